@@ -1,0 +1,52 @@
+import type { Client } from './domain/client.ts'
+import type { ClientId, EpochMs, TokenId } from './domain/ids.ts'
+import type { Logger } from './logger.ts'
+
+/** Who is calling, as far as it has been proved. */
+export type Caller =
+  /** Nobody: no credentials were needed or none were shown. */
+  | { readonly kind: 'anonymous' }
+  /** An OAuth client that proved itself in this call. */
+  | { readonly kind: 'client'; readonly client: Client }
+  /** The bearer of a management token. */
+  | {
+      readonly kind: 'bearer'
+      readonly clientId: ClientId
+      readonly tokenId: TokenId
+      /** The permissions that token and registration both hold. */
+      readonly permissions: ReadonlySet<string>
+    }
+  /** The command line, working on the database directly: holds every permission. */
+  | { readonly kind: 'operator' }
+
+/** What every call carries, first in every parameter list. */
+export interface CallContext {
+  /** Correlates logs, audit events, rows and answers: 1–128 of `[A-Za-z0-9._-]`. */
+  readonly rayId: string
+  /** The one reading of the clock for this call. */
+  readonly now: EpochMs
+  /** Aborted when the caller cancels, the deadline passes or the server gives up. Made when first read. */
+  readonly signal: AbortSignal
+  /** When the caller stops waiting; `null` if it never said. */
+  readonly deadline: EpochMs | null
+  readonly log: Logger
+  readonly caller: Caller
+  /** The address of the caller without its port, or `local`. */
+  readonly peer: string
+}
+
+/** How a caller is named in `created_by`, `updated_by` and the audit log; the colon cannot occur in a client id. */
+export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
+  switch (ctx.caller.kind) {
+    case 'anonymous':
+      return `anonymous:${ctx.peer}`
+    case 'client':
+      return ctx.caller.client.clientId
+    case 'bearer':
+      return ctx.caller.clientId
+    case 'operator':
+      return 'operator:cli'
+    default:
+      return ctx.caller satisfies never
+  }
+}

@@ -1,0 +1,32 @@
+import { randomFillSync } from 'node:crypto'
+import { v7 } from 'uuid'
+
+const POOL_BYTES = 8192
+const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
+let used = POOL_BYTES
+
+/**
+ * Fresh bytes of the operating system's generator, drawn in pools: one call a
+ * token costs ten times as much. Bytes are wiped from the pool as they leave it.
+ */
+export function randomBytes(length: number): Buffer {
+  if (length > POOL_BYTES) throw new RangeError(`at most ${POOL_BYTES} random bytes at a time`)
+  if (used + length > POOL_BYTES) {
+    randomFillSync(pool)
+    used = 0
+  }
+  const bytes = Buffer.from(pool.subarray(used, used + length))
+  pool.fill(0, used, used + length)
+  used += length
+  return bytes
+}
+
+/** A UUIDv7 (RFC 9562 §5.7): sorts by time, also within one millisecond of this process. */
+export function uuidV7(): string {
+  return v7()
+}
+
+/** A number in [0, 1) for jitter; not for secrets. */
+export function jitter(): number {
+  return Math.random()
+}

@@ -1,0 +1,102 @@
+import { type ClientId, type EpochMs, type Milliseconds, milliseconds } from './ids.ts'
+
+/** RFC 6749 §2.1. */
+export type ClientType = 'confidential' | 'public'
+
+/** RFC 7591 §2, `token_endpoint_auth_method`. */
+export type AuthenticationMethod = 'client_secret' | 'private_key_jwt' | 'tls_client' | 'none'
+
+export type GrantType =
+  | 'authorization_code'
+  | 'client_credentials'
+  | 'refresh_token'
+  | 'device_code'
+  | 'token_exchange'
+  | 'jwt_bearer'
+
+export type AccessTokenFormat = 'opaque' | 'jwt'
+
+/** Lifetimes and limits of one client; `null` caps nothing. */
+export interface ClientConfig {
+  readonly accessTokenTtl: Milliseconds
+  /** Idle time of one refresh token. */
+  readonly refreshTokenTtl: Milliseconds
+  /** From the grant; ends it however often it is refreshed. */
+  readonly refreshTokenMaxLifetime: Milliseconds
+  readonly authorizationCodeTtl: Milliseconds
+  readonly deviceCodeTtl: Milliseconds
+  readonly devicePollInterval: Milliseconds
+  readonly requirePkce: boolean
+  readonly accessTokenFormat: AccessTokenFormat
+  readonly maxActiveRefreshTokens: number | null
+  readonly maxActiveRefreshTokensPerUser: number | null
+  readonly maxActiveAccessTokens: number | null
+  readonly refreshTokenReplayWindow: Milliseconds
+  readonly allowImpersonation: boolean
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+const SECOND = 1_000
+const DAY = 86_400 * SECOND
+
+export const DEFAULT_CLIENT_CONFIG: ClientConfig = Object.freeze({
+  accessTokenTtl: milliseconds(3_600 * SECOND),
+  refreshTokenTtl: milliseconds(30 * DAY),
+  refreshTokenMaxLifetime: milliseconds(90 * DAY),
+  authorizationCodeTtl: milliseconds(60 * SECOND),
+  deviceCodeTtl: milliseconds(600 * SECOND),
+  devicePollInterval: milliseconds(5 * SECOND),
+  requirePkce: true,
+  accessTokenFormat: 'opaque',
+  maxActiveRefreshTokens: null,
+  maxActiveRefreshTokensPerUser: null,
+  maxActiveAccessTokens: null,
+  refreshTokenReplayWindow: milliseconds(10 * SECOND),
+  allowImpersonation: false,
+  metadata: Object.freeze({}),
+})
+
+/** What a client says of itself at registration (RFC 7591 §2) and may change later, save id and type. */
+export interface ClientRegistration {
+  readonly clientId: ClientId
+  readonly displayName: string
+  readonly type: ClientType
+  readonly authenticationMethod: AuthenticationMethod
+  readonly grantTypes: readonly GrantType[]
+  readonly redirectUris: readonly string[]
+  /** What it may ask for. */
+  readonly scopes: readonly string[]
+  /** What it may ask tokens for; empty: none. */
+  readonly audiences: readonly string[]
+  /** What it answers for as a resource server, beside its own client id. */
+  readonly resourceAudiences: readonly string[]
+  readonly config: ClientConfig
+}
+
+/** A registered OAuth client (RFC 6749 §2) as it was read. */
+export interface Client extends ClientRegistration {
+  readonly enabled: boolean
+  /** Grows by one with every change; the etag is made of it. */
+  readonly version: number
+  /** Tokens made under another generation are inactive. */
+  readonly tokenGeneration: number
+  readonly createdAt: EpochMs
+  readonly createdBy: string
+  readonly updatedAt: EpochMs
+  readonly updatedBy: string
+}
+
+/** RFC 6749 §4.4: the grants in which a user has a part, and a refresh token makes sense. */
+export function isUserGrant(grant: GrantType): boolean {
+  return grant === 'authorization_code' || grant === 'device_code'
+}
+
+/** The audiences under which a client is spoken to: its id and what it answers for. */
+export function answersFor(client: Client, audience: string): boolean {
+  return audience === client.clientId || client.resourceAudiences.includes(audience)
+}
+
+/** The version of a client as callers see it; opaque to them. */
+export function etagOf(client: Client): string {
+  return `v${client.version}`
+}

@@ -1,0 +1,80 @@
+/** Identifiers, each of its own type so that one cannot stand for another. */
+declare const brand: unique symbol
+type Branded<Base, Name extends string> = Base & { readonly [brand]: Name }
+
+export type ClientId = Branded<string, 'ClientId'>
+export type UserId = Branded<string, 'UserId'>
+/** The public handle of a token (UUIDv7): logs, lists and audit speak of it. */
+export type TokenId = Branded<string, 'TokenId'>
+export type GrantId = Branded<string, 'GrantId'>
+export type SecretId = Branded<string, 'SecretId'>
+export type AuditEventId = Branded<string, 'AuditEventId'>
+/** Names a key of the keyring. */
+export type KeyId = Branded<string, 'KeyId'>
+
+/** A bearer value as it travels; never stored, never logged. */
+export type RawToken = Branded<string, 'RawToken'>
+/** SHA-256 of a bearer value, 32 bytes: what is stored of it. */
+export type TokenHash = Branded<Buffer, 'TokenHash'>
+/** HMAC-SHA-256 of a client secret, 32 bytes: what is stored of it. */
+export type SecretHash = Branded<Buffer, 'SecretHash'>
+
+export type Milliseconds = Branded<number, 'Milliseconds'>
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type EpochMs = Branded<number, 'EpochMs'>
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const CLIENT_ID = /^[A-Za-z0-9._-]{3,128}$/
+
+export function clientId(value: string): ClientId {
+  return value as ClientId
+}
+
+export function userId(value: string): UserId {
+  return value as UserId
+}
+
+export function tokenId(value: string): TokenId {
+  return value as TokenId
+}
+
+export function grantId(value: string): GrantId {
+  return value as GrantId
+}
+
+export function secretId(value: string): SecretId {
+  return value as SecretId
+}
+
+export function auditEventId(value: string): AuditEventId {
+  return value as AuditEventId
+}
+
+export function keyId(value: string): KeyId {
+  return value as KeyId
+}
+
+export function milliseconds(value: number): Milliseconds {
+  return value as Milliseconds
+}
+
+export function epochMs(value: number): EpochMs {
+  return value as EpochMs
+}
+
+/** A moment some time after another. */
+export function later(moment: EpochMs, span: Milliseconds): EpochMs {
+  return epochMs(moment + span)
+}
+
+export function isUuid(value: string): boolean {
+  return UUID.test(value)
+}
+
+/**
+ * Whether a client may register under this id. UUID shapes are kept for user
+ * ids, so that a token's subject cannot be mistaken.
+ */
+export function isRegistrableClientId(value: string): boolean {
+  return CLIENT_ID.test(value) && !isUuid(value)
+}

@@ -1,0 +1,49 @@
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
+/** RFC 8252 §7.1: a private-use scheme is a domain name in reverse, so it has a dot. */
+const REVERSE_DOMAIN_SCHEME = /^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:$/
+/** RFC 3986 §2: what a URI is written with; anything else would be rewritten by parsers, each in its way. */
+const URI_CHARACTERS = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/
+
+/** Parsers forgive missing and surplus slashes; here they are a mistake. */
+const NAMES_HOST = /^https?:\/\/[^/?]/i
+
+/** Says why a URI cannot be registered, or `null` when it can. */
+export function redirectUriProblem(uri: string): string | null {
+  if (!URI_CHARACTERS.test(uri)) return 'must be an absolute URI in ASCII'
+  if (uri.includes('#')) return 'must not have a fragment (RFC 6749 §3.1.2)'
+  const url = URL.canParse(uri) ? new URL(uri) : null
+  if (url === null) return 'must be an absolute URI'
+  if (url.username !== '' || url.password !== '') return 'must not carry user information'
+  switch (url.protocol) {
+    case 'https:':
+      return NAMES_HOST.test(uri) ? null : 'must name a host'
+    case 'http:':
+      return NAMES_HOST.test(uri) && LOOPBACK_HOSTS.has(url.hostname)
+        ? null
+        : 'must be https; http is for 127.0.0.1, [::1] and localhost only (RFC 8252 §7.3)'
+    default:
+      return REVERSE_DOMAIN_SCHEME.test(url.protocol)
+        ? null
+        : 'must use https, or a private-use scheme in reverse-domain form such as com.example.app:/callback (RFC 8252 §7.1)'
+  }
+}
+
+/**
+ * RFC 9700 §2.1: exact string comparison; RFC 8252 §7.3: for loopback IP
+ * addresses any port is the registered one.
+ */
+export function redirectUriMatches(registered: string, presented: string): boolean {
+  if (registered === presented) return true
+  const a = loopbackWithoutPort(registered)
+  return a !== null && a === loopbackWithoutPort(presented)
+}
+
+const LOOPBACK_URI = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::(\d{1,5}))?([/?].*)?$/
+
+function loopbackWithoutPort(uri: string): string | null {
+  const match = LOOPBACK_URI.exec(uri)
+  if (match === null) return null
+  const [, origin, port, rest] = match
+  if (port !== undefined && Number(port) > 65_535) return null
+  return `${origin}${rest ?? ''}`
+}

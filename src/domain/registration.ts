@@ -1,0 +1,106 @@
+import { type ClientRegistration, isUserGrant } from './client.ts'
+import { isRegistrableClientId } from './ids.ts'
+import { redirectUriProblem } from './redirect-uri.ts'
+import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
+
+/** One thing wrong with a registration; `field` is the path in the contract. */
+export interface RegistrationProblem {
+  readonly field: string
+  readonly description: string
+}
+
+/** RFC 8707 §2 wants URIs, practice has names; neither has spaces or controls. */
+const AUDIENCE = /^[\x21-\x7e]+$/
+
+/** RFC 7591 §3.2.2, invalid_redirect_uri. */
+export function redirectUriProblems(registration: ClientRegistration): readonly RegistrationProblem[] {
+  return registration.redirectUris.flatMap((uri, index) => {
+    const description = redirectUriProblem(uri)
+    return description === null ? [] : [{ field: `redirect_uris[${index}]`, description }]
+  })
+}
+
+/** RFC 7591 §3.2.2, invalid_client_metadata: everything that does not fit together, all at once. */
+export function metadataProblems(registration: ClientRegistration, issuer: string): readonly RegistrationProblem[] {
+  return [
+    ...idProblems(registration),
+    ...authenticationProblems(registration),
+    ...grantProblems(registration),
+    ...scopeProblems(registration),
+    ...audienceProblems(registration, issuer),
+    ...configProblems(registration),
+  ]
+}
+
+function idProblems({ clientId }: ClientRegistration): RegistrationProblem[] {
+  return isRegistrableClientId(clientId)
+    ? []
+    : [{ field: 'client_id', description: 'must be 3 to 128 of A-Z a-z 0-9 . _ - and not shaped like a UUID' }]
+}
+
+function authenticationProblems({ type, authenticationMethod }: ClientRegistration): RegistrationProblem[] {
+  const field = 'authentication_method'
+  if (type === 'public') {
+    return authenticationMethod === 'none' ? [] : [{ field, description: 'must be NONE for a public client' }]
+  }
+  switch (authenticationMethod) {
+    case 'client_secret':
+      return []
+    case 'none':
+      return [{ field, description: 'must not be NONE for a confidential client' }]
+    case 'private_key_jwt':
+    case 'tls_client':
+      return [{ field, description: 'is not available on this server' }]
+    default:
+      return authenticationMethod satisfies never
+  }
+}
+
+function grantProblems({ type, grantTypes, redirectUris }: ClientRegistration): RegistrationProblem[] {
+  const problems: RegistrationProblem[] = []
+  if (type === 'public' && grantTypes.includes('client_credentials')) {
+    problems.push({ field: 'grant_types', description: 'a public client has no client_credentials (RFC 6749 §4.4)' })
+  }
+  if (grantTypes.includes('refresh_token') && !grantTypes.some(isUserGrant)) {
+    problems.push({ field: 'grant_types', description: 'refresh_token goes with authorization_code or device_code' })
+  }
+  if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
+    problems.push({ field: 'redirect_uris', description: 'authorization_code needs at least one' })
+  }
+  return problems
+}
+
+function scopeProblems({ type, scopes }: ClientRegistration): RegistrationProblem[] {
+  return scopes.flatMap((scope, index) => {
+    const field = `scopes[${index}]`
+    if (!isScopeToken(scope)) return [{ field, description: 'must be printable ASCII without space, " and \\' }]
+    if (!isReservedScope(scope)) return []
+    if (!isPermission(scope)) return [{ field, description: 'scopes under qscope: are the permissions of this server' }]
+    return type === 'public' ? [{ field, description: 'a public client holds no permissions' }] : []
+  })
+}
+
+function audienceProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
+  const description = 'must be printable ASCII without spaces'
+  const malformed = (name: 'audiences' | 'resource_audiences', values: readonly string[]) =>
+    values.flatMap((value, index) => (AUDIENCE.test(value) ? [] : [{ field: `${name}[${index}]`, description }]))
+  const issuerIndex = registration.resourceAudiences.indexOf(issuer)
+  return [
+    ...malformed('audiences', registration.audiences),
+    ...malformed('resource_audiences', registration.resourceAudiences),
+    ...(issuerIndex === -1
+      ? []
+      : [{ field: `resource_audiences[${issuerIndex}]`, description: 'is the audience of this server itself' }]),
+  ]
+}
+
+function configProblems({ type, config }: ClientRegistration): RegistrationProblem[] {
+  const problems: RegistrationProblem[] = []
+  if (type === 'public' && !config.requirePkce) {
+    problems.push({ field: 'config.require_pkce', description: 'is always true for a public client (RFC 9700 §2.1.1)' })
+  }
+  if (config.accessTokenFormat === 'jwt') {
+    problems.push({ field: 'config.access_token_format', description: 'JWT is not available on this server' })
+  }
+  return problems
+}

@@ -1,0 +1,45 @@
+/** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
+/** Scopes under this prefix open QScope's own management calls. */
+const PERMISSION_PREFIX = 'qscope:'
+
+export const PERMISSIONS = Object.freeze([
+  'qscope:clients.read',
+  'qscope:clients.write',
+  'qscope:users.read',
+  'qscope:users.write',
+  'qscope:tokens.read',
+  'qscope:tokens.revoke',
+  'qscope:consent',
+  'qscope:audit.read',
+  'qscope:keys.read',
+  'qscope:keys.write',
+] as const)
+
+export type Permission = (typeof PERMISSIONS)[number]
+
+const KNOWN: ReadonlySet<string> = new Set(PERMISSIONS)
+
+export function isScopeToken(value: string): boolean {
+  return SCOPE_TOKEN.test(value)
+}
+
+export function isPermission(scope: string): scope is Permission {
+  return KNOWN.has(scope)
+}
+
+/** Whether a scope lies under the reserved prefix, known or not. */
+export function isReservedScope(scope: string): boolean {
+  return scope.startsWith(PERMISSION_PREFIX)
+}
+
+/** The set of the given values in their first order: a scope is a set, not a list. */
+export function distinct(values: readonly string[]): readonly string[] {
+  return values.length < 2 ? values : [...new Set(values)]
+}
+
+/** The wanted values that are not among the allowed ones. */
+export function beyond(wanted: readonly string[], allowed: readonly string[]): readonly string[] {
+  return wanted.filter((value) => !allowed.includes(value))
+}

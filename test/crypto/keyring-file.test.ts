@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { drawKeyMaterial } from '../../src/crypto/keyring.ts'
+import { createKeyringFile, KeyringFileError, readKeyringFile } from '../../src/crypto/keyring-file.ts'
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'qscope-keyring-'))
+const KEY = Buffer.alloc(32, 7).toString('base64')
+
+function keyringText(change: (document: Record<string, unknown>) => void = () => undefined): string {
+  const document = {
+    format: 'qscope-keyring/1',
+    pepper: { active: 'p1', keys: { p0: KEY, p1: KEY } },
+    audit: { active: 'a1', keys: { a1: KEY } },
+  }
+  change(document)
+  return JSON.stringify(document)
+}
+
+function readText(text: string) {
+  const path = join(newFolder(), 'keyring.json')
+  writeFileSync(path, text, { mode: 0o600 })
+  return readKeyringFile(path)
+}
+
+describe('a keyring file', () => {
+  test('reads back what was created, and is for its owner alone', () => {
+    const folder = newFolder()
+    const path = join(folder, 'sub', 'keyring.json')
+    const material = drawKeyMaterial()
+    expect(createKeyringFile(path, material)).toEqual(material)
+    expect(readKeyringFile(path)).toEqual({ material, warning: null })
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readdirSync(join(folder, 'sub'))).toEqual(['keyring.json'])
+  })
+
+  test('is absent as null', () => {
+    expect(readKeyringFile(join(newFolder(), 'none.json'))).toBeNull()
+  })
+
+  test('that exists is not overwritten: whoever comes second gets the keys of the first', () => {
+    const path = join(newFolder(), 'keyring.json')
+    const first = createKeyringFile(path, drawKeyMaterial())
+    expect(createKeyringFile(path, drawKeyMaterial())).toEqual(first)
+  })
+
+  test('created by several processes at once holds one set of keys, which all of them use', async () => {
+    const folder = newFolder()
+    const path = join(folder, 'keyring.json')
+    const script = `
+      import { drawKeyMaterial } from ${JSON.stringify(join(process.cwd(), 'src/crypto/keyring.ts'))}
+      import { createKeyringFile } from ${JSON.stringify(join(process.cwd(), 'src/crypto/keyring-file.ts'))}
+      console.log(createKeyringFile(process.argv[1], drawKeyMaterial()).pepper.active)`
+    const run = () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, path])
+    const answers = await Promise.all(Array.from({ length: 8 }, run))
+    const active = readKeyringFile(path)?.material.pepper.active
+    expect(new Set(answers.map(({ stdout }) => stdout.trim()))).toEqual(new Set([active]))
+    expect(readdirSync(folder)).toEqual(['keyring.json'])
+  }, 30_000)
+
+  test('open to other users is used, with a warning that says what to do', () => {
+    const path = join(newFolder(), 'keyring.json')
+    createKeyringFile(path, drawKeyMaterial())
+    chmodSync(path, 0o640)
+    expect(readKeyringFile(path)?.warning).toBe(
+      `the keyring file ${path} is open to other users; run: chmod 600 ${path}`,
+    )
+  })
+
+  test('keeps older keys beside the active one', () => {
+    expect([...(readText(keyringText())?.material.pepper.keys.keys() ?? [])]).toEqual(['p0', 'p1'])
+  })
+
+  test.each<[string, string, RegExp]>([
+    ['that is not JSON', `{"pepper": ${KEY}`, /is broken: it is not JSON$/],
+    ['of another kind', '[]', /it is not a JSON object/],
+    ['of another format', keyringText((d) => (d['format'] = 'x')), /"format" should be "qscope-keyring\/1"/],
+    ['without a purpose', keyringText((d) => delete d['audit']), /"audit" should hold/],
+    ['with an unknown purpose', keyringText((d) => (d['salt'] = {})), /"salt" is not a purpose/],
+    [
+      'with a short key',
+      keyringText((d) => (d['audit'] = { active: 'a', keys: { a: 'AAAA' } })),
+      /audit key a is not 32/,
+    ],
+    [
+      'whose active key is missing',
+      keyringText((d) => (d['audit'] = { active: 'b', keys: { a: KEY } })),
+      /names no key/,
+    ],
+    ['with an odd key id', keyringText((d) => (d['audit'] = { active: ' ', keys: { ' ': KEY } })), /key id of "audit"/],
+  ])('%s is refused, saying why and showing no key', (_what, text, problem) => {
+    expect(() => readText(text)).toThrow(KeyringFileError)
+    expect(() => readText(text)).toThrow(problem)
+    expect(() => readText(text)).not.toThrow(KEY)
+  })
+
+  test('in a folder that cannot be written is an error of one line', () => {
+    const path = join('/proc', 'qscope', 'keyring.json')
+    expect(() => createKeyringFile(path, drawKeyMaterial())).toThrow(
+      /^the keyring file .* cannot be created \(E[A-Z]+\)$/,
+    )
+  })
+
+  test('says its format in the file', () => {
+    const path = join(newFolder(), 'keyring.json')
+    createKeyringFile(path, drawKeyMaterial())
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ format: 'qscope-keyring/1' })
+  })
+})

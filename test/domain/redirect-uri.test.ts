@@ -1,0 +1,71 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { redirectUriMatches, redirectUriProblem } from '../../src/domain/redirect-uri.ts'
+
+const good = [
+  'https://app.example.com/callback',
+  'https://app.example.com/callback?tenant=1',
+  'https://app.example.com:8443/',
+  'http://127.0.0.1/callback',
+  'http://127.0.0.1:49152/callback',
+  'http://[::1]:8080/callback',
+  'http://localhost:3000/callback',
+  'com.example.app:/oauth2redirect',
+]
+
+const bad = [
+  '',
+  '/callback',
+  'callback',
+  'https://app.example.com/callback#fragment',
+  'https://app.example.com/#',
+  'http://app.example.com/callback',
+  'http://127.0.0.2/callback',
+  'http://localhost.example.com/callback',
+  'https://user:password@app.example.com/',
+  'https:///callback',
+  'https:app.example.com',
+  'myapp:/callback',
+  'javascript:alert(1)',
+  'data:text/html,x',
+  'file:///etc/passwd',
+  'https://app.example.com/call back',
+  'https://app.example.com/\ncallback',
+  'https://äpp.example.com/',
+  ' https://app.example.com/',
+  'https://app.example.com\\@evil.example/',
+]
+
+describe('redirect URIs', () => {
+  it.each(good)('accept %j', (uri) => expect(redirectUriProblem(uri)).toBeNull())
+  it.each(bad)('refuse %j', (uri) => expect(redirectUriProblem(uri)).not.toBeNull())
+
+  it('never throw, whatever they are given', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void redirectUriProblem(text)))
+  })
+
+  it('match as exact strings (RFC 9700 §2.1)', () => {
+    fc.assert(
+      fc.property(fc.webUrl(), fc.webUrl(), (a, b) => {
+        expect(redirectUriMatches(a, b)).toBe(a === b)
+      }),
+    )
+    expect(redirectUriMatches('https://a.example/cb', 'https://a.example/cb/')).toBe(false)
+    expect(redirectUriMatches('https://a.example/cb', 'https://A.example/cb')).toBe(false)
+    expect(redirectUriMatches('https://a.example/cb', 'https://a.example:443/cb')).toBe(false)
+  })
+
+  it('match loopback addresses on any port (RFC 8252 §7.3), and localhost on its own only', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 65_535 }), (port) => {
+        expect(redirectUriMatches('http://127.0.0.1/cb', `http://127.0.0.1:${port}/cb`)).toBe(true)
+        expect(redirectUriMatches('http://[::1]:1/cb', `http://[::1]:${port}/cb`)).toBe(true)
+        expect(redirectUriMatches('http://localhost:1/cb', `http://localhost:${port}/cb`)).toBe(port === 1)
+        expect(redirectUriMatches('http://127.0.0.1/cb', `http://127.0.0.1:${port}/other`)).toBe(false)
+      }),
+    )
+    expect(redirectUriMatches('http://127.0.0.1/cb', 'http://127.0.0.1:65536/cb')).toBe(false)
+    expect(redirectUriMatches('http://127.0.0.1/cb', 'http://127.0.0.1:80@evil.example/cb')).toBe(false)
+    expect(redirectUriMatches('http://127.0.0.1/cb', 'http://127.0.0.1.evil.example/cb')).toBe(false)
+  })
+})
