@@ -1,0 +1,63 @@
+import type { CallContext } from '../../context.ts'
+import { readToken } from '../../crypto/token.ts'
+import { type ClientId, isRegistrableClientId } from '../../domain/ids.ts'
+import type { Backend, StoreContext } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import { TokenBuckets } from './token-buckets.ts'
+
+const PER_PEER = { burst: 20, perMinute: 20 }
+const PER_CLIENT = { burst: 20, perMinute: 20 }
+const OVERALL = { burst: 200, perMinute: 200 }
+
+/** All unknown ids share one bucket, so that guessing ids fills no memory. */
+const UNKNOWN = ''
+const ALL = ''
+
+export interface AuthenticationFailure {
+  /** As presented. */
+  readonly clientId: string
+  /** Whether there is such a client. */
+  readonly known: boolean
+}
+
+/**
+ * Records failed client authentications in the audit log, limited so that they
+ * cannot flood it. Nobody waits for the record: an answer that took longer for
+ * a recorded failure would tell known ids from unknown ones.
+ */
+export class AuthenticationFailures {
+  readonly #backend: Pick<Backend, 'append'>
+  readonly #peers = new TokenBuckets(PER_PEER)
+  readonly #clients = new TokenBuckets(PER_CLIENT)
+  readonly #overall = new TokenBuckets(OVERALL)
+
+  constructor(backend: Pick<Backend, 'append'>) {
+    this.#backend = backend
+  }
+
+  report(ctx: CallContext, failure: AuthenticationFailure): void {
+    const bucket = failure.known ? failure.clientId : UNKNOWN
+    const recorded =
+      this.#peers.take(ctx.peer, ctx.now) && this.#clients.take(bucket, ctx.now) && this.#overall.take(ALL, ctx.now)
+    if (!recorded) return
+    const event = auditEvent(ctx, 'client.authentication_failed', {
+      clientId: failure.known ? (failure.clientId as ClientId) : null,
+      metadata: { peer: ctx.peer, ...presentable(failure.clientId) },
+    })
+    this.#backend
+      .append(detached(ctx), (stores) => stores.auditLog.append(event))
+      .catch((error: unknown) => {
+        ctx.log.error({ rayId: ctx.rayId, err: error }, 'a failed authentication could not be recorded')
+      })
+  }
+}
+
+/** The presented id, unless it may be a secret in the wrong place. */
+function presentable(claimed: string): Record<string, string> {
+  return isRegistrableClientId(claimed) && readToken(claimed) === null ? { presented_client_id: claimed } : {}
+}
+
+/** Outlives the call that caused it. */
+function detached(ctx: CallContext): StoreContext {
+  return { rayId: ctx.rayId, now: ctx.now, log: ctx.log, deadline: null, signal: new AbortController().signal }
+}

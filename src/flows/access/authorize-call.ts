@@ -1,0 +1,72 @@
+import type { Caller } from '../../context.ts'
+import { hashToken, readToken } from '../../crypto/token.ts'
+import { isActive } from '../../domain/access-token.ts'
+import { isPermission } from '../../domain/scopes.ts'
+import { fail, type Result, success } from '../../results.ts'
+import { condition, given } from '../condition.ts'
+import type { FlowContext } from '../context.ts'
+import { defineFlow } from '../flow.ts'
+import { authenticateClient, type ClientProof } from './authenticate-client.ts'
+
+/** Who may call a method, as its `access` option says. */
+export interface AccessRule {
+  /** The permission that opens it to a bearer; `null`: a bearer token does not. */
+  readonly permission: string | null
+  readonly clientAuthentication: boolean
+  readonly anyone: boolean
+}
+
+/** What came with the call to prove the caller. */
+export type Credentials =
+  | { readonly kind: 'none' }
+  /** Something was there that nobody can read. */
+  | { readonly kind: 'malformed' }
+  | { readonly kind: 'client'; readonly clientId: string; readonly proof: ClientProof }
+  | { readonly kind: 'bearer'; readonly token: string }
+
+interface Attempt {
+  readonly rule: AccessRule
+  readonly credentials: Credentials
+}
+
+const callerIsAdmitted = condition<Attempt, { readonly caller: Caller }>('callerIsAdmitted', async (ctx, attempt) => {
+  const { rule, credentials } = attempt
+  if (rule.anyone) return success({ caller: { kind: 'anonymous' } })
+  if (credentials.kind === 'client' && rule.clientAuthentication) {
+    const client = await authenticateClient(ctx, credentials.clientId, credentials.proof)
+    return client === null ? fail('oauth.invalid_client') : success({ caller: { kind: 'client', client } })
+  }
+  if (credentials.kind === 'bearer' && rule.permission !== null) {
+    return await admitBearer(ctx, credentials.token, rule.permission)
+  }
+  return rule.clientAuthentication ? fail('oauth.invalid_client') : fail('oauth.invalid_token')
+})
+
+/** RFC 6750 §3.1: the token must be good (invalid_token), then reach far enough (insufficient_scope), then be meant for us. */
+async function admitBearer(
+  ctx: FlowContext,
+  presented: string,
+  permission: string,
+): Promise<Result<{ readonly caller: Caller }>> {
+  const read = readToken(presented)
+  if (read?.kind !== 'access') return fail('oauth.invalid_token')
+  const standing = await ctx.stores.accessTokens.findByHash(ctx, hashToken(read.token))
+  if (standing === null || !isActive(standing, ctx.now)) return fail('oauth.invalid_token')
+  const { token, client } = standing
+  // A permission counts only while the client is still registered for it.
+  const permissions = new Set(token.scopes.filter((scope) => isPermission(scope) && client.scopes.includes(scope)))
+  if (!permissions.has(permission)) {
+    return fail('oauth.insufficient_scope', { metadata: { required_scopes: permission } })
+  }
+  if (token.audiences.length > 0 && !token.audiences.includes(ctx.services.issuer)) return fail('oauth.invalid_token')
+  return success({ caller: { kind: 'bearer', clientId: token.clientId, tokenId: token.tokenId, permissions } })
+}
+
+/** Decides who is calling and whether they may: the only way into a method that is not open to anyone. */
+export const authorizeCall = defineFlow({
+  name: 'authorizeCall',
+  lane: 'read',
+  preconditions: given<Attempt>().and(callerIsAdmitted),
+  run: (_ctx, { caller }): Caller => caller,
+  postconditions: [],
+})

@@ -1,0 +1,11 @@
+import { auditEventId } from '../../domain/ids.ts'
+import type { AuditFilter } from '../../stores/contract.ts'
+import { definePagedList } from '../paged-list.ts'
+
+/** The audit log, newest first. */
+export const listAuditEvents = definePagedList({
+  name: 'audit_events',
+  read: (ctx, filter: AuditFilter, { after, limit }) =>
+    ctx.stores.auditLog.page(ctx, filter, { after: after === null ? null : auditEventId(after), limit }),
+  keyOf: (event) => event.eventId,
+})

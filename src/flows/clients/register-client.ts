@@ -1,0 +1,90 @@
+import { actorOf } from '../../context.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { Client, ClientRegistration } from '../../domain/client.ts'
+import type { ClientSecret } from '../../domain/client-secret.ts'
+import type { RawToken } from '../../domain/ids.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
+import { audiencesAreFree, registrationIsSound } from '../conditions/client.ts'
+import type { FlowContext } from '../context.ts'
+import { defineFlow } from '../flow.ts'
+import { drawClientSecret } from './client-secret.ts'
+
+type Registering = { readonly registration: ClientRegistration }
+
+/** A client as it was registered, and its first secret, this once. */
+export interface RegisteredClient {
+  readonly client: Client
+  readonly secret: { readonly value: RawToken; readonly stored: ClientSecret } | null
+}
+
+/** The id was never a client's, nor is it an audience that another client answers for. */
+const clientIdIsFree = condition<Registering, ScopesAtStake>('clientIdIsFree', async (ctx, { registration }) => {
+  const { clientId, scopes } = registration
+  const [reserved, owners] = await Promise.all([
+    ctx.stores.clients.isReserved(ctx, clientId),
+    ctx.stores.clients.audienceOwners(ctx, [clientId]),
+  ])
+  return reserved || owners.has(clientId)
+    ? fail('registration.client_identifier_conflict', { resource: { type: 'client', name: clientId } })
+    : success({ scopesAtStake: scopes })
+})
+
+/** The client as it will read back. */
+export function draftClient(ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'>, registration: ClientRegistration): Client {
+  const by = actorOf(ctx)
+  return Object.freeze({
+    ...registration,
+    enabled: true,
+    version: 1,
+    tokenGeneration: 1,
+    createdAt: ctx.now,
+    createdBy: by,
+    updatedAt: ctx.now,
+    updatedBy: by,
+  })
+}
+
+/** The audit event of a registration. */
+export function registrationEvent(ctx: Parameters<typeof auditEvent>[0], client: Client): AuditEvent {
+  const metadata = { scopes: client.scopes.join(' '), grant_types: client.grantTypes.join(' ') }
+  return auditEvent(ctx, 'client.registered', { clientId: client.clientId, metadata })
+}
+
+/** Client, secret and event stand together; `false`: another registered the id, or an audience, first. */
+export async function storeRegisteredClient(
+  stores: TransactionStores,
+  { client, secret }: RegisteredClient,
+  event: AuditEvent,
+): Promise<boolean> {
+  if (!(await stores.clients.insert(client, { at: client.createdAt, by: client.createdBy }))) return false
+  if (secret !== null) await stores.clientSecrets.insert(secret.stored)
+  await stores.auditLog.append(event)
+  return true
+}
+
+/** The database decides who of two registers an id. */
+const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, TransactionStores>(
+  'clientIsStored',
+  async (ctx, { issued }) =>
+    (await storeRegisteredClient(ctx.stores, issued, registrationEvent(ctx, issued.client))) ? HOLDS : LOST_RACE,
+)
+
+/** RFC 7591 §3, spoken by platform engineers instead of the clients themselves. */
+export const registerClient = defineFlow({
+  name: 'registerClient',
+  lane: 'transaction',
+  preconditions: given<Registering>()
+    .and(registrationIsSound)
+    .and(clientIdIsFree)
+    .and(callerHoldsPermissionsAtStake)
+    .and(audiencesAreFree),
+  run: (ctx, { registration }): RegisteredClient => ({
+    client: draftClient(ctx, registration),
+    secret: registration.authenticationMethod === 'client_secret' ? drawClientSecret(ctx, registration.clientId) : null,
+  }),
+  postconditions: [clientIsStored],
+})

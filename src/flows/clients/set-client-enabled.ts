@@ -1,0 +1,53 @@
+import { actorOf } from '../../context.ts'
+import type { Client } from '../../domain/client.ts'
+import type { ClientId } from '../../domain/ids.ts'
+import { HOLDS } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import { given, LOST_RACE, postcondition } from '../condition.ts'
+import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
+import { clientExists } from '../conditions/client.ts'
+import type { FlowContext } from '../context.ts'
+import { defineFlow } from '../flow.ts'
+
+type ClientNamed = { readonly clientId: ClientId }
+
+const switchIsStored = postcondition<{ readonly client: Client; readonly issued: Client }, TransactionStores>(
+  'switchIsStored',
+  async (ctx, { client, issued }) => {
+    const change = { at: issued.updatedAt, by: issued.updatedBy }
+    const { clientId, version } = client
+    if (!(await ctx.stores.clients.setEnabled(clientId, issued.enabled, version, change))) return LOST_RACE
+    await ctx.stores.auditLog.append(
+      auditEvent(ctx, issued.enabled ? 'client.enabled' : 'client.disabled', { clientId }),
+    )
+    return HOLDS
+  },
+)
+
+function switched(enabled: boolean) {
+  return (ctx: FlowContext, { client }: { readonly client: Client }): Client =>
+    client.enabled === enabled
+      ? client
+      : { ...client, enabled, version: client.version + 1, updatedAt: ctx.now, updatedBy: actorOf(ctx) }
+}
+
+/** Lets a client in again; its unexpired tokens work again, so its permissions are at stake. */
+export const enableClient = defineFlow({
+  name: 'enableClient',
+  lane: 'transaction',
+  preconditions: given<ClientNamed>().and(clientExists).and(callerHoldsPermissionsAtStake),
+  run: switched(true),
+  isIdle: (_ctx, { client }) => client.enabled,
+  postconditions: [switchIsStored],
+})
+
+/** Shuts a client out from the next call on; takes away only, so `clients.write` suffices. */
+export const disableClient = defineFlow({
+  name: 'disableClient',
+  lane: 'transaction',
+  preconditions: given<ClientNamed>().and(clientExists),
+  run: switched(false),
+  isIdle: (_ctx, { client }) => !client.enabled,
+  postconditions: [switchIsStored],
+})

@@ -1,0 +1,74 @@
+import { actorOf } from '../../context.ts'
+import { type Client, type ClientConfig, type ClientRegistration, etagOf } from '../../domain/client.ts'
+import type { ClientId } from '../../domain/ids.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
+import { audiencesAreFree, clientExists, registrationIsSound } from '../conditions/client.ts'
+import { defineFlow } from '../flow.ts'
+
+/** The fields to change and their new values; what is absent stays. */
+export type ClientChanges = Partial<Omit<ClientRegistration, 'clientId' | 'type' | 'config'>> & {
+  readonly config?: Partial<ClientConfig>
+}
+
+interface UpdateClientRequest {
+  readonly clientId: ClientId
+  readonly changes: ClientChanges
+  /** `null`: whatever the version. */
+  readonly etag: string | null
+}
+
+/** AIP-154: the client is still the one that was read. */
+const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
+  'etagIsCurrent',
+  (_ctx, { client, etag }) => (etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict')),
+)
+
+/** Adds the registration as it is to be; permissions before and after the change are at stake. */
+const changesAreApplied = condition<
+  { readonly client: Client; readonly changes: ClientChanges },
+  { readonly registration: ClientRegistration } & ScopesAtStake
+>('changesAreApplied', (_ctx, { client, changes }) => {
+  const { config, ...plain } = changes
+  const registration = { ...client, ...plain, config: { ...client.config, ...config } }
+  return success({ registration, scopesAtStake: [...client.scopes, ...registration.scopes] })
+})
+
+/** The guarded update finds the version that was judged, or the flow is judged anew. */
+const changeIsStored = postcondition<
+  { readonly client: Client; readonly changes: ClientChanges; readonly issued: Client },
+  TransactionStores
+>('changeIsStored', async (ctx, { client, changes, issued }) => {
+  const change = { at: issued.updatedAt, by: issued.updatedBy }
+  if (!(await ctx.stores.clients.update(issued, client.version, change))) return LOST_RACE
+  const fields = [...Object.keys(changes).filter((key) => key !== 'config'), ...Object.keys(changes.config ?? {})]
+  await ctx.stores.auditLog.append(
+    auditEvent(ctx, 'client.updated', { clientId: client.clientId, metadata: { fields: fields.join(' ') } }),
+  )
+  return HOLDS
+})
+
+/** RFC 7592 §2.2 in spirit, with a field mask and an etag instead of a whole replacement. */
+export const updateClient = defineFlow({
+  name: 'updateClient',
+  lane: 'transaction',
+  preconditions: given<UpdateClientRequest>()
+    .and(clientExists)
+    .and(etagIsCurrent)
+    .and(changesAreApplied)
+    .and(callerHoldsPermissionsAtStake)
+    .and(registrationIsSound)
+    .and(audiencesAreFree),
+  run: (ctx, { client, registration }): Client => ({
+    ...client,
+    ...registration,
+    version: client.version + 1,
+    updatedAt: ctx.now,
+    updatedBy: actorOf(ctx),
+  }),
+  isIdle: (_ctx, { changes }) => Object.keys(changes).length === 0,
+  postconditions: [changeIsStored],
+})

@@ -1,0 +1,57 @@
+import type { Client, GrantType } from '../../domain/client.ts'
+import { isPermission } from '../../domain/scopes.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import { condition } from '../condition.ts'
+
+/** RFC 6749 §2.3: the call carries a client's own credentials, and they proved it. */
+export const callerIsClient = condition<object, { readonly client: Client }>('callerIsClient', ({ caller }) =>
+  caller.kind === 'client' ? success({ client: caller.client }) : fail('oauth.invalid_client'),
+)
+
+/** RFC 6749 §5.2, unauthorized_client: the client is registered for the grant. */
+export function grantIsAllowed(grant: GrantType) {
+  return condition<{ readonly client: Client }>(`grantIsAllowed(${grant})`, (_ctx, { client }) =>
+    client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client'),
+  )
+}
+
+/** Whose tokens a caller may look at: everybody's, or those that concern one client. */
+export type Viewer = { readonly kind: 'everyone' } | { readonly kind: 'client'; readonly client: Client }
+
+/** RFC 7662 §2.1: the endpoint is for protected resources; a public client cannot prove to be one. */
+export const callerMayCheckTokens = condition<object, { readonly viewer: Viewer }>(
+  'callerMayCheckTokens',
+  ({ caller }) => {
+    switch (caller.kind) {
+      case 'client':
+        return caller.client.type === 'public'
+          ? fail('oauth.unauthorized_client')
+          : success({ viewer: { kind: 'client', client: caller.client } })
+      case 'bearer':
+      case 'operator':
+        return success({ viewer: { kind: 'everyone' } })
+      case 'anonymous':
+        return fail('oauth.invalid_client')
+      default:
+        return caller satisfies never
+    }
+  },
+)
+
+/** Scopes that a client has before or after a change. */
+export interface ScopesAtStake {
+  readonly scopesAtStake: readonly string[]
+}
+
+/** Nobody hands out, or gets a hold of, a permission that their own token lacks. */
+export const callerHoldsPermissionsAtStake = condition<ScopesAtStake>(
+  'callerHoldsPermissionsAtStake',
+  ({ caller }, { scopesAtStake }) => {
+    if (caller.kind === 'operator') return HOLDS
+    const held: ReadonlySet<string> = caller.kind === 'bearer' ? caller.permissions : new Set()
+    const missing = [...new Set(scopesAtStake)].filter((scope) => isPermission(scope) && !held.has(scope))
+    return missing.length === 0
+      ? HOLDS
+      : fail('oauth.insufficient_scope', { metadata: { required_scopes: missing.join(' ') } })
+  },
+)

@@ -1,0 +1,25 @@
+import type { CallContext } from '../context.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { ReadStores } from '../stores/contract.ts'
+import type { AuthenticationFailures } from './access/authentication-failures.ts'
+import type { SecretUsage } from './access/secret-usage.ts'
+
+/** What flows share, made once by the composition root. */
+export interface FlowServices {
+  readonly keyring: Keyring
+  /** `iss` of what is issued, and the audience of management tokens. */
+  readonly issuer: string
+  readonly authenticationFailures: AuthenticationFailures
+  readonly secretUsage: SecretUsage
+}
+
+/** The context inside a flow: the call's, and the stores the step may use. */
+export interface FlowContext<Stores = ReadStores> extends CallContext {
+  readonly stores: Stores
+  readonly services: FlowServices
+}
+
+/** Binds a call to stores. Prototypes are kept, so that a lazy `signal` stays lazy. */
+export function withStores<Stores>(ctx: CallContext, services: FlowServices, stores: Stores): FlowContext<Stores> {
+  return Object.assign(Object.create(ctx) as CallContext, { services, stores })
+}

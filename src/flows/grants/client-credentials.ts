@@ -1,0 +1,19 @@
+import { given } from '../condition.ts'
+import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
+import { defineFlow } from '../flow.ts'
+import { issueAccessToken, issuedTokenIsStored } from './issue-access-token.ts'
+
+/** RFC 6749 §4.4: a confidential client obtains an access token for itself. */
+export const clientCredentials = defineFlow({
+  name: 'clientCredentials',
+  lane: 'append',
+  preconditions: given<TokenWishes>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('client_credentials'))
+    .and(scopesAreAllowed)
+    .and(audiencesAreAllowed)
+    .and(lifetimeIsAllowed),
+  run: issueAccessToken,
+  postconditions: [issuedTokenIsStored],
+})

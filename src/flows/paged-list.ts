@@ -1,0 +1,26 @@
+import { success } from '../results.ts'
+import type { PageRequest } from '../stores/contract.ts'
+import { condition, given } from './condition.ts'
+import { cutPage, type ListRequest, oneMore, type Page, pageTokenIsOfThisList } from './conditions/paging.ts'
+import type { FlowContext } from './context.ts'
+import { defineFlow } from './flow.ts'
+
+/** A flow that returns one page of a list: the lists differ in what they read and by which key they go on. */
+export function definePagedList<Filter extends object, Item>(list: {
+  readonly name: string
+  readonly read: (ctx: FlowContext, filter: Filter, page: PageRequest<string>) => Promise<readonly Item[]>
+  readonly keyOf: (item: Item) => string
+}) {
+  const pageIsRead = condition<
+    ListRequest<Filter> & { readonly page: PageRequest<string> },
+    { readonly read: readonly Item[] }
+  >('pageIsRead', async (ctx, { filter, page }) => success({ read: await list.read(ctx, filter, oneMore(page)) }))
+
+  return defineFlow({
+    name: list.name,
+    lane: 'read',
+    preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(list.name)).and(pageIsRead),
+    run: (ctx, facts): Page<Item> => cutPage(ctx, list.name, facts, facts.read, list.keyOf),
+    postconditions: [],
+  })
+}

@@ -1,0 +1,107 @@
+import type { CallContext } from '../context.ts'
+import { jitter } from '../crypto/random.ts'
+import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { type AppendStores, type Backend, StoreError, type TransactionStores } from '../stores/contract.ts'
+import { LOST_RACE, type Postcondition } from './condition.ts'
+import { type FlowServices, withStores } from './context.ts'
+import type { Flow, Lane } from './flow.ts'
+
+/** How often a flow that keeps losing its race is judged anew. */
+const MAX_ATTEMPTS = 8
+const RETRY_AFTER_MS = 1_000
+
+/** Runs flows: the template that nobody overrides. */
+export interface FlowRunner {
+  execute<Input extends object, Facts extends object, Output, L extends Lane>(
+    flow: Flow<Input, Facts, Output, L>,
+    ctx: CallContext,
+    input: Readonly<Input>,
+  ): Promise<Result<Output>>
+}
+
+export function createFlowRunner(backend: Backend, services: FlowServices): FlowRunner {
+  /** One pass through the three steps. */
+  async function attempt<Input extends object, Facts extends object, Output, L extends Lane>(
+    flow: Flow<Input, Facts, Output, L>,
+    ctx: CallContext,
+    input: Readonly<Input>,
+  ): Promise<Result<Output> | typeof LOST_RACE> {
+    const flowContext = withStores(ctx, services, backend.reads)
+    const judged = await flow.preconditions.check(flowContext, input)
+    if (!judged.ok) return judged
+    const issued = await flow.run(flowContext, judged.value)
+    if (flow.isIdle?.(flowContext, judged.value)) return success(issued)
+    const facts = { ...judged.value, issued }
+    switch (flow.lane) {
+      case 'read':
+        return success(issued)
+      case 'append': {
+        // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
+        const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, AppendStores>[]
+        await backend.append(ctx, (stores) => {
+          const laneContext = withStores(ctx, services, stores)
+          for (const post of posts) insistOnSuccess(post.name, post.confirm(laneContext, facts))
+        })
+        return success(issued)
+      }
+      case 'transaction': {
+        const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, TransactionStores>[]
+        return await backend.transaction<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
+          const laneContext = withStores(ctx, services, stores)
+          for (const post of posts) {
+            const confirmed = await post.confirm(laneContext, facts)
+            if (confirmed === LOST_RACE) return { commit: false, value: LOST_RACE }
+            if (!confirmed.ok) return { commit: false, value: confirmed }
+          }
+          return { commit: true, value: success(issued) }
+        })
+      }
+      default:
+        return flow.lane satisfies never
+    }
+  }
+
+  return {
+    execute: async (flow, ctx, input) => {
+      try {
+        for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
+          const result = await attempt(flow, ctx, input)
+          if (result !== LOST_RACE) return result
+          ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; judging anew')
+        }
+        return fail('resource.conflict', { retryAfterMs: retryDelay() })
+      } catch (error) {
+        if (error instanceof StoreError) return refusalFor(error, ctx)
+        throw error
+      }
+    },
+  }
+}
+
+/** A unit of the append lane is filled before it is sent, so its postconditions neither wait nor lose. */
+function insistOnSuccess(name: string, answer: unknown): void {
+  const fine = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true
+  if (!fine) throw new Error(`postcondition ${name} of an append flow did not hold at once`)
+}
+
+/** The one place where a database's accident becomes a registered answer; other faults stay accidents. */
+function refusalFor(error: StoreError, ctx: CallContext): FailedResult {
+  ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
+  switch (error.fault) {
+    case 'contended':
+      return fail('resource.conflict', { retryAfterMs: retryDelay() })
+    case 'unavailable':
+      return fail('oauth.temporarily_unavailable', { retryAfterMs: retryDelay() })
+    case 'outcome_unknown':
+      return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' } })
+    case 'broken':
+      return fail('oauth.server_error')
+    default:
+      return error.fault satisfies never
+  }
+}
+
+/** Spread out, so that callers do not come back together. */
+function retryDelay(): number {
+  return Math.round(RETRY_AFTER_MS * (0.5 + jitter()))
+}
