@@ -1,0 +1,26 @@
+import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
+import { isPermission } from '../domain/scopes.ts'
+import type { AccessRule } from '../flows/access/authorize-call.ts'
+import { access } from '../gen/qscope/v1/options_pb.ts'
+import { pathOf } from './routes.ts'
+
+/**
+ * Reads who may call a method from its `(qscope.v1.access)` option.
+ *
+ * @throws Error naming the method, when the option is missing or contradicts
+ *   itself: nothing is open by omission, and such a server does not start.
+ */
+export function accessRule(method: DescMethod): AccessRule {
+  if (!hasOption(method, access)) throw new Error(`${pathOf(method)} lacks the option (qscope.v1.access)`)
+  const { permission, clientAuthentication, anyone } = getOption(method, access)
+  if (permission !== '' && !isPermission(permission)) {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) names the unknown permission "${permission}"`)
+  }
+  if (anyone && (permission !== '' || clientAuthentication)) {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) is open to anyone and asks for credentials too`)
+  }
+  if (!anyone && permission === '' && !clientAuthentication) {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)
+  }
+  return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone })
+}

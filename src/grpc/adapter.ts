@@ -1,0 +1,114 @@
+import { type DescMethodServerStreaming, type DescMethodUnary, toBinary } from '@bufbuild/protobuf'
+import type { handleServerStreamingCall, handleUnaryCall, Server, ServerWritableStream } from '@grpc/grpc-js'
+import type { Logger } from '../logger.ts'
+import { fail } from '../results.ts'
+import { Interruption, toGrpcStatus, toInterruptedStatus } from './errors.ts'
+import { GrpcOrigin } from './grpc-origin.ts'
+import { rayIdMetadata } from './metadata.ts'
+import type { Pipeline } from './pipeline.ts'
+import { pathOf, type Route } from './routes.ts'
+import type { ServingState } from './serving-state.ts'
+
+export interface AdapterOptions {
+  readonly pipeline: Pipeline
+  readonly state: ServingState
+  readonly newRayId: () => string
+  readonly helpBase: string
+  readonly log: Logger
+}
+
+/**
+ * Lets the pipeline answer a route. Messages pass as bytes: the pipeline parses
+ * them, so that a broken one gets a status of ours and not INTERNAL.
+ */
+export function serveRoute(server: Server, route: Route, options: AdapterOptions): void {
+  const path = pathOf(route.method)
+  switch (route.kind) {
+    case 'unary':
+      server.register(path, unaryCall(route.method, options), same, same, 'unary')
+      break
+    case 'serverStream':
+      server.register(path, streamCall(route.method, options), same, same, 'serverStream')
+      break
+    default:
+      route satisfies never
+  }
+}
+
+function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnaryCall<Buffer, Buffer> {
+  const { pipeline, state, newRayId, helpBase } = options
+  return (call, callback) => {
+    const leave = state.enter()
+    const origin = new GrpcOrigin(call, newRayId)
+    pipeline
+      .call(method, origin, call.request)
+      .then((result) => {
+        origin.answered()
+        call.sendMetadata(rayIdMetadata(origin.rayId))
+        if (result.ok) callback(null, asBuffer(toBinary(method.output, result.value)))
+        else callback(toGrpcStatus(result, origin.rayId, helpBase))
+      })
+      .catch((error: unknown) => callback(statusOfThrown(error, origin, options)))
+      .finally(leave)
+  }
+}
+
+function streamCall(
+  method: DescMethodServerStreaming,
+  options: AdapterOptions,
+): handleServerStreamingCall<Buffer, Buffer> {
+  const { pipeline, state, newRayId, helpBase } = options
+
+  async function send(call: ServerWritableStream<Buffer, Buffer>, origin: GrpcOrigin): Promise<void> {
+    for await (const item of pipeline.stream(method, origin, call.request)) {
+      if (!item.ok) {
+        origin.answered()
+        call.emit('error', toGrpcStatus(item, origin.rayId, helpBase))
+        return
+      }
+      if (call.cancelled) return
+      if (!call.write(asBuffer(toBinary(method.output, item.value)))) await writable(call)
+    }
+    origin.answered()
+    call.end()
+  }
+
+  return (call) => {
+    const leave = state.enter()
+    const origin = new GrpcOrigin(call, newRayId)
+    call.sendMetadata(rayIdMetadata(origin.rayId))
+    send(call, origin)
+      .catch((error: unknown) => call.emit('error', statusOfThrown(error, origin, options)))
+      .finally(leave)
+  }
+}
+
+/** Resolves when the caller has read enough, or is gone. */
+function writable(call: ServerWritableStream<Buffer, Buffer>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off('drain', done)
+      call.off('cancelled', done)
+      resolve()
+    }
+    call.once('drain', done)
+    call.once('cancelled', done)
+    if (call.cancelled) done()
+  })
+}
+
+/** The pipeline turns accidents into answers itself; what arrives here happened on the way out. */
+function statusOfThrown(error: unknown, origin: GrpcOrigin, { helpBase, log }: AdapterOptions) {
+  if (error instanceof Interruption) return toInterruptedStatus(error)
+  log.error({ rayId: origin.rayId, err: error }, 'accident while answering')
+  return toGrpcStatus(fail('oauth.server_error'), origin.rayId, helpBase)
+}
+
+function same(message: Buffer): Buffer {
+  return message
+}
+
+/** A view, not a copy. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,31 @@
+import type { EpochMs } from '../domain/ids.ts'
+import type { Interruption } from './errors.ts'
+
+/** What a transport knows of a call: all that the pipeline needs beside the method and the message. */
+export interface CallOrigin {
+  readonly rayId: string
+  /** The address of the caller without its port, or `local`. */
+  readonly peer: string
+  /** Every value of the metadata `authorization`. */
+  readonly authorization: readonly string[]
+  readonly deadline: EpochMs | null
+  /** May be made when first read: an AbortController a call costs a quarter of the throughput. */
+  readonly signal: AbortSignal
+  /** Works on the database directly: management methods ask it for no credentials. */
+  readonly operator: boolean
+  /** Why nobody waits for the answer any more; `null` while somebody does. */
+  interruption(): Interruption['kind'] | null
+}
+
+/** The command line's own call, inside the process. */
+export function operatorOrigin(rayId: string, signal: AbortSignal = new AbortController().signal): CallOrigin {
+  return {
+    rayId,
+    peer: 'local',
+    authorization: [],
+    deadline: null,
+    signal,
+    operator: true,
+    interruption: () => (signal.aborted ? 'CANCELLED' : null),
+  }
+}

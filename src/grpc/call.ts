@@ -1,0 +1,31 @@
+import type { CallContext, Caller } from '../context.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import type { Logger } from '../logger.ts'
+import type { CallOrigin } from './call-origin.ts'
+
+const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
+
+/** The context of one call; the signal stays the origin's, made when first read. */
+export class Call implements CallContext {
+  readonly origin: CallOrigin
+  readonly rayId: string
+  readonly now: EpochMs
+  readonly log: Logger
+  readonly peer: string
+  readonly deadline: EpochMs | null
+  /** Becomes known after authorization, before the handler sees it. */
+  caller: Caller = ANONYMOUS
+
+  constructor(origin: CallOrigin, now: EpochMs, log: Logger) {
+    this.origin = origin
+    this.rayId = origin.rayId
+    this.now = now
+    this.log = log
+    this.peer = origin.peer
+    this.deadline = origin.deadline
+  }
+
+  get signal(): AbortSignal {
+    return this.origin.signal
+  }
+}

@@ -1,0 +1,81 @@
+import { isFieldSet } from '@bufbuild/protobuf'
+import type { ClientChanges } from '../../flows/clients/update-client.ts'
+import { clientId } from '../../domain/ids.ts'
+import { distinct } from '../../domain/scopes.ts'
+import { type Client as ClientMessage, ClientSchema } from '../../gen/qscope/v1/client_pb.ts'
+import type { UpdateClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
+import { fail, type Result, success } from '../../results.ts'
+import { fromAuthenticationMethod, fromClientType, fromGrantTypes } from './client.ts'
+import { fromClientConfig, isConfigField, readConfigFields } from './client-config.ts'
+
+type Reader = (message: ClientMessage) => ClientChanges
+
+/** The fields that can change, by their names in the contract. */
+const READERS: ReadonlyMap<string, Reader> = new Map(
+  Object.entries({
+    display_name: (client) => ({ displayName: client.displayName || client.clientId }),
+    authentication_method: (client) => ({
+      authenticationMethod: fromAuthenticationMethod(
+        client.authenticationMethod,
+        fromClientType(client.type) ?? 'confidential',
+      ),
+    }),
+    grant_types: (client) => ({ grantTypes: fromGrantTypes(client.grantTypes) }),
+    redirect_uris: (client) => ({ redirectUris: distinct(client.redirectUris) }),
+    scopes: (client) => ({ scopes: distinct(client.scopes) }),
+    audiences: (client) => ({ audiences: distinct(client.audiences) }),
+    resource_audiences: (client) => ({
+      resourceAudiences: distinct(client.resourceAudiences).filter((audience) => audience !== client.clientId),
+    }),
+    config: (client) => ({ config: fromClientConfig(client.config) }),
+  } satisfies Record<string, Reader>),
+)
+
+const CONFIG_PREFIX = 'config.'
+
+export interface ClientUpdate {
+  readonly clientId: ReturnType<typeof clientId>
+  readonly changes: ClientChanges
+  readonly etag: string | null
+}
+
+/** AIP-134: the mask says which fields; none means those that are set, `*` all that can change. */
+export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpdate> {
+  const message = request.client
+  if (message === undefined) return violation('client', 'is required')
+  if (request.etag !== '' && message.etag !== '' && request.etag !== message.etag) {
+    return violation('etag', 'differs from client.etag')
+  }
+  const etag = request.etag || message.etag || null
+  const paths = effectivePaths(message, request.updateMask?.paths ?? [])
+  const violations = paths.flatMap((path) => {
+    const description = pathProblem(path)
+    return description === null ? [] : [{ field: 'update_mask', description: `${path}: ${description}` }]
+  })
+  if (violations.length > 0) return fail('oauth.invalid_request', { violations })
+  return success({ clientId: clientId(message.clientId), changes: readChanges(message, paths), etag })
+}
+
+function effectivePaths(message: ClientMessage, mask: readonly string[]): readonly string[] {
+  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()]
+  if (mask.length > 0) return distinct(mask)
+  return ClientSchema.fields.filter((field) => READERS.has(field.name) && isFieldSet(message, field)).map(({ name }) => name)
+}
+
+function pathProblem(path: string): string | null {
+  if (READERS.has(path) || (path.startsWith(CONFIG_PREFIX) && isConfigField(path.slice(CONFIG_PREFIX.length)))) return null
+  if (path === 'enabled') return 'changes through EnableClient and DisableClient'
+  return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'there is no such field'
+}
+
+function readChanges(message: ClientMessage, paths: readonly string[]): ClientChanges {
+  const whole = paths.flatMap((path) => READERS.get(path)?.(message) ?? [])
+  const changes: ClientChanges = Object.assign({}, ...whole)
+  const configFields = paths.filter((path) => path.startsWith(CONFIG_PREFIX)).map((path) => path.slice(CONFIG_PREFIX.length))
+  if (configFields.length === 0 || changes.config !== undefined) return changes
+  return { ...changes, config: readConfigFields(message.config, configFields) }
+}
+
+function violation(field: string, description: string): Result<never> {
+  return fail('oauth.invalid_request', { violations: [{ field, description }] })
+}

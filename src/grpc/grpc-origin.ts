@@ -1,0 +1,59 @@
+import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import { type EpochMs, epochMs } from '../domain/ids.ts'
+import type { CallOrigin } from './call-origin.ts'
+import type { Interruption } from './errors.ts'
+import { rayIdFrom } from './metadata.ts'
+
+type GrpcCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
+
+/** A call that came over gRPC. Its signal is aborted by cancellation, by the deadline and by a forced stop. */
+export class GrpcOrigin implements CallOrigin {
+  readonly rayId: string
+  readonly peer: string
+  readonly authorization: readonly string[]
+  readonly deadline: EpochMs | null
+  readonly operator = false
+  readonly #call: GrpcCall
+  #answered = false
+  #controller: AbortController | null = null
+
+  constructor(call: GrpcCall, newRayId: () => string) {
+    this.#call = call
+    this.rayId = rayIdFrom(call.metadata, newRayId)
+    this.peer = addressOf(call.getPeer())
+    this.authorization = call.metadata.get('authorization').map(String)
+    this.deadline = momentOf(call.getDeadline())
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      const controller = new AbortController()
+      this.#controller = controller
+      if (this.#call.cancelled) controller.abort()
+      // grpc-js tells of every call's end in this way; only an end before the answer is one to act on.
+      else this.#call.once('cancelled', () => this.#answered || controller.abort())
+    }
+    return this.#controller.signal
+  }
+
+  interruption(): Interruption['kind'] | null {
+    if (this.#answered || !this.#call.cancelled) return null
+    return this.deadline !== null && this.deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
+  }
+
+  /** Says that the answer is on its way, so that the end of the call is no interruption. */
+  answered(): void {
+    this.#answered = true
+  }
+}
+
+function momentOf(deadline: Date | number): EpochMs | null {
+  const moment = Number(deadline)
+  return Number.isFinite(moment) ? epochMs(moment) : null
+}
+
+/** `192.0.2.1:4711` → `192.0.2.1`; IPv4 in IPv6 clothing as IPv4. */
+function addressOf(peer: string): string {
+  const colon = peer.lastIndexOf(':')
+  return (colon < 0 ? peer : peer.slice(0, colon)).replace(/^::ffff:(?=\d+\.)/, '')
+}

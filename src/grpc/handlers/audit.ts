@@ -1,0 +1,24 @@
+import { auditEventId } from '../../domain/ids.ts'
+import { getAuditEvent } from '../../flows/audit/get-audit-event.ts'
+import { listAuditEvents } from '../../flows/audit/list-audit-events.ts'
+import type { FlowRunner } from '../../flows/runner.ts'
+import type { AuditService } from '../../gen/qscope/v1/audit_service_pb.ts'
+import { mapResult } from '../../results.ts'
+import { fromAuditFilter, toAuditEvent } from '../convert/audit.ts'
+import type { ServiceHandlers } from '../routes.ts'
+
+export function auditHandlers({ execute }: FlowRunner): ServiceHandlers<typeof AuditService> {
+  return {
+    async listAuditEvents(ctx, request) {
+      const filter = fromAuditFilter(request)
+      if (!filter.ok) return filter
+      const { pageSize, pageToken } = request
+      const listed = await execute(listAuditEvents, ctx, { filter: filter.value, pageSize, pageToken })
+      return mapResult(listed, ({ items, nextPageToken }) => ({ events: items.map(toAuditEvent), nextPageToken }))
+    },
+    async getAuditEvent(ctx, request) {
+      const found = await execute(getAuditEvent, ctx, { eventId: auditEventId(request.eventId) })
+      return mapResult(found, (event) => ({ event: toAuditEvent(event) }))
+    },
+  }
+}

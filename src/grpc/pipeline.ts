@@ -1,0 +1,180 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf'
+import type { Caller } from '../context.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import { type AccessRule, authorizeCall } from '../flows/access/authorize-call.ts'
+import type { FlowRunner } from '../flows/runner.ts'
+import type { Logger } from '../logger.ts'
+import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { accessRule } from './access.ts'
+import { startAccessLine } from './access-line.ts'
+import { Call } from './call.ts'
+import type { CallOrigin } from './call-origin.ts'
+import { type CredentialsReader, credentialsReader } from './credentials.ts'
+import { Interruption } from './errors.ts'
+import { redacted } from './redact.ts'
+import { pathOf, type Route } from './routes.ts'
+import { createRequestValidator } from './validation.ts'
+
+const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
+const DRAIN_RETRY_MS = 1_000
+
+/** The path of every call, whichever transport it came by. */
+export interface Pipeline {
+  readonly routes: readonly Route[]
+  /**
+   * Answers a unary call: a request still encoded is parsed first. Accidents
+   * are logged and become `oauth.server_error`.
+   *
+   * @throws Interruption when the handler failed because nobody waits any more.
+   */
+  call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    origin: CallOrigin,
+    request: MessageShape<I> | Uint8Array,
+  ): Promise<Result<MessageShape<O>>>
+  /** Answers with a stream; a failed item is the last. Throws as `call` does. */
+  stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    origin: CallOrigin,
+    request: MessageShape<I> | Uint8Array,
+  ): AsyncGenerator<Result<MessageShape<O>>, void, void>
+}
+
+export interface PipelineOptions {
+  readonly routes: readonly Route[]
+  readonly runner: FlowRunner
+  readonly log: Logger
+  readonly now: () => EpochMs
+  readonly isDraining: () => boolean
+}
+
+interface Entry {
+  readonly route: Route
+  readonly path: string
+  readonly rule: AccessRule
+  readonly readCredentials: CredentialsReader
+}
+
+/** @throws Error naming the method, when one lacks a sound access option. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { routes, runner, log, now, isDraining } = options
+  const validator = createRequestValidator()
+  const entries = new Map<DescMethod, Entry>()
+  for (const route of routes) {
+    const { method } = route
+    entries.set(method, {
+      route,
+      path: pathOf(method),
+      rule: accessRule(method),
+      readCredentials: credentialsReader(method.input, validator),
+    })
+  }
+  validator.warmUp(new Set(routes.map((route) => route.method.input)))
+
+  function entryOf(method: DescMethod): Entry {
+    const entry = entries.get(method)
+    if (entry === undefined) throw new Error(`${pathOf(method)} is not served`)
+    return entry
+  }
+
+  /** All that comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
+  async function admit<I extends DescMessage>(
+    entry: Entry,
+    ctx: Call,
+    input: I,
+    encoded: MessageShape<I> | Uint8Array,
+  ): Promise<Result<MessageShape<I>>> {
+    if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: DRAIN_RETRY_MS })
+    const request = encoded instanceof Uint8Array ? parse(input, encoded) : encoded
+    if (request === null) return UNREADABLE
+    log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
+    const caller = await authorize(entry, ctx, request)
+    if (!caller.ok) return caller
+    ctx.caller = caller.value
+    const violations = validator.validate(input, request)
+    return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
+  }
+
+  async function authorize({ readCredentials, rule }: Entry, ctx: Call, request: Message): Promise<Result<Caller>> {
+    const credentials = readCredentials(request, ctx.origin.authorization)
+    if (!credentials.ok) return credentials
+    if (ctx.origin.operator && rule.permission !== null && credentials.value.kind === 'none') return success(OPERATOR)
+    return await runner.execute(authorizeCall, ctx, { rule, credentials: credentials.value })
+  }
+
+  /** The one place where an accident becomes an answer; its cause goes to the log and nowhere else. */
+  function answerTo(accident: unknown, ctx: Call, path: string): FailedResult {
+    const interruption = ctx.origin.interruption()
+    if (interruption !== null) throw new Interruption(interruption, { cause: accident })
+    log.error({ rayId: ctx.rayId, method: path, err: accident }, 'accident')
+    return fail('oauth.server_error')
+  }
+
+  return {
+    routes,
+
+    call: async (method, origin, encoded) => {
+      const entry = entryOf(method)
+      const ctx = new Call(origin, now(), log)
+      const line = startAccessLine(log, entry.path, origin)
+      try {
+        const request = await admit(entry, ctx, method.input, encoded)
+        if (!request.ok) return line.failed(request)
+        if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
+        const answer = await entry.route.handle(ctx, request.value)
+        if (!answer.ok) return line.failed(answer)
+        return success(complete(method.output, answer.value))
+      } catch (accident) {
+        return line.failed(answerTo(accident, ctx, entry.path))
+      } finally {
+        line.end(ctx.caller)
+      }
+    },
+
+    stream: async function* (method, origin, encoded) {
+      const entry = entryOf(method)
+      const ctx = new Call(origin, now(), log)
+      const line = startAccessLine(log, entry.path, origin)
+      try {
+        const request = await admit(entry, ctx, method.input, encoded)
+        if (!request.ok) return yield line.failed(request)
+        if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
+        for await (const item of entry.route.handle(ctx, request.value)) {
+          if (!item.ok) return yield line.failed(item)
+          yield success(complete(method.output, item.value))
+        }
+      } catch (accident) {
+        yield line.failed(answerTo(accident, ctx, entry.path))
+      } finally {
+        line.end(ctx.caller)
+      }
+    },
+  }
+}
+
+const UNREADABLE = fail('oauth.invalid_request', {
+  violations: [{ field: '', description: 'the message is not a valid encoding of the request' }],
+})
+
+function parse<I extends DescMessage>(input: I, encoded: Uint8Array): MessageShape<I> | null {
+  try {
+    return fromBinary(input, encoded)
+  } catch {
+    return null
+  }
+}
+
+/** `route` has matched the handler with its method, so what it answers is an init of the output. */
+function complete<O extends DescMessage>(output: O, answer: object): MessageShape<O> {
+  return create(output, answer as MessageInitShape<O>)
+}

@@ -1,0 +1,85 @@
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf'
+import type { CallContext } from '../context.ts'
+import type { Result } from '../results.ts'
+
+/** Answers one call. It sees an authorized caller and a valid request, and knows no transport. */
+export type Handler<I extends DescMessage, O extends DescMessage> = (
+  ctx: CallContext,
+  request: MessageShape<I>,
+) => Promise<Result<MessageInitShape<O>>>
+
+/**
+ * Answers one call with a stream; a failed item ends it with that status. It
+ * watches `ctx.signal`: a suspended iterator cannot be stopped from outside.
+ */
+export type StreamHandler<I extends DescMessage, O extends DescMessage> = (
+  ctx: CallContext,
+  request: MessageShape<I>,
+) => AsyncIterable<Result<MessageInitShape<O>>>
+
+/** The handler that fits a method; QScope has no methods with streams of requests. */
+export type MethodHandler<M> =
+  M extends DescMethodUnary<infer I, infer O>
+    ? Handler<I, O>
+    : M extends DescMethodServerStreaming<infer I, infer O>
+      ? StreamHandler<I, O>
+      : never
+
+/** One handler for every method of a service, by the method's local name. */
+export type ServiceHandlers<S extends Pick<DescService, 'method'>> = {
+  readonly [Name in keyof S['method']]: MethodHandler<S['method'][Name]>
+}
+
+/** A method and what answers it, without the types that `route` has checked. */
+export type Route = UnaryRoute | StreamRoute
+
+interface UnaryRoute {
+  readonly kind: 'unary'
+  readonly method: DescMethodUnary
+  readonly handle: (ctx: CallContext, request: Message) => Promise<Result<object>>
+}
+
+interface StreamRoute {
+  readonly kind: 'serverStream'
+  readonly method: DescMethodServerStreaming
+  readonly handle: (ctx: CallContext, request: Message) => AsyncIterable<Result<object>>
+}
+
+/** Binds a service to its handlers; a missing or a surplus one does not compile. */
+export function route<S extends DescService>(service: S, handlers: ServiceHandlers<S>): readonly Route[] {
+  return service.methods.map((method): Route => {
+    // `ServiceHandlers` has matched each handler with its method; a list of routes cannot keep that.
+    const handle: unknown = Reflect.get(handlers, method.localName)
+    if (typeof handle !== 'function') throw new Error(`${pathOf(method)} has no handler`)
+    if (isUnary(method)) return { kind: 'unary', method, handle: handle as UnaryRoute['handle'] }
+    if (isServerStream(method)) return { kind: 'serverStream', method, handle: handle as StreamRoute['handle'] }
+    throw new Error(`${pathOf(method)} takes a stream of requests, which handlers cannot`)
+  })
+}
+
+export function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === 'unary'
+}
+
+export function isServerStream(method: DescMethod): method is DescMethodServerStreaming {
+  return method.methodKind === 'server_streaming'
+}
+
+/** The services that the routes belong to, each once. */
+export function servicesOf(routes: readonly Route[]): readonly DescService[] {
+  return [...new Set(routes.map((each) => each.method.parent))]
+}
+
+/** How a method is called on the wire, such as `/qscope.v1.TokenService/MintToken`. */
+export function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`
+}

@@ -1,0 +1,150 @@
+import { type ChannelOptions, Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
+import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts'
+import { Health } from '../gen/grpc/health/v1/health_pb.ts'
+import { file_qscope_v1_error_reason } from '../gen/qscope/v1/error_reason_pb.ts'
+import type { Logger } from '../logger.ts'
+import { serveRoute } from './adapter.ts'
+import { serveHealth } from './health.ts'
+import type { Pipeline } from './pipeline.ts'
+import { serveReflection } from './reflection.ts'
+import { keepRepeatedAuthorization } from './repeated-headers.ts'
+import { servicesOf } from './routes.ts'
+import type { ServingState } from './serving-state.ts'
+
+/** What a caller may use up. Times are milliseconds. */
+export interface GrpcLimits {
+  /** The largest request, in bytes. */
+  readonly maxMessageBytes: number
+  /** Calls at once on one connection. */
+  readonly maxConcurrentStreams: number
+  /** After this a connection is asked to go, so that load spreads over new instances. */
+  readonly maxConnectionAgeMs: number
+  readonly maxConnectionAgeGraceMs: number
+  readonly maxConnectionIdleMs: number
+  /** How often a silent peer is pinged, and how long it may take to answer. */
+  readonly keepaliveTimeMs: number
+  readonly keepaliveTimeoutMs: number
+}
+
+export const DEFAULT_LIMITS: GrpcLimits = Object.freeze({
+  maxMessageBytes: 1024 * 1024,
+  maxConcurrentStreams: 1_000,
+  maxConnectionAgeMs: 30 * 60_000,
+  maxConnectionAgeGraceMs: 60_000,
+  maxConnectionIdleMs: 15 * 60_000,
+  keepaliveTimeMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+})
+
+export interface GrpcServerOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string
+  readonly pipeline: Pipeline
+  readonly state: ServingState
+  readonly log: Logger
+  readonly newRayId: () => string
+  /** Where the errors are documented; becomes the Help link of each. */
+  readonly helpBase: string
+  readonly limits?: Partial<GrpcLimits>
+  /** Whether anyone may read the schema from the server; on if not given. */
+  readonly reflection?: boolean
+  /** Plaintext if not given. */
+  readonly credentials?: ServerCredentials
+}
+
+export interface GrpcServer {
+  /** @throws Error of one line, when the address cannot be had. */
+  start(): Promise<{ readonly port: number }>
+  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** How long aborted calls may take to notice. */
+const ABORT_MS = 1_000
+
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { listen, pipeline, state, log, newRayId, helpBase } = options
+  setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
+  const server = new Server(channelOptions({ ...DEFAULT_LIMITS, ...options.limits }))
+  /** The address with the port that was had; `null` while there is none. */
+  let bound: string | null = null
+  const services = [...servicesOf(pipeline.routes), Health]
+
+  for (const route of pipeline.routes) serveRoute(server, route, { pipeline, state, newRayId, helpBase, log })
+  serveHealth(
+    server,
+    services.map((service) => service.typeName),
+    state,
+    newRayId,
+  )
+  if (options.reflection ?? true) {
+    // No request refers to these files, but the details of every error do.
+    serveReflection(server, services, [file_google_rpc_error_details, file_qscope_v1_error_reason], state, newRayId)
+  }
+
+  return {
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.bindAsync(listen, options.credentials ?? ServerCredentials.createInsecure(), (error, port) => {
+          if (error === null) {
+            keepRepeatedAuthorization(server)
+            bound = listen.replace(/:\d+$/, `:${port}`)
+            resolve({ port })
+          } else reject(new Error(`gRPC cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error }))
+        })
+      }),
+
+    stop: async (graceMs) => {
+      state.drain()
+      // `forceShutdown` finds no connections while channelz is off (grpc-js 1.14); `drain` does, and destroys them after the grace.
+      if (bound !== null) server.drain(bound, graceMs)
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+      if (!(await within(graceMs, closed))) {
+        log.warn({ graceMs }, 'calls still running are aborted')
+        await within(ABORT_MS, closed)
+      }
+      await within(ABORT_MS, state.idle())
+      bound = null
+    },
+  }
+}
+
+function channelOptions(limits: GrpcLimits): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maxMessageBytes,
+    'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
+    'grpc.max_connection_age_ms': limits.maxConnectionAgeMs,
+    'grpc.max_connection_age_grace_ms': limits.maxConnectionAgeGraceMs,
+    'grpc.max_connection_idle_ms': limits.maxConnectionIdleMs,
+    'grpc.keepalive_time_ms': limits.keepaliveTimeMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    'grpc.enable_channelz': 0,
+  }
+}
+
+function reasonOf(error: Error): string {
+  const [code] = /E[A-Z]{4,}/.exec(error.message) ?? []
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'the address is already in use'
+    case 'EACCES':
+      return 'permission denied (ports below 1024 need a privilege)'
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have the address'
+    case 'ENOTFOUND':
+      return 'the host name does not resolve'
+    default:
+      return error.message.split('\n', 1).join('')
+  }
+}
+
+/** Whether the promise is settled in time; the timer keeps no process alive. */
+async function within(ms: number, promise: Promise<void>): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>()
+  const timer = setTimeout(() => resolve(false), ms)
+  try {
+    return await Promise.race([promise.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

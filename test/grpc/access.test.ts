@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { epochMs } from '../../src/domain/ids.ts'
+import { createPipeline } from '../../src/grpc/pipeline.ts'
+import { route } from '../../src/grpc/routes.ts'
+import { success } from '../../src/results.ts'
+import { doorkeeper } from './harness.ts'
+import { unaryProbe } from './test-service.ts'
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+function build(rule: Parameters<typeof unaryProbe>[0]) {
+  const routes = route(unaryProbe(rule), { try: async () => success({}) })
+  return createPipeline({ routes, runner: doorkeeper, log: silent, now: () => epochMs(0), isDraining: () => false })
+}
+
+describe('a method', () => {
+  it.each([
+    ['without an access option', null, /\/qscope\.test\.Probe\/Try lacks the option/],
+    ['that lets nobody in', {}, /Probe\/Try.*nobody/],
+    ['open to anyone and closed', { anyone: true, clientAuthentication: true }, /Probe\/Try.*anyone/],
+    ['with an unknown permission', { permission: 'qscope:everything' }, /Probe\/Try.*qscope:everything/],
+  ])('%s does not start the server', (_what, rule, message) => {
+    expect(() => build(rule)).toThrow(message)
+  })
+
+  it.each([[{ anyone: true }], [{ permission: 'qscope:tokens.read', clientAuthentication: true }]])(
+    'with %o does',
+    (rule) => {
+      expect(() => build(rule)).not.toThrow()
+    },
+  )
+})

@@ -1,0 +1,40 @@
+import { create } from '@bufbuild/protobuf'
+import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
+import { describe, expect, it } from 'vitest'
+import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
+import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
+import { BatchMintTokensResponseSchema, MintTokenRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { redacted } from '../../src/grpc/redact.ts'
+
+const secret = create(ClientAuthenticationSchema, {
+  clientId: 'orders',
+  method: { case: 'clientSecret', value: 'qcs_hidden' },
+})
+
+describe('a message in the log', () => {
+  it('shows what is set, by proto names, without what the schema redacts', () => {
+    const message = create(MintTokenRequestSchema, { client: secret, scopes: ['a'], lifetime: durationFromMs(1500) })
+    expect(JSON.parse(JSON.stringify(redacted(MintTokenRequestSchema, message)))).toEqual({
+      client: { client_id: 'orders', client_secret: '[redacted]' },
+      scopes: ['a'],
+      lifetime: '1.500s',
+    })
+  })
+
+  it('redacts at any depth, and whatever an Any holds', () => {
+    const message = create(BatchMintTokensResponseSchema, {
+      results: [
+        { result: { case: 'token', value: { accessToken: 'qat_hidden' } } },
+        {
+          result: {
+            case: 'status',
+            value: create(StatusSchema, { code: 3, details: [anyPack(ClientAuthenticationSchema, secret)] }),
+          },
+        },
+      ],
+    })
+    const shown = JSON.stringify(redacted(BatchMintTokensResponseSchema, message))
+    expect(shown).not.toContain('hidden')
+    expect(shown).toContain('type.googleapis.com/qscope.v1.ClientAuthentication')
+  })
+})

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest'
+import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
+import { route } from '../../src/grpc/routes.ts'
+import { success } from '../../src/results.ts'
+
+const events = async () => success({})
+
+describe('handlers that do not fit', () => {
+  it('do not compile when one is missing, and do not start either', () => {
+    // @ts-expect-error getAuditEvent is missing
+    expect(() => route(AuditService, { listAuditEvents: events })).toThrow('GetAuditEvent has no handler')
+  })
+
+  it('do not compile when one answers with another message', () => {
+    // @ts-expect-error a page token is text
+    route(AuditService, { listAuditEvents: async () => success({ nextPageToken: 1 }), getAuditEvent: events })
+    // @ts-expect-error there is no such method
+    route(AuditService, { listAuditEvents: events, getAuditEvent: events, deleteAuditEvent: events })
+  })
+})
