@@ -97,8 +97,10 @@ describe('a keyring file', () => {
     expect(() => readText(text)).not.toThrow(KEY)
   })
 
-  test('in a folder that cannot be written is an error of one line', () => {
-    const path = join('/proc', 'qscope', 'keyring.json')
+  test('in a folder that cannot be made is an error of one line', () => {
+    const file = join(newFolder(), 'file')
+    writeFileSync(file, '')
+    const path = join(file, 'sub', 'keyring.json')
     expect(() => createKeyringFile(path, drawKeyMaterial())).toThrow(
       /^the keyring file .* cannot be created \(E[A-Z]+\)$/,
     )

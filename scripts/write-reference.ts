@@ -1,0 +1,80 @@
+/**
+ * Writes docs/errors.md and docs/configuration.md from the tables in the code:
+ * `npm run docs`. With `--check` it only compares, and fails when they differ.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Variable, VARIABLES } from '../src/config/variables.ts'
+import { type ErrorRow, registry } from '../src/errors/registry.ts'
+import { reasonOf } from '../src/grpc/errors.ts'
+
+const docs = join(import.meta.dirname, '..', 'docs')
+const check = process.argv.includes('--check')
+
+const pages = new Map([
+  ['errors.md', errorsPage()],
+  ['configuration.md', configurationPage()],
+])
+const stale: string[] = []
+for (const [name, text] of pages) {
+  const path = join(docs, name)
+  if (!check) await writeFile(path, text)
+  else if ((await readFile(path, 'utf8').catch(() => '')) !== text) stale.push(`docs/${name}`)
+}
+if (stale.length > 0) {
+  console.error(`${stale.join(', ')} not in sync with the code; run npm run docs`)
+  process.exit(1)
+}
+
+function errorsPage(): string {
+  const codes = Object.keys(registry) as (keyof typeof registry)[]
+  const sections = codes.map((code) => {
+    const row: ErrorRow<object> = registry[code]
+    const reason = reasonOf(code)
+    return [
+      `## ${reason.toLowerCase().replaceAll('_', '-')}`,
+      '',
+      row.description,
+      '',
+      '| | |',
+      '|---|---|',
+      `| reason | \`${reason}\` |`,
+      `| registry key | \`${code}\` |`,
+      `| OAuth error | ${row.oauthError === null ? '–' : `\`${row.oauthError}\` (${row.rfc})`} |`,
+      `| gRPC status | \`${row.status}\` |`,
+      `| may be sent again as it is | ${row.retryable ? 'yes, after RetryInfo' : 'no'} |`,
+    ].join('\n')
+  })
+  return `# Errors
+
+Generated from \`src/errors/registry.ts\` by \`npm run docs\`.
+
+Every refusal carries \`google.rpc.Status\` details: \`ErrorInfo\` (its \`reason\` as below, \`domain\` = \`qscope\`,
+\`metadata.oauth_error\` where an RFC names the error), \`RequestInfo\` with the ray id, \`Help\`, and where they help
+\`BadRequest\`, \`ResourceInfo\`, \`QuotaFailure\` and \`RetryInfo\`. Decide by the reason; texts may change. Statuses the
+transport makes itself (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown method) carry no reason.
+
+${sections.join('\n\n')}
+`
+}
+
+function configurationPage(): string {
+  const rows = Object.entries<Variable>(VARIABLES).map(([name, { fallback, secret, shouldBe }]) => {
+    const file = secret === true ? `, or \`${name}_FILE\`` : ''
+    return `| \`${name}\`${file} | ${fallback === null ? 'see below' : `\`${fallback}\``} | ${shouldBe} |`
+  })
+  return `# Configuration
+
+Generated from \`src/config/variables.ts\` by \`npm run docs\`.
+
+QScope reads environment variables, once, at the start; every problem is reported at once. A \`…_FILE\` variable names a
+file that holds the value. \`qscope config\` prints the effective values, secrets masked.
+
+| variable | default | should be |
+|---|---|---|
+${rows.join('\n')}
+
+Defaults that depend on others: the issuer is \`http://\` and the gRPC address; the keyring lies beside an embedded
+database (\`data/qscope.keyring.json\`) and must be named for any other; the log is \`pretty\` on a terminal, else \`json\`.
+`
+}

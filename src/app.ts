@@ -1,0 +1,109 @@
+import { insistOnKeys, keyReferences, openKeyring } from './app/open-keyring.ts'
+import type { Config } from './config/config.ts'
+import type { Keyring } from './crypto/keyring.ts'
+import { jitter, uuidV7 } from './crypto/random.ts'
+import { type EpochMs, epochMs } from './domain/ids.ts'
+import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
+import { SecretUsage } from './flows/access/secret-usage.ts'
+import { createFlowRunner, type FlowRunner } from './flows/runner.ts'
+import { AuditService } from './gen/qscope/v1/audit_service_pb.ts'
+import { ClientService } from './gen/qscope/v1/client_service_pb.ts'
+import { TokenService } from './gen/qscope/v1/token_service_pb.ts'
+import { auditHandlers } from './grpc/handlers/audit.ts'
+import { clientHandlers } from './grpc/handlers/client.ts'
+import { tokenHandlers } from './grpc/handlers/token.ts'
+import { createPipeline, type Pipeline } from './grpc/pipeline.ts'
+import { route } from './grpc/routes.ts'
+import { createServingState, type ServingState } from './grpc/serving-state.ts'
+import type { Logger } from './logger.ts'
+import type { AuditSeal, Backend, StoreContext } from './stores/contract.ts'
+import { openBackend, openMigrations } from './stores/open.ts'
+
+/** Everything that answers calls, joined together. */
+export interface App {
+  readonly backend: Backend
+  readonly runner: FlowRunner
+  readonly pipeline: Pipeline
+  readonly state: ServingState
+  readonly keyring: Keyring
+  /** Throws `KeyringFileError` if the database refers to a key that is not here. */
+  checkKeys(): Promise<void>
+  /** Writes out what waits in the background. */
+  flush(): Promise<void>
+  /** Flushes, and lets go of the database. */
+  close(): Promise<void>
+}
+
+/** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
+export async function openApp(
+  config: Config,
+  log: Logger,
+  keyring: Keyring,
+  { now = () => epochMs(Date.now()) }: { readonly now?: () => EpochMs } = {},
+): Promise<App> {
+  const backend = await openAppBackend(config, log, keyring)
+  const secretUsage = new SecretUsage(backend, log)
+  const { issuer } = config
+  const authenticationFailures = new AuthenticationFailures(backend)
+  const runner = createFlowRunner(backend, { keyring, issuer, authenticationFailures, secretUsage })
+  const state = createServingState()
+  const routes = [
+    ...route(ClientService, clientHandlers(runner)),
+    ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
+    ...route(AuditService, auditHandlers(runner)),
+  ]
+  const pipeline = createPipeline({ routes, runner, log, now, isDraining: () => state.draining })
+  return {
+    backend,
+    runner,
+    pipeline,
+    state,
+    keyring,
+    checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),
+    flush: () => secretUsage.flush(),
+    close: async () => {
+      await secretUsage.close()
+      await backend.close()
+    },
+  }
+}
+
+/** Opens the keyring; for one that is missing, asks the database whether it refers to keys. */
+export async function openAppKeyring(config: Config, log: Logger): Promise<Keyring> {
+  return await openKeyring(config, log, async (provisional) => {
+    const migrations = await openMigrations(config.database.url, log)
+    try {
+      if (await migrations.isEmpty()) return { pepper: [], audit: [] }
+    } finally {
+      await migrations.close()
+    }
+    const backend = await openAppBackend(config, log, provisional)
+    try {
+      return await keyReferences(backend, systemContext(log))
+    } finally {
+      await backend.close()
+    }
+  })
+}
+
+async function openAppBackend(config: Config, log: Logger, keyring: Keyring): Promise<Backend> {
+  return await openBackend(config.database.url, { seal: sealOf(keyring), log, newId: uuidV7, jitter })
+}
+
+/** Where the errors are documented. */
+export function helpBaseOf({ issuer }: Config): string {
+  return `${issuer}/docs/errors`
+}
+
+export function sealOf(keyring: Keyring): AuditSeal {
+  const keyId = keyring.active('audit')
+  return {
+    keyId,
+    hash: (previous, writerId, sequence, event) => keyring.auditHash(keyId, previous, writerId, sequence, event),
+  }
+}
+
+/** For what the process does of its own accord. */
+export function systemContext(log: Logger): StoreContext {
+  return { rayId: uuidV7(), now: epochMs(Date.now()), log, deadline: null, signal: new AbortController().signal }
+}

@@ -1,0 +1,33 @@
+import type { Caller } from '../context.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import { epochMs } from '../domain/ids.ts'
+import { adminRegistration } from '../flows/clients/admin-client.ts'
+import { drawClientSecret } from '../flows/clients/client-secret.ts'
+import { draftClient, registrationEvent, storeRegisteredClient } from '../flows/clients/register-client.ts'
+import type { TransactionStores } from '../stores/contract.ts'
+
+const FIRST_ADMIN_ID = 'admin'
+const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
+
+/** The first client of a new database, and how it is stored in the transaction that creates the tables. */
+export interface FirstAdmin {
+  readonly clientId: string
+  /** Shown once. */
+  readonly clientSecret: string
+  seed(stores: TransactionStores): Promise<void>
+}
+
+export function drawFirstAdmin(keyring: Keyring): FirstAdmin {
+  const ctx = { caller: OPERATOR, peer: 'local', now: epochMs(Date.now()), rayId: uuidV7(), services: { keyring } }
+  const client = draftClient(ctx, adminRegistration(FIRST_ADMIN_ID))
+  const secret = drawClientSecret(ctx, client.clientId)
+  return {
+    clientId: client.clientId,
+    clientSecret: secret.value,
+    seed: async (stores) => {
+      const stored = await storeRegisteredClient(stores, { client, secret }, registrationEvent(ctx, client))
+      if (!stored) throw new Error('the new database already has an admin client')
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import type { App } from '../app.ts'
+import type { Log } from '../log/create-log.ts'
+
+const EVERY_MS = 1_000
+
+export interface HealthMonitor {
+  stop(): void
+}
+
+/**
+ * Looks after the database for as long as the server runs: health follows it,
+ * and the log says when it goes, why, and when it is back. The first look is
+ * over when this resolves; trouble with the keyring then stops the start.
+ */
+export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> {
+  let keysChecked = false
+  let reported: string | null = null
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+
+  const report = (problem: string | null) => {
+    if (problem === reported) return
+    if (problem !== null) log.error({ problem }, `not serving: ${problem}`)
+    else log.info({}, 'serving again')
+    reported = problem
+  }
+  const look = async () => {
+    const health = await app.backend.check()
+    if (health.serving && !keysChecked) {
+      await app.checkKeys()
+      keysChecked = true
+    }
+    report(health.serving ? null : health.problem)
+    app.state.setServing(health.serving)
+  }
+  const lookAgain = async () => {
+    try {
+      await look()
+    } catch (error) {
+      report(error instanceof Error ? error.message : String(error))
+      app.state.setServing(false)
+    }
+    schedule()
+  }
+  const schedule = () => {
+    if (!stopped) timer = setTimeout(() => void lookAgain(), EVERY_MS).unref()
+  }
+
+  await look()
+  schedule()
+  return {
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,106 @@
+import { createServer } from 'node:net'
+import { helpBaseOf, openApp, openAppKeyring } from '../app.ts'
+import { formatAddress, isLoopback } from '../config/address.ts'
+import type { Config } from '../config/config.ts'
+import { maskUrl } from '../config/database-url.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import { createGrpcServer } from '../grpc/server.ts'
+import type { Log } from '../log/create-log.ts'
+import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
+import { seedInMemory, setUpDatabase } from './set-up.ts'
+import { adminNotice, welcome } from './welcome.ts'
+
+/** Exit codes that shells give to processes ended by a signal. */
+const SIGNAL_EXIT = Object.freeze({ SIGINT: 130, SIGTERM: 143 })
+
+/**
+ * Runs the server until a signal asks it to stop; resolves when it has drained.
+ * Throws an error of one line if it cannot start.
+ */
+export async function serve(config: Config, log: Log): Promise<void> {
+  endOnAccident(log)
+  // Found out before a secret is drawn that would be shown only once.
+  await insistOnFreePort(config)
+  const keyring = await openAppKeyring(config, log)
+  const loopback = isLoopback(config.grpcListen.host)
+  const setUp = await setUpDatabase(config, log, keyring, { withAdmin: loopback })
+  const app = await openApp(config, log, keyring)
+  const inMemory = config.database.embedded && config.database.file === null
+  const admin = setUp.created ? setUp.admin : inMemory && loopback ? await seedInMemory(app, log) : null
+  const server = createGrpcServer({
+    listen: formatAddress(config.grpcListen),
+    pipeline: app.pipeline,
+    state: app.state,
+    log,
+    newRayId: uuidV7,
+    helpBase: helpBaseOf(config),
+    reflection: config.reflection,
+    limits: {
+      maxMessageBytes: config.maxMessageBytes,
+      maxConcurrentStreams: config.maxConcurrentStreams,
+      maxConnectionAgeMs: config.maxConnectionAgeMs,
+      keepaliveTimeMs: config.keepaliveTimeMs,
+    },
+  })
+  const stopAsked = signalled(log)
+  let monitor: HealthMonitor
+  let address = formatAddress(config.grpcListen)
+  try {
+    monitor = await monitorHealth(app, log)
+    const { port } = await server.start()
+    address = formatAddress({ host: config.grpcListen.host, port })
+  } catch (error) {
+    // The secret of a client that is already stored must not be lost with the start.
+    if (admin !== null) process.stdout.write(adminNotice(admin))
+    await app.close()
+    throw error
+  }
+  log.info({ address, database: maskUrl(config.database.url), issuer: config.issuer }, 'listening')
+  process.stdout.write(welcome({ address, config, admin, needsAdmin: setUp.created && admin === null }))
+
+  const signal = await stopAsked
+  log.info({ signal, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
+  monitor.stop()
+  await server.stop(config.shutdownGraceMs)
+  await app.close()
+  log.info({}, 'stopped')
+  log.flush()
+}
+
+/** Resolves at the first signal; the second ends the process at once. */
+function signalled(log: Log): Promise<keyof typeof SIGNAL_EXIT> {
+  return new Promise((resolve) => {
+    let asked = false
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (asked) {
+          log.flush()
+          process.exit(SIGNAL_EXIT[signal])
+        }
+        asked = true
+        resolve(signal)
+      })
+    }
+  })
+}
+
+/** A bug nobody caught: what is in memory can no longer be trusted. */
+function endOnAccident(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'uncaught exception')
+    log.flush()
+    process.stderr.write(`qscope: ended by a bug: ${error.message.split('\n', 1).join('')}\n`)
+    process.exit(1)
+  })
+}
+
+async function insistOnFreePort({ grpcListen }: Config): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const probe = createServer()
+  probe.once('error', (error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
+    reject(new Error(`gRPC cannot listen on ${formatAddress(grpcListen)}: ${reason}`, { cause: error }))
+  })
+  probe.listen({ host: grpcListen.host, port: grpcListen.port }, () => probe.close(() => resolve()))
+  await promise
+}

@@ -1,0 +1,54 @@
+import type { Config } from '../config/config.ts'
+import type { FirstAdmin } from './first-admin.ts'
+
+export interface Welcome {
+  /** As bound. */
+  readonly address: string
+  readonly config: Config
+  /** Just made; its secret is shown here and never again. */
+  readonly admin: FirstAdmin | null
+  /** The database is new and has no admin client yet. */
+  readonly needsAdmin: boolean
+}
+
+/** What a new server tells its operator on standard output, ready to be pasted. */
+export function welcome({ address, config, admin, needsAdmin }: Welcome): string {
+  const lines = [`QScope listens on ${address} (gRPC, plaintext); issuer ${config.issuer}`]
+  if (needsAdmin) lines.push('', 'There is no client yet. Make the first one with: qscope client create --admin')
+  if (admin !== null) lines.push('', ...adminLines(admin, address))
+  return `${lines.join('\n')}\n`
+}
+
+/** The secret by itself, for a start that failed after it was drawn. */
+export function adminNotice({ clientId, clientSecret }: FirstAdmin): string {
+  return `${[
+    'The first admin client was made. Its secret is shown this once:',
+    `  client id      ${clientId}`,
+    `  client secret  ${clientSecret}`,
+  ].join('\n')}\n`
+}
+
+function adminLines(admin: FirstAdmin, address: string): readonly string[] {
+  const client = { clientId: admin.clientId, clientSecret: admin.clientSecret }
+  const mint = { client }
+  const verify = { client, token: 'TOKEN' }
+  return [
+    adminNotice(admin),
+    'Mint a token:',
+    ...callLines(address, 'MintToken', mint),
+    '',
+    'Verify it, with its access_token in place of TOKEN:',
+    ...callLines(address, 'VerifyToken', verify),
+    '',
+    'grpcurl does the same:',
+    `  grpcurl -plaintext -d '${JSON.stringify(mint)}' ${address} qscope.v1.TokenService/MintToken`,
+    `  grpcurl -plaintext -d '${JSON.stringify(verify)}' ${address} qscope.v1.TokenService/VerifyToken`,
+  ]
+}
+
+function callLines(address: string, method: string, request: object): readonly string[] {
+  return [
+    `  npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' \\`,
+    `    http://${address}/qscope.v1.TokenService/${method}`,
+  ]
+}

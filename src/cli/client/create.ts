@@ -1,0 +1,163 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import { PERMISSIONS } from '../../domain/scopes.ts'
+import {
+  type AccessTokenFormat,
+  AccessTokenFormatSchema,
+  type AuthenticationMethod,
+  AuthenticationMethodSchema,
+  ClientType,
+  ClientTypeSchema,
+  GrantType,
+  GrantTypeSchema,
+} from '../../gen/qscope/v1/client_pb.ts'
+import { ClientService, RegisterClientResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
+import {
+  type ConnectionOptions,
+  choice,
+  choices,
+  duration,
+  given,
+  keyValue,
+  repeated,
+  wholeNumber,
+  withConnection,
+} from '../options.ts'
+import { withCalls } from '../session.ts'
+import { json } from '../show.ts'
+import { UsageError } from '../usage-error.ts'
+import { showClient } from './show-client.ts'
+
+interface Options extends ConnectionOptions {
+  readonly admin?: true
+  readonly id?: string
+  readonly name?: string
+  readonly type?: ClientType
+  readonly authenticationMethod?: AuthenticationMethod
+  readonly jwks?: string
+  readonly tlsClientSubject?: string
+  readonly grant?: GrantType[]
+  readonly scope?: string[]
+  readonly audience?: string[]
+  readonly resourceAudience?: string[]
+  readonly redirectUri?: string[]
+  readonly accessTokenTtl?: Duration
+  readonly refreshTokenTtl?: Duration
+  readonly refreshTokenMaxLifetime?: Duration
+  readonly authorizationCodeTtl?: Duration
+  readonly deviceCodeTtl?: Duration
+  readonly devicePollInterval?: Duration
+  readonly refreshTokenReplayWindow?: Duration
+  readonly pkce: boolean
+  readonly accessTokenFormat?: AccessTokenFormat
+  readonly maxActiveRefreshTokens?: number
+  readonly maxActiveRefreshTokensPerUser?: number
+  readonly maxActiveAccessTokens?: number
+  readonly allowImpersonation?: true
+  readonly metadata?: Record<string, string>
+}
+
+/** What goes with `--admin`; everything else is fixed there. */
+const WITH_ADMIN: ReadonlySet<string> = new Set([
+  'admin',
+  'id',
+  'name',
+  'json',
+  'server',
+  'token',
+  'clientId',
+  'clientSecret',
+  'clientSecretFile',
+])
+
+export function clientCreate(): Command {
+  return withConnection(new Command('create'))
+    .description('register a client and print its secret, once')
+    .option('--admin', 'make a client with every permission')
+    .option('--id <id>', 'client id (drawn when absent)')
+    .option('--name <name>', 'display name (default: the id)')
+    .addOption(choice('--type <type>', 'client type (default confidential)', ClientTypeSchema))
+    .addOption(choice('--authentication-method <method>', 'how it proves itself', AuthenticationMethodSchema))
+    .option('--jwks <json>', 'its public keys, for private_key_jwt')
+    .option('--tls-client-subject <dn>', 'the subject of its certificate, for tls_client')
+    .addOption(choices('--grant <grant>', 'grant it may use', GrantTypeSchema))
+    .addOption(repeated('--scope <scope>', 'scope it may ask for'))
+    .addOption(repeated('--audience <audience>', 'audience it may ask tokens for'))
+    .addOption(repeated('--resource-audience <audience>', 'audience it answers for'))
+    .addOption(repeated('--redirect-uri <uri>', 'where codes may be sent'))
+    .option('--access-token-ttl <duration>', 'lifetime of access tokens, such as 10m', duration)
+    .option('--refresh-token-ttl <duration>', 'idle lifetime of refresh tokens', duration)
+    .option('--refresh-token-max-lifetime <duration>', 'lifetime of a grant, however often refreshed', duration)
+    .option('--authorization-code-ttl <duration>', 'lifetime of codes', duration)
+    .option('--device-code-ttl <duration>', 'lifetime of device codes', duration)
+    .option('--device-poll-interval <duration>', 'pace of device polls', duration)
+    .option('--refresh-token-replay-window <duration>', 'how long a lost refresh may be repeated', duration)
+    .option('--no-pkce', 'do not require PKCE')
+    .addOption(choice('--access-token-format <format>', 'format of access tokens', AccessTokenFormatSchema))
+    .option('--max-active-refresh-tokens <n>', 'limit per client', wholeNumber)
+    .option('--max-active-refresh-tokens-per-user <n>', 'limit per client and user', wholeNumber)
+    .option('--max-active-access-tokens <n>', 'limit per refresh token', wholeNumber)
+    .option('--allow-impersonation', 'exchange tokens without an actor')
+    .option('--metadata <key=value>', 'free text about the client (may be repeated)', keyValue)
+    .action(run)
+}
+
+async function run(options: Options, command: Command): Promise<void> {
+  if (options.admin) {
+    const stray = Object.keys(options).find(
+      (name) => !WITH_ADMIN.has(name) && command.getOptionValueSource(name) !== 'default',
+    )
+    if (stray !== undefined) throw new UsageError('--admin fixes everything but --id and --name')
+  }
+  await withCalls(
+    options,
+    async (calls, output) => {
+      const request = options.admin ? adminRegistration(options) : registration(options)
+      const answer = await calls.call(ClientService.method.registerClient, request)
+      output.answer(
+        () => json(RegisterClientResponseSchema, answer),
+        () => showClient(answer.client, output, answer.clientSecret),
+      )
+    },
+    { setUp: true },
+  )
+}
+
+/** Every permission there is, and nothing else. */
+function adminRegistration(options: Options) {
+  return {
+    ...given({ clientId: options.id, displayName: options.name ?? 'QScope administration' }),
+    type: ClientType.CONFIDENTIAL,
+    grantTypes: [GrantType.CLIENT_CREDENTIALS],
+    scopes: [...PERMISSIONS],
+  }
+}
+
+function registration(options: Options) {
+  return {
+    ...given({ clientId: options.id, displayName: options.name, jwks: options.jwks }),
+    ...given({ tlsClientSubject: options.tlsClientSubject, authenticationMethod: options.authenticationMethod }),
+    type: options.type ?? ClientType.CONFIDENTIAL,
+    grantTypes: options.grant ?? [],
+    scopes: options.scope ?? [],
+    audiences: options.audience ?? [],
+    resourceAudiences: options.resourceAudience ?? [],
+    redirectUris: options.redirectUri ?? [],
+    config: given({
+      accessTokenTtl: options.accessTokenTtl,
+      refreshTokenTtl: options.refreshTokenTtl,
+      refreshTokenMaxLifetime: options.refreshTokenMaxLifetime,
+      authorizationCodeTtl: options.authorizationCodeTtl,
+      deviceCodeTtl: options.deviceCodeTtl,
+      devicePollInterval: options.devicePollInterval,
+      refreshTokenReplayWindow: options.refreshTokenReplayWindow,
+      requirePkce: options.pkce ? undefined : false,
+      accessTokenFormat: options.accessTokenFormat,
+      maxActiveRefreshTokens: options.maxActiveRefreshTokens,
+      maxActiveRefreshTokensPerUser: options.maxActiveRefreshTokensPerUser,
+      maxActiveAccessTokens: options.maxActiveAccessTokens,
+      allowImpersonation: options.allowImpersonation,
+      metadata: options.metadata,
+    }),
+  }
+}

@@ -1,0 +1,42 @@
+import { Command } from 'commander'
+import { examine, type Finding } from '../app/doctor.ts'
+import { ConfigError } from '../config/config.ts'
+import { openLog, readConfig } from './environment.ts'
+import { createOutput } from './output.ts'
+import { table } from './table.ts'
+
+export function doctor(): Command {
+  return new Command('doctor')
+    .description('check configuration, keyring, database, clock and disk, and say what to do; exit code 1 on problems')
+    .option('--json', 'print one JSON document')
+    .action(async (options: { readonly json?: boolean }) => {
+      const findings = await findingsHere()
+      const healthy = findings.every(({ state }) => state !== 'problem')
+      const output = createOutput(options.json ?? false)
+      output.answer(
+        () => ({ healthy, findings: findings.map((finding) => ({ ...finding })) }),
+        () =>
+          table(
+            ['CHECK', 'STATE', 'FINDING', 'WHAT TO DO'],
+            findings.map(({ check, state, finding, advice }) => [check, state, finding, advice ?? '']),
+            output.bold,
+          ),
+      )
+      if (!healthy) process.exitCode = 1
+    })
+}
+
+async function findingsHere(): Promise<readonly Finding[]> {
+  try {
+    const config = readConfig()
+    return await examine(config, openLog({ ...config, warnings: [] }, { quiet: true }))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map((finding) => ({
+      check: 'configuration',
+      state: 'problem',
+      finding,
+      advice: 'correct the variable',
+    }))
+  }
+}

@@ -1,0 +1,43 @@
+import { create } from '@bufbuild/protobuf'
+import { setUpDatabase } from '../app/set-up.ts'
+import { openApp, openAppKeyring } from '../app.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import { type ErrorCode, type ErrorDetails, registry } from '../errors/registry.ts'
+import { operatorOrigin } from '../grpc/call-origin.ts'
+import { reasonOf } from '../grpc/errors.ts'
+import { withClient } from './call-access.ts'
+import { type CallCredentials, CallFailure, type Calls } from './calls.ts'
+import { openLog, readConfig } from './environment.ts'
+
+/** Calls in this process, on the database itself, as its operator. */
+export async function openLocalCalls(proof: CallCredentials, { setUp }: { readonly setUp: boolean }): Promise<Calls> {
+  const config = readConfig()
+  const log = openLog(config, { quiet: true })
+  const keyring = await openAppKeyring(config, log)
+  if (setUp) await setUpDatabase(config, log, keyring, { withAdmin: false })
+  const app = await openApp(config, log, keyring)
+  try {
+    const health = await app.backend.check()
+    if (!health.serving) throw new Error(health.problem)
+    await app.checkKeys()
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  return {
+    provesClient: proof.client !== null,
+    call: async (method, request) => {
+      const rayId = uuidV7()
+      const message = create(method.input, withClient(method, request, proof))
+      const result = await app.pipeline.call(method, operatorOrigin(rayId), message)
+      if (result.ok) return result.value
+      throw failure(result.code, result.details, rayId)
+    },
+    close: () => app.close(),
+  }
+}
+
+function failure(code: ErrorCode, { violations = [], metadata = {} }: ErrorDetails, rayId: string): CallFailure {
+  const { status, description } = registry[code]
+  return new CallFailure({ reason: reasonOf(code), status, description, violations, metadata, rayId })
+}

@@ -1,0 +1,64 @@
+import { Command } from 'commander'
+import { auditList } from './audit/list.ts'
+import { clientCreate } from './client/create.ts'
+import { clientDelete } from './client/delete.ts'
+import { clientDisable } from './client/disable.ts'
+import { clientEnable } from './client/enable.ts'
+import { clientGet } from './client/get.ts'
+import { clientList } from './client/list.ts'
+import { clientRotateSecret } from './client/rotate-secret.ts'
+import { configCommand } from './config.ts'
+import { doctor } from './doctor.ts'
+import { reportFailure } from './failure.ts'
+import { migrateDown, migrateStatus, migrateUp } from './migrate.ts'
+import { serveCommand } from './serve.ts'
+import { tokenIntrospect } from './token/introspect.ts'
+import { tokenList } from './token/list.ts'
+import { tokenMint } from './token/mint.ts'
+import { tokenRevoke } from './token/revoke.ts'
+import { tokenVerify } from './token/verify.ts'
+
+/** Runs a command line and returns its exit code: 0 fine, 1 failed, 2 wrong usage. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync([...argv], { from: 'user' })
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    return reportFailure(error)
+  }
+}
+
+function program(): Command {
+  const root = new Command('qscope').description('OAuth 2.0 token service over gRPC')
+  root.addCommand(serveCommand())
+  root.addCommand(group('migrate', 'the database schema', [migrateUp(), migrateDown(), migrateStatus()]))
+  root.addCommand(
+    group('client', 'OAuth clients', [
+      clientCreate(),
+      clientList(),
+      clientGet(),
+      clientDisable(),
+      clientEnable(),
+      clientRotateSecret(),
+      clientDelete(),
+    ]),
+  )
+  root.addCommand(group('token', 'tokens', [tokenMint(), tokenIntrospect(), tokenVerify(), tokenRevoke(), tokenList()]))
+  root.addCommand(group('audit', 'the audit log', [auditList()]))
+  root.addCommand(configCommand())
+  root.addCommand(doctor())
+  throwOnExit(root)
+  return root
+}
+
+function group(name: string, description: string, commands: readonly Command[]): Command {
+  const parent = new Command(name).description(description)
+  for (const command of commands) parent.addCommand(command)
+  return parent
+}
+
+/** Commander would end the process itself, with logs unwritten and its own exit codes. */
+function throwOnExit(command: Command): void {
+  command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for usage)')
+  for (const child of command.commands) throwOnExit(child)
+}

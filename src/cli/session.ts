@@ -1,0 +1,29 @@
+import type { Calls } from './calls.ts'
+import { openLocalCalls } from './local-calls.ts'
+import type { ConnectionOptions } from './options.ts'
+import { createOutput, type Output } from './output.ts'
+import { openRemoteCalls } from './remote-calls.ts'
+import { readCredentials } from './secrets.ts'
+
+export interface SessionOptions {
+  /** Whether an embedded database that is still empty is set up first. */
+  readonly setUp?: boolean
+}
+
+/** Opens the calls that the options ask for, works, and closes them again. */
+export async function withCalls(
+  options: ConnectionOptions,
+  work: (calls: Calls, output: Output) => Promise<void>,
+  { setUp = false }: SessionOptions = {},
+): Promise<void> {
+  const credentials = readCredentials(options)
+  const calls =
+    options.server === undefined
+      ? await openLocalCalls(credentials, { setUp })
+      : openRemoteCalls(options.server, credentials)
+  try {
+    await work(calls, createOutput(options.json ?? false))
+  } finally {
+    await calls.close()
+  }
+}

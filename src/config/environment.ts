@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { nearest } from './nearest.ts'
+import { CLIENT_VARIABLES, type ClientVariableName, VARIABLES, type Variable, type VariableName } from './variables.ts'
+
+/** The QSCOPE_ variables as they were found, unread. */
+export interface Environment {
+  /** Empty values count as absent. */
+  readonly values: ReadonlyMap<string, string>
+  /** The names whose values came from `<name>_FILE`. */
+  readonly fromFile: ReadonlySet<string>
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+const PREFIX = 'QSCOPE_'
+const FILE_SUFFIX = '_FILE'
+const KNOWN: ReadonlyMap<string, Variable> = new Map(Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES }))
+const FILE_NAMES: ReadonlyMap<string, string> = new Map(
+  [...KNOWN].filter(([, variable]) => variable.secret === true).map(([name]) => [name + FILE_SUFFIX, name]),
+)
+
+/** Collects the QSCOPE_ variables; secrets may stand in files instead. No `.env` file is read. */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
+  const values = new Map<string, string>()
+  const fromFile = new Set<string>()
+  const problems: string[] = []
+  const warnings: string[] = []
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || value === undefined || value === '') continue
+    const target = FILE_NAMES.get(name)
+    if (KNOWN.has(name)) {
+      values.set(name, value)
+    } else if (target === undefined) {
+      const meant = nearest(name, [...KNOWN.keys(), ...FILE_NAMES.keys()])
+      warnings.push(`${name} is unknown and ignored${meant === null ? '' : `; did you mean ${meant}?`}`)
+    }
+  }
+  for (const [name, target] of FILE_NAMES) {
+    const path = env[name]
+    if (path === undefined || path === '') continue
+    if (values.has(target)) {
+      problems.push(`${name}: ${target} is set as well; set only one of them`)
+      continue
+    }
+    try {
+      values.set(target, readFileSync(path, 'utf8').replace(/\r?\n$/, ''))
+      fromFile.add(target)
+    } catch (error) {
+      problems.push(`${name}: should be the path of a readable file, but ${messageOf(error)}`)
+    }
+  }
+  return { values, fromFile, problems, warnings }
+}
+
+/** The value of a variable, or `null` if it is absent. */
+export function variable(environment: Environment, name: VariableName | ClientVariableName): string | null {
+  return environment.values.get(name) ?? null
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

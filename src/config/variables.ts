@@ -1,0 +1,47 @@
+/** A variable of the environment: what it is for, and what it should be. */
+export interface Variable {
+  /** Completes the sentence "QSCOPE_X should be …". */
+  readonly shouldBe: string
+  /** `null`: the default depends on other variables. */
+  readonly fallback: string | null
+  /** Whether its value is or contains a secret: masked when shown, and taken from `<name>_FILE` too. */
+  readonly secret?: true
+}
+
+/** Every variable of the server, in the order in which they are shown. */
+export const VARIABLES = Object.freeze({
+  QSCOPE_DATABASE_URL: {
+    shouldBe: 'sqlite:<path>, sqlite::memory: or mysql://user:password@host:port/database',
+    fallback: 'sqlite:./data/qscope.db',
+    secret: true,
+  },
+  QSCOPE_GRPC_LISTEN: {
+    shouldBe: 'host:port, such as 127.0.0.1:50051 or [::1]:50051',
+    fallback: '127.0.0.1:50051',
+  },
+  QSCOPE_ISSUER: {
+    shouldBe: 'an https URL without query and fragment (http on loopback only, or with QSCOPE_INSECURE=1)',
+    fallback: null,
+  },
+  QSCOPE_KEYRING_FILE: { shouldBe: 'the path of the keyring file', fallback: null },
+  QSCOPE_LOG_LEVEL: { shouldBe: 'one of debug, info, warn, error, silent', fallback: 'info' },
+  QSCOPE_LOG_FORMAT: { shouldBe: 'json or pretty', fallback: null },
+  QSCOPE_REFLECTION: { shouldBe: 'on or off', fallback: 'on' },
+  QSCOPE_INSECURE: { shouldBe: '1 to allow plaintext outside loopback, else 0', fallback: '0' },
+  QSCOPE_SHUTDOWN_GRACE: { shouldBe: 'a duration from 0s to 10m, such as 10s', fallback: '10s' },
+  QSCOPE_MAX_MESSAGE_BYTES: { shouldBe: 'a whole number from 1024 to 67108864', fallback: '1048576' },
+  QSCOPE_MAX_CONCURRENT_STREAMS: { shouldBe: 'a whole number from 1 to 100000', fallback: '1000' },
+  QSCOPE_MAX_CONNECTION_AGE: { shouldBe: 'a duration from 10s to 7d, such as 30m', fallback: '30m' },
+  QSCOPE_KEEPALIVE_TIME: { shouldBe: 'a duration from 10s to 1d, such as 1m', fallback: '1m' },
+} satisfies Record<string, Variable>)
+
+export type VariableName = keyof typeof VARIABLES
+
+/** Variables that the command line reads beside those of the server. */
+export const CLIENT_VARIABLES = Object.freeze({
+  QSCOPE_TOKEN: { shouldBe: 'a bearer token for calls to a server', fallback: null, secret: true },
+  QSCOPE_CLIENT_ID: { shouldBe: 'the id of the calling client', fallback: null },
+  QSCOPE_CLIENT_SECRET: { shouldBe: 'the secret of the calling client', fallback: null, secret: true },
+} satisfies Record<string, Variable>)
+
+export type ClientVariableName = keyof typeof CLIENT_VARIABLES

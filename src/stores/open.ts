@@ -1,0 +1,106 @@
+import type { Logger } from '../logger.ts'
+import type { AuditSeal, Backend } from './contract.ts'
+import { createBackend } from './sql/backend.ts'
+import type { Dialect } from './sql/dialect.ts'
+import { mysql } from './sql/dialects/mysql/dialect.ts'
+import { sqlite } from './sql/dialects/sqlite/dialect.ts'
+import { sqliteFile } from './sql/dialects/sqlite/location.ts'
+import { createMigrations, type Migrations } from './sql/migrate.ts'
+import { schemaStateOf } from './sql/schema-state.ts'
+import { DatabaseTrouble, storeError } from './sql/trouble.ts'
+
+/** By the scheme of the database URL. */
+const DIALECTS: Readonly<Record<string, Dialect>> = Object.freeze({
+  'sqlite:': sqlite,
+  'mysql:': mysql,
+  'mariadb:': mysql,
+})
+
+const MAX_QUEUED_CALLS = 10_000
+
+export interface BackendOptions {
+  readonly seal: AuditSeal
+  readonly log: Logger
+  /** Draws a fresh UUID; names a chain of the audit log. */
+  readonly newId: () => string
+  /** Draws from [0, 1); spreads retries. */
+  readonly jitter: () => number
+  /** How many calls may wait in each lane before more are refused; 10,000 unless told. */
+  readonly maxQueuedCalls?: number
+}
+
+/**
+ * Opens a database for serving:
+ *
+ * - `sqlite:./path/file.db`, created empty if absent;
+ * - `sqlite::memory:`, migrated and gone when closed;
+ * - `mysql://user:password@host:port/database`, for MySQL and MariaDB.
+ *
+ * Whether the schema fits is told by `check()`. Throws `StoreError` if the
+ * database cannot be opened at all.
+ */
+export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
+  return await withStoreErrors(async () => {
+    const dialect = dialectOf(url)
+    const connected = await dialect.connect(plainUrl(url), options.log)
+    return createBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options })
+  })
+}
+
+/** Opens a database to change its schema. One in memory has its schema already, and cannot lose it. */
+export async function openMigrations(url: string, log: Logger): Promise<Migrations> {
+  return await withStoreErrors(async () => {
+    if (isInMemory(url)) return memoryMigrations()
+    const dialect = dialectOf(url)
+    return createMigrations(dialect, await dialect.connectForMigration(plainUrl(url), log))
+  })
+}
+
+/** The file of an embedded database as an absolute path; `null` if it is in memory or on a server. */
+export function embeddedFile(url: string): string | null {
+  return isEmbedded(url) ? sqliteFile(url) : null
+}
+
+/** Whether the database lives inside this process and needs no set-up. */
+export function isEmbedded(url: string): boolean {
+  return url.startsWith('sqlite:')
+}
+
+function isInMemory(url: string): boolean {
+  return isEmbedded(url) && sqliteFile(url) === null
+}
+
+function dialectOf(url: string): Dialect {
+  const scheme = url.slice(0, url.indexOf(':') + 1)
+  const dialect = DIALECTS[scheme]
+  if (dialect === undefined) {
+    throw new DatabaseTrouble(
+      'unavailable',
+      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite: or mysql:`,
+    )
+  }
+  return dialect
+}
+
+function plainUrl(url: string): string {
+  return url.replace(/^mariadb:/, 'mysql:')
+}
+
+function memoryMigrations(): Migrations {
+  const nothing = Object.freeze({ migrations: [], seeded: false })
+  return {
+    up: async () => nothing,
+    down: async () => nothing,
+    status: async () => ({ ...schemaStateOf([]), pending: [] }),
+    isEmpty: async () => false,
+    close: async () => undefined,
+  }
+}
+
+async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storeError(error)
+  }
+}

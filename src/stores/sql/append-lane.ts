@@ -1,0 +1,148 @@
+import type { AccessToken } from '../../domain/access-token.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import { type AppendStores, type StoreContext, StoreError } from '../contract.ts'
+import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
+import { DatabaseTrouble, storeError } from './trouble.ts'
+
+/** More units than this go with the next batch. */
+const LARGEST_BATCH = 256
+
+/** The rows of one call. */
+export interface AppendedRows {
+  readonly tokens: readonly AccessToken[]
+  readonly events: readonly AuditEvent[]
+}
+
+interface Unit extends AppendedRows {
+  readonly until: number
+  /** Sent without others, after a batch it was in was refused. */
+  alone: boolean
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/** Commits the rows of all units together; throws with nothing written, or `outcome_unknown`. */
+export type SendUnits = (units: readonly AppendedRows[]) => Promise<void>
+
+/**
+ * Group commit. Units of concurrent calls share a transaction; the next one is
+ * sent when the one before is back, never after a fixed delay. A batch that the
+ * database refuses is sent again unit by unit, so only the unit at fault fails.
+ */
+export class AppendLane {
+  readonly #send: SendUnits
+  readonly #jitter: () => number
+  readonly #maxQueued: number
+  #queue = new Set<Unit>()
+  #running: Promise<void> | null = null
+  #closed = false
+
+  constructor(send: SendUnits, maxQueued: number, jitter: () => number) {
+    this.#send = send
+    this.#maxQueued = maxQueued
+    this.#jitter = jitter
+  }
+
+  /** Resolves after the unit's commit is durable. */
+  async add(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
+    const tokens: AccessToken[] = []
+    const events: AuditEvent[] = []
+    fill({
+      accessTokens: { insert: (token) => void tokens.push(token) },
+      auditLog: { append: (event) => void events.push(event) },
+    })
+    if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
+    if (this.#queue.size >= this.#maxQueued) {
+      throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
+    }
+    await this.#enqueue(ctx, { tokens, events })
+  }
+
+  /** Writes out what waits, and refuses newcomers. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#running
+  }
+
+  /** The signal of a call is costly to make: it is read only when the unit waits behind a batch. */
+  #enqueue(ctx: StoreContext, rows: AppendedRows): Promise<void> {
+    const signal = this.#running === null ? null : ctx.signal
+    signal?.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const stopListening = () => signal?.removeEventListener('abort', leave)
+    const unit: Unit = {
+      ...rows,
+      until: patienceOf(ctx),
+      alone: false,
+      done: () => {
+        stopListening()
+        resolve()
+      },
+      failed: (error) => {
+        stopListening()
+        reject(error)
+      },
+    }
+    // A unit that was sent is no longer in the queue, and ends as the database says.
+    const leave = () => {
+      if (this.#queue.delete(unit)) reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', leave, { once: true })
+    this.#queue.add(unit)
+    this.#running ??= this.#run()
+    return promise
+  }
+
+  async #run(): Promise<void> {
+    // What the rest of this turn of the event loop adds goes along.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let attempts = 1; this.#queue.size > 0; ) {
+      const units = this.#take()
+      try {
+        await this.#send(units)
+        for (const unit of units) unit.done()
+        attempts = 1
+      } catch (error) {
+        const until = Math.max(...units.map((unit) => unit.until))
+        if (isWorthAnotherTry(error, attempts, until)) {
+          this.#putBack(this.#stillPatient(units, error))
+          await backOff(attempts, until, this.#jitter)
+          attempts += 1
+        } else if (units.length > 1 && isOfOneUnit(error)) {
+          for (const unit of units) unit.alone = true
+          this.#putBack(units)
+        } else {
+          for (const unit of units) unit.failed(storeError(error))
+          attempts = 1
+        }
+      }
+    }
+    this.#running = null
+  }
+
+  #take(): readonly Unit[] {
+    const units: Unit[] = []
+    for (const unit of this.#queue) {
+      if (units.length === LARGEST_BATCH || (unit.alone && units.length > 0)) break
+      units.push(unit)
+      this.#queue.delete(unit)
+      if (unit.alone) break
+    }
+    return units
+  }
+
+  #putBack(units: readonly Unit[]): void {
+    this.#queue = new Set([...units, ...this.#queue])
+  }
+
+  #stillPatient(units: readonly Unit[], error: unknown): readonly Unit[] {
+    const now = Date.now()
+    for (const unit of units) if (unit.until <= now) unit.failed(storeError(error))
+    return units.filter((unit) => unit.until > now)
+  }
+}
+
+/** Whether one unit's rows may be at fault, rather than the database. */
+function isOfOneUnit(error: unknown): boolean {
+  return !(error instanceof DatabaseTrouble) || error.kind === 'duplicate' || error.kind === 'refused'
+}

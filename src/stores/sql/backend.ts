@@ -1,0 +1,147 @@
+import type { Logger } from '../../logger.ts'
+import {
+  type AppendStores,
+  type AuditSeal,
+  type Backend,
+  type BackendHealth,
+  type ReadStores,
+  StoreError,
+} from '../contract.ts'
+import { accessTokenInserts, accessTokenReads, accessTokenRow, findStandings } from './access-tokens.ts'
+import { AppendLane, type SendUnits } from './append-lane.ts'
+import { AuditChain } from './audit-chain.ts'
+import { auditReads } from './audit-log.ts'
+import { clientSecretReads, findSecrets } from './client-secrets.ts'
+import { clientReads, findClients } from './clients.ts'
+import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
+import { hashKey } from './hash-key.ts'
+import { kyselyOver } from './kysely.ts'
+import { ReadBatcher } from './read-batcher.ts'
+import { appliedMigrations, schemaProblem, schemaStateOf } from './schema-state.ts'
+import { TransactionLane } from './transaction-lane.ts'
+import { DatabaseTrouble, isOutcomeUnknown, storeError } from './trouble.ts'
+import { type WriterSlot, WriterSlots } from './writer-slots.ts'
+
+/** How long a health check may take. */
+const CHECK_MS = 2_000
+
+export interface BackendParts {
+  readonly seal: AuditSeal
+  readonly log: Logger
+  /** A fresh UUID: names a chain of the audit log. */
+  readonly newId: () => string
+  /** In [0, 1); spreads retries. */
+  readonly jitter: () => number
+  /** How many calls may wait in each lane. */
+  readonly maxQueuedCalls: number
+}
+
+/** Puts a backend together from a connected database and what all databases share. */
+export function createBackend(dialect: Dialect, connected: Connected, parts: BackendParts): Backend {
+  const db = kyselyOver(dialect.kysely, withStoreErrors(connected.execute))
+  const [first, ...others] = connected.writers.map((writer) => slotOf(dialect, writer, parts))
+  if (first === undefined) throw new Error('a database needs a writer')
+  const appendSlots = new WriterSlots([first], parts.maxQueuedCalls)
+  const transactionSlots = others.length === 0 ? appendSlots : new WriterSlots(others, parts.maxQueuedCalls)
+  const appendLane = new AppendLane(sendThrough(appendSlots, first), parts.maxQueuedCalls, parts.jitter)
+  const transactionLane = new TransactionLane(transactionSlots, parts.jitter)
+
+  async function examine(signal: AbortSignal): Promise<string | null> {
+    const problem = schemaProblem(schemaStateOf(await appliedMigrations(db)))
+    if (problem !== null) return problem
+    await appendSlots.use({ signal }, ({ writer }) => writer.probe())
+    return null
+  }
+
+  let closing: Promise<void> | null = null
+  return {
+    dialect: dialect.name,
+    reads: readStores(db),
+    append: (ctx, fill: (stores: AppendStores) => void) => appendLane.add(ctx, fill),
+    transaction: (ctx, work) => transactionLane.run(ctx, work),
+    check: async (): Promise<BackendHealth> => {
+      const signal = AbortSignal.timeout(CHECK_MS)
+      try {
+        const problem = await withinTime(examine(signal), signal)
+        return problem === null ? { serving: true } : { serving: false, problem }
+      } catch (error) {
+        return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error) }
+      }
+    },
+    close: () => {
+      closing ??= (async () => {
+        await appendLane.close()
+        await Promise.all([appendSlots.close(), transactionSlots.close()])
+        await connected.close()
+      })()
+      return closing
+    },
+  }
+}
+
+const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
+
+/** The look-ups that calls are made of are batched; lists are not. */
+function readStores(db: ReturnType<typeof kyselyOver>): ReadStores {
+  const clients = new ReadBatcher(findClients(db), String, null)
+  const secrets = new ReadBatcher(findSecrets(db), String, [])
+  const tokens = new ReadBatcher(findStandings(db), hashKey, null)
+  return Object.freeze({
+    clients: clientReads(db, (id) => clients.find(id)),
+    clientSecrets: clientSecretReads(db, (id) => secrets.find(id)),
+    accessTokens: accessTokenReads(db, (hash) => tokens.find(hash)),
+    auditLog: auditReads(db),
+  })
+}
+
+function slotOf(dialect: Dialect, writer: Writer, { seal, newId }: BackendParts): WriterSlot {
+  const execute: Execute = async (statement) => {
+    try {
+      return await writer.execute(statement)
+    } catch (error) {
+      slot.failure ??= error
+      throw error
+    }
+  }
+  const db = kyselyOver(dialect.kysely, execute)
+  const slot: WriterSlot = { writer, db, chain: new AuditChain(db, seal, newId), failure: null }
+  return slot
+}
+
+/** Turns the units of a batch into one transaction, its audit rows sealed in the order they are sent. */
+function sendThrough(slots: WriterSlots, { db }: WriterSlot): SendUnits {
+  const tokenInserts = accessTokenInserts(db)
+  return (units) =>
+    slots.use(null, async ({ writer, chain }) => {
+      const tokens = units.flatMap((unit) => unit.tokens)
+      const sealed = chain.seal(units.flatMap((unit) => unit.events))
+      try {
+        await writer.batch([...tokenInserts.of(tokens.map(accessTokenRow)), ...sealed.statements])
+        chain.advance(sealed)
+      } catch (error) {
+        if (isOutcomeUnknown(error)) chain.restart()
+        throw error
+      }
+    })
+}
+
+function withStoreErrors(execute: Execute): Execute {
+  return async (statement) => {
+    try {
+      return await execute(statement)
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+}
+
+async function withinTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return await Promise.race([work, promise])
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof StoreError || error instanceof DatabaseTrouble) return error.message
+  return error instanceof Error ? `the database cannot be used: ${error.message}` : 'the database cannot be used'
+}

@@ -1,0 +1,81 @@
+import type {
+  CompiledQuery,
+  CreateIndexBuilder,
+  CreateTableBuilder,
+  Kysely,
+  Dialect as KyselyDialect,
+  RawBuilder,
+} from 'kysely'
+import type { Logger } from '../../logger.ts'
+
+/** A statement and its values, as drivers take them. */
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
+
+export interface StatementResult {
+  readonly rows: unknown[]
+  /** Rows inserted, deleted, or matched by an update. */
+  readonly affected: number
+}
+
+/** Runs one statement; throws nothing but `DatabaseTrouble`. */
+export type Execute = (statement: Statement) => Promise<StatementResult>
+
+/** A connection that writes, used by one transaction at a time. */
+export interface Writer {
+  readonly execute: Execute
+  /** Runs the statements in a transaction of their own; resolves after the commit is durable. */
+  batch(statements: readonly Statement[]): Promise<void>
+  begin(): Promise<void>
+  commit(): Promise<void>
+  /** Never throws: what cannot be rolled back has lost its connection, which rolls it back. */
+  rollback(): Promise<void>
+  /** Whether a write could begin now; throws if not. */
+  probe(): Promise<void>
+}
+
+/** A database that was opened. */
+export interface Connected {
+  /** Reads what is committed. */
+  readonly execute: Execute
+  /** The first one serves the append lane; transactions use the others or, if there are none, take turns with it. */
+  readonly writers: readonly [Writer, ...Writer[]]
+  close(): Promise<void>
+}
+
+/** A connection that changes the schema. */
+export interface MigrationSession {
+  readonly execute: Execute
+  readonly types: ColumnTypes
+  /** Runs `work` while no other migrator can; where the database can roll a schema back, all of it stands or nothing. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>
+  /** Inside `exclusively`: lets all writes of `work` stand or none. */
+  transaction(work: () => Promise<void>): Promise<void>
+  close(): Promise<void>
+}
+
+/** How columns and tables are spelled. */
+export interface ColumnTypes {
+  /** Text of at most so many characters, compared byte by byte, trailing spaces included. */
+  identifier(length: number): RawBuilder<unknown>
+  readonly text: RawBuilder<unknown>
+  /** 32 bytes. */
+  readonly hash: RawBuilder<unknown>
+  /** Milliseconds since 1970, or a span of them. */
+  readonly epochMs: RawBuilder<unknown>
+  readonly integer: RawBuilder<unknown>
+  /** 0 or 1. */
+  readonly flag: RawBuilder<unknown>
+  table<T extends string, C extends string>(builder: CreateTableBuilder<T, C>): CreateTableBuilder<T, C>
+  /** Leaves rows without a value out of an index, where the database can. */
+  ofPresent<C>(builder: CreateIndexBuilder<C>, column: C & string): CreateIndexBuilder<C>
+  /** Makes the database itself refuse to change or delete the rows of a table. */
+  makeAppendOnly(db: Kysely<unknown>, table: string, key: string): Promise<void>
+}
+
+/** Everything in which databases differ. */
+export interface Dialect {
+  readonly name: string
+  readonly kysely: Pick<KyselyDialect, 'createAdapter' | 'createQueryCompiler' | 'createIntrospector'>
+  connect(url: string, log: Logger): Promise<Connected>
+  connectForMigration(url: string, log: Logger): Promise<MigrationSession>
+}

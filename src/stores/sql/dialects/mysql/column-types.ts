@@ -1,0 +1,27 @@
+import { type Kysely, sql } from 'kysely'
+import type { ColumnTypes } from '../../dialect.ts'
+
+/**
+ * MySQL's default collations take `Foo` and `foo` for one key, and most binary
+ * ones ignore trailing spaces; `collation` is one that compares bytes.
+ */
+export function mysqlTypes(collation: string): ColumnTypes {
+  return Object.freeze({
+    identifier: (length: number) => sql`varchar(${sql.lit(length)})`,
+    text: sql`mediumtext`,
+    hash: sql`binary(32)`,
+    epochMs: sql`bigint`,
+    integer: sql`integer`,
+    flag: sql`smallint`,
+    table: (builder) =>
+      builder.modifyEnd(sql`engine = InnoDB default character set utf8mb4 collate ${sql.raw(collation)}`),
+    // Every row is in every index here.
+    ofPresent: (builder) => builder,
+    makeAppendOnly: async (db: Kysely<unknown>, table: string) => {
+      for (const change of ['update', 'delete']) {
+        await sql`create trigger ${sql.table(`${table}_no_${change}`)} before ${sql.raw(change)} on ${sql.table(table)}
+for each row signal sqlstate '45000' set message_text = 'the audit log is append-only'`.execute(db)
+      }
+    },
+  } satisfies ColumnTypes)
+}

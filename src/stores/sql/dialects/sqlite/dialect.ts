@@ -1,0 +1,81 @@
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import type { Logger } from '../../../../logger.ts'
+import type { Connected, Dialect } from '../../dialect.ts'
+import { createMigrations } from '../../migrate.ts'
+import { failureOf, troubleOf } from './errors.ts'
+import { SqliteHandle } from './handle.ts'
+import { provideFile, sqliteFile, temporaryFile } from './location.ts'
+import { openSqliteMigration } from './migration-session.ts'
+import { SqliteWriter } from './writer.ts'
+
+/** A reader meets a lock only while a log is recovered or folded back. */
+const READER_BUSY_TIMEOUT_MS = 50
+
+export const sqlite: Dialect = Object.freeze({
+  name: 'sqlite',
+  kysely: {
+    createAdapter: () => new SqliteAdapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+  },
+  connect: async (url, log) => {
+    const file = sqliteFile(url)
+    if (file === null) return await connectToMemory(log)
+    provideFile(file)
+    return await connectTo(file, log, true)
+  },
+  connectForMigration: async (url) => {
+    const file = sqliteFile(url)
+    if (file === null) throw new Error('a database in memory is migrated when it is opened')
+    provideFile(file)
+    return await openSqliteMigration(file)
+  },
+} satisfies Dialect)
+
+/** The writer opens first: it makes the log that a reader cannot make. */
+async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise<Connected> {
+  const writer = new SqliteWriter(file, log, mayReopen)
+  await writer.open()
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw troubleOf(failureOf(error), file, error)
+    }
+  }
+  try {
+    const reader = guarded(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
+    return {
+      execute: async (statement) => guarded(() => reader.run(statement)),
+      writers: [writer],
+      close: async () => {
+        reader.close()
+        await writer.close()
+      },
+    }
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
+}
+
+/**
+ * Two connections cannot share SQLite's own memory databases without locking
+ * each other out, so this is a file without a name: migrated, opened twice, and
+ * removed from its directory.
+ */
+async function connectToMemory(log: Logger): Promise<Connected> {
+  const { file, vanish } = temporaryFile()
+  try {
+    const migrations = createMigrations(sqlite, await openSqliteMigration(file))
+    await migrations.up()
+    await migrations.close()
+    const connected = await connectTo(file, log, false)
+    // Each connection opens the log with its first look.
+    await connected.writers[0].probe()
+    await connected.execute({ sql: 'select 1 from oauth_clients', parameters: [] })
+    return connected
+  } finally {
+    vanish()
+  }
+}

@@ -1,0 +1,55 @@
+import { DatabaseTrouble } from '../../trouble.ts'
+
+/** An error of SQLite as it is known on both sides of the thread. */
+export interface SqliteFailure {
+  /** Such as `SQLITE_BUSY`; empty if it was not SQLite that failed. */
+  readonly code: string
+  readonly message: string
+}
+
+export function failureOf(error: unknown): SqliteFailure {
+  if (!(error instanceof Error)) return { code: '', message: String(error) }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return { code, message: error.message }
+}
+
+/** Tells what an error of SQLite means to its callers. */
+export function troubleOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseTrouble {
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+    return new DatabaseTrouble('duplicate', message, cause)
+  }
+  const family = code.split('_').slice(0, 2).join('_')
+  switch (family) {
+    case 'SQLITE_CONSTRAINT':
+    case 'SQLITE_MISMATCH':
+    case 'SQLITE_TOOBIG':
+      return new DatabaseTrouble('refused', message, cause)
+    case 'SQLITE_BUSY':
+    case 'SQLITE_LOCKED':
+      return new DatabaseTrouble('busy', `another process holds the lock of the database ${file}`, cause)
+    case 'SQLITE_FULL':
+      return new DatabaseTrouble('unavailable', `there is no space left for the database ${file}`, cause)
+    case 'SQLITE_READONLY':
+      return new DatabaseTrouble('unavailable', `the database ${file} is read-only`, cause)
+    case 'SQLITE_IOERR':
+      return new DatabaseTrouble('unavailable', `the database ${file} cannot be read or written: ${message}`, cause)
+    case 'SQLITE_CANTOPEN':
+    case 'SQLITE_PERM':
+    case 'SQLITE_AUTH':
+      return new DatabaseTrouble('unavailable', `the database ${file} cannot be opened: ${message}`, cause)
+    case 'SQLITE_CORRUPT':
+      return new DatabaseTrouble('broken', `the database ${file} is corrupt: restore it from a backup`, cause)
+    case 'SQLITE_NOTADB':
+      return new DatabaseTrouble('broken', `${file} is not an SQLite database`, cause)
+    case 'SQLITE_ERROR':
+      return message.startsWith('no such table') || message.startsWith('no such column')
+        ? new DatabaseTrouble(
+            'broken',
+            `the schema of ${file} does not fit (${message}): run \`qscope migrate up\``,
+            cause,
+          )
+        : new DatabaseTrouble('broken', message, cause)
+    default:
+      return new DatabaseTrouble('broken', message, cause)
+  }
+}

@@ -1,0 +1,37 @@
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { DatabaseTrouble } from '../../trouble.ts'
+
+const SCHEME = 'sqlite:'
+const MEMORY = ':memory:'
+
+/** The file that a database URL names, as an absolute path; `null` if it is to live in memory only. */
+export function sqliteFile(url: string): string | null {
+  const path = url.slice(SCHEME.length)
+  if (path === MEMORY) return null
+  const plain = path.replace(/^\/\/(?=\/)/, '')
+  if (!url.startsWith(SCHEME) || plain === '') {
+    throw new DatabaseTrouble('unavailable', `a database URL for SQLite is sqlite:<path> or ${SCHEME}${MEMORY}`)
+  }
+  return resolve(plain)
+}
+
+/** Creates the file and its directory if they are absent, for nobody else to read. */
+export function provideFile(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    closeSync(openSync(file, 'a', 0o600))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    // A file that may only be read is opened all the same: what fails then is the writing.
+    if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return
+    throw new DatabaseTrouble('unavailable', `the database ${file} cannot be created: ${String(error)}`, error)
+  }
+}
+
+/** A file in a directory of its own, which `vanish` removes while connections keep using it. */
+export function temporaryFile(): { readonly file: string; readonly vanish: () => void } {
+  const directory = mkdtempSync(join(tmpdir(), 'qscope-'))
+  return { file: join(directory, 'qscope.db'), vanish: () => rmSync(directory, { recursive: true, force: true }) }
+}

@@ -1,0 +1,81 @@
+/** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
+import { parentPort, workerData } from 'node:worker_threads'
+import type { StatementResult } from '../../dialect.ts'
+import { failureOf } from './errors.ts'
+import { SqliteHandle } from './handle.ts'
+import { type Answer, type AnswerMessage, OPENED, type Order, type OrderMessage } from './protocol.ts'
+
+/** Another process is waited for this long inside a statement; longer waits are the main thread's, and can be given up. */
+const BUSY_TIMEOUT_MS = 100
+/** Pages of the write-ahead log before it is folded back: rare and long beats frequent and short here. */
+const CHECKPOINT_PAGES = 16_000
+
+const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
+
+function open(file: string): SqliteHandle {
+  const handle = new SqliteHandle(file, { timeout: BUSY_TIMEOUT_MS })
+  handle.pragma('journal_mode = WAL')
+  handle.pragma('synchronous = FULL')
+  handle.pragma('foreign_keys = ON')
+  handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  return handle
+}
+
+function obey(handle: SqliteHandle, order: Order): StatementResult {
+  switch (order.kind) {
+    case 'batch':
+      handle.exec('begin immediate')
+      for (const statement of order.statements) handle.run(statement)
+      handle.exec('commit')
+      return NOTHING
+    case 'execute':
+      return handle.run(order.statement)
+    case 'begin':
+      handle.exec('begin immediate')
+      return NOTHING
+    case 'commit':
+      handle.exec('commit')
+      return NOTHING
+    case 'rollback':
+      if (handle.inTransaction) handle.exec('rollback')
+      return NOTHING
+    case 'probe':
+      handle.exec('begin immediate')
+      handle.exec('rollback')
+      return NOTHING
+    case 'close':
+      handle.close()
+      return NOTHING
+    default:
+      return order satisfies never
+  }
+}
+
+/** A batch or probe that fails leaves no transaction open; in a transaction the main thread decides. */
+function answerTo(handle: SqliteHandle, order: Order): Answer {
+  try {
+    return { ok: true, result: obey(handle, order) }
+  } catch (error) {
+    const failure = failureOf(error)
+    if (order.kind !== 'execute' && handle.inTransaction) handle.exec('rollback')
+    return { ok: false, failure }
+  }
+}
+
+function serve(port: NonNullable<typeof parentPort>, file: string): void {
+  const tell = (message: AnswerMessage) => port.postMessage(message)
+  let handle: SqliteHandle
+  try {
+    handle = open(file)
+  } catch (error) {
+    tell({ id: OPENED, answer: { ok: false, failure: failureOf(error) } })
+    return
+  }
+  port.on('message', ({ id, order }: OrderMessage) => {
+    tell({ id, answer: answerTo(handle, order) })
+    if (order.kind === 'close') port.close()
+  })
+  tell({ id: OPENED, answer: { ok: true, result: NOTHING } })
+}
+
+if (parentPort !== null) serve(parentPort, String(workerData))

@@ -1,0 +1,141 @@
+import { Worker } from 'node:worker_threads'
+import type { Logger } from '../../../../logger.ts'
+import type { Statement, StatementResult, Writer } from '../../dialect.ts'
+import { DatabaseTrouble } from '../../trouble.ts'
+import { troubleOf } from './errors.ts'
+import { type AnswerMessage, OPENED, type Order, type OrderMessage, sendable } from './protocol.ts'
+
+/** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
+const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+interface Pending {
+  readonly order: Order | null
+  readonly resolve: (result: StatementResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The writer's side in the main thread. A thread that dies fails what it had
+ * been given, and the next order starts another one, if the file can be opened
+ * again.
+ */
+export class SqliteWriter implements Writer {
+  readonly #file: string
+  readonly #log: Logger
+  readonly #mayReopen: boolean
+  readonly #pending = new Map<number, Pending>()
+  #worker: Worker | null = null
+  #opened: Promise<unknown> | null = null
+  #lastId = OPENED
+  #closing = false
+
+  constructor(file: string, log: Logger, mayReopen: boolean) {
+    this.#file = file
+    this.#log = log
+    this.#mayReopen = mayReopen
+  }
+
+  /** Opens the file, creating it if it is absent; throws `DatabaseTrouble`. */
+  async open(): Promise<void> {
+    const worker = new Worker(ENTRY, { workerData: this.#file, execArgv: [] })
+    this.#worker = worker
+    this.#opened = new Promise<StatementResult>((resolve, reject) => {
+      this.#pending.set(OPENED, { order: null, resolve, reject })
+    })
+    worker.on('message', ({ id, answer }: AnswerMessage) => {
+      const pending = this.#pending.get(id)
+      this.#pending.delete(id)
+      if (answer.ok) pending?.resolve(answer.result)
+      else pending?.reject(troubleOf(answer.failure, this.#file))
+    })
+    worker.on('error', (error) => this.#died(worker, error))
+    worker.on('exit', () => this.#died(worker, null))
+    try {
+      await this.#opened
+    } catch (error) {
+      this.#worker = null
+      await worker.terminate()
+      throw error
+    }
+  }
+
+  execute = (statement: Statement): Promise<StatementResult> =>
+    this.#order({ kind: 'execute', statement: sendable(statement) })
+
+  async batch(statements: readonly Statement[]): Promise<void> {
+    await this.#reopen()
+    await this.#order({ kind: 'batch', statements: statements.map(sendable) })
+  }
+
+  async begin(): Promise<void> {
+    await this.#reopen()
+    await this.#order({ kind: 'begin' })
+  }
+
+  async commit(): Promise<void> {
+    await this.#order({ kind: 'commit' })
+  }
+
+  async rollback(): Promise<void> {
+    try {
+      if (this.#worker !== null) await this.#order({ kind: 'rollback' })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a transaction could not be rolled back; starting another writer')
+      await this.#worker?.terminate()
+    }
+  }
+
+  async probe(): Promise<void> {
+    await this.#reopen()
+    await this.#order({ kind: 'probe' })
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    const worker = this.#worker
+    if (worker === null) return
+    const gone = new Promise((resolve) => worker.once('exit', resolve))
+    await this.#order({ kind: 'close' })
+    await gone
+  }
+
+  /** A transaction must not go on in a new thread; only its beginning starts one. */
+  async #reopen(): Promise<void> {
+    if (this.#worker !== null) {
+      await this.#opened
+      return
+    }
+    if (this.#closing || !this.#mayReopen) throw this.#gone()
+    await this.open()
+  }
+
+  #order(order: Order): Promise<StatementResult> {
+    const worker = this.#worker
+    if (worker === null) return Promise.reject(this.#gone())
+    const { promise, resolve, reject } = Promise.withResolvers<StatementResult>()
+    this.#lastId += 1
+    this.#pending.set(this.#lastId, { order, resolve, reject })
+    const message: OrderMessage = { id: this.#lastId, order }
+    worker.postMessage(message)
+    return promise
+  }
+
+  #died(worker: Worker, error: unknown): void {
+    if (this.#worker !== worker) return
+    this.#worker = null
+    if (!this.#closing) this.#log.error({ err: error, file: this.#file }, 'the thread that writes the database died')
+    for (const { order, reject } of this.#pending.values()) {
+      const mayStand = order?.kind === 'batch' || order?.kind === 'commit'
+      reject(
+        mayStand
+          ? new DatabaseTrouble('outcome_unknown', `the writer of ${this.#file} died while committing`, error)
+          : this.#gone(error),
+      )
+    }
+    this.#pending.clear()
+  }
+
+  #gone(cause?: unknown): DatabaseTrouble {
+    return new DatabaseTrouble('unavailable', `the writer of the database ${this.#file} is gone`, cause)
+  }
+}

@@ -1,0 +1,142 @@
+import type { ColumnType, Generated } from 'kysely'
+
+/** An integer column: read as the driver gives it, so parsed in rows.ts before it is believed. */
+type Int = ColumnType<number | bigint | string, number, number>
+type NullableInt = ColumnType<number | bigint | string | null, number | null, number | null>
+/** 32 bytes. */
+type Hash = ColumnType<Uint8Array, Uint8Array, Uint8Array>
+
+export interface ClientTable {
+  client_id: string
+  display_name: string
+  type: string
+  authentication_method: string
+  /** JSON list. */
+  grant_types: string
+  /** JSON list. */
+  redirect_uris: string
+  /** Delimited by spaces. */
+  scopes: string
+  /** JSON list. */
+  audiences: string
+  enabled: Int
+  version: Int
+  token_generation: Int
+  /** Counted up to take the row; means nothing else. */
+  lock_version: Int
+  deleted_at: NullableInt
+  created_at: Int
+  created_by: string
+  updated_at: Int
+  updated_by: string
+}
+
+export interface ClientConfigTable {
+  client_id: string
+  access_token_ttl: Int
+  refresh_token_ttl: Int
+  refresh_token_max_lifetime: Int
+  authorization_code_ttl: Int
+  device_code_ttl: Int
+  device_poll_interval: Int
+  require_pkce: Int
+  access_token_format: string
+  max_active_refresh_tokens: NullableInt
+  max_active_refresh_tokens_per_user: NullableInt
+  max_active_access_tokens: NullableInt
+  refresh_token_replay_window: Int
+  allow_impersonation: Int
+  /** JSON object. */
+  metadata: string
+  created_at: Int
+  created_by: string
+  updated_at: Int
+  updated_by: string
+}
+
+/** Each client's own id and its resource audiences: the primary key decides who answers for a name. */
+export interface ClientResourceAudienceTable {
+  audience: string
+  client_id: string
+  created_at: Int
+  created_by: string
+}
+
+export interface ClientSecretTable {
+  secret_id: string
+  client_id: string
+  key_id: string
+  secret_hash: Hash
+  expires_at: NullableInt
+  last_used_at: NullableInt
+  created_at: Int
+  created_by: string
+}
+
+export interface AccessTokenTable {
+  token_id: string
+  token_hash: Hash
+  client_id: string
+  user_id: string | null
+  grant_id: string | null
+  scopes: string
+  audiences: string
+  client_generation: Int
+  issued_at: Int
+  expires_at: Int
+  revoked_at: NullableInt
+  revocation_reason: string | null
+  ray_id: string
+  created_at: Int
+  created_by: string
+  updated_at: NullableInt
+  updated_by: string | null
+}
+
+export interface AuditLogTable {
+  event_id: string
+  writer_id: string
+  sequence: Int
+  previous_hash: Hash
+  hash: Hash
+  key_id: string
+  event_type: string
+  ray_id: string
+  client_id: string | null
+  user_id: string | null
+  token_id: string | null
+  grant_id: string | null
+  actor: string
+  /** JSON object. */
+  metadata: string
+  created_at: Int
+  created_by: string
+}
+
+/** Where each writer's chain ends, so that a cut end shows. */
+export interface AuditHeadTable {
+  writer_id: string
+  sequence: Int
+  hash: Hash
+  key_id: string
+  created_at: Int
+  created_by: string
+  updated_at: Int
+  updated_by: string
+}
+
+export interface MigrationTable {
+  name: string
+  timestamp: Generated<string>
+}
+
+export interface Database {
+  oauth_clients: ClientTable
+  oauth_client_configs: ClientConfigTable
+  oauth_client_resource_audiences: ClientResourceAudienceTable
+  oauth_client_secrets: ClientSecretTable
+  oauth_access_tokens: AccessTokenTable
+  oauth_audit_log: AuditLogTable
+  oauth_audit_heads: AuditHeadTable
+  qscope_migrations: MigrationTable
+}

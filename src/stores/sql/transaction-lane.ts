@@ -1,0 +1,59 @@
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
+import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
+import { transactionStores } from './transaction-stores.ts'
+import { isOutcomeUnknown, storeError } from './trouble.ts'
+import type { WriterSlot, WriterSlots } from './writer-slots.ts'
+
+type Work<T> = (stores: TransactionStores) => Promise<Ending<T>>
+
+/**
+ * Runs transactions that decide races. What lost a deadlock or met a lock is
+ * rolled back and run again from the start, after a pause of its own, until the
+ * call's deadline.
+ */
+export class TransactionLane {
+  readonly #slots: WriterSlots
+  readonly #jitter: () => number
+
+  constructor(slots: WriterSlots, jitter: () => number) {
+    this.#slots = slots
+    this.#jitter = jitter
+  }
+
+  async run<T>(ctx: StoreContext, work: Work<T>): Promise<T> {
+    const until = patienceOf(ctx)
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await this.#slots.use(ctx, (slot) => attempt(slot, work))
+      } catch (error) {
+        if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
+        ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
+        await backOff(attempts, until, this.#jitter)
+      }
+    }
+  }
+}
+
+async function attempt<T>(slot: WriterSlot, work: Work<T>): Promise<T> {
+  const events: AuditEvent[] = []
+  try {
+    await slot.writer.begin()
+    const ending = await work(transactionStores(slot.db, (event) => events.push(event)))
+    if (!ending.commit) {
+      await slot.writer.rollback()
+      return ending.value
+    }
+    const sealed = slot.chain.seal(events)
+    for (const statement of sealed.statements) await slot.writer.execute(statement)
+    // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
+    if (slot.failure !== null) throw slot.failure
+    await slot.writer.commit()
+    slot.chain.advance(sealed)
+    return ending.value
+  } catch (error) {
+    if (isOutcomeUnknown(error)) slot.chain.restart()
+    else await slot.writer.rollback()
+    throw slot.failure ?? error
+  }
+}

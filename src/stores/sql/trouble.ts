@@ -1,0 +1,57 @@
+import { StoreError, type StoreFault } from '../contract.ts'
+
+/**
+ * What went wrong in a database, told alike for all dialects.
+ *
+ * - `duplicate`: a unique constraint refused a row.
+ * - `refused`: another constraint, a trigger or a type refused it.
+ * - `conflict`: lost to another transaction (deadlock, lock wait); rolled back, worth another try.
+ * - `busy`: another process holds the write lock; nothing was written, worth another try.
+ * - `lost`: the connection broke before the commit was sent; nothing was written.
+ * - the rest as in `StoreFault`.
+ */
+export type TroubleKind =
+  | 'duplicate'
+  | 'refused'
+  | 'conflict'
+  | 'busy'
+  | 'lost'
+  | 'unavailable'
+  | 'outcome_unknown'
+  | 'broken'
+
+/** Thrown at the edge to a driver; never leaves stores/sql. */
+export class DatabaseTrouble extends Error {
+  readonly kind: TroubleKind
+
+  constructor(kind: TroubleKind, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'DatabaseTrouble'
+    this.kind = kind
+  }
+}
+
+const FAULTS = Object.freeze({
+  duplicate: 'broken',
+  refused: 'broken',
+  conflict: 'contended',
+  busy: 'unavailable',
+  lost: 'unavailable',
+  unavailable: 'unavailable',
+  outcome_unknown: 'outcome_unknown',
+  broken: 'broken',
+} as const satisfies Record<TroubleKind, StoreFault>)
+
+/** What leaves stores/sql: a `StoreError` for a database's trouble, anything else as it is. */
+export function storeError(error: unknown): unknown {
+  return error instanceof DatabaseTrouble ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
+}
+
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof DatabaseTrouble && error.kind === 'duplicate'
+}
+
+/** Whether the chain of a writer may have grown without its knowing. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof DatabaseTrouble && error.kind === 'outcome_unknown'
+}

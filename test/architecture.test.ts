@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const src = resolve(import.meta.dirname, '..', 'src')
+
+/** What each layer may import of the others; the first matching row counts. */
+const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonly may: readonly string[] }[] = [
+  { layer: 'gen', files: /^gen\//, may: [] },
+  { layer: 'errors', files: /^errors\//, may: [] },
+  { layer: 'domain', files: /^domain\//, may: [] },
+  { layer: 'logger', files: /^logger\.ts$/, may: [] },
+  { layer: 'config', files: /^config\//, may: [] },
+  { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
+  { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger'] },
+  { layer: 'log', files: /^log\//, may: ['logger', 'config'] },
+  { layer: 'crypto', files: /^crypto\//, may: ['domain'] },
+  { layer: 'stores/contract', files: /^stores\/contract\.ts$/, may: ['domain', 'context'] },
+  { layer: 'stores', files: /^stores\//, may: ['stores/contract', 'domain', 'context', 'logger'] },
+  { layer: 'flows', files: /^flows\//, may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger'] },
+  {
+    layer: 'grpc',
+    files: /^grpc\//,
+    may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger', 'stores/contract'],
+  },
+  { layer: 'app', files: /^app(\.ts$|\/)/, may: ['*'] },
+  { layer: 'cli', files: /^cli\//, may: ['*'] },
+  { layer: 'main', files: /^main\.ts$/, may: ['cli'] },
+]
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+
+function layerOf(file: string): string {
+  const found = LAYERS.find(({ files: pattern }) => pattern.test(file))
+  if (found === undefined) throw new Error(`${file} belongs to no layer: add it to the table, or move it`)
+  return found.layer
+}
+
+function importsOf(file: string) {
+  const text = readFileSync(join(src, file), 'utf8')
+  return [...text.matchAll(/^(?:import|export)\s([^'";]*?from\s+)?'([^']+)'/gm)].map((match) => ({
+    typeOnly: /^(?:import|export) type\b/.test(match[0]),
+    specifier: match[2] ?? '',
+  }))
+}
+
+function inside(file: string) {
+  return importsOf(file)
+    .filter(({ specifier }) => specifier.startsWith('.'))
+    .map((entry) => ({ ...entry, target: relative(src, resolve(src, dirname(file), entry.specifier)) }))
+}
+
+describe('architecture', () => {
+  it('sees the whole source tree', () => {
+    expect(files.length).toBeGreaterThan(60)
+  })
+
+  it.each(files)('%s imports only what its layer may', (file) => {
+    const layer = layerOf(file)
+    const may = LAYERS.find((row) => row.layer === layer)?.may ?? []
+    const wrong = inside(file).filter(({ target }) => {
+      const other = layerOf(target)
+      return other !== layer && !may.includes('*') && !may.includes(other)
+    })
+    expect(wrong.map(({ target }) => target)).toEqual([])
+  })
+
+  const outside = (package_: RegExp, home: RegExp) =>
+    files.filter((file) => !home.test(file) && importsOf(file).some(({ specifier }) => package_.test(specifier)))
+
+  it('keeps gRPC in grpc/ and in the command that calls a server', () => {
+    expect(outside(/^@grpc\//, /^(grpc\/|cli\/|serve\.ts)/)).toEqual([])
+  })
+
+  it('keeps SQL in stores/sql/', () => {
+    expect(outside(/^(kysely|better-sqlite3|mysql2|pg)\b/, /^stores\//)).toEqual([])
+  })
+
+  it('lets no flow, domain value or store see a message', () => {
+    expect(outside(/^@bufbuild\//, /^(grpc|cli|gen)\//)).toEqual([])
+  })
+
+  it('draws random numbers in crypto/ only', () => {
+    const drawing = /\bMath\.random\(|\brandom(Bytes|FillSync|UUID|Int)\b|\bgetRandomValues\b/
+    const wrong = files.filter((file) => !file.startsWith('crypto/') && !file.startsWith('gen/'))
+      .filter((file) => readFileSync(join(src, file), 'utf8').split('\n').some((line) => drawing.test(line) && !line.startsWith('import ') && !/randomBytes\(\d+\)\.toString/.test(line)))
+    expect(wrong).toEqual([])
+  })
+
+  it('lets flows know stores by their contract, and only the runner by more than types', () => {
+    const wrong = files
+      .filter((file) => file.startsWith('flows/') && file !== 'flows/runner.ts')
+      .filter((file) => inside(file).some(({ target, typeOnly }) => target.startsWith('stores/') && !typeOnly))
+    expect(wrong).toEqual([])
+  })
+
+  it('has no default exports, barrels, utils or helpers', () => {
+    const own = files.filter((file) => !file.startsWith('gen/'))
+    expect(own.filter((file) => /export default/.test(readFileSync(join(src, file), 'utf8')))).toEqual([])
+    expect(own.filter((file) => /(^|\/)(index|utils?|helpers?)(\.ts|\/)/.test(file))).toEqual([])
+  })
+})

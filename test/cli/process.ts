@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+
+/** A directory in which nothing is yet. */
+export function emptyFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'qscope-cli-'))
+}
+
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the real command line in a folder, with no variables but those given. */
+export function qscope(folder: string, args: readonly string[], env: Record<string, string> = {}, stdin = '') {
+  return new Promise<Outcome>((resolve) => {
+    const options = { cwd: folder, env: { PATH: process.env['PATH'] ?? '', ...env }, timeout: 30_000 }
+    const child = execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr })
+    })
+    child.stdin?.end(stdin)
+  })
+}

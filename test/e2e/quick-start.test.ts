@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process'
+import { chmodSync, existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { connect } from '../setup/client.ts'
+import { qscope, run, temporaryDirectory } from './process.ts'
+
+const BUF = resolve(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'buf')
+const SERVICES = ['qscope.v1.AuditService', 'qscope.v1.ClientService', 'qscope.v1.TokenService']
+const LISTEN = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0' }
+
+async function started(directory: string, env: Record<string, string> = {}) {
+  const server = qscope(directory, ['serve'], { ...LISTEN, ...env })
+  const [, address = ''] = await server.until(/listens on (\S+)/)
+  const secret = /client secret {2}(\S+)/.exec(server.stdout)?.[1] ?? ''
+  return { server, address, secret, client: { clientId: 'admin', clientSecret: secret } }
+}
+
+/** `buf curl` as a person would type it; answers its exit code and what it printed. */
+async function bufCurl(...args: string[]) {
+  try {
+    const { stdout } = await promisify(execFile)(BUF, ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', ...args])
+    return { code: 0, stdout, stderr: '' }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, stdout, stderr }
+  }
+}
+
+describe('the first start', () => {
+  it('makes a database, a keyring and an admin client, and prints calls that work as they stand', async () => {
+    const directory = await temporaryDirectory()
+    const { server, address, secret } = await started(directory)
+    expect(secret).toMatch(/^qcs_[0-9A-Za-z]{49}$/)
+    expect(server.stderr).not.toContain(secret)
+
+    const pasted = [...server.stdout.matchAll(/npx buf (curl [^\n]*\\\n[^\n]*)/g)].map((match) => match[1] ?? '')
+    expect(pasted.length).toBe(2)
+    const shell = async (command: string) =>
+      JSON.parse((await promisify(execFile)('sh', ['-c', `${BUF} ${command}`])).stdout)
+    const { token } = await shell(pasted[0] ?? '')
+    expect(token.accessToken).toMatch(/^qat_/)
+    const verified = await shell((pasted[1] ?? '').replace('TOKEN', token.accessToken))
+    expect(verified.claims.clientId).toBe('admin')
+
+    expect(statSync(join(directory, 'data', 'qscope.db')).mode & 0o777).toBe(0o600)
+    expect(statSync(join(directory, 'data', 'qscope.keyring.json')).mode & 0o777).toBe(0o600)
+    const reflected = await bufCurl('--list-methods', `http://${address}`)
+    for (const service of SERVICES) expect(reflected.stdout).toContain(`${service}/`)
+    server.child.kill('SIGTERM')
+    expect(await server.ended).toEqual({ code: 0, signal: null })
+  })
+
+  it('shows the secret once: a second start has none to show, and the token still works', async () => {
+    const directory = await temporaryDirectory()
+    const first = await started(directory)
+    const connection = connect(first.address)
+    const client = { clientId: 'admin', method: { case: 'clientSecret' as const, value: first.secret } }
+    const { token } = await connection.call(TokenService.method.mintToken, { client })
+    connection.close()
+    first.server.child.kill('SIGTERM')
+    await first.server.ended
+
+    const begun = Date.now()
+    const second = await started(directory)
+    expect(second.server.stdout).not.toContain('secret')
+    expect(Date.now() - begun).toBeLessThan(20_000)
+    const again = connect(second.address)
+    const answer = await again.call(TokenService.method.introspectToken, { client, token: token?.accessToken ?? '' })
+    expect(answer.active).toBe(true)
+    again.close()
+  })
+
+  it('works on a database in memory, and leaves nothing behind', async () => {
+    const directory = await temporaryDirectory()
+    const { address, secret } = await started(directory, { QSCOPE_DATABASE_URL: 'sqlite::memory:' })
+    const request = JSON.stringify({ client: { client_id: 'admin', client_secret: secret } })
+    const { stdout } = await bufCurl('-d', request, `http://${address}/qscope.v1.TokenService/MintToken`)
+    expect(JSON.parse(stdout).token.tokenType).toBe('Bearer')
+    expect(existsSync(join(directory, 'data'))).toBe(false)
+  })
+})
+
+describe('a person with buf curl', () => {
+  it('reads the details of a refusal, in text and by exit code', async () => {
+    const { address } = await started(await temporaryDirectory())
+    const request = JSON.stringify({ client: { client_id: 'admin', client_secret: 'wrong' } })
+    const { code, stderr } = await bufCurl('-d', request, `http://${address}/qscope.v1.TokenService/MintToken`)
+    expect(code).toBe(16 * 8)
+    expect(stderr).toContain('unauthenticated')
+    expect(stderr).toContain('Client authentication failed.')
+    expect(stderr).toContain('google.rpc.ErrorInfo')
+  })
+
+  it('sees each service healthy', async () => {
+    const { address } = await started(await temporaryDirectory())
+    for (const service of ['', ...SERVICES]) {
+      const request = JSON.stringify({ service })
+      const { stdout } = await bufCurl('-d', request, `http://${address}/grpc.health.v1.Health/Check`)
+      expect(JSON.parse(stdout)).toEqual({ status: 'SERVING' })
+    }
+  })
+})
+
+describe('a start that cannot succeed says why in one line', () => {
+  const lines = (text: string) => text.trim().split('\n')
+
+  it('names every bad variable at once', async () => {
+    const env = { QSCOPE_GRPC_LISTEN: 'nowhere', QSCOPE_LOG_LEVEL: 'loud', QSCOPE_DATABASE_URL: 'oracle://x' }
+    const { code, stderr } = await run(await temporaryDirectory(), ['serve'], env)
+    expect(code).toBe(1)
+    for (const name of Object.keys(env)) expect(stderr).toContain(name)
+  })
+
+  it('a port in use, and no secret is drawn for nothing', async () => {
+    const directory = await temporaryDirectory()
+    const { address } = await started(directory)
+    const other = await temporaryDirectory()
+    const { code, stdout, stderr } = await run(other, ['serve'], { QSCOPE_GRPC_LISTEN: address })
+    expect(code).toBe(1)
+    expect(lines(stderr)).toEqual([expect.stringContaining('in use')])
+    expect(stdout).toBe('')
+    expect(existsSync(join(other, 'data'))).toBe(false)
+  })
+
+  it('plaintext outside loopback', async () => {
+    const { code, stderr } = await run(await temporaryDirectory(), ['serve'], { QSCOPE_GRPC_LISTEN: '0.0.0.0:0' })
+    expect(code).toBe(1)
+    expect(stderr).toContain('QSCOPE_INSECURE')
+  })
+
+  it('a keyring that lacks a key the database refers to: names the key', async () => {
+    const directory = await temporaryDirectory()
+    const { server } = await started(directory)
+    server.child.kill('SIGTERM')
+    await server.ended
+    const { rename } = await import('node:fs/promises')
+    await rename(join(directory, 'data', 'qscope.keyring.json'), join(directory, 'kept.json'))
+    const { code, stderr } = await run(directory, ['serve'], LISTEN)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/pepper-[0-9a-f]{8}/)
+  })
+
+  it('a file that is not a database', async () => {
+    const directory = await temporaryDirectory()
+    const { writeFile } = await import('node:fs/promises')
+    await writeFile(join(directory, 'not.db'), 'this is a letter, not a database, and it is long enough to tell'.repeat(100))
+    chmodSync(join(directory, 'not.db'), 0o600)
+    const { code, stderr } = await run(directory, ['serve'], { ...LISTEN, QSCOPE_DATABASE_URL: 'sqlite:./not.db' })
+    expect(code).toBe(1)
+    expect(lines(stderr).length).toBe(1)
+    expect(stderr).toContain('not.db')
+  })
+})

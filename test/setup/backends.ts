@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { type FreshDatabase, mysqlDatabases, sqliteFiles } from './fresh-database.ts'
+import { startServer, type TestServer } from './server.ts'
+
+/**
+ * Runs a suite against a real server on every backend. The tests of one suite
+ * and backend share a server and its clock; each registers clients of its own.
+ */
+export function onEveryBackend(name: string, suite: (server: TestServer) => void): void {
+  for (const kind of [sqliteFiles, mysqlDatabases]) {
+    describe.skipIf(!kind.available)(`${name} on ${kind.name}`, () => {
+      let database: FreshDatabase | null = null
+      let running: TestServer | null = null
+      beforeAll(async () => {
+        database = await kind.create()
+        running = await startServer(database.url)
+      })
+      afterAll(async () => {
+        await running?.stop()
+        await database?.drop()
+      })
+      suite(later(() => running))
+    })
+  }
+}
+
+/** A suite is described before its server runs; its tests run after. */
+function later(server: () => TestServer | null): TestServer {
+  return new Proxy({} as TestServer, {
+    get: (_target, property) => {
+      const running = server()
+      if (running === null) throw new Error('the server is not running yet')
+      return Reflect.get(running, property)
+    },
+  })
+}

@@ -1,0 +1,7 @@
+/** How much of a long suite is run: `QSCOPE_TEST_SCALE`, 1 in full; see docs/testing.md. */
+const SCALE = Number(process.env['QSCOPE_TEST_SCALE'] ?? '0.05')
+
+/** The scaled count of rounds, runs or calls: at least `least`. */
+export function scaled(full: number, least = 1): number {
+  return Math.max(least, Math.round(full * SCALE))
+}

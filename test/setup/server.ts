@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { pino } from 'pino'
+import { drawFirstAdmin } from '../../src/app/first-admin.ts'
+import { seedOf } from '../../src/app/set-up.ts'
+import { openApp } from '../../src/app.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { readEnvironment } from '../../src/config/environment.ts'
+import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
+import { uuidV7 } from '../../src/crypto/random.ts'
+import { drawToken } from '../../src/crypto/token.ts'
+import { epochMs } from '../../src/domain/ids.ts'
+import {
+  type AuditEvent,
+  AuditService,
+  type ListAuditEventsRequestSchema,
+} from '../../src/gen/qscope/v1/audit_service_pb.ts'
+import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService, type RegisterClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { createGrpcServer } from '../../src/grpc/server.ts'
+import { openMigrations } from '../../src/stores/open.ts'
+import { connect, decodeDetails } from './client.ts'
+
+const ISSUER = 'http://127.0.0.1:50051'
+
+export type TestServer = Awaited<ReturnType<typeof startServer>>
+
+/**
+ * The real application on a real database and port, called by a stock client.
+ * Only its clock is the test's: it can be put forward.
+ */
+export async function startServer(databaseUrl: string, keyring = new Keyring(drawKeyMaterial())) {
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  const first = drawFirstAdmin(keyring)
+  const migrations = await openMigrations(databaseUrl, log)
+  await migrations.up({ seed: seedOf(first, keyring) })
+  await migrations.close()
+
+  const environment = readEnvironment({
+    QSCOPE_DATABASE_URL: databaseUrl,
+    QSCOPE_KEYRING_FILE: '/nowhere',
+    QSCOPE_ISSUER: ISSUER,
+  })
+  let ahead = 0
+  const clock = {
+    now: () => epochMs(Date.now() + ahead),
+    advance: (ms: number) => {
+      ahead += ms
+    },
+  }
+  const app = await openApp(parseConfig(environment), log, keyring, { now: clock.now })
+  const server = createGrpcServer({
+    listen: '127.0.0.1:0',
+    pipeline: app.pipeline,
+    state: app.state,
+    log,
+    newRayId: uuidV7,
+    helpBase: `${ISSUER}/docs/errors`,
+  })
+  const { port } = await server.start()
+  app.state.setServing(true)
+  const address = `127.0.0.1:${port}`
+  const connection = connect(address)
+
+  const client = (clientId: string, secret: string) => ({
+    clientId,
+    method: { case: 'clientSecret' as const, value: secret },
+  })
+  const adminClient = client(first.clientId, first.clientSecret)
+  const minted = await connection.call(TokenService.method.mintToken, {
+    client: adminClient,
+    lifetime: { seconds: 3_600n },
+  })
+  const admin = {
+    clientId: first.clientId,
+    clientSecret: first.clientSecret,
+    client: adminClient,
+    token: minted.token?.accessToken ?? '',
+  }
+
+  return {
+    app,
+    address,
+    issuer: ISSUER,
+    admin,
+    clock,
+    keyring,
+    /** What was logged so far. */
+    lines,
+    call: connection.call,
+    decode: decodeDetails,
+    /** A name no other test uses. */
+    unique: (prefix: string) => prefix + randomBytes(6).toString('hex'),
+    /** Well-formed, but issued by nobody. */
+    unknownToken: () => drawToken('access'),
+    /** Registers a confidential client for client credentials, unless told otherwise. */
+    async registerClient(wanted: MessageInitShape<typeof RegisterClientRequestSchema>) {
+      const request = { type: ClientType.CONFIDENTIAL, grantTypes: [GrantType.CLIENT_CREDENTIALS], ...wanted }
+      const answer = await connection.call(ClientService.method.registerClient, request, { bearer: admin.token })
+      const clientId = answer.client?.clientId ?? ''
+      return { clientId, clientSecret: answer.clientSecret, client: client(clientId, answer.clientSecret) }
+    },
+    async introspectAll(caller: ReturnType<typeof client>, tokens: string[]): Promise<boolean[]> {
+      const { results } = await connection.call(TokenService.method.batchIntrospectTokens, { client: caller, tokens })
+      return results.map(({ active }) => active)
+    },
+    /** All events that match, newest first. */
+    async auditEvents(filter: MessageInitShape<typeof ListAuditEventsRequestSchema>): Promise<AuditEvent[]> {
+      const events: AuditEvent[] = []
+      let pageToken = ''
+      do {
+        const request = { ...filter, pageSize: 1_000, pageToken }
+        const page = await connection.call(AuditService.method.listAuditEvents, request, { bearer: admin.token })
+        events.push(...page.events)
+        pageToken = page.nextPageToken
+      } while (pageToken !== '')
+      return events
+    },
+    /** Waits for what is written in the background. */
+    flush: () => app.flush(),
+    async stop() {
+      connection.close()
+      await server.stop(1_000)
+      await app.close()
+    },
+  }
+}

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { auditEventId, clientId, epochMs, userId } from '../../src/domain/ids.ts'
+import type { AuditFilter } from '../../src/stores/contract.ts'
+import type { Subject } from './contract.ts'
+import { anEvent, context, inTransaction, NOW, seal } from './given.ts'
+
+const anyEvent: AuditFilter = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
+
+export function auditLogPromises(subject: () => Subject): void {
+  const reads = () => subject().backend.reads.auditLog
+  const append = (...events: ReturnType<typeof anEvent>[]) =>
+    subject().backend.append(context(), (stores) => {
+      for (const event of events) void stores.auditLog.append(event)
+    })
+
+  test('gives events back as they were appended', async () => {
+    const event = anEvent({ userId: userId('ü'), metadata: { b: '2', a: '"' }, rayId: 'ray-back' })
+    await append(event)
+    expect(await reads().find(context(), event.eventId)).toEqual(event)
+    expect(await reads().find(context(), auditEventId('none'))).toBeNull()
+    expect(await reads().keyIds(context())).toEqual([seal.keyId])
+  })
+
+  test('is listed newest first, page by page, with filters', async () => {
+    const events = [
+      anEvent({ rayId: 'list', type: 'client.registered', createdAt: NOW }),
+      anEvent({ rayId: 'list', type: 'token.issued', createdAt: epochMs(NOW + 1), clientId: clientId('Svc') }),
+      anEvent({ rayId: 'list', type: 'token.revoked', createdAt: epochMs(NOW + 2), userId: userId('u') }),
+      anEvent({ rayId: 'LIST', type: 'token.revoked', createdAt: epochMs(NOW + 3) }),
+    ]
+    await append(...events)
+    const [a, b, c] = events.map((event) => event.eventId)
+    const list = async (filter: Partial<AuditFilter>, after: string | null = null, limit = 50) => {
+      const page = { after: after === null ? null : auditEventId(after), limit }
+      const found = await reads().page(context(), { ...anyEvent, rayId: 'list', ...filter }, page)
+      return found.map((event) => event.eventId)
+    }
+    expect(await list({})).toEqual([c, b, a])
+    expect(await list({}, null, 2)).toEqual([c, b])
+    expect(await list({}, b)).toEqual([a])
+    expect(await list({ types: ['token.issued', 'client.registered'] })).toEqual([b, a])
+    expect(await list({ clientId: clientId('Svc') })).toEqual([b])
+    expect(await list({ userId: userId('u') })).toEqual([c])
+    expect(await list({ from: epochMs(NOW + 1), until: epochMs(NOW + 2) })).toEqual([b])
+  })
+
+  test('refuses to change or delete what is in it, whoever asks', async () => {
+    const { database } = subject()
+    const event = anEvent({ rayId: 'kept' })
+    await append(event)
+    await expect(database.query("update oauth_audit_log set actor = 'x'")).rejects.toThrow(/append-only/)
+    await expect(database.query('delete from oauth_audit_log')).rejects.toThrow(/append-only/)
+    const columns = Object.keys((await database.query("select * from oauth_audit_log where ray_id = 'kept'"))[0] ?? {})
+    const copy = columns.map((column) => (column === 'actor' ? "'x'" : column)).join(', ')
+    await expect(
+      database.query(
+        `replace into oauth_audit_log (${columns.join(', ')}) select ${copy} from oauth_audit_log where ray_id = 'kept'`,
+      ),
+    ).rejects.toThrow(/append-only/)
+    expect(await reads().find(context(), event.eventId)).toEqual(event)
+  })
+
+  test('is a chain for each writer: without gaps, each hash over the one before, the end in its head', async () => {
+    const { backend, database } = subject()
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) => {
+        const event = anEvent({ rayId: `chain-${n}` })
+        if (n % 3 === 0) return inTransaction(backend, async (stores) => void stores.auditLog.append(event))
+        if (n % 3 === 1) return append(event, anEvent())
+        // Rolled back: leaves no gap.
+        return inTransaction(backend, async (stores) => {
+          void stores.auditLog.append(event)
+          return false
+        })
+      }),
+    )
+    const rows = await database.query('select * from oauth_audit_log order by writer_id, sequence')
+    const heads = await database.query('select * from oauth_audit_heads')
+    const chains = Map.groupBy(rows, (row) => String(row['writer_id']))
+    expect([...chains.keys()].sort()).toEqual(heads.map((head) => String(head['writer_id'])).sort())
+    for (const [writerId, chain] of chains) {
+      let previous: Buffer = Buffer.alloc(32)
+      for (const [index, row] of chain.entries()) {
+        expect(Number(row['sequence'])).toBe(index + 1)
+        expect(row['previous_hash']).toEqual(previous)
+        const event = await reads().find(context(), auditEventId(String(row['event_id'])))
+        if (event === null) throw new Error('a row that is no event')
+        const hash = seal.hash(previous, writerId, index + 1, event)
+        expect(row['hash']).toEqual(hash)
+        previous = hash
+      }
+      const head = heads.find((one) => one['writer_id'] === writerId)
+      expect(Number(head?.['sequence'])).toBe(chain.length)
+      expect(head?.['hash']).toEqual(previous)
+    }
+    expect(rows.filter((row) => String(row['ray_id']).startsWith('chain-'))).toHaveLength(40)
+  })
+}

@@ -1,0 +1,59 @@
+import { beforeAll, expect, test } from 'vitest'
+import { clientId, epochMs, keyId } from '../../src/domain/ids.ts'
+import type { Subject } from './contract.ts'
+import { aClient, aSecret, context, inTransaction, NOW, register } from './given.ts'
+
+export function clientSecretPromises(subject: () => Subject): void {
+  const ofClient = (id: string) => subject().backend.reads.clientSecrets.ofClient(context(), clientId(id))
+  const insert = (...secrets: ReturnType<typeof aSecret>[]) =>
+    inTransaction(subject().backend, async (stores) => {
+      for (const secret of secrets) await stores.clientSecrets.insert(secret)
+    })
+
+  beforeAll(() => register(subject().backend, aClient('s-one'), aClient('s-two'), aClient('s-race'), aClient('s-use')))
+
+  test('are listed newest first, each client its own, expired ones too', async () => {
+    const old = aSecret('s-one', { expiresAt: epochMs(NOW - 1) })
+    const young = aSecret('s-one', { createdAt: epochMs(NOW + 10), keyId: keyId('pepper-2') })
+    const other = aSecret('s-two')
+    await insert(old, other, young)
+    const [one, two, none] = await Promise.all([ofClient('s-one'), ofClient('s-two'), ofClient('s-none')])
+    expect(one).toEqual([young, old])
+    expect(two).toEqual([other])
+    expect(none).toEqual([])
+    expect(await subject().backend.reads.clientSecrets.keyIds(context())).toEqual(['pepper-1', 'pepper-2'])
+  })
+
+  test('end early, never later, when all of a client are to expire', async () => {
+    const at = epochMs(NOW + 100)
+    const [a, b, c] = [
+      aSecret('s-use', { expiresAt: epochMs(NOW + 50) }),
+      aSecret('s-use', { expiresAt: epochMs(NOW + 500) }),
+      aSecret('s-use'),
+    ]
+    await insert(a, b, c)
+    await inTransaction(subject().backend, (stores) => stores.clientSecrets.expireAll(clientId('s-use'), at))
+    const ends = new Map((await ofClient('s-use')).map((secret) => [secret.secretId, secret.expiresAt]))
+    expect([a, b, c].map((secret) => ends.get(secret.secretId))).toEqual([NOW + 50, at, at])
+  })
+
+  test('are deleted once, of 20 concurrent attempts, and by their own client only', async () => {
+    const secret = aSecret('s-race')
+    await insert(secret)
+    const remove = (client: string) =>
+      inTransaction(subject().backend, (stores) => stores.clientSecrets.delete(clientId(client), secret.secretId))
+    expect(await remove('s-two')).toBe(false)
+    const won = await Promise.all(Array.from({ length: 20 }, () => remove('s-race')))
+    expect(won.filter(Boolean)).toHaveLength(1)
+    expect(await ofClient('s-race')).toEqual([])
+  })
+
+  test('remember their latest use, in whatever order uses are noted', async () => {
+    const secret = aSecret('s-race')
+    await insert(secret)
+    for (const at of [NOW + 60_000, NOW, NOW + 30_000]) {
+      await inTransaction(subject().backend, (stores) => stores.clientSecrets.markUsed(secret.secretId, epochMs(at)))
+    }
+    expect((await ofClient('s-race'))[0]?.lastUsedAt).toBe(NOW + 60_000)
+  })
+}

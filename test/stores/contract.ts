@@ -1,0 +1,38 @@
+/** The definition of a storage backend: every promise of src/stores/contract.ts, on real databases. */
+import { afterAll, beforeAll, describe } from 'vitest'
+import type { Backend } from '../../src/stores/contract.ts'
+import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
+import { accessTokenPromises } from './access-token-promises.ts'
+import { appendPromises } from './append-promises.ts'
+import { auditLogPromises } from './audit-log-promises.ts'
+import { clientPromises } from './client-promises.ts'
+import { clientSecretPromises } from './client-secret-promises.ts'
+import { openMigrated } from './given.ts'
+import { transactionPromises } from './transaction-promises.ts'
+
+/** What each group of promises is checked on. */
+export interface Subject {
+  readonly backend: Backend
+  readonly database: FreshDatabase
+}
+
+export function storeContract(kind: DatabaseKind): void {
+  describe.skipIf(!kind.available)(`stores on ${kind.name}`, () => {
+    let subject: Subject
+    beforeAll(async () => {
+      const database = await kind.create()
+      subject = { database, backend: await openMigrated(database) }
+    })
+    afterAll(async () => {
+      await subject.backend.close()
+      await subject.database.drop()
+    })
+    const current = () => subject
+    describe('clients', () => clientPromises(current))
+    describe('client secrets', () => clientSecretPromises(current))
+    describe('access tokens', () => accessTokenPromises(current))
+    describe('the audit log', () => auditLogPromises(current))
+    describe('the append lane', () => appendPromises(current))
+    describe('the transaction lane', () => transactionPromises(current))
+  })
+}

@@ -1,0 +1,210 @@
+import { execFile } from 'node:child_process'
+import { rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import Sqlite from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { committedSchema, sqliteSchema } from '../../scripts/dump-schema.ts'
+import { uuidV7 } from '../../src/crypto/random.ts'
+import { clientId } from '../../src/domain/ids.ts'
+import { embeddedFile, openBackend, openMigrations } from '../../src/stores/open.ts'
+import type { Seed } from '../../src/stores/sql/migrate.ts'
+import { type FreshDatabase, mysqlDatabases, sqliteFiles } from '../setup/fresh-database.ts'
+import { aClient, anEvent, change, context, inTransaction, options, quiet, register, seal } from './given.ts'
+
+const NAMES = ['0001_clients', '0002_access_tokens', '0003_audit_log']
+
+const seed: Seed = {
+  seal,
+  newId: uuidV7,
+  fill: async (stores) => {
+    if (!(await stores.clients.insert(aClient('admin'), change))) throw new Error('taken')
+    await stores.auditLog.append(anEvent())
+  },
+}
+
+for (const kind of [sqliteFiles, mysqlDatabases]) {
+  describe.skipIf(!kind.available)(`migrations on ${kind.name}`, () => {
+    let database: FreshDatabase
+    beforeEach(async () => {
+      database = await kind.create()
+    })
+    afterEach(() => database.drop())
+
+    async function withMigrations<T>(work: (migrations: Awaited<ReturnType<typeof openMigrations>>) => Promise<T>) {
+      const migrations = await openMigrations(database.url, quiet)
+      try {
+        return await work(migrations)
+      } finally {
+        await migrations.close()
+      }
+    }
+
+    test('go up, down step by step and up again', async () => {
+      await withMigrations(async (migrations) => {
+        expect(await migrations.isEmpty()).toBe(true)
+        expect(await migrations.status()).toEqual({ applied: [], pending: NAMES, unknown: [] })
+        expect(await migrations.up()).toEqual({ migrations: NAMES, seeded: false })
+        expect(await migrations.up()).toEqual({ migrations: [], seeded: false })
+        expect(await migrations.isEmpty()).toBe(false)
+        expect(await migrations.status()).toEqual({ applied: NAMES, pending: [], unknown: [] })
+        expect((await migrations.down()).migrations).toEqual(['0003_audit_log'])
+        expect((await migrations.down({ all: true })).migrations).toEqual(['0002_access_tokens', '0001_clients'])
+        const tables =
+          kind === sqliteFiles
+            ? await database.query("select name from sqlite_master where name like 'oauth%'")
+            : await database.query("show tables like 'oauth%'")
+        expect(tables).toEqual([])
+        expect((await migrations.up()).migrations).toEqual(NAMES)
+      })
+      const backend = await openBackend(database.url, options)
+      await register(backend, aClient('after'))
+      expect(await backend.check()).toEqual({ serving: true })
+      await backend.close()
+    })
+
+    test('are applied once, and seeded once, by ten at the same time', async () => {
+      const outcomes = await Promise.all(
+        Array.from({ length: 10 }, () => withMigrations((migrations) => migrations.up({ seed }))),
+      )
+      expect(outcomes.filter((outcome) => outcome.migrations.length > 0)).toHaveLength(1)
+      expect(outcomes.filter((outcome) => outcome.seeded)).toHaveLength(1)
+      const backend = await openBackend(database.url, options)
+      expect(await backend.reads.clients.find(context(), clientId('admin'))).not.toBeNull()
+      expect(await backend.reads.auditLog.keyIds(context())).toEqual([seal.keyId])
+      await backend.close()
+    })
+
+    test('that are missing or unknown keep a server from serving, and it says what to do', async () => {
+      const backend = await openBackend(database.url, options)
+      expect(await backend.check()).toMatchObject({ serving: false, problem: expect.stringContaining('migrate up') })
+      await withMigrations((migrations) => migrations.up())
+      expect(await backend.check()).toEqual({ serving: true })
+      await withMigrations((migrations) => migrations.down())
+      expect(await backend.check()).toMatchObject({
+        serving: false,
+        problem: expect.stringMatching(/older than this server.*0003_audit_log.*qscope migrate up/),
+      })
+      await withMigrations((migrations) => migrations.up())
+      await database.query("insert into qscope_migrations (name, timestamp) values ('0999_future', 'x')")
+      expect(await backend.check()).toMatchObject({
+        serving: false,
+        problem: expect.stringMatching(/newer than this server.*0999_future.*newer server/),
+      })
+      await withMigrations(async (migrations) => {
+        expect((await migrations.status()).unknown).toEqual(['0999_future'])
+        await expect(migrations.up()).rejects.toMatchObject({ fault: 'broken' })
+        await expect(migrations.down()).rejects.toThrow(/newer server/)
+      })
+      await backend.close()
+    })
+  })
+}
+
+describe('on sqlite', () => {
+  let database: FreshDatabase
+  beforeEach(async () => {
+    database = await sqliteFiles.create()
+  })
+  afterEach(() => database.drop())
+  const fileOf = () => embeddedFile(database.url) ?? ''
+
+  test('leaves nothing of a migration whose seed fails', async () => {
+    const migrations = await openMigrations(database.url, quiet)
+    const failing: Seed = { ...seed, fill: () => Promise.reject(new Error('no keyring')) }
+    await expect(migrations.up({ seed: failing })).rejects.toThrow('no keyring')
+    expect(await migrations.isEmpty()).toBe(true)
+    expect(await migrations.up({ seed })).toEqual({ migrations: NAMES, seeded: true })
+    await migrations.close()
+  })
+
+  test('migrates once from ten processes', async () => {
+    const script = `import { openMigrations } from ${JSON.stringify(join(import.meta.dirname, '../../src/stores/open.ts'))}
+const n = () => undefined
+const m = await openMigrations(process.argv[1], { debug: n, info: n, warn: n, error: n })
+console.log((await m.up()).migrations.length)
+await m.close()`
+    const outputs = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, database.url]),
+      ),
+    )
+    expect(outputs.map((output) => output.stdout.trim()).sort()).toEqual([...Array(9).fill('0'), '3'])
+  }, 60_000)
+
+  test('creates the directory and the file for nobody else to read', async () => {
+    const file = join(dirname(fileOf()), 'new', 'deep', 'qscope.db')
+    const migrations = await openMigrations(`sqlite:${file}`, quiet)
+    await migrations.up()
+    await migrations.close()
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(statSync(dirname(file)).mode & 0o777).toBe(0o700)
+  })
+
+  test('keeps a database in memory, migrated, until it is closed', async () => {
+    const backend = await openBackend('sqlite::memory:', options)
+    expect(await backend.check()).toEqual({ serving: true })
+    await register(backend, aClient('fleeting'))
+    expect(await backend.reads.clients.find(context(), clientId('fleeting'))).not.toBeNull()
+    await backend.close()
+  })
+
+  test('says so when the file is no database or cannot be made, or the server is not there', async () => {
+    writeFileSync(fileOf(), 'this is a text file and no database at all, whatever its name may say\n'.repeat(100))
+    await expect(openBackend(database.url, options)).rejects.toMatchObject({
+      fault: 'broken',
+      message: expect.stringContaining('is not an SQLite database'),
+    })
+    await expect(openMigrations(database.url, quiet)).rejects.toMatchObject({ fault: 'broken' })
+    await expect(openBackend(`sqlite:${fileOf()}/below/a/file.db`, options)).rejects.toMatchObject({
+      fault: 'unavailable',
+      message: expect.stringContaining('cannot be created'),
+    })
+    await expect(openBackend('oracle://db', options)).rejects.toThrow(/no database is known/)
+    await expect(openBackend('mysql://nobody:x@127.0.0.1:1/none', options)).rejects.toMatchObject({
+      fault: 'unavailable',
+    })
+    rmSync(fileOf())
+  })
+
+  test("waits out another process's lock until the deadline, and writes nothing then", async () => {
+    const migrations = await openMigrations(database.url, quiet)
+    await migrations.up({ seed })
+    const backend = await openBackend(database.url, options)
+    const lock = lockFile(fileOf())
+    const deadline = context({ deadline: (Date.now() + 400) as ReturnType<typeof context>['now'] })
+    await expect(
+      backend.transaction(deadline, async (stores) => ({
+        commit: await stores.clients.insert(aClient('late'), change),
+        value: null,
+      })),
+    ).rejects.toMatchObject({ fault: 'unavailable' })
+    const event = anEvent()
+    await expect(backend.append(deadline, (stores) => void stores.auditLog.append(event))).rejects.toMatchObject({
+      fault: 'unavailable',
+    })
+    // Reads go on, and a patient call gets through.
+    expect(await backend.reads.clients.find(context(), clientId('admin'))).not.toBeNull()
+    const patient = inTransaction(backend, (stores) => stores.clients.insert(aClient('patient'), change))
+    setTimeout(lock, 300)
+    expect(await patient).toBe(true)
+    expect(await backend.reads.clients.find(context(), clientId('late'))).toBeNull()
+    expect(await backend.reads.auditLog.find(context(), event.eventId)).toBeNull()
+    await backend.close()
+    await migrations.close()
+  })
+
+  test('builds the schema that is committed', async () => {
+    for (const [name, text] of await sqliteSchema()) expect(committedSchema(name)).toBe(text)
+  })
+})
+
+/** Holds the write lock on a connection of another kind; answers with what lets go of it. */
+function lockFile(file: string): () => void {
+  const database = new Sqlite(file)
+  database.exec('begin immediate')
+  return () => {
+    database.exec('rollback')
+    database.close()
+  }
+}

@@ -1,0 +1,4 @@
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { storeContract } from './contract.ts'
+
+storeContract(sqliteFiles)

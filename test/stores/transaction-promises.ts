@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, test } from 'vitest'
+import { clientId } from '../../src/domain/ids.ts'
+import type { Subject } from './contract.ts'
+import { aClient, anEvent, aSecret, aToken, change, context, inTransaction, mint, register } from './given.ts'
+
+export function transactionPromises(subject: () => Subject): void {
+  beforeAll(() => register(subject().backend, aClient('x-one'), aClient('x-two')))
+  const find = (id: string) => subject().backend.reads.clients.find(context(), clientId(id))
+
+  test('reads its own writes, which nobody else sees before the commit', async () => {
+    const { backend } = subject()
+    await inTransaction(backend, async (stores) => {
+      const secret = aSecret('x-one')
+      const token = aToken('x-one')
+      await stores.clients.insert(aClient('x-new'), change)
+      await stores.clientSecrets.insert(secret)
+      await stores.accessTokens.insert(token)
+      expect((await stores.clients.find(context(), clientId('x-new')))?.version).toBe(1)
+      expect(await stores.clientSecrets.ofClient(context(), clientId('x-one'))).toEqual([secret])
+      expect((await stores.accessTokens.findByHash(context(), token.hash))?.token).toEqual(token)
+      expect(await find('x-new')).toBeNull()
+    })
+    expect(await find('x-new')).not.toBeNull()
+  })
+
+  test('leaves nothing when it is rolled back, by answer or by accident', async () => {
+    const { backend } = subject()
+    const events = [anEvent(), anEvent()]
+    const write = async (stores: Parameters<Parameters<typeof inTransaction>[1]>[0], n: number) => {
+      await stores.clients.insert(aClient(`x-rolled-${n}`), change)
+      await stores.auditLog.append(events[n] ?? anEvent())
+    }
+    const answer = await backend.transaction(context(), async (stores) => {
+      await write(stores, 0)
+      return { commit: false, value: 'no' }
+    })
+    expect(answer).toBe('no')
+    await expect(
+      backend.transaction(context(), async (stores) => {
+        await write(stores, 1)
+        throw new Error('an accident')
+      }),
+    ).rejects.toThrow('an accident')
+    expect([await find('x-rolled-0'), await find('x-rolled-1')]).toEqual([null, null])
+    for (const event of events) expect(await backend.reads.auditLog.find(context(), event.eventId)).toBeNull()
+  })
+
+  test('is never committed after a failed statement, even if that was swallowed', async () => {
+    const { backend } = subject()
+    const token = aToken('x-one')
+    const swallowing = backend.transaction(context(), async (stores) => {
+      await stores.accessTokens.insert(token)
+      await Promise.resolve(stores.accessTokens.insert(token)).catch(() => undefined)
+      return { commit: true, value: null }
+    })
+    await expect(swallowing).rejects.toMatchObject({ name: 'StoreError' })
+    expect(await backend.reads.accessTokens.findById(context(), token.tokenId)).toBeNull()
+  })
+
+  test('is run again from the start after a deadlock, until both have won', async () => {
+    const { backend } = subject()
+    const [one, two] = [clientId('x-one'), clientId('x-two')]
+    const before = [(await find('x-one'))?.tokenGeneration ?? 0, (await find('x-two'))?.tokenGeneration ?? 0]
+    const crossing = (first: typeof one, second: typeof one) =>
+      inTransaction(backend, async (stores) => {
+        await stores.clients.startTokenGeneration(first, change)
+        await sleep(20)
+        await stores.clients.startTokenGeneration(second, change)
+      })
+    await Promise.all(Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? crossing(one, two) : crossing(two, one))))
+    const after = [(await find('x-one'))?.tokenGeneration, (await find('x-two'))?.tokenGeneration]
+    expect(after).toEqual(before.map((generation) => generation + 6))
+  })
+
+  test('goes on beside minting, and neither starves the other', async () => {
+    const { backend } = subject()
+    const tokens = Array.from({ length: 200 }, () => aToken('x-one', { clientGeneration: 1 }))
+    await Promise.all([
+      ...tokens.map(async (token, n) => {
+        await sleep(n % 20)
+        await mint(backend, token)
+      }),
+      ...Array.from({ length: 40 }, (_, n) => register(backend, aClient(`x-beside-${n}`))),
+    ])
+    expect(await find('x-beside-39')).not.toBeNull()
+  })
+
+  test('gives a cancelled call back its turn in line', async () => {
+    const { backend } = subject()
+    const cancel = new AbortController()
+    const holding = Array.from({ length: 20 }, () =>
+      inTransaction(backend, async () => {
+        await sleep(10)
+      }),
+    )
+    const waiting = backend.transaction(context({ signal: cancel.signal }), async () => ({ commit: true, value: 1 }))
+    cancel.abort(new Error('the caller left'))
+    await expect(waiting).rejects.toThrow('the caller left')
+    await Promise.all(holding)
+  })
+
+  test('finds a healthy backend serving', async () => {
+    expect(await subject().backend.check()).toEqual({ serving: true })
+  })
+}
