@@ -45,7 +45,9 @@ export function printProto(desc: DescFile, registry: Registry): string {
   }
 
   const printField = (field: FieldDescriptorProto, scope: DescriptorProto | null, inOneof: boolean) => {
-    const entry = scope?.nestedType.find((n) => n.options?.mapEntry === true && field.typeName.endsWith(`.${scope.name}.${n.name}`))
+    const entry = scope?.nestedType.find(
+      (n) => n.options?.mapEntry === true && field.typeName.endsWith(`.${scope.name}.${n.name}`),
+    )
     const list = options(FieldOptionsSchema, field.options)
     if (field.defaultValue !== '') list.unshift(`default = ${quoteDefault(field)}`)
     const key = entry?.field[0]
@@ -56,7 +58,8 @@ export function printProto(desc: DescFile, registry: Registry): string {
   const printEnum = (proto: EnumDescriptorProto) =>
     block(`enum ${proto.name}`, () => {
       statements(options(EnumOptionsSchema, proto.options))
-      for (const value of proto.value) line(`${value.name} = ${value.number}${bracketed(options(EnumValueOptionsSchema, value.options))};`)
+      for (const value of proto.value)
+        line(`${value.name} = ${value.number}${bracketed(options(EnumValueOptionsSchema, value.options))};`)
       for (const range of proto.reservedRange) line(`reserved ${range.start} to ${range.end};`)
       for (const name of proto.reservedName) line(`reserved "${name}";`)
     })
@@ -83,7 +86,8 @@ export function printProto(desc: DescFile, registry: Registry): string {
           if (oneof === undefined) throw new Error(`${proto.name}.${field.name}: no such oneof`)
           block(`oneof ${oneof.name}`, () => {
             statements(options(OneofOptionsSchema, oneof.options))
-            for (const member of proto.field) if (isInOneof(member) && member.oneofIndex === index) printField(member, proto, true)
+            for (const member of proto.field)
+              if (isInOneof(member) && member.oneofIndex === index) printField(member, proto, true)
           })
         }
       }

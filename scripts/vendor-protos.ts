@@ -47,7 +47,9 @@ for (const [target, text] of files) {
   }
 }
 if (different.length > 0) {
-  console.error(`proto/third_party differs from the installed packages: ${different.join(', ')}; run npm run protos:vendor`)
+  console.error(
+    `proto/third_party differs from the installed packages: ${different.join(', ')}; run npm run protos:vendor`,
+  )
   process.exit(1)
 }
 

@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Variable, VARIABLES } from '../src/config/variables.ts'
+import { VARIABLES, type Variable } from '../src/config/variables.ts'
 import { type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/grpc/errors.ts'
 

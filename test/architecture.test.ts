@@ -17,7 +17,11 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'crypto', files: /^crypto\//, may: ['domain'] },
   { layer: 'stores/contract', files: /^stores\/contract\.ts$/, may: ['domain', 'context'] },
   { layer: 'stores', files: /^stores\//, may: ['stores/contract', 'domain', 'context', 'logger'] },
-  { layer: 'flows', files: /^flows\//, may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger'] },
+  {
+    layer: 'flows',
+    files: /^flows\//,
+    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger'],
+  },
   {
     layer: 'grpc',
     files: /^grpc\//,
@@ -82,8 +86,15 @@ describe('architecture', () => {
 
   it('draws random numbers in crypto/ only', () => {
     const drawing = /\bMath\.random\(|\brandom(Bytes|FillSync|UUID|Int)\b|\bgetRandomValues\b/
-    const wrong = files.filter((file) => !file.startsWith('crypto/') && !file.startsWith('gen/'))
-      .filter((file) => readFileSync(join(src, file), 'utf8').split('\n').some((line) => drawing.test(line) && !line.startsWith('import ') && !/randomBytes\(\d+\)\.toString/.test(line)))
+    const wrong = files
+      .filter((file) => !file.startsWith('crypto/') && !file.startsWith('gen/'))
+      .filter((file) =>
+        readFileSync(join(src, file), 'utf8')
+          .split('\n')
+          .some(
+            (line) => drawing.test(line) && !line.startsWith('import ') && !/randomBytes\(\d+\)\.toString/.test(line),
+          ),
+      )
     expect(wrong).toEqual([])
   })
 

@@ -13,7 +13,9 @@ import { fail } from '../src/results.ts'
 describe('types', () => {
   it('let a condition follow only what establishes its needs', () => {
     const chain = given<TokenWishes>().and(callerIsClient)
-    expectTypeOf(chain.and<object>).parameter(0).not.toExtend<never>()
+    expectTypeOf(chain.and<object>)
+      .parameter(0)
+      .not.toExtend<never>()
     // @ts-expect-error the audiences are judged by the scopes, which nobody has established
     chain.and(audiencesAreAllowed)
     // @ts-expect-error no client is known yet

@@ -1,10 +1,10 @@
+import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { openMigrations } from '../stores/open.ts'
 import type { Migrations } from '../stores/sql/migrate.ts'
 import { openLog, readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { keyValues } from './table.ts'
-import { UsageError } from './usage-error.ts'
 
 interface Options {
   readonly json?: boolean
@@ -36,10 +36,10 @@ export function migrateDown(): Command {
   return new Command('down')
     .description('undo the last migration; the data in what it drops is lost')
     .option('--all', 'undo all of them: nothing is left')
-    .option('--yes', 'yes, lose the data')
+    .option('--yes', 'do not ask first, on a terminal')
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
-      if (!options.yes) throw new UsageError('this loses data; say so with --yes')
+      if (!options.yes && process.stdin.isTTY && !(await isConfirmed())) throw new Error('nothing was undone')
       const outcome = await withMigrations((migrations) => migrations.down({ all: options.all ?? false }))
       const undone = [...outcome.migrations]
       createOutput(options.json ?? false).answer(
@@ -47,6 +47,13 @@ export function migrateDown(): Command {
         () => (undone.length === 0 ? 'nothing to undo' : `undone ${undone.join(', ')}`),
       )
     })
+}
+
+async function isConfirmed(): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await lines.question('This loses the data in what it drops. Go on? [y/N] ')
+  lines.close()
+  return /^y(es)?$/i.test(answer.trim())
 }
 
 export function migrateStatus(): Command {

@@ -31,7 +31,10 @@ export interface ErrorDetails {
   /** ErrorInfo.metadata, beside `oauth_error`. */
   readonly metadata?: Readonly<Record<string, string>>
   /** ResourceInfo. */
-  readonly resource?: { readonly type: 'client' | 'client_secret' | 'token' | 'grant' | 'user' | 'audit_event'; readonly name: string }
+  readonly resource?: {
+    readonly type: 'client' | 'client_secret' | 'token' | 'grant' | 'user' | 'audit_event'
+    readonly name: string
+  }
   /** RetryInfo.retry_delay, in milliseconds. */
   readonly retryAfterMs?: number
   /** QuotaFailure: whose limit, and which. */

@@ -68,4 +68,3 @@ export function postcondition<Facts extends object, Stores>(
 ): Postcondition<Facts, Stores> {
   return Object.freeze({ name, confirm })
 }
-

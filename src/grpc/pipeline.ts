@@ -21,6 +21,7 @@ import { Call } from './call.ts'
 import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
+import { evenRefusal } from './even-refusal.ts'
 import { redacted } from './redact.ts'
 import { pathOf, type Route } from './routes.ts'
 import { createRequestValidator } from './validation.ts'
@@ -109,7 +110,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const credentials = readCredentials(request, ctx.origin.authorization)
     if (!credentials.ok) return credentials
     if (ctx.origin.operator && rule.permission !== null && credentials.value.kind === 'none') return success(OPERATOR)
-    return await runner.execute(authorizeCall, ctx, { rule, credentials: credentials.value })
+    const judge = () => runner.execute(authorizeCall, ctx, { rule, credentials: credentials.value })
+    return await (credentials.value.kind === 'client' ? evenRefusal(judge) : judge())
   }
 
   /** The one place where an accident becomes an answer; its cause goes to the log and nowhere else. */

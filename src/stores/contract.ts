@@ -205,7 +205,7 @@ export type BackendHealth =
  * What can go wrong with a database, as far as callers must tell it apart.
  *
  * - `contended`: lost to others until the deadline or the retry cap; nothing was written.
- * - `unavailable`: busy, gone, read-only or full; nothing was written.
+ * - `unavailable`: busy, gone, read-only, full, or of another version's schema; nothing was written.
  * - `outcome_unknown`: the connection broke while committing, and reading back did not settle it.
  * - `broken`: corrupt or not what the schema says; an operator must look.
  */

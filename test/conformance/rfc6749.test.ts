@@ -111,7 +111,11 @@ onEveryBackend('RFC 6749', (server) => {
     it('invalid_client: an unknown id, a wrong secret and a disabled client get the same answer', async () => {
       const { client, clientId } = await service()
       const other = await service()
-      await server.call(ClientService.method.disableClient, { clientId: other.clientId }, { bearer: server.admin.token })
+      await server.call(
+        ClientService.method.disableClient,
+        { clientId: other.clientId },
+        { bearer: server.admin.token },
+      )
       const answers = await Promise.all([
         refusalOf(server.call(mintToken, { client: { ...client, clientId: 'nobody-here' } })),
         refusalOf(server.call(mintToken, { client: { clientId, method: { case: 'clientSecret', value: 'wrong' } } })),
@@ -140,7 +144,11 @@ onEveryBackend('RFC 6749', (server) => {
     it('invalid_request: names the malformed field', async () => {
       const { client } = await service()
       const refused = await refusalOf(server.call(mintToken, { client, lifetime: { seconds: 0n } }))
-      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST', violations: ['lifetime'] })
+      expect(refused).toMatchObject({
+        status: 'INVALID_ARGUMENT',
+        reason: 'OAUTH_INVALID_REQUEST',
+        violations: ['lifetime'],
+      })
       const missing = await refusalOf(server.call(mintToken, { client: { clientId: '' } }))
       expect(missing).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['client.client_id'] })
     })
@@ -187,15 +195,23 @@ onEveryBackend('RFC 6749', (server) => {
       expect(results.map(({ result }) => result.case)).toEqual(['token', 'status', 'token', 'status'])
       const [first, second] = results
       expect(first?.result.case === 'token' && first.result.value.scopes).toEqual(['orders.read'])
-      expect(second?.result.case === 'status' && server.decode(second.result.value).info?.reason).toBe('OAUTH_INVALID_SCOPE')
+      expect(second?.result.case === 'status' && server.decode(second.result.value).info?.reason).toBe(
+        'OAUTH_INVALID_SCOPE',
+      )
     })
 
     it('§4.4 stores what it answered, audited', async () => {
       const { client, clientId } = await service()
-      const { results } = await server.call(batchMintTokens, { client, requests: Array.from({ length: 100 }, () => ({})) })
+      const { results } = await server.call(batchMintTokens, {
+        client,
+        requests: Array.from({ length: 100 }, () => ({})),
+      })
       const tokens = results.map(({ result }) => (result.case === 'token' ? result.value : null))
       expect(new Set(tokens.map((token) => token?.tokenId)).size).toBe(100)
-      const active = await server.introspectAll(client, tokens.map((token) => token?.accessToken ?? ''))
+      const active = await server.introspectAll(
+        client,
+        tokens.map((token) => token?.accessToken ?? ''),
+      )
       expect(active.every(Boolean)).toBe(true)
       const events = await server.auditEvents({ clientId, eventTypes: ['token.issued'] })
       expect(new Set(events.map(({ tokenId }) => tokenId))).toEqual(new Set(tokens.map((token) => token?.tokenId)))

@@ -58,11 +58,15 @@ onEveryBackend('RFC 6750', (server) => {
 
     it('§3.1 invalid_token: a token that is not for the audience that was named', async () => {
       const { api, token } = await orders()
-      const other = await refusalOf(server.call(verifyToken, { client: api.client, token, audience: 'https://other.example' }))
+      const other = await refusalOf(
+        server.call(verifyToken, { client: api.client, token, audience: 'https://other.example' }),
+      )
       expect(other).toMatchObject(invalid)
       const { client } = api
       const { token: bare } = await server.call(mintToken, { client })
-      const without = await refusalOf(server.call(verifyToken, { client, token: bare?.accessToken ?? '', audience: 'x' }))
+      const without = await refusalOf(
+        server.call(verifyToken, { client, token: bare?.accessToken ?? '', audience: 'x' }),
+      )
       expect(without).toMatchObject(invalid)
     })
 
@@ -124,7 +128,9 @@ onEveryBackend('RFC 6750', (server) => {
 
     it('§3.1 judges the scope before the audience', async () => {
       const { bearer } = await manager(['orders.read'], { audiences: ['https://orders.example'] })
-      expect((await refusalOf(server.call(getClient, { clientId: 'x' }, { bearer }))).reason).toBe('OAUTH_INSUFFICIENT_SCOPE')
+      expect((await refusalOf(server.call(getClient, { clientId: 'x' }, { bearer }))).reason).toBe(
+        'OAUTH_INSUFFICIENT_SCOPE',
+      )
     })
 
     it('issues permissions for this service alone', async () => {
@@ -153,7 +159,9 @@ onEveryBackend('RFC 6750', (server) => {
         { client: { clientId, scopes: [] }, updateMask: { paths: ['scopes'] } },
         { bearer: server.admin.token },
       )
-      expect((await refusalOf(server.call(getClient, { clientId }, { bearer }))).reason).toBe('OAUTH_INSUFFICIENT_SCOPE')
+      expect((await refusalOf(server.call(getClient, { clientId }, { bearer }))).reason).toBe(
+        'OAUTH_INSUFFICIENT_SCOPE',
+      )
     })
 
     it('§3.1 invalid_token: an expired token, and one of a disabled client', async () => {

@@ -25,7 +25,9 @@ onEveryBackend('RFC 7662', (server) => {
     it('refuses a bearer token without qscope:tokens.read', async () => {
       const { client } = await server.registerClient({ scopes: ['qscope:clients.read'] })
       const token = await mint(client)
-      const refused = await refusalOf(server.call(introspectToken, { token: 'x' }, { bearer: token?.accessToken ?? '' }))
+      const refused = await refusalOf(
+        server.call(introspectToken, { token: 'x' }, { bearer: token?.accessToken ?? '' }),
+      )
       expect(refused.reason).toBe('OAUTH_INSUFFICIENT_SCOPE')
     })
 
@@ -73,7 +75,9 @@ onEveryBackend('RFC 7662', (server) => {
         expect(answer).toMatchObject({ active: false })
         expect(answer.claims).toBeUndefined()
       }
-      expect((await server.call(introspectToken, { client: owner.client, token: foreign?.accessToken ?? '' })).active).toBe(true)
+      expect(
+        (await server.call(introspectToken, { client: owner.client, token: foreign?.accessToken ?? '' })).active,
+      ).toBe(true)
     })
 
     it('shows a token to its client, to those it is meant for, and to all when it is meant for nobody', async () => {
@@ -84,11 +88,11 @@ onEveryBackend('RFC 7662', (server) => {
       const look = async (client: object, token: { accessToken: string } | undefined) =>
         (await server.call(introspectToken, { client, token: token?.accessToken ?? '' })).active
       const forApi = await mint(owner.client, { audiences: [audience] })
-      expect([await look(owner.client, forApi), await look(api.client, forApi), await look(other.client, forApi)]).toEqual([
-        true,
-        true,
-        false,
-      ])
+      expect([
+        await look(owner.client, forApi),
+        await look(api.client, forApi),
+        await look(other.client, forApi),
+      ]).toEqual([true, true, false])
       const byClientId = await mint(owner.client, { audiences: [other.clientId] })
       expect([await look(api.client, byClientId), await look(other.client, byClientId)]).toEqual([false, true])
       const forNobody = await mint(owner.client)
@@ -118,9 +122,7 @@ onEveryBackend('RFC 7662', (server) => {
       await Promise.all(revoked.map((token) => server.call(revokeToken, { client, token: token?.accessToken ?? '' })))
       const tokens = minted.flatMap((token) => [token?.accessToken ?? '', 'garbage', server.unknownToken()])
       const { results } = await server.call(batchIntrospectTokens, { client, tokens })
-      expect(results.map(({ active }) => active)).toEqual(
-        minted.flatMap((_, index) => [index % 3 !== 0, false, false]),
-      )
+      expect(results.map(({ active }) => active)).toEqual(minted.flatMap((_, index) => [index % 3 !== 0, false, false]))
       expect(results[3]?.claims?.tokenId).toBe(minted[1]?.tokenId)
     })
 
@@ -135,7 +137,9 @@ onEveryBackend('RFC 7662', (server) => {
     it('name the field that is out of bounds', async () => {
       const { client } = await server.registerClient({})
       const many = Array.from({ length: 1_001 }, () => 'x')
-      expect((await refusalOf(server.call(batchIntrospectTokens, { client, tokens: many }))).violations).toEqual(['tokens'])
+      expect((await refusalOf(server.call(batchIntrospectTokens, { client, tokens: many }))).violations).toEqual([
+        'tokens',
+      ])
       expect((await refusalOf(server.call(batchIntrospectTokens, { client, tokens: ['x', ''] }))).violations).toEqual([
         'tokens[1]',
       ])

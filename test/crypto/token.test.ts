@@ -76,7 +76,8 @@ describe('tokens', () => {
     for (const wrong of ['', 'qat_', token.slice(0, -1), `${token}0`, ` ${token}`, `${token}\n`, token.toUpperCase()]) {
       expect(readToken(wrong)).toBeNull()
     }
-    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
         expect(readToken(text)).toBeNull()
       }),
     )

@@ -41,24 +41,35 @@ describe('a server killed in the middle of 2,000 concurrent mints', () => {
     const { server, connection } = await start()
     const values = [...answered.values()]
     for (let from = 0; from < values.length; from += 1_000) {
-      const { results } = await connection.call(batchIntrospectTokens, { client, tokens: values.slice(from, from + 1_000) })
+      const { results } = await connection.call(batchIntrospectTokens, {
+        client,
+        tokens: values.slice(from, from + 1_000),
+      })
       expect(results.every(({ active }) => active)).toBe(true)
     }
     const { token } = await connection.call(mintToken, { client })
     const bearer = token?.accessToken ?? ''
     const stored = new Set<string>()
     for await (const id of pages((pageToken) =>
-      connection.call(listTokens, { clientId: client.clientId, pageSize: 1_000, pageToken }, { bearer }).then((page) => ({
-        ids: page.tokens.map(({ tokenId }) => tokenId),
-        next: page.nextPageToken,
-      })),
-    )) stored.add(id)
+      connection
+        .call(listTokens, { clientId: client.clientId, pageSize: 1_000, pageToken }, { bearer })
+        .then((page) => ({
+          ids: page.tokens.map(({ tokenId }) => tokenId),
+          next: page.nextPageToken,
+        })),
+    ))
+      stored.add(id)
     const audited = new Set<string>()
     for await (const id of pages((pageToken) =>
       connection
-        .call(AuditService.method.listAuditEvents, { eventTypes: ['token.issued'], pageSize: 1_000, pageToken }, { bearer })
+        .call(
+          AuditService.method.listAuditEvents,
+          { eventTypes: ['token.issued'], pageSize: 1_000, pageToken },
+          { bearer },
+        )
         .then((page) => ({ ids: page.events.map(({ tokenId }) => tokenId ?? ''), next: page.nextPageToken })),
-    )) audited.add(id)
+    ))
+      audited.add(id)
     for (const id of answered.keys()) expect(stored.has(id) && audited.has(id)).toBe(true)
     // What was not answered is there with its event, or not at all.
     expect(audited).toEqual(stored)

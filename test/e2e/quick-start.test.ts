@@ -21,7 +21,13 @@ async function started(directory: string, env: Record<string, string> = {}) {
 /** `buf curl` as a person would type it; answers its exit code and what it printed. */
 async function bufCurl(...args: string[]) {
   try {
-    const { stdout } = await promisify(execFile)(BUF, ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', ...args])
+    const { stdout } = await promisify(execFile)(BUF, [
+      'curl',
+      '--protocol',
+      'grpc',
+      '--http2-prior-knowledge',
+      ...args,
+    ])
     return { code: 0, stdout, stderr: '' }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
@@ -146,7 +152,10 @@ describe('a start that cannot succeed says why in one line', () => {
   it('a file that is not a database', async () => {
     const directory = await temporaryDirectory()
     const { writeFile } = await import('node:fs/promises')
-    await writeFile(join(directory, 'not.db'), 'this is a letter, not a database, and it is long enough to tell'.repeat(100))
+    await writeFile(
+      join(directory, 'not.db'),
+      'this is a letter, not a database, and it is long enough to tell'.repeat(100),
+    )
     chmodSync(join(directory, 'not.db'), 0o600)
     const { code, stderr } = await run(directory, ['serve'], { ...LISTEN, QSCOPE_DATABASE_URL: 'sqlite:./not.db' })
     expect(code).toBe(1)

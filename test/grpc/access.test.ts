@@ -3,14 +3,14 @@ import { epochMs } from '../../src/domain/ids.ts'
 import { createPipeline } from '../../src/grpc/pipeline.ts'
 import { route } from '../../src/grpc/routes.ts'
 import { success } from '../../src/results.ts'
-import { doorkeeper } from './harness.ts'
+import { runner } from './harness.ts'
 import { unaryProbe } from './test-service.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 function build(rule: Parameters<typeof unaryProbe>[0]) {
   const routes = route(unaryProbe(rule), { try: async () => success({}) })
-  return createPipeline({ routes, runner: doorkeeper, log: silent, now: () => epochMs(0), isDraining: () => false })
+  return createPipeline({ routes, runner, log: silent, now: () => epochMs(0), isDraining: () => false })
 }
 
 describe('a method', () => {

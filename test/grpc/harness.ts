@@ -9,11 +9,8 @@ import {
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { type CallOptions, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { pino } from 'pino'
-import { onTestFinished } from 'vitest'
-import type { Caller } from '../../src/context.ts'
-import { clientId, epochMs, tokenId } from '../../src/domain/ids.ts'
-import type { AccessRule, Credentials } from '../../src/flows/access/authorize-call.ts'
-import type { FlowRunner } from '../../src/flows/runner.ts'
+import { afterAll, onTestFinished } from 'vitest'
+import { epochMs } from '../../src/domain/ids.ts'
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -27,29 +24,25 @@ import { createPipeline } from '../../src/grpc/pipeline.ts'
 import { type Route, route, type ServiceHandlers } from '../../src/grpc/routes.ts'
 import { createGrpcServer, type GrpcServerOptions } from '../../src/grpc/server.ts'
 import { createServingState } from '../../src/grpc/serving-state.ts'
-import { fail, success } from '../../src/results.ts'
+import { fail } from '../../src/results.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer as startApplication } from '../setup/server.ts'
 
-export const GOOD_BEARER = 'qat_good'
-export const GOOD_SECRET = 'qcs_good'
+/** The application that lets callers in; what answers them is each test's own. */
+const database = await sqliteFiles.create()
+const application = await startApplication(database.url)
+afterAll(async () => {
+  await application.stop()
+  await database.drop()
+})
+const orders = await application.registerClient({ clientId: 'orders', scopes: ['qscope:tokens.read'] })
+const minted = await application.call(TokenService.method.mintToken, { client: orders.client })
 
-/** Admits one bearer and one secret: these tests are about what happens before and after the flow. */
-export const doorkeeper: FlowRunner = {
-  execute: async (_flow, _ctx, input) => {
-    const { rule, credentials } = input as unknown as { rule: AccessRule; credentials: Credentials }
-    if (rule.anyone) return success({ kind: 'anonymous' } as never)
-    const caller = admit(credentials)
-    return caller === null
-      ? fail(credentials.kind === 'bearer' ? 'oauth.invalid_token' : 'oauth.invalid_client')
-      : success(caller as never)
-  },
-}
-
-function admit(credentials: Credentials): Caller | null {
-  const known =
-    (credentials.kind === 'bearer' && credentials.token === GOOD_BEARER) ||
-    (credentials.kind === 'client' && credentials.proof.kind === 'secret' && credentials.proof.secret === GOOD_SECRET)
-  return known ? { kind: 'bearer', clientId: clientId('orders'), tokenId: tokenId('t'), permissions: new Set() } : null
-}
+export const { runner } = application.app
+/** Of the client `orders`. */
+export const GOOD_SECRET = orders.clientSecret
+/** May list tokens. */
+export const GOOD_BEARER = minted.token?.accessToken ?? ''
 
 const unanswered = async () => fail('oauth.server_error')
 
@@ -74,7 +67,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
   const state = createServingState()
   const pipeline = createPipeline({
     routes,
-    runner: doorkeeper,
+    runner,
     log,
     now: () => epochMs(Date.now()),
     isDraining: () => state.draining,

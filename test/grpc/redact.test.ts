@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
 import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
@@ -36,5 +37,20 @@ describe('a message in the log', () => {
     const shown = JSON.stringify(redacted(BatchMintTokensResponseSchema, message))
     expect(shown).not.toContain('hidden')
     expect(shown).toContain('type.googleapis.com/qscope.v1.ClientAuthentication')
+  })
+
+  it('is not even looked at when its level is off', () => {
+    const lines: string[] = []
+    const message = create(MintTokenRequestSchema, { client: secret })
+    const untouchable = new Proxy(message, {
+      get: () => {
+        throw new Error('looked at')
+      },
+    })
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
+    log.debug({ request: redacted(MintTokenRequestSchema, untouchable) }, 'request')
+    expect(lines).toEqual([])
+    log.info({ request: redacted(MintTokenRequestSchema, message) }, 'request')
+    expect(lines).toEqual([expect.stringContaining('[redacted]')])
   })
 })

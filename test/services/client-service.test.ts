@@ -60,7 +60,11 @@ onEveryBackend('ClientService', (server) => {
         scopes: ['a', 'b:c'],
         audiences: ['https://api.example'],
         resourceAudiences: [server.unique('https://me.example/')],
-        config: { accessTokenTtl: { seconds: 1n, nanos: 500_000_000 }, maxActiveAccessTokens: 3, metadata: { team: 'päy' } },
+        config: {
+          accessTokenTtl: { seconds: 1n, nanos: 500_000_000 },
+          maxActiveAccessTokens: 3,
+          metadata: { team: 'päy' },
+        },
       }
       await server.call(registerClient, wanted, admin())
       const { client } = await server.call(getClient, { clientId }, admin())
@@ -108,17 +112,72 @@ onEveryBackend('ClientService', (server) => {
       ['a type is missing', {}, 'OAUTH_INVALID_REQUEST', ['type']],
       ['an id is too short', { ...confidential, clientId: 'ab' }, 'OAUTH_INVALID_REQUEST', ['client_id']],
       ['an id has a space', { ...confidential, clientId: 'a b c' }, 'OAUTH_INVALID_REQUEST', ['client_id']],
-      ['a lifetime is too long', { ...confidential, config: { accessTokenTtl: { seconds: 86_401n } } }, 'OAUTH_INVALID_REQUEST', ['config.access_token_ttl']],
-      ['an id looks like a UUID', { ...confidential, clientId: '01890000-0000-7000-8000-000000000000' }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['client_id']],
-      ['a confidential client has no authentication', { ...confidential, authenticationMethod: AuthenticationMethod.NONE }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['authentication_method']],
-      ['a public client has a secret', { type: ClientType.PUBLIC, authenticationMethod: AuthenticationMethod.CLIENT_SECRET }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['authentication_method']],
-      ['a public client wants permissions', { type: ClientType.PUBLIC, scopes: ['qscope:clients.read'] }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['scopes[0]']],
-      ['a permission does not exist', { ...confidential, scopes: ['ok', 'qscope:everything'] }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['scopes[1]']],
-      ['a scope is malformed', { ...confidential, scopes: ['a b'] }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['scopes[0]']],
-      ['refresh tokens have no user grant', { ...confidential, grantTypes: [GrantType.REFRESH_TOKEN] }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['grant_types']],
-      ['authorization codes have no redirect URI', { ...confidential, grantTypes: [GrantType.AUTHORIZATION_CODE] }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['redirect_uris']],
-      ['a redirect URI is not acceptable', { ...confidential, redirectUris: ['https://ok.example', 'http://evil.example'] }, 'REGISTRATION_INVALID_REDIRECT_URI', ['redirect_uris[1]']],
-      ['a public client goes without PKCE', { type: ClientType.PUBLIC, config: { requirePkce: false } }, 'REGISTRATION_INVALID_CLIENT_METADATA', ['config.require_pkce']],
+      [
+        'a lifetime is too long',
+        { ...confidential, config: { accessTokenTtl: { seconds: 86_401n } } },
+        'OAUTH_INVALID_REQUEST',
+        ['config.access_token_ttl'],
+      ],
+      [
+        'an id looks like a UUID',
+        { ...confidential, clientId: '01890000-0000-7000-8000-000000000000' },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['client_id'],
+      ],
+      [
+        'a confidential client has no authentication',
+        { ...confidential, authenticationMethod: AuthenticationMethod.NONE },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['authentication_method'],
+      ],
+      [
+        'a public client has a secret',
+        { type: ClientType.PUBLIC, authenticationMethod: AuthenticationMethod.CLIENT_SECRET },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['authentication_method'],
+      ],
+      [
+        'a public client wants permissions',
+        { type: ClientType.PUBLIC, scopes: ['qscope:clients.read'] },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['scopes[0]'],
+      ],
+      [
+        'a permission does not exist',
+        { ...confidential, scopes: ['ok', 'qscope:everything'] },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['scopes[1]'],
+      ],
+      [
+        'a scope is malformed',
+        { ...confidential, scopes: ['a b'] },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['scopes[0]'],
+      ],
+      [
+        'refresh tokens have no user grant',
+        { ...confidential, grantTypes: [GrantType.REFRESH_TOKEN] },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['grant_types'],
+      ],
+      [
+        'authorization codes have no redirect URI',
+        { ...confidential, grantTypes: [GrantType.AUTHORIZATION_CODE] },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['redirect_uris'],
+      ],
+      [
+        'a redirect URI is not acceptable',
+        { ...confidential, redirectUris: ['https://ok.example', 'http://evil.example'] },
+        'REGISTRATION_INVALID_REDIRECT_URI',
+        ['redirect_uris[1]'],
+      ],
+      [
+        'a public client goes without PKCE',
+        { type: ClientType.PUBLIC, config: { requirePkce: false } },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['config.require_pkce'],
+      ],
     ])('says so when %s', async (_case, request, reason, violations) => {
       const refused = await refusalOf(server.call(registerClient, request, admin()))
       expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason, violations })
@@ -166,7 +225,12 @@ onEveryBackend('ClientService', (server) => {
     it('changes what the mask names, and nothing else', async () => {
       const { clientId } = await server.registerClient({ scopes: ['a', 'b'], audiences: ['https://x.example'] })
       const request = {
-        client: { clientId, scopes: ['c'], displayName: 'not in the mask', config: { accessTokenTtl: { seconds: 5n } } },
+        client: {
+          clientId,
+          scopes: ['c'],
+          displayName: 'not in the mask',
+          config: { accessTokenTtl: { seconds: 5n } },
+        },
         updateMask: { paths: ['scopes', 'config.access_token_ttl'] },
       }
       const { client } = await server.call(updateClient, request, admin())
@@ -211,9 +275,12 @@ onEveryBackend('ClientService', (server) => {
       )
       expect(attempts.filter(({ status }) => status === 'fulfilled').length).toBe(1)
       for (const attempt of attempts) {
-        if (attempt.status === 'rejected') expect(attempt.reason).toMatchObject({ status: 'ABORTED', reason: 'RESOURCE_CONFLICT' })
+        if (attempt.status === 'rejected')
+          expect(attempt.reason).toMatchObject({ status: 'ABORTED', reason: 'RESOURCE_CONFLICT' })
       }
-      const stale = await refusalOf(server.call(updateClient, { client: { clientId, displayName: 'x', etag } }, admin()))
+      const stale = await refusalOf(
+        server.call(updateClient, { client: { clientId, displayName: 'x', etag } }, admin()),
+      )
       expect(stale).toMatchObject({ status: 'ABORTED', reason: 'RESOURCE_CONFLICT' })
     })
 
@@ -221,7 +288,9 @@ onEveryBackend('ClientService', (server) => {
       const { clientId } = await server.registerClient({})
       const wrong = { client: { clientId, grantTypes: [GrantType.AUTHORIZATION_CODE] } }
       expect((await refusalOf(server.call(updateClient, wrong, admin()))).violations).toEqual(['redirect_uris'])
-      expect((await refusalOf(server.call(updateClient, { client: { clientId: 'nobody' } }, admin()))).reason).toBe('RESOURCE_NOT_FOUND')
+      expect((await refusalOf(server.call(updateClient, { client: { clientId: 'nobody' } }, admin()))).reason).toBe(
+        'RESOURCE_NOT_FOUND',
+      )
     })
   })
 
@@ -282,7 +351,11 @@ onEveryBackend('ClientService', (server) => {
 
     it('are revoked one by one', async () => {
       const { clientId, client } = await server.registerClient({})
-      const { clientSecret, secretId } = await server.call(rotateClientSecret, { clientId, overlap: { seconds: 600n } }, admin())
+      const { clientSecret, secretId } = await server.call(
+        rotateClientSecret,
+        { clientId, overlap: { seconds: 600n } },
+        admin(),
+      )
       const { secrets } = await server.call(listClientSecrets, { clientId }, admin())
       expect(secrets.map((secret) => secret.secretId)[0]).toBe(secretId)
       const old = secrets[1]?.secretId ?? ''
@@ -319,7 +392,8 @@ onEveryBackend('ClientService', (server) => {
     it('pages in the order of ids, with a filter', async () => {
       const prefix = server.unique('list-')
       const ids = ['C', 'a', 'b', 'c', 'd'].map((suffix) => `${prefix}.${suffix}`)
-      for (const clientId of [...ids].reverse()) await server.call(registerClient, { ...confidential, clientId }, admin())
+      for (const clientId of [...ids].reverse())
+        await server.call(registerClient, { ...confidential, clientId }, admin())
       await server.call(disableClient, { clientId: `${prefix}.b` }, admin())
       const seen: string[] = []
       let pageToken = ''

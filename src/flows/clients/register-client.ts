@@ -34,7 +34,10 @@ const clientIdIsFree = condition<Registering, ScopesAtStake>('clientIdIsFree', a
 })
 
 /** The client as it will read back. */
-export function draftClient(ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'>, registration: ClientRegistration): Client {
+export function draftClient(
+  ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'>,
+  registration: ClientRegistration,
+): Client {
   const by = actorOf(ctx)
   return Object.freeze({
     ...registration,

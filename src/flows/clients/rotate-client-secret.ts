@@ -35,7 +35,9 @@ function exceedsCap(ctx: FlowContext<unknown>, secrets: readonly ClientSecret[],
 const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx, { clientId, overlap }) => {
   const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
   if (!exceedsCap(ctx, secrets, overlap)) return HOLDS
-  const firstEnd = Math.min(...secrets.flatMap(({ expiresAt }) => (expiresAt !== null && expiresAt > ctx.now ? [expiresAt] : [])))
+  const firstEnd = Math.min(
+    ...secrets.flatMap(({ expiresAt }) => (expiresAt !== null && expiresAt > ctx.now ? [expiresAt] : [])),
+  )
   return fail('limit.exceeded', {
     quota: { subject: `client:${clientId}`, description: `at most ${MAX_VALID_SECRETS} secrets are valid at once` },
     retryAfterMs: firstEnd - ctx.now,

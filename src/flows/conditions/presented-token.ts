@@ -28,7 +28,11 @@ export const presentedTokenIsLookedUp = condition<PresentedToken, { readonly sta
  * or meant for nobody in particular. Otherwise `null`, without a reason
  * (RFC 7662 §2.2).
  */
-export function visibleToken(ctx: FlowContext, viewer: Viewer, standing: AccessTokenStanding | null): AccessToken | null {
+export function visibleToken(
+  ctx: FlowContext,
+  viewer: Viewer,
+  standing: AccessTokenStanding | null,
+): AccessToken | null {
   return standing !== null && isActive(standing, ctx.now) && maySee(viewer, standing.token) ? standing.token : null
 }
 

@@ -36,12 +36,8 @@ const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<I
 export const clientCredentialsBatch = defineFlow({
   name: 'clientCredentialsBatch',
   lane: 'append',
-  preconditions: given<Wishes>()
-    .and(callerIsClient)
-    .and(grantIsAllowed('client_credentials'))
-    .and(wishesAreJudged),
-  run: (ctx, { judged }) =>
-    judged.map((item) => (item.ok ? success(issueAccessToken(ctx, item.value)) : item)),
+  preconditions: given<Wishes>().and(callerIsClient).and(grantIsAllowed('client_credentials')).and(wishesAreJudged),
+  run: (ctx, { judged }) => judged.map((item) => (item.ok ? success(issueAccessToken(ctx, item.value)) : item)),
   isIdle: (_ctx, { judged }) => !judged.some((item) => item.ok),
   postconditions: [issuedTokensAreStored],
 })

@@ -56,7 +56,10 @@ export const issuedTokenIsStored = postcondition<{ readonly issued: IssuedAccess
 /** Hands a new token and its audit event to the append lane. */
 export function storeIssuedToken(ctx: FlowContext<AppendStores>, token: AccessToken): void {
   const { clientId, userId, tokenId, grantId } = token
-  const metadata = { scopes: token.scopes.join(' '), ...(token.audiences.length > 0 && { audiences: token.audiences.join(' ') }) }
+  const metadata = {
+    scopes: token.scopes.join(' '),
+    ...(token.audiences.length > 0 && { audiences: token.audiences.join(' ') }),
+  }
   ctx.stores.accessTokens.insert(token)
   ctx.stores.auditLog.append(auditEvent(ctx, 'token.issued', { clientId, userId, tokenId, grantId, metadata }))
 }

@@ -1,7 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from '../../domain/client.ts'
 import type { Milliseconds } from '../../domain/ids.ts'
-import { AccessTokenFormat, type ClientConfig as ConfigMessage, ClientConfigSchema } from '../../gen/qscope/v1/client_pb.ts'
+import {
+  AccessTokenFormat,
+  ClientConfigSchema,
+  type ClientConfig as ConfigMessage,
+} from '../../gen/qscope/v1/client_pb.ts'
 import { fromDuration } from './time.ts'
 
 type Reader = (message: ConfigMessage) => Partial<ClientConfig>

@@ -1,7 +1,7 @@
 import { isFieldSet } from '@bufbuild/protobuf'
-import type { ClientChanges } from '../../flows/clients/update-client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
+import type { ClientChanges } from '../../flows/clients/update-client.ts'
 import { type Client as ClientMessage, ClientSchema } from '../../gen/qscope/v1/client_pb.ts'
 import type { UpdateClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import { fail, type Result, success } from '../../results.ts'
@@ -59,11 +59,14 @@ export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpd
 function effectivePaths(message: ClientMessage, mask: readonly string[]): readonly string[] {
   if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()]
   if (mask.length > 0) return distinct(mask)
-  return ClientSchema.fields.filter((field) => READERS.has(field.name) && isFieldSet(message, field)).map(({ name }) => name)
+  return ClientSchema.fields
+    .filter((field) => READERS.has(field.name) && isFieldSet(message, field))
+    .map(({ name }) => name)
 }
 
 function pathProblem(path: string): string | null {
-  if (READERS.has(path) || (path.startsWith(CONFIG_PREFIX) && isConfigField(path.slice(CONFIG_PREFIX.length)))) return null
+  if (READERS.has(path) || (path.startsWith(CONFIG_PREFIX) && isConfigField(path.slice(CONFIG_PREFIX.length))))
+    return null
   if (path === 'enabled') return 'changes through EnableClient and DisableClient'
   return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'there is no such field'
 }
@@ -71,7 +74,9 @@ function pathProblem(path: string): string | null {
 function readChanges(message: ClientMessage, paths: readonly string[]): ClientChanges {
   const whole = paths.flatMap((path) => READERS.get(path)?.(message) ?? [])
   const changes: ClientChanges = Object.assign({}, ...whole)
-  const configFields = paths.filter((path) => path.startsWith(CONFIG_PREFIX)).map((path) => path.slice(CONFIG_PREFIX.length))
+  const configFields = paths
+    .filter((path) => path.startsWith(CONFIG_PREFIX))
+    .map((path) => path.slice(CONFIG_PREFIX.length))
   if (configFields.length === 0 || changes.config !== undefined) return changes
   return { ...changes, config: readConfigFields(message.config, configFields) }
 }

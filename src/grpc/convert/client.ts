@@ -1,12 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
-  type AuthenticationMethod as DomainAuthenticationMethod,
   type Client,
   type ClientConfig,
   type ClientRegistration,
+  type AuthenticationMethod as DomainAuthenticationMethod,
   type ClientType as DomainClientType,
-  etagOf,
   type GrantType as DomainGrantType,
+  etagOf,
 } from '../../domain/client.ts'
 import type { ClientSecret } from '../../domain/client-secret.ts'
 import { clientId } from '../../domain/ids.ts'

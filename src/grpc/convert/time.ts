@@ -1,10 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  type Duration,
-  DurationSchema,
-  type Timestamp,
-  TimestampSchema,
-} from '@bufbuild/protobuf/wkt'
+import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import { type EpochMs, epochMs, type Milliseconds, milliseconds } from '../../domain/ids.ts'
 
 const SECOND = 1_000

@@ -1,6 +1,6 @@
 import { clientId, milliseconds, secretId } from '../../domain/ids.ts'
-import { deleteClient } from '../../flows/clients/delete-client.ts'
 import { drawClientId } from '../../flows/clients/admin-client.ts'
+import { deleteClient } from '../../flows/clients/delete-client.ts'
 import { getClient } from '../../flows/clients/get-client.ts'
 import { listClientSecrets } from '../../flows/clients/list-client-secrets.ts'
 import { listClients } from '../../flows/clients/list-clients.ts'
@@ -32,10 +32,13 @@ export function clientHandlers({ execute }: FlowRunner): ServiceHandlers<typeof 
     },
     async listClients(ctx, { pageSize, pageToken, enabled, type, clientIdPrefix }) {
       const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
-      return mapResult(await execute(listClients, ctx, { filter, pageSize, pageToken }), ({ items, nextPageToken }) => ({
-        clients: items.map(toClient),
-        nextPageToken,
-      }))
+      return mapResult(
+        await execute(listClients, ctx, { filter, pageSize, pageToken }),
+        ({ items, nextPageToken }) => ({
+          clients: items.map(toClient),
+          nextPageToken,
+        }),
+      )
     },
     async updateClient(ctx, request) {
       const update = fromUpdateClient(request)

@@ -41,7 +41,10 @@ export function tokenHandlers(
     },
     async batchMintTokens(ctx, { requests }) {
       const minted = await execute(clientCredentialsBatch, ctx, { wishes: requests.map(fromTokenWishes) })
-      const toStatus = (failed: FailedResult) => ({ case: 'status' as const, value: toRpcStatus(failed, ctx.rayId, helpBase) })
+      const toStatus = (failed: FailedResult) => ({
+        case: 'status' as const,
+        value: toRpcStatus(failed, ctx.rayId, helpBase),
+      })
       return mapResult(minted, (items) => ({
         results: items.map((item) => ({
           result: item.ok ? { case: 'token' as const, value: toIssuedToken(item.value) } : toStatus(item),

@@ -17,13 +17,15 @@ import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
 import { hashKey } from './hash-key.ts'
 import { kyselyOver } from './kysely.ts'
 import { ReadBatcher } from './read-batcher.ts'
+import { backOff, isWorthAnotherTry } from './retry.ts'
 import { appliedMigrations, schemaProblem, schemaStateOf } from './schema-state.ts'
 import { TransactionLane } from './transaction-lane.ts'
 import { DatabaseTrouble, isOutcomeUnknown, storeError } from './trouble.ts'
 import { type WriterSlot, WriterSlots } from './writer-slots.ts'
 
-/** How long a health check may take. */
+/** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
+const PROBE_PATIENCE_MS = 1_000
 
 export interface BackendParts {
   readonly seal: AuditSeal
@@ -38,7 +40,17 @@ export interface BackendParts {
 
 /** Puts a backend together from a connected database and what all databases share. */
 export function createBackend(dialect: Dialect, connected: Connected, parts: BackendParts): Backend {
-  const db = kyselyOver(dialect.kysely, withStoreErrors(connected.execute))
+  /** What is wrong with the schema; until that is mended nothing else is read or written. */
+  let misfit: string | null = null
+  const refuseMisfit = () => {
+    if (misfit !== null) throw new StoreError('unavailable', misfit)
+  }
+  const execute = withStoreErrors(connected.execute)
+  const anySchema = kyselyOver(dialect.kysely, execute)
+  const db = kyselyOver(dialect.kysely, async (statement) => {
+    refuseMisfit()
+    return await execute(statement)
+  })
   const [first, ...others] = connected.writers.map((writer) => slotOf(dialect, writer, parts))
   if (first === undefined) throw new Error('a database needs a writer')
   const appendSlots = new WriterSlots([first], parts.maxQueuedCalls)
@@ -47,18 +59,36 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   const transactionLane = new TransactionLane(transactionSlots, parts.jitter)
 
   async function examine(signal: AbortSignal): Promise<string | null> {
-    const problem = schemaProblem(schemaStateOf(await appliedMigrations(db)))
-    if (problem !== null) return problem
-    await appendSlots.use({ signal }, ({ writer }) => writer.probe())
-    return null
+    misfit = schemaProblem(schemaStateOf(await appliedMigrations(anySchema)))
+    if (misfit === null) await probe(signal)
+    return misfit
+  }
+
+  /** A lock that is soon gone is no trouble. */
+  async function probe(signal: AbortSignal): Promise<void> {
+    const until = Date.now() + PROBE_PATIENCE_MS
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await appendSlots.use({ signal }, ({ writer }) => writer.probe())
+      } catch (error) {
+        if (!isWorthAnotherTry(error, attempts, until)) throw error
+        await backOff(attempts, until, parts.jitter)
+      }
+    }
   }
 
   let closing: Promise<void> | null = null
   return {
     dialect: dialect.name,
     reads: readStores(db),
-    append: (ctx, fill: (stores: AppendStores) => void) => appendLane.add(ctx, fill),
-    transaction: (ctx, work) => transactionLane.run(ctx, work),
+    append: async (ctx, fill: (stores: AppendStores) => void) => {
+      refuseMisfit()
+      await appendLane.add(ctx, fill)
+    },
+    transaction: async (ctx, work) => {
+      refuseMisfit()
+      return await transactionLane.run(ctx, work)
+    },
     check: async (): Promise<BackendHealth> => {
       const signal = AbortSignal.timeout(CHECK_MS)
       try {

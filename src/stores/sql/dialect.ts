@@ -29,7 +29,7 @@ export interface Writer {
   commit(): Promise<void>
   /** Never throws: what cannot be rolled back has lost its connection, which rolls it back. */
   rollback(): Promise<void>
-  /** Whether a write could begin now; throws if not. */
+  /** Finds out whether a write would succeed now; throws if not. */
   probe(): Promise<void>
 }
 

@@ -2,7 +2,7 @@ import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Logger } from '../../../../logger.ts'
 import type { Connected, Dialect } from '../../dialect.ts'
 import { createMigrations } from '../../migrate.ts'
-import { failureOf, troubleOf } from './errors.ts'
+import { FileTroubles, failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import { provideFile, sqliteFile, temporaryFile } from './location.ts'
 import { openSqliteMigration } from './migration-session.ts'
@@ -34,13 +34,14 @@ export const sqlite: Dialect = Object.freeze({
 
 /** The writer opens first: it makes the log that a reader cannot make. */
 async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise<Connected> {
-  const writer = new SqliteWriter(file, log, mayReopen)
+  const troubles = new FileTroubles(file)
+  const writer = new SqliteWriter(troubles, log, mayReopen)
   await writer.open()
   const guarded = <T>(work: () => T): T => {
     try {
       return work()
     } catch (error) {
-      throw troubleOf(failureOf(error), file, error)
+      throw troubles.of(failureOf(error), error)
     }
   }
   try {

@@ -1,4 +1,5 @@
 import { DatabaseTrouble } from '../../trouble.ts'
+import { whyNotWritable } from './location.ts'
 
 /** An error of SQLite as it is known on both sides of the thread. */
 export interface SqliteFailure {
@@ -18,6 +19,10 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
     return new DatabaseTrouble('duplicate', message, cause)
   }
+  // The commit may survive on the disk although it was taken back.
+  if (code === 'SQLITE_IOERR_FSYNC') {
+    return new DatabaseTrouble('outcome_unknown', `the disk did not confirm what was written to ${file}`, cause)
+  }
   const family = code.split('_').slice(0, 2).join('_')
   switch (family) {
     case 'SQLITE_CONSTRAINT':
@@ -36,7 +41,11 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_PERM':
     case 'SQLITE_AUTH':
-      return new DatabaseTrouble('unavailable', `the database ${file} cannot be opened: ${message}`, cause)
+      return new DatabaseTrouble(
+        'unavailable',
+        `the database ${file} cannot be opened: ${whyNotWritable(file) ?? message}`,
+        cause,
+      )
     case 'SQLITE_CORRUPT':
       return new DatabaseTrouble('broken', `the database ${file} is corrupt: restore it from a backup`, cause)
     case 'SQLITE_NOTADB':
@@ -51,5 +60,22 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
         : new DatabaseTrouble('broken', message, cause)
     default:
       return new DatabaseTrouble('broken', message, cause)
+  }
+}
+
+/** The troubles of one open file. What was seen to be corrupt is not trusted again, whatever else still works. */
+export class FileTroubles {
+  readonly file: string
+  /** The first sign that the file is damaged. */
+  corruption: DatabaseTrouble | null = null
+
+  constructor(file: string) {
+    this.file = file
+  }
+
+  of(failure: SqliteFailure, cause?: unknown): DatabaseTrouble {
+    const trouble = troubleOf(failure, this.file, cause)
+    if (/^SQLITE_(CORRUPT|NOTADB)/.test(failure.code)) this.corruption ??= trouble
+    return trouble
   }
 }

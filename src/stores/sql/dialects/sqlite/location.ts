@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { accessSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseTrouble } from '../../trouble.ts'
@@ -28,6 +28,20 @@ export function provideFile(file: string): void {
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return
     throw new DatabaseTrouble('unavailable', `the database ${file} cannot be created: ${String(error)}`, error)
   }
+}
+
+/** Why a file or its directory cannot be written; `null` if it is not for that. */
+export function whyNotWritable(file: string): string | null {
+  for (const path of [dirname(file), file]) {
+    try {
+      accessSync(path, constants.W_OK)
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : null
+      if (code === 'EROFS') return 'its file system is read-only'
+      if (code === 'EACCES' || code === 'EPERM') return `no permission to write ${path}`
+    }
+  }
+  return null
 }
 
 /** A file in a directory of its own, which `vanish` removes while connections keep using it. */

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../logger.ts'
 import type { Statement, StatementResult, Writer } from '../../dialect.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
-import { troubleOf } from './errors.ts'
+import type { FileTroubles } from './errors.ts'
 import { type AnswerMessage, OPENED, type Order, type OrderMessage, sendable } from './protocol.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
@@ -20,6 +20,7 @@ interface Pending {
  * again.
  */
 export class SqliteWriter implements Writer {
+  readonly #troubles: FileTroubles
   readonly #file: string
   readonly #log: Logger
   readonly #mayReopen: boolean
@@ -29,8 +30,9 @@ export class SqliteWriter implements Writer {
   #lastId = OPENED
   #closing = false
 
-  constructor(file: string, log: Logger, mayReopen: boolean) {
-    this.#file = file
+  constructor(troubles: FileTroubles, log: Logger, mayReopen: boolean) {
+    this.#troubles = troubles
+    this.#file = troubles.file
     this.#log = log
     this.#mayReopen = mayReopen
   }
@@ -46,7 +48,7 @@ export class SqliteWriter implements Writer {
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
       if (answer.ok) pending?.resolve(answer.result)
-      else pending?.reject(troubleOf(answer.failure, this.#file))
+      else pending?.reject(this.#troubles.of(answer.failure))
     })
     worker.on('error', (error) => this.#died(worker, error))
     worker.on('exit', () => this.#died(worker, null))
@@ -86,6 +88,7 @@ export class SqliteWriter implements Writer {
   }
 
   async probe(): Promise<void> {
+    if (this.#troubles.corruption !== null) throw this.#troubles.corruption
     await this.#reopen()
     await this.#order({ kind: 'probe' })
   }

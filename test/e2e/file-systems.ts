@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { temporaryDirectory } from './process.ts'
+
+/**
+ * Permissions do not bind root, and nothing binds those who have a file open
+ * already, but a file system that is read-only or full and the attribute
+ * `immutable` do. Both need privileges that a plain container lacks.
+ */
+export const canMount = works('mount', (directory) => {
+  mount(directory, '1m')
+  unmount(directory)
+})
+export const canFreeze = works('immutable', (directory) => {
+  const file = join(directory, 'file')
+  writeFileSync(file, 'held open')
+  freeze([file])()
+})
+
+/** A file system of its own, so small that it can be filled; gone when the test ends. */
+export async function smallFileSystem(size: string): Promise<string> {
+  const directory = join(await temporaryDirectory(), 'small')
+  mkdirSync(directory)
+  mount(directory, size)
+  onTestFinished(() => unmount(directory))
+  return directory
+}
+
+/** Needs that nothing on it is open for writing. */
+export function makeReadOnly(directory: string): void {
+  quietly('mount', ['-o', 'remount,ro', directory])
+}
+
+/** Writes until no byte more fits; the answer gives the space back. */
+export function fill(directory: string): () => void {
+  const file = join(directory, 'filler')
+  const descriptor = openSync(file, 'w')
+  for (const size of [65_536, 4_096, 1]) {
+    try {
+      while (true) writeSync(descriptor, Buffer.alloc(size))
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+    }
+  }
+  closeSync(descriptor)
+  return () => rmSync(file)
+}
+
+/** Makes files read-only even for root and for whoever has them open; the answer undoes it, once. */
+export function freeze(files: readonly string[]): () => void {
+  let frozen = true
+  const thaw = () => {
+    if (frozen) quietly('chattr', ['-i', ...files])
+    frozen = false
+  }
+  quietly('chattr', ['+i', ...files])
+  return thaw
+}
+
+function mount(directory: string, size: string): void {
+  quietly('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'qscope-test', directory])
+}
+
+/** Lazily: a process that was just killed may still hold a file. */
+function unmount(directory: string): void {
+  quietly('umount', ['-l', directory])
+}
+
+function quietly(command: string, args: readonly string[]): void {
+  execFileSync(command, args, { stdio: 'pipe' })
+}
+
+/** Whether this machine lets us; if not, says by name what is missing. */
+function works(name: string, attempt: (directory: string) => void): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'qscope-e2e-'))
+  try {
+    attempt(directory)
+    return true
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n', 2).join(' ') : String(error)
+    if ((process.env['QSCOPE_TEST_REQUIRE'] ?? '').split(',').includes(name)) {
+      throw new Error(`QSCOPE_TEST_REQUIRE names ${name}, but: ${why}`, { cause: error })
+    }
+    console.warn(`\n*** SKIPPED: the faults that need "${name}" (root with its capabilities): ${why} ***\n`)
+    return false
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
