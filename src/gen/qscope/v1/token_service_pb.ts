@@ -2,11 +2,11 @@
 // @generated from file qscope/v1/token_service.proto (package qscope.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../../google/rpc/status_pb.ts";
 import { file_google_rpc_status } from "../../google/rpc/status_pb.ts";
 import type { ClientAuthentication } from "./client_authentication_pb.ts";
@@ -14,13 +14,15 @@ import { file_qscope_v1_client_authentication } from "./client_authentication_pb
 import { file_qscope_v1_options } from "./options_pb.ts";
 import type { IssuedToken, TokenClaims, TokenMetadata } from "./token_pb.ts";
 import { file_qscope_v1_token } from "./token_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { UserReference } from "./user_pb.ts";
+import { file_qscope_v1_user } from "./user_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IqgCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhwKBXRva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEisKD3JlcXVpcmVkX3Njb3BlcxgDIAMoCUISukgPkgEMEMgBIgdyBRABGIABEiEKCGF1ZGllbmNlGAQgASgJQgq6SAdyBRABGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiogEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhwKBXRva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEiUKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIHukgEcgIYQEgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiUQoXSW50cm9zcGVjdFRva2VuUmVzcG9uc2USDgoGYWN0aXZlGAEgASgIEiYKBmNsYWltcxgCIAEoCzIWLnFzY29wZS52MS5Ub2tlbkNsYWltcyJ4ChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhInCgZ0b2tlbnMYAiADKAlCF4ABAbpIEZIBDggBEOgHIgdyBRABGIBAIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UingEKElJldm9rZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHAoFdG9rZW4YAiABKAlCDYABAbpIB3IFEAEYgEASJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQFCEgoQX3Rva2VuX3R5cGVfaGludCIVChNSZXZva2VUb2tlblJlc3BvbnNlIsMBChFMaXN0VG9rZW5zUmVxdWVzdBIiCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAFIAIgBARIeCgd1c2VyX2lkGAIgASgJQgi6SAVyA7ABAUgBiAEBEhMKC2FjdGl2ZV9vbmx5GAMgASgIEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAEEIMCgpfY2xpZW50X2lkQgoKCF91c2VyX2lkIlcKEkxpc3RUb2tlbnNSZXNwb25zZRIoCgZ0b2tlbnMYASADKAsyGC5xc2NvcGUudjEuVG9rZW5NZXRhZGF0YRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiugEKE1Jldm9rZVRva2Vuc1JlcXVlc3QSHAoIdG9rZW5faWQYASABKAlCCLpIBXIDsAEBSAASHwoJY2xpZW50X2lkGAIgASgJQgq6SAdyBRABGIABSAASGwoHdXNlcl9pZBgDIAEoCUIIukgFcgOwAQFIABIcCghncmFudF9pZBgEIAEoCUIIukgFcgOwAQFIABIYCgZyZWFzb24YBSABKAlCCLpIBXIDGMgBQg8KBnRhcmdldBIFukgCCAEiRAoUUmV2b2tlVG9rZW5zUmVzcG9uc2USGgoNcmV2b2tlZF9jb3VudBgBIAEoBUgAiAEBQhAKDl9yZXZva2VkX2NvdW50Mu8GCgxUb2tlblNlcnZpY2USTgoJTWludFRva2VuEhsucXNjb3BlLnYxLk1pbnRUb2tlblJlcXVlc3QaHC5xc2NvcGUudjEuTWludFRva2VuUmVzcG9uc2UiBrrXGAIQARJgCg9CYXRjaE1pbnRUb2tlbnMSIS5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVxdWVzdBoiLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNSZXNwb25zZSIGutcYAhABEm0KC1ZlcmlmeVRva2VuEh0ucXNjb3BlLnYxLlZlcmlmeVRva2VuUmVxdWVzdBoeLnFzY29wZS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEnkKD0ludHJvc3BlY3RUb2tlbhIhLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXF1ZXN0GiIucXNjb3BlLnYxLkludHJvc3BlY3RUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEosBChVCYXRjaEludHJvc3BlY3RUb2tlbnMSJy5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBooLnFzY29wZS52MS5CYXRjaEludHJvc3BlY3RUb2tlbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJZCgtSZXZva2VUb2tlbhIdLnFzY29wZS52MS5SZXZva2VUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZSILkAICutcYBBABIAESaAoKTGlzdFRva2VucxIcLnFzY29wZS52MS5MaXN0VG9rZW5zUmVxdWVzdBodLnFzY29wZS52MS5MaXN0VG9rZW5zUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp0b2tlbnMucmVhZCABEnAKDFJldm9rZVRva2VucxIeLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXF1ZXN0Gh8ucXNjb3BlLnYxLlJldm9rZVRva2Vuc1Jlc3BvbnNlIh+QAgK61xgYChRxc2NvcGU6dG9rZW5zLnJldm9rZSABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_options, file_qscope_v1_token]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi5QEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIbCgRjb2RlGAIgASgJQg2AAQG6SAdyBRABGIACEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKOAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SJAoNcmVmcmVzaF90b2tlbhgCIAEoCUINgAEBukgHcgUQARiAAhIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imAMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIkCg1zdWJqZWN0X3Rva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARInCgthY3Rvcl90b2tlbhgEIAEoCUINgAEBukgHcgUQARiAQEgAiAEBEicKEGFjdG9yX3Rva2VuX3R5cGUYBSABKAlCCLpIBXIDGIABSAGIAQESKwoUcmVxdWVzdGVkX3Rva2VuX3R5cGUYBiABKAlCCLpIBXIDGIABSAKIAQESIAoGc2NvcGVzGAcgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgIIAMoCUIPukgMkgEJEDIiBXIDGP8BQg4KDF9hY3Rvcl90b2tlbkITChFfYWN0b3JfdG9rZW5fdHlwZUIXChVfcmVxdWVzdGVkX3Rva2VuX3R5cGUiPgoVRXhjaGFuZ2VUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIqgCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhwKBXRva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEisKD3JlcXVpcmVkX3Njb3BlcxgDIAMoCUISukgPkgEMEMgBIgdyBRABGIABEiEKCGF1ZGllbmNlGAQgASgJQgq6SAdyBRABGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiogEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhwKBXRva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEiUKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIHukgEcgIYQEgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiUQoXSW50cm9zcGVjdFRva2VuUmVzcG9uc2USDgoGYWN0aXZlGAEgASgIEiYKBmNsYWltcxgCIAEoCzIWLnFzY29wZS52MS5Ub2tlbkNsYWltcyJ4ChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhInCgZ0b2tlbnMYAiADKAlCF4ABAbpIEZIBDggBEOgHIgdyBRABGIBAIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UingEKElJldm9rZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHAoFdG9rZW4YAiABKAlCDYABAbpIB3IFEAEYgEASJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQFCEgoQX3Rva2VuX3R5cGVfaGludCIVChNSZXZva2VUb2tlblJlc3BvbnNlIsMBChFMaXN0VG9rZW5zUmVxdWVzdBIiCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAFIAIgBARIeCgd1c2VyX2lkGAIgASgJQgi6SAVyA7ABAUgBiAEBEhMKC2FjdGl2ZV9vbmx5GAMgASgIEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAEEIMCgpfY2xpZW50X2lkQgoKCF91c2VyX2lkIlcKEkxpc3RUb2tlbnNSZXNwb25zZRIoCgZ0b2tlbnMYASADKAsyGC5xc2NvcGUudjEuVG9rZW5NZXRhZGF0YRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiugEKE1Jldm9rZVRva2Vuc1JlcXVlc3QSHAoIdG9rZW5faWQYASABKAlCCLpIBXIDsAEBSAASHwoJY2xpZW50X2lkGAIgASgJQgq6SAdyBRABGIABSAASGwoHdXNlcl9pZBgDIAEoCUIIukgFcgOwAQFIABIcCghncmFudF9pZBgEIAEoCUIIukgFcgOwAQFIABIYCgZyZWFzb24YBSABKAlCCLpIBXIDGMgBQg8KBnRhcmdldBIFukgCCAEiRAoUUmV2b2tlVG9rZW5zUmVzcG9uc2USGgoNcmV2b2tlZF9jb3VudBgBIAEoBUgAiAEBQhAKDl9yZXZva2VkX2NvdW50KlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKtCgoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEm0KC1ZlcmlmeVRva2VuEh0ucXNjb3BlLnYxLlZlcmlmeVRva2VuUmVxdWVzdBoeLnFzY29wZS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEnkKD0ludHJvc3BlY3RUb2tlbhIhLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXF1ZXN0GiIucXNjb3BlLnYxLkludHJvc3BlY3RUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEosBChVCYXRjaEludHJvc3BlY3RUb2tlbnMSJy5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBooLnFzY29wZS52MS5CYXRjaEludHJvc3BlY3RUb2tlbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJZCgtSZXZva2VUb2tlbhIdLnFzY29wZS52MS5SZXZva2VUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZSILkAICutcYBBABIAESaAoKTGlzdFRva2VucxIcLnFzY29wZS52MS5MaXN0VG9rZW5zUmVxdWVzdBodLnFzY29wZS52MS5MaXN0VG9rZW5zUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp0b2tlbnMucmVhZCABEnAKDFJldm9rZVRva2VucxIeLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXF1ZXN0Gh8ucXNjb3BlLnYxLlJldm9rZVRva2Vuc1Jlc3BvbnNlIh+QAgK61xgYChRxc2NvcGU6dG9rZW5zLnJldm9rZSABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -207,6 +209,314 @@ export const BatchMintTokensResponseSchema: GenMessage<BatchMintTokensResponse> 
   messageDesc(file_qscope_v1_token_service, 5);
 
 /**
+ * CreateAuthorizationCodeRequest records a user's consent.
+ *
+ * @generated from message qscope.v1.CreateAuthorizationCodeRequest
+ */
+export type CreateAuthorizationCodeRequest = Message<"qscope.v1.CreateAuthorizationCodeRequest"> & {
+  /**
+   * client_id is the client that asked.
+   *
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+
+  /**
+   * user is who consented; registered when new.
+   *
+   * @generated from field: qscope.v1.UserReference user = 2;
+   */
+  user?: UserReference | undefined;
+
+  /**
+   * redirect_uri is where the code goes; one of the client's.
+   *
+   * @generated from field: string redirect_uri = 3;
+   */
+  redirectUri: string;
+
+  /**
+   * scopes consented to; none: all the client may have.
+   *
+   * @generated from field: repeated string scopes = 4;
+   */
+  scopes: string[];
+
+  /**
+   * audiences the tokens will be for, among the client's own.
+   *
+   * @generated from field: repeated string audiences = 5;
+   */
+  audiences: string[];
+
+  /**
+   * code_challenge is the client's (RFC 7636 §4.3): base64url of a SHA-256.
+   *
+   * @generated from field: optional string code_challenge = 6;
+   */
+  codeChallenge?: string | undefined;
+
+  /**
+   * code_challenge_method goes with the challenge; S256 only.
+   *
+   * @generated from field: qscope.v1.CodeChallengeMethod code_challenge_method = 7;
+   */
+  codeChallengeMethod: CodeChallengeMethod;
+};
+
+/**
+ * Describes the message qscope.v1.CreateAuthorizationCodeRequest.
+ * Use `create(CreateAuthorizationCodeRequestSchema)` to create a new message.
+ */
+export const CreateAuthorizationCodeRequestSchema: GenMessage<CreateAuthorizationCodeRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 6);
+
+/**
+ * CreateAuthorizationCodeResponse returns the code.
+ *
+ * @generated from message qscope.v1.CreateAuthorizationCodeResponse
+ */
+export type CreateAuthorizationCodeResponse = Message<"qscope.v1.CreateAuthorizationCodeResponse"> & {
+  /**
+   * code is for the redirect, shown this once.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * expire_time is when it stops working.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.CreateAuthorizationCodeResponse.
+ * Use `create(CreateAuthorizationCodeResponseSchema)` to create a new message.
+ */
+export const CreateAuthorizationCodeResponseSchema: GenMessage<CreateAuthorizationCodeResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 7);
+
+/**
+ * ExchangeAuthorizationCodeRequest redeems a code.
+ *
+ * @generated from message qscope.v1.ExchangeAuthorizationCodeRequest
+ */
+export type ExchangeAuthorizationCodeRequest = Message<"qscope.v1.ExchangeAuthorizationCodeRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * code as it came with the redirect.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * redirect_uri is the very one that the code was made for.
+   *
+   * @generated from field: string redirect_uri = 3;
+   */
+  redirectUri: string;
+
+  /**
+   * code_verifier proves who made the challenge (RFC 7636 §4.1).
+   *
+   * @generated from field: optional string code_verifier = 4;
+   */
+  codeVerifier?: string | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExchangeAuthorizationCodeRequest.
+ * Use `create(ExchangeAuthorizationCodeRequestSchema)` to create a new message.
+ */
+export const ExchangeAuthorizationCodeRequestSchema: GenMessage<ExchangeAuthorizationCodeRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 8);
+
+/**
+ * ExchangeAuthorizationCodeResponse returns the tokens.
+ *
+ * @generated from message qscope.v1.ExchangeAuthorizationCodeResponse
+ */
+export type ExchangeAuthorizationCodeResponse = Message<"qscope.v1.ExchangeAuthorizationCodeResponse"> & {
+  /**
+   * token is what was issued.
+   *
+   * @generated from field: qscope.v1.IssuedToken token = 1;
+   */
+  token?: IssuedToken | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExchangeAuthorizationCodeResponse.
+ * Use `create(ExchangeAuthorizationCodeResponseSchema)` to create a new message.
+ */
+export const ExchangeAuthorizationCodeResponseSchema: GenMessage<ExchangeAuthorizationCodeResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 9);
+
+/**
+ * RefreshTokenRequest presents a refresh token.
+ *
+ * @generated from message qscope.v1.RefreshTokenRequest
+ */
+export type RefreshTokenRequest = Message<"qscope.v1.RefreshTokenRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * refresh_token to spend.
+   *
+   * @generated from field: string refresh_token = 2;
+   */
+  refreshToken: string;
+
+  /**
+   * scopes wanted of the access token, among the grant's; none: all of them. The
+   * successor keeps the grant's.
+   *
+   * @generated from field: repeated string scopes = 3;
+   */
+  scopes: string[];
+};
+
+/**
+ * Describes the message qscope.v1.RefreshTokenRequest.
+ * Use `create(RefreshTokenRequestSchema)` to create a new message.
+ */
+export const RefreshTokenRequestSchema: GenMessage<RefreshTokenRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 10);
+
+/**
+ * RefreshTokenResponse returns the tokens.
+ *
+ * @generated from message qscope.v1.RefreshTokenResponse
+ */
+export type RefreshTokenResponse = Message<"qscope.v1.RefreshTokenResponse"> & {
+  /**
+   * token is what was issued.
+   *
+   * @generated from field: qscope.v1.IssuedToken token = 1;
+   */
+  token?: IssuedToken | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RefreshTokenResponse.
+ * Use `create(RefreshTokenResponseSchema)` to create a new message.
+ */
+export const RefreshTokenResponseSchema: GenMessage<RefreshTokenResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 11);
+
+/**
+ * ExchangeTokenRequest presents a subject token (RFC 8693 §2.1).
+ *
+ * @generated from message qscope.v1.ExchangeTokenRequest
+ */
+export type ExchangeTokenRequest = Message<"qscope.v1.ExchangeTokenRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * subject_token speaks for the subject: an active access token that was issued
+   * to the caller, is meant for it, or for nobody in particular.
+   *
+   * @generated from field: string subject_token = 2;
+   */
+  subjectToken: string;
+
+  /**
+   * subject_token_type is
+   * `urn:ietf:params:oauth:token-type:access_token`.
+   *
+   * @generated from field: string subject_token_type = 3;
+   */
+  subjectTokenType: string;
+
+  /**
+   * actor_token speaks for who acts; unset: the caller itself acts.
+   *
+   * @generated from field: optional string actor_token = 4;
+   */
+  actorToken?: string | undefined;
+
+  /**
+   * actor_token_type goes with actor_token, and only with it.
+   *
+   * @generated from field: optional string actor_token_type = 5;
+   */
+  actorTokenType?: string | undefined;
+
+  /**
+   * requested_token_type is `urn:ietf:params:oauth:token-type:access_token`, the
+   * default.
+   *
+   * @generated from field: optional string requested_token_type = 6;
+   */
+  requestedTokenType?: string | undefined;
+
+  /**
+   * scopes wanted, among the subject token's and the client's; none: all of
+   * those.
+   *
+   * @generated from field: repeated string scopes = 7;
+   */
+  scopes: string[];
+
+  /**
+   * audiences wanted, among the client's own. None: a subject token that is for
+   * somebody stays with those of its audiences that are the client's, else is
+   * for the client's; an exchange never makes it for anybody.
+   *
+   * @generated from field: repeated string audiences = 8;
+   */
+  audiences: string[];
+};
+
+/**
+ * Describes the message qscope.v1.ExchangeTokenRequest.
+ * Use `create(ExchangeTokenRequestSchema)` to create a new message.
+ */
+export const ExchangeTokenRequestSchema: GenMessage<ExchangeTokenRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 12);
+
+/**
+ * ExchangeTokenResponse returns the token.
+ *
+ * @generated from message qscope.v1.ExchangeTokenResponse
+ */
+export type ExchangeTokenResponse = Message<"qscope.v1.ExchangeTokenResponse"> & {
+  /**
+   * token is what was issued.
+   *
+   * @generated from field: qscope.v1.IssuedToken token = 1;
+   */
+  token?: IssuedToken | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExchangeTokenResponse.
+ * Use `create(ExchangeTokenResponseSchema)` to create a new message.
+ */
+export const ExchangeTokenResponseSchema: GenMessage<ExchangeTokenResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 13);
+
+/**
  * VerifyTokenRequest presents an access token.
  *
  * @generated from message qscope.v1.VerifyTokenRequest
@@ -255,7 +565,7 @@ export type VerifyTokenRequest = Message<"qscope.v1.VerifyTokenRequest"> & {
  * Use `create(VerifyTokenRequestSchema)` to create a new message.
  */
 export const VerifyTokenRequestSchema: GenMessage<VerifyTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 6);
+  messageDesc(file_qscope_v1_token_service, 14);
 
 /**
  * VerifyTokenResponse returns what the token says.
@@ -276,7 +586,7 @@ export type VerifyTokenResponse = Message<"qscope.v1.VerifyTokenResponse"> & {
  * Use `create(VerifyTokenResponseSchema)` to create a new message.
  */
 export const VerifyTokenResponseSchema: GenMessage<VerifyTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 7);
+  messageDesc(file_qscope_v1_token_service, 15);
 
 /**
  * IntrospectTokenRequest presents a token.
@@ -312,7 +622,7 @@ export type IntrospectTokenRequest = Message<"qscope.v1.IntrospectTokenRequest">
  * Use `create(IntrospectTokenRequestSchema)` to create a new message.
  */
 export const IntrospectTokenRequestSchema: GenMessage<IntrospectTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 8);
+  messageDesc(file_qscope_v1_token_service, 16);
 
 /**
  * IntrospectTokenResponse tells about a token.
@@ -340,7 +650,7 @@ export type IntrospectTokenResponse = Message<"qscope.v1.IntrospectTokenResponse
  * Use `create(IntrospectTokenResponseSchema)` to create a new message.
  */
 export const IntrospectTokenResponseSchema: GenMessage<IntrospectTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 9);
+  messageDesc(file_qscope_v1_token_service, 17);
 
 /**
  * BatchIntrospectTokensRequest presents several tokens.
@@ -368,7 +678,7 @@ export type BatchIntrospectTokensRequest = Message<"qscope.v1.BatchIntrospectTok
  * Use `create(BatchIntrospectTokensRequestSchema)` to create a new message.
  */
 export const BatchIntrospectTokensRequestSchema: GenMessage<BatchIntrospectTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 10);
+  messageDesc(file_qscope_v1_token_service, 18);
 
 /**
  * BatchIntrospectTokensResponse answers in the order of the tokens.
@@ -389,7 +699,7 @@ export type BatchIntrospectTokensResponse = Message<"qscope.v1.BatchIntrospectTo
  * Use `create(BatchIntrospectTokensResponseSchema)` to create a new message.
  */
 export const BatchIntrospectTokensResponseSchema: GenMessage<BatchIntrospectTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 11);
+  messageDesc(file_qscope_v1_token_service, 19);
 
 /**
  * RevokeTokenRequest presents the token to end.
@@ -425,7 +735,7 @@ export type RevokeTokenRequest = Message<"qscope.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 12);
+  messageDesc(file_qscope_v1_token_service, 20);
 
 /**
  * RevokeTokenResponse is empty.
@@ -440,7 +750,7 @@ export type RevokeTokenResponse = Message<"qscope.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 13);
+  messageDesc(file_qscope_v1_token_service, 21);
 
 /**
  * ListTokensRequest selects a page of tokens.
@@ -490,7 +800,7 @@ export type ListTokensRequest = Message<"qscope.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 14);
+  messageDesc(file_qscope_v1_token_service, 22);
 
 /**
  * ListTokensResponse returns a page of tokens.
@@ -519,7 +829,7 @@ export type ListTokensResponse = Message<"qscope.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 15);
+  messageDesc(file_qscope_v1_token_service, 23);
 
 /**
  * RevokeTokensRequest says which tokens to end.
@@ -579,7 +889,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
  * Use `create(RevokeTokensRequestSchema)` to create a new message.
  */
 export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 16);
+  messageDesc(file_qscope_v1_token_service, 24);
 
 /**
  * RevokeTokensResponse tells what was ended.
@@ -602,7 +912,43 @@ export type RevokeTokensResponse = Message<"qscope.v1.RevokeTokensResponse"> & {
  * Use `create(RevokeTokensResponseSchema)` to create a new message.
  */
 export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 17);
+  messageDesc(file_qscope_v1_token_service, 25);
+
+/**
+ * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
+ * is not offered (RFC 9700 §2.1.1).
+ *
+ * @generated from enum qscope.v1.CodeChallengeMethod
+ */
+export const CodeChallengeMethod = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: CODE_CHALLENGE_METHOD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * BASE64URL(SHA256(code_verifier)).
+   *
+   * @generated from enum value: CODE_CHALLENGE_METHOD_S256 = 1;
+   */
+  S256: 1,
+} as const;
+
+/**
+ * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
+ * is not offered (RFC 9700 §2.1.1).
+ *
+ * @generated from enum qscope.v1.CodeChallengeMethod
+ */
+export type CodeChallengeMethod = (typeof CodeChallengeMethod)[keyof typeof CodeChallengeMethod] | UnknownEnum;
+
+/**
+ * Describes the enum qscope.v1.CodeChallengeMethod.
+ */
+export const CodeChallengeMethodSchema: GenEnum<CodeChallengeMethod> = /*@__PURE__*/
+  enumDesc(file_qscope_v1_token_service, 0);
 
 /**
  * TokenService mints, checks and revokes tokens.
@@ -637,6 +983,71 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof BatchMintTokensRequestSchema;
     output: typeof BatchMintTokensResponseSchema;
+  },
+  /**
+   * CreateAuthorizationCode records that a user consented, and returns the code
+   * for the client's redirect (RFC 6749 §4.1.2). Needs `qscope:consent`. Errors:
+   * RESOURCE_NOT_FOUND for the client or user, OAUTH_UNAUTHORIZED_CLIENT,
+   * OAUTH_INVALID_REQUEST for a redirect URI that is not registered or a missing
+   * code challenge, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
+   * OAUTH_INVALID_GRANT for a user who is not active. May be retried: a lost
+   * answer leaves an unused code behind, nothing more.
+   *
+   * @generated from rpc qscope.v1.TokenService.CreateAuthorizationCode
+   */
+  createAuthorizationCode: {
+    methodKind: "unary";
+    input: typeof CreateAuthorizationCodeRequestSchema;
+    output: typeof CreateAuthorizationCodeResponseSchema;
+  },
+  /**
+   * ExchangeAuthorizationCode redeems a code (RFC 6749 §4.1.3, RFC 7636 §4.5).
+   * The client authenticates. Errors: OAUTH_INVALID_GRANT, without a hint, for a
+   * code that is unknown, expired, spent or another client's, and for a wrong
+   * redirect URI or verifier; OAUTH_INVALID_TARGET when the client has lost all
+   * audiences of the grant; OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. A
+   * second use of a code revokes what the first issued, so it must not be
+   * retried: after a lost answer the user starts again.
+   *
+   * @generated from rpc qscope.v1.TokenService.ExchangeAuthorizationCode
+   */
+  exchangeAuthorizationCode: {
+    methodKind: "unary";
+    input: typeof ExchangeAuthorizationCodeRequestSchema;
+    output: typeof ExchangeAuthorizationCodeResponseSchema;
+  },
+  /**
+   * RefreshToken returns a new access token and the refresh token's successor
+   * (RFC 6749 §6, RFC 9700 §4.14). The client authenticates. Errors:
+   * OAUTH_INVALID_GRANT, OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET when the
+   * client has lost all audiences of the grant, OAUTH_INVALID_CLIENT,
+   * OAUTH_UNAUTHORIZED_CLIENT. The same token again inside the client's replay
+   * window gets the same answer again, so one retry after a lost answer is safe;
+   * outside it the whole grant is revoked, so a library must not retry on its
+   * own.
+   *
+   * @generated from rpc qscope.v1.TokenService.RefreshToken
+   */
+  refreshToken: {
+    methodKind: "unary";
+    input: typeof RefreshTokenRequestSchema;
+    output: typeof RefreshTokenResponseSchema;
+  },
+  /**
+   * ExchangeToken returns a token that speaks for the subject of another, with
+   * the caller or an actor acting for it (RFC 8693). Scopes and lifetime are
+   * never wider than the subject token's. The client authenticates. Errors:
+   * OAUTH_INVALID_REQUEST, without a hint, for a subject or actor token that is
+   * not acceptable; OAUTH_INVALID_SCOPE, OAUTH_INVALID_TARGET,
+   * OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT. May be retried like
+   * MintToken.
+   *
+   * @generated from rpc qscope.v1.TokenService.ExchangeToken
+   */
+  exchangeToken: {
+    methodKind: "unary";
+    input: typeof ExchangeTokenRequestSchema;
+    output: typeof ExchangeTokenResponseSchema;
   },
   /**
    * VerifyToken checks the access token that a resource server was handed
