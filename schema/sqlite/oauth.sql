@@ -4,11 +4,15 @@ create table oauth_access_tokens (
   token_id text not null primary key,
   token_hash blob not null,
   client_id text not null,
+  subject text not null,
   user_id text,
   grant_id text,
   scopes text not null,
   audiences text not null,
   client_generation integer not null,
+  user_generation integer,
+  actors text not null,
+  ancestors text not null,
   issued_at integer not null,
   expires_at integer not null,
   revoked_at integer,
@@ -18,7 +22,8 @@ create table oauth_access_tokens (
   created_by text not null,
   updated_at integer,
   updated_by text,
-  constraint oauth_access_tokens_client foreign key (client_id) references oauth_clients (client_id)
+  constraint oauth_access_tokens_client foreign key (client_id) references oauth_clients (client_id),
+  constraint oauth_access_tokens_user foreign key (user_id) references oauth_users (user_id)
 ) strict;
 
 create index oauth_access_tokens_by_client on oauth_access_tokens (client_id, token_id);
@@ -30,6 +35,26 @@ create index oauth_access_tokens_by_grant on oauth_access_tokens (grant_id) wher
 create unique index oauth_access_tokens_by_hash on oauth_access_tokens (token_hash);
 
 create index oauth_access_tokens_by_user on oauth_access_tokens (user_id, token_id) where user_id is not null;
+
+create table oauth_authorization_codes (
+  code_id text not null primary key,
+  code_hash blob not null,
+  grant_id text not null,
+  redirect_uri text not null,
+  code_challenge text,
+  expires_at integer not null,
+  consumed_at integer,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text,
+  constraint oauth_authorization_codes_grant foreign key (grant_id) references oauth_grants (grant_id)
+) strict;
+
+create index oauth_authorization_codes_by_grant on oauth_authorization_codes (grant_id);
+
+create unique index oauth_authorization_codes_by_hash on oauth_authorization_codes (code_hash);
 
 create table oauth_client_configs (
   client_id text not null primary key,
@@ -97,3 +122,122 @@ create table oauth_clients (
   updated_at integer not null,
   updated_by text not null
 ) strict;
+
+create table oauth_device_codes (
+  device_authorization_id text not null primary key,
+  device_code_hash blob not null,
+  user_code_hash blob not null,
+  live_user_code_hash blob,
+  user_code_key_id text not null,
+  client_id text not null,
+  scopes text not null,
+  audiences text not null,
+  client_generation integer not null,
+  decision text not null,
+  poll_interval integer not null,
+  lock_version integer not null,
+  last_polled_at integer,
+  grant_id text,
+  expires_at integer not null,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text,
+  constraint oauth_device_codes_client foreign key (client_id) references oauth_clients (client_id)
+) strict;
+
+create index oauth_device_codes_by_client on oauth_device_codes (client_id, expires_at);
+
+create unique index oauth_device_codes_by_device_code on oauth_device_codes (device_code_hash);
+
+create index oauth_device_codes_by_expiry on oauth_device_codes (expires_at);
+
+create unique index oauth_device_codes_by_live_user_code on oauth_device_codes (live_user_code_hash);
+
+create index oauth_device_codes_by_user_code on oauth_device_codes (user_code_hash);
+
+create table oauth_grants (
+  grant_id text not null primary key,
+  client_id text not null,
+  user_id text not null,
+  scopes text not null,
+  audiences text not null,
+  client_generation integer not null,
+  user_generation integer not null,
+  expires_at integer not null,
+  tokens_until integer not null,
+  revoked_at integer,
+  revocation_reason text,
+  lock_version integer not null,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text,
+  constraint oauth_grants_client foreign key (client_id) references oauth_clients (client_id),
+  constraint oauth_grants_user foreign key (user_id) references oauth_users (user_id)
+) strict;
+
+create index oauth_grants_by_client on oauth_grants (client_id);
+
+create index oauth_grants_by_end on oauth_grants (tokens_until);
+
+create index oauth_grants_by_user on oauth_grants (user_id);
+
+create table oauth_leases (
+  name text not null primary key,
+  holder text not null,
+  expires_at integer not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer not null,
+  updated_by text not null
+) strict;
+
+create table oauth_refresh_tokens (
+  token_id text not null primary key,
+  token_hash blob not null,
+  grant_id text not null,
+  client_id text not null,
+  user_id text not null,
+  predecessor_id text,
+  issued_at integer not null,
+  expires_at integer not null,
+  consumed_at integer,
+  successor_id text,
+  replay_answer blob,
+  replay_until integer,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text,
+  constraint oauth_refresh_tokens_grant foreign key (grant_id) references oauth_grants (grant_id)
+) strict;
+
+create index oauth_refresh_tokens_by_client on oauth_refresh_tokens (client_id, token_id);
+
+create index oauth_refresh_tokens_by_grant on oauth_refresh_tokens (grant_id);
+
+create unique index oauth_refresh_tokens_by_hash on oauth_refresh_tokens (token_hash);
+
+create index oauth_refresh_tokens_by_replay on oauth_refresh_tokens (replay_until) where replay_until is not null;
+
+create index oauth_refresh_tokens_by_spending on oauth_refresh_tokens (client_id, consumed_at, user_id);
+
+create index oauth_refresh_tokens_by_user on oauth_refresh_tokens (user_id, token_id);
+
+create table oauth_users (
+  user_id text not null primary key,
+  external_id text,
+  active integer not null,
+  token_generation integer not null,
+  deleted_at integer,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer not null,
+  updated_by text not null
+) strict;
+
+create unique index oauth_users_by_external_id on oauth_users (external_id);

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { AuditEvent } from '../domain/audit-event.ts'
-import { type KeyId, keyId, type SecretHash } from '../domain/ids.ts'
+import { type KeyId, keyId, type SecretHash, type UserCodeHash } from '../domain/ids.ts'
 import { randomBytes } from './random.ts'
 
 /** What a key is for; a key never serves two purposes. */
@@ -55,6 +55,21 @@ export class Keyring {
     const known = this.has('pepper', stored.keyId)
     const computed = this.hashSecret(presented, known ? stored.keyId : this.active('pepper'))
     return timingSafeEqual(computed, stored.hash) && known
+  }
+
+  /** HMAC-SHA-256 of a user code under the active pepper. */
+  hashUserCode(code: string): { readonly keyId: KeyId; readonly hash: UserCodeHash } {
+    const keyId = this.active('pepper')
+    return { keyId, hash: this.#userCodeMac(keyId, code) }
+  }
+
+  /** The hashes a user code may be stored under: one for each pepper. */
+  userCodeHashes(code: string): readonly UserCodeHash[] {
+    return [...this.#material.pepper.keys.keys()].map((id) => this.#userCodeMac(id, code))
+  }
+
+  #userCodeMac(id: KeyId, code: string): UserCodeHash {
+    return this.#mac('pepper', id, `user_code\0${code}`) as UserCodeHash
   }
 
   /** 16 bytes that bind a page token to the list it continues, under the active pepper. */

@@ -1,11 +1,15 @@
+import { isPartyActive, type PartyStanding } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** An access token as it is stored: everything but its value. */
 export interface AccessToken {
   readonly tokenId: TokenId
   readonly hash: TokenHash
+  /** The client it was issued to. */
   readonly clientId: ClientId
-  /** The user it speaks for; `null` for client credentials. */
+  /** Whom it speaks for: the user's id or, without a user, a client's. */
+  readonly subject: string
+  /** The user it speaks for; `null` for client credentials and what was exchanged for them. */
   readonly userId: UserId | null
   /** The token family; `null` for client credentials. */
   readonly grantId: GrantId | null
@@ -14,6 +18,12 @@ export interface AccessToken {
   readonly audiences: readonly string[]
   /** The client's token generation when it was made. */
   readonly clientGeneration: number
+  /** The user's; `null` without a user. */
+  readonly userGeneration: number | null
+  /** Who acts for the subject, the latest first (RFC 8693 §4.1). */
+  readonly actors: readonly string[]
+  /** The tokens it was exchanged from, at most five: it is active only while all of them are. */
+  readonly ancestors: readonly TokenId[]
   readonly issuedAt: EpochMs
   readonly expiresAt: EpochMs
   readonly revokedAt: EpochMs | null
@@ -24,22 +34,26 @@ export interface AccessToken {
 /** A token together with the standing of whom it depends on, read in one look. */
 export interface AccessTokenStanding {
   readonly token: AccessToken
-  readonly client: {
-    readonly enabled: boolean
-    readonly deleted: boolean
-    readonly tokenGeneration: number
+  readonly client: PartyStanding & {
     /** What the client is registered for now. */
     readonly scopes: readonly string[]
   }
+  /** `null` without a user. */
+  readonly user: PartyStanding | null
+  /** Whether its grant was revoked; `false` without a grant. */
+  readonly grantRevoked: boolean
 }
 
-/** Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`). */
-export function isActive({ token, client }: AccessTokenStanding, now: EpochMs): boolean {
+/**
+ * Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`), as
+ * far as it depends on itself; its ancestors must be active too.
+ */
+export function isActive({ token, client, user, grantRevoked }: AccessTokenStanding, now: EpochMs): boolean {
   return (
     token.revokedAt === null &&
     now < token.expiresAt &&
-    client.enabled &&
-    !client.deleted &&
-    client.tokenGeneration === token.clientGeneration
+    !grantRevoked &&
+    isPartyActive(client, token.clientGeneration) &&
+    (token.userGeneration === null || (user !== null && isPartyActive(user, token.userGeneration)))
   )
 }

@@ -8,6 +8,8 @@ export type UserId = Branded<string, 'UserId'>
 export type TokenId = Branded<string, 'TokenId'>
 export type GrantId = Branded<string, 'GrantId'>
 export type SecretId = Branded<string, 'SecretId'>
+export type AuthorizationCodeId = Branded<string, 'AuthorizationCodeId'>
+export type DeviceAuthorizationId = Branded<string, 'DeviceAuthorizationId'>
 export type AuditEventId = Branded<string, 'AuditEventId'>
 /** Names a key of the keyring. */
 export type KeyId = Branded<string, 'KeyId'>
@@ -16,6 +18,8 @@ export type KeyId = Branded<string, 'KeyId'>
 export type RawToken = Branded<string, 'RawToken'>
 /** SHA-256 of a bearer value, 32 bytes: what is stored of it. */
 export type TokenHash = Branded<Buffer, 'TokenHash'>
+/** HMAC-SHA-256 of a user code, 32 bytes: 34 bits would be reversed in seconds without the key. */
+export type UserCodeHash = Branded<Buffer, 'UserCodeHash'>
 /** HMAC-SHA-256 of a client secret, 32 bytes: what is stored of it. */
 export type SecretHash = Branded<Buffer, 'SecretHash'>
 
@@ -44,6 +48,14 @@ export function grantId(value: string): GrantId {
 
 export function secretId(value: string): SecretId {
   return value as SecretId
+}
+
+export function authorizationCodeId(value: string): AuthorizationCodeId {
+  return value as AuthorizationCodeId
+}
+
+export function deviceAuthorizationId(value: string): DeviceAuthorizationId {
+  return value as DeviceAuthorizationId
 }
 
 export function auditEventId(value: string): AuditEventId {

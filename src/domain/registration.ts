@@ -61,6 +61,10 @@ function grantProblems({ type, grantTypes, redirectUris }: ClientRegistration): 
   if (type === 'public' && grantTypes.includes('client_credentials')) {
     problems.push({ field: 'grant_types', description: 'a public client has no client_credentials (RFC 6749 §4.4)' })
   }
+  if (type === 'public' && grantTypes.includes('token_exchange')) {
+    const description = 'a public client has no token_exchange: anybody could trade tokens under its name'
+    problems.push({ field: 'grant_types', description })
+  }
   if (grantTypes.includes('refresh_token') && !grantTypes.some(isUserGrant)) {
     problems.push({ field: 'grant_types', description: 'refresh_token goes with authorization_code or device_code' })
   }
@@ -98,6 +102,9 @@ function configProblems({ type, config }: ClientRegistration): RegistrationProbl
   const problems: RegistrationProblem[] = []
   if (type === 'public' && !config.requirePkce) {
     problems.push({ field: 'config.require_pkce', description: 'is always true for a public client (RFC 9700 §2.1.1)' })
+  }
+  if (type === 'public' && config.allowImpersonation) {
+    problems.push({ field: 'config.allow_impersonation', description: 'is for confidential clients' })
   }
   if (config.accessTokenFormat === 'jwt') {
     problems.push({ field: 'config.access_token_format', description: 'JWT is not available on this server' })

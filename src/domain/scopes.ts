@@ -43,3 +43,9 @@ export function distinct(values: readonly string[]): readonly string[] {
 export function beyond(wanted: readonly string[], allowed: readonly string[]): readonly string[] {
   return wanted.filter((value) => !allowed.includes(value))
 }
+
+/** RFC 6749 §3.3: the order of scopes does not matter, nor do repetitions. */
+export function isSameSet(a: readonly string[], b: readonly string[]): boolean {
+  const set = new Set(a)
+  return set.size === new Set(b).size && b.every((scope) => set.has(scope))
+}

@@ -32,7 +32,7 @@ export interface ErrorDetails {
   readonly metadata?: Readonly<Record<string, string>>
   /** ResourceInfo. */
   readonly resource?: {
-    readonly type: 'client' | 'client_secret' | 'token' | 'grant' | 'user' | 'audit_event'
+    readonly type: 'client' | 'client_secret' | 'token' | 'grant' | 'user' | 'audit_event' | 'device_authorization'
     readonly name: string
   }
   /** RetryInfo.retry_delay, in milliseconds. */

@@ -6,9 +6,28 @@
 import type { CallContext } from '../context.ts'
 import type { AccessToken, AccessTokenStanding } from '../domain/access-token.ts'
 import type { AuditEvent, AuditEventType } from '../domain/audit-event.ts'
+import type { AuthorizationCode, AuthorizationCodeStanding } from '../domain/authorization-code.ts'
 import type { Client, ClientRegistration, ClientType } from '../domain/client.ts'
 import type { ClientSecret } from '../domain/client-secret.ts'
-import type { AuditEventId, ClientId, EpochMs, KeyId, SecretId, TokenHash, TokenId, UserId } from '../domain/ids.ts'
+import type { DeviceAuthorization, DeviceAuthorizationStanding } from '../domain/device-authorization.ts'
+import type { Grant, GrantStanding } from '../domain/grant.ts'
+import type {
+  AuditEventId,
+  AuthorizationCodeId,
+  ClientId,
+  DeviceAuthorizationId,
+  EpochMs,
+  GrantId,
+  KeyId,
+  Milliseconds,
+  SecretId,
+  TokenHash,
+  TokenId,
+  UserCodeHash,
+  UserId,
+} from '../domain/ids.ts'
+import type { RefreshToken, RefreshTokenStanding, Replay } from '../domain/refresh-token.ts'
+import type { User } from '../domain/user.ts'
 
 /** What a store needs of a call: how long to try, and when to stop. */
 export type StoreContext = Pick<CallContext, 'signal' | 'deadline' | 'log' | 'rayId' | 'now'>
@@ -98,12 +117,13 @@ export interface ClientSecretStore extends ClientSecretReads {
 export interface AccessTokenFilter {
   readonly clientId: ClientId | null
   readonly userId: UserId | null
-  /** Keeps the tokens that `isActive` holds for at this moment; `null`: all. */
+  /** Keeps the tokens that `isActive` holds for at this moment, ancestors left aside; `null`: all. */
   readonly activeAt: EpochMs | null
 }
 
 export interface AccessTokenReads {
   findByHash(ctx: StoreContext, hash: TokenHash): Promise<AccessTokenStanding | null>
+  /** Batched like `findByHash`: checks of exchanged tokens look their ancestors up by it. */
   findById(ctx: StoreContext, tokenId: TokenId): Promise<AccessTokenStanding | null>
   /** Newest first, those of deleted clients left out. */
   page(
@@ -120,6 +140,116 @@ export interface AccessTokenWrites {
 export interface AccessTokenStore extends AccessTokenReads, AccessTokenWrites {
   /** Of any number of concurrent calls, exactly one returns `true`; `false`: revoked already, or unknown. */
   revoke(tokenId: TokenId, reason: string, change: Change): Promise<boolean>
+  /** The tokens of a grant's own client, exchanged ones left out, that are neither revoked nor expired, oldest first. */
+  unexpiredOfGrant(ctx: StoreContext, grantId: GrantId): Promise<readonly TokenId[]>
+}
+
+export interface UserFilter {
+  readonly active: boolean | null
+}
+
+export interface UserReads {
+  /** The user, active or not; `null` if there is none or it was deleted. */
+  find(ctx: StoreContext, userId: UserId): Promise<User | null>
+  findByExternalId(ctx: StoreContext, externalId: string): Promise<User | null>
+  /** The last registered first (descending order of the ids), deleted ones left out. */
+  page(ctx: StoreContext, filter: UserFilter, page: PageRequest<UserId>): Promise<readonly User[]>
+}
+
+export interface UserStore extends UserReads {
+  /** Of any number of concurrent calls with one external id, exactly one returns `true`; after `false` roll back. */
+  insert(user: User): Promise<boolean>
+  /** `false`: there is no such user, or it is so already. */
+  setActive(userId: UserId, active: boolean, change: Change): Promise<boolean>
+  /** Ends every token, code and grant of the user made until now. `false`: there is no such user. */
+  startTokenGeneration(userId: UserId, change: Change): Promise<boolean>
+  /** The tokens become inactive; the external id is free again. Of any number of concurrent calls, one returns `true`. */
+  delete(userId: UserId, change: Change): Promise<boolean>
+}
+
+export interface GrantReads {
+  find(ctx: StoreContext, grantId: GrantId): Promise<GrantStanding | null>
+}
+
+export interface GrantStore extends GrantReads {
+  insert(grant: Grant): Promise<void>
+  /** Ends the family. Of any number of concurrent calls, exactly one returns `true`; `false`: revoked already, or unknown. */
+  revoke(grantId: GrantId, reason: string, change: Change): Promise<boolean>
+  /**
+   * Takes the grant's row until the end of the transaction, like
+   * `ClientStore.lock`, and lets it be kept at least until `tokensUntil`.
+   * `false`: it is revoked, or unknown.
+   */
+  hold(grantId: GrantId, tokensUntil: EpochMs): Promise<boolean>
+}
+
+export interface AuthorizationCodeReads {
+  findByHash(ctx: StoreContext, hash: TokenHash): Promise<AuthorizationCodeStanding | null>
+}
+
+export interface AuthorizationCodeStore extends AuthorizationCodeReads {
+  insert(code: AuthorizationCode): Promise<void>
+  /** Spends a code. Of any number of concurrent calls, exactly one returns `true`. */
+  consume(codeId: AuthorizationCodeId, at: EpochMs): Promise<boolean>
+}
+
+export interface RefreshTokenReads {
+  findByHash(ctx: StoreContext, hash: TokenHash): Promise<RefreshTokenStanding | null>
+  findById(ctx: StoreContext, tokenId: TokenId): Promise<RefreshTokenStanding | null>
+  /** Newest first, those of deleted clients left out; `activeAt` keeps the unspent, unexpired ones of active grants. */
+  page(
+    ctx: StoreContext,
+    filter: AccessTokenFilter,
+    page: PageRequest<TokenId>,
+  ): Promise<readonly RefreshTokenStanding[]>
+}
+
+/** What a refresh token was exchanged for. */
+export interface Rotation {
+  readonly successorId: TokenId
+  /** `null`: the client gets no second chance. */
+  readonly replay: Replay | null
+}
+
+export interface RefreshTokenStore extends RefreshTokenReads {
+  insert(token: RefreshToken): Promise<void>
+  /** Spends a token. Of any number of concurrent calls, exactly one returns `true`. */
+  consume(tokenId: TokenId, at: EpochMs, rotation: Rotation): Promise<boolean>
+  /** Forgets the answer kept for a spent token. */
+  eraseReplay(tokenId: TokenId): Promise<void>
+  /**
+   * The grants of a client (and, if given, one user) that have a refresh token
+   * which can be spent at `ctx.now` or later, the one with the oldest first: those
+   * of a disabled client or deactivated user count, for they may come back. Exact
+   * while the client's row is taken.
+   */
+  spendableGrants(ctx: StoreContext, clientId: ClientId, userId: UserId | null): Promise<readonly GrantId[]>
+}
+
+export interface DeviceAuthorizationReads {
+  findByDeviceCode(ctx: StoreContext, hash: TokenHash): Promise<DeviceAuthorizationStanding | null>
+  /** The latest one under any of these hashes (one for each pepper). */
+  findByUserCode(ctx: StoreContext, hashes: readonly UserCodeHash[]): Promise<DeviceAuthorizationStanding | null>
+}
+
+export interface DeviceAuthorizationStore extends DeviceAuthorizationReads {
+  /** `false`: a pending one has the same user code; roll back and draw another. */
+  insert(authorization: DeviceAuthorization): Promise<boolean>
+  /** How many of a client are undecided, unexpired at `ctx.now` and not revoked with its generation. Exact while the client's row is taken. */
+  countPending(ctx: StoreContext, clientId: ClientId): Promise<number>
+  /**
+   * Takes the row of a pending authorization until the end of the transaction,
+   * like `ClientStore.lock`. `false`: it has been decided.
+   */
+  hold(id: DeviceAuthorizationId): Promise<boolean>
+  /** Notes a poll and the interval from now on; the row is held. */
+  notePoll(id: DeviceAuthorizationId, poll: { readonly at: EpochMs; readonly interval: Milliseconds }): Promise<void>
+  /** Of any number of concurrent decisions, exactly one returns `true`; the user code is then free for others. */
+  approve(id: DeviceAuthorizationId, grantId: GrantId, change: Change): Promise<boolean>
+  /** As `approve`. */
+  deny(id: DeviceAuthorizationId, change: Change): Promise<boolean>
+  /** Spends an approved one. Of any number of concurrent calls, exactly one returns `true`. */
+  redeem(id: DeviceAuthorizationId, change: Change): Promise<boolean>
 }
 
 export interface AuditFilter {
@@ -153,7 +283,12 @@ export interface AuditLogStore extends AuditLogReads, AuditLogWrites {}
 export interface ReadStores {
   readonly clients: ClientReads
   readonly clientSecrets: ClientSecretReads
+  readonly users: UserReads
+  readonly grants: GrantReads
+  readonly authorizationCodes: AuthorizationCodeReads
   readonly accessTokens: AccessTokenReads
+  readonly refreshTokens: RefreshTokenReads
+  readonly deviceAuthorizations: DeviceAuthorizationReads
   readonly auditLog: AuditLogReads
 }
 
@@ -167,16 +302,50 @@ export interface AppendStores {
 export interface TransactionStores {
   readonly clients: ClientStore
   readonly clientSecrets: ClientSecretStore
+  readonly users: UserStore
+  readonly grants: GrantStore
+  readonly authorizationCodes: AuthorizationCodeStore
   readonly accessTokens: AccessTokenStore
+  readonly refreshTokens: RefreshTokenStore
+  readonly deviceAuthorizations: DeviceAuthorizationStore
   readonly auditLog: AuditLogStore
 }
 
 /** How a transaction ends, and what it answers. */
 export type Ending<T> = { readonly commit: boolean; readonly value: T }
 
+/** What grows with use, and is deleted when nobody can ask for it any more. */
+export type PurgeKind = 'access_tokens' | 'grants' | 'device_authorizations'
+
+/** Housekeeping, apart from calls: what is deleted here no check would have accepted. */
+export interface Maintenance {
+  /**
+   * Takes or renews a lease that one holder has at a time, until a moment on
+   * the callers' clocks. Of any number of concurrent calls by others, none
+   * returns `true` while it lasts.
+   */
+  acquireLease(name: string, holder: string, now: EpochMs, until: EpochMs): Promise<boolean>
+  /**
+   * Deletes at most `limit` rows, by primary key, that ended before `before`:
+   * access tokens that expired; grants whose last token expired, each after its
+   * codes and tokens; device authorizations that ran out. Returns how many rows;
+   * fewer than `limit`: nothing that had ended is left.
+   */
+  purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number>
+  /** What `purge` would delete: how much, counted up to `most`, and when the oldest ended. */
+  backlog(
+    kind: PurgeKind,
+    before: EpochMs,
+    most: number,
+  ): Promise<{ readonly count: number; readonly oldest: EpochMs | null }>
+  /** Forgets answers kept for spent refresh tokens whose window has ended at `now`; returns how many. */
+  eraseReplays(now: EpochMs, limit: number): Promise<number>
+}
+
 export interface Backend {
   readonly dialect: string
   readonly reads: ReadStores
+  readonly maintenance: Maintenance
   /**
    * Hands over rows to be inserted, all or nothing; `fill` runs at once and
    * synchronously. Units of concurrent calls share a commit. Resolves after the

@@ -1,26 +1,52 @@
 import { beforeAll, expect, test } from 'vitest'
 import { isActive } from '../../src/domain/access-token.ts'
-import { clientId, epochMs, grantId, type TokenHash, tokenId, userId } from '../../src/domain/ids.ts'
+import { clientId, epochMs, grantId, type TokenHash, tokenId, type UserId } from '../../src/domain/ids.ts'
 import type { AccessTokenFilter } from '../../src/stores/contract.ts'
 import type { Subject } from './contract.ts'
-import { aClient, aToken, change, context, inTransaction, mint, NOW, register } from './given.ts'
+import {
+  aClient,
+  aGrant,
+  aToken,
+  aUser,
+  change,
+  consent,
+  context,
+  enroll,
+  inTransaction,
+  mint,
+  NOW,
+  register,
+} from './given.ts'
 
 export function accessTokenPromises(subject: () => Subject): void {
   const reads = () => subject().backend.reads.accessTokens
   beforeAll(() => register(subject().backend, aClient('t-one'), aClient('t-two'), aClient('t-gone')))
 
-  test('are found by hash and by handle as they were stored, with the standing of their client', async () => {
+  test('are found by hash and by handle as they were stored, with the standing of whom they depend on', async () => {
+    const { backend } = subject()
+    const user = await enroll(backend, aUser())
+    const grant = aGrant('t-one', user)
+    await consent(backend, grant)
     const token = aToken('t-one', {
-      userId: userId('user 1'),
-      grantId: grantId('0190aaaa-0000-7000-8000-000000000001'),
+      subject: user.userId,
+      userId: user.userId,
+      userGeneration: 1,
+      grantId: grant.grantId,
       scopes: [],
       audiences: ['a b', 'ü'],
+      actors: ['svc-b', 'svc "a"'],
+      ancestors: [tokenId('0190aaaa-0000-7000-8000-000000000001')],
     })
-    await mint(subject().backend, token)
-    const standing = {
-      token,
-      client: { enabled: true, deleted: false, tokenGeneration: 1, scopes: ['read', 'write'] },
-    }
+    const plain = aToken('t-one')
+    await mint(backend, token, plain)
+    const client = { active: true, tokenGeneration: 1, scopes: ['read', 'write'] }
+    const standing = { token, client, user: { active: true, tokenGeneration: 1 }, grantRevoked: false }
+    expect(await reads().findByHash(context(), plain.hash)).toEqual({
+      token: plain,
+      client,
+      user: null,
+      grantRevoked: false,
+    })
     expect(await reads().findByHash(context(), token.hash)).toEqual(standing)
     expect(await reads().findById(context(), token.tokenId)).toEqual(standing)
     expect(Object.isFrozen(await reads().findById(context(), token.tokenId))).toBe(true)
@@ -62,8 +88,10 @@ export function accessTokenPromises(subject: () => Subject): void {
 
   test('are listed newest first, page by page, by client and by user, without those of deleted clients', async () => {
     const { backend } = subject()
-    const mine = Array.from({ length: 5 }, (_, n) => aToken('t-two', { userId: userId(n % 2 === 0 ? 'even' : 'odd') }))
-    const orphan = aToken('t-gone', { userId: userId('even') })
+    const even = await enroll(backend, aUser())
+    const odd = await enroll(backend, aUser())
+    const mine = Array.from({ length: 5 }, (_, n) => aToken('t-two', { userId: (n % 2 === 0 ? even : odd).userId }))
+    const orphan = aToken('t-gone', { userId: even.userId })
     await mint(backend, ...mine, orphan)
     await inTransaction(backend, (stores) => stores.clients.delete(clientId('t-gone'), 1, change))
     const newestFirst = mine.map((token) => token.tokenId).toReversed()
@@ -76,8 +104,8 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(await list(byTwo)).toEqual(newestFirst)
     expect(await list(byTwo, null, 2)).toEqual(newestFirst.slice(0, 2))
     expect(await list(byTwo, newestFirst[1], 2)).toEqual(newestFirst.slice(2, 4))
-    expect(await list({ userId: userId('even') })).toEqual([newestFirst[0], newestFirst[2], newestFirst[4]])
-    expect(await list({ ...byTwo, userId: userId('odd') })).toEqual([newestFirst[1], newestFirst[3]])
+    expect(await list({ userId: even.userId })).toEqual([newestFirst[0], newestFirst[2], newestFirst[4]])
+    expect(await list({ ...byTwo, userId: odd.userId })).toEqual([newestFirst[1], newestFirst[3]])
     expect(await list({}, null, 1_000)).not.toContain(orphan.tokenId)
   })
 
@@ -85,26 +113,71 @@ export function accessTokenPromises(subject: () => Subject): void {
     const { backend } = subject()
     await register(backend, aClient('t-live'), aClient('t-off'))
     const at = epochMs(NOW + 1_000)
+    const [user, idle, gone, renewed] = [aUser(), aUser(), aUser(), aUser()]
+    await enroll(backend, user, idle, gone, renewed)
+    const [standing, ended] = [aGrant('t-live', user), aGrant('t-live', user)]
+    await consent(backend, standing, ended)
+    const of = ({ userId }: { readonly userId: UserId }) => ({ userId, userGeneration: 1 })
     const tokens = [
       aToken('t-live'),
       aToken('t-live', { expiresAt: at }),
       aToken('t-live', { expiresAt: epochMs(at + 1) }),
       aToken('t-live', { clientGeneration: 2 }),
       aToken('t-off'),
+      aToken('t-live', of(user)),
+      aToken('t-live', { ...of(user), userGeneration: 2 }),
+      aToken('t-live', of(idle)),
+      aToken('t-live', of(gone)),
+      aToken('t-live', of(renewed)),
+      aToken('t-live', { ...of(user), grantId: standing.grantId }),
+      aToken('t-live', { ...of(user), grantId: ended.grantId }),
+      aToken('t-live', { ...of(user), grantId: grantId('purged') }),
     ]
     const revoked = aToken('t-live')
     await mint(backend, ...tokens, revoked)
-    await inTransaction(backend, (stores) => stores.accessTokens.revoke(revoked.tokenId, 'test', change))
-    await inTransaction(backend, (stores) => stores.clients.setEnabled(clientId('t-off'), false, 1, change))
+    await inTransaction(backend, async (stores) => {
+      await stores.accessTokens.revoke(revoked.tokenId, 'test', change)
+      await stores.clients.setEnabled(clientId('t-off'), false, 1, change)
+      await stores.users.setActive(idle.userId, false, change)
+      await stores.users.delete(gone.userId, change)
+      await stores.users.startTokenGeneration(renewed.userId, change)
+      await stores.grants.revoke(ended.grantId, 'test', change)
+    })
     const list = async (activeAt: typeof at | null) => {
       const filter = { clientId: null, userId: null, activeAt }
       const page = await reads().page(context(), filter, { after: null, limit: 1_000 })
       return page.filter((standing) => /^t-(live|off)$/.test(standing.token.clientId))
     }
     const all = await list(null)
-    expect(all).toHaveLength(6)
+    expect(all).toHaveLength(14)
     expect(await list(at)).toEqual(all.filter((standing) => isActive(standing, at)))
-    expect(await list(at)).toHaveLength(2)
+    expect((await list(at)).map((one) => one.token.tokenId)).toEqual(
+      [tokens[0], tokens[2], tokens[5], tokens[10]].map((token) => token?.tokenId).toReversed(),
+    )
+  })
+
+  test("of a grant are listed oldest first: its own client's that live, without exchanged ones", async () => {
+    const { backend } = subject()
+    const user = await enroll(backend, aUser())
+    const [grant, other] = [aGrant('t-one', user), aGrant('t-one', user)]
+    await consent(backend, grant, other)
+    const of = { userId: user.userId, userGeneration: 1, grantId: grant.grantId }
+    const mine = Array.from({ length: 3 }, () => aToken('t-one', of))
+    const revoked = aToken('t-one', of)
+    await mint(
+      backend,
+      ...mine.toReversed(),
+      revoked,
+      aToken('t-one', { ...of, expiresAt: NOW }),
+      aToken('t-one', { ...of, ancestors: [revoked.tokenId] }),
+      aToken('t-two', of),
+      aToken('t-one', { ...of, grantId: other.grantId }),
+    )
+    await inTransaction(backend, (stores) => stores.accessTokens.revoke(revoked.tokenId, 'test', change))
+    const found = await inTransaction(backend, (stores) =>
+      stores.accessTokens.unexpiredOfGrant(context(), grant.grantId),
+    )
+    expect(found).toEqual(mine.map((token) => token.tokenId))
   })
 
   test('under one hash share an answer, asked 2,000 times at once for 600 tokens', async () => {

@@ -5,10 +5,16 @@ import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
 import { accessTokenPromises } from './access-token-promises.ts'
 import { appendPromises } from './append-promises.ts'
 import { auditLogPromises } from './audit-log-promises.ts'
+import { authorizationCodePromises } from './authorization-code-promises.ts'
 import { clientPromises } from './client-promises.ts'
 import { clientSecretPromises } from './client-secret-promises.ts'
+import { deviceAuthorizationPromises } from './device-authorization-promises.ts'
 import { openMigrated } from './given.ts'
+import { grantPromises } from './grant-promises.ts'
+import { maintenancePromises } from './maintenance-promises.ts'
+import { refreshTokenPromises } from './refresh-token-promises.ts'
 import { transactionPromises } from './transaction-promises.ts'
+import { userPromises } from './user-promises.ts'
 
 /** What each group of promises is checked on. */
 export interface Subject {
@@ -30,9 +36,15 @@ export function storeContract(kind: DatabaseKind): void {
     const current = () => subject
     describe('clients', () => clientPromises(current))
     describe('client secrets', () => clientSecretPromises(current))
+    describe('users', () => userPromises(current))
+    describe('grants', () => grantPromises(current))
+    describe('authorization codes', () => authorizationCodePromises(current))
     describe('access tokens', () => accessTokenPromises(current))
+    describe('refresh tokens', () => refreshTokenPromises(current))
+    describe('device authorizations', () => deviceAuthorizationPromises(current))
     describe('the audit log', () => auditLogPromises(current))
     describe('the append lane', () => appendPromises(current))
     describe('the transaction lane', () => transactionPromises(current))
+    describe('maintenance', () => maintenancePromises(current))
   })
 }

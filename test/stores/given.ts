@@ -4,18 +4,29 @@ import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { jitter, randomBytes, uuidV7 } from '../../src/crypto/random.ts'
 import type { AccessToken } from '../../src/domain/access-token.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
+import type { AuthorizationCode } from '../../src/domain/authorization-code.ts'
 import { type ClientRegistration, DEFAULT_CLIENT_CONFIG } from '../../src/domain/client.ts'
 import type { ClientSecret } from '../../src/domain/client-secret.ts'
+import type { DeviceAuthorization } from '../../src/domain/device-authorization.ts'
+import type { Grant } from '../../src/domain/grant.ts'
 import {
   auditEventId,
+  authorizationCodeId,
   clientId,
+  deviceAuthorizationId,
   epochMs,
+  grantId,
   keyId,
+  milliseconds,
   type SecretHash,
   secretId,
   type TokenHash,
   tokenId,
+  type UserCodeHash,
+  userId,
 } from '../../src/domain/ids.ts'
+import type { RefreshToken } from '../../src/domain/refresh-token.ts'
+import type { User } from '../../src/domain/user.ts'
 import type { AuditSeal, Backend, Change, StoreContext, TransactionStores } from '../../src/stores/contract.ts'
 import { type BackendOptions, openBackend, openMigrations } from '../../src/stores/open.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
@@ -32,6 +43,7 @@ export const seal: AuditSeal = {
 export const options: BackendOptions = { seal, log: quiet, newId: uuidV7, jitter }
 
 export const NOW = epochMs(1_800_000_000_000)
+export const DAY = 86_400_000
 export const change: Change = { at: NOW, by: 'operator:test' }
 
 export function context(over: Partial<StoreContext> = {}): StoreContext {
@@ -75,14 +87,108 @@ export function aToken(client: string, over: Partial<AccessToken> = {}): AccessT
     tokenId: tokenId(uuidV7()),
     hash: randomBytes(32) as TokenHash,
     clientId: clientId(client),
+    subject: client,
     userId: null,
     grantId: null,
     scopes: ['read'],
     audiences: ['orders'],
     clientGeneration: 1,
+    userGeneration: null,
+    actors: [],
+    ancestors: [],
     issuedAt: NOW,
     expiresAt: epochMs(NOW + 3_600_000),
     revokedAt: null,
+    rayId: 'ray',
+    ...over,
+  }
+}
+
+export function aUser(over: Partial<User> = {}): User {
+  const id = uuidV7()
+  return {
+    userId: userId(id),
+    externalId: `external-${id}`,
+    active: true,
+    tokenGeneration: 1,
+    createdAt: NOW,
+    createdBy: 'operator:test',
+    updatedAt: NOW,
+    updatedBy: 'operator:test',
+    ...over,
+  }
+}
+
+export function aGrant(client: string, user: User, over: Partial<Grant> = {}): Grant {
+  return {
+    grantId: grantId(uuidV7()),
+    clientId: clientId(client),
+    userId: user.userId,
+    scopes: ['read', 'write'],
+    audiences: ['orders'],
+    clientGeneration: 1,
+    userGeneration: 1,
+    createdAt: NOW,
+    createdBy: 'front-end',
+    expiresAt: epochMs(NOW + 90 * DAY),
+    tokensUntil: epochMs(NOW + 60_000),
+    revokedAt: null,
+    rayId: 'ray',
+    ...over,
+  }
+}
+
+export function aCode(grant: Grant, over: Partial<AuthorizationCode> = {}): AuthorizationCode {
+  return {
+    codeId: authorizationCodeId(uuidV7()),
+    hash: randomBytes(32) as TokenHash,
+    grantId: grant.grantId,
+    redirectUri: 'https://app.example/callback',
+    codeChallenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    createdAt: NOW,
+    createdBy: 'front-end',
+    expiresAt: epochMs(NOW + 60_000),
+    consumedAt: null,
+    rayId: 'ray',
+    ...over,
+  }
+}
+
+export function aRefreshToken(grant: Grant, over: Partial<RefreshToken> = {}): RefreshToken {
+  return {
+    tokenId: tokenId(uuidV7()),
+    hash: randomBytes(32) as TokenHash,
+    grantId: grant.grantId,
+    clientId: grant.clientId,
+    userId: grant.userId,
+    predecessorId: null,
+    issuedAt: NOW,
+    expiresAt: epochMs(NOW + 30 * DAY),
+    consumedAt: null,
+    successorId: null,
+    replay: null,
+    rayId: 'ray',
+    ...over,
+  }
+}
+
+export function aDeviceAuthorization(client: string, over: Partial<DeviceAuthorization> = {}): DeviceAuthorization {
+  return {
+    deviceAuthorizationId: deviceAuthorizationId(uuidV7()),
+    deviceCodeHash: randomBytes(32) as TokenHash,
+    userCodeHash: randomBytes(32) as UserCodeHash,
+    userCodeKeyId: keyId('pepper-1'),
+    clientId: clientId(client),
+    scopes: ['read'],
+    audiences: ['orders'],
+    clientGeneration: 1,
+    decision: 'pending',
+    pollInterval: milliseconds(5_000),
+    lastPolledAt: null,
+    grantId: null,
+    createdAt: NOW,
+    createdBy: client,
+    expiresAt: epochMs(NOW + 600_000),
     rayId: 'ray',
     ...over,
   }
@@ -131,6 +237,33 @@ export async function register(backend: Backend, ...clients: readonly ClientRegi
     const inserted = await inTransaction(backend, (stores) => stores.clients.insert(client, change))
     if (!inserted) throw new Error(`${client.clientId} is taken`)
   }
+}
+
+/** Registers users, and answers with the first. */
+export async function enroll(backend: Backend, ...users: readonly [User, ...User[]]): Promise<User> {
+  for (const user of users) {
+    if (!(await inTransaction(backend, (stores) => stores.users.insert(user)))) throw new Error('the user is taken')
+  }
+  return users[0]
+}
+
+/** Writes down what users consented to. */
+export async function consent(backend: Backend, ...grants: readonly Grant[]): Promise<void> {
+  await inTransaction(backend, async (stores) => {
+    for (const grant of grants) await stores.grants.insert(grant)
+  })
+}
+
+/** How many of so many concurrent transactions win. */
+export async function winners(
+  backend: Backend,
+  count: number,
+  work: (stores: TransactionStores, n: number) => Promise<boolean>,
+): Promise<number> {
+  const won = await Promise.all(
+    Array.from({ length: count }, (_, n) => inTransaction(backend, (stores) => work(stores, n))),
+  )
+  return won.filter(Boolean).length
 }
 
 export async function mint(backend: Backend, ...tokens: readonly AccessToken[]): Promise<void> {

@@ -12,7 +12,16 @@ import type { Seed } from '../../src/stores/sql/migrate.ts'
 import { type FreshDatabase, mysqlDatabases, sqliteFiles } from '../setup/fresh-database.ts'
 import { aClient, anEvent, change, context, inTransaction, options, quiet, register, seal } from './given.ts'
 
-const NAMES = ['0001_clients', '0002_access_tokens', '0003_audit_log']
+const NAMES = [
+  '0001_clients',
+  '0002_users',
+  '0003_grants',
+  '0004_access_tokens',
+  '0005_device_codes',
+  '0006_leases',
+  '0007_audit_log',
+]
+const LAST = '0007_audit_log'
 
 const seed: Seed = {
   seal,
@@ -48,8 +57,8 @@ for (const kind of [sqliteFiles, mysqlDatabases]) {
         expect(await migrations.up()).toEqual({ migrations: [], seeded: false })
         expect(await migrations.isEmpty()).toBe(false)
         expect(await migrations.status()).toEqual({ applied: NAMES, pending: [], unknown: [] })
-        expect((await migrations.down()).migrations).toEqual(['0003_audit_log'])
-        expect((await migrations.down({ all: true })).migrations).toEqual(['0002_access_tokens', '0001_clients'])
+        expect((await migrations.down()).migrations).toEqual([LAST])
+        expect((await migrations.down({ all: true })).migrations).toEqual(NAMES.slice(0, -1).toReversed())
         const tables =
           kind === sqliteFiles
             ? await database.query("select name from sqlite_master where name like 'oauth%'")
@@ -83,7 +92,7 @@ for (const kind of [sqliteFiles, mysqlDatabases]) {
       await withMigrations((migrations) => migrations.down())
       expect(await backend.check()).toMatchObject({
         serving: false,
-        problem: expect.stringMatching(/older than this server.*0003_audit_log.*qscope migrate up/),
+        problem: expect.stringMatching(/older than this server.*0007_audit_log.*qscope migrate up/),
       })
       await withMigrations((migrations) => migrations.up())
       await database.query("insert into qscope_migrations (name, timestamp) values ('0999_future', 'x')")
@@ -129,7 +138,7 @@ await m.close()`
         promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, database.url]),
       ),
     )
-    expect(outputs.map((output) => output.stdout.trim()).sort()).toEqual([...Array(9).fill('0'), '3'])
+    expect(outputs.map((output) => output.stdout.trim()).sort()).toEqual([...Array(9).fill('0'), String(NAMES.length)])
   }, 60_000)
 
   test('creates the directory and the file for nobody else to read', async () => {

@@ -1,159 +1,168 @@
-import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
-import type { AccessToken, AccessTokenStanding } from '../../domain/access-token.ts'
-import { clientId, epochMs, grantId, type TokenHash, tokenId, userId } from '../../domain/ids.ts'
-import type { AccessTokenReads, AccessTokenStore } from '../contract.ts'
+import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
+import type { AccessTokenStanding } from '../../domain/access-token.ts'
+import { clientId, grantId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
+import type { AccessTokenFilter, AccessTokenReads, PageRequest } from '../contract.ts'
+import type { StoredInt } from './columns.ts'
 import { hashKey } from './hash-key.ts'
-import { flag, hash32, integer, integerOrNull, stringList, words } from './rows.ts'
-import type { AccessTokenTable, Database } from './schema.ts'
-import { InsertStatements, KeyedQuery } from './sized-statements.ts'
+import {
+  CLIENT_STANDING,
+  type ClientStandingRow,
+  clientStandingOf,
+  rowByRow,
+  tokenPartiesAreActive,
+  USER_STANDING,
+  userStandingOf,
+} from './parties.ts'
+import { hash32, integer, integerOrNull, moment, momentOrNull, stringList, words } from './rows.ts'
+import type { Database } from './schema.ts'
+import { KeyedQuery } from './sized-statements.ts'
+import type { AccessTokenTable } from './token-schema.ts'
 
 type TokenRow = Omit<
   Selectable<AccessTokenTable>,
   'revocation_reason' | 'created_at' | 'created_by' | 'updated_at' | 'updated_by'
 >
-interface StandingRow extends TokenRow {
-  readonly client_enabled: number | bigint | string
-  readonly client_deleted_at: number | bigint | string | null
-  readonly client_token_generation: number | bigint | string
+interface StandingRow extends TokenRow, ClientStandingRow {
   readonly client_scopes: string
+  /** Null without a user, as are the grant's without a grant. */
+  readonly user_active: StoredInt | null
+  readonly user_deleted_at: StoredInt | null
+  readonly user_token_generation: StoredInt | null
+  readonly grant_found: string | null
+  readonly grant_revoked_at: StoredInt | null
 }
 
-/** Looks tokens up by hash, each with the standing of its client, in one statement. */
-export function findStandings(
+/** Looks tokens up by hash, each with the standing of whom it depends on, in one statement. */
+export function findAccessTokens(
   db: Kysely<Database>,
 ): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, AccessTokenStanding>> {
   const query = new KeyedQuery<TokenHash, StandingRow>((hashes) =>
     standings(db).where('oauth_access_tokens.token_hash', 'in', hashes).compile(),
   )
-  return async (hashes) => {
-    const { rows } = await db.executeQuery(query.for(hashes))
-    return new Map(rows.map(standingOf).map((standing) => [hashKey(standing.token.hash), standing]))
-  }
+  return async (hashes) => keyed(await rowsOf(db, query.for(hashes)), ({ token }) => hashKey(token.hash))
+}
+
+/** The same by handle. */
+export function findAccessTokensById(
+  db: Kysely<Database>,
+): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, AccessTokenStanding>> {
+  const query = new KeyedQuery<TokenId, StandingRow>((ids) =>
+    standings(db).where('oauth_access_tokens.token_id', 'in', ids).compile(),
+  )
+  return async (ids) => keyed(await rowsOf(db, query.for(ids)), ({ token }) => token.tokenId)
 }
 
 export function accessTokenReads(
   db: Kysely<Database>,
   findByHash: (hash: TokenHash) => Promise<AccessTokenStanding | null>,
+  findById: (id: TokenId) => Promise<AccessTokenStanding | null>,
 ): AccessTokenReads {
   return {
     findByHash: (_ctx, hash) => findByHash(hash),
-    findById: async (_ctx, id) => {
-      const row = await standings(db).where('oauth_access_tokens.token_id', '=', id).executeTakeFirst()
-      return row === undefined ? null : standingOf(row)
-    },
+    findById: (_ctx, id) => findById(id),
     page: async (_ctx, filter, page) => {
       const rows = await standings(db)
-        .where('oauth_clients.deleted_at', 'is', null)
-        .$if(filter.clientId !== null, (query) =>
-          query.where('oauth_access_tokens.client_id', '=', filter.clientId ?? ''),
-        )
-        .$if(filter.userId !== null, (query) => query.where('oauth_access_tokens.user_id', '=', filter.userId))
-        .$if(filter.activeAt !== null, (query) =>
-          // What `isActive` says, in SQL.
-          query
-            .where('oauth_access_tokens.revoked_at', 'is', null)
-            .where('oauth_access_tokens.expires_at', '>', filter.activeAt ?? 0)
-            .where('oauth_clients.enabled', '=', 1)
-            .whereRef('oauth_clients.token_generation', '=', 'oauth_access_tokens.client_generation'),
-        )
-        .$if(page.after !== null, (query) => query.where('oauth_access_tokens.token_id', '<', page.after ?? ''))
+        .innerJoin(pageIds(db, filter, page).as('page'), 'page.listed_id', 'oauth_access_tokens.token_id')
         .orderBy('oauth_access_tokens.token_id', 'desc')
-        .limit(sql.lit(page.limit))
         .execute()
       return rows.map(standingOf)
     },
   }
 }
 
-export function accessTokenWrites(db: Kysely<Database>): Omit<AccessTokenStore, keyof AccessTokenReads> {
-  return {
-    insert: async (token) => {
-      await db.insertInto('oauth_access_tokens').values(accessTokenRow(token)).execute()
-    },
-    revoke: async (id, reason, { at, by }) => {
-      const result = await db
-        .updateTable('oauth_access_tokens')
-        .set({ revoked_at: at, revocation_reason: reason, updated_at: at, updated_by: by })
-        .where('token_id', '=', id)
-        .where('revoked_at', 'is', null)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
-  }
-}
-
-export function accessTokenInserts(db: Kysely<Database>): InsertStatements<Insertable<AccessTokenTable>> {
-  return new InsertStatements((rows) => db.insertInto('oauth_access_tokens').values(rows).compile())
-}
-
-export function accessTokenRow(token: AccessToken): Insertable<AccessTokenTable> {
-  return {
-    token_id: token.tokenId,
-    token_hash: token.hash,
-    client_id: token.clientId,
-    user_id: token.userId,
-    grant_id: token.grantId,
-    scopes: token.scopes.join(' '),
-    audiences: JSON.stringify(token.audiences),
-    client_generation: token.clientGeneration,
-    issued_at: token.issuedAt,
-    expires_at: token.expiresAt,
-    revoked_at: token.revokedAt,
-    revocation_reason: null,
-    ray_id: token.rayId,
-    created_at: token.issuedAt,
-    created_by: token.clientId,
-    updated_at: null,
-    updated_by: null,
-  }
+/** Walks the tokens in their order until the page is full. */
+function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequest<TokenId>) {
+  const { clientId, userId, activeAt } = filter
+  return db
+    .selectFrom('oauth_access_tokens')
+    .leftJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
+    .leftJoin('oauth_users', 'oauth_users.user_id', 'oauth_access_tokens.user_id')
+    .leftJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_access_tokens.grant_id')
+    .select('oauth_access_tokens.token_id as listed_id')
+    .where('oauth_clients.deleted_at', 'is', null)
+    .$if(clientId !== null, (query) => query.where('oauth_access_tokens.client_id', '=', clientId ?? ''))
+    .$if(userId !== null, (query) => query.where('oauth_access_tokens.user_id', '=', userId))
+    .$if(activeAt !== null, (query) =>
+      // What `isActive` says, in SQL.
+      query
+        .where('oauth_access_tokens.revoked_at', 'is', null)
+        .where('oauth_access_tokens.expires_at', '>', activeAt ?? 0)
+        .where(rowByRow(tokenPartiesAreActive())),
+    )
+    .$if(page.after !== null, (query) => query.where('oauth_access_tokens.token_id', '<', page.after ?? ''))
+    .orderBy('oauth_access_tokens.token_id', 'desc')
+    .limit(sql.lit(page.limit))
 }
 
 function standings(db: Kysely<Database>) {
   return db
     .selectFrom('oauth_access_tokens')
     .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
+    .leftJoin('oauth_users', 'oauth_users.user_id', 'oauth_access_tokens.user_id')
+    .leftJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_access_tokens.grant_id')
     .select([
       'oauth_access_tokens.token_id',
       'oauth_access_tokens.token_hash',
       'oauth_access_tokens.client_id',
+      'oauth_access_tokens.subject',
       'oauth_access_tokens.user_id',
       'oauth_access_tokens.grant_id',
       'oauth_access_tokens.scopes',
       'oauth_access_tokens.audiences',
       'oauth_access_tokens.client_generation',
+      'oauth_access_tokens.user_generation',
+      'oauth_access_tokens.actors',
+      'oauth_access_tokens.ancestors',
       'oauth_access_tokens.issued_at',
       'oauth_access_tokens.expires_at',
       'oauth_access_tokens.revoked_at',
       'oauth_access_tokens.ray_id',
-      'oauth_clients.enabled as client_enabled',
-      'oauth_clients.deleted_at as client_deleted_at',
-      'oauth_clients.token_generation as client_token_generation',
       'oauth_clients.scopes as client_scopes',
+      'oauth_grants.grant_id as grant_found',
+      'oauth_grants.revoked_at as grant_revoked_at',
+      ...CLIENT_STANDING,
+      ...USER_STANDING,
     ])
 }
 
+async function rowsOf(db: Kysely<Database>, query: CompiledQuery<StandingRow>): Promise<readonly StandingRow[]> {
+  return (await db.executeQuery(query)).rows
+}
+
+function keyed(
+  rows: readonly StandingRow[],
+  nameOf: (standing: AccessTokenStanding) => string,
+): ReadonlyMap<string, AccessTokenStanding> {
+  return new Map(rows.map(standingOf).map((standing) => [nameOf(standing), standing]))
+}
+
 function standingOf(row: StandingRow): AccessTokenStanding {
-  const revokedAt = integerOrNull(row.revoked_at, 'revoked_at')
+  const { user_active, user_deleted_at, user_token_generation } = row
   return Object.freeze({
     token: Object.freeze({
       tokenId: tokenId(row.token_id),
       hash: hash32(row.token_hash, 'token_hash') as TokenHash,
       clientId: clientId(row.client_id),
+      subject: row.subject,
       userId: row.user_id === null ? null : userId(row.user_id),
       grantId: row.grant_id === null ? null : grantId(row.grant_id),
       scopes: words(row.scopes),
       audiences: stringList(row.audiences, 'audiences'),
       clientGeneration: integer(row.client_generation, 'client_generation'),
-      issuedAt: epochMs(integer(row.issued_at, 'issued_at')),
-      expiresAt: epochMs(integer(row.expires_at, 'expires_at')),
-      revokedAt: revokedAt === null ? null : epochMs(revokedAt),
+      userGeneration: integerOrNull(row.user_generation, 'user_generation'),
+      actors: stringList(row.actors, 'actors'),
+      ancestors: Object.freeze(stringList(row.ancestors, 'ancestors').map(tokenId)),
+      issuedAt: moment(row.issued_at, 'issued_at'),
+      expiresAt: moment(row.expires_at, 'expires_at'),
+      revokedAt: momentOrNull(row.revoked_at, 'revoked_at'),
       rayId: row.ray_id,
     }),
-    client: Object.freeze({
-      enabled: flag(row.client_enabled, 'enabled'),
-      deleted: row.client_deleted_at !== null,
-      tokenGeneration: integer(row.client_token_generation, 'token_generation'),
-      scopes: words(row.client_scopes),
-    }),
+    client: Object.freeze({ ...clientStandingOf(row), scopes: words(row.client_scopes) }),
+    user:
+      user_active === null || user_token_generation === null
+        ? null
+        : userStandingOf({ user_active, user_deleted_at, user_token_generation }),
+    // A grant that is gone was purged: nothing of it counts any more.
+    grantRevoked: row.grant_id !== null && (row.grant_found === null || row.grant_revoked_at !== null),
   })
 }

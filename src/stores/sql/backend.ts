@@ -7,20 +7,27 @@ import {
   type ReadStores,
   StoreError,
 } from '../contract.ts'
-import { accessTokenInserts, accessTokenReads, accessTokenRow, findStandings } from './access-tokens.ts'
+import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
+import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
 import { AppendLane, type SendUnits } from './append-lane.ts'
 import { AuditChain } from './audit-chain.ts'
 import { auditReads } from './audit-log.ts'
+import { codeReads, findCodes } from './authorization-codes.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients } from './clients.ts'
+import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
+import { grantReads } from './grants.ts'
 import { hashKey } from './hash-key.ts'
 import { kyselyOver } from './kysely.ts'
+import { maintenanceOn } from './maintenance.ts'
 import { ReadBatcher } from './read-batcher.ts'
+import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './refresh-tokens.ts'
 import { backOff, isWorthAnotherTry } from './retry.ts'
 import { appliedMigrations, schemaProblem, schemaStateOf } from './schema-state.ts'
 import { TransactionLane } from './transaction-lane.ts'
 import { DatabaseTrouble, isOutcomeUnknown, storeError } from './trouble.ts'
+import { userReads } from './users.ts'
 import { type WriterSlot, WriterSlots } from './writer-slots.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
@@ -58,6 +65,14 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   const appendLane = new AppendLane(sendThrough(appendSlots, first), parts.maxQueuedCalls, parts.jitter)
   const transactionLane = new TransactionLane(transactionSlots, parts.jitter)
 
+  /** Nobody waits for it, and nobody calls it off. */
+  const housekeeping = {
+    signal: new AbortController().signal,
+    deadline: null,
+    log: parts.log,
+    rayId: 'housekeeping',
+  }
+
   async function examine(signal: AbortSignal): Promise<string | null> {
     misfit = schemaProblem(schemaStateOf(await appliedMigrations(anySchema)))
     if (misfit === null) await probe(signal)
@@ -81,6 +96,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   return {
     dialect: dialect.name,
     reads: readStores(db),
+    maintenance: maintenanceOn(db, (work) => transactionLane.runBare(housekeeping, work)),
     append: async (ctx, fill: (stores: AppendStores) => void) => {
       refuseMisfit()
       await appendLane.add(ctx, fill)
@@ -115,11 +131,29 @@ const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 function readStores(db: ReturnType<typeof kyselyOver>): ReadStores {
   const clients = new ReadBatcher(findClients(db), String, null)
   const secrets = new ReadBatcher(findSecrets(db), String, [])
-  const tokens = new ReadBatcher(findStandings(db), hashKey, null)
+  const codes = new ReadBatcher(findCodes(db), hashKey, null)
+  const accessTokens = new ReadBatcher(findAccessTokens(db), hashKey, null)
+  const accessTokensById = new ReadBatcher(findAccessTokensById(db), String, null)
+  const refreshTokens = new ReadBatcher(findRefreshTokens(db), hashKey, null)
+  const refreshTokensById = new ReadBatcher(findRefreshTokensById(db), String, null)
+  const devices = new ReadBatcher(findDeviceCodes(db), hashKey, null)
   return Object.freeze({
     clients: clientReads(db, (id) => clients.find(id)),
     clientSecrets: clientSecretReads(db, (id) => secrets.find(id)),
-    accessTokens: accessTokenReads(db, (hash) => tokens.find(hash)),
+    users: userReads(db),
+    grants: grantReads(db),
+    authorizationCodes: codeReads((hash) => codes.find(hash)),
+    accessTokens: accessTokenReads(
+      db,
+      (hash) => accessTokens.find(hash),
+      (id) => accessTokensById.find(id),
+    ),
+    refreshTokens: refreshTokenReads(
+      db,
+      (hash) => refreshTokens.find(hash),
+      (id) => refreshTokensById.find(id),
+    ),
+    deviceAuthorizations: deviceAuthorizationReads(db, (hash) => devices.find(hash)),
     auditLog: auditReads(db),
   })
 }

@@ -5,7 +5,7 @@ import type { Change, ClientReads, ClientStore } from '../contract.ts'
 import { deleteConfig, insertConfig, updateConfig } from './client-configs.ts'
 import { asFlag } from './rows.ts'
 import type { Database } from './schema.ts'
-import { isDuplicate } from './trouble.ts'
+import { falseIfTaken } from './trouble.ts'
 
 type ClientWrites = Omit<ClientStore, keyof ClientReads>
 
@@ -133,15 +133,4 @@ async function replaceAudiences(db: Kysely<Database>, client: ClientRegistration
       .execute()
   }
   await insertAudiences(db, client.clientId, [...wanted.difference(held)], change)
-}
-
-/** The primary keys decide who gets an id or an audience. */
-async function falseIfTaken(write: () => Promise<void>): Promise<boolean> {
-  try {
-    await write()
-    return true
-  } catch (error) {
-    if (isDuplicate(error)) return false
-    throw error
-  }
 }

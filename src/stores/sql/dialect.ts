@@ -60,6 +60,8 @@ export interface ColumnTypes {
   readonly text: RawBuilder<unknown>
   /** 32 bytes. */
   readonly hash: RawBuilder<unknown>
+  /** At most 64 KiB. */
+  readonly bytes: RawBuilder<unknown>
   /** Milliseconds since 1970, or a span of them. */
   readonly epochMs: RawBuilder<unknown>
   readonly integer: RawBuilder<unknown>

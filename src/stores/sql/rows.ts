@@ -1,4 +1,5 @@
 /** Where rows become values: what a database holds is parsed, not believed. */
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { DatabaseTrouble } from './trouble.ts'
 
 /** An integer of at most 2^53: drivers give big ones as text or bigint. */
@@ -23,15 +24,36 @@ export function flag(value: unknown, column: string): boolean {
   return number === 1
 }
 
+/** Text of a column that may be null where this row's must not be. */
+export function textOf(value: string | null, column: string): string {
+  if (value === null) throw unreadable(column)
+  return value
+}
+
 /** A flag as it is stored; SQLite binds no booleans. */
 export function asFlag(value: boolean): 0 | 1 {
   return value ? 1 : 0
 }
 
-/** A hash of 32 bytes; one that crossed a thread arrives as plain bytes. */
-export function hash32(value: unknown, column: string): Buffer {
-  if (!(value instanceof Uint8Array) || value.byteLength !== 32) throw unreadable(column)
+/** Bytes that crossed a thread arrive as a plain array. */
+export function bytes(value: unknown, column: string): Buffer {
+  if (!(value instanceof Uint8Array)) throw unreadable(column)
   return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+/** A hash of 32 bytes. */
+export function hash32(value: unknown, column: string): Buffer {
+  const hash = bytes(value, column)
+  if (hash.byteLength !== 32) throw unreadable(column)
+  return hash
+}
+
+export function moment(value: unknown, column: string): EpochMs {
+  return epochMs(integer(value, column))
+}
+
+export function momentOrNull(value: unknown, column: string): EpochMs | null {
+  return value === null ? null : moment(value, column)
 }
 
 export function words(value: string): readonly string[] {

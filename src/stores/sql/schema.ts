@@ -1,10 +1,12 @@
-import type { ColumnType, Generated } from 'kysely'
-
-/** An integer column: read as the driver gives it, so parsed in rows.ts before it is believed. */
-type Int = ColumnType<number | bigint | string, number, number>
-type NullableInt = ColumnType<number | bigint | string | null, number | null, number | null>
-/** 32 bytes. */
-type Hash = ColumnType<Uint8Array, Uint8Array, Uint8Array>
+import type { Generated } from 'kysely'
+import type { Hash, Int, NullableInt } from './columns.ts'
+import type {
+  AccessTokenTable,
+  AuthorizationCodeTable,
+  DeviceCodeTable,
+  GrantTable,
+  RefreshTokenTable,
+} from './token-schema.ts'
 
 export interface ClientTable {
   client_id: string
@@ -73,24 +75,28 @@ export interface ClientSecretTable {
   created_by: string
 }
 
-export interface AccessTokenTable {
-  token_id: string
-  token_hash: Hash
-  client_id: string
-  user_id: string | null
-  grant_id: string | null
-  scopes: string
-  audiences: string
-  client_generation: Int
-  issued_at: Int
-  expires_at: Int
-  revoked_at: NullableInt
-  revocation_reason: string | null
-  ray_id: string
+/** Deleted ones keep their row, without the external id. */
+export interface UserTable {
+  user_id: string
+  external_id: string | null
+  active: Int
+  token_generation: Int
+  deleted_at: NullableInt
   created_at: Int
   created_by: string
-  updated_at: NullableInt
-  updated_by: string | null
+  updated_at: Int
+  updated_by: string
+}
+
+/** Who does what one instance at a time does. */
+export interface LeaseTable {
+  name: string
+  holder: string
+  expires_at: Int
+  created_at: Int
+  created_by: string
+  updated_at: Int
+  updated_by: string
 }
 
 export interface AuditLogTable {
@@ -135,7 +141,13 @@ export interface Database {
   oauth_client_configs: ClientConfigTable
   oauth_client_resource_audiences: ClientResourceAudienceTable
   oauth_client_secrets: ClientSecretTable
+  oauth_users: UserTable
+  oauth_grants: GrantTable
+  oauth_authorization_codes: AuthorizationCodeTable
   oauth_access_tokens: AccessTokenTable
+  oauth_refresh_tokens: RefreshTokenTable
+  oauth_device_codes: DeviceCodeTable
+  oauth_leases: LeaseTable
   oauth_audit_log: AuditLogTable
   oauth_audit_heads: AuditHeadTable
   qscope_migrations: MigrationTable

@@ -32,7 +32,7 @@ export class KeyedQuery<Key, Row> {
   }
 }
 
-/** 256 rows of 17 columns stay far below every database's limit of parameters. */
+/** 256 rows of 21 columns stay far below every database's limit of parameters. */
 const LARGEST_INSERT = 256
 
 /**

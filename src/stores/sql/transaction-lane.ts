@@ -1,11 +1,15 @@
+import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
+import type { Database } from './schema.ts'
 import { transactionStores } from './transaction-stores.ts'
 import { isOutcomeUnknown, storeError } from './trouble.ts'
 import type { WriterSlot, WriterSlots } from './writer-slots.ts'
 
 type Work<T> = (stores: TransactionStores) => Promise<Ending<T>>
+/** Work on the bare database, whose audit events go to `collect`. */
+type BareWork<T> = (db: Kysely<Database>, collect: (event: AuditEvent) => void) => Promise<Ending<T>>
 
 /**
  * Runs transactions that decide races. What lost a deadlock or met a lock is
@@ -22,6 +26,11 @@ export class TransactionLane {
   }
 
   async run<T>(ctx: StoreContext, work: Work<T>): Promise<T> {
+    return await this.runBare(ctx, (db, collect) => work(transactionStores(db, collect)))
+  }
+
+  /** The same for what is nobody's call. */
+  async runBare<T>(ctx: Omit<StoreContext, 'now'>, work: BareWork<T>): Promise<T> {
     const until = patienceOf(ctx)
     for (let attempts = 1; ; attempts += 1) {
       try {
@@ -35,11 +44,11 @@ export class TransactionLane {
   }
 }
 
-async function attempt<T>(slot: WriterSlot, work: Work<T>): Promise<T> {
+async function attempt<T>(slot: WriterSlot, work: BareWork<T>): Promise<T> {
   const events: AuditEvent[] = []
   try {
     await slot.writer.begin()
-    const ending = await work(transactionStores(slot.db, (event) => events.push(event)))
+    const ending = await work(slot.db, (event) => events.push(event))
     if (!ending.commit) {
       await slot.writer.rollback()
       return ending.value

@@ -1,32 +1,71 @@
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { TransactionStores } from '../contract.ts'
-import { accessTokenReads, accessTokenWrites, findStandings } from './access-tokens.ts'
+import { accessTokenWrites } from './access-token-writes.ts'
+import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
 import { auditReads } from './audit-log.ts'
+import { codeReads, codeWrites, findCodes } from './authorization-codes.ts'
 import { clientSecretReads, clientSecretWrites, findSecrets } from './client-secrets.ts'
 import { clientWrites } from './client-writes.ts'
 import { clientReads, findClients } from './clients.ts'
+import { deviceAuthorizationWrites } from './device-authorization-writes.ts'
+import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
+import { grantReads, grantWrites } from './grants.ts'
 import { hashKey } from './hash-key.ts'
+import { refreshTokenWrites } from './refresh-token-writes.ts'
+import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './refresh-tokens.ts'
 import type { Database } from './schema.ts'
+import { userReads, userWrites } from './users.ts'
 
 /** The stores bound to one transaction; audit events are collected, and written as its last rows. */
 export function transactionStores(db: Kysely<Database>, collect: (event: AuditEvent) => void): TransactionStores {
   return Object.freeze({
     clients: {
-      ...clientReads(db, async (id) => (await findClients(db)([id])).get(id) ?? null),
+      ...clientReads(db, alone(findClients(db), String, null)),
       ...clientWrites(db),
     },
     clientSecrets: {
-      ...clientSecretReads(db, async (id) => (await findSecrets(db)([id])).get(id) ?? []),
+      ...clientSecretReads(db, alone(findSecrets(db), String, [])),
       ...clientSecretWrites(db),
     },
+    users: { ...userReads(db), ...userWrites(db) },
+    grants: { ...grantReads(db), ...grantWrites(db) },
+    authorizationCodes: {
+      ...codeReads(alone(findCodes(db), hashKey, null)),
+      ...codeWrites(db),
+    },
     accessTokens: {
-      ...accessTokenReads(db, async (hash) => (await findStandings(db)([hash])).get(hashKey(hash)) ?? null),
+      ...accessTokenReads(
+        db,
+        alone(findAccessTokens(db), hashKey, null),
+        alone(findAccessTokensById(db), String, null),
+      ),
       ...accessTokenWrites(db),
+    },
+    refreshTokens: {
+      ...refreshTokenReads(
+        db,
+        alone(findRefreshTokens(db), hashKey, null),
+        alone(findRefreshTokensById(db), String, null),
+      ),
+      ...refreshTokenWrites(db),
+    },
+    deviceAuthorizations: {
+      ...deviceAuthorizationReads(db, alone(findDeviceCodes(db), hashKey, null)),
+      ...deviceAuthorizationWrites(db),
     },
     auditLog: {
       ...auditReads(db),
       append: (event: AuditEvent) => collect(event),
     },
   })
+}
+
+/** A look-up by itself: a transaction does not wait to share one. */
+function alone<Key, Value, Absent>(
+  load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>,
+  nameOf: (key: Key) => string,
+  absent: Absent,
+): (key: Key) => Promise<Value | Absent> {
+  return async (key) => (await load([key])).get(nameOf(key)) ?? absent
 }

@@ -47,8 +47,15 @@ export function storeError(error: unknown): unknown {
   return error instanceof DatabaseTrouble ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
 }
 
-export function isDuplicate(error: unknown): boolean {
-  return error instanceof DatabaseTrouble && error.kind === 'duplicate'
+/** The unique keys decide who gets an id, a name or a code. */
+export async function falseIfTaken(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write()
+    return true
+  } catch (error) {
+    if (error instanceof DatabaseTrouble && error.kind === 'duplicate') return false
+    throw error
+  }
 }
 
 /** Whether the chain of a writer may have grown without its knowing. */

@@ -10,6 +10,7 @@ export function mysqlTypes(collation: string): ColumnTypes {
     identifier: (length: number) => sql`varchar(${sql.lit(length)})`,
     text: sql`mediumtext`,
     hash: sql`binary(32)`,
+    bytes: sql`blob`,
     epochMs: sql`bigint`,
     integer: sql`integer`,
     flag: sql`smallint`,

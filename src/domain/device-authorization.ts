@@ -1,0 +1,52 @@
+import { isPartyActive, type PartyStanding } from './grant.ts'
+import type {
+  ClientId,
+  DeviceAuthorizationId,
+  EpochMs,
+  GrantId,
+  KeyId,
+  Milliseconds,
+  TokenHash,
+  UserCodeHash,
+} from './ids.ts'
+
+/** What has been decided and done; running out is a matter of the clock. */
+export type DeviceDecision = 'pending' | 'approved' | 'denied' | 'redeemed'
+
+/** A device authorization as it is stored (RFC 8628): everything but its codes. */
+export interface DeviceAuthorization {
+  readonly deviceAuthorizationId: DeviceAuthorizationId
+  readonly deviceCodeHash: TokenHash
+  readonly userCodeHash: UserCodeHash
+  /** The pepper the user code was hashed under. */
+  readonly userCodeKeyId: KeyId
+  readonly clientId: ClientId
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  /** The client's token generation when it was started. */
+  readonly clientGeneration: number
+  readonly decision: DeviceDecision
+  /** Grows by 5 s with every poll that comes too soon, for good. */
+  readonly pollInterval: Milliseconds
+  readonly lastPolledAt: EpochMs | null
+  /** The consent; set when approved. */
+  readonly grantId: GrantId | null
+  readonly createdAt: EpochMs
+  readonly createdBy: string
+  readonly expiresAt: EpochMs
+  readonly rayId: string
+}
+
+export interface DeviceAuthorizationStanding {
+  readonly authorization: DeviceAuthorization
+  readonly client: PartyStanding & { readonly displayName: string }
+}
+
+export type DeviceState = DeviceDecision | 'expired'
+
+/** How far it has come: what was not used in time, or whose client was shut out meanwhile, has expired. */
+export function deviceStateOf({ authorization, client }: DeviceAuthorizationStanding, now: EpochMs): DeviceState {
+  const { decision, expiresAt, clientGeneration } = authorization
+  if (decision === 'redeemed' || decision === 'denied') return decision
+  return now < expiresAt && isPartyActive(client, clientGeneration) ? decision : 'expired'
+}

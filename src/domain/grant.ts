@@ -1,0 +1,51 @@
+import type { ClientId, EpochMs, GrantId, UserId } from './ids.ts'
+
+/** A user's consent, and the family of all that was issued on it. Revoking it is one row, which every check joins. */
+export interface Grant {
+  readonly grantId: GrantId
+  readonly clientId: ClientId
+  readonly userId: UserId
+  /** What was consented to. */
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  /** The client's token generation when it was made. */
+  readonly clientGeneration: number
+  readonly userGeneration: number
+  readonly createdAt: EpochMs
+  readonly createdBy: string
+  /** The absolute end, however often it is refreshed. */
+  readonly expiresAt: EpochMs
+  /** When the last of its codes and tokens expires; spent ones are kept until then, so that reuse is seen. */
+  readonly tokensUntil: EpochMs
+  readonly revokedAt: EpochMs | null
+  readonly rayId: string
+}
+
+/** What can end everything of a client or a user at once. */
+export interface PartyStanding {
+  /** Enabled or active, and not deleted. */
+  readonly active: boolean
+  readonly tokenGeneration: number
+}
+
+/** A grant together with the standing of its two parties, read in one look. */
+export interface GrantStanding {
+  readonly grant: Grant
+  readonly client: PartyStanding
+  readonly user: PartyStanding
+}
+
+/** Whether what was issued on a grant can still count. */
+export function isGrantActive({ grant, client, user }: GrantStanding, now: EpochMs): boolean {
+  return (
+    grant.revokedAt === null &&
+    now < grant.expiresAt &&
+    isPartyActive(client, grant.clientGeneration) &&
+    isPartyActive(user, grant.userGeneration)
+  )
+}
+
+/** A party stands, and nothing of it was revoked since the given generation. */
+export function isPartyActive(party: PartyStanding, generation: number): boolean {
+  return party.active && party.tokenGeneration === generation
+}
