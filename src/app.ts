@@ -1,23 +1,36 @@
 import { insistOnKeys, keyReferences, openKeyring } from './app/open-keyring.ts'
+import { Purge } from './app/purge.ts'
 import type { Config } from './config/config.ts'
 import type { Keyring } from './crypto/keyring.ts'
 import { jitter, uuidV7 } from './crypto/random.ts'
 import { type EpochMs, epochMs } from './domain/ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
+import { TokenBuckets } from './flows/access/token-buckets.ts'
+import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
 import { createFlowRunner, type FlowRunner } from './flows/runner.ts'
 import { AuditService } from './gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from './gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from './gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from './gen/qscope/v1/token_service_pb.ts'
+import { UserService } from './gen/qscope/v1/user_service_pb.ts'
 import { auditHandlers } from './grpc/handlers/audit.ts'
 import { clientHandlers } from './grpc/handlers/client.ts'
+import { deviceHandlers } from './grpc/handlers/device.ts'
 import { tokenHandlers } from './grpc/handlers/token.ts'
+import { userHandlers } from './grpc/handlers/user.ts'
 import { createPipeline, type Pipeline } from './grpc/pipeline.ts'
 import { route } from './grpc/routes.ts'
 import { createServingState, type ServingState } from './grpc/serving-state.ts'
 import type { Logger } from './logger.ts'
 import type { AuditSeal, Backend, StoreContext } from './stores/contract.ts'
 import { openBackend, openMigrations } from './stores/open.ts'
+
+/** One address that starts device authorizations for public clients. */
+const PUBLIC_DEVICE_STARTS = Object.freeze({ burst: 60, perMinute: 60 })
+
+/** One device that polls too fast; what comes on top is answered alike, but not noted. */
+const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
 
 /** Everything that answers calls, joined together. */
 export interface App {
@@ -26,6 +39,8 @@ export interface App {
   readonly pipeline: Pipeline
   readonly state: ServingState
   readonly keyring: Keyring
+  /** Deletes expired rows; idle until it is started. */
+  readonly purge: Purge
   /** Throws `KeyringFileError` if the database refers to a key that is not here. */
   checkKeys(): Promise<void>
   /** Writes out what waits in the background. */
@@ -45,13 +60,36 @@ export async function openApp(
   const secretUsage = new SecretUsage(backend, log)
   const { issuer } = config
   const authenticationFailures = new AuthenticationFailures(backend)
-  const runner = createFlowRunner(backend, { keyring, issuer, authenticationFailures, secretUsage })
+  const runner = createFlowRunner(backend, {
+    keyring,
+    issuer,
+    authenticationFailures,
+    secretUsage,
+    userCodeAttempts: new UserCodeAttempts(),
+    limits: {
+      pendingDeviceAuthorizations: config.maxPendingDeviceAuthorizations,
+      publicDeviceStarts: new TokenBuckets(PUBLIC_DEVICE_STARTS),
+      devicePolls: new TokenBuckets(DEVICE_POLLS),
+    },
+  })
   const state = createServingState()
+  const stopping = new AbortController()
+  state.onChange(() => {
+    if (state.draining) stopping.abort()
+  })
+  const { deviceVerificationUri: verificationUri } = config
   const routes = [
     ...route(ClientService, clientHandlers(runner)),
     ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
+    ...route(
+      DeviceService,
+      deviceHandlers({ runner, now, verificationUri, stopping: stopping.signal, watches: new Map() }),
+    ),
+    ...route(UserService, userHandlers(runner)),
     ...route(AuditService, auditHandlers(runner)),
   ]
+  const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs } = config
+  const purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
   const pipeline = createPipeline({ routes, runner, log, now, isDraining: () => state.draining })
   return {
     backend,
@@ -59,9 +97,11 @@ export async function openApp(
     pipeline,
     state,
     keyring,
+    purge,
     checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),
     flush: () => secretUsage.flush(),
     close: async () => {
+      purge.stop()
       await secretUsage.close()
       await backend.close()
     },

@@ -1,6 +1,7 @@
 import type { Client } from './domain/client.ts'
 import type { ClientId, EpochMs, TokenId } from './domain/ids.ts'
 import type { Logger } from './logger.ts'
+import type { Result } from './results.ts'
 
 /** Who is calling, as far as it has been proved. */
 export type Caller =
@@ -31,6 +32,11 @@ export interface CallContext {
   readonly deadline: EpochMs | null
   readonly log: Logger
   readonly caller: Caller
+  /**
+   * Proves the caller again, with the same credentials at a later moment: for
+   * calls that last, so that they see a rotated secret or a changed client too.
+   */
+  readonly proveAgain: (now: EpochMs) => Promise<Result<Caller>>
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
 }
@@ -49,4 +55,9 @@ export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
     default:
       return ctx.caller satisfies never
   }
+}
+
+/** The call at a later moment. */
+export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
+  return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
 }

@@ -12,6 +12,7 @@ export interface Config {
   readonly database: DatabaseTarget
   readonly grpcListen: Address
   readonly issuer: string
+  readonly deviceVerificationUri: string
   /** `null`: the keys are drawn in memory and die with the process. */
   readonly keyringFile: string | null
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly format: 'json' | 'pretty' }
@@ -22,6 +23,11 @@ export interface Config {
   readonly maxConcurrentStreams: number
   readonly maxConnectionAgeMs: number
   readonly keepaliveTimeMs: number
+  readonly maxPendingDeviceAuthorizations: number
+  /** `null`: this process purges nothing of its own accord. */
+  readonly purgeIntervalMs: number | null
+  /** How long what ended is kept. */
+  readonly purgeRetentionMs: number
   readonly warnings: readonly string[]
   readonly settings: readonly Setting[]
 }
@@ -77,6 +83,7 @@ const SCHEMAS = {
       ? { text: text.replace(/\/$/, ''), plain: url.protocol === 'http:' && !isLoopback(url.hostname) }
       : null
   }),
+  url: z.url({ protocol: /^https?$/ }),
   path: z.string().min(1),
   level: z.enum(LOG_LEVELS),
   format: z.enum(['json', 'pretty']),
@@ -85,8 +92,11 @@ const SCHEMAS = {
   grace: durationBetween('0s', '10m'),
   messageBytes: wholeNumber(1_024, 67_108_864),
   streams: wholeNumber(1, 100_000),
+  pendingDevices: wholeNumber(1, 1_000_000),
   connectionAge: durationBetween('10s', '7d'),
   keepalive: durationBetween('10s', '1d'),
+  purgeInterval: z.union([z.literal('off').transform(() => null), durationBetween('1s', '1d')]),
+  purgeRetention: durationBetween('1m', '365d'),
 }
 
 /**
@@ -119,6 +129,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     database,
     grpcListen,
     issuer: issuer.text,
+    deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
     keyringFile: environment.values.get('QSCOPE_KEYRING_FILE') ?? keyringBeside(database),
     log: Object.freeze({
       level: read('QSCOPE_LOG_LEVEL', SCHEMAS.level, VARIABLES.QSCOPE_LOG_LEVEL.fallback),
@@ -143,6 +154,13 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       VARIABLES.QSCOPE_MAX_CONNECTION_AGE.fallback,
     ),
     keepaliveTimeMs: read('QSCOPE_KEEPALIVE_TIME', SCHEMAS.keepalive, VARIABLES.QSCOPE_KEEPALIVE_TIME.fallback),
+    maxPendingDeviceAuthorizations: read(
+      'QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS',
+      SCHEMAS.pendingDevices,
+      VARIABLES.QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS.fallback,
+    ),
+    purgeIntervalMs: read('QSCOPE_PURGE_INTERVAL', SCHEMAS.purgeInterval, VARIABLES.QSCOPE_PURGE_INTERVAL.fallback),
+    purgeRetentionMs: read('QSCOPE_PURGE_RETENTION', SCHEMAS.purgeRetention, VARIABLES.QSCOPE_PURGE_RETENTION.fallback),
   }
 
   if (config.keyringFile === null && !database.embedded && !broken.has('QSCOPE_DATABASE_URL')) {
@@ -182,6 +200,7 @@ function settingsOf(config: Omit<Config, 'warnings' | 'settings'>, environment: 
     QSCOPE_DATABASE_URL: maskUrl(config.database.url),
     QSCOPE_GRPC_LISTEN: formatAddress(config.grpcListen),
     QSCOPE_ISSUER: config.issuer,
+    QSCOPE_DEVICE_VERIFICATION_URI: config.deviceVerificationUri,
     QSCOPE_KEYRING_FILE: config.keyringFile ?? '(drawn in memory)',
     QSCOPE_LOG_LEVEL: config.log.level,
     QSCOPE_LOG_FORMAT: config.log.format,
@@ -191,6 +210,9 @@ function settingsOf(config: Omit<Config, 'warnings' | 'settings'>, environment: 
     QSCOPE_MAX_MESSAGE_BYTES: String(config.maxMessageBytes),
     QSCOPE_MAX_CONCURRENT_STREAMS: String(config.maxConcurrentStreams),
     QSCOPE_MAX_CONNECTION_AGE: formatDuration(config.maxConnectionAgeMs),
+    QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: String(config.maxPendingDeviceAuthorizations),
+    QSCOPE_PURGE_INTERVAL: config.purgeIntervalMs === null ? 'off' : formatDuration(config.purgeIntervalMs),
+    QSCOPE_PURGE_RETENTION: formatDuration(config.purgeRetentionMs),
     QSCOPE_KEEPALIVE_TIME: formatDuration(config.keepaliveTimeMs),
   } satisfies Record<VariableName, string>
   // The keys of a literal that `satisfies` just compared with the table.

@@ -23,6 +23,7 @@ export const VARIABLES = Object.freeze({
     shouldBe: 'an https URL without query and fragment (http on loopback only, or with QSCOPE_INSECURE=1)',
     fallback: null,
   },
+  QSCOPE_DEVICE_VERIFICATION_URI: { shouldBe: 'the URL of the page where users type device codes', fallback: null },
   QSCOPE_KEYRING_FILE: { shouldBe: 'the path of the keyring file', fallback: null },
   QSCOPE_LOG_LEVEL: { shouldBe: 'one of debug, info, warn, error, silent', fallback: 'info' },
   QSCOPE_LOG_FORMAT: { shouldBe: 'json or pretty', fallback: null },
@@ -32,6 +33,12 @@ export const VARIABLES = Object.freeze({
   QSCOPE_MAX_MESSAGE_BYTES: { shouldBe: 'a whole number from 1024 to 67108864', fallback: '1048576' },
   QSCOPE_MAX_CONCURRENT_STREAMS: { shouldBe: 'a whole number from 1 to 100000', fallback: '1000' },
   QSCOPE_MAX_CONNECTION_AGE: { shouldBe: 'a duration from 10s to 7d, such as 30m', fallback: '30m' },
+  QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: {
+    shouldBe: 'a whole number from 1 to 1000000, for each client',
+    fallback: '1000',
+  },
+  QSCOPE_PURGE_INTERVAL: { shouldBe: 'a duration from 1s to 1d, such as 60s, or off', fallback: '60s' },
+  QSCOPE_PURGE_RETENTION: { shouldBe: 'a duration from 1m to 365d, such as 1h', fallback: '1h' },
   QSCOPE_KEEPALIVE_TIME: { shouldBe: 'a duration from 10s to 1d, such as 1m', fallback: '1m' },
 } satisfies Record<string, Variable>)
 

@@ -1,17 +1,35 @@
-import { type Result, success } from '../results.ts'
+import { type FailedResult, type SuccessResult, success } from '../results.ts'
+import type { TransactionStores } from '../stores/contract.ts'
 import type { FlowContext } from './context.ts'
+
+/** A postcondition's or effect's answer when another call was first: everything is rolled back and judged anew. */
+export const LOST_RACE = Symbol('lost race')
+
+/**
+ * What a refusal leaves behind, such as a revocation; commits in a transaction of
+ * its own before the answer. What it returns is answered instead, if anything.
+ */
+export type Effect = (ctx: FlowContext<TransactionStores>) => Promise<FailedResult | typeof LOST_RACE | undefined>
+
+/** A refusal, and what it wants written. */
+export interface Refusal extends FailedResult {
+  readonly effect?: Effect
+}
+
+/** What a condition finds. */
+export type Judgement<T> = SuccessResult<T> | Refusal
 
 /** A claim: reads facts, and returns new ones or refuses. */
 export interface Condition<Needs extends object, Adds extends object = object> {
   /** In the present tense, such as `clientIsAuthenticated`. Logged, never sent. */
   readonly name: string
-  readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Result<Adds>> | Result<Adds>
+  readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Judgement<Adds>> | Judgement<Adds>
 }
 
 /** Conditions one after the other; the compiler proves that each finds established what it needs. */
 export interface ConditionChain<In extends object, Out extends object> {
   and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds>
-  check(ctx: FlowContext, facts: Readonly<In>): Promise<Result<Readonly<Out>>>
+  check(ctx: FlowContext, facts: Readonly<In>): Promise<Judgement<Readonly<Out>>>
 }
 
 /** The empty chain: what is given with the call. */
@@ -50,16 +68,13 @@ export function condition<Needs extends object, Adds extends object = object>(
   return Object.freeze({ name, check })
 }
 
-/** A postcondition's answer when another call was first: the flow is rolled back and judged anew. */
-export const LOST_RACE = Symbol('lost race')
+/** What a postcondition finds. */
+export type Confirmation = SuccessResult<object> | FailedResult | typeof LOST_RACE
 
 /** A claim about what the flow wrote, made true and confirmed in its lane. */
 export interface Postcondition<Facts extends object, Stores> {
   readonly name: string
-  readonly confirm: (
-    ctx: FlowContext<Stores>,
-    facts: Readonly<Facts>,
-  ) => Promise<Result<object> | typeof LOST_RACE> | Result<object> | typeof LOST_RACE
+  readonly confirm: (ctx: FlowContext<Stores>, facts: Readonly<Facts>) => Promise<Confirmation> | Confirmation
 }
 
 export function postcondition<Facts extends object, Stores>(

@@ -3,6 +3,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { ReadStores } from '../stores/contract.ts'
 import type { AuthenticationFailures } from './access/authentication-failures.ts'
 import type { SecretUsage } from './access/secret-usage.ts'
+import type { TokenBuckets } from './access/token-buckets.ts'
+import type { UserCodeAttempts } from './devices/user-code-attempts.ts'
 
 /** What flows share, made once by the composition root. */
 export interface FlowServices {
@@ -11,6 +13,18 @@ export interface FlowServices {
   readonly issuer: string
   readonly authenticationFailures: AuthenticationFailures
   readonly secretUsage: SecretUsage
+  readonly userCodeAttempts: UserCodeAttempts
+  readonly limits: FlowLimits
+}
+
+/** Caps that are the server's, not a client's. */
+export interface FlowLimits {
+  /** Undecided device authorizations of one client. */
+  readonly pendingDeviceAuthorizations: number
+  /** Device authorizations that public clients start, by address. */
+  readonly publicDeviceStarts: TokenBuckets
+  /** Polls that are noted, by device authorization. */
+  readonly devicePolls: TokenBuckets
 }
 
 /** The context inside a flow: the call's, and the stores the step may use. */

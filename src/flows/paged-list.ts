@@ -10,6 +10,8 @@ export function definePagedList<Filter extends object, Item>(list: {
   readonly name: string
   readonly read: (ctx: FlowContext, filter: Filter, page: PageRequest<string>) => Promise<readonly Item[]>
   readonly keyOf: (item: Item) => string
+  /** Leaves items out of a page after it was cut, so that it may come out shorter. */
+  readonly keep?: (item: Item, filter: Filter) => boolean
 }) {
   const pageIsRead = condition<
     ListRequest<Filter> & { readonly page: PageRequest<string> },
@@ -20,7 +22,11 @@ export function definePagedList<Filter extends object, Item>(list: {
     name: list.name,
     lane: 'read',
     preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(list.name)).and(pageIsRead),
-    run: (ctx, facts): Page<Item> => cutPage(ctx, list.name, facts, facts.read, list.keyOf),
+    run: (ctx, facts): Page<Item> => {
+      const page = cutPage(ctx, list.name, facts, facts.read, list.keyOf)
+      const { keep } = list
+      return keep === undefined ? page : { ...page, items: page.items.filter((item) => keep(item, facts.filter)) }
+    },
     postconditions: [],
   })
 }

@@ -2,7 +2,7 @@ import type { CallContext } from '../context.ts'
 import { jitter } from '../crypto/random.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { type AppendStores, type Backend, StoreError, type TransactionStores } from '../stores/contract.ts'
-import { LOST_RACE, type Postcondition } from './condition.ts'
+import { LOST_RACE, type Postcondition, type Refusal } from './condition.ts'
 import { type FlowServices, withStores } from './context.ts'
 import type { Flow, Lane } from './flow.ts'
 
@@ -28,7 +28,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
   ): Promise<Result<Output> | typeof LOST_RACE> {
     const flowContext = withStores(ctx, services, backend.reads)
     const judged = await flow.preconditions.check(flowContext, input)
-    if (!judged.ok) return judged
+    if (!judged.ok) return await refuse(ctx, judged)
     const issued = await flow.run(flowContext, judged.value)
     if (flow.isIdle?.(flowContext, judged.value)) return success(issued)
     const facts = { ...judged.value, issued }
@@ -59,6 +59,17 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
       default:
         return flow.lane satisfies never
     }
+  }
+
+  /** What a refusal wants written stands before it is answered. */
+  async function refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof LOST_RACE> {
+    const { effect, ok, code, details } = refusal
+    if (effect === undefined) return refusal
+    const ended = await backend.transaction<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
+      const value = await effect(withStores(ctx, services, stores))
+      return { commit: value !== LOST_RACE, value }
+    })
+    return ended ?? { ok, code, details }
   }
 
   return {

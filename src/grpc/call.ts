@@ -1,6 +1,7 @@
 import type { CallContext, Caller } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
+import { success } from '../results.ts'
 import type { CallOrigin } from './call-origin.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
@@ -15,6 +16,8 @@ export class Call implements CallContext {
   readonly deadline: EpochMs | null
   /** Becomes known after authorization, before the handler sees it. */
   caller: Caller = ANONYMOUS
+  /** Set with the credentials, before the handler sees it. */
+  proveAgain: CallContext['proveAgain'] = async () => success(this.caller)
 
   constructor(origin: CallOrigin, now: EpochMs, log: Logger) {
     this.origin = origin

@@ -19,6 +19,7 @@ import { RAY_ID_KEY } from './ray-id.ts'
 const DOMAIN = 'qscope'
 /** Clients give up on trailers beyond 8 KiB, so no single value may fill them. */
 const MAX_METADATA_VALUE = 1024
+const MAX_VIOLATIONS = 16
 
 /** `oauth.invalid_grant` → `OAUTH_INVALID_GRANT`. */
 type ReasonOf<Key extends string> = Key extends `${infer Head}.${infer Tail}`
@@ -88,7 +89,9 @@ export function toInterruptedStatus(interruption: Interruption) {
 
 function detailsOf({ violations, resource, retryAfterMs, quota }: ErrorDetails) {
   return [
-    ...(violations === undefined ? [] : [pack(BadRequestSchema, { fieldViolations: [...violations] })]),
+    ...(violations === undefined
+      ? []
+      : [pack(BadRequestSchema, { fieldViolations: violations.slice(0, MAX_VIOLATIONS) })]),
     ...(resource === undefined
       ? []
       : [pack(ResourceInfoSchema, { resourceType: resource.type, resourceName: resource.name })]),

@@ -10,6 +10,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import type { Caller } from '../context.ts'
+import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { type AccessRule, authorizeCall } from '../flows/access/authorize-call.ts'
 import type { FlowRunner } from '../flows/runner.ts'
@@ -102,15 +103,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const caller = await authorize(entry, ctx, request)
     if (!caller.ok) return caller
     ctx.caller = caller.value
+    ctx.proveAgain = (at) => authorize(entry, ctx, request, at)
     const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
 
-  async function authorize({ readCredentials, rule }: Entry, ctx: Call, request: Message): Promise<Result<Caller>> {
+  async function authorize(
+    { readCredentials, rule }: Entry,
+    ctx: Call,
+    request: Message,
+    at = ctx.now,
+  ): Promise<Result<Caller>> {
     const credentials = readCredentials(request, ctx.origin.authorization)
     if (!credentials.ok) return credentials
     if (ctx.origin.operator && rule.permission !== null && credentials.value.kind === 'none') return success(OPERATOR)
-    const judge = () => runner.execute(authorizeCall, ctx, { rule, credentials: credentials.value })
+    const judge = () => runner.execute(authorizeCall, atMoment(ctx, at), { rule, credentials: credentials.value })
     return await (credentials.value.kind === 'client' ? evenRefusal(judge) : judge())
   }
 

@@ -1,9 +1,9 @@
 import type { Caller } from '../../context.ts'
 import { hashToken, readToken } from '../../crypto/token.ts'
-import { isActive } from '../../domain/access-token.ts'
 import { isPermission } from '../../domain/scopes.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
+import { isAccepted } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 import { authenticateClient, type ClientProof } from './authenticate-client.ts'
@@ -51,7 +51,7 @@ async function admitBearer(
   const read = readToken(presented)
   if (read?.kind !== 'access') return fail('oauth.invalid_token')
   const standing = await ctx.stores.accessTokens.findByHash(ctx, hashToken(read.token))
-  if (standing === null || !isActive(standing, ctx.now)) return fail('oauth.invalid_token')
+  if (standing === null || !(await isAccepted(ctx, standing))) return fail('oauth.invalid_token')
   const { token, client } = standing
   // A permission counts only while the client is still registered for it.
   const permissions = new Set(token.scopes.filter((scope) => isPermission(scope) && client.scopes.includes(scope)))

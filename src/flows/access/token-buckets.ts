@@ -38,6 +38,12 @@ export class TokenBuckets {
     return true
   }
 
+  /** Undoes a `take`. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key)
+    if (bucket !== undefined) bucket.level = Math.min(this.#limit.burst, bucket.level + 1)
+  }
+
   #forgetOldest(): void {
     if (this.#buckets.size <= MAX_KEYS) return
     for (const key of this.#buckets.keys()) {

@@ -1,4 +1,4 @@
-import type { Client, ClientRegistration } from '../../domain/client.ts'
+import type { Client, ClientRegistration, GrantType } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
 import { metadataProblems, redirectUriProblems } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
@@ -15,6 +15,13 @@ export const clientExists = condition<{ readonly clientId: ClientId }, { readonl
       : success({ client, scopesAtStake: client.scopes })
   },
 )
+
+/** RFC 6749 §4.1.2.1, unauthorized_client: the client is let in, and registered for the grant it asks a user for. */
+export function clientMayObtainConsent(grant: GrantType) {
+  return condition<{ readonly client: Client }>(`clientMayObtainConsent(${grant})`, (_ctx, { client }) =>
+    client.enabled && client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client'),
+  )
+}
 
 type Registering = { readonly registration: ClientRegistration }
 

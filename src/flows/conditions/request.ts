@@ -1,7 +1,7 @@
 import type { Client } from '../../domain/client.ts'
 import type { Milliseconds } from '../../domain/ids.ts'
 import { beyond, distinct, isReservedScope, isScopeToken } from '../../domain/scopes.ts'
-import { fail, success } from '../../results.ts'
+import { fail, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
 /** What is asked of a token, whatever the grant. */
@@ -14,31 +14,50 @@ export interface TokenWishes {
   readonly requestedLifetime: Milliseconds | null
 }
 
-type OfClient = TokenWishes & { readonly client: Client }
+type ForClient = Pick<TokenWishes, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
+
+/** RFC 6749 §3.3: no scope beyond the allowed ones, each well-formed. */
+export function judgeScopes(
+  requested: readonly string[],
+  allowed: readonly string[],
+): Result<{ readonly scopes: readonly string[] }> {
+  const scopes = distinct(requested)
+  const rejected = scopes.filter((scope) => !isScopeToken(scope) || !allowed.includes(scope))
+  return rejected.length === 0
+    ? success({ scopes })
+    : fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
+}
 
 /**
- * RFC 6749 §3.3: no scope beyond the client's own; none asked means all of them.
- * With audiences asked, that default leaves the management permissions out, for
- * their only audience is this service.
+ * A client's own token: no scope beyond the client's; none asked means all of
+ * them. With audiences asked, that default leaves the management permissions
+ * out, for their only audience is this service.
  */
-export const scopesAreAllowed = condition<OfClient, { readonly scopes: readonly string[] }>(
+export const scopesAreAllowed = condition<ForClient, { readonly scopes: readonly string[] }>(
   'scopesAreAllowed',
   (_ctx, { client, requestedScopes, requestedAudiences }) => {
-    if (requestedScopes.length === 0) {
-      const all = client.scopes
-      return success({ scopes: requestedAudiences.length === 0 ? all : all.filter((scope) => !isReservedScope(scope)) })
-    }
-    const scopes = distinct(requestedScopes)
-    const rejected = scopes.filter((scope) => !isScopeToken(scope) || !client.scopes.includes(scope))
-    return rejected.length === 0
-      ? success({ scopes })
-      : fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
+    if (requestedScopes.length > 0) return judgeScopes(requestedScopes, client.scopes)
+    return success({ scopes: requestedAudiences.length === 0 ? client.scopes : withoutPermissions(client.scopes) })
   },
 )
 
+/** A user's consent: as above, but management permissions are nothing a user can delegate. */
+export const delegatedScopesAreAllowed = condition<ForClient, { readonly scopes: readonly string[] }>(
+  'delegatedScopesAreAllowed',
+  (_ctx, { client, requestedScopes }) => {
+    const allowed = withoutPermissions(client.scopes)
+    return requestedScopes.length > 0 ? judgeScopes(requestedScopes, allowed) : success({ scopes: allowed })
+  },
+)
+
+/** The scopes that are not permissions of this server. */
+export function withoutPermissions(scopes: readonly string[]): readonly string[] {
+  return scopes.filter((scope) => !isReservedScope(scope))
+}
+
 /** RFC 8707 §2: no audience but the client's own; a token with management permissions is for this service alone. */
 export const audiencesAreAllowed = condition<
-  OfClient & { readonly scopes: readonly string[] },
+  ForClient & { readonly scopes: readonly string[] },
   { readonly audiences: readonly string[] }
 >('audiencesAreAllowed', (ctx, { client, scopes, requestedAudiences }) => {
   const managing = scopes.some(isReservedScope)
@@ -49,13 +68,13 @@ export const audiencesAreAllowed = condition<
 })
 
 /** RFC 6749 §4.2.2, expires_in: a token may live shorter than its client's do, never longer. */
-export const lifetimeIsAllowed = condition<OfClient, { readonly lifetime: Milliseconds }>(
-  'lifetimeIsAllowed',
-  (_ctx, { client, requestedLifetime }) => {
-    const longest = client.config.accessTokenTtl
-    if (requestedLifetime === null) return success({ lifetime: longest })
-    if (requestedLifetime <= longest) return success({ lifetime: requestedLifetime })
-    const description = `must be at most the client's access_token_ttl, ${longest / 1_000} s`
-    return fail('oauth.invalid_request', { violations: [{ field: 'lifetime', description }] })
-  },
-)
+export const lifetimeIsAllowed = condition<
+  TokenWishes & { readonly client: Client },
+  { readonly lifetime: Milliseconds }
+>('lifetimeIsAllowed', (_ctx, { client, requestedLifetime }) => {
+  const longest = client.config.accessTokenTtl
+  if (requestedLifetime === null) return success({ lifetime: longest })
+  if (requestedLifetime <= longest) return success({ lifetime: requestedLifetime })
+  const description = `must be at most the client's access_token_ttl, ${longest / 1_000} s`
+  return fail('oauth.invalid_request', { violations: [{ field: 'lifetime', description }] })
+})

@@ -5,7 +5,8 @@ import { condition, given, postcondition } from '../condition.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
-import { type IssuedAccessToken, issueAccessToken, storeIssuedToken, type TokenGrounds } from './issue-access-token.ts'
+import { appendToken } from './append-token.ts'
+import { type IssuedTokens, issueOwnToken, type TokenGrounds } from './issue-tokens.ts'
 
 interface Wishes {
   readonly wishes: readonly TokenWishes[]
@@ -24,10 +25,10 @@ const wishesAreJudged = condition<
   success({ judged: await Promise.all(wishes.map((wish) => grounds.check(ctx, { ...wish, client }))) }),
 )
 
-const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<IssuedAccessToken>[] }, AppendStores>(
+const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<IssuedTokens>[] }, AppendStores>(
   'issuedTokensAreStored',
   (ctx, { issued }) => {
-    for (const item of issued) if (item.ok) storeIssuedToken(ctx, item.value.token)
+    for (const item of issued) if (item.ok) appendToken(ctx, item.value.token, 'token.issued')
     return HOLDS
   },
 )
@@ -37,7 +38,7 @@ export const clientCredentialsBatch = defineFlow({
   name: 'clientCredentialsBatch',
   lane: 'append',
   preconditions: given<Wishes>().and(callerIsClient).and(grantIsAllowed('client_credentials')).and(wishesAreJudged),
-  run: (ctx, { judged }) => judged.map((item) => (item.ok ? success(issueAccessToken(ctx, item.value)) : item)),
+  run: (ctx, { judged }) => judged.map((item) => (item.ok ? success(issueOwnToken(ctx, item.value)) : item)),
   isIdle: (_ctx, { judged }) => !judged.some((item) => item.ok),
   postconditions: [issuedTokensAreStored],
 })

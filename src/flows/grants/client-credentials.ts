@@ -2,7 +2,8 @@ import { given } from '../condition.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
-import { issueAccessToken, issuedTokenIsStored } from './issue-access-token.ts'
+import { tokenIsAppended } from './append-token.ts'
+import { issueOwnToken } from './issue-tokens.ts'
 
 /** RFC 6749 §4.4: a confidential client obtains an access token for itself. */
 export const clientCredentials = defineFlow({
@@ -14,6 +15,6 @@ export const clientCredentials = defineFlow({
     .and(scopesAreAllowed)
     .and(audiencesAreAllowed)
     .and(lifetimeIsAllowed),
-  run: issueAccessToken,
-  postconditions: [issuedTokenIsStored],
+  run: issueOwnToken,
+  postconditions: [tokenIsAppended('token.issued')],
 })

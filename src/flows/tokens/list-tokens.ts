@@ -1,5 +1,7 @@
-import { tokenId } from '../../domain/ids.ts'
+import { type TokenId, tokenId } from '../../domain/ids.ts'
 import type { AccessTokenFilter } from '../../stores/contract.ts'
+import { type Found, isAccepted, isRefreshable } from '../conditions/presented-token.ts'
+import type { FlowContext } from '../context.ts'
 import { definePagedList } from '../paged-list.ts'
 
 /** What `ListTokens` filters by. */
@@ -8,14 +10,35 @@ export interface TokenListFilter extends Pick<AccessTokenFilter, 'clientId' | 'u
   readonly activeOnly: boolean
 }
 
-/** Issued tokens by their handles, newest first. */
+/** A token by its handle, and whether it would be accepted now. */
+export type ListedToken = Found & { readonly active: boolean }
+
+/** Issued access and refresh tokens by their handles, newest first. */
 export const listTokens = definePagedList({
   name: 'tokens',
-  read: (ctx, { clientId, userId, activeOnly }: TokenListFilter, { after, limit }) =>
-    ctx.stores.accessTokens.page(
-      ctx,
-      { clientId, userId, activeAt: activeOnly ? ctx.now : null },
-      { after: after === null ? null : tokenId(after), limit },
-    ),
-  keyOf: ({ token }) => token.tokenId,
+  read: async (ctx, { clientId, userId, activeOnly }: TokenListFilter, { after, limit }) => {
+    const filter = { clientId, userId, activeAt: activeOnly ? ctx.now : null }
+    const page = { after: after === null ? null : tokenId(after), limit }
+    const [access, refresh] = await Promise.all([
+      ctx.stores.accessTokens.page(ctx, filter, page),
+      ctx.stores.refreshTokens.page(ctx, filter, page),
+    ])
+    const found: Found[] = [
+      ...access.map((standing) => ({ use: 'access' as const, standing })),
+      ...refresh.map((standing) => ({ use: 'refresh' as const, standing })),
+    ]
+    const newest = found.sort((a, b) => (handleOf(a) < handleOf(b) ? 1 : -1)).slice(0, limit)
+    return await Promise.all(newest.map(async (each) => ({ ...each, active: await isFoundActive(ctx, each) })))
+  },
+  keyOf: handleOf,
+  // The stores leave the ancestors of exchanged tokens aside.
+  keep: ({ active }, { activeOnly }) => active || !activeOnly,
 })
+
+function handleOf({ standing }: Found): TokenId {
+  return standing.token.tokenId
+}
+
+async function isFoundActive(ctx: FlowContext, found: Found): Promise<boolean> {
+  return found.use === 'access' ? await isAccepted(ctx, found.standing) : isRefreshable(found.standing, ctx.now)
+}

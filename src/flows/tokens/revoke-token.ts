@@ -1,45 +1,57 @@
 import { actorOf } from '../../context.ts'
-import type { AccessTokenStanding } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import { fail, HOLDS } from '../../results.ts'
+import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { callerIsClient } from '../conditions/caller.ts'
-import { type PresentedToken, presentedTokenIsLookedUp } from '../conditions/presented-token.ts'
+import { type Found, lookUpToken, type PresentedToken } from '../conditions/presented-token.ts'
 import { defineFlow } from '../flow.ts'
 
-/** RFC 7009 §2.1: the token was issued to the client that wants it revoked; an unknown one is nobody's. */
-const tokenIsOwn = condition<{ readonly client: Client; readonly standing: AccessTokenStanding | null }>(
-  'tokenIsOwn',
-  (_ctx, { client, standing }) =>
-    standing === null || standing.token.clientId === client.clientId ? HOLDS : fail('oauth.invalid_grant'),
-)
+const REASON = 'revoked by its client'
 
-/** Revoked here or by a twin of this call: either way it is, and one event says so. */
-const tokenIsRevoked = postcondition<{ readonly standing: AccessTokenStanding | null }, TransactionStores>(
-  'tokenIsRevoked',
-  async (ctx, { standing }) => {
-    if (standing === null) return HOLDS
-    const { tokenId, clientId, userId, grantId } = standing.token
-    if (await ctx.stores.accessTokens.revoke(tokenId, 'revoked by its client', { at: ctx.now, by: actorOf(ctx) })) {
-      await ctx.stores.auditLog.append(auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId }))
-    }
-    return HOLDS
+type Target = { readonly found: Found | null }
+
+/** RFC 7009 §2.1: the token was issued to the client that wants it revoked; an unknown one is nobody's. */
+const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client }, Target>(
+  'tokenIsOwnOrUnknown',
+  async (ctx, { client, presented }) => {
+    const found = await lookUpToken(ctx, presented)
+    return found === null || found.standing.token.clientId === client.clientId
+      ? success({ found })
+      : fail('oauth.invalid_grant')
   },
 )
 
-function isNothingToRevoke(standing: AccessTokenStanding | null, now: EpochMs): boolean {
-  return standing === null || standing.token.revokedAt !== null || standing.token.expiresAt <= now
+/** Revoked here or by a twin of this call: either way it is, and one event says so. A refresh token takes its family along. */
+const tokenIsRevoked = postcondition<Target, TransactionStores>('tokenIsRevoked', async (ctx, { found }) => {
+  if (found === null) return HOLDS
+  const { tokenId, clientId, userId, grantId } = found.standing.token
+  const change = { at: ctx.now, by: actorOf(ctx) }
+  const revoked =
+    found.use === 'access'
+      ? await ctx.stores.accessTokens.revoke(tokenId, REASON, change)
+      : await ctx.stores.grants.revoke(found.standing.token.grantId, REASON, change)
+  if (revoked) {
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId }))
+  }
+  return HOLDS
+})
+
+/** What has ended already, or never was; a spent refresh token still stands for its family. */
+function isNothingToRevoke({ found }: Target, now: EpochMs): boolean {
+  if (found === null) return true
+  if (found.use === 'refresh') return found.standing.grant.revokedAt !== null
+  return found.standing.token.revokedAt !== null || found.standing.token.expiresAt <= now
 }
 
 /** RFC 7009: a client ends a token of its own; unknown, expired and revoked ones are as good as ended. */
 export const revokeToken = defineFlow({
   name: 'revokeToken',
   lane: 'transaction',
-  preconditions: given<PresentedToken>().and(callerIsClient).and(presentedTokenIsLookedUp).and(tokenIsOwn),
+  preconditions: given<PresentedToken>().and(callerIsClient).and(tokenIsOwnOrUnknown),
   run: () => null,
-  isIdle: (ctx, { standing }) => isNothingToRevoke(standing, ctx.now),
+  isIdle: (ctx, facts) => isNothingToRevoke(facts, ctx.now),
   postconditions: [tokenIsRevoked],
 })

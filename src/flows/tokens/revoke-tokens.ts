@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import type { ClientId, GrantId, TokenId, UserId } from '../../domain/ids.ts'
-import { fail, HOLDS, type Result, success } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { Change, TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
@@ -29,31 +29,60 @@ interface Concerned {
 
 const NOBODY: Concerned = { clientId: null, userId: null, tokenId: null, grantId: null }
 
+type Ending = { readonly concerned: Concerned; readonly isEnded: boolean }
+
 /** AIP-131: what is to be ended exists; adds whom it concerns. */
-const targetExists = condition<RevokeTokensRequest, { readonly concerned: Concerned; readonly isEnded: boolean }>(
-  'targetExists',
-  async (ctx, { target }): Promise<Result<{ readonly concerned: Concerned; readonly isEnded: boolean }>> => {
-    switch (target.kind) {
-      case 'token': {
-        const standing = await ctx.stores.accessTokens.findById(ctx, target.tokenId)
-        if (standing === null) return fail('resource.not_found', { resource: { type: 'token', name: target.tokenId } })
-        const { clientId, userId, tokenId, grantId, revokedAt } = standing.token
-        return success({ concerned: { clientId, userId, tokenId, grantId }, isEnded: revokedAt !== null })
-      }
-      case 'client': {
-        const client = await ctx.stores.clients.find(ctx, target.clientId)
-        if (client === null) return fail('resource.not_found', { resource: { type: 'client', name: target.clientId } })
-        return success({ concerned: { ...NOBODY, clientId: client.clientId }, isEnded: false })
-      }
-      case 'user':
-        return fail('resource.not_found', { resource: { type: 'user', name: target.userId } })
-      case 'grant':
-        return fail('resource.not_found', { resource: { type: 'grant', name: target.grantId } })
-      default:
-        return target satisfies never
+const targetExists = condition<RevokeTokensRequest, Ending>('targetExists', async (ctx, { target }) => {
+  const ending = await lookUpTarget(ctx, target)
+  return ending === null ? fail('resource.not_found', { resource: resourceOf(target) }) : success(ending)
+})
+
+async function lookUpTarget(ctx: FlowContext, target: RevocationTarget): Promise<Ending | null> {
+  const { accessTokens, refreshTokens, clients, users, grants } = ctx.stores
+  switch (target.kind) {
+    case 'token': {
+      const access = await accessTokens.findById(ctx, target.tokenId)
+      if (access !== null) return { concerned: whomOf(access.token), isEnded: access.token.revokedAt !== null }
+      const refresh = await refreshTokens.findById(ctx, target.tokenId)
+      return refresh && { concerned: whomOf(refresh.token), isEnded: refresh.grant.revokedAt !== null }
     }
-  },
-)
+    case 'client': {
+      const client = await clients.find(ctx, target.clientId)
+      return client && { concerned: { ...NOBODY, clientId: client.clientId }, isEnded: false }
+    }
+    case 'user': {
+      const user = await users.find(ctx, target.userId)
+      return user && { concerned: { ...NOBODY, userId: user.userId }, isEnded: false }
+    }
+    case 'grant': {
+      const found = await grants.find(ctx, target.grantId)
+      if (found === null) return null
+      const { clientId, userId, grantId, revokedAt } = found.grant
+      return { concerned: { ...NOBODY, clientId, userId, grantId }, isEnded: revokedAt !== null }
+    }
+    default:
+      return target satisfies never
+  }
+}
+
+function whomOf({ clientId, userId, tokenId, grantId }: Concerned): Concerned {
+  return { clientId, userId, tokenId, grantId }
+}
+
+function resourceOf(target: RevocationTarget) {
+  switch (target.kind) {
+    case 'token':
+      return { type: 'token', name: target.tokenId } as const
+    case 'client':
+      return { type: 'client', name: target.clientId } as const
+    case 'user':
+      return { type: 'user', name: target.userId } as const
+    case 'grant':
+      return { type: 'grant', name: target.grantId } as const
+    default:
+      return target satisfies never
+  }
+}
 
 type RevokeFacts = RevokeTokensRequest & { readonly concerned: Concerned }
 
@@ -67,19 +96,39 @@ const targetIsRevoked = postcondition<RevokeFacts, TransactionStores>('targetIsR
   return HOLDS
 })
 
-async function endTarget(ctx: FlowContext<TransactionStores>, { target, reason }: RevokeFacts): Promise<boolean> {
+/** `false`: another call ended it first. */
+async function endTarget(ctx: FlowContext<TransactionStores>, facts: RevokeFacts): Promise<boolean> {
+  const { target, concerned } = facts
+  const reason = facts.reason === '' ? 'revoked' : facts.reason
   const change = { at: ctx.now, by: actorOf(ctx) }
   switch (target.kind) {
     case 'token':
-      return await ctx.stores.accessTokens.revoke(target.tokenId, reason === '' ? 'revoked' : reason, change)
+      // A refresh token is ended with its family: one of them alone would leave what it issued.
+      return (
+        (await ctx.stores.accessTokens.revoke(target.tokenId, reason, change)) ||
+        (concerned.grantId !== null && (await endRefreshToken(ctx, target.tokenId, concerned.grantId, reason, change)))
+      )
     case 'client':
       return await ctx.stores.clients.startTokenGeneration(target.clientId, change)
     case 'user':
+      return await ctx.stores.users.startTokenGeneration(target.userId, change)
     case 'grant':
-      return false
+      return await ctx.stores.grants.revoke(target.grantId, reason, change)
     default:
       return target satisfies never
   }
+}
+
+async function endRefreshToken(
+  ctx: FlowContext<TransactionStores>,
+  tokenId: TokenId,
+  grantId: GrantId,
+  reason: string,
+  change: Change,
+): Promise<boolean> {
+  return (await ctx.stores.refreshTokens.findById(ctx, tokenId)) !== null
+    ? await ctx.stores.grants.revoke(grantId, reason, change)
+    : false
 }
 
 /** Ends a token, or everything of a client, a user or a grant, from the next call on; answers how many, where it counts. */

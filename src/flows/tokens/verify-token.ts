@@ -1,9 +1,9 @@
-import type { AccessToken, AccessTokenStanding } from '../../domain/access-token.ts'
+import type { AccessToken } from '../../domain/access-token.ts'
 import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { type PresentedToken, presentedTokenIsLookedUp, visibleToken } from '../conditions/presented-token.ts'
+import { type Found, lookUpVisible, type PresentedToken } from '../conditions/presented-token.ts'
 import { defineFlow } from '../flow.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
@@ -14,14 +14,16 @@ interface VerifyTokenRequest extends PresentedToken {
 
 const invalidToken = () => fail('oauth.invalid_token', { metadata: { token: 'presented' } })
 
-/** RFC 6750 §3.1, invalid_token: expired, revoked, malformed and invalid for other reasons are one. */
-const tokenIsGood = condition<
-  { readonly viewer: Viewer; readonly standing: AccessTokenStanding | null },
-  { readonly token: AccessToken }
->('tokenIsGood', (ctx, { viewer, standing }) => {
-  const token = visibleToken(ctx, viewer, standing)
-  return token === null ? invalidToken() : success({ token })
-})
+type Good = { readonly found: Found; readonly token: AccessToken }
+
+/** RFC 6750 §3.1, invalid_token: expired, revoked, malformed and not the caller's to see are one; so is a refresh token. */
+const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
+  'tokenIsGood',
+  async (ctx, { presented, viewer }) => {
+    const found = await lookUpVisible(ctx, viewer, presented)
+    return found?.use === 'access' ? success({ found, token: found.standing.token }) : invalidToken()
+  },
+)
 
 /** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(
@@ -44,10 +46,9 @@ export const verifyToken = defineFlow({
   lane: 'read',
   preconditions: given<VerifyTokenRequest>()
     .and(callerMayCheckTokens)
-    .and(presentedTokenIsLookedUp)
     .and(tokenIsGood)
     .and(tokenIsForAudience)
     .and(tokenHasScopes),
-  run: (_ctx, { token }): AccessToken => token,
+  run: (_ctx, { found }): Found => found,
   postconditions: [],
 })

@@ -1,9 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../domain/audit-event.ts'
 import { clientId, userId } from '../../domain/ids.ts'
+import type { AuditListFilter } from '../../flows/audit/list-audit-events.ts'
 import type { AuditEventSchema, ListAuditEventsRequest } from '../../gen/qscope/v1/audit_service_pb.ts'
 import { fail, type Result, success } from '../../results.ts'
-import type { AuditFilter } from '../../stores/contract.ts'
 import { fromTimestamp, toTimestamp } from './time.ts'
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(AUDIT_EVENT_TYPES)
@@ -13,7 +13,7 @@ function isEventType(value: string): value is AuditEventType {
 }
 
 /** Event types are strings, so that old clients can read new ones; a filter for an unknown one is a mistake. */
-export function fromAuditFilter(request: ListAuditEventsRequest): Result<AuditFilter> {
+export function fromAuditFilter(request: ListAuditEventsRequest): Result<AuditListFilter> {
   const { eventTypes, startTime, endTime } = request
   const violations = eventTypes.flatMap((type, index) =>
     isEventType(type) ? [] : [{ field: `event_types[${index}]`, description: 'there is no such event type' }],

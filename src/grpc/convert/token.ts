@@ -1,10 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { type AccessToken, type AccessTokenStanding, isActive } from '../../domain/access-token.ts'
-import type { EpochMs } from '../../domain/ids.ts'
-import { milliseconds } from '../../domain/ids.ts'
+import type { AccessToken } from '../../domain/access-token.ts'
+import { type EpochMs, type Milliseconds, milliseconds } from '../../domain/ids.ts'
+import type { Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenWishes } from '../../flows/conditions/request.ts'
-import type { IssuedAccessToken } from '../../flows/grants/issue-access-token.ts'
+import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
+import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
 import {
+  type ActorSchema,
   type IssuedTokenSchema,
   SubjectType,
   type TokenClaimsSchema,
@@ -14,6 +16,8 @@ import {
 import type { BatchMintTokensItem, MintTokenRequest } from '../../gen/qscope/v1/token_service_pb.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
+const SECOND = 1_000
+
 export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenRequest | BatchMintTokensItem): TokenWishes {
   return {
     requestedScopes: scopes,
@@ -22,51 +26,87 @@ export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenReques
   }
 }
 
-/** RFC 6749 §5.1; the scope is returned always. */
-export function toIssuedToken({ token, value }: IssuedAccessToken): MessageInitShape<typeof IssuedTokenSchema> {
+/** RFC 6749 §5.1; the scope is returned always. `now`: an answer that is given again has less time left, in whole seconds. */
+export function toIssuedToken(
+  { token, value, refresh }: IssuedTokens,
+  now: EpochMs,
+): MessageInitShape<typeof IssuedTokenSchema> {
   return {
     accessToken: value,
     tokenType: 'Bearer',
-    expiresIn: toDuration(milliseconds(token.expiresAt - token.issuedAt)),
+    expiresIn: toDuration(timeLeft(token, now)),
     expireTime: toTimestamp(token.expiresAt),
     scopes: [...token.scopes],
     audiences: [...token.audiences],
     tokenId: token.tokenId,
+    ...(refresh !== null && { refreshToken: refresh.value }),
+  }
+}
+
+/** Started seconds count whole, so that repeats of one answer do not differ by milliseconds. */
+function timeLeft({ issuedAt, expiresAt }: AccessToken, now: EpochMs): Milliseconds {
+  const left = Math.ceil(Math.max(0, expiresAt - now) / SECOND) * SECOND
+  return milliseconds(Math.min(left, expiresAt - issuedAt))
+}
+
+/** What an access and a refresh token have in common for those who look at them. */
+function viewOf(found: Found) {
+  if (found.use === 'access') {
+    const { token } = found.standing
+    return { ...token, tokenUse: TokenUse.ACCESS, revokedAt: token.revokedAt }
+  }
+  const { token, grant } = found.standing
+  return {
+    ...token,
+    tokenUse: TokenUse.REFRESH,
+    subject: grant.userId,
+    scopes: grant.scopes,
+    audiences: grant.audiences,
+    actors: [],
+    revokedAt: grant.revokedAt,
   }
 }
 
 /** RFC 7662 §2.2. */
-export function toTokenClaims(token: AccessToken, issuer: string): MessageInitShape<typeof TokenClaimsSchema> {
+export function toTokenClaims(found: Found, issuer: string): MessageInitShape<typeof TokenClaimsSchema> {
+  const view = viewOf(found)
+  const actor = toActor(view.actors)
   return {
-    tokenId: token.tokenId,
-    clientId: token.clientId,
-    subject: token.userId ?? token.clientId,
-    subjectType: token.userId === null ? SubjectType.CLIENT : SubjectType.USER,
-    scopes: [...token.scopes],
-    audiences: [...token.audiences],
-    issueTime: toTimestamp(token.issuedAt),
-    expireTime: toTimestamp(token.expiresAt),
-    tokenUse: TokenUse.ACCESS,
+    tokenId: view.tokenId,
+    clientId: view.clientId,
+    subject: view.subject,
+    subjectType: view.userId === null ? SubjectType.CLIENT : SubjectType.USER,
+    scopes: [...view.scopes],
+    audiences: [...view.audiences],
+    issueTime: toTimestamp(view.issuedAt),
+    expireTime: toTimestamp(view.expiresAt),
+    tokenUse: view.tokenUse,
     issuer,
+    ...(actor !== null && { actor }),
   }
 }
 
-export function toTokenMetadata(
-  standing: AccessTokenStanding,
-  now: EpochMs,
-): MessageInitShape<typeof TokenMetadataSchema> {
-  const { token } = standing
+/** RFC 8693 §4.1: the latest actor outside, who acted before it inside. */
+function toActor(latestFirst: readonly string[]): MessageInitShape<typeof ActorSchema> | null {
+  return latestFirst.reduceRight<MessageInitShape<typeof ActorSchema> | null>(
+    (inner, subject) => (inner === null ? { subject } : { subject, actor: inner }),
+    null,
+  )
+}
+
+export function toTokenMetadata(listed: ListedToken): MessageInitShape<typeof TokenMetadataSchema> {
+  const view = viewOf(listed)
   return {
-    tokenId: token.tokenId,
-    clientId: token.clientId,
-    ...(token.userId !== null && { userId: token.userId }),
-    ...(token.grantId !== null && { grantId: token.grantId }),
-    scopes: [...token.scopes],
-    audiences: [...token.audiences],
-    tokenUse: TokenUse.ACCESS,
-    issueTime: toTimestamp(token.issuedAt),
-    expireTime: toTimestamp(token.expiresAt),
-    ...(token.revokedAt !== null && { revokeTime: toTimestamp(token.revokedAt) }),
-    active: isActive(standing, now),
+    tokenId: view.tokenId,
+    clientId: view.clientId,
+    ...(view.userId !== null && { userId: view.userId }),
+    ...(view.grantId !== null && { grantId: view.grantId }),
+    scopes: [...view.scopes],
+    audiences: [...view.audiences],
+    tokenUse: view.tokenUse,
+    issueTime: toTimestamp(view.issuedAt),
+    expireTime: toTimestamp(view.expiresAt),
+    ...(view.revokedAt !== null && { revokeTime: toTimestamp(view.revokedAt) }),
+    active: listed.active,
   }
 }

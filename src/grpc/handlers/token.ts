@@ -1,23 +1,30 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { AccessToken } from '../../domain/access-token.ts'
+import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
+import type { Found } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials } from '../../flows/grants/client-credentials.ts'
 import { clientCredentialsBatch } from '../../flows/grants/client-credentials-batch.ts'
+import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
+import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
+import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
+import { refreshToken } from '../../flows/grants/refresh-token.ts'
+import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
-import { introspectToken } from '../../flows/tokens/introspect-token.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { type RevocationTarget, revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
 import { verifyToken } from '../../flows/tokens/verify-token.ts'
-import type {
-  IntrospectTokenResponseSchema,
-  RevokeTokensRequest,
-  TokenService,
+import {
+  CodeChallengeMethod,
+  type IntrospectTokenResponseSchema,
+  type RevokeTokensRequest,
+  type TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
-import type { FailedResult } from '../../results.ts'
-import { fail, mapResult } from '../../results.ts'
+import { fail, mapResult, type Result } from '../../results.ts'
+import { toTimestamp } from '../convert/time.ts'
 import { fromTokenWishes, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
+import { fromUserReference } from '../convert/user.ts'
 import { toRpcStatus } from '../errors.ts'
 import type { ServiceHandlers } from '../routes.ts'
 
@@ -31,32 +38,63 @@ export function tokenHandlers(
   { execute }: FlowRunner,
   { issuer, helpBase }: TokenHandlerOptions,
 ): ServiceHandlers<typeof TokenService> {
-  const toIntrospection = (token: AccessToken | null): MessageInitShape<typeof IntrospectTokenResponseSchema> =>
-    token === null ? { active: false } : { active: true, claims: toTokenClaims(token, issuer) }
+  const toIntrospection = (found: Found | null): MessageInitShape<typeof IntrospectTokenResponseSchema> =>
+    found === null ? { active: false } : { active: true, claims: toTokenClaims(found, issuer) }
+  const toToken = (ctx: CallContext, issued: Result<IssuedTokens>) =>
+    mapResult(issued, (tokens) => ({ token: toIssuedToken(tokens, ctx.now) }))
 
   return {
     async mintToken(ctx, request) {
-      const minted = await execute(clientCredentials, ctx, fromTokenWishes(request))
-      return mapResult(minted, (issued) => ({ token: toIssuedToken(issued) }))
+      return toToken(ctx, await execute(clientCredentials, ctx, fromTokenWishes(request)))
     },
     async batchMintTokens(ctx, { requests }) {
       const minted = await execute(clientCredentialsBatch, ctx, { wishes: requests.map(fromTokenWishes) })
-      const toStatus = (failed: FailedResult) => ({
-        case: 'status' as const,
-        value: toRpcStatus(failed, ctx.rayId, helpBase),
+      const toResult = (item: Result<IssuedTokens>) =>
+        item.ok
+          ? { case: 'token' as const, value: toIssuedToken(item.value, ctx.now) }
+          : { case: 'status' as const, value: toRpcStatus(item, ctx.rayId, helpBase) }
+      return mapResult(minted, (items) => ({ results: items.map((item) => ({ result: toResult(item) })) }))
+    },
+    async createAuthorizationCode(ctx, request) {
+      const created = await execute(createAuthorizationCode, ctx, {
+        clientId: clientId(request.clientId),
+        userReference: fromUserReference(request.user),
+        redirectUri: request.redirectUri,
+        requestedScopes: request.scopes,
+        requestedAudiences: request.audiences,
+        codeChallenge: request.codeChallenge ?? null,
+        challengeMethodNamed: request.codeChallengeMethod === CodeChallengeMethod.S256,
       })
-      return mapResult(minted, (items) => ({
-        results: items.map((item) => ({
-          result: item.ok ? { case: 'token' as const, value: toIssuedToken(item.value) } : toStatus(item),
-        })),
-      }))
+      return mapResult(created, ({ value, code }) => ({ code: value, expireTime: toTimestamp(code.expiresAt) }))
+    },
+    async exchangeAuthorizationCode(ctx, { code, redirectUri, codeVerifier = null }) {
+      const request = { presentedCode: code, redirectUri, codeVerifier }
+      return toToken(ctx, await execute(exchangeAuthorizationCode, ctx, request))
+    },
+    async refreshToken(ctx, request) {
+      const wanted = { presentedToken: request.refreshToken, requestedScopes: request.scopes }
+      return toToken(ctx, await execute(refreshToken, ctx, wanted))
+    },
+    async exchangeToken(ctx, request) {
+      const exchanged = await execute(tokenExchange, ctx, {
+        subjectToken: request.subjectToken,
+        subjectTokenType: request.subjectTokenType,
+        actorToken: request.actorToken ?? null,
+        actorTokenType: request.actorTokenType ?? null,
+        requestedTokenType: request.requestedTokenType ?? null,
+        requestedScopes: request.scopes,
+        requestedAudiences: request.audiences,
+      })
+      const issuedTokenType = ACCESS_TOKEN_TYPE
+      return mapResult(exchanged, (issued) => ({ token: { ...toIssuedToken(issued, ctx.now), issuedTokenType } }))
     },
     async verifyToken(ctx, { token, requiredScopes, audience }) {
       const verified = await execute(verifyToken, ctx, { presented: token, requiredScopes, audience: audience ?? null })
-      return mapResult(verified, (good) => ({ claims: toTokenClaims(good, issuer) }))
+      return mapResult(verified, (found) => ({ claims: toTokenClaims(found, issuer) }))
     },
     async introspectToken(ctx, { token }) {
-      return mapResult(await execute(introspectToken, ctx, { presented: token }), toIntrospection)
+      const found = await execute(introspectTokens, ctx, { presented: [token] })
+      return mapResult(found, ([only]) => toIntrospection(only ?? null))
     },
     async batchIntrospectTokens(ctx, { tokens }) {
       const found = await execute(introspectTokens, ctx, { presented: tokens })
@@ -73,7 +111,7 @@ export function tokenHandlers(
       }
       const { pageSize, pageToken } = request
       return mapResult(await execute(listTokens, ctx, { filter, pageSize, pageToken }), ({ items, nextPageToken }) => ({
-        tokens: items.map((standing) => toTokenMetadata(standing, ctx.now)),
+        tokens: items.map(toTokenMetadata),
         nextPageToken,
       }))
     },

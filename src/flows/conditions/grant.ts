@@ -1,0 +1,48 @@
+import { actorOf } from '../../context.ts'
+import type { AuditEventType } from '../../domain/audit-event.ts'
+import type { Client } from '../../domain/client.ts'
+import type { Grant } from '../../domain/grant.ts'
+import { fail, type Result, success } from '../../results.ts'
+import { auditEvent } from '../audit/event.ts'
+import { condition, type Refusal } from '../condition.ts'
+import { judgeScopes } from './request.ts'
+
+/**
+ * RFC 9700 §4.5, §4.14: what was spent was shown again, so one of two holders is
+ * not the client. The family is revoked before the caller is refused.
+ */
+export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
+  return {
+    ...fail('oauth.invalid_grant'),
+    effect: async (ctx) => {
+      const { grantId, clientId, userId } = grant
+      if (await ctx.stores.grants.revoke(grantId, type, { at: ctx.now, by: actorOf(ctx) })) {
+        await ctx.stores.auditLog.append(auditEvent(ctx, type, { grantId, clientId, userId }))
+      }
+      return undefined
+    },
+  }
+}
+
+/** What a grant still reaches: what was consented to, as far as its client may have it now. */
+export type Reach = Pick<Grant, 'scopes' | 'audiences'>
+
+/** RFC 9700 §2.3: what was granted for somebody is not issued for anybody, because its client has lost those audiences. */
+export const grantStillReaches = condition<
+  { readonly client: Client; readonly standing: { readonly grant: Grant } },
+  { readonly reach: Reach }
+>('grantStillReaches', (_ctx, { client, standing: { grant } }) => {
+  const audiences = grant.audiences.filter((audience) => client.audiences.includes(audience))
+  if (audiences.length === 0 && grant.audiences.length > 0) {
+    return fail('oauth.invalid_target', { metadata: { rejected_audiences: grant.audiences.join(' ') } })
+  }
+  return success({ reach: { scopes: grant.scopes.filter((scope) => client.scopes.includes(scope)), audiences } })
+})
+
+/** RFC 6749 §6: scopes within the grant's reach; none asked means all of them. */
+export function narrowedScopes(
+  requested: readonly string[],
+  reach: Reach,
+): Result<{ readonly scopes: readonly string[] }> {
+  return requested.length === 0 ? success({ scopes: reach.scopes }) : judgeScopes(requested, reach.scopes)
+}

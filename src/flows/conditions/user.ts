@@ -1,0 +1,66 @@
+import { actorOf } from '../../context.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import { type UserId, userId } from '../../domain/ids.ts'
+import type { User } from '../../domain/user.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import { condition } from '../condition.ts'
+import type { FlowContext } from '../context.ts'
+
+/** A user by either id. */
+export type UserReference =
+  | { readonly kind: 'user'; readonly userId: UserId }
+  | { readonly kind: 'external'; readonly externalId: string }
+
+export type ReferredUser = { readonly userReference: UserReference }
+
+/** The user, or `null`. */
+export async function lookUpUser(ctx: FlowContext, reference: UserReference): Promise<User | null> {
+  return reference.kind === 'user'
+    ? await ctx.stores.users.find(ctx, reference.userId)
+    : await ctx.stores.users.findByExternalId(ctx, reference.externalId)
+}
+
+/** A management call names a user that exists. */
+export const userExists = condition<ReferredUser, { readonly user: User }>(
+  'userExists',
+  async (ctx, { userReference }) => {
+    const user = await lookUpUser(ctx, userReference)
+    return user === null ? notFound(userReference) : success({ user })
+  },
+)
+
+/** Adds the user; one of a new external id is drafted, to be registered with what it decided. */
+export const userIsKnownOrNew = condition<ReferredUser, { readonly user: User; readonly userIsNew: boolean }>(
+  'userIsKnownOrNew',
+  async (ctx, { userReference }) => {
+    const user = await lookUpUser(ctx, userReference)
+    if (user !== null) return success({ user, userIsNew: false })
+    if (userReference.kind === 'user') return notFound(userReference)
+    return success({ user: draftUser(ctx, userReference.externalId), userIsNew: true })
+  },
+)
+
+/** Nobody decides for a user who was deactivated. */
+export const userIsActive = condition<{ readonly user: User }>('userIsActive', (_ctx, { user }) =>
+  user.active ? HOLDS : fail('oauth.invalid_grant'),
+)
+
+function notFound(reference: UserReference) {
+  const name = reference.kind === 'user' ? reference.userId : reference.externalId
+  return fail('resource.not_found', { resource: { type: 'user', name } })
+}
+
+/** A user as it will read back. */
+export function draftUser(ctx: FlowContext, externalId: string): User {
+  const by = actorOf(ctx)
+  return Object.freeze({
+    userId: userId(uuidV7()),
+    externalId,
+    active: true,
+    tokenGeneration: 1,
+    createdAt: ctx.now,
+    createdBy: by,
+    updatedAt: ctx.now,
+    updatedBy: by,
+  })
+}

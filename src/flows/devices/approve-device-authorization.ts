@@ -1,0 +1,82 @@
+import { actorOf } from '../../context.ts'
+import type { Client } from '../../domain/client.ts'
+import type { Grant } from '../../domain/grant.ts'
+import { isSameSet } from '../../domain/scopes.ts'
+import type { User } from '../../domain/user.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { judgeScopes } from '../conditions/request.ts'
+import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
+import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'
+import { defineFlow } from '../flow.ts'
+import { draftGrant, storeConsent } from '../grants/consent.ts'
+
+interface Approval extends TypedUserCode, ReferredUser {
+  /** Among those the device asked for; empty: all of them. */
+  readonly requestedScopes: readonly string[]
+}
+
+type Decided = KnownDevice & { readonly user: User; readonly scopes: readonly string[] }
+
+/**
+ * RFC 8628 §3.3: one decision. The same again (by the same user, for the same
+ * scopes) is fine, also after the device has redeemed it; any other is not.
+ */
+const decisionIsOpenOrTheSame = condition<Decided>('decisionIsOpenOrTheSame', async (ctx, facts) => {
+  const { state, device, user, scopes } = facts
+  if (state === 'pending') return HOLDS
+  const { grantId } = device.authorization
+  const standing = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
+  const isTheSame =
+    standing !== null && standing.grant.userId === user.userId && isSameSet(standing.grant.scopes, scopes)
+  return isTheSame ? HOLDS : fail('resource.conflict')
+})
+
+/** The user may consent to less than the device asked for. */
+const scopesAreAmongThoseAsked = condition<Approval & KnownDevice, { readonly scopes: readonly string[] }>(
+  'scopesAreAmongThoseAsked',
+  (_ctx, { requestedScopes, device }) => {
+    const { scopes } = device.authorization
+    return requestedScopes.length === 0 ? success({ scopes }) : judgeScopes(requestedScopes, scopes)
+  },
+)
+
+const clientStands = condition<KnownDevice, { readonly client: Client }>('clientStands', async (ctx, { device }) => {
+  const client = await ctx.stores.clients.find(ctx, device.authorization.clientId)
+  return client === null
+    ? fail('resource.not_found', { resource: { type: 'device_authorization', name: 'user_code' } })
+    : success({ client })
+})
+
+type Approved = KnownDevice & { readonly user: User; readonly userIsNew: boolean; readonly issued: Grant }
+
+/** Of parallel decisions one counts; the others are judged anew. */
+const approvalIsFirst = postcondition<Approved, TransactionStores>('approvalIsFirst', async (ctx, facts) => {
+  const { device, issued } = facts
+  const { deviceAuthorizationId, clientId } = device.authorization
+  const change = { at: ctx.now, by: actorOf(ctx) }
+  if (!(await storeConsent(ctx, facts, issued))) return LOST_RACE
+  if (!(await ctx.stores.deviceAuthorizations.approve(deviceAuthorizationId, issued.grantId, change))) return LOST_RACE
+  const { userId, grantId } = issued
+  await ctx.stores.auditLog.append(auditEvent(ctx, 'device.approved', { clientId, userId, grantId }))
+  return HOLDS
+})
+
+/** RFC 8628 §3.3: the front-end that owns login and consent reports that the user agreed. */
+export const approveDeviceAuthorization = defineFlow({
+  name: 'approveDeviceAuthorization',
+  lane: 'transaction',
+  preconditions: given<Approval>()
+    .and(userCodeIsKnown)
+    .and(scopesAreAmongThoseAsked)
+    .and(clientStands)
+    .and(userIsKnownOrNew)
+    .and(userIsActive)
+    .and(decisionIsOpenOrTheSame),
+  run: (ctx, { client, user, scopes, device: { authorization } }): Grant =>
+    draftGrant(ctx, { client, user, scopes, audiences: authorization.audiences }, authorization.expiresAt),
+  isIdle: (_ctx, { state }) => state !== 'pending',
+  postconditions: [approvalIsFirst],
+})

@@ -1,0 +1,102 @@
+import { actorOf } from '../../context.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import { drawToken, hashToken } from '../../crypto/token.ts'
+import { drawUserCode, formatUserCode } from '../../crypto/user-code.ts'
+import type { Client } from '../../domain/client.ts'
+import type { DeviceAuthorization } from '../../domain/device-authorization.ts'
+import { deviceAuthorizationId, later, type RawToken } from '../../domain/ids.ts'
+import { fail, HOLDS } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
+import { defineFlow } from '../flow.ts'
+
+const RETRY_AFTER_MS = 60_000
+
+/** What the device shows and keeps, this once. */
+export interface StartedDeviceAuthorization {
+  readonly authorization: DeviceAuthorization
+  readonly deviceCode: RawToken
+  /** As it is shown, such as `BCDF-GHJK`. */
+  readonly userCode: string
+}
+
+/** Whoever can name a public client can start authorizations for it, so each address gets its share only. */
+const peerIsWithinItsShare = condition<{ readonly client: Client }>('peerIsWithinItsShare', (ctx, { client }) => {
+  if (client.type === 'confidential' || ctx.services.limits.publicDeviceStarts.take(ctx.peer, ctx.now)) return HOLDS
+  return fail('limit.exceeded', {
+    quota: {
+      subject: `peer:${ctx.peer}`,
+      description: 'too many device authorizations were started from this address',
+    },
+    retryAfterMs: RETRY_AFTER_MS,
+  })
+})
+
+/** RFC 8628 §5.1: few pending codes make guessing one hopeless. Counted with the client's row taken, so the cap holds. */
+const pendingOnesAreFew = postcondition<{ readonly client: Client }, TransactionStores>(
+  'pendingOnesAreFew',
+  async (ctx, { client: { clientId } }) => {
+    const most = ctx.services.limits.pendingDeviceAuthorizations
+    if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
+    if ((await ctx.stores.deviceAuthorizations.countPending(ctx, clientId)) < most) return HOLDS
+    return fail('limit.exceeded', {
+      quota: {
+        subject: `client:${clientId}`,
+        description: `at most ${most} device authorizations are pending at once`,
+      },
+      retryAfterMs: RETRY_AFTER_MS,
+    })
+  },
+)
+
+const authorizationIsStored = postcondition<{ readonly issued: StartedDeviceAuthorization }, TransactionStores>(
+  'authorizationIsStored',
+  async (ctx, { issued: { authorization } }) => {
+    // Another pending one has this user code: the flow draws anew.
+    if (!(await ctx.stores.deviceAuthorizations.insert(authorization))) return LOST_RACE
+    const { clientId, scopes } = authorization
+    const metadata = { scopes: scopes.join(' ') }
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'device.started', { clientId, metadata }))
+    return HOLDS
+  },
+)
+
+/** RFC 8628 §3.1: a device asks for a code to show and a code to keep. */
+export const startDeviceAuthorization = defineFlow({
+  name: 'startDeviceAuthorization',
+  lane: 'transaction',
+  preconditions: given<Pick<TokenWishes, 'requestedScopes' | 'requestedAudiences'>>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('device_code'))
+    .and(delegatedScopesAreAllowed)
+    .and(audiencesAreAllowed)
+    .and(peerIsWithinItsShare),
+  run: (ctx, { client, scopes, audiences }): StartedDeviceAuthorization => {
+    const deviceCode = drawToken('device_code')
+    const userCode = drawUserCode()
+    const hashed = ctx.services.keyring.hashUserCode(userCode)
+    const authorization: DeviceAuthorization = Object.freeze({
+      deviceAuthorizationId: deviceAuthorizationId(uuidV7()),
+      deviceCodeHash: hashToken(deviceCode),
+      userCodeHash: hashed.hash,
+      userCodeKeyId: hashed.keyId,
+      clientId: client.clientId,
+      scopes,
+      audiences,
+      clientGeneration: client.tokenGeneration,
+      decision: 'pending',
+      pollInterval: client.config.devicePollInterval,
+      lastPolledAt: null,
+      grantId: null,
+      createdAt: ctx.now,
+      createdBy: actorOf(ctx),
+      expiresAt: later(ctx.now, client.config.deviceCodeTtl),
+      rayId: ctx.rayId,
+    })
+    return { authorization, deviceCode, userCode: formatUserCode(userCode) }
+  },
+  postconditions: [pendingOnesAreFew, authorizationIsStored],
+})

@@ -1,0 +1,55 @@
+import { actorOf } from '../../context.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import type { Client } from '../../domain/client.ts'
+import type { Grant } from '../../domain/grant.ts'
+import { type EpochMs, grantId, later } from '../../domain/ids.ts'
+import type { User } from '../../domain/user.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import type { FlowContext } from '../context.ts'
+
+/** What a user has consented to. */
+export interface ConsentGrounds {
+  readonly client: Client
+  readonly user: User
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+}
+
+/** The consent as a grant, the head of the family of what will be issued on it. */
+export function draftGrant(ctx: FlowContext, grounds: ConsentGrounds, tokensUntil: EpochMs): Grant {
+  const { client, user, scopes, audiences } = grounds
+  return Object.freeze({
+    grantId: grantId(uuidV7()),
+    clientId: client.clientId,
+    userId: user.userId,
+    scopes,
+    audiences,
+    clientGeneration: client.tokenGeneration,
+    userGeneration: user.tokenGeneration,
+    createdAt: ctx.now,
+    createdBy: actorOf(ctx),
+    expiresAt: later(ctx.now, client.config.refreshTokenMaxLifetime),
+    tokensUntil,
+    revokedAt: null,
+    rayId: ctx.rayId,
+  })
+}
+
+/** Registers a user seen first, and stores the consent; `false`: another call registered the user first. */
+export async function storeConsent(
+  ctx: FlowContext<TransactionStores>,
+  { user, userIsNew }: { readonly user: User; readonly userIsNew: boolean },
+  grant: Grant,
+): Promise<boolean> {
+  const { userId } = user
+  if (userIsNew) {
+    if (!(await ctx.stores.users.insert(user))) return false
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'user.registered', { userId }))
+  }
+  await ctx.stores.grants.insert(grant)
+  const { clientId, grantId, scopes } = grant
+  const metadata = { scopes: scopes.join(' ') }
+  await ctx.stores.auditLog.append(auditEvent(ctx, 'authorization.granted', { clientId, userId, grantId, metadata }))
+  return true
+}

@@ -1,0 +1,90 @@
+import { verifierMatches } from '../../crypto/pkce.ts'
+import { hashToken, readToken } from '../../crypto/token.ts'
+import type { AuthorizationCodeStanding } from '../../domain/authorization-code.ts'
+import type { Client } from '../../domain/client.ts'
+import { isGrantActive } from '../../domain/grant.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
+import { defineFlow } from '../flow.ts'
+import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
+import { capFamilies, holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
+
+interface CodeExchange {
+  /** As the client shows it; any string. */
+  readonly presentedCode: string
+  readonly redirectUri: string
+  /** `null`: the client shows none. */
+  readonly codeVerifier: string | null
+}
+
+type Standing = { readonly standing: AuthorizationCodeStanding }
+
+/** RFC 6749 §4.1.3: the code exists and was issued to this client; another's attempt changes nothing. */
+const codeIsOwn = condition<CodeExchange & { readonly client: Client }, Standing>(
+  'codeIsOwn',
+  async (ctx, { presentedCode, client }) => {
+    const read = readToken(presentedCode)
+    if (read?.kind !== 'authorization_code') return fail('oauth.invalid_grant')
+    const standing = await ctx.stores.authorizationCodes.findByHash(ctx, hashToken(read.token))
+    return standing?.grant.clientId === client.clientId ? success({ standing }) : fail('oauth.invalid_grant')
+  },
+)
+
+/** RFC 6749 §4.1.3: the redirect URI is identical to the one the code was made for. */
+const redirectUriIsTheSame = condition<CodeExchange & Standing>(
+  'redirectUriIsTheSame',
+  (_ctx, { redirectUri, standing }) =>
+    redirectUri === standing.code.redirectUri ? HOLDS : fail('oauth.invalid_grant'),
+)
+
+/** RFC 7636 §4.6; RFC 9700 §2.1.1: a verifier without a challenge is a downgrade, a challenge without a verifier a theft. */
+const verifierFits = condition<CodeExchange & Standing>('verifierFits', (_ctx, { codeVerifier, standing }) => {
+  const { codeChallenge } = standing.code
+  const fits =
+    codeChallenge === null
+      ? codeVerifier === null
+      : codeVerifier !== null && verifierMatches(codeVerifier, codeChallenge)
+  return fits ? HOLDS : fail('oauth.invalid_grant')
+})
+
+/** RFC 6749 §4.1.2, §10.5: a code is used once; a second use revokes all that the first one issued. */
+const codeIsUnspent = condition<Standing>('codeIsUnspent', (_ctx, { standing: { code, grant } }) =>
+  code.consumedAt === null ? HOLDS : refuseReuse(grant, 'authorization_code.reused'),
+)
+
+/** RFC 6749 §4.1.2: the code has not expired, and nobody was shut out since it was made. */
+const codeIsLive = condition<Standing>('codeIsLive', (ctx, { standing }) =>
+  ctx.now < standing.code.expiresAt && isGrantActive(standing, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
+)
+
+/** Of any number of parallel uses one spends the code; the others are judged anew, and find it spent. */
+const codeIsSpentOnce = postcondition<
+  Standing & { readonly client: Client; readonly issued: IssuedTokens },
+  TransactionStores
+>('codeIsSpentOnce', async (ctx, { client, standing, issued }) => {
+  if (!(await holdFamily(ctx, client, issued, true))) return LOST_RACE
+  if (!(await ctx.stores.authorizationCodes.consume(standing.code.codeId, ctx.now))) return LOST_RACE
+  await storeFamilyTokens(ctx, client, issued, 'token.issued')
+  await capFamilies(ctx, client, issued)
+  return HOLDS
+})
+
+/** RFC 6749 §4.1.3 with RFC 7636: the client redeems the code that came with the redirect. */
+export const exchangeAuthorizationCode = defineFlow({
+  name: 'exchangeAuthorizationCode',
+  lane: 'transaction',
+  preconditions: given<CodeExchange>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('authorization_code'))
+    .and(codeIsOwn)
+    .and(verifierFits)
+    .and(codeIsUnspent)
+    .and(redirectUriIsTheSame)
+    .and(codeIsLive)
+    .and(grantStillReaches),
+  run: (ctx, { client, reach, standing: { grant } }) => issueFamilyTokens(ctx, { client, grant, ...reach }),
+  postconditions: [codeIsSpentOnce],
+})

@@ -1,0 +1,117 @@
+import { uuidV7 } from '../../crypto/random.ts'
+import { drawToken, hashToken } from '../../crypto/token.ts'
+import type { AccessToken } from '../../domain/access-token.ts'
+import type { Client } from '../../domain/client.ts'
+import type { Grant } from '../../domain/grant.ts'
+import {
+  type EpochMs,
+  epochMs,
+  later,
+  type Milliseconds,
+  type RawToken,
+  type TokenId,
+  tokenId,
+} from '../../domain/ids.ts'
+import type { RefreshToken } from '../../domain/refresh-token.ts'
+import type { FlowContext } from '../context.ts'
+
+/** A successful token response (RFC 6749 §5.1): what is stored, and this once the values. */
+export interface IssuedTokens {
+  readonly token: AccessToken
+  readonly value: RawToken
+  readonly refresh: { readonly token: RefreshToken; readonly value: RawToken } | null
+}
+
+/** What has been established about a client's own token before it is drawn. */
+export interface TokenGrounds {
+  readonly client: Client
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  readonly lifetime: Milliseconds
+}
+
+type Particulars = Pick<
+  AccessToken,
+  'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
+>
+
+/** Draws an access token for a client; the particulars say for whom and for what. */
+export function drawAccessToken(ctx: FlowContext, client: Client, particulars: Particulars): IssuedTokens {
+  const value = drawToken('access')
+  const token: AccessToken = Object.freeze({
+    ...particulars,
+    tokenId: tokenId(uuidV7()),
+    hash: hashToken(value),
+    clientId: client.clientId,
+    clientGeneration: client.tokenGeneration,
+    issuedAt: ctx.now,
+    revokedAt: null,
+    rayId: ctx.rayId,
+  })
+  return { token, value, refresh: null }
+}
+
+/** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
+export function issueOwnToken(ctx: FlowContext, { client, scopes, audiences, lifetime }: TokenGrounds): IssuedTokens {
+  return drawAccessToken(ctx, client, {
+    subject: client.clientId,
+    userId: null,
+    userGeneration: null,
+    grantId: null,
+    scopes,
+    audiences,
+    actors: [],
+    ancestors: [],
+    expiresAt: later(ctx.now, lifetime),
+  })
+}
+
+/** What has been established about the tokens of a grant. */
+export interface FamilyGrounds {
+  readonly client: Client
+  readonly grant: Grant
+  /** Of the access token; a refresh token carries the grant's. */
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+}
+
+/** Tokens of a user's grant: an access token and, where the client may have one, a refresh token. Neither outlives the grant. */
+export function issueFamilyTokens(
+  ctx: FlowContext,
+  { client, grant, scopes, audiences }: FamilyGrounds,
+  predecessorId: TokenId | null = null,
+): IssuedTokens {
+  const { accessTokenTtl, refreshTokenTtl } = client.config
+  const issued = drawAccessToken(ctx, client, {
+    subject: grant.userId,
+    userId: grant.userId,
+    userGeneration: grant.userGeneration,
+    grantId: grant.grantId,
+    scopes,
+    audiences,
+    actors: [],
+    ancestors: [],
+    expiresAt: earliest(later(ctx.now, accessTokenTtl), grant.expiresAt),
+  })
+  if (!client.grantTypes.includes('refresh_token')) return issued
+  const value = drawToken('refresh')
+  const token: RefreshToken = Object.freeze({
+    tokenId: tokenId(uuidV7()),
+    hash: hashToken(value),
+    grantId: grant.grantId,
+    clientId: client.clientId,
+    userId: grant.userId,
+    predecessorId,
+    issuedAt: ctx.now,
+    expiresAt: earliest(later(ctx.now, refreshTokenTtl), grant.expiresAt),
+    consumedAt: null,
+    successorId: null,
+    replay: null,
+    rayId: ctx.rayId,
+  })
+  return { ...issued, refresh: { token, value } }
+}
+
+export function earliest(a: EpochMs, b: EpochMs): EpochMs {
+  return epochMs(Math.min(a, b))
+}

@@ -1,0 +1,73 @@
+import { openReplay, sealReplay } from '../../crypto/replay.ts'
+import type { AccessTokenStanding } from '../../domain/access-token.ts'
+import type { Client } from '../../domain/client.ts'
+import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
+import type { RefreshTokenStanding, Replay } from '../../domain/refresh-token.ts'
+import { isSameSet } from '../../domain/scopes.ts'
+import type { FlowContext } from '../context.ts'
+import type { IssuedTokens } from './issue-tokens.ts'
+
+/** What cannot be read back from the database: the values, and what was asked. */
+interface KeptAnswer {
+  readonly accessTokenId: TokenId
+  readonly accessToken: RawToken
+  readonly refreshToken: RawToken
+  readonly requestedScopes: readonly string[]
+}
+
+/** Keeps the answer to a refresh for a client that loses it; `null` where the client has no replay window. */
+export function keepAnswer(
+  ctx: FlowContext,
+  client: Client,
+  spent: { readonly value: RawToken; readonly tokenId: TokenId },
+  issued: IssuedTokens,
+  requestedScopes: readonly string[],
+): Replay | null {
+  const window = client.config.refreshTokenReplayWindow
+  if (window === 0 || issued.refresh === null) return null
+  const answer: KeptAnswer = {
+    accessTokenId: issued.token.tokenId,
+    accessToken: issued.value,
+    refreshToken: issued.refresh.value,
+    requestedScopes,
+  }
+  return {
+    answer: sealReplay(spent.value, spent.tokenId, JSON.stringify(answer)),
+    until: later(ctx.now, window),
+  }
+}
+
+/** What a replay gives back, if it may. */
+export type Replayed =
+  | { readonly kind: 'again'; readonly issued: IssuedTokens }
+  /** Inside the window, but asking for something else. */
+  | { readonly kind: 'different' }
+  /** The window is over, or the successor was used: somebody else has the token. */
+  | { readonly kind: 'reuse' }
+
+/** Judges a spent refresh token that is shown again by its own client, its family being active. */
+export async function replayAnswer(
+  ctx: FlowContext,
+  { token }: RefreshTokenStanding,
+  value: RawToken,
+  requestedScopes: readonly string[],
+): Promise<Replayed> {
+  const { replay, successorId } = token
+  if (replay === null || successorId === null || ctx.now >= replay.until) return { kind: 'reuse' }
+  const kept = JSON.parse(openReplay(value, token.tokenId, replay.answer)) as KeptAnswer
+  const [successor, access] = await Promise.all([
+    ctx.stores.refreshTokens.findById(ctx, successorId),
+    ctx.stores.accessTokens.findById(ctx, kept.accessTokenId),
+  ])
+  if (successor === null || successor.token.consumedAt !== null) return { kind: 'reuse' }
+  if (access === null || !isSameSet(kept.requestedScopes, requestedScopes)) return { kind: 'different' }
+  return { kind: 'again', issued: issuedAgain(access, kept, successor) }
+}
+
+function issuedAgain(access: AccessTokenStanding, kept: KeptAnswer, successor: RefreshTokenStanding): IssuedTokens {
+  return {
+    token: access.token,
+    value: kept.accessToken,
+    refresh: { token: successor.token, value: kept.refreshToken },
+  }
+}

@@ -1,0 +1,112 @@
+import { hashToken, readToken } from '../../crypto/token.ts'
+import type { Client } from '../../domain/client.ts'
+import { isGrantActive } from '../../domain/grant.ts'
+import type { RawToken } from '../../domain/ids.ts'
+import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { condition, given, type Judgement, LOST_RACE, postcondition } from '../condition.ts'
+import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { grantStillReaches, narrowedScopes, type Reach, refuseReuse } from '../conditions/grant.ts'
+import { defineFlow } from '../flow.ts'
+import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
+import { keepAnswer, replayAnswer } from './refresh-replay.ts'
+import { holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
+
+interface RefreshRequest {
+  /** As the client shows it; any string. */
+  readonly presentedToken: string
+  /** Of the access token; empty: the grant's. */
+  readonly requestedScopes: readonly string[]
+}
+
+type Own = { readonly value: RawToken; readonly standing: RefreshTokenStanding }
+
+/** RFC 6749 §6: the refresh token exists and was issued to this client. */
+const refreshTokenIsOwn = condition<RefreshRequest & { readonly client: Client }, Own>(
+  'refreshTokenIsOwn',
+  async (ctx, { presentedToken, client }) => {
+    const read = readToken(presentedToken)
+    if (read?.kind !== 'refresh') return fail('oauth.invalid_grant')
+    const standing = await ctx.stores.refreshTokens.findByHash(ctx, hashToken(read.token))
+    if (standing?.token.clientId !== client.clientId) return fail('oauth.invalid_grant')
+    return success({ value: read.token, standing })
+  },
+)
+
+/** The grant was not revoked, has not reached its absolute end, and neither party was shut out. */
+const familyIsActive = condition<Own>('familyIsActive', (ctx, { standing }) =>
+  isGrantActive(standing, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
+)
+
+type Replay = { readonly replayed: IssuedTokens | null }
+
+/**
+ * RFC 9700 §4.14.2: a spent token shown again means that two parties have it,
+ * and the family is revoked; unless its own client repeats a refresh whose
+ * answer it may have lost, which gets the same answer again.
+ */
+const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own, Replay>(
+  'refreshTokenIsUnspentOrReplayed',
+  async (ctx, { standing, value, requestedScopes }): Promise<Judgement<Replay>> => {
+    if (standing.token.consumedAt === null) return success({ replayed: null })
+    const replayed = await replayAnswer(ctx, standing, value, requestedScopes)
+    switch (replayed.kind) {
+      case 'again':
+        return success({ replayed: replayed.issued })
+      case 'different':
+        return fail('oauth.invalid_grant')
+      case 'reuse':
+        return refuseReuse(standing.grant, 'refresh_token.reused')
+      default:
+        return replayed satisfies never
+    }
+  },
+)
+
+/** The token was used within its idle time. */
+const refreshTokenIsFresh = condition<Own & Replay>('refreshTokenIsFresh', (ctx, { standing, replayed }) =>
+  replayed !== null || ctx.now < standing.token.expiresAt ? HOLDS : fail('oauth.invalid_grant'),
+)
+
+/** RFC 6749 §6: no scope beyond the grant's, nor beyond what the client may have now; none asked means all of them. */
+const scopesAreWithinGrant = condition<
+  RefreshRequest & { readonly reach: Reach },
+  { readonly scopes: readonly string[] }
+>('scopesAreWithinGrant', (_ctx, { reach, requestedScopes }) => narrowedScopes(requestedScopes, reach))
+
+type Rotated = RefreshRequest & Own & { readonly client: Client; readonly issued: IssuedTokens }
+
+/** One successor: of any number of parallel refreshes one spends the token; the others are judged anew, as repeats. */
+const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('successorIsTheOnlyOne', async (ctx, facts) => {
+  const { client, issued, standing, value, requestedScopes } = facts
+  if (issued.refresh === null) throw new Error('a client that refreshes may have refresh tokens')
+  if (!(await holdFamily(ctx, client, issued, false))) return LOST_RACE
+  const { tokenId, predecessorId } = standing.token
+  const replay = keepAnswer(ctx, client, { value, tokenId }, issued, requestedScopes)
+  const rotation = { successorId: issued.refresh.token.tokenId, replay }
+  if (!(await ctx.stores.refreshTokens.consume(tokenId, ctx.now, rotation))) return LOST_RACE
+  // The client has shown that it got this token, so the answer that carried it is needed no more.
+  if (predecessorId !== null) await ctx.stores.refreshTokens.eraseReplay(predecessorId)
+  await storeFamilyTokens(ctx, client, issued, 'token.refreshed')
+  return HOLDS
+})
+
+/** RFC 6749 §6 with the rotation of RFC 9700 §4.14: every use issues a successor and spends the old token. */
+export const refreshToken = defineFlow({
+  name: 'refreshToken',
+  lane: 'transaction',
+  preconditions: given<RefreshRequest>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('refresh_token'))
+    .and(refreshTokenIsOwn)
+    .and(familyIsActive)
+    .and(refreshTokenIsUnspentOrReplayed)
+    .and(refreshTokenIsFresh)
+    .and(grantStillReaches)
+    .and(scopesAreWithinGrant),
+  run: (ctx, { client, replayed, scopes, reach: { audiences }, standing: { grant, token } }) =>
+    replayed ?? issueFamilyTokens(ctx, { client, grant, scopes, audiences }, token.tokenId),
+  isIdle: (_ctx, { replayed }) => replayed !== null,
+  postconditions: [successorIsTheOnlyOne],
+})

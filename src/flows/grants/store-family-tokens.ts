@@ -1,0 +1,85 @@
+import { actorOf } from '../../context.ts'
+import type { AuditEventType } from '../../domain/audit-event.ts'
+import type { Client } from '../../domain/client.ts'
+import { epochMs, type GrantId } from '../../domain/ids.ts'
+import type { TransactionStores } from '../../stores/contract.ts'
+import { auditEvent } from '../audit/event.ts'
+import type { FlowContext } from '../context.ts'
+import { issuanceEvent } from './append-token.ts'
+import type { IssuedTokens } from './issue-tokens.ts'
+
+type Ctx = FlowContext<TransactionStores>
+
+/**
+ * Takes the rows that the tokens of a grant depend on, in the order client →
+ * grant; `false` if the grant was revoked meanwhile. A new family counts against
+ * the client's caps, so it takes the client's row as well.
+ */
+export async function holdFamily(ctx: Ctx, client: Client, issued: IssuedTokens, isNew: boolean): Promise<boolean> {
+  const { token, refresh } = issued
+  if (token.grantId === null) throw new Error('tokens of a family belong to a grant')
+  if (isNew && refresh !== null && isCapped(client) && !(await ctx.stores.clients.lock(client.clientId))) return false
+  const tokensUntil = Math.max(token.expiresAt, refresh?.token.expiresAt ?? 0)
+  return await ctx.stores.grants.hold(token.grantId, epochMs(tokensUntil))
+}
+
+/** Stores the tokens, lets the oldest go where a cap is exceeded, and records the issue. The rows are held. */
+export async function storeFamilyTokens(
+  ctx: Ctx,
+  client: Client,
+  { token, refresh }: IssuedTokens,
+  type: AuditEventType,
+): Promise<void> {
+  await ctx.stores.accessTokens.insert(token)
+  if (refresh !== null) await ctx.stores.refreshTokens.insert(refresh.token)
+  await ctx.stores.auditLog.append(issuanceEvent(ctx, token, type))
+  if (token.grantId !== null) await capAccessTokens(ctx, client, token.grantId)
+}
+
+/** Per refresh token and its successors, so per grant: the oldest access tokens go first. */
+async function capAccessTokens(ctx: Ctx, client: Client, grantId: GrantId): Promise<void> {
+  const most = client.config.maxActiveAccessTokens
+  if (most === null) return
+  for (const tokenId of surplus(await ctx.stores.accessTokens.unexpiredOfGrant(ctx, grantId), most)) {
+    const reason = 'max_active_access_tokens'
+    if (await ctx.stores.accessTokens.revoke(tokenId, reason, { at: ctx.now, by: actorOf(ctx) })) {
+      const { clientId } = client
+      await ctx.stores.auditLog.append(
+        auditEvent(ctx, 'token.revoked', { clientId, tokenId, grantId, metadata: { reason } }),
+      )
+    }
+  }
+}
+
+/** Per client, and per client and user: the family with the oldest refresh token goes first, as a whole. */
+export async function capFamilies(ctx: Ctx, client: Client, { refresh }: IssuedTokens): Promise<void> {
+  if (refresh === null) return
+  const { maxActiveRefreshTokens, maxActiveRefreshTokensPerUser } = client.config
+  const { clientId } = client
+  const evict = async (active: readonly GrantId[], most: number, reason: string) => {
+    // The new one is the newest, also where a parallel call drew its tokens later and was stored first.
+    const others = active.filter((grantId) => grantId !== refresh.token.grantId)
+    for (const grantId of surplus(others, most - 1)) {
+      if (await ctx.stores.grants.revoke(grantId, reason, { at: ctx.now, by: actorOf(ctx) })) {
+        await ctx.stores.auditLog.append(auditEvent(ctx, 'tokens.revoked', { clientId, grantId, metadata: { reason } }))
+      }
+    }
+  }
+  if (maxActiveRefreshTokensPerUser !== null) {
+    const ofUser = await ctx.stores.refreshTokens.spendableGrants(ctx, clientId, refresh.token.userId)
+    await evict(ofUser, maxActiveRefreshTokensPerUser, 'max_active_refresh_tokens_per_user')
+  }
+  if (maxActiveRefreshTokens !== null) {
+    const ofClient = await ctx.stores.refreshTokens.spendableGrants(ctx, clientId, null)
+    await evict(ofClient, maxActiveRefreshTokens, 'max_active_refresh_tokens')
+  }
+}
+
+function isCapped({ config }: Client): boolean {
+  return config.maxActiveRefreshTokens !== null || config.maxActiveRefreshTokensPerUser !== null
+}
+
+/** The oldest ones beyond `most`. */
+function surplus<T>(oldestFirst: readonly T[], most: number): readonly T[] {
+  return oldestFirst.slice(0, Math.max(0, oldestFirst.length - most))
+}

@@ -1,0 +1,148 @@
+import type { AccessToken } from '../../domain/access-token.ts'
+import { answersFor, type Client } from '../../domain/client.ts'
+import { type EpochMs, later } from '../../domain/ids.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import { condition, given } from '../condition.ts'
+import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
+import { audiencesAreAllowed, judgeScopes, withoutPermissions } from '../conditions/request.ts'
+import type { FlowContext } from '../context.ts'
+import { defineFlow } from '../flow.ts'
+import { tokenIsAppended } from './append-token.ts'
+import { drawAccessToken, earliest } from './issue-tokens.ts'
+
+/** RFC 8693 §3. */
+export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+
+/** Beyond this many exchanges nobody can tell any more who asked for what. */
+const MAX_EXCHANGES = 5
+
+interface ExchangeRequest {
+  readonly subjectToken: string
+  readonly subjectTokenType: string
+  /** `null`: the client itself acts. */
+  readonly actorToken: string | null
+  readonly actorTokenType: string | null
+  /** `null`: an access token. */
+  readonly requestedTokenType: string | null
+  readonly requestedScopes: readonly string[]
+  readonly requestedAudiences: readonly string[]
+}
+
+type Asked = ExchangeRequest & { readonly client: Client }
+
+const invalid = (field: string, description: string) =>
+  fail('oauth.invalid_request', { violations: [{ field, description }] })
+
+/** RFC 8693 §2.1: types that this server knows, and an actor token type if and only if there is an actor token. */
+const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ctx, request) => {
+  const { subjectTokenType, actorToken, actorTokenType, requestedTokenType } = request
+  const wanted = `must be ${ACCESS_TOKEN_TYPE}`
+  if (subjectTokenType !== ACCESS_TOKEN_TYPE) return invalid('subject_token_type', wanted)
+  if (requestedTokenType !== null && requestedTokenType !== ACCESS_TOKEN_TYPE) {
+    return invalid('requested_token_type', wanted)
+  }
+  if (actorToken === null && actorTokenType !== null) {
+    return invalid('actor_token_type', 'must be absent without an actor_token')
+  }
+  return actorToken !== null && actorTokenType !== ACCESS_TOKEN_TYPE ? invalid('actor_token_type', wanted) : HOLDS
+})
+
+/**
+ * An active access token that the client may use: issued to it, meant for it, or
+ * for nobody in particular; `null` for anything else, refresh tokens included.
+ */
+async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
+  const found = await lookUpToken(ctx, presented)
+  if (found?.use !== 'access' || !(await isAccepted(ctx, found.standing))) return null
+  const { token } = found.standing
+  return token.clientId === client.clientId || isMeantFor(token, client) ? token : null
+}
+
+/** RFC 8693 §2.2.2: a subject token that is not acceptable, for whatever reason, is an invalid request; no hint why. */
+const subjectTokenIsAcceptable = condition<Asked, { readonly subject: AccessToken }>(
+  'subjectTokenIsAcceptable',
+  async (ctx, { subjectToken, client }) => {
+    const subject = await acceptable(ctx, subjectToken, client)
+    return subject === null || subject.ancestors.length >= MAX_EXCHANGES
+      ? invalid('subject_token', 'is not acceptable')
+      : success({ subject })
+  },
+)
+
+/**
+ * RFC 8693 §4.1: the chain of actors grows by who acts now: the actor token's
+ * subject, else the client. A client that may impersonate leaves it as it is.
+ */
+const actorIsKnown = condition<
+  Asked & { readonly subject: AccessToken },
+  { readonly actors: readonly string[]; readonly until: EpochMs }
+>('actorIsKnown', async (ctx, { actorToken, client, subject }) => {
+  if (actorToken === null) {
+    const { allowImpersonation } = client.config
+    const actors = allowImpersonation ? subject.actors : [client.clientId, ...subject.actors]
+    return success({ actors, until: subject.expiresAt })
+  }
+  const actor = await acceptable(ctx, actorToken, client)
+  // Nobody acts for longer than they can prove to be there.
+  return actor === null
+    ? invalid('actor_token', 'is not acceptable')
+    : success({ actors: [actor.subject, ...subject.actors], until: earliest(subject.expiresAt, actor.expiresAt) })
+})
+
+/** RFC 8693 §2.1: never wider than the subject token, nor than the client; permissions of this server never pass. */
+const scopesAreNotWidened = condition<
+  Asked & { readonly subject: AccessToken },
+  { readonly scopes: readonly string[] }
+>('scopesAreNotWidened', (_ctx, { client, subject, requestedScopes }) => {
+  const both = withoutPermissions(subject.scopes).filter((scope) => client.scopes.includes(scope))
+  return requestedScopes.length === 0 ? success({ scopes: both }) : judgeScopes(requestedScopes, both)
+})
+
+/**
+ * A token for somebody does not become one for anybody because no audience was
+ * asked: it stays with those of its audiences that are the client's, else is for
+ * the client's, else for what the client answers for itself.
+ */
+const audiencesAreKept = condition<
+  Asked & { readonly subject: AccessToken; readonly audiences: readonly string[] },
+  { readonly audiences: readonly string[] }
+>('audiencesAreKept', (_ctx, { audiences, client, subject }) => {
+  if (audiences.length > 0 || subject.audiences.length === 0) return success({ audiences })
+  const kept = [
+    subject.audiences.filter((audience) => client.audiences.includes(audience)),
+    client.audiences,
+    subject.audiences.filter((audience) => answersFor(client, audience)),
+  ].find((each) => each.length > 0)
+  return kept === undefined
+    ? fail('oauth.invalid_target', { metadata: { rejected_audiences: subject.audiences.join(' ') } })
+    : success({ audiences: kept })
+})
+
+/** RFC 8693: a service trades the token it was handed for one to call the next service with. */
+export const tokenExchange = defineFlow({
+  name: 'tokenExchange',
+  lane: 'append',
+  preconditions: given<ExchangeRequest>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('token_exchange'))
+    .and(tokenTypesAreKnown)
+    .and(subjectTokenIsAcceptable)
+    .and(actorIsKnown)
+    .and(scopesAreNotWidened)
+    .and(audiencesAreAllowed)
+    .and(audiencesAreKept),
+  run: (ctx, { client, subject, actors, until, scopes, audiences }) =>
+    drawAccessToken(ctx, client, {
+      subject: subject.subject,
+      userId: subject.userId,
+      userGeneration: subject.userGeneration,
+      grantId: subject.grantId,
+      scopes,
+      audiences,
+      actors,
+      ancestors: [...subject.ancestors, subject.tokenId],
+      expiresAt: earliest(later(ctx.now, client.config.accessTokenTtl), until),
+    }),
+  postconditions: [tokenIsAppended('token.exchanged')],
+})
