@@ -55,12 +55,14 @@ export async function serve(config: Config, log: Log): Promise<void> {
     await app.close()
     throw error
   }
+  app.purge.start()
   log.info({ address, database: maskUrl(config.database.url), issuer: config.issuer }, 'listening')
   process.stdout.write(welcome({ address, config, admin, needsAdmin: setUp.created && admin === null }))
 
   const signal = await stopAsked
   log.info({ signal, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
   monitor.stop()
+  app.purge.stop()
   await server.stop(config.shutdownGraceMs)
   await app.close()
   log.info({}, 'stopped')

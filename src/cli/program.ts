@@ -11,6 +11,7 @@ import { configCommand } from './config.ts'
 import { doctor } from './doctor.ts'
 import { reportFailure } from './failure.ts'
 import { migrateDown, migrateStatus, migrateUp } from './migrate.ts'
+import { purge } from './purge.ts'
 import { serveCommand } from './serve.ts'
 import { tokenIntrospect } from './token/introspect.ts'
 import { tokenList } from './token/list.ts'
@@ -45,6 +46,7 @@ function program(): Command {
   )
   root.addCommand(group('token', 'tokens', [tokenMint(), tokenIntrospect(), tokenVerify(), tokenRevoke(), tokenList()]))
   root.addCommand(group('audit', 'the audit log', [auditList()]))
+  root.addCommand(purge())
   root.addCommand(configCommand())
   root.addCommand(doctor())
   throwOnExit(root)

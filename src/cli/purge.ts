@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command } from 'commander'
+import { PURGE_KINDS, type PurgeRound } from '../app/purge-metrics.ts'
+import { type App, openApp, openAppKeyring } from '../app.ts'
+import { formatDuration } from '../config/duration.ts'
+import type { PurgeKind } from '../stores/contract.ts'
+import { openLog, readConfig } from './environment.ts'
+import { createOutput } from './output.ts'
+import { table } from './table.ts'
+
+/** What a server's round may take, and the lease of one that died. */
+const PATIENCE_MS = 120_000
+const ASK_EVERY_MS = 250
+
+const NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
+  access_tokens: 'accessTokens',
+  grants: 'grants',
+  device_authorizations: 'deviceAuthorizations',
+})
+
+export function purge(): Command {
+  return new Command('purge')
+    .description('delete now, in the database itself, what ended longer ago than QSCOPE_PURGE_RETENTION')
+    .option('--json', 'print one JSON document')
+    .action(async (options: { readonly json?: boolean }) => {
+      const { round, erasedReplays, retentionMs } = await purgeHere()
+      const output = createOutput(options.json ?? false)
+      output.answer(
+        () => ({
+          deleted: Object.fromEntries(PURGE_KINDS.map((kind) => [NAMES[kind], round.deleted[kind]])),
+          erasedReplays,
+          complete: round.complete,
+        }),
+        () =>
+          [
+            table(
+              ['WHAT', 'DELETED'],
+              PURGE_KINDS.map((kind) => [kind.replace('_', ' '), String(round.deleted[kind])]),
+              output.bold,
+            ),
+            `ended more than ${formatDuration(retentionMs)} ago; ${erasedReplays} answers to refreshes erased`,
+          ].join('\n'),
+      )
+      if (!round.complete) throw new Error('something is left, because another process took over; run it again')
+    })
+}
+
+async function purgeHere() {
+  const config = readConfig()
+  const log = openLog(config, { quiet: true })
+  const app = await openApp(config, log, await openAppKeyring(config, log))
+  try {
+    const health = await app.backend.check()
+    if (!health.serving) throw new Error(health.problem)
+    await app.purge.sweep()
+    const round = await inTurn(app)
+    return { round, erasedReplays: app.purge.metrics().erasedReplays, retentionMs: config.purgeRetentionMs }
+  } finally {
+    await app.close()
+  }
+}
+
+/** Waits for the round that a server may be in. */
+async function inTurn(app: App): Promise<PurgeRound> {
+  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(ASK_EVERY_MS)) {
+    const round = await app.purge.round(Number.POSITIVE_INFINITY)
+    if (round !== null) return round
+  }
+  throw new Error('another process has been purging all the time; try again later')
+}
