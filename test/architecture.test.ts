@@ -12,7 +12,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
   { layer: 'config', files: /^config\//, may: [] },
   { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
-  { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger'] },
+  { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results'] },
   { layer: 'log', files: /^log\//, may: ['logger', 'config'] },
   { layer: 'crypto', files: /^crypto\//, may: ['domain'] },
   { layer: 'stores/contract', files: /^stores\/contract\.ts$/, may: ['domain', 'context'] },
@@ -25,7 +25,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'grpc',
     files: /^grpc\//,
-    may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger', 'stores/contract'],
+    may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
   },
   { layer: 'app', files: /^app(\.ts$|\/)/, may: ['*'] },
   { layer: 'cli', files: /^cli\//, may: ['*'] },

@@ -1,13 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { SubjectType, TokenUse } from '../../src/gen/qscope/v1/token_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
+import { dump } from '../setup/dump.ts'
+import { grantsOn, REDIRECT_URI } from '../setup/grants.ts'
 
-const { mintToken, batchMintTokens } = TokenService.method
+const { mintToken, batchMintTokens, createAuthorizationCode } = TokenService.method
+const invalidGrant = { status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' }
+const TOKEN_FORM = /^q[ar]t_[0-9A-Za-z]{49}$/
 
-onEveryBackend('RFC 6749', (server) => {
+onEveryBackend('RFC 6749', (server, database) => {
+  const grants = grantsOn(server)
   const service = (more = {}) =>
     server.registerClient({ scopes: ['orders.read', 'orders.write'], audiences: ['https://orders.example'], ...more })
 
@@ -87,7 +94,369 @@ onEveryBackend('RFC 6749', (server) => {
     })
   })
 
+  describe('§3.1.2 redirection endpoint', () => {
+    it('§3.1.2 registers absolute URIs without a fragment only', async () => {
+      for (const uri of ['/callback', 'app.example/callback', 'https://app.example/#here', 'https://app.example/#']) {
+        const refused = await refusalOf(grants.webClient({ redirectUris: [uri] }))
+        expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_REDIRECT_URI', violations: ['redirect_uris[0]'] })
+      }
+    })
+
+    it('§3.1.2.1 sends codes over TLS only, save to the same machine', async () => {
+      const refused = await refusalOf(grants.webClient({ redirectUris: ['http://app.example/callback'] }))
+      expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_REDIRECT_URI', violations: ['redirect_uris[0]'] })
+    })
+
+    it('§3.1.2.2 registers no client for codes that does not say where they go', async () => {
+      for (const register of [grants.webClient, grants.nativeClient]) {
+        expect((await refusalOf(register({ redirectUris: [] }))).violations).toEqual(['redirect_uris'])
+      }
+    })
+
+    it('§3.1.2.3 makes no code for a redirect URI that is not registered', async () => {
+      const client = await grants.webClient()
+      const refused = await refusalOf(grants.createCode(client, { redirectUri: 'https://evil.example/callback' }))
+      expect(refused).toMatchObject({
+        status: 'INVALID_ARGUMENT',
+        reason: 'OAUTH_INVALID_REQUEST',
+        violations: ['redirect_uri'],
+      })
+    })
+
+    it('§3.1.2.3 makes no code without a redirect URI, also where only one is registered', async () => {
+      const { clientId } = await grants.webClient()
+      const refused = await refusalOf(
+        server.call(createAuthorizationCode, { clientId, user: grants.newUser() }, grants.bearer()),
+      )
+      expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['redirect_uri'] })
+    })
+  })
+
+  describe('§4.1 authorization code grant', () => {
+    it('§4.1.1 takes consent from the front-end only: a token without qscope:consent is refused', async () => {
+      const client = await grants.webClient()
+      const { accessToken } = await grants.signIn(client)
+      const request = { clientId: client.clientId, user: grants.newUser(), redirectUri: REDIRECT_URI }
+      const refused = await refusalOf(server.call(createAuthorizationCode, request, { bearer: accessToken }))
+      expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_INSUFFICIENT_SCOPE' })
+      expect(refused.metadata['required_scopes']).toBe('qscope:consent')
+      const own = await refusalOf(
+        server.call(createAuthorizationCode, request, { basic: [client.clientId, client.clientSecret] }),
+      )
+      expect(own.reason).toBe('OAUTH_INVALID_TOKEN')
+    })
+
+    it('§4.1.1 none asked: the consent is to all the client may have', async () => {
+      const tokens = await grants.signIn(await grants.webClient())
+      expect(tokens.scopes).toEqual(['orders.read', 'orders.write'])
+    })
+
+    it('§4.1.1 invalid_scope: names the scopes beyond the client’s', async () => {
+      const client = await grants.webClient()
+      const refused = await refusalOf(grants.createCode(client, { scopes: ['orders.read', 'payments.write'] }))
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
+      expect(refused.metadata['rejected_scopes']).toBe('payments.write')
+    })
+
+    it('§4.1.2 a code lives 60 s by default, and never longer than 10 min', async () => {
+      const { clientId } = await grants.webClient({ config: { requirePkce: false } })
+      const request = { clientId, user: grants.newUser(), redirectUri: REDIRECT_URI }
+      const { code, expireTime } = await server.call(createAuthorizationCode, request, grants.bearer())
+      expect(code).toMatch(/^qac_[0-9A-Za-z]{49}$/)
+      const left = Number(expireTime?.seconds ?? 0n) - server.clock.now() / 1_000
+      expect(left).toBeGreaterThan(55)
+      expect(left).toBeLessThanOrEqual(60)
+      const refused = await refusalOf(grants.webClient({ config: { authorizationCodeTtl: { seconds: 601n } } }))
+      expect(refused.violations).toEqual(['config.authorization_code_ttl'])
+    })
+
+    it('§4.1.2 an expired code is invalid_grant', async () => {
+      const client = await grants.webClient({ config: { authorizationCodeTtl: { seconds: 2n } } })
+      const code = await grants.createCode(client)
+      server.clock.advance(2_000)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+    })
+
+    it('§4.1.2 a code used twice is invalid_grant, and all that it gave is inactive in the very next call', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const tokens = await grants.exchangeCode(client, code)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+      expect(await grants.isActive(tokens.accessToken)).toBe(false)
+      expect(await grants.isActive(tokens.refreshToken)).toBe(false)
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+    })
+
+    it('§4.1.2.1 unauthorized_client: the client is not registered for the grant, or disabled', async () => {
+      const service = await server.registerClient({ redirectUris: [REDIRECT_URI] })
+      const disabled = await grants.webClient()
+      await server.call(ClientService.method.disableClient, { clientId: disabled.clientId }, grants.bearer())
+      for (const client of [service, disabled]) {
+        const refused = await refusalOf(grants.createCode(client))
+        expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+      }
+    })
+
+    it('§4.1.2.1 tells the front-end of a client or user that is not there', async () => {
+      const client = await grants.webClient()
+      const nobody = { id: { case: 'userId' as const, value: '01890000-0000-7000-8000-000000000000' } }
+      for (const made of [
+        grants.createCode({ clientId: 'nobody-here' }),
+        grants.createCode(client, { user: nobody }),
+      ]) {
+        expect(await refusalOf(made)).toMatchObject({ status: 'NOT_FOUND', reason: 'RESOURCE_NOT_FOUND' })
+      }
+      const { clientId } = client
+      const request = { clientId, redirectUri: REDIRECT_URI }
+      const without = await refusalOf(server.call(createAuthorizationCode, request, grants.bearer()))
+      expect(without).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['user'] })
+    })
+
+    it('§4.1.2 a deactivated user has no codes made, and none redeemed', async () => {
+      const client = await grants.webClient()
+      const user = grants.newUser()
+      const code = await grants.createCode(client, { user })
+      const found = await server.call(UserService.method.getUser, user, grants.bearer())
+      await server.call(UserService.method.deactivateUser, { userId: found.user?.userId ?? '' }, grants.bearer())
+      expect(await refusalOf(grants.createCode(client, { user }))).toMatchObject(invalidGrant)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+    })
+
+    it('§4.1.3 gives tokens that speak for the user, to the client', async () => {
+      const client = await grants.webClient()
+      const { user } = await server.call(
+        UserService.method.registerUser,
+        { externalId: server.unique('user-') },
+        grants.bearer(),
+      )
+      const userId = user?.userId ?? ''
+      const tokens = await grants.signIn(client, { user: { id: { case: 'userId', value: userId } } })
+      const common = {
+        clientId: client.clientId,
+        subject: userId,
+        subjectType: SubjectType.USER,
+        issuer: server.issuer,
+      }
+      expect(await grants.claimsOf(tokens.accessToken)).toMatchObject({ ...common, tokenUse: TokenUse.ACCESS })
+      expect(await grants.claimsOf(tokens.refreshToken)).toMatchObject({ ...common, tokenUse: TokenUse.REFRESH })
+      const [event] = await server.auditEvents({ clientId: client.clientId, eventTypes: ['authorization.granted'] })
+      expect(event).toMatchObject({ userId, actor: server.admin.clientId })
+    })
+
+    it('§4.1.3 invalid_client: a wrong secret spends nothing', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
+      expect((await refusalOf(grants.exchangeCode({ client: wrong }, code))).reason).toBe('OAUTH_INVALID_CLIENT')
+      expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§4.1.3 invalid_grant: another client’s code, which it does not spend', async () => {
+      const [client, thief] = [await grants.webClient(), await grants.webClient()]
+      const code = await grants.createCode(client)
+      expect(await refusalOf(grants.exchangeCode(thief, code))).toMatchObject(invalidGrant)
+      expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§4.1.3 invalid_grant: another redirect URI of the same client, which does not spend the code', async () => {
+      const client = await grants.webClient({ redirectUris: [REDIRECT_URI, 'https://app.example/other'] })
+      const code = await grants.createCode(client)
+      const redirectUri = 'https://app.example/other'
+      expect(await refusalOf(grants.exchangeCode(client, { ...code, redirectUri }))).toMatchObject(invalidGrant)
+      expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§4.1.3 invalid_request: a missing code or redirect URI', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      for (const [missing, field] of [
+        [{ redirectUri: '' }, 'redirect_uri'],
+        [{ code: '' }, 'code'],
+      ] as const) {
+        const refused = await refusalOf(grants.exchangeCode(client, { ...code, ...missing }))
+        expect(refused).toMatchObject({
+          status: 'INVALID_ARGUMENT',
+          reason: 'OAUTH_INVALID_REQUEST',
+          violations: [field],
+        })
+      }
+    })
+
+    it('§4.1.3 unauthorized_client: a client that has lost the grant', async () => {
+      const client = await grants.webClient({ grantTypes: [GrantType.AUTHORIZATION_CODE] })
+      const code = await grants.createCode(client)
+      const update = { client: { clientId: client.clientId }, updateMask: { paths: ['grant_types'] } }
+      await server.call(ClientService.method.updateClient, update, grants.bearer())
+      expect((await refusalOf(grants.exchangeCode(client, code))).reason).toBe('OAUTH_UNAUTHORIZED_CLIENT')
+    })
+  })
+
+  describe('§6 refreshing an access token', () => {
+    it('§6 gives a new access token and a successor of the same scope', async () => {
+      const client = await grants.webClient()
+      const first = await grants.signIn(client)
+      const second = await grants.refresh(client, first.refreshToken)
+      expect(second.scopes).toEqual(first.scopes)
+      const { subject } = (await grants.claimsOf(first.accessToken)) ?? {}
+      expect(await grants.claimsOf(second.refreshToken)).toMatchObject({ scopes: first.scopes, subject })
+      expect(await grants.claimsOf(second.accessToken)).toMatchObject({ clientId: client.clientId, subject })
+    })
+
+    it('§6 narrows the access token only: the successor keeps the scope of the grant', async () => {
+      const client = await grants.webClient()
+      const first = await grants.signIn(client)
+      const second = await grants.refresh(client, first.refreshToken, ['orders.read'])
+      expect(second.scopes).toEqual(['orders.read'])
+      expect((await grants.claimsOf(second.refreshToken))?.scopes).toEqual(['orders.read', 'orders.write'])
+      expect((await grants.refresh(client, second.refreshToken)).scopes).toEqual(['orders.read', 'orders.write'])
+    })
+
+    it('§6 invalid_scope: a scope that was not granted, though the client may have it; nothing is spent', async () => {
+      const client = await grants.webClient()
+      const tokens = await grants.signIn(client, { scopes: ['orders.read'] })
+      const refused = await refusalOf(grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.write']))
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
+      expect(refused.metadata['rejected_scopes']).toBe('orders.write')
+      expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
+    })
+
+    it('§6 invalid_client: a wrong secret spends nothing', async () => {
+      const client = await grants.webClient()
+      const { refreshToken } = await grants.signIn(client)
+      const wrong = { ...client.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
+      expect((await refusalOf(grants.refresh({ client: wrong }, refreshToken))).reason).toBe('OAUTH_INVALID_CLIENT')
+      expect((await grants.refresh(client, refreshToken)).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§6 invalid_grant: another client’s refresh token, which it neither spends nor revokes', async () => {
+      const [client, thief] = [await grants.webClient(), await grants.webClient()]
+      const { refreshToken } = await grants.signIn(client)
+      expect(await refusalOf(grants.refresh(thief, refreshToken))).toMatchObject(invalidGrant)
+      expect((await grants.refresh(client, refreshToken)).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§6 unauthorized_client: a client that has lost the grant', async () => {
+      const client = await grants.webClient()
+      const { refreshToken } = await grants.signIn(client)
+      const grantTypes = [GrantType.AUTHORIZATION_CODE]
+      const update = { client: { clientId: client.clientId, grantTypes }, updateMask: { paths: ['grant_types'] } }
+      await server.call(ClientService.method.updateClient, update, grants.bearer())
+      const refused = await refusalOf(grants.refresh(client, refreshToken))
+      expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+    })
+
+    it('§6 no refresh token for a client that is not registered for it', async () => {
+      const client = await grants.webClient({ grantTypes: [GrantType.AUTHORIZATION_CODE] })
+      expect((await grants.signIn(client)).refreshToken).toBe('')
+      const refused = await refusalOf(server.registerClient({ grantTypes: [GrantType.REFRESH_TOKEN] }))
+      expect(refused.violations).toEqual(['grant_types'])
+    })
+  })
+
+  describe('§10 security', () => {
+    it('§10.2 bound to its client: neither token of one is shown to another that asks (RFC 7662 §2.2)', async () => {
+      const audiences = [server.unique('https://api.example/')]
+      const [client, other] = [await grants.webClient({ audiences }), await grants.webClient()]
+      const tokens = await grants.signIn(client, { audiences })
+      const look = async ({ client: caller }: typeof client, token: string) =>
+        (await server.introspectAll(caller, [token]))[0]
+      expect([await look(client, tokens.accessToken), await look(client, tokens.refreshToken)]).toEqual([true, true])
+      expect([await look(other, tokens.accessToken), await look(other, tokens.refreshToken)]).toEqual([false, false])
+    })
+
+    it('§10.4 a refresh token without an audience is still shown to its own client and to qscope:tokens.read only', async () => {
+      const [client, other] = [await grants.webClient(), await grants.webClient()]
+      const { accessToken, refreshToken } = await grants.signIn(client)
+      expect(await server.introspectAll(other.client, [accessToken, refreshToken])).toEqual([true, false])
+      expect(await server.introspectAll(client.client, [accessToken, refreshToken])).toEqual([true, true])
+      expect(await grants.isActive(refreshToken)).toBe(true)
+    })
+
+    it('§10.3 a refresh token opens no resource: it never verifies', async () => {
+      const client = await grants.webClient()
+      const { refreshToken } = await grants.signIn(client)
+      const refused = await refusalOf(
+        server.call(TokenService.method.verifyToken, { client: client.client, token: refreshToken }),
+      )
+      expect(refused.reason).toBe('OAUTH_INVALID_TOKEN')
+    })
+
+    it('§10.5 unknown, mistyped and mistaken values are one answer, which tells nothing', async () => {
+      const client = await grants.webClient()
+      const tokens = await grants.signIn(client)
+      const code = await grants.createCode(client)
+      const mistyped = code.code.slice(0, -1) + (code.code.endsWith('0') ? '1' : '0')
+      const refusals = [
+        ...['garbage', mistyped, tokens.accessToken, tokens.refreshToken, server.unknownToken()].map((value) =>
+          refusalOf(grants.exchangeCode(client, { ...code, code: value })),
+        ),
+        ...['garbage', code.code, tokens.accessToken, server.unknownToken()].map((value) =>
+          refusalOf(grants.refresh(client, value)),
+        ),
+      ]
+      const [first, ...others] = await Promise.all(refusals)
+      expect(first).toMatchObject({ ...invalidGrant, metadata: { oauth_error: 'invalid_grant' }, violations: [] })
+      for (const refused of others) {
+        expect(refused).toMatchObject({ ...invalidGrant, message: first?.message, metadata: first?.metadata })
+        expect(refused.violations).toEqual([])
+      }
+      expect((await grants.exchangeCode(client, code)).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§10.10 codes and tokens are 256 random bits, each drawn anew', async () => {
+      const client = await grants.webClient()
+      const values = new Set<string>()
+      for (let i = 0; i < 20; i += 1) {
+        const code = await grants.createCode(client)
+        const tokens = await grants.exchangeCode(client, code)
+        for (const value of [code.code, tokens.accessToken, tokens.refreshToken]) {
+          expect(value).toMatch(/^q(ac|at|rt)_[0-9A-Za-z]{49}$/)
+          values.add(value.slice(4, 47))
+        }
+      }
+      expect(values.size).toBe(60)
+    })
+
+    it('§10.10 no code, token or secret stands in the database, nor in the log', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const first = await grants.exchangeCode(client, code)
+      const second = await grants.refresh(client, first.refreshToken)
+      const { accessToken, refreshToken } = second
+      const values = [
+        client.clientSecret,
+        code.code,
+        code.verifier ?? '',
+        first.accessToken,
+        first.refreshToken,
+        accessToken,
+        refreshToken,
+      ]
+      const stored = await dump(database)
+      expect(stored).toContain(client.clientId)
+      expect(values.filter((value) => value === '' || stored.includes(value))).toEqual([])
+      const log = JSON.stringify(server.lines)
+      expect(log).toContain('ExchangeAuthorizationCode')
+      expect(values.filter((value) => log.includes(value))).toEqual([])
+    })
+  })
+
   describe('§5.1 successful response', () => {
+    it('§5.1 says type, lifetime and scope, whatever the grant', async () => {
+      const client = await grants.webClient({ config: { accessTokenTtl: { seconds: 90n } } })
+      const code = await grants.createCode(client)
+      const request = {
+        client: client.client,
+        code: code.code,
+        redirectUri: code.redirectUri,
+        codeVerifier: code.verifier ?? '',
+      }
+      const { token } = await server.call(TokenService.method.exchangeAuthorizationCode, request)
+      expect(token).toMatchObject({ tokenType: 'Bearer', scopes: ['orders.read', 'orders.write'], audiences: [] })
+      expect(token?.expiresIn?.seconds).toBe(90n)
+      expect(token?.issuedTokenType).toBeUndefined()
+    })
+
     it('tells type, lifetime and moment of expiry', async () => {
       const { client } = await service()
       const { token } = await server.call(mintToken, { client, lifetime: { seconds: 90n } })

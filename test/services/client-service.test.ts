@@ -173,6 +173,18 @@ onEveryBackend('ClientService', (server) => {
         ['redirect_uris[1]'],
       ],
       [
+        'a public client wants to exchange tokens',
+        { type: ClientType.PUBLIC, grantTypes: [GrantType.TOKEN_EXCHANGE] },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['grant_types'],
+      ],
+      [
+        'a public client wants to impersonate',
+        { type: ClientType.PUBLIC, config: { allowImpersonation: true } },
+        'REGISTRATION_INVALID_CLIENT_METADATA',
+        ['config.allow_impersonation'],
+      ],
+      [
         'a public client goes without PKCE',
         { type: ClientType.PUBLIC, config: { requirePkce: false } },
         'REGISTRATION_INVALID_CLIENT_METADATA',
@@ -262,6 +274,16 @@ onEveryBackend('ClientService', (server) => {
         )
         expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['update_mask'] })
       }
+    })
+
+    it('names so many wrong fields that the answer still fits a header', async () => {
+      const { clientId } = await server.registerClient({})
+      const paths = Array.from({ length: 3_000 }, (_, index) => `nope${index}`)
+      const refused = await refusalOf(
+        server.call(updateClient, { client: { clientId }, updateMask: { paths } }, admin()),
+      )
+      expect(refused.reason).toBe('OAUTH_INVALID_REQUEST')
+      expect(refused.violations.length).toBe(16)
     })
 
     it('refuses a stale etag, and of parallel updates with one etag lets one through', async () => {

@@ -5,8 +5,9 @@ import { startServer, type TestServer } from './server.ts'
 /**
  * Runs a suite against a real server on every backend. The tests of one suite
  * and backend share a server and its clock; each registers clients of its own.
+ * The database is there to be looked into, past the server.
  */
-export function onEveryBackend(name: string, suite: (server: TestServer) => void): void {
+export function onEveryBackend(name: string, suite: (server: TestServer, database: FreshDatabase) => void): void {
   for (const kind of [sqliteFiles, mysqlDatabases]) {
     describe.skipIf(!kind.available)(`${name} on ${kind.name}`, () => {
       let database: FreshDatabase | null = null
@@ -19,16 +20,19 @@ export function onEveryBackend(name: string, suite: (server: TestServer) => void
         await running?.stop()
         await database?.drop()
       })
-      suite(later(() => running))
+      suite(
+        later(() => running),
+        later(() => database),
+      )
     })
   }
 }
 
 /** A suite is described before its server runs; its tests run after. */
-function later(server: () => TestServer | null): TestServer {
-  return new Proxy({} as TestServer, {
+function later<T extends object>(find: () => T | null): T {
+  return new Proxy({} as T, {
     get: (_target, property) => {
-      const running = server()
+      const running = find()
       if (running === null) throw new Error('the server is not running yet')
       return Reflect.get(running, property)
     },

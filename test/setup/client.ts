@@ -1,6 +1,7 @@
 import {
   create,
   type DescMessage,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
@@ -69,9 +70,12 @@ export interface Sent {
 
 export type Connection = ReturnType<typeof connect>
 
-/** A stock grpc-js client that speaks the generated messages. */
-export function connect(address: string) {
-  const client = new Client(address, credentials.createInsecure(), { 'grpc.max_send_message_length': -1 })
+/** A stock grpc-js client that speaks the generated messages. `ownSocket`: shares no connection with other clients. */
+export function connect(address: string, { ownSocket = false } = {}) {
+  const client = new Client(address, credentials.createInsecure(), {
+    'grpc.max_send_message_length': -1,
+    'grpc.use_local_subchannel_pool': ownSocket ? 1 : 0,
+  })
   return {
     /** Answers, or throws `Refused`. */
     call<I extends DescMessage, O extends DescMessage>(
@@ -93,6 +97,30 @@ export function connect(address: string) {
           },
         )
       })
+    },
+    /** Opens a server stream: what has come so far, and the end of it, which throws `Refused` unless it is clean. */
+    stream<I extends DescMessage, O extends DescMessage>(
+      method: DescMethodServerStreaming<I, O>,
+      request: MessageInitShape<I>,
+      sent: Sent = {},
+    ) {
+      const items: MessageShape<O>[] = []
+      const running = client.makeServerStreamRequest(
+        `/${method.parent.typeName}/${method.name}`,
+        (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
+        (bytes: Buffer) => fromBinary(method.output, bytes),
+        create(method.input, request),
+        metadataOf(sent),
+        { deadline: Date.now() + (sent.deadlineMs ?? 30_000) },
+      )
+      const ended = new Promise<void>((resolve, reject) => {
+        running.on('data', (item: MessageShape<O>) => items.push(item))
+        running.on('error', (error: ServiceError) => reject(new Refused(error)))
+        running.on('end', resolve)
+      })
+      // Whoever does not care how it ends does not wait for it.
+      ended.catch(() => undefined)
+      return { items, ended, cancel: () => running.cancel() }
     },
     close: () => client.close(),
   }

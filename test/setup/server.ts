@@ -30,10 +30,16 @@ export type TestServer = Awaited<ReturnType<typeof startServer>>
  * The real application on a real database and port, called by a stock client.
  * Only its clock is the test's: it can be put forward.
  */
-export async function startServer(databaseUrl: string, keyring = new Keyring(drawKeyMaterial())) {
+export async function startServer(
+  databaseUrl: string,
+  keyring = new Keyring(drawKeyMaterial()),
+  /** Of another instance on the same database, where this one is not the first. */
+  first = drawFirstAdmin(keyring),
+  /** More of the environment. */
+  variables: Readonly<Record<string, string>> = {},
+) {
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const first = drawFirstAdmin(keyring)
   const migrations = await openMigrations(databaseUrl, log)
   await migrations.up({ seed: seedOf(first, keyring) })
   await migrations.close()
@@ -42,6 +48,7 @@ export async function startServer(databaseUrl: string, keyring = new Keyring(dra
     QSCOPE_DATABASE_URL: databaseUrl,
     QSCOPE_KEYRING_FILE: '/nowhere',
     QSCOPE_ISSUER: ISSUER,
+    ...variables,
   })
   let ahead = 0
   const clock = {
@@ -87,9 +94,11 @@ export async function startServer(databaseUrl: string, keyring = new Keyring(dra
     admin,
     clock,
     keyring,
+    first,
     /** What was logged so far. */
     lines,
     call: connection.call,
+    stream: connection.stream,
     decode: decodeDetails,
     /** A name no other test uses. */
     unique: (prefix: string) => prefix + randomBytes(6).toString('hex'),

@@ -1,0 +1,233 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { Purge, type PurgeOptions } from '../../src/app/purge.ts'
+import { epochMs } from '../../src/domain/ids.ts'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { refusalOf } from '../setup/client.ts'
+import { grantsOn } from '../setup/grants.ts'
+import { startServer } from '../setup/server.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const NOTHING = { access_tokens: 0, grants: 0, device_authorizations: 0 }
+
+onEveryBackend('the purge', (server, database) => {
+  const grants = grantsOn(server)
+
+  beforeEach(async () => {
+    // The clock was put forward: the admin's token has ended, and so has what other tests left behind.
+    server.admin.token = (await grants.mint(server.admin)).accessToken
+    await server.app.purge.round()
+  })
+
+  const count = async (table: string, where = 'true') => {
+    const [row] = await database.query(`select count(*) as n from ${table} where ${where}`)
+    return Number(row?.['n'])
+  }
+  const logged = (message: string) => server.lines.filter(({ msg }) => msg === message).length
+  const anotherPurge = (options: Partial<PurgeOptions> = {}) => {
+    const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
+    const { maintenance } = server.app.backend
+    const all = { maintenance, log, now: server.clock.now, intervalMs: 10, retentionMs: HOUR, ...options }
+    return { purge: new Purge(all), log }
+  }
+  const mintMany = async (many: number) => {
+    const { client } = await server.registerClient({ scopes: ['a'] })
+    const requests = Array.from({ length: 100 }, () => ({ scopes: ['a'] }))
+    for (let minted = 0; minted < many; minted += 100) {
+      await server.call(TokenService.method.batchMintTokens, { client, requests })
+    }
+  }
+
+  test('deletes what ended longer ago than the retention, and keeps the rest', async () => {
+    const short = await grants.webClient({ grantTypes: [GrantType.AUTHORIZATION_CODE] })
+    const long = await grants.webClient()
+    const device = await grants.deviceClient()
+    await grants.signIn(short)
+    const kept = await grants.signIn(long)
+    const started = await grants.startDevice(device)
+    server.clock.advance(HOUR)
+    expect((await server.app.purge.round())?.deleted).toEqual(NOTHING)
+    const refused = await refusalOf(grants.redeemDevice(device, started))
+    expect(refused.reason).toBe('OAUTH_DEVICE_EXPIRED_TOKEN')
+
+    server.clock.advance(HOUR + 30 * MINUTE)
+    const young = await grants.mint(server.admin)
+    server.admin.token = young.accessToken
+    const round = await server.app.purge.round()
+    expect(round).toMatchObject({ complete: true, deleted: { device_authorizations: 1 } })
+    for (const table of ['oauth_grants', 'oauth_access_tokens']) {
+      expect(await count(table, `client_id = '${short.clientId}'`)).toBe(0)
+    }
+    expect(await count('oauth_device_codes', `client_id = '${device.clientId}'`)).toBe(0)
+    expect(await count('oauth_access_tokens', `client_id = '${long.clientId}'`)).toBe(0)
+    expect(await grants.isActive(young.accessToken)).toBe(true)
+    expect((await grants.refresh(long, kept.refreshToken)).accessToken).toMatch(/^qat_/)
+  })
+
+  test('keeps codes and spent refresh tokens while their grant has a token to come: their reuse is still seen', async () => {
+    const client = await grants.webClient()
+    const first = await grants.signIn(client)
+    const second = await grants.refresh(client, first.refreshToken)
+    const third = await grants.refresh(client, second.refreshToken)
+    const grant = `client_id = '${client.clientId}'`
+    server.clock.advance(20 * DAY)
+    await server.app.purge.round()
+    expect(await count('oauth_refresh_tokens', grant)).toBe(3)
+
+    expect((await refusalOf(grants.refresh(client, first.refreshToken))).reason).toBe('OAUTH_INVALID_GRANT')
+    expect((await refusalOf(grants.refresh(client, third.refreshToken))).reason).toBe('OAUTH_INVALID_GRANT')
+    server.clock.advance(11 * DAY)
+    await server.app.purge.round()
+    expect(await count('oauth_refresh_tokens', grant)).toBe(0)
+    expect(await count('oauth_grants', grant)).toBe(0)
+  })
+
+  test('never touches the audit log', async () => {
+    await grants.signIn(await grants.webClient())
+    const before = await count('oauth_audit_log')
+    server.clock.advance(400 * DAY)
+    expect((await server.app.purge.round())?.deleted.grants).toBeGreaterThan(0)
+    expect(await count('oauth_audit_log')).toBe(before)
+  })
+
+  test('is done by one process at a time, and the next one need not wait for the lease to end', async () => {
+    await mintMany(1_200)
+    server.clock.advance(3 * HOUR)
+    const other = await startServer(database.url, server.keyring, server.first)
+    try {
+      other.clock.advance(server.clock.now() - Date.now())
+      const rounds = await Promise.all([server.app.purge.round(), other.app.purge.round()])
+      expect(rounds.filter((round) => round === null)).toHaveLength(1)
+      expect(rounds.find((round) => round !== null)?.deleted.access_tokens).toBeGreaterThanOrEqual(1_200)
+      expect(await other.app.purge.round()).toMatchObject({ deleted: NOTHING, complete: true })
+    } finally {
+      await other.stop()
+    }
+  })
+
+  test('is taken over from a process that died', async () => {
+    const now = server.clock.now()
+    const { maintenance } = server.app.backend
+    expect(await maintenance.acquireLease('purge', 'the dead', now, epochMs(now + 90_000))).toBe(true)
+    expect(await server.app.purge.round()).toBeNull()
+    server.clock.advance(90_000)
+    expect(await server.app.purge.round()).not.toBeNull()
+  })
+
+  test('leaves the server answering', async () => {
+    const client = await grants.serviceClient()
+    await mintMany(5_000)
+    server.clock.advance(3 * HOUR)
+    let purging = true
+    const round = server.app.purge.round().finally(() => {
+      purging = false
+    })
+    const took: number[] = []
+    const callAllTheTime = async () => {
+      while (purging) {
+        const begun = performance.now()
+        await grants.mint(client)
+        took.push(performance.now() - begun)
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, callAllTheTime))
+    expect((await round)?.deleted.access_tokens).toBeGreaterThanOrEqual(5_000)
+    expect(took.length).toBeGreaterThan(8)
+    expect(Math.max(...took)).toBeLessThan(1_000)
+  })
+
+  test('tells what it did and what is left, in the log only if it deleted something', async () => {
+    await mintMany(200)
+    server.clock.advance(HOUR + 90 * MINUTE)
+    const { purge, log } = anotherPurge()
+    const cutShort = await purge.round(0)
+    expect(cutShort).toMatchObject({ complete: false, deleted: NOTHING })
+    expect(purge.metrics()).toMatchObject({ rounds: 1, failures: 0, deleted: NOTHING, lookedAt: expect.any(Number) })
+    const { count: waiting, oldestAgeMs } = purge.metrics().backlog.access_tokens
+    expect(waiting).toBeGreaterThanOrEqual(200)
+    expect(oldestAgeMs).toBeGreaterThanOrEqual(30 * MINUTE)
+    expect(log.info).not.toHaveBeenCalled()
+
+    await purge.round()
+    expect(purge.metrics()).toMatchObject({
+      rounds: 2,
+      deleted: { access_tokens: waiting },
+      backlog: { access_tokens: { count: 0, oldestAgeMs: null } },
+    })
+    expect(log.info).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ deleted: { ...NOTHING, access_tokens: waiting }, complete: true }),
+      'purged',
+    )
+  })
+
+  test('stops between two batches, waiting for nothing', async () => {
+    await mintMany(1_200)
+    server.clock.advance(3 * HOUR)
+    const { purge } = anotherPurge()
+    const running = purge.round()
+    purge.stop()
+    expect(await running).toMatchObject({ complete: false })
+    // And the lease is free.
+    expect(await server.app.purge.round()).toMatchObject({ complete: true })
+  })
+
+  describe('in the background', () => {
+    test('goes on by itself, until it is stopped', async () => {
+      const { purge } = anotherPurge()
+      purge.start()
+      await expect.poll(() => purge.metrics().rounds).toBeGreaterThan(2)
+      purge.stop()
+      await vi.waitFor(async () => expect(await server.app.purge.round()).not.toBeNull())
+      const { rounds } = purge.metrics()
+      await new Promise((later) => setTimeout(later, 100))
+      expect(purge.metrics().rounds).toBe(rounds)
+    })
+
+    test('survives a database in trouble: says so once, tries again, and says when it is over', async () => {
+      const { purge, log } = anotherPurge()
+      await database.query('alter table oauth_device_codes rename to elsewhere')
+      try {
+        purge.start()
+        await expect.poll(() => purge.metrics().failures).toBeGreaterThan(2)
+      } finally {
+        // On SQLite another writer may be in the way.
+        await vi.waitFor(() => database.query('alter table elsewhere rename to oauth_device_codes'))
+      }
+      await expect.poll(() => purge.metrics().rounds).toBeGreaterThan(0)
+      purge.stop()
+      expect(log.warn).toHaveBeenCalledTimes(1)
+      expect(log.info.mock.calls.filter(([, message]) => message === 'expired rows can be purged again')).toHaveLength(
+        1,
+      )
+    })
+
+    test('erases answers kept for lost refresh responses within a minute, also where it is off', async () => {
+      const client = await grants.webClient()
+      await grants.refresh(client, (await grants.signIn(client)).refreshToken)
+      const kept = () => count('oauth_refresh_tokens', `client_id = '${client.clientId}' and replay_answer is not null`)
+      expect(await kept()).toBe(1)
+      server.clock.advance(9_000)
+      await server.app.purge.sweep()
+      expect(await kept()).toBe(1)
+
+      server.clock.advance(1_500)
+      const { purge } = anotherPurge({ intervalMs: null })
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      purge.start()
+      vi.advanceTimersByTime(40_000)
+      vi.useRealTimers()
+      await expect.poll(kept).toBe(0)
+      purge.stop()
+      expect(purge.metrics()).toMatchObject({ rounds: 0, erasedReplays: 1 })
+    })
+  })
+
+  test('one line in the log for a round that deleted something, none for the others', async () => {
+    const before = logged('purged')
+    await server.app.purge.round()
+    expect(logged('purged')).toBe(before)
+  })
+})

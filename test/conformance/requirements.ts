@@ -1,0 +1,220 @@
+/**
+ * What the RFCs demand of a server, clause by clause: every MUST and SHOULD. A
+ * clause without a word of its own here is shown by the tests that are titled
+ * with it; scripts/write-conformance.ts joins the two into docs/conformance.md,
+ * and fails when a clause has neither.
+ */
+export interface Requirement {
+  /** Without the §. */
+  readonly clause: string
+  readonly says: string
+  /** Why it does not apply here. */
+  readonly notApplicable?: string
+  /** It applies, and is not met yet: what stands in its place. */
+  readonly open?: string
+  /** What shows it, where no test is titled by this clause: other clauses of the RFC (`§…`), or files. */
+  readonly shownBy?: string
+}
+
+const FRONT_END =
+  'QScope has no authorization endpoint: the front-end that owns login and consent has, and reports to CreateAuthorizationCode'
+const NO_HTTP = 'the contract is gRPC: there are no forms, query strings or HTTP responses of this server'
+const BY_CLIENT = 'a demand on clients'
+const TLS_OPEN =
+  'the listener has no TLS of its own yet; beyond loopback it starts only when told to (QSCOPE_INSECURE), behind a proxy that ends TLS'
+const NO_IMPLICIT = 'there is no implicit grant (RFC 9700 §2.1.2)'
+const NO_PASSWORD = 'there is no password grant (RFC 9700 §2.4)'
+
+export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Object.freeze({
+  '6749': [
+    { clause: '2.2', says: 'the client id is unique', shownBy: 'test/services/client-service.test.ts' },
+    { clause: '2.3', says: 'one authentication method a request; authenticates confidential clients' },
+    { clause: '2.3.1', says: 'supports HTTP Basic for clients with a password' },
+    { clause: '2.3.1', says: 'requires TLS where passwords travel', open: TLS_OPEN },
+    {
+      clause: '2.3.1',
+      says: 'protects password authentication against brute force',
+      notApplicable: 'clients do not choose passwords: secrets are drawn here, with 256 random bits',
+    },
+    {
+      clause: '3.1',
+      says: 'verifies the resource owner; GET, TLS, parameters of the endpoint',
+      notApplicable: FRONT_END,
+    },
+    { clause: '3.1.1', says: 'judges response_type', notApplicable: FRONT_END },
+    { clause: '3.1.2', says: 'redirect URIs are absolute, without a fragment' },
+    { clause: '3.1.2.1', says: 'redirects over TLS' },
+    { clause: '3.1.2.2', says: 'requires the registration of redirect URIs' },
+    { clause: '3.1.2.3', says: 'compares the redirect URI with the registered ones' },
+    {
+      clause: '3.1.2.4',
+      says: 'does not redirect to an invalid URI; tells the resource owner',
+      notApplicable: FRONT_END,
+    },
+    { clause: '3.1.2.5', says: 'what the redirection endpoint shows', notApplicable: BY_CLIENT },
+    { clause: '3.2', says: 'POST, TLS, parameters of the endpoint', notApplicable: NO_HTTP },
+    {
+      clause: '3.2.1',
+      says: 'authenticates the client at the token endpoint',
+      shownBy: '§2.3, §4.1.3, §6',
+    },
+    {
+      clause: '3.3',
+      says: 'a default scope or a refusal; the issued scope is told; scope syntax',
+      shownBy: '§4.1.1, §4.4.2, §5.2',
+    },
+    { clause: '4.1.1', says: 'validates the request; obtains the decision' },
+    { clause: '4.1.2', says: 'codes live 10 min at most, work once, are bound; reuse revokes what they gave' },
+    { clause: '4.1.2.1', says: 'tells errors to the client by redirect', notApplicable: FRONT_END },
+    { clause: '4.1.3', says: 'authenticates the client; the code is its own, valid, for the same redirect URI' },
+    { clause: '4.2', says: 'the implicit grant', notApplicable: NO_IMPLICIT },
+    { clause: '4.3', says: 'the password grant', notApplicable: NO_PASSWORD },
+    { clause: '4.4', says: 'client credentials for confidential clients only' },
+    { clause: '4.4.2', says: 'authenticates the client' },
+    { clause: '4.4.3', says: 'no refresh token' },
+    { clause: '4.5', says: 'extension grants by absolute URI', notApplicable: 'each grant is a method of its own' },
+    { clause: '5.1', says: 'token_type, expires_in, scope' },
+    { clause: '5.1', says: 'Cache-Control: no-store', notApplicable: NO_HTTP },
+    { clause: '5.2', says: 'the error codes; 401 for a failed Authorization header' },
+    {
+      clause: '6',
+      says: 'authenticates, checks the binding; no wider scope; the new refresh token has the same scope',
+    },
+    { clause: '7.1', says: 'token types', notApplicable: BY_CLIENT },
+    { clause: '8', says: 'registering extensions', notApplicable: 'nothing is added to the registries' },
+    { clause: '10.1', says: 'no secrets for native clients', shownBy: 'test/conformance/rfc9700.test.ts' },
+    { clause: '10.2', says: 'authenticates the client where possible' },
+    {
+      clause: '10.2',
+      says: 'repeated requests without the resource owner are not processed unseen',
+      notApplicable: FRONT_END,
+    },
+    { clause: '10.3', says: 'access tokens stay confidential, and cannot be guessed' },
+    { clause: '10.4', says: 'refresh tokens are bound to their client, and cannot be guessed' },
+    { clause: '10.5', says: 'codes are short-lived and used once; what a reused one gave is revoked' },
+    { clause: '10.6', says: 'the redirect URI of code and exchange are the same', shownBy: '§4.1.3' },
+    { clause: '10.7', says: 'passwords of resource owners', notApplicable: NO_PASSWORD },
+    { clause: '10.8', says: 'nothing secret in the clear', open: TLS_OPEN },
+    { clause: '10.9', says: 'authenticates the server by TLS', open: TLS_OPEN },
+    { clause: '10.10', says: 'guessing succeeds with 2⁻¹²⁸ at most, better 2⁻¹⁶⁰' },
+    { clause: '10.11', says: 'educates about phishing', notApplicable: FRONT_END },
+    { clause: '10.12', says: 'protection against CSRF', notApplicable: FRONT_END },
+    { clause: '10.13', says: 'protection against clickjacking', notApplicable: FRONT_END },
+    {
+      clause: '10.14',
+      says: 'sanitizes what it receives',
+      shownBy: '§5.2; test/services/user-service.test.ts',
+    },
+    { clause: '10.15', says: 'is no open redirector', notApplicable: FRONT_END },
+  ],
+  '7636': [
+    { clause: '4.1', says: 'a verifier has 43 to 128 unreserved characters' },
+    { clause: '4.2', says: 'S256 is mandatory to implement' },
+    {
+      clause: '4.3',
+      says: 'plain when the method is absent',
+      notApplicable: 'RFC 9700 §2.1.1: plain is not offered, so the method is named',
+    },
+    { clause: '4.4', says: 'ties challenge and method to the code; the code does not reveal them' },
+    { clause: '4.4.1', says: 'invalid_request where a challenge is required or its method unknown' },
+    { clause: '4.6', says: 'invalid_grant when verifier and challenge differ' },
+    { clause: '5', says: 'clients without PKCE may be served' },
+    { clause: '7.1', says: 'entropy of the verifier', notApplicable: BY_CLIENT },
+    { clause: '7.2', says: 'no plain for new implementations', shownBy: '§4.2' },
+    { clause: '7.5', says: 'TLS', open: TLS_OPEN },
+  ],
+  '8628': [
+    { clause: '3.1', says: 'authenticates the client; judges the scope' },
+    { clause: '3.1', says: 'POST over TLS', notApplicable: NO_HTTP },
+    { clause: '3.2', says: 'device_code, user_code, verification_uri, expires_in, interval' },
+    { clause: '3.3', says: 'the user reviews and decides; what follows a wrong code' },
+    { clause: '3.3.1', says: 'a URI with the user code; the user still confirms it', notApplicable: FRONT_END },
+    { clause: '3.3.1', says: 'offers verification_uri_complete' },
+    { clause: '3.4', says: 'authenticates the client; the code is its own' },
+    { clause: '3.5', says: 'authorization_pending, slow_down, access_denied, expired_token' },
+    {
+      clause: '4',
+      says: 'device_authorization_endpoint in the metadata',
+      notApplicable: 'RFC 8414 metadata is not published: there is no such endpoint over HTTP',
+    },
+    { clause: '5.1', says: 'rate-limits user codes, which cannot be guessed in their lifetime' },
+    { clause: '5.2', says: 'a device code cannot be guessed' },
+    { clause: '5.3', says: 'tells the user which device it is', shownBy: '§3.3' },
+    { clause: '5.4', says: 'warns of phishing; short lifetimes', notApplicable: FRONT_END },
+    { clause: '5.5', says: 'hides the user code after use', notApplicable: FRONT_END },
+    { clause: '5.6', says: 'clients that are not confidential' },
+    { clause: '6.1', says: 'a character set that is easy to type; case and punctuation are ignored' },
+  ],
+  '8693': [
+    { clause: '1.1', says: 'delegation and impersonation are told apart' },
+    { clause: '2.1', says: 'authenticates the client; the parameters and how they go together' },
+    { clause: '2.1', says: 'resource parameters', notApplicable: 'targets are named by audience' },
+    { clause: '2.2.1', says: 'issued_token_type, token_type, expires_in, scope; a refresh token only for good reason' },
+    { clause: '2.2.2', says: 'invalid_request for a bad subject or actor token; invalid_target' },
+    { clause: '3', says: 'token type identifiers' },
+    { clause: '4.1', says: 'the act claim, the latest actor outermost' },
+    { clause: '4.2', says: 'scope and client_id of the issued token', shownBy: '§1.1, §2.1' },
+    {
+      clause: '4.4',
+      says: 'may_act',
+      notApplicable: 'who may act is decided by audience and registration; subject tokens are not foreign JWTs',
+    },
+    { clause: '5', says: 'privileges do not grow; derived tokens end with what they came from' },
+    { clause: '6', says: 'private data travels over TLS', open: TLS_OPEN },
+  ],
+  '9700': [
+    { clause: '2.1', says: 'exact string comparison of redirect URIs' },
+    { clause: '2.1', says: 'is no open redirector; protects against CSRF and mix-up', notApplicable: FRONT_END },
+    { clause: '2.1.1', says: 'supports and enforces PKCE; mitigates downgrades' },
+    {
+      clause: '2.1.1',
+      says: 'publishes code_challenge_methods_supported',
+      notApplicable: 'RFC 8414 metadata is not published; the documentation says S256',
+    },
+    { clause: '2.1.2', says: 'no implicit grant' },
+    {
+      clause: '2.2.1',
+      says: 'sender-constrained access tokens',
+      open: 'comes with client certificates (RFC 8705); until then lifetimes are short and revocation is immediate',
+    },
+    { clause: '2.2.2', says: 'refresh tokens of public clients rotate', shownBy: '§4.14.2' },
+    { clause: '2.3', says: 'tokens reach no further than needed: audience and scope' },
+    { clause: '2.4', says: 'no password grant' },
+    { clause: '2.5', says: 'enforces client authentication' },
+    {
+      clause: '2.5',
+      says: 'asymmetric client authentication',
+      open: 'comes with private_key_jwt and tls_client; registration refuses both until then',
+    },
+    { clause: '2.6', says: 'end-to-end TLS', open: TLS_OPEN },
+    {
+      clause: '2.6',
+      says: 'publishes metadata (RFC 8414)',
+      notApplicable: 'the contract is the metadata: reflection and the published proto',
+    },
+    { clause: '4.1.3', says: 'exact comparison, save the port of loopback addresses' },
+    {
+      clause: '4.2.4',
+      says: 'a code is bound to its client and invalid after its first use',
+      shownBy: '§4.5',
+    },
+    { clause: '4.3', says: 'nothing in browser histories', notApplicable: FRONT_END },
+    { clause: '4.4', says: 'mix-up', notApplicable: FRONT_END },
+    { clause: '4.5', says: 'stolen codes: PKCE, and reuse revokes' },
+    { clause: '4.6', says: 'access token injection', notApplicable: NO_IMPLICIT },
+    { clause: '4.7', says: 'CSRF', notApplicable: FRONT_END },
+    { clause: '4.8.2', says: 'a verifier for a code without a challenge is refused', shownBy: '§2.1.1' },
+    { clause: '4.10', says: 'sender-constrained tokens; audience restriction', shownBy: '§2.3' },
+    { clause: '4.11', says: 'is no open redirector', notApplicable: FRONT_END },
+    { clause: '4.12', says: 'no 307 redirects', notApplicable: FRONT_END },
+    {
+      clause: '4.13',
+      says: 'proxies clean the headers they speak for',
+      notApplicable: 'no header of a proxy is trusted: peers and certificates come from the connection',
+    },
+    { clause: '4.14.2', says: 'refresh tokens are bound, rotated, expire unused, and can be revoked' },
+    { clause: '4.15', says: 'no client can pass for a user' },
+    { clause: '4.16', says: 'clickjacking', notApplicable: FRONT_END },
+    { clause: '4.17', says: 'in-browser communication', notApplicable: FRONT_END },
+  ],
+})

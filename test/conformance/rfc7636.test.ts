@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import { CodeChallengeMethod, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { refusalOf } from '../setup/client.ts'
+import { grantsOn, pkcePair, REDIRECT_URI } from '../setup/grants.ts'
+
+const invalidGrant = { status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' }
+const invalidRequest = { status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST' }
+
+onEveryBackend('RFC 7636', (server) => {
+  const grants = grantsOn(server)
+  const withoutPkce = () => grants.webClient({ config: { requirePkce: false } })
+  const create = (clientId: string, pkce: object) => {
+    const request = { clientId, user: grants.newUser(), redirectUri: REDIRECT_URI, ...pkce }
+    return server.call(TokenService.method.createAuthorizationCode, request, grants.bearer())
+  }
+
+  describe('§4.1 the code verifier', () => {
+    it('§4.1 may have 43 to 128 unreserved characters', async () => {
+      const client = await grants.webClient()
+      for (const verifier of ['a'.repeat(43), 'Z'.repeat(128), `-._~${'0'.repeat(40)}`]) {
+        const codeChallenge = pkcePair(verifier).challenge
+        const code = await grants.createCode(client, { codeChallenge })
+        expect((await grants.exchangeCode(client, { ...code, verifier })).accessToken).not.toBe('')
+      }
+    })
+
+    it('§4.1 is refused if it is shorter, longer or has other characters, and the code stays unspent', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      for (const verifier of ['', 'a'.repeat(42), 'a'.repeat(129), `${'a'.repeat(42)}+`, `${'a'.repeat(42)}é`]) {
+        const refused = await refusalOf(grants.exchangeCode(client, { ...code, verifier }))
+        expect(refused).toMatchObject({ ...invalidRequest, violations: ['code_verifier'] })
+      }
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+  })
+
+  describe('§4.2 the code challenge', () => {
+    it('§4.2 is BASE64URL(SHA256(verifier)): the example of appendix B', async () => {
+      const client = await grants.nativeClient()
+      const codeChallenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
+      const code = await grants.createCode(client, { codeChallenge })
+      const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+      expect((await grants.exchangeCode(client, { ...code, verifier })).accessToken).not.toBe('')
+    })
+
+    it('§4.2 plain is not offered: no such method, and none left unsaid', async () => {
+      const { clientId } = await grants.webClient()
+      const codeChallenge = pkcePair().challenge
+      expect(Object.keys(CodeChallengeMethod).filter((name) => Number.isNaN(Number(name)))).toEqual([
+        'UNSPECIFIED',
+        'S256',
+      ])
+      for (const codeChallengeMethod of [CodeChallengeMethod.UNSPECIFIED, 2 as CodeChallengeMethod]) {
+        const refused = await refusalOf(create(clientId, { codeChallenge, codeChallengeMethod }))
+        expect(refused).toMatchObject({ ...invalidRequest, violations: ['code_challenge_method'] })
+      }
+    })
+
+    it('§4.2 is refused if no SHA-256 looks like it', async () => {
+      const { clientId } = await grants.webClient()
+      const codeChallengeMethod = CodeChallengeMethod.S256
+      for (const codeChallenge of ['', 'a'.repeat(42), 'a'.repeat(44), `${'a'.repeat(42)}=`, `${'a'.repeat(42)}+`]) {
+        const refused = await refusalOf(create(clientId, { codeChallenge, codeChallengeMethod }))
+        expect(refused).toMatchObject({ ...invalidRequest, violations: ['code_challenge'] })
+      }
+    })
+
+    it('§4.3 a method without a challenge is refused', async () => {
+      const { clientId } = await withoutPkce()
+      const refused = await refusalOf(create(clientId, { codeChallengeMethod: CodeChallengeMethod.S256 }))
+      expect(refused).toMatchObject({ ...invalidRequest, violations: ['code_challenge_method'] })
+    })
+  })
+
+  describe('§4.4 the server', () => {
+    it('§4.4 binds the challenge to the code: another code’s verifier does not open it', async () => {
+      const client = await grants.webClient()
+      const [one, other] = [await grants.createCode(client), await grants.createCode(client)]
+      const refused = await refusalOf(grants.exchangeCode(client, { ...one, verifier: other.verifier }))
+      expect(refused).toMatchObject(invalidGrant)
+    })
+
+    it('§4.4.1 demands a challenge of clients that must use PKCE, public ones always', async () => {
+      for (const { clientId } of [await grants.webClient(), await grants.nativeClient()]) {
+        expect(await refusalOf(create(clientId, {}))).toMatchObject({
+          ...invalidRequest,
+          violations: ['code_challenge'],
+        })
+      }
+    })
+  })
+
+  describe('§4.6 the verification', () => {
+    it('§4.6 a wrong verifier is invalid_grant, without a hint, and spends nothing', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const wrong = await refusalOf(grants.exchangeCode(client, { ...code, verifier: pkcePair().verifier }))
+      const unknown = await refusalOf(grants.exchangeCode(client, { ...code, code: 'qac_unknown' }))
+      expect(wrong).toMatchObject(invalidGrant)
+      expect(wrong.message).toBe(unknown.message)
+      expect(wrong.violations).toEqual([])
+      expect(wrong.metadata).toEqual({ oauth_error: 'invalid_grant' })
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+
+    it('§4.6 the challenge itself is no verifier', async () => {
+      const client = await grants.webClient()
+      const { challenge } = pkcePair()
+      const code = await grants.createCode(client, { codeChallenge: challenge })
+      expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier: challenge }))).toMatchObject(invalidGrant)
+    })
+
+    it('§4.6 a missing verifier is invalid_grant, and spends nothing', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier: undefined }))).toMatchObject(invalidGrant)
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+
+    it('§4.6 a failed check of a spent code revokes nothing', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const tokens = await grants.exchangeCode(client, code)
+      for (const verifier of [undefined, pkcePair().verifier]) {
+        expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier }))).toMatchObject(invalidGrant)
+      }
+      expect(await grants.isActive(tokens.accessToken)).toBe(true)
+      expect(await grants.isActive(tokens.refreshToken)).toBe(true)
+    })
+  })
+
+  describe('§5 compatibility', () => {
+    it('§5 a confidential client that is registered for it goes without', async () => {
+      const client = await withoutPkce()
+      const code = await grants.createCodeWithoutPkce(client)
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+
+    it('§5 it may use PKCE all the same, and is then held to it', async () => {
+      const client = await withoutPkce()
+      const code = await grants.createCode(client)
+      expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier: undefined }))).toMatchObject(invalidGrant)
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+  })
+})

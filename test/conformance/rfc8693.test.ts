@@ -1,0 +1,388 @@
+import { describe, expect, it } from 'vitest'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { type Actor, SubjectType } from '../../src/gen/qscope/v1/token_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { refusalOf } from '../setup/client.ts'
+import { ACCESS_TOKEN_TYPE, grantsOn } from '../setup/grants.ts'
+
+const { revokeToken, revokeTokens, listTokens } = TokenService.method
+const invalidRequest = { status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST' }
+const notAcceptable = { ...invalidRequest, violations: ['subject_token'] }
+
+onEveryBackend('RFC 8693', (server) => {
+  const grants = grantsOn(server)
+  /** A user signed in at a web client, and a service that the web client's token may be meant for. */
+  async function handedOver(more: Parameters<typeof grants.serviceClient>[0] = {}) {
+    const web = await grants.webClient()
+    const service = await grants.serviceClient(more)
+    const tokens = await grants.signIn(web)
+    const userId = (await grants.claimsOf(tokens.accessToken))?.subject ?? ''
+    return { web, service, tokens, subject: tokens.accessToken, userId }
+  }
+  /** The chain of actors, the latest first. */
+  const actorsOf = async (token: string) => {
+    const chain: string[] = []
+    let actor: Actor | undefined = (await grants.claimsOf(token))?.actor
+    for (; actor !== undefined; actor = actor.actor) chain.push(actor.subject)
+    return chain
+  }
+
+  describe('§2.1 request', () => {
+    it('§2.1 authenticates the client', async () => {
+      const { service, subject } = await handedOver()
+      const wrong = { ...service.client, method: { case: 'clientSecret' as const, value: 'wrong' } }
+      expect((await refusalOf(grants.exchangeToken({ client: wrong }, subject))).reason).toBe('OAUTH_INVALID_CLIENT')
+    })
+
+    it('§2.1 unauthorized_client: a client that is not registered for the grant', async () => {
+      const { web, subject } = await handedOver()
+      const refused = await refusalOf(grants.exchangeToken(web, subject))
+      expect(refused).toMatchObject({ status: 'PERMISSION_DENIED', reason: 'OAUTH_UNAUTHORIZED_CLIENT' })
+    })
+
+    it('§2.1 subject_token and its type are required', async () => {
+      const { service, subject } = await handedOver()
+      expect(await refusalOf(grants.exchangeToken(service, ''))).toMatchObject(notAcceptable)
+      const refused = await refusalOf(grants.exchangeToken(service, subject, { subjectTokenType: '' }))
+      expect(refused).toMatchObject({ ...invalidRequest, violations: ['subject_token_type'] })
+    })
+
+    it('§2.1 an actor token without its type is invalid_request, and a type without a token', async () => {
+      const { service, subject } = await handedOver()
+      const actorToken = (await grants.mint(service)).accessToken
+      for (const more of [{ actorToken }, { actorTokenType: ACCESS_TOKEN_TYPE }, { actorToken, actorTokenType: '' }]) {
+        const refused = await refusalOf(grants.exchangeToken(service, subject, more))
+        expect(refused).toMatchObject({ ...invalidRequest, violations: ['actor_token_type'] })
+      }
+    })
+
+    it('§2.1 invalid_target: an audience that is not the client’s', async () => {
+      const { service, subject } = await handedOver({ audiences: ['https://stock.example'] })
+      const audiences = ['https://stock.example', 'https://other.example']
+      const refused = await refusalOf(grants.exchangeToken(service, subject, { audiences }))
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
+      expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
+    })
+
+    it('§2.1 the token is for the audiences that were asked', async () => {
+      const { service, subject } = await handedOver({ audiences: ['https://stock.example', 'https://mail.example'] })
+      const { audiences } = await grants.exchangeToken(service, subject, { audiences: ['https://stock.example'] })
+      expect(audiences).toEqual(['https://stock.example'])
+    })
+
+    it('§2.1 a token for somebody does not become one for anybody because none was asked', async () => {
+      const api = server.unique('https://api.example/')
+      const web = await grants.webClient({ audiences: [api] })
+      const service = await grants.serviceClient({ resourceAudiences: [api], audiences: ['https://stock.example'] })
+      const { accessToken } = await grants.signIn(web, { audiences: [api] })
+      expect((await grants.exchangeToken(service, accessToken)).audiences).toEqual(['https://stock.example'])
+    })
+
+    it('§2.1 invalid_scope: beyond the subject token’s, though the client may have it', async () => {
+      const { web, service } = await handedOver()
+      const { accessToken } = await grants.signIn(web, { scopes: ['orders.read'] })
+      const refused = await refusalOf(
+        grants.exchangeToken(service, accessToken, { scopes: ['orders.read', 'orders.write'] }),
+      )
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
+      expect(refused.metadata['rejected_scopes']).toBe('orders.write')
+    })
+
+    it('§2.1 invalid_scope: beyond the client’s, though the subject token has it', async () => {
+      const { service, subject } = await handedOver({ scopes: ['orders.read', 'stock.read'] })
+      for (const scope of ['orders.write', 'stock.read']) {
+        const refused = await refusalOf(grants.exchangeToken(service, subject, { scopes: [scope] }))
+        expect(refused.metadata['rejected_scopes']).toBe(scope)
+      }
+      expect((await grants.exchangeToken(service, subject)).scopes).toEqual(['orders.read'])
+    })
+
+    it('§2.1 permissions never pass, not even one’s own', async () => {
+      const audiences = ['https://stock.example']
+      const service = await grants.serviceClient({ scopes: ['orders.read', 'qscope:users.read'], audiences })
+      const plain = await grants.mint(service, { scopes: ['orders.read'] })
+      const managing = await grants.mint(service)
+      for (const { accessToken } of [plain, managing]) {
+        const refused = await refusalOf(grants.exchangeToken(service, accessToken, { scopes: ['qscope:users.read'] }))
+        expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE' })
+      }
+      expect((await grants.exchangeToken(service, managing.accessToken)).scopes).toEqual(['orders.read'])
+    })
+  })
+
+  describe('§2.2 response', () => {
+    it('§2.2.1 says what was issued: an access token, its type and lifetime, and no refresh token', async () => {
+      const { service, subject } = await handedOver()
+      const request = { client: service.client, subjectToken: subject, subjectTokenType: ACCESS_TOKEN_TYPE }
+      for (const more of [{}, { requestedTokenType: ACCESS_TOKEN_TYPE }]) {
+        const { token } = await server.call(TokenService.method.exchangeToken, { ...request, ...more })
+        expect(token).toMatchObject({ issuedTokenType: ACCESS_TOKEN_TYPE, tokenType: 'Bearer' })
+        expect(token?.expiresIn?.seconds).toBeGreaterThan(0n)
+        expect(token?.scopes).toEqual(['orders.read', 'orders.write'])
+        expect(token?.refreshToken).toBeUndefined()
+      }
+    })
+
+    it('§2.2.1 the token lives no longer than the subject token, nor than the client’s do', async () => {
+      const long = await handedOver()
+      const short = await handedOver({ config: { accessTokenTtl: { seconds: 60n } } })
+      server.clock.advance(100_000)
+      const byParent = await grants.exchangeToken(long.service, long.subject)
+      expect(byParent.expiresIn).toBeLessThanOrEqual(3_500)
+      const [parent, child] = [await grants.claimsOf(long.subject), await grants.claimsOf(byParent.accessToken)]
+      expect(child?.expireTime).toEqual(parent?.expireTime)
+      expect((await grants.exchangeToken(short.service, short.subject)).expiresIn).toBe(60)
+    })
+
+    it('§2.2.2 a subject token that is not acceptable is invalid_request, whatever the reason, without a hint', async () => {
+      const { web, service, tokens } = await handedOver()
+      const api = server.unique('https://api.example/')
+      const foreigner = await grants.webClient({ audiences: [api] })
+      const foreign = await grants.signIn(foreigner, { audiences: [api] })
+      const revoked = await grants.signIn(web)
+      await server.call(revokeToken, { client: web.client, token: revoked.accessToken })
+      const expired = await grants.mint(service, { lifetime: { seconds: 1n } })
+      server.clock.advance(1_000)
+      const presented = {
+        malformed: 'garbage',
+        unknown: server.unknownToken(),
+        'a refresh token': tokens.refreshToken,
+        'meant for another': foreign.accessToken,
+        revoked: revoked.accessToken,
+        expired: expired.accessToken,
+      }
+      const unknown = await refusalOf(grants.exchangeToken(service, server.unknownToken()))
+      for (const [what, token] of Object.entries(presented)) {
+        const refused = await refusalOf(grants.exchangeToken(service, token))
+        expect(refused, what).toMatchObject(notAcceptable)
+        expect(refused.message, what).toBe(unknown.message)
+        expect(refused.details.badRequest, what).toEqual(unknown.details.badRequest)
+      }
+    })
+
+    it('§2.2.2 a client’s own refresh token is neither subject nor actor', async () => {
+      const client = await grants.webClient({
+        grantTypes: [GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN, GrantType.TOKEN_EXCHANGE],
+      })
+      const tokens = await grants.signIn(client)
+      expect(await refusalOf(grants.exchangeToken(client, tokens.refreshToken))).toMatchObject(notAcceptable)
+      const actor = { actorToken: tokens.refreshToken, actorTokenType: ACCESS_TOKEN_TYPE }
+      const refused = await refusalOf(grants.exchangeToken(client, tokens.accessToken, actor))
+      expect(refused).toMatchObject({ ...invalidRequest, violations: ['actor_token'] })
+      expect((await grants.refresh(client, tokens.refreshToken)).accessToken).not.toBe('')
+    })
+
+    it('§2.2.2 qscope:tokens.read opens no foreign subject token', async () => {
+      const api = server.unique('https://api.example/')
+      const web = await grants.webClient({ audiences: [api] })
+      const { accessToken } = await grants.signIn(web, { audiences: [api] })
+      const service = await grants.serviceClient({ scopes: ['orders.read', 'qscope:tokens.read'] })
+      expect(await refusalOf(grants.exchangeToken(service, accessToken))).toMatchObject(notAcceptable)
+    })
+
+    it('§2.2.2 takes what was issued to the client, names it as audience, or names nobody', async () => {
+      const api = server.unique('https://api.example/')
+      const service = await grants.serviceClient({ resourceAudiences: [api], audiences: ['https://stock.example'] })
+      const web = await grants.webClient({ audiences: [api, service.clientId] })
+      const subjects = [
+        (await grants.mint(service, { audiences: ['https://stock.example'] })).accessToken,
+        (await grants.signIn(web, { audiences: [api] })).accessToken,
+        (await grants.signIn(web, { audiences: [service.clientId] })).accessToken,
+        (await grants.signIn(web)).accessToken,
+      ]
+      for (const subject of subjects) expect((await grants.exchangeToken(service, subject)).accessToken).not.toBe('')
+    })
+
+    it('§2.2.2 an actor token that is not acceptable is invalid_request, without a hint', async () => {
+      const { service, subject } = await handedOver()
+      const revoked = await grants.mint(service)
+      await server.call(revokeToken, { client: service.client, token: revoked.accessToken })
+      for (const actorToken of ['garbage', server.unknownToken(), revoked.accessToken]) {
+        const more = { actorToken, actorTokenType: ACCESS_TOKEN_TYPE }
+        const refused = await refusalOf(grants.exchangeToken(service, subject, more))
+        expect(refused).toMatchObject({ ...invalidRequest, violations: ['actor_token'] })
+      }
+    })
+  })
+
+  describe('§3 token type identifiers', () => {
+    it('§3 knows access tokens, and refuses every other type by name', async () => {
+      const { service, subject } = await handedOver()
+      const actorToken = (await grants.mint(service)).accessToken
+      for (const type of ['refresh_token', 'id_token', 'saml1', 'saml2', 'jwt', 'ACCESS_TOKEN'].map(
+        (name) => `urn:ietf:params:oauth:token-type:${name}`,
+      )) {
+        for (const [more, field] of [
+          [{ subjectTokenType: type }, 'subject_token_type'],
+          [{ actorToken, actorTokenType: type }, 'actor_token_type'],
+          [{ requestedTokenType: type }, 'requested_token_type'],
+        ] as const) {
+          const refused = await refusalOf(grants.exchangeToken(service, subject, more))
+          expect(refused).toMatchObject({ ...invalidRequest, violations: [field] })
+        }
+      }
+    })
+  })
+
+  describe('§1.1 delegation and impersonation', () => {
+    it('§1.1 delegation: the token speaks for the subject, and names the client as actor', async () => {
+      const { service, subject, userId } = await handedOver()
+      const { accessToken } = await grants.exchangeToken(service, subject)
+      expect(await grants.claimsOf(accessToken)).toMatchObject({
+        clientId: service.clientId,
+        subject: userId,
+        subjectType: SubjectType.USER,
+        actor: { subject: service.clientId },
+      })
+    })
+
+    it('§1.1 delegation of a client’s own token names that client as subject', async () => {
+      const [caller, service] = [await grants.serviceClient(), await grants.serviceClient()]
+      const { accessToken } = await grants.exchangeToken(service, (await grants.mint(caller)).accessToken)
+      expect(await grants.claimsOf(accessToken)).toMatchObject({
+        clientId: service.clientId,
+        subject: caller.clientId,
+        subjectType: SubjectType.CLIENT,
+        actor: { subject: service.clientId },
+      })
+    })
+
+    it('§1.1 impersonation: no actor, for clients that are allowed to only', async () => {
+      const allowed = await handedOver({ config: { allowImpersonation: true } })
+      const { accessToken } = await grants.exchangeToken(allowed.service, allowed.subject)
+      expect(await grants.claimsOf(accessToken)).toMatchObject({ subject: allowed.userId })
+      expect(await actorsOf(accessToken)).toEqual([])
+    })
+
+    it('§1.1 who may impersonate still cannot hide who acted before', async () => {
+      const { service, subject } = await handedOver()
+      const impersonator = await grants.serviceClient({ config: { allowImpersonation: true } })
+      const first = await grants.exchangeToken(service, subject)
+      const second = await grants.exchangeToken(impersonator, first.accessToken)
+      expect(await actorsOf(second.accessToken)).toEqual([service.clientId])
+    })
+  })
+
+  describe('§4.1 the act claim', () => {
+    it('§4.1 the actor token’s subject acts, where there is one', async () => {
+      const { service, subject } = await handedOver({ config: { allowImpersonation: true } })
+      const worker = await grants.serviceClient()
+      const more = { actorToken: (await grants.mint(worker)).accessToken, actorTokenType: ACCESS_TOKEN_TYPE }
+      const { accessToken } = await grants.exchangeToken(service, subject, more)
+      expect(await actorsOf(accessToken)).toEqual([worker.clientId])
+    })
+
+    it('§4.1 keeps the chain, the latest actor outermost, five exchanges deep and no deeper', async () => {
+      const { subject, userId } = await handedOver()
+      const services: string[] = []
+      let token = subject
+      for (let depth = 0; depth < 5; depth += 1) {
+        const service = await grants.serviceClient()
+        token = (await grants.exchangeToken(service, token)).accessToken
+        services.unshift(service.clientId)
+        expect(await actorsOf(token)).toEqual(services)
+      }
+      expect((await grants.claimsOf(token))?.subject).toBe(userId)
+      expect(await refusalOf(grants.exchangeToken(await grants.serviceClient(), token))).toMatchObject(notAcceptable)
+    })
+
+    it('§4.1 impersonation counts as an exchange, too', async () => {
+      const { service, subject } = await handedOver({ config: { allowImpersonation: true } })
+      let token = subject
+      for (let depth = 0; depth < 5; depth += 1) token = (await grants.exchangeToken(service, token)).accessToken
+      expect(await refusalOf(grants.exchangeToken(service, token))).toMatchObject(notAcceptable)
+    })
+  })
+
+  describe('§5 security: what ends a subject token ends what came of it, in the very next call', () => {
+    /** Two exchanges deep. */
+    async function chain() {
+      const handed = await handedOver()
+      const second = await grants.serviceClient()
+      const one = await grants.exchangeToken(handed.service, handed.subject)
+      const two = await grants.exchangeToken(second, one.accessToken)
+      return { ...handed, second, one: one.accessToken, two: two.accessToken, oneId: one.tokenId }
+    }
+    const areActive = (...tokens: string[]) => Promise.all(tokens.map((token) => grants.isActive(token)))
+
+    it('§5 its revocation, at any depth; nothing above it', async () => {
+      const { web, subject, one, two } = await chain()
+      expect(await areActive(subject, one, two)).toEqual([true, true, true])
+      await server.call(revokeToken, { client: web.client, token: subject })
+      expect(await areActive(subject, one, two)).toEqual([false, false, false])
+      const other = await chain()
+      await server.call(revokeTokens, { target: { case: 'tokenId', value: other.oneId } }, grants.bearer())
+      expect(await areActive(other.subject, other.one, other.two)).toEqual([true, false, false])
+    })
+
+    it('§5 its expiry', async () => {
+      const caller = await grants.serviceClient()
+      const parent = await grants.mint(caller, { lifetime: { seconds: 5n } })
+      const child = await grants.exchangeToken(await grants.serviceClient(), parent.accessToken)
+      server.clock.advance(5_000)
+      expect(await areActive(parent.accessToken, child.accessToken)).toEqual([false, false])
+    })
+
+    it('§5 its family: a refresh token that is reused or revoked', async () => {
+      const { web, tokens, one, two } = await chain()
+      await server.call(revokeToken, { client: web.client, token: tokens.refreshToken })
+      expect(await areActive(one, two)).toEqual([false, false])
+    })
+
+    it('§5 its user and its client', async () => {
+      const a = await chain()
+      await server.call(UserService.method.deactivateUser, { userId: a.userId }, grants.bearer())
+      expect(await areActive(a.one, a.two)).toEqual([false, false])
+      const b = await chain()
+      await server.call(ClientService.method.disableClient, { clientId: b.web.clientId }, grants.bearer())
+      expect(await areActive(b.one, b.two)).toEqual([false, false])
+    })
+
+    it('§5 a client in the middle', async () => {
+      const { service, subject, one, two } = await chain()
+      await server.call(ClientService.method.disableClient, { clientId: service.clientId }, grants.bearer())
+      expect(await areActive(subject, one, two)).toEqual([true, false, false])
+    })
+
+    it('§5 an exchange that is under way gives nothing that outlives the revocation', async () => {
+      const { web, service, subject } = await handedOver()
+      const exchanges = Array.from({ length: 20 }, () => grants.exchangeToken(service, subject))
+      const revoked = server.call(revokeToken, { client: web.client, token: subject })
+      const settled = await Promise.allSettled(exchanges)
+      await revoked
+      for (const each of settled) {
+        if (each.status === 'fulfilled') expect(await grants.isActive(each.value.accessToken)).toBe(false)
+        else expect(each.reason).toMatchObject(notAcceptable)
+      }
+    })
+
+    it('§5 a derived token belongs to the user and the grant it came from, and is audited', async () => {
+      const { web, service, subject, userId } = await handedOver()
+      const { tokenId } = await grants.exchangeToken(service, subject)
+      const listed = await server.call(listTokens, { userId }, grants.bearer())
+      const derived = listed.tokens.find((each) => each.tokenId === tokenId)
+      const original = listed.tokens.find((each) => each.clientId === web.clientId)
+      expect(derived).toMatchObject({ clientId: service.clientId, userId, active: true })
+      expect(derived?.grantId).toBe(original?.grantId)
+      const [event] = await server.auditEvents({ clientId: service.clientId, eventTypes: ['token.exchanged'] })
+      expect(event).toMatchObject({ tokenId, userId, actor: service.clientId })
+    })
+
+    it('§5 lists a token whose ancestor is revoked as inactive', async () => {
+      const { web, service, subject, userId, one } = await chain()
+      await server.call(revokeToken, { client: web.client, token: subject })
+      expect(await grants.isActive(one)).toBe(false)
+      const all = await server.call(listTokens, { userId, clientId: service.clientId }, grants.bearer())
+      expect(all.tokens.map(({ active }) => active)).toEqual([false])
+      const active = await server.call(
+        listTokens,
+        { userId, clientId: service.clientId, activeOnly: true },
+        grants.bearer(),
+      )
+      expect(active.tokens).toEqual([])
+    })
+  })
+})

@@ -1,0 +1,449 @@
+import { describe, expect, it } from 'vitest'
+import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { refusalOf } from '../setup/client.ts'
+import { dump } from '../setup/dump.ts'
+import { grantsOn } from '../setup/grants.ts'
+
+const { revokeToken, revokeTokens, listTokens } = TokenService.method
+const { disableClient, enableClient, updateClient } = ClientService.method
+const invalidGrant = { status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' }
+const seconds = (count: number) => ({ seconds: BigInt(count) })
+
+onEveryBackend('RFC 9700', (server, database) => {
+  const grants = grantsOn(server)
+  const signedIn = async (more: Parameters<typeof grants.webClient>[0] = {}) => {
+    const client = await grants.webClient(more)
+    return { client, tokens: await grants.signIn(client) }
+  }
+  const areActive = (...tokens: string[]) => Promise.all(tokens.map((token) => grants.isActive(token)))
+  const reuses = (clientId: string) => server.auditEvents({ clientId, eventTypes: ['refresh_token.reused'] })
+  const grantIdOf = async (clientId: string) => {
+    const { tokens } = await server.call(listTokens, { clientId }, grants.bearer())
+    return tokens[0]?.grantId ?? ''
+  }
+
+  describe('§2.1 redirection', () => {
+    const create = (client: { clientId: string }, redirectUri: string) => grants.createCode(client, { redirectUri })
+
+    it('§2.1 compares redirect URIs as exact strings', async () => {
+      const client = await grants.webClient({ redirectUris: ['https://app.example/callback'] })
+      for (const redirectUri of [
+        'https://app.example/callback/',
+        'https://app.example/callback?x=1',
+        'https://app.example/callback#',
+        'https://app.example/Callback',
+        'https://app.example:443/callback',
+        'https://APP.example/callback',
+        'https://app.example/%63allback',
+        'https://app.example/',
+        'http://app.example/callback',
+        'https://evil.example/callback',
+      ]) {
+        const refused = await refusalOf(create(client, redirectUri))
+        expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['redirect_uri'] })
+      }
+    })
+
+    it('§4.1.3 lets the port differ for loopback addresses only (RFC 8252 §7.3)', async () => {
+      const redirectUris = ['http://127.0.0.1/callback', 'http://[::1]:80/callback', 'http://localhost:8080/callback']
+      const client = await grants.nativeClient({ redirectUris })
+      for (const redirectUri of ['http://127.0.0.1:51004/callback', 'http://[::1]:51004/callback']) {
+        const code = await create(client, redirectUri)
+        expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+      }
+      for (const redirectUri of [
+        'http://localhost:8081/callback',
+        'http://127.0.0.1:51004/other',
+        'http://127.0.0.2/callback',
+      ]) {
+        expect((await refusalOf(create(client, redirectUri))).violations).toEqual(['redirect_uri'])
+      }
+    })
+
+    it('§4.1.3 redeems a code with the very redirect URI it was made for, the port too', async () => {
+      const client = await grants.nativeClient({ redirectUris: ['http://127.0.0.1/callback'] })
+      const code = await create(client, 'http://127.0.0.1:51004/callback')
+      for (const redirectUri of ['http://127.0.0.1:51005/callback', 'http://127.0.0.1/callback']) {
+        expect(await refusalOf(grants.exchangeCode(client, { ...code, redirectUri }))).toMatchObject(invalidGrant)
+      }
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+  })
+
+  describe('§2.1.1 authorization code', () => {
+    it('§2.1.1 a verifier for a code without a challenge is refused: a downgrade (§4.8.2)', async () => {
+      const client = await grants.webClient({ config: { requirePkce: false } })
+      const code = await grants.createCodeWithoutPkce(client)
+      const verifier = 'v'.repeat(43)
+      expect(await refusalOf(grants.exchangeCode(client, { ...code, verifier }))).toMatchObject(invalidGrant)
+      expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
+    })
+
+    it('§2.1.1 registers no public client that goes without PKCE', async () => {
+      const refused = await refusalOf(grants.nativeClient({ config: { requirePkce: false } }))
+      expect(refused).toMatchObject({ violations: ['config.require_pkce'] })
+    })
+  })
+
+  describe('§2.1.2, §2.4 what is not offered', () => {
+    it('§2.1.2 there is no implicit grant, §2.4 and no password grant', () => {
+      expect(Object.keys(GrantType).filter((name) => Number.isNaN(Number(name)))).toEqual([
+        'UNSPECIFIED',
+        'AUTHORIZATION_CODE',
+        'CLIENT_CREDENTIALS',
+        'REFRESH_TOKEN',
+        'DEVICE_CODE',
+        'TOKEN_EXCHANGE',
+        'JWT_BEARER',
+      ])
+      expect(Object.keys(TokenService.method).filter((name) => /password|implicit/i.test(name))).toEqual([])
+    })
+
+    it('§2.4 registers no client for a grant of another number', async () => {
+      const refused = await refusalOf(server.registerClient({ grantTypes: [7 as GrantType] }))
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', violations: ['grant_types[0]'] })
+    })
+  })
+
+  describe('§2.3 privilege restriction', () => {
+    it('§2.3 a token carries the audiences of the consent, after a refresh too', async () => {
+      const audiences = ['https://orders.example', 'https://stock.example']
+      const client = await grants.webClient({ audiences })
+      const first = await grants.signIn(client, { audiences: ['https://orders.example'] })
+      const second = await grants.refresh(client, first.refreshToken)
+      expect([first.audiences, second.audiences]).toEqual([['https://orders.example'], ['https://orders.example']])
+    })
+
+    it('§2.3 invalid_target: an audience that is not the client’s', async () => {
+      const client = await grants.webClient({ audiences: ['https://orders.example'] })
+      const refused = await refusalOf(grants.createCode(client, { audiences: ['https://other.example'] }))
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
+      expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
+    })
+
+    it('§2.3 a refresh gives no scope that the client has lost meanwhile', async () => {
+      const { client, tokens } = await signedIn()
+      const update = {
+        client: { clientId: client.clientId, scopes: ['orders.read'] },
+        updateMask: { paths: ['scopes'] },
+      }
+      await server.call(updateClient, update, grants.bearer())
+      expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
+    })
+
+    it('§2.3 a token for one audience never becomes a token for any, when the client loses that audience', async () => {
+      const client = await grants.webClient({ audiences: ['https://orders.example'] })
+      const tokens = await grants.signIn(client, { audiences: ['https://orders.example'] })
+      const code = await grants.createCode(client, { audiences: ['https://orders.example'] })
+      const update = { client: { clientId: client.clientId }, updateMask: { paths: ['audiences'] } }
+      await server.call(updateClient, update, grants.bearer())
+      const invalidTarget = { status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' }
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidTarget)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidTarget)
+    })
+
+    it('§2.3 management permissions are nothing a user can delegate', async () => {
+      const client = await grants.webClient({ scopes: ['orders.read', 'qscope:clients.read'] })
+      const tokens = await grants.signIn(client)
+      expect(tokens.scopes).toEqual(['orders.read'])
+      expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
+      const refused = await refusalOf(grants.createCode(client, { scopes: ['orders.read', 'qscope:clients.read'] }))
+      expect(refused.reason).toBe('OAUTH_INVALID_SCOPE')
+      expect(refused.metadata['rejected_scopes']).toBe('qscope:clients.read')
+    })
+  })
+
+  describe('§4.5 a code that is used again', () => {
+    it('§4.5 ends everything that came of it, refreshed tokens too, from the very next call on', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const first = await grants.exchangeCode(client, code)
+      const second = await grants.refresh(client, first.refreshToken)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+      const all = [first.accessToken, second.accessToken, second.refreshToken]
+      expect(await areActive(...all)).toEqual([false, false, false])
+      expect(await refusalOf(grants.refresh(client, second.refreshToken))).toMatchObject(invalidGrant)
+      const events = await server.auditEvents({ clientId: client.clientId, eventTypes: ['authorization_code.reused'] })
+      expect(events).toHaveLength(1)
+      expect(events[0]?.grantId).toBeDefined()
+    })
+
+    it('§4.5 also long after it has expired', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const tokens = await grants.exchangeCode(client, code)
+      server.clock.advance(61_000)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+      expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([false, false])
+    })
+
+    it('§4.5 is not for others to use: another client’s attempt at a spent code revokes nothing', async () => {
+      const [client, thief] = [await grants.webClient(), await grants.webClient()]
+      const code = await grants.createCode(client)
+      const tokens = await grants.exchangeCode(client, code)
+      expect(await refusalOf(grants.exchangeCode(thief, code))).toMatchObject(invalidGrant)
+      expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([true, true])
+    })
+  })
+
+  describe('§4.14 refresh tokens', () => {
+    it('§4.14.2 every use gives a successor and spends the old one', async () => {
+      const { client, tokens } = await signedIn()
+      const next = await grants.refresh(client, tokens.refreshToken)
+      expect(next.refreshToken).not.toBe(tokens.refreshToken)
+      expect(next.accessToken).not.toBe(tokens.accessToken)
+      expect(await areActive(tokens.refreshToken, next.refreshToken, tokens.accessToken)).toEqual([false, true, true])
+    })
+
+    it('§4.14.2 rotates those of public clients', async () => {
+      const client = await grants.nativeClient()
+      const first = await grants.signIn(client)
+      const second = await grants.refresh(client, first.refreshToken)
+      server.clock.advance(11_000)
+      expect(await refusalOf(grants.refresh(client, first.refreshToken))).toMatchObject(invalidGrant)
+      expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
+    })
+
+    it('§4.14.2 a lost answer: the same token again inside the window gets the same answer again', async () => {
+      const { client, tokens } = await signedIn()
+      const first = await grants.refresh(client, tokens.refreshToken)
+      server.clock.advance(5_000)
+      const again = await grants.refresh(client, tokens.refreshToken)
+      expect(pick(again)).toEqual(pick(first))
+      expect(again.expiresIn).toBeLessThanOrEqual(first.expiresIn - 5)
+      expect(await areActive(first.accessToken, first.refreshToken)).toEqual([true, true])
+      expect(await reuses(client.clientId)).toEqual([])
+      const audited = await server.auditEvents({ clientId: client.clientId, eventTypes: ['token.refreshed'] })
+      expect(audited).toHaveLength(1)
+    })
+
+    it('§4.14.2 inside the window, the order of the scopes asked does not matter', async () => {
+      const { client, tokens } = await signedIn()
+      const first = await grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.write'])
+      const again = await grants.refresh(client, tokens.refreshToken, ['orders.write', 'orders.read'])
+      expect(pick(again)).toEqual(pick(first))
+    })
+
+    it('§4.14.2 other scopes inside the window are refused, and nothing is revoked', async () => {
+      const { client, tokens } = await signedIn()
+      const first = await grants.refresh(client, tokens.refreshToken)
+      const refused = await refusalOf(grants.refresh(client, tokens.refreshToken, ['orders.read']))
+      expect(refused).toMatchObject(invalidGrant)
+      expect(await areActive(first.accessToken, first.refreshToken)).toEqual([true, true])
+      expect(pick(await grants.refresh(client, tokens.refreshToken))).toEqual(pick(first))
+    })
+
+    it('§4.14.2 inside the window, another client gets nothing and does no harm', async () => {
+      const { client, tokens } = await signedIn()
+      const thief = await grants.webClient()
+      const first = await grants.refresh(client, tokens.refreshToken)
+      expect(await refusalOf(grants.refresh(thief, tokens.refreshToken))).toMatchObject(invalidGrant)
+      expect(await areActive(first.accessToken, first.refreshToken)).toEqual([true, true])
+    })
+
+    it('§4.14.2 inside the window, a spent successor means reuse: the family is revoked', async () => {
+      const { client, tokens } = await signedIn()
+      const second = await grants.refresh(client, tokens.refreshToken)
+      const third = await grants.refresh(client, second.refreshToken)
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      const all = [tokens.accessToken, second.accessToken, third.accessToken, third.refreshToken]
+      expect(await areActive(...all)).toEqual([false, false, false, false])
+      expect(await reuses(client.clientId)).toHaveLength(1)
+    })
+
+    it('§4.14.2 outside the window it is reuse: the family is revoked at once, and it is audited', async () => {
+      const { client, tokens } = await signedIn()
+      const second = await grants.refresh(client, tokens.refreshToken)
+      const grantId = await grantIdOf(client.clientId)
+      server.clock.advance(10_001)
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      const all = [tokens.accessToken, second.accessToken, second.refreshToken]
+      expect(await areActive(...all)).toEqual([false, false, false])
+      expect(await refusalOf(grants.refresh(client, second.refreshToken))).toMatchObject(invalidGrant)
+      const [event, ...others] = await reuses(client.clientId)
+      expect(event).toMatchObject({ grantId, actor: client.clientId })
+      expect(others).toEqual([])
+    })
+
+    it('§4.14.2 a client without a window has no second chance', async () => {
+      const { client, tokens } = await signedIn({ config: { refreshTokenReplayWindow: seconds(0) } })
+      const second = await grants.refresh(client, tokens.refreshToken)
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
+    })
+
+    it('§4.14.2 keeps the answer encrypted, and erases it when the successor is spent', async () => {
+      const { client, tokens } = await signedIn()
+      const kept = async () => {
+        const rows = await database.query(
+          `select replay_answer from oauth_refresh_tokens where client_id = '${client.clientId}' and replay_answer is not null`,
+        )
+        return rows.length
+      }
+      expect(await kept()).toBe(0)
+      const second = await grants.refresh(client, tokens.refreshToken)
+      expect(await kept()).toBe(1)
+      const text = await dump(database)
+      expect([second.accessToken, second.refreshToken].filter((value) => text.includes(value))).toEqual([])
+      await server.call(
+        updateClient,
+        {
+          client: { clientId: client.clientId, config: { refreshTokenReplayWindow: seconds(0) } },
+          updateMask: { paths: ['config.refresh_token_replay_window'] },
+        },
+        grants.bearer(),
+      )
+      await grants.refresh(client, second.refreshToken)
+      expect(await kept()).toBe(0)
+    })
+
+    it('§4.14.2 expires a refresh token that lies unused', async () => {
+      const { client, tokens } = await signedIn({ config: { refreshTokenTtl: seconds(60) } })
+      server.clock.advance(59_000)
+      const second = await grants.refresh(client, tokens.refreshToken)
+      server.clock.advance(59_000)
+      const third = await grants.refresh(client, second.refreshToken)
+      server.clock.advance(60_000)
+      expect(await refusalOf(grants.refresh(client, third.refreshToken))).toMatchObject(invalidGrant)
+      expect(await grants.isActive(third.refreshToken)).toBe(false)
+    })
+
+    it('§4.14.2 ends a grant at its absolute limit, however often it is refreshed', async () => {
+      const config = { refreshTokenTtl: seconds(60), refreshTokenMaxLifetime: seconds(90) }
+      const { client, tokens } = await signedIn({ config })
+      server.clock.advance(50_000)
+      const second = await grants.refresh(client, tokens.refreshToken)
+      expect(second.expiresIn).toBeLessThanOrEqual(40)
+      server.clock.advance(30_000)
+      const third = await grants.refresh(client, second.refreshToken)
+      server.clock.advance(10_000)
+      expect(await areActive(third.accessToken, third.refreshToken)).toEqual([false, false])
+      expect(await refusalOf(grants.refresh(client, third.refreshToken))).toMatchObject(invalidGrant)
+    })
+  })
+
+  describe('§4.14.2 what ends refresh tokens from outside, visible in the very next call', () => {
+    const ends = async (
+      end: (of: { clientId: string; userId: string; grantId: string; tokens: Tokens }) => Promise<unknown>,
+    ) => {
+      const { client, tokens } = await signedIn()
+      const userId = (await grants.claimsOf(tokens.accessToken))?.subject ?? ''
+      expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([true, true])
+      await end({ clientId: client.clientId, userId, grantId: await grantIdOf(client.clientId), tokens })
+      expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([false, false])
+      return { client, tokens, userId }
+    }
+    type Tokens = Awaited<ReturnType<typeof grants.signIn>>
+    type Target = 'clientId' | 'userId' | 'grantId' | 'tokenId'
+    const revoke = (which: Target, value: string) =>
+      server.call(revokeTokens, { target: { case: which, value } }, grants.bearer())
+
+    it('§4.14.2 a disabled client, whose tokens come back with it', async () => {
+      const { client, tokens } = await ends(({ clientId }) => server.call(disableClient, { clientId }, grants.bearer()))
+      expect((await refusalOf(grants.refresh(client, tokens.refreshToken))).reason).toBe('OAUTH_INVALID_CLIENT')
+      await server.call(enableClient, { clientId: client.clientId }, grants.bearer())
+      expect((await grants.refresh(client, tokens.refreshToken)).refreshToken).not.toBe('')
+    })
+
+    it('§4.14.2 a deactivated user, inside the window too', async () => {
+      const { client, tokens, userId } = await ends(({ userId }) =>
+        server.call(UserService.method.deactivateUser, { userId }, grants.bearer()),
+      )
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      await server.call(UserService.method.reactivateUser, { userId }, grants.bearer())
+      const second = await grants.refresh(client, tokens.refreshToken)
+      await server.call(UserService.method.deactivateUser, { userId }, grants.bearer())
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
+    })
+
+    it('§4.14.2 a deleted user', async () => {
+      const { client, tokens } = await ends(({ userId }) =>
+        server.call(UserService.method.deleteUser, { userId }, grants.bearer()),
+      )
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+    })
+
+    it('§4.14.2 a deleted client', async () => {
+      await ends(({ clientId }) => server.call(ClientService.method.deleteClient, { clientId }, grants.bearer()))
+    })
+
+    it('§4.14.2 revocation by client, by user, by grant', async () => {
+      for (const which of ['clientId', 'userId', 'grantId'] as const) {
+        const { client, tokens } = await ends((of) => revoke(which, of[which]))
+        expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      }
+    })
+
+    it('§4.14.2 revocation by client spares what is granted afterwards, by user as well', async () => {
+      for (const which of ['clientId', 'userId'] as const) {
+        const { client, userId } = await ends((of) => revoke(which, of[which]))
+        const fresh = await grants.signIn(client, { user: { id: { case: 'userId', value: userId } } })
+        expect(await areActive(fresh.accessToken, fresh.refreshToken)).toEqual([true, true])
+        expect((await grants.refresh(client, fresh.refreshToken)).refreshToken).not.toBe('')
+      }
+    })
+
+    it('§4.14.2 revocation by client or user ends codes that are not redeemed yet', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      await revoke('clientId', client.clientId)
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+    })
+
+    it('§4.14.2 revocation by the refresh token’s handle ends the family, by an access token’s handle that one', async () => {
+      const { client, tokens } = await signedIn()
+      const listed = await server.call(listTokens, { clientId: client.clientId }, grants.bearer())
+      const refresh = listed.tokens.find(({ tokenId }) => tokenId !== tokens.tokenId)
+      expect((await revoke('tokenId', tokens.tokenId)).revokedCount).toBe(1)
+      expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([false, true])
+      const second = await grants.refresh(client, tokens.refreshToken)
+      expect((await revoke('tokenId', refresh?.tokenId ?? '')).revokedCount).toBe(1)
+      expect(await areActive(second.accessToken, second.refreshToken)).toEqual([false, false])
+      expect((await revoke('tokenId', refresh?.tokenId ?? '')).revokedCount).toBe(0)
+    })
+
+    it('§4.14.2 the client itself (RFC 7009 §2.1): a refresh token takes its family along, a spent one too', async () => {
+      for (const refreshedBefore of [false, true]) {
+        const { client, tokens } = await signedIn()
+        const last = refreshedBefore ? await grants.refresh(client, tokens.refreshToken) : tokens
+        await server.call(revokeToken, { client: client.client, token: tokens.refreshToken })
+        expect(await areActive(tokens.accessToken, last.accessToken, last.refreshToken)).toEqual([false, false, false])
+        expect(await refusalOf(grants.refresh(client, last.refreshToken))).toMatchObject(invalidGrant)
+      }
+    })
+  })
+
+  describe('§4.15 clients and users', () => {
+    it('§4.15 cannot be mistaken for each other: no client id is shaped like a user id', async () => {
+      const refused = await refusalOf(server.registerClient({ clientId: '01890000-0000-7000-8000-000000000000' }))
+      expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_CLIENT_METADATA', violations: ['client_id'] })
+    })
+  })
+
+  describe('§2.5 client authentication', () => {
+    it('§2.5 a confidential client that shows no secret gets nothing for its code or refresh token', async () => {
+      const client = await grants.webClient()
+      const code = await grants.createCode(client)
+      const nameOnly = { client: { clientId: client.clientId } as typeof client.client }
+      expect((await refusalOf(grants.exchangeCode(nameOnly, code))).reason).toBe('OAUTH_INVALID_CLIENT')
+      const tokens = await grants.exchangeCode(client, code)
+      expect((await refusalOf(grants.refresh(nameOnly, tokens.refreshToken))).reason).toBe('OAUTH_INVALID_CLIENT')
+      expect((await grants.refresh(client, tokens.refreshToken)).refreshToken).not.toBe('')
+    })
+
+    it('§2.5 gives public clients no secret', async () => {
+      const { clientSecret } = await server.registerClient({ type: ClientType.PUBLIC, grantTypes: [] })
+      expect(clientSecret).toBe('')
+    })
+  })
+})
+
+/** What must be the same in an answer that is given again. */
+function pick({ expiresIn: _left, ...same }: { readonly expiresIn: number }) {
+  return same
+}

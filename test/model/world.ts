@@ -1,0 +1,154 @@
+import type { MAccess, MClient, MCode, MDevice, MGrant, MRefresh, MToken, MUser, Party } from './entities.ts'
+
+/** RFC 8693, rules: at most so many exchanges lie between a token and the first. */
+export const MAX_EXCHANGES = 5
+
+/**
+ * The rules' own account of what has happened: who exists, what was issued, and
+ * what of it counts now. It is written from `rules.md`, and knows nothing of how
+ * the server does it.
+ */
+export class World {
+  /** Begins the names of the run's clients, users and audiences. */
+  readonly name: string
+  readonly clients: MClient[] = []
+  readonly users: MUser[] = []
+  readonly grants: MGrant[] = []
+  readonly codes: MCode[] = []
+  readonly devices: MDevice[] = []
+  readonly refreshTokens: MRefresh[] = []
+  readonly accessTokens: MAccess[] = []
+  /** How often each type of event must have been recorded for a client. */
+  readonly events = new Map<MClient, Map<string, number>>()
+  /** How many steps were taken. */
+  steps = 0
+  readonly #now: () => number
+
+  constructor(name: string, now: () => number) {
+    this.name = name
+    this.#now = now
+  }
+
+  get now(): number {
+    return this.#now()
+  }
+
+  record(client: MClient, ...types: string[]): void {
+    const counts = this.events.get(client) ?? new Map<string, number>()
+    for (const type of types) counts.set(type, (counts.get(type) ?? 0) + 1)
+    this.events.set(client, counts)
+  }
+
+  /** Whether a grant stands: not revoked, not at its absolute end, its parties not shut out. */
+  grantStands(grant: MGrant): boolean {
+    const { client, user, clientGeneration, userGeneration } = grant
+    return (
+      !grant.revoked && this.now < grant.expiresAt && stands(client, clientGeneration) && stands(user, userGeneration)
+    )
+  }
+
+  isActive(token: MToken): boolean {
+    if (token.use === 'refresh') {
+      return !token.spent && this.now < token.expiresAt && this.grantStands(token.grant)
+    }
+    const { client, user, grant, parent } = token
+    return (
+      !token.revoked &&
+      this.now < token.expiresAt &&
+      stands(client, token.clientGeneration) &&
+      (user === null || stands(user, token.userGeneration)) &&
+      (grant === null || !grant.revoked) &&
+      (parent === null || this.isActive(parent))
+    )
+  }
+
+  revokeFamily(grant: MGrant, ...events: string[]): boolean {
+    if (grant.revoked) return false
+    grant.revoked = true
+    this.record(grant.client, ...events)
+    return true
+  }
+
+  /** A family's refresh token, and the limits that a new one of them runs into. */
+  addRefresh(token: MRefresh, isNewFamily: boolean): void {
+    this.refreshTokens.push(token)
+    token.grant.tokensUntil = Math.max(token.grant.tokensUntil, token.expiresAt)
+    if (!isNewFamily) return
+    const { caps } = token.client.profile
+    const ofUser = this.#heldRefreshTokens(token.client).filter(({ grant }) => grant.user === token.grant.user)
+    for (const { grant } of surplus(ofUser, caps.perUser)) this.revokeFamily(grant, 'tokens.revoked')
+    const ofClient = this.#heldRefreshTokens(token.client)
+    for (const { grant } of surplus(ofClient, caps.refreshTokens)) this.revokeFamily(grant, 'tokens.revoked')
+  }
+
+  /** An access token and, in a family, the limit that it runs into. */
+  addAccess(token: MAccess): void {
+    this.accessTokens.push(token)
+    const { grant, parent, client } = token
+    if (grant === null || parent !== null) return
+    grant.tokensUntil = Math.max(grant.tokensUntil, token.expiresAt)
+    const family = this.accessTokens.filter(
+      (other) => other.grant === grant && other.parent === null && !other.revoked && this.now < other.expiresAt,
+    )
+    for (const oldest of surplus(family, client.profile.caps.accessTokens)) {
+      oldest.revoked = true
+      this.record(client, 'token.revoked')
+    }
+  }
+
+  /** What has ended for good is forgotten: nobody can tell. */
+  forgetExpired(): void {
+    for (const token of this.accessTokens) if (token.expiresAt < this.now) token.gone = true
+    for (const grant of this.grants) if (grant.tokensUntil < this.now) grant.gone = true
+    for (const device of this.devices) if (device.expiresAt < this.now) device.gone = true
+  }
+
+  /**
+   * The refresh tokens that a limit counts: those that are active, and those of
+   * users who may come back, or else their return would exceed it. Oldest first.
+   */
+  #heldRefreshTokens(client: MClient): readonly MRefresh[] {
+    return this.refreshTokens.filter(
+      ({ client: owner, spent, expiresAt, grant }) =>
+        owner === client &&
+        !spent &&
+        this.now < expiresAt &&
+        !grant.revoked &&
+        grant.clientGeneration === client.generation &&
+        grant.userGeneration === grant.user.generation &&
+        !grant.user.deleted,
+    )
+  }
+}
+
+/** A party counts while it is let in, and nothing of it was ended since the generation. */
+export function stands(party: Party, generation: number): boolean {
+  return party.admitted && !party.deleted && party.generation === generation
+}
+
+/** Whether a token was purged. */
+export function isGone(token: MToken): boolean {
+  return token.use === 'refresh' ? token.grant.gone : token.gone
+}
+
+/** Whether a client answers for one of a token's audiences, or the token is for anyone. */
+export function isMeantFor({ audiences }: MAccess, { clientId, profile }: MClient): boolean {
+  return (
+    audiences.length === 0 ||
+    audiences.some((audience) => audience === clientId || profile.resourceAudiences.includes(audience))
+  )
+}
+
+/** How many exchanges lie between a token and the first. */
+export function depthOf({ parent }: MAccess): number {
+  return parent === null ? 0 : 1 + depthOf(parent)
+}
+
+/** Nothing of `wanted` lies beyond `allowed`. */
+export function isWithin(wanted: readonly string[], allowed: readonly string[]): boolean {
+  return wanted.every((each) => allowed.includes(each))
+}
+
+function surplus<T>(oldestFirst: readonly T[], most: number | null): readonly T[] {
+  return most === null ? [] : oldestFirst.slice(0, Math.max(0, oldestFirst.length - most))
+}
