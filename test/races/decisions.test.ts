@@ -56,7 +56,7 @@ onEveryBackend('decisions at once', (server) => {
     const outcomes = await crowd.rush(CALLERS, (index) =>
       crowd.call(approveDeviceAuthorization, { userCode, user: external(names[index] ?? '') }, given.bearer()),
     )
-    expect(reasonsOf(outcomes)).toEqual({})
+    expect(reasonsOf(outcomes)).toEqual({ RESOURCE_CONFLICT: CALLERS - 1 })
     await crowd.call(redeemDeviceCode, { client: owner.client, deviceCode })
     expect(await eventsOf(server, owner.clientId)).toMatchObject({ 'authorization.granted': 1, 'device.approved': 1 })
     // Who came too late was not registered on the way.
