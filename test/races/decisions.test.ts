@@ -49,15 +49,23 @@ onEveryBackend('decisions at once', (server) => {
     }
   })
 
-  it('count one of two users who approve the same code', async () => {
+  it('count one of many users who approve the same code, and tell the others of it', async () => {
     const owner = await given.client()
     const { deviceCode, userCode } = await given.device(owner)
     const names = Array.from({ length: CALLERS }, () => server.unique('user-'))
-    const outcomes = await crowd.rush(CALLERS, (index) =>
-      crowd.call(approveDeviceAuthorization, { userCode, user: external(names[index] ?? '') }, given.bearer()),
-    )
+    const outcomes = await crowd.rush(CALLERS, async (index) => {
+      const user = external(names[index] ?? '')
+      await crowd.call(approveDeviceAuthorization, { userCode, user }, given.bearer())
+      return user
+    })
+    const [winner, ...more] = answersOf(outcomes)
+    expect(more).toEqual([])
     expect(reasonsOf(outcomes)).toEqual({ RESOURCE_CONFLICT: CALLERS - 1 })
-    await crowd.call(redeemDeviceCode, { client: owner.client, deviceCode })
+    const { token } = await crowd.call(redeemDeviceCode, { client: owner.client, deviceCode })
+    const request = { client: owner.client, token: token?.accessToken ?? '' }
+    const { claims } = await crowd.call(introspectToken, request)
+    const { user } = await crowd.call(getUser, winner ?? {}, given.bearer())
+    expect(claims?.subject).toBe(user?.userId)
     expect(await eventsOf(server, owner.clientId)).toMatchObject({ 'authorization.granted': 1, 'device.approved': 1 })
     // Who came too late was not registered on the way.
     const known = await crowd.rush(CALLERS, (index) =>
