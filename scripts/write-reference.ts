@@ -74,7 +74,11 @@ file that holds the value. \`qscope config\` prints the effective values, secret
 |---|---|---|
 ${rows.join('\n')}
 
-Defaults that depend on others: the issuer is \`http://\` and the gRPC address; the keyring lies beside an embedded
-database (\`data/qscope.keyring.json\`) and must be named for any other; the log is \`pretty\` on a terminal, else \`json\`.
+What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on servers, \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\`
+for all; [databases.md](databases.md) explains them.
+
+Defaults that depend on others: TLS is on where a file of CA certificates is given; without such a file the authorities
+count that Node.js trusts. The issuer is \`http://\` and the gRPC address; the keyring lies beside an embedded database
+(\`data/qscope.keyring.json\`) and must be named for any other; the log is \`pretty\` on a terminal, else \`json\`.
 `
 }

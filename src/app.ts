@@ -1,4 +1,5 @@
 import { insistOnKeys, keyReferences, openKeyring } from './app/open-keyring.ts'
+import { openAppMigrations } from './app/open-migrations.ts'
 import { Purge } from './app/purge.ts'
 import type { Config } from './config/config.ts'
 import type { Keyring } from './crypto/keyring.ts'
@@ -24,7 +25,7 @@ import { route } from './grpc/routes.ts'
 import { createServingState, type ServingState } from './grpc/serving-state.ts'
 import type { Logger } from './logger.ts'
 import type { AuditSeal, Backend, StoreContext } from './stores/contract.ts'
-import { openBackend, openMigrations } from './stores/open.ts'
+import { openBackend } from './stores/open.ts'
 
 /** One address that starts device authorizations for public clients. */
 const PUBLIC_DEVICE_STARTS = Object.freeze({ burst: 60, perMinute: 60 })
@@ -111,7 +112,7 @@ export async function openApp(
 /** Opens the keyring; for one that is missing, asks the database whether it refers to keys. */
 export async function openAppKeyring(config: Config, log: Logger): Promise<Keyring> {
   return await openKeyring(config, log, async (provisional) => {
-    const migrations = await openMigrations(config.database.url, log)
+    const migrations = await openAppMigrations(config, log)
     try {
       if (await migrations.isEmpty()) return { pepper: [], audit: [] }
     } finally {
@@ -127,7 +128,9 @@ export async function openAppKeyring(config: Config, log: Logger): Promise<Keyri
 }
 
 async function openAppBackend(config: Config, log: Logger, keyring: Keyring): Promise<Backend> {
-  return await openBackend(config.database.url, { seal: sealOf(keyring), log, newId: uuidV7, jitter })
+  const { database, connections, maxQueuedCalls } = config
+  const seal = sealOf(keyring)
+  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls })
 }
 
 /** Where the errors are documented. */

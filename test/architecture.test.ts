@@ -10,7 +10,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'errors', files: /^errors\//, may: [] },
   { layer: 'domain', files: /^domain\//, may: [] },
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
-  { layer: 'config', files: /^config\//, may: [] },
+  { layer: 'config', files: /^config\//, may: ['domain'] },
   { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
   { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results'] },
   { layer: 'log', files: /^log\//, may: ['logger', 'config'] },

@@ -13,7 +13,7 @@ export interface HealthMonitor {
  * over when this resolves; trouble with the keyring then stops the start.
  */
 export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> {
-  let keysChecked = false
+  let examined = false
   let reported: string | null = null
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -26,9 +26,12 @@ export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> 
   }
   const look = async () => {
     const health = await app.backend.check()
-    if (health.serving && !keysChecked) {
+    if (health.serving && !examined) {
       await app.checkKeys()
-      keysChecked = true
+      for (const { name, value, concern } of await app.backend.facts()) {
+        if (concern !== null) log.warn({ name, value }, `the database's ${name} is ${value}: ${concern}`)
+      }
+      examined = true
     }
     report(health.serving ? null : health.problem)
     app.state.setServing(health.serving)

@@ -3,8 +3,8 @@ import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { Logger } from '../logger.ts'
-import { openMigrations } from '../stores/open.ts'
 import { drawFirstAdmin, type FirstAdmin } from './first-admin.ts'
+import { openAppMigrations } from './open-migrations.ts'
 
 export type SetUp =
   /** The database had something in it, or is on a server: untouched. */
@@ -20,7 +20,7 @@ export async function setUpDatabase(
   { withAdmin }: { readonly withAdmin: boolean },
 ): Promise<SetUp> {
   if (!config.database.embedded) return { created: false }
-  const migrations = await openMigrations(config.database.url, log)
+  const migrations = await openAppMigrations(config, log)
   try {
     if (!(await migrations.isEmpty())) return { created: false }
     const admin = withAdmin ? drawFirstAdmin(keyring) : null

@@ -1,15 +1,19 @@
-import { z } from 'zod'
-import { type Address, formatAddress, isLoopback, parseAddress } from './address.ts'
-import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
-import { formatDuration, parseDuration } from './duration.ts'
+import type { z } from 'zod'
+import { type Address, formatAddress, isLoopback } from './address.ts'
+import { type Connections, readConnections } from './connections.ts'
+import { type DatabaseTarget, maskUrl } from './database-url.ts'
 import type { Environment } from './environment.ts'
+import { type LOG_LEVELS, SCHEMAS } from './schemas.ts'
+import { type Setting, settingsOf } from './settings.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
-
-export const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
 
 /** What the process was told, parsed once. */
 export interface Config {
   readonly database: DatabaseTarget
+  /** Of no use to a database that is embedded. */
+  readonly connections: Connections
+  /** How many calls may wait in each lane of the database before more are refused. */
+  readonly maxQueuedCalls: number
   readonly grpcListen: Address
   readonly issuer: string
   readonly deviceVerificationUri: string
@@ -32,14 +36,6 @@ export interface Config {
   readonly settings: readonly Setting[]
 }
 
-/** One variable's effective value, fit to be shown. */
-export interface Setting {
-  readonly name: VariableName
-  /** Secrets masked. */
-  readonly value: string
-  readonly source: 'environment' | 'file' | 'default'
-}
-
 /** Everything that is wrong with the environment, each with the variable's name and what it should be. */
 export class ConfigError extends Error {
   readonly problems: readonly string[]
@@ -49,54 +45,6 @@ export class ConfigError extends Error {
     this.name = 'ConfigError'
     this.problems = problems
   }
-}
-
-/** A string that `parse` understands. */
-function parsed<T>(parse: (text: string) => T | null) {
-  return z.string().transform((text, context) => {
-    const value = parse(text)
-    if (value !== null) return value
-    context.addIssue({ code: 'custom', message: 'not understood' })
-    return z.NEVER
-  })
-}
-
-const wholeNumber = (least: number, most: number) =>
-  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(least).max(most))
-
-const durationBetween = (least: string, most: string) =>
-  parsed(parseDuration).pipe(
-    z
-      .number()
-      .min(parseDuration(least) ?? 0)
-      .max(parseDuration(most) ?? 0),
-  )
-
-const SCHEMAS = {
-  database: parsed(parseDatabaseUrl),
-  address: parsed(parseAddress),
-  issuer: parsed((text) => {
-    const url = URL.parse(text)
-    const usable =
-      url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === '' && url.password === ''
-    return usable
-      ? { text: text.replace(/\/$/, ''), plain: url.protocol === 'http:' && !isLoopback(url.hostname) }
-      : null
-  }),
-  url: z.url({ protocol: /^https?$/ }),
-  path: z.string().min(1),
-  level: z.enum(LOG_LEVELS),
-  format: z.enum(['json', 'pretty']),
-  onOff: z.enum(['on', 'off']).transform((value) => value === 'on'),
-  flag: z.enum(['0', '1']).transform((value) => value === '1'),
-  grace: durationBetween('0s', '10m'),
-  messageBytes: wholeNumber(1_024, 67_108_864),
-  streams: wholeNumber(1, 100_000),
-  pendingDevices: wholeNumber(1, 1_000_000),
-  connectionAge: durationBetween('10s', '7d'),
-  keepalive: durationBetween('10s', '1d'),
-  purgeInterval: z.union([z.literal('off').transform(() => null), durationBetween('1s', '1d')]),
-  purgeRetention: durationBetween('1m', '365d'),
 }
 
 /**
@@ -127,6 +75,15 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   const issuer = read('QSCOPE_ISSUER', SCHEMAS.issuer, `http://${formatAddress(grpcListen)}`)
   const config = {
     database,
+    connections: readConnections(environment, database, read, {
+      complain,
+      warn: (warning) => warnings.push(warning),
+    }),
+    maxQueuedCalls: read(
+      'QSCOPE_DATABASE_MAX_QUEUED_CALLS',
+      SCHEMAS.queuedCalls,
+      VARIABLES.QSCOPE_DATABASE_MAX_QUEUED_CALLS.fallback,
+    ),
     grpcListen,
     issuer: issuer.text,
     deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
@@ -192,34 +149,4 @@ export function describeConfig(config: Config): readonly Setting[] {
 /** Beside an embedded database file: `./data/qscope.db` → `./data/qscope.keyring.json`. */
 function keyringBeside({ file }: DatabaseTarget): string | null {
   return file === null ? null : `${file.replace(/\.db$/, '')}.keyring.json`
-}
-
-function settingsOf(config: Omit<Config, 'warnings' | 'settings'>, environment: Environment): readonly Setting[] {
-  const onOff = (value: boolean) => (value ? 'on' : 'off')
-  const shown = {
-    QSCOPE_DATABASE_URL: maskUrl(config.database.url),
-    QSCOPE_GRPC_LISTEN: formatAddress(config.grpcListen),
-    QSCOPE_ISSUER: config.issuer,
-    QSCOPE_DEVICE_VERIFICATION_URI: config.deviceVerificationUri,
-    QSCOPE_KEYRING_FILE: config.keyringFile ?? '(drawn in memory)',
-    QSCOPE_LOG_LEVEL: config.log.level,
-    QSCOPE_LOG_FORMAT: config.log.format,
-    QSCOPE_REFLECTION: onOff(config.reflection),
-    QSCOPE_INSECURE: config.insecure ? '1' : '0',
-    QSCOPE_SHUTDOWN_GRACE: formatDuration(config.shutdownGraceMs),
-    QSCOPE_MAX_MESSAGE_BYTES: String(config.maxMessageBytes),
-    QSCOPE_MAX_CONCURRENT_STREAMS: String(config.maxConcurrentStreams),
-    QSCOPE_MAX_CONNECTION_AGE: formatDuration(config.maxConnectionAgeMs),
-    QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: String(config.maxPendingDeviceAuthorizations),
-    QSCOPE_PURGE_INTERVAL: config.purgeIntervalMs === null ? 'off' : formatDuration(config.purgeIntervalMs),
-    QSCOPE_PURGE_RETENTION: formatDuration(config.purgeRetentionMs),
-    QSCOPE_KEEPALIVE_TIME: formatDuration(config.keepaliveTimeMs),
-  } satisfies Record<VariableName, string>
-  // The keys of a literal that `satisfies` just compared with the table.
-  const names = Object.keys(shown) as VariableName[]
-  return names.map((name) => ({
-    name,
-    value: shown[name],
-    source: environment.fromFile.has(name) ? 'file' : environment.values.has(name) ? 'environment' : 'default',
-  }))
 }

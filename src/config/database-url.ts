@@ -1,3 +1,5 @@
+import { parseServerUrl } from '../domain/server-url.ts'
+
 /** Which database, as far as configuration must know. */
 export interface DatabaseTarget {
   /** As given; may contain a password. */
@@ -6,23 +8,33 @@ export interface DatabaseTarget {
   readonly embedded: boolean
   /** The path of an embedded database file; `null` for one in memory or on a server. */
   readonly file: string | null
+  /** The servers' host names, in the order in which they are tried; none if it is embedded. */
+  readonly hosts: readonly string[]
+  /** The names behind the question mark: all of them unknown. */
+  readonly parameters: readonly string[]
 }
 
-const SQLITE = /^sqlite:(?:\/\/)?([^?]+)(?:\?.*)?$/
-const SERVERS: ReadonlySet<string> = new Set(['mysql:', 'mariadb:'])
+const SQLITE = /^sqlite:(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/
 
 /** Reads a database URL; `null` if it is none that QScope knows. */
 export function parseDatabaseUrl(url: string): DatabaseTarget | null {
-  const [, path] = SQLITE.exec(url) ?? []
-  if (path !== undefined) return { url, embedded: true, file: path === ':memory:' ? null : path }
-  const parsed = URL.parse(url)
-  const usable = parsed !== null && SERVERS.has(parsed.protocol) && parsed.hostname !== '' && parsed.pathname.length > 1
-  return usable ? { url, embedded: false, file: null } : null
+  const [, path, query = ''] = SQLITE.exec(url) ?? []
+  if (path !== undefined) {
+    const file = path === ':memory:' ? null : path
+    return { url, embedded: true, file, hosts: [], parameters: [...new URLSearchParams(query).keys()] }
+  }
+  const server = parseServerUrl(url)
+  if (server === null) return null
+  const hosts = server.hosts.map(({ host }) => host)
+  return { url, embedded: false, file: null, hosts, parameters: [...server.parameters.keys()] }
 }
+
+/** What stands before an `@` may be a password, however broken the rest is. */
+const CREDENTIALS = /^((?!sqlite:)(?:[a-z][a-z0-9+.-]*:\/\/|(?![a-z][a-z0-9+.-]*:\/\/))[^:@]*):.*@/is
 
 /** The same URL fit to be shown: passwords and parameters that look like secrets are masked. */
 export function maskUrl(url: string): string {
   return url
-    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#]*?):[^/?#]*@/i, '$1:***@')
+    .replace(CREDENTIALS, '$1:***@')
     .replace(/([?&][^=&]*(?:password|passwd|secret|token|key)[^=&]*=)[^&]*/gi, '$1***')
 }

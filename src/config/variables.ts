@@ -11,9 +11,22 @@ export interface Variable {
 /** Every variable of the server, in the order in which they are shown. */
 export const VARIABLES = Object.freeze({
   QSCOPE_DATABASE_URL: {
-    shouldBe: 'sqlite:<path>, sqlite::memory: or mysql://user:password@host:port/database',
+    shouldBe:
+      'sqlite:<path>, sqlite::memory:, mysql://user:password@host:port/database or postgres://user:password@host:port/database, with several hosts as host:port,host:port',
     fallback: 'sqlite:./data/qscope.db',
     secret: true,
+  },
+  QSCOPE_DATABASE_TLS: { shouldBe: 'on or off', fallback: null },
+  QSCOPE_DATABASE_CA_FILE: {
+    shouldBe: 'the path of a readable file of CA certificates in PEM',
+    fallback: null,
+  },
+  QSCOPE_DATABASE_POOL_SIZE: { shouldBe: 'a whole number of connections from 3 to 500', fallback: '15' },
+  QSCOPE_DATABASE_CONNECT_TIMEOUT: { shouldBe: 'a duration from 100ms to 1m, such as 5s', fallback: '5s' },
+  QSCOPE_DATABASE_STATEMENT_TIMEOUT: { shouldBe: 'a duration from 1s to 10m, such as 10s', fallback: '10s' },
+  QSCOPE_DATABASE_MAX_QUEUED_CALLS: {
+    shouldBe: 'a whole number from 1 to 1000000, for each way into the database',
+    fallback: '10000',
   },
   QSCOPE_GRPC_LISTEN: {
     shouldBe: 'host:port, such as 127.0.0.1:50051 or [::1]:50051',

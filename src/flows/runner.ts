@@ -82,7 +82,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
         }
         return fail('resource.conflict', { retryAfterMs: retryDelay() })
       } catch (error) {
-        if (error instanceof StoreError) return refusalFor(error, ctx)
+        if (error instanceof StoreError) return refusalFor(error, ctx, flow.lane)
         throw error
       }
     },
@@ -96,7 +96,7 @@ function insistOnSuccess(name: string, answer: unknown): void {
 }
 
 /** The one place where a database's accident becomes a registered answer; other faults stay accidents. */
-function refusalFor(error: StoreError, ctx: CallContext): FailedResult {
+function refusalFor(error: StoreError, ctx: CallContext, lane: Lane): FailedResult {
   ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
   switch (error.fault) {
     case 'contended':
@@ -104,12 +104,20 @@ function refusalFor(error: StoreError, ctx: CallContext): FailedResult {
     case 'unavailable':
       return fail('oauth.temporarily_unavailable', { retryAfterMs: retryDelay() })
     case 'outcome_unknown':
-      return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' } })
+      // What only adds rows may add them again: nobody holds the first.
+      return lane === 'append'
+        ? outcomeUnknownSafely()
+        : fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' } })
     case 'broken':
       return fail('oauth.server_error')
     default:
       return error.fault satisfies never
   }
+}
+
+/** For calls that may be made again as they are. */
+export function outcomeUnknownSafely(): FailedResult {
+  return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'true' }, retryAfterMs: retryDelay() })
 }
 
 /** Spread out, so that callers do not come back together. */

@@ -12,7 +12,7 @@ import { pathOf } from './routes.ts'
  */
 export function accessRule(method: DescMethod): AccessRule {
   if (!hasOption(method, access)) throw new Error(`${pathOf(method)} lacks the option (qscope.v1.access)`)
-  const { permission, clientAuthentication, anyone } = getOption(method, access)
+  const { permission, clientAuthentication, anyone, idempotent } = getOption(method, access)
   if (permission !== '' && !isPermission(permission)) {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) names the unknown permission "${permission}"`)
   }
@@ -22,5 +22,5 @@ export function accessRule(method: DescMethod): AccessRule {
   if (!anyone && permission === '' && !clientAuthentication) {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)
   }
-  return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone })
+  return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone, idempotent })
 }

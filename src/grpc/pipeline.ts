@@ -13,7 +13,7 @@ import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { type AccessRule, authorizeCall } from '../flows/access/authorize-call.ts'
-import type { FlowRunner } from '../flows/runner.ts'
+import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
@@ -141,7 +141,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
         const answer = await entry.route.handle(ctx, request.value)
-        if (!answer.ok) return line.failed(answer)
+        if (!answer.ok) return line.failed(withRetryAdvice(entry.rule, answer))
         return success(complete(method.output, answer.value))
       } catch (accident) {
         return line.failed(answerTo(accident, ctx, entry.path))
@@ -169,6 +169,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
     },
   }
+}
+
+/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
+function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
+  return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
 }
 
 const UNREADABLE = fail('oauth.invalid_request', {

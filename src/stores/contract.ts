@@ -356,13 +356,24 @@ export interface Backend {
   /**
    * Runs `work` in a transaction of its own that decides races; on a deadlock it
    * is rolled back and run again, from the start, until the deadline. `work` sees
-   * only the stores it is given.
+   * only the stores it is given. A commit that is not confirmed is read back by
+   * the audit events it wrote; `work` that writes without any may be done twice.
    */
   transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
   /** Whether reads and writes work and the schema fits; resolves quickly either way. */
   check(): Promise<BackendHealth>
+  /** What an operator should know of the database; throws like any read. */
+  facts(): Promise<readonly DatabaseFact[]>
   /** Writes out what waits, then lets go of the database. */
   close(): Promise<void>
+}
+
+/** One thing that `doctor` tells of a database, such as its isolation level. */
+export interface DatabaseFact {
+  readonly name: string
+  readonly value: string
+  /** What is wrong with it and what to do, in one line; `null`: nothing. */
+  readonly concern: string | null
 }
 
 export type BackendHealth =

@@ -1,11 +1,15 @@
 import type { Logger } from '../logger.ts'
 import type { AuditSeal, Backend } from './contract.ts'
 import { createBackend } from './sql/backend.ts'
-import type { Dialect } from './sql/dialect.ts'
+import { NO_BOOKKEEPING } from './sql/bookkeeping.ts'
+import type { ConnectionSettings, Dialect } from './sql/dialect.ts'
 import { mysql } from './sql/dialects/mysql/dialect.ts'
+import { postgres } from './sql/dialects/postgres/dialect.ts'
 import { sqlite } from './sql/dialects/sqlite/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { createMigrations, type Migrations } from './sql/migrate.ts'
+import { MIGRATIONS } from './sql/migrations/all.ts'
+import type { MigrationStep } from './sql/migrations/migration-step.ts'
 import { schemaStateOf } from './sql/schema-state.ts'
 import { DatabaseTrouble, storeError } from './sql/trouble.ts'
 
@@ -14,9 +18,18 @@ const DIALECTS: Readonly<Record<string, Dialect>> = Object.freeze({
   'sqlite:': sqlite,
   'mysql:': mysql,
   'mariadb:': mysql,
+  'postgres:': postgres,
+  'postgresql:': postgres,
 })
 
 const MAX_QUEUED_CALLS = 10_000
+
+const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
+  poolSize: 15,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 10_000,
+  tls: null,
+})
 
 export interface BackendOptions {
   readonly seal: AuditSeal
@@ -27,6 +40,10 @@ export interface BackendOptions {
   readonly jitter: () => number
   /** How many calls may wait in each lane before more are refused; 10,000 unless told. */
   readonly maxQueuedCalls?: number
+  /** Of a database on a server; what is not told has a default. */
+  readonly connections?: Partial<ConnectionSettings>
+  /** The migrations that this server knows: all there are, unless told. */
+  readonly migrations?: readonly MigrationStep[]
 }
 
 /**
@@ -34,7 +51,8 @@ export interface BackendOptions {
  *
  * - `sqlite:./path/file.db`, created empty if absent;
  * - `sqlite::memory:`, migrated and gone when closed;
- * - `mysql://user:password@host:port/database`, for MySQL and MariaDB.
+ * - `mysql://user:password@host:port,host:port/database`, for MySQL and MariaDB;
+ * - `postgres://user:password@host:port,host:port/database`, for PostgreSQL.
  *
  * Whether the schema fits is told by `check()`. Throws `StoreError` if the
  * database cannot be opened at all.
@@ -42,17 +60,26 @@ export interface BackendOptions {
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
   return await withStoreErrors(async () => {
     const dialect = dialectOf(url)
-    const connected = await dialect.connect(plainUrl(url), options.log)
+    const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
     return createBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options })
   })
 }
 
 /** Opens a database to change its schema. One in memory has its schema already, and cannot lose it. */
-export async function openMigrations(url: string, log: Logger): Promise<Migrations> {
+export async function openMigrations(
+  url: string,
+  log: Logger,
+  connections: Partial<ConnectionSettings> = {},
+  steps: readonly MigrationStep[] = MIGRATIONS,
+): Promise<Migrations> {
   return await withStoreErrors(async () => {
-    if (isInMemory(url)) return memoryMigrations()
+    if (isInMemory(url)) return memoryMigrations(steps)
     const dialect = dialectOf(url)
-    return createMigrations(dialect, await dialect.connectForMigration(plainUrl(url), log))
+    return createMigrations(
+      dialect,
+      await dialect.connectForMigration(url, { ...CONNECTION_DEFAULTS, ...connections }, log),
+      steps,
+    )
   })
 }
 
@@ -76,22 +103,19 @@ function dialectOf(url: string): Dialect {
   if (dialect === undefined) {
     throw new DatabaseTrouble(
       'unavailable',
-      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite: or mysql:`,
+      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, mysql: or postgres:`,
     )
   }
   return dialect
 }
 
-function plainUrl(url: string): string {
-  return url.replace(/^mariadb:/, 'mysql:')
-}
-
-function memoryMigrations(): Migrations {
+function memoryMigrations(steps: readonly MigrationStep[]): Migrations {
+  const applied = steps.map((step) => step.name)
   const nothing = Object.freeze({ migrations: [], seeded: false })
   return {
     up: async () => nothing,
     down: async () => nothing,
-    status: async () => ({ ...schemaStateOf([]), pending: [] }),
+    status: async () => schemaStateOf({ ...NO_BOOKKEEPING, applied, auditProtection: 'triggers' }, steps),
     isEmpty: async () => false,
     close: async () => undefined,
   }

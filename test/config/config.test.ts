@@ -47,7 +47,7 @@ describe('an empty environment', () => {
 describe('problems', () => {
   test('are reported all at once, each with its variable and what it should be', () => {
     const problems = problemsOf({
-      QSCOPE_DATABASE_URL: 'postgres://localhost/x',
+      QSCOPE_DATABASE_URL: 'oracle://localhost/x',
       QSCOPE_GRPC_LISTEN: 'here',
       QSCOPE_LOG_LEVEL: 'loud',
       QSCOPE_REFLECTION: 'maybe',
@@ -55,7 +55,7 @@ describe('problems', () => {
       QSCOPE_MAX_MESSAGE_BYTES: '12',
     })
     expect(problems).toEqual([
-      expect.stringMatching(/^QSCOPE_DATABASE_URL: should be sqlite:.* not "postgres:\/\/localhost\/x"$/),
+      expect.stringMatching(/^QSCOPE_DATABASE_URL: should be sqlite:.* not "oracle:\/\/localhost\/x"$/),
       expect.stringMatching(/^QSCOPE_GRPC_LISTEN: should be host:port.* not "here"$/),
       expect.stringMatching(/^QSCOPE_LOG_LEVEL: should be one of debug, info.* not "loud"$/),
       expect.stringMatching(/^QSCOPE_REFLECTION: should be on or off, not "maybe"$/),

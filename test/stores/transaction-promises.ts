@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
-import { clientId } from '../../src/domain/ids.ts'
+import { clientId, epochMs } from '../../src/domain/ids.ts'
 import type { Subject } from './contract.ts'
 import { aClient, anEvent, aSecret, aToken, change, context, inTransaction, mint, register } from './given.ts'
 
@@ -62,11 +62,14 @@ export function transactionPromises(subject: () => Subject): void {
     const { backend } = subject()
     const [one, two] = [clientId('x-one'), clientId('x-two')]
     const before = [(await find('x-one'))?.tokenGeneration ?? 0, (await find('x-two'))?.tokenGeneration ?? 0]
+    // PostgreSQL looks for deadlocks after a second.
+    const patient = context({ deadline: epochMs(Date.now() + 15_000) })
     const crossing = (first: typeof one, second: typeof one) =>
-      inTransaction(backend, async (stores) => {
+      backend.transaction(patient, async (stores) => {
         await stores.clients.startTokenGeneration(first, change)
         await sleep(20)
         await stores.clients.startTokenGeneration(second, change)
+        return { commit: true, value: null }
       })
     await Promise.all(Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? crossing(one, two) : crossing(two, one))))
     const after = [(await find('x-one'))?.tokenGeneration, (await find('x-two'))?.tokenGeneration]

@@ -14,6 +14,8 @@ export interface AccessRule {
   readonly permission: string | null
   readonly clientAuthentication: boolean
   readonly anyone: boolean
+  /** Whether a repeated call leaves the server as one would. */
+  readonly idempotent: boolean
 }
 
 /** What came with the call to prove the caller. */

@@ -21,8 +21,11 @@ interface Unit extends AppendedRows {
   readonly failed: (error: unknown) => void
 }
 
-/** Commits the rows of all units together; throws with nothing written, or `outcome_unknown`. */
-export type SendUnits = (units: readonly AppendedRows[]) => Promise<void>
+/**
+ * Commits the rows of all units together; throws with nothing written, or
+ * `outcome_unknown` if that could not be found out `until` then.
+ */
+export type SendUnits = (units: readonly AppendedRows[], until: number) => Promise<void>
 
 /**
  * Group commit. Units of concurrent calls share a transaction; the next one is
@@ -98,12 +101,12 @@ export class AppendLane {
     await new Promise((resolve) => setImmediate(resolve))
     for (let attempts = 1; this.#queue.size > 0; ) {
       const units = this.#take()
+      const until = Math.max(...units.map((unit) => unit.until))
       try {
-        await this.#send(units)
+        await this.#send(units, until)
         for (const unit of units) unit.done()
         attempts = 1
       } catch (error) {
-        const until = Math.max(...units.map((unit) => unit.until))
         if (isWorthAnotherTry(error, attempts, until)) {
           this.#putBack(this.#stillPatient(units, error))
           await backOff(attempts, until, this.#jitter)

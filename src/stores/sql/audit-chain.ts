@@ -1,8 +1,9 @@
-import type { Insertable, Kysely } from 'kysely'
+import { type Insertable, type Kysely, sql } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { AuditSeal } from '../contract.ts'
 import { auditInserts, auditRow } from './audit-log.ts'
 import type { Statement } from './dialect.ts'
+import { hash32 } from './rows.ts'
 import type { AuditLogTable, Database } from './schema.ts'
 import type { InsertStatements } from './sized-statements.ts'
 
@@ -66,6 +67,35 @@ export class AuditChain {
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
   restart(): void {
     this.#head = this.#start()
+  }
+
+  /**
+   * Takes the stored head, so that no other transaction can move it any more,
+   * and tells its hash; `null` if there was none: then one is stored that
+   * nothing leads to, in the way of whoever was about to.
+   */
+  async takeStored({ end: { writerId } }: SealedEvents): Promise<Buffer | null> {
+    // A change of the row: what only locks it is local to a node of a cluster.
+    const taken = await this.#db
+      .updateTable('oauth_audit_heads')
+      .set({ updated_at: sql<number>`updated_at + 1` })
+      .where('writer_id', '=', writerId)
+      .executeTakeFirst()
+    if (taken.numUpdatedRows === 0n) {
+      const nowhere = { sequence: 0, hash: NO_HASH, key_id: this.#seal.keyId }
+      const kept = { created_at: 0, created_by: KEEPER, updated_at: 0, updated_by: KEEPER }
+      await this.#db
+        .insertInto('oauth_audit_heads')
+        .values({ writer_id: writerId, ...nowhere, ...kept })
+        .execute()
+      return null
+    }
+    const { hash } = await this.#db
+      .selectFrom('oauth_audit_heads')
+      .select('hash')
+      .where('writer_id', '=', writerId)
+      .executeTakeFirstOrThrow()
+    return hash32(hash, 'hash')
   }
 
   #start(): Head {

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely'
 import type { Logger } from '../../logger.ts'
 import {
   type AppendStores,
@@ -10,25 +11,30 @@ import {
 import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
 import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
 import { AppendLane, type SendUnits } from './append-lane.ts'
-import { AuditChain } from './audit-chain.ts'
 import { auditReads } from './audit-log.ts'
 import { codeReads, findCodes } from './authorization-codes.ts'
+import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients } from './clients.ts'
+import { confirmed } from './commit-outcome.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
-import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
+import type { Connected, Dialect, Execute } from './dialect.ts'
 import { grantReads } from './grants.ts'
 import { hashKey } from './hash-key.ts'
 import { kyselyOver } from './kysely.ts'
 import { maintenanceOn } from './maintenance.ts'
+import { MIGRATIONS } from './migrations/all.ts'
+import type { MigrationStep } from './migrations/migration-step.ts'
 import { ReadBatcher } from './read-batcher.ts'
 import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './refresh-tokens.ts'
 import { backOff, isWorthAnotherTry } from './retry.ts'
-import { appliedMigrations, schemaProblem, schemaStateOf } from './schema-state.ts'
+import type { Database } from './schema.ts'
+import { schemaStateOf } from './schema-state.ts'
+import { Slots } from './slots.ts'
 import { TransactionLane } from './transaction-lane.ts'
-import { DatabaseTrouble, isOutcomeUnknown, storeError } from './trouble.ts'
+import { DatabaseTrouble, storeError } from './trouble.ts'
 import { userReads } from './users.ts'
-import { type WriterSlot, WriterSlots } from './writer-slots.ts'
+import { type WriterSlot, writerSlot } from './writer-slot.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
@@ -43,6 +49,8 @@ export interface BackendParts {
   readonly jitter: () => number
   /** How many calls may wait in each lane. */
   readonly maxQueuedCalls: number
+  /** The migrations that this server knows: all there are, unless told. */
+  readonly migrations?: readonly MigrationStep[]
 }
 
 /** Puts a backend together from a connected database and what all databases share. */
@@ -58,11 +66,11 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     refuseMisfit()
     return await execute(statement)
   })
-  const [first, ...others] = connected.writers.map((writer) => slotOf(dialect, writer, parts))
+  const [first, ...others] = connected.writers.map((writer) => writerSlot(dialect, writer, parts))
   if (first === undefined) throw new Error('a database needs a writer')
-  const appendSlots = new WriterSlots([first], parts.maxQueuedCalls)
-  const transactionSlots = others.length === 0 ? appendSlots : new WriterSlots(others, parts.maxQueuedCalls)
-  const appendLane = new AppendLane(sendThrough(appendSlots, first), parts.maxQueuedCalls, parts.jitter)
+  const appendSlots = new Slots([first], parts.maxQueuedCalls)
+  const transactionSlots = others.length === 0 ? appendSlots : new Slots(others, parts.maxQueuedCalls)
+  const appendLane = new AppendLane(sendThrough(appendSlots, first, parts.jitter), parts.maxQueuedCalls, parts.jitter)
   const transactionLane = new TransactionLane(transactionSlots, parts.jitter)
 
   /** Nobody waits for it, and nobody calls it off. */
@@ -74,7 +82,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   }
 
   async function examine(signal: AbortSignal): Promise<string | null> {
-    misfit = schemaProblem(schemaStateOf(await appliedMigrations(anySchema)))
+    misfit = schemaStateOf(await readBookkeeping(anySchema), parts.migrations ?? MIGRATIONS).problem
     if (misfit === null) await probe(signal)
     return misfit
   }
@@ -84,7 +92,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     const until = Date.now() + PROBE_PATIENCE_MS
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await appendSlots.use({ signal }, ({ writer }) => writer.probe())
+        return await appendSlots.use({ signal, deadline: null }, ({ writer }) => writer.probe())
       } catch (error) {
         if (!isWorthAnotherTry(error, attempts, until)) throw error
         await backOff(attempts, until, parts.jitter)
@@ -95,7 +103,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   let closing: Promise<void> | null = null
   return {
     dialect: dialect.name,
-    reads: readStores(db),
+    reads: readStores(db, parts.maxQueuedCalls),
     maintenance: maintenanceOn(db, (work) => transactionLane.runBare(housekeeping, work)),
     append: async (ctx, fill: (stores: AppendStores) => void) => {
       refuseMisfit()
@@ -114,6 +122,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
         return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error) }
       }
     },
+    facts: () => dialect.facts(execute),
     close: () => {
       closing ??= (async () => {
         await appendLane.close()
@@ -128,15 +137,15 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 
 /** The look-ups that calls are made of are batched; lists are not. */
-function readStores(db: ReturnType<typeof kyselyOver>): ReadStores {
-  const clients = new ReadBatcher(findClients(db), String, null)
-  const secrets = new ReadBatcher(findSecrets(db), String, [])
-  const codes = new ReadBatcher(findCodes(db), hashKey, null)
-  const accessTokens = new ReadBatcher(findAccessTokens(db), hashKey, null)
-  const accessTokensById = new ReadBatcher(findAccessTokensById(db), String, null)
-  const refreshTokens = new ReadBatcher(findRefreshTokens(db), hashKey, null)
-  const refreshTokensById = new ReadBatcher(findRefreshTokensById(db), String, null)
-  const devices = new ReadBatcher(findDeviceCodes(db), hashKey, null)
+function readStores(db: Kysely<Database>, most: number): ReadStores {
+  const clients = new ReadBatcher(findClients(db), String, null, most)
+  const secrets = new ReadBatcher(findSecrets(db), String, [], most)
+  const codes = new ReadBatcher(findCodes(db), hashKey, null, most)
+  const accessTokens = new ReadBatcher(findAccessTokens(db), hashKey, null, most)
+  const accessTokensById = new ReadBatcher(findAccessTokensById(db), String, null, most)
+  const refreshTokens = new ReadBatcher(findRefreshTokens(db), hashKey, null, most)
+  const refreshTokensById = new ReadBatcher(findRefreshTokensById(db), String, null, most)
+  const devices = new ReadBatcher(findDeviceCodes(db), hashKey, null, most)
   return Object.freeze({
     clients: clientReads(db, (id) => clients.find(id)),
     clientSecrets: clientSecretReads(db, (id) => secrets.find(id)),
@@ -158,34 +167,17 @@ function readStores(db: ReturnType<typeof kyselyOver>): ReadStores {
   })
 }
 
-function slotOf(dialect: Dialect, writer: Writer, { seal, newId }: BackendParts): WriterSlot {
-  const execute: Execute = async (statement) => {
-    try {
-      return await writer.execute(statement)
-    } catch (error) {
-      slot.failure ??= error
-      throw error
-    }
-  }
-  const db = kyselyOver(dialect.kysely, execute)
-  const slot: WriterSlot = { writer, db, chain: new AuditChain(db, seal, newId), failure: null }
-  return slot
-}
-
 /** Turns the units of a batch into one transaction, its audit rows sealed in the order they are sent. */
-function sendThrough(slots: WriterSlots, { db }: WriterSlot): SendUnits {
+function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter: () => number): SendUnits {
   const tokenInserts = accessTokenInserts(db)
-  return (units) =>
-    slots.use(null, async ({ writer, chain }) => {
+  return (units, until) =>
+    slots.use(null, async (slot) => {
       const tokens = units.flatMap((unit) => unit.tokens)
-      const sealed = chain.seal(units.flatMap((unit) => unit.events))
-      try {
-        await writer.batch([...tokenInserts.of(tokens.map(accessTokenRow)), ...sealed.statements])
-        chain.advance(sealed)
-      } catch (error) {
-        if (isOutcomeUnknown(error)) chain.restart()
-        throw error
-      }
+      const sealed = slot.chain.seal(units.flatMap((unit) => unit.events))
+      const statements = [...tokenInserts.of(tokens.map(accessTokenRow)), ...sealed.statements]
+      const commit = () => slot.writer.batch(statements)
+      // Rows that no event goes with leave no trace to read back.
+      await (sealed.statements.length === 0 ? commit() : confirmed(slot, sealed, commit, until, jitter))
     })
 }
 

@@ -7,6 +7,7 @@ import type {
   RawBuilder,
 } from 'kysely'
 import type { Logger } from '../../logger.ts'
+import type { DatabaseFact } from '../contract.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
@@ -46,9 +47,9 @@ export interface Connected {
 export interface MigrationSession {
   readonly execute: Execute
   readonly types: ColumnTypes
-  /** Runs `work` while no other migrator can; where the database can roll a schema back, all of it stands or nothing. */
+  /** Runs `work` while no other migrator can; on an embedded database all of it stands or nothing. */
   exclusively<T>(work: () => Promise<T>): Promise<T>
-  /** Inside `exclusively`: lets all writes of `work` stand or none. */
+  /** Inside `exclusively`: lets all writes of `work` stand or none. Schema changes are not among them. */
   transaction(work: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }
@@ -72,12 +73,31 @@ export interface ColumnTypes {
   ofPresent<C>(builder: CreateIndexBuilder<C>, column: C & string): CreateIndexBuilder<C>
   /** Makes the database itself refuse to change or delete the rows of a table. */
   makeAppendOnly(db: Kysely<unknown>, table: string, key: string): Promise<void>
+  /** Lets them be changed again; does nothing where they can be. */
+  dropAppendOnly(db: Kysely<unknown>, table: string): Promise<void>
+  /** Asks for the names of all tables that a name without a schema may mean. */
+  readonly tableNames: RawBuilder<{ readonly name: string }>
+  /** Whether an error says that what it refuses to change is so already; nothing is where all of `exclusively` is rolled back. */
+  isAlreadyDone(error: unknown): boolean
+}
+
+/** How a database on a server is talked to; one that is embedded has no use for it. */
+export interface ConnectionSettings {
+  /** Connections of this process at most: two in five read, the others write. */
+  readonly poolSize: number
+  readonly connectTimeoutMs: number
+  /** A statement that takes longer has lost its connection. */
+  readonly statementTimeoutMs: number
+  /** `null`: plaintext. `ca` holds certificates in PEM; `null`: those that Node.js trusts. */
+  readonly tls: { readonly ca: string | null } | null
 }
 
 /** Everything in which databases differ. */
 export interface Dialect {
   readonly name: string
   readonly kysely: Pick<KyselyDialect, 'createAdapter' | 'createQueryCompiler' | 'createIntrospector'>
-  connect(url: string, log: Logger): Promise<Connected>
-  connectForMigration(url: string, log: Logger): Promise<MigrationSession>
+  connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
+  connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
+  /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
+  facts(execute: Execute): Promise<readonly DatabaseFact[]>
 }

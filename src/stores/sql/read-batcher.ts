@@ -1,3 +1,5 @@
+import { StoreError } from '../contract.ts'
+
 /** More keys than this wait for the next batch. */
 const LARGEST_BATCH = 512
 
@@ -18,6 +20,7 @@ export class ReadBatcher<Key, Value> {
   readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value
+  readonly #maxWaiting: number
   #waiting = new Map<string, Asked<Key, Value>>()
   #busy = false
 
@@ -25,16 +28,21 @@ export class ReadBatcher<Key, Value> {
     load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>,
     nameOf: (key: Key) => string,
     absent: Value,
+    maxWaiting: number,
   ) {
     this.#load = load
     this.#nameOf = nameOf
     this.#absent = absent
+    this.#maxWaiting = maxWaiting
   }
 
   find(key: Key): Promise<Value> {
     const name = this.#nameOf(key)
     const same = this.#waiting.get(name)
     if (same !== undefined) return same.answer
+    if (this.#waiting.size >= this.#maxWaiting) {
+      return Promise.reject(new StoreError('unavailable', `more than ${this.#maxWaiting} look-ups wait to be made`))
+    }
     const { promise, resolve, reject } = Promise.withResolvers<Value>()
     this.#waiting.set(name, { key, answer: promise, resolve, reject })
     if (!this.#busy) {

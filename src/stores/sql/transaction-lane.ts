@@ -1,11 +1,13 @@
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
+import { confirmed } from './commit-outcome.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
+import type { Slots } from './slots.ts'
 import { transactionStores } from './transaction-stores.ts'
 import { isOutcomeUnknown, storeError } from './trouble.ts'
-import type { WriterSlot, WriterSlots } from './writer-slots.ts'
+import type { WriterSlot } from './writer-slot.ts'
 
 type Work<T> = (stores: TransactionStores) => Promise<Ending<T>>
 /** Work on the bare database, whose audit events go to `collect`. */
@@ -17,10 +19,10 @@ type BareWork<T> = (db: Kysely<Database>, collect: (event: AuditEvent) => void) 
  * call's deadline.
  */
 export class TransactionLane {
-  readonly #slots: WriterSlots
+  readonly #slots: Slots<WriterSlot>
   readonly #jitter: () => number
 
-  constructor(slots: WriterSlots, jitter: () => number) {
+  constructor(slots: Slots<WriterSlot>, jitter: () => number) {
     this.#slots = slots
     this.#jitter = jitter
   }
@@ -34,7 +36,7 @@ export class TransactionLane {
     const until = patienceOf(ctx)
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await this.#slots.use(ctx, (slot) => attempt(slot, work))
+        return await this.#slots.use(ctx, (slot) => this.#attempt(slot, work, until))
       } catch (error) {
         if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
         ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
@@ -42,27 +44,27 @@ export class TransactionLane {
       }
     }
   }
-}
 
-async function attempt<T>(slot: WriterSlot, work: BareWork<T>): Promise<T> {
-  const events: AuditEvent[] = []
-  try {
-    await slot.writer.begin()
-    const ending = await work(slot.db, (event) => events.push(event))
-    if (!ending.commit) {
-      await slot.writer.rollback()
+  async #attempt<T>(slot: WriterSlot, work: BareWork<T>, until: number): Promise<T> {
+    const events: AuditEvent[] = []
+    slot.failure = null
+    try {
+      await slot.writer.begin()
+      const ending = await work(slot.db, (event) => events.push(event))
+      if (!ending.commit) {
+        await slot.writer.rollback()
+        return ending.value
+      }
+      const sealed = slot.chain.seal(events)
+      for (const statement of sealed.statements) await slot.writer.execute(statement)
+      // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
+      if (slot.failure !== null) throw slot.failure
+      await confirmed(slot, sealed, () => slot.writer.commit(), until, this.#jitter)
       return ending.value
+    } catch (error) {
+      if (isOutcomeUnknown(error)) throw error
+      await slot.writer.rollback()
+      throw slot.failure ?? error
     }
-    const sealed = slot.chain.seal(events)
-    for (const statement of sealed.statements) await slot.writer.execute(statement)
-    // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
-    if (slot.failure !== null) throw slot.failure
-    await slot.writer.commit()
-    slot.chain.advance(sealed)
-    return ending.value
-  } catch (error) {
-    if (isOutcomeUnknown(error)) slot.chain.restart()
-    else await slot.writer.rollback()
-    throw slot.failure ?? error
   }
 }

@@ -58,7 +58,7 @@ export async function falseIfTaken(write: () => Promise<void>): Promise<boolean>
   }
 }
 
-/** Whether the chain of a writer may have grown without its knowing. */
+/** Whether a commit may stand although it was not confirmed. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseTrouble && error.kind === 'outcome_unknown'
 }

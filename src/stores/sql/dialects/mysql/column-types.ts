@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { ColumnTypes } from '../../dialect.ts'
+import { isAlreadyDone } from './already-done.ts'
 
 /**
  * MySQL's default collations take `Foo` and `foo` for one key, and most binary
@@ -24,5 +25,12 @@ export function mysqlTypes(collation: string): ColumnTypes {
 for each row signal sqlstate '45000' set message_text = 'the audit log is append-only'`.execute(db)
       }
     },
+    dropAppendOnly: async (db: Kysely<unknown>, table: string) => {
+      for (const change of ['update', 'delete']) {
+        await sql`drop trigger if exists ${sql.table(`${table}_no_${change}`)}`.execute(db)
+      }
+    },
+    tableNames: sql`select table_name as name from information_schema.tables where table_schema = database()`,
+    isAlreadyDone,
   } satisfies ColumnTypes)
 }

@@ -27,13 +27,17 @@ export function troubleOf(error: unknown): DatabaseTrouble {
     case 1290: // --read-only, --super-read-only
     case 1792: // read-only transaction
     case 1836: // read-only mode
-      return new DatabaseTrouble('unavailable', `the database is read-only: ${message}`, error)
+      // Another host, or this one after a switch-over, takes writes.
+      return new DatabaseTrouble('lost', `the database is read-only: ${message}`, error)
+    case 1047: // a node of a cluster that has no quorum, or is joining
+    case 1053: // shutting down
+    case 1927: // killed
+      return new DatabaseTrouble('lost', `the database server does not answer: ${message}`, error)
     case 1021: // disk full
     case 1114: // table full
       return new DatabaseTrouble('unavailable', `there is no space left for the database: ${message}`, error)
     case 1040: // too many connections
     case 1203: // too many connections of this user
-    case 1047: // no quorum
     case 1317: // killed
     case 3024: // statement timeout
       return new DatabaseTrouble('unavailable', `the database refuses work: ${message}`, error)

@@ -1,41 +1,37 @@
-import type { Connection } from 'mysql2/promise'
-import type { MigrationSession, Statement } from '../../dialect.ts'
+import type { ConnectionSettings, MigrationSession } from '../../dialect.ts'
+import { openOne } from '../../server/connect-server.ts'
+import type { RawConnection } from '../../server/driver.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import { mysqlTypes } from './column-types.ts'
-import { troubleOf } from './errors.ts'
-import { openConnection, resultOf } from './session.ts'
+import { mysqlDriver } from './driver.ts'
 
 /** How long another migrator is waited for. */
 const LOCK_SECONDS = 60
+const TABLE_LOCK_SECONDS = 1
 /** Lock names are the server's: each database has one of its own. */
 const LOCK_NAME = `left(concat('qscope_migrate_', database()), 64)`
 
-/** Schema changes commit by themselves here, so the lock is what makes a migrator exclusive. */
-export async function openMysqlMigration(url: string): Promise<MigrationSession> {
-  const connection = await openConnection(url)
-  /** Not prepared: triggers cannot be. */
-  const execute = async ({ sql, parameters }: Statement) => {
-    try {
-      const [result] = await connection.query(sql, [...parameters])
-      return resultOf(result)
-    } catch (error) {
-      throw troubleOf(error)
-    }
-  }
-  const say = (sql: string) => execute({ sql, parameters: [] })
+/**
+ * Schema changes commit by themselves here, so the lock is what makes a migrator
+ * exclusive. Work that fails ends the session, and the lock with it.
+ */
+export async function openMysqlMigration(url: string, settings: ConnectionSettings): Promise<MigrationSession> {
+  const connection = await openOne(mysqlDriver, url, settings)
+  const { say } = connection
   return {
     types: mysqlTypes(await collationOf(connection)),
-    execute,
+    // Triggers cannot be prepared.
+    execute: (statement) => (statement.parameters.length === 0 ? say(statement.sql) : connection.execute(statement)),
     exclusively: async (work) => {
+      // Who waits for a table stops everybody behind it, so that must not be for long.
+      await say(`set session lock_wait_timeout = ${TABLE_LOCK_SECONDS}`)
       const { rows } = await say(`select get_lock(${LOCK_NAME}, ${LOCK_SECONDS}) as taken`)
       if (!isTaken(rows[0])) {
         throw new DatabaseTrouble('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`)
       }
-      try {
-        return await work()
-      } finally {
-        await say(`select release_lock(${LOCK_NAME})`)
-      }
+      const result = await work()
+      await say(`select release_lock(${LOCK_NAME})`)
+      return result
     },
     transaction: async (work) => {
       await say('begin')
@@ -51,8 +47,8 @@ export async function openMysqlMigration(url: string): Promise<MigrationSession>
   }
 }
 
-async function collationOf(connection: Connection): Promise<string> {
-  const [rows] = await connection.query('select version() as version')
+async function collationOf({ say }: RawConnection): Promise<string> {
+  const { rows } = await say('select version() as version')
   return JSON.stringify(rows).includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
 }
 

@@ -28,4 +28,11 @@ begin
   select raise(abort, 'the audit log is append-only');
 end`.execute(db)
   },
+  dropAppendOnly: async (db: Kysely<unknown>, table: string) => {
+    for (const change of ['update', 'delete', 'replace']) {
+      await sql`drop trigger if exists ${sql.ref(`${table}_no_${change}`)}`.execute(db)
+    }
+  },
+  tableNames: sql`select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\'`,
+  isAlreadyDone: () => false,
 } satisfies ColumnTypes)

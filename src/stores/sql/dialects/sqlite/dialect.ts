@@ -3,9 +3,11 @@ import type { Logger } from '../../../../logger.ts'
 import type { Connected, Dialect } from '../../dialect.ts'
 import { createMigrations } from '../../migrate.ts'
 import { FileTroubles, failureOf } from './errors.ts'
+import { sqliteFacts } from './facts.ts'
 import { SqliteHandle } from './handle.ts'
 import { provideFile, sqliteFile, temporaryFile } from './location.ts'
 import { openSqliteMigration } from './migration-session.ts'
+import { setUpHandle } from './set-up-handle.ts'
 import { SqliteWriter } from './writer.ts'
 
 /** A reader meets a lock only while a log is recovered or folded back. */
@@ -18,7 +20,7 @@ export const sqlite: Dialect = Object.freeze({
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   },
-  connect: async (url, log) => {
+  connect: async (url, _settings, log) => {
     const file = sqliteFile(url)
     if (file === null) return await connectToMemory(log)
     provideFile(file)
@@ -30,6 +32,7 @@ export const sqlite: Dialect = Object.freeze({
     provideFile(file)
     return await openSqliteMigration(file)
   },
+  facts: sqliteFacts,
 } satisfies Dialect)
 
 /** The writer opens first: it makes the log that a reader cannot make. */
@@ -46,6 +49,7 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
   }
   try {
     const reader = guarded(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
+    setUpHandle(reader)
     return {
       execute: async (statement) => guarded(() => reader.run(statement)),
       writers: [writer],

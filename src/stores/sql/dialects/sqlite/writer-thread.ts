@@ -4,6 +4,7 @@ import type { StatementResult } from '../../dialect.ts'
 import { failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import { type Answer, type AnswerMessage, OPENED, type Order, type OrderMessage } from './protocol.ts'
+import { setUpHandle } from './set-up-handle.ts'
 
 /** Another process is waited for this long inside a statement; longer waits are the main thread's, and can be given up. */
 const BUSY_TIMEOUT_MS = 100
@@ -18,8 +19,7 @@ const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 function open(file: string): SqliteHandle {
   const handle = new SqliteHandle(file, { timeout: BUSY_TIMEOUT_MS })
   handle.pragma('journal_mode = WAL')
-  handle.pragma('synchronous = FULL')
-  handle.pragma('foreign_keys = ON')
+  setUpHandle(handle)
   handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   return handle
 }

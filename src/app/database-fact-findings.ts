@@ -1,0 +1,39 @@
+import type { Config } from '../config/config.ts'
+import type { DatabaseFact } from '../stores/contract.ts'
+import type { AuditProtection } from '../stores/sql/bookkeeping.ts'
+import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../stores/sql/fact-row.ts'
+import { type Finding, ok, warning } from './finding.ts'
+
+/** What a database tells of itself, against what this process asks of it. */
+export function databaseFactFindings(
+  facts: readonly DatabaseFact[],
+  protection: AuditProtection | null,
+  { connections: { poolSize } }: Config,
+): readonly Finding[] {
+  const told = facts.filter(({ name }) => name !== AUDIT_LOG_CHANGES)
+  return [
+    ...told.map((fact) => findingOf(fact.name === 'max_connections' ? sizedUp(fact, poolSize) : fact)),
+    auditLogFinding(protection, facts.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NO_CHANGES),
+  ]
+}
+
+function findingOf({ name, value, concern }: DatabaseFact): Finding {
+  const check = `database ${name}`
+  return concern === null ? ok(check, value) : warning(check, value, concern)
+}
+
+function sizedUp(fact: DatabaseFact, poolSize: number): DatabaseFact {
+  if (!(Number(fact.value) <= poolSize)) return fact
+  const concern = `this process alone may open ${poolSize}: raise it, or lower QSCOPE_DATABASE_POOL_SIZE`
+  return { ...fact, concern }
+}
+
+function auditLogFinding(protection: AuditProtection | null, changes: string): Finding {
+  if (protection === 'triggers') return ok('audit log', 'append-only: triggers refuse changes')
+  if (changes === NO_CHANGES) return ok('audit log', "append-only: this process's user has no right to change it")
+  return warning(
+    'audit log',
+    `this process's user has the right to ${changes}, and no trigger refuses it`,
+    'revoke that right (docs/databases.md), or run: qscope migrate up --audit=triggers',
+  )
+}

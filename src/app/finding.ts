@@ -1,0 +1,33 @@
+/** What was looked at, what was found, and what to do about it. */
+export interface Finding {
+  readonly check: string
+  readonly state: 'ok' | 'warning' | 'problem'
+  readonly finding: string
+  /** `null` where nothing is to be done. */
+  readonly advice: string | null
+}
+
+export function ok(check: string, finding: string): Finding {
+  return { check, state: 'ok', finding, advice: null }
+}
+
+export function warning(check: string, finding: string, advice: string): Finding {
+  return { check, state: 'warning', finding, advice }
+}
+
+export function problem(check: string, finding: string, advice: string): Finding {
+  return { check, state: 'problem', finding, advice }
+}
+
+/** An examination that breaks off is a finding too. */
+export async function guarded(
+  check: string,
+  look: () => Promise<readonly Finding[]> | readonly Finding[],
+): Promise<readonly Finding[]> {
+  try {
+    return await look()
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    return [problem(check, text.split('\n', 1).join(''), 'see the message, and the log for more')]
+  }
+}

@@ -1,0 +1,76 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { z } from 'zod'
+import type { DatabaseTarget } from './database-url.ts'
+import type { Environment } from './environment.ts'
+import { SCHEMAS } from './schemas.ts'
+import { VARIABLES, type VariableName } from './variables.ts'
+
+/** How a database on a server is talked to. */
+export interface Connections {
+  /** At most, of this process. */
+  readonly poolSize: number
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  /** `null`: plaintext. `ca`: certificates in PEM, or `null` for the authorities that Node.js trusts. */
+  readonly tls: { readonly ca: string | null } | null
+}
+
+/** Reads one variable; complains of it if it is wrong, and goes on with the fallback. */
+export type Read = <T>(name: VariableName, schema: z.ZodType<T, string>, fallback: string) => T
+
+/** Takes note of what is wrong. */
+export interface Complaints {
+  readonly complain: (name: VariableName, problem: string) => void
+  readonly warn: (warning: string) => void
+}
+
+/**
+ * Reads what concerns connections. The certificates are read here and now, so
+ * that a file that cannot be used is reported beside every other problem.
+ */
+export function readConnections(
+  { values }: Environment,
+  { embedded, parameters }: DatabaseTarget,
+  read: Read,
+  { complain, warn }: Complaints,
+): Connections {
+  if (parameters.length > 0) {
+    const names = parameters.map((name) => JSON.stringify(name)).join(', ')
+    const instead = embedded ? '' : '; QSCOPE_DATABASE_… variables set what others put there'
+    complain('QSCOPE_DATABASE_URL', `should be without parameters, but has ${names}${instead}`)
+  }
+  const caFile = values.get('QSCOPE_DATABASE_CA_FILE') ?? null
+  const tls = read('QSCOPE_DATABASE_TLS', SCHEMAS.onOff, caFile === null ? 'off' : 'on')
+  if (caFile !== null && !tls) warn('QSCOPE_DATABASE_CA_FILE is not used, because QSCOPE_DATABASE_TLS is off')
+  const ca = caFile === null ? null : readCertificates(caFile, complain)
+  return Object.freeze({
+    poolSize: read('QSCOPE_DATABASE_POOL_SIZE', SCHEMAS.poolSize, VARIABLES.QSCOPE_DATABASE_POOL_SIZE.fallback),
+    connectTimeoutMs: read(
+      'QSCOPE_DATABASE_CONNECT_TIMEOUT',
+      SCHEMAS.connectTimeout,
+      VARIABLES.QSCOPE_DATABASE_CONNECT_TIMEOUT.fallback,
+    ),
+    statementTimeoutMs: read(
+      'QSCOPE_DATABASE_STATEMENT_TIMEOUT',
+      SCHEMAS.statementTimeout,
+      VARIABLES.QSCOPE_DATABASE_STATEMENT_TIMEOUT.fallback,
+    ),
+    tls: tls ? Object.freeze({ ca }) : null,
+  })
+}
+
+function readCertificates(path: string, complain: Complaints['complain']): string | null {
+  try {
+    const pem = readFileSync(path, 'utf8')
+    new X509Certificate(pem)
+    return pem
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    complain(
+      'QSCOPE_DATABASE_CA_FILE',
+      `should be ${VARIABLES.QSCOPE_DATABASE_CA_FILE.shouldBe}, not ${JSON.stringify(path)}: ${reason}`,
+    )
+    return null
+  }
+}

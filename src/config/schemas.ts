@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { isLoopback, parseAddress } from './address.ts'
+import { parseDatabaseUrl } from './database-url.ts'
+import { parseDuration } from './duration.ts'
+
+export const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
+
+/** A string that `parse` understands. */
+function parsed<T>(parse: (text: string) => T | null) {
+  return z.string().transform((text, context) => {
+    const value = parse(text)
+    if (value !== null) return value
+    context.addIssue({ code: 'custom', message: 'not understood' })
+    return z.NEVER
+  })
+}
+
+const wholeNumber = (least: number, most: number) =>
+  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(least).max(most))
+
+const durationBetween = (least: string, most: string) =>
+  parsed(parseDuration).pipe(
+    z
+      .number()
+      .min(parseDuration(least) ?? 0)
+      .max(parseDuration(most) ?? 0),
+  )
+
+/** How the value of each kind of variable is read. */
+export const SCHEMAS = {
+  database: parsed(parseDatabaseUrl),
+  address: parsed(parseAddress),
+  issuer: parsed((text) => {
+    const url = URL.parse(text)
+    const usable =
+      url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === '' && url.password === ''
+    return usable
+      ? { text: text.replace(/\/$/, ''), plain: url.protocol === 'http:' && !isLoopback(url.hostname) }
+      : null
+  }),
+  url: z.url({ protocol: /^https?$/ }),
+  path: z.string().min(1),
+  level: z.enum(LOG_LEVELS),
+  format: z.enum(['json', 'pretty']),
+  onOff: z.enum(['on', 'off']).transform((value) => value === 'on'),
+  flag: z.enum(['0', '1']).transform((value) => value === '1'),
+  grace: durationBetween('0s', '10m'),
+  poolSize: wholeNumber(3, 500),
+  queuedCalls: wholeNumber(1, 1_000_000),
+  connectTimeout: durationBetween('100ms', '1m'),
+  statementTimeout: durationBetween('1s', '10m'),
+  messageBytes: wholeNumber(1_024, 67_108_864),
+  streams: wholeNumber(1, 100_000),
+  pendingDevices: wholeNumber(1, 1_000_000),
+  connectionAge: durationBetween('10s', '7d'),
+  keepalive: durationBetween('10s', '1d'),
+  purgeInterval: z.union([z.literal('off').transform(() => null), durationBetween('1s', '1d')]),
+  purgeRetention: durationBetween('1m', '365d'),
+}

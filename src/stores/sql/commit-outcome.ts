@@ -1,0 +1,77 @@
+import type { AuditChain, SealedEvents } from './audit-chain.ts'
+import { backOff } from './retry.ts'
+import { DatabaseTrouble, isOutcomeUnknown } from './trouble.ts'
+import type { WriterSlot } from './writer-slot.ts'
+
+/**
+ * Commits, and finds out how that ended if nobody says. A transaction's events
+ * move the head of the writer's chain in the same commit, so the head tells; and
+ * since it is read by a transaction that changes it first, a commit still under
+ * way is waited for on one server, and on a cluster loses to this one.
+ *
+ * Asks until the database answers or `until` has passed. Throws `outcome_unknown`
+ * then, and `lost` if nothing was written.
+ */
+export async function confirmed(
+  slot: WriterSlot,
+  sealed: SealedEvents,
+  commit: () => Promise<void>,
+  until: number,
+  jitter: () => number,
+): Promise<void> {
+  try {
+    await commit()
+    slot.chain.advance(sealed)
+  } catch (error) {
+    if (!isOutcomeUnknown(error)) throw error
+    if ((await outcomeOf(slot, sealed, until, jitter)) === 'committed') return
+    throw new DatabaseTrouble('lost', 'the connection to the database broke; nothing was written', error)
+  }
+}
+
+/** @throws DatabaseTrouble `outcome_unknown`, after which the chain goes on under another name. */
+async function outcomeOf(slot: WriterSlot, sealed: SealedEvents, until: number, jitter: () => number) {
+  // What audits nothing may be done twice: the contract of `transaction` says so.
+  if (sealed.statements.length === 0) return 'rolled_back'
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await readBack(slot, sealed)
+    } catch (error) {
+      if (!(error instanceof DatabaseTrouble)) throw error
+      if (Date.now() >= until) {
+        slot.chain.restart()
+        throw new DatabaseTrouble(
+          'outcome_unknown',
+          `a commit was not confirmed, nor could be read back: ${error.message}`,
+          error,
+        )
+      }
+      await backOff(attempts, until, jitter)
+    }
+  }
+}
+
+async function readBack(slot: WriterSlot, sealed: SealedEvents): Promise<'committed' | 'rolled_back'> {
+  const { writer, chain } = slot
+  slot.failure = null
+  await writer.begin()
+  try {
+    const stored = await chain.takeStored(sealed)
+    await writer.commit()
+    return follow(chain, sealed, stored)
+  } catch (error) {
+    await writer.rollback()
+    throw error
+  }
+}
+
+function follow(chain: AuditChain, sealed: SealedEvents, stored: Buffer | null): 'committed' | 'rolled_back' {
+  if (stored === null) {
+    // The place of its first head is taken now.
+    chain.restart()
+    return 'rolled_back'
+  }
+  if (!stored.equals(sealed.end.hash)) return 'rolled_back'
+  chain.advance(sealed)
+  return 'committed'
+}

@@ -1,0 +1,59 @@
+import type { DatabaseFact } from '../../../contract.ts'
+import { clockFact } from '../../clock-fact.ts'
+import type { Execute } from '../../dialect.ts'
+import { auditLogFact, type FactRow, fact, factPairs, factRow, factRows, settingFact } from '../../fact-row.ts'
+import { auditLogChanges } from './audit-log-changes.ts'
+import { galeraFacts } from './galera-facts.ts'
+
+/** They compare bytes, and trailing spaces count. */
+const BYTE_WISE: ReadonlySet<string> = new Set(['utf8mb4_nopad_bin', 'utf8mb4_0900_bin'])
+
+/** Asked by name, because SELECT @@name fails on those that a server does not have. */
+const VARIABLES = `show variables where variable_name in ('transaction_isolation', 'tx_isolation',
+  'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'read_only', 'max_connections', 'wsrep_on', 'wsrep_sync_wait')`
+const STATUS = `show status where variable_name in ('ssl_version', 'ssl_cipher', 'wsrep_cluster_size',
+  'wsrep_cluster_status', 'wsrep_local_state_comment')`
+
+/** Of MySQL, MariaDB and what speaks their protocol. */
+export async function mysqlFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
+  const about = await factRow(execute, 'select version() as version, @@version_comment as comment')
+  const variables = await factPairs(execute, VARIABLES)
+  const status = await factPairs(execute, STATUS)
+  return [
+    fact('version', `${about.get('version')} (${about.get('comment')})`),
+    isolationFact(variables),
+    await collationFact(execute),
+    ...durabilityFacts(variables),
+    ...settingFact(variables, 'read_only', ['off', '0'], 'nothing can be written here: name a host that takes writes'),
+    fact('max_connections', variables.get('max_connections') ?? 'unknown'),
+    ...galeraFacts(variables, status),
+    await clockFact(execute, 'select unix_timestamp(now(6)) * 1000 as ms'),
+    fact('tls', [status.get('ssl_version'), status.get('ssl_cipher')].filter(Boolean).join(' ') || 'plaintext'),
+    auditLogFact(await auditLogChanges(execute)),
+  ]
+}
+
+function isolationFact(variables: FactRow): DatabaseFact {
+  const level = variables.get('transaction_isolation') ?? variables.get('tx_isolation') ?? 'unknown'
+  const concern = 'QScope asks for READ-COMMITTED in each session; does something between it and the server undo that?'
+  return fact('isolation', level, level === 'READ-COMMITTED' ? null : concern)
+}
+
+async function collationFact(execute: Execute): Promise<DatabaseFact> {
+  const rows = await factRows(
+    execute,
+    `select distinct collation_name as collation_name from information_schema.columns
+where table_schema = database() and table_name like 'oauth%' and collation_name is not null`,
+  )
+  const names = rows.map((row) => row.get('collation_name') ?? '')
+  const concern = 'some names that differ count as equal: convert the tables to utf8mb4_nopad_bin or utf8mb4_0900_bin'
+  return fact('collation', names.join(', ') || 'no tables', names.every((name) => BYTE_WISE.has(name)) ? null : concern)
+}
+
+function durabilityFacts(variables: FactRow): readonly DatabaseFact[] {
+  const flush = 'a crash can lose answered calls: set it to 1'
+  const facts = settingFact(variables, 'innodb_flush_log_at_trx_commit', ['1'], flush)
+  if (variables.get('log_bin') !== 'ON') return facts
+  const binlog = 'after a crash the binary log, and with it the replicas, can differ from the tables: set it to 1'
+  return [...facts, ...settingFact(variables, 'sync_binlog', ['1'], binlog)]
+}

@@ -1,0 +1,68 @@
+import { parseServerUrl } from '../../../domain/server-url.ts'
+import type { Logger } from '../../../logger.ts'
+import type { Connected, ConnectionSettings, Execute } from '../dialect.ts'
+import { Slots } from '../slots.ts'
+import { DatabaseTrouble } from '../trouble.ts'
+import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
+import { Hosts } from './hosts.ts'
+import { isStale, ServerConnection } from './server-connection.ts'
+import { ServerWriter } from './server-writer.ts'
+
+/** Look-ups travel in batches, so the smaller part of the connections reads. */
+const SHARE_OF_READERS = 0.4
+/** More reads than this wait for a connection: look-ups are batched, and their callers counted, before they come here. */
+const MOST_WAITING_READS = 10_000
+
+/** Opens a database on a server; the first connection tells at once whether that is possible. */
+export async function connectServer(
+  driver: ServerDriver,
+  url: string,
+  settings: ConnectionSettings,
+  log: Logger,
+): Promise<Connected> {
+  const target = serverTarget(url, settings)
+  const hosts = new Hosts(target.url.hosts)
+  const connection = () => new ServerConnection(driver, target, hosts)
+  const readerCount = Math.max(1, Math.round(settings.poolSize * SHARE_OF_READERS))
+  const readers = Array.from({ length: readerCount }, connection)
+  const writer = () => new ServerWriter(connection(), driver.probe, log)
+  const appender = writer()
+  const others = Array.from({ length: Math.max(1, settings.poolSize - readerCount - 1) }, writer)
+  await readers[0]?.ready()
+  return {
+    execute: readThrough(new Slots(readers, MOST_WAITING_READS)),
+    writers: [appender, ...others],
+    close: async () => {
+      await Promise.all([...readers, appender, ...others].map((one) => one.close()))
+    },
+  }
+}
+
+/** Opens one connection, to change the schema with. */
+export async function openOne(driver: ServerDriver, url: string, settings: ConnectionSettings): Promise<RawConnection> {
+  const target = serverTarget(url, settings)
+  const { opened } = await new Hosts(target.url.hosts).open((host) => driver.open(target, host))
+  return opened
+}
+
+function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
+  const parsed = parseServerUrl(url)
+  if (parsed === null) throw new DatabaseTrouble('unavailable', 'this is not the URL of a database on a server')
+  return { url: parsed, settings }
+}
+
+/** A connection may have gone stale unnoticed; a read can be repeated. */
+function readThrough(readers: Slots<ServerConnection>): Execute {
+  return (statement) =>
+    readers.use(null, async (reader) => {
+      await reader.ready()
+      try {
+        return await reader.execute(statement)
+      } catch (error) {
+        if (!isStale(error)) throw error
+        reader.drop()
+        await reader.ready()
+        return await reader.execute(statement)
+      }
+    })
+}

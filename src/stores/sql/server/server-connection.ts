@@ -1,0 +1,92 @@
+import type { ServerHost } from '../../../domain/server-url.ts'
+import type { Statement, StatementResult } from '../dialect.ts'
+import { DatabaseTrouble } from '../trouble.ts'
+import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
+import type { Hosts } from './hosts.ts'
+
+/** A connection that is opened when it is first needed and again after it was lost, on whichever host works. */
+export class ServerConnection {
+  readonly #driver: ServerDriver
+  readonly #target: ServerTarget
+  readonly #hosts: Hosts
+  #raw: RawConnection | null = null
+  #host: ServerHost | null = null
+  #closed = false
+  /** One for all statements: it runs on, and means something only while one is under way. */
+  #timer: NodeJS.Timeout | null = null
+  #expire: (() => void) | null = null
+
+  constructor(driver: ServerDriver, target: ServerTarget, hosts: Hosts) {
+    this.#driver = driver
+    this.#target = target
+    this.#hosts = hosts
+  }
+
+  /** Opens it unless it is open, where the others are. */
+  async ready(): Promise<void> {
+    if (this.#closed) throw new DatabaseTrouble('unavailable', 'the database is being closed')
+    if (this.#raw?.usable === true && this.#host !== null && this.#hosts.isPreferred(this.#host)) return
+    this.drop()
+    const { host, opened } = await this.#hosts.open((one) => this.#driver.open(this.#target, one))
+    this.#host = host
+    this.#raw = opened
+  }
+
+  execute(statement: Statement): Promise<StatementResult> {
+    return this.#run((raw) => raw.execute(statement))
+  }
+
+  say(sql: string): Promise<StatementResult> {
+    return this.#run((raw) => raw.say(sql))
+  }
+
+  drop(): void {
+    this.#raw?.destroy()
+    this.#raw = null
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const raw = this.#raw
+    this.#raw = null
+    if (raw?.usable === true) await raw.end()
+  }
+
+  /** What breaks the connection lets it be opened anew; a server that does not answer counts as gone. */
+  async #run(work: (raw: RawConnection) => Promise<StatementResult>): Promise<StatementResult> {
+    const raw = this.#raw
+    if (raw === null) throw new DatabaseTrouble('lost', 'the connection to the database is lost')
+    const { promise: expired, reject } = Promise.withResolvers<never>()
+    const { statementTimeoutMs } = this.#target.settings
+    this.#expire = () =>
+      reject(new DatabaseTrouble('unavailable', `the database did not answer within ${statementTimeoutMs} ms`))
+    this.#startTimer(statementTimeoutMs)
+    try {
+      return await Promise.race([work(raw), expired])
+    } catch (error) {
+      const isGone = !raw.usable || (error instanceof DatabaseTrouble && error.kind === 'lost')
+      if (isGone || this.#expire === null) this.drop()
+      throw error
+    } finally {
+      this.#expire = null
+    }
+  }
+
+  #startTimer(ms: number): void {
+    if (this.#timer !== null) {
+      this.#timer.refresh()
+      return
+    }
+    this.#timer = setTimeout(() => {
+      const expire = this.#expire
+      this.#expire = null
+      expire?.()
+    }, ms).unref()
+  }
+}
+
+/** Whether what only looks, or begins, does better on another connection: it meets no lock of others. */
+export function isStale(error: unknown): boolean {
+  return error instanceof DatabaseTrouble && (error.kind === 'lost' || error.kind === 'conflict')
+}

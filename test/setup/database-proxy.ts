@@ -1,0 +1,130 @@
+import { connect, createServer, type Socket } from 'node:net'
+import { parseServerUrl } from '../../src/domain/server-url.ts'
+
+/** What is done to the next COMMIT that passes. */
+export type CommitFault =
+  /** The server never hears of it. */
+  | 'dropped'
+  /** The server commits, and the answer is lost. */
+  | 'unanswered'
+
+/** Stands between a server and its clients, and fails as networks do. */
+export interface DatabaseProxy {
+  /** The database's URL through the proxy. */
+  readonly url: string
+  /** `host:port` of the proxy. */
+  readonly address: string
+  /** Breaks the connection of the next COMMIT; afterwards newcomers are refused for so long. */
+  failNextCommit(fault: CommitFault, refuseMs?: number): void
+  /** Whether a fault was used up. */
+  readonly failed: boolean
+  /** Cuts every connection. */
+  cut(): void
+  /** Nothing passes any more, and nobody is told. */
+  freeze(): void
+  thaw(): void
+  /** Refuses newcomers, or lets them in again. */
+  refuse(refused: boolean): void
+  readonly connections: number
+  close(): Promise<void>
+}
+
+/** Starts a proxy in front of a database on MySQL or PostgreSQL. */
+export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
+  const target = parseServerUrl(databaseUrl)
+  if (target === null) throw new Error('only servers can be stood in front of')
+  const [{ host, port }] = target.hosts
+  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
+  let fault: CommitFault | null = null
+  let failed = false
+  let refuseMs = 0
+  let refusing = false
+  let frozen = false
+
+  const listener = createServer((client) => {
+    if (refusing) {
+      client.destroy()
+      return
+    }
+    const server = connect({ host, port: port ?? 0 })
+    const pair = { client, server }
+    pairs.add(pair)
+    const end = () => {
+      client.destroy()
+      server.destroy()
+      pairs.delete(pair)
+    }
+    for (const socket of [client, server]) socket.on('error', end).on('close', end)
+    let swallow = false
+    client.on('data', (bytes) => {
+      if (frozen) return
+      if (fault !== null && isCommit(bytes)) {
+        const used = fault
+        fault = null
+        failed = true
+        if (refuseMs > 0) refuseFor(refuseMs)
+        if (used === 'dropped') {
+          end()
+          return
+        }
+        swallow = true
+      }
+      server.write(bytes)
+    })
+    server.on('data', (bytes) => {
+      if (frozen) return
+      if (swallow) end()
+      else client.write(bytes)
+    })
+  })
+  const refuseFor = (ms: number) => {
+    refusing = true
+    setTimeout(() => {
+      refusing = false
+    }, ms)
+  }
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const bound = listener.address()
+  if (bound === null || typeof bound === 'string') throw new Error('the proxy has no port')
+  const cut = () => {
+    for (const { client, server } of pairs) {
+      client.destroy()
+      server.destroy()
+    }
+  }
+  const address = `127.0.0.1:${bound.port}`
+  return {
+    address,
+    url: databaseUrl.replace(/@[^/]+\//, `@${address}/`),
+    failNextCommit: (next, ms = 0) => {
+      fault = next
+      failed = false
+      refuseMs = ms
+    },
+    get failed() {
+      return failed
+    },
+    cut,
+    freeze: () => {
+      frozen = true
+    },
+    thaw: () => {
+      frozen = false
+    },
+    refuse: (refused) => {
+      refusing = refused
+    },
+    get connections() {
+      return pairs.size
+    },
+    close: async () => {
+      cut()
+      await new Promise((resolve) => listener.close(resolve))
+    },
+  }
+}
+
+/** `commit` as the text of a query, as both protocols carry it. */
+function isCommit(bytes: Buffer): boolean {
+  return bytes.byteLength < 32 && bytes.includes('commit')
+}

@@ -1,0 +1,27 @@
+import { createConnection } from 'mysql2/promise'
+import { Client } from 'pg'
+
+/** Runs SQL as the user of a URL, on a connection of its own. */
+export async function runSql(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  return url.startsWith('mysql:') ? await onMysql(url, sql) : await onPostgres(url, sql)
+}
+
+async function onMysql(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const connection = await createConnection(url)
+  try {
+    const [rows] = await connection.query(sql)
+    return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
+  } finally {
+    await connection.end()
+  }
+}
+
+async function onPostgres(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
