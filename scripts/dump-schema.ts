@@ -1,79 +1,98 @@
 /**
- * Writes schema/sqlite/*.sql from what the migrations build; with `--check`
- * only compares, and exits 1 where they differ.
+ * Writes schema/<dialect>/*.sql from the statements of the migrations; no
+ * database is needed. With `--check` only compares, and exits 1 where they differ.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import Sqlite from 'better-sqlite3'
-import { openMigrations } from '../src/stores/open.ts'
+import type { Kysely } from 'kysely'
+import { createBookkeeping } from '../src/stores/sql/bookkeeping.ts'
+import type { ColumnTypes, Dialect } from '../src/stores/sql/dialect.ts'
+import { mysqlTypes } from '../src/stores/sql/dialects/mysql/column-types.ts'
+import { mysql } from '../src/stores/sql/dialects/mysql/dialect.ts'
+import { postgresTypes } from '../src/stores/sql/dialects/postgres/column-types.ts'
+import { postgres } from '../src/stores/sql/dialects/postgres/dialect.ts'
+import { sqliteTypes } from '../src/stores/sql/dialects/sqlite/column-types.ts'
+import { sqlite } from '../src/stores/sql/dialects/sqlite/dialect.ts'
+import { MIGRATIONS } from '../src/stores/sql/migrations/all.ts'
+import { recordStatements } from '../src/stores/sql/record-statements.ts'
 
-const DIRECTORY = join(import.meta.dirname, '..', 'schema', 'sqlite')
-const HEADER = '-- Written by scripts/dump-schema.ts from the migrations. Public: it follows semantic versioning.\n'
+const DIRECTORY = join(import.meta.dirname, '..', 'schema')
+const LOGS = /\boauth_audit_/
 
-/** The schema as SQL, by file name: what the service works on, and its logs. */
-export async function sqliteSchema(): Promise<ReadonlyMap<string, string>> {
-  const directory = mkdtempSync(join(tmpdir(), 'qscope-schema-'))
-  try {
-    const file = join(directory, 'schema.db')
-    const nothing = () => undefined
-    const migrations = await openMigrations(`sqlite:${file}`, {
-      debug: nothing,
-      info: nothing,
-      warn: nothing,
-      error: nothing,
-    })
-    await migrations.up()
-    await migrations.close()
-    const database = new Sqlite(file)
-    const rows = database
-      .prepare<[], { readonly tbl_name: string; readonly sql: string }>(
-        `select tbl_name, sql from sqlite_master where tbl_name like 'oauth\\_%' escape '\\' and sql is not null
-         order by tbl_name, type = 'trigger', type = 'index', name`,
-      )
-      .all()
-    database.close()
-    const isLog = (table: string) => table.startsWith('oauth_audit_')
-    return new Map([
-      ['oauth.sql', dump(rows.filter((row) => !isLog(row.tbl_name)))],
-      ['logs.sql', dump(rows.filter((row) => isLog(row.tbl_name)))],
-    ])
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+interface Dumped {
+  readonly dialect: Pick<Dialect, 'kysely' | 'name'>
+  readonly types: ColumnTypes
+  /** What the reader should know, as comments. */
+  readonly notes: readonly string[]
+}
+
+const DUMPED: readonly Dumped[] = [
+  { dialect: sqlite, types: sqliteTypes, notes: [] },
+  {
+    dialect: mysql,
+    types: mysqlTypes('utf8mb4_nopad_bin'),
+    notes: ['-- The collation is that of MariaDB; on MySQL 8 it is utf8mb4_0900_bin.'],
+  },
+  { dialect: postgres, types: postgresTypes, notes: [] },
+]
+
+/** The schema as SQL, by path below `schema/`: what the service works on, and its logs. */
+export async function dumpSchema(): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>()
+  for (const { dialect, notes, types } of DUMPED) {
+    const statements = (await recordStatements(dialect, (db) => buildSchema(db, types))).map(({ sql }) => layOut(sql))
+    const header = [
+      '-- Written by scripts/dump-schema.ts from the migrations. Public: it follows semantic versioning.',
+      '-- To read and to compare; `qscope migrate up` makes it, and notes what it has made.',
+      ...notes,
+    ].join('\n')
+    const write = (name: string, chosen: readonly string[]) =>
+      files.set(`${dialect.name}/${name}`, [header, ...chosen.map((sql) => `${sql};`)].join('\n\n').concat('\n'))
+    write(
+      'oauth.sql',
+      statements.filter((sql) => !LOGS.test(sql)),
+    )
+    write(
+      'logs.sql',
+      statements.filter((sql) => LOGS.test(sql)),
+    )
   }
+  return files
 }
 
 /** Reads a committed file; empty if there is none. */
-export function committedSchema(name: string): string {
+export function committedSchema(path: string): string {
   try {
-    return readFileSync(join(DIRECTORY, name), 'utf8')
+    return readFileSync(join(DIRECTORY, path), 'utf8')
   } catch {
     return ''
   }
 }
 
-function dump(rows: readonly { readonly sql: string }[]): string {
-  return [HEADER, ...rows.map((row) => `${layOut(row.sql)};\n`)].join('\n')
+async function buildSchema(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
+  await createBookkeeping(db, types)
+  for (const step of MIGRATIONS) await step.migration(types).up(db)
+  for (const { appendOnly } of MIGRATIONS) {
+    if (appendOnly !== undefined) await types.makeAppendOnly(db, appendOnly.table, appendOnly.key)
+  }
 }
 
-/** One line for each column; the rest as it is, without the capitals that SQLite adds at the front. */
+/** One line for each column, and no quotes around names that need none. */
 function layOut(sql: string): string {
-  const unquoted = sql
-    .replaceAll('"', '')
-    .replace(/^CREATE (UNIQUE )?(TABLE|INDEX|TRIGGER)/, (words) => words.toLowerCase())
-  const table = /^create table (\w+) \((.*)\) (\w+)$/s.exec(unquoted)
-  if (table === null) return unquoted
-  const [, name, columns = '', option] = table
+  const plain = sql.replaceAll(/["`]([a-z_0-9]+)["`]/g, '$1').replace(/ if not exists /, ' ')
+  const table = /^create table (\w+) \((.*)\)([^()]*)$/s.exec(plain)
+  if (table === null) return plain
+  const [, name, columns = '', options] = table
   return `create table ${name} (\n${columns
     .split(/, (?![^()]*\))/)
     .map((column) => `  ${column}`)
-    .join(',\n')}\n) ${option}`
+    .join(',\n')}\n)${options}`
 }
 
 async function main(): Promise<void> {
   const check = process.argv.includes('--check')
-  for (const [name, text] of await sqliteSchema()) {
+  for (const [name, text] of await dumpSchema()) {
     const path = join(DIRECTORY, name)
     if (!check) {
       mkdirSync(dirname(path), { recursive: true })

@@ -1,15 +1,5 @@
 -- Written by scripts/dump-schema.ts from the migrations. Public: it follows semantic versioning.
-
-create table oauth_audit_heads (
-  writer_id text not null primary key,
-  sequence integer not null,
-  hash blob not null,
-  key_id text not null,
-  created_at integer not null,
-  created_by text not null,
-  updated_at integer not null,
-  updated_by text not null
-) strict;
+-- To read and to compare; `qscope migrate up` makes it, and notes what it has made.
 
 create table oauth_audit_log (
   event_id text not null primary key,
@@ -30,13 +20,29 @@ create table oauth_audit_log (
   created_by text not null
 ) strict;
 
+create unique index oauth_audit_log_by_place on oauth_audit_log (writer_id, sequence);
+
 create index oauth_audit_log_by_client on oauth_audit_log (client_id, event_id) where client_id is not null;
 
-create unique index oauth_audit_log_by_place on oauth_audit_log (writer_id, sequence);
+create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id) where user_id is not null;
 
 create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
-create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id) where user_id is not null;
+create table oauth_audit_heads (
+  writer_id text not null primary key,
+  sequence integer not null,
+  hash blob not null,
+  key_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer not null,
+  updated_by text not null
+) strict;
+
+create trigger oauth_audit_log_no_update before update on oauth_audit_log
+begin
+  select raise(abort, 'the audit log is append-only');
+end;
 
 create trigger oauth_audit_log_no_delete before delete on oauth_audit_log
 begin
@@ -46,11 +52,6 @@ end;
 create trigger oauth_audit_log_no_replace before insert on oauth_audit_log
 when exists (select 1 from oauth_audit_log where event_id = new.event_id
   or (writer_id = new.writer_id and sequence = new.sequence))
-begin
-  select raise(abort, 'the audit log is append-only');
-end;
-
-create trigger oauth_audit_log_no_update before update on oauth_audit_log
 begin
   select raise(abort, 'the audit log is append-only');
 end;

@@ -1,60 +1,41 @@
 -- Written by scripts/dump-schema.ts from the migrations. Public: it follows semantic versioning.
+-- To read and to compare; `qscope migrate up` makes it, and notes what it has made.
 
-create table oauth_access_tokens (
-  token_id text not null primary key,
-  token_hash blob not null,
-  client_id text not null,
-  subject text not null,
-  user_id text,
-  grant_id text,
+create table qscope_migrations (
+  name text not null primary key,
+  applied_at integer not null
+) strict;
+
+create table qscope_schema (
+  id integer not null primary key,
+  servers_from text,
+  audit_protection text,
+  running_migration text,
+  running_direction text,
+  running_statement integer,
+  running_tried integer,
+  updated_at integer not null
+) strict;
+
+create table oauth_clients (
+  client_id text not null primary key,
+  display_name text not null,
+  type text not null,
+  authentication_method text not null,
+  grant_types text not null,
+  redirect_uris text not null,
   scopes text not null,
   audiences text not null,
-  client_generation integer not null,
-  user_generation integer,
-  actors text not null,
-  ancestors text not null,
-  issued_at integer not null,
-  expires_at integer not null,
-  revoked_at integer,
-  revocation_reason text,
-  ray_id text not null,
+  enabled integer not null,
+  version integer not null,
+  token_generation integer not null,
+  lock_version integer not null,
+  deleted_at integer,
   created_at integer not null,
   created_by text not null,
-  updated_at integer,
-  updated_by text,
-  constraint oauth_access_tokens_client foreign key (client_id) references oauth_clients (client_id),
-  constraint oauth_access_tokens_user foreign key (user_id) references oauth_users (user_id)
+  updated_at integer not null,
+  updated_by text not null
 ) strict;
-
-create index oauth_access_tokens_by_client on oauth_access_tokens (client_id, token_id);
-
-create index oauth_access_tokens_by_expiry on oauth_access_tokens (expires_at);
-
-create index oauth_access_tokens_by_grant on oauth_access_tokens (grant_id) where grant_id is not null;
-
-create unique index oauth_access_tokens_by_hash on oauth_access_tokens (token_hash);
-
-create index oauth_access_tokens_by_user on oauth_access_tokens (user_id, token_id) where user_id is not null;
-
-create table oauth_authorization_codes (
-  code_id text not null primary key,
-  code_hash blob not null,
-  grant_id text not null,
-  redirect_uri text not null,
-  code_challenge text,
-  expires_at integer not null,
-  consumed_at integer,
-  ray_id text not null,
-  created_at integer not null,
-  created_by text not null,
-  updated_at integer,
-  updated_by text,
-  constraint oauth_authorization_codes_grant foreign key (grant_id) references oauth_grants (grant_id)
-) strict;
-
-create index oauth_authorization_codes_by_grant on oauth_authorization_codes (grant_id);
-
-create unique index oauth_authorization_codes_by_hash on oauth_authorization_codes (code_hash);
 
 create table oauth_client_configs (
   client_id text not null primary key,
@@ -103,19 +84,11 @@ create table oauth_client_secrets (
 
 create index oauth_client_secrets_by_client on oauth_client_secrets (client_id);
 
-create table oauth_clients (
-  client_id text not null primary key,
-  display_name text not null,
-  type text not null,
-  authentication_method text not null,
-  grant_types text not null,
-  redirect_uris text not null,
-  scopes text not null,
-  audiences text not null,
-  enabled integer not null,
-  version integer not null,
+create table oauth_users (
+  user_id text not null primary key,
+  external_id text,
+  active integer not null,
   token_generation integer not null,
-  lock_version integer not null,
   deleted_at integer,
   created_at integer not null,
   created_by text not null,
@@ -123,39 +96,7 @@ create table oauth_clients (
   updated_by text not null
 ) strict;
 
-create table oauth_device_codes (
-  device_authorization_id text not null primary key,
-  device_code_hash blob not null,
-  user_code_hash blob not null,
-  live_user_code_hash blob,
-  user_code_key_id text not null,
-  client_id text not null,
-  scopes text not null,
-  audiences text not null,
-  client_generation integer not null,
-  decision text not null,
-  poll_interval integer not null,
-  lock_version integer not null,
-  last_polled_at integer,
-  grant_id text,
-  expires_at integer not null,
-  ray_id text not null,
-  created_at integer not null,
-  created_by text not null,
-  updated_at integer,
-  updated_by text,
-  constraint oauth_device_codes_client foreign key (client_id) references oauth_clients (client_id)
-) strict;
-
-create index oauth_device_codes_by_client on oauth_device_codes (client_id, expires_at);
-
-create unique index oauth_device_codes_by_device_code on oauth_device_codes (device_code_hash);
-
-create index oauth_device_codes_by_expiry on oauth_device_codes (expires_at);
-
-create unique index oauth_device_codes_by_live_user_code on oauth_device_codes (live_user_code_hash);
-
-create index oauth_device_codes_by_user_code on oauth_device_codes (user_code_hash);
+create unique index oauth_users_by_external_id on oauth_users (external_id);
 
 create table oauth_grants (
   grant_id text not null primary key,
@@ -181,19 +122,29 @@ create table oauth_grants (
 
 create index oauth_grants_by_client on oauth_grants (client_id);
 
-create index oauth_grants_by_end on oauth_grants (tokens_until);
-
 create index oauth_grants_by_user on oauth_grants (user_id);
 
-create table oauth_leases (
-  name text not null primary key,
-  holder text not null,
+create index oauth_grants_by_end on oauth_grants (tokens_until);
+
+create table oauth_authorization_codes (
+  code_id text not null primary key,
+  code_hash blob not null,
+  grant_id text not null,
+  redirect_uri text not null,
+  code_challenge text,
   expires_at integer not null,
+  consumed_at integer,
+  ray_id text not null,
   created_at integer not null,
   created_by text not null,
-  updated_at integer not null,
-  updated_by text not null
+  updated_at integer,
+  updated_by text,
+  constraint oauth_authorization_codes_grant foreign key (grant_id) references oauth_grants (grant_id)
 ) strict;
+
+create unique index oauth_authorization_codes_by_hash on oauth_authorization_codes (code_hash);
+
+create index oauth_authorization_codes_by_grant on oauth_authorization_codes (grant_id);
 
 create table oauth_refresh_tokens (
   token_id text not null primary key,
@@ -216,28 +167,94 @@ create table oauth_refresh_tokens (
   constraint oauth_refresh_tokens_grant foreign key (grant_id) references oauth_grants (grant_id)
 ) strict;
 
-create index oauth_refresh_tokens_by_client on oauth_refresh_tokens (client_id, token_id);
+create unique index oauth_refresh_tokens_by_hash on oauth_refresh_tokens (token_hash);
 
 create index oauth_refresh_tokens_by_grant on oauth_refresh_tokens (grant_id);
 
-create unique index oauth_refresh_tokens_by_hash on oauth_refresh_tokens (token_hash);
-
-create index oauth_refresh_tokens_by_replay on oauth_refresh_tokens (replay_until) where replay_until is not null;
-
-create index oauth_refresh_tokens_by_spending on oauth_refresh_tokens (client_id, consumed_at, user_id);
+create index oauth_refresh_tokens_by_client on oauth_refresh_tokens (client_id, token_id);
 
 create index oauth_refresh_tokens_by_user on oauth_refresh_tokens (user_id, token_id);
 
-create table oauth_users (
-  user_id text not null primary key,
-  external_id text,
-  active integer not null,
-  token_generation integer not null,
-  deleted_at integer,
+create index oauth_refresh_tokens_by_spending on oauth_refresh_tokens (client_id, consumed_at, user_id);
+
+create index oauth_refresh_tokens_by_replay on oauth_refresh_tokens (replay_until) where replay_until is not null;
+
+create table oauth_access_tokens (
+  token_id text not null primary key,
+  token_hash blob not null,
+  client_id text not null,
+  subject text not null,
+  user_id text,
+  grant_id text,
+  scopes text not null,
+  audiences text not null,
+  client_generation integer not null,
+  user_generation integer,
+  actors text not null,
+  ancestors text not null,
+  issued_at integer not null,
+  expires_at integer not null,
+  revoked_at integer,
+  revocation_reason text,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text,
+  constraint oauth_access_tokens_client foreign key (client_id) references oauth_clients (client_id),
+  constraint oauth_access_tokens_user foreign key (user_id) references oauth_users (user_id)
+) strict;
+
+create unique index oauth_access_tokens_by_hash on oauth_access_tokens (token_hash);
+
+create index oauth_access_tokens_by_client on oauth_access_tokens (client_id, token_id);
+
+create index oauth_access_tokens_by_user on oauth_access_tokens (user_id, token_id) where user_id is not null;
+
+create index oauth_access_tokens_by_grant on oauth_access_tokens (grant_id) where grant_id is not null;
+
+create index oauth_access_tokens_by_expiry on oauth_access_tokens (expires_at);
+
+create table oauth_device_codes (
+  device_authorization_id text not null primary key,
+  device_code_hash blob not null,
+  user_code_hash blob not null,
+  live_user_code_hash blob,
+  user_code_key_id text not null,
+  client_id text not null,
+  scopes text not null,
+  audiences text not null,
+  client_generation integer not null,
+  decision text not null,
+  poll_interval integer not null,
+  lock_version integer not null,
+  last_polled_at integer,
+  grant_id text,
+  expires_at integer not null,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text,
+  constraint oauth_device_codes_client foreign key (client_id) references oauth_clients (client_id)
+) strict;
+
+create unique index oauth_device_codes_by_device_code on oauth_device_codes (device_code_hash);
+
+create index oauth_device_codes_by_user_code on oauth_device_codes (user_code_hash);
+
+create unique index oauth_device_codes_by_live_user_code on oauth_device_codes (live_user_code_hash);
+
+create index oauth_device_codes_by_client on oauth_device_codes (client_id, expires_at);
+
+create index oauth_device_codes_by_expiry on oauth_device_codes (expires_at);
+
+create table oauth_leases (
+  name text not null primary key,
+  holder text not null,
+  expires_at integer not null,
   created_at integer not null,
   created_by text not null,
   updated_at integer not null,
   updated_by text not null
 ) strict;
-
-create unique index oauth_users_by_external_id on oauth_users (external_id);

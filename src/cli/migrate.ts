@@ -1,13 +1,16 @@
 import { createInterface } from 'node:readline/promises'
-import { Command } from 'commander'
-import { openMigrations } from '../stores/open.ts'
+import { Command, Option } from 'commander'
+import { openAppMigrations } from '../app/open-migrations.ts'
+import type { AuditProtection } from '../stores/sql/bookkeeping.ts'
 import type { Migrations } from '../stores/sql/migrate.ts'
+import type { SchemaState } from '../stores/sql/schema-state.ts'
 import { openLog, readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { keyValues } from './table.ts'
 
 interface Options {
   readonly json?: boolean
+  readonly audit?: AuditProtection
   readonly all?: boolean
   readonly yes?: boolean
 }
@@ -15,21 +18,42 @@ interface Options {
 export function migrateUp(): Command {
   return new Command('up')
     .description('bring the schema up to date')
+    .addOption(
+      new Option(
+        '--audit <how>',
+        'what keeps the audit log append-only; grants: where no triggers can be made',
+      ).choices(['triggers', 'grants']),
+    )
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
-      const { applied, firstTime } = await withMigrations(async (migrations) => {
+      const { applied, firstTime, state } = await withMigrations(async (migrations) => {
         const empty = await migrations.isEmpty()
-        return { applied: [...(await migrations.up()).migrations], firstTime: empty }
+        const { migrations: names } = await migrations.up(options.audit === undefined ? {} : { audit: options.audit })
+        return { applied: [...names], firstTime: empty, state: await migrations.status() }
       })
+      const { auditProtection } = state
       createOutput(options.json ?? false).answer(
-        () => ({ applied }),
+        () => ({ applied, auditProtection }),
         () =>
           [
-            applied.length === 0 ? 'up to date, nothing to do' : `applied ${applied.join(', ')}`,
+            applied.length === 0 ? nothingToDo(state) : `applied ${applied.join(', ')}`,
+            ...(auditProtection === 'grants' ? [GRANTS_NOTICE] : []),
+            ...(options.audit === 'grants' && auditProtection === 'triggers' ? [TRIGGERS_NOTICE] : []),
             ...(firstTime ? ['make the first client with: qscope client create --admin'] : []),
           ].join('\n'),
       )
     })
+}
+
+const GRANTS_NOTICE =
+  "the audit log has no triggers: give the server's user no UPDATE, DELETE, DROP or TRIGGER on oauth_audit_log"
+
+const TRIGGERS_NOTICE = 'the audit log has its triggers already, and keeps them'
+
+function nothingToDo({ unknown }: SchemaState): string {
+  return unknown.length === 0
+    ? 'up to date, nothing to do'
+    : `nothing to do: the schema is newer (it has ${unknown.join(', ')}), and this version works on it`
 }
 
 export function migrateDown(): Command {
@@ -61,18 +85,31 @@ export function migrateStatus(): Command {
     .description('tell where the schema stands; exit code 1 if it does not fit this version')
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
-      const { applied, pending, unknown } = await withMigrations((migrations) => migrations.status())
-      const fits = pending.length === 0 && unknown.length === 0
+      const state = await withMigrations((migrations) => migrations.status())
+      const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state
+      const fits = problem === null
       const output = createOutput(options.json ?? false)
       output.answer(
-        () => ({ applied: [...applied], pending: [...pending], unknown: [...unknown], fits }),
+        () => ({
+          applied: [...applied],
+          pending: [...pending],
+          unknown: [...unknown],
+          serversFrom,
+          auditProtection,
+          underWay: underWay === null ? null : { ...underWay },
+          fits,
+          problem,
+        }),
         () =>
           keyValues(
             [
               ['applied', applied.join(', ') || '(none)'],
               ['pending', pending.join(', ') || '(none)'],
               ['unknown', unknown.join(', ')],
-              ['state', fits ? 'fits this version' : adviceFor(unknown)],
+              ['under way', underWay === null ? '' : underWayText(underWay)],
+              ['servers from', serversFrom ?? ''],
+              ['audit log', auditProtection === null ? '' : `append-only by ${auditProtection}`],
+              ['state', problem ?? (unknown.length > 0 ? 'newer, and fits this version' : 'fits this version')],
             ],
             output.bold,
           ),
@@ -81,15 +118,13 @@ export function migrateStatus(): Command {
     })
 }
 
-function adviceFor(unknown: readonly string[]): string {
-  return unknown.length > 0
-    ? 'newer than this version: run a newer one'
-    : 'older than this version: run qscope migrate up'
+function underWayText({ direction, migration }: NonNullable<SchemaState['underWay']>): string {
+  return `${migration} (${direction}); if nobody is at it, \`qscope migrate ${direction}\` does the rest`
 }
 
 async function withMigrations<T>(work: (migrations: Migrations) => Promise<T>): Promise<T> {
   const config = readConfig()
-  const migrations = await openMigrations(config.database.url, openLog(config, { quiet: true }))
+  const migrations = await openAppMigrations(config, openLog(config, { quiet: true }))
   try {
     return await work(migrations)
   } finally {

@@ -6,6 +6,19 @@ import { integer, oneOf, stringMap } from './rows.ts'
 import type { AuditLogTable, Database } from './schema.ts'
 import { InsertStatements } from './sized-statements.ts'
 
+const EVENT_COLUMNS = [
+  'event_id',
+  'event_type',
+  'ray_id',
+  'client_id',
+  'user_id',
+  'token_id',
+  'grant_id',
+  'actor',
+  'metadata',
+  'created_at',
+] as const
+
 /** An event's place in the chain of its writer. */
 export interface ChainPlace {
   readonly writerId: string
@@ -19,13 +32,17 @@ export interface ChainPlace {
 export function auditReads(db: Kysely<Database>): AuditLogReads {
   return {
     find: async (_ctx, id) => {
-      const row = await db.selectFrom('oauth_audit_log').selectAll().where('event_id', '=', id).executeTakeFirst()
+      const row = await db
+        .selectFrom('oauth_audit_log')
+        .select(EVENT_COLUMNS)
+        .where('event_id', '=', id)
+        .executeTakeFirst()
       return row === undefined ? null : eventOf(row)
     },
     page: async (_ctx, filter, page) => {
       const rows = await db
         .selectFrom('oauth_audit_log')
-        .selectAll()
+        .select(EVENT_COLUMNS)
         .$if(filter.types.length > 0, (query) => query.where('event_type', 'in', filter.types))
         .$if(filter.clientId !== null, (query) => query.where('client_id', '=', filter.clientId))
         .$if(filter.userId !== null, (query) => query.where('user_id', '=', filter.userId))
@@ -70,7 +87,7 @@ export function auditRow(event: AuditEvent, place: ChainPlace): Insertable<Audit
   }
 }
 
-function eventOf(row: Selectable<AuditLogTable>): AuditEvent {
+function eventOf(row: Pick<Selectable<AuditLogTable>, (typeof EVENT_COLUMNS)[number]>): AuditEvent {
   return Object.freeze({
     eventId: auditEventId(row.event_id),
     type: oneOf(row.event_type, AUDIT_EVENT_TYPES, 'event_type'),

@@ -6,14 +6,27 @@ import { hash32, integer, integerOrNull } from './rows.ts'
 import type { ClientSecretTable, Database } from './schema.ts'
 import { KeyedQuery } from './sized-statements.ts'
 
+const SECRET_COLUMNS = [
+  'secret_id',
+  'client_id',
+  'key_id',
+  'secret_hash',
+  'expires_at',
+  'last_used_at',
+  'created_at',
+  'created_by',
+] as const
+
+type SecretRow = Pick<Selectable<ClientSecretTable>, (typeof SECRET_COLUMNS)[number]>
+
 /** Looks up the secrets of clients, each client's newest first. */
 export function findSecrets(
   db: Kysely<Database>,
 ): (clients: readonly ClientId[]) => Promise<ReadonlyMap<string, readonly ClientSecret[]>> {
-  const query = new KeyedQuery<ClientId, Selectable<ClientSecretTable>>((ids) =>
+  const query = new KeyedQuery<ClientId, SecretRow>((ids) =>
     db
       .selectFrom('oauth_client_secrets')
-      .selectAll()
+      .select(SECRET_COLUMNS)
       .where('client_id', 'in', ids)
       .orderBy('client_id')
       .orderBy('created_at', 'desc')
@@ -83,7 +96,7 @@ export function clientSecretWrites(db: Kysely<Database>): Omit<ClientSecretStore
   }
 }
 
-function secretOf(row: Selectable<ClientSecretTable>): ClientSecret {
+function secretOf(row: SecretRow): ClientSecret {
   const expiresAt = integerOrNull(row.expires_at, 'expires_at')
   const lastUsedAt = integerOrNull(row.last_used_at, 'last_used_at')
   return Object.freeze({

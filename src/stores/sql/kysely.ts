@@ -6,8 +6,8 @@ import type { Database } from './schema.ts'
  * Kysely over something that runs statements. Transactions are begun and ended
  * by the lanes, not through Kysely.
  */
-export function kyselyOver(parts: Dialect['kysely'], execute: Execute): Kysely<Database> {
-  return new Kysely<Database>({ dialect: { ...parts, createDriver: () => driverOver(execute) } })
+export function kyselyOver<Schema = Database>(parts: Dialect['kysely'], execute: Execute): Kysely<Schema> {
+  return new Kysely<Schema>({ dialect: { ...parts, createDriver: () => driverOver(execute) } })
 }
 
 function driverOver(execute: Execute): Driver {

@@ -1,16 +1,23 @@
-import { Migrator, NO_MIGRATIONS } from 'kysely/migration'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { AuditSeal, TransactionStores } from '../contract.ts'
 import { AuditChain } from './audit-chain.ts'
+import {
+  type AuditProtection,
+  createBookkeeping,
+  dropBookkeeping,
+  NO_BOOKKEEPING,
+  readBookkeeping,
+} from './bookkeeping.ts'
 import type { Dialect, MigrationSession } from './dialect.ts'
 import { kyselyOver } from './kysely.ts'
-import { migrationsFor } from './migrations/all.ts'
-import { appliedMigrations, type SchemaState, schemaProblem, schemaStateOf } from './schema-state.ts'
+import { MIGRATIONS } from './migrations/all.ts'
+import type { MigrationStep } from './migrations/migration-step.ts'
+import { Migrator } from './migrator.ts'
+import { newerSchema, type SchemaState, schemaStateOf } from './schema-state.ts'
 import { transactionStores } from './transaction-stores.ts'
 import { DatabaseTrouble, storeError } from './trouble.ts'
 
-const MIGRATIONS_TABLE = 'qscope_migrations'
-const LOCK_TABLE = 'qscope_migration_lock'
+const BOOKKEEPING_TABLES = Object.freeze(['qscope_migrations', 'qscope_schema'])
 
 /** What is written into a database that holds no client yet. */
 export interface Seed {
@@ -18,6 +25,12 @@ export interface Seed {
   /** A fresh UUID: names the chain of the seed's audit events. */
   readonly newId: () => string
   readonly fill: (stores: TransactionStores) => Promise<void>
+}
+
+export interface UpOptions {
+  readonly seed?: Seed
+  /** Triggers unless told, or recorded, otherwise. */
+  readonly audit?: AuditProtection
 }
 
 export interface MigrationOutcome {
@@ -31,10 +44,11 @@ export interface Migrations {
   /**
    * Applies what is pending. Of any number of concurrent calls, in any number
    * of processes, one does the work and the others find it done. `seed` is
-   * called if there has never been a client. On SQLite everything, seed
-   * included, is one transaction.
+   * called if there has never been a client. On an embedded database everything,
+   * seed included, is one transaction; elsewhere the next call goes on where this
+   * one was interrupted.
    */
-  up(options?: { readonly seed?: Seed }): Promise<MigrationOutcome>
+  up(options?: UpOptions): Promise<MigrationOutcome>
   /** Undoes the last migration, or all; the data in what is dropped is lost. */
   down(options?: { readonly all?: boolean }): Promise<MigrationOutcome>
   status(): Promise<SchemaState>
@@ -43,30 +57,28 @@ export interface Migrations {
   close(): Promise<void>
 }
 
-export function createMigrations(dialect: Dialect, session: MigrationSession): Migrations {
+export function createMigrations(
+  dialect: Dialect,
+  session: MigrationSession,
+  steps: readonly MigrationStep[] = MIGRATIONS,
+): Migrations {
+  const { types } = session
   const db = kyselyOver(dialect.kysely, session.execute)
-  const migrator = new Migrator({
-    db,
-    provider: { getMigrations: async () => migrationsFor(session.types) },
-    migrationTableName: MIGRATIONS_TABLE,
-    migrationLockTableName: LOCK_TABLE,
-    // The session's own transaction spans all migrations where a schema can be rolled back.
-    disableTransactions: true,
-    nameComparator: (a, b) => (a < b ? -1 : a > b ? 1 : 0),
-  })
+  const tablesOf = kyselyOver<unknown>(dialect.kysely, session.execute)
+  const migrator = new Migrator(dialect, session, db, steps)
 
   async function tables(): Promise<readonly string[]> {
-    return (await db.introspection.getTables({ withInternalKyselyTables: true })).map((table) => table.name)
+    const { rows } = await types.tableNames.execute(db)
+    return rows.map(({ name }) => name)
+  }
+
+  async function hasBookkeeping(): Promise<boolean> {
+    const present = await tables()
+    return BOOKKEEPING_TABLES.every((name) => present.includes(name))
   }
 
   async function status(): Promise<SchemaState> {
-    return schemaStateOf((await tables()).includes(MIGRATIONS_TABLE) ? await appliedMigrations(db) : [])
-  }
-
-  async function migrate(run: () => ReturnType<Migrator['migrateUp']>): Promise<readonly string[]> {
-    const { error, results } = await run()
-    if (error !== undefined) throw error
-    return (results ?? []).map((result) => result.migrationName)
+    return schemaStateOf((await hasBookkeeping()) ? await readBookkeeping(db) : NO_BOOKKEEPING, steps)
   }
 
   async function plant(seed: Seed): Promise<boolean> {
@@ -81,31 +93,40 @@ export function createMigrations(dialect: Dialect, session: MigrationSession): M
     return true
   }
 
-  async function refuseNewer(): Promise<void> {
-    const state = await status()
-    if (state.unknown.length > 0) throw new DatabaseTrouble('broken', schemaProblem(state) ?? '')
+  /** A schema that a newer version has changed has all that this one can apply. */
+  async function bringUp(audit: AuditProtection | null): Promise<readonly string[]> {
+    const { problem, unknown } = await status()
+    if (unknown.length > 0) {
+      if (problem !== null) throw new DatabaseTrouble('broken', problem)
+      return []
+    }
+    if (!(await hasBookkeeping())) await createBookkeeping(tablesOf, types)
+    const finished = await migrator.finish()
+    const migrations = await migrator.up()
+    await migrator.protectAudit(audit)
+    return finished?.direction === 'up' ? [finished.name, ...migrations] : migrations
   }
 
+  async function takeDown(all: boolean): Promise<readonly string[]> {
+    const { unknown } = await status()
+    if (unknown.length > 0) throw new DatabaseTrouble('broken', newerSchema(unknown))
+    if (!(await hasBookkeeping())) return []
+    const finished = await migrator.finish()
+    const undone = finished?.direction === 'down' ? [finished.name] : []
+    if (!all) return undone.length > 0 ? undone : await migrator.down(1)
+    const rest = await migrator.down(steps.length)
+    await dropBookkeeping(tablesOf)
+    return [...undone, ...rest]
+  }
+
+  const exclusively = <T>(work: () => Promise<T>) => withStoreErrors(() => session.exclusively(work))
   return {
-    up: (options) =>
-      withStoreErrors(() =>
-        session.exclusively(async () => {
-          await refuseNewer()
-          const migrations = await migrate(() => migrator.migrateToLatest())
-          const seeded = options?.seed === undefined ? false : await plant(options.seed)
-          return { migrations, seeded }
-        }),
-      ),
-    down: (options) =>
-      withStoreErrors(() =>
-        session.exclusively(async () => {
-          await refuseNewer()
-          const migrations = await migrate(() =>
-            options?.all === true ? migrator.migrateTo(NO_MIGRATIONS) : migrator.migrateDown(),
-          )
-          return { migrations, seeded: false }
-        }),
-      ),
+    up: ({ seed, audit } = {}) =>
+      exclusively(async () => {
+        const migrations = await bringUp(audit ?? null)
+        return { migrations, seeded: seed === undefined ? false : await plant(seed) }
+      }),
+    down: ({ all } = {}) => exclusively(async () => ({ migrations: await takeDown(all ?? false), seeded: false })),
     status: () => withStoreErrors(status),
     isEmpty: () => withStoreErrors(async () => (await tables()).length === 0),
     close: () => session.close(),

@@ -1,4 +1,3 @@
-import type { Generated } from 'kysely'
 import type { Hash, Int, NullableInt } from './columns.ts'
 import type {
   AccessTokenTable,
@@ -133,7 +132,19 @@ export interface AuditHeadTable {
 
 export interface MigrationTable {
   name: string
-  timestamp: Generated<string>
+  applied_at: Int
+}
+
+/** One row, whose id is 1. */
+export interface SchemaTable {
+  id: Int
+  servers_from: string | null
+  audit_protection: string | null
+  running_migration: string | null
+  running_direction: string | null
+  running_statement: NullableInt
+  running_tried: NullableInt
+  updated_at: Int
 }
 
 export interface Database {
@@ -151,4 +162,5 @@ export interface Database {
   oauth_audit_log: AuditLogTable
   oauth_audit_heads: AuditHeadTable
   qscope_migrations: MigrationTable
+  qscope_schema: SchemaTable
 }

@@ -6,8 +6,19 @@ import { asFlag, flag, integer, moment, textOf } from './rows.ts'
 import type { Database, UserTable } from './schema.ts'
 import { falseIfTaken } from './trouble.ts'
 
+const USER_COLUMNS = [
+  'user_id',
+  'external_id',
+  'active',
+  'token_generation',
+  'created_at',
+  'created_by',
+  'updated_at',
+  'updated_by',
+] as const
+
 export function userReads(db: Kysely<Database>): UserReads {
-  const present = () => db.selectFrom('oauth_users').selectAll().where('deleted_at', 'is', null)
+  const present = () => db.selectFrom('oauth_users').select(USER_COLUMNS).where('deleted_at', 'is', null)
   return {
     find: async (_ctx, id) => {
       const row = await present().where('user_id', '=', id).executeTakeFirst()
@@ -74,7 +85,7 @@ export function userWrites(db: Kysely<Database>): Omit<UserStore, keyof UserRead
   }
 }
 
-function userOf(row: Selectable<UserTable>): User {
+function userOf(row: Pick<Selectable<UserTable>, (typeof USER_COLUMNS)[number]>): User {
   return Object.freeze({
     userId: userId(row.user_id),
     // Only a deleted user has none.

@@ -33,7 +33,6 @@ export function auditLog(types: ColumnTypes): Migration {
       await types.ofPresent(index('by_client').columns(['client_id', 'event_id']), 'client_id').execute()
       await types.ofPresent(index('by_user').columns(['user_id', 'event_id']), 'user_id').execute()
       await index('by_ray').columns(['ray_id']).execute()
-      await types.makeAppendOnly(db, 'oauth_audit_log', 'event_id')
       await types
         .table(db.schema.createTable('oauth_audit_heads'))
         .addColumn('writer_id', id, (column) => column.notNull().primaryKey())
@@ -48,7 +47,6 @@ export function auditLog(types: ColumnTypes): Migration {
     },
     down: async (db: Kysely<unknown>) => {
       await db.schema.dropTable('oauth_audit_heads').execute()
-      // Its triggers go with it.
       await db.schema.dropTable('oauth_audit_log').execute()
     },
   }

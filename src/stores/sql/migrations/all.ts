@@ -1,5 +1,3 @@
-import type { Migration } from 'kysely/migration'
-import type { ColumnTypes } from '../dialect.ts'
 import { clients } from './0001_clients.ts'
 import { users } from './0002_users.ts'
 import { grants } from './0003_grants.ts'
@@ -7,20 +5,20 @@ import { accessTokens } from './0004_access_tokens.ts'
 import { deviceCodes } from './0005_device_codes.ts'
 import { leases } from './0006_leases.ts'
 import { auditLog } from './0007_audit_log.ts'
+import type { MigrationStep } from './migration-step.ts'
 
-/** Every step of the schema, in order; written once for all databases. */
-const MIGRATIONS: Readonly<Record<string, (types: ColumnTypes) => Migration>> = Object.freeze({
-  '0001_clients': clients,
-  '0002_users': users,
-  '0003_grants': grants,
-  '0004_access_tokens': accessTokens,
-  '0005_device_codes': deviceCodes,
-  '0006_leases': leases,
-  '0007_audit_log': auditLog,
-})
-
-export const MIGRATION_NAMES: readonly string[] = Object.freeze(Object.keys(MIGRATIONS))
-
-export function migrationsFor(types: ColumnTypes): Record<string, Migration> {
-  return Object.fromEntries(Object.entries(MIGRATIONS).map(([name, migration]) => [name, migration(types)]))
-}
+/** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
+export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
+  { name: '0001_clients', serversFrom: '0001_clients', migration: clients },
+  { name: '0002_users', serversFrom: '0002_users', migration: users },
+  { name: '0003_grants', serversFrom: '0003_grants', migration: grants },
+  { name: '0004_access_tokens', serversFrom: '0004_access_tokens', migration: accessTokens },
+  { name: '0005_device_codes', serversFrom: '0005_device_codes', migration: deviceCodes },
+  { name: '0006_leases', serversFrom: '0006_leases', migration: leases },
+  {
+    name: '0007_audit_log',
+    serversFrom: '0007_audit_log',
+    appendOnly: { table: 'oauth_audit_log', key: 'event_id' },
+    migration: auditLog,
+  },
+])

@@ -1,0 +1,20 @@
+import { openMigrations } from '../../src/stores/open.ts'
+import type { Migrations } from '../../src/stores/sql/migrate.ts'
+import { MIGRATIONS } from '../../src/stores/sql/migrations/all.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrations/migration-step.ts'
+import type { FreshDatabase } from '../setup/fresh-database.ts'
+import { quiet } from './given.ts'
+
+/** Opens the schema as a version does that knows these migrations: all there are, unless told. */
+export async function onSchema<T>(
+  database: FreshDatabase,
+  work: (migrations: Migrations) => Promise<T>,
+  steps: readonly MigrationStep[] = MIGRATIONS,
+): Promise<T> {
+  const migrations = await openMigrations(database.url, quiet, {}, steps)
+  try {
+    return await work(migrations)
+  } finally {
+    await migrations.close()
+  }
+}

@@ -1,0 +1,4 @@
+import { postgresDatabases } from '../setup/fresh-database.ts'
+import { storeContract } from './contract.ts'
+
+storeContract(postgresDatabases)
