@@ -258,7 +258,8 @@ describe('a schema that a newer version has changed', () => {
       database.exec(sql)
       database.close()
     }
-    change(`insert into qscope_migrations (name, timestamp) values ('9999_from_the_future', '2099-01-01')`)
+    change(`insert into qscope_migrations (name, applied_at) values ('9999_from_the_future', 4070908800000);
+      update qscope_schema set servers_from = '9999_from_the_future'`)
 
     const { mint, isActive, health, logged } = await started(directory, first)
     expect(await health()).toBe(Serving.NOT_SERVING)
@@ -267,7 +268,8 @@ describe('a schema that a newer version has changed', () => {
     await eventually(() => logged('not serving').length, 1)
     expect(logged('not serving')).toEqual([expect.stringMatching(/newer.*9999_from_the_future.*run a newer server/)])
 
-    change(`delete from qscope_migrations where name = '9999_from_the_future'`)
+    change(`delete from qscope_migrations where name = '9999_from_the_future';
+      update qscope_schema set servers_from = (select max(name) from qscope_migrations)`)
     await eventually(health, Serving.SERVING)
     expect(await isActive(token)).toBe(true)
     expect(issued(first.file)).toBe(1)

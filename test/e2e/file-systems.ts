@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { missing } from '../setup/requirement.ts'
 import { temporaryDirectory } from './process.ts'
 
 /**
@@ -81,10 +82,7 @@ function works(name: string, attempt: (directory: string) => void): boolean {
     return true
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n', 2).join(' ') : String(error)
-    if ((process.env['QSCOPE_TEST_REQUIRE'] ?? '').split(',').includes(name)) {
-      throw new Error(`QSCOPE_TEST_REQUIRE names ${name}, but: ${why}`, { cause: error })
-    }
-    console.warn(`\n*** SKIPPED: the faults that need "${name}" (root with its capabilities): ${why} ***\n`)
+    missing(name, `the faults that need "${name}" (root with its capabilities)`, why, error)
     return false
   } finally {
     rmSync(directory, { recursive: true, force: true })

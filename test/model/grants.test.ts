@@ -1,6 +1,6 @@
 import { assert, asyncModelRun, asyncProperty, commands, constantFrom } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type DatabaseKind, type FreshDatabase, mysqlDatabases, sqliteFiles } from '../setup/fresh-database.ts'
+import { type DatabaseKind, databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import { scaled } from '../setup/scale.ts'
 import { profilesOf } from './profiles.ts'
 import { step } from './step.ts'
@@ -97,5 +97,4 @@ function compareWithModel(kind: DatabaseKind, runs: number) {
   })
 }
 
-compareWithModel(sqliteFiles, scaled(2_000))
-compareWithModel(mysqlDatabases, scaled(200))
+for (const kind of databaseKinds) compareWithModel(kind, scaled(kind === sqliteFiles ? 2_000 : 200))

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest'
-import { type FreshDatabase, mysqlDatabases, sqliteFiles } from './fresh-database.ts'
+import { databaseKinds, type FreshDatabase } from './fresh-database.ts'
 import { startServer, type TestServer } from './server.ts'
 
 /**
@@ -8,7 +8,7 @@ import { startServer, type TestServer } from './server.ts'
  * The database is there to be looked into, past the server.
  */
 export function onEveryBackend(name: string, suite: (server: TestServer, database: FreshDatabase) => void): void {
-  for (const kind of [sqliteFiles, mysqlDatabases]) {
+  for (const kind of databaseKinds) {
     describe.skipIf(!kind.available)(`${name} on ${kind.name}`, () => {
       let database: FreshDatabase | null = null
       let running: TestServer | null = null

@@ -1,29 +1,64 @@
 import type { TestProject } from 'vitest/node'
 import { startMariaDb } from './mariadb.ts'
+import { startPostgres } from './postgres.ts'
+import { missing } from './requirement.ts'
+import type { DatabaseServer } from './server-process.ts'
 
 declare module 'vitest' {
+  /** Where tests may make databases; `null` if there is no server. */
   interface ProvidedContext {
-    /** Where tests may make databases; `null` if there is no server. */
     mysqlUrl: string | null
+    postgresUrl: string | null
   }
 }
 
+/** A database that needs a server: one that is named, or one of the tests' own. */
+interface Wanted {
+  readonly name: string
+  readonly provided: 'mysqlUrl' | 'postgresUrl'
+  readonly variable: string
+  readonly start: () => Promise<DatabaseServer | null>
+  readonly vendors: string
+  readonly why: string
+}
+
+const WANTED: readonly Wanted[] = [
+  {
+    name: 'mysql',
+    provided: 'mysqlUrl',
+    variable: 'QSCOPE_TEST_MYSQL_URL',
+    start: startMariaDb,
+    vendors: 'MySQL/MariaDB',
+    why: 'there is no server: install mariadb-server, or set QSCOPE_TEST_MYSQL_URL=mysql://user:password@host:port/',
+  },
+  {
+    name: 'postgres',
+    provided: 'postgresUrl',
+    variable: 'QSCOPE_TEST_POSTGRES_URL',
+    start: startPostgres,
+    vendors: 'PostgreSQL',
+    why: 'there is no server: install postgresql, or set QSCOPE_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres',
+  },
+]
+
 /** Global set-up: finds or starts the servers that backends are tested on. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const given = process.env['QSCOPE_TEST_MYSQL_URL']
-  if (given !== undefined && given !== '') {
-    project.provide('mysqlUrl', given)
-    return async () => undefined
+  const servers: DatabaseServer[] = []
+  const stop = async () => void (await Promise.all(servers.map((server) => server.stop())))
+
+  const provide = async ({ name, provided, variable, start, vendors, why }: Wanted) => {
+    const given = process.env[variable] ?? ''
+    const server = given === '' ? await start() : null
+    if (server !== null) servers.push(server)
+    const url = given === '' ? (server?.url ?? null) : given
+    project.provide(provided, url)
+    if (url === null) missing(name, `everything on ${vendors} ("stores on ${name}", "migrations on ${name}")`, why)
   }
-  const server = await startMariaDb()
-  project.provide('mysqlUrl', server?.url ?? null)
-  if (server === null) {
-    const how = 'install mariadb-server, or set QSCOPE_TEST_MYSQL_URL=mysql://user:password@host:port/'
-    if ((process.env['QSCOPE_TEST_REQUIRE'] ?? '').split(',').includes('mysql')) {
-      throw new Error(`QSCOPE_TEST_REQUIRE names mysql, but there is no server: ${how}`)
-    }
-    console.warn(`\n*** SKIPPED: everything on MySQL/MariaDB ("stores on mysql", "migrations on mysql"): ${how} ***\n`)
-    return async () => undefined
+  const outcomes = await Promise.allSettled(WANTED.map(provide))
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) {
+    await stop()
+    throw failed.reason
   }
-  return () => server.stop()
+  return stop
 }

@@ -3,20 +3,23 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
-import { createConnection } from 'mysql2/promise'
 import { inject } from 'vitest'
+import { runSql } from './run-sql.ts'
 
 /** An empty database of one test, and a way past the server to look into it. */
 export interface FreshDatabase {
+  readonly kind: DatabaseKind
   readonly url: string
   /** Runs SQL as written, on a connection of its own. */
   query(sql: string): Promise<Record<string, unknown>[]>
+  /** The names of its tables. */
+  tables(): Promise<string[]>
   drop(): Promise<void>
 }
 
 /** Makes empty databases of one kind. */
 export interface DatabaseKind {
-  readonly name: string
+  readonly name: 'sqlite' | 'mysql' | 'postgres'
   readonly available: boolean
   create(): Promise<FreshDatabase>
 }
@@ -27,50 +30,91 @@ export const sqliteFiles: DatabaseKind = {
   create: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'qscope-test-'))
     const file = join(directory, 'qscope.db')
+    const query = async (sql: string) => {
+      const database = new Sqlite(file, { timeout: 5_000 })
+      try {
+        const statement = database.prepare<[], Record<string, unknown>>(sql)
+        if (statement.reader) return statement.all()
+        statement.run()
+        return []
+      } finally {
+        database.close()
+      }
+    }
     return {
+      kind: sqliteFiles,
       url: `sqlite:${file}`,
-      query: async (sql) => {
-        const database = new Sqlite(file, { timeout: 5_000 })
-        try {
-          const statement = database.prepare<[], Record<string, unknown>>(sql)
-          if (statement.reader) return statement.all()
-          statement.run()
-          return []
-        } finally {
-          database.close()
-        }
-      },
+      query,
+      tables: async () => firstColumn(await query("select name from sqlite_master where type = 'table'")),
       drop: async () => rmSync(directory, { recursive: true, force: true }),
     }
   },
 }
 
-const server = inject('mysqlUrl')
+/** Databases on a server of MySQL or MariaDB. */
+export const mysqlDatabasesOn = (server: string | null): DatabaseKind =>
+  onServer('mysql', server, {
+    create: async (root, name) => void (await runSql(root, `create database ${name}`)),
+    drop: (name) => `drop database ${name}`,
+    tables: 'show tables',
+  })
 
-export const mysqlDatabases: DatabaseKind = {
-  name: 'mysql',
-  available: server !== null,
-  create: async () => {
-    if (server === null) throw new Error('there is no MySQL server to test on')
-    const name = `qscope_${randomBytes(6).toString('hex')}`
-    const root = new URL(server)
-    await mysqlQuery(root, `create database ${name}`)
-    const url = new URL(server)
-    url.pathname = `/${name}`
-    return {
-      url: url.href,
-      query: (sql) => mysqlQuery(url, sql),
-      drop: async () => void (await mysqlQuery(root, `drop database ${name}`)),
-    }
-  },
+/** Databases on a server of PostgreSQL. */
+export const postgresDatabasesOn = (server: string | null): DatabaseKind =>
+  onServer('postgres', server, {
+    create: async (root, name) => {
+      const locale = await localeOf(root)
+      await runSql(root, `create database ${name} template template0 encoding 'UTF8' ${locale}`)
+    },
+    drop: (name) => `drop database ${name} with (force)`,
+    tables: "select table_name from information_schema.tables where table_schema = 'public'",
+  })
+
+export const mysqlDatabases = mysqlDatabasesOn(inject('mysqlUrl'))
+export const postgresDatabases = postgresDatabasesOn(inject('postgresUrl'))
+
+/** Every kind of database that a backend is tested on. */
+export const databaseKinds: readonly DatabaseKind[] = [sqliteFiles, mysqlDatabases, postgresDatabases]
+
+interface ServerSql {
+  create(root: string, name: string): Promise<void>
+  drop(name: string): string
+  readonly tables: string
 }
 
-async function mysqlQuery(url: URL, sql: string): Promise<Record<string, unknown>[]> {
-  const connection = await createConnection(url.href)
-  try {
-    const [rows] = await connection.query(sql)
-    return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []
-  } finally {
-    await connection.end()
+function onServer(name: DatabaseKind['name'], server: string | null, sql: ServerSql): DatabaseKind {
+  const kind: DatabaseKind = {
+    name,
+    available: server !== null,
+    create: async () => {
+      if (server === null) throw new Error(`there is no server to test ${name} on`)
+      const database = `qscope_${randomBytes(6).toString('hex')}`
+      await sql.create(server, database)
+      const { href: url } = Object.assign(new URL(server), { pathname: `/${database}` })
+      return {
+        kind,
+        url,
+        query: (text) => runSql(url, text),
+        tables: async () => firstColumn(await runSql(url, sql.tables)),
+        drop: async () => void (await runSql(server, sql.drop(database))),
+      }
+    },
   }
+  return kind
+}
+
+/** One that sorts as people do, where the server has such a one: what relies on bytes must say so itself. */
+async function localeOf(root: string): Promise<string> {
+  const rows = await runSql(
+    root,
+    `select collname as name from pg_collation
+     where collname = 'en_US.utf8' or collname = 'en-x-icu' and current_setting('server_version_num')::int >= 150000`,
+  )
+  const names = rows.map((row) => row['name'])
+  if (names.includes('en-x-icu')) return "locale_provider icu icu_locale 'en' locale 'C'"
+  return names.includes('en_US.utf8') ? "locale 'en_US.utf8'" : "locale 'C'"
+}
+
+function firstColumn(rows: readonly Record<string, unknown>[]): string[] {
+  return rows.map((row) => String(Object.values(row)[0]))
 }

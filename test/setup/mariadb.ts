@@ -1,114 +1,87 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
+import { freePort } from './free-port.ts'
+import { makeGuardedDirectory } from './guarded-directory.ts'
+import { installed } from './installed.ts'
+import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const USER = 'qscope_test'
 const PASSWORD = 'qscope_test'
-const START_MS = 60_000
 
-export interface MariaDb {
-  /** Without a database: tests make their own. */
-  readonly url: string
-  stop(): Promise<void>
+/** Small, and as durable as in production. */
+export const MARIADB_OPTIONS: readonly string[] = [
+  '--bind-address=127.0.0.1',
+  '--skip-name-resolve',
+  '--innodb-buffer-pool-size=64M',
+  '--innodb-log-file-size=32M',
+  '--max-connections=300',
+]
+
+export interface MariaDbBinaries {
+  readonly server: string
+  readonly installer: string
 }
 
-/** Starts a MariaDB server of its own on a free loopback port; `null` if none is installed. */
-export async function startMariaDb(): Promise<MariaDb | null> {
+export function mariaDbBinaries(): MariaDbBinaries | null {
   const server = installed('mariadbd') ?? installed('mysqld')
   const installer = installed('mariadb-install-db') ?? installed('mysql_install_db')
-  if (server === null || installer === null) return null
-  const directory = mkdtempSync(join(tmpdir(), 'qscope-mariadb-'))
+  return server === null || installer === null ? null : { server, installer }
+}
+
+/** Starts a MariaDB server of its own on a free loopback port, with more options if any; `null` if none is installed. */
+export async function startMariaDb(more: readonly string[] = []): Promise<DatabaseServer | null> {
+  const binaries = mariaDbBinaries()
+  if (binaries === null) return null
+  const directory = makeGuardedDirectory('mariadb', null)
   // Run by root, the server wants to be told so; its directory stays ours.
   const asUser = process.getuid?.() === 0 ? ['--user=root'] : []
-  const data = join(directory, 'data')
-  const log = join(directory, 'server.log')
-  chmodSync(directory, 0o755)
-  execFileSync(
-    installer,
-    ['--no-defaults', ...asUser, `--datadir=${data}`, '--auth-root-authentication-method=normal'],
-    {
-      stdio: 'ignore',
-    },
-  )
-  const init = join(directory, 'init.sql')
-  writeFileSync(init, `CREATE USER '${USER}'@'%' IDENTIFIED BY '${PASSWORD}';\nGRANT ALL ON *.* TO '${USER}'@'%';\n`)
+  const init = installMariaDb(binaries, directory.path, asUser)
   const port = await freePort()
-  const output = openSync(log, 'a')
-  const child = spawn(
-    server,
-    [
+  const url = urlOfMariaDb(port)
+  return startServerProcess({
+    url,
+    program: binaries.server,
+    args: () => [
       '--no-defaults',
       ...asUser,
-      `--datadir=${data}`,
-      `--socket=${join(directory, 'socket')}`,
-      `--pid-file=${join(directory, 'pid')}`,
-      `--port=${port}`,
-      '--bind-address=127.0.0.1',
-      '--skip-name-resolve',
+      ...MARIADB_OPTIONS,
+      ...placesIn(directory.path),
       `--init-file=${init}`,
-      '--innodb-buffer-pool-size=64M',
-      '--innodb-log-file-size=32M',
-      '--max-connections=300',
+      `--port=${port}`,
+      ...more,
     ],
-    { stdio: ['ignore', output, output] },
+    account: null,
+    directory,
+    stopSignal: 'SIGTERM',
+    probe: async () => (await createConnection(url)).end(),
+  })
+}
+
+/** The options that keep a server's files in its directory. */
+export function placesIn(directory: string): readonly string[] {
+  return [
+    `--datadir=${join(directory, 'data')}`,
+    `--socket=${join(directory, 'socket')}`,
+    `--pid-file=${join(directory, 'pid')}`,
+    // A server that starts removes the temporary tables of all that share the directory for them.
+    `--tmpdir=${directory}`,
+  ]
+}
+
+/** Makes an empty data directory; answers with SQL that adds the tests' user at a start. */
+export function installMariaDb({ installer }: MariaDbBinaries, directory: string, asUser: readonly string[]): string {
+  const init = join(directory, 'init.sql')
+  const options = ['--auth-root-authentication-method=normal', ...placesIn(directory)]
+  execFileSync(installer, ['--no-defaults', ...asUser, ...options], { stdio: 'pipe' })
+  writeFileSync(
+    init,
+    `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${PASSWORD}';\nGRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;\n`,
   )
-  // Also on Ctrl-C, when nobody waits for an orderly end.
-  const kill = () => {
-    child.kill('SIGKILL')
-    rmSync(directory, { recursive: true, force: true })
-  }
-  process.once('exit', kill)
-  const stop = async () => {
-    process.removeListener('exit', kill)
-    await terminate(child)
-    rmSync(directory, { recursive: true, force: true })
-  }
-  const url = `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}/`
-  try {
-    await answering(url, child)
-  } catch (error) {
-    const tail = readFileSync(log, 'utf8').split('\n').slice(-20).join('\n')
-    await stop()
-    throw new Error(`the test server did not start:\n${tail}`, { cause: error })
-  }
-  return { url, stop }
+  return init
 }
 
-function installed(name: string): string | null {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
-  return directories.map((directory) => join(directory, name)).find((path) => existsSync(path)) ?? null
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
-}
-
-async function answering(url: string, child: ChildProcess): Promise<void> {
-  for (const until = Date.now() + START_MS; ; ) {
-    try {
-      const connection = await createConnection(url)
-      await connection.end()
-      return
-    } catch (error) {
-      if (child.exitCode !== null || Date.now() > until) throw error
-      await sleep(100)
-    }
-  }
-}
-
-async function terminate(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await Promise.race([gone, sleep(10_000, undefined, { ref: false })])
-  child.kill('SIGKILL')
+export function urlOfMariaDb(port: number): string {
+  return `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}/`
 }
