@@ -17,8 +17,6 @@ import { onSchema } from './on-schema.ts'
 
 const DIALECTS: Readonly<Record<FreshDatabase['kind']['name'], Dialect>> = { sqlite, mysql, postgres }
 const SETTINGS = Object.freeze({ poolSize: 4, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, tls: null })
-/** In how many places a migrator dies. */
-const PLACES = 150
 const TIMEOUT = 900_000
 
 const seed: Seed = {
@@ -149,7 +147,7 @@ for (const kind of databaseKinds) {
 
 /** Spread over all statements; at the full scale, each of them. */
 function places(total: number): readonly number[] {
-  const stride = Math.max(1, total / scaled(PLACES))
+  const stride = total / scaled(total, 6)
   return Array.from({ length: Math.ceil(total / stride) }, (_, place) => Math.floor(place * stride))
 }
 
