@@ -1,0 +1,81 @@
+import type { KeyObject } from 'node:crypto'
+import { type RawToken, type SigningKeyId, signingKeyId } from '../domain/ids.ts'
+import type { SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
+import { claimsOf, signJwt, type UnprovedJwt } from './jwt.ts'
+import type { Keyring } from './keyring.ts'
+import { uuidV7 } from './random.ts'
+import { type DrawnSigningKey, drawSigningKey, openPrivateKey, openPublicKey } from './signing-key.ts'
+
+/** More than are ever in use at once. */
+const MOST_KEPT = 64
+
+type Verifying = Pick<SigningKey, 'keyId' | 'algorithm'> & { readonly publicKey: KeyObject }
+
+/**
+ * Signs and checks with keys of the database. A key, once opened, is kept: what
+ * it is never changes. Whether it may still be used is not known here; that is
+ * read for every token.
+ */
+export class SigningKeys {
+  readonly #keyring: Keyring
+  readonly #private = new Map<SigningKeyId, KeyObject>()
+  readonly #public = new Map<string, Verifying>()
+  readonly #drawing = new Map<SigningAlgorithm, Promise<DrawnSigningKey>>()
+
+  constructor(keyring: Keyring) {
+    this.#keyring = keyring
+  }
+
+  /** Draws a key, which takes a while for RS256; those who ask meanwhile get the same one. */
+  async draw(algorithm: SigningAlgorithm): Promise<DrawnSigningKey> {
+    const underWay = this.#drawing.get(algorithm)
+    if (underWay !== undefined) return await underWay
+    const drawing = drawSigningKey(this.#keyring, signingKeyId(uuidV7()), algorithm)
+    this.#drawing.set(algorithm, drawing)
+    try {
+      return await drawing
+    } finally {
+      this.#drawing.delete(algorithm)
+    }
+  }
+
+  /** Throws if the private key was erased or cannot be decrypted. */
+  async sign(key: SigningKey, claims: object): Promise<RawToken> {
+    return await signJwt(key, this.#privateKeyOf(key), claims)
+  }
+
+  /** Whether the key was met before, so that it need not be read for a check. */
+  knows(keyId: string): boolean {
+    return this.#public.has(keyId)
+  }
+
+  learn(key: SigningKey): void {
+    if (this.knows(key.keyId)) return
+    const { keyId, algorithm } = key
+    remember(this.#public, keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
+  }
+
+  /** What a JWT of a known key says, or `null` if that key did not sign it. */
+  async claimsOf(jwt: UnprovedJwt): Promise<Readonly<Record<string, unknown>> | null> {
+    const key = this.#public.get(jwt.keyId)
+    return key === undefined ? null : await claimsOf(jwt, key, key.publicKey)
+  }
+
+  #privateKeyOf(key: SigningKey): KeyObject {
+    const known = this.#private.get(key.keyId)
+    if (known !== undefined) return known
+    if (key.privateKey === null) throw new Error(`the signing key ${key.keyId} signs no more`)
+    const opened = openPrivateKey(this.#keyring, key, key.privateKey)
+    remember(this.#private, key.keyId, opened)
+    return opened
+  }
+}
+
+/** The longest kept goes where there are too many. */
+function remember<Key, Value>(kept: Map<Key, Value>, key: Key, value: Value): void {
+  for (const oldest of kept.keys()) {
+    if (kept.size < MOST_KEPT) break
+    kept.delete(oldest)
+  }
+  kept.set(key, value)
+}

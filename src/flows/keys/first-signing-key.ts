@@ -1,0 +1,43 @@
+import { actorOf } from '../../context.ts'
+import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts'
+import { fail } from '../../results.ts'
+import { JUDGE_ANEW, LOST_RACE, type Refusal } from '../condition.ts'
+import type { FlowContext } from '../context.ts'
+import { draftSigningKey, keyEvent } from './draft-signing-key.ts'
+
+const RETRY_AFTER_MS = 1_000
+
+/**
+ * Where no key of the algorithm signs: the one prepared first is activated, or a
+ * new one where none is prepared, and the call is judged anew. Of any number of
+ * calls and instances that find none, one does it.
+ */
+export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm): Promise<Refusal> {
+  const prepared = (await ctx.stores.signingKeys.published(ctx)).find(
+    (key) => key.state === 'prepared' && key.algorithm === algorithm,
+  )
+  const key = prepared ?? draftSigningKey(ctx, await ctx.services.signingKeys.draw(algorithm))
+  return refuseMeanwhile(async (inside) => {
+    const { signingKeys, auditLog } = inside.stores
+    if (prepared === undefined) {
+      if (!(await signingKeys.insert(key))) return LOST_RACE
+      await auditLog.append(keyEvent(inside, 'key.created', key))
+    }
+    if (!(await signingKeys.activate(key.keyId, { at: inside.now, by: actorOf(inside) }))) return LOST_RACE
+    await auditLog.append(keyEvent(inside, 'key.activated', key))
+    return JUDGE_ANEW
+  })
+}
+
+/** A key that signs longer-lived tokens than before is kept for longer when it retires; noted before it does. */
+export function refuseUntilCovered({ keyId }: SigningKey, lifetime: SigningKey['longestLifetime']): Refusal {
+  return refuseMeanwhile(async (inside) => {
+    const change = { at: inside.now, by: actorOf(inside) }
+    return (await inside.stores.signingKeys.coverLifetime(keyId, lifetime, change)) ? JUDGE_ANEW : LOST_RACE
+  })
+}
+
+/** What the caller sees only if the effect never comes to stand. */
+function refuseMeanwhile(effect: NonNullable<Refusal['effect']>): Refusal {
+  return { ...fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }), effect }
+}
