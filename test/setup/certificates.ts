@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
@@ -41,6 +41,16 @@ export function selfSigned(folder: string, name: string, names: readonly string[
   const extensions = names.length === 0 ? [] : ['-addext', `subjectAltName=${names.join(',')}`]
   const [out, keyout] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
   openssl('req', '-x509', ...P256, '-days', '2', '-subj', `/CN=${name}`, ...extensions, '-out', out, '-keyout', keyout)
+  return identityIn(folder, name)
+}
+
+/** One whose names may hold anything, as lines of an OpenSSL configuration: `URI.1 = …`. */
+export function selfSignedWith(folder: string, name: string, lines: readonly string[]): Identity {
+  const config = join(folder, `${name}.cnf`)
+  const head = ['[req]', 'distinguished_name = dn', 'x509_extensions = ext', 'prompt = no', '[dn]', `CN = ${name}`]
+  writeFileSync(config, [...head, '[ext]', 'subjectAltName = @names', '[names]', ...lines, ''].join('\n'))
+  const [out, keyout] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
+  openssl('req', '-x509', ...P256, '-days', '2', '-config', config, '-out', out, '-keyout', keyout)
   return identityIn(folder, name)
 }
 

@@ -1,0 +1,57 @@
+import { X509Certificate } from 'node:crypto'
+import type { Config } from '../config/config.ts'
+import type { Finding } from './finding.ts'
+import { insistOnSound, readFiles } from './tls-files.ts'
+
+const DAY = 86_400_000
+/** A certificate that is renewed by machines is renewed earlier than this. */
+const SOON_DAYS = 14
+
+/** What a server would meet with its TLS files: whether they fit together, for how long, under which names. */
+export async function tlsFindings({ tls, issuer }: Config, now = Date.now()): Promise<readonly Finding[]> {
+  if (tls === null) return [{ check: 'tls', state: 'ok', finding: 'off: calls travel in plaintext', advice: null }]
+  const findings: Finding[] = []
+  try {
+    const material = await readFiles(tls)
+    insistOnSound(material, tls)
+    const certificate = new X509Certificate(material.cert)
+    findings.push(expiryFinding('tls', 'the certificate', certificate, now), namesFinding(certificate, issuer))
+    if (material.clientCa !== null) {
+      const ca = new X509Certificate(material.clientCa)
+      findings.push(expiryFinding('tls clients', `${tls.clientAuth}: the CA for clients`, ca, now))
+    }
+  } catch (error) {
+    const finding = error instanceof Error ? error.message : String(error)
+    findings.push({ check: 'tls', state: 'problem', finding, advice: 'correct the file; the server would not start' })
+  }
+  return findings
+}
+
+function expiryFinding(check: string, what: string, { validFrom, validTo }: X509Certificate, now: number): Finding {
+  const from = Date.parse(validFrom)
+  const to = Date.parse(validTo)
+  const day = (moment: number) => new Date(moment).toISOString().slice(0, 10)
+  if (now < from) {
+    return { check, state: 'problem', finding: `${what} begins on ${day(from)}`, advice: 'compare the clocks' }
+  }
+  if (now > to) return { check, state: 'problem', finding: `${what} ran out on ${day(to)}`, advice: 'renew it' }
+  const finding = `${what} fits its key and ends on ${day(to)}`
+  return to - now < SOON_DAYS * DAY
+    ? { check, state: 'warning', finding, advice: 'renew it; the server notices the new files by itself' }
+    : { check, state: 'ok', finding, advice: null }
+}
+
+function namesFinding(certificate: X509Certificate, issuer: string): Finding {
+  const { hostname } = new URL(issuer)
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  const covered = certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined
+  const finding = `for ${certificate.subjectAltName ?? 'no names'}`
+  return covered
+    ? { check: 'tls names', state: 'ok', finding, advice: null }
+    : {
+        check: 'tls names',
+        state: 'warning',
+        finding: `${finding}, not for ${host} of the issuer`,
+        advice: 'callers who know the server by its issuer would refuse the certificate',
+      }
+}

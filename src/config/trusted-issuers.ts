@@ -1,0 +1,151 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import { type Milliseconds, milliseconds } from '../domain/ids.ts'
+import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
+import { isLoopback } from './address.ts'
+import { parseDuration } from './duration.ts'
+
+const CLIENT_ID = /^[A-Za-z0-9._-]{3,128}$/
+/** RFC 6749 §3.3; those of this server are never issued for an assertion. */
+const SCOPE = /^(?!qscope:)[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
+const LONGEST_LIFETIME = milliseconds(86_400_000)
+
+const duration = z.string().transform((text, context): Milliseconds => {
+  const ms = parseDuration(text)
+  if (ms !== null && ms > 0) return milliseconds(ms)
+  context.addIssue({ code: 'custom', message: 'should be a duration such as 1h' })
+  return z.NEVER
+})
+
+/** `sub`, or a JSON pointer (RFC 6901) such as `/kubernetes.io/namespace`. */
+const claims = z.record(z.string().min(1), z.string()).transform((given, context): readonly ClaimPattern[] => {
+  const entries = Object.entries(given)
+  if (entries.length === 0) context.addIssue({ code: 'custom', message: 'should name at least one claim' })
+  return entries.map(([name, text]) => {
+    const prefix = text.endsWith('*')
+    const value = prefix ? text.slice(0, -1) : text
+    if (value === '' || value.includes('*')) {
+      const message = 'should be a text, or the beginning of one and a * at its end'
+      context.addIssue({ code: 'custom', path: [name], message })
+    }
+    return { path: pathOf(name), value, prefix }
+  })
+})
+
+/** Judged even where something else is wrong, so that it is told with the rest. */
+const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
+
+const ISSUER = z
+  .strictObject({
+    issuer: z.string().min(1).max(1_024),
+    jwks_file: z.string().min(1).optional(),
+    jwks_url: z.string().refine(isFetchable, 'should be an https URL (http on loopback only)').optional(),
+    jwks_ca_file: z.string().min(1).optional(),
+    audience: z.string().min(1).optional(),
+    single_use: z.boolean().default(false),
+    max_lifetime: duration.default(LONGEST_LIFETIME),
+    rules: z
+      .array(
+        z.strictObject({
+          claims,
+          client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
+          scopes: z.array(z.string().regex(SCOPE, 'should be a scope, and none under qscope:')).min(1),
+        }),
+      )
+      .min(1),
+  })
+  .refine(({ jwks_file: file, jwks_url: url }) => (file === undefined) !== (url === undefined), {
+    error: 'should have either jwks_file or jwks_url',
+    ...always,
+  })
+  .refine(({ jwks_ca_file: ca, jwks_url: url }) => ca === undefined || url !== undefined, {
+    error: 'jwks_ca_file goes with jwks_url',
+    ...always,
+  })
+
+const FILE = z.strictObject({ issuers: z.array(ISSUER).min(1) })
+
+export interface TrustedIssuersFile {
+  readonly issuers: readonly TrustedIssuer[]
+  /** Everything that is wrong; then there are no issuers. */
+  readonly problems: readonly string[]
+}
+
+/** Reads the file of trusted issuers. `audience`: for issuers that name none. Never throws. */
+export function readTrustedIssuers(path: string, audience: string): TrustedIssuersFile {
+  const problems: string[] = []
+  const result = FILE.safeParse(parsed(path, problems))
+  if (problems.length > 0) return { issuers: [], problems }
+  if (!result.success) return { issuers: [], problems: result.error.issues.map(describe) }
+  const seen = new Set<string>()
+  const issuers = result.data.issuers.map((given, index): TrustedIssuer => {
+    const complain = (problem: string) => problems.push(`issuers[${index}]: ${problem}`)
+    if (seen.has(given.issuer)) complain(`${given.issuer} stands here twice`)
+    seen.add(given.issuer)
+    return Object.freeze({
+      issuer: given.issuer,
+      keys: locationOf(given, dirname(path), complain),
+      audience: given.audience ?? audience,
+      singleUse: given.single_use,
+      maxLifetime: given.max_lifetime,
+      rules: given.rules.map((rule) => ({ claims: rule.claims, clientId: rule.client_id, scopes: rule.scopes })),
+    })
+  })
+  return problems.length > 0 ? { issuers: [], problems } : { issuers: Object.freeze(issuers), problems }
+}
+
+function parsed(path: string, problems: string[]): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    problems.push(messageOf(error))
+    return null
+  }
+}
+
+/** Paths are relative to the file that names them. */
+function locationOf(
+  { jwks_file: file, jwks_url: url, jwks_ca_file: caFile }: z.infer<typeof ISSUER>,
+  folder: string,
+  complain: (problem: string) => void,
+): KeyLocation {
+  if (url === undefined) return { kind: 'file', path: resolve(folder, file ?? '') }
+  return { kind: 'url', url, ca: caFile === undefined ? null : certificatesOf(resolve(folder, caFile), complain) }
+}
+
+function certificatesOf(path: string, complain: (problem: string) => void): string | null {
+  try {
+    const pem = readFileSync(path, 'utf8')
+    new X509Certificate(pem)
+    return pem
+  } catch (error) {
+    complain(`jwks_ca_file should be certificates in PEM: ${messageOf(error)}`)
+    return null
+  }
+}
+
+function isFetchable(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.password !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}
+
+function pathOf(name: string): readonly string[] {
+  if (!name.startsWith('/')) return [name]
+  return name
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+/** `issuers[0].rules[1].scopes[0]: …`. */
+function describe({ path, message }: z.core.$ZodIssue): string {
+  const place = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
+  return place === '' ? message : `${place.replace(/^\./, '')}: ${message}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,90 @@
+import { compactVerify, decodeProtectedHeader } from 'jose'
+import { z } from 'zod'
+import type { VerificationKey } from './key-set.ts'
+
+/** The claims of an assertion, in seconds as they are written (RFC 7519 §4.1). */
+const CLAIMS = z.looseObject({
+  iss: z.string().min(1),
+  sub: z.string().min(1),
+  /** A single audience may stand in a list; more than one is told by `audiencesOf`. */
+  aud: z.union([z.string(), z.array(z.string())]),
+  exp: z.number(),
+  nbf: z.number().optional(),
+  iat: z.number().optional(),
+  jti: z.string().min(1).max(1_024).optional(),
+})
+
+export type AssertionClaims = z.infer<typeof CLAIMS>
+
+/** A JWT that nobody has vouched for yet. */
+export interface UnverifiedAssertion {
+  readonly text: string
+  readonly kid: string | null
+  readonly algorithm: string
+  /** As claimed; tells whose keys to try, nothing more. */
+  readonly issuer: string
+}
+
+/** What an assertion is made for, as its type says where it says so. */
+export type AssertionPurpose = 'client-authentication+jwt' | 'authorization-grant+jwt'
+
+/** Reads what must be known before an assertion can be verified; `null`: it is no signed JWT of use for this. */
+export function readAssertion(text: string, purpose: AssertionPurpose): UnverifiedAssertion | null {
+  try {
+    const { alg, kid, typ, crit } = decodeProtectedHeader(text)
+    const [, payload = '', signature = ''] = text.split('.')
+    const issuer = claimsOf(Buffer.from(payload, 'base64url'))?.iss
+    if (alg === undefined || issuer === undefined || signature === '' || crit !== undefined) return null
+    if (typ !== undefined && !isFor(purpose, typ.toLowerCase().replace(/^application\//, ''))) return null
+    return { text, kid: kid ?? null, algorithm: alg, issuer }
+  } catch {
+    return null
+  }
+}
+
+/** RFC 8725 §3.11: what was made for another purpose, such as an access token or the other assertion, says so. */
+function isFor(purpose: AssertionPurpose, type: string): boolean {
+  return type === 'jwt' || type === purpose
+}
+
+/** An assertion that names no key must not cost a hundred verifications. */
+const MOST_TRIED = 10
+
+/** Whether a key may have signed it: one that has another name or another algorithm is never tried. */
+export function mayHaveSigned({ kid, algorithm }: VerificationKey, assertion: UnverifiedAssertion): boolean {
+  return algorithm === assertion.algorithm && (kid === null || assertion.kid === null || kid === assertion.kid)
+}
+
+/** The claims, if one of the keys signed them (RFC 7515 §5.2); else `null`. Never throws. */
+export async function verifyAssertion(
+  assertion: UnverifiedAssertion,
+  keys: readonly VerificationKey[],
+): Promise<AssertionClaims | null> {
+  const candidates = keys.filter((key) => mayHaveSigned(key, assertion))
+  for (const key of candidates.slice(0, MOST_TRIED)) {
+    const claims = await claimsSignedBy(key, assertion.text)
+    if (claims !== null) return claims
+  }
+  return null
+}
+
+/** What is not signed by the key is an answer here, not an accident. */
+async function claimsSignedBy({ key, algorithm }: VerificationKey, text: string): Promise<AssertionClaims | null> {
+  try {
+    const { payload } = await compactVerify(text, key, { algorithms: [algorithm] })
+    return claimsOf(payload)
+  } catch {
+    return null
+  }
+}
+
+/** Throws if they are not JSON. */
+function claimsOf(payload: Uint8Array): AssertionClaims | null {
+  const result = CLAIMS.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')))
+  return result.success ? result.data : null
+}
+
+/** Whether an assertion is for one audience and no other, that nobody else may pass it on. */
+export function isOnlyFor({ aud }: Pick<AssertionClaims, 'aud'>, audience: string): boolean {
+  return typeof aud === 'string' ? aud === audience : aud.length === 1 && aud[0] === audience
+}

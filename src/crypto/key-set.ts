@@ -1,0 +1,126 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+
+/** What assertions may be signed with; nothing symmetric, and never `none`. */
+export const ASSERTION_ALGORITHMS = Object.freeze(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)
+export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number]
+
+/** A public key that verifies one algorithm, so that nobody can choose another for it (RFC 8725 §3.1). */
+export interface VerificationKey {
+  readonly kid: string | null
+  readonly algorithm: AssertionAlgorithm
+  readonly key: KeyObject
+}
+
+/** What a JWKS document (RFC 7517 §5) holds, or everything that is wrong with it. */
+export type ReadKeySet =
+  | { readonly ok: true; readonly keys: readonly VerificationKey[] }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+/** What a document may hold: a client's is a few keys, an issuer's may have some that are of no use here. */
+export interface KeySetLimits {
+  readonly maxBytes: number
+  readonly maxKeys: number
+  /** Leaves keys out that could not be used, rather than refusing all; private ones are refused always. */
+  readonly skipUnusable: boolean
+}
+
+export const CLIENT_KEYS: KeySetLimits = Object.freeze({ maxBytes: 32_768, maxKeys: 10, skipUnusable: false })
+export const ISSUER_KEYS: KeySetLimits = Object.freeze({ maxBytes: 262_144, maxKeys: 100, skipUnusable: true })
+
+const LEAST_RSA_BITS = 2_048
+/** Beyond this a verification takes long enough to be an attack. */
+const MOST_RSA_BITS = 8_192
+/** So is a public exponent of more bits than any key in use has. */
+const LARGEST_EXPONENT = 0xffff_ffffn
+/** RFC 7518 §6: what only the owner of a key may have; `k` is a symmetric one. */
+const PRIVATE_MEMBERS = Object.freeze(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
+
+/** Reads a key set. Never throws. */
+export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
+  const listed = listOf(text, limits)
+  if (typeof listed === 'string') return { ok: false, problems: [listed] }
+  const problems: string[] = []
+  const keys: VerificationKey[] = []
+  for (const [index, jwk] of listed.entries()) {
+    const read = readKey(jwk)
+    if (typeof read !== 'string') keys.push(read)
+    else if (!limits.skipUnusable || read === SECRET) problems.push(`keys[${index}] ${read}`)
+  }
+  const kids = keys.flatMap(({ kid }) => kid ?? [])
+  // RFC 7517 §4.5 lets an issuer do so; a client that does has made a mistake.
+  if (!limits.skipUnusable && new Set(kids).size < kids.length) problems.push('has two keys with one kid')
+  if (problems.length === 0 && keys.length === 0) problems.push('has no key that can be used')
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, keys: Object.freeze(keys) }
+}
+
+function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unknown[] | string {
+  if (Buffer.byteLength(text) > maxBytes) return `is larger than ${maxBytes / 1_024} KiB`
+  const keys = membersOf(parsed(text))?.['keys']
+  if (!Array.isArray(keys)) return 'is not a JSON Web Key Set: {"keys": […]}'
+  return keys.length > maxKeys ? `has more than ${maxKeys} keys` : keys
+}
+
+const SECRET = 'is not a public key: take care, what was sent is no secret any more'
+
+/** The key, or what is wrong with it. */
+function readKey(value: unknown): VerificationKey | string {
+  const jwk = membersOf(value)
+  if (jwk === null) return 'is not an object'
+  if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return SECRET
+  const { kid, use, key_ops: operations } = jwk
+  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > 256)) return 'has a kid of no use'
+  if (use !== undefined && use !== 'sig') return 'is not for signatures (use)'
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
+    return 'is not for verifying (key_ops)'
+  }
+  const algorithm = algorithmOf(jwk)
+  if (algorithm === null) return `is not for one of ${ASSERTION_ALGORITHMS.join(', ')}`
+  const key = publicKeyOf(jwk)
+  if (key === null) return 'is not a valid key'
+  const { modulusLength: bits, publicExponent } = key.asymmetricKeyDetails ?? {}
+  if (publicExponent !== undefined && !isUsableExponent(publicExponent)) return 'is not a valid key'
+  if (bits !== undefined && (bits < LEAST_RSA_BITS || bits > MOST_RSA_BITS)) {
+    return `is RSA of ${bits} bits, not of ${LEAST_RSA_BITS} to ${MOST_RSA_BITS}`
+  }
+  return Object.freeze({ kid: kid ?? null, algorithm, key })
+}
+
+function isUsableExponent(exponent: bigint): boolean {
+  return exponent >= 3n && exponent <= LARGEST_EXPONENT && exponent % 2n === 1n
+}
+
+/** The algorithm that goes with the type of a key; its own `alg` may only choose among those. */
+function algorithmOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): AssertionAlgorithm | null {
+  const fitting: readonly AssertionAlgorithm[] =
+    kty === 'RSA'
+      ? ['RS256', 'PS256']
+      : kty === 'EC' && crv === 'P-256'
+        ? ['ES256']
+        : kty === 'OKP' && crv === 'Ed25519'
+          ? ['EdDSA']
+          : []
+  const [usual = null] = fitting
+  return alg === undefined ? usual : (fitting.find((each) => each === alg) ?? null)
+}
+
+function publicKeyOf(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
+  try {
+    return createPublicKey({ key: jwk, format: 'jwk' })
+  } catch {
+    return null
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null
+}

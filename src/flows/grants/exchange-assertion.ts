@@ -1,0 +1,129 @@
+import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
+import type { Client } from '../../domain/client.ts'
+import { clientId } from '../../domain/ids.ts'
+import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { AppendStores } from '../../stores/contract.ts'
+import { endOf, isTimely } from '../access/assertion-times.ts'
+import type { KnownIssuer } from '../access/trusted-issuers.ts'
+import { condition, given, postcondition } from '../condition.ts'
+import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { grantIsAllowed } from '../conditions/caller.ts'
+import {
+  audiencesAreAllowed,
+  judgeScopes,
+  lifetimeIsAllowed,
+  type TokenWishes,
+  withoutPermissions,
+} from '../conditions/request.ts'
+import { defineFlow } from '../flow.ts'
+import { mintingIsWithinLimits } from '../limits/minting.ts'
+import { issuanceEvent } from './append-token.ts'
+import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
+
+type AssertionRequest = TokenWishes & { readonly assertion: string }
+type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims }
+
+const RETRY_AFTER_MS = 5_000
+const SHOWN = 512
+
+/**
+ * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
+ * expired; no hint which of these fails. Keys that cannot be had accept nothing.
+ */
+const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
+  const { trustedIssuers } = ctx.services
+  if (trustedIssuers.size === 0) return fail('oauth.unsupported_grant_type')
+  const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
+  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.issuer)
+  if (assertion === null || issuer === undefined) return fail('oauth.invalid_grant')
+  const keys = await issuer.keysFor(assertion)
+  if (keys === null) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+  const { audience, maxLifetime, singleUse } = issuer.terms
+  const claims = await verifyAssertion(assertion, keys)
+  const good =
+    claims !== null &&
+    isOnlyFor(claims, audience) &&
+    isTimely(claims, ctx.now, maxLifetime) &&
+    (claims.jti !== undefined || !singleUse)
+  return good ? success({ issuer, claims }) : fail('oauth.invalid_grant')
+})
+
+/**
+ * RFC 7523 §2.1: the assertion stands for a client that is let in; one that
+ * authenticated is that client. One by certificate must do so: all its tokens
+ * are bound (RFC 8705 §3), and no assertion takes that from them.
+ */
+const assertionStandsForClient = condition<Verified, { readonly client: Client; readonly rule: AssertionRule }>(
+  'assertionStandsForClient',
+  async (ctx, { issuer, claims }) => {
+    const rule = ruleFor(issuer.terms.rules, claims)
+    const client = rule === null ? null : await ctx.stores.clients.find(ctx, clientId(rule.clientId))
+    if (rule === null || !client?.enabled) return fail('oauth.invalid_grant')
+    const { caller } = ctx
+    const stands =
+      caller.kind === 'client'
+        ? caller.client.clientId === client.clientId
+        : client.authenticationMethod !== 'tls_client'
+    return stands ? success({ client, rule }) : fail('oauth.invalid_grant')
+  },
+)
+
+/** RFC 7521 §4.1: no scope beyond the rule's and the client's; permissions of this server never. */
+const scopesAreOfRule = condition<
+  TokenWishes & { readonly client: Client; readonly rule: AssertionRule },
+  { readonly scopes: readonly string[] }
+>('scopesAreOfRule', (_ctx, { client, rule, requestedScopes }) => {
+  const both = withoutPermissions(client.scopes).filter((scope) => rule.scopes.includes(scope))
+  return requestedScopes.length === 0 ? success({ scopes: both }) : judgeScopes(requestedScopes, both)
+})
+
+/** RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is the first time. Judged last, for it uses it up. */
+const assertionIsNew = condition<Verified>('assertionIsNew', async (ctx, { issuer, claims }) => {
+  const { issuer: name, singleUse } = issuer.terms
+  if (!singleUse || claims.jti === undefined) return HOLDS
+  const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
+  switch (await ctx.services.assertionIds.consume(ctx, use)) {
+    case 'first':
+      return HOLDS
+    case 'overloaded':
+      return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    default:
+      return fail('oauth.invalid_grant')
+  }
+})
+
+/** The audit event says on whose word the token was issued. */
+const assertedTokenIsAppended = postcondition<Verified & { readonly issued: IssuedTokens }, AppendStores>(
+  'assertedTokenIsAppended',
+  (ctx, { claims, issued }) => {
+    const event = issuanceEvent(ctx, issued.token, 'token.issued')
+    const asserted = {
+      grant_type: 'jwt_bearer',
+      assertion_issuer: claims.iss.slice(0, SHOWN),
+      assertion_subject: claims.sub.slice(0, SHOWN),
+    }
+    ctx.stores.accessTokens.insert(issued.token)
+    ctx.stores.auditLog.append({ ...event, metadata: { ...event.metadata, ...asserted } })
+    return HOLDS
+  },
+)
+
+/** RFC 7523 §2.1: what another issuer says of a workload is exchanged for a token of the client it stands for. */
+export const exchangeAssertion = defineFlow({
+  name: 'exchangeAssertion',
+  lane: 'append',
+  preconditions: given<AssertionRequest>()
+    .and(assertionIsGood)
+    .and(assertionStandsForClient)
+    .and(grantIsAllowed('jwt_bearer'))
+    .and(scopesAreOfRule)
+    .and(audiencesAreAllowed)
+    .and(lifetimeIsAllowed)
+    .and(signerIsReady)
+    .and(tokenIsNotTooLong((content) => content))
+    .and(mintingIsWithinLimits)
+    .and(assertionIsNew),
+  run: issueOwnToken,
+  postconditions: [assertedTokenIsAppended],
+})

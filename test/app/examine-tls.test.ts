@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { tlsFindings } from '../../src/app/examine-tls.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { readEnvironment } from '../../src/config/environment.ts'
+import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
+
+const folder = suiteFolder()
+const ca = certificateAuthority(folder, 'ca')
+const serving = ca.issue('server', LOCAL_NAMES)
+const elsewhere = ca.issue('elsewhere', ['DNS:q.example'])
+const DAY = 86_400_000
+
+const look = (more: Record<string, string> = {}, now?: number) =>
+  tlsFindings(
+    parseConfig(
+      readEnvironment({
+        QSCOPE_TLS_CERT_FILE: serving.certFile,
+        QSCOPE_TLS_KEY_FILE: serving.keyFile,
+        QSCOPE_TLS_CLIENT_CA_FILE: ca.certFile,
+        ...more,
+      }),
+    ),
+    now,
+  )
+const states = (findings: Awaited<ReturnType<typeof look>>) => findings.map(({ check, state }) => `${check}: ${state}`)
+
+describe('the doctor, of TLS', () => {
+  it('finds pair, names and CA in order, and says until when', async () => {
+    const findings = await look({}, Date.now() - 30 * DAY)
+    expect(states(await look())).toEqual(['tls: warning', 'tls names: ok', 'tls clients: warning'])
+    expect(findings[0]).toMatchObject({ state: 'problem', finding: expect.stringContaining('begins on') })
+    expect((await look())[1]?.finding).toContain('127.0.0.1')
+  })
+
+  it('finds a certificate that has run out', async () => {
+    expect((await look({}, Date.now() + 5 * DAY))[0]).toMatchObject({
+      state: 'problem',
+      finding: expect.stringContaining('ran out on'),
+    })
+  })
+
+  it('finds names that callers do not know the server by', async () => {
+    const other = { QSCOPE_TLS_CERT_FILE: elsewhere.certFile, QSCOPE_TLS_KEY_FILE: elsewhere.keyFile }
+    expect(states(await look(other))[1]).toBe('tls names: warning')
+    expect(states(await look({ ...other, QSCOPE_ISSUER: 'https://q.example' }))[1]).toBe('tls names: ok')
+  })
+
+  it('finds a key of another certificate', async () => {
+    expect(await look({ QSCOPE_TLS_KEY_FILE: elsewhere.keyFile })).toEqual([
+      expect.objectContaining({ state: 'problem', finding: expect.stringContaining('not the key') }),
+    ])
+  })
+
+  it('finds nothing wrong with plaintext on loopback', async () => {
+    expect(states(await tlsFindings(parseConfig(readEnvironment({}))))).toEqual(['tls: ok'])
+  })
+})

@@ -1,0 +1,582 @@
+import { createHmac, createPublicKey, randomUUID } from 'node:crypto'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import {
+  ALGORITHMS,
+  type Claims,
+  inSeconds,
+  jwksOf,
+  type SigningPair,
+  signed,
+  signingPair,
+} from '../setup/assertions.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { suiteFolder } from '../setup/certificates.ts'
+import { refusalOf } from '../setup/client.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+import { AUDIENCE, CI, CLUSTER, SILENT, trustedIssuers } from '../setup/trusted-issuers.ts'
+
+const { exchangeAssertion, introspectToken, mintToken } = TokenService.method
+const PRIVATE_KEY_JWT = AuthenticationMethod.PRIVATE_KEY_JWT
+const folder = suiteFolder()
+const issuers = await trustedIssuers(folder)
+const OPTIONS = { variables: { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file } }
+
+/** A JWT put together by hand, for headers that no library signs. */
+function forged(header: Claims, claims: Claims, sign: (input: string) => string = () => ''): string {
+  const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  return `${input}.${sign(input)}`
+}
+
+/** A client that signs, and what it signs unless told otherwise. */
+async function keyClient(
+  server: TestServer,
+  pair: SigningPair = signingPair('ES256'),
+  more: Parameters<TestServer['registerClient']>[0] = {},
+) {
+  const { clientId } = await server.registerClient({
+    authenticationMethod: PRIVATE_KEY_JWT,
+    jwks: jwksOf(pair),
+    scopes: ['a'],
+    ...more,
+  })
+  const claims = (more: Claims = {}): Claims => ({
+    iss: clientId,
+    sub: clientId,
+    aud: server.issuer,
+    jti: randomUUID(),
+    exp: inSeconds(60),
+    ...more,
+  })
+  const proof = (assertion: string) => ({ clientId, method: { case: 'clientAssertion' as const, value: assertion } })
+  const mintWith = (assertion: string) => server.call(mintToken, { client: proof(assertion) })
+  return { clientId, pair, claims, proof, mintWith }
+}
+
+onEveryBackend(
+  'RFC 7523, client authentication',
+  (server) => {
+    // The first of this suite: more failures than some from one address are not recorded.
+    it('§3.2 failures are all invalid_client, alike, and audited', async () => {
+      const { clientId, pair, claims, mintWith } = await keyClient(server)
+      const refused = await refusalOf(mintWith(await signed(pair, claims({ exp: inSeconds(-10) }))))
+      const unknown = await refusalOf(
+        server.call(mintToken, { client: { clientId: 'nobody', method: { case: 'clientAssertion', value: 'x' } } }),
+      )
+      expect([refused.status, refused.message]).toEqual([unknown.status, unknown.message])
+      await server.flush()
+      const events = await server.auditEvents({ clientId, eventTypes: ['client.authentication_failed'] })
+      expect(events).toHaveLength(1)
+    })
+
+    it.each(ALGORITHMS)('§2.2 proves a client by an assertion signed with %s', async (algorithm) => {
+      const { clientId, pair, claims, mintWith } = await keyClient(server, signingPair(algorithm))
+      const { token } = await mintWith(await signed(pair, claims()))
+      expect(token?.scopes).toEqual(['a'])
+      const introspected = await server.call(introspectToken, {
+        client: server.admin.client,
+        token: token?.accessToken ?? '',
+      })
+      expect(introspected.claims).toMatchObject({ clientId, subject: clientId })
+    })
+
+    it('§2.2 takes the registered method and no other', async () => {
+      const { clientId, pair, claims, proof } = await keyClient(server)
+      const secretClient = await server.registerClient({})
+      const own = await signed(pair, claims({ iss: secretClient.clientId, sub: secretClient.clientId }))
+      const attempts = [
+        { clientId },
+        { clientId, method: { case: 'clientSecret' as const, value: 'secret' } },
+        { ...proof(own), clientId: secretClient.clientId },
+      ]
+      for (const client of attempts) {
+        expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
+      }
+    })
+
+    describe('§3 an assertion', () => {
+      it('is refused with another issuer, subject or audience, or none', async () => {
+        const { clientId, pair, claims, mintWith } = await keyClient(server)
+        const broken: readonly Claims[] = [
+          { iss: 'somebody' },
+          { sub: 'somebody' },
+          { iss: undefined },
+          { sub: undefined },
+          { aud: undefined },
+          { aud: clientId },
+          { aud: `${server.issuer}/` },
+          { aud: server.issuer.toUpperCase() },
+          { aud: [] },
+          { aud: [server.issuer, 'https://other.example'] },
+          { aud: ['https://other.example', server.issuer] },
+        ]
+        for (const more of broken) {
+          const refused = await refusalOf(mintWith(await signed(pair, claims(more))))
+          expect([more, refused.status, refused.reason]).toEqual([more, 'UNAUTHENTICATED', 'OAUTH_INVALID_CLIENT'])
+        }
+        await mintWith(await signed(pair, claims({ aud: [server.issuer] })))
+      })
+
+      it('is refused when it has expired, ends too far ahead, or lies in the future', async () => {
+        const { pair, claims, mintWith } = await keyClient(server)
+        const broken: readonly Claims[] = [
+          { exp: undefined },
+          { exp: inSeconds(-1) },
+          { exp: inSeconds(330) },
+          { exp: 'soon' },
+          { nbf: inSeconds(45) },
+          { iat: inSeconds(45) },
+        ]
+        for (const more of broken) {
+          const refused = await refusalOf(mintWith(await signed(pair, claims(more))))
+          expect([more, refused.reason]).toEqual([more, 'OAUTH_INVALID_CLIENT'])
+        }
+        await mintWith(await signed(pair, claims({ exp: inSeconds(300), nbf: inSeconds(20), iat: inSeconds(20) })))
+      })
+
+      it('needs a jti, and proves a client once', async () => {
+        const { pair, claims, mintWith } = await keyClient(server)
+        expect((await refusalOf(mintWith(await signed(pair, claims({ jti: undefined }))))).reason).toBe(
+          'OAUTH_INVALID_CLIENT',
+        )
+        const jti = randomUUID()
+        await mintWith(await signed(pair, claims({ jti })))
+        const again = await signed(pair, claims({ jti, exp: inSeconds(120) }))
+        expect((await refusalOf(mintWith(again))).reason).toBe('OAUTH_INVALID_CLIENT')
+      })
+
+      it('has a jti of its own client: another may use the same', async () => {
+        const jti = randomUUID()
+        for (const { pair, claims, mintWith } of [await keyClient(server), await keyClient(server)]) {
+          await mintWith(await signed(pair, claims({ jti })))
+        }
+      })
+
+      it('is not used up by a call that failed for it', async () => {
+        const { pair, claims, mintWith } = await keyClient(server)
+        const jti = randomUUID()
+        const stranger = signingPair('ES256', pair.kid)
+        expect((await refusalOf(mintWith(await signed(stranger, claims({ jti }))))).reason).toBe('OAUTH_INVALID_CLIENT')
+        await mintWith(await signed(pair, claims({ jti })))
+      })
+
+      it('of another client proves nothing', async () => {
+        const [one, other] = [await keyClient(server), await keyClient(server)]
+        const assertion = await signed(other.pair, other.claims())
+        const client = { ...one.proof(assertion) }
+        expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
+      })
+
+      it('is refused without a signature, and with one by a public key taken for a secret', async () => {
+        const { pair, claims, mintWith } = await keyClient(server, signingPair('RS256'))
+        const publicKey = createPublicKey(pair.privateKey)
+        const secrets = [
+          publicKey.export({ format: 'pem', type: 'spki' }),
+          publicKey.export({ format: 'der', type: 'spki' }),
+          JSON.stringify(pair.publicJwk),
+        ]
+        const { kid } = pair
+        const attacks = [
+          forged({ alg: 'none', kid }, claims()),
+          forged({ alg: 'None' }, claims()),
+          forged({ kid }, claims()),
+          ...secrets.map((secret) =>
+            forged({ alg: 'HS256', kid }, claims(), (input) =>
+              createHmac('sha256', secret).update(input).digest('base64url'),
+            ),
+          ),
+          'garbage',
+          'a.b.c',
+        ]
+        for (const assertion of attacks) {
+          expect((await refusalOf(mintWith(assertion))).reason).toBe('OAUTH_INVALID_CLIENT')
+        }
+      })
+
+      it('is refused under another algorithm than its key’s, another type, or an extension nobody knows', async () => {
+        const { pair, claims, mintWith } = await keyClient(server, signingPair('RS256'))
+        const otherAlgorithm = await signed({ ...pair, algorithm: 'PS256' }, claims())
+        const otherType = await signed(pair, claims(), { typ: 'at+jwt' })
+        const embedded = await signed(signingPair('RS256', pair.kid), claims(), { jwk: pair.publicJwk })
+        const extended = forged({ alg: 'RS256', kid: pair.kid, crit: ['x'], x: 1 }, claims(), () => 'AA')
+        const grant = await signed(pair, claims(), { typ: 'authorization-grant+jwt' })
+        for (const assertion of [otherAlgorithm, otherType, grant, embedded, extended]) {
+          expect((await refusalOf(mintWith(assertion))).reason).toBe('OAUTH_INVALID_CLIENT')
+        }
+        await mintWith(await signed(pair, claims(), { typ: 'client-authentication+jwt' }))
+      })
+    })
+
+    it('§3 keys can be exchanged without a gap, and a key that is gone proves nothing', async () => {
+      const { clientId, pair, claims, mintWith } = await keyClient(server)
+      const next = signingPair('EdDSA')
+      const update = (jwks: string) =>
+        server.call(
+          ClientService.method.updateClient,
+          { client: { clientId, jwks }, updateMask: { paths: ['jwks'] } },
+          { bearer: server.admin.token },
+        )
+      await update(jwksOf(pair, next))
+      await mintWith(await signed(pair, claims()))
+      await mintWith(await signed(next, claims()))
+      const { client } = await update(jwksOf(next))
+      expect(client?.jwks).toBe(jwksOf(next))
+      expect((await refusalOf(mintWith(await signed(pair, claims())))).reason).toBe('OAUTH_INVALID_CLIENT')
+    })
+
+    describe('the key set of a registration', () => {
+      const register = (jwks: string | undefined) =>
+        server.registerClient({ authenticationMethod: PRIVATE_KEY_JWT, ...(jwks !== undefined && { jwks }) })
+      const privateJwk = (pair: SigningPair) => ({ ...pair.privateKey.export({ format: 'jwk' }) })
+
+      it('§3 holds public keys of known algorithms and nothing else', async () => {
+        const [pair, other] = [signingPair('ES256'), signingPair('RS256')]
+        const set = (...keys: object[]) => JSON.stringify({ keys })
+        const unusable = [
+          undefined,
+          'nonsense',
+          '{}',
+          set(),
+          set(privateJwk(pair)),
+          set(privateJwk(other)),
+          set(pair.publicJwk, { kty: 'oct', k: 'c2VjcmV0' }),
+          set({ ...pair.publicJwk, alg: 'RS256' }),
+          set({ ...other.publicJwk, alg: 'HS256' }),
+          set({ ...other.publicJwk, alg: 'none' }),
+          set({ ...pair.publicJwk, use: 'enc' }),
+          set({ ...pair.publicJwk, x: 'AA' }),
+          ...['AQ', 'Ag', 'AQAA', Buffer.alloc(64, 255).toString('base64url')].map((e) =>
+            set({ ...signingPair('RS256').publicJwk, e }),
+          ),
+          set(pair.publicJwk, { ...other.publicJwk, kid: pair.kid }),
+          jwksOf(...Array.from({ length: 11 }, () => signingPair('EdDSA'))),
+        ]
+        for (const jwks of unusable) {
+          const refused = await refusalOf(register(jwks))
+          expect([jwks, refused.reason]).toEqual([jwks, 'REGISTRATION_INVALID_CLIENT_METADATA'])
+          expect(new Set(refused.violations)).toEqual(new Set(['jwks']))
+        }
+      })
+
+      it('§3 has RSA keys of 2048 bits at least', async () => {
+        const { generateKeyPairSync } = await import('node:crypto')
+        const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+        const refused = await refusalOf(register(JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] })))
+        expect(refused.details.badRequest?.fieldViolations[0]?.description).toContain('1024 bits')
+      })
+
+      it('is never seen in the log, for somebody may send private keys', async () => {
+        const jwk = privateJwk(signingPair('ES256'))
+        await refusalOf(register(JSON.stringify({ keys: [jwk] })))
+        expect(JSON.stringify(server.lines)).not.toContain(String(jwk.d))
+      })
+
+      it('goes with the method, and only with it', async () => {
+        const refused = await refusalOf(server.registerClient({ jwks: jwksOf(signingPair('ES256')) }))
+        expect(refused.violations).toEqual(['jwks'])
+      })
+    })
+  },
+  OPTIONS,
+)
+
+onEveryBackend('RFC 7523, several instances', (server, database) => {
+  it('§3 one of many calls with one assertion on two instances is let in', async () => {
+    const second = await startServer(database.url, server.keyring, server.first)
+    try {
+      const { pair, claims, proof } = await keyClient(server)
+      for (let round = 0; round < 5; round += 1) {
+        const client = proof(await signed(pair, claims()))
+        const calls = Array.from({ length: 20 }, (_, n) => [server, second][n % 2]?.call(mintToken, { client }))
+        const ended = await Promise.allSettled(calls)
+        expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+        const reasons = ended.flatMap((end) => (end.status === 'rejected' ? [end.reason.reason] : []))
+        expect(new Set(reasons)).toEqual(new Set(['OAUTH_INVALID_CLIENT']))
+      }
+    } finally {
+      await second.stop()
+    }
+  })
+
+  it('§3 many assertions at once are each let in', async () => {
+    const { pair, claims, mintWith } = await keyClient(server)
+    const assertions = await Promise.all(Array.from({ length: 300 }, () => signed(pair, claims())))
+    const minted = await Promise.all(assertions.map(mintWith))
+    expect(minted.every(({ token }) => token !== undefined)).toBe(true)
+  })
+})
+
+onEveryBackend('RFC 7523, calls that last', (server) => {
+  const { approveDeviceAuthorization, startDeviceAuthorization, watchDeviceAuthorization } = DeviceService.method
+  const watch = async () => {
+    const device = { grantTypes: [GrantType.DEVICE_CODE], config: { deviceCodeTtl: { seconds: 3_600n } } }
+    const { clientId, pair, claims, proof } = await keyClient(server, signingPair('ES256'), device)
+    const client = async () => proof(await signed(pair, claims()))
+    const { deviceCode, userCode } = await server.call(startDeviceAuthorization, { client: await client() })
+    const watching = server.stream(watchDeviceAuthorization, { client: await client(), deviceCode })
+    await expect.poll(() => watching.items.length).toBe(1)
+    const user = { id: { case: 'externalId' as const, value: server.unique('user-') } }
+    const approve = () => server.call(approveDeviceAuthorization, { userCode, user }, { bearer: server.admin.token })
+    return { clientId, pair, watching, approve }
+  }
+
+  it('§3 are proved by the keys of now', async () => {
+    const { clientId, watching, approve } = await watch()
+    const changed = { client: { clientId, jwks: jwksOf(signingPair('EdDSA')) }, updateMask: { paths: ['jwks'] } }
+    await server.call(ClientService.method.updateClient, changed, { bearer: server.admin.token })
+    await approve()
+    await expect(watching.ended).rejects.toMatchObject({ reason: 'OAUTH_INVALID_CLIENT' })
+  })
+
+  it('§3 use their assertion up once, and go on when it has expired', async () => {
+    const { watching, approve } = await watch()
+    server.clock.advance(1_800_000)
+    await approve()
+    await watching.ended
+    expect(watching.items.at(-1)?.token?.accessToken).toMatch(/^qat_/)
+  })
+})
+
+onEveryBackend(
+  'RFC 7523, authorization grants',
+  (server) => {
+    const bearer = () => ({ bearer: server.admin.token })
+    const workload = (clientId: string, scopes: string[]) =>
+      server.registerClient({
+        clientId,
+        scopes,
+        grantTypes: [GrantType.JWT_BEARER],
+        audiences: ['https://api.example'],
+      })
+    beforeAll(async () => {
+      await workload('orders', ['orders.read', 'orders.write', 'orders.admin', 'qscope:clients.read'])
+      await workload('batch', ['orders.read'])
+      await workload('tools', ['tools.run'])
+      await workload('ci-runner', ['deploy'])
+    })
+
+    /** As the kubelet projects them into a pod. */
+    const projected = (more: Claims = {}): Claims => ({
+      iss: CLUSTER,
+      sub: 'system:serviceaccount:shop:orders',
+      aud: [AUDIENCE],
+      iat: inSeconds(0),
+      nbf: inSeconds(0),
+      exp: inSeconds(3_600),
+      'kubernetes.io': { namespace: 'shop', serviceaccount: { name: 'orders', uid: randomUUID() } },
+      ...more,
+    })
+    const job = (more: Claims = {}): Claims => ({
+      iss: CI,
+      sub: 'job',
+      aud: server.issuer,
+      exp: inSeconds(300),
+      jti: randomUUID(),
+      ...more,
+    })
+    const exchange = (assertion: string, more: { scopes?: string[]; audiences?: string[] } = {}) =>
+      server.call(exchangeAssertion, { assertion, ...more })
+
+    it('§2.1 a projected token of a service account mints without a secret, again and again', async () => {
+      const assertion = await signed(issuers.cluster, projected())
+      for (let use = 0; use < 3; use += 1) {
+        const { token } = await exchange(assertion)
+        expect(token?.scopes).toEqual(['orders.read', 'orders.write'])
+        const { claims } = await server.call(introspectToken, {
+          client: server.admin.client,
+          token: token?.accessToken ?? '',
+        })
+        expect(claims).toMatchObject({ clientId: 'orders', subject: 'orders', issuer: server.issuer })
+      }
+    })
+
+    it('§2.1 the first rule whose claims hold says which client', async () => {
+      const clientOf = async (claims: Claims) => {
+        const { token } = await exchange(await signed(issuers.cluster, projected(claims)))
+        const request = { client: server.admin.client, token: token?.accessToken ?? '' }
+        return (await server.call(introspectToken, request)).claims?.clientId
+      }
+      expect(await clientOf({ sub: 'system:serviceaccount:batch:nightly' })).toBe('batch')
+      expect(await clientOf({ sub: 'system:serviceaccount:x:y', 'kubernetes.io': { namespace: 'tools' } })).toBe(
+        'tools',
+      )
+      const nobody: readonly Claims[] = [
+        { sub: 'system:serviceaccount:shop:orders2' },
+        { sub: 'System:serviceaccount:shop:orders' },
+        { sub: 'x:system:serviceaccount:batch:nightly' },
+        { sub: 'system:serviceaccount:x:y', 'kubernetes.io.namespace': 'tools' },
+        { sub: 'system:serviceaccount:shop:gone' },
+      ]
+      for (const claims of nobody) {
+        const refused = await refusalOf(exchange(await signed(issuers.cluster, projected(claims))))
+        expect([claims, refused.reason]).toEqual([claims, 'OAUTH_INVALID_GRANT'])
+      }
+    })
+
+    it('§2.1 scopes are the rule’s and the client’s, never a permission of this server', async () => {
+      const assertion = await signed(issuers.cluster, projected())
+      expect((await exchange(assertion, { scopes: ['orders.read'] })).token?.scopes).toEqual(['orders.read'])
+      for (const scope of ['orders.admin', 'qscope:clients.read', 'tools.run']) {
+        const refused = await refusalOf(exchange(assertion, { scopes: [scope] }))
+        expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE', metadata: { rejected_scopes: scope } })
+      }
+      expect((await exchange(assertion, { audiences: ['https://api.example'] })).token?.audiences).toEqual([
+        'https://api.example',
+      ])
+      expect((await refusalOf(exchange(assertion, { audiences: ['https://x.example'] }))).reason).toBe(
+        'OAUTH_INVALID_TARGET',
+      )
+    })
+
+    it('§2.1 client authentication is optional, but one that is shown must hold, for the client meant', async () => {
+      const assertion = await signed(issuers.cluster, projected())
+      const stranger = await server.registerClient({ grantTypes: [GrantType.JWT_BEARER] })
+      const asStranger = await refusalOf(server.call(exchangeAssertion, { assertion, client: stranger.client }))
+      expect(asStranger.reason).toBe('OAUTH_INVALID_GRANT')
+      const wrong = { clientId: 'orders', method: { case: 'clientSecret' as const, value: 'wrong' } }
+      expect((await refusalOf(server.call(exchangeAssertion, { assertion, client: wrong }))).reason).toBe(
+        'OAUTH_INVALID_CLIENT',
+      )
+      const asBearer = await refusalOf(server.call(exchangeAssertion, { assertion }, bearer()))
+      expect(asBearer.reason).toBe('OAUTH_INVALID_CLIENT')
+    })
+
+    it('§2.1 a client must be registered for the grant, and enabled', async () => {
+      const method = ClientService.method
+      const assertion = await signed(issuers.cluster, projected({ sub: 'system:serviceaccount:batch:x' }))
+      await server.call(method.disableClient, { clientId: 'batch' }, bearer())
+      expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_INVALID_GRANT')
+      await server.call(method.enableClient, { clientId: 'batch' }, bearer())
+      const grantTypes = (types: GrantType[]) =>
+        server.call(
+          method.updateClient,
+          { client: { clientId: 'batch', grantTypes: types }, updateMask: { paths: ['grant_types'] } },
+          bearer(),
+        )
+      await grantTypes([GrantType.CLIENT_CREDENTIALS])
+      expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_UNAUTHORIZED_CLIENT')
+      await grantTypes([GrantType.JWT_BEARER])
+      await exchange(assertion)
+    })
+
+    it('§2.1 a client by certificate gets no token that is bound to none', async () => {
+      const assertion = await signed(issuers.cluster, projected({ sub: 'system:serviceaccount:batch:x' }))
+      const proveBy = (authenticationMethod: AuthenticationMethod, tlsClientSubject: string) =>
+        server.call(
+          ClientService.method.updateClient,
+          {
+            client: { clientId: 'batch', authenticationMethod, tlsClientSubject },
+            updateMask: { paths: ['authentication_method', 'tls_client_subject'] },
+          },
+          bearer(),
+        )
+      await proveBy(AuthenticationMethod.TLS_CLIENT, 'dns:batch.internal')
+      expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_INVALID_GRANT')
+      await proveBy(AuthenticationMethod.CLIENT_SECRET, '')
+      await exchange(assertion)
+    })
+
+    it('§3 issuer, subject, audience and expiry are required and judged', async () => {
+      const broken: readonly Claims[] = [
+        { iss: undefined },
+        { iss: 'https://evil.example' },
+        { iss: `${CLUSTER}/` },
+        { iss: CI },
+        { sub: undefined },
+        { aud: undefined },
+        { aud: 'https://kubernetes.default.svc' },
+        { aud: [AUDIENCE, 'https://kubernetes.default.svc'] },
+        { aud: server.issuer },
+        { exp: undefined },
+        { exp: inSeconds(-1) },
+        { exp: inSeconds(7_300) },
+        { nbf: inSeconds(60) },
+        { iat: inSeconds(60) },
+      ]
+      for (const more of broken) {
+        const refused = await refusalOf(exchange(await signed(issuers.cluster, projected(more))))
+        expect([more, refused.status, refused.reason]).toEqual([more, 'FAILED_PRECONDITION', 'OAUTH_INVALID_GRANT'])
+      }
+    })
+
+    it('§3 only the issuer’s own keys sign, each by its algorithm', async () => {
+      const { cluster, ci } = issuers
+      const secret = createPublicKey(cluster.privateKey).export({ format: 'pem', type: 'spki' })
+      const attacks = [
+        await signed(ci, projected()),
+        await signed({ ...ci, kid: cluster.kid }, projected()),
+        await signed({ ...signingPair('RS256'), kid: cluster.kid }, projected()),
+        await signed({ ...cluster, algorithm: 'PS256' }, projected()),
+        await signed(cluster, projected(), { typ: 'at+jwt' }),
+        await signed(cluster, projected(), { typ: 'client-authentication+jwt' }),
+        forged({ alg: 'none' }, projected()),
+        forged({ alg: 'HS256', kid: cluster.kid }, projected(), (input) =>
+          createHmac('sha256', secret).update(input).digest('base64url'),
+        ),
+        'garbage',
+      ]
+      for (const assertion of attacks) {
+        expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_INVALID_GRANT')
+      }
+    })
+
+    it('§3 an assertion may say what it is for', async () => {
+      for (const typ of ['JWT', 'authorization-grant+jwt', 'application/authorization-grant+jwt']) {
+        await exchange(await signed(issuers.cluster, projected(), { typ }))
+      }
+    })
+
+    it('§3 a token of this server is no assertion', async () => {
+      const { token } = await exchange(await signed(issuers.cluster, projected()))
+      expect((await refusalOf(exchange(token?.accessToken ?? ''))).reason).toBe('OAUTH_INVALID_GRANT')
+    })
+
+    it('§3 an issuer’s assertions are used once where it is configured so', async () => {
+      expect((await refusalOf(exchange(await signed(issuers.ci, job({ jti: undefined }))))).reason).toBe(
+        'OAUTH_INVALID_GRANT',
+      )
+      const assertion = await signed(issuers.ci, job())
+      expect((await refusalOf(exchange(assertion, { scopes: ['other'] }))).reason).toBe('OAUTH_INVALID_SCOPE')
+      const ended = await Promise.allSettled(Array.from({ length: 10 }, () => exchange(assertion)))
+      expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_INVALID_GRANT')
+    })
+
+    it('§3.1 failures are invalid_grant, without a hint', async () => {
+      const refused = await refusalOf(exchange(await signed(issuers.cluster, projected({ exp: inSeconds(-1) }))))
+      const other = await refusalOf(exchange('garbage'))
+      expect(refused.message).toBe(other.message)
+      expect(Object.keys(refused.metadata)).toEqual(['oauth_error'])
+    })
+
+    it('§3.1 nothing is accepted while the keys of an issuer cannot be had', async () => {
+      const assertion = await signed(issuers.ci, { ...job(), iss: SILENT })
+      const refused = await refusalOf(exchange(assertion))
+      expect(refused).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
+      const { asked } = issuers.silent
+      await Promise.all(Array.from({ length: 10 }, () => refusalOf(exchange(assertion))))
+      expect(issuers.silent.asked).toBe(asked)
+    })
+
+    it('says in the audit log on whose word a token was issued', async () => {
+      const { token } = await exchange(await signed(issuers.cluster, projected()))
+      const events = await server.auditEvents({ clientId: 'orders', eventTypes: ['token.issued'] })
+      expect(events.find(({ tokenId }) => tokenId === token?.tokenId)?.metadata).toMatchObject({
+        grant_type: 'jwt_bearer',
+        assertion_issuer: CLUSTER,
+        assertion_subject: 'system:serviceaccount:shop:orders',
+      })
+    })
+  },
+  OPTIONS,
+)
+
+onEveryBackend('RFC 7523, without trusted issuers', (server) => {
+  it('§2.1 the grant is switched off', async () => {
+    const refused = await refusalOf(server.call(exchangeAssertion, { assertion: 'x' }))
+    expect(refused).toMatchObject({ status: 'UNIMPLEMENTED', reason: 'OAUTH_UNSUPPORTED_GRANT_TYPE' })
+  })
+})
