@@ -1,11 +1,15 @@
 import type { Config } from '../config/config.ts'
 import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
-import { createKeyringFile, KeyringFileError, readKeyringFile } from '../crypto/keyring-file.ts'
+import { createKeyringFile, readKeyringFile } from '../crypto/keyring-file.ts'
+import { KeyringFileError } from '../crypto/keyring-format.ts'
 import type { KeyId } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Backend, StoreContext } from '../stores/contract.ts'
 
 export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
+
+/** Those of a database that is still empty. */
+export const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [] })
 
 /**
  * The keyring of the configuration. A file that is missing is created, but only
@@ -39,6 +43,14 @@ export async function openKeyring(
   return keyring
 }
 
+/** The keyring of the configuration as it is; throws `KeyringFileError` if there is none. */
+export function openKeyringFile({ keyringFile }: Config): Keyring {
+  const file = keyringFile === null ? null : readKeyringFile(keyringFile)
+  if (file === null)
+    throw new KeyringFileError(`there is no keyring file ${keyringFile ?? ''}: set QSCOPE_KEYRING_FILE`)
+  return new Keyring(file.material)
+}
+
 /** Throws `KeyringFileError` naming the first key that the database refers to and the keyring lacks. */
 export function insistOnKeys(keyring: Keyring, needed: KeyReferences, config: Config): void {
   for (const purpose of KEY_PURPOSES) {
@@ -51,11 +63,13 @@ export function insistOnKeys(keyring: Keyring, needed: KeyReferences, config: Co
   }
 }
 
-/** The keys that secrets and the audit log were made with. */
+/** The keys that secrets, pending user codes, the audit log and the stored signing keys were made with. */
 export async function keyReferences(backend: Backend, ctx: StoreContext): Promise<KeyReferences> {
-  const [pepper, audit] = await Promise.all([
+  const [secrets, userCodes, audit, encryption] = await Promise.all([
     backend.reads.clientSecrets.keyIds(ctx),
+    backend.reads.deviceAuthorizations.keyIds(ctx),
     backend.reads.auditLog.keyIds(ctx),
+    backend.reads.signingKeys.keyIds(ctx),
   ])
-  return { pepper, audit }
+  return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption }
 }

@@ -1,16 +1,18 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { AuditEvent } from '../domain/audit-event.ts'
-import { type KeyId, keyId, type SecretHash, type UserCodeHash } from '../domain/ids.ts'
+import { type EpochMs, epochMs, type KeyId, keyId, type SecretHash, type UserCodeHash } from '../domain/ids.ts'
+import { seal, unseal } from './aead.ts'
 import { randomBytes } from './random.ts'
 
 /** What a key is for; a key never serves two purposes. */
-export const KEY_PURPOSES = Object.freeze(['pepper', 'audit'] as const)
+export const KEY_PURPOSES = Object.freeze(['pepper', 'audit', 'encryption'] as const)
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 
 /** Keys of one purpose: the active one makes, all of them check. */
 export interface KeySet {
   readonly active: KeyId
   readonly keys: ReadonlyMap<KeyId, Buffer>
+  /** When each was drawn, as far as the file says. */
+  readonly created: ReadonlyMap<KeyId, EpochMs>
 }
 
 /** The keys that live outside the database. */
@@ -20,17 +22,26 @@ const KEY_BYTES = 32
 
 /** Draws a keyring with one key of each purpose. */
 export function drawKeyMaterial(): KeyMaterial {
-  return { pepper: drawKeySet('pepper'), audit: drawKeySet('audit') }
+  return keyMaterialOf((purpose) => {
+    const { id, key, created } = drawKey(purpose)
+    return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
+  })
 }
 
-function drawKeySet(purpose: KeyPurpose): KeySet {
+/** Makes a keyring purpose by purpose. */
+export function keyMaterialOf(keySet: (purpose: KeyPurpose) => KeySet): KeyMaterial {
+  return { pepper: keySet('pepper'), audit: keySet('audit'), encryption: keySet('encryption') }
+}
+
+/** A fresh key, and an id for it that says what it is for. */
+export function drawKey(purpose: KeyPurpose): { readonly id: KeyId; readonly key: Buffer; readonly created: EpochMs } {
   const id = keyId(`${purpose}-${randomBytes(4).toString('hex')}`)
-  return { active: id, keys: new Map([[id, randomBytes(KEY_BYTES)]]) }
+  return { id, key: randomBytes(KEY_BYTES), created: epochMs(Date.now()) }
 }
 
 /** Computes with the keyring; the keys themselves stay inside. */
 export class Keyring {
-  readonly #material: KeyMaterial
+  #material: KeyMaterial
 
   constructor(material: KeyMaterial) {
     this.#material = material
@@ -39,6 +50,20 @@ export class Keyring {
   /** Whether a key that the database refers to is here. */
   has(purpose: KeyPurpose, id: KeyId): boolean {
     return this.#material[purpose].keys.has(id)
+  }
+
+  /** When a key was drawn; `null` if the file does not say. */
+  created(purpose: KeyPurpose, id: KeyId): EpochMs | null {
+    return this.#material[purpose].created.get(id) ?? null
+  }
+
+  /** Goes on with other keys, such as those of a file that was changed. */
+  change(change: (before: KeyMaterial) => KeyMaterial): void {
+    this.#material = change(this.#material)
+  }
+
+  ids(purpose: KeyPurpose): readonly KeyId[] {
+    return [...this.#material[purpose].keys.keys()]
   }
 
   active(purpose: KeyPurpose): KeyId {
@@ -65,7 +90,7 @@ export class Keyring {
 
   /** The hashes a user code may be stored under: one for each pepper. */
   userCodeHashes(code: string): readonly UserCodeHash[] {
-    return [...this.#material.pepper.keys.keys()].map((id) => this.#userCodeMac(id, code))
+    return this.ids('pepper').map((id) => this.#userCodeMac(id, code))
   }
 
   #userCodeMac(id: KeyId, code: string): UserCodeHash {
@@ -73,34 +98,38 @@ export class Keyring {
   }
 
   /** 16 bytes that bind a page token to the list it continues, under the active pepper. */
-  pageTokenMac(text: string): Buffer {
-    return this.#mac('pepper', this.active('pepper'), `page_token\0${text}`).subarray(0, 16)
+  pageTokenMac(text: string, pepper: KeyId = this.active('pepper')): Buffer {
+    return this.#mac('pepper', pepper, `page_token\0${text}`).subarray(0, 16)
   }
 
-  /** The keyed hash of an audit event at its place in the chain of one writer. */
-  auditHash(id: KeyId, previous: Buffer, writerId: string, sequence: number, event: AuditEvent): Buffer {
-    const metadata = Object.entries(event.metadata).sort(([a], [b]) => (a < b ? -1 : 1))
-    const text = JSON.stringify([
-      previous.toString('hex'),
-      writerId,
-      sequence,
-      event.eventId,
-      event.type,
-      event.rayId,
-      event.clientId,
-      event.userId,
-      event.tokenId,
-      event.grantId,
-      event.actor,
-      metadata,
-      event.createdAt,
-    ])
+  /** The MACs a page token may bear: one for each pepper, so that lists go on while peppers rotate. */
+  pageTokenMacs(text: string): readonly Buffer[] {
+    return this.ids('pepper').map((id) => this.pageTokenMac(text, id))
+  }
+
+  /** HMAC-SHA-256 of what `audit-seal.ts` spells out. */
+  auditMac(id: KeyId, text: string): Buffer {
     return this.#mac('audit', id, text)
   }
 
+  /** AES-256-GCM under the active encryption key; `place` says where it will be stored, and is bound to it. */
+  encrypt(place: string, plain: Buffer): { readonly keyId: KeyId; readonly sealed: Buffer } {
+    const keyId = this.active('encryption')
+    return { keyId, sealed: seal(this.#key('encryption', keyId), place, plain) }
+  }
+
+  /** What was encrypted, or throws if it was not encrypted for this place with this key. */
+  decrypt(place: string, { keyId, sealed }: { readonly keyId: KeyId; readonly sealed: Buffer }): Buffer {
+    return unseal(this.#key('encryption', keyId), place, sealed)
+  }
+
   #mac(purpose: KeyPurpose, id: KeyId, text: string): Buffer {
+    return createHmac('sha256', this.#key(purpose, id)).update(text).digest()
+  }
+
+  #key(purpose: KeyPurpose, id: KeyId): Buffer {
     const key = this.#material[purpose].keys.get(id)
     if (key === undefined) throw new Error(`the keyring has no ${purpose} key ${id}`)
-    return createHmac('sha256', key).update(text).digest()
+    return key
   }
 }

@@ -35,7 +35,7 @@ export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number]
 
 /** One entry of the append-only log. Never holds a secret. */
 export interface AuditEvent {
-  /** UUIDv7, so that ids sort by time. */
+  /** A UUIDv7 of `createdAt`, so that ids sort by time and bound it. */
   readonly eventId: AuditEventId
   readonly type: AuditEventType
   readonly rayId: string

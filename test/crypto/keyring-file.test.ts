@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { drawKeyMaterial } from '../../src/crypto/keyring.ts'
-import { createKeyringFile, KeyringFileError, readKeyringFile } from '../../src/crypto/keyring-file.ts'
+import { createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
+import { KeyringFileError } from '../../src/crypto/keyring-format.ts'
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'qscope-keyring-'))
 const KEY = Buffer.alloc(32, 7).toString('base64')
@@ -15,6 +16,7 @@ function keyringText(change: (document: Record<string, unknown>) => void = () =>
     format: 'qscope-keyring/1',
     pepper: { active: 'p1', keys: { p0: KEY, p1: KEY } },
     audit: { active: 'a1', keys: { a1: KEY } },
+    encryption: { active: 'e1', keys: { e1: KEY } },
   }
   change(document)
   return JSON.stringify(document)

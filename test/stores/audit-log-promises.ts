@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { recordOf } from '../../src/domain/audit-record.ts'
 import { auditEventId, clientId, epochMs, userId } from '../../src/domain/ids.ts'
 import type { AuditFilter } from '../../src/stores/contract.ts'
 import type { DatabaseKind } from '../setup/fresh-database.ts'
@@ -92,7 +93,8 @@ export function auditLogPromises(subject: () => Subject): void {
         expect(row['previous_hash']).toEqual(previous)
         const event = await reads().find(context(), auditEventId(String(row['event_id'])))
         if (event === null) throw new Error('a row that is no event')
-        const hash = seal.hash(previous, writerId, index + 1, event)
+        const place = { writerId, sequence: index + 1, previousHash: previous, keyId: seal.keyId }
+        const hash = seal.hash(recordOf(event, place))
         expect(row['hash']).toEqual(hash)
         previous = hash
       }
@@ -100,6 +102,10 @@ export function auditLogPromises(subject: () => Subject): void {
       expect(Number(head?.['sequence'])).toBe(chain.length)
       expect(head?.['hash']).toEqual(previous)
     }
+    const ordinals = heads.map((head) => Number(head['ordinal'])).sort((a, b) => a - b)
+    expect(ordinals).toEqual(heads.map((_, index) => index + 1))
+    const [roster] = await database.query('select * from oauth_audit_roster')
+    expect(Number(roster?.['writers'])).toBe(heads.length)
     expect(rows.filter((row) => String(row['ray_id']).startsWith('chain-'))).toHaveLength(40)
   })
 }

@@ -1,5 +1,5 @@
 import { actorOf, type CallContext } from '../../context.ts'
-import { uuidV7 } from '../../crypto/random.ts'
+import { uuidV7At } from '../../crypto/random.ts'
 import type { AuditEvent, AuditEventType } from '../../domain/audit-event.ts'
 import { auditEventId } from '../../domain/ids.ts'
 
@@ -12,7 +12,7 @@ export function auditEvent(
   concerning: Concerning,
 ): AuditEvent {
   return Object.freeze({
-    eventId: auditEventId(uuidV7()),
+    eventId: auditEventId(uuidV7At(ctx.now)),
     type,
     rayId: ctx.rayId,
     clientId: null,

@@ -1,8 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../domain/audit-event.ts'
 import { clientId, userId } from '../../domain/ids.ts'
+import type { ChainBreakKind } from '../../flows/audit/chain-break.ts'
 import type { AuditListFilter } from '../../flows/audit/list-audit-events.ts'
-import type { AuditEventSchema, ListAuditEventsRequest } from '../../gen/qscope/v1/audit_service_pb.ts'
+import type { Verification } from '../../flows/audit/verify-audit-log.ts'
+import {
+  AuditBreakKind,
+  type AuditEventSchema,
+  type ListAuditEventsRequest,
+  type VerifyAuditLogResponseSchema,
+} from '../../gen/qscope/v1/audit_service_pb.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { fromTimestamp, toTimestamp } from './time.ts'
 
@@ -41,5 +48,36 @@ export function toAuditEvent(event: AuditEvent): MessageInitShape<typeof AuditEv
     actor: event.actor,
     metadata: { ...event.metadata },
     createTime: toTimestamp(event.createdAt),
+  }
+}
+
+const BREAK_KINDS: Readonly<Record<ChainBreakKind, AuditBreakKind>> = Object.freeze({
+  row_changed: AuditBreakKind.ROW_CHANGED,
+  row_missing: AuditBreakKind.ROW_MISSING,
+  rows_reordered: AuditBreakKind.ROWS_REORDERED,
+  row_unaccounted: AuditBreakKind.ROW_UNACCOUNTED,
+  key_unknown: AuditBreakKind.KEY_UNKNOWN,
+  head_missing: AuditBreakKind.HEAD_MISSING,
+  head_forged: AuditBreakKind.HEAD_FORGED,
+  writer_missing: AuditBreakKind.WRITER_MISSING,
+  roster_forged: AuditBreakKind.ROSTER_FORGED,
+  behind_export: AuditBreakKind.BEHIND_EXPORT,
+  differs_from_export: AuditBreakKind.DIFFERS_FROM_EXPORT,
+})
+
+export function toVerification(found: Verification): MessageInitShape<typeof VerifyAuditLogResponseSchema> {
+  return {
+    valid: found.breakCount === 0,
+    verifiedChains: BigInt(found.chains),
+    verifiedEvents: BigInt(found.events),
+    breaks: found.breaks.map(({ kind, writerId, sequence, eventId, detail }) => ({
+      kind: BREAK_KINDS[kind],
+      writerId,
+      sequence: BigInt(Number.isSafeInteger(sequence) ? sequence : 0),
+      ...(eventId !== null && { eventId }),
+      detail,
+    })),
+    breakCount: BigInt(found.breakCount),
+    nextPageToken: found.nextPageToken,
   }
 }

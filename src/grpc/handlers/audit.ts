@@ -1,10 +1,12 @@
 import { auditEventId } from '../../domain/ids.ts'
+import { exportAuditHead } from '../../flows/audit/export-audit-head.ts'
 import { getAuditEvent } from '../../flows/audit/get-audit-event.ts'
 import { listAuditEvents } from '../../flows/audit/list-audit-events.ts'
+import { verifyAuditLog } from '../../flows/audit/verify-audit-log.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { AuditService } from '../../gen/qscope/v1/audit_service_pb.ts'
 import { mapResult } from '../../results.ts'
-import { fromAuditFilter, toAuditEvent } from '../convert/audit.ts'
+import { fromAuditFilter, toAuditEvent, toVerification } from '../convert/audit.ts'
 import type { ServiceHandlers } from '../routes.ts'
 
 export function auditHandlers({ execute }: FlowRunner): ServiceHandlers<typeof AuditService> {
@@ -19,6 +21,17 @@ export function auditHandlers({ execute }: FlowRunner): ServiceHandlers<typeof A
     async getAuditEvent(ctx, request) {
       const found = await execute(getAuditEvent, ctx, { eventId: auditEventId(request.eventId) })
       return mapResult(found, (event) => ({ event: toAuditEvent(event) }))
+    },
+    async verifyAuditLog(ctx, { exportedHead, maxEvents, pageToken }) {
+      return mapResult(await execute(verifyAuditLog, ctx, { exportedHead, maxEvents, pageToken }), toVerification)
+    },
+    async exportAuditHead(ctx) {
+      const exported = await execute(exportAuditHead, ctx, {})
+      return mapResult(exported, ({ head, chains, events }) => ({
+        head,
+        chains: BigInt(chains),
+        events: BigInt(events),
+      }))
     },
   }
 }

@@ -1,26 +1,29 @@
-import { type Insertable, type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
+import { NO_HASH, recordOf } from '../../domain/audit-record.ts'
 import type { AuditSeal } from '../contract.ts'
 import { auditInserts, auditRow } from './audit-log.ts'
+import { enrol, KEEPER } from './audit-roster.ts'
 import type { Statement } from './dialect.ts'
 import { hash32 } from './rows.ts'
 import type { AuditLogTable, Database } from './schema.ts'
 import type { InsertStatements } from './sized-statements.ts'
 
-const NO_HASH = Buffer.alloc(32)
-/** Heads are written by the server itself. */
-const KEEPER = 'qscope'
-
-interface Head {
+interface End {
   readonly writerId: string
+  /** `null` until the writer's first events are committed. */
+  readonly ordinal: number | null
   readonly sequence: number
   readonly hash: Buffer
 }
 
+/** An end that is in the database. */
+type StoredEnd = End & { readonly ordinal: number }
+
 /** Events put at their places in a chain: what to write, and where the chain ends once that is committed. */
 export interface SealedEvents {
   readonly statements: readonly Statement[]
-  readonly end: Head
+  readonly end: End
 }
 
 /**
@@ -33,40 +36,43 @@ export class AuditChain {
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
-  #head: Head
+  #end: End
 
   constructor(db: Kysely<Database>, seal: AuditSeal, newWriterId: () => string) {
     this.#db = db
     this.#inserts = auditInserts(db)
     this.#seal = seal
     this.#newWriterId = newWriterId
-    this.#head = this.#start()
+    this.#end = this.#start()
   }
 
+  /** Whether nothing of it is committed yet: its first events need an open transaction. */
+  get isNew(): boolean {
+    return this.#end.ordinal === null
+  }
+
+  /** Seals events of a chain that is not new. */
   seal(events: readonly AuditEvent[]): SealedEvents {
-    let { sequence, hash } = this.#head
-    const { writerId } = this.#head
-    const rows: Insertable<AuditLogTable>[] = []
-    for (const event of events) {
-      const previous = hash
-      sequence += 1
-      hash = this.#seal.hash(previous, writerId, sequence, event)
-      rows.push(auditRow(event, { writerId, sequence, previous, hash, keyId: this.#seal.keyId }))
-    }
-    const last = events.at(-1)
-    if (last === undefined) return { statements: [], end: this.#head }
-    const end = { writerId, sequence, hash }
-    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, last.createdAt)], end }
+    if (events.length === 0) return { statements: [], end: this.#end }
+    if (this.#end.ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
+    return this.#sealAs(this.#end.ordinal, events)
+  }
+
+  /** Seals in the open transaction of the writer; the first events enter it in the roster. */
+  async sealInside(events: readonly AuditEvent[]): Promise<SealedEvents> {
+    const [first] = events
+    if (first === undefined || this.#end.ordinal !== null) return this.seal(events)
+    return this.#sealAs(await enrol(this.#db, this.#seal, this.#end.writerId, first.createdAt), events)
   }
 
   /** Notes that sealed events are committed. */
   advance({ end }: SealedEvents): void {
-    this.#head = end
+    this.#end = end
   }
 
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
   restart(): void {
-    this.#head = this.#start()
+    this.#end = this.#start()
   }
 
   /**
@@ -74,7 +80,7 @@ export class AuditChain {
    * and tells its hash; `null` if there was none: then one is stored that
    * nothing leads to, in the way of whoever was about to.
    */
-  async takeStored({ end: { writerId } }: SealedEvents): Promise<Buffer | null> {
+  async takeStored({ end: { writerId } }: SealedEvents, at: number): Promise<Buffer | null> {
     // A change of the row: what only locks it is local to a node of a cluster.
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
@@ -82,12 +88,9 @@ export class AuditChain {
       .where('writer_id', '=', writerId)
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
-      const nowhere = { sequence: 0, hash: NO_HASH, key_id: this.#seal.keyId }
-      const kept = { created_at: 0, created_by: KEEPER, updated_at: 0, updated_by: KEEPER }
-      await this.#db
-        .insertInto('oauth_audit_heads')
-        .values({ writer_id: writerId, ...nowhere, ...kept })
-        .execute()
+      const ordinal = await enrol(this.#db, this.#seal, writerId, at)
+      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH }
+      await this.#db.executeQuery(this.#newHead(nowhere, at))
       return null
     }
     const { hash } = await this.#db
@@ -98,23 +101,47 @@ export class AuditChain {
     return hash32(hash, 'hash')
   }
 
-  #start(): Head {
-    return { writerId: this.#newWriterId(), sequence: 0, hash: NO_HASH }
+  #start(): End {
+    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH }
   }
 
-  #headStatement(end: Head, at: number): Statement {
-    const changed = {
-      sequence: end.sequence,
-      hash: end.hash,
-      key_id: this.#seal.keyId,
-      updated_at: at,
-      updated_by: KEEPER,
+  #sealAs(ordinal: number, events: readonly AuditEvent[]): SealedEvents {
+    let { sequence, hash } = this.#end
+    const { writerId } = this.#end
+    const { keyId } = this.#seal
+    let at = 0
+    const rows: Insertable<AuditLogTable>[] = []
+    for (const event of events) {
+      sequence += 1
+      const record = recordOf(event, { writerId, sequence, previousHash: hash, keyId })
+      hash = this.#seal.hash(record)
+      at = event.createdAt
+      rows.push(auditRow({ ...record, hash }))
     }
-    return this.#head.sequence === 0
-      ? this.#db
-          .insertInto('oauth_audit_heads')
-          .values({ writer_id: end.writerId, ...changed, created_at: at, created_by: KEEPER })
-          .compile()
-      : this.#db.updateTable('oauth_audit_heads').set(changed).where('writer_id', '=', end.writerId).compile()
+    const end = { writerId, ordinal, sequence, hash }
+    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, at)], end }
+  }
+
+  #headStatement(end: StoredEnd, at: number): CompiledQuery {
+    if (this.#end.ordinal === null) return this.#newHead(end, at)
+    return this.#db
+      .updateTable('oauth_audit_heads')
+      .set(this.#headColumns(end, at))
+      .where('writer_id', '=', end.writerId)
+      .compile()
+  }
+
+  #newHead(end: StoredEnd, at: number): CompiledQuery {
+    const { writerId, ordinal } = end
+    return this.#db
+      .insertInto('oauth_audit_heads')
+      .values({ writer_id: writerId, ordinal, ...this.#headColumns(end, at), created_at: at, created_by: KEEPER })
+      .compile()
+  }
+
+  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd, at: number) {
+    const { keyId } = this.#seal
+    const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
+    return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: KEEPER }
   }
 }

@@ -1,11 +1,14 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import { AUDIT_EVENT_TYPES, type AuditEvent } from '../../domain/audit-event.ts'
-import { auditEventId, clientId, epochMs, grantId, type KeyId, keyId, tokenId, userId } from '../../domain/ids.ts'
+import type { AuditRecord } from '../../domain/audit-record.ts'
+import { auditEventId, clientId, epochMs, grantId, keyId, tokenId, userId } from '../../domain/ids.ts'
 import type { AuditLogReads } from '../contract.ts'
 import { integer, oneOf, stringMap } from './rows.ts'
 import type { AuditLogTable, Database } from './schema.ts'
 import { InsertStatements } from './sized-statements.ts'
 
+/** The last millisecond a UUIDv7 can tell. */
+const LAST_MS = 2 ** 48 - 1
 const EVENT_COLUMNS = [
   'event_id',
   'event_type',
@@ -18,16 +21,6 @@ const EVENT_COLUMNS = [
   'metadata',
   'created_at',
 ] as const
-
-/** An event's place in the chain of its writer. */
-export interface ChainPlace {
-  readonly writerId: string
-  /** From 1, without gaps. */
-  readonly sequence: number
-  readonly previous: Buffer
-  readonly hash: Buffer
-  readonly keyId: KeyId
-}
 
 export function auditReads(db: Kysely<Database>): AuditLogReads {
   return {
@@ -47,8 +40,8 @@ export function auditReads(db: Kysely<Database>): AuditLogReads {
         .$if(filter.clientId !== null, (query) => query.where('client_id', '=', filter.clientId))
         .$if(filter.userId !== null, (query) => query.where('user_id', '=', filter.userId))
         .$if(filter.rayId !== null, (query) => query.where('ray_id', '=', filter.rayId ?? ''))
-        .$if(filter.from !== null, (query) => query.where('created_at', '>=', filter.from ?? 0))
-        .$if(filter.until !== null, (query) => query.where('created_at', '<', filter.until ?? 0))
+        .$if(filter.from !== null, (query) => query.where('event_id', '>=', firstIdAt(filter.from ?? 0)))
+        .$if(filter.until !== null, (query) => query.where('event_id', '<', firstIdAt(filter.until ?? 0)))
         .$if(page.after !== null, (query) => query.where('event_id', '<', page.after ?? ''))
         .orderBy('event_id', 'desc')
         .limit(sql.lit(page.limit))
@@ -66,24 +59,30 @@ export function auditInserts(db: Kysely<Database>): InsertStatements<Insertable<
   return new InsertStatements((rows) => db.insertInto('oauth_audit_log').values(rows).compile())
 }
 
-export function auditRow(event: AuditEvent, place: ChainPlace): Insertable<AuditLogTable> {
+/** The least event id of a millisecond: ids are made of `created_at`, so a range of one is a range of the other. */
+function firstIdAt(moment: number): string {
+  const hex = Math.min(Math.max(moment, 0), LAST_MS).toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`
+}
+
+export function auditRow(record: AuditRecord): Insertable<AuditLogTable> {
   return {
-    event_id: event.eventId,
-    writer_id: place.writerId,
-    sequence: place.sequence,
-    previous_hash: place.previous,
-    hash: place.hash,
-    key_id: place.keyId,
-    event_type: event.type,
-    ray_id: event.rayId,
-    client_id: event.clientId,
-    user_id: event.userId,
-    token_id: event.tokenId,
-    grant_id: event.grantId,
-    actor: event.actor,
-    metadata: JSON.stringify(event.metadata),
-    created_at: event.createdAt,
-    created_by: event.actor,
+    event_id: record.eventId,
+    writer_id: record.writerId,
+    sequence: record.sequence,
+    previous_hash: record.previousHash,
+    hash: record.hash,
+    key_id: record.keyId,
+    event_type: record.eventType,
+    ray_id: record.rayId,
+    client_id: record.clientId,
+    user_id: record.userId,
+    token_id: record.tokenId,
+    grant_id: record.grantId,
+    actor: record.actor,
+    metadata: record.metadata,
+    created_at: record.createdAt,
+    created_by: record.createdBy,
   }
 }
 

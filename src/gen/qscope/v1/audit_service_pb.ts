@@ -2,19 +2,19 @@
 // @generated from file qscope/v1/audit_service.proto (package qscope.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_qscope_v1_options } from "./options_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file qscope/v1/audit_service.proto.
  */
 export const file_qscope_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIvoCCgpBdWRpdEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSDgoGcmF5X2lkGAMgASgJEhYKCWNsaWVudF9pZBgEIAEoCUgAiAEBEhQKB3VzZXJfaWQYBSABKAlIAYgBARIVCgh0b2tlbl9pZBgGIAEoCUgCiAEBEhUKCGdyYW50X2lkGAcgASgJSAOIAQESDQoFYWN0b3IYCCABKAkSNQoIbWV0YWRhdGEYCSADKAsyIy5xc2NvcGUudjEuQXVkaXRFdmVudC5NZXRhZGF0YUVudHJ5Ei8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEILCglfdG9rZW5faWRCCwoJX2dyYW50X2lkIvgCChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EiUKC2V2ZW50X3R5cGVzGAEgAygJQhC6SA2SAQoQMiIGcgQQARhAEiIKCWNsaWVudF9pZBgCIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAyABKAlCCLpIBXIDsAEBSAGIAQESMwoGcmF5X2lkGAQgASgJQh66SBtyGTIXXltBLVphLXowLTkuXy1dezEsMTI4fSRIAogBARIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YCCABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWRCCQoHX3JheV9pZCJZChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5xc2NvcGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoUR2V0QXVkaXRFdmVudFJlcXVlc3QSGgoIZXZlbnRfaWQYASABKAlCCLpIBXIDsAEBIj0KFUdldEF1ZGl0RXZlbnRSZXNwb25zZRIkCgVldmVudBgBIAEoCzIVLnFzY29wZS52MS5BdWRpdEV2ZW50MvgBCgxBdWRpdFNlcnZpY2USdgoPTGlzdEF1ZGl0RXZlbnRzEiEucXNjb3BlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaIi5xc2NvcGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTphdWRpdC5yZWFkIAEScAoNR2V0QXVkaXRFdmVudBIfLnFzY29wZS52MS5HZXRBdWRpdEV2ZW50UmVxdWVzdBogLnFzY29wZS52MS5HZXRBdWRpdEV2ZW50UmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTphdWRpdC5yZWFkIAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_qscope_v1_options]);
+  fileDesc("Ch1xc2NvcGUvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIvoCCgpBdWRpdEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSDgoGcmF5X2lkGAMgASgJEhYKCWNsaWVudF9pZBgEIAEoCUgAiAEBEhQKB3VzZXJfaWQYBSABKAlIAYgBARIVCgh0b2tlbl9pZBgGIAEoCUgCiAEBEhUKCGdyYW50X2lkGAcgASgJSAOIAQESDQoFYWN0b3IYCCABKAkSNQoIbWV0YWRhdGEYCSADKAsyIy5xc2NvcGUudjEuQXVkaXRFdmVudC5NZXRhZGF0YUVudHJ5Ei8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEILCglfdG9rZW5faWRCCwoJX2dyYW50X2lkIvgCChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EiUKC2V2ZW50X3R5cGVzGAEgAygJQhC6SA2SAQoQMiIGcgQQARhAEiIKCWNsaWVudF9pZBgCIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAyABKAlCCLpIBXIDsAEBSAGIAQESMwoGcmF5X2lkGAQgASgJQh66SBtyGTIXXltBLVphLXowLTkuXy1dezEsMTI4fSRIAogBARIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YCCABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWRCCQoHX3JheV9pZCJZChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5xc2NvcGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoUR2V0QXVkaXRFdmVudFJlcXVlc3QSGgoIZXZlbnRfaWQYASABKAlCCLpIBXIDsAEBIj0KFUdldEF1ZGl0RXZlbnRSZXNwb25zZRIkCgVldmVudBgBIAEoCzIVLnFzY29wZS52MS5BdWRpdEV2ZW50InkKFVZlcmlmeUF1ZGl0TG9nUmVxdWVzdBIhCg1leHBvcnRlZF9oZWFkGAEgASgJQgq6SAdyBRiAgIAgEh8KCm1heF9ldmVudHMYAiABKAVCC7pICBoGGMCEPSgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAQIq4BChZWZXJpZnlBdWRpdExvZ1Jlc3BvbnNlEg0KBXZhbGlkGAEgASgIEhcKD3ZlcmlmaWVkX2NoYWlucxgCIAEoAxIXCg92ZXJpZmllZF9ldmVudHMYAyABKAMSJQoGYnJlYWtzGAQgAygLMhUucXNjb3BlLnYxLkF1ZGl0QnJlYWsSEwoLYnJlYWtfY291bnQYBSABKAMSFwoPbmV4dF9wYWdlX3Rva2VuGAYgASgJIo4BCgpBdWRpdEJyZWFrEicKBGtpbmQYASABKA4yGS5xc2NvcGUudjEuQXVkaXRCcmVha0tpbmQSEQoJd3JpdGVyX2lkGAIgASgJEhAKCHNlcXVlbmNlGAMgASgDEhUKCGV2ZW50X2lkGAQgASgJSACIAQESDgoGZGV0YWlsGAUgASgJQgsKCV9ldmVudF9pZCIYChZFeHBvcnRBdWRpdEhlYWRSZXF1ZXN0IkcKF0V4cG9ydEF1ZGl0SGVhZFJlc3BvbnNlEgwKBGhlYWQYASABKAkSDgoGY2hhaW5zGAIgASgDEg4KBmV2ZW50cxgDIAEoAyq/AwoOQXVkaXRCcmVha0tpbmQSIAocQVVESVRfQlJFQUtfS0lORF9VTlNQRUNJRklFRBAAEiAKHEFVRElUX0JSRUFLX0tJTkRfUk9XX0NIQU5HRUQQARIgChxBVURJVF9CUkVBS19LSU5EX1JPV19NSVNTSU5HEAISIwofQVVESVRfQlJFQUtfS0lORF9ST1dTX1JFT1JERVJFRBADEiQKIEFVRElUX0JSRUFLX0tJTkRfUk9XX1VOQUNDT1VOVEVEEAQSIAocQVVESVRfQlJFQUtfS0lORF9LRVlfVU5LTk9XThAFEiEKHUFVRElUX0JSRUFLX0tJTkRfSEVBRF9NSVNTSU5HEAYSIAocQVVESVRfQlJFQUtfS0lORF9IRUFEX0ZPUkdFRBAHEiMKH0FVRElUX0JSRUFLX0tJTkRfV1JJVEVSX01JU1NJTkcQCBIiCh5BVURJVF9CUkVBS19LSU5EX1JPU1RFUl9GT1JHRUQQCRIiCh5BVURJVF9CUkVBS19LSU5EX0JFSElORF9FWFBPUlQQChIoCiRBVURJVF9CUkVBS19LSU5EX0RJRkZFUlNfRlJPTV9FWFBPUlQQCzLlAwoMQXVkaXRTZXJ2aWNlEnYKD0xpc3RBdWRpdEV2ZW50cxIhLnFzY29wZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIucXNjb3BlLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnAKDUdldEF1ZGl0RXZlbnQSHy5xc2NvcGUudjEuR2V0QXVkaXRFdmVudFJlcXVlc3QaIC5xc2NvcGUudjEuR2V0QXVkaXRFdmVudFJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnMKDlZlcmlmeUF1ZGl0TG9nEiAucXNjb3BlLnYxLlZlcmlmeUF1ZGl0TG9nUmVxdWVzdBohLnFzY29wZS52MS5WZXJpZnlBdWRpdExvZ1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnYKD0V4cG9ydEF1ZGl0SGVhZBIhLnFzY29wZS52MS5FeHBvcnRBdWRpdEhlYWRSZXF1ZXN0GiIucXNjb3BlLnYxLkV4cG9ydEF1ZGl0SGVhZFJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_qscope_v1_options]);
 
 /**
  * AuditEvent is one entry of the log.
@@ -72,8 +72,9 @@ export type AuditEvent = Message<"qscope.v1.AuditEvent"> & {
   grantId?: string | undefined;
 
   /**
-   * actor is who called: a client id, `operator:cli` for the command line, or
-   * `anonymous:` and an address where nobody was authenticated.
+   * actor is who called: a client id, `operator:cli` for the command line,
+   * `anonymous:` and an address where nobody was authenticated, or `system:` and
+   * a name for what the server does of its own accord.
    *
    * @generated from field: string actor = 8;
    */
@@ -243,6 +244,308 @@ export const GetAuditEventResponseSchema: GenMessage<GetAuditEventResponse> = /*
   messageDesc(file_qscope_v1_audit_service, 4);
 
 /**
+ * VerifyAuditLogRequest asks for a part of the walk.
+ *
+ * @generated from message qscope.v1.VerifyAuditLogRequest
+ */
+export type VerifyAuditLogRequest = Message<"qscope.v1.VerifyAuditLogRequest"> & {
+  /**
+   * exported_head is a `head` of `ExportAuditHead`: the chains must still hold
+   * what they held then.
+   *
+   * @generated from field: string exported_head = 1;
+   */
+  exportedHead: string;
+
+  /**
+   * max_events is how many events this call walks at most; 0 means 100,000.
+   * Half of the time to the deadline is a bound too. The first part also looks
+   * at every head, however many there are.
+   *
+   * @generated from field: int32 max_events = 2;
+   */
+  maxEvents: number;
+
+  /**
+   * page_token is the `next_page_token` of the part before, with the same
+   * exported head.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message qscope.v1.VerifyAuditLogRequest.
+ * Use `create(VerifyAuditLogRequestSchema)` to create a new message.
+ */
+export const VerifyAuditLogRequestSchema: GenMessage<VerifyAuditLogRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 5);
+
+/**
+ * VerifyAuditLogResponse says what this part of the walk found.
+ *
+ * @generated from message qscope.v1.VerifyAuditLogResponse
+ */
+export type VerifyAuditLogResponse = Message<"qscope.v1.VerifyAuditLogResponse"> & {
+  /**
+   * valid tells whether nothing is wrong in this part.
+   *
+   * @generated from field: bool valid = 1;
+   */
+  valid: boolean;
+
+  /**
+   * verified_chains counts the chains whose end this part reached, all right.
+   *
+   * @generated from field: int64 verified_chains = 2;
+   */
+  verifiedChains: bigint;
+
+  /**
+   * verified_events counts the events that this part found right.
+   *
+   * @generated from field: int64 verified_events = 3;
+   */
+  verifiedEvents: bigint;
+
+  /**
+   * breaks holds the first thing wrong with each chain, and what is wrong with
+   * the set of them; the first hundred.
+   *
+   * @generated from field: repeated qscope.v1.AuditBreak breaks = 4;
+   */
+  breaks: AuditBreak[];
+
+  /**
+   * break_count counts them all.
+   *
+   * @generated from field: int64 break_count = 5;
+   */
+  breakCount: bigint;
+
+  /**
+   * next_page_token is empty when the whole log has been walked.
+   *
+   * @generated from field: string next_page_token = 6;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message qscope.v1.VerifyAuditLogResponse.
+ * Use `create(VerifyAuditLogResponseSchema)` to create a new message.
+ */
+export const VerifyAuditLogResponseSchema: GenMessage<VerifyAuditLogResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 6);
+
+/**
+ * AuditBreak is a place where the log is not as it was written.
+ *
+ * @generated from message qscope.v1.AuditBreak
+ */
+export type AuditBreak = Message<"qscope.v1.AuditBreak"> & {
+  /**
+   * kind is what is wrong.
+   *
+   * @generated from field: qscope.v1.AuditBreakKind kind = 1;
+   */
+  kind: AuditBreakKind;
+
+  /**
+   * writer_id names the chain; empty if that is not known.
+   *
+   * @generated from field: string writer_id = 2;
+   */
+  writerId: string;
+
+  /**
+   * sequence is the place in the chain; 0 if it is none.
+   *
+   * @generated from field: int64 sequence = 3;
+   */
+  sequence: bigint;
+
+  /**
+   * event_id is the event that stands there.
+   *
+   * @generated from field: optional string event_id = 4;
+   */
+  eventId?: string | undefined;
+
+  /**
+   * detail says more, for people.
+   *
+   * @generated from field: string detail = 5;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message qscope.v1.AuditBreak.
+ * Use `create(AuditBreakSchema)` to create a new message.
+ */
+export const AuditBreakSchema: GenMessage<AuditBreak> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 7);
+
+/**
+ * ExportAuditHeadRequest has no fields.
+ *
+ * @generated from message qscope.v1.ExportAuditHeadRequest
+ */
+export type ExportAuditHeadRequest = Message<"qscope.v1.ExportAuditHeadRequest"> & {
+};
+
+/**
+ * Describes the message qscope.v1.ExportAuditHeadRequest.
+ * Use `create(ExportAuditHeadRequestSchema)` to create a new message.
+ */
+export const ExportAuditHeadRequestSchema: GenMessage<ExportAuditHeadRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 8);
+
+/**
+ * ExportAuditHeadResponse returns the head of the log.
+ *
+ * @generated from message qscope.v1.ExportAuditHeadResponse
+ */
+export type ExportAuditHeadResponse = Message<"qscope.v1.ExportAuditHeadResponse"> & {
+  /**
+   * head is a line of JSON: the end of every chain, and a MAC over them all.
+   *
+   * @generated from field: string head = 1;
+   */
+  head: string;
+
+  /**
+   * chains counts them.
+   *
+   * @generated from field: int64 chains = 2;
+   */
+  chains: bigint;
+
+  /**
+   * events counts the events of them all.
+   *
+   * @generated from field: int64 events = 3;
+   */
+  events: bigint;
+};
+
+/**
+ * Describes the message qscope.v1.ExportAuditHeadResponse.
+ * Use `create(ExportAuditHeadResponseSchema)` to create a new message.
+ */
+export const ExportAuditHeadResponseSchema: GenMessage<ExportAuditHeadResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 9);
+
+/**
+ * AuditBreakKind is what can be wrong with the log.
+ *
+ * @generated from enum qscope.v1.AuditBreakKind
+ */
+export const AuditBreakKind = {
+  /**
+   * AUDIT_BREAK_KIND_UNSPECIFIED is never sent.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * AUDIT_BREAK_KIND_ROW_CHANGED: a row does not fit its hash.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_ROW_CHANGED = 1;
+   */
+  ROW_CHANGED: 1,
+
+  /**
+   * AUDIT_BREAK_KIND_ROW_MISSING: a place in a chain is empty.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_ROW_MISSING = 2;
+   */
+  ROW_MISSING: 2,
+
+  /**
+   * AUDIT_BREAK_KIND_ROWS_REORDERED: the row of a place stands at another one.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_ROWS_REORDERED = 3;
+   */
+  ROWS_REORDERED: 3,
+
+  /**
+   * AUDIT_BREAK_KIND_ROW_UNACCOUNTED: a row stands before the first place or
+   * behind the head; it was planted, or the head was put back.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_ROW_UNACCOUNTED = 4;
+   */
+  ROW_UNACCOUNTED: 4,
+
+  /**
+   * AUDIT_BREAK_KIND_KEY_UNKNOWN: the keyring lacks the key that is named.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_KEY_UNKNOWN = 5;
+   */
+  KEY_UNKNOWN: 5,
+
+  /**
+   * AUDIT_BREAK_KIND_HEAD_MISSING: a writer has rows, but no head.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_HEAD_MISSING = 6;
+   */
+  HEAD_MISSING: 6,
+
+  /**
+   * AUDIT_BREAK_KIND_HEAD_FORGED: a head was changed without the key.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_HEAD_FORGED = 7;
+   */
+  HEAD_FORGED: 7,
+
+  /**
+   * AUDIT_BREAK_KIND_WRITER_MISSING: a writer that there was is not there.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_WRITER_MISSING = 8;
+   */
+  WRITER_MISSING: 8,
+
+  /**
+   * AUDIT_BREAK_KIND_ROSTER_FORGED: the roster does not fit the writers.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_ROSTER_FORGED = 9;
+   */
+  ROSTER_FORGED: 9,
+
+  /**
+   * AUDIT_BREAK_KIND_BEHIND_EXPORT: a chain is shorter than it was when the
+   * given head was exported.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_BEHIND_EXPORT = 10;
+   */
+  BEHIND_EXPORT: 10,
+
+  /**
+   * AUDIT_BREAK_KIND_DIFFERS_FROM_EXPORT: a chain holds another event than it
+   * did when the given head was exported.
+   *
+   * @generated from enum value: AUDIT_BREAK_KIND_DIFFERS_FROM_EXPORT = 11;
+   */
+  DIFFERS_FROM_EXPORT: 11,
+} as const;
+
+/**
+ * AuditBreakKind is what can be wrong with the log.
+ *
+ * @generated from enum qscope.v1.AuditBreakKind
+ */
+export type AuditBreakKind = (typeof AuditBreakKind)[keyof typeof AuditBreakKind] | UnknownEnum;
+
+/**
+ * Describes the enum qscope.v1.AuditBreakKind.
+ */
+export const AuditBreakKindSchema: GenEnum<AuditBreakKind> = /*@__PURE__*/
+  enumDesc(file_qscope_v1_audit_service, 0);
+
+/**
  * AuditService reads the append-only log of what was changed, issued and
  * refused, and by whom. Every call carries `authorization: Bearer <token>` with
  * `qscope:audit.read`.
@@ -272,6 +575,33 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof GetAuditEventRequestSchema;
     output: typeof GetAuditEventResponseSchema;
+  },
+  /**
+   * VerifyAuditLog walks the chains of the log, a part with each call, and says
+   * where they break: with `next_page_token` the next part is asked for. What is
+   * appended meanwhile is no break. Needs `qscope:audit.read`. Errors:
+   * OAUTH_INVALID_REQUEST for a page token of another walk, or an exported head
+   * that does not fit its MAC. May be retried.
+   *
+   * @generated from rpc qscope.v1.AuditService.VerifyAuditLog
+   */
+  verifyAuditLog: {
+    methodKind: "unary";
+    input: typeof VerifyAuditLogRequestSchema;
+    output: typeof VerifyAuditLogResponseSchema;
+  },
+  /**
+   * ExportAuditHead returns where all chains end now, under a MAC. Kept where
+   * whoever writes to the database cannot reach it, it lets `VerifyAuditLog`
+   * find that the end of the log, or all of it, was put back. Needs
+   * `qscope:audit.read`. May be retried.
+   *
+   * @generated from rpc qscope.v1.AuditService.ExportAuditHead
+   */
+  exportAuditHead: {
+    methodKind: "unary";
+    input: typeof ExportAuditHeadRequestSchema;
+    output: typeof ExportAuditHeadResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_qscope_v1_audit_service, 0);

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { ColumnTypes } from '../dialect.ts'
 
-/** The append-only, hash-chained log, and where each writer's chain ends. */
+/** The append-only, hash-chained log, where each writer's chain ends, and how many writers there have been. */
 export function auditLog(types: ColumnTypes): Migration {
   const { epochMs, hash, text } = types
   const actor = types.identifier(191)
@@ -36,9 +36,23 @@ export function auditLog(types: ColumnTypes): Migration {
       await types
         .table(db.schema.createTable('oauth_audit_heads'))
         .addColumn('writer_id', id, (column) => column.notNull().primaryKey())
+        .addColumn('ordinal', epochMs, (column) => column.notNull())
         .addColumn('sequence', epochMs, (column) => column.notNull())
         .addColumn('hash', hash, (column) => column.notNull())
         .addColumn('key_id', types.identifier(64), (column) => column.notNull())
+        .addColumn('mac', hash, (column) => column.notNull())
+        .addColumn('created_at', epochMs, (column) => column.notNull())
+        .addColumn('created_by', actor, (column) => column.notNull())
+        .addColumn('updated_at', epochMs, (column) => column.notNull())
+        .addColumn('updated_by', actor, (column) => column.notNull())
+        .execute()
+      const ordinals = db.schema.createIndex('oauth_audit_heads_by_ordinal').on('oauth_audit_heads')
+      await ordinals.unique().columns(['ordinal']).execute()
+      await types
+        .table(db.schema.createTable('oauth_audit_roster'))
+        .addColumn('name', types.identifier(64), (column) => column.notNull().primaryKey())
+        .addColumn('writers', epochMs, (column) => column.notNull())
+        .addColumn('total', hash, (column) => column.notNull())
         .addColumn('created_at', epochMs, (column) => column.notNull())
         .addColumn('created_by', actor, (column) => column.notNull())
         .addColumn('updated_at', epochMs, (column) => column.notNull())
@@ -46,6 +60,7 @@ export function auditLog(types: ColumnTypes): Migration {
         .execute()
     },
     down: async (db: Kysely<unknown>) => {
+      await db.schema.dropTable('oauth_audit_roster').execute()
       await db.schema.dropTable('oauth_audit_heads').execute()
       await db.schema.dropTable('oauth_audit_log').execute()
     },

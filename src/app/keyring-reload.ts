@@ -1,0 +1,44 @@
+import { statSync } from 'node:fs'
+import { KEY_PURPOSES, type Keyring } from '../crypto/keyring.ts'
+import { codeOf, readKeyringFile } from '../crypto/keyring-file.ts'
+import { mergedMaterial } from '../crypto/keyring-rotation.ts'
+import type { Logger } from '../logger.ts'
+
+/** How soon a running server has a key that was added to its file; `keyring rotate` waits longer than that. */
+export const RELOAD_EVERY_MS = 2_000
+
+/**
+ * Lets a running server take up what changes in its keyring file. What cannot be
+ * used is logged and left alone: the keys stay as they were. Returns how to stop.
+ */
+export function followKeyringFile(path: string | null, keyring: Keyring, log: Logger): () => void {
+  if (path === null) return () => undefined
+  let seen = stampOf(path)
+  const look = () => {
+    const stamp = stampOf(path)
+    if (stamp === seen) return
+    seen = stamp
+    try {
+      const file = readKeyringFile(path)
+      if (file === null) throw new Error(`the keyring file ${path} is gone`)
+      if (file.warning !== null) log.warn({}, file.warning)
+      keyring.change((before) => mergedMaterial(before, file.material))
+      const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, keyring.active(purpose)]))
+      log.info({ path, active }, 'keyring file read again')
+    } catch (error) {
+      log.error({ err: error }, 'the keyring file changed and cannot be used: the keys stay as they were')
+    }
+  }
+  const timer = setInterval(look, RELOAD_EVERY_MS).unref()
+  return () => clearInterval(timer)
+}
+
+/** Changes when the file is written or replaced. */
+function stampOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path)
+    return [ino, size, mtimeMs].join()
+  } catch (error) {
+    return codeOf(error)
+  }
+}

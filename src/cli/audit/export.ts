@@ -1,0 +1,24 @@
+import { Command } from 'commander'
+import { exportAuditLog } from '../../app/audit-export.ts'
+import { openApp, openAppKeyring } from '../../app.ts'
+import { openLog, readConfig } from '../environment.ts'
+import { readExportedHead } from './exported-head-file.ts'
+
+export function auditExport(): Command {
+  return new Command('export')
+    .description('print the audit log of the database itself as JSON lines, last the head up to which it goes')
+    .option('--after <file>', 'only what came after an earlier export, or after an exported head')
+    .action(async ({ after }: { readonly after?: string }) => {
+      const earlier = after === undefined ? null : await readExportedHead(after)
+      const config = readConfig()
+      const log = openLog(config, { quiet: true })
+      const app = await openApp(config, log, await openAppKeyring(config, log))
+      try {
+        const health = await app.backend.check()
+        if (!health.serving) throw new Error(health.problem)
+        await exportAuditLog(app, log, earlier, process.stdout)
+      } finally {
+        await app.close()
+      }
+    })
+}

@@ -1,0 +1,72 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { UnsealedHead, UnsealedRecord } from '../domain/audit-record.ts'
+import type { KeyId } from '../domain/ids.ts'
+import type { Keyring } from './keyring.ts'
+
+/**
+ * What the audit keys sign. Each text is a JSON list that begins with what it
+ * is, so that none can be read as another, or with its columns shifted.
+ */
+
+/** The hash of a row: over every column but the hash itself. */
+export function eventHash(keyring: Keyring, record: UnsealedRecord): Buffer {
+  return keyring.auditMac(
+    record.keyId,
+    JSON.stringify([
+      'event',
+      record.previousHash.toString('hex'),
+      record.writerId,
+      record.sequence,
+      record.keyId,
+      record.eventId,
+      record.eventType,
+      record.rayId,
+      record.clientId,
+      record.userId,
+      record.tokenId,
+      record.grantId,
+      record.actor,
+      record.metadata,
+      record.createdAt,
+      record.createdBy,
+    ]),
+  )
+}
+
+/** The MAC of a head: an older head, or one of a shorter chain, cannot be made without the key. */
+export function headMac(keyring: Keyring, head: UnsealedHead): Buffer {
+  const { writerId, ordinal, sequence, hash, keyId } = head
+  return keyring.auditMac(keyId, JSON.stringify(['head', writerId, ordinal, sequence, hash.toString('hex'), keyId]))
+}
+
+/** The total over the set of writers, after one more has joined; the totals before it are stored nowhere. */
+export function rosterTotal(
+  keyring: Keyring,
+  keyId: KeyId,
+  before: Buffer,
+  { ordinal, writerId }: Pick<UnsealedHead, 'ordinal' | 'writerId'>,
+): Buffer {
+  return keyring.auditMac(keyId, JSON.stringify(['roster', before.toString('hex'), ordinal, writerId, keyId]))
+}
+
+/** The MAC of what leaves the machine, such as an exported head. */
+export function exportMac(keyring: Keyring, keyId: KeyId, content: string): Buffer {
+  return keyring.auditMac(keyId, JSON.stringify(['export', keyId, content]))
+}
+
+/** Compares in constant time; a stored value may be of any length. */
+export function isSame(stored: Buffer, computed: Buffer): boolean {
+  return stored.length === computed.length && timingSafeEqual(stored, computed)
+}
+
+/** Seals new rows and heads under the active audit key: a chain keeps the key it began with. */
+export function auditSealOf(keyring: Keyring) {
+  const keyId = keyring.active('audit')
+  return Object.freeze({
+    keyId,
+    hash: (record: UnsealedRecord) => eventHash(keyring, record),
+    headMac: (head: UnsealedHead) => headMac(keyring, head),
+    rosterTotal: (before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>) =>
+      rosterTotal(keyring, keyId, before, writer),
+  })
+}

@@ -1,0 +1,106 @@
+import { type ChainEnd, openExportedHead } from '../../crypto/exported-head.ts'
+import { openPageToken, sealPageToken } from '../../crypto/page-token.ts'
+import { fail, success } from '../../results.ts'
+import { condition, given } from '../condition.ts'
+import { defineFlow } from '../flow.ts'
+import type { ChainBreak } from './chain-break.ts'
+import type { ChainPlace } from './chain-walk.ts'
+import { CHAIN_START, verifyChain } from './verify-chain.ts'
+import { allHeads, verifyRoster } from './verify-roster.ts'
+import { WalkBudget } from './walk-budget.ts'
+
+const LIST = 'audit_verification'
+const DEFAULT_MAX_EVENTS = 100_000
+/** More breaks than this are counted only. */
+const MOST_BREAKS = 100
+
+export interface VerificationWish {
+  /** What `exportAuditHead` answered at an earlier time; empty: none. */
+  readonly exportedHead: string
+  /** 0: the default, 100,000. */
+  readonly maxEvents: number
+  /** Empty: from the start. */
+  readonly pageToken: string
+}
+
+/** What one part of the walk found. */
+export interface Verification {
+  /** Chains that were walked to their end in this part. */
+  readonly chains: number
+  readonly events: number
+  /** The first break of each broken chain, the first hundred of them. */
+  readonly breaks: readonly ChainBreak[]
+  readonly breakCount: number
+  /** Empty: everything has been walked. */
+  readonly nextPageToken: string
+}
+
+/** Where a walk goes on: in the chain of one writer, at a place that was checked. */
+interface Rest extends ChainPlace {
+  readonly ordinal: number
+}
+
+type Exported = { readonly exported: ReadonlyMap<string, ChainEnd> }
+type From = { readonly from: Rest | null }
+
+const exportedHeadIsOurs = condition<VerificationWish, Exported>('exportedHeadIsOurs', (ctx, { exportedHead }) => {
+  if (exportedHead === '') return success({ exported: new Map() })
+  const exported = openExportedHead(ctx.services.keyring, exportedHead)
+  if (typeof exported !== 'string') return success({ exported })
+  return fail('oauth.invalid_request', { violations: [{ field: 'exported_head', description: exported }] })
+})
+
+/** A token says which places were checked already, so it must be one that this service gave out. */
+const pageTokenIsOfThisWalk = condition<VerificationWish, From>('pageTokenIsOfThisWalk', (ctx, wish) => {
+  const { exportedHead, pageToken } = wish
+  if (pageToken === '') return success({ from: null })
+  const cursor = openPageToken(ctx.services.keyring, LIST, { exportedHead }, pageToken)
+  if (cursor !== null) return success({ from: readRest(cursor) })
+  const description = 'must be the next_page_token of the part before, with the same exported head'
+  return fail('oauth.invalid_request', { violations: [{ field: 'page_token', description }] })
+})
+
+const logIsWalked = condition<VerificationWish & Exported & From, { readonly verification: Verification }>(
+  'logIsWalked',
+  async (ctx, { exported, exportedHead, maxEvents, from }) => {
+    const patience = ctx.deadline === null ? null : ctx.deadline - ctx.now
+    const budget = new WalkBudget(maxEvents === 0 ? DEFAULT_MAX_EVENTS : maxEvents, patience)
+    const breaks: ChainBreak[] = from === null ? [...(await verifyRoster(ctx, exported))] : []
+    let chains = 0
+    let events = 0
+    let nextPageToken = ''
+    for await (const { ordinal, writerId } of allHeads(ctx, from === null ? undefined : from.ordinal - 1)) {
+      const place = ordinal === from?.ordinal ? from : CHAIN_START
+      const outcome = await verifyChain(ctx, writerId, place, exported.get(writerId) ?? null, budget)
+      events += outcome.events
+      if (outcome.rest !== null) {
+        const cursor = printRest({ ...outcome.rest, ordinal })
+        nextPageToken = sealPageToken(ctx.services.keyring, LIST, { exportedHead }, cursor)
+        break
+      }
+      if (outcome.broken === null) chains += 1
+      else breaks.push(outcome.broken)
+    }
+    const shown = breaks.slice(0, MOST_BREAKS)
+    return success({ verification: { chains, events, breaks: shown, breakCount: breaks.length, nextPageToken } })
+  },
+)
+
+/** Walks the chains of the audit log, and says where they break. */
+export const verifyAuditLog = defineFlow({
+  name: 'verifyAuditLog',
+  lane: 'read',
+  preconditions: given<VerificationWish>().and(exportedHeadIsOurs).and(pageTokenIsOfThisWalk).and(logIsWalked),
+  run: (_ctx, { verification }): Verification => verification,
+  postconditions: [],
+})
+
+function printRest({ ordinal, sequence, hash }: Rest): string {
+  return [ordinal, sequence, hash?.toString('hex') ?? ''].join('.')
+}
+
+/** Sealed, so what is read is what was printed. */
+function readRest(cursor: string): Rest {
+  const [ordinal = '', sequence = '', hash = ''] = cursor.split('.')
+  return { ordinal: Number(ordinal), sequence: Number(sequence), hash: Buffer.from(hash, 'hex') }
+}

@@ -1,0 +1,110 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { eventHash, isSame } from '../../crypto/audit-seal.ts'
+import type { ChainEnd } from '../../crypto/exported-head.ts'
+import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-record.ts'
+import type { FlowContext } from '../context.ts'
+import { type ChainBreak, chainBreak } from './chain-break.ts'
+import { type ChainPlace, ChainWalk, headBreak } from './chain-walk.ts'
+import type { WalkBudget } from './walk-budget.ts'
+
+/** Rows read at a time: what a walk holds in memory, and how long it keeps other calls waiting. */
+const PAGE = 500
+/** How far behind its place a row is looked for. */
+const SEARCH = 10_000
+
+export const CHAIN_START: ChainPlace = Object.freeze({ sequence: 0, hash: NO_HASH })
+
+export interface ChainOutcome {
+  /** Rows that were found right in this walk. */
+  readonly events: number
+  readonly broken: ChainBreak | null
+  /** Where to go on; `null`: the chain was walked to its end, or to its break. */
+  readonly rest: ChainPlace | null
+}
+
+/**
+ * Walks one chain from a place to its head. The last row is looked up before the
+ * head is read, and they change in one commit: a server may write meanwhile, yet
+ * no honest row lies behind the head.
+ */
+export async function verifyChain(
+  ctx: FlowContext,
+  writerId: string,
+  from: ChainPlace,
+  exported: ChainEnd | null,
+  budget: WalkBudget,
+): Promise<ChainOutcome> {
+  const { auditChains: chains } = ctx.stores
+  const extent = await chains.extent(ctx, writerId)
+  const head = await chains.head(ctx, writerId)
+  const walk = new ChainWalk(ctx.services.keyring, writerId, from)
+  const ended = (broken: ChainBreak | null) => ({
+    events: walk.at.sequence - from.sequence,
+    broken,
+    rest: null,
+  })
+  if (head === null) return ended(headMissing(writerId))
+  const wrong = headBreak(ctx.services.keyring, head) ?? behindExport(head, exported) ?? planted(head, extent)
+  if (wrong !== null) return ended(wrong)
+
+  while (walk.at.sequence < head.sequence) {
+    if (budget.isSpent) return { events: walk.at.sequence - from.sequence, broken: null, rest: walk.at }
+    const limit = Math.min(PAGE, budget.rows, head.sequence - walk.at.sequence)
+    const records = await chains.records(ctx, writerId, walk.at.sequence, limit)
+    if (records.length === 0) return ended(await placed(ctx, walk, walk.missing()))
+    for (const record of records) {
+      const broken = walk.step(record)
+      if (broken !== null) return ended(await placed(ctx, walk, broken))
+      if (record.sequence === exported?.sequence && !record.hash.equals(exported.hash)) {
+        return ended(unlikeExport(record))
+      }
+    }
+    budget.spend(records.length)
+    await nextTurn()
+    ctx.signal.throwIfAborted()
+  }
+  if (walk.at.hash?.equals(head.hash) !== true) {
+    const at = { writerId, sequence: head.sequence }
+    return ended(chainBreak('head_forged', at, 'the head names another last event than there is'))
+  }
+  const { sequence } = walk.at
+  if (extent !== null && extent.last > sequence) {
+    const detail = `rows up to place ${extent.last} stand behind the head`
+    return ended(chainBreak('row_unaccounted', { writerId, sequence: sequence + 1 }, detail))
+  }
+  return ended(null)
+}
+
+export function headMissing(writerId: string, sequence = 0): ChainBreak {
+  return chainBreak('head_missing', { writerId, sequence }, 'the writer has rows, but no head')
+}
+
+function behindExport({ writerId, sequence }: AuditHead, exported: ChainEnd | null): ChainBreak | null {
+  if (exported === null || exported.sequence <= sequence) return null
+  const detail = `the chain had ${exported.sequence} events when the head was exported`
+  return chainBreak('behind_export', { writerId, sequence: sequence + 1 }, detail)
+}
+
+function unlikeExport({ writerId, sequence, eventId }: AuditRecord): ChainBreak {
+  const detail = 'another event stood here when the head was exported'
+  return chainBreak('differs_from_export', { writerId, sequence, eventId }, detail)
+}
+
+function planted({ writerId }: AuditHead, extent: { readonly first: number } | null): ChainBreak | null {
+  if (extent === null || extent.first > 0) return null
+  return chainBreak('row_unaccounted', { writerId, sequence: extent.first }, 'a row stands before the first place')
+}
+
+/** Tells a row that was moved from one that is gone or was changed: it says which one it follows. */
+async function placed(ctx: FlowContext, walk: ChainWalk, broken: ChainBreak): Promise<ChainBreak> {
+  const { hash, sequence } = walk.at
+  if (hash === null || (broken.kind !== 'row_changed' && broken.kind !== 'row_missing')) return broken
+  const expected = sequence + 1
+  const found = await ctx.stores.auditChains.follower(ctx, broken.writerId, hash, expected, SEARCH)
+  const { keyring } = ctx.services
+  if (found === null || !keyring.has('audit', found.keyId)) return broken
+  if (!isSame(found.hash, eventHash(keyring, { ...found, sequence: expected }))) return broken
+  const { writerId } = broken
+  const detail = `the row of this place stands at ${found.sequence}`
+  return chainBreak('rows_reordered', { writerId, sequence: expected, eventId: found.eventId }, detail)
+}

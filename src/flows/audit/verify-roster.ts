@@ -1,0 +1,85 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { isSame, rosterTotal } from '../../crypto/audit-seal.ts'
+import type { ChainEnd } from '../../crypto/exported-head.ts'
+import { type AuditHead, NO_HASH } from '../../domain/audit-record.ts'
+import type { FlowContext } from '../context.ts'
+import { type ChainBreak, chainBreak } from './chain-break.ts'
+import { headMissing } from './verify-chain.ts'
+
+const PAGE = 500
+
+/** All heads there are, in the order their writers joined. */
+export async function* allHeads(ctx: FlowContext, after = Number.MIN_SAFE_INTEGER): AsyncGenerator<AuditHead> {
+  for (let last = after; ; ) {
+    const heads = await ctx.stores.auditChains.heads(ctx, last, PAGE)
+    yield* heads
+    last = heads.at(-1)?.ordinal ?? last
+    if (heads.length < PAGE) return
+    await nextTurn()
+    ctx.signal.throwIfAborted()
+  }
+}
+
+/**
+ * Checks the set of writers as a whole: that none is missing of those the
+ * roster counts or an exported head names, and that none has rows but no head.
+ * The last ordinal is looked up before the roster is read: those who join
+ * meanwhile are not missed.
+ */
+export async function verifyRoster(
+  ctx: FlowContext,
+  exported: ReadonlyMap<string, ChainEnd>,
+): Promise<readonly ChainBreak[]> {
+  const { keyring } = ctx.services
+  const lastOrdinal = await ctx.stores.auditChains.lastOrdinal(ctx)
+  const roster = await ctx.stores.auditChains.roster(ctx)
+  const breaks: ChainBreak[] = []
+  const unseen = new Map(exported)
+  const writers = roster?.writers ?? 0
+  let next = 1
+  let total: Buffer | null = NO_HASH
+  const gap = (until: number) => {
+    if (next >= until) return
+    total = null
+    const which = until - next === 1 ? `writer ${next}` : `writers ${next} to ${until - 1}`
+    breaks.push(chainBreak('writer_missing', {}, `${which} of ${writers}: neither rows nor a head are accounted for`))
+  }
+  for await (const head of allHeads(ctx)) {
+    unseen.delete(head.writerId)
+    if (head.ordinal > writers || head.ordinal < next) continue
+    gap(head.ordinal)
+    next = head.ordinal + 1
+    // The walk of its chain reports a key that is not here.
+    const known = keyring.has('audit', head.keyId)
+    total = known && total !== null ? rosterTotal(keyring, head.keyId, total, head) : null
+  }
+  gap(writers + 1)
+  if (roster === null) breaks.push(chainBreak('roster_forged', {}, 'the roster of writers is gone'))
+  else if (lastOrdinal > writers)
+    breaks.push(chainBreak('roster_forged', {}, 'there are more heads than the roster counts'))
+  else if (total !== null && !isSame(roster.total, total)) {
+    breaks.push(chainBreak('roster_forged', {}, 'the roster does not fit the writers there are'))
+  }
+  for (const { writerId, sequence } of unseen.values()) {
+    const detail = `the chain had ${sequence} events when the head was exported, and is gone`
+    breaks.push(chainBreak('writer_missing', { writerId }, detail))
+  }
+  breaks.push(...(await writersWithoutHead(ctx)))
+  return breaks
+}
+
+/** Rows are committed with their head, and looked up before it. */
+async function writersWithoutHead(ctx: FlowContext): Promise<readonly ChainBreak[]> {
+  const { auditChains: chains } = ctx.stores
+  const breaks: ChainBreak[] = []
+  for (let writerId = await chains.writerAfter(ctx, ''); writerId !== null; ) {
+    if ((await chains.head(ctx, writerId)) === null) {
+      const extent = await chains.extent(ctx, writerId)
+      breaks.push(headMissing(writerId, extent?.first ?? 0))
+    }
+    await nextTurn()
+    ctx.signal.throwIfAborted()
+    writerId = await chains.writerAfter(ctx, writerId)
+  }
+  return breaks
+}
