@@ -1,6 +1,7 @@
 import type { CallContext } from '../../context.ts'
-import { readToken } from '../../crypto/token.ts'
 import { type ClientId, isRegistrableClientId } from '../../domain/ids.ts'
+import { peerKey } from '../../domain/peer-key.ts'
+import { holdsSecret } from '../../domain/secret-text.ts'
 import type { Backend, StoreContext } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { TokenBuckets } from './token-buckets.ts'
@@ -22,7 +23,7 @@ export interface AuthenticationFailure {
 
 /**
  * Records failed client authentications in the audit log, limited so that they
- * cannot flood it. Nobody waits for the record: an answer that took longer for
+ * cannot flood it; whether more are judged at all is the `AuthenticationGate`'s. Nobody waits for the record: an answer that took longer for
  * a recorded failure would tell known ids from unknown ones.
  */
 export class AuthenticationFailures {
@@ -38,7 +39,9 @@ export class AuthenticationFailures {
   report(ctx: CallContext, failure: AuthenticationFailure): void {
     const bucket = failure.known ? failure.clientId : UNKNOWN
     const recorded =
-      this.#peers.take(ctx.peer, ctx.now) && this.#clients.take(bucket, ctx.now) && this.#overall.take(ALL, ctx.now)
+      this.#peers.take(peerKey(ctx.peer), ctx.now) &&
+      this.#clients.take(bucket, ctx.now) &&
+      this.#overall.take(ALL, ctx.now)
     if (!recorded) return
     const event = auditEvent(ctx, 'client.authentication_failed', {
       clientId: failure.known ? (failure.clientId as ClientId) : null,
@@ -54,7 +57,7 @@ export class AuthenticationFailures {
 
 /** The presented id, unless it may be a secret in the wrong place. */
 function presentable(claimed: string): Record<string, string> {
-  return isRegistrableClientId(claimed) && readToken(claimed) === null ? { presented_client_id: claimed } : {}
+  return isRegistrableClientId(claimed) && !holdsSecret(claimed) ? { presented_client_id: claimed } : {}
 }
 
 /** Outlives the call that caused it. */

@@ -88,7 +88,8 @@ export function createMigrations(
       const events: AuditEvent[] = []
       await seed.fill(transactionStores(db, (event) => events.push(event)))
       const chain = new AuditChain(db, seed.seal, seed.newId)
-      for (const statement of chain.seal(events).statements) await session.execute(statement)
+      const { statements } = await chain.sealInside(events)
+      for (const statement of statements) await session.execute(statement)
     })
     return true
   }

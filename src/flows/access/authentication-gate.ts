@@ -1,0 +1,86 @@
+import type { CallContext } from '../../context.ts'
+import { drawFingerprinter } from '../../crypto/fingerprints.ts'
+import { peerKey } from '../../domain/peer-key.ts'
+import { fail, HOLDS, type Result } from '../../results.ts'
+import type { ClientProof } from './authenticate-client.ts'
+import { type BucketLimit, TokenBuckets } from './token-buckets.ts'
+
+/** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
+const LONGEST_ID = 128
+const MAX_PROVEN = 10_000
+
+interface Attempt {
+  readonly clientId: string
+  readonly proof: ClientProof
+}
+
+/**
+ * Slows down whoever guesses: an address that failed too often, as one client
+ * or as any, is refused before anything is looked up. Nobody is locked out by
+ * others: no limit spans addresses, and a proof that was right lately passes
+ * whatever its address has done, so that a guesser behind the same proxy does
+ * not keep the owner of the secret away. It is still verified, of course.
+ *
+ * Ids are told apart as presented, existing or not, so that the limit says
+ * nothing about which exist. Only failures count: calls under way at once when
+ * the limit is reached may exceed it.
+ */
+export class AuthenticationGate {
+  readonly #clients: TokenBuckets
+  readonly #peers: TokenBuckets
+  readonly #fingerprint = drawFingerprinter()
+  /** Fingerprints of proofs that were right, the longest unused one first. */
+  readonly #proven = new Set<string>()
+
+  constructor(limits: { readonly perClient: BucketLimit | null; readonly perPeer: BucketLimit | null }) {
+    this.#clients = new TokenBuckets(limits.perClient)
+    this.#peers = new TokenBuckets(limits.perPeer)
+  }
+
+  /** Whether an attempt may be judged at all. */
+  admit(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): Result<object> {
+    const peer = peerKey(ctx.peer)
+    const wait = Math.max(this.#clients.waitFor(pairOf(peer, attempt), ctx.now), this.#peers.waitFor(peer, ctx.now))
+    if (wait === 0) return HOLDS
+    const name = this.#nameOf(ctx, attempt)
+    if (name !== null && this.#proven.has(name)) return HOLDS
+    const description = 'too many client authentications from this address failed'
+    return fail('limit.exceeded', { quota: { subject: `peer:${peer}`, description }, retryAfterMs: wait })
+  }
+
+  succeeded(ctx: Pick<CallContext, 'certificate'>, attempt: Attempt): void {
+    const name = this.#nameOf(ctx, attempt)
+    if (name === null) return
+    this.#proven.delete(name)
+    this.#proven.add(name)
+    const [oldest] = this.#proven
+    if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
+  }
+
+  failed(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): void {
+    const peer = peerKey(ctx.peer)
+    this.#clients.take(pairOf(peer, attempt), ctx.now)
+    this.#peers.take(peer, ctx.now)
+    const name = this.#nameOf(ctx, attempt)
+    // What was right once, such as a revoked secret, is a guess like any other now.
+    if (name !== null) this.#proven.delete(name)
+  }
+
+  /** `null`: the proof is never the same twice. */
+  #nameOf({ certificate }: Pick<CallContext, 'certificate'>, { clientId, proof }: Attempt): string | null {
+    switch (proof.kind) {
+      case 'secret':
+        return this.#fingerprint(`secret ${clientId} ${proof.secret}`)
+      case 'none':
+        return this.#fingerprint(`certificate ${clientId} ${certificate?.thumbprint ?? ''}`)
+      case 'assertion':
+        return null
+      default:
+        return proof satisfies never
+    }
+  }
+}
+
+function pairOf(peer: string, { clientId }: Attempt): string {
+  return `${peer} ${clientId.slice(0, LONGEST_ID + 1)}`
+}

@@ -1,0 +1,66 @@
+import { type ClientId, type EpochMs, epochMs } from '../../domain/ids.ts'
+import type { FlowContext } from '../context.ts'
+
+/** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */
+const SHORTEST_MS = 10_000
+const LONGEST_MS = 60_000
+const REST_PER_COUNT = 100
+/** Beyond this many clients the longest unused one is forgotten, and counted again when it comes. */
+const MAX_CLIENTS = 10_000
+
+interface Estimate {
+  /** Live tokens when they were counted, and those asked for since. */
+  tokens: number
+  /** When they are to be counted again. */
+  due: EpochMs
+  counting: Promise<void> | null
+}
+
+/**
+ * How many live access tokens each client has, about: counted in the database
+ * now and then, and added to in between. What expires, is revoked, or is minted
+ * by another instance shows with the next count.
+ */
+export class LiveTokens {
+  readonly #most: number | null
+  readonly #estimates = new Map<ClientId, Estimate>()
+
+  /** `null`: no cap, and nothing is counted. */
+  constructor(most: number | null) {
+    this.#most = most
+  }
+
+  get most(): number | null {
+    return this.#most
+  }
+
+  /** Makes room for `count` more tokens of a client: 0, or after how many milliseconds it is worth another try. */
+  async reserve(ctx: FlowContext, clientId: ClientId, count: number): Promise<number> {
+    const most = this.#most
+    if (most === null) return 0
+    const estimate = this.#estimates.get(clientId) ?? { tokens: Number.NaN, due: ctx.now, counting: null }
+    this.#estimates.delete(clientId)
+    this.#estimates.set(clientId, estimate)
+    const [oldest] = this.#estimates.keys()
+    if (this.#estimates.size > MAX_CLIENTS && oldest !== undefined) this.#estimates.delete(oldest)
+    if (ctx.now >= estimate.due && estimate.counting === null) {
+      estimate.counting = this.#count(ctx, clientId, estimate, most).finally(() => {
+        estimate.counting = null
+      })
+      await estimate.counting
+    } else if (Number.isNaN(estimate.tokens)) await estimate.counting
+    if (estimate.tokens + count > most) return Math.max(1, estimate.due - ctx.now)
+    estimate.tokens += count
+    return 0
+  }
+
+  async #count(ctx: FlowContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {
+    const before = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens
+    const begun = performance.now()
+    const counted = await ctx.stores.accessTokens.countLive(ctx, clientId, most)
+    const rest = (performance.now() - begun) * REST_PER_COUNT
+    const meanwhile = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens - before
+    estimate.tokens = counted + meanwhile
+    estimate.due = epochMs(ctx.now + Math.round(Math.min(LONGEST_MS, Math.max(SHORTEST_MS, rest))))
+  }
+}

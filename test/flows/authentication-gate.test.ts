@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { epochMs } from '../../src/domain/ids.ts'
+import { AuthenticationGate } from '../../src/flows/access/authentication-gate.ts'
+
+const NOW = epochMs(1_800_000_000_000)
+const at = (peer: string, laterMs = 0) => ({ peer, now: epochMs(NOW + laterMs), certificate: null })
+const showing = (clientId: string, secret: string) => ({ clientId, proof: { kind: 'secret' as const, secret } })
+const newGate = () =>
+  new AuthenticationGate({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } })
+
+describe('guessing', () => {
+  it('keeps nobody away at other addresses', () => {
+    const gate = newGate()
+    const honest = showing('orders', 'right')
+    for (let n = 0; n < 100; n += 1) gate.failed(at('192.0.2.1'), showing('orders', `guess ${n}`))
+    expect(gate.admit(at('192.0.2.1'), honest).ok).toBe(false)
+    expect(gate.admit(at('192.0.2.2'), honest).ok).toBe(true)
+  })
+
+  it('is not helped by the many addresses of one host', () => {
+    const gate = newGate()
+    for (let n = 0; n < 6; n += 1) gate.failed(at(`2001:db8:0:1::${n}`), showing(`client-${n}`, 'guess'))
+    const refused = gate.admit(at('2001:db8:0:1:9:9:9:9'), showing('another', 'guess'))
+    const quota = { subject: 'peer:2001:db8:0:1::/64', description: expect.any(String) }
+    expect(refused).toMatchObject({ ok: false, code: 'limit.exceeded', details: { quota, retryAfterMs: 10_000 } })
+    expect(gate.admit(at('2001:db8:0:2::1'), showing('another', 'guess')).ok).toBe(true)
+    expect(gate.admit(at('2001:db8:0:1::1', 10_000), showing('another', 'guess')).ok).toBe(true)
+  })
+
+  it('keeps those away at its own address who have proved nothing yet, until the bucket has filled', () => {
+    const gate = newGate()
+    gate.succeeded(at('192.0.2.1'), showing('orders', 'right'))
+    for (let n = 0; n < 3; n += 1) gate.failed(at('192.0.2.1'), showing('orders', 'guess'))
+    expect(gate.admit(at('192.0.2.1'), showing('orders', 'right')).ok).toBe(true)
+    expect(gate.admit(at('192.0.2.1'), showing('orders', 'new')).ok).toBe(false)
+    expect(gate.admit(at('192.0.2.1'), showing('other', 'right')).ok).toBe(true)
+    expect(gate.admit(at('192.0.2.1', 60_000), showing('orders', 'new')).ok).toBe(true)
+  })
+
+  it('is not held back where the limits are off', () => {
+    const gate = new AuthenticationGate({ perClient: null, perPeer: null })
+    for (let n = 0; n < 1_000; n += 1) gate.failed(at('192.0.2.1'), showing('orders', 'guess'))
+    expect(gate.admit(at('192.0.2.1'), showing('orders', 'guess')).ok).toBe(true)
+  })
+})

@@ -1,0 +1,231 @@
+import { expect, it } from 'vitest'
+import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceAuthorizationState as State } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { type Refused, refusalOf } from '../setup/client.ts'
+import { grantsOn } from '../setup/grants.ts'
+import type { TestServer } from '../setup/server.ts'
+
+const { mintToken, batchMintTokens } = TokenService.method
+
+/** What every refusal of a limit says: whose it is, which, and when to come back. */
+function expectLimit(refused: Refused, subject: string, which: RegExp): number {
+  expect(refused).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_EXCEEDED' })
+  expect(refused.details.quota?.violations).toHaveLength(1)
+  expect(refused.details.quota?.violations[0]).toMatchObject({ subject, description: expect.stringMatching(which) })
+  const { seconds = 0n, nanos = 0 } = refused.details.retry?.retryDelay ?? {}
+  const waitMs = Number(seconds) * 1_000 + nanos / 1e6
+  expect(waitMs).toBeGreaterThan(0)
+  return waitMs
+}
+
+const minting = (server: TestServer) => {
+  const grants = grantsOn(server)
+  const newClient = () =>
+    server.registerClient({
+      grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.TOKEN_EXCHANGE],
+      scopes: ['orders'],
+    })
+  type Client = Awaited<ReturnType<typeof newClient>>
+  const mint = ({ client }: Client) => server.call(mintToken, { client })
+  const batch = ({ client }: Client, count: number) =>
+    server.call(batchMintTokens, { client, requests: Array.from({ length: count }, () => ({ scopes: ['orders'] })) })
+  const issued = async ({ clientId }: Client) =>
+    (await server.auditEvents({ clientId, eventTypes: ['token.issued', 'token.exchanged'] })).length
+
+  it('goes on at its rate, and is refused beyond it before anything is written', async () => {
+    const client = await newClient()
+    const ends = await Promise.allSettled(Array.from({ length: 30 }, () => mint(client)))
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
+    const waitMs = expectLimit(await refusalOf(mint(client)), `client:${client.clientId}`, /minted too fast/)
+    expect(await issued(client)).toBe(20)
+    server.clock.advance(waitMs)
+    await mint(client)
+  })
+
+  it('counts a batch by its tokens, and one larger than the burst once the bucket is full', async () => {
+    const client = await newClient()
+    await batch(client, 15)
+    expectLimit(await refusalOf(batch(client, 6)), `client:${client.clientId}`, /minted too fast/)
+    await batch(client, 5)
+    server.clock.advance(60_000)
+    expect((await batch(client, 30)).results).toHaveLength(30)
+    expectLimit(await refusalOf(mint(client)), `client:${client.clientId}`, /minted too fast/)
+    expect(await issued(client)).toBe(50)
+  })
+
+  it('takes nothing for wishes that are refused on their own', async () => {
+    const client = await newClient()
+    const wrong = Array.from({ length: 50 }, () => ({ scopes: ['other'] }))
+    await server.call(batchMintTokens, { client: client.client, requests: wrong })
+    await batch(client, 20)
+  })
+
+  it('counts exchanges too, and each client by itself', async () => {
+    const [client, other] = [await newClient(), await newClient()]
+    const { accessToken } = await grants.mint(client)
+    await batch(client, 19)
+    const refused = await refusalOf(grants.exchangeToken(client, accessToken))
+    expectLimit(refused, `client:${client.clientId}`, /minted too fast/)
+    await mint(other)
+  })
+}
+onEveryBackend('minting', minting, { variables: { QSCOPE_MINT_RATE: '1/s:20' } })
+
+const living = (server: TestServer) => {
+  it('are capped for each client, about, until some have expired', async () => {
+    const client = await server.registerClient({ scopes: ['orders'] })
+    const lifetime = { seconds: 60n, nanos: 0 }
+    const mint = () => server.call(mintToken, { client: client.client, lifetime })
+    const ends = await Promise.allSettled(Array.from({ length: 30 }, mint))
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(25)
+    const waitMs = expectLimit(await refusalOf(mint()), `client:${client.clientId}`, /at most 25 access tokens/)
+    expect(waitMs).toBeLessThanOrEqual(60_000)
+    server.clock.advance(waitMs)
+    expectLimit(await refusalOf(mint()), `client:${client.clientId}`, /at most 25 access tokens/)
+    server.clock.advance(120_000)
+    await mint()
+    await server.call(mintToken, { client: server.admin.client })
+  })
+}
+onEveryBackend('live tokens', living, { variables: { QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT: '25' } })
+
+const authenticating = (server: TestServer) => {
+  const peer = 'peer:127.0.0.1'
+  const wrong = (clientId: string) => ({
+    clientId,
+    method: { case: 'clientSecret' as const, value: `qcs_${'x'.repeat(49)}` },
+  })
+  const guess = (clientId: string) => refusalOf(server.call(mintToken, { client: wrong(clientId) }))
+  const guesses = async (clientId: string, count: number) => {
+    for (let at = 0; at < count; at += 1) expect((await guess(clientId)).reason).toBe('OAUTH_INVALID_CLIENT')
+  }
+
+  it('is refused after too many failures, alike for ids that exist and others, and goes on later', async () => {
+    const { clientId } = await server.registerClient({})
+    for (const id of [clientId, server.unique('nobody-')]) {
+      await guesses(id, 5)
+      const waitMs = expectLimit(await guess(id), peer, /authentications from this address failed/)
+      server.clock.advance(waitMs)
+      expect((await guess(id)).reason).toBe('OAUTH_INVALID_CLIENT')
+    }
+    server.clock.advance(600_000)
+  })
+
+  it('is never refused to who has shown the right secret lately, whatever its address does', async () => {
+    const { clientId, client } = await server.registerClient({ scopes: ['orders'] })
+    await server.call(mintToken, { client })
+    await guesses(clientId, 5)
+    expectLimit(await guess(clientId), peer, /failed/)
+    await server.call(mintToken, { client })
+    expectLimit(await guess(clientId), peer, /failed/)
+    server.clock.advance(600_000)
+  })
+
+  it('is refused to an address that tries many ids, not to the others there that are known', async () => {
+    const { client } = await server.registerClient({ scopes: ['orders'] })
+    await server.call(mintToken, { client })
+    for (let at = 0; at < 12; at += 1) await guesses(server.unique('nobody-'), 1)
+    expectLimit(await guess(server.unique('nobody-')), peer, /failed/)
+    await server.call(mintToken, { client })
+    server.clock.advance(600_000)
+  })
+
+  it('counts a secret that was right once as a guess when it is not any more', async () => {
+    const { clientId, client } = await server.registerClient({ scopes: ['orders'] })
+    await server.call(mintToken, { client })
+    await server.call(ClientService.method.rotateClientSecret, { clientId }, { bearer: server.admin.token })
+    for (let at = 0; at < 5; at += 1) {
+      expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
+    }
+    expectLimit(await refusalOf(server.call(mintToken, { client })), peer, /failed/)
+    server.clock.advance(600_000)
+  })
+}
+onEveryBackend('client authentication', authenticating, {
+  variables: { QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT: '1/m:5', QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: '2/m:12' },
+})
+
+const devices = (server: TestServer) => {
+  const grants = grantsOn(server)
+  const peer = 'peer:127.0.0.1'
+
+  it('of a public client may be pending from one address up to its share, until they are decided', async () => {
+    const client = await grants.deviceClient()
+    const ends = await Promise.allSettled(Array.from({ length: 12 }, () => grants.startDevice(client)))
+    const started = ends.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    expect(started).toHaveLength(5)
+    expectLimit(await refusalOf(grants.startDevice(client)), peer, /at most 5 device authorizations of one client/)
+    await grants.denyDevice(started[0] ?? { userCode: '' })
+    await grants.startDevice(client)
+    expectLimit(await refusalOf(grants.startDevice(client)), peer, /at most 5 device authorizations/)
+    await grants.startDevice(await grants.deviceClient())
+    server.clock.advance(601_000)
+    await grants.startDevice(client)
+  })
+
+  it('of a confidential client are not counted by address', async () => {
+    const client = await grants.webClient({ grantTypes: [GrantType.DEVICE_CODE], type: ClientType.CONFIDENTIAL })
+    for (let at = 0; at < 8; at += 1) await grants.startDevice(client)
+  })
+
+  it('are started by public clients from one address at its rate', async () => {
+    const clients = await Promise.all(Array.from({ length: 10 }, () => grants.deviceClient()))
+    const starts = clients.flatMap((client) => Array.from({ length: 5 }, () => grants.startDevice(client)))
+    const refused = (await Promise.allSettled(starts)).flatMap((each) =>
+      each.status === 'rejected' ? [each.reason] : [],
+    )
+    expect(refused.length).toBeGreaterThan(0)
+    for (const each of refused) server.clock.advance(expectLimit(each, peer, /too many device authorizations/))
+    await grants.startDevice(clients[9] ?? (await grants.deviceClient()))
+  })
+
+  it('are watched from one address a number of times at once', async () => {
+    const client = await grants.webClient({ grantTypes: [GrantType.DEVICE_CODE] })
+    const codes = await Promise.all(Array.from({ length: 4 }, () => grants.startDevice(client)))
+    const watches = codes.slice(0, 3).map((device) => grants.watchDevice(client, device))
+    await expect.poll(() => watches.every(({ items }) => items.length === 1)).toBe(true)
+    const last = codes[3] ?? { deviceCode: '' }
+    expectLimit(await refusalOf(grants.watchDevice(client, last).ended), peer, /at most 3 watches of one address/)
+    watches[0]?.cancel()
+    await expect
+      .poll(async () => {
+        const again = grants.watchDevice(client, last)
+        watches.push(again)
+        const isOver = again.ended.then(
+          () => true,
+          () => true,
+        )
+        await expect.poll(async () => again.items.length > 0 || (await Promise.race([isOver, false]))).toBe(true)
+        return again.items[0]?.state
+      })
+      .toBe(State.PENDING)
+    for (const watch of watches) watch.cancel()
+  })
+}
+onEveryBackend('device authorizations', devices, {
+  variables: {
+    QSCOPE_DEVICE_START_RATE: '30/m:30',
+    QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: '10',
+    QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS_PER_PEER: '100',
+    QSCOPE_MAX_WATCHES_PER_PEER: '3',
+  },
+})
+
+const messages = (server: TestServer) => {
+  it('are as large as the variable says', async () => {
+    const refused = await refusalOf(
+      server.call(mintToken, { client: server.admin.client, scopes: ['x'.repeat(3_000)] }),
+    )
+    expect(refused).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: '' })
+  })
+
+  it('are refused by what they hold before anybody is asked who sends them', async () => {
+    const many = Array.from({ length: 101 }, () => ({}))
+    const refused = await refusalOf(server.call(batchMintTokens, { requests: many }))
+    expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['requests'] })
+  })
+}
+onEveryBackend('requests', messages, { variables: { QSCOPE_MAX_MESSAGE_BYTES: '2048' } })
