@@ -1,23 +1,35 @@
-import { insistOnKeys, keyReferences, openKeyring } from './app/open-keyring.ts'
+import { existsSync } from 'node:fs'
+import { IssuerKeys } from './app/issuer-keys.ts'
+import { KeyRotation } from './app/key-rotation.ts'
+import { insistOnKeys, type KeyReferences, keyReferences, NO_REFERENCES, openKeyring } from './app/open-keyring.ts'
 import { openAppMigrations } from './app/open-migrations.ts'
 import { Purge } from './app/purge.ts'
 import type { Config } from './config/config.ts'
+import { auditSealOf } from './crypto/audit-seal.ts'
 import type { Keyring } from './crypto/keyring.ts'
 import { jitter, uuidV7 } from './crypto/random.ts'
+import { SigningKeys } from './crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from './domain/ids.ts'
+import { AssertionIds } from './flows/access/assertion-ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
+import { AuthenticationGate } from './flows/access/authentication-gate.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
 import { TokenBuckets } from './flows/access/token-buckets.ts'
 import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
+import { LiveTokens } from './flows/limits/live-tokens.ts'
+import { OpenWatches } from './flows/limits/open-watches.ts'
+import { PendingDevices } from './flows/limits/pending-devices.ts'
 import { createFlowRunner, type FlowRunner } from './flows/runner.ts'
 import { AuditService } from './gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from './gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from './gen/qscope/v1/device_service_pb.ts'
+import { KeyService } from './gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from './gen/qscope/v1/token_service_pb.ts'
 import { UserService } from './gen/qscope/v1/user_service_pb.ts'
 import { auditHandlers } from './grpc/handlers/audit.ts'
 import { clientHandlers } from './grpc/handlers/client.ts'
 import { deviceHandlers } from './grpc/handlers/device.ts'
+import { keyHandlers } from './grpc/handlers/key.ts'
 import { tokenHandlers } from './grpc/handlers/token.ts'
 import { userHandlers } from './grpc/handlers/user.ts'
 import { createPipeline, type Pipeline } from './grpc/pipeline.ts'
@@ -26,9 +38,6 @@ import { createServingState, type ServingState } from './grpc/serving-state.ts'
 import type { Logger } from './logger.ts'
 import type { AuditSeal, Backend, StoreContext } from './stores/contract.ts'
 import { openBackend } from './stores/open.ts'
-
-/** One address that starts device authorizations for public clients. */
-const PUBLIC_DEVICE_STARTS = Object.freeze({ burst: 60, perMinute: 60 })
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
 const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
@@ -42,6 +51,8 @@ export interface App {
   readonly keyring: Keyring
   /** Deletes expired rows; idle until it is started. */
   readonly purge: Purge
+  /** Replaces the signing key in time; idle until it is started. */
+  readonly keyRotation: KeyRotation
   /** Throws `KeyringFileError` if the database refers to a key that is not here. */
   checkKeys(): Promise<void>
   /** Writes out what waits in the background. */
@@ -59,17 +70,30 @@ export async function openApp(
 ): Promise<App> {
   const backend = await openAppBackend(config, log, keyring)
   const secretUsage = new SecretUsage(backend, log)
-  const { issuer } = config
-  const authenticationFailures = new AuthenticationFailures(backend)
+  const { issuer, signingAlgorithm, limits } = config
   const runner = createFlowRunner(backend, {
     keyring,
+    signingKeys: new SigningKeys(keyring),
+    signingAlgorithm,
     issuer,
-    authenticationFailures,
+    authenticationGate: new AuthenticationGate({
+      perClient: limits.authenticationFailuresPerClient,
+      perPeer: limits.authenticationFailuresPerPeer,
+    }),
+    authenticationFailures: new AuthenticationFailures(backend),
+    assertionIds: new AssertionIds(backend, log),
+    trustedIssuers: new Map(config.trustedIssuers.map((terms) => [terms.issuer, new IssuerKeys(terms, { now, log })])),
     secretUsage,
     userCodeAttempts: new UserCodeAttempts(),
     limits: {
-      pendingDeviceAuthorizations: config.maxPendingDeviceAuthorizations,
-      publicDeviceStarts: new TokenBuckets(PUBLIC_DEVICE_STARTS),
+      mints: new TokenBuckets(limits.mintRate),
+      liveTokens: new LiveTokens(limits.maxLiveTokensPerClient),
+      pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
+      publicDeviceStarts: new TokenBuckets(limits.deviceStartRate),
+      publicDevices: new PendingDevices({
+        perClient: limits.maxPendingDeviceAuthorizations,
+        perPeer: limits.maxPendingDeviceAuthorizationsPerPeer,
+      }),
       devicePolls: new TokenBuckets(DEVICE_POLLS),
     },
   })
@@ -84,13 +108,28 @@ export async function openApp(
     ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
     ...route(
       DeviceService,
-      deviceHandlers({ runner, now, verificationUri, stopping: stopping.signal, watches: new Map() }),
+      deviceHandlers({
+        runner,
+        now,
+        verificationUri,
+        stopping: stopping.signal,
+        watches: new OpenWatches(limits.maxWatchesPerPeer),
+      }),
     ),
     ...route(UserService, userHandlers(runner)),
     ...route(AuditService, auditHandlers(runner)),
+    ...route(KeyService, keyHandlers(runner)),
   ]
   const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs } = config
   const purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
+  const keyRotation = new KeyRotation({
+    backend,
+    runner,
+    log,
+    now,
+    algorithm: signingAlgorithm,
+    periodMs: config.signingKeyRotationMs,
+  })
   const pipeline = createPipeline({ routes, runner, log, now, isDraining: () => state.draining })
   return {
     backend,
@@ -99,10 +138,12 @@ export async function openApp(
     state,
     keyring,
     purge,
+    keyRotation,
     checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),
     flush: () => secretUsage.flush(),
     close: async () => {
       purge.stop()
+      keyRotation.stop()
       await secretUsage.close()
       await backend.close()
     },
@@ -111,20 +152,25 @@ export async function openApp(
 
 /** Opens the keyring; for one that is missing, asks the database whether it refers to keys. */
 export async function openAppKeyring(config: Config, log: Logger): Promise<Keyring> {
-  return await openKeyring(config, log, async (provisional) => {
-    const migrations = await openAppMigrations(config, log)
-    try {
-      if (await migrations.isEmpty()) return { pepper: [], audit: [] }
-    } finally {
-      await migrations.close()
-    }
-    const backend = await openAppBackend(config, log, provisional)
-    try {
-      return await keyReferences(backend, systemContext(log))
-    } finally {
-      await backend.close()
-    }
-  })
+  return await openKeyring(config, log, (provisional) => databaseKeyReferences(config, log, provisional))
+}
+
+/** The keys that the database refers to; none if it has no tables, or is not there yet. */
+export async function databaseKeyReferences(config: Config, log: Logger, keyring: Keyring): Promise<KeyReferences> {
+  const { embedded, file } = config.database
+  if (embedded && (file === null || !existsSync(file))) return NO_REFERENCES
+  const migrations = await openAppMigrations(config, log)
+  try {
+    if (await migrations.isEmpty()) return NO_REFERENCES
+  } finally {
+    await migrations.close()
+  }
+  const backend = await openAppBackend(config, log, keyring)
+  try {
+    return await keyReferences(backend, systemContext(log))
+  } finally {
+    await backend.close()
+  }
 }
 
 async function openAppBackend(config: Config, log: Logger, keyring: Keyring): Promise<Backend> {
@@ -139,11 +185,7 @@ export function helpBaseOf({ issuer }: Config): string {
 }
 
 export function sealOf(keyring: Keyring): AuditSeal {
-  const keyId = keyring.active('audit')
-  return {
-    keyId,
-    hash: (previous, writerId, sequence, event) => keyring.auditHash(keyId, previous, writerId, sequence, event),
-  }
+  return auditSealOf(keyring)
 }
 
 /** For what the process does of its own accord. */

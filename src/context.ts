@@ -1,3 +1,4 @@
+import type { CertificateThumbprint, PeerCertificate } from './domain/certificate.ts'
 import type { Client } from './domain/client.ts'
 import type { ClientId, EpochMs, TokenId } from './domain/ids.ts'
 import type { Logger } from './logger.ts'
@@ -7,8 +8,11 @@ import type { Result } from './results.ts'
 export type Caller =
   /** Nobody: no credentials were needed or none were shown. */
   | { readonly kind: 'anonymous' }
-  /** An OAuth client that proved itself in this call. */
-  | { readonly kind: 'client'; readonly client: Client }
+  /**
+   * An OAuth client that proved itself in this call. What it is issued is bound
+   * to the certificate that proved it, if one did.
+   */
+  | { readonly kind: 'client'; readonly client: Client; readonly certificate: CertificateThumbprint | null }
   /** The bearer of a management token. */
   | {
       readonly kind: 'bearer'
@@ -19,6 +23,8 @@ export type Caller =
     }
   /** The command line, working on the database directly: holds every permission. */
   | { readonly kind: 'operator' }
+  /** The service itself, of its own accord. */
+  | { readonly kind: 'system'; readonly name: string }
 
 /** What every call carries, first in every parameter list. */
 export interface CallContext {
@@ -39,6 +45,8 @@ export interface CallContext {
   readonly proveAgain: (now: EpochMs) => Promise<Result<Caller>>
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
+  /** What the caller showed in the TLS handshake with this server; `null`: nothing, or there was none. */
+  readonly certificate: PeerCertificate | null
 }
 
 /** How a caller is named in `created_by`, `updated_by` and the audit log; the colon cannot occur in a client id. */
@@ -52,6 +60,8 @@ export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
       return ctx.caller.clientId
     case 'operator':
       return 'operator:cli'
+    case 'system':
+      return `system:${ctx.caller.name}`
     default:
       return ctx.caller satisfies never
   }

@@ -31,9 +31,23 @@ create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
 create table oauth_audit_heads (
   writer_id varchar(36) not null primary key,
+  ordinal bigint not null,
   sequence bigint not null,
   hash binary(32) not null,
   key_id varchar(64) not null,
+  mac binary(32) not null,
+  created_at bigint not null,
+  created_by varchar(191) not null,
+  updated_at bigint not null,
+  updated_by varchar(191) not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create unique index oauth_audit_heads_by_ordinal on oauth_audit_heads (ordinal);
+
+create table oauth_audit_roster (
+  name varchar(64) not null primary key,
+  writers bigint not null,
+  total binary(32) not null,
   created_at bigint not null,
   created_by varchar(191) not null,
   updated_at bigint not null,

@@ -23,6 +23,8 @@ create table oauth_clients (
   display_name mediumtext not null,
   type varchar(32) not null,
   authentication_method varchar(32) not null,
+  jwks mediumtext,
+  tls_client_subject varchar(512),
   grant_types mediumtext not null,
   redirect_uris mediumtext not null,
   scopes mediumtext not null,
@@ -193,6 +195,8 @@ create table oauth_access_tokens (
   user_generation integer,
   actors mediumtext not null,
   ancestors mediumtext not null,
+  signing_key_id varchar(36),
+  certificate_hash binary(32),
   issued_at bigint not null,
   expires_at bigint not null,
   revoked_at bigint,
@@ -259,3 +263,39 @@ create table oauth_leases (
   updated_at bigint not null,
   updated_by varchar(191) not null
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create table oauth_signing_keys (
+  key_id varchar(36) not null primary key,
+  algorithm varchar(32) not null,
+  public_jwk mediumtext not null,
+  private_key blob,
+  encryption_key_id varchar(64),
+  state varchar(32) not null,
+  active_algorithm varchar(32),
+  longest_lifetime bigint not null,
+  prepared_at bigint not null,
+  activated_at bigint,
+  retired_at bigint,
+  revoked_at bigint,
+  revocation_reason mediumtext,
+  tokens_until bigint,
+  ray_id varchar(128) not null,
+  created_at bigint not null,
+  created_by varchar(191) not null,
+  updated_at bigint,
+  updated_by varchar(191)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create unique index oauth_signing_keys_by_active_algorithm on oauth_signing_keys (active_algorithm);
+
+create index oauth_signing_keys_by_state on oauth_signing_keys (state, tokens_until);
+
+create table oauth_assertion_ids (
+  assertion_hash binary(32) not null primary key,
+  use_id varchar(36) not null,
+  expires_at bigint not null,
+  created_at bigint not null,
+  created_by varchar(191) not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create index oauth_assertion_ids_by_expiry on oauth_assertion_ids (expires_at);

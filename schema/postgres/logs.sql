@@ -30,9 +30,23 @@ create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
 create table oauth_audit_heads (
   writer_id varchar(36) collate "C" not null primary key,
+  ordinal bigint not null,
   sequence bigint not null,
   hash bytea not null,
   key_id varchar(64) collate "C" not null,
+  mac bytea not null,
+  created_at bigint not null,
+  created_by varchar(191) collate "C" not null,
+  updated_at bigint not null,
+  updated_by varchar(191) collate "C" not null
+);
+
+create unique index oauth_audit_heads_by_ordinal on oauth_audit_heads (ordinal);
+
+create table oauth_audit_roster (
+  name varchar(64) collate "C" not null primary key,
+  writers bigint not null,
+  total bytea not null,
   created_at bigint not null,
   created_by varchar(191) collate "C" not null,
   updated_at bigint not null,

@@ -22,6 +22,8 @@ create table oauth_clients (
   display_name text collate "C" not null,
   type varchar(32) collate "C" not null,
   authentication_method varchar(32) collate "C" not null,
+  jwks text collate "C",
+  tls_client_subject varchar(512) collate "C",
   grant_types text collate "C" not null,
   redirect_uris text collate "C" not null,
   scopes text collate "C" not null,
@@ -192,6 +194,8 @@ create table oauth_access_tokens (
   user_generation integer,
   actors text collate "C" not null,
   ancestors text collate "C" not null,
+  signing_key_id varchar(36) collate "C",
+  certificate_hash bytea,
   issued_at bigint not null,
   expires_at bigint not null,
   revoked_at bigint,
@@ -258,3 +262,39 @@ create table oauth_leases (
   updated_at bigint not null,
   updated_by varchar(191) collate "C" not null
 );
+
+create table oauth_signing_keys (
+  key_id varchar(36) collate "C" not null primary key,
+  algorithm varchar(32) collate "C" not null,
+  public_jwk text collate "C" not null,
+  private_key bytea,
+  encryption_key_id varchar(64) collate "C",
+  state varchar(32) collate "C" not null,
+  active_algorithm varchar(32) collate "C",
+  longest_lifetime bigint not null,
+  prepared_at bigint not null,
+  activated_at bigint,
+  retired_at bigint,
+  revoked_at bigint,
+  revocation_reason text collate "C",
+  tokens_until bigint,
+  ray_id varchar(128) collate "C" not null,
+  created_at bigint not null,
+  created_by varchar(191) collate "C" not null,
+  updated_at bigint,
+  updated_by varchar(191) collate "C"
+);
+
+create unique index oauth_signing_keys_by_active_algorithm on oauth_signing_keys (active_algorithm);
+
+create index oauth_signing_keys_by_state on oauth_signing_keys (state, tokens_until);
+
+create table oauth_assertion_ids (
+  assertion_hash bytea not null primary key,
+  use_id varchar(36) collate "C" not null,
+  expires_at bigint not null,
+  created_at bigint not null,
+  created_by varchar(191) collate "C" not null
+);
+
+create index oauth_assertion_ids_by_expiry on oauth_assertion_ids (expires_at);

@@ -30,9 +30,23 @@ create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
 create table oauth_audit_heads (
   writer_id text not null primary key,
+  ordinal integer not null,
   sequence integer not null,
   hash blob not null,
   key_id text not null,
+  mac blob not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer not null,
+  updated_by text not null
+) strict;
+
+create unique index oauth_audit_heads_by_ordinal on oauth_audit_heads (ordinal);
+
+create table oauth_audit_roster (
+  name text not null primary key,
+  writers integer not null,
+  total blob not null,
   created_at integer not null,
   created_by text not null,
   updated_at integer not null,

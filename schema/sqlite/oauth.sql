@@ -22,6 +22,8 @@ create table oauth_clients (
   display_name text not null,
   type text not null,
   authentication_method text not null,
+  jwks text,
+  tls_client_subject text,
   grant_types text not null,
   redirect_uris text not null,
   scopes text not null,
@@ -192,6 +194,8 @@ create table oauth_access_tokens (
   user_generation integer,
   actors text not null,
   ancestors text not null,
+  signing_key_id text,
+  certificate_hash blob,
   issued_at integer not null,
   expires_at integer not null,
   revoked_at integer,
@@ -258,3 +262,39 @@ create table oauth_leases (
   updated_at integer not null,
   updated_by text not null
 ) strict;
+
+create table oauth_signing_keys (
+  key_id text not null primary key,
+  algorithm text not null,
+  public_jwk text not null,
+  private_key blob,
+  encryption_key_id text,
+  state text not null,
+  active_algorithm text,
+  longest_lifetime integer not null,
+  prepared_at integer not null,
+  activated_at integer,
+  retired_at integer,
+  revoked_at integer,
+  revocation_reason text,
+  tokens_until integer,
+  ray_id text not null,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer,
+  updated_by text
+) strict;
+
+create unique index oauth_signing_keys_by_active_algorithm on oauth_signing_keys (active_algorithm);
+
+create index oauth_signing_keys_by_state on oauth_signing_keys (state, tokens_until);
+
+create table oauth_assertion_ids (
+  assertion_hash blob not null primary key,
+  use_id text not null,
+  expires_at integer not null,
+  created_at integer not null,
+  created_by text not null
+) strict;
+
+create index oauth_assertion_ids_by_expiry on oauth_assertion_ids (expires_at);

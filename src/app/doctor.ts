@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { readKeyringFile } from '../crypto/keyring-file.ts'
 import type { Logger } from '../logger.ts'
 import { examineDatabase } from './examine-database.ts'
+import { tlsFindings } from './examine-tls.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 
 const MEBIBYTE = 1_048_576
@@ -21,6 +22,7 @@ export async function examine(config: Config, log: Logger): Promise<readonly Fin
   findings.push(...(await guarded('keyring', () => keyringFindings(config))))
   findings.push(...(await guarded('database', () => examineDatabase(config, log))))
   findings.push(...(await guarded('disk', () => diskFindings(config))))
+  findings.push(...(await guarded('tls', () => tlsFindings(config))))
   findings.push(...(await guarded('listener', () => listenerFindings(config.grpcListen))))
   return findings
 }

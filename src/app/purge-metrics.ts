@@ -1,7 +1,12 @@
 import type { EpochMs } from '../domain/ids.ts'
 import type { PurgeKind } from '../stores/contract.ts'
 
-export const PURGE_KINDS: readonly PurgeKind[] = Object.freeze(['access_tokens', 'grants', 'device_authorizations'])
+export const PURGE_KINDS: readonly PurgeKind[] = Object.freeze([
+  'access_tokens',
+  'grants',
+  'device_authorizations',
+  'assertion_ids',
+])
 
 export type PerKind<T> = Readonly<Record<PurgeKind, T>>
 
@@ -42,5 +47,6 @@ export function perKind<T>(value: (kind: PurgeKind) => T): Record<PurgeKind, T> 
     access_tokens: value('access_tokens'),
     grants: value('grants'),
     device_authorizations: value('device_authorizations'),
+    assertion_ids: value('assertion_ids'),
   }
 }

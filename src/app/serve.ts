@@ -6,8 +6,11 @@ import { maskUrl } from '../config/database-url.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
+import { grpcLimitsOf } from './grpc-limits.ts'
 import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
+import { followKeyringFile } from './keyring-reload.ts'
 import { seedInMemory, setUpDatabase } from './set-up.ts'
+import { openTlsFiles } from './tls-files.ts'
 import { adminNotice, welcome } from './welcome.ts'
 
 /** Exit codes that shells give to processes ended by a signal. */
@@ -21,6 +24,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
   // Found out before a secret is drawn that would be shown only once.
   await insistOnFreePort(config)
+  const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const keyring = await openAppKeyring(config, log)
   const loopback = isLoopback(config.grpcListen.host)
   const setUp = await setUpDatabase(config, log, keyring, { withAdmin: loopback })
@@ -32,15 +36,11 @@ export async function serve(config: Config, log: Log): Promise<void> {
     pipeline: app.pipeline,
     state: app.state,
     log,
+    ...(tls !== null && { credentials: tls.credentials }),
     newRayId: uuidV7,
     helpBase: helpBaseOf(config),
     reflection: config.reflection,
-    limits: {
-      maxMessageBytes: config.maxMessageBytes,
-      maxConcurrentStreams: config.maxConcurrentStreams,
-      maxConnectionAgeMs: config.maxConnectionAgeMs,
-      keepaliveTimeMs: config.keepaliveTimeMs,
-    },
+    limits: grpcLimitsOf(config),
   })
   const stopAsked = signalled(log)
   let monitor: HealthMonitor
@@ -56,13 +56,18 @@ export async function serve(config: Config, log: Log): Promise<void> {
     throw error
   }
   app.purge.start()
-  log.info({ address, database: maskUrl(config.database.url), issuer: config.issuer }, 'listening')
+  app.keyRotation.start()
+  const stopFollowing = followKeyringFile(config.keyringFile, keyring, log)
+  log.info({ address, tls: tls !== null, database: maskUrl(config.database.url), issuer: config.issuer }, 'listening')
   process.stdout.write(welcome({ address, config, admin, needsAdmin: setUp.created && admin === null }))
 
   const signal = await stopAsked
   log.info({ signal, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
   monitor.stop()
+  tls?.stop()
   app.purge.stop()
+  app.keyRotation.stop()
+  stopFollowing()
   await server.stop(config.shutdownGraceMs)
   await app.close()
   log.info({}, 'stopped')

@@ -13,9 +13,11 @@ export interface Welcome {
 
 /** What a new server tells its operator on standard output, ready to be pasted. */
 export function welcome({ address, config, admin, needsAdmin }: Welcome): string {
-  const lines = [`QScope listens on ${address} (gRPC, plaintext); issuer ${config.issuer}`]
+  const lines = [
+    `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
+  ]
   if (needsAdmin) lines.push('', 'There is no client yet. Make the first one with: qscope client create --admin')
-  if (admin !== null) lines.push('', ...adminLines(admin, address))
+  if (admin !== null) lines.push('', ...adminLines(admin, { address, tls: config.tls !== null }))
   return `${lines.join('\n')}\n`
 }
 
@@ -28,27 +30,36 @@ export function adminNotice({ clientId, clientSecret }: FirstAdmin): string {
   ].join('\n')}\n`
 }
 
-function adminLines(admin: FirstAdmin, address: string): readonly string[] {
+/** How the server is called. */
+interface Endpoint {
+  readonly address: string
+  readonly tls: boolean
+}
+
+function adminLines(admin: FirstAdmin, endpoint: Endpoint): readonly string[] {
+  const { address, tls } = endpoint
+  const how = tls ? '-cacert ca.pem' : '-plaintext'
   const client = { clientId: admin.clientId, clientSecret: admin.clientSecret }
   const mint = { client }
   const verify = { client, token: 'TOKEN' }
   return [
     adminNotice(admin),
     'Mint a token:',
-    ...callLines(address, 'MintToken', mint),
+    ...callLines(endpoint, 'MintToken', mint),
     '',
     'Verify it, with its access_token in place of TOKEN:',
-    ...callLines(address, 'VerifyToken', verify),
+    ...callLines(endpoint, 'VerifyToken', verify),
     '',
     'grpcurl does the same:',
-    `  grpcurl -plaintext -d '${JSON.stringify(mint)}' ${address} qscope.v1.TokenService/MintToken`,
-    `  grpcurl -plaintext -d '${JSON.stringify(verify)}' ${address} qscope.v1.TokenService/VerifyToken`,
+    `  grpcurl ${how} -d '${JSON.stringify(mint)}' ${address} qscope.v1.TokenService/MintToken`,
+    `  grpcurl ${how} -d '${JSON.stringify(verify)}' ${address} qscope.v1.TokenService/VerifyToken`,
   ]
 }
 
-function callLines(address: string, method: string, request: object): readonly string[] {
+function callLines({ address, tls }: Endpoint, method: string, request: object): readonly string[] {
+  const how = tls ? '--cacert ca.pem' : '--http2-prior-knowledge'
   return [
-    `  npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' \\`,
-    `    http://${address}/qscope.v1.TokenService/${method}`,
+    `  npx buf curl --protocol grpc ${how} -d '${JSON.stringify(request)}' \\`,
+    `    ${tls ? 'https' : 'http'}://${address}/qscope.v1.TokenService/${method}`,
   ]
 }

@@ -8,9 +8,13 @@ import { reasonOf } from '../grpc/errors.ts'
 import { withClient } from './call-access.ts'
 import { type CallCredentials, CallFailure, type Calls } from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
+import type { SessionOptions } from './session.ts'
 
 /** Calls in this process, on the database itself, as its operator. */
-export async function openLocalCalls(proof: CallCredentials, { setUp }: { readonly setUp: boolean }): Promise<Calls> {
+export async function openLocalCalls(
+  proof: CallCredentials,
+  { setUp, insistOnKeys }: Required<SessionOptions>,
+): Promise<Calls> {
   const config = readConfig()
   const log = openLog(config, { quiet: true })
   const keyring = await openAppKeyring(config, log)
@@ -19,7 +23,7 @@ export async function openLocalCalls(proof: CallCredentials, { setUp }: { readon
   try {
     const health = await app.backend.check()
     if (!health.serving) throw new Error(health.problem)
-    await app.checkKeys()
+    if (insistOnKeys) await app.checkKeys()
   } catch (error) {
     await app.close()
     throw error

@@ -10,6 +10,10 @@ import { parseDuration } from '../config/duration.ts'
 export interface ConnectionOptions {
   readonly json?: boolean
   readonly server?: Address
+  readonly tls?: true
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
   readonly token?: string
   readonly clientId?: string
   readonly clientSecret?: string
@@ -21,6 +25,10 @@ export function withConnection(command: Command): Command {
   return command
     .option('--json', 'print one JSON document')
     .option('--server <host:port>', 'call this server instead of opening the database', address)
+    .option('--tls', 'over TLS, with a certificate that this machine trusts')
+    .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
+    .option('--cert-file <path>', 'the certificate to show to the server')
+    .option('--key-file <path>', 'its private key')
     .option('--token <token>', 'bearer token for the server (or QSCOPE_TOKEN)')
     .option('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)')
     .option('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)')

@@ -1,5 +1,8 @@
 import { Command } from 'commander'
+import { auditExport } from './audit/export.ts'
+import { auditHead } from './audit/head.ts'
 import { auditList } from './audit/list.ts'
+import { auditVerify } from './audit/verify.ts'
 import { clientCreate } from './client/create.ts'
 import { clientDelete } from './client/delete.ts'
 import { clientDisable } from './client/disable.ts'
@@ -10,6 +13,16 @@ import { clientRotateSecret } from './client/rotate-secret.ts'
 import { configCommand } from './config.ts'
 import { doctor } from './doctor.ts'
 import { reportFailure } from './failure.ts'
+import { keyringActivate } from './keyring/activate.ts'
+import { keyringCreate } from './keyring/create.ts'
+import { keyringRemove } from './keyring/remove.ts'
+import { keyringRotate } from './keyring/rotate.ts'
+import { keyringStatus } from './keyring/status.ts'
+import { keysActivate } from './keys/activate.ts'
+import { keysList } from './keys/list.ts'
+import { keysPrepare } from './keys/prepare.ts'
+import { keysRetire } from './keys/retire.ts'
+import { keysRevoke } from './keys/revoke.ts'
 import { migrateDown, migrateStatus, migrateUp } from './migrate.ts'
 import { purge } from './purge.ts'
 import { serveCommand } from './serve.ts'
@@ -45,7 +58,25 @@ function program(): Command {
     ]),
   )
   root.addCommand(group('token', 'tokens', [tokenMint(), tokenIntrospect(), tokenVerify(), tokenRevoke(), tokenList()]))
-  root.addCommand(group('audit', 'the audit log', [auditList()]))
+  root.addCommand(
+    group('keys', 'the keys that sign JWT access tokens', [
+      keysList(),
+      keysPrepare(),
+      keysActivate(),
+      keysRetire(),
+      keysRevoke(),
+    ]),
+  )
+  root.addCommand(group('audit', 'the audit log', [auditList(), auditVerify(), auditHead(), auditExport()]))
+  root.addCommand(
+    group('keyring', 'the file of keys that lies outside the database', [
+      keyringCreate(),
+      keyringStatus(),
+      keyringRotate(),
+      keyringActivate(),
+      keyringRemove(),
+    ]),
+  )
   root.addCommand(purge())
   root.addCommand(configCommand())
   root.addCommand(doctor())

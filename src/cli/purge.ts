@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
   access_tokens: 'accessTokens',
   grants: 'grants',
   device_authorizations: 'deviceAuthorizations',
+  assertion_ids: 'assertionIds',
 })
 
 export function purge(): Command {

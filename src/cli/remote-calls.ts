@@ -1,6 +1,6 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
-import { Client, credentials as channelCredentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { type ChannelCredentials, Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { type Address, formatAddress } from '../config/address.ts'
 import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema } from '../gen/google/rpc/error_details_pb.ts'
 import { StatusSchema } from '../gen/google/rpc/status_pb.ts'
@@ -13,8 +13,8 @@ const DEADLINE_MS = 30_000
 const DETAILS = 'grpc-status-details-bin'
 
 /** Calls a server over gRPC. */
-export function openRemoteCalls(server: Address, proof: CallCredentials): Calls {
-  const client = new Client(formatAddress(server), channelCredentials.createInsecure())
+export function openRemoteCalls(server: Address, proof: CallCredentials, channel: ChannelCredentials): Calls {
+  const client = new Client(formatAddress(server), channel)
   const minted = new Map<string, Promise<string>>()
 
   const send = <Input extends AnyMethod['input'], Output extends AnyMethod['output']>(

@@ -1,4 +1,5 @@
 import type { Calls } from './calls.ts'
+import { channelFor } from './channel.ts'
 import { openLocalCalls } from './local-calls.ts'
 import type { ConnectionOptions } from './options.ts'
 import { createOutput, type Output } from './output.ts'
@@ -8,19 +9,21 @@ import { readCredentials } from './secrets.ts'
 export interface SessionOptions {
   /** Whether an embedded database that is still empty is set up first. */
   readonly setUp?: boolean
+  /** Whether nothing is done while the keyring lacks a key that the database refers to; `true` unless told. */
+  readonly insistOnKeys?: boolean
 }
 
 /** Opens the calls that the options ask for, works, and closes them again. */
 export async function withCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,
-  { setUp = false }: SessionOptions = {},
+  { setUp = false, insistOnKeys = true }: SessionOptions = {},
 ): Promise<void> {
   const credentials = readCredentials(options)
   const calls =
     options.server === undefined
-      ? await openLocalCalls(credentials, { setUp })
-      : openRemoteCalls(options.server, credentials)
+      ? await openLocalCalls(credentials, { setUp, insistOnKeys })
+      : openRemoteCalls(options.server, credentials, channelFor(options))
   try {
     await work(calls, createOutput(options.json ?? false))
   } finally {

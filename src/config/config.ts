@@ -1,10 +1,14 @@
 import type { z } from 'zod'
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type Connections, readConnections } from './connections.ts'
 import { type DatabaseTarget, maskUrl } from './database-url.ts'
 import type { Environment } from './environment.ts'
-import { type LOG_LEVELS, SCHEMAS } from './schemas.ts'
+import { type Limits, readLimits } from './limits.ts'
+import { type LOG_LEVELS, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
 import { type Setting, settingsOf } from './settings.ts'
+import { readTls, type TlsConfig } from './tls.ts'
+import { readTrustedIssuers } from './trusted-issuers.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
 
 /** What the process was told, parsed once. */
@@ -15,6 +19,10 @@ export interface Config {
   /** How many calls may wait in each lane of the database before more are refused. */
   readonly maxQueuedCalls: number
   readonly grpcListen: Address
+  /** `null`: plaintext. */
+  readonly tls: TlsConfig | null
+  /** Whose assertions stand for clients; empty: nobody's. */
+  readonly trustedIssuers: readonly TrustedIssuer[]
   readonly issuer: string
   readonly deviceVerificationUri: string
   /** `null`: the keys are drawn in memory and die with the process. */
@@ -27,7 +35,11 @@ export interface Config {
   readonly maxConcurrentStreams: number
   readonly maxConnectionAgeMs: number
   readonly keepaliveTimeMs: number
-  readonly maxPendingDeviceAuthorizations: number
+  readonly limits: Limits
+  /** Of JWT access tokens. */
+  readonly signingAlgorithm: (typeof SIGNING_ALGORITHMS)[number]
+  /** How long a signing key signs; `null`: until it is replaced by hand. */
+  readonly signingKeyRotationMs: number | null
   /** `null`: this process purges nothing of its own accord. */
   readonly purgeIntervalMs: number | null
   /** How long what ended is kept. */
@@ -72,7 +84,12 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   const database = read('QSCOPE_DATABASE_URL', SCHEMAS.database, VARIABLES.QSCOPE_DATABASE_URL.fallback)
   const grpcListen = read('QSCOPE_GRPC_LISTEN', SCHEMAS.address, VARIABLES.QSCOPE_GRPC_LISTEN.fallback)
   const insecure = read('QSCOPE_INSECURE', SCHEMAS.flag, VARIABLES.QSCOPE_INSECURE.fallback)
-  const issuer = read('QSCOPE_ISSUER', SCHEMAS.issuer, `http://${formatAddress(grpcListen)}`)
+  const tls = readTls(environment, read, complain)
+  const scheme = tls === null ? 'http' : 'https'
+  const issuer = read('QSCOPE_ISSUER', SCHEMAS.issuer, `${scheme}://${formatAddress(grpcListen)}`)
+  const trustedFile = environment.values.get('QSCOPE_TRUSTED_ISSUERS_FILE')
+  const trusted = trustedFile === undefined ? null : readTrustedIssuers(trustedFile, issuer.text)
+  for (const problem of trusted?.problems ?? []) complain('QSCOPE_TRUSTED_ISSUERS_FILE', `${trustedFile}: ${problem}`)
   const config = {
     database,
     connections: readConnections(environment, database, read, {
@@ -85,6 +102,8 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       VARIABLES.QSCOPE_DATABASE_MAX_QUEUED_CALLS.fallback,
     ),
     grpcListen,
+    tls,
+    trustedIssuers: trusted?.issuers ?? [],
     issuer: issuer.text,
     deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
     keyringFile: environment.values.get('QSCOPE_KEYRING_FILE') ?? keyringBeside(database),
@@ -111,10 +130,16 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       VARIABLES.QSCOPE_MAX_CONNECTION_AGE.fallback,
     ),
     keepaliveTimeMs: read('QSCOPE_KEEPALIVE_TIME', SCHEMAS.keepalive, VARIABLES.QSCOPE_KEEPALIVE_TIME.fallback),
-    maxPendingDeviceAuthorizations: read(
-      'QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS',
-      SCHEMAS.pendingDevices,
-      VARIABLES.QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS.fallback,
+    limits: readLimits(read),
+    signingAlgorithm: read(
+      'QSCOPE_SIGNING_ALGORITHM',
+      SCHEMAS.signingAlgorithm,
+      VARIABLES.QSCOPE_SIGNING_ALGORITHM.fallback,
+    ),
+    signingKeyRotationMs: read(
+      'QSCOPE_SIGNING_KEY_ROTATION',
+      SCHEMAS.signingKeyRotation,
+      VARIABLES.QSCOPE_SIGNING_KEY_ROTATION.fallback,
     ),
     purgeIntervalMs: read('QSCOPE_PURGE_INTERVAL', SCHEMAS.purgeInterval, VARIABLES.QSCOPE_PURGE_INTERVAL.fallback),
     purgeRetentionMs: read('QSCOPE_PURGE_RETENTION', SCHEMAS.purgeRetention, VARIABLES.QSCOPE_PURGE_RETENTION.fallback),
@@ -126,10 +151,10 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       `should be ${VARIABLES.QSCOPE_KEYRING_FILE.shouldBe}; a database on a server needs it`,
     )
   }
-  if (!insecure && !isLoopback(grpcListen.host) && !broken.has('QSCOPE_INSECURE')) {
+  if (tls === null && !insecure && !isLoopback(grpcListen.host) && !broken.has('QSCOPE_INSECURE')) {
     complain(
       'QSCOPE_GRPC_LISTEN',
-      `should be a loopback address: ${formatAddress(grpcListen)} can be reached from outside, and calls travel in plaintext; QSCOPE_INSECURE=1 allows it`,
+      `should be a loopback address: ${formatAddress(grpcListen)} can be reached from outside, and calls travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on, QSCOPE_INSECURE=1 allows it`,
     )
   }
   if (issuer.plain && insecure) {

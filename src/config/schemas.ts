@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { isLoopback, parseAddress } from './address.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { parseDuration } from './duration.ts'
+import { parseRate } from './rate.ts'
 
+export const SIGNING_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256'] as const)
 export const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
 
 /** A string that `parse` understands. */
@@ -51,9 +53,13 @@ export const SCHEMAS = {
   statementTimeout: durationBetween('1s', '10m'),
   messageBytes: wholeNumber(1_024, 67_108_864),
   streams: wholeNumber(1, 100_000),
-  pendingDevices: wholeNumber(1, 1_000_000),
+  count: wholeNumber(1, 1_000_000),
+  liveTokens: z.union([z.literal('off').transform(() => null), wholeNumber(1, 1_000_000_000)]),
+  rate: z.union([z.literal('off').transform(() => null), parsed(parseRate)]),
   connectionAge: durationBetween('10s', '7d'),
   keepalive: durationBetween('10s', '1d'),
+  signingAlgorithm: z.enum(SIGNING_ALGORITHMS),
+  signingKeyRotation: z.union([z.literal('off').transform(() => null), durationBetween('1d', '365d')]),
   purgeInterval: z.union([z.literal('off').transform(() => null), durationBetween('1s', '1d')]),
   purgeRetention: durationBetween('1m', '365d'),
 }

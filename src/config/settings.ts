@@ -3,6 +3,7 @@ import type { Config } from './config.ts'
 import { maskUrl } from './database-url.ts'
 import { formatDuration } from './duration.ts'
 import type { Environment } from './environment.ts'
+import { limitSettings } from './limits.ts'
 import type { VariableName } from './variables.ts'
 
 /** One variable's effective value, fit to be shown. */
@@ -28,6 +29,12 @@ export function settingsOf(
     QSCOPE_DATABASE_STATEMENT_TIMEOUT: formatDuration(config.connections.statementTimeoutMs),
     QSCOPE_DATABASE_MAX_QUEUED_CALLS: String(config.maxQueuedCalls),
     QSCOPE_GRPC_LISTEN: formatAddress(config.grpcListen),
+    QSCOPE_TLS_CERT_FILE: config.tls?.certFile ?? '(plaintext)',
+    QSCOPE_TLS_KEY_FILE: config.tls?.keyFile ?? '(plaintext)',
+    QSCOPE_TLS_CLIENT_CA_FILE: config.tls?.clientCaFile ?? '(none)',
+    QSCOPE_TLS_CLIENT_AUTH: config.tls?.clientAuth ?? 'none',
+    QSCOPE_TLS_RELOAD_INTERVAL: config.tls === null ? '(plaintext)' : formatDuration(config.tls.reloadIntervalMs),
+    QSCOPE_TRUSTED_ISSUERS_FILE: environment.values.get('QSCOPE_TRUSTED_ISSUERS_FILE') ?? '(none)',
     QSCOPE_ISSUER: config.issuer,
     QSCOPE_DEVICE_VERIFICATION_URI: config.deviceVerificationUri,
     QSCOPE_KEYRING_FILE: config.keyringFile ?? '(drawn in memory)',
@@ -39,7 +46,10 @@ export function settingsOf(
     QSCOPE_MAX_MESSAGE_BYTES: String(config.maxMessageBytes),
     QSCOPE_MAX_CONCURRENT_STREAMS: String(config.maxConcurrentStreams),
     QSCOPE_MAX_CONNECTION_AGE: formatDuration(config.maxConnectionAgeMs),
-    QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: String(config.maxPendingDeviceAuthorizations),
+    ...limitSettings(config.limits),
+    QSCOPE_SIGNING_ALGORITHM: config.signingAlgorithm,
+    QSCOPE_SIGNING_KEY_ROTATION:
+      config.signingKeyRotationMs === null ? 'off' : formatDuration(config.signingKeyRotationMs),
     QSCOPE_PURGE_INTERVAL: config.purgeIntervalMs === null ? 'off' : formatDuration(config.purgeIntervalMs),
     QSCOPE_PURGE_RETENTION: formatDuration(config.purgeRetentionMs),
     QSCOPE_KEEPALIVE_TIME: formatDuration(config.keepaliveTimeMs),

@@ -32,6 +32,28 @@ export const VARIABLES = Object.freeze({
     shouldBe: 'host:port, such as 127.0.0.1:50051 or [::1]:50051',
     fallback: '127.0.0.1:50051',
   },
+  QSCOPE_TLS_CERT_FILE: {
+    shouldBe: 'the path of the certificate in PEM, those that issued it after it; with it calls travel over TLS only',
+    fallback: null,
+  },
+  QSCOPE_TLS_KEY_FILE: { shouldBe: "the path of the certificate's private key in PEM", fallback: null },
+  QSCOPE_TLS_CLIENT_CA_FILE: {
+    shouldBe: 'the path of the certificates in PEM of the CA that issues those of clients',
+    fallback: null,
+  },
+  QSCOPE_TLS_CLIENT_AUTH: {
+    shouldBe:
+      'none, request (callers may show a certificate) or require (only from the CA); the default is request where QSCOPE_TLS_CLIENT_CA_FILE is set, else none',
+    fallback: null,
+  },
+  QSCOPE_TLS_RELOAD_INTERVAL: {
+    shouldBe: 'a duration from 100ms to 1d, such as 10s, after which changed files are noticed',
+    fallback: '10s',
+  },
+  QSCOPE_TRUSTED_ISSUERS_FILE: {
+    shouldBe: 'the path of a JSON file of issuers whose assertions stand for clients',
+    fallback: null,
+  },
   QSCOPE_ISSUER: {
     shouldBe: 'an https URL without query and fragment (http on loopback only, or with QSCOPE_INSECURE=1)',
     fallback: null,
@@ -46,9 +68,43 @@ export const VARIABLES = Object.freeze({
   QSCOPE_MAX_MESSAGE_BYTES: { shouldBe: 'a whole number from 1024 to 67108864', fallback: '1048576' },
   QSCOPE_MAX_CONCURRENT_STREAMS: { shouldBe: 'a whole number from 1 to 100000', fallback: '1000' },
   QSCOPE_MAX_CONNECTION_AGE: { shouldBe: 'a duration from 10s to 7d, such as 30m', fallback: '30m' },
+  QSCOPE_MINT_RATE: {
+    shouldBe: 'a rate such as 100/s or 100/s:500 (500 at once), for the tokens of each client, or off',
+    fallback: '10000/s:20000',
+  },
+  QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT: {
+    shouldBe: 'a whole number from 1 to 1000000000, beyond which a client mints no more, or off',
+    fallback: 'off',
+  },
+  QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT: {
+    shouldBe: 'a rate such as 60/m or 60/m:100 (100 at once), for each client from each address, or off',
+    fallback: '60/m:100',
+  },
+  QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: {
+    shouldBe: 'a rate such as 600/m or 600/m:1000 (1000 at once), for each address, or off',
+    fallback: '600/m:1000',
+  },
+  QSCOPE_DEVICE_START_RATE: {
+    shouldBe: 'a rate such as 60/m or 60/m:100 (100 at once), for public clients from each address, or off',
+    fallback: '60/m:60',
+  },
   QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS: {
     shouldBe: 'a whole number from 1 to 1000000, for each client',
     fallback: '1000',
+  },
+  QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS_PER_PEER: {
+    shouldBe:
+      "a whole number from 1 to 1000000, for each public client from each address; at most half of the client's",
+    fallback: '100',
+  },
+  QSCOPE_MAX_WATCHES_PER_PEER: {
+    shouldBe: 'a whole number from 1 to 1000000, for each address',
+    fallback: '1000',
+  },
+  QSCOPE_SIGNING_ALGORITHM: { shouldBe: 'ES256, EdDSA or RS256, for JWT access tokens', fallback: 'ES256' },
+  QSCOPE_SIGNING_KEY_ROTATION: {
+    shouldBe: 'a duration from 1d to 365d, such as 30d, after which the next key signs, or off',
+    fallback: 'off',
   },
   QSCOPE_PURGE_INTERVAL: { shouldBe: 'a duration from 1s to 1d, such as 60s, or off', fallback: '60s' },
   QSCOPE_PURGE_RETENTION: { shouldBe: 'a duration from 1m to 365d, such as 1h', fallback: '1h' },

@@ -1,9 +1,12 @@
 import { randomFillSync } from 'node:crypto'
 import { v7 } from 'uuid'
+import type { EpochMs } from '../domain/ids.ts'
 
 const POOL_BYTES = 8192
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
 let used = POOL_BYTES
+/** How many ids were drawn, from a random start so that instances differ. */
+let drawn = randomFillSync(Buffer.alloc(4)).readUInt32BE() >>> 1
 
 /**
  * Fresh bytes of the operating system's generator, drawn in pools: one call a
@@ -24,6 +27,12 @@ export function randomBytes(length: number): Buffer {
 /** A UUIDv7 (RFC 9562 §5.7): sorts by time, also within one millisecond of this process. */
 export function uuidV7(): string {
   return v7()
+}
+
+/** A UUIDv7 of a given moment: its first 48 bits are that millisecond, and of two drawn for one the later sorts after. */
+export function uuidV7At(moment: EpochMs): string {
+  drawn = (drawn + 1) >>> 0
+  return v7({ msecs: moment, seq: drawn, random: randomBytes(16) })
 }
 
 /** A number in [0, 1) for jitter; not for secrets. */

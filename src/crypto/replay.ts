@@ -1,11 +1,8 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { hkdfSync } from 'node:crypto'
 import type { RawToken, TokenId } from '../domain/ids.ts'
-import { randomBytes } from './random.ts'
+import { seal, unseal } from './aead.ts'
 
-const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 const PURPOSE = 'qscope refresh replay'
 
 /**
@@ -14,19 +11,12 @@ const PURPOSE = 'qscope refresh replay'
  * Bound to the spent token's row.
  */
 export function sealReplay(spent: RawToken, spentId: TokenId, answer: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv(ALGORITHM, keyFor(spent), nonce).setAAD(Buffer.from(spentId))
-  const sealed = Buffer.concat([cipher.update(answer, 'utf8'), cipher.final()])
-  return Buffer.concat([nonce, sealed, cipher.getAuthTag()])
+  return seal(keyFor(spent), spentId, Buffer.from(answer))
 }
 
 /** The answer, or throws if it was not sealed under this value for this row. */
 export function openReplay(spent: RawToken, spentId: TokenId, sealed: Buffer): string {
-  const nonce = sealed.subarray(0, NONCE_BYTES)
-  const body = sealed.subarray(NONCE_BYTES, -TAG_BYTES)
-  const decipher = createDecipheriv(ALGORITHM, keyFor(spent), nonce).setAAD(Buffer.from(spentId))
-  decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
-  return Buffer.concat([decipher.update(body), decipher.final()]).toString('utf8')
+  return unseal(keyFor(spent), spentId, sealed).toString('utf8')
 }
 
 function keyFor(spent: RawToken): Buffer {

@@ -1,5 +1,6 @@
+import type { CertificateThumbprint } from './certificate.ts'
 import { isPartyActive, type PartyStanding } from './grant.ts'
-import type { ClientId, EpochMs, GrantId, TokenHash, TokenId, UserId } from './ids.ts'
+import type { ClientId, EpochMs, GrantId, SigningKeyId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** An access token as it is stored: everything but its value. */
 export interface AccessToken {
@@ -24,6 +25,10 @@ export interface AccessToken {
   readonly actors: readonly string[]
   /** The tokens it was exchanged from, at most five: it is active only while all of them are. */
   readonly ancestors: readonly TokenId[]
+  /** The certificate that its bearer must show (`x5t#S256`, RFC 8705 §3); `null`: it is bound to none. */
+  readonly confirmation: CertificateThumbprint | null
+  /** The key that signed it; `null`: it is opaque. */
+  readonly signingKeyId: SigningKeyId | null
   readonly issuedAt: EpochMs
   readonly expiresAt: EpochMs
   readonly revokedAt: EpochMs | null
@@ -42,17 +47,21 @@ export interface AccessTokenStanding {
   readonly user: PartyStanding | null
   /** Whether its grant was revoked; `false` without a grant. */
   readonly grantRevoked: boolean
+  /** Whether the key that signed it was revoked; `false` for an opaque one. */
+  readonly signingKeyRevoked: boolean
 }
 
 /**
  * Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`), as
  * far as it depends on itself; its ancestors must be active too.
  */
-export function isActive({ token, client, user, grantRevoked }: AccessTokenStanding, now: EpochMs): boolean {
+export function isActive(standing: AccessTokenStanding, now: EpochMs): boolean {
+  const { token, client, user, grantRevoked, signingKeyRevoked } = standing
   return (
     token.revokedAt === null &&
     now < token.expiresAt &&
     !grantRevoked &&
+    !signingKeyRevoked &&
     isPartyActive(client, token.clientGeneration) &&
     (token.userGeneration === null || (user !== null && isPartyActive(user, token.userGeneration)))
   )

@@ -62,6 +62,10 @@ export interface ClientRegistration {
   readonly displayName: string
   readonly type: ClientType
   readonly authenticationMethod: AuthenticationMethod
+  /** Its public keys (RFC 7517 §5, JSON text), for `private_key_jwt`; else `null`. */
+  readonly jwks: string | null
+  /** What its certificate is known by, as `parseTlsClientSubject` spells it, for `tls_client`; else `null`. */
+  readonly tlsClientSubject: string | null
   readonly grantTypes: readonly GrantType[]
   readonly redirectUris: readonly string[]
   /** What it may ask for. */

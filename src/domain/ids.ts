@@ -11,6 +11,8 @@ export type SecretId = Branded<string, 'SecretId'>
 export type AuthorizationCodeId = Branded<string, 'AuthorizationCodeId'>
 export type DeviceAuthorizationId = Branded<string, 'DeviceAuthorizationId'>
 export type AuditEventId = Branded<string, 'AuditEventId'>
+/** The `kid` of a key that signs access tokens (UUIDv7). */
+export type SigningKeyId = Branded<string, 'SigningKeyId'>
 /** Names a key of the keyring. */
 export type KeyId = Branded<string, 'KeyId'>
 
@@ -60,6 +62,10 @@ export function deviceAuthorizationId(value: string): DeviceAuthorizationId {
 
 export function auditEventId(value: string): AuditEventId {
   return value as AuditEventId
+}
+
+export function signingKeyId(value: string): SigningKeyId {
+  return value as SigningKeyId
 }
 
 export function keyId(value: string): KeyId {

@@ -2,6 +2,7 @@ import { type ClientRegistration, isUserGrant } from './client.ts'
 import { isRegistrableClientId } from './ids.ts'
 import { redirectUriProblem } from './redirect-uri.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
+import { parseTlsClientSubject } from './tls-client-subject.ts'
 
 /** One thing wrong with a registration; `field` is the path in the contract. */
 export interface RegistrationProblem {
@@ -38,22 +39,25 @@ function idProblems({ clientId }: ClientRegistration): RegistrationProblem[] {
     : [{ field: 'client_id', description: 'must be 3 to 128 of A-Z a-z 0-9 . _ - and not shaped like a UUID' }]
 }
 
-function authenticationProblems({ type, authenticationMethod }: ClientRegistration): RegistrationProblem[] {
-  const field = 'authentication_method'
-  if (type === 'public') {
-    return authenticationMethod === 'none' ? [] : [{ field, description: 'must be NONE for a public client' }]
+function authenticationProblems(registration: ClientRegistration): RegistrationProblem[] {
+  const { type, authenticationMethod: method, jwks, tlsClientSubject } = registration
+  const problems: RegistrationProblem[] = []
+  if (type === 'public' && method !== 'none') {
+    problems.push({ field: 'authentication_method', description: 'must be NONE for a public client' })
   }
-  switch (authenticationMethod) {
-    case 'client_secret':
-      return []
-    case 'none':
-      return [{ field, description: 'must not be NONE for a confidential client' }]
-    case 'private_key_jwt':
-    case 'tls_client':
-      return [{ field, description: 'is not available on this server' }]
-    default:
-      return authenticationMethod satisfies never
+  if (type === 'confidential' && method === 'none') {
+    problems.push({ field: 'authentication_method', description: 'must not be NONE for a confidential client' })
   }
+  if ((jwks !== null) !== (method === 'private_key_jwt')) {
+    problems.push({ field: 'jwks', description: 'goes with the method PRIVATE_KEY_JWT, and only with it' })
+  }
+  if ((tlsClientSubject !== null) !== (method === 'tls_client')) {
+    problems.push({ field: 'tls_client_subject', description: 'goes with the method TLS_CLIENT, and only with it' })
+  } else if (tlsClientSubject !== null && parseTlsClientSubject(tlsClientSubject) === null) {
+    const description = 'must be dns:, uri:, ip: or email: and a name without wildcards, or x5t#S256: and a thumbprint'
+    problems.push({ field: 'tls_client_subject', description })
+  }
+  return problems
 }
 
 function grantProblems({ type, grantTypes, redirectUris }: ClientRegistration): RegistrationProblem[] {
@@ -105,9 +109,6 @@ function configProblems({ type, config }: ClientRegistration): RegistrationProbl
   }
   if (type === 'public' && config.allowImpersonation) {
     problems.push({ field: 'config.allow_impersonation', description: 'is for confidential clients' })
-  }
-  if (config.accessTokenFormat === 'jwt') {
-    problems.push({ field: 'config.access_token_format', description: 'JWT is not available on this server' })
   }
   return problems
 }

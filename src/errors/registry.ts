@@ -32,7 +32,15 @@ export interface ErrorDetails {
   readonly metadata?: Readonly<Record<string, string>>
   /** ResourceInfo. */
   readonly resource?: {
-    readonly type: 'client' | 'client_secret' | 'token' | 'grant' | 'user' | 'audit_event' | 'device_authorization'
+    readonly type:
+      | 'client'
+      | 'client_secret'
+      | 'token'
+      | 'grant'
+      | 'user'
+      | 'audit_event'
+      | 'device_authorization'
+      | 'signing_key'
     readonly name: string
   }
   /** RetryInfo.retry_delay, in milliseconds. */
@@ -220,7 +228,7 @@ export const registry = Object.freeze({
     description: 'There is no such resource.',
     retryable: false,
   }),
-  'resource.conflict': row<{ readonly retryAfterMs?: number }>({
+  'resource.conflict': row<{ readonly retryAfterMs?: number; readonly metadata?: Readonly<Record<string, string>> }>({
     oauthError: null,
     rfc: null,
     status: 'ABORTED',

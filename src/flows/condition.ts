@@ -5,11 +5,16 @@ import type { FlowContext } from './context.ts'
 /** A postcondition's or effect's answer when another call was first: everything is rolled back and judged anew. */
 export const LOST_RACE = Symbol('lost race')
 
+/** An effect's answer when what the flow lacked is there now: it stands, and the flow is judged anew. */
+export const JUDGE_ANEW = Symbol('judge anew')
+
 /**
  * What a refusal leaves behind, such as a revocation; commits in a transaction of
  * its own before the answer. What it returns is answered instead, if anything.
  */
-export type Effect = (ctx: FlowContext<TransactionStores>) => Promise<FailedResult | typeof LOST_RACE | undefined>
+export type Effect = (
+  ctx: FlowContext<TransactionStores>,
+) => Promise<FailedResult | typeof LOST_RACE | typeof JUDGE_ANEW | undefined>
 
 /** A refusal, and what it wants written. */
 export interface Refusal extends FailedResult {

@@ -2,7 +2,7 @@ import type { CallContext } from '../context.ts'
 import { jitter } from '../crypto/random.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { type AppendStores, type Backend, StoreError, type TransactionStores } from '../stores/contract.ts'
-import { LOST_RACE, type Postcondition, type Refusal } from './condition.ts'
+import { JUDGE_ANEW, LOST_RACE, type Postcondition, type Refusal } from './condition.ts'
 import { type FlowServices, withStores } from './context.ts'
 import type { Flow, Lane } from './flow.ts'
 
@@ -69,6 +69,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
       const value = await effect(withStores(ctx, services, stores))
       return { commit: value !== LOST_RACE, value }
     })
+    if (ended === JUDGE_ANEW) return LOST_RACE
     return ended ?? { ok, code, details }
   }
 

@@ -34,6 +34,7 @@ export function startAccessLine(log: Logger, method: string, origin: CallOrigin)
 function clientOf(caller: Caller): { readonly clientId?: string; readonly operator?: true } {
   switch (caller.kind) {
     case 'anonymous':
+    case 'system':
       return {}
     case 'client':
       return { clientId: caller.client.clientId }

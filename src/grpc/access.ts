@@ -16,8 +16,8 @@ export function accessRule(method: DescMethod): AccessRule {
   if (permission !== '' && !isPermission(permission)) {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) names the unknown permission "${permission}"`)
   }
-  if (anyone && (permission !== '' || clientAuthentication)) {
-    throw new Error(`${pathOf(method)}: (qscope.v1.access) is open to anyone and asks for credentials too`)
+  if (anyone && permission !== '') {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) is open to anyone and asks for a permission too`)
   }
   if (!anyone && permission === '' && !clientAuthentication) {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)

@@ -30,6 +30,8 @@ function parseBasic(parameter: string): Credentials {
     if (colon < 1) return MALFORMED
     const clientId = formDecode(pair.slice(0, colon))
     const secret = formDecode(pair.slice(colon + 1))
+    // Nobody's id holds it, and not every database can look for it.
+    if (clientId.includes('\0')) return MALFORMED
     return { kind: 'client', clientId, proof: secret === '' ? { kind: 'none' } : { kind: 'secret', secret } }
   } catch {
     return MALFORMED

@@ -1,3 +1,4 @@
+import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { Interruption } from './errors.ts'
 
@@ -6,6 +7,8 @@ export interface CallOrigin {
   readonly rayId: string
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
+  /** Shown by the caller in the TLS handshake with this server, never told by metadata; `null`: none. */
+  readonly certificate: PeerCertificate | null
   /** Every value of the metadata `authorization`. */
   readonly authorization: readonly string[]
   readonly deadline: EpochMs | null
@@ -22,6 +25,7 @@ export function operatorOrigin(rayId: string, signal: AbortSignal = new AbortCon
   return {
     rayId,
     peer: 'local',
+    certificate: null,
     authorization: [],
     deadline: null,
     signal,

@@ -1,4 +1,5 @@
 import type { CallContext, Caller } from '../context.ts'
+import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
@@ -26,6 +27,10 @@ export class Call implements CallContext {
     this.log = log
     this.peer = origin.peer
     this.deadline = origin.deadline
+  }
+
+  get certificate(): PeerCertificate | null {
+    return this.origin.certificate
   }
 
   get signal(): AbortSignal {

@@ -1,8 +1,10 @@
 import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { PeerCertificate } from '../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { CallOrigin } from './call-origin.ts'
 import type { Interruption } from './errors.ts'
 import { rayIdFrom } from './metadata.ts'
+import { peerCertificateOf } from './peer-certificate.ts'
 
 type GrpcCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
@@ -23,6 +25,10 @@ export class GrpcOrigin implements CallOrigin {
     this.peer = addressOf(call.getPeer())
     this.authorization = call.metadata.get('authorization').map(String)
     this.deadline = momentOf(call.getDeadline())
+  }
+
+  get certificate(): PeerCertificate | null {
+    return peerCertificateOf(this.#call)
   }
 
   get signal(): AbortSignal {

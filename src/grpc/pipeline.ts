@@ -4,7 +4,6 @@ import {
   type DescMethod,
   type DescMethodServerStreaming,
   type DescMethodUnary,
-  fromBinary,
   type Message,
   type MessageInitShape,
   type MessageShape,
@@ -23,7 +22,9 @@ import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
+import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
+import { requestParser } from './request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
 import { createRequestValidator } from './validation.ts'
 
@@ -65,6 +66,7 @@ interface Entry {
   readonly path: string
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
+  readonly parse: (encoded: Uint8Array) => Result<Message>
 }
 
 /** @throws Error naming the method, when one lacks a sound access option. */
@@ -79,6 +81,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       path: pathOf(method),
       rule: accessRule(method),
       readCredentials: credentialsReader(method.input, validator),
+      parse: requestParser(method.input),
     })
   }
   validator.warmUp(new Set(routes.map((route) => route.method.input)))
@@ -97,8 +100,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     encoded: MessageShape<I> | Uint8Array,
   ): Promise<Result<MessageShape<I>>> {
     if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: DRAIN_RETRY_MS })
-    const request = encoded instanceof Uint8Array ? parse(input, encoded) : encoded
-    if (request === null) return UNREADABLE
+    const parsed = encoded instanceof Uint8Array ? entry.parse(encoded) : success(encoded)
+    if (!parsed.ok) return parsed
+    // The entry is the method's, and so is its parser.
+    const request = parsed.value as MessageShape<I>
+    const withNul = fieldsWithNul(input, request, encoded instanceof Uint8Array ? encoded : null)
+    if (withNul.length > 0) return fail('oauth.invalid_request', { violations: withNul.map(nulViolation) })
     log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
     const caller = await authorize(entry, ctx, request)
     if (!caller.ok) return caller
@@ -112,12 +119,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     { readCredentials, rule }: Entry,
     ctx: Call,
     request: Message,
-    at = ctx.now,
+    again: EpochMs | null = null,
   ): Promise<Result<Caller>> {
     const credentials = readCredentials(request, ctx.origin.authorization)
     if (!credentials.ok) return credentials
     if (ctx.origin.operator && rule.permission !== null && credentials.value.kind === 'none') return success(OPERATOR)
-    const judge = () => runner.execute(authorizeCall, atMoment(ctx, at), { rule, credentials: credentials.value })
+    const attempt = { rule, credentials: credentials.value, provedAt: again === null ? null : ctx.now }
+    const judge = () => runner.execute(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
     return await (credentials.value.kind === 'client' ? evenRefusal(judge) : judge())
   }
 
@@ -176,16 +184,8 @@ function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult 
   return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
 }
 
-const UNREADABLE = fail('oauth.invalid_request', {
-  violations: [{ field: '', description: 'the message is not a valid encoding of the request' }],
-})
-
-function parse<I extends DescMessage>(input: I, encoded: Uint8Array): MessageShape<I> | null {
-  try {
-    return fromBinary(input, encoded)
-  } catch {
-    return null
-  }
+function nulViolation(field: string) {
+  return { field, description: 'holds the character U+0000' }
 }
 
 /** `route` has matched the handler with its method, so what it answers is an init of the output. */

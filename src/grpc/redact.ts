@@ -1,6 +1,7 @@
 import { type DescField, type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf'
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect'
 import { AnySchema, DurationSchema, FieldMaskSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
+import { holdsSecret } from '../domain/secret-text.ts'
 
 const REDACTED = '[redacted]'
 
@@ -55,7 +56,9 @@ function showField(message: ReflectMessage, field: DescField): unknown {
     case 'list':
       return Array.from(message.get(field), showValue)
     case 'map':
-      return Object.fromEntries(Array.from(message.get(field), ([key, value]) => [String(key), showValue(value)]))
+      return Object.fromEntries(
+        Array.from(message.get(field), ([key, value]) => [String(showScalar(key as Scalar)), showValue(value)]),
+      )
     case 'enum': {
       const value = message.get(field)
       return field.enum.value[value]?.name ?? value
@@ -77,5 +80,7 @@ function isReflected(value: unknown): value is ReflectMessage {
 
 function showScalar(value: Scalar): unknown {
   if (typeof value === 'bigint') return value.toString()
+  // What stands in the wrong field is as secret as in the right one.
+  if (typeof value === 'string' && holdsSecret(value)) return REDACTED
   return value instanceof Uint8Array ? `[${value.byteLength} bytes]` : value
 }

@@ -6,6 +6,7 @@
 import type { CallContext } from '../context.ts'
 import type { AccessToken, AccessTokenStanding } from '../domain/access-token.ts'
 import type { AuditEvent, AuditEventType } from '../domain/audit-event.ts'
+import type { AuditHead, AuditRecord, AuditRoster, UnsealedHead, UnsealedRecord } from '../domain/audit-record.ts'
 import type { AuthorizationCode, AuthorizationCodeStanding } from '../domain/authorization-code.ts'
 import type { Client, ClientRegistration, ClientType } from '../domain/client.ts'
 import type { ClientSecret } from '../domain/client-secret.ts'
@@ -21,12 +22,14 @@ import type {
   KeyId,
   Milliseconds,
   SecretId,
+  SigningKeyId,
   TokenHash,
   TokenId,
   UserCodeHash,
   UserId,
 } from '../domain/ids.ts'
 import type { RefreshToken, RefreshTokenStanding, Replay } from '../domain/refresh-token.ts'
+import type { SigningAlgorithm, SigningKey, SigningKeyState } from '../domain/signing-key.ts'
 import type { User } from '../domain/user.ts'
 
 /** What a store needs of a call: how long to try, and when to stop. */
@@ -131,6 +134,8 @@ export interface AccessTokenReads {
     filter: AccessTokenFilter,
     page: PageRequest<TokenId>,
   ): Promise<readonly AccessTokenStanding[]>
+  /** How many of a client are unexpired at `ctx.now`, unrevoked and of its generation; counted up to `most`. */
+  countLive(ctx: StoreContext, clientId: ClientId, most: number): Promise<number>
 }
 
 export interface AccessTokenWrites {
@@ -230,6 +235,8 @@ export interface DeviceAuthorizationReads {
   findByDeviceCode(ctx: StoreContext, hash: TokenHash): Promise<DeviceAuthorizationStanding | null>
   /** The latest one under any of these hashes (one for each pepper). */
   findByUserCode(ctx: StoreContext, hashes: readonly UserCodeHash[]): Promise<DeviceAuthorizationStanding | null>
+  /** The peppers that the user codes which can still be decided at `ctx.now` were hashed under. */
+  keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
 }
 
 export interface DeviceAuthorizationStore extends DeviceAuthorizationReads {
@@ -250,6 +257,67 @@ export interface DeviceAuthorizationStore extends DeviceAuthorizationReads {
   deny(id: DeviceAuthorizationId, change: Change): Promise<boolean>
   /** Spends an approved one. Of any number of concurrent calls, exactly one returns `true`. */
   redeem(id: DeviceAuthorizationId, change: Change): Promise<boolean>
+}
+
+export interface SigningKeyFilter {
+  /** `null`: all. */
+  readonly state: SigningKeyState | null
+}
+
+export interface SigningKeyReads {
+  /** A key in whatever state; batched. */
+  find(ctx: StoreContext, keyId: SigningKeyId): Promise<SigningKey | null>
+  /** The one key of an algorithm that signs, as of now: minting asks for it every time; batched. */
+  findActive(ctx: StoreContext, algorithm: SigningAlgorithm): Promise<SigningKey | null>
+  /** What others need to verify tokens at `ctx.now`: prepared, active, and retired ones whose last token has not expired; oldest first. */
+  published(ctx: StoreContext): Promise<readonly SigningKey[]>
+  /** The last prepared first. */
+  page(ctx: StoreContext, filter: SigningKeyFilter, page: PageRequest<SigningKeyId>): Promise<readonly SigningKey[]>
+  /** The keys of the keyring that private keys are encrypted under. */
+  keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
+}
+
+export interface SigningKeyStore extends SigningKeyReads {
+  /** `false`: there is a key of this id; roll back. */
+  insert(key: SigningKey): Promise<boolean>
+  /**
+   * Lets a prepared key sign. At every moment at most one key of an algorithm is
+   * active. `false`: it is not prepared, or another one is active; roll back.
+   */
+  activate(keyId: SigningKeyId, change: Change): Promise<boolean>
+  /**
+   * Notes on an active key, before it signs, that a token of it will live so
+   * long. `false`: it is noted already, or the key is not active.
+   */
+  coverLifetime(keyId: SigningKeyId, lifetime: Milliseconds, change: Change): Promise<boolean>
+  /**
+   * Ends the signing of a prepared or active key and erases its private half, if
+   * its state and longest lifetime are still as given. Of any number of
+   * concurrent calls, at most one returns `true`.
+   */
+  retire(key: SigningKey, tokensUntil: EpochMs, change: Change): Promise<boolean>
+  /** Ends a key and all that it signed. Of any number of concurrent calls, exactly one returns `true`. */
+  revoke(keyId: SigningKeyId, reason: string, change: Change): Promise<boolean>
+}
+
+/** An assertion's id (RFC 7523 §3, `jti`) was shown by who was first to. */
+export interface AssertionUse {
+  /** 32 bytes: who made the assertion, what for, and its id. */
+  readonly hash: Buffer
+  /** Names this use and no other. */
+  readonly useId: string
+  /** When the assertion ends, and the use need not be known any more. */
+  readonly expiresAt: EpochMs
+  readonly usedAt: EpochMs
+  /** Whose assertion it was. */
+  readonly by: string
+}
+
+export interface AssertionIdStore {
+  /** The uses that are stored under these hashes. */
+  find(ctx: StoreContext, hashes: readonly Buffer[]): Promise<readonly Pick<AssertionUse, 'hash' | 'useId'>[]>
+  /** Of any number of concurrent calls with one hash, exactly one returns `true`; after `false` roll back. */
+  insert(uses: readonly AssertionUse[]): Promise<boolean>
 }
 
 export interface AuditFilter {
@@ -273,6 +341,32 @@ export interface AuditLogReads {
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
 }
 
+/** The log as evidence: its rows and heads as they are stored, whatever they hold. */
+export interface AuditChainReads {
+  /** `null`: there is no such row, which no version of qscope leaves so. */
+  roster(ctx: StoreContext): Promise<AuditRoster | null>
+  /** In ascending order of their ordinals, after one. */
+  heads(ctx: StoreContext, after: number, limit: number): Promise<readonly AuditHead[]>
+  /** Where a chain ends now. */
+  head(ctx: StoreContext, writerId: string): Promise<AuditHead | null>
+  /** The greatest ordinal of a head; 0 without any. */
+  lastOrdinal(ctx: StoreContext): Promise<number>
+  /** The next writer that has rows, in byte order of the ids. */
+  writerAfter(ctx: StoreContext, writerId: string): Promise<string | null>
+  /** The first and the last place of a writer's rows; `null` without any. */
+  extent(ctx: StoreContext, writerId: string): Promise<{ readonly first: number; readonly last: number } | null>
+  /** The rows of a chain after a place, in order. */
+  records(ctx: StoreContext, writerId: string, after: number, limit: number): Promise<readonly AuditRecord[]>
+  /** Of the `within` places after one, the first row that says it follows `previousHash`. */
+  follower(
+    ctx: StoreContext,
+    writerId: string,
+    previousHash: Buffer,
+    after: number,
+    within: number,
+  ): Promise<AuditRecord | null>
+}
+
 export interface AuditLogWrites {
   append(event: AuditEvent): Promise<void> | void
 }
@@ -289,7 +383,9 @@ export interface ReadStores {
   readonly accessTokens: AccessTokenReads
   readonly refreshTokens: RefreshTokenReads
   readonly deviceAuthorizations: DeviceAuthorizationReads
+  readonly signingKeys: SigningKeyReads
   readonly auditLog: AuditLogReads
+  readonly auditChains: AuditChainReads
 }
 
 /** What a unit of the append lane may write: new rows, nothing that depends on others. */
@@ -308,14 +404,17 @@ export interface TransactionStores {
   readonly accessTokens: AccessTokenStore
   readonly refreshTokens: RefreshTokenStore
   readonly deviceAuthorizations: DeviceAuthorizationStore
+  readonly assertionIds: AssertionIdStore
+  readonly signingKeys: SigningKeyStore
   readonly auditLog: AuditLogStore
+  readonly auditChains: AuditChainReads
 }
 
 /** How a transaction ends, and what it answers. */
 export type Ending<T> = { readonly commit: boolean; readonly value: T }
 
 /** What grows with use, and is deleted when nobody can ask for it any more. */
-export type PurgeKind = 'access_tokens' | 'grants' | 'device_authorizations'
+export type PurgeKind = 'access_tokens' | 'grants' | 'device_authorizations' | 'assertion_ids'
 
 /** Housekeeping, apart from calls: what is deleted here no check would have accepted. */
 export interface Maintenance {
@@ -328,7 +427,8 @@ export interface Maintenance {
   /**
    * Deletes at most `limit` rows, by primary key, that ended before `before`:
    * access tokens that expired; grants whose last token expired, each after its
-   * codes and tokens; device authorizations that ran out. Returns how many rows;
+   * codes and tokens; device authorizations and used assertions that ran out.
+   * Returns how many rows;
    * fewer than `limit`: nothing that had ended is left.
    */
   purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number>
@@ -406,6 +506,10 @@ export class StoreError extends Error {
 export interface AuditSeal {
   /** Names the key, and is stored beside what it sealed. */
   readonly keyId: KeyId
-  /** 32 bytes over the hash before it, the place in the chain and the event. */
-  hash(previous: Buffer, writerId: string, sequence: number, event: AuditEvent): Buffer
+  /** 32 bytes over the hash of the row before it and every column of this one. */
+  hash(record: UnsealedRecord): Buffer
+  /** 32 bytes over where a chain ends. */
+  headMac(head: UnsealedHead): Buffer
+  /** 32 bytes over the total before and the writer that joins. */
+  rosterTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer
 }

@@ -64,6 +64,10 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'name',
   'json',
   'server',
+  'tls',
+  'caFile',
+  'certFile',
+  'keyFile',
   'token',
   'clientId',
   'clientSecret',
@@ -79,7 +83,7 @@ export function clientCreate(): Command {
     .addOption(choice('--type <type>', 'client type (default confidential)', ClientTypeSchema))
     .addOption(choice('--authentication-method <method>', 'how it proves itself', AuthenticationMethodSchema))
     .option('--jwks <json>', 'its public keys, for private_key_jwt')
-    .option('--tls-client-subject <dn>', 'the subject of its certificate, for tls_client')
+    .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
     .addOption(choices('--grant <grant>', 'grant it may use', GrantTypeSchema))
     .addOption(repeated('--scope <scope>', 'scope it may ask for'))
     .addOption(repeated('--audience <audience>', 'audience it may ask tokens for'))

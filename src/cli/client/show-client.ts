@@ -21,6 +21,8 @@ export function showClient(client: Client | undefined, output: Output, secret = 
       ['name', client.displayName],
       ['type', nameOf(ClientTypeSchema, client.type)],
       ['authentication', nameOf(AuthenticationMethodSchema, client.authenticationMethod)],
+      ['certificate', client.tlsClientSubject || null],
+      ['key set', client.jwks || null],
       ['enabled', yesNo(client.enabled)],
       ['grants', list(client.grantTypes.map((grant) => nameOf(GrantTypeSchema, grant)))],
       ['scopes', list(client.scopes)],

@@ -1,9 +1,9 @@
 import type { Caller } from '../../context.ts'
-import { hashToken, readToken } from '../../crypto/token.ts'
+import type { EpochMs } from '../../domain/ids.ts'
 import { isPermission } from '../../domain/scopes.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { fail, mapResult, type Result, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
-import { isAccepted } from '../conditions/presented-token.ts'
+import { isAccepted, lookUpAccessToken } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 import { authenticateClient, type ClientProof } from './authenticate-client.ts'
@@ -13,6 +13,7 @@ export interface AccessRule {
   /** The permission that opens it to a bearer; `null`: a bearer token does not. */
   readonly permission: string | null
   readonly clientAuthentication: boolean
+  /** Whoever calls is let in; with `clientAuthentication`, who shows credentials must still prove them. */
   readonly anyone: boolean
   /** Whether a repeated call leaves the server as one would. */
   readonly idempotent: boolean
@@ -29,14 +30,18 @@ export type Credentials =
 interface Attempt {
   readonly rule: AccessRule
   readonly credentials: Credentials
+  /** When the same credentials proved the caller before in this call; `null`: they have not yet. */
+  readonly provedAt: EpochMs | null
 }
 
 const callerIsAdmitted = condition<Attempt, { readonly caller: Caller }>('callerIsAdmitted', async (ctx, attempt) => {
-  const { rule, credentials } = attempt
-  if (rule.anyone) return success({ caller: { kind: 'anonymous' } })
+  const { rule, credentials, provedAt } = attempt
+  if (rule.anyone && (!rule.clientAuthentication || credentials.kind === 'none')) {
+    return success({ caller: { kind: 'anonymous' } })
+  }
   if (credentials.kind === 'client' && rule.clientAuthentication) {
-    const client = await authenticateClient(ctx, credentials.clientId, credentials.proof)
-    return client === null ? fail('oauth.invalid_client') : success({ caller: { kind: 'client', client } })
+    const proved = await authenticateClient(ctx, credentials.clientId, credentials.proof, provedAt)
+    return mapResult(proved, (client) => ({ caller: { kind: 'client', ...client } }))
   }
   if (credentials.kind === 'bearer' && rule.permission !== null) {
     return await admitBearer(ctx, credentials.token, rule.permission)
@@ -50,11 +55,13 @@ async function admitBearer(
   presented: string,
   permission: string,
 ): Promise<Result<{ readonly caller: Caller }>> {
-  const read = readToken(presented)
-  if (read?.kind !== 'access') return fail('oauth.invalid_token')
-  const standing = await ctx.stores.accessTokens.findByHash(ctx, hashToken(read.token))
+  const standing = await lookUpAccessToken(ctx, presented)
   if (standing === null || !(await isAccepted(ctx, standing))) return fail('oauth.invalid_token')
   const { token, client } = standing
+  // RFC 8705 §3: a bound token is of no use without the key of its certificate.
+  if (token.confirmation !== null && token.confirmation !== ctx.certificate?.thumbprint) {
+    return fail('oauth.invalid_token')
+  }
   // A permission counts only while the client is still registered for it.
   const permissions = new Set(token.scopes.filter((scope) => isPermission(scope) && client.scopes.includes(scope)))
   if (!permissions.has(permission)) {

@@ -10,6 +10,8 @@ export function adminRegistration(id: string): ClientRegistration {
     displayName: 'QScope administration',
     type: 'confidential',
     authenticationMethod: 'client_secret',
+    jwks: null,
+    tlsClientSubject: null,
     grantTypes: ['client_credentials'],
     redirectUris: [],
     scopes: PERMISSIONS,

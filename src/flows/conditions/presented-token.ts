@@ -5,6 +5,7 @@ import { isGrantActive } from '../../domain/grant.ts'
 import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
 import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
+import { readPresentedJwt } from './presented-jwt.ts'
 
 export interface PresentedToken {
   /** As the caller was handed it; any string. */
@@ -23,8 +24,16 @@ export async function lookUpToken(ctx: FlowContext, presented: string): Promise<
     const standing = await ctx.stores.refreshTokens.findByHash(ctx, hashToken(read.token))
     return standing === null ? null : { use: 'refresh', standing }
   }
-  const standing = read?.kind === 'access' ? await ctx.stores.accessTokens.findByHash(ctx, hashToken(read.token)) : null
+  const standing = await lookUpAccessToken(ctx, presented)
   return standing === null ? null : { use: 'access', standing }
+}
+
+/** The same for an access token, opaque or a JWT, whichever its client gets now. */
+export async function lookUpAccessToken(ctx: FlowContext, presented: string): Promise<AccessTokenStanding | null> {
+  const read = readToken(presented)
+  if (read !== null && read.kind !== 'access') return null
+  const token = read === null ? await readPresentedJwt(ctx, presented) : read.token
+  return token === null ? null : await ctx.stores.accessTokens.findByHash(ctx, hashToken(token))
 }
 
 /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */

@@ -1,3 +1,4 @@
+import { actorOf } from '../../context.ts'
 import { readUserCode } from '../../crypto/user-code.ts'
 import { type DeviceAuthorizationStanding, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
 import { fail, success } from '../../results.ts'
@@ -29,7 +30,7 @@ export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
     }
     if (!userCodeAttempts.begin(ctx, attemptKey)) {
       return fail('limit.exceeded', {
-        quota: { subject: 'user_code', description: 'too many wrong user codes' },
+        quota: { subject: `client:${actorOf(ctx)}`, description: 'too many wrong user codes' },
         retryAfterMs: RETRY_AFTER_MS,
       })
     }

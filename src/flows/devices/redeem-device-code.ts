@@ -7,6 +7,7 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, type Judgement, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
+import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { deviceCodeIsOwn, type OwnDevice, type PresentedDeviceCode } from '../conditions/device-code.ts'
 import { grantStillReaches } from '../conditions/grant.ts'
@@ -64,7 +65,9 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStanding): R
 
 /** RFC 8628 §3.5: the first poll is never too fast; one before the interval is over lets it grow for good. */
 function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStanding, now: EpochMs) {
-  if (lastPolledAt === null || now >= lastPolledAt + pollInterval) {
+  // A poll that lies further ahead than an interval was noted before the clock was put back.
+  const since = lastPolledAt === null ? null : now - lastPolledAt
+  if (since === null || since >= pollInterval || since < -pollInterval) {
     return {
       isTooFast: false,
       interval: pollInterval,
@@ -111,8 +114,11 @@ export const redeemDeviceCode = defineFlow({
     .and(deviceCodeIsOwn)
     .and(deviceIsApproved)
     .and(consentStands)
-    .and(grantStillReaches),
-  run: (ctx, { client, reach, standing: { grant } }) => issueFamilyTokens(ctx, { client, grant, ...reach }),
+    .and(grantStillReaches)
+    .and(signerIsReady)
+    .and(tokenIsNotTooLong(({ reach }) => reach)),
+  run: (ctx, { client, signer, reach, standing: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, ...reach }),
   postconditions: [codeIsRedeemedOnce],
 })
 

@@ -4,6 +4,7 @@ import { jitter } from '../../crypto/random.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import { fail, type Result, success } from '../../results.ts'
 import type { IssuedTokens } from '../grants/issue-tokens.ts'
+import type { OpenWatches } from '../limits/open-watches.ts'
 import type { FlowRunner } from '../runner.ts'
 import { redeemDeviceCode, watchedDeviceState } from './redeem-device-code.ts'
 
@@ -24,12 +25,9 @@ export interface WatchOptions {
   readonly now: () => EpochMs
   /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal
-  /** The watches under way in this process, by device code. */
-  readonly watches: Map<string, number>
+  /** The watches under way in this process. */
+  readonly watches: OpenWatches
 }
-
-/** A device watches once; a few more while it reconnects. */
-const MAX_WATCHES = 4
 
 /**
  * Waits for a device authorization's decision (RFC 8628 §3.4 without the
@@ -42,20 +40,15 @@ export async function* watchDeviceAuthorization(
   presentedCode: string,
   options: WatchOptions,
 ): AsyncGenerator<Result<WatchEvent>, void, void> {
-  const { watches } = options
-  const others = watches.get(presentedCode) ?? 0
-  if (others >= MAX_WATCHES) {
-    const quota = { subject: 'device_code', description: `at most ${MAX_WATCHES} watches of one device code` }
-    yield fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS })
+  const entered = options.watches.enter(ctx, presentedCode)
+  if (!entered.ok) {
+    yield entered
     return
   }
-  watches.set(presentedCode, others + 1)
   try {
     yield* watch(ctx, presentedCode, options)
   } finally {
-    const left = (watches.get(presentedCode) ?? 1) - 1
-    if (left > 0) watches.set(presentedCode, left)
-    else watches.delete(presentedCode)
+    entered.value()
   }
 }
 
@@ -65,7 +58,7 @@ async function* watch(
   { runner, now, stopping }: WatchOptions,
 ): AsyncGenerator<Result<WatchEvent>, void, void> {
   const ended = AbortSignal.any([ctx.signal, stopping])
-  let heartbeatAt = 0
+  let beatAt = Number.NEGATIVE_INFINITY
   while (!ctx.signal.aborted) {
     if (stopping.aborted) {
       yield fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
@@ -84,8 +77,9 @@ async function* watch(
       yield event
       return
     }
-    if (look.now >= heartbeatAt) {
-      heartbeatAt = look.now + HEARTBEAT_MS
+    // A clock that was put back owes a beat as well.
+    if (Math.abs(look.now - beatAt) >= HEARTBEAT_MS) {
+      beatAt = look.now
       yield event
     }
     await pause(ended)

@@ -2,9 +2,11 @@ import type { Client } from '../../domain/client.ts'
 import { HOLDS, type Result, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract.ts'
 import { condition, given, postcondition } from '../condition.ts'
+import { type Signing, signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
+import { judgeMinting } from '../limits/minting.ts'
 import { appendToken } from './append-token.ts'
 import { type IssuedTokens, issueOwnToken, type TokenGrounds } from './issue-tokens.ts'
 
@@ -12,18 +14,28 @@ interface Wishes {
   readonly wishes: readonly TokenWishes[]
 }
 
-const grounds = given<TokenWishes & { readonly client: Client }>()
+const grounds = given<TokenWishes & Signing & { readonly client: Client }>()
   .and(scopesAreAllowed)
   .and(audiencesAreAllowed)
   .and(lifetimeIsAllowed)
+  .and(tokenIsNotTooLong((content) => content))
 
 /** Each wish is judged by the conditions of the single grant, on its own. */
 const wishesAreJudged = condition<
-  Wishes & { readonly client: Client },
+  Wishes & Signing & { readonly client: Client },
   { readonly judged: readonly Result<TokenGrounds>[] }
->('wishesAreJudged', async (ctx, { wishes, client }) =>
-  success({ judged: await Promise.all(wishes.map((wish) => grounds.check(ctx, { ...wish, client }))) }),
+>('wishesAreJudged', async (ctx, { wishes, client, signer }) =>
+  success({ judged: await Promise.all(wishes.map((wish) => grounds.check(ctx, { ...wish, client, signer }))) }),
 )
+
+/** The batch counts as the tokens that it would be issued; beyond the limits it is refused as a whole. */
+const mintsAreWithinLimits = condition<{
+  readonly client: Client
+  readonly judged: readonly Result<TokenGrounds>[]
+}>('mintsAreWithinLimits', async (ctx, { client, judged }) => {
+  const count = judged.filter((item) => item.ok).length
+  return count === 0 ? HOLDS : await judgeMinting(ctx, client, count)
+})
 
 const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<IssuedTokens>[] }, AppendStores>(
   'issuedTokensAreStored',
@@ -37,8 +49,14 @@ const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<I
 export const clientCredentialsBatch = defineFlow({
   name: 'clientCredentialsBatch',
   lane: 'append',
-  preconditions: given<Wishes>().and(callerIsClient).and(grantIsAllowed('client_credentials')).and(wishesAreJudged),
-  run: (ctx, { judged }) => judged.map((item) => (item.ok ? success(issueOwnToken(ctx, item.value)) : item)),
+  preconditions: given<Wishes>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('client_credentials'))
+    .and(signerIsReady)
+    .and(wishesAreJudged)
+    .and(mintsAreWithinLimits),
+  run: async (ctx, { judged }) =>
+    await Promise.all(judged.map(async (item) => (item.ok ? success(await issueOwnToken(ctx, item.value)) : item))),
   isIdle: (_ctx, { judged }) => !judged.some((item) => item.ok),
   postconditions: [issuedTokensAreStored],
 })

@@ -1,7 +1,9 @@
 import { given } from '../condition.ts'
+import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
+import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
 import { issueOwnToken } from './issue-tokens.ts'
 
@@ -14,7 +16,10 @@ export const clientCredentials = defineFlow({
     .and(grantIsAllowed('client_credentials'))
     .and(scopesAreAllowed)
     .and(audiencesAreAllowed)
-    .and(lifetimeIsAllowed),
+    .and(lifetimeIsAllowed)
+    .and(signerIsReady)
+    .and(tokenIsNotTooLong((content) => content))
+    .and(mintingIsWithinLimits),
   run: issueOwnToken,
   postconditions: [tokenIsAppended('token.issued')],
 })

@@ -6,6 +6,7 @@ import { isGrantActive } from '../../domain/grant.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
 import { defineFlow } from '../flow.ts'
@@ -84,7 +85,10 @@ export const exchangeAuthorizationCode = defineFlow({
     .and(codeIsUnspent)
     .and(redirectUriIsTheSame)
     .and(codeIsLive)
-    .and(grantStillReaches),
-  run: (ctx, { client, reach, standing: { grant } }) => issueFamilyTokens(ctx, { client, grant, ...reach }),
+    .and(grantStillReaches)
+    .and(signerIsReady)
+    .and(tokenIsNotTooLong(({ reach }) => reach)),
+  run: (ctx, { client, signer, reach, standing: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, ...reach }),
   postconditions: [codeIsSpentOnce],
 })

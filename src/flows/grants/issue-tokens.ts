@@ -13,7 +13,9 @@ import {
   tokenId,
 } from '../../domain/ids.ts'
 import type { RefreshToken } from '../../domain/refresh-token.ts'
+import type { Signing } from '../conditions/access-token-format.ts'
 import type { FlowContext } from '../context.ts'
+import { accessTokenClaims } from './access-token-claims.ts'
 
 /** A successful token response (RFC 6749 §5.1): what is stored, and this once the values. */
 export interface IssuedTokens {
@@ -23,7 +25,7 @@ export interface IssuedTokens {
 }
 
 /** What has been established about a client's own token before it is drawn. */
-export interface TokenGrounds {
+export interface TokenGrounds extends Signing {
   readonly client: Client
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
@@ -35,25 +37,33 @@ type Particulars = Pick<
   'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
 >
 
-/** Draws an access token for a client; the particulars say for whom and for what. */
-export function drawAccessToken(ctx: FlowContext, client: Client, particulars: Particulars): IssuedTokens {
-  const value = drawToken('access')
-  const token: AccessToken = Object.freeze({
+/** Draws an access token for a client, in its format; the particulars say for whom and for what. */
+export async function drawAccessToken(
+  ctx: FlowContext,
+  { client, signer }: Signing & { readonly client: Client },
+  particulars: Particulars,
+): Promise<IssuedTokens> {
+  const { signingKeys, issuer } = ctx.services
+  const unnamed = {
     ...particulars,
     tokenId: tokenId(uuidV7()),
-    hash: hashToken(value),
+    signingKeyId: signer === null ? null : signer.keyId,
     clientId: client.clientId,
     clientGeneration: client.tokenGeneration,
+    confirmation: ctx.caller.kind === 'client' ? ctx.caller.certificate : null,
     issuedAt: ctx.now,
     revokedAt: null,
     rayId: ctx.rayId,
-  })
-  return { token, value, refresh: null }
+  }
+  const value =
+    signer === null ? drawToken('access') : await signingKeys.sign(signer, accessTokenClaims(unnamed, issuer))
+  return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null }
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
-export function issueOwnToken(ctx: FlowContext, { client, scopes, audiences, lifetime }: TokenGrounds): IssuedTokens {
-  return drawAccessToken(ctx, client, {
+export async function issueOwnToken(ctx: FlowContext, grounds: TokenGrounds): Promise<IssuedTokens> {
+  const { client, scopes, audiences, lifetime } = grounds
+  return await drawAccessToken(ctx, grounds, {
     subject: client.clientId,
     userId: null,
     userGeneration: null,
@@ -67,7 +77,7 @@ export function issueOwnToken(ctx: FlowContext, { client, scopes, audiences, lif
 }
 
 /** What has been established about the tokens of a grant. */
-export interface FamilyGrounds {
+export interface FamilyGrounds extends Signing {
   readonly client: Client
   readonly grant: Grant
   /** Of the access token; a refresh token carries the grant's. */
@@ -76,13 +86,14 @@ export interface FamilyGrounds {
 }
 
 /** Tokens of a user's grant: an access token and, where the client may have one, a refresh token. Neither outlives the grant. */
-export function issueFamilyTokens(
+export async function issueFamilyTokens(
   ctx: FlowContext,
-  { client, grant, scopes, audiences }: FamilyGrounds,
+  grounds: FamilyGrounds,
   predecessorId: TokenId | null = null,
-): IssuedTokens {
+): Promise<IssuedTokens> {
+  const { client, grant, scopes, audiences } = grounds
   const { accessTokenTtl, refreshTokenTtl } = client.config
-  const issued = drawAccessToken(ctx, client, {
+  const issued = await drawAccessToken(ctx, grounds, {
     subject: grant.userId,
     userId: grant.userId,
     userGeneration: grant.userGeneration,

@@ -6,6 +6,7 @@ import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, given, type Judgement, LOST_RACE, postcondition } from '../condition.ts'
+import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, narrowedScopes, type Reach, refuseReuse } from '../conditions/grant.ts'
 import { defineFlow } from '../flow.ts'
@@ -104,9 +105,11 @@ export const refreshToken = defineFlow({
     .and(refreshTokenIsUnspentOrReplayed)
     .and(refreshTokenIsFresh)
     .and(grantStillReaches)
-    .and(scopesAreWithinGrant),
-  run: (ctx, { client, replayed, scopes, reach: { audiences }, standing: { grant, token } }) =>
-    replayed ?? issueFamilyTokens(ctx, { client, grant, scopes, audiences }, token.tokenId),
+    .and(scopesAreWithinGrant)
+    .and(signerIsReady)
+    .and(tokenIsNotTooLong(({ scopes, reach: { audiences } }) => ({ scopes, audiences }))),
+  run: async (ctx, { client, signer, replayed, scopes, reach: { audiences }, standing: { grant, token } }) =>
+    replayed ?? (await issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }, token.tokenId)),
   isIdle: (_ctx, { replayed }) => replayed !== null,
   postconditions: [successorIsTheOnlyOne],
 })

@@ -3,11 +3,13 @@ import { answersFor, type Client } from '../../domain/client.ts'
 import { type EpochMs, later } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
+import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import { audiencesAreAllowed, judgeScopes, withoutPermissions } from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
+import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
 import { drawAccessToken, earliest } from './issue-tokens.ts'
 
@@ -71,6 +73,16 @@ const subjectTokenIsAcceptable = condition<Asked, { readonly subject: AccessToke
 )
 
 /**
+ * An actor token says who acts, so it must have been entrusted to the client:
+ * issued to it, or for it by name. One for nobody in particular is handed to
+ * many, each of whom could pass the blame on with it.
+ */
+async function acceptableActor(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
+  const token = await acceptable(ctx, presented, client)
+  return token?.audiences.length === 0 && token.clientId !== client.clientId ? null : token
+}
+
+/**
  * RFC 8693 §4.1: the chain of actors grows by who acts now: the actor token's
  * subject, else the client. A client that may impersonate leaves it as it is.
  */
@@ -83,7 +95,7 @@ const actorIsKnown = condition<
     const actors = allowImpersonation ? subject.actors : [client.clientId, ...subject.actors]
     return success({ actors, until: subject.expiresAt })
   }
-  const actor = await acceptable(ctx, actorToken, client)
+  const actor = await acceptableActor(ctx, actorToken, client)
   // Nobody acts for longer than they can prove to be there.
   return actor === null
     ? invalid('actor_token', 'is not acceptable')
@@ -131,18 +143,25 @@ export const tokenExchange = defineFlow({
     .and(actorIsKnown)
     .and(scopesAreNotWidened)
     .and(audiencesAreAllowed)
-    .and(audiencesAreKept),
-  run: (ctx, { client, subject, actors, until, scopes, audiences }) =>
-    drawAccessToken(ctx, client, {
-      subject: subject.subject,
-      userId: subject.userId,
-      userGeneration: subject.userGeneration,
-      grantId: subject.grantId,
-      scopes,
-      audiences,
-      actors,
-      ancestors: [...subject.ancestors, subject.tokenId],
-      expiresAt: earliest(later(ctx.now, client.config.accessTokenTtl), until),
-    }),
+    .and(audiencesAreKept)
+    .and(signerIsReady)
+    .and(tokenIsNotTooLong((content) => content))
+    .and(mintingIsWithinLimits),
+  run: (ctx, { client, signer, subject, actors, until, scopes, audiences }) =>
+    drawAccessToken(
+      ctx,
+      { client, signer },
+      {
+        subject: subject.subject,
+        userId: subject.userId,
+        userGeneration: subject.userGeneration,
+        grantId: subject.grantId,
+        scopes,
+        audiences,
+        actors,
+        ancestors: [...subject.ancestors, subject.tokenId],
+        expiresAt: earliest(later(ctx.now, client.config.accessTokenTtl), until),
+      },
+    ),
   postconditions: [tokenIsAppended('token.exchanged')],
 })

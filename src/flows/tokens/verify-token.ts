@@ -10,6 +10,8 @@ interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]
   /** `null`: the caller does not ask. */
   readonly audience: string | null
+  /** The thumbprint of the certificate that the bearer showed; `null`: none. */
+  readonly presentedCertificate: string | null
 }
 
 const invalidToken = () => fail('oauth.invalid_token', { metadata: { token: 'presented' } })
@@ -31,6 +33,14 @@ const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly aud
   (_ctx, { token, audience }) => (audience === null || token.audiences.includes(audience) ? HOLDS : invalidToken()),
 )
 
+/** RFC 8705 §3: a token that is bound to a certificate is good only together with it. */
+const bearerHoldsCertificate = condition<{
+  readonly token: AccessToken
+  readonly presentedCertificate: string | null
+}>('bearerHoldsCertificate', (_ctx, { token, presentedCertificate }) =>
+  token.confirmation === null || token.confirmation === presentedCertificate ? HOLDS : invalidToken(),
+)
+
 /** RFC 6750 §3.1, insufficient_scope: every required scope is in the token. */
 const tokenHasScopes = condition<{ readonly token: AccessToken; readonly requiredScopes: readonly string[] }>(
   'tokenHasScopes',
@@ -48,6 +58,7 @@ export const verifyToken = defineFlow({
     .and(callerMayCheckTokens)
     .and(tokenIsGood)
     .and(tokenIsForAudience)
+    .and(bearerHoldsCertificate)
     .and(tokenHasScopes),
   run: (_ctx, { found }): Found => found,
   postconditions: [],

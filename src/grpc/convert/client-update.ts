@@ -5,7 +5,7 @@ import type { ClientChanges } from '../../flows/clients/update-client.ts'
 import { type Client as ClientMessage, ClientSchema } from '../../gen/qscope/v1/client_pb.ts'
 import type { UpdateClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import { fail, type Result, success } from '../../results.ts'
-import { fromAuthenticationMethod, fromClientType, fromGrantTypes } from './client.ts'
+import { fromAuthenticationMethod, fromClientType, fromGrantTypes, fromTlsClientSubject } from './client.ts'
 import { fromClientConfig, isConfigField, readConfigFields } from './client-config.ts'
 
 type Reader = (message: ClientMessage) => ClientChanges
@@ -20,6 +20,8 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
         fromClientType(client.type) ?? 'confidential',
       ),
     }),
+    jwks: (client) => ({ jwks: client.jwks || null }),
+    tls_client_subject: (client) => ({ tlsClientSubject: fromTlsClientSubject(client.tlsClientSubject) }),
     grant_types: (client) => ({ grantTypes: fromGrantTypes(client.grantTypes) }),
     redirect_uris: (client) => ({ redirectUris: distinct(client.redirectUris) }),
     scopes: (client) => ({ scopes: distinct(client.scopes) }),

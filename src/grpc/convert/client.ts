@@ -11,6 +11,7 @@ import {
 import type { ClientSecret } from '../../domain/client-secret.ts'
 import { clientId } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
+import { parseTlsClientSubject } from '../../domain/tls-client-subject.ts'
 import {
   AccessTokenFormat,
   AuthenticationMethod,
@@ -67,6 +68,11 @@ export function fromAuthenticationMethod(
   return wordFor(AUTHENTICATION_METHODS, value) ?? (type === 'public' ? 'none' : 'client_secret')
 }
 
+/** In its one spelling; what cannot be read is left for the registration to refuse. */
+export function fromTlsClientSubject(value: string | undefined): string | null {
+  return value ? (parseTlsClientSubject(value) ?? value) : null
+}
+
 /** `drawId` names a client that did not say how it wants to be called. */
 export function fromRegisterClient(request: RegisterClientRequest, drawId: () => string): ClientRegistration {
   const id = clientId(request.clientId ?? drawId())
@@ -76,6 +82,8 @@ export function fromRegisterClient(request: RegisterClientRequest, drawId: () =>
     displayName: request.displayName || id,
     type,
     authenticationMethod: fromAuthenticationMethod(request.authenticationMethod, type),
+    jwks: request.jwks || null,
+    tlsClientSubject: fromTlsClientSubject(request.tlsClientSubject),
     grantTypes: fromGrantTypes(request.grantTypes),
     redirectUris: distinct(request.redirectUris),
     scopes: distinct(request.scopes),
@@ -103,6 +111,8 @@ export function toClient(client: Client): MessageInitShape<typeof ClientSchema> 
     createdBy: client.createdBy,
     updateTime: toTimestamp(client.updatedAt),
     updatedBy: client.updatedBy,
+    jwks: client.jwks ?? '',
+    tlsClientSubject: client.tlsClientSubject ?? '',
   }
 }
 

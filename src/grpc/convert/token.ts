@@ -63,6 +63,7 @@ function viewOf(found: Found) {
     scopes: grant.scopes,
     audiences: grant.audiences,
     actors: [],
+    confirmation: null,
     revokedAt: grant.revokedAt,
   }
 }
@@ -83,6 +84,7 @@ export function toTokenClaims(found: Found, issuer: string): MessageInitShape<ty
     tokenUse: view.tokenUse,
     issuer,
     ...(actor !== null && { actor }),
+    ...(view.confirmation !== null && { confirmation: { x5tS256: view.confirmation } }),
   }
 }
 

@@ -1,14 +1,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
+import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials } from '../../flows/grants/client-credentials.ts'
 import { clientCredentialsBatch } from '../../flows/grants/client-credentials-batch.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
+import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
 import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
+import { getJsonWebKeySet } from '../../flows/keys/get-json-web-key-set.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
@@ -22,7 +25,8 @@ import {
   type TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { fail, mapResult, type Result } from '../../results.ts'
-import { toTimestamp } from '../convert/time.ts'
+import { toJsonWebKey } from '../convert/signing-key.ts'
+import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenWishes, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
 import { toRpcStatus } from '../errors.ts'
@@ -88,8 +92,13 @@ export function tokenHandlers(
       const issuedTokenType = ACCESS_TOKEN_TYPE
       return mapResult(exchanged, (issued) => ({ token: { ...toIssuedToken(issued, ctx.now), issuedTokenType } }))
     },
-    async verifyToken(ctx, { token, requiredScopes, audience }) {
-      const verified = await execute(verifyToken, ctx, { presented: token, requiredScopes, audience: audience ?? null })
+    async exchangeAssertion(ctx, { assertion, scopes, audiences }) {
+      const wishes = { requestedScopes: scopes, requestedAudiences: audiences, requestedLifetime: null }
+      return toToken(ctx, await execute(exchangeAssertion, ctx, { assertion, ...wishes }))
+    },
+    async verifyToken(ctx, { token, requiredScopes, audience = null, presentedCertificateSha256 = null }) {
+      const wanted = { presented: token, requiredScopes, audience, presentedCertificate: presentedCertificateSha256 }
+      const verified = await execute(verifyToken, ctx, wanted)
       return mapResult(verified, (found) => ({ claims: toTokenClaims(found, issuer) }))
     },
     async introspectToken(ctx, { token }) {
@@ -122,6 +131,12 @@ export function tokenHandlers(
       }
       const revoked = await execute(revokeTokens, ctx, { target, reason: request.reason })
       return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
+    },
+    async getJsonWebKeySet(ctx) {
+      return mapResult(await execute(getJsonWebKeySet, ctx, {}), (keys) => ({
+        keys: keys.map(toJsonWebKey),
+        maxAge: toDuration(KEY_SET_MAX_AGE),
+      }))
     },
   }
 }

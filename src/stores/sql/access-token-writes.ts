@@ -1,5 +1,6 @@
 import type { Insertable, Kysely } from 'kysely'
 import type { AccessToken } from '../../domain/access-token.ts'
+import { hashOf } from '../../domain/certificate.ts'
 import { tokenId } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore } from '../contract.ts'
 import type { Database } from './schema.ts'
@@ -60,6 +61,8 @@ export function accessTokenRow(token: AccessToken): Insertable<AccessTokenTable>
     user_generation: token.userGeneration,
     actors: JSON.stringify(token.actors),
     ancestors: JSON.stringify(token.ancestors),
+    signing_key_id: token.signingKeyId,
+    certificate_hash: token.confirmation === null ? null : hashOf(token.confirmation),
     issued_at: token.issuedAt,
     expires_at: token.expiresAt,
     revoked_at: token.revokedAt,

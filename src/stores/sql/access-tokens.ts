@@ -1,6 +1,7 @@
 import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
 import type { AccessTokenStanding } from '../../domain/access-token.ts'
-import { clientId, grantId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
+import { thumbprintOf } from '../../domain/certificate.ts'
+import { clientId, grantId, signingKeyId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
 import type { AccessTokenFilter, AccessTokenReads, PageRequest } from '../contract.ts'
 import type { StoredInt } from './columns.ts'
 import { hashKey } from './hash-key.ts'
@@ -30,6 +31,8 @@ interface StandingRow extends TokenRow, ClientStandingRow {
   readonly user_token_generation: StoredInt | null
   readonly grant_found: string | null
   readonly grant_revoked_at: StoredInt | null
+  readonly signing_key_found: string | null
+  readonly signing_key_revoked_at: StoredInt | null
 }
 
 /** Looks tokens up by hash, each with the standing of whom it depends on, in one statement. */
@@ -67,6 +70,22 @@ export function accessTokenReads(
         .execute()
       return rows.map(standingOf)
     },
+    countLive: async (ctx, client, most) => {
+      const live = db
+        .selectFrom('oauth_access_tokens')
+        .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
+        .select('oauth_access_tokens.token_id')
+        .where('oauth_access_tokens.client_id', '=', client)
+        .whereRef('oauth_access_tokens.client_generation', '=', 'oauth_clients.token_generation')
+        .where('oauth_access_tokens.expires_at', '>', ctx.now)
+        .where('oauth_access_tokens.revoked_at', 'is', null)
+        .limit(sql.lit(most))
+      const row = await db
+        .selectFrom(live.as('live'))
+        .select((rows) => rows.fn.countAll<number>().as('many'))
+        .executeTakeFirstOrThrow()
+      return integer(row.many, 'many')
+    },
   }
 }
 
@@ -78,6 +97,7 @@ function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequ
     .leftJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
     .leftJoin('oauth_users', 'oauth_users.user_id', 'oauth_access_tokens.user_id')
     .leftJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_access_tokens.grant_id')
+    .leftJoin('oauth_signing_keys', 'oauth_signing_keys.key_id', 'oauth_access_tokens.signing_key_id')
     .select('oauth_access_tokens.token_id as listed_id')
     .where('oauth_clients.deleted_at', 'is', null)
     .$if(clientId !== null, (query) => query.where('oauth_access_tokens.client_id', '=', clientId ?? ''))
@@ -100,6 +120,7 @@ function standings(db: Kysely<Database>) {
     .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
     .leftJoin('oauth_users', 'oauth_users.user_id', 'oauth_access_tokens.user_id')
     .leftJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_access_tokens.grant_id')
+    .leftJoin('oauth_signing_keys', 'oauth_signing_keys.key_id', 'oauth_access_tokens.signing_key_id')
     .select([
       'oauth_access_tokens.token_id',
       'oauth_access_tokens.token_hash',
@@ -113,6 +134,8 @@ function standings(db: Kysely<Database>) {
       'oauth_access_tokens.user_generation',
       'oauth_access_tokens.actors',
       'oauth_access_tokens.ancestors',
+      'oauth_access_tokens.signing_key_id',
+      'oauth_access_tokens.certificate_hash',
       'oauth_access_tokens.issued_at',
       'oauth_access_tokens.expires_at',
       'oauth_access_tokens.revoked_at',
@@ -120,6 +143,8 @@ function standings(db: Kysely<Database>) {
       'oauth_clients.scopes as client_scopes',
       'oauth_grants.grant_id as grant_found',
       'oauth_grants.revoked_at as grant_revoked_at',
+      'oauth_signing_keys.key_id as signing_key_found',
+      'oauth_signing_keys.revoked_at as signing_key_revoked_at',
       ...CLIENT_STANDING,
       ...USER_STANDING,
     ])
@@ -152,6 +177,9 @@ function standingOf(row: StandingRow): AccessTokenStanding {
       userGeneration: integerOrNull(row.user_generation, 'user_generation'),
       actors: stringList(row.actors, 'actors'),
       ancestors: Object.freeze(stringList(row.ancestors, 'ancestors').map(tokenId)),
+      signingKeyId: row.signing_key_id === null ? null : signingKeyId(row.signing_key_id),
+      confirmation:
+        row.certificate_hash === null ? null : thumbprintOf(hash32(row.certificate_hash, 'certificate_hash')),
       issuedAt: moment(row.issued_at, 'issued_at'),
       expiresAt: moment(row.expires_at, 'expires_at'),
       revokedAt: momentOrNull(row.revoked_at, 'revoked_at'),
@@ -164,5 +192,7 @@ function standingOf(row: StandingRow): AccessTokenStanding {
         : userStandingOf({ user_active, user_deleted_at, user_token_generation }),
     // A grant that is gone was purged: nothing of it counts any more.
     grantRevoked: row.grant_id !== null && (row.grant_found === null || row.grant_revoked_at !== null),
+    signingKeyRevoked:
+      row.signing_key_id !== null && (row.signing_key_found === null || row.signing_key_revoked_at !== null),
   })
 }

@@ -8,15 +8,14 @@ import {
   type ReadStores,
   StoreError,
 } from '../contract.ts'
-import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
 import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
-import { AppendLane, type SendUnits } from './append-lane.ts'
+import { AppendLane } from './append-lane.ts'
+import { auditChainReads } from './audit-chain-reads.ts'
 import { auditReads } from './audit-log.ts'
 import { codeReads, findCodes } from './authorization-codes.ts'
 import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients } from './clients.ts'
-import { confirmed } from './commit-outcome.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute } from './dialect.ts'
 import { grantReads } from './grants.ts'
@@ -30,11 +29,13 @@ import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './r
 import { backOff, isWorthAnotherTry } from './retry.ts'
 import type { Database } from './schema.ts'
 import { schemaStateOf } from './schema-state.ts'
+import { sendThrough } from './send-units.ts'
+import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
 import { Slots } from './slots.ts'
 import { TransactionLane } from './transaction-lane.ts'
 import { DatabaseTrouble, storeError } from './trouble.ts'
 import { userReads } from './users.ts'
-import { type WriterSlot, writerSlot } from './writer-slot.ts'
+import { writerSlot } from './writer-slot.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
@@ -146,6 +147,8 @@ function readStores(db: Kysely<Database>, most: number): ReadStores {
   const refreshTokens = new ReadBatcher(findRefreshTokens(db), hashKey, null, most)
   const refreshTokensById = new ReadBatcher(findRefreshTokensById(db), String, null, most)
   const devices = new ReadBatcher(findDeviceCodes(db), hashKey, null, most)
+  const signingKeys = new ReadBatcher(findSigningKeys(db), String, null, most)
+  const activeSigningKeys = new ReadBatcher(findActiveSigningKeys(db), String, null, most)
   return Object.freeze({
     clients: clientReads(db, (id) => clients.find(id)),
     clientSecrets: clientSecretReads(db, (id) => secrets.find(id)),
@@ -163,22 +166,14 @@ function readStores(db: Kysely<Database>, most: number): ReadStores {
       (id) => refreshTokensById.find(id),
     ),
     deviceAuthorizations: deviceAuthorizationReads(db, (hash) => devices.find(hash)),
+    signingKeys: signingKeyReads(
+      db,
+      (id) => signingKeys.find(id),
+      (algorithm) => activeSigningKeys.find(algorithm),
+    ),
     auditLog: auditReads(db),
+    auditChains: auditChainReads(db),
   })
-}
-
-/** Turns the units of a batch into one transaction, its audit rows sealed in the order they are sent. */
-function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter: () => number): SendUnits {
-  const tokenInserts = accessTokenInserts(db)
-  return (units, until) =>
-    slots.use(null, async (slot) => {
-      const tokens = units.flatMap((unit) => unit.tokens)
-      const sealed = slot.chain.seal(units.flatMap((unit) => unit.events))
-      const statements = [...tokenInserts.of(tokens.map(accessTokenRow)), ...sealed.statements]
-      const commit = () => slot.writer.batch(statements)
-      // Rows that no event goes with leave no trace to read back.
-      await (sealed.statements.length === 0 ? commit() : confirmed(slot, sealed, commit, until, jitter))
-    })
 }
 
 function withStoreErrors(execute: Execute): Execute {

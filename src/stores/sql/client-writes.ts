@@ -84,6 +84,8 @@ type ClientColumns = UpdateObject<Database, 'oauth_clients', 'oauth_clients'>
 /** What is left of a deleted client besides its id: nothing that says whose it was. */
 const BLANK = Object.freeze({
   display_name: '',
+  jwks: null,
+  tls_client_subject: null,
   grant_types: '[]',
   redirect_uris: '[]',
   scopes: '',
@@ -94,6 +96,8 @@ function registrationRow(client: ClientRegistration) {
   return {
     display_name: client.displayName,
     authentication_method: client.authenticationMethod,
+    jwks: client.jwks,
+    tls_client_subject: client.tlsClientSubject,
     grant_types: JSON.stringify(client.grantTypes),
     redirect_uris: JSON.stringify(client.redirectUris),
     scopes: client.scopes.join(' '),

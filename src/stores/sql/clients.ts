@@ -30,6 +30,8 @@ const CLIENT_COLUMNS = [
   'oauth_clients.display_name',
   'oauth_clients.type',
   'oauth_clients.authentication_method',
+  'oauth_clients.jwks',
+  'oauth_clients.tls_client_subject',
   'oauth_clients.grant_types',
   'oauth_clients.redirect_uris',
   'oauth_clients.scopes',
@@ -144,6 +146,8 @@ function clientOf(row: ClientRow, resourceAudiences: readonly string[]): Client 
     displayName: row.display_name,
     type: oneOf(row.type, TYPES, 'type'),
     authenticationMethod: oneOf(row.authentication_method, METHODS, 'authentication_method'),
+    jwks: row.jwks,
+    tlsClientSubject: row.tls_client_subject,
     grantTypes: Object.freeze(
       stringList(row.grant_types, 'grant_types').map((grant) => oneOf(grant, GRANTS, 'grant_types')),
     ),

@@ -56,7 +56,7 @@ async function readBack(slot: WriterSlot, sealed: SealedEvents): Promise<'commit
   slot.failure = null
   await writer.begin()
   try {
-    const stored = await chain.takeStored(sealed)
+    const stored = await chain.takeStored(sealed, Date.now())
     await writer.commit()
     return follow(chain, sealed, stored)
   } catch (error) {

@@ -53,6 +53,17 @@ export function deviceAuthorizationReads(
         .executeTakeFirst()
       return row === undefined ? null : standingOf(row)
     },
+    keyIds: async (ctx) => {
+      const rows = await db
+        .selectFrom('oauth_device_codes')
+        .select('user_code_key_id')
+        .distinct()
+        .where('expires_at', '>', ctx.now)
+        .where('live_user_code_hash', 'is not', null)
+        .orderBy('user_code_key_id')
+        .execute()
+      return rows.map((row) => keyId(row.user_code_key_id))
+    },
   }
 }
 

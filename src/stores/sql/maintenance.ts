@@ -40,6 +40,15 @@ export function maintenanceOn(db: Kysely<Database>, inTransaction: InTransaction
         return Number((await codes.executeTakeFirst()).numDeletedRows)
       })
     },
+    assertion_ids: async (before, limit) => {
+      const rows = await endedAssertions(db, before, limit).select('assertion_hash').execute()
+      if (rows.length === 0) return 0
+      const hashes = padded(rows.map((row) => row.assertion_hash))
+      return await change(async (tx) => {
+        const uses = tx.deleteFrom('oauth_assertion_ids').where('assertion_hash', 'in', hashes)
+        return Number((await uses.executeTakeFirst()).numDeletedRows)
+      })
+    },
   } satisfies Record<PurgeKind, (before: EpochMs, limit: number) => Promise<number>>
 
   return {
@@ -109,8 +118,18 @@ function endedDevices(db: Kysely<Database>, before: EpochMs, limit: number) {
     .limit(sql.lit(limit))
 }
 
+function endedAssertions(db: Kysely<Database>, before: EpochMs, limit: number) {
+  return db
+    .selectFrom('oauth_assertion_ids')
+    .select(['use_id as id', 'expires_at as ended_at'])
+    .where('expires_at', '<', before)
+    .orderBy('expires_at')
+    .limit(sql.lit(limit))
+}
+
 const ENDED = Object.freeze({
   access_tokens: endedTokens,
   grants: endedGrants,
   device_authorizations: endedDevices,
+  assertion_ids: endedAssertions,
 } satisfies Record<PurgeKind, unknown>)

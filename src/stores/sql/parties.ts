@@ -64,9 +64,12 @@ export function grantMayComeBack(at: EpochMs): Expression<SqlBool> {
   ])
 }
 
-/** What `isActive` says of a token's grant and parties, in SQL; grant and user are joined if there are any. */
+/** What `isActive` says of a token's grant, signing key and parties, in SQL; they are joined where there are any. */
 export function tokenPartiesAreActive(): Expression<SqlBool> {
-  const all = expressionBuilder<Database, 'oauth_access_tokens' | 'oauth_grants' | 'oauth_clients' | 'oauth_users'>()
+  const all = expressionBuilder<
+    Database,
+    'oauth_access_tokens' | 'oauth_grants' | 'oauth_clients' | 'oauth_users' | 'oauth_signing_keys'
+  >()
   return all.and([
     all('oauth_clients.enabled', '=', 1),
     all('oauth_clients.deleted_at', 'is', null),
@@ -74,6 +77,10 @@ export function tokenPartiesAreActive(): Expression<SqlBool> {
     all.or([
       all('oauth_access_tokens.grant_id', 'is', null),
       all.and([all('oauth_grants.grant_id', 'is not', null), all('oauth_grants.revoked_at', 'is', null)]),
+    ]),
+    all.or([
+      all('oauth_access_tokens.signing_key_id', 'is', null),
+      all.and([all('oauth_signing_keys.key_id', 'is not', null), all('oauth_signing_keys.revoked_at', 'is', null)]),
     ]),
     all.or([
       all('oauth_access_tokens.user_generation', 'is', null),

@@ -1,4 +1,5 @@
 import type { Hash, Int, NullableInt } from './columns.ts'
+import type { SigningKeyTable } from './signing-key-schema.ts'
 import type {
   AccessTokenTable,
   AuthorizationCodeTable,
@@ -12,6 +13,9 @@ export interface ClientTable {
   display_name: string
   type: string
   authentication_method: string
+  /** JSON document. */
+  jwks: string | null
+  tls_client_subject: string | null
   /** JSON list. */
   grant_types: string
   /** JSON list. */
@@ -87,6 +91,15 @@ export interface UserTable {
   updated_by: string
 }
 
+/** Assertions that may be used once, and were. */
+export interface AssertionIdTable {
+  assertion_hash: Hash
+  use_id: string
+  expires_at: Int
+  created_at: Int
+  created_by: string
+}
+
 /** Who does what one instance at a time does. */
 export interface LeaseTable {
   name: string
@@ -121,9 +134,24 @@ export interface AuditLogTable {
 /** Where each writer's chain ends, so that a cut end shows. */
 export interface AuditHeadTable {
   writer_id: string
+  /** Which writer it is; from 1, without gaps. */
+  ordinal: Int
   sequence: Int
   hash: Hash
   key_id: string
+  /** Over the columns above. */
+  mac: Hash
+  created_at: Int
+  created_by: string
+  updated_at: Int
+  updated_by: string
+}
+
+/** One row: how many writers there have been, so that a missing one shows. */
+export interface AuditRosterTable {
+  name: string
+  writers: Int
+  total: Hash
   created_at: Int
   created_by: string
   updated_at: Int
@@ -158,9 +186,12 @@ export interface Database {
   oauth_access_tokens: AccessTokenTable
   oauth_refresh_tokens: RefreshTokenTable
   oauth_device_codes: DeviceCodeTable
+  oauth_assertion_ids: AssertionIdTable
   oauth_leases: LeaseTable
+  oauth_signing_keys: SigningKeyTable
   oauth_audit_log: AuditLogTable
   oauth_audit_heads: AuditHeadTable
+  oauth_audit_roster: AuditRosterTable
   qscope_migrations: MigrationTable
   qscope_schema: SchemaTable
 }

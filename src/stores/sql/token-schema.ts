@@ -75,6 +75,9 @@ export interface AccessTokenTable {
   actors: string
   /** JSON list. */
   ancestors: string
+  signing_key_id: string | null
+  /** Of the certificate it is bound to. */
+  certificate_hash: NullableHash
   issued_at: Int
   expires_at: Int
   revoked_at: NullableInt

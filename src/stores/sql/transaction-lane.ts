@@ -55,7 +55,7 @@ export class TransactionLane {
         await slot.writer.rollback()
         return ending.value
       }
-      const sealed = slot.chain.seal(events)
+      const sealed = await slot.chain.sealInside(events)
       for (const statement of sealed.statements) await slot.writer.execute(statement)
       // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
       if (slot.failure !== null) throw slot.failure

@@ -3,6 +3,8 @@ import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { TransactionStores } from '../contract.ts'
 import { accessTokenWrites } from './access-token-writes.ts'
 import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
+import { assertionIds } from './assertion-ids.ts'
+import { auditChainReads } from './audit-chain-reads.ts'
 import { auditReads } from './audit-log.ts'
 import { codeReads, codeWrites, findCodes } from './authorization-codes.ts'
 import { clientSecretReads, clientSecretWrites, findSecrets } from './client-secrets.ts'
@@ -15,6 +17,8 @@ import { hashKey } from './hash-key.ts'
 import { refreshTokenWrites } from './refresh-token-writes.ts'
 import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './refresh-tokens.ts'
 import type { Database } from './schema.ts'
+import { signingKeyWrites } from './signing-key-writes.ts'
+import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
 import { userReads, userWrites } from './users.ts'
 
 /** The stores bound to one transaction; audit events are collected, and written as its last rows. */
@@ -54,10 +58,16 @@ export function transactionStores(db: Kysely<Database>, collect: (event: AuditEv
       ...deviceAuthorizationReads(db, alone(findDeviceCodes(db), hashKey, null)),
       ...deviceAuthorizationWrites(db),
     },
+    signingKeys: {
+      ...signingKeyReads(db, alone(findSigningKeys(db), String, null), alone(findActiveSigningKeys(db), String, null)),
+      ...signingKeyWrites(db),
+    },
+    assertionIds: assertionIds(db),
     auditLog: {
       ...auditReads(db),
       append: (event: AuditEvent) => collect(event),
     },
+    auditChains: auditChainReads(db),
   })
 }
 

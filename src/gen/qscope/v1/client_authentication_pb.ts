@@ -18,7 +18,9 @@ export const file_qscope_v1_client_authentication: GenFile = /*@__PURE__*/
  * The alternative is the metadata `authorization: Basic
  * base64(client_id:client_secret)`; both in one call are refused. Only the
  * method the client is registered with is accepted. With no method set the
- * client is public.
+ * client is public, or is proved by the certificate that it showed in the TLS
+ * handshake with this server (RFC 8705 §2); metadata such as
+ * `x-forwarded-client-cert` never counts.
  *
  * @generated from message qscope.v1.ClientAuthentication
  */
@@ -31,7 +33,8 @@ export type ClientAuthentication = Message<"qscope.v1.ClientAuthentication"> & {
   clientId: string;
 
   /**
-   * method is the proof; unset for a public client.
+   * method is the proof; unset for a public client, and for a client that is
+   * proved by its certificate.
    *
    * @generated from oneof qscope.v1.ClientAuthentication.method
    */
@@ -46,7 +49,10 @@ export type ClientAuthentication = Message<"qscope.v1.ClientAuthentication"> & {
     case: "clientSecret";
   } | {
     /**
-     * client_assertion is a JWT signed by the client (RFC 7523 §2.2).
+     * client_assertion is a JWT signed by the client (RFC 7523 §2.2) with one of
+     * its registered keys: RS256, PS256, ES256 or EdDSA. `iss` and `sub` are the
+     * client id, `aud` is exactly the issuer, `exp` is at most 5 minutes ahead,
+     * `jti` is new: an assertion proves the client once.
      *
      * @generated from field: string client_assertion = 3;
      */

@@ -39,7 +39,9 @@ export type Access = Message<"qscope.v1.Access"> & {
   clientAuthentication: boolean;
 
   /**
-   * anyone opens the method to callers without credentials.
+   * anyone opens the method to callers without credentials. Together with
+   * `client_authentication`, credentials are optional, but those that come must
+   * prove the client.
    *
    * @generated from field: bool anyone = 3;
    */

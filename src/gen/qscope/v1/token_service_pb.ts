@@ -11,6 +11,8 @@ import type { Status } from "../../google/rpc/status_pb.ts";
 import { file_google_rpc_status } from "../../google/rpc/status_pb.ts";
 import type { ClientAuthentication } from "./client_authentication_pb.ts";
 import { file_qscope_v1_client_authentication } from "./client_authentication_pb.ts";
+import type { JsonWebKey } from "./json_web_key_pb.ts";
+import { file_qscope_v1_json_web_key } from "./json_web_key_pb.ts";
 import { file_qscope_v1_options } from "./options_pb.ts";
 import type { IssuedToken, TokenClaims, TokenMetadata } from "./token_pb.ts";
 import { file_qscope_v1_token } from "./token_pb.ts";
@@ -22,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi5QEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIbCgRjb2RlGAIgASgJQg2AAQG6SAdyBRABGIACEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKOAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SJAoNcmVmcmVzaF90b2tlbhgCIAEoCUINgAEBukgHcgUQARiAAhIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imAMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIkCg1zdWJqZWN0X3Rva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARInCgthY3Rvcl90b2tlbhgEIAEoCUINgAEBukgHcgUQARiAQEgAiAEBEicKEGFjdG9yX3Rva2VuX3R5cGUYBSABKAlCCLpIBXIDGIABSAGIAQESKwoUcmVxdWVzdGVkX3Rva2VuX3R5cGUYBiABKAlCCLpIBXIDGIABSAKIAQESIAoGc2NvcGVzGAcgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgIIAMoCUIPukgMkgEJEDIiBXIDGP8BQg4KDF9hY3Rvcl90b2tlbkITChFfYWN0b3JfdG9rZW5fdHlwZUIXChVfcmVxdWVzdGVkX3Rva2VuX3R5cGUiPgoVRXhjaGFuZ2VUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIqgCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhwKBXRva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEisKD3JlcXVpcmVkX3Njb3BlcxgDIAMoCUISukgPkgEMEMgBIgdyBRABGIABEiEKCGF1ZGllbmNlGAQgASgJQgq6SAdyBRABGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiogEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhwKBXRva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEiUKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIHukgEcgIYQEgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiUQoXSW50cm9zcGVjdFRva2VuUmVzcG9uc2USDgoGYWN0aXZlGAEgASgIEiYKBmNsYWltcxgCIAEoCzIWLnFzY29wZS52MS5Ub2tlbkNsYWltcyJ4ChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhInCgZ0b2tlbnMYAiADKAlCF4ABAbpIEZIBDggBEOgHIgdyBRABGIBAIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UingEKElJldm9rZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHAoFdG9rZW4YAiABKAlCDYABAbpIB3IFEAEYgEASJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQFCEgoQX3Rva2VuX3R5cGVfaGludCIVChNSZXZva2VUb2tlblJlc3BvbnNlIsMBChFMaXN0VG9rZW5zUmVxdWVzdBIiCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAFIAIgBARIeCgd1c2VyX2lkGAIgASgJQgi6SAVyA7ABAUgBiAEBEhMKC2FjdGl2ZV9vbmx5GAMgASgIEh0KCXBhZ2Vfc2l6ZRgEIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAEEIMCgpfY2xpZW50X2lkQgoKCF91c2VyX2lkIlcKEkxpc3RUb2tlbnNSZXNwb25zZRIoCgZ0b2tlbnMYASADKAsyGC5xc2NvcGUudjEuVG9rZW5NZXRhZGF0YRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiugEKE1Jldm9rZVRva2Vuc1JlcXVlc3QSHAoIdG9rZW5faWQYASABKAlCCLpIBXIDsAEBSAASHwoJY2xpZW50X2lkGAIgASgJQgq6SAdyBRABGIABSAASGwoHdXNlcl9pZBgDIAEoCUIIukgFcgOwAQFIABIcCghncmFudF9pZBgEIAEoCUIIukgFcgOwAQFIABIYCgZyZWFzb24YBSABKAlCCLpIBXIDGMgBQg8KBnRhcmdldBIFukgCCAEiRAoUUmV2b2tlVG9rZW5zUmVzcG9uc2USGgoNcmV2b2tlZF9jb3VudBgBIAEoBUgAiAEBQhAKDl9yZXZva2VkX2NvdW50KlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKtCgoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEm0KC1ZlcmlmeVRva2VuEh0ucXNjb3BlLnYxLlZlcmlmeVRva2VuUmVxdWVzdBoeLnFzY29wZS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEnkKD0ludHJvc3BlY3RUb2tlbhIhLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXF1ZXN0GiIucXNjb3BlLnYxLkludHJvc3BlY3RUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEosBChVCYXRjaEludHJvc3BlY3RUb2tlbnMSJy5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBooLnFzY29wZS52MS5CYXRjaEludHJvc3BlY3RUb2tlbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJZCgtSZXZva2VUb2tlbhIdLnFzY29wZS52MS5SZXZva2VUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZSILkAICutcYBBABIAESaAoKTGlzdFRva2VucxIcLnFzY29wZS52MS5MaXN0VG9rZW5zUmVxdWVzdBodLnFzY29wZS52MS5MaXN0VG9rZW5zUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp0b2tlbnMucmVhZCABEnAKDFJldm9rZVRva2VucxIeLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXF1ZXN0Gh8ucXNjb3BlLnYxLlJldm9rZVRva2Vuc1Jlc3BvbnNlIh+QAgK61xgYChRxc2NvcGU6dG9rZW5zLnJldm9rZSABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi5QEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIbCgRjb2RlGAIgASgJQg2AAQG6SAdyBRABGIACEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKOAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SJAoNcmVmcmVzaF90b2tlbhgCIAEoCUINgAEBukgHcgUQARiAAhIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imAMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIkCg1zdWJqZWN0X3Rva2VuGAIgASgJQg2AAQG6SAdyBRABGIBAEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARInCgthY3Rvcl90b2tlbhgEIAEoCUINgAEBukgHcgUQARiAQEgAiAEBEicKEGFjdG9yX3Rva2VuX3R5cGUYBSABKAlCCLpIBXIDGIABSAGIAQESKwoUcmVxdWVzdGVkX3Rva2VuX3R5cGUYBiABKAlCCLpIBXIDGIABSAKIAQESIAoGc2NvcGVzGAcgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgIIAMoCUIPukgMkgEJEDIiBXIDGP8BQg4KDF9hY3Rvcl90b2tlbkITChFfYWN0b3JfdG9rZW5fdHlwZUIXChVfcmVxdWVzdGVkX3Rva2VuX3R5cGUiPgoVRXhjaGFuZ2VUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIrQBChhFeGNoYW5nZUFzc2VydGlvblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEiEKCWFzc2VydGlvbhgCIAEoCUIOgAEBukgIcgYQARiAgAESIAoGc2NvcGVzGAMgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgEIAMoCUIPukgMkgEJEDIiBXIDGP8BIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4iqAIKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHAoFdG9rZW4YAiABKAlCDYABAbpIB3IFEAEYgEASKwoPcmVxdWlyZWRfc2NvcGVzGAMgAygJQhK6SA+SAQwQyAEiB3IFEAEYgAESIQoIYXVkaWVuY2UYBCABKAlCCrpIB3IFEAEY/wFIAIgBARJFChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJQhq6SBdyFTITXltBLVphLXowLTlfLV17NDN9JEgBiAEBQgsKCV9hdWRpZW5jZUIfCh1fcHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NiI9ChNWZXJpZnlUb2tlblJlc3BvbnNlEiYKBmNsYWltcxgBIAEoCzIWLnFzY29wZS52MS5Ub2tlbkNsYWltcyKiAQoWSW50cm9zcGVjdFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHAoFdG9rZW4YAiABKAlCDYABAbpIB3IFEAEYgEASJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQFCEgoQX3Rva2VuX3R5cGVfaGludCJRChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIngKHEJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEicKBnRva2VucxgCIAMoCUIXgAEBukgRkgEOCAEQ6AciB3IFEAEYgEAiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSKeAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIcCgV0b2tlbhgCIAEoCUINgAEBukgHcgUQARiAQBIlCg90b2tlbl90eXBlX2hpbnQYAyABKAlCB7pIBHICGEBIAIgBAUISChBfdG9rZW5fdHlwZV9oaW50IhUKE1Jldm9rZVRva2VuUmVzcG9uc2UiwwEKEUxpc3RUb2tlbnNSZXF1ZXN0EiIKCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK6AQoTUmV2b2tlVG9rZW5zUmVxdWVzdBIcCgh0b2tlbl9pZBgBIAEoCUIIukgFcgOwAQFIABIfCgljbGllbnRfaWQYAiABKAlCCrpIB3IFEAEYgAFIABIbCgd1c2VyX2lkGAMgASgJQgi6SAVyA7ABAUgAEhwKCGdyYW50X2lkGAQgASgJQgi6SAVyA7ABAUgAEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYyAFCDwoGdGFyZ2V0EgW6SAIIASJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiawoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEiMKBGtleXMYASADKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKBDAoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARJoChBHZXRKc29uV2ViS2V5U2V0EiIucXNjb3BlLnYxLkdldEpzb25XZWJLZXlTZXRSZXF1ZXN0GiMucXNjb3BlLnYxLkdldEpzb25XZWJLZXlTZXRSZXNwb25zZSILkAIButcYBBgBIAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -449,7 +451,8 @@ export type ExchangeTokenRequest = Message<"qscope.v1.ExchangeTokenRequest"> & {
   subjectTokenType: string;
 
   /**
-   * actor_token speaks for who acts; unset: the caller itself acts.
+   * actor_token speaks for who acts: an access token that was issued to the
+   * caller, or names it in its audience; unset: the caller itself acts.
    *
    * @generated from field: optional string actor_token = 4;
    */
@@ -517,6 +520,70 @@ export const ExchangeTokenResponseSchema: GenMessage<ExchangeTokenResponse> = /*
   messageDesc(file_qscope_v1_token_service, 13);
 
 /**
+ * ExchangeAssertionRequest presents an assertion of a trusted issuer.
+ *
+ * @generated from message qscope.v1.ExchangeAssertionRequest
+ */
+export type ExchangeAssertionRequest = Message<"qscope.v1.ExchangeAssertionRequest"> & {
+  /**
+   * client authenticates the caller, where it does at all.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * assertion is a signed JWT with `iss`, `sub`, `aud` and `exp` (RFC 7523 §3).
+   *
+   * @generated from field: string assertion = 2;
+   */
+  assertion: string;
+
+  /**
+   * scopes wanted, among those of the rule that applies and the client's; none:
+   * all of those. Permissions of this server are never among them.
+   *
+   * @generated from field: repeated string scopes = 3;
+   */
+  scopes: string[];
+
+  /**
+   * audiences wanted, among the client's own (RFC 8707 §2); none: no audience.
+   *
+   * @generated from field: repeated string audiences = 4;
+   */
+  audiences: string[];
+};
+
+/**
+ * Describes the message qscope.v1.ExchangeAssertionRequest.
+ * Use `create(ExchangeAssertionRequestSchema)` to create a new message.
+ */
+export const ExchangeAssertionRequestSchema: GenMessage<ExchangeAssertionRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 14);
+
+/**
+ * ExchangeAssertionResponse returns the token.
+ *
+ * @generated from message qscope.v1.ExchangeAssertionResponse
+ */
+export type ExchangeAssertionResponse = Message<"qscope.v1.ExchangeAssertionResponse"> & {
+  /**
+   * token is what was issued.
+   *
+   * @generated from field: qscope.v1.IssuedToken token = 1;
+   */
+  token?: IssuedToken | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExchangeAssertionResponse.
+ * Use `create(ExchangeAssertionResponseSchema)` to create a new message.
+ */
+export const ExchangeAssertionResponseSchema: GenMessage<ExchangeAssertionResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 15);
+
+/**
  * VerifyTokenRequest presents an access token.
  *
  * @generated from message qscope.v1.VerifyTokenRequest
@@ -565,7 +632,7 @@ export type VerifyTokenRequest = Message<"qscope.v1.VerifyTokenRequest"> & {
  * Use `create(VerifyTokenRequestSchema)` to create a new message.
  */
 export const VerifyTokenRequestSchema: GenMessage<VerifyTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 14);
+  messageDesc(file_qscope_v1_token_service, 16);
 
 /**
  * VerifyTokenResponse returns what the token says.
@@ -586,7 +653,7 @@ export type VerifyTokenResponse = Message<"qscope.v1.VerifyTokenResponse"> & {
  * Use `create(VerifyTokenResponseSchema)` to create a new message.
  */
 export const VerifyTokenResponseSchema: GenMessage<VerifyTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 15);
+  messageDesc(file_qscope_v1_token_service, 17);
 
 /**
  * IntrospectTokenRequest presents a token.
@@ -622,7 +689,7 @@ export type IntrospectTokenRequest = Message<"qscope.v1.IntrospectTokenRequest">
  * Use `create(IntrospectTokenRequestSchema)` to create a new message.
  */
 export const IntrospectTokenRequestSchema: GenMessage<IntrospectTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 16);
+  messageDesc(file_qscope_v1_token_service, 18);
 
 /**
  * IntrospectTokenResponse tells about a token.
@@ -650,7 +717,7 @@ export type IntrospectTokenResponse = Message<"qscope.v1.IntrospectTokenResponse
  * Use `create(IntrospectTokenResponseSchema)` to create a new message.
  */
 export const IntrospectTokenResponseSchema: GenMessage<IntrospectTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 17);
+  messageDesc(file_qscope_v1_token_service, 19);
 
 /**
  * BatchIntrospectTokensRequest presents several tokens.
@@ -678,7 +745,7 @@ export type BatchIntrospectTokensRequest = Message<"qscope.v1.BatchIntrospectTok
  * Use `create(BatchIntrospectTokensRequestSchema)` to create a new message.
  */
 export const BatchIntrospectTokensRequestSchema: GenMessage<BatchIntrospectTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 18);
+  messageDesc(file_qscope_v1_token_service, 20);
 
 /**
  * BatchIntrospectTokensResponse answers in the order of the tokens.
@@ -699,7 +766,7 @@ export type BatchIntrospectTokensResponse = Message<"qscope.v1.BatchIntrospectTo
  * Use `create(BatchIntrospectTokensResponseSchema)` to create a new message.
  */
 export const BatchIntrospectTokensResponseSchema: GenMessage<BatchIntrospectTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 19);
+  messageDesc(file_qscope_v1_token_service, 21);
 
 /**
  * RevokeTokenRequest presents the token to end.
@@ -735,7 +802,7 @@ export type RevokeTokenRequest = Message<"qscope.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 20);
+  messageDesc(file_qscope_v1_token_service, 22);
 
 /**
  * RevokeTokenResponse is empty.
@@ -750,7 +817,7 @@ export type RevokeTokenResponse = Message<"qscope.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 21);
+  messageDesc(file_qscope_v1_token_service, 23);
 
 /**
  * ListTokensRequest selects a page of tokens.
@@ -800,7 +867,7 @@ export type ListTokensRequest = Message<"qscope.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 22);
+  messageDesc(file_qscope_v1_token_service, 24);
 
 /**
  * ListTokensResponse returns a page of tokens.
@@ -829,7 +896,7 @@ export type ListTokensResponse = Message<"qscope.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 23);
+  messageDesc(file_qscope_v1_token_service, 25);
 
 /**
  * RevokeTokensRequest says which tokens to end.
@@ -889,7 +956,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
  * Use `create(RevokeTokensRequestSchema)` to create a new message.
  */
 export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 24);
+  messageDesc(file_qscope_v1_token_service, 26);
 
 /**
  * RevokeTokensResponse tells what was ended.
@@ -912,7 +979,50 @@ export type RevokeTokensResponse = Message<"qscope.v1.RevokeTokensResponse"> & {
  * Use `create(RevokeTokensResponseSchema)` to create a new message.
  */
 export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 25);
+  messageDesc(file_qscope_v1_token_service, 27);
+
+/**
+ * GetJsonWebKeySetRequest is empty.
+ *
+ * @generated from message qscope.v1.GetJsonWebKeySetRequest
+ */
+export type GetJsonWebKeySetRequest = Message<"qscope.v1.GetJsonWebKeySetRequest"> & {
+};
+
+/**
+ * Describes the message qscope.v1.GetJsonWebKeySetRequest.
+ * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
+ */
+export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 28);
+
+/**
+ * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
+ *
+ * @generated from message qscope.v1.GetJsonWebKeySetResponse
+ */
+export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetResponse"> & {
+  /**
+   * keys are ordered the first prepared first.
+   *
+   * @generated from field: repeated qscope.v1.JsonWebKey keys = 1;
+   */
+  keys: JsonWebKey[];
+
+  /**
+   * max_age is how long the answer may be kept.
+   *
+   * @generated from field: google.protobuf.Duration max_age = 2;
+   */
+  maxAge?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.GetJsonWebKeySetResponse.
+ * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
+ */
+export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 29);
 
 /**
  * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
@@ -1050,6 +1160,25 @@ export const TokenService: GenService<{
     output: typeof ExchangeTokenResponseSchema;
   },
   /**
+   * ExchangeAssertion issues an access token to the client that a trusted issuer
+   * vouches for (RFC 7523 §2.1): a Kubernetes service account, a CI job. Which
+   * issuers are trusted, and which of their claims stand for which client, is the
+   * server's configuration. No client authentication is needed; a client that
+   * authenticates must be the one that the assertion stands for. Errors:
+   * OAUTH_INVALID_GRANT, without a hint, for an assertion that is not acceptable
+   * or stands for no client; OAUTH_UNAUTHORIZED_CLIENT, OAUTH_INVALID_SCOPE,
+   * OAUTH_INVALID_TARGET, OAUTH_INVALID_CLIENT; OAUTH_TEMPORARILY_UNAVAILABLE when
+   * the issuer's keys cannot be fetched. May be retried like MintToken, unless the
+   * issuer is configured as single use.
+   *
+   * @generated from rpc qscope.v1.TokenService.ExchangeAssertion
+   */
+  exchangeAssertion: {
+    methodKind: "unary";
+    input: typeof ExchangeAssertionRequestSchema;
+    output: typeof ExchangeAssertionResponseSchema;
+  },
+  /**
    * VerifyToken checks the access token that a resource server was handed
    * (RFC 6750 §3). The client authenticates, or a bearer token with
    * `qscope:tokens.read` does. A caller sees the tokens issued to it, those for
@@ -1126,6 +1255,20 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokensRequestSchema;
     output: typeof RevokeTokensResponseSchema;
+  },
+  /**
+   * GetJsonWebKeySet returns the public keys that JWT access tokens are verified
+   * with (RFC 7517 §5): those that sign, those that will soon, and those whose
+   * tokens have not expired yet. Anyone may call it, and keep the answer for
+   * `max_age`; a token with a `kid` that is not in it is reason to ask again.
+   * May be retried.
+   *
+   * @generated from rpc qscope.v1.TokenService.GetJsonWebKeySet
+   */
+  getJsonWebKeySet: {
+    methodKind: "unary";
+    input: typeof GetJsonWebKeySetRequestSchema;
+    output: typeof GetJsonWebKeySetResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_qscope_v1_token_service, 0);

@@ -15,6 +15,8 @@ export function clients(types: ColumnTypes): Migration {
       .addColumn('display_name', text, (column) => column.notNull())
       .addColumn('type', types.identifier(32), (column) => column.notNull())
       .addColumn('authentication_method', types.identifier(32), (column) => column.notNull())
+      .addColumn('jwks', text)
+      .addColumn('tls_client_subject', types.identifier(512))
       .addColumn('grant_types', text, (column) => column.notNull())
       .addColumn('redirect_uris', text, (column) => column.notNull())
       .addColumn('scopes', text, (column) => column.notNull())

@@ -23,6 +23,8 @@ export function accessTokens(types: ColumnTypes): Migration {
         .addColumn('user_generation', integer)
         .addColumn('actors', text, (column) => column.notNull())
         .addColumn('ancestors', text, (column) => column.notNull())
+        .addColumn('signing_key_id', id)
+        .addColumn('certificate_hash', hash)
         .addColumn('issued_at', epochMs, (column) => column.notNull())
         .addColumn('expires_at', epochMs, (column) => column.notNull())
         .addColumn('revoked_at', epochMs)

@@ -5,6 +5,8 @@ import { accessTokens } from './0004_access_tokens.ts'
 import { deviceCodes } from './0005_device_codes.ts'
 import { leases } from './0006_leases.ts'
 import { auditLog } from './0007_audit_log.ts'
+import { signingKeys } from './0008_signing_keys.ts'
+import { assertionIds } from './0009_assertion_ids.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -21,4 +23,6 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
     appendOnly: { table: 'oauth_audit_log', key: 'event_id' },
     migration: auditLog,
   },
+  { name: '0008_signing_keys', serversFrom: '0008_signing_keys', migration: signingKeys },
+  { name: '0009_assertion_ids', serversFrom: '0009_assertion_ids', migration: assertionIds },
 ])

@@ -1,0 +1,84 @@
+/** A package as package-lock.json has it. */
+export interface LockedPackage {
+  readonly version?: string
+  /** Where it comes from; left out for the registry (`omit-lockfile-registry-resolved` in .npmrc). */
+  readonly resolved?: string
+  readonly integrity?: string
+  readonly license?: string
+  readonly link?: boolean
+  readonly hasInstallScript?: boolean
+}
+
+/** What is read of package-lock.json. */
+export interface Lockfile {
+  readonly packages: Readonly<Record<string, LockedPackage>>
+}
+
+/** What is read of package.json. */
+export interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly overrides?: Readonly<Record<string, unknown>>
+  /** Whose install scripts were judged: `true` they run, `false` they do not. */
+  readonly allowScripts?: Readonly<Record<string, boolean>>
+}
+
+/** Permissive, or binding only those who change the package itself (MPL-2.0, a tool of the tests). */
+const LICENCES: ReadonlySet<string> = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'ISC',
+  'MIT',
+  'MPL-2.0',
+])
+const REGISTRY = 'https://registry.npmjs.org/'
+const EXACT = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/
+/** SHA-512, 64 bytes in base64. */
+const INTEGRITY = /^sha512-[A-Za-z0-9+/]{86}==$/
+
+/** Everything wrong with what is depended on, a line each, as far as the files tell. */
+export function dependencyProblems(manifest: Manifest, lockfile: Lockfile): readonly string[] {
+  const asked = { ...manifest.dependencies, ...manifest.devDependencies }
+  const loose = Object.entries(asked)
+    .filter(([, version]) => !EXACT.test(version))
+    .map(([name, version]) => `package.json: ${name} is not pinned to one version, but ${version}`)
+  const packages = Object.entries(lockfile.packages).filter(([path]) => path !== '')
+  const locked = packages.flatMap(([path, locked]) =>
+    packageProblems(path, locked, manifest.allowScripts ?? {}).map(
+      (problem) => `package-lock.json: ${path} ${problem}`,
+    ),
+  )
+  const missing = Object.entries(asked).flatMap(([name, version]) => {
+    const found = lockfile.packages[`node_modules/${name}`]?.version
+    return found === version ? [] : [`package-lock.json: ${name} is ${found ?? 'missing'}, not ${version}`]
+  })
+  return [...loose, ...locked, ...missing]
+}
+
+function packageProblems(path: string, locked: LockedPackage, allowed: Readonly<Record<string, boolean>>): string[] {
+  const problems: string[] = []
+  if (locked.link === true) problems.push('is a link to a folder')
+  if (locked.resolved !== undefined && !locked.resolved.startsWith(REGISTRY)) {
+    problems.push(`does not come from the registry, but from ${locked.resolved}`)
+  }
+  if (!INTEGRITY.test(locked.integrity ?? '')) problems.push('has no SHA-512 integrity')
+  if (!EXACT.test(locked.version ?? '')) problems.push('has no exact version')
+  if (locked.hasInstallScript === true && !Object.hasOwn(allowed, nameOf(path))) {
+    problems.push('has an install script that allowScripts of package.json does not judge')
+  }
+  if (!isAllowedLicence(locked.license ?? '')) problems.push(`is licensed under ${locked.license || 'nothing'}`)
+  return problems
+}
+
+/** `node_modules/a/node_modules/@b/c` is `@b/c`. */
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+}
+
+/** An SPDX expression without exceptions: of alternatives one has to be allowed, of a conjunction all. */
+function isAllowedLicence(expression: string): boolean {
+  const plain = expression.replace(/^\((.*)\)$/, '$1')
+  return plain.split(' OR ').some((all) => all.split(' AND ').every((one) => LICENCES.has(one.trim())))
+}
