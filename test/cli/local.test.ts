@@ -103,6 +103,30 @@ describe('the command line on an embedded database', () => {
   )
 
   test(
+    'leads a signing key through its life, and signs with it',
+    async () => {
+      const { key } = await json('keys', 'prepare')
+      expect(key).toMatchObject({ algorithm: 'SIGNING_ALGORITHM_ES256', state: 'SIGNING_KEY_STATE_PREPARED' })
+      expect((await json('keys', 'activate', key.keyId)).key.state).toBe('SIGNING_KEY_STATE_ACTIVE')
+      const format = ['--grant', 'client_credentials', '--access-token-format', 'jwt']
+      const made = await json('client', 'create', '--id', 'signed', ...format)
+      const as = ['--client-id', 'signed', '--client-secret', made.clientSecret]
+      const { token } = await json('token', 'mint', ...as)
+      expect(JSON.parse(Buffer.from(token.accessToken.split('.')[0], 'base64url').toString()).kid).toBe(key.keyId)
+      const next = await json('keys', 'prepare', '--algorithm', 'es256')
+      const early = await qscope(folder, ['keys', 'activate', next.key.keyId])
+      expect(early.stderr).toMatch(/^qscope: RESOURCE_CONFLICT: .*\[activate_after: 20[^\]]*Z\]/)
+      expect((await json('keys', 'retire', key.keyId)).key.state).toBe('SIGNING_KEY_STATE_RETIRED')
+      expect(await json('token', 'introspect', token.accessToken)).toMatchObject({ active: true })
+      expect((await json('keys', 'revoke', key.keyId, '--reason', 'test')).key.state).toBe('SIGNING_KEY_STATE_REVOKED')
+      expect(await json('token', 'introspect', token.accessToken)).toEqual({ active: false })
+      const { stdout } = await qscope(folder, ['keys', 'list', '--state', 'revoked'])
+      expect(stdout).toMatch(new RegExp(`^KEY ID .*\n${key.keyId}  es256 +revoked `))
+    },
+    TIMEOUT,
+  )
+
+  test(
     'says in one line why a call was refused: reason, description, fields and ray id',
     async () => {
       const wrong = await qscope(folder, ['token', 'mint', '--client-id', clientId, '--client-secret', 'wrong'])

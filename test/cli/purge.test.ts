@@ -4,7 +4,11 @@ import { expect, test } from 'vitest'
 import { emptyFolder, qscope } from './process.ts'
 
 const TIMEOUT = 60_000
-const NOTHING = { deleted: { accessTokens: 0, grants: 0, deviceAuthorizations: 0 }, erasedReplays: 0, complete: true }
+const NOTHING = {
+  deleted: { accessTokens: 0, grants: 0, deviceAuthorizations: 0, assertionIds: 0 },
+  erasedReplays: 0,
+  complete: true,
+}
 
 test(
   'deletes what has ended, tells how much, and leaves the rest',
@@ -32,7 +36,7 @@ test(
     const { code, stdout } = await qscope(folder, ['purge'])
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /^WHAT +DELETED\naccess tokens +0\ngrants +0\ndevice authorizations +0\nended more than 1h ago/,
+      /^WHAT +DELETED\naccess tokens +0\ngrants +0\ndevice authorizations +0\nassertion ids +0\nended more than 1h ago/,
     )
   },
   TIMEOUT,

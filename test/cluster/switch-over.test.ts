@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import type { Backend } from '../../src/stores/contract.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
@@ -95,9 +95,12 @@ for (const { shared, start, site } of KINDS) {
       await use()
       await use()
       await second.setReadOnly(true)
-      expect(await backend.check()).toMatchObject({ serving: false, problem: expect.stringContaining('read-only') })
+      // Sessions hear of it when their server gets round to telling them.
+      const noHost = { serving: false, problem: expect.stringContaining('read-only') }
+      await vi.waitFor(async () => expect(await backend.check()).toMatchObject(noHost), { timeout: 10_000 })
       await expect(mint(backend, aToken('someone'))).rejects.toMatchObject({ fault: 'unavailable' })
       await first.setReadOnly(false)
+      await vi.waitFor(async () => expect(await backend.check()).toEqual({ serving: true }), { timeout: 10_000 })
       await use()
     }, 60_000)
   })

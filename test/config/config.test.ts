@@ -97,6 +97,16 @@ describe('what is allowed', () => {
     expect(configOf({ QSCOPE_GRPC_LISTEN: listen }).grpcListen).toEqual(expected)
   })
 
+  test('signs with one of three algorithms, and rotates its keys if told so', () => {
+    expect(configOf({})).toMatchObject({ signingAlgorithm: 'ES256', signingKeyRotationMs: null })
+    const told = configOf({ QSCOPE_SIGNING_ALGORITHM: 'RS256', QSCOPE_SIGNING_KEY_ROTATION: '30d' })
+    expect(told).toMatchObject({ signingAlgorithm: 'RS256', signingKeyRotationMs: 2_592_000_000 })
+    expect(problemsOf({ QSCOPE_SIGNING_ALGORITHM: 'HS256', QSCOPE_SIGNING_KEY_ROTATION: '1h' })).toEqual([
+      expect.stringMatching(/^QSCOPE_SIGNING_ALGORITHM: should be ES256, EdDSA or RS256/),
+      expect.stringMatching(/^QSCOPE_SIGNING_KEY_ROTATION: should be a duration from 1d to 365d/),
+    ])
+  })
+
   test('plaintext outside loopback if told so, with a warning about the issuer', () => {
     const config = configOf({ QSCOPE_GRPC_LISTEN: '0.0.0.0:50051', QSCOPE_INSECURE: '1' })
     expect(config.warnings).toEqual([expect.stringContaining('QSCOPE_ISSUER')])

@@ -20,8 +20,7 @@ const FRONT_END =
   'QScope has no authorization endpoint: the front-end that owns login and consent has, and reports to CreateAuthorizationCode'
 const NO_HTTP = 'the contract is gRPC: there are no forms, query strings or HTTP responses of this server'
 const BY_CLIENT = 'a demand on clients'
-const TLS_OPEN =
-  'the listener has no TLS of its own yet; beyond loopback it starts only when told to (QSCOPE_INSECURE), behind a proxy that ends TLS'
+const TLS = 'test/grpc/tls.test.ts, test/e2e/tls.test.ts'
 const NO_IMPLICIT = 'there is no implicit grant (RFC 9700 §2.1.2)'
 const NO_PASSWORD = 'there is no password grant (RFC 9700 §2.4)'
 
@@ -30,7 +29,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '2.2', says: 'the client id is unique', shownBy: 'test/services/client-service.test.ts' },
     { clause: '2.3', says: 'one authentication method a request; authenticates confidential clients' },
     { clause: '2.3.1', says: 'supports HTTP Basic for clients with a password' },
-    { clause: '2.3.1', says: 'requires TLS where passwords travel', open: TLS_OPEN },
+    { clause: '2.3.1', says: 'requires TLS where passwords travel', shownBy: TLS },
     {
       clause: '2.3.1',
       says: 'protects password authentication against brute force',
@@ -94,8 +93,8 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '10.5', says: 'codes are short-lived and used once; what a reused one gave is revoked' },
     { clause: '10.6', says: 'the redirect URI of code and exchange are the same', shownBy: '§4.1.3' },
     { clause: '10.7', says: 'passwords of resource owners', notApplicable: NO_PASSWORD },
-    { clause: '10.8', says: 'nothing secret in the clear', open: TLS_OPEN },
-    { clause: '10.9', says: 'authenticates the server by TLS', open: TLS_OPEN },
+    { clause: '10.8', says: 'nothing secret in the clear', shownBy: TLS },
+    { clause: '10.9', says: 'authenticates the server by TLS', shownBy: TLS },
     { clause: '10.10', says: 'guessing succeeds with 2⁻¹²⁸ at most, better 2⁻¹⁶⁰' },
     { clause: '10.11', says: 'educates about phishing', notApplicable: FRONT_END },
     { clause: '10.12', says: 'protection against CSRF', notApplicable: FRONT_END },
@@ -106,6 +105,17 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       shownBy: '§5.2; test/services/user-service.test.ts',
     },
     { clause: '10.15', says: 'is no open redirector', notApplicable: FRONT_END },
+  ],
+  '7523': [
+    { clause: '2.1', says: 'a single JWT; client authentication is optional, but judged where it comes' },
+    { clause: '2.2', says: 'a single JWT; the client_id, where it stands beside it, is its subject' },
+    { clause: '3', says: 'iss, sub and aud are required, and compared as simple strings' },
+    { clause: '3', says: 'exp is required; nbf, iat and jti are judged', shownBy: '§3' },
+    { clause: '3', says: 'signed, with a signature that verifies', shownBy: '§3' },
+    { clause: '3.1', says: 'invalid_grant for an assertion that is not valid' },
+    { clause: '3.2', says: 'invalid_client for one that does not prove the client' },
+    { clause: '5', says: 'RS256 is implemented', shownBy: '§2.2' },
+    { clause: '7', says: 'nothing private in assertions', notApplicable: BY_CLIENT },
   ],
   '7636': [
     { clause: '4.1', says: 'a verifier has 43 to 128 unreserved characters' },
@@ -121,7 +131,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '5', says: 'clients without PKCE may be served' },
     { clause: '7.1', says: 'entropy of the verifier', notApplicable: BY_CLIENT },
     { clause: '7.2', says: 'no plain for new implementations', shownBy: '§4.2' },
-    { clause: '7.5', says: 'TLS', open: TLS_OPEN },
+    { clause: '7.5', says: 'TLS', shownBy: TLS },
   ],
   '8628': [
     { clause: '3.1', says: 'authenticates the client; judges the scope' },
@@ -160,7 +170,66 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       notApplicable: 'who may act is decided by audience and registration; subject tokens are not foreign JWTs',
     },
     { clause: '5', says: 'privileges do not grow; derived tokens end with what they came from' },
-    { clause: '6', says: 'private data travels over TLS', open: TLS_OPEN },
+    { clause: '6', says: 'private data travels over TLS', shownBy: TLS },
+  ],
+  '8705': [
+    { clause: '2', says: 'client_id is there; the certificate is checked against the registration' },
+    { clause: '2.1', says: 'a chain to the trusted CA, and one name of the certificate' },
+    {
+      clause: '2.1.2',
+      says: 'exactly one subject is registered: a name, which is a subject alternative name here',
+    },
+    { clause: '2.2', says: 'a registered self-signed certificate, without a chain' },
+    { clause: '3', says: 'the resource server compares certificate and token, and answers invalid_token' },
+    { clause: '3.1', says: 'x5t#S256 in the cnf of JWTs' },
+    { clause: '3.2', says: 'cnf in introspection' },
+    {
+      clause: '3.3',
+      says: 'metadata of the server and the client',
+      notApplicable: 'RFC 8414 metadata is not published; what a client by certificate gets is always bound',
+    },
+    {
+      clause: '4',
+      says: 'bound tokens of public clients',
+      notApplicable: 'optional: the tokens of public clients are not bound',
+    },
+    {
+      clause: '5',
+      says: 'endpoint aliases',
+      notApplicable: 'one port: QSCOPE_TLS_CLIENT_AUTH=request leaves callers without certificates undisturbed',
+    },
+    { clause: '6.1', says: 'TLS that asks for certificates, optionally', shownBy: TLS },
+    { clause: '6.3', says: 'bound tokens end with their certificate', shownBy: '§3' },
+    { clause: '6.5', says: 'certificates that a proxy tells of come over a trusted path' },
+    { clause: '7.1', says: 'refresh tokens are bound to the client, and so to its certificate' },
+    { clause: '7.2', says: 'a thumbprint of which no second preimage is found', shownBy: '§3.2' },
+    { clause: '7.3', says: 'TLS versions', shownBy: TLS },
+    { clause: '7.4', says: 'only trusted CAs vouch for names', shownBy: '§2.1' },
+    { clause: '7.5', says: 'names are parsed with care', shownBy: 'test/grpc/peer-certificate.test.ts' },
+  ],
+  '9068': [
+    { clause: '2.1', says: 'signed, never with alg none; the type at+jwt' },
+    { clause: '2.1', says: 'RS256 is among the algorithms', shownBy: 'test/services/key-service.test.ts' },
+    { clause: '2.2', says: 'iss, exp, aud, sub, client_id, iat, jti' },
+    { clause: '2.2.1', says: 'auth_time, acr, amr', notApplicable: 'QScope logs nobody in' },
+    { clause: '2.2.2', says: 'identity claims', notApplicable: 'QScope keeps nothing of users but their ids' },
+    { clause: '2.2.3', says: 'the scope claim, where a scope was granted' },
+    {
+      clause: '2.2.3.1',
+      says: 'groups, roles, entitlements',
+      notApplicable: 'there are none: scopes say what is permitted',
+    },
+    { clause: '3', says: 'aud is what was asked, else a default' },
+    {
+      clause: '3',
+      says: 'refuses scopes of different default audiences',
+      notApplicable: 'there is one default: the issuer',
+    },
+    { clause: '4', says: 'type, issuer, audience, signature, algorithm and times are checked' },
+    { clause: '4', says: 'publishes issuer and keys', shownBy: 'test/services/key-service.test.ts' },
+    { clause: '4', says: 'encryption', notApplicable: 'tokens are not encrypted: they hold ids, not personal data' },
+    { clause: '5', says: 'the sub of a user cannot be taken for a client' },
+    { clause: '6', says: 'nothing private in a token that its client can read', shownBy: '§2.2' },
   ],
   '9700': [
     { clause: '2.1', says: 'exact string comparison of redirect URIs' },
@@ -172,11 +241,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       notApplicable: 'RFC 8414 metadata is not published; the documentation says S256',
     },
     { clause: '2.1.2', says: 'no implicit grant' },
-    {
-      clause: '2.2.1',
-      says: 'sender-constrained access tokens',
-      open: 'comes with client certificates (RFC 8705); until then lifetimes are short and revocation is immediate',
-    },
+    { clause: '2.2.1', says: 'sender-constrained access tokens', shownBy: 'test/conformance/rfc8705.test.ts' },
     { clause: '2.2.2', says: 'refresh tokens of public clients rotate', shownBy: '§4.14.2' },
     { clause: '2.3', says: 'tokens reach no further than needed: audience and scope' },
     { clause: '2.4', says: 'no password grant' },
@@ -184,9 +249,15 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '2.5',
       says: 'asymmetric client authentication',
-      open: 'comes with private_key_jwt and tls_client; registration refuses both until then',
+      shownBy: 'test/conformance/rfc7523.test.ts, test/conformance/rfc8705.test.ts',
     },
-    { clause: '2.6', says: 'end-to-end TLS', open: TLS_OPEN },
+    { clause: '2.6', says: 'end-to-end TLS', shownBy: TLS },
+    {
+      clause: '2.6',
+      says: 'no redirect URIs in plaintext, save for loopback',
+      shownBy: 'test/conformance/rfc6749.test.ts',
+    },
+    { clause: '2.6', says: 'no cross-origin requests at the authorization endpoint', notApplicable: FRONT_END },
     {
       clause: '2.6',
       says: 'publishes metadata (RFC 8414)',
@@ -199,12 +270,25 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       shownBy: '§4.5',
     },
     { clause: '4.3', says: 'nothing in browser histories', notApplicable: FRONT_END },
+    { clause: '4.3.2', says: 'no access tokens in query strings', notApplicable: NO_HTTP },
     { clause: '4.4', says: 'mix-up', notApplicable: FRONT_END },
     { clause: '4.5', says: 'stolen codes: PKCE, and reuse revokes' },
     { clause: '4.6', says: 'access token injection', notApplicable: NO_IMPLICIT },
     { clause: '4.7', says: 'CSRF', notApplicable: FRONT_END },
     { clause: '4.8.2', says: 'a verifier for a code without a challenge is refused', shownBy: '§2.1.1' },
-    { clause: '4.10', says: 'sender-constrained tokens; audience restriction', shownBy: '§2.3' },
+    { clause: '4.9.1', says: 'a counterfeit resource server cannot use what it was sent at another' },
+    { clause: '4.9.2', says: 'a compromised resource server sees its own tokens only' },
+    {
+      clause: '4.9.2',
+      says: 'tokens are handled like secrets: none in logs or in the database',
+      shownBy: 'test/grpc/redact.test.ts, test/conformance/rfc6749.test.ts',
+    },
+    {
+      clause: '4.10.1',
+      says: 'sender-constrained access tokens',
+      shownBy: 'test/conformance/rfc8705.test.ts',
+    },
+    { clause: '4.10.2', says: 'audience-restricted access tokens', shownBy: '§2.3, §4.9.1' },
     { clause: '4.11', says: 'is no open redirector', notApplicable: FRONT_END },
     { clause: '4.12', says: 'no 307 redirects', notApplicable: FRONT_END },
     {

@@ -269,10 +269,28 @@ onEveryBackend('RFC 8693', (server) => {
   describe('§4.1 the act claim', () => {
     it('§4.1 the actor token’s subject acts, where there is one', async () => {
       const { service, subject } = await handedOver({ config: { allowImpersonation: true } })
-      const worker = await grants.serviceClient()
-      const more = { actorToken: (await grants.mint(worker)).accessToken, actorTokenType: ACCESS_TOKEN_TYPE }
+      const worker = await grants.serviceClient({ audiences: [service.clientId] })
+      const actor = await grants.mint(worker, { audiences: [service.clientId] })
+      const more = { actorToken: actor.accessToken, actorTokenType: ACCESS_TOKEN_TYPE }
       const { accessToken } = await grants.exchangeToken(service, subject, more)
       expect(await actorsOf(accessToken)).toEqual([worker.clientId])
+    })
+
+    it('§4.1 acts by a token of its own, or one for it by name: never by one that was for nobody in particular', async () => {
+      const { web, service, subject } = await handedOver()
+      const anybody = (await grants.signIn(web)).accessToken
+      const by = (actorToken: string) =>
+        grants.exchangeToken(service, subject, { actorToken, actorTokenType: ACCESS_TOKEN_TYPE })
+      expect(await refusalOf(by(anybody))).toMatchObject({ ...invalidRequest, violations: ['actor_token'] })
+      const { accessToken } = await by((await grants.mint(service)).accessToken)
+      expect(await actorsOf(accessToken)).toEqual([service.clientId])
+    })
+
+    it('§4.1 nobody acts for longer than their token lives', async () => {
+      const { service, subject } = await handedOver()
+      const actor = await grants.mint(service, { lifetime: { seconds: 60n } })
+      const more = { actorToken: actor.accessToken, actorTokenType: ACCESS_TOKEN_TYPE }
+      expect((await grants.exchangeToken(service, subject, more)).expiresIn).toBeLessThanOrEqual(60)
     })
 
     it('§4.1 keeps the chain, the latest actor outermost, five exchanges deep and no deeper', async () => {

@@ -190,6 +190,33 @@ onEveryBackend('RFC 9700', (server, database) => {
     })
   })
 
+  describe('§4.9 resource servers', () => {
+    const apis = async () => {
+      const [api, other] = [server.unique('https://api.example/'), server.unique('https://other.example/')]
+      const web = await grants.webClient({ audiences: [api, other] })
+      const resource = (audience: string) => grants.serviceClient({ resourceAudiences: [audience], audiences: [other] })
+      const [mine, others] = [await resource(api), await resource(other)]
+      return { mine, others, token: (await grants.signIn(web, { audiences: [api] })).accessToken }
+    }
+    const invalidToken = { status: 'UNAUTHENTICATED', reason: 'OAUTH_INVALID_TOKEN', metadata: { token: 'presented' } }
+
+    it('§4.9.1 a token for one of them is good there, and nowhere else', async () => {
+      const { mine, others, token } = await apis()
+      const verify = ({ client }: typeof mine) => server.call(TokenService.method.verifyToken, { client, token })
+      expect((await verify(mine)).claims?.scopes).toContain('orders.read')
+      expect(await refusalOf(verify(others))).toMatchObject(invalidToken)
+    })
+
+    it('§4.9.2 one that was broken into neither looks at tokens for others, nor trades them, nor revokes them', async () => {
+      const { others, token } = await apis()
+      const { client } = others
+      expect((await server.call(TokenService.method.introspectToken, { client, token })).active).toBe(false)
+      expect((await refusalOf(grants.exchangeToken(others, token))).reason).toBe('OAUTH_INVALID_REQUEST')
+      expect(await refusalOf(server.call(revokeToken, { client, token }))).toMatchObject(invalidGrant)
+      expect(await grants.isActive(token)).toBe(true)
+    })
+  })
+
   describe('§4.14 refresh tokens', () => {
     it('§4.14.2 every use gives a successor and spends the old one', async () => {
       const { client, tokens } = await signedIn()

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
+import { withActive, withNewKey } from '../../src/crypto/keyring-rotation.ts'
 import { openPageToken, sealPageToken } from '../../src/crypto/page-token.ts'
 
 const keyring = new Keyring(drawKeyMaterial())
@@ -25,6 +26,15 @@ describe('page tokens', () => {
         expect(openPageToken(new Keyring(drawKeyMaterial()), 'tokens', filter, token)).toBeNull()
       }),
     )
+  })
+
+  it('goes on while peppers rotate, on instances with either active', () => {
+    const material = drawKeyMaterial()
+    const { id, material: prepared } = withNewKey(material, 'pepper')
+    const [before, after] = [new Keyring(prepared), new Keyring(withActive(prepared, id))]
+    const older = sealPageToken(before, 'tokens', {}, 'cursor')
+    expect(openPageToken(after, 'tokens', {}, older)).toBe('cursor')
+    expect(openPageToken(before, 'tokens', {}, sealPageToken(after, 'tokens', {}, 'cursor'))).toBe('cursor')
   })
 
   it('cannot be changed or made up', () => {

@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
 import { blocksOf, matchesJson, matchesText } from './page.ts'
+import { runShell } from './shell.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const FLOWS = join(ROOT, 'docs', 'flows')
@@ -49,17 +49,3 @@ test.each(pages)(
   },
   TIMEOUT_MS,
 )
-
-/** Runs blocks one after the other in one shell that ends at the first failure; answers what each printed. */
-function runShell(blocks: readonly string[], variables: Record<string, string>): Promise<readonly string[]> {
-  const MARK = '--- next block ---'
-  const script = ['set -e', ...blocks.flatMap((block) => [`echo '${MARK}'`, block])].join('\n')
-  const PATH = `${join(ROOT, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`
-  const env = { PATH, HOME: process.env['HOME'] ?? ROOT, ...variables }
-  return new Promise((done, failed) => {
-    execFile('bash', ['-c', script], { cwd: ROOT, env, timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
-      if (error === null) done(stdout.split(`${MARK}\n`).slice(1))
-      else failed(new Error(`a block failed:\n${stdout.slice(-2_000)}\n${stderr.slice(-2_000)}`))
-    })
-  })
-}

@@ -77,6 +77,9 @@ describe('a server killed in the middle of 2,000 concurrent mints', () => {
     connection.close()
     server.child.kill('SIGTERM')
     expect((await server.ended).code).toBe(0)
+    const verified = await run(directory, ['audit', 'verify', '--json'])
+    expect(verified.code).toBe(0)
+    expect(JSON.parse(verified.stdout)).toMatchObject({ valid: true, breaks: [] })
   })
 })
 

@@ -59,8 +59,10 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
     exchangeAuthorizationCode: unanswered,
     refreshToken: unanswered,
     exchangeToken: unanswered,
+    exchangeAssertion: unanswered,
     listTokens: unanswered,
     revokeTokens: unanswered,
+    getJsonWebKeySet: unanswered,
     ...handlers,
   })
 }

@@ -21,6 +21,8 @@ export interface Profile {
   readonly resourceAudiences: readonly string[]
   readonly requirePkce: boolean
   readonly impersonates: boolean
+  /** Gets JWTs: nothing else about them differs. */
+  readonly jwt: boolean
   readonly accessTtl: number
   readonly refreshTtl: number
   readonly maxLifetime: number

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import type { RegisterClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import type { Grant, Profile } from './entities.ts'
 
@@ -29,6 +29,7 @@ const ORDINARY: Profile = Object.freeze({
   resourceAudiences: [],
   requirePkce: false,
   impersonates: false,
+  jwt: false,
   accessTtl: HOUR,
   refreshTtl: 30 * DAY,
   maxLifetime: 90 * DAY,
@@ -47,6 +48,7 @@ export function profilesOf(run: string): readonly Profile[] {
     {
       ...ORDINARY,
       name: 'web',
+      jwt: true,
       grants: [...withUsers, 'client_credentials', 'token_exchange'],
       audiences: [orders, billing, `${run}-api`],
       caps: { refreshTokens: 3, perUser: 2, accessTokens: 2 },
@@ -74,6 +76,7 @@ export function profilesOf(run: string): readonly Profile[] {
     {
       ...ORDINARY,
       name: 'backend',
+      jwt: true,
       grants: ['client_credentials', 'token_exchange', 'device_code'],
       scopes: ['b', 'c'],
       resourceAudiences: [billing],
@@ -119,6 +122,7 @@ export function registrationOf(
       refreshTokenReplayWindow: duration(profile.replayWindow),
       requirePkce: profile.requirePkce,
       allowImpersonation: profile.impersonates,
+      accessTokenFormat: profile.jwt ? AccessTokenFormat.JWT : AccessTokenFormat.OPAQUE,
       ...capsOf(caps),
     },
   }

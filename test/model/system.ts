@@ -19,7 +19,12 @@ import type { PurgeKind } from '../../src/stores/contract.ts'
 import { openMigrations } from '../../src/stores/open.ts'
 
 export const ISSUER = 'http://127.0.0.1:50051'
-const PURGES = ['access_tokens', 'grants', 'device_authorizations'] as const satisfies readonly PurgeKind[]
+const PURGES = [
+  'access_tokens',
+  'grants',
+  'device_authorizations',
+  'assertion_ids',
+] as const satisfies readonly PurgeKind[]
 
 /** The application as the model's counterpart: called without sockets, at a time that the test sets. */
 export interface System {

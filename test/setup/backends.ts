@@ -1,20 +1,32 @@
+import type { ChannelCredentials } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { databaseKinds, type FreshDatabase } from './fresh-database.ts'
 import { startServer, type TestServer } from './server.ts'
+
+export interface ServerOptions {
+  /** More of the environment. */
+  readonly variables?: Readonly<Record<string, string>>
+  /** How the connection of `server.call` is secured; plaintext if not given. */
+  readonly channel?: ChannelCredentials
+}
 
 /**
  * Runs a suite against a real server on every backend. The tests of one suite
  * and backend share a server and its clock; each registers clients of its own.
  * The database is there to be looked into, past the server.
  */
-export function onEveryBackend(name: string, suite: (server: TestServer, database: FreshDatabase) => void): void {
+export function onEveryBackend(
+  name: string,
+  suite: (server: TestServer, database: FreshDatabase) => void,
+  { variables, channel }: ServerOptions = {},
+): void {
   for (const kind of databaseKinds) {
     describe.skipIf(!kind.available)(`${name} on ${kind.name}`, () => {
       let database: FreshDatabase | null = null
       let running: TestServer | null = null
       beforeAll(async () => {
         database = await kind.create()
-        running = await startServer(database.url)
+        running = await startServer(database.url, undefined, undefined, variables, channel)
       })
       afterAll(async () => {
         await running?.stop()

@@ -71,8 +71,8 @@ export interface Sent {
 export type Connection = ReturnType<typeof connect>
 
 /** A stock grpc-js client that speaks the generated messages. `ownSocket`: shares no connection with other clients. */
-export function connect(address: string, { ownSocket = false } = {}) {
-  const client = new Client(address, credentials.createInsecure(), {
+export function connect(address: string, { ownSocket = false, channel = credentials.createInsecure() } = {}) {
+  const client = new Client(address, channel, {
     'grpc.max_send_message_length': -1,
     'grpc.use_local_subchannel_pool': ownSocket ? 1 : 0,
   })

@@ -20,6 +20,8 @@ export interface DatabaseProxy {
   readonly failed: boolean
   /** Cuts every connection. */
   cut(): void
+  /** Cuts the connection that carries the nth message of clients from now on, once the server has it: in the midst of whatever it does. */
+  cutAtMessage(nth: number): void
   /** Nothing passes any more, and nobody is told. */
   freeze(): void
   thaw(): void
@@ -40,6 +42,8 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   let refuseMs = 0
   let refusing = false
   let frozen = false
+  /** 0: no cut is due. */
+  let messagesUntilCut = 0
 
   const listener = createServer((client) => {
     if (refusing) {
@@ -68,6 +72,13 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
           return
         }
         swallow = true
+      }
+      if (messagesUntilCut > 0) {
+        messagesUntilCut -= 1
+        if (messagesUntilCut === 0) {
+          server.write(bytes, end)
+          return
+        }
       }
       server.write(bytes)
     })
@@ -105,6 +116,9 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
       return failed
     },
     cut,
+    cutAtMessage: (nth) => {
+      messagesUntilCut = nth
+    },
     freeze: () => {
       frozen = true
     },

@@ -57,8 +57,13 @@ type As = Pick<Client, 'client'>
 
 export type Grants = ReturnType<typeof grantsOn>
 
+/** A server that can be called, in this process or in one of its own. */
+export interface CalledServer extends Pick<TestServer, 'call' | 'stream' | 'registerClient' | 'unique'> {
+  readonly admin: { readonly token: string }
+}
+
 /** What a front-end, a user and an OAuth client do, in one call each. */
-export function grantsOn(server: TestServer) {
+export function grantsOn(server: CalledServer) {
   const bearer = () => ({ bearer: server.admin.token })
 
   /** A confidential client for codes and refresh tokens, unless told otherwise. */

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
+import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
 import { seedOf } from '../../src/app/set-up.ts'
+import { openTlsFiles } from '../../src/app/tls-files.ts'
 import { openApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
@@ -37,6 +40,8 @@ export async function startServer(
   first = drawFirstAdmin(keyring),
   /** More of the environment. */
   variables: Readonly<Record<string, string>> = {},
+  /** How the connection of `call` is secured; plaintext if not given. */
+  channel = credentials.createInsecure(),
 ) {
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
@@ -57,7 +62,9 @@ export async function startServer(
       ahead += ms
     },
   }
-  const app = await openApp(parseConfig(environment), log, keyring, { now: clock.now })
+  const config = parseConfig(environment)
+  const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
+  const app = await openApp(config, log, keyring, { now: clock.now })
   const server = createGrpcServer({
     listen: '127.0.0.1:0',
     pipeline: app.pipeline,
@@ -65,11 +72,13 @@ export async function startServer(
     log,
     newRayId: uuidV7,
     helpBase: `${ISSUER}/docs/errors`,
+    limits: grpcLimitsOf(config),
+    ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()
   app.state.setServing(true)
   const address = `127.0.0.1:${port}`
-  const connection = connect(address)
+  const connection = connect(address, { channel })
 
   const client = (clientId: string, secret: string) => ({
     clientId,
@@ -131,6 +140,7 @@ export async function startServer(
     flush: () => app.flush(),
     async stop() {
       connection.close()
+      tls?.stop()
       await server.stop(1_000)
       await app.close()
     },

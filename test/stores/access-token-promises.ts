@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { isActive } from '../../src/domain/access-token.ts'
+import { thumbprintOf } from '../../src/domain/certificate.ts'
 import { clientId, epochMs, grantId, type TokenHash, tokenId, type UserId } from '../../src/domain/ids.ts'
 import type { AccessTokenFilter } from '../../src/stores/contract.ts'
 import type { Subject } from './contract.ts'
@@ -36,16 +37,18 @@ export function accessTokenPromises(subject: () => Subject): void {
       audiences: ['a b', 'ü'],
       actors: ['svc-b', 'svc "a"'],
       ancestors: [tokenId('0190aaaa-0000-7000-8000-000000000001')],
+      confirmation: thumbprintOf(Buffer.alloc(32, 255)),
     })
     const plain = aToken('t-one')
     await mint(backend, token, plain)
     const client = { active: true, tokenGeneration: 1, scopes: ['read', 'write'] }
-    const standing = { token, client, user: { active: true, tokenGeneration: 1 }, grantRevoked: false }
+    const undisturbed = { grantRevoked: false, signingKeyRevoked: false }
+    const standing = { token, client, user: { active: true, tokenGeneration: 1 }, ...undisturbed }
     expect(await reads().findByHash(context(), plain.hash)).toEqual({
       token: plain,
       client,
       user: null,
-      grantRevoked: false,
+      ...undisturbed,
     })
     expect(await reads().findByHash(context(), token.hash)).toEqual(standing)
     expect(await reads().findById(context(), token.tokenId)).toEqual(standing)
@@ -84,6 +87,25 @@ export function accessTokenPromises(subject: () => Subject): void {
     expect(
       await inTransaction(subject().backend, (stores) => stores.accessTokens.revoke(tokenId('no'), 'x', change)),
     ).toBe(false)
+  })
+
+  test('are counted while they are unexpired, unrevoked and of their client’s generation, up to a number', async () => {
+    const { backend } = subject()
+    await register(backend, aClient('t-count'))
+    const client = clientId('t-count')
+    const [first, second] = [aToken('t-count'), aToken('t-count')]
+    await mint(backend, first, second, aToken('t-count'), aToken('t-count'))
+    await mint(
+      backend,
+      aToken('t-count', { expiresAt: NOW }),
+      aToken('t-count', { clientGeneration: 2 }),
+      aToken('t-one'),
+    )
+    expect(await reads().countLive(context(), client, 100)).toBe(4)
+    expect(await reads().countLive(context(), client, 3)).toBe(3)
+    await inTransaction(backend, (stores) => stores.accessTokens.revoke(first.tokenId, 'test', change))
+    expect(await reads().countLive(context(), client, 100)).toBe(3)
+    expect(await reads().countLive(context(), clientId('t-nobody'), 100)).toBe(0)
   })
 
   test('are listed newest first, page by page, by client and by user, without those of deleted clients', async () => {

@@ -12,6 +12,8 @@ export function clientPromises(subject: () => Subject): void {
 
   test('are read as they were registered, enabled, at version 1 and generation 1', async () => {
     const client = aClient('as-registered', {
+      jwks: '{"keys":[{"kid":"ü"}]}',
+      tlsClientSubject: 'uri:spiffe://shop/Orders',
       resourceAudiences: ['billing', 'Ledger'],
       config: {
         ...DEFAULT_CLIENT_CONFIG,

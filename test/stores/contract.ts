@@ -4,6 +4,7 @@ import type { Backend } from '../../src/stores/contract.ts'
 import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
 import { accessTokenPromises } from './access-token-promises.ts'
 import { appendPromises } from './append-promises.ts'
+import { assertionIdPromises } from './assertion-id-promises.ts'
 import { auditLogPromises } from './audit-log-promises.ts'
 import { authorizationCodePromises } from './authorization-code-promises.ts'
 import { clientPromises } from './client-promises.ts'
@@ -13,6 +14,7 @@ import { openMigrated } from './given.ts'
 import { grantPromises } from './grant-promises.ts'
 import { maintenancePromises } from './maintenance-promises.ts'
 import { refreshTokenPromises } from './refresh-token-promises.ts'
+import { signingKeyPromises } from './signing-key-promises.ts'
 import { transactionPromises } from './transaction-promises.ts'
 import { userPromises } from './user-promises.ts'
 
@@ -42,6 +44,8 @@ export function storeContract(kind: DatabaseKind): void {
     describe('access tokens', () => accessTokenPromises(current))
     describe('refresh tokens', () => refreshTokenPromises(current))
     describe('device authorizations', () => deviceAuthorizationPromises(current))
+    describe('signing keys', () => signingKeyPromises(current))
+    describe('assertion ids', () => assertionIdPromises(current))
     describe('the audit log', () => auditLogPromises(current))
     describe('the append lane', () => appendPromises(current))
     describe('the transaction lane', () => transactionPromises(current))

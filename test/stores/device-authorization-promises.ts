@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { randomBytes } from '../../src/crypto/random.ts'
 import type { DeviceAuthorization } from '../../src/domain/device-authorization.ts'
-import { clientId, epochMs, milliseconds, type TokenHash, type UserCodeHash } from '../../src/domain/ids.ts'
+import { clientId, epochMs, keyId, milliseconds, type TokenHash, type UserCodeHash } from '../../src/domain/ids.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,
@@ -48,6 +48,21 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     expect(await reads().findByUserCode(context(), [other])).toBeNull()
     expect(await reads().findByUserCode(context(), [])).toBeNull()
     expect(await reads().findByDeviceCode(context(), randomBytes(32) as TokenHash)).toBeNull()
+  })
+
+  test('tell the peppers of the user codes that can still be decided', async () => {
+    const under = (pepper: string, over: Partial<DeviceAuthorization> = {}) =>
+      given({ userCodeKeyId: keyId(pepper), ...over })
+    await under('pepper-pending')
+    await under('pepper-run-out', { expiresAt: NOW })
+    const denied = await under('pepper-denied')
+    await inTransaction(subject().backend, (stores) =>
+      stores.deviceAuthorizations.deny(denied.deviceAuthorizationId, change),
+    )
+    const peppers = await reads().keyIds(context())
+    expect(peppers).toContain('pepper-pending')
+    expect(peppers).not.toContain('pepper-run-out')
+    expect(peppers).not.toContain('pepper-denied')
   })
 
   test('have a user code of their own while pending, of 20 concurrent attempts', async () => {

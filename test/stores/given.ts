@@ -1,7 +1,8 @@
 /** What the tests of stores are given: values, contexts, an opened backend. */
 
+import { auditSealOf } from '../../src/crypto/audit-seal.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
-import { jitter, randomBytes, uuidV7 } from '../../src/crypto/random.ts'
+import { jitter, randomBytes, uuidV7, uuidV7At } from '../../src/crypto/random.ts'
 import type { AccessToken } from '../../src/domain/access-token.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { AuthorizationCode } from '../../src/domain/authorization-code.ts'
@@ -35,11 +36,7 @@ const nothing = () => undefined
 export const quiet = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 const keyring = new Keyring(drawKeyMaterial())
-export const seal: AuditSeal = {
-  keyId: keyring.active('audit'),
-  hash: (previous, writerId, sequence, event) =>
-    keyring.auditHash(keyring.active('audit'), previous, writerId, sequence, event),
-}
+export const seal: AuditSeal = auditSealOf(keyring)
 export const options: BackendOptions = { seal, log: quiet, newId: uuidV7, jitter }
 
 export const NOW = epochMs(1_800_000_000_000)
@@ -72,6 +69,8 @@ export function aClient(id: string, over: Partial<ClientRegistration> = {}): Cli
     displayName: `Client ${id}`,
     type: 'confidential',
     authenticationMethod: 'client_secret',
+    jwks: null,
+    tlsClientSubject: null,
     grantTypes: ['client_credentials'],
     redirectUris: ['https://app.example/callback'],
     scopes: ['read', 'write'],
@@ -96,6 +95,8 @@ export function aToken(client: string, over: Partial<AccessToken> = {}): AccessT
     userGeneration: null,
     actors: [],
     ancestors: [],
+    signingKeyId: null,
+    confirmation: null,
     issuedAt: NOW,
     expiresAt: epochMs(NOW + 3_600_000),
     revokedAt: null,
@@ -210,7 +211,7 @@ export function aSecret(client: string, over: Partial<ClientSecret> = {}): Clien
 
 export function anEvent(over: Partial<AuditEvent> = {}): AuditEvent {
   return {
-    eventId: auditEventId(uuidV7()),
+    eventId: auditEventId(uuidV7At(over.createdAt ?? NOW)),
     type: 'token.issued',
     rayId: 'ray',
     clientId: clientId('svc'),

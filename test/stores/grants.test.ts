@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
 import { seedOf } from '../../src/app/set-up.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
+import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { openMigrations } from '../../src/stores/open.ts'
+import { inSeconds, jwksOf, signed, signingPair } from '../setup/assertions.ts'
 import { refusalOf } from '../setup/client.ts'
 import { grantsOn } from '../setup/grants.ts'
 import { createSharedDatabase, type SharedDatabase } from '../setup/least-privilege.ts'
@@ -70,6 +72,26 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await grants.denyDevice(denied)
       expect(await grants.isActive((await grants.redeemDevice(device, approved)).accessToken)).toBe(true)
       expect((await refusalOf(grants.redeemDevice(device, denied))).reason).toBe('OAUTH_DEVICE_ACCESS_DENIED')
+    })
+
+    test('let it make signing keys, and spend assertions', async () => {
+      const pair = signingPair('ES256')
+      const { clientId } = await server.registerClient({
+        authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
+        jwks: jwksOf(pair),
+        config: { accessTokenFormat: AccessTokenFormat.JWT },
+      })
+      const claims = {
+        iss: clientId,
+        sub: clientId,
+        aud: server.issuer,
+        jti: server.unique('jti-'),
+        exp: inSeconds(60),
+      }
+      const assertion = await signed(pair, claims)
+      const client = { clientId, method: { case: 'clientAssertion' as const, value: assertion } }
+      const { token } = await server.call(TokenService.method.mintToken, { client })
+      expect(token?.accessToken).toMatch(/^eyJ/)
     })
 
     test('let it keep clients and users', async () => {

@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { randomBytes, uuidV7 } from '../../src/crypto/random.ts'
 import { epochMs, tokenId } from '../../src/domain/ids.ts'
 import type { PurgeKind } from '../../src/stores/contract.ts'
+import { aUse } from './assertion-id-promises.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,
@@ -52,6 +53,16 @@ export function maintenancePromises(subject: () => Subject): void {
     expect(await maintenance().acquireLease('other', 'instance-x', NOW, until)).toBe(true)
   })
 
+  test('gives a lease away that a clock which was ahead took for longer than anybody may', async () => {
+    const acquire = (holder: string, now: number, end: number) =>
+      maintenance().acquireLease('ahead', holder, epochMs(now), epochMs(end))
+    expect(await acquire('ahead-by-an-hour', NOW + 3_600_000, NOW + 3_690_000)).toBe(true)
+    // Giving back what it does not hold takes nothing.
+    expect(await acquire('instance-x', NOW, NOW)).toBe(false)
+    expect(await acquire('instance-x', NOW, NOW + 90_000)).toBe(true)
+    expect(await acquire('instance-y', NOW, NOW + 90_000)).toBe(false)
+  })
+
   test('deletes access tokens that expired, in batches, and no others', async () => {
     const { backend } = subject()
     const ended = Array.from({ length: 5 }, (_, n) => aToken('m-one', { expiresAt: epochMs(PAST - n) }))
@@ -81,6 +92,17 @@ export function maintenancePromises(subject: () => Subject): void {
       all.map((one) => backend.reads.deviceAuthorizations.findByDeviceCode(context(), one.deviceCodeHash)),
     )
     expect(left.map((one) => one !== null)).toEqual([false, false, true])
+  })
+
+  test('forgets used assertions that ran out, in batches, and no others', async () => {
+    const { backend } = subject()
+    const uses = [aUse({ expiresAt: PAST }), aUse({ expiresAt: PAST }), aUse({ expiresAt: BEFORE })]
+    await inTransaction(backend, (stores) => stores.assertionIds.insert(uses))
+    expect(await maintenance().backlog('assertion_ids', BEFORE, 9)).toEqual({ count: 2, oldest: PAST })
+    expect(await purgeAll('assertion_ids', 1)).toEqual([1, 1, 0])
+    const hashes = uses.map(({ hash }) => hash)
+    const left = await inTransaction(backend, (stores) => stores.assertionIds.find(context(), hashes))
+    expect(left.map(({ useId }) => useId)).toEqual([uses[2]?.useId])
   })
 
   test('deletes a grant with all that was issued on it, and keeps spent tokens while one of it may live', async () => {

@@ -17,8 +17,10 @@ const NAMES = [
   '0005_device_codes',
   '0006_leases',
   '0007_audit_log',
+  '0008_signing_keys',
+  '0009_assertion_ids',
 ]
-const LAST = '0007_audit_log'
+const LAST = '0009_assertion_ids'
 
 const seed: Seed = {
   seal,
@@ -99,7 +101,7 @@ for (const kind of databaseKinds) {
       await withMigrations((migrations) => migrations.down())
       expect(await backend.check()).toMatchObject({
         serving: false,
-        problem: expect.stringMatching(/older than this server.*0007_audit_log.*qscope migrate up/),
+        problem: expect.stringMatching(/older than this server.*0009_assertion_ids.*qscope migrate up/),
       })
       await withMigrations((migrations) => migrations.up())
       await database.query("insert into qscope_migrations (name, applied_at) values ('0999_future', 0)")

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { mysqlTypes } from '../../src/stores/sql/dialects/mysql/column-types.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
 import type { MigrationStep } from '../../src/stores/sql/migrations/migration-step.ts'
@@ -72,7 +73,7 @@ export async function readRows(
       IDENTIFIERS.flatMap((_, variant) => {
         const [first] = columns
         const key = first === undefined ? null : sampleOf(first, variant)
-        return plain.filter((row) => first !== undefined && row[first.name] === key)
+        return plain.filter((row) => first !== undefined && isDeepStrictEqual(row[first.name], key))
       }),
     )
   }
@@ -98,6 +99,7 @@ function sampleOf({ name, nullable, type }: Column, variant: number): Value {
     case 'blob':
       return Buffer.from(BYTES[variant] ?? '', 'hex')
     case 'bigint':
+      return [0, 1, BIG[type], 2][variant] ?? 0
     case 'integer':
     case 'smallint':
       return [0, 1, BIG[type], 1][variant] ?? 0

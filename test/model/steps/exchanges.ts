@@ -30,6 +30,11 @@ function isAcceptable(world: World, token: MToken, client: MClient): token is MA
   return token.use === 'access' && world.isActive(token) && (token.client === client || isMeantFor(token, client))
 }
 
+/** Issued to the client, or for it by name. */
+function mayAct(world: World, token: MToken, client: MClient): boolean {
+  return isAcceptable(world, token, client) && (token.client === client || token.audiences.length > 0)
+}
+
 /** Access tokens mostly, and refresh tokens in their place. */
 function tokenOf(world: World, index: number, client: MClient): MToken | null {
   if (index % 7 === 6) return pick(world.refreshTokens, index)
@@ -84,7 +89,7 @@ async function trade(world: World, system: System, asked: Exchange): Promise<voi
     when(type !== ACCESS_TOKEN_TYPE, 'oauth.invalid_request'),
     when(!isAcceptable(world, subject, client), 'oauth.invalid_request'),
     when(subject.use === 'access' && depthOf(subject) >= MAX_EXCHANGES, 'oauth.invalid_request'),
-    when(actor !== null && !isAcceptable(world, actor, client), 'oauth.invalid_request'),
+    when(actor !== null && !mayAct(world, actor, client), 'oauth.invalid_request'),
   )
   if (turnedAway.length > 0 || subject.use === 'refresh') return void compare(answer, turnedAway)
   const reach = subject.scopes.filter((scope) => profile.scopes.includes(scope))

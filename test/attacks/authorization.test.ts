@@ -1,0 +1,228 @@
+import type { DescMethod } from '@bufbuild/protobuf'
+import { beforeAll, expect, it } from 'vitest'
+import { PERMISSIONS } from '../../src/domain/scopes.ts'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { connect, Refused, type Sent } from '../setup/client.ts'
+import type { TestServer } from '../setup/server.ts'
+import { LIMITS_OFF } from './limits-off.ts'
+import { accessOf, isServerStream, isUnary, methodsOf, nameOf, reflectServices } from './reflected-methods.ts'
+
+const { deleteClient, disableClient } = ClientService.method
+const { mintToken, revokeToken } = TokenService.method
+
+/** The whole of what a server serves; one more is a decision to be made here. */
+const SERVICES = [
+  'grpc.health.v1.Health',
+  'grpc.reflection.v1.ServerReflection',
+  'grpc.reflection.v1alpha.ServerReflection',
+  'qscope.v1.AuditService',
+  'qscope.v1.ClientService',
+  'qscope.v1.DeviceService',
+  'qscope.v1.KeyService',
+  'qscope.v1.TokenService',
+  'qscope.v1.UserService',
+]
+const OPEN_TO_ANYONE = ['qscope.v1.TokenService/ExchangeAssertion', 'qscope.v1.TokenService/GetJsonWebKeySet']
+
+type Way = Sent & { readonly client?: { readonly clientId: string; readonly method?: object } }
+
+/** What a call with an empty request comes to: its reason, the transport's status, or `OK`. */
+async function outcomeOf(server: TestServer, method: DescMethod, { client, ...sent }: Way): Promise<string> {
+  // Known by the server's descriptors alone, so the compiler knows no fields.
+  const request: Record<string, unknown> = client === undefined ? {} : { client }
+  try {
+    if (isUnary(method)) await server.call(method, request, sent)
+    else if (isServerStream(method)) await server.stream(method, request, sent).ended
+    else throw new Error(`${nameOf(method)} is of a kind that nobody has thought of`)
+    return 'OK'
+  } catch (error) {
+    if (error instanceof Refused) return error.reason === '' ? error.status : error.reason
+    throw error
+  }
+}
+
+const basic = (clientId: string, secret: string): Way => ({ basic: [clientId, secret] })
+
+onEveryBackend(
+  'who may call what',
+  (server) => {
+    let methods: readonly DescMethod[] = []
+    /** Bearer tokens that open nothing, though each was good once. */
+    const dead = new Map<string, string>()
+    /** By the permission they lack; they hold all the others. */
+    const lacking = new Map<string, string>()
+    /** Good credentials of a client with every grant and no permission. */
+    let good: Awaited<ReturnType<TestServer['registerClient']>>
+    let disabled: typeof good
+
+    const grantTypes = [
+      GrantType.CLIENT_CREDENTIALS,
+      GrantType.AUTHORIZATION_CODE,
+      GrantType.REFRESH_TOKEN,
+      GrantType.DEVICE_CODE,
+      GrantType.TOKEN_EXCHANGE,
+      GrantType.JWT_BEARER,
+    ]
+    const redirectUris = ['https://app.example/callback']
+
+    beforeAll(async () => {
+      methods = methodsOf(await reflectServices(server.address), 'qscope.')
+      const bearer = { bearer: server.admin.token }
+      const mint = async (client: object, more: object = {}) =>
+        (await server.call(mintToken, { client, ...more })).token?.accessToken ?? ''
+      const almighty = () => server.registerClient({ scopes: [...PERMISSIONS] })
+      const holder = await almighty()
+      for (const permission of PERMISSIONS) {
+        const scopes = PERMISSIONS.filter((each) => each !== permission)
+        lacking.set(permission, await mint(holder.client, { scopes }))
+      }
+      good = await server.registerClient({ grantTypes, redirectUris, scopes: ['orders'] })
+      disabled = await server.registerClient({ grantTypes, redirectUris, scopes: [...PERMISSIONS] })
+      const deleted = await almighty()
+      dead.set('a token of a disabled client', await mint(disabled.client))
+      dead.set('a token of a deleted client', await mint(deleted.client))
+      dead.set('an expired token', await mint(holder.client, { lifetime: { seconds: 1n } }))
+      dead.set('a revoked token', await mint(holder.client))
+      dead.set('a token that nobody issued', server.unknownToken())
+      dead.set('no token at all', 'x'.repeat(200))
+      await server.call(disableClient, { clientId: disabled.clientId }, bearer)
+      await server.call(deleteClient, { clientId: deleted.clientId }, bearer)
+      await server.call(revokeToken, { client: holder.client, token: dead.get('a revoked token') ?? '' })
+      server.clock.advance(2_000)
+    })
+
+    const withPermission = () => methods.filter((method) => accessOf(method).permission !== '')
+    const asClient = () => methods.filter((method) => accessOf(method).clientAuthentication)
+
+    /** Fails by name for each method and way in that is not refused as expected. */
+    async function allRefuse(
+      asked: readonly DescMethod[],
+      ways: (method: DescMethod) => ReadonlyMap<string, Way>,
+      expected: (method: DescMethod) => string,
+    ) {
+      expect(asked.length).toBeGreaterThan(0)
+      for (const method of asked) {
+        const outcomes = Object.fromEntries(
+          await Promise.all(
+            [...ways(method)].map(async ([name, way]) => [name, await outcomeOf(server, method, way)] as const),
+          ),
+        )
+        const wanted = Object.fromEntries(Object.keys(outcomes).map((name) => [name, expected(method)]))
+        expect({ [nameOf(method)]: outcomes }).toEqual({ [nameOf(method)]: wanted })
+      }
+    }
+    const unproved = (method: DescMethod) =>
+      accessOf(method).clientAuthentication ? 'OAUTH_INVALID_CLIENT' : 'OAUTH_INVALID_TOKEN'
+
+    it('serves these services and no others', async () => {
+      expect((await reflectServices(server.address)).map(({ typeName }) => typeName)).toEqual(SERVICES)
+      expect(methods.length).toBeGreaterThan(40)
+    })
+
+    it('opens these methods to anyone and no others', () => {
+      const open = methods.filter((method) => accessOf(method).anyone)
+      expect(open.map(nameOf).sort()).toEqual(OPEN_TO_ANYONE)
+    })
+
+    it('every method of a client, and of a bearer, lets in whom it should', async () => {
+      for (const method of withPermission()) {
+        const outcome = await outcomeOf(server, method, { bearer: server.admin.token })
+        expect([nameOf(method), outcome]).not.toEqual([nameOf(method), expect.stringMatching(/TOKEN|CLIENT$|SCOPE/)])
+      }
+      for (const method of asClient()) {
+        for (const way of [{ client: good.client }, basic(good.clientId, good.clientSecret)]) {
+          const outcome = await outcomeOf(server, method, way)
+          expect([nameOf(method), outcome]).not.toEqual([nameOf(method), expect.stringMatching(/TOKEN|CLIENT$/)])
+        }
+      }
+    })
+
+    it('every other method refuses callers without credentials', async () => {
+      const closed = methods.filter((method) => !accessOf(method).anyone)
+      await allRefuse(closed, () => new Map([['nothing', {}]]), unproved)
+    })
+
+    it('every method with a permission refuses a bearer with all the others', async () => {
+      await allRefuse(
+        withPermission(),
+        (method) => new Map([['all but it', { bearer: lacking.get(accessOf(method).permission) ?? '' }]]),
+        () => 'OAUTH_INSUFFICIENT_SCOPE',
+      )
+    })
+
+    it('every method with a permission refuses tokens that are good no more', async () => {
+      const ways = new Map([...dead].map(([name, bearer]) => [name, { bearer }]))
+      await allRefuse(
+        withPermission(),
+        () => ways,
+        () => 'OAUTH_INVALID_TOKEN',
+      )
+    })
+
+    it('every method with a permission alone refuses the credentials of the client that holds it', async () => {
+      const { clientId, clientSecret } = server.admin
+      await allRefuse(
+        withPermission().filter((method) => !accessOf(method).clientAuthentication),
+        () => new Map([['Basic', basic(clientId, clientSecret)]]),
+        () => 'OAUTH_INVALID_TOKEN',
+      )
+    })
+
+    it('every method of a client refuses wrong secrets, disabled and unknown clients', async () => {
+      const wrong = disabled.clientSecret
+      const secret = (clientId: string, value: string): Way => ({
+        client: { clientId, method: { case: 'clientSecret', value } },
+      })
+      const ways = new Map<string, Way>([
+        ['a wrong secret', secret(good.clientId, wrong)],
+        ['a wrong secret, Basic', basic(good.clientId, wrong)],
+        ['no secret', { client: { clientId: good.clientId } }],
+        ['an empty secret, Basic', basic(good.clientId, '')],
+        [
+          'a method it is not registered for',
+          { client: { clientId: good.clientId, method: { case: 'clientAssertion', value: good.clientSecret } } },
+        ],
+        ['a disabled client', secret(disabled.clientId, wrong)],
+        ['a disabled client, Basic', basic(disabled.clientId, wrong)],
+        ['an unknown client', secret('nobody', wrong)],
+        ['an unknown client, Basic', basic('nobody', wrong)],
+      ])
+      await allRefuse(
+        asClient(),
+        () => ways,
+        () => 'OAUTH_INVALID_CLIENT',
+      )
+    })
+
+    it('every method of a client alone refuses the best of bearer tokens', async () => {
+      await allRefuse(
+        asClient().filter((method) => accessOf(method).permission === ''),
+        () => new Map([['bearer', { bearer: server.admin.token }]]),
+        () => 'OAUTH_INVALID_CLIENT',
+      )
+    })
+
+    it('every method refuses two ways in at once, though each were good', async () => {
+      await allRefuse(
+        asClient(),
+        () =>
+          new Map<string, Way>([
+            ['a bearer beside', { client: good.client, bearer: server.admin.token }],
+            ['Basic beside', { client: good.client, basic: [good.clientId, good.clientSecret] }],
+          ]),
+        () => 'OAUTH_INVALID_REQUEST',
+      )
+    })
+
+    it('a method that is not there is refused by the transport', async () => {
+      const connection = connect(server.address, { ownSocket: true })
+      const method = { ...mintToken, name: 'MintTokens' }
+      await expect(connection.call(method, {})).rejects.toMatchObject({ status: 'UNIMPLEMENTED', reason: '' })
+      connection.close()
+    })
+  },
+  { variables: LIMITS_OFF },
+)

@@ -1,0 +1,17 @@
+/**
+ * Loaded into a process of its own with `node --import`: SIGUSR2 makes its wall
+ * clock jump by the milliseconds that stand in the file of QSCOPE_TEST_CLOCK_FILE.
+ */
+import { readFileSync } from 'node:fs'
+
+const realNow = Date.now
+let ahead = 0
+
+process.on('SIGUSR2', () => {
+  ahead = Number(readFileSync(process.env['QSCOPE_TEST_CLOCK_FILE'] ?? '', 'utf8'))
+})
+Date.now = () => realNow() + ahead
+globalThis.Date = new Proxy(Date, {
+  construct: (target, args, newTarget) =>
+    Reflect.construct(target, args.length === 0 ? [target.now()] : args, newTarget),
+})

@@ -1,0 +1,15 @@
+/** Numbers in [0, 1) that a seed repeats (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** `QSCOPE_TEST_SEED`, or one drawn now: whoever uses it prints it. */
+export function testSeed(): number {
+  return Number(process.env['QSCOPE_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
+}
