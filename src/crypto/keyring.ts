@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { type EpochMs, epochMs, type KeyId, keyId, type SecretHash, type UserCodeHash } from '../domain/ids.ts'
 import { seal, unseal } from './aead.ts'
 import { randomBytes } from './random.ts'
@@ -42,6 +42,8 @@ export function drawKey(purpose: KeyPurpose): { readonly id: KeyId; readonly key
 /** Computes with the keyring; the keys themselves stay inside. */
 export class Keyring {
   #material: KeyMaterial
+  /** Made once: an HMAC under raw bytes costs five times one under these. */
+  readonly #secretKeys = new WeakMap<Buffer, KeyObject>()
 
   constructor(material: KeyMaterial) {
     this.#material = material
@@ -124,7 +126,17 @@ export class Keyring {
   }
 
   #mac(purpose: KeyPurpose, id: KeyId, text: string): Buffer {
-    return createHmac('sha256', this.#key(purpose, id)).update(text).digest()
+    return createHmac('sha256', this.#secretKey(this.#key(purpose, id)))
+      .update(text)
+      .digest()
+  }
+
+  #secretKey(key: Buffer): KeyObject {
+    const known = this.#secretKeys.get(key)
+    if (known !== undefined) return known
+    const made = createSecretKey(key)
+    this.#secretKeys.set(key, made)
+    return made
   }
 
   #key(purpose: KeyPurpose, id: KeyId): Buffer {

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { v7 } from 'uuid'
-import type { EpochMs } from '../domain/ids.ts'
+import { type EpochMs, epochMs } from '../domain/ids.ts'
 
 const POOL_BYTES = 8192
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
@@ -26,7 +26,7 @@ export function randomBytes(length: number): Buffer {
 
 /** A UUIDv7 (RFC 9562 §5.7): sorts by time, also within one millisecond of this process. */
 export function uuidV7(): string {
-  return v7()
+  return uuidV7At(epochMs(Date.now()))
 }
 
 /** A UUIDv7 of a given moment: its first 48 bits are that millisecond, and of two drawn for one the later sorts after. */

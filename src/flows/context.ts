@@ -1,7 +1,9 @@
-import type { CallContext } from '../context.ts'
+import type { CallContext, Caller } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
+import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
+import type { Logger } from '../logger.ts'
 import type { ReadStores } from '../stores/contract.ts'
 import type { AssertionIds } from './access/assertion-ids.ts'
 import type { AuthenticationFailures } from './access/authentication-failures.ts'
@@ -51,7 +53,42 @@ export interface FlowContext<Stores = ReadStores> extends CallContext {
   readonly services: FlowServices
 }
 
-/** Binds a call to stores. Prototypes are kept, so that a lazy `signal` stays lazy. */
+/** Binds a call to stores. The signal and the certificate stay lazy. */
 export function withStores<Stores>(ctx: CallContext, services: FlowServices, stores: Stores): FlowContext<Stores> {
-  return Object.assign(Object.create(ctx) as CallContext, { services, stores })
+  return new BoundCall(ctx, services, stores)
+}
+
+/** Fields of its own, not a prototype: objects that become prototypes are slow to make. */
+class BoundCall<Stores> implements FlowContext<Stores> {
+  readonly stores: Stores
+  readonly services: FlowServices
+  readonly call: CallContext
+  readonly rayId: string
+  readonly now: EpochMs
+  readonly deadline: EpochMs | null
+  readonly log: Logger
+  readonly caller: Caller
+  readonly proveAgain: CallContext['proveAgain']
+  readonly peer: string
+
+  constructor(call: CallContext, services: FlowServices, stores: Stores) {
+    this.stores = stores
+    this.services = services
+    this.call = call
+    this.rayId = call.rayId
+    this.now = call.now
+    this.deadline = call.deadline
+    this.log = call.log
+    this.caller = call.caller
+    this.proveAgain = call.proveAgain
+    this.peer = call.peer
+  }
+
+  get signal(): AbortSignal {
+    return this.call.signal
+  }
+
+  get certificate(): CallContext['certificate'] {
+    return this.call.certificate
+  }
 }

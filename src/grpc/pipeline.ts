@@ -11,10 +11,10 @@ import {
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import { type AccessRule, authorizeCall } from '../flows/access/authorize-call.ts'
+import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
 import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
-import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { type FailedResult, fail, mapResult, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
 import { Call } from './call.ts'
@@ -26,6 +26,7 @@ import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
 import { requestParser } from './request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
+import { Turns } from './turns.ts'
 import { createRequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
@@ -69,10 +70,17 @@ interface Entry {
   readonly parse: (encoded: Uint8Array) => Result<Message>
 }
 
+/** A message, and what came with it to prove who sent it. */
+interface Said<I extends DescMessage> {
+  readonly request: MessageShape<I>
+  readonly credentials: Credentials
+}
+
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { routes, runner, log, now, isDraining } = options
   const validator = createRequestValidator()
+  const turns = new Turns(() => performance.now())
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {
     const { method } = route
@@ -92,13 +100,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return entry
   }
 
-  /** All that comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
-  async function admit<I extends DescMessage>(
+  /** What a call says, before anybody has looked at who says it. */
+  function read<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
     input: I,
     encoded: MessageShape<I> | Uint8Array,
-  ): Promise<Result<MessageShape<I>>> {
+  ): Result<Said<I>> {
     if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: DRAIN_RETRY_MS })
     const parsed = encoded instanceof Uint8Array ? entry.parse(encoded) : success(encoded)
     if (!parsed.ok) return parsed
@@ -107,26 +115,37 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const withNul = fieldsWithNul(input, request, encoded instanceof Uint8Array ? encoded : null)
     if (withNul.length > 0) return fail('oauth.invalid_request', { violations: withNul.map(nulViolation) })
     log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
-    const caller = await authorize(entry, ctx, request)
+    return mapResult(entry.readCredentials(request, ctx.origin.authorization), (credentials) => ({
+      request,
+      credentials,
+    }))
+  }
+
+  /** The rest of what comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
+  async function admit<I extends DescMessage>(
+    entry: Entry,
+    ctx: Call,
+    input: I,
+    { request, credentials }: Said<I>,
+  ): Promise<Result<MessageShape<I>>> {
+    const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
     ctx.caller = caller.value
-    ctx.proveAgain = (at) => authorize(entry, ctx, request, at)
+    ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
     const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
 
   async function authorize(
-    { readCredentials, rule }: Entry,
+    { rule }: Entry,
     ctx: Call,
-    request: Message,
+    credentials: Credentials,
     again: EpochMs | null = null,
   ): Promise<Result<Caller>> {
-    const credentials = readCredentials(request, ctx.origin.authorization)
-    if (!credentials.ok) return credentials
-    if (ctx.origin.operator && rule.permission !== null && credentials.value.kind === 'none') return success(OPERATOR)
-    const attempt = { rule, credentials: credentials.value, provedAt: again === null ? null : ctx.now }
+    if (ctx.origin.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
+    const attempt = { rule, credentials, provedAt: again === null ? null : ctx.now }
     const judge = () => runner.execute(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
-    return await (credentials.value.kind === 'client' ? evenRefusal(judge) : judge())
+    return await (credentials.kind === 'client' ? evenRefusal(judge) : judge())
   }
 
   /** The one place where an accident becomes an answer; its cause goes to the log and nowhere else. */
@@ -144,8 +163,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
       const line = startAccessLine(log, entry.path, origin)
+      let turnOf: string | null = null
       try {
-        const request = await admit(entry, ctx, method.input, encoded)
+        const said = read(entry, ctx, method.input, encoded)
+        if (!said.ok) return line.failed(said)
+        const caller = claimedBy(said.value.credentials, origin)
+        const turn = turns.enter(caller)
+        if (turn !== null) await turn
+        turnOf = caller
+        if (turn !== null) refuseAbandoned(origin)
+        const request = await admit(entry, ctx, method.input, said.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
         const answer = await entry.route.handle(ctx, request.value)
@@ -154,6 +181,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       } catch (accident) {
         return line.failed(answerTo(accident, ctx, entry.path))
       } finally {
+        if (turnOf !== null) turns.leave(turnOf)
         line.end(ctx.caller)
       }
     },
@@ -163,7 +191,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const ctx = new Call(origin, now(), log)
       const line = startAccessLine(log, entry.path, origin)
       try {
-        const request = await admit(entry, ctx, method.input, encoded)
+        const said = read(entry, ctx, method.input, encoded)
+        if (!said.ok) return yield line.failed(said)
+        const request = await admit(entry, ctx, method.input, said.value)
         if (!request.ok) return yield line.failed(request)
         if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
         for await (const item of entry.route.handle(ctx, request.value)) {
@@ -182,6 +212,17 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
 function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
   return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
+}
+
+/** Nobody waits any more for some of those that stood in line. */
+function refuseAbandoned(origin: CallOrigin): void {
+  const interruption = origin.interruption()
+  if (interruption !== null) throw new Interruption(interruption)
+}
+
+/** Who says to be calling: a client, or whoever is at an address. */
+function claimedBy(credentials: Credentials, { peer }: CallOrigin): string {
+  return credentials.kind === 'client' ? `${credentials.clientId} ${peer}` : peer
 }
 
 function nulViolation(field: string) {

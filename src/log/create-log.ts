@@ -10,35 +10,50 @@ export interface Log extends Logger {
   flush(): void
 }
 
+/** What stands in every line. */
+export type LineFields = Readonly<Record<string, number | string>>
+
 const STDERR = 2
 const BUFFER_BYTES = 4_096
 const FLUSH_EVERY_MS = 200
 
 /** JSON lines, or lines for people, on standard error; written in the background and flushed at exit. */
-export function createLog(config: Pick<Config['log'], 'level' | 'format'>): Log {
+export function createLog(config: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null = null): Log {
   const destination = pino.destination({ dest: STDERR, sync: false, minLength: BUFFER_BYTES })
   // A closed standard error must not end the service.
   destination.on('error', () => undefined)
+  /** Joined here: the destination measures and copies each piece that it is given. */
+  let lines = ''
+  const handOver = () => {
+    if (lines === '') return
+    destination.write(lines)
+    lines = ''
+  }
   const flush = () => {
     try {
+      handOver()
       destination.flushSync()
     } catch {
       // Nowhere is left to write to.
     }
   }
-  setInterval(() => destination.flush(), FLUSH_EVERY_MS).unref()
+  setInterval(() => {
+    handOver()
+    destination.flush()
+  }, FLUSH_EVERY_MS).unref()
   process.once('exit', flush)
   const colours = process.stderr.isTTY === true && !process.env['NO_COLOR']
   const stream = {
     write: (line: string) => {
-      destination.write(config.format === 'pretty' ? prettyLine(line, colours) : line)
+      lines += config.format === 'pretty' ? prettyLine(line, colours) : line
+      if (lines.length >= BUFFER_BYTES) handOver()
     },
   }
   const log = pino(
     {
       level: config.level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      base: fields,
+      timestamp: isoTime(),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
     },
@@ -50,5 +65,19 @@ export function createLog(config: Pick<Config['log'], 'level' | 'format'>): Log 
     warn: (fields, message) => log.warn(fields, message),
     error: (fields, message) => log.error(fields, message),
     flush,
+  }
+}
+
+/** The time as pino wants it, put into words once a millisecond. */
+function isoTime(): () => string {
+  let at = Number.NaN
+  let text = ''
+  return () => {
+    const now = Date.now()
+    if (now !== at) {
+      at = now
+      text = `,"time":"${new Date(now).toISOString()}"`
+    }
+    return text
   }
 }

@@ -97,12 +97,15 @@ for (const kind of databaseKinds) {
       expect(needles.foundIn(await dump(database))).toEqual([])
     })
 
-    it.runIf(kind.name === 'sqlite')('none stands in the bytes of the database files', () => {
-      const folder = dirname(new URL(database.url).pathname)
-      const names = readdirSync(folder).filter((name) => name.startsWith('qscope.db'))
-      expect(names).toContain('qscope.db-wal')
-      for (const name of names) expect(needles.foundIn(readFileSync(join(folder, name)).toString('latin1'))).toEqual([])
-    })
+    if (kind.name === 'sqlite') {
+      it('none stands in the bytes of the database files', () => {
+        const folder = dirname(new URL(database.url).pathname)
+        const names = readdirSync(folder).filter((name) => name.startsWith('qscope.db'))
+        expect(names).toContain('qscope.db-wal')
+        for (const name of names)
+          expect(needles.foundIn(readFileSync(join(folder, name)).toString('latin1'))).toEqual([])
+      })
+    }
 
     it('none stands in the exported audit log', async () => {
       const output = new PassThrough()

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import type { Backend } from '../../src/stores/contract.ts'
@@ -45,6 +46,8 @@ async function postgresSite(server: DatabaseServer): Promise<Site & { setReadOnl
     setReadOnly: async (on) => {
       await asOwner(`alter system set default_transaction_read_only = ${on ? 'on' : 'off'}`)
       await asOwner('select pg_reload_conf()')
+      // Each session hears of it by a signal of its own.
+      await sleep(1_000)
     },
   }
 }

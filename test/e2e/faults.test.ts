@@ -230,7 +230,7 @@ describe.runIf(canMount)('a directory that cannot be written', () => {
     const { code, stdout, stderr } = await run(directory, ['serve'], ENVIRONMENT)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(linesOf(stderr)).toEqual([
-      expect.stringMatching(/qscope\.db cannot be opened: its file system is read-only$/),
+      expect.stringMatching(/the keyring file .*qscope\.keyring\.json cannot be created \(EROFS\)$/),
     ])
   })
 

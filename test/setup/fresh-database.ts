@@ -2,9 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { inject } from 'vitest'
 import { runSql } from './run-sql.ts'
+
+const LOCK_PATIENCE_MS = 15_000
 
 /** An empty database of one test, and a way past the server to look into it. */
 export interface FreshDatabase {
@@ -30,17 +33,7 @@ export const sqliteFiles: DatabaseKind = {
   create: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'qscope-test-'))
     const file = join(directory, 'qscope.db')
-    const query = async (sql: string) => {
-      const database = new Sqlite(file, { timeout: 5_000 })
-      try {
-        const statement = database.prepare<[], Record<string, unknown>>(sql)
-        if (statement.reader) return statement.all()
-        statement.run()
-        return []
-      } finally {
-        database.close()
-      }
-    }
+    const query = (sql: string) => patiently(() => runOnce(file, sql))
     return {
       kind: sqliteFiles,
       url: `sqlite:${file}`,
@@ -49,6 +42,30 @@ export const sqliteFiles: DatabaseKind = {
       drop: async () => rmSync(directory, { recursive: true, force: true }),
     }
   },
+}
+
+function runOnce(file: string, sql: string): Record<string, unknown>[] {
+  const database = new Sqlite(file, { timeout: 0 })
+  try {
+    const statement = database.prepare<[], Record<string, unknown>>(sql)
+    if (statement.reader) return statement.all()
+    statement.run()
+    return []
+  } finally {
+    database.close()
+  }
+}
+
+/** A lock is waited for outside of SQLite: who holds it may need this very thread to let go. */
+async function patiently<T>(attempt: () => T): Promise<T> {
+  for (const until = Date.now() + LOCK_PATIENCE_MS; ; await sleep(10)) {
+    try {
+      return attempt()
+    } catch (error) {
+      const busy = error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY')
+      if (!busy || Date.now() > until) throw error
+    }
+  }
 }
 
 /** Databases on a server of MySQL or MariaDB. */

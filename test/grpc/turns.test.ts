@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { Turns } from '../../src/grpc/turns.ts'
+
+const MANY = 100
+
+/** Enters so many times; answers who was let in so far, in order. */
+function crowd(turns: Turns, caller: string): number[] {
+  const entered: number[] = []
+  for (let n = 0; n < MANY; n += 1) {
+    const turn = turns.enter(caller)
+    if (turn === null) entered.push(n)
+    else void turn.then(() => entered.push(n))
+  }
+  return entered
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('turns', () => {
+  it('let a caller run some calls, and the next one whenever one ends, in order', async () => {
+    const turns = new Turns(() => 0)
+    const entered = crowd(turns, 'busy')
+    const atOnce = entered.length
+    expect(atOnce).toBeLessThan(MANY)
+    for (let ended = 1; ended <= MANY; ended += 1) {
+      turns.leave('busy')
+      await settled()
+      expect(entered).toHaveLength(Math.min(MANY, atOnce + ended))
+    }
+    expect(entered).toEqual(Array.from({ length: MANY }, (_, n) => n))
+  })
+
+  it('let another in at once, and then fewer of the first, for as long as the other calls', async () => {
+    let now = 1
+    const turns = new Turns(() => now)
+    const entered = crowd(turns, 'busy')
+    const alone = entered.length
+    expect(turns.enter('other')).toBeNull()
+    turns.leave('other')
+    const running = () => entered.length - ended
+    let ended = 0
+    const end = async () => {
+      ended += 1
+      turns.leave('busy')
+      await settled()
+    }
+    while (ended < alone) await end()
+    const beside = running()
+    expect(beside).toBeGreaterThan(0)
+    expect(beside).toBeLessThan(alone)
+    now += 10_000
+    await end()
+    expect(running()).toBe(alone)
+  })
+})
