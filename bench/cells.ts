@@ -1,0 +1,120 @@
+/**
+ * A cell is one measurement of QScope, named `database/row/tokens/in-flight/workers`,
+ * such as `sqlite/introspect/1m/32/1w`.
+ */
+export const DATABASES = Object.freeze(['sqlite', 'mariadb', 'postgres'] as const)
+export type DatabaseName = (typeof DATABASES)[number]
+
+export const ROWS = Object.freeze([
+  'introspect',
+  'introspect-revoked',
+  'introspect-garbage',
+  'verify',
+  'batch-introspect',
+  'mint',
+  'mint-jwt',
+  'refresh',
+  'revoke',
+] as const)
+export type RowName = (typeof ROWS)[number]
+
+/** Measured in ways of their own, and only when named: how long a start takes, how memory holds for ten minutes. */
+export const TRIALS = Object.freeze(['start', 'soak'] as const)
+export type TrialName = (typeof TRIALS)[number]
+
+export const SIZES = Object.freeze([10_000, 1_000_000, 10_000_000])
+export const IN_FLIGHT = Object.freeze([1, 32, 128])
+export const WORKERS = Object.freeze([1, 2])
+
+/** Where a cell runs: cells of one ground share a server. */
+export interface Ground {
+  readonly database: DatabaseName
+  /** In the table. */
+  readonly tokens: number
+  readonly workers: number
+}
+
+export interface Cell extends Ground {
+  readonly row: RowName | TrialName
+  readonly inFlight: number
+}
+
+export function isTrial(row: Cell['row']): row is TrialName {
+  return TRIALS.some((trial) => trial === row)
+}
+
+/** `10000000` → `10m`. */
+export function sizeName(tokens: number): string {
+  if (tokens % 1_000_000 === 0) return `${tokens / 1_000_000}m`
+  return tokens % 1_000 === 0 ? `${tokens / 1_000}k` : String(tokens)
+}
+
+export function groundName({ database, tokens, workers }: Ground): string {
+  return `${database}/${sizeName(tokens)}/${workers}w`
+}
+
+export function cellName({ database, row, tokens, inFlight, workers }: Cell): string {
+  return `${database}/${row}/${sizeName(tokens)}/${inFlight}/${workers}w`
+}
+
+/** One cell by its name; throws an error of one line. */
+export function cellOf(name: string): Cell {
+  const [cell, ...more] = parseCells([name])
+  if (cell === undefined || more.length > 0) throw new Error(`${name} should name one cell`)
+  return cell
+}
+
+/**
+ * Reads patterns: each part may be a list (`mint,refresh`) or `*`; parts left out
+ * at the end are `1m`, `32` and `1w`. Without patterns: every cell there is.
+ * Throws an error of one line.
+ */
+export function parseCells(patterns: readonly string[]): readonly Cell[] {
+  const cells = (patterns.length === 0 ? ['*/*/*/*/*'] : patterns).flatMap(cellsOf)
+  return [...new Map(cells.map((cell) => [cellName(cell), cell])).values()]
+}
+
+function cellsOf(pattern: string): readonly Cell[] {
+  const [database = '*', row = '*', tokens = '1m', inFlight = '32', workers = '1w', ...more] = pattern.split('/')
+  if (more.length > 0) throw new Error(`${pattern} should be database/row/tokens/in-flight/workers`)
+  const cells: Cell[] = []
+  for (const eachTokens of choices(tokens, SIZES, sizeOf))
+    for (const eachWorkers of choices(workers, WORKERS, workersOf))
+      for (const eachInFlight of choices(inFlight, IN_FLIGHT, countOf))
+        for (const eachDatabase of choices(database, DATABASES, (text) => oneOf(text, DATABASES)))
+          for (const eachRow of choices<Cell['row']>(row, ROWS, (text) => oneOf(text, [...ROWS, ...TRIALS])))
+            cells.push({
+              database: eachDatabase,
+              row: eachRow,
+              tokens: eachTokens,
+              inFlight: eachInFlight,
+              workers: eachWorkers,
+            })
+  return cells
+}
+
+function choices<T>(text: string, all: readonly T[], parse: (text: string) => T): readonly T[] {
+  return text === '*' ? all : text.split(',').map(parse)
+}
+
+function oneOf<T extends string>(text: string, all: readonly T[]): T {
+  const found = all.find((each) => each === text)
+  if (found === undefined) throw new Error(`${text} should be one of ${all.join(', ')}, or *`)
+  return found
+}
+
+function sizeOf(text: string): number {
+  const [, digits, unit] = /^([1-9]\d*)([km]?)$/.exec(text) ?? []
+  if (digits === undefined) throw new Error(`${text} should be a number of tokens, such as 10k or 1m`)
+  return Number(digits) * (unit === 'm' ? 1_000_000 : unit === 'k' ? 1_000 : 1)
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${text} should be how many calls are in flight, such as 32`)
+  return Number(text)
+}
+
+function workersOf(text: string): number {
+  if (!/^[1-9]\d*w$/.test(text)) throw new Error(`${text} should be a number of workers, such as 2w`)
+  return Number(text.slice(0, -1))
+}

@@ -1,0 +1,18 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Debian keeps each version of PostgreSQL in a directory of its own. */
+const POSTGRES = '/usr/lib/postgresql'
+
+/** Where a program of a database server is; `null` if nowhere. */
+export function installedProgram(...names: readonly string[]): string | null {
+  const versions = existsSync(POSTGRES) ? readdirSync(POSTGRES).toSorted((a, b) => Number(b) - Number(a)) : []
+  const directories = [
+    ...versions.map((version) => join(POSTGRES, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+  ]
+  const paths = names.flatMap((name) => directories.map((directory) => join(directory, name)))
+  return paths.find((path) => existsSync(path)) ?? null
+}

@@ -1,0 +1,142 @@
+import { OIDC_MEMORY_INTROSPECT, OIDC_MEMORY_MINT, OIDC_SQLITE_MINT } from './peers/oidc-contestants.ts'
+import type { GroupResult } from './report/results.ts'
+import type { Measured } from './run/measured.ts'
+import type { TrialResult } from './run/trials.ts'
+
+/** How a result compares with what was promised. */
+export interface Verdict {
+  readonly target: string
+  readonly sense: 'at least' | 'at most'
+  readonly wanted: number
+  readonly unit: string
+  /** `null`: it was not measured. */
+  readonly measured: number | null
+  readonly met: boolean | null
+}
+
+interface Found {
+  readonly groups: readonly GroupResult[]
+  readonly trials: readonly TrialResult[]
+}
+
+type Target = Pick<Verdict, 'target' | 'sense' | 'wanted' | 'unit'> & { readonly find: (found: Found) => number | null }
+
+const RATIO = '× echo'
+
+/** The two databases that have targets, with the wanted value of each. */
+type Wanted = readonly [sqlite: number, mariadb: number]
+
+const RATES: readonly (readonly [row: string, wanted: Wanted])[] = [
+  ['introspect', [0.7, 0.55]],
+  ['verify', [0.7, 0.55]],
+  ['mint', [0.35, 0.4]],
+  ['mint-jwt', [0.28, 0.3]],
+  ['refresh', [0.12, 0.1]],
+  ['batch-introspect', [4, 3]],
+]
+/** A batch is a hundred tokens: its time is another matter. */
+const WITH_P99 = ['introspect', 'verify', 'mint', 'mint-jwt', 'refresh']
+const P99: Wanted = [3, 4]
+
+export const TARGETS: readonly Target[] = Object.freeze([
+  ...RATES.flatMap(([row, wanted]) =>
+    onBoth(wanted, (database, value) => {
+      const cell = `${database}/${row}/1m/32/1w`
+      return atLeast(cell, value, RATIO, (found) => measuredOf(found, cell)?.ratioToEcho ?? null)
+    }),
+  ),
+  ...WITH_P99.flatMap((row) =>
+    onBoth(P99, (database, value) => {
+      const cell = `${database}/${row}/1m/32/1w`
+      return atMost(`p99 of ${cell}`, value, `${RATIO}'s`, (found) => measuredOf(found, cell)?.p99ToEcho ?? null)
+    }),
+  ),
+  ...onBoth([0.8, 0.8], (database, value) =>
+    atLeast(`${database}/introspect: 10m against 10k`, value, '×', (found) =>
+      quotient(found, `${database}/introspect/10m/32/1w`, `${database}/introspect/10k/32/1w`),
+    ),
+  ),
+  atLeast('sqlite/introspect: two workers against one', 1.5, '×', (found) =>
+    quotient(found, 'sqlite/introspect/1m/32/2w', 'sqlite/introspect/1m/32/1w'),
+  ),
+  atLeast('sqlite/introspect against oidc-provider in memory', 1.5, '×', (found) =>
+    quotient(found, 'sqlite/introspect/1m/32/1w', OIDC_MEMORY_INTROSPECT),
+  ),
+  atLeast('sqlite/mint against oidc-provider in memory', 0.9, '×', (found) =>
+    quotient(found, 'sqlite/mint/1m/32/1w', OIDC_MEMORY_MINT),
+  ),
+  atLeast('sqlite/mint against oidc-provider on durable SQLite', 3, '×', (found) =>
+    quotient(found, 'sqlite/mint/1m/32/1w', OIDC_SQLITE_MINT),
+  ),
+  ...onBoth([200, 200], (database, value) =>
+    atMost(`resident memory of a worker, ${database}/*/1m/32`, value, 'MB', (found) => highest(found, database)),
+  ),
+  ...onBoth([1_000, 1_000], (database, value) =>
+    atMost(`start to SERVING, ${database}/1m`, value, 'ms', (found) => {
+      const trial = trialOf(found, `${database}/start/1m/`)
+      return trial?.kind === 'start' ? trial.medianMs : null
+    }),
+  ),
+  ...onBoth([1.1, 1.1], (database, value) =>
+    atMost(`memory under ten minutes of load, last against second fifth, ${database}/1m`, value, '×', (found) => {
+      const trial = trialOf(found, `${database}/soak/1m/`)
+      return trial?.kind === 'soak' ? trial.growth : null
+    }),
+  ),
+])
+
+export function judge(found: Found): readonly Verdict[] {
+  return TARGETS.map(({ find, ...target }) => {
+    const measured = find(found)
+    if (measured === null || Number.isNaN(measured)) return { ...target, measured: null, met: null }
+    return {
+      ...target,
+      measured,
+      met: target.sense === 'at least' ? measured >= target.wanted : measured <= target.wanted,
+    }
+  })
+}
+
+function onBoth([sqlite, mariadb]: Wanted, make: (database: string, wanted: number) => Target): readonly Target[] {
+  return [make('sqlite', sqlite), make('mariadb', mariadb)]
+}
+
+function atLeast(target: string, wanted: number, unit: string, find: Target['find']): Target {
+  return { target, sense: 'at least', wanted, unit, find }
+}
+
+function atMost(target: string, wanted: number, unit: string, find: Target['find']): Target {
+  return { target, sense: 'at most', wanted, unit, find }
+}
+
+/** The first group that has it: what is measured twice is compared inside its own group by `quotient`. */
+function measuredOf({ groups }: Pick<Found, 'groups'>, name: string): Measured | null {
+  for (const { results } of groups) {
+    for (const result of results) if (result.kind === 'measured' && result.name === name) return result
+  }
+  return null
+}
+
+/** Of two rates of one group, or, measured apart, of their ratios to the echo. */
+function quotient(found: Found, name: string, other: string): number | null {
+  for (const group of found.groups) {
+    const [a, b] = [name, other].map((each) => measuredOf({ groups: [group] }, each))
+    if (a && b) return a.ratioToEcho / b.ratioToEcho
+  }
+  const [a, b] = [measuredOf(found, name), measuredOf(found, other)]
+  return a && b ? a.ratioToEcho / b.ratioToEcho : null
+}
+
+function highest({ groups }: Found, database: string): number | null {
+  const cells = groups.flatMap(({ results }) => results)
+  const resident = cells.flatMap((cell) =>
+    cell.kind === 'measured' && new RegExp(`^${database}/[^/]+/1m/32/`).test(cell.name) && cell.residentMb !== null
+      ? [cell.residentMb]
+      : [],
+  )
+  return resident.length === 0 ? null : Math.max(...resident)
+}
+
+function trialOf({ trials }: Found, prefix: string): TrialResult | undefined {
+  return trials.find(({ name }) => name.startsWith(prefix))
+}

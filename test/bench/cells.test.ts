@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { cellName, cellOf, parseCells } from '../../bench/cells.ts'
+
+describe('the names of cells', () => {
+  it('are read as they are written', () => {
+    for (const name of ['sqlite/introspect/1m/32/1w', 'mariadb/batch-introspect/10k/128/2w', 'sqlite/soak/100/1/1w']) {
+      expect(cellName(cellOf(name))).toBe(name)
+    }
+  })
+
+  it('may be patterns: lists, stars, and parts left out at the end', () => {
+    expect(parseCells(['sqlite/mint,refresh']).map(cellName)).toEqual([
+      'sqlite/mint/1m/32/1w',
+      'sqlite/refresh/1m/32/1w',
+    ])
+    expect(parseCells(['*/mint/10k,10m/*/2w'])).toHaveLength(3 * 2 * 3)
+    expect(parseCells([])).toHaveLength(3 * 9 * 3 * 3 * 2)
+  })
+
+  it('name each cell once, and leave the long trials out of a star', () => {
+    expect(parseCells(['sqlite/*', 'sqlite/mint'])).toHaveLength(9)
+  })
+
+  it.each([
+    ['oracle/mint', 'oracle should be one of'],
+    ['sqlite/mnt', 'mnt should be one of'],
+    ['sqlite/mint/1g', '1g should be a number of tokens'],
+    ['sqlite/mint/1m/0', '0 should be how many calls'],
+    ['sqlite/mint/1m/32/2', '2 should be a number of workers'],
+    ['sqlite/mint/1m/32/2w/more', 'should be database/row'],
+  ])('refuse %s and say what should be there', (name, problem) => {
+    expect(() => parseCells([name])).toThrow(problem)
+  })
+})

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest'
+import { Histogram } from '../../bench/load/histogram.ts'
+
+describe('a histogram of latencies', () => {
+  it('tells quantiles within one per cent', () => {
+    const histogram = new Histogram()
+    for (let microseconds = 1; microseconds <= 100_000; microseconds += 1) histogram.record(microseconds)
+    for (const share of [0.5, 0.9, 0.99]) {
+      expect((histogram.quantile(share) ?? 0) / (share * 100_000)).toBeCloseTo(1, 1.7)
+    }
+  })
+
+  it('tells nothing of nothing, and takes what is out of range', () => {
+    const histogram = new Histogram()
+    expect(histogram.quantile(0.5)).toBeNull()
+    histogram.record(0)
+    histogram.record(1e12)
+    expect(histogram.total).toBe(2)
+  })
+})

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { cellName } from '../../bench/cells.ts'
+import { OIDC_MEMORY_MINT } from '../../bench/peers/oidc-contestants.ts'
+import { standardPlan } from '../../bench/plan.ts'
+import type { Measured } from '../../bench/run/measured.ts'
+import { judge, TARGETS } from '../../bench/targets.ts'
+
+const measured = (name: string, over: Partial<Measured> = {}) => ({
+  kind: 'measured' as const,
+  name,
+  perSecond: 10_000,
+  ratioToEcho: 0.5,
+  p50Ms: 1,
+  p99Ms: 4,
+  p99ToEcho: 2,
+  cpu: { server: 1, load: 0.3, database: null },
+  residentMb: 150,
+  calls: 1_000,
+  errors: {},
+  ...over,
+})
+
+const verdictsOf = (results: ReturnType<typeof measured>[]) => {
+  const verdicts = judge({ groups: [{ title: 'all', results }], trials: [] })
+  return new Map(verdicts.map((verdict) => [verdict.target, verdict]))
+}
+
+describe('the targets', () => {
+  it('are met or missed by what was measured, in either sense', () => {
+    const cell = 'sqlite/mint/1m/32/1w'
+    const met = verdictsOf([measured(cell, { ratioToEcho: 0.35, p99ToEcho: 3 })])
+    expect(met.get(cell)).toMatchObject({ measured: 0.35, met: true })
+    expect(met.get(`p99 of ${cell}`)).toMatchObject({ met: true })
+    const missed = verdictsOf([measured(cell, { ratioToEcho: 0.34, p99ToEcho: 3.1, residentMb: 201 })])
+    expect(missed.get(cell)).toMatchObject({ met: false })
+    expect(missed.get(`p99 of ${cell}`)).toMatchObject({ met: false })
+    expect(missed.get('resident memory of a worker, sqlite/*/1m/32')).toMatchObject({ met: false, measured: 201 })
+  })
+
+  it('compare with other systems and other sizes', () => {
+    const verdicts = verdictsOf([
+      measured('sqlite/mint/1m/32/1w', { ratioToEcho: 0.36 }),
+      measured(OIDC_MEMORY_MINT, { ratioToEcho: 0.3 }),
+    ])
+    expect(verdicts.get('sqlite/mint against oidc-provider in memory')?.measured).toBeCloseTo(1.2)
+  })
+
+  it('say nothing of what was not measured', () => {
+    expect([...verdictsOf([]).values()].every(({ met }) => met === null)).toBe(true)
+  })
+
+  it('are all touched by the standard run, save the long soak', () => {
+    const plan = standardPlan()
+    const names = new Set([...plan.groups.flatMap(({ cells }) => cells), ...plan.trials].map(cellName))
+    const named = TARGETS.flatMap(({ target }) => /(?:sqlite|mariadb)\/[\w-]+\/1m\/32\/1w/.exec(target) ?? [])
+    expect(named.filter((name) => !names.has(name))).toEqual([])
+    expect(named.length).toBeGreaterThan(20)
+  })
+})
