@@ -11,7 +11,7 @@ import { createMigrations, type Migrations } from './sql/migrate.ts'
 import { MIGRATIONS } from './sql/migrations/all.ts'
 import type { MigrationStep } from './sql/migrations/migration-step.ts'
 import { schemaStateOf } from './sql/schema-state.ts'
-import { DatabaseTrouble, storeError } from './sql/trouble.ts'
+import { DatabaseTrouble, withStoreErrors } from './sql/trouble.ts'
 
 /** By the scheme of the database URL. */
 const DIALECTS: Readonly<Record<string, Dialect>> = Object.freeze({
@@ -118,13 +118,5 @@ function memoryMigrations(steps: readonly MigrationStep[]): Migrations {
     status: async () => schemaStateOf({ ...NO_BOOKKEEPING, applied, auditProtection: 'triggers' }, steps),
     isEmpty: async () => false,
     close: async () => undefined,
-  }
-}
-
-async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw storeError(error)
   }
 }

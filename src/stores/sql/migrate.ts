@@ -15,7 +15,7 @@ import type { MigrationStep } from './migrations/migration-step.ts'
 import { Migrator } from './migrator.ts'
 import { newerSchema, type SchemaState, schemaStateOf } from './schema-state.ts'
 import { transactionStores } from './transaction-stores.ts'
-import { DatabaseTrouble, storeError } from './trouble.ts'
+import { DatabaseTrouble, withStoreErrors } from './trouble.ts'
 
 const BOOKKEEPING_TABLES = Object.freeze(['qscope_migrations', 'qscope_schema'])
 
@@ -131,13 +131,5 @@ export function createMigrations(
     status: () => withStoreErrors(status),
     isEmpty: () => withStoreErrors(async () => (await tables()).length === 0),
     close: () => session.close(),
-  }
-}
-
-async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw storeError(error)
   }
 }

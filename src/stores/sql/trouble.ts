@@ -47,6 +47,15 @@ export function storeError(error: unknown): unknown {
   return error instanceof DatabaseTrouble ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
 }
 
+/** Runs work whose troubles leave stores/sql. */
+export async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storeError(error)
+  }
+}
+
 /** The unique keys decide who gets an id, a name or a code. */
 export async function falseIfTaken(write: () => Promise<void>): Promise<boolean> {
   try {
