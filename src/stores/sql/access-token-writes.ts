@@ -1,26 +1,32 @@
 import type { Insertable, Kysely } from 'kysely'
 import type { AccessToken } from '../../domain/access-token.ts'
 import { hashOf } from '../../domain/certificate.ts'
-import { tokenId } from '../../domain/ids.ts'
-import type { AccessTokenReads, AccessTokenStore } from '../contract.ts'
+import { type TokenId, tokenId } from '../../domain/ids.ts'
+import type { AccessTokenReads, AccessTokenStore, Change } from '../contract.ts'
 import type { Database } from './schema.ts'
 import { InsertStatements } from './sized-statements.ts'
+import { isOneRow, StatementTemplate } from './statement-template.ts'
 import type { AccessTokenTable } from './token-schema.ts'
 
 export function accessTokenWrites(db: Kysely<Database>): Omit<AccessTokenStore, keyof AccessTokenReads> {
+  const inserts = accessTokenInserts(db)
+  const revoking = new StatementTemplate<Change & { readonly id: TokenId; readonly reason: string }>((value) =>
+    db
+      .updateTable('oauth_access_tokens')
+      .set({
+        revoked_at: value('at'),
+        revocation_reason: value('reason'),
+        updated_at: value('at'),
+        updated_by: value('by'),
+      })
+      .where('token_id', '=', value('id'))
+      .where('revoked_at', 'is', null),
+  )
   return {
     insert: async (token) => {
-      await db.insertInto('oauth_access_tokens').values(accessTokenRow(token)).execute()
+      for (const statement of inserts.of([accessTokenRow(token)])) await db.executeQuery(statement)
     },
-    revoke: async (id, reason, { at, by }) => {
-      const result = await db
-        .updateTable('oauth_access_tokens')
-        .set({ revoked_at: at, revocation_reason: reason, updated_at: at, updated_by: by })
-        .where('token_id', '=', id)
-        .where('revoked_at', 'is', null)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
+    revoke: async (id, reason, { at, by }) => isOneRow(await db.executeQuery(revoking.with({ id, reason, at, by }))),
     unexpiredOfGrant: async (ctx, id) => {
       const rows = await db
         .selectFrom('oauth_access_tokens')

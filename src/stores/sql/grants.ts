@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Grant, GrantStanding } from '../../domain/grant.ts'
-import { clientId, grantId, userId } from '../../domain/ids.ts'
+import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../domain/ids.ts'
 import type { GrantReads, GrantStore } from '../contract.ts'
 import type { StoredInt } from './columns.ts'
 import {
@@ -13,6 +13,7 @@ import {
 } from './parties.ts'
 import { integer, moment, momentOrNull, stringList, words } from './rows.ts'
 import type { Database } from './schema.ts'
+import { isOneRow, StatementTemplate } from './statement-template.ts'
 
 /** The columns of a grant and of how its parties stand, where they are joined to what was issued on it. */
 export const GRANT_STANDING = [
@@ -65,6 +66,17 @@ export function grantReads(db: Kysely<Database>): GrantReads {
 }
 
 export function grantWrites(db: Kysely<Database>): Omit<GrantStore, keyof GrantReads> {
+  const holding = new StatementTemplate<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>((value) => {
+    const until = value('tokensUntil')
+    return db
+      .updateTable('oauth_grants')
+      .set({
+        lock_version: sql<number>`lock_version + 1`,
+        tokens_until: sql<number>`case when tokens_until < ${until} then ${until} else tokens_until end`,
+      })
+      .where('grant_id', '=', value('id'))
+      .where('revoked_at', 'is', null)
+  })
   return {
     insert: async (grant) => {
       await db.insertInto('oauth_grants').values(grantRow(grant)).execute()
@@ -78,18 +90,7 @@ export function grantWrites(db: Kysely<Database>): Omit<GrantStore, keyof GrantR
         .executeTakeFirst()
       return result.numUpdatedRows === 1n
     },
-    hold: async (id, tokensUntil) => {
-      const result = await db
-        .updateTable('oauth_grants')
-        .set({
-          lock_version: sql<number>`lock_version + 1`,
-          tokens_until: sql<number>`case when tokens_until < ${tokensUntil} then ${tokensUntil} else tokens_until end`,
-        })
-        .where('grant_id', '=', id)
-        .where('revoked_at', 'is', null)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
+    hold: async (id, tokensUntil) => isOneRow(await db.executeQuery(holding.with({ id, tokensUntil }))),
   }
 }
 

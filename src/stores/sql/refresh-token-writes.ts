@@ -1,57 +1,55 @@
-import type { Kysely } from 'kysely'
-import { grantId } from '../../domain/ids.ts'
+import type { Insertable, Kysely } from 'kysely'
+import { type EpochMs, grantId, type TokenId } from '../../domain/ids.ts'
+import type { RefreshToken } from '../../domain/refresh-token.ts'
 import type { RefreshTokenReads, RefreshTokenStore } from '../contract.ts'
 import { grantMayComeBack } from './parties.ts'
 import type { Database } from './schema.ts'
+import { InsertStatements } from './sized-statements.ts'
+import { isOneRow, StatementTemplate } from './statement-template.ts'
+import type { RefreshTokenTable } from './token-schema.ts'
+
+interface Spending {
+  readonly id: TokenId
+  readonly at: EpochMs
+  readonly successorId: TokenId
+  readonly answer: Buffer | null
+  readonly until: EpochMs | null
+}
 
 export function refreshTokenWrites(db: Kysely<Database>): Omit<RefreshTokenStore, keyof RefreshTokenReads> {
+  const inserts = new InsertStatements<Insertable<RefreshTokenTable>>((rows) =>
+    db.insertInto('oauth_refresh_tokens').values(rows).compile(),
+  )
+  const spending = new StatementTemplate<Spending>((value) =>
+    db
+      .updateTable('oauth_refresh_tokens')
+      .set((row) => ({
+        consumed_at: value('at'),
+        successor_id: value('successorId'),
+        replay_answer: value('answer'),
+        replay_until: value('until'),
+        updated_at: value('at'),
+        updated_by: row.ref('client_id'),
+      }))
+      .where('token_id', '=', value('id'))
+      .where('consumed_at', 'is', null),
+  )
+  const erasing = new StatementTemplate<{ readonly id: TokenId }>((value) =>
+    db
+      .updateTable('oauth_refresh_tokens')
+      .set({ replay_answer: null, replay_until: null })
+      .where('token_id', '=', value('id')),
+  )
   return {
     insert: async (token) => {
-      await db
-        .insertInto('oauth_refresh_tokens')
-        .values({
-          token_id: token.tokenId,
-          token_hash: token.hash,
-          grant_id: token.grantId,
-          client_id: token.clientId,
-          user_id: token.userId,
-          predecessor_id: token.predecessorId,
-          issued_at: token.issuedAt,
-          expires_at: token.expiresAt,
-          consumed_at: token.consumedAt,
-          successor_id: token.successorId,
-          replay_answer: token.replay?.answer ?? null,
-          replay_until: token.replay?.until ?? null,
-          ray_id: token.rayId,
-          created_at: token.issuedAt,
-          created_by: token.clientId,
-          updated_at: null,
-          updated_by: null,
-        })
-        .execute()
+      for (const statement of inserts.of([refreshTokenRow(token)])) await db.executeQuery(statement)
     },
     consume: async (id, at, { successorId, replay }) => {
-      const result = await db
-        .updateTable('oauth_refresh_tokens')
-        .set((row) => ({
-          consumed_at: at,
-          successor_id: successorId,
-          replay_answer: replay?.answer ?? null,
-          replay_until: replay?.until ?? null,
-          updated_at: at,
-          updated_by: row.ref('client_id'),
-        }))
-        .where('token_id', '=', id)
-        .where('consumed_at', 'is', null)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
+      const values = { id, at, successorId, answer: replay?.answer ?? null, until: replay?.until ?? null }
+      return isOneRow(await db.executeQuery(spending.with(values)))
     },
     eraseReplay: async (id) => {
-      await db
-        .updateTable('oauth_refresh_tokens')
-        .set({ replay_answer: null, replay_until: null })
-        .where('token_id', '=', id)
-        .execute()
+      await db.executeQuery(erasing.with({ id }))
     },
     spendableGrants: async (ctx, client, user) => {
       const rows = await db
@@ -70,5 +68,27 @@ export function refreshTokenWrites(db: Kysely<Database>): Omit<RefreshTokenStore
         .execute()
       return rows.map((row) => grantId(row.grant_id))
     },
+  }
+}
+
+function refreshTokenRow(token: RefreshToken): Insertable<RefreshTokenTable> {
+  return {
+    token_id: token.tokenId,
+    token_hash: token.hash,
+    grant_id: token.grantId,
+    client_id: token.clientId,
+    user_id: token.userId,
+    predecessor_id: token.predecessorId,
+    issued_at: token.issuedAt,
+    expires_at: token.expiresAt,
+    consumed_at: token.consumedAt,
+    successor_id: token.successorId,
+    replay_answer: token.replay?.answer ?? null,
+    replay_until: token.replay?.until ?? null,
+    ray_id: token.rayId,
+    created_at: token.issuedAt,
+    created_by: token.clientId,
+    updated_at: null,
+    updated_by: null,
   }
 }

@@ -1,0 +1,41 @@
+import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
+
+/** Stands for a value that is not known yet. */
+class Blank {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** Names the values of a template while it is built. */
+export type Fill<Values> = <Name extends keyof Values & string>(name: Name) => Values[Name]
+
+/**
+ * A statement whose text is always the same, compiled when it is first used: to
+ * build it anew costs more than to run it.
+ */
+export class StatementTemplate<Values extends object> {
+  readonly #build: (value: Fill<Values>) => Compilable
+  #compiled: CompiledQuery | null = null
+
+  /** `build` hands each value on as it is, as a parameter: it must not look at it. */
+  constructor(build: (value: Fill<Values>) => Compilable) {
+    this.#build = build
+  }
+
+  with(values: Values): CompiledQuery {
+    // A blank poses as the value whose place it keeps; nothing looks at it before it is filled in.
+    this.#compiled ??= this.#build((name) => new Blank(name) as unknown as Values[typeof name]).compile()
+    const parameters = this.#compiled.parameters.map((parameter) =>
+      parameter instanceof Blank ? Reflect.get(values, parameter.name) : parameter,
+    )
+    return { ...this.#compiled, parameters }
+  }
+}
+
+/** Whether a guarded write found its row. */
+export function isOneRow({ numAffectedRows }: QueryResult<unknown>): boolean {
+  return numAffectedRows === 1n
+}
