@@ -460,6 +460,13 @@ export interface Backend {
    * the audit events it wrote; `work` that writes without any may be done twice.
    */
   transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
+  /**
+   * The same for work that touches nothing but its stores, of which therefore only
+   * the last run counts: it may first be run on paper, supposing that each write
+   * finds its row, and share the commit of others if it does. A call that is
+   * cancelled while it waits is taken out of the queue.
+   */
+  decide<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
   /** Whether reads and writes work and the schema fits; resolves quickly either way. */
   check(): Promise<BackendHealth>
   /** What an operator should know of the database; throws like any read. */

@@ -9,6 +9,7 @@ import { auditLogPromises } from './audit-log-promises.ts'
 import { authorizationCodePromises } from './authorization-code-promises.ts'
 import { clientPromises } from './client-promises.ts'
 import { clientSecretPromises } from './client-secret-promises.ts'
+import { decisionPromises } from './decision-promises.ts'
 import { deviceAuthorizationPromises } from './device-authorization-promises.ts'
 import { openMigrated } from './given.ts'
 import { grantPromises } from './grant-promises.ts'
@@ -49,6 +50,7 @@ export function storeContract(kind: DatabaseKind): void {
     describe('the audit log', () => auditLogPromises(current))
     describe('the append lane', () => appendPromises(current))
     describe('the transaction lane', () => transactionPromises(current))
+    describe('decisions', () => decisionPromises(current))
     describe('maintenance', () => maintenancePromises(current))
   })
 }

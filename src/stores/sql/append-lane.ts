@@ -1,14 +1,19 @@
 import type { AccessToken } from '../../domain/access-token.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import { type AppendStores, type StoreContext, StoreError } from '../contract.ts'
+import type { DraftedStatement } from './dialect.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import { DatabaseTrouble, storeError } from './trouble.ts'
 
 /** More units than this go with the next batch. */
 const LARGEST_BATCH = 256
+const NO_DRAFT: readonly DraftedStatement[] = Object.freeze([])
+const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 
-/** The rows of one call. */
+/** What one call writes. */
 export interface AppendedRows {
+  /** A drafted transaction, which stands only as it was drafted; empty: nothing is decided. */
+  readonly draft: readonly DraftedStatement[]
   readonly tokens: readonly AccessToken[]
   readonly events: readonly AuditEvent[]
 }
@@ -17,15 +22,17 @@ interface Unit extends AppendedRows {
   readonly until: number
   /** Sent without others, after a batch it was in was refused. */
   alone: boolean
-  readonly done: () => void
+  /** Whether all of it is written; `false`: none, for it did not go as drafted. */
+  readonly done: (stands: boolean) => void
   readonly failed: (error: unknown) => void
 }
 
 /**
- * Commits the rows of all units together; throws with nothing written, or
- * `outcome_unknown` if that could not be found out `until` then.
+ * Commits the rows of all units together, save those whose draft the database
+ * refuted, which it returns; throws with nothing written, or `outcome_unknown`
+ * if that could not be found out `until` then.
  */
-export type SendUnits = (units: readonly AppendedRows[], until: number) => Promise<void>
+export type SendUnits = (units: readonly AppendedRows[], until: number) => Promise<ReadonlySet<AppendedRows>>
 
 /**
  * Group commit. Units of concurrent calls share a transaction; the next one is
@@ -54,11 +61,21 @@ export class AppendLane {
       accessTokens: { insert: (token) => void tokens.push(token) },
       auditLog: { append: (event) => void events.push(event) },
     })
-    if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
-    if (this.#queue.size >= this.#maxQueued) {
-      throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
-    }
-    await this.#enqueue(ctx, { tokens, events })
+    await this.#enqueue(ctx, { draft: NO_DRAFT, tokens, events })
+  }
+
+  /**
+   * Resolves after the commit is durable, or with `false` if the draft was refuted
+   * and nothing of it is written.
+   */
+  async addDraft(
+    ctx: StoreContext,
+    {
+      statements,
+      events,
+    }: { readonly statements: readonly DraftedStatement[]; readonly events: readonly AuditEvent[] },
+  ): Promise<boolean> {
+    return await this.#enqueue(ctx, { draft: statements, tokens: NO_TOKENS, events })
   }
 
   /** Writes out what waits, and refuses newcomers. */
@@ -68,18 +85,22 @@ export class AppendLane {
   }
 
   /** The signal of a call is costly to make: it is read only when the unit waits behind a batch. */
-  #enqueue(ctx: StoreContext, rows: AppendedRows): Promise<void> {
+  async #enqueue(ctx: StoreContext, rows: AppendedRows): Promise<boolean> {
+    if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
+    if (this.#queue.size >= this.#maxQueued) {
+      throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
+    }
     const signal = this.#running === null ? null : ctx.signal
     signal?.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
     const stopListening = () => signal?.removeEventListener('abort', leave)
     const unit: Unit = {
       ...rows,
       until: patienceOf(ctx),
       alone: false,
-      done: () => {
+      done: (stands) => {
         stopListening()
-        resolve()
+        resolve(stands)
       },
       failed: (error) => {
         stopListening()
@@ -93,7 +114,7 @@ export class AppendLane {
     signal?.addEventListener('abort', leave, { once: true })
     this.#queue.add(unit)
     this.#running ??= this.#run()
-    return promise
+    return await promise
   }
 
   async #run(): Promise<void> {
@@ -103,8 +124,8 @@ export class AppendLane {
       const units = this.#take()
       const until = Math.max(...units.map((unit) => unit.until))
       try {
-        await this.#send(units, until)
-        for (const unit of units) unit.done()
+        const refuted = await this.#send(units, until)
+        for (const unit of units) unit.done(!refuted.has(unit))
         attempts = 1
       } catch (error) {
         if (isWorthAnotherTry(error, attempts, until)) {

@@ -18,6 +18,7 @@ import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients } from './clients.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute } from './dialect.ts'
+import { DraftLane } from './draft-lane.ts'
 import { grantReads } from './grants.ts'
 import { hashKey } from './hash-key.ts'
 import { kyselyOver } from './kysely.ts'
@@ -73,6 +74,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   const transactionSlots = others.length === 0 ? appendSlots : new Slots(others, parts.maxQueuedCalls)
   const appendLane = new AppendLane(sendThrough(appendSlots, first, parts.jitter), parts.maxQueuedCalls, parts.jitter)
   const transactionLane = new TransactionLane(transactionSlots, parts.jitter)
+  const deciding = first.writer.drafts === null ? transactionLane : new DraftLane(appendLane, transactionLane, dialect)
 
   /** Nobody waits for it, and nobody calls it off. */
   const housekeeping = {
@@ -113,6 +115,10 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     transaction: async (ctx, work) => {
       refuseMisfit()
       return await transactionLane.run(ctx, work)
+    },
+    decide: async (ctx, work) => {
+      refuseMisfit()
+      return await deciding.run(ctx, work)
     },
     check: async (): Promise<BackendHealth> => {
       const signal = AbortSignal.timeout(CHECK_MS)

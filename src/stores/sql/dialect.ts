@@ -12,6 +12,14 @@ import type { DatabaseFact } from '../contract.ts'
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
 
+/** The same as Kysely compiles it. */
+export type Query = Pick<CompiledQuery, 'sql' | 'parameters' | 'query'>
+
+/** A statement of a drafted transaction, and how many rows it must write for the draft to stand. */
+export interface DraftedStatement extends Statement {
+  readonly affects: number
+}
+
 export interface StatementResult {
   readonly rows: unknown[]
   /** Rows inserted, deleted, or matched by an update. */
@@ -32,6 +40,20 @@ export interface Writer {
   rollback(): Promise<void>
   /** Finds out whether a write would succeed now; throws if not. */
   probe(): Promise<void>
+  /** Where transactions that share a commit are cheaper than one each; `null`: they would wait for each other in vain. */
+  readonly drafts: DraftRunner | null
+}
+
+/** Runs what different calls drafted in one transaction. */
+export interface DraftRunner {
+  /**
+   * Begins a transaction, leaves it open, and runs each draft in it whole or not
+   * at all. Tells of each whether it stands: every statement wrote as many rows as
+   * it must.
+   */
+  begin(drafts: readonly (readonly DraftedStatement[])[]): Promise<readonly boolean[]>
+  /** Runs the statements and commits; resolves after the commit is durable. What fails is rolled back. */
+  commit(statements: readonly Statement[]): Promise<void>
 }
 
 /** A database that was opened. */

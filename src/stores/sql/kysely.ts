@@ -1,18 +1,20 @@
 import { type DatabaseConnection, type Driver, Kysely, type QueryResult } from 'kysely'
-import type { Dialect, Execute } from './dialect.ts'
+import type { Dialect, Query, StatementResult } from './dialect.ts'
 import type { Database } from './schema.ts'
+
+type ExecuteQuery = (query: Query) => Promise<StatementResult>
 
 /**
  * Kysely over something that runs statements. Transactions are begun and ended
  * by the lanes, not through Kysely.
  */
-export function kyselyOver<Schema = Database>(parts: Dialect['kysely'], execute: Execute): Kysely<Schema> {
+export function kyselyOver<Schema = Database>(parts: Dialect['kysely'], execute: ExecuteQuery): Kysely<Schema> {
   return new Kysely<Schema>({ dialect: { ...parts, createDriver: () => driverOver(execute) } })
 }
 
-function driverOver(execute: Execute): Driver {
+function driverOver(execute: ExecuteQuery): Driver {
   const connection: DatabaseConnection = {
-    executeQuery: async <R>(query: Parameters<Execute>[0]): Promise<QueryResult<R>> => {
+    executeQuery: async <R>(query: Query): Promise<QueryResult<R>> => {
       const { rows, affected } = await execute(query)
       return { rows: rows as R[], numAffectedRows: BigInt(affected) }
     },

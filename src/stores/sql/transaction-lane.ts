@@ -1,17 +1,13 @@
 import type { Kysely } from 'kysely'
-import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
 import { confirmed } from './commit-outcome.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
 import type { Slots } from './slots.ts'
-import { transactionStores } from './transaction-stores.ts'
 import { isOutcomeUnknown, storeError } from './trouble.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
-type Work<T> = (stores: TransactionStores) => Promise<Ending<T>>
-/** Work on the bare database, whose audit events go to `collect`. */
-type BareWork<T> = (db: Kysely<Database>, collect: (event: AuditEvent) => void) => Promise<Ending<T>>
+type WorkIn<T> = (slot: WriterSlot) => Promise<Ending<T>>
 
 /**
  * Runs transactions that decide races. What lost a deadlock or met a lock is
@@ -27,12 +23,16 @@ export class TransactionLane {
     this.#jitter = jitter
   }
 
-  async run<T>(ctx: StoreContext, work: Work<T>): Promise<T> {
-    return await this.runBare(ctx, (db, collect) => work(transactionStores(db, collect)))
+  async run<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T> {
+    return await this.#runIn(ctx, ({ stores }) => work(stores))
   }
 
   /** The same for what is nobody's call. */
-  async runBare<T>(ctx: Omit<StoreContext, 'now'>, work: BareWork<T>): Promise<T> {
+  async runBare<T>(ctx: Omit<StoreContext, 'now'>, work: (db: Kysely<Database>) => Promise<Ending<T>>): Promise<T> {
+    return await this.#runIn(ctx, ({ db }) => work(db))
+  }
+
+  async #runIn<T>(ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>): Promise<T> {
     const until = patienceOf(ctx)
     for (let attempts = 1; ; attempts += 1) {
       try {
@@ -45,17 +45,17 @@ export class TransactionLane {
     }
   }
 
-  async #attempt<T>(slot: WriterSlot, work: BareWork<T>, until: number): Promise<T> {
-    const events: AuditEvent[] = []
+  async #attempt<T>(slot: WriterSlot, work: WorkIn<T>, until: number): Promise<T> {
+    slot.events = []
     slot.failure = null
     try {
       await slot.writer.begin()
-      const ending = await work(slot.db, (event) => events.push(event))
+      const ending = await work(slot)
       if (!ending.commit) {
         await slot.writer.rollback()
         return ending.value
       }
-      const sealed = await slot.chain.sealInside(events)
+      const sealed = await slot.chain.sealInside(slot.events)
       for (const statement of sealed.statements) await slot.writer.execute(statement)
       // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
       if (slot.failure !== null) throw slot.failure

@@ -1,16 +1,22 @@
 import type { Kysely } from 'kysely'
-import type { AuditSeal } from '../contract.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { AuditSeal, TransactionStores } from '../contract.ts'
 import { AuditChain } from './audit-chain.ts'
 import type { Dialect, Execute, Writer } from './dialect.ts'
 import { kyselyOver } from './kysely.ts'
 import type { Database } from './schema.ts'
+import { transactionStores } from './transaction-stores.ts'
 
 /** A writer, with what belongs to it alone. */
 export interface WriterSlot {
   readonly writer: Writer
   /** Kysely inside the writer's transaction. */
   readonly db: Kysely<Database>
+  /** The stores inside it; made once, so that they keep what they compile. */
+  readonly stores: TransactionStores
   readonly chain: AuditChain
+  /** What the transaction that runs wants audited: its last rows. */
+  events: AuditEvent[]
   /** The first failure of a statement in the transaction that runs: it must not commit. */
   failure: unknown
 }
@@ -29,6 +35,14 @@ export function writerSlot(
     }
   }
   const db = kyselyOver(dialect.kysely, execute)
-  const slot: WriterSlot = { writer, db, chain: new AuditChain(db, seal, newId), failure: null }
+  const stores = transactionStores(db, (event) => void slot.events.push(event))
+  const slot: WriterSlot = {
+    writer,
+    db,
+    stores,
+    chain: new AuditChain(db, seal, newId),
+    events: [],
+    failure: null,
+  }
   return slot
 }

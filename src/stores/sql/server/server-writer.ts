@@ -5,6 +5,8 @@ import { isStale, type ServerConnection } from './server-connection.ts'
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
+  /** Its connections commit side by side, and the server lets them share a flush. */
+  readonly drafts = null
   readonly #connection: ServerConnection
   readonly #probe: string
   readonly #log: Logger

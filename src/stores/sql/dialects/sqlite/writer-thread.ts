@@ -1,9 +1,17 @@
 /** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { StatementResult } from '../../dialect.ts'
+import type { DraftedStatement, Statement, StatementResult } from '../../dialect.ts'
 import { failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
-import { type Answer, type AnswerMessage, OPENED, type Order, type OrderMessage } from './protocol.ts'
+import {
+  type Answer,
+  type AnswerMessage,
+  OPENED,
+  type Order,
+  type OrderMessage,
+  type Packed,
+  unpacked,
+} from './protocol.ts'
 import { setUpHandle } from './set-up-handle.ts'
 
 /** Another process is waited for this long inside a statement; longer waits are the main thread's, and can be given up. */
@@ -29,16 +37,47 @@ interface Proof {
   at: number
 }
 
+function run(handle: SqliteHandle, statement: Packed<Statement>): StatementResult {
+  return handle.run({ sql: statement.sql, parameters: unpacked(statement) })
+}
+
+/** Runs a draft, and undoes it where it does not go as supposed: its call then finds out by itself why. */
+function holds(handle: SqliteHandle, draft: readonly Packed<DraftedStatement>[]): boolean {
+  handle.exec('savepoint draft')
+  const stands = goesAsDrafted(handle, draft)
+  if (!stands) handle.exec('rollback to draft')
+  handle.exec('release draft')
+  return stands
+}
+
+/** @throws what ended the whole transaction, such as a full disk. */
+function goesAsDrafted(handle: SqliteHandle, draft: readonly Packed<DraftedStatement>[]): boolean {
+  try {
+    return draft.every((statement) => run(handle, statement).affected === statement.affects)
+  } catch (error) {
+    if (!handle.inTransaction) throw error
+    return false
+  }
+}
+
 function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult {
   switch (order.kind) {
     case 'batch':
       handle.exec('begin immediate')
-      for (const statement of order.statements) handle.run(statement)
+      for (const statement of order.statements) run(handle, statement)
+      handle.exec('commit')
+      proof.at = performance.now()
+      return NOTHING
+    case 'drafts':
+      handle.exec('begin immediate')
+      return { rows: order.drafts.map((draft) => holds(handle, draft)), affected: 0 }
+    case 'finish':
+      for (const statement of order.statements) run(handle, statement)
       handle.exec('commit')
       proof.at = performance.now()
       return NOTHING
     case 'execute':
-      return handle.run(order.statement)
+      return run(handle, order.statement)
     case 'begin':
       handle.exec('begin immediate')
       return NOTHING

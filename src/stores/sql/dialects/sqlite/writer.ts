@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../logger.ts'
-import type { Statement, StatementResult, Writer } from '../../dialect.ts'
+import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
-import { type AnswerMessage, OPENED, type Order, type OrderMessage, sendable } from './protocol.ts'
+import { type AnswerMessage, OPENED, type Order, type OrderMessage, packed } from './protocol.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -62,11 +62,23 @@ export class SqliteWriter implements Writer {
   }
 
   execute = (statement: Statement): Promise<StatementResult> =>
-    this.#order({ kind: 'execute', statement: sendable(statement) })
+    this.#order({ kind: 'execute', statement: packed(statement) })
 
   async batch(statements: readonly Statement[]): Promise<void> {
     await this.#reopen()
-    await this.#order({ kind: 'batch', statements: statements.map(sendable) })
+    await this.#order({ kind: 'batch', statements: statements.map(packed) })
+  }
+
+  /** One connection writes, so transactions of their own would only wait for each other's flush. */
+  readonly drafts: DraftRunner = {
+    begin: async (drafts: readonly (readonly DraftedStatement[])[]) => {
+      await this.#reopen()
+      const { rows } = await this.#order({ kind: 'drafts', drafts: drafts.map((draft) => draft.map(packed)) })
+      return rows.map((stands) => stands === true)
+    },
+    commit: async (statements: readonly Statement[]) => {
+      await this.#order({ kind: 'finish', statements: statements.map(packed) })
+    },
   }
 
   async begin(): Promise<void> {
@@ -128,7 +140,7 @@ export class SqliteWriter implements Writer {
     this.#worker = null
     if (!this.#closing) this.#log.error({ err: error, file: this.#file }, 'the thread that writes the database died')
     for (const { order, reject } of this.#pending.values()) {
-      const mayStand = order?.kind === 'batch' || order?.kind === 'commit'
+      const mayStand = order?.kind === 'batch' || order?.kind === 'finish' || order?.kind === 'commit'
       reject(
         mayStand
           ? new DatabaseTrouble('outcome_unknown', `the writer of ${this.#file} died while committing`, error)
