@@ -49,11 +49,10 @@ export async function authenticateClient(
     if (!admitted.ok) return admitted
   }
   const clientId = asClientId(presentedId)
-  const [client, secrets] = await Promise.all([
-    ctx.stores.clients.find(ctx, clientId),
-    ctx.stores.clientSecrets.ofClient(ctx, clientId),
-  ])
-  const secretId = proof.kind === 'secret' ? matchingSecret(ctx, proof.secret, secrets) : null
+  const finding = ctx.stores.clients.find(ctx, clientId)
+  const lookUp = ctx.stores.clientSecrets.ofClient(ctx, clientId)
+  const [client, secrets] = await Promise.all([finding, lookUp])
+  const secretId = proof.kind === 'secret' ? matchingSecret(ctx, proof.secret, secrets, lookUp) : null
   const evidence = client?.enabled ? await evidenceFor(ctx, client, proof, secretId, provedAt ?? ctx.now) : null
   const refuse = () => {
     gate.failed(ctx, attempt)
@@ -109,9 +108,26 @@ function certificateOf({ certificate, now }: FlowContext, client: Client): Certi
 
 type Secrets = Awaited<ReturnType<FlowContext['stores']['clientSecrets']['ofClient']>>
 
-function matchingSecret(ctx: FlowContext, presented: string, secrets: Secrets): SecretId | null {
-  const { keyring } = ctx.services
-  const valid = secrets.filter((secret) => isSecretValid(secret, ctx.now))
+/** What was shown to the secrets of one look-up, and which of them it was. */
+const judged = new WeakMap<Promise<Secrets>, Map<string, SecretId | null>>()
+
+/** Calls that share a look-up, which those of one turn do, share the HMAC of a secret that they all show. */
+function matchingSecret(
+  ctx: FlowContext,
+  presented: string,
+  secrets: Secrets,
+  lookUp: Promise<Secrets>,
+): SecretId | null {
+  const shared = judged.get(lookUp) ?? new Map<string, SecretId | null>()
+  const known = shared.get(presented)
+  if (known !== undefined) return known
+  const match = compareSecret(ctx, presented, secrets)
+  judged.set(lookUp, shared.set(presented, match))
+  return match
+}
+
+function compareSecret({ now, services: { keyring } }: FlowContext, presented: string, secrets: Secrets) {
+  const valid = secrets.filter((secret) => isSecretValid(secret, now))
   if (valid.length === 0) keyring.hashSecret(presented)
   let match: SecretId | null = null
   for (const secret of valid) if (keyring.secretMatches(presented, secret)) match = secret.secretId
