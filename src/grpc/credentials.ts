@@ -1,32 +1,39 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf'
+import type { FieldViolation } from '../errors/registry.ts'
 import type { Credentials } from '../flows/access/authorize-call.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { fail, type Result, success } from '../results.ts'
 import { parseAuthorization } from './authorization-header.ts'
-import type { RequestValidator } from './validation.ts'
 
-/** Finds the credentials of a call, of whichever of the two ways in; two at once are refused. */
-export type CredentialsReader = (request: Message, authorization: readonly string[]) => Result<Credentials>
+/**
+ * Finds the credentials of a call, of whichever of the two ways in; two at once are
+ * refused. Of what the request violates, only what credentials do is told here.
+ */
+export type CredentialsReader = (
+  request: Message,
+  authorization: readonly string[],
+  violations: readonly FieldViolation[],
+) => Result<Credentials>
 
 const NONE = success<Credentials>(Object.freeze({ kind: 'none' }))
 
 /** Looks the `client` field up once, so that a call costs one property access. */
-export function credentialsReader(input: DescMessage, validator: RequestValidator): CredentialsReader {
+export function credentialsReader(input: DescMessage): CredentialsReader {
   const field = input.fields.find(
     (each) => each.fieldKind === 'message' && each.message.typeName === ClientAuthenticationSchema.typeName,
   )
+  const name = field?.name ?? 'client'
 
-  return (request, authorization) => {
+  return (request, authorization, violations) => {
     const client = field && clientOf(request, field.localName)
     const [header] = authorization
     if (header !== undefined && authorization.length > 1) {
       return refusal(['authorization'], 'carries more than one value')
     }
     if (client === undefined) return header === undefined ? NONE : success(parseAuthorization(header))
-    const name = field?.name ?? 'client'
     if (header !== undefined) return refusal([name, 'authorization'], 'authenticates the call beside another way in')
-    const violations = validator.validate(ClientAuthenticationSchema, client, name)
-    if (violations.length > 0) return fail('oauth.invalid_request', { violations })
+    const own = violations.filter(({ field }) => field === name || field.startsWith(`${name}.`))
+    if (own.length > 0) return fail('oauth.invalid_request', { violations: own })
     return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
   }
 }

@@ -11,10 +11,11 @@ import {
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
+import type { FieldViolation } from '../errors/registry.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
 import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
-import { type FailedResult, fail, mapResult, type Result, success } from '../results.ts'
+import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
 import { Call } from './call.ts'
@@ -74,6 +75,8 @@ interface Entry {
 interface Said<I extends DescMessage> {
   readonly request: MessageShape<I>
   readonly credentials: Credentials
+  /** What the message violates, told to whoever turns out to be admitted. */
+  readonly violations: readonly FieldViolation[]
 }
 
 /** @throws Error naming the method, when one lacks a sound access option. */
@@ -88,7 +91,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       route,
       path: pathOf(method),
       rule: accessRule(method),
-      readCredentials: credentialsReader(method.input, validator),
+      readCredentials: credentialsReader(method.input),
       parse: requestParser(method.input),
     })
   }
@@ -115,24 +118,21 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const withNul = fieldsWithNul(input, request, encoded instanceof Uint8Array ? encoded : null)
     if (withNul.length > 0) return fail('oauth.invalid_request', { violations: withNul.map(nulViolation) })
     log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
-    return mapResult(entry.readCredentials(request, ctx.origin.authorization), (credentials) => ({
-      request,
-      credentials,
-    }))
+    const violations = validator.validate(input, request)
+    const credentials = entry.readCredentials(request, ctx.origin.authorization, violations)
+    return credentials.ok ? success({ request, credentials: credentials.value, violations }) : credentials
   }
 
   /** The rest of what comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
   async function admit<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
-    input: I,
-    { request, credentials }: Said<I>,
+    { request, credentials, violations }: Said<I>,
   ): Promise<Result<MessageShape<I>>> {
     const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
     ctx.caller = caller.value
     ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
-    const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
 
@@ -172,7 +172,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         if (turn !== null) await turn
         turnOf = caller
         if (turn !== null) refuseAbandoned(origin)
-        const request = await admit(entry, ctx, method.input, said.value)
+        const request = await admit(entry, ctx, said.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
         const answer = await entry.route.handle(ctx, request.value)
@@ -193,7 +193,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       try {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return yield line.failed(said)
-        const request = await admit(entry, ctx, method.input, said.value)
+        const request = await admit(entry, ctx, said.value)
         if (!request.ok) return yield line.failed(request)
         if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
         for await (const item of entry.route.handle(ctx, request.value)) {

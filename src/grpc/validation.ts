@@ -3,14 +3,13 @@ import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator } from '@bufbuild/protovalidate'
 import type { FieldViolation } from '../errors/registry.ts'
 
-/** What fits into status details; a caller with more mistakes meets the rest next time. */
-const MAX_VIOLATIONS = 16
+const NO_VIOLATIONS: readonly FieldViolation[] = Object.freeze([])
 const SHOWN_MAP_KEY = /^[A-Za-z0-9._-]{1,64}$/
 
 /** Holds messages against the `buf.validate` rules of their schema. */
 export interface RequestValidator {
-  /** The violated rules by proto path, below `prefix` if given; never with a value of the message. */
-  validate(schema: DescMessage, message: Message, prefix?: string): readonly FieldViolation[]
+  /** The violated rules by proto path; never with a value of the message. */
+  validate(schema: DescMessage, message: Message): readonly FieldViolation[]
   /** Compiles the rules of these messages, which the first caller would else wait for (about 50 ms). */
   warmUp(schemas: Iterable<DescMessage>): void
 }
@@ -28,16 +27,16 @@ export function createRequestValidator(): RequestValidator {
     },
   })
 
-  function validate(schema: DescMessage, message: Message, prefix?: string): readonly FieldViolation[] {
+  function validate(schema: DescMessage, message: Message): readonly FieldViolation[] {
     const result = validator.validate(schema, message)
     switch (result.kind) {
       case 'valid':
-        return []
+        return NO_VIOLATIONS
       case 'error':
         throw new Error(`the rules of ${schema.typeName} cannot be applied`, { cause: result.error })
       case 'invalid':
-        return result.violations.slice(0, MAX_VIOLATIONS).map((violation) => ({
-          field: [...(prefix === undefined ? [] : [prefix]), protoPath(violation.field)].filter(Boolean).join('.'),
+        return result.violations.map((violation) => ({
+          field: protoPath(violation.field),
           description: violation.message === '' ? `violates ${violation.ruleId}` : violation.message,
         }))
       default:
