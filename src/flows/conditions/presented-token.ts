@@ -24,13 +24,20 @@ export async function lookUpToken(ctx: FlowContext, presented: string): Promise<
     const standing = await ctx.stores.refreshTokens.findByHash(ctx, hashToken(read.token))
     return standing === null ? null : { use: 'refresh', standing }
   }
-  const standing = await lookUpAccessToken(ctx, presented)
+  const standing = await findAccessToken(ctx, presented, read)
   return standing === null ? null : { use: 'access', standing }
 }
 
 /** The same for an access token, opaque or a JWT, whichever its client gets now. */
-export async function lookUpAccessToken(ctx: FlowContext, presented: string): Promise<AccessTokenStanding | null> {
-  const read = readToken(presented)
+export function lookUpAccessToken(ctx: FlowContext, presented: string): Promise<AccessTokenStanding | null> {
+  return findAccessToken(ctx, presented, readToken(presented))
+}
+
+async function findAccessToken(
+  ctx: FlowContext,
+  presented: string,
+  read: ReturnType<typeof readToken>,
+): Promise<AccessTokenStanding | null> {
   if (read !== null && read.kind !== 'access') return null
   const token = read === null ? await readPresentedJwt(ctx, presented) : read.token
   return token === null ? null : await ctx.stores.accessTokens.findByHash(ctx, hashToken(token))
