@@ -13,6 +13,7 @@ import { clientRotateSecret } from './client/rotate-secret.ts'
 import { configCommand } from './config.ts'
 import { doctor } from './doctor.ts'
 import { reportFailure } from './failure.ts'
+import { health } from './health.ts'
 import { keyringActivate } from './keyring/activate.ts'
 import { keyringCreate } from './keyring/create.ts'
 import { keyringRemove } from './keyring/remove.ts'
@@ -80,6 +81,7 @@ function program(): Command {
   root.addCommand(purge())
   root.addCommand(configCommand())
   root.addCommand(doctor())
+  root.addCommand(health())
   throwOnExit(root)
   return root
 }

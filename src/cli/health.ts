@@ -1,0 +1,79 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { durationMs } from '@bufbuild/protobuf/wkt'
+import { Client, type ServiceError, status } from '@grpc/grpc-js'
+import { Command } from 'commander'
+import { formatAddress } from '../config/address.ts'
+import {
+  Health,
+  type HealthCheckRequest,
+  HealthCheckResponse_ServingStatus as Serving,
+  HealthCheckResponse_ServingStatusSchema as ServingSchema,
+} from '../gen/grpc/health/v1/health_pb.ts'
+import { channelFor } from './channel.ts'
+import { readConfig } from './environment.ts'
+import { address, type ConnectionOptions, duration } from './options.ts'
+import { createOutput } from './output.ts'
+import { ownServer, type WayToServer } from './own-server.ts'
+
+interface Options extends Pick<ConnectionOptions, 'json' | 'server' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
+  readonly service: string
+  readonly alive?: true
+  readonly timeout: ReturnType<typeof duration>
+}
+
+export function health(): Command {
+  return new Command('health')
+    .description('ask a server whether it serves; exit code 1 if it does not, or does not answer')
+    .option('--server <host:port>', 'ask this server instead of the one that this environment configures', address)
+    .option('--service <name>', 'about this service, such as qscope.v1.TokenService', '')
+    .option('--alive', 'be content with any answer: for liveness, as a server without its database needs no restart')
+    .option('--timeout <duration>', 'how long to wait', duration, duration('5s'))
+    .option('--tls', 'over TLS, with a certificate that this machine trusts')
+    .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
+    .option('--cert-file <path>', 'the certificate to show to the server')
+    .option('--key-file <path>', 'its private key')
+    .option('--json', 'print one JSON document')
+    .action(run)
+}
+
+async function run(options: Options): Promise<void> {
+  const { server, service, timeout, alive = false, json = false } = options
+  const asked =
+    server === undefined ? ownServer(readConfig()) : { address: server, channel: channelFor(options), options: {} }
+  const where = formatAddress(asked.address)
+  const answer = await check(where, asked, service, durationMs(timeout))
+  const name = ServingSchema.value[answer]?.name ?? String(answer)
+  createOutput(json).answer(
+    () => ({ server: where, service, status: name }),
+    () => name,
+  )
+  if (!alive && answer !== Serving.SERVING) process.exitCode = 1
+}
+
+async function check(
+  server: string,
+  { channel, options }: WayToServer,
+  service: string,
+  waitMs: number,
+): Promise<Serving> {
+  const client = new Client(server, channel, options)
+  const { promise, resolve, reject } = Promise.withResolvers<Serving>()
+  client.makeUnaryRequest(
+    `/${Health.typeName}/${Health.method.check.name}`,
+    (message: HealthCheckRequest) => Buffer.from(toBinary(Health.method.check.input, message)),
+    (bytes: Buffer) => fromBinary(Health.method.check.output, bytes),
+    create(Health.method.check.input, { service }),
+    { deadline: Date.now() + waitMs },
+    (error, answer) => {
+      if (error !== null) reject(new Error(troubleOf(error, server, service)))
+      else resolve(answer?.status ?? Serving.UNKNOWN)
+    },
+  )
+  return await promise.finally(() => client.close())
+}
+
+function troubleOf(error: ServiceError, server: string, service: string): string {
+  if (error.code === status.NOT_FOUND) return `the server at ${server} has no service ${service}`
+  if (error.code === status.DEADLINE_EXCEEDED) return `the server at ${server} does not answer in time`
+  return `no server answers at ${server}: ${error.details.trim()}`
+}

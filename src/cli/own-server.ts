@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
+import type { Address } from '../config/address.ts'
+import type { Config } from '../config/config.ts'
+import type { TlsConfig } from '../config/tls.ts'
+import { UsageError } from './usage-error.ts'
+
+const ANYWHERE: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
+
+/** Where a server is, and how the connection to it is secured. */
+export interface WayToServer {
+  readonly address: Address
+  readonly channel: ChannelCredentials
+  readonly options: ChannelOptions
+}
+
+/** The way from beside it to the server that this environment configures. */
+export function ownServer({ grpcListen: { host, port }, tls }: Config): WayToServer {
+  if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN leaves the port open: give --server')
+  return {
+    address: { host: ANYWHERE.get(host) ?? host, port },
+    channel: channelOf(tls),
+    // RFC 6066 §3: a handshake names no address.
+    options: tls === null ? {} : { 'grpc.ssl_target_name_override': 'localhost' },
+  }
+}
+
+/**
+ * The certificate is for the name by which others call, and may just have been
+ * renewed: it is not verified. Nothing secret is sent, and the address is the
+ * server's own.
+ */
+function channelOf(tls: TlsConfig | null): ChannelCredentials {
+  if (tls === null) return credentials.createInsecure()
+  // Where the server insists on a certificate, its own is the one at hand.
+  const shown = tls.clientAuth === 'require' ? tls : null
+  const key = shown === null ? null : readFileSync(shown.keyFile)
+  const cert = shown === null ? null : readFileSync(shown.certFile)
+  return credentials.createSsl(null, key, cert, { rejectUnauthorized: false })
+}
