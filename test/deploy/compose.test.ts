@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, it, vi } from 'vitest'
+import { parseDuration } from '../../src/config/duration.ts'
+import { at, documentsOf, isKnownVariable, isNode, nodeOf, ROOT } from './documents.ts'
+import { composeModule, go } from './go-tools.ts'
+
+vi.setConfig({ testTimeout: 180_000 })
+
+const FILES = ['compose.yaml', 'compose.tls.yaml']
+/** A tag of Compose's own: the list replaces the one before it. */
+const read = (file: string) =>
+  nodeOf(documentsOf(readFileSync(join(ROOT, file), 'utf8').replace('!override', ''), '1.2')[0])
+const base = read('compose.yaml')
+const tls = read('compose.tls.yaml')
+const ownServices = (file: ReturnType<typeof read>) =>
+  Object.entries(nodeOf(file['services'])).filter(([name]) => name !== 'mysql')
+
+describe.skipIf(go === null)('the schema of Compose', () => {
+  it.each(FILES)('accepts %s', (file) => {
+    const schema = JSON.parse(readFileSync(join(composeModule(), 'schema', 'compose-spec.json'), 'utf8'))
+    const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false })
+    ajv.validate(schema, read(file))
+    expect(ajv.errors).toBeNull()
+  })
+})
+
+describe.each(FILES)('%s', (file) => {
+  const services = ownServices(read(file))
+
+  it('sets only variables that QScope knows', () => {
+    const names = services.flatMap(([, service]) => Object.keys(nodeOf(at(service, 'environment'))))
+    expect(names.length).toBeGreaterThan(3)
+    expect(names.filter((name) => !isKnownVariable(name))).toEqual([])
+  })
+
+  it('hands over each secret file that a variable names, and has the secret', () => {
+    for (const [, service] of services) {
+      const handed = at(service, 'secrets')
+      const named = Object.values(nodeOf(at(service, 'environment')))
+        .map(String)
+        .flatMap((value) => /^\/run\/secrets\/(.*)$/.exec(value)?.[1] ?? [])
+      expect(handed).toEqual(named)
+      for (const name of named) expect(at(read(file), 'secrets', name, 'file')).toMatch(/^\.\/secrets\//)
+    }
+  })
+})
+
+describe('compose.yaml', () => {
+  it.each(ownServices(base))('gives %s no more than it needs', (_name, service) => {
+    expect(service).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      volumes: ['keyring:/data'],
+    })
+    expect(isNode(service) && 'privileged' in service).toBe(false)
+  })
+
+  it('serves once the job has migrated, and the job waits for the database', () => {
+    expect(at(base, 'services', 'qscope', 'depends_on', 'migrate', 'condition')).toBe('service_completed_successfully')
+    expect(at(base, 'services', 'migrate', 'depends_on', 'mysql', 'condition')).toBe('service_healthy')
+    expect(at(base, 'services', 'migrate', 'command')).toEqual(['migrate', 'up'])
+  })
+
+  it('waits longer for the end than QScope does for its calls', () => {
+    const patience = parseDuration(String(at(base, 'services', 'qscope', 'stop_grace_period'))) ?? 0
+    const grace = at(base, 'services', 'qscope', 'environment', 'QSCOPE_SHUTDOWN_GRACE')
+    expect(patience).toBeGreaterThan(parseDuration(String(grace)) ?? Number.POSITIVE_INFINITY)
+  })
+
+  it('opens its plaintext port to this machine alone', () => {
+    expect(at(base, 'services', 'qscope', 'ports')).toEqual(['127.0.0.1:50051:50051'])
+  })
+
+  it('lets no secret be committed', () => {
+    expect(readFileSync(join(ROOT, '.gitignore'), 'utf8').split('\n')).toContain('/secrets/')
+  })
+})
+
+describe('compose.tls.yaml', () => {
+  it('takes back what allowed plaintext', () => {
+    expect(at(tls, 'services', 'qscope', 'environment', 'QSCOPE_INSECURE')).toBe('0')
+  })
+})

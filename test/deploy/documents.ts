@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../../src/config/variables.ts'
+
+export const ROOT = resolve(import.meta.dirname, '..', '..')
+
+/** A node of parsed YAML, whose shape a schema vouches for or a test looks into. */
+export type Node = Readonly<Record<string, unknown>>
+
+/** Parses YAML; throws at the first error. Kubernetes reads 1.1, with its octal modes, Compose 1.2 with merge keys. */
+export function documentsOf(text: string, version: '1.1' | '1.2' = '1.1'): readonly Node[] {
+  return parseAllDocuments(text, { version, merge: true }).map((document) => {
+    const [error] = document.errors
+    if (error !== undefined) throw error
+    return nodeOf(document.toJS())
+  })
+}
+
+export function documentsIn(folder: string): readonly Node[] {
+  const files = readdirSync(join(ROOT, folder)).filter(
+    (file) => file.endsWith('.yaml') && file !== 'kustomization.yaml',
+  )
+  return files.flatMap((file) => documentsOf(readFileSync(join(ROOT, folder, file), 'utf8')))
+}
+
+export function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The member at a path; throws where there is none. */
+export function at(node: unknown, ...path: readonly (string | number)[]): unknown {
+  return path.reduce((value, name) => {
+    const inner = Array.isArray(value) ? value[Number(name)] : isNode(value) ? value[name] : undefined
+    if (inner === undefined) throw new Error(`nothing at ${path.join('.')}`)
+    return inner
+  }, node)
+}
+
+export function nodeOf(value: unknown): Node {
+  if (!isNode(value)) throw new Error(`no mapping: ${JSON.stringify(value)}`)
+  return value
+}
+
+/** The mappings of a list; none where there is no list. */
+export function nodesOf(value: unknown): readonly Node[] {
+  return Array.isArray(value) ? value.map(nodeOf) : []
+}
+
+/** Whether QScope reads the variable, or the file that it names in place of a secret. */
+export function isKnownVariable(name: string): boolean {
+  const known: Readonly<Record<string, Variable>> = { ...VARIABLES, ...CLIENT_VARIABLES }
+  return name in known || known[name.replace(/_FILE$/, '')]?.secret === true
+}

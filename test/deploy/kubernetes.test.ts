@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
+import { Job } from 'kubernetes-models/batch/v1/Job'
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
+import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
+import { Namespace } from 'kubernetes-models/v1/Namespace'
+import { Secret } from 'kubernetes-models/v1/Secret'
+import { Service } from 'kubernetes-models/v1/Service'
+import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount'
+import { describe, expect, it, vi } from 'vitest'
+import { parseDuration } from '../../src/config/duration.ts'
+import { at, documentsIn, documentsOf, isKnownVariable, type Node, nodeOf, nodesOf, ROOT } from './documents.ts'
+import { decodeStrictly, go, kustomizeBuild } from './go-tools.ts'
+
+const KUBERNETES = 'deploy/kubernetes'
+vi.setConfig({ testTimeout: 600_000 })
+
+const MODELS = {
+  ConfigMap,
+  Deployment,
+  Job,
+  Namespace,
+  NetworkPolicy,
+  PodDisruptionBudget,
+  Secret,
+  Service,
+  ServiceAccount,
+}
+const read = (file: string) => readFileSync(join(ROOT, KUBERNETES, file), 'utf8')
+const secrets = documentsOf(read('secrets.example.yaml'))
+const base = documentsIn(`${KUBERNETES}/base`)
+
+/** By the schemas of Kubernetes: what is required, and of which type. They let fields pass that they do not know. */
+function validate(document: Node): void {
+  const Model = Object.entries(MODELS).find(([kind]) => kind === document['kind'])?.[1]
+  if (Model === undefined) throw new Error(`no schema at hand for ${String(document['kind'])}`)
+  // The schema vouches for the shape.
+  new Model(document as never).validate()
+}
+
+const nameOf = (document: Node) => `${String(document['kind'])}/${String(at(document, 'metadata', 'name'))}`
+const ofKind = (documents: readonly Node[], kind: string) => documents.filter((document) => document['kind'] === kind)
+const podOf = (workload: Node) => nodeOf(at(workload, 'spec', 'template'))
+const workloadsOf = (documents: readonly Node[]) => [...ofKind(documents, 'Deployment'), ...ofKind(documents, 'Job')]
+
+function variablesOf(env: string): ReadonlyMap<string, string> {
+  const lines = env.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
+}
+
+const env = variablesOf(read('base/qscope.env'))
+
+describe('the manifests', () => {
+  it.each([...base, ...secrets].map((document) => [nameOf(document), document] as const))(
+    '%s follows the schema of Kubernetes',
+    (_name, document) => validate(document),
+  )
+
+  it('the kustomization names each of them', () => {
+    const [kustomization] = documentsOf(read('base/kustomization.yaml'))
+    const resources = at(kustomization, 'resources')
+    expect(documentsIn(`${KUBERNETES}/base`).length).toBeGreaterThanOrEqual(8)
+    for (const file of Array.isArray(resources) ? resources : []) expect(read(`base/${file}`)).toContain('kind:')
+  })
+
+  it('set only variables that QScope knows', () => {
+    expect([...env.keys()].filter((name) => !isKnownVariable(name))).toEqual([])
+    expect(env.size).toBeGreaterThan(5)
+  })
+
+  it('mount each file that a variable names, from a secret that is described', () => {
+    const [deployment = {}] = ofKind(base, 'Deployment')
+    const spec = nodeOf(at(podOf(deployment), 'spec'))
+    const mounts = nodesOf(at(spec, 'containers', 0, 'volumeMounts'))
+    for (const [, path] of [...env].filter(([name]) => name.endsWith('_FILE'))) {
+      const mount = mounts.find(({ mountPath }) => path.startsWith(`${String(mountPath)}/`))
+      const volume = nodesOf(spec['volumes']).find(({ name }) => name === mount?.['name'])
+      const secret = secrets.find((document) => at(document, 'metadata', 'name') === at(volume, 'secret', 'secretName'))
+      expect(Object.keys(nodeOf(at(secret, 'stringData')))).toContain(
+        path.slice(String(mount?.['mountPath']).length + 1),
+      )
+    }
+  })
+
+  it.each(workloadsOf(base).map((workload) => [nameOf(workload), workload] as const))(
+    '%s mounts volumes that it has, runs as the service account, and is restricted',
+    (_name, workload) => {
+      const spec = nodeOf(at(podOf(workload), 'spec'))
+      const volumes = nodesOf(spec['volumes']).map(({ name }) => name)
+      const container = nodeOf(at(spec, 'containers', 0))
+      expect(nodesOf(container['volumeMounts']).map(({ name }) => name)).toEqual(volumes)
+      const accounts = ofKind(base, 'ServiceAccount').map((account) => at(account, 'metadata', 'name'))
+      expect(accounts).toContain(spec['serviceAccountName'])
+      expect(spec).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
+      })
+      expect(container['securityContext']).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      })
+      expect(container).toHaveProperty('resources.limits.memory')
+      expect(container).toMatchObject({ envFrom: [{ configMapRef: { name: 'qscope' } }] })
+    },
+  )
+
+  it('select pods by labels that they carry, and ports by names that they have', () => {
+    const pods = workloadsOf(base).map((workload) => nodeOf(at(podOf(workload), 'metadata', 'labels')))
+    const selectors = [
+      ...ofKind(base, 'Service').map((service) => at(service, 'spec', 'selector')),
+      ...ofKind(base, 'Deployment').map((deployment) => at(deployment, 'spec', 'selector', 'matchLabels')),
+      ...ofKind(base, 'PodDisruptionBudget').map((budget) => at(budget, 'spec', 'selector', 'matchLabels')),
+      ...ofKind(base, 'NetworkPolicy').map((policy) => at(policy, 'spec', 'podSelector', 'matchLabels')),
+    ].map(nodeOf)
+    expect(selectors.length).toBe(6)
+    for (const selector of selectors) {
+      const chosen = pods.filter((labels) => Object.entries(selector).every(([name, value]) => labels[name] === value))
+      // The job's pods are nobody's endpoints.
+      expect(chosen.length).toBe(1)
+    }
+    const [deployment = {}] = ofKind(base, 'Deployment')
+    const ports = nodesOf(at(podOf(deployment), 'spec', 'containers', 0, 'ports'))
+    for (const service of ofKind(base, 'Service')) {
+      expect(ports.map(({ name }) => name)).toContain(at(service, 'spec', 'ports', 0, 'targetPort'))
+    }
+    expect(env.get('QSCOPE_GRPC_LISTEN')).toBe(`0.0.0.0:${String(ports[0]?.['containerPort'])}`)
+  })
+
+  it('give QScope the time that it takes to end', () => {
+    const [deployment = {}] = ofKind(base, 'Deployment')
+    const spec = nodeOf(at(podOf(deployment), 'spec'))
+    const preStop = Number(at(spec, 'containers', 0, 'lifecycle', 'preStop', 'sleep', 'seconds')) * 1_000
+    const grace = parseDuration(env.get('QSCOPE_SHUTDOWN_GRACE') ?? '') ?? Number.POSITIVE_INFINITY
+    expect(Number(spec['terminationGracePeriodSeconds']) * 1_000).toBeGreaterThan(preStop + grace)
+  })
+
+  it('probe with the command that the image has', () => {
+    const [deployment = {}] = ofKind(base, 'Deployment')
+    const container = nodeOf(at(podOf(deployment), 'spec', 'containers', 0))
+    const commands = ['startupProbe', 'readinessProbe', 'livenessProbe'].map((probe) =>
+      at(container, probe, 'exec', 'command'),
+    )
+    expect(commands).toEqual([
+      ['qscope', 'health', '--alive'],
+      ['qscope', 'health'],
+      ['qscope', 'health', '--alive', '--timeout', '10s'],
+    ])
+  })
+
+  it('hold no secret', () => {
+    expect(ofKind(base, 'Secret')).toEqual([])
+    const values = secrets.flatMap((document) => Object.values(nodeOf(at(document, 'stringData'))))
+    for (const value of values) expect(value).toMatch(/PASSWORD|CONTENT|PEM/)
+  })
+})
+
+describe.skipIf(go === null)('kustomize', () => {
+  it.each(['base', 'overlays/example'])('builds %s, and Kubernetes' own decoder knows every field of it', (folder) => {
+    const built = kustomizeBuild(join(ROOT, KUBERNETES, folder))
+    decodeStrictly(built)
+    const documents = documentsOf(built)
+    for (const document of documents) validate(document)
+    const [configMap] = ofKind(documents, 'ConfigMap')
+    for (const workload of workloadsOf(documents)) {
+      expect(at(podOf(workload), 'spec', 'containers', 0, 'envFrom', 0, 'configMapRef', 'name')).toBe(
+        at(configMap, 'metadata', 'name'),
+      )
+    }
+    expect(Object.keys(nodeOf(at(configMap, 'data'))).sort()).toEqual([...env.keys()].sort())
+  })
+
+  it('is not let through with a field that Kubernetes does not know', () => {
+    const service = read('base/service.yaml').replaceAll('  selector:', '  selektor:')
+    expect(() => decodeStrictly(service)).toThrow(/unknown field "spec.selektor"/)
+  })
+})
