@@ -24,6 +24,11 @@ export function documentsIn(folder: string): readonly Node[] {
   return files.flatMap((file) => documentsOf(readFileSync(join(ROOT, folder, file), 'utf8')))
 }
 
+/** A tag of Compose's own, by which a list replaces the one before it, is no YAML that others know. */
+export function composeFile(file: string): Node {
+  return nodeOf(documentsOf(readFileSync(join(ROOT, file), 'utf8').replace('!override', ''), '1.2')[0])
+}
+
 export function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

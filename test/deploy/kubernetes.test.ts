@@ -1,49 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
-import { Job } from 'kubernetes-models/batch/v1/Job'
-import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
-import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
-import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
-import { Namespace } from 'kubernetes-models/v1/Namespace'
-import { Secret } from 'kubernetes-models/v1/Secret'
-import { Service } from 'kubernetes-models/v1/Service'
-import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseDuration } from '../../src/config/duration.ts'
-import { at, documentsIn, documentsOf, isKnownVariable, type Node, nodeOf, nodesOf, ROOT } from './documents.ts'
-import { decodeStrictly, go, kustomizeBuild } from './go-tools.ts'
+import { at, documentsIn, documentsOf, isKnownVariable, nodeOf, nodesOf, ROOT } from './documents.ts'
+import { nameOf, ofKind, podOf, validate, workloadsOf } from './manifests.ts'
 
 const KUBERNETES = 'deploy/kubernetes'
-vi.setConfig({ testTimeout: 600_000 })
 
-const MODELS = {
-  ConfigMap,
-  Deployment,
-  Job,
-  Namespace,
-  NetworkPolicy,
-  PodDisruptionBudget,
-  Secret,
-  Service,
-  ServiceAccount,
-}
 const read = (file: string) => readFileSync(join(ROOT, KUBERNETES, file), 'utf8')
 const secrets = documentsOf(read('secrets.example.yaml'))
 const base = documentsIn(`${KUBERNETES}/base`)
-
-/** By the schemas of Kubernetes: what is required, and of which type. They let fields pass that they do not know. */
-function validate(document: Node): void {
-  const Model = Object.entries(MODELS).find(([kind]) => kind === document['kind'])?.[1]
-  if (Model === undefined) throw new Error(`no schema at hand for ${String(document['kind'])}`)
-  // The schema vouches for the shape.
-  new Model(document as never).validate()
-}
-
-const nameOf = (document: Node) => `${String(document['kind'])}/${String(at(document, 'metadata', 'name'))}`
-const ofKind = (documents: readonly Node[], kind: string) => documents.filter((document) => document['kind'] === kind)
-const podOf = (workload: Node) => nodeOf(at(workload, 'spec', 'template'))
-const workloadsOf = (documents: readonly Node[]) => [...ofKind(documents, 'Deployment'), ...ofKind(documents, 'Job')]
 
 function variablesOf(env: string): ReadonlyMap<string, string> {
   const lines = env.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
@@ -154,26 +120,5 @@ describe('the manifests', () => {
     expect(ofKind(base, 'Secret')).toEqual([])
     const values = secrets.flatMap((document) => Object.values(nodeOf(at(document, 'stringData'))))
     for (const value of values) expect(value).toMatch(/PASSWORD|CONTENT|PEM/)
-  })
-})
-
-describe.skipIf(go === null)('kustomize', () => {
-  it.each(['base', 'overlays/example'])('builds %s, and Kubernetes' own decoder knows every field of it', (folder) => {
-    const built = kustomizeBuild(join(ROOT, KUBERNETES, folder))
-    decodeStrictly(built)
-    const documents = documentsOf(built)
-    for (const document of documents) validate(document)
-    const [configMap] = ofKind(documents, 'ConfigMap')
-    for (const workload of workloadsOf(documents)) {
-      expect(at(podOf(workload), 'spec', 'containers', 0, 'envFrom', 0, 'configMapRef', 'name')).toBe(
-        at(configMap, 'metadata', 'name'),
-      )
-    }
-    expect(Object.keys(nodeOf(at(configMap, 'data'))).sort()).toEqual([...env.keys()].sort())
-  })
-
-  it('is not let through with a field that Kubernetes does not know', () => {
-    const service = read('base/service.yaml').replaceAll('  selector:', '  selektor:')
-    expect(() => decodeStrictly(service)).toThrow(/unknown field "spec.selektor"/)
   })
 })
