@@ -1,12 +1,14 @@
 /**
- * Writes docs/errors.md and docs/configuration.md from the tables in the code:
- * `npm run docs`. With `--check` it only compares, and fails when they differ.
+ * Writes docs/errors.md and docs/configuration.md from the tables in the code, and
+ * docs/reference from the contract: `npm run docs`. With `--check` it only compares, and fails when they differ.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VARIABLES, type Variable } from '../src/config/variables.ts'
 import { type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/grpc/errors.ts'
+import { contractFiles } from './contract.ts'
+import { referencePages } from './rpc-reference.ts'
 
 const docs = join(import.meta.dirname, '..', 'docs')
 const check = process.argv.includes('--check')
@@ -14,6 +16,7 @@ const check = process.argv.includes('--check')
 const pages = new Map([
   ['errors.md', errorsPage()],
   ['configuration.md', configurationPage()],
+  ...[...referencePages(contractFiles())].map(([name, text]) => [`reference/${name}`, text] as const),
 ])
 const stale: string[] = []
 for (const [name, text] of pages) {
