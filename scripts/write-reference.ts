@@ -8,6 +8,7 @@ import { VARIABLES, type Variable } from '../src/config/variables.ts'
 import { type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/grpc/errors.ts'
 import { contractFiles } from './contract.ts'
+import { ERROR_ADVICE } from './error-advice.ts'
 import { referencePages } from './rpc-reference.ts'
 
 const docs = join(import.meta.dirname, '..', 'docs')
@@ -34,6 +35,7 @@ function errorsPage(): string {
   const sections = codes.map((code) => {
     const row: ErrorRow<object> = registry[code]
     const reason = reasonOf(code)
+    const { when, details, advice } = ERROR_ADVICE[code]
     return [
       `## ${reason.toLowerCase().replaceAll('_', '-')}`,
       '',
@@ -45,20 +47,43 @@ function errorsPage(): string {
       `| registry key | \`${code}\` |`,
       `| OAuth error | ${row.oauthError === null ? '–' : `\`${row.oauthError}\` (${row.rfc})`} |`,
       `| gRPC status | \`${row.status}\` |`,
-      `| may be sent again as it is | ${row.retryable ? 'yes, after RetryInfo' : 'no'} |`,
+      `| details | ${details} |`,
+      `| may be sent again as it is | ${retry(code, row)} |`,
+      '',
+      `**When.** ${when}`,
+      '',
+      `**What to do.** ${advice}`,
     ].join('\n')
+  })
+  const rows = codes.map((code) => {
+    const reason = reasonOf(code)
+    const row: ErrorRow<object> = registry[code]
+    return `| [\`${reason}\`](#${reason.toLowerCase().replaceAll('_', '-')}) | \`${row.status}\` | ${retry(code, row)} |`
   })
   return `# Errors
 
-Generated from \`src/errors/registry.ts\` by \`npm run docs\`.
+Generated from \`src/errors/registry.ts\` and \`scripts/error-advice.ts\` by \`npm run docs\`.
 
 Every refusal carries \`google.rpc.Status\` details: \`ErrorInfo\` (its \`reason\` as below, \`domain\` = \`qscope\`,
 \`metadata.oauth_error\` where an RFC names the error), \`RequestInfo\` with the ray id, \`Help\`, and where they help
 \`BadRequest\`, \`ResourceInfo\`, \`QuotaFailure\` and \`RetryInfo\`. Decide by the reason; texts may change. Statuses the
 transport makes itself (CANCELLED, DEADLINE_EXCEEDED, an oversized message, an unknown method) carry no reason.
 
+An inactive token is no error of introspection: the answer is OK with \`active\` = false (RFC 7662 §2.2). The
+[cookbook](cookbook/README.md) shows refusals as grpcurl and \`buf curl\` print them; \`qscope decode-status\` reads the
+\`grpc-status-details-bin\` of any client.
+
+| reason | gRPC status | may be sent again |
+|---|---|---|
+${rows.join('\n')}
+
 ${sections.join('\n\n')}
 `
+}
+
+function retry(code: keyof typeof registry, { retryable }: ErrorRow<object>): string {
+  if (retryable) return 'yes, after RetryInfo'
+  return ERROR_ADVICE[code].details.includes('RetryInfo') ? 'only with RetryInfo' : 'no'
 }
 
 function configurationPage(): string {
