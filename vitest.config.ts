@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 /** Kill servers and databases by the dozen, or build images and Go programs; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
+/** Start or kill servers and databases by the dozen; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
 const LONG = [
   'test/cluster/**',
   'test/container/**',
   'test/deploy/makers.test.ts',
   'test/attacks/floods.test.ts',
+  'test/docs/cookbook.test.ts',
   'test/e2e/database-server.test.ts',
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/killed-server.test.ts',

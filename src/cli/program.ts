@@ -11,6 +11,7 @@ import { clientGet } from './client/get.ts'
 import { clientList } from './client/list.ts'
 import { clientRotateSecret } from './client/rotate-secret.ts'
 import { configCommand } from './config.ts'
+import { decodeStatus } from './decode-status.ts'
 import { doctor } from './doctor.ts'
 import { reportFailure } from './failure.ts'
 import { health } from './health.ts'
@@ -80,6 +81,7 @@ function program(): Command {
   )
   root.addCommand(purge())
   root.addCommand(configCommand())
+  root.addCommand(decodeStatus())
   root.addCommand(doctor())
   root.addCommand(health())
   throwOnExit(root)

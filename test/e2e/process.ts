@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 /** A directory of the test's own, removed when it ends. */
 export async function temporaryDirectory(): Promise<string> {

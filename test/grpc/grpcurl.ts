@@ -1,13 +1,22 @@
 import { execFile } from 'node:child_process'
-import { access } from 'node:fs/promises'
 import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { installed } from '../setup/installed.ts'
+import { missing } from '../setup/requirement.ts'
 
 export const run = promisify(execFile)
 
-/** Where `go install` puts it; tests that need it are skipped without. */
-export const GRPCURL = `${homedir()}/go/bin/grpcurl`
-export const hasGrpcurl = await access(GRPCURL).then(
-  () => true,
-  () => false,
-)
+const CACHE = join(resolve(import.meta.dirname, '..', '..'), '.cache', 'bin')
+const found = installed('grpcurl', [CACHE, join(homedir(), 'go', 'bin')])
+if (found === null) {
+  missing(
+    'grpcurl',
+    'what is called with grpcurl',
+    'it is not installed: run scripts/install-grpcurl.sh, which needs Go',
+  )
+}
+
+/** Tests that need it are skipped without. */
+export const GRPCURL = found ?? 'grpcurl'
+export const hasGrpcurl = found !== null
