@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { blocksOf, fileLinksOf, matchesJson, matchesText } from './page.ts'
+import { anchorsOf, blocksOf, fileLinksOf, linksOf, matchesJson, matchesText } from './page.ts'
 
 test('blocks are found with their language, in order', () => {
   const page = 'x\n```sh\na\nb\n```\ny\n```json\n{}\n```\n'
@@ -11,6 +11,19 @@ test('blocks are found with their language, in order', () => {
 
 test('links to files are found outside of blocks', () => {
   expect(fileLinksOf('[a](b.md#c) [d](https://e.f) [g](#h)\n```sh\n[i](j)\n```\n')).toEqual(['b.md'])
+})
+
+test('links to headings are told from links to files', () => {
+  expect(linksOf('[a](b.md#c) [g](#h) ![i](j.svg)')).toEqual([
+    { file: 'b.md', anchor: 'c' },
+    { file: '', anchor: 'h' },
+    { file: 'j.svg', anchor: null },
+  ])
+})
+
+test('headings are called as Git hosts call them', () => {
+  const page = '# A b, `C`\n## [D](e.md)!\n```sh\n# no heading\n```\n## D\n'
+  expect([...anchorsOf(page)]).toEqual(['a-b-c', 'd', 'd-1'])
 })
 
 test.each([

@@ -8,12 +8,46 @@ export function blocksOf(page: string): readonly Block[] {
   return [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }))
 }
 
-/** Targets of the links of a page that lead to files. */
-export function fileLinksOf(page: string): readonly string[] {
+/** Where a link or a picture of a page leads. */
+export interface Link {
+  /** As written; empty for a place in the same page. */
+  readonly file: string
+  /** The heading it leads to; `null` if none. */
+  readonly anchor: string | null
+}
+
+/** The links and pictures of a page that do not lead out of the repository. */
+export function linksOf(page: string): readonly Link[] {
   const prose = page.replaceAll(/^```.*?^```$/gms, '')
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, target = '']) => target.replace(/#.*$/, ''))
-    .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [file = '', anchor = null] = target.split('#')
+      return { file, anchor }
+    })
+}
+
+/** Targets of the links of a page that lead to files. */
+export function fileLinksOf(page: string): readonly string[] {
+  return linksOf(page)
+    .map(({ file }) => file)
+    .filter((file) => file !== '')
+}
+
+/** What the headings of a page are called in links, by the rule of Git hosts. */
+export function anchorsOf(page: string): ReadonlySet<string> {
+  const headings = [...page.replaceAll(/^```.*?^```$/gms, '').matchAll(/^#+ +(.+)$/gm)].map(([, text = '']) => text)
+  const seen = new Map<string, number>()
+  return new Set(
+    headings.map((heading) => {
+      const plain = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
+      const anchor = plain.replaceAll(/[^\p{L}\p{N}\p{M}_\- ]/gu, '').replaceAll(' ', '-')
+      const count = seen.get(anchor) ?? 0
+      seen.set(anchor, count + 1)
+      return count === 0 ? anchor : `${anchor}-${count}`
+    }),
+  )
 }
 
 /** Whether a printed JSON document has all that the page shows of it; `…` stands for anything. */

@@ -76,11 +76,13 @@ function shellBlock(blocks: readonly Block[], at: number): ShellBlock {
   return { text, refused: isRefusal(next) }
 }
 
-function isRefusal(shown: Block | undefined): boolean {
+/** Whether a page shows a refusal here, so that what it shows it of has to fail. */
+export function isRefusal(shown: Block | undefined): boolean {
   return shown?.language === 'text' && REFUSAL.test(shown.text)
 }
 
-function asShown(block: Block | undefined, output: string, address: string): string {
+/** What a command printed, as a page shows it: with `…` for what varies. */
+export function asShown(block: Block | undefined, output: string, address: string): string {
   const text = output.trim().replaceAll(address, DOCUMENTED_ADDRESS)
   if (isRefusal(block) && !REFUSAL.test(text)) throw new Error(`this is no refusal: ${text}`)
   return masked(

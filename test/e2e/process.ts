@@ -24,7 +24,8 @@ export function qscope(directory: string, args: readonly string[], env: Record<s
   return watched(child)
 }
 
-function watched(child: ChildProcessWithoutNullStreams) {
+/** What a process prints, and how it ends. */
+export function watched(child: ChildProcessWithoutNullStreams) {
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
