@@ -180,8 +180,8 @@ async function openAppBackend(config: Config, log: Logger, keyring: Keyring): Pr
 }
 
 /** Where the errors are documented. */
-export function helpBaseOf({ issuer }: Config): string {
-  return `${issuer}/docs/errors`
+export function helpBaseOf({ errorDocsUrl }: Config): string {
+  return errorDocsUrl
 }
 
 export function sealOf(keyring: Keyring): AuditSeal {

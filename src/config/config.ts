@@ -25,6 +25,8 @@ export interface Config {
   readonly trustedIssuers: readonly TrustedIssuer[]
   readonly issuer: string
   readonly deviceVerificationUri: string
+  /** Where docs/errors.md is published. */
+  readonly errorDocsUrl: string
   /** `null`: the keys are drawn in memory and die with the process. */
   readonly keyringFile: string | null
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly format: 'json' | 'pretty' }
@@ -106,6 +108,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     trustedIssuers: trusted?.issuers ?? [],
     issuer: issuer.text,
     deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
+    errorDocsUrl: read('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url, `${issuer.text}/docs/errors`),
     keyringFile: environment.values.get('QSCOPE_KEYRING_FILE') ?? keyringBeside(database),
     log: Object.freeze({
       level: read('QSCOPE_LOG_LEVEL', SCHEMAS.level, VARIABLES.QSCOPE_LOG_LEVEL.fallback),

@@ -59,6 +59,10 @@ export const VARIABLES = Object.freeze({
     fallback: null,
   },
   QSCOPE_DEVICE_VERIFICATION_URI: { shouldBe: 'the URL of the page where users type device codes', fallback: null },
+  QSCOPE_ERROR_DOCS_URL: {
+    shouldBe: 'the URL where docs/errors.md can be read, which refusals link to',
+    fallback: null,
+  },
   QSCOPE_KEYRING_FILE: { shouldBe: 'the path of the keyring file', fallback: null },
   QSCOPE_LOG_LEVEL: { shouldBe: 'one of debug, info, warn, error, silent', fallback: 'info' },
   QSCOPE_LOG_FORMAT: { shouldBe: 'json or pretty', fallback: null },

@@ -100,6 +100,16 @@ describe('a person with buf curl', () => {
     expect(stderr).toContain('google.rpc.ErrorInfo')
   })
 
+  it('is led by a refusal to where the operator publishes what errors mean', async () => {
+    const QSCOPE_ERROR_DOCS_URL = 'https://docs.example/qscope/errors.html'
+    const { address } = await started(await temporaryDirectory(), { QSCOPE_ERROR_DOCS_URL })
+    const request = JSON.stringify({ client: { client_id: 'admin', client_secret: 'wrong' } })
+    const { stderr } = await bufCurl('-d', request, `http://${address}/qscope.v1.TokenService/MintToken`)
+    const { details } = JSON.parse(stderr.slice(stderr.indexOf('{')))
+    const help = details.find(({ type }: { type: string }) => type === 'google.rpc.Help')
+    expect(Buffer.from(help.value, 'base64').toString()).toContain(`${QSCOPE_ERROR_DOCS_URL}#oauth-invalid-client`)
+  })
+
   it('sees each service healthy', async () => {
     const { address } = await started(await temporaryDirectory())
     for (const service of ['', ...SERVICES]) {
