@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
 import { hasGrpcurl } from '../grpc/grpcurl.ts'
 import { freePort } from '../setup/free-port.ts'
-import { type Served, TOOLS, walk, withOutputs } from './recorded-page.ts'
+import { parsed, type Served, TOOLS, walk, withOutputs } from './recorded-page.ts'
 import { trustedWorkload } from './trusted-workload.ts'
 
 const COOKBOOK = join(resolve(import.meta.dirname, '..', '..'), 'docs', 'cookbook')
@@ -30,7 +30,7 @@ test.each(pages)(
     for (const tool of tools) {
       for (const [at, output] of await walk(text, tool, await serve())) {
         const before = outputs.get(at)
-        if (before !== undefined) expect(output, `with ${tool}`).toBe(before)
+        if (before !== undefined) expect(parsed(output), `with ${tool}`).toEqual(parsed(before))
         outputs.set(at, output)
       }
     }

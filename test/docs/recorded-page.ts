@@ -92,10 +92,16 @@ export function asShown(block: Block | undefined, output: string, address: strin
   )
 }
 
-/** Tools differ in their spaces only. A stream is several documents. */
+/** Tools differ in their spaces. A stream is several documents. */
 function documentsOf(text: string): string {
-  const documents = text.split(/(?<=^\})\n/m)
-  return documents.map((document) => JSON.stringify(JSON.parse(document), null, 2)).join('\n')
+  return parsed(text)
+    .map((document) => JSON.stringify(document, null, 2))
+    .join('\n')
+}
+
+/** JSON documents as values to compare: tools order the members of a status differently. */
+export function parsed(documents: string): readonly unknown[] {
+  return documents.split(/(?<=^\})\n/m).map((document) => JSON.parse(document))
 }
 
 /** A detail of grpcurl's in one line: how it breaks and spaces JSON depends on how it was built. */
