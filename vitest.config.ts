@@ -2,6 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 /** Kill servers and databases by the dozen, or build images and Go programs; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
 /** Start or kill servers and databases by the dozen; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
+/**
+ * Kill servers and databases by the dozen, or build clients of other languages; a run that is to be over in minutes leaves
+ * them to CI. See docs/testing.md.
+ */
 const LONG = [
   'test/cluster/**',
   'test/container/**',
@@ -12,6 +16,7 @@ const LONG = [
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/killed-server.test.ts',
   'test/e2e/stopped-server.test.ts',
+  'test/interop/**',
   'test/stores/schema-interruptions.test.ts',
   'test/stores/schema-migrators.test.ts',
   'test/stores/schema-rolling.test.ts',

@@ -1,0 +1,35 @@
+// Package qscope is what a Go program needs beside the generated stubs to call
+// QScope: a connection with the published retry policy, a source of tokens that
+// are used until shortly before they end, refusals as data, and offline
+// verification of JWT access tokens.
+package qscope
+
+import (
+	_ "embed"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+)
+
+// serviceConfig says what the library may send again: a copy of
+// clients/service-config.json, because a module embeds only its own files.
+//
+//go:embed service-config.json
+var serviceConfig string
+
+// Connect returns a connection to QScope at an address such as
+// "dns:///qscope.internal:50051". It is made once and shared: calls of any
+// number of goroutines travel on it side by side. Calls are spread over all
+// addresses of the name; look-ups and minting are sent again by the library
+// while the server is away, whatever spends a code or a refresh token is not.
+func Connect(target string, transport credentials.TransportCredentials, more ...grpc.DialOption) (*grpc.ClientConn, error) {
+	options := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithDefaultServiceConfig(serviceConfig),
+		// Finds out that a watched server is gone, where no packet would tell.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 10 * time.Second}),
+	}, more...)
+	return grpc.NewClient(target, options...)
+}

@@ -1,0 +1,29 @@
+/**
+ * Writes clients/service-config.json from the contract, and a copy to each
+ * client that can only take in files of its own: `npm run docs`. With `--check`
+ * it only compares, and fails when they differ.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { serviceConfig } from './service-config.ts'
+
+const clients = join(import.meta.dirname, '..', 'clients')
+const check = process.argv.includes('--check')
+
+const TARGETS = ['service-config.json', 'go/service-config.json', 'python/src/qscope_client/service-config.json']
+const text = `${JSON.stringify(serviceConfig(), null, 2)}\n`
+
+const stale: string[] = []
+for (const target of TARGETS) {
+  const path = join(clients, target)
+  if (check) {
+    if ((await readFile(path, 'utf8').catch(() => '')) !== text) stale.push(`clients/${target}`)
+  } else {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, text)
+  }
+}
+if (stale.length > 0) {
+  console.error(`${stale.join(', ')} not in sync with the contract; run npm run docs`)
+  process.exit(1)
+}

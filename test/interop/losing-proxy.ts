@@ -1,0 +1,89 @@
+import { type DescMethodUnary, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import {
+  type ChannelCredentials,
+  Client,
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+
+/** Calls of other methods do not pass. */
+const METHODS = Object.freeze([TokenService.method.mintToken, TokenService.method.refreshToken])
+
+export type LosingProxy = Awaited<ReturnType<typeof startLosingProxy>>
+
+interface PassedCall {
+  readonly method: DescMethodUnary
+  /** What a library says that sends a call again by itself (`grpc-previous-rpc-attempts`). */
+  readonly previousAttempts: string | undefined
+  readonly answer: Buffer
+}
+
+/**
+ * Stands between a server and its clients, and loses the first answer of each
+ * method: the server has carried the call out, the client is told UNAVAILABLE.
+ */
+export async function startLosingProxy(address: string, channel: ChannelCredentials) {
+  const upstream = new Client(address, channel)
+  const passed: PassedCall[] = []
+  const server = new Server()
+  server.addService(Object.fromEntries(METHODS.map((method) => [method.name, definitionOf(method)])), {
+    ...Object.fromEntries(METHODS.map((method) => [method.name, handlerOf(method)])),
+  })
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    )
+  })
+
+  function handlerOf(method: DescMethodUnary): handleUnaryCall<Buffer, Buffer> {
+    return (call, respond) => {
+      const [attempts] = call.metadata.get('grpc-previous-rpc-attempts')
+      const isFirst = passed.every((each) => each.method !== method)
+      upstream.makeUnaryRequest(pathOf(method), same, same, call.request, (error, answer) => {
+        if (error !== null || answer === undefined) {
+          respond(error ?? { code: status.INTERNAL, details: 'no answer' })
+          return
+        }
+        passed.push({ method, previousAttempts: attempts?.toString(), answer })
+        if (isFirst) respond({ code: status.UNAVAILABLE, details: 'the answer was lost' })
+        else respond(null, answer)
+      })
+    }
+  }
+
+  return {
+    address: `127.0.0.1:${port}`,
+    /** The calls of one method that the server answered, the first first. */
+    passed<M extends DescMethodUnary>(method: M) {
+      return passed
+        .filter((each) => each.method === method)
+        .map(({ previousAttempts, answer }) => ({
+          previousAttempts,
+          answer: fromBinary<M['output']>(method.output, answer) as MessageShape<M['output']>,
+        }))
+    },
+    close() {
+      server.forceShutdown()
+      upstream.close()
+    },
+  }
+}
+
+function definitionOf(method: DescMethodUnary): ServiceDefinition[string] {
+  return {
+    path: pathOf(method),
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  }
+}
+
+const pathOf = ({ parent, name }: DescMethodUnary) => `/${parent.typeName}/${name}`
+const same = (bytes: Buffer) => bytes
