@@ -17,7 +17,7 @@ const TOUR = join(cacheFolder('go'), 'tour')
 describeTour('Go', hasGo, {
   build: async () => {
     await generateStubs('go')
-    await run('go', ['build', '-o', TOUR, './cmd/tour'], SOURCE)
+    await run('go', ['build', '-o', TOUR, './cmd/tour'], { cwd: SOURCE })
   },
   take: (settings) => run(TOUR, [settings]),
 })
@@ -26,9 +26,9 @@ describe.skipIf(!hasGo)('the package for Go', () => {
   it(
     'is formatted and vetted, and holds what its own tests say',
     async () => {
-      expect(await run('gofmt', ['-l', '.'], SOURCE)).toBe('')
-      await run('go', ['vet', './...'], SOURCE)
-      await run('go', ['test', './...'], SOURCE)
+      expect(await run('gofmt', ['-l', '.'], { cwd: SOURCE })).toBe('')
+      await run('go', ['vet', './...'], { cwd: SOURCE })
+      await run('go', ['test', './...'], { cwd: SOURCE })
     },
     BUILD_MS,
   )

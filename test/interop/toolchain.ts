@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { installed } from '../setup/installed.ts'
 import { missing } from '../setup/requirement.ts'
@@ -45,10 +45,17 @@ export function cacheFolder(name: string): string {
   return folder
 }
 
-/** Runs a program to its end, in the repository unless told otherwise; one that fails throws what it said. */
-export async function run(program: string, args: readonly string[], cwd = ROOT): Promise<string> {
+export interface RunOptions {
+  /** The repository, unless told otherwise. */
+  readonly cwd?: string
+  /** A folder of programs that come before those of the machine. */
+  readonly bin?: string
+}
+
+/** Runs a program to its end; one that fails throws what it said. */
+export async function run(program: string, args: readonly string[], { cwd = ROOT, bin }: RunOptions = {}) {
   try {
-    const options = { cwd, env: environment(), maxBuffer: 64 * 1024 * 1024 }
+    const options = { cwd, env: environment(bin), maxBuffer: 64 * 1024 * 1024 }
     return (await promisify(execFile)(program, args, options)).stdout
   } catch (error) {
     if (!(error instanceof Error && 'stdout' in error && 'stderr' in error)) throw error
@@ -56,12 +63,15 @@ export async function run(program: string, args: readonly string[], cwd = ROOT):
   }
 }
 
-/** Go takes its versions from the committed files alone. */
-function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, GOFLAGS: '-mod=readonly -buildvcs=false' }
+function environment(bin?: string): NodeJS.ProcessEnv {
+  const path = process.env['PATH'] ?? ''
+  // Go takes its versions from the committed files alone.
+  const GOFLAGS = '-mod=readonly -buildvcs=false'
+  return { ...process.env, GOFLAGS, PATH: bin === undefined ? path : bin + delimiter + path }
 }
 
 /** Generates the stubs of one language with its own plugins. */
-export async function generateStubs(language: string): Promise<void> {
-  await run(join(ROOT, 'node_modules', '.bin', 'buf'), ['generate', '--template', `clients/${language}/buf.gen.yaml`])
+export async function generateStubs(language: string, options: RunOptions = {}): Promise<void> {
+  const buf = join(ROOT, 'node_modules', '.bin', 'buf')
+  await run(buf, ['generate', '--template', `clients/${language}/buf.gen.yaml`], options)
 }
