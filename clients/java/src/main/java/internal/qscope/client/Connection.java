@@ -1,0 +1,44 @@
+package internal.qscope.client;
+
+import com.google.gson.Gson;
+import io.grpc.ChannelCredentials;
+import io.grpc.Grpc;
+import io.grpc.ManagedChannel;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+
+/** A connection with the published retry policy. */
+public final class Connection {
+  private static final Map<String, ?> SERVICE_CONFIG = read("service-config.json");
+
+  private Connection() {}
+
+  /**
+   * Connects to QScope at an address such as {@code dns:///qscope.internal:50051}. A connection is made once and shared
+   * by all threads. Calls are spread over all addresses of the name; look-ups and minting are sent again by the library
+   * while the server is away, whatever spends a code or a refresh token is not.
+   */
+  public static ManagedChannel open(String target, ChannelCredentials credentials) {
+    return Grpc.newChannelBuilder(target, credentials)
+        .defaultServiceConfig(SERVICE_CONFIG)
+        // Finds out that a watched server is gone, where no packet would tell.
+        .keepAliveTime(5, TimeUnit.MINUTES)
+        .keepAliveTimeout(10, TimeUnit.SECONDS)
+        .build();
+  }
+
+  @SuppressWarnings("unchecked") // a JSON object, as the class path has it
+  private static Map<String, ?> read(String name) {
+    try (var stream = Objects.requireNonNull(Connection.class.getResourceAsStream(name), name);
+        var text = new InputStreamReader(stream, StandardCharsets.UTF_8)) {
+      return new Gson().fromJson(text, Map.class);
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { METHODS, mayBeSentAgain } from '../../scripts/service-config.ts'
+
+const proto = resolve(import.meta.dirname, '..', '..', 'proto', 'qscope', 'v1')
+const comments = new Map(
+  readdirSync(proto).flatMap((file) =>
+    [...readFileSync(join(proto, file), 'utf8').matchAll(/((?: {2}\/\/.*\n)+) {2}rpc (\w+)\(/g)].map(
+      ([, comment = '', name = '']) => [name, comment.replaceAll(/\s*\n?\s*\/\/\s*/g, ' ')] as const,
+    ),
+  ),
+)
+
+const methods = METHODS.map((method) => ({ method, name: method.name, comment: comments.get(method.name) ?? '' }))
+const ALWAYS = /May be retried(\.|:| like )/
+const NEVER = /must not( be retried| retry)/
+
+describe('the service config that clients are given', () => {
+  it('knows every method of the contract', () => {
+    expect(methods.map(({ name }) => name).toSorted()).toEqual([...comments.keys()].toSorted())
+  })
+
+  it.each(methods.filter(({ method }) => mayBeSentAgain(method)))(
+    'sends $name again, as its comment allows',
+    (each) => {
+      expect(each.comment).toMatch(ALWAYS)
+      expect(each.comment).not.toMatch(NEVER)
+    },
+  )
+
+  it.each(methods.filter(({ method }) => !mayBeSentAgain(method)))('never sends $name again', ({ name, comment }) => {
+    // "Like MintToken, unless the issuer is configured as single use": a client cannot know.
+    if (name !== 'ExchangeAssertion') expect(comment).not.toMatch(ALWAYS)
+  })
+
+  it('never has a code, a device code or a refresh token redeemed twice', () => {
+    const redeeming = ['ExchangeAuthorizationCode', 'RefreshToken', 'RedeemDeviceCode', 'WatchDeviceAuthorization']
+    const found = methods.filter(({ name }) => redeeming.includes(name))
+    expect(found).toHaveLength(redeeming.length)
+    expect(found.filter(({ method }) => mayBeSentAgain(method))).toEqual([])
+  })
+})
