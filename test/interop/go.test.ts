@@ -26,7 +26,9 @@ describe.skipIf(!hasGo)('the package for Go', () => {
   it(
     'is formatted and vetted, and holds what its own tests say',
     async () => {
-      expect(await run('gofmt', ['-l', '.'], { cwd: SOURCE })).toBe('')
+      // It need not be on the path where `go` is.
+    const root = (await run('go', ['env', 'GOROOT'])).trim()
+    expect(await run(join(root, 'bin', 'gofmt'), ['-l', '.'], { cwd: SOURCE })).toBe('')
       await run('go', ['vet', './...'], { cwd: SOURCE })
       await run('go', ['test', './...'], { cwd: SOURCE })
     },

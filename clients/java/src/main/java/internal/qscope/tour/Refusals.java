@@ -49,9 +49,14 @@ final class Refusals {
   private static void cancelled(Guide guide) {
     var request = Devices.watching(guide, Devices.start(guide, "cancelled"));
     var context = Context.current().withCancellation();
-    var events = context.call(() -> guide.devices("cancelled").watchDeviceAuthorization(request));
-    events.next();
-    context.cancel(null);
-    guide.tellRefusal("cancelled", events::next);
+    var outside = context.attach();
+    try {
+      var events = guide.devices("cancelled").watchDeviceAuthorization(request);
+      events.next();
+      context.cancel(null);
+      guide.tellRefusal("cancelled", events::next);
+    } finally {
+      context.detach(outside);
+    }
   }
 }
