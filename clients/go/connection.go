@@ -24,7 +24,9 @@ var serviceConfig string
 // number of goroutines travel on it side by side. Calls are spread over all
 // addresses of the name; look-ups and minting are sent again by the library
 // while the server is away, whatever spends a code or a refresh token is not.
-func Connect(target string, transport credentials.TransportCredentials, more ...grpc.DialOption) (*grpc.ClientConn, error) {
+func Connect(
+	target string, transport credentials.TransportCredentials, more ...grpc.DialOption,
+) (*grpc.ClientConn, error) {
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),

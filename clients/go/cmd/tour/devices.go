@@ -70,7 +70,8 @@ func (t *tour) watch(ctx context.Context, step string, decide func(context.Conte
 
 // approve is the front-end's part: it shows what is asked for, and the user consents.
 func (t *tour) approve(ctx context.Context, userCode string) error {
-	shown, err := t.devicesOf.GetDeviceAuthorization(ctx, &qscopev1.GetDeviceAuthorizationRequest{UserCode: userCode}, t.frontEnd)
+	look := &qscopev1.GetDeviceAuthorizationRequest{UserCode: userCode}
+	shown, err := t.devicesOf.GetDeviceAuthorization(ctx, look, t.frontEnd)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,8 @@ func (t *tour) approve(ctx context.Context, userCode string) error {
 }
 
 func (t *tour) deny(ctx context.Context, userCode string) error {
-	_, err := t.devicesOf.DenyDeviceAuthorization(ctx, &qscopev1.DenyDeviceAuthorizationRequest{UserCode: userCode}, t.frontEnd)
+	request := &qscopev1.DenyDeviceAuthorizationRequest{UserCode: userCode}
+	_, err := t.devicesOf.DenyDeviceAuthorization(ctx, request, t.frontEnd)
 	return err
 }
 

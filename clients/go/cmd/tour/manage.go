@@ -15,7 +15,8 @@ func (t *tour) manage(ctx context.Context) error {
 		return err
 	}
 	client := answer.GetClient()
-	if err := t.tell("get_client", told{"client_id": client.GetClientId(), "type": client.GetType().String(), "scopes": client.GetScopes()}); err != nil {
+	what := told{"client_id": client.GetClientId(), "type": client.GetType().String(), "scopes": client.GetScopes()}
+	if err := t.tell("get_client", what); err != nil {
 		return err
 	}
 	_, err = t.clientsOf.GetClient(ctx, &qscopev1.GetClientRequest{ClientId: "nobody"}, t.operator)

@@ -23,8 +23,8 @@ import org.jose4j.lang.JoseException;
 import org.jose4j.lang.UnresolvableKeyException;
 
 /**
- * Verifies JWT access tokens of one issuer for one audience with the server's key set, without a call for each (RFC 9068
- * §4). It does not see that a token was revoked: that is what VerifyToken is for.
+ * Verifies JWT access tokens of one issuer for one audience with the server's key set, without a call for each
+ * (RFC 9068 §4). It does not see that a token was revoked: that is what VerifyToken is for.
  */
 public final class JwtVerifier {
   private static final int CLOCK_SKEW_SECONDS = 30;

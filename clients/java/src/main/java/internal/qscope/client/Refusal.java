@@ -51,8 +51,12 @@ public record Refusal(
 
   /** Decodes what a call threw. */
   public static Refusal of(Throwable thrown) {
-    var status = StatusProto.fromThrowable(thrown);
-    return of(status != null ? status : com.google.rpc.Status.newBuilder().setCode(Status.fromThrowable(thrown).getCode().value()).build());
+    var detailed = StatusProto.fromThrowable(thrown);
+    if (detailed != null) {
+      return of(detailed);
+    }
+    var bare = Status.fromThrowable(thrown);
+    return of(com.google.rpc.Status.newBuilder().setCode(bare.getCode().value()).build());
   }
 
   /** Decodes a status inside an answer, such as that of a batch. */
@@ -70,7 +74,10 @@ public record Refusal(
         detail(status, BadRequest.class).map(BadRequest::getFieldViolationsList).orElse(List.of()),
         detail(status, ResourceInfo.class),
         detail(status, QuotaFailure.class).map(QuotaFailure::getViolationsList).orElse(List.of()),
-        detail(status, Help.class).flatMap(help -> help.getLinksList().stream().findFirst()).map(Help.Link::getUrl).orElse(""));
+        detail(status, Help.class)
+            .flatMap(help -> help.getLinksList().stream().findFirst())
+            .map(Help.Link::getUrl)
+            .orElse(""));
   }
 
   /** What a program does about it. */

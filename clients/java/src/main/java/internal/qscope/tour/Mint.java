@@ -48,7 +48,8 @@ final class Mint {
 
   /** Uses a source for longer than its first token lives. */
   private static void renew(Guide guide) throws InterruptedException {
-    var request = MintTokenRequest.newBuilder().setClient(guide.settings.orders().proof()).setLifetime(seconds(2)).build();
+    var orders = guide.settings.orders().proof();
+    var request = MintTokenRequest.newBuilder().setClient(orders).setLifetime(seconds(2)).build();
     var source = new TokenSource(() -> guide.tokens("renewal").mintToken(request).getToken());
     var first = source.token();
     Thread.sleep(2_000);

@@ -24,7 +24,8 @@ final class Refusals {
     wrong.put(
         "bad_scope",
         MintTokenRequest.newBuilder().setClient(orders).addAllScopes(List.of("orders.read", "orders.burn")));
-    wrong.put("bad_audience", MintTokenRequest.newBuilder().setClient(orders).addAudiences("https://elsewhere.example"));
+    wrong.put(
+        "bad_audience", MintTokenRequest.newBuilder().setClient(orders).addAudiences("https://elsewhere.example"));
     wrong.put("bad_grant", MintTokenRequest.newBuilder().setClient(guide.settings.shop().proof()));
     wrong.forEach((step, request) -> guide.tellRefusal(step, () -> guide.tokens(step).mintToken(request.build())));
     var late = guide.tokens("deadline").withDeadlineAfter(0, TimeUnit.SECONDS);

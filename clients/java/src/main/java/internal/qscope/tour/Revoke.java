@@ -22,6 +22,7 @@ final class Revoke {
   }
 
   private static void revoke(Guide guide, Settings.Registered client, String token) {
-    guide.tokens("revoke").revokeToken(RevokeTokenRequest.newBuilder().setClient(client.proof()).setToken(token).build());
+    var request = RevokeTokenRequest.newBuilder().setClient(client.proof()).setToken(token).build();
+    guide.tokens("revoke").revokeToken(request);
   }
 }

@@ -1,8 +1,8 @@
 package internal.qscope.client;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.testng.Assert.assertEquals;
+import static org.testng.Assert.assertFalse;
+import static org.testng.Assert.assertThrows;
 
 import com.google.protobuf.Duration;
 import internal.qscope.v1.IssuedToken;
@@ -10,17 +10,28 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.CompletionException;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
+import org.testng.annotations.BeforeMethod;
+import org.testng.annotations.Test;
 
 /** On a clock and an executor of the test's own: an attempt to mint is carried out when the test says so. */
-class TokenSourceTest {
+public class TokenSourceTest {
   private static final long LIFETIME_SECONDS = 3_600;
 
-  private final Queue<Runnable> attempts = new ArrayDeque<>();
-  private final TokenSource source = new TokenSource(this::mint, attempts::add, () -> now * 1_000_000_000L);
-  private long now = 0;
-  private int minted = 0;
-  private boolean fails = false;
+  private Queue<Runnable> attempts;
+  private TokenSource source;
+  private long now;
+  private int minted;
+  private boolean fails;
+
+  /** TestNG runs all tests on one instance. */
+  @BeforeMethod
+  public void beginAnew() {
+    attempts = new ArrayDeque<>();
+    source = new TokenSource(this::mint, attempts::add, () -> now * 1_000_000_000L);
+    now = 0;
+    minted = 0;
+    fails = false;
+  }
 
   private IssuedToken mint() {
     minted += 1;
@@ -44,63 +55,63 @@ class TokenSourceTest {
   }
 
   @Test
-  void concurrentCallersShareOneMint() {
+  public void concurrentCallersShareOneMint() {
     var asked = Stream.generate(source::future).limit(50).toList();
-    assertEquals(1, attempts.size());
+    assertEquals(attempts.size(), 1);
     carryOutAttempts();
-    assertEquals(1, asked.stream().map(each -> each.join().getAccessToken()).distinct().count());
-    assertEquals(1, minted);
+    assertEquals(asked.stream().map(each -> each.join().getAccessToken()).distinct().count(), 1);
+    assertEquals(minted, 1);
   }
 
   @Test
-  void aTokenIsRenewedAheadOfItsEndWhileCallersGoOnWithIt() {
+  public void aTokenIsRenewedAheadOfItsEndWhileCallersGoOnWithIt() {
     token();
     now = LIFETIME_SECONDS * 3 / 4 - 1;
     token();
-    assertEquals(1, minted);
+    assertEquals(minted, 1);
     now = LIFETIME_SECONDS * 7 / 8;
-    assertEquals("token 1", source.future().join().getAccessToken());
-    assertEquals("token 1", source.future().join().getAccessToken());
-    assertEquals(1, attempts.size());
+    assertEquals(source.future().join().getAccessToken(), "token 1");
+    assertEquals(source.future().join().getAccessToken(), "token 1");
+    assertEquals(attempts.size(), 1);
     carryOutAttempts();
-    assertEquals("token 2", token());
-    assertEquals(2, minted);
+    assertEquals(token(), "token 2");
+    assertEquals(minted, 2);
   }
 
   @Test
-  void aRenewalThatFailsLeavesTheTokenInUseAndIsTriedAgainLater() {
+  public void aRenewalThatFailsLeavesTheTokenInUseAndIsTriedAgainLater() {
     token();
     fails = true;
     now = LIFETIME_SECONDS * 7 / 8;
     for (int n = 0; n < 5; n++) {
-      assertEquals("token 1", token());
+      assertEquals(token(), "token 1");
     }
-    assertEquals(2, minted);
+    assertEquals(minted, 2);
     now += 1;
-    assertEquals("token 1", token());
-    assertEquals(3, minted);
+    assertEquals(token(), "token 1");
+    assertEquals(minted, 3);
     now = LIFETIME_SECONDS;
     assertThrows(CompletionException.class, this::token);
     fails = false;
-    assertEquals("token 5", token());
+    assertEquals(token(), "token 5");
   }
 
   @Test
-  void aCallerWhoGivesUpLeavesTheMintToTheOthers() {
+  public void aCallerWhoGivesUpLeavesTheMintToTheOthers() {
     var impatient = source.future();
     var patient = source.future();
     impatient.cancel(true);
     carryOutAttempts();
     assertFalse(patient.isCompletedExceptionally());
-    assertEquals("token 1", patient.join().getAccessToken());
+    assertEquals(patient.join().getAccessToken(), "token 1");
   }
 
   @Test
-  void aDiscardedTokenIsReplacedAndAnyOtherStays() {
+  public void aDiscardedTokenIsReplacedAndAnyOtherStays() {
     token();
     source.discard("another");
-    assertEquals("token 1", token());
+    assertEquals(token(), "token 1");
     source.discard("token 1");
-    assertEquals("token 2", token());
+    assertEquals(token(), "token 2");
   }
 }
