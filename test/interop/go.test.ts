@@ -27,8 +27,8 @@ describe.skipIf(!hasGo)('the package for Go', () => {
     'is formatted and vetted, and holds what its own tests say',
     async () => {
       // It need not be on the path where `go` is.
-    const root = (await run('go', ['env', 'GOROOT'])).trim()
-    expect(await run(join(root, 'bin', 'gofmt'), ['-l', '.'], { cwd: SOURCE })).toBe('')
+      const root = (await run('go', ['env', 'GOROOT'])).trim()
+      expect(await run(join(root, 'bin', 'gofmt'), ['-l', '.'], { cwd: SOURCE })).toBe('')
       await run('go', ['vet', './...'], { cwd: SOURCE })
       await run('go', ['test', './...'], { cwd: SOURCE })
     },
