@@ -1,0 +1,44 @@
+import type { Transport } from '@connectrpc/connect'
+import type { CallOptions, Channel } from '../channel.ts'
+import { QScopeError } from '../qscope-error.ts'
+
+/**
+ * A `Channel` over a transport of Connect: `createGrpcTransport` of
+ * `@connectrpc/connect-node` to the gRPC port, or any other to the HTTP side
+ * door. The transport's `baseUrl` says whether the connection is encrypted.
+ */
+export function connectChannel(transport: Transport): Channel {
+  return {
+    async unary(method, request, options = {}) {
+      const { signal, timeoutMs } = options
+      signal?.throwIfAborted()
+      try {
+        return (await transport.unary(method, signal, timeoutMs, headersOf(options), request)).message
+      } catch (error) {
+        throw failureOf(error, signal)
+      }
+    },
+    async *serverStream(method, request, options = {}) {
+      const { signal, timeoutMs } = options
+      signal?.throwIfAborted()
+      try {
+        const answer = await transport.stream(method, signal, timeoutMs, headersOf(options), once(request))
+        yield* answer.message
+      } catch (error) {
+        throw failureOf(error, signal)
+      }
+    },
+  }
+}
+
+function headersOf({ bearer }: CallOptions): Record<string, string> {
+  return bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
+}
+
+async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value
+}
+
+function failureOf(error: unknown, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted ? signal.reason : (QScopeError.from(error) ?? error)
+}
