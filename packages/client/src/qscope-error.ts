@@ -111,12 +111,21 @@ export class QScopeError extends Error {
   get isTemporary(): boolean {
     if (this.rawReason !== null)
       return this.reason === 'OAUTH_TEMPORARILY_UNAVAILABLE' || this.reason === 'LIMIT_EXCEEDED'
-    return this.status === 'UNAVAILABLE' || this.status === 'DEADLINE_EXCEEDED'
+    return PASSING.has(this.status)
   }
 }
 
-/** What a transport says when it does not know how far the call came. */
-const OPEN: ReadonlySet<StatusName> = new Set(['CANCELLED', 'UNKNOWN', 'DEADLINE_EXCEEDED', 'INTERNAL', 'UNAVAILABLE'])
+/** What a transport says when it does not know how far the call came; ABORTED is connect-node's for a connection that was reset. */
+const OPEN: ReadonlySet<StatusName> = new Set([
+  'CANCELLED',
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'ABORTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+])
+/** Those of them that a later call may not meet. */
+const PASSING: ReadonlySet<StatusName> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED'])
 
 function isReason(reason: string): reason is Reason {
   return Object.hasOwn(ErrorReason, reason) && reason !== 'UNSPECIFIED'

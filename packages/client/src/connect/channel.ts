@@ -10,25 +10,30 @@ import { QScopeError } from '../qscope-error.ts'
 export function connectChannel(transport: Transport): Channel {
   return {
     async unary(method, request, options = {}) {
-      const { signal, timeoutMs } = options
+      const { signal } = options
       signal?.throwIfAborted()
       try {
-        return (await transport.unary(method, signal, timeoutMs, headersOf(options), request)).message
+        return (await transport.unary(method, signal, timeoutOf(options), headersOf(options), request)).message
       } catch (error) {
         throw failureOf(error, signal)
       }
     },
     async *serverStream(method, request, options = {}) {
-      const { signal, timeoutMs } = options
+      const { signal } = options
       signal?.throwIfAborted()
       try {
-        const answer = await transport.stream(method, signal, timeoutMs, headersOf(options), once(request))
+        const answer = await transport.stream(method, signal, timeoutOf(options), headersOf(options), once(request))
         yield* answer.message
       } catch (error) {
         throw failureOf(error, signal)
       }
     },
   }
+}
+
+/** Connect takes 0 and less for no limit. */
+function timeoutOf({ timeoutMs }: CallOptions): number | undefined {
+  return timeoutMs === undefined ? undefined : Math.max(timeoutMs, 1)
 }
 
 function headersOf({ bearer }: CallOptions): Record<string, string> {

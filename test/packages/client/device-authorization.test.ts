@@ -1,0 +1,76 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { authorizeDevice, type DevicePrompt } from '../../../packages/client/src/device-authorization.ts'
+import type { QScopeError } from '../../../packages/client/src/qscope-error.ts'
+import { grantsOn } from '../../setup/grants.ts'
+import { CHANNELS, givenServer } from './given.ts'
+import { startNetworkProxy } from './network-proxy.ts'
+
+const server = givenServer()
+
+describe.each(CHANNELS)('a device over $transport', ({ open }) => {
+  const given = async (config: object = {}) => {
+    const grants = grantsOn(server())
+    const { clientId } = await grants.deviceClient({ config })
+    const proxy = await startNetworkProxy(server().address)
+    const channel = open(proxy.address)
+    onTestFinished(() => channel.close())
+    const fallbacks: QScopeError[] = []
+    const prompted = Promise.withResolvers<DevicePrompt>()
+    const start = (signal?: AbortSignal) =>
+      authorizeDevice(channel, {
+        client: { clientId },
+        scopes: ['orders.read'],
+        prompt: prompted.resolve,
+        onFallback: (error) => fallbacks.push(error),
+        signal,
+      })
+    return { grants, proxy, fallbacks, prompted: prompted.promise, start }
+  }
+
+  it('shows a code, and has its tokens as soon as the user consents', async () => {
+    const { grants, prompted, start, fallbacks } = await given()
+    const outcome = start()
+    const prompt = await prompted
+    expect(prompt.userCode).toMatch(/^[B-Z]{4}-[B-Z]{4}$/)
+    expect(prompt.verificationUriComplete).toContain(prompt.userCode)
+    await grants.approveDevice(prompt)
+    const ended = await outcome
+    if (ended.state !== 'approved') throw new Error(ended.state)
+    expect(ended.accessToken.scopes).toEqual(['orders.read'])
+    expect(ended.refreshToken).toMatch(/^qrt_/)
+    expect(await grants.isActive(ended.accessToken.value)).toBe(true)
+    expect(fallbacks).toEqual([])
+  })
+
+  it('learns that the user refused', async () => {
+    const { grants, prompted, start } = await given()
+    const outcome = start()
+    await grants.denyDevice(await prompted)
+    expect(await outcome).toEqual({ state: 'denied' })
+  })
+
+  it('learns that the code ran out', async () => {
+    const { start } = await given({ deviceCodeTtl: { seconds: 1n } })
+    expect(await start()).toEqual({ state: 'expired' })
+  })
+
+  it('polls when the stream breaks, and bears with a network that is away meanwhile', async () => {
+    const { grants, proxy, prompted, start, fallbacks } = await given({ devicePollInterval: { seconds: 1n } })
+    const outcome = start()
+    const prompt = await prompted
+    proxy.down()
+    await expect.poll(() => fallbacks.length).toBe(1)
+    await proxy.up()
+    await grants.approveDevice(prompt)
+    expect((await outcome).state).toBe('approved')
+  })
+
+  it('stops when it is told to', async () => {
+    const { prompted, start } = await given()
+    const gone = new AbortController()
+    const outcome = start(gone.signal)
+    await prompted
+    gone.abort(new Error('switched off'))
+    await expect(outcome).rejects.toThrow('switched off')
+  })
+})

@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { TokenService } from '../../../packages/client/src/gen/qscope/v1/token_service_pb.ts'
+import { UncertainRefreshError } from '../../../packages/client/src/tokens/uncertain-refresh-error.ts'
+import { userSession } from '../../../packages/client/src/tokens/user-session.ts'
+import { grantsOn } from '../../setup/grants.ts'
+import { CHANNELS, errorOf, givenServer } from './given.ts'
+import { startNetworkProxy } from './network-proxy.ts'
+
+const server = givenServer()
+
+describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
+  const given = async ({ replayWindowMs = 10_000, save = () => undefined as void | Promise<void> } = {}) => {
+    const grants = grantsOn(server())
+    const config = { refreshTokenReplayWindow: { seconds: BigInt(replayWindowMs / 1_000) } }
+    const client = await grants.webClient({ config })
+    const { refreshToken } = await grants.signIn(client)
+    const proxy = await startNetworkProxy(server().address)
+    const channel = open(proxy.address)
+    onTestFinished(() => channel.close())
+    const saved: string[] = []
+    const session = userSession(channel, {
+      client: { clientId: client.clientId, clientSecret: client.clientSecret },
+      refreshToken,
+      replayWindowMs,
+      save: async (tokens) => {
+        await save()
+        saved.push(tokens.refreshToken)
+      },
+    })
+    const events = async (type: string) =>
+      (await server().auditEvents({ clientId: client.clientId, eventTypes: [type] })).length
+    /** The server has refreshed, and nobody has heard of it. */
+    const loseAnswer = async () => {
+      await channel.unary(TokenService.method.getJsonWebKeySet, {})
+      proxy.swallowAnswers()
+      const asked = session.token()
+      asked.catch(() => undefined)
+      await expect.poll(() => events('token.refreshed')).toBe(1)
+      return { asked }
+    }
+    return { grants, client, refreshToken, proxy, session, saved, events, loseAnswer }
+  }
+
+  it('refreshes once for all callers, and saves the successor before anybody gets the token', async () => {
+    const { session, saved, events, refreshToken, grants } = await given()
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => session.token()))
+    expect(new Set(tokens.map(({ value }) => value)).size).toBe(1)
+    expect(await events('token.refreshed')).toBe(1)
+    expect(saved).toEqual([session.refreshToken])
+    expect(session.refreshToken).not.toBe(refreshToken)
+    expect(await grants.isActive(tokens[0]?.value ?? '')).toBe(true)
+  })
+
+  it('repeats a refresh whose answer was lost, and gets the very tokens of the lost answer', async () => {
+    const { session, saved, events, proxy, loseAnswer, grants } = await given()
+    const { asked } = await loseAnswer()
+    proxy.cut()
+    const { value } = await asked
+    expect(saved).toHaveLength(1)
+    expect(await grants.isActive(value)).toBe(true)
+    expect(await events('token.refreshed')).toBe(1)
+    expect(await events('refresh_token.reused')).toBe(0)
+    session.discard(value)
+    expect(await grants.isActive((await session.token()).value)).toBe(true)
+  })
+
+  it('never presents the token again once the replay window is over, unless it is told to', async () => {
+    const { session, events, proxy, loseAnswer } = await given({ replayWindowMs: 2_000 })
+    const { asked } = await loseAnswer()
+    await expect(asked).rejects.toBeInstanceOf(UncertainRefreshError)
+    proxy.cut()
+    await sleep(2_000)
+    await expect(session.token()).rejects.toBeInstanceOf(UncertainRefreshError)
+    expect(await events('refresh_token.reused')).toBe(0)
+    session.presentAgain()
+    await expect
+      .poll(async () => (await errorOf(session.token())).reason, { timeout: 10_000 })
+      .toBe('OAUTH_INVALID_GRANT')
+    expect(await events('refresh_token.reused')).toBe(1)
+  })
+
+  it('keeps the session when no call got through at all', async () => {
+    const { session, proxy } = await given({ replayWindowMs: 2_000 })
+    proxy.down()
+    const error = await errorOf(session.token())
+    expect(error).toMatchObject({ status: 'UNAVAILABLE', reason: null })
+    await sleep(2_000)
+    await proxy.up()
+    await expect
+      .poll(async () => (await session.token().catch(() => null))?.value, { timeout: 10_000 })
+      .toMatch(/^qat_/)
+  })
+
+  it('asks no more once the grant is over', async () => {
+    const { session, client, grants, refreshToken, events } = await given()
+    await grants.refresh(client, refreshToken)
+    server().clock.advance(11_000)
+    expect((await errorOf(session.token())).reason).toBe('OAUTH_INVALID_GRANT')
+    expect((await errorOf(session.token())).reason).toBe('OAUTH_INVALID_GRANT')
+    expect(await events('refresh_token.reused')).toBe(1)
+  })
+
+  it('saves what could not be saved before it spends the next token', async () => {
+    let isDiskFull = true
+    const save = () => {
+      if (isDiskFull) throw new Error('disk full')
+    }
+    const { session, saved, events } = await given({ save })
+    await expect(session.token()).rejects.toThrow('disk full')
+    isDiskFull = false
+    await session.token()
+    expect(saved).toEqual([session.refreshToken])
+    expect(await events('token.refreshed')).toBe(1)
+  })
+})
