@@ -1,6 +1,6 @@
 /** `@qscope/client`: everything that does not depend on how calls travel. */
 export type { CallOptions, Channel } from './channel.ts'
-export type { ClientProof } from './client-proof.ts'
+export { authenticationOf, type ClientProof } from './client-proof.ts'
 export {
   authorizeDevice,
   type DeviceAuthorizationOptions,
