@@ -6,6 +6,7 @@ import { defineConfig } from 'vitest/config'
  * Kill servers and databases by the dozen, or build clients of other languages; a run that is to be over in minutes leaves
  * them to CI. See docs/testing.md.
  */
+/** Kill servers and databases by the dozen, or install from the registry; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
 const LONG = [
   'test/cluster/**',
   'test/container/**',
@@ -17,6 +18,7 @@ const LONG = [
   'test/e2e/killed-server.test.ts',
   'test/e2e/stopped-server.test.ts',
   'test/interop/**',
+  'test/release/**',
   'test/stores/schema-interruptions.test.ts',
   'test/stores/schema-migrators.test.ts',
   'test/stores/schema-rolling.test.ts',
