@@ -40,6 +40,13 @@ function layerOf(file: string): string {
   return found.layer
 }
 
+function specifiersOf(path: string): string[] {
+  const text = readFileSync(path, 'utf8')
+  return [...text.matchAll(/^(?:import|export)\s(?:[^'";]*?from\s+)?'([^']+)'/gm)].map(
+    ([, specifier = '']) => specifier,
+  )
+}
+
 function importsOf(file: string) {
   const text = readFileSync(join(src, file), 'utf8')
   return [...text.matchAll(/^(?:import|export)\s([^'";]*?from\s+)?'([^']+)'/gm)].map((match) => ({
@@ -84,6 +91,10 @@ describe('architecture', () => {
     expect(outside(/^@bufbuild\//, /^(grpc|cli|gen)\//)).toEqual([])
   })
 
+  it('keeps the client package out of the server', () => {
+    expect(outside(/^@qscope\/|packages\/client/, /^$/)).toEqual([])
+  })
+
   it('draws random numbers in crypto/ only', () => {
     const drawing = /\bMath\.random\(|\brandom(Bytes|FillSync|UUID|Int)\b|\bgetRandomValues\b/
     const wrong = files
@@ -109,5 +120,37 @@ describe('architecture', () => {
     const own = files.filter((file) => !file.startsWith('gen/'))
     expect(own.filter((file) => /export default/.test(readFileSync(join(src, file), 'utf8')))).toEqual([])
     expect(own.filter((file) => /(^|\/)(index|utils?|helpers?)(\.ts|\/)/.test(file))).toEqual([])
+  })
+})
+
+describe('the client package', () => {
+  const home = resolve(import.meta.dirname, '..', 'packages', 'client', 'src')
+  const own = readdirSync(home, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('gen/'))
+    .map((file) => ({ file, specifiers: specifiersOf(join(home, file)) }))
+  /** The files whose imports match, but for those that may. */
+  const importing = (pattern: RegExp, may: RegExp) =>
+    own.filter(({ file, specifiers }) => !may.test(file) && specifiers.some((each) => pattern.test(each)))
+
+  it('reaches nothing beyond its own folder', () => {
+    const leaving = own.filter(({ file, specifiers }) =>
+      specifiers.some(
+        (each) => each.startsWith('.') && relative(home, resolve(home, dirname(file), each)).startsWith('..'),
+      ),
+    )
+    expect(own.length).toBeGreaterThan(20)
+    expect(leaving).toEqual([])
+  })
+
+  it('knows each transport in one folder', () => {
+    expect(importing(/^@grpc\/|\/grpc-js\//, /^grpc-js(\/|\.ts$)/)).toEqual([])
+    expect(importing(/^@connectrpc\/|\/connect\//, /^connect(\/|\.ts$)/)).toEqual([])
+  })
+
+  it('takes from npm what its manifest names', () => {
+    const named = /^(@bufbuild\/protobuf|jose|@grpc\/grpc-js|@connectrpc\/connect|node:[a-z0-9]+)(\/|$)/
+    expect(
+      own.flatMap(({ specifiers }) => specifiers.filter((each) => !each.startsWith('.') && !named.test(each))),
+    ).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
+import { create, type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { StatusSchema } from './gen/google/rpc/status_pb.ts'
 
 /** Where a gRPC status carries its details. */
@@ -43,16 +43,23 @@ export function detailOf<D extends DescMessage>(
   schema: D,
 ): MessageShape<D> | undefined {
   const found = details.find(({ type }) => type === schema.typeName)
-  return found === undefined ? undefined : fromBinary(schema, found.value)
+  return found === undefined ? undefined : decoded(schema, found.value)
 }
 
 function grpcDetails(error: object): readonly PackedDetail[] {
   const [encoded] = metadataValues(error, DETAILS_KEY)
   if (!(encoded instanceof Uint8Array)) return []
-  return fromBinary(StatusSchema, encoded).details.map(({ typeUrl, value }) => ({
-    type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1),
-    value,
-  }))
+  const { details } = decoded(StatusSchema, encoded) ?? create(StatusSchema)
+  return details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1), value }))
+}
+
+/** `undefined` for bytes that are no such message: a broken detail must not hide the error that it came with. */
+function decoded<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
+  try {
+    return fromBinary(schema, bytes)
+  } catch {
+    return undefined
+  }
 }
 
 function rayIdIn(error: object): string | null {

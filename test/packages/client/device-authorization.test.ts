@@ -1,10 +1,16 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { authorizeDevice, type DevicePrompt } from '../../../packages/client/src/device-authorization.ts'
+import {
+  DeviceAuthorizationState,
+  DeviceService,
+} from '../../../packages/client/src/gen/qscope/v1/device_service_pb.ts'
 import type { QScopeError } from '../../../packages/client/src/qscope-error.ts'
 import { grantsOn } from '../../setup/grants.ts'
 import { CHANNELS, givenServer } from './given.ts'
 import { startNetworkProxy } from './network-proxy.ts'
 
+const { watchDeviceAuthorization } = DeviceService.method
+const isWatch = (method: unknown) => String(method).endsWith('WatchDeviceAuthorization')
 const server = givenServer()
 
 describe.each(CHANNELS)('a device over $transport', ({ open }) => {
@@ -63,6 +69,24 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     await proxy.up()
     await grants.approveDevice(prompt)
     expect((await outcome).state).toBe('approved')
+  })
+
+  it('ends a watch that nobody reads any more', async () => {
+    const grants = grantsOn(server())
+    const { client } = await grants.deviceClient()
+    const { deviceCode } = await grants.startDevice({ client })
+    const channel = open(server().address)
+    onTestFinished(() => channel.close())
+    const start = server().lines.length
+    for await (const { state } of channel.serverStream(watchDeviceAuthorization, { client, deviceCode })) {
+      expect(state).toBe(DeviceAuthorizationState.PENDING)
+      break
+    }
+    const ended = () =>
+      server()
+        .lines.slice(start)
+        .filter(({ method, code }) => isWatch(method) && code === 'CANCELLED')
+    await expect.poll(() => ended().length).toBe(1)
   })
 
   it('stops when it is told to', async () => {

@@ -1,5 +1,6 @@
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
+import { Metadata } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ClientService } from '../../../packages/client/src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../../packages/client/src/gen/qscope/v1/device_service_pb.ts'
@@ -69,6 +70,13 @@ describe('QScopeError.from', () => {
     const client = createClient(TokenService, createGrpcTransport({ baseUrl: `http://${server().address}` }))
     const thrown = await client.mintToken({}).catch((error: unknown) => error)
     expect(QScopeError.from(thrown)).toMatchObject({ reason: 'OAUTH_INVALID_CLIENT', cause: thrown })
+  })
+
+  it('reads what is left of a status whose details are broken', () => {
+    const metadata = new Metadata()
+    metadata.set('grpc-status-details-bin', Buffer.from([0xff, 0xff]))
+    const thrown = Object.assign(new Error('7 PERMISSION_DENIED: no'), { code: 7, details: 'no', metadata })
+    expect(QScopeError.from(thrown)).toMatchObject({ status: 'PERMISSION_DENIED', reason: null })
   })
 
   it('does not take the word of another service for that of QScope, nor any error for a status', () => {

@@ -157,7 +157,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
 
   it('refuses an expired token', async () => {
     const { check } = await guarded()
-    const token = await minted({ lifetime: { seconds: 1n } })
+    const token = await minted({ lifetime: { seconds: 3n } })
     await check(token)
     await expect
       .poll(
@@ -374,6 +374,25 @@ describe('a caller of guarded servers', () => {
     expect(refused).toBe(Code.Unauthenticated)
     await health.check({})
     expect(running.tokens).toHaveLength(2)
+  })
+
+  it('fails its calls as unavailable while there is no token to be had', async () => {
+    const { client, running } = await given('grpc-js')
+    const source = clientCredentials(qscope, { client: { ...client, clientSecret: 'wrong' } })
+    const secure = credentials.combineChannelCredentials(channelOf(ca), tokenCallCredentials(source))
+    const channel = grpcJsChannel(running.address, { credentials: secure })
+    onTestFinished(() => channel.close())
+    const onGrpcJs = await errorOf(channel.unary(Health.method.check, {}))
+    expect(onGrpcJs).toMatchObject({ status: 'UNAVAILABLE', reason: null })
+    expect(onGrpcJs.message).toContain('no access token: OAUTH_INVALID_CLIENT')
+    const transport = createGrpcTransport({ baseUrl: 'https://localhost:1', interceptors: [attachToken(source)] })
+    const thrown = await createClient(Health, transport)
+      .check({})
+      .catch((error: unknown) => error)
+    const onConnect = ConnectError.from(thrown)
+    expect(onConnect.code).toBe(Code.Unavailable)
+    expect(onConnect.cause).toMatchObject({ reason: 'OAUTH_INVALID_CLIENT' })
+    expect(running.tokens).toEqual([])
   })
 
   it('on Connect cannot send its token over plaintext by mistake', async () => {

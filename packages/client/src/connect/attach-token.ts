@@ -1,4 +1,5 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect'
+import { QScopeError } from '../qscope-error.ts'
 import type { TokenSource } from '../tokens/access-token.ts'
 
 /** Where tokens may go. */
@@ -13,6 +14,15 @@ export interface AttachTokenOptions {
  * itself is not repeated.
  */
 export function attachToken(source: TokenSource, { allowPlaintext = false }: AttachTokenOptions = {}): Interceptor {
+  async function tokenFor(signal: AbortSignal): Promise<string> {
+    try {
+      return (await source.token({ signal })).value
+    } catch (error) {
+      if (!(error instanceof QScopeError)) throw error
+      throw new ConnectError(`no access token: ${error.message}`, Code.Unavailable, undefined, undefined, error)
+    }
+  }
+
   return (next) => async (request) => {
     if (!allowPlaintext && !request.url.startsWith('https:')) {
       throw new ConnectError(
@@ -20,7 +30,7 @@ export function attachToken(source: TokenSource, { allowPlaintext = false }: Att
         Code.FailedPrecondition,
       )
     }
-    const { value } = await source.token({ signal: request.signal })
+    const value = await tokenFor(request.signal)
     request.header.set('authorization', `Bearer ${value}`)
     try {
       return await next(request)

@@ -21,11 +21,16 @@ export function connectChannel(transport: Transport): Channel {
     async *serverStream(method, request, options = {}) {
       const { signal } = options
       signal?.throwIfAborted()
+      // Connect goes on with a call whose answers nobody reads any more.
+      const left = new AbortController()
+      const ended = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal])
       try {
-        const answer = await transport.stream(method, signal, timeoutOf(options), headersOf(options), once(request))
+        const answer = await transport.stream(method, ended, timeoutOf(options), headersOf(options), once(request))
         yield* answer.message
       } catch (error) {
         throw failureOf(error, signal)
+      } finally {
+        left.abort()
       }
     },
   }

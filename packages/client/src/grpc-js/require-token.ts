@@ -48,8 +48,10 @@ export function requireToken(options: RequireTokenOptions): ServerInterceptor {
             if (admission.token !== null) verified.set(metadata, admission.token)
             next(metadata)
           },
-          // The caller is gone: nobody waits for a status.
-          () => undefined,
+          (error: unknown) => {
+            // Of a caller who is gone nobody hears; anything else is a bug, and not hidden.
+            if (!gone.signal.aborted) throw error
+          },
         )
       })
       .withOnCancel(() => gone.abort())

@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { npm } from './npm.ts'
+
+const ROOT = resolve(import.meta.dirname, '..', '..')
+
+/** The tarballs of both packages, in a folder of their own. */
+export interface PackedPackages {
+  readonly folder: string
+  readonly server: string
+  readonly client: string
+  remove(): void
+}
+
+/** Packs what git knows of, as in a fresh checkout: no build from before is in the way of, or in, the tarballs. */
+export function packPackages(): PackedPackages {
+  const folder = mkdtempSync(join(tmpdir(), 'qscope-release-'))
+  const checkout = join(folder, 'checkout')
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT })
+  for (const file of listed.toString().split('\0')) {
+    if (file === '' || !existsSync(join(ROOT, file))) continue
+    mkdirSync(join(checkout, dirname(file)), { recursive: true })
+    cpSync(join(ROOT, file), join(checkout, file))
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
+  const pack = (of: string) => {
+    // The build prints, too; the name of the tarball comes last.
+    const printed = npm(of, 'pack', '--pack-destination', folder).trim().split('\n').at(-1) ?? ''
+    return join(folder, printed)
+  }
+  return {
+    folder,
+    server: pack(checkout),
+    client: pack(join(checkout, 'packages', 'client')),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
