@@ -80,14 +80,21 @@ describe.skipIf(!canInstall)('in empty folders', () => {
       // The oldest Node that the package is for.
       npm(service, 'install', packed.client, ...beside, 'typescript@7.0.2', '@types/node@24.19.2', 'node@22')
       writeFileSync(join(service, 'consumer.ts'), CONSUMER)
-      const compile = ['tsc', '--strict', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--types', 'node']
-    const options = { cwd: service, encoding: 'utf8', stdio: 'pipe' } as const
-    const inShell = { ...options, env: shellEnvironment() }
-    // Libraries are checked too: the types of the package have to hold by themselves, however they are resolved.
-    const bundled = ['--module', 'preserve', '--moduleResolution', 'bundler', '--noEmit']
-    execFileSync('npx', [...compile, ...bundled, '--target', 'es2023', 'consumer.ts'], inShell)
-    execFileSync('npx', [...compile, '--module', 'nodenext', '--target', 'es2023', 'consumer.ts'], inShell)
-    const node = join(service, 'node_modules', '.bin', 'node')
+      const compile = [
+        'tsc',
+        '--strict',
+        '--noUncheckedIndexedAccess',
+        '--exactOptionalPropertyTypes',
+        '--types',
+        'node',
+      ]
+      const options = { cwd: service, encoding: 'utf8', stdio: 'pipe' } as const
+      const inShell = { ...options, env: shellEnvironment() }
+      // Libraries are checked too: the types of the package have to hold by themselves, however they are resolved.
+      const bundled = ['--module', 'preserve', '--moduleResolution', 'bundler', '--noEmit']
+      execFileSync('npx', [...compile, ...bundled, '--target', 'es2023', 'consumer.ts'], inShell)
+      execFileSync('npx', [...compile, '--module', 'nodenext', '--target', 'es2023', 'consumer.ts'], inShell)
+      const node = join(service, 'node_modules', '.bin', 'node')
       expect(execFileSync(node, ['--version'], options)).toMatch(/^v22\./)
       const ran = execFileSync(node, ['consumer.js', address, secret], options)
       expect(JSON.parse(ran)).toEqual({

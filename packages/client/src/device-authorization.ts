@@ -9,6 +9,7 @@ import {
 import type { IssuedToken } from './gen/qscope/v1/token_pb.ts'
 import { pause } from './pause.ts'
 import { QScopeError } from './qscope-error.ts'
+import { statusCode } from './status-name.ts'
 import { type AccessToken, accessTokenOf } from './tokens/access-token.ts'
 
 const TIMEOUT_MS = 10_000
@@ -87,7 +88,12 @@ async function watch(
         break
     }
   }
-  throw new QScopeError({ code: 14, message: 'the stream ended without a decision', details: [], rayId: null })
+  throw new QScopeError({
+    code: statusCode('UNAVAILABLE'),
+    message: 'the stream ended without a decision',
+    details: [],
+    rayId: null,
+  })
 }
 
 async function poll(

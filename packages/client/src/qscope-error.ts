@@ -80,8 +80,12 @@ export class QScopeError extends Error {
     this.metadata = Object.freeze({ ...own?.metadata })
     this.oauthError = own?.metadata['oauth_error'] ?? null
     this.retryAfterMs = retry === undefined ? null : durationMs(retry)
-    this.fieldViolations = (detailOf(received, BadRequestSchema)?.fieldViolations ?? []).map(plain('field'))
-    this.quotaViolations = (detailOf(received, QuotaFailureSchema)?.violations ?? []).map(plain('subject'))
+    this.fieldViolations = (detailOf(received, BadRequestSchema)?.fieldViolations ?? []).map(
+      ({ field, description }) => ({ field, description }),
+    )
+    this.quotaViolations = (detailOf(received, QuotaFailureSchema)?.violations ?? []).map(
+      ({ subject, description }) => ({ subject, description }),
+    )
     this.resource = resource === undefined ? null : { type: resource.resourceType, name: resource.resourceName }
     this.rayId = detailOf(received, RequestInfoSchema)?.requestId ?? received.rayId
     this.helpUrl = detailOf(received, HelpSchema)?.links[0]?.url ?? null
@@ -140,12 +144,4 @@ function causeCodes(error: unknown, depth = 0): readonly unknown[] {
   if (!(error instanceof Error) || depth > 4) return []
   const code: unknown = 'code' in error ? error.code : undefined
   return [code, ...causeCodes(error.cause, depth + 1)]
-}
-
-function plain<K extends string>(key: K) {
-  return (violation: { readonly [P in K | 'description']: string }) =>
-    ({
-      [key]: violation[key],
-      description: violation.description,
-    }) as { readonly [P in K | 'description']: string }
 }

@@ -19,8 +19,9 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     const channel = open(proxy.address)
     onTestFinished(() => channel.close())
     const saved: string[] = []
+    const secret = { value: client.clientSecret }
     const session = userSession(channel, {
-      client: { clientId: client.clientId, clientSecret: client.clientSecret },
+      client: { clientId: client.clientId, clientSecret: () => secret.value },
       refreshToken,
       replayWindowMs,
       save: async (tokens) => {
@@ -39,7 +40,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
       await expect.poll(() => events('token.refreshed')).toBe(1)
       return { asked }
     }
-    return { grants, client, refreshToken, proxy, session, saved, events, loseAnswer }
+    return { grants, client, secret, refreshToken, proxy, session, saved, events, loseAnswer }
   }
 
   it('refreshes once for all callers, and saves the successor before anybody gets the token', async () => {
@@ -78,6 +79,18 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
       .poll(async () => (await errorOf(session.token())).reason, { timeout: 10_000 })
       .toBe('OAUTH_INVALID_GRANT')
     expect(await events('refresh_token.reused')).toBe(1)
+  })
+
+  it('takes no other refusal for an answer to the call whose answer was lost', async () => {
+    const { session, secret, proxy, loseAnswer } = await given()
+    const { asked } = await loseAnswer()
+    secret.value = 'wrong'
+    proxy.cut()
+    await expect(asked).rejects.toMatchObject({
+      name: 'UncertainRefreshError',
+      cause: { reason: 'OAUTH_INVALID_CLIENT' },
+    })
+    await expect(session.token()).rejects.toBeInstanceOf(UncertainRefreshError)
   })
 
   it('keeps the session when no call got through at all', async () => {

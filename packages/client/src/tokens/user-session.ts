@@ -80,20 +80,17 @@ export function userSession(channel: Channel, options: UserSessionOptions): User
         const { token } = await ask()
         return { accessToken: accessTokenOf(token, age), refreshToken: token?.refreshToken ?? refreshToken }
       } catch (error) {
-        if (!(error instanceof QScopeError)) throw error
-        lost ||= error.isOutcomeUnknown
-        if (error.rawReason !== null && !error.isOutcomeUnknown && !error.isTemporary) {
-          if (error.reason === 'OAUTH_INVALID_GRANT') ended = error
-          throw error
-        }
-        // Nothing was spent, as far as this call is concerned.
-        if (!lost) throw error
-        if (age() + PAUSE_MS >= replayWindowMs * USED_SHARE) {
+        if (error instanceof QScopeError && error.reason === 'OAUTH_INVALID_GRANT') ended = error
+        lost ||= error instanceof QScopeError && error.isOutcomeUnknown
+        // Without a lost answer the token is unspent, or refused for good.
+        if (!lost || ended !== null) throw error
+        const maySucceed = error instanceof QScopeError && (error.isOutcomeUnknown || error.isTemporary)
+        if (maySucceed) await pause(PAUSE_MS * (0.5 + Math.random()))
+        if (!maySucceed || age() >= replayWindowMs * USED_SHARE) {
           ended = new UncertainRefreshError({ cause: error })
           throw ended
         }
       }
-      await pause(PAUSE_MS * (0.5 + Math.random()))
     }
   }
 
