@@ -27,6 +27,11 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
     files: /^grpc\//,
     may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
   },
+  {
+    layer: 'http',
+    files: /^http\//,
+    may: ['grpc', 'flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
+  },
   { layer: 'app', files: /^app(\.ts$|\/)/, may: ['*'] },
   { layer: 'cli', files: /^cli\//, may: ['*'] },
   { layer: 'main', files: /^main\.ts$/, may: ['cli'] },
@@ -83,12 +88,16 @@ describe('architecture', () => {
     expect(outside(/^@grpc\//, /^(grpc\/|cli\/|serve\.ts)/)).toEqual([])
   })
 
+  it('keeps Connect in http/', () => {
+    expect(outside(/^@connectrpc\//, /^http\//)).toEqual([])
+  })
+
   it('keeps SQL in stores/sql/', () => {
     expect(outside(/^(kysely|better-sqlite3|mysql2|pg)\b/, /^stores\//)).toEqual([])
   })
 
   it('lets no flow, domain value or store see a message', () => {
-    expect(outside(/^@bufbuild\//, /^(grpc|cli|gen)\//)).toEqual([])
+    expect(outside(/^@bufbuild\//, /^(grpc|http|cli|gen)\//)).toEqual([])
   })
 
   it('keeps the client package out of the server', () => {

@@ -23,7 +23,9 @@ export async function examine(config: Config, log: Logger): Promise<readonly Fin
   findings.push(...(await guarded('database', () => examineDatabase(config, log))))
   findings.push(...(await guarded('disk', () => diskFindings(config))))
   findings.push(...(await guarded('tls', () => tlsFindings(config))))
-  findings.push(...(await guarded('listener', () => listenerFindings(config.grpcListen))))
+  findings.push(...(await guarded('listener', () => listenerFindings('listener', config.grpcListen))))
+  const { http } = config
+  if (http !== null) findings.push(...(await guarded('http', () => listenerFindings('http', http.listen))))
   return findings
 }
 
@@ -48,7 +50,7 @@ async function diskFindings({ database: { file } }: Config): Promise<readonly Fi
   return [free < FREE_WARNING ? warning('disk', finding, 'free some space soon') : ok('disk', finding)]
 }
 
-async function listenerFindings(listen: Address): Promise<readonly Finding[]> {
+async function listenerFindings(check: string, listen: Address): Promise<readonly Finding[]> {
   const shown = formatAddress(listen)
   const host = listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host === '::' ? '::1' : listen.host
   const { promise, resolve: answer } = Promise.withResolvers<boolean>()
@@ -59,5 +61,5 @@ async function listenerFindings(listen: Address): Promise<readonly Finding[]> {
     .once('timeout', () => answer(false))
   const taken = await promise
   socket.destroy()
-  return [ok('listener', taken ? `something listens on ${shown} already` : `${shown} is free; no server runs there`)]
+  return [ok(check, taken ? `something listens on ${shown} already` : `${shown} is free; no server runs there`)]
 }

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import { helpBaseOf, openApp, openAppKeyring } from '../app.ts'
 import { formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
@@ -8,7 +7,9 @@ import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
 import { grpcLimitsOf } from './grpc-limits.ts'
 import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
+import { insistOnFreePort } from './insist-on-free-port.ts'
 import { followKeyringFile } from './keyring-reload.ts'
+import { openHttpServer } from './open-http-server.ts'
 import { seedInMemory, setUpDatabase } from './set-up.ts'
 import { openTlsFiles } from './tls-files.ts'
 import { adminNotice, welcome } from './welcome.ts'
@@ -23,10 +24,11 @@ const SIGNAL_EXIT = Object.freeze({ SIGINT: 130, SIGTERM: 143 })
 export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
   // Found out before a secret is drawn that would be shown only once.
-  await insistOnFreePort(config)
+  await insistOnFreePort('gRPC', config.grpcListen)
+  if (config.http !== null) await insistOnFreePort('HTTP', config.http.listen)
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const keyring = await openAppKeyring(config, log)
-  const loopback = isLoopback(config.grpcListen.host)
+  const loopback = [config.grpcListen, config.http?.listen].every((each) => each === undefined || isLoopback(each.host))
   const setUp = await setUpDatabase(config, log, keyring, { withAdmin: loopback })
   const app = await openApp(config, log, keyring)
   const inMemory = config.database.embedded && config.database.file === null
@@ -42,24 +44,31 @@ export async function serve(config: Config, log: Log): Promise<void> {
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
   })
+  const http = openHttpServer(config, app, tls, log)
   const stopAsked = signalled(log)
   let monitor: HealthMonitor
   let address = formatAddress(config.grpcListen)
+  let httpAddress: string | null = null
   try {
     monitor = await monitorHealth(app, log)
     const { port } = await server.start()
     address = formatAddress({ host: config.grpcListen.host, port })
+    if (http !== null && config.http !== null) {
+      httpAddress = formatAddress({ host: config.http.listen.host, port: (await http.start()).port })
+    }
   } catch (error) {
     // The secret of a client that is already stored must not be lost with the start.
     if (admin !== null) process.stdout.write(adminNotice(admin))
+    await server.stop(0)
     await app.close()
     throw error
   }
   app.purge.start()
   app.keyRotation.start()
   const stopFollowing = followKeyringFile(config.keyringFile, keyring, log)
-  log.info({ address, tls: tls !== null, database: maskUrl(config.database.url), issuer: config.issuer }, 'listening')
-  process.stdout.write(welcome({ address, config, admin, needsAdmin: setUp.created && admin === null }))
+  const { issuer } = config
+  log.info({ address, httpAddress, tls: tls !== null, database: maskUrl(config.database.url), issuer }, 'listening')
+  process.stdout.write(welcome({ address, httpAddress, config, admin, needsAdmin: setUp.created && admin === null }))
 
   const signal = await stopAsked
   log.info({ signal, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
@@ -68,7 +77,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
   app.purge.stop()
   app.keyRotation.stop()
   stopFollowing()
-  await server.stop(config.shutdownGraceMs)
+  await Promise.all([server.stop(config.shutdownGraceMs), http?.stop(config.shutdownGraceMs)])
   await app.close()
   log.info({}, 'stopped')
   log.flush()
@@ -99,15 +108,4 @@ function endOnAccident(log: Log): void {
     process.stderr.write(`qscope: ended by a bug: ${error.message.split('\n', 1).join('')}\n`)
     process.exit(1)
   })
-}
-
-async function insistOnFreePort({ grpcListen }: Config): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const probe = createServer()
-  probe.once('error', (error: NodeJS.ErrnoException) => {
-    const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
-    reject(new Error(`gRPC cannot listen on ${formatAddress(grpcListen)}: ${reason}`, { cause: error }))
-  })
-  probe.listen({ host: grpcListen.host, port: grpcListen.port }, () => probe.close(() => resolve()))
-  await promise
 }

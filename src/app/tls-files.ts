@@ -2,13 +2,19 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/tls.ts'
-import { contextOf, TlsCredentials, type TlsMaterial } from '../grpc/tls-credentials.ts'
+import { type ClientCertificates, contextOf, TlsCredentials, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import type { Logger } from '../logger.ts'
 import { repeat } from './repeat.ts'
 
 /** TLS credentials that follow their files. */
 export interface TlsFiles {
+  /** For gRPC. */
   readonly credentials: TlsCredentials
+  /** What was read last, and can be used. */
+  readonly material: TlsMaterial
+  readonly clients: ClientCertificates
+  /** Calls back with what takes its place. */
+  onReplaced(listener: (material: TlsMaterial) => void): void
   /** Looks at the files no more. */
   stop(): void
 }
@@ -18,6 +24,8 @@ export async function openTlsFiles(tls: TlsConfig, log: Logger): Promise<TlsFile
   let seen = await readFiles(tls)
   insistOnSound(seen, tls)
   const credentials = new TlsCredentials(seen, tls.clientAuth)
+  const listeners: ((material: TlsMaterial) => void)[] = [(material) => credentials.replace(material)]
+  let material = seen
   let unreadable = false
 
   async function look(): Promise<void> {
@@ -28,7 +36,8 @@ export async function openTlsFiles(tls: TlsConfig, log: Logger): Promise<TlsFile
       // What is wrong is said once, not at every look.
       seen = found
       insistOnSound(found, tls)
-      credentials.replace(found)
+      material = found
+      for (const listener of listeners) listener(found)
       log.info({ notAfter: new X509Certificate(found.cert).validTo }, 'TLS certificate replaced')
     } catch (error) {
       if (!unreadable) log.error({ err: error }, 'the TLS files cannot be used; the certificate before them goes on')
@@ -37,7 +46,15 @@ export async function openTlsFiles(tls: TlsConfig, log: Logger): Promise<TlsFile
   }
 
   const looking = repeat(() => tls.reloadIntervalMs, look)
-  return { credentials, stop: () => looking.stop() }
+  return {
+    credentials,
+    get material() {
+      return material
+    },
+    clients: tls.clientAuth,
+    onReplaced: (listener) => void listeners.push(listener),
+    stop: () => looking.stop(),
+  }
 }
 
 /** Files that were read, but do not fit together. */

@@ -4,6 +4,8 @@ import type { FirstAdmin } from './first-admin.ts'
 export interface Welcome {
   /** As bound. */
   readonly address: string
+  /** As bound; `null`: there is no HTTP. */
+  readonly httpAddress: string | null
   readonly config: Config
   /** Just made; its secret is shown here and never again. */
   readonly admin: FirstAdmin | null
@@ -12,10 +14,13 @@ export interface Welcome {
 }
 
 /** What a new server tells its operator on standard output, ready to be pasted. */
-export function welcome({ address, config, admin, needsAdmin }: Welcome): string {
+export function welcome({ address, httpAddress, config, admin, needsAdmin }: Welcome): string {
   const lines = [
     `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
   ]
+  if (httpAddress !== null) {
+    lines.push(`Connect, gRPC-Web and /.well-known at ${config.tls === null ? 'http' : 'https'}://${httpAddress}`)
+  }
   if (needsAdmin) lines.push('', 'There is no client yet. Make the first one with: qscope client create --admin')
   if (admin !== null) lines.push('', ...adminLines(admin, { address, tls: config.tls !== null }))
   return `${lines.join('\n')}\n`

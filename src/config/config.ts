@@ -4,6 +4,7 @@ import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type Connections, readConnections } from './connections.ts'
 import { type DatabaseTarget, maskUrl } from './database-url.ts'
 import type { Environment } from './environment.ts'
+import { type HttpConfig, readHttp } from './http.ts'
 import { type Limits, readLimits } from './limits.ts'
 import { type LOG_LEVELS, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
 import { type Setting, settingsOf } from './settings.ts'
@@ -19,6 +20,8 @@ export interface Config {
   /** How many calls may wait in each lane of the database before more are refused. */
   readonly maxQueuedCalls: number
   readonly grpcListen: Address
+  /** `null`: there is no port for HTTP. */
+  readonly http: HttpConfig | null
   /** `null`: plaintext. */
   readonly tls: TlsConfig | null
   /** Whose assertions stand for clients; empty: nobody's. */
@@ -89,6 +92,8 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   const tls = readTls(environment, read, complain)
   const scheme = tls === null ? 'http' : 'https'
   const issuer = read('QSCOPE_ISSUER', SCHEMAS.issuer, `${scheme}://${formatAddress(grpcListen)}`)
+  const issuerSet = environment.values.has('QSCOPE_ISSUER') && !broken.has('QSCOPE_ISSUER')
+  const http = readHttp(environment, read, { grpcListen, issuer: issuerSet ? issuer.text : null }, complain)
   const trustedFile = environment.values.get('QSCOPE_TRUSTED_ISSUERS_FILE')
   const trusted = trustedFile === undefined ? null : readTrustedIssuers(trustedFile, issuer.text)
   for (const problem of trusted?.problems ?? []) complain('QSCOPE_TRUSTED_ISSUERS_FILE', `${trustedFile}: ${problem}`)
@@ -104,6 +109,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       VARIABLES.QSCOPE_DATABASE_MAX_QUEUED_CALLS.fallback,
     ),
     grpcListen,
+    http,
     tls,
     trustedIssuers: trusted?.issuers ?? [],
     issuer: issuer.text,
@@ -154,12 +160,15 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       `should be ${VARIABLES.QSCOPE_KEYRING_FILE.shouldBe}; a database on a server needs it`,
     )
   }
-  if (tls === null && !insecure && !isLoopback(grpcListen.host) && !broken.has('QSCOPE_INSECURE')) {
+  const exposed = (name: VariableName, address: Address) => {
+    if (tls !== null || insecure || isLoopback(address.host) || broken.has('QSCOPE_INSECURE')) return
     complain(
-      'QSCOPE_GRPC_LISTEN',
-      `should be a loopback address: ${formatAddress(grpcListen)} can be reached from outside, and calls travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on, QSCOPE_INSECURE=1 allows it`,
+      name,
+      `should be a loopback address: ${formatAddress(address)} can be reached from outside, and calls travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on, QSCOPE_INSECURE=1 allows it`,
     )
   }
+  exposed('QSCOPE_GRPC_LISTEN', grpcListen)
+  if (http !== null) exposed('QSCOPE_HTTP_LISTEN', http.listen)
   if (issuer.plain && insecure) {
     warnings.push(`QSCOPE_ISSUER is ${issuer.text}: it should be the https URL that clients know`)
   } else if (issuer.plain && !broken.has('QSCOPE_GRPC_LISTEN')) {

@@ -28,10 +28,26 @@ const durationBetween = (least: string, most: string) =>
       .max(parseDuration(most) ?? 0),
   )
 
+/** `https://console.example.com` as browsers write it; a slash at its end is let go. */
+function parseOrigin(text: string): string | null {
+  const url = URL.parse(text)
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
+  return isOrigin ? url.origin : null
+}
+
 /** How the value of each kind of variable is read. */
 export const SCHEMAS = {
   database: parsed(parseDatabaseUrl),
   address: parsed(parseAddress),
+  addressOrOff: z.union([z.literal('off').transform(() => null), parsed(parseAddress)]),
+  origin: parsed(parseOrigin),
+  origins: parsed((text) => {
+    const origins = text
+      .split(',')
+      .filter((each) => each.trim() !== '')
+      .map((each) => parseOrigin(each.trim()))
+    return origins.includes(null) ? null : Object.freeze(origins.filter((each) => each !== null))
+  }),
   issuer: parsed((text) => {
     const url = URL.parse(text)
     const usable =

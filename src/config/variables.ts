@@ -32,6 +32,19 @@ export const VARIABLES = Object.freeze({
     shouldBe: 'host:port, such as 127.0.0.1:50051 or [::1]:50051',
     fallback: '127.0.0.1:50051',
   },
+  QSCOPE_HTTP_LISTEN: {
+    shouldBe: 'host:port, such as 127.0.0.1:8080, for Connect, gRPC-Web and the well-known documents, or off',
+    fallback: 'off',
+  },
+  QSCOPE_HTTP_URL: {
+    shouldBe:
+      'the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN; the default is the origin of QSCOPE_ISSUER where that is set, else the address itself',
+    fallback: null,
+  },
+  QSCOPE_HTTP_ALLOWED_ORIGINS: {
+    shouldBe: 'the origins, separated by commas, of web pages that may call, such as https://console.example.com',
+    fallback: null,
+  },
   QSCOPE_TLS_CERT_FILE: {
     shouldBe: 'the path of the certificate in PEM, those that issued it after it; with it calls travel over TLS only',
     fallback: null,

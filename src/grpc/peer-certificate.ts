@@ -14,8 +14,12 @@ const known = new WeakMap<TLSSocket, PeerCertificate | null>()
  * not found, there is no certificate, and a test notices.
  */
 export function peerCertificateOf(call: object): PeerCertificate | null {
-  const socket = at(call, 'call', 'stream', 'session', 'socket')
   // HTTP/2 hands out a proxy of the socket, which answers for the one behind it.
+  return certificateOn(at(call, 'call', 'stream', 'session', 'socket'))
+}
+
+/** The certificate that the other end of a connection showed; `null` where there is none, or no TLS. */
+export function certificateOn(socket: unknown): PeerCertificate | null {
   if (!(socket instanceof TLSSocket)) return null
   let certificate = known.get(socket)
   if (certificate === undefined) {

@@ -23,6 +23,8 @@ import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
+import { JsonRequest } from './json-request.ts'
+import { jsonRequestParser } from './json-request-parser.ts'
 import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
 import { requestParser } from './request-parser.ts'
@@ -32,6 +34,9 @@ import { createRequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 const DRAIN_RETRY_MS = 1_000
+
+/** A request as it came over the wire: bytes are protobuf's binary encoding. */
+export type EncodedRequest = Uint8Array | JsonRequest
 
 /** The path of every call, whichever transport it came by. */
 export interface Pipeline {
@@ -45,13 +50,13 @@ export interface Pipeline {
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     origin: CallOrigin,
-    request: MessageShape<I> | Uint8Array,
+    request: MessageShape<I> | EncodedRequest,
   ): Promise<Result<MessageShape<O>>>
   /** Answers with a stream; a failed item is the last. Throws as `call` does. */
   stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     origin: CallOrigin,
-    request: MessageShape<I> | Uint8Array,
+    request: MessageShape<I> | EncodedRequest,
   ): AsyncGenerator<Result<MessageShape<O>>, void, void>
 }
 
@@ -69,6 +74,7 @@ interface Entry {
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
   readonly parse: (encoded: Uint8Array) => Result<Message>
+  readonly parseJson: (encoded: JsonRequest) => Result<Message>
 }
 
 /** A message, and what came with it to prove who sent it. */
@@ -93,6 +99,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       rule: accessRule(method),
       readCredentials: credentialsReader(method.input),
       parse: requestParser(method.input),
+      parseJson: jsonRequestParser(method.input),
     })
   }
   validator.warmUp(new Set(routes.map((route) => route.method.input)))
@@ -108,10 +115,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     entry: Entry,
     ctx: Call,
     input: I,
-    encoded: MessageShape<I> | Uint8Array,
+    encoded: MessageShape<I> | EncodedRequest,
   ): Result<Said<I>> {
     if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: DRAIN_RETRY_MS })
-    const parsed = encoded instanceof Uint8Array ? entry.parse(encoded) : success(encoded)
+    const parsed = parse(entry, encoded)
     if (!parsed.ok) return parsed
     // The entry is the method's, and so is its parser.
     const request = parsed.value as MessageShape<I>
@@ -207,6 +214,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
     },
   }
+}
+
+function parse(entry: Entry, request: Message | EncodedRequest): Result<Message> {
+  if (request instanceof Uint8Array) return entry.parse(request)
+  return request instanceof JsonRequest ? entry.parseJson(request) : success(request)
 }
 
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */

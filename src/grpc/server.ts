@@ -10,6 +10,7 @@ import { serveReflection } from './reflection.ts'
 import { keepRepeatedAuthorization } from './repeated-headers.ts'
 import { servicesOf } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
+import { within } from './within.ts'
 
 /** What a caller may use up. Times are milliseconds. */
 export interface GrpcLimits {
@@ -135,16 +136,5 @@ function reasonOf(error: Error): string {
       return 'the host name does not resolve'
     default:
       return error.message.split('\n', 1).join('')
-  }
-}
-
-/** Whether the promise is settled in time; the timer keeps no process alive. */
-async function within(ms: number, promise: Promise<void>): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<false>()
-  const timer = setTimeout(() => resolve(false), ms)
-  try {
-    return await Promise.race([promise.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
   }
 }

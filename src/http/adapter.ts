@@ -1,0 +1,98 @@
+import type { DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
+import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
+import { epochMs } from '../domain/ids.ts'
+import { Interruption } from '../grpc/errors.ts'
+import type { EncodedRequest, Pipeline } from '../grpc/pipeline.ts'
+import type { Route } from '../grpc/routes.ts'
+import type { ServingState } from '../grpc/serving-state.ts'
+import type { Logger } from '../logger.ts'
+import { fail } from '../results.ts'
+import { toConnectError, toInterruptedError } from './errors.ts'
+import { EXCHANGE } from './exchange.ts'
+import { HttpOrigin } from './http-origin.ts'
+import { raced } from './race.ts'
+
+export interface HttpAdapterOptions {
+  readonly pipeline: Pipeline
+  readonly state: ServingState
+  readonly helpBase: string
+  readonly log: Logger
+}
+
+/** A call as Connect hands it on, for the pipeline. */
+interface HttpCall {
+  readonly origin: HttpOrigin
+  readonly message: Message | EncodedRequest
+}
+
+/** Lets the pipeline answer a route. */
+export function serveHttpRoute(router: ConnectRouter, route: Route, options: HttpAdapterOptions): void {
+  switch (route.kind) {
+    case 'unary':
+      router.rpc(route.method, unaryCall(route.method, options))
+      break
+    case 'serverStream':
+      router.rpc(route.method, streamCall(route.method, options))
+      break
+    default:
+      route satisfies never
+  }
+}
+
+function unaryCall(method: DescMethodUnary, options: HttpAdapterOptions) {
+  const { pipeline, state, helpBase } = options
+  return async (parsed: Message, context: HandlerContext): Promise<Message> => {
+    const { origin, message } = callOf(parsed, context)
+    const leave = state.enter()
+    try {
+      // What nobody waits for any more still runs, and counts until it has ended.
+      const running = pipeline.call(method, origin, message).finally(leave)
+      const result = await raced(running, context.signal)
+      if (result.ok) return result.value
+      throw toConnectError(result, origin.rayId, helpBase)
+    } catch (error) {
+      throw errorOfThrown(error, origin, options)
+    }
+  }
+}
+
+function streamCall(method: DescMethodServerStreaming, options: HttpAdapterOptions) {
+  const { pipeline, state, helpBase } = options
+  return async function* (parsed: Message, context: HandlerContext): AsyncGenerator<Message, void, void> {
+    const { origin, message } = callOf(parsed, context)
+    const leave = state.enter()
+    const items = pipeline.stream(method, origin, message)
+    try {
+      for (;;) {
+        const next = await raced(items.next(), context.signal)
+        if (next.done === true) return
+        if (!next.value.ok) throw toConnectError(next.value, origin.rayId, helpBase)
+        yield next.value.value
+      }
+    } catch (error) {
+      throw errorOfThrown(error, origin, options)
+    } finally {
+      void items.return().then(leave, leave)
+    }
+  }
+}
+
+function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext): HttpCall {
+  const exchange = values.get(EXCHANGE)
+  if (exchange === null) throw new Error('a call without its HTTP exchange')
+  const left = timeoutMs()
+  const deadline = left === undefined ? null : epochMs(Math.floor(Date.now() + left))
+  return {
+    origin: new HttpOrigin(exchange.request, exchange.rayId, signal, deadline),
+    message: exchange.message ?? parsed,
+  }
+}
+
+/** The pipeline turns accidents into answers itself; what else arrives here happened on the way out. */
+function errorOfThrown(error: unknown, origin: HttpOrigin, { helpBase, log }: HttpAdapterOptions): ConnectError {
+  const kind = origin.interruption()
+  if (kind !== null) return toInterruptedError(new Interruption(kind))
+  if (error instanceof ConnectError) return error
+  log.error({ rayId: origin.rayId, err: error }, 'accident while answering')
+  return toConnectError(fail('oauth.server_error'), origin.rayId, helpBase)
+}

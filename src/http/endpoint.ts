@@ -1,0 +1,21 @@
+import type { HttpOrigin } from './http-origin.ts'
+
+/** A document that is fetched with GET, beside the calls. */
+export interface Endpoint {
+  readonly path: string
+  answer(origin: HttpOrigin): Promise<Answer> | Answer
+}
+
+export interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+  /** `no-store` if not given. */
+  readonly cacheControl?: string
+  /** In whole seconds. */
+  readonly retryAfter?: number
+}
+
+export function textAnswer(status: number, text: string): Answer {
+  return { status, contentType: 'text/plain; charset=utf-8', body: `${text}\n` }
+}

@@ -1,0 +1,16 @@
+/**
+ * Waits for the work, but no longer than until the signal is aborted; then
+ * throws its reason. Connect tells handlers of deadlines, and leaves it to them
+ * to keep one.
+ */
+export async function raced<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

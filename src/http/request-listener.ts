@@ -1,0 +1,99 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createConnectRouter, createContextValues } from '@connectrpc/connect'
+import type { UniversalHandler } from '@connectrpc/connect/protocol'
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import { RAY_ID_KEY, rayIdOf } from '../grpc/ray-id.ts'
+import { type HttpAdapterOptions, serveHttpRoute } from './adapter.ts'
+import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
+import { EXCHANGE, type Exchange } from './exchange.ts'
+import { HttpOrigin } from './http-origin.ts'
+import { messageBody } from './request-body.ts'
+
+/** `setTimeout` takes no more, and fires at once instead. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+const READING = Object.freeze(['GET', 'HEAD'])
+
+export interface ListenerOptions extends HttpAdapterOptions {
+  readonly endpoints: readonly Endpoint[]
+  readonly newRayId: () => string
+  readonly maxMessageBytes: number
+}
+
+/** Answers each request: a call, a document, or that there is no such thing. Never throws. */
+export function requestListener(
+  options: ListenerOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const { pipeline, endpoints, log, newRayId, state, maxMessageBytes } = options
+  const documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
+  const router = createConnectRouter({
+    grpc: false,
+    // A small request could unfold to a large one.
+    acceptCompression: [],
+    readMaxBytes: maxMessageBytes,
+    maxTimeoutMs: MAX_TIMEOUT_MS,
+    // Whoever reads with curl shall see `"active": false`.
+    jsonOptions: { alwaysEmitImplicit: true },
+  })
+  for (const route of pipeline.routes) serveHttpRoute(router, route, options)
+  const calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
+
+  async function answerCall(handler: UniversalHandler, exchange: Exchange, response: ServerResponse): Promise<void> {
+    const { request } = exchange
+    const values = createContextValues().set(EXCHANGE, exchange)
+    const call = universalRequestFromNodeRequest(request, response, undefined, values)
+    // It was held against the body that Connect does not see.
+    call.header.delete('content-length')
+    const answer = await handler({ ...call, body: messageBody(exchange, maxMessageBytes) })
+    if (answer.status === 405) response.setHeader('allow', handler.allowedMethods.join(', '))
+    await universalResponseToNodeResponse(answer, response)
+  }
+
+  async function answerDocument(endpoint: Endpoint, exchange: Exchange, response: ServerResponse): Promise<void> {
+    const { request, rayId } = exchange
+    if (!READING.includes(request.method ?? '')) {
+      response.setHeader('allow', READING.join(', '))
+      return send(response, textAnswer(405, 'method not allowed'))
+    }
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    send(response, await endpoint.answer(new HttpOrigin(request, rayId, gone.signal, null)))
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const rayId = rayIdOf((key) => request.headersDistinct[key]?.[0], newRayId)
+    response.setHeader(RAY_ID_KEY, rayId)
+    response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('cache-control', 'no-store')
+    if (state.draining) response.setHeader('connection', 'close')
+    const exchange = { request, rayId, message: null }
+    const path = pathOf(request)
+    const call = calls.get(path)
+    const document = documents.get(path)
+    if (call !== undefined) await answerCall(call, exchange, response)
+    else if (document !== undefined) await answerDocument(document, exchange, response)
+    else send(response, textAnswer(404, 'not found'))
+  }
+
+  return (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      // Only what cannot be an HTTP request, such as one for the host `a b`, or a caller who is gone.
+      log.debug({ err: error }, 'HTTP request without an answer')
+      if (response.headersSent) response.destroy()
+      else send(response, textAnswer(400, 'bad request'))
+    })
+  }
+}
+
+/** Exactly as it was sent: nothing is decoded or resolved, so there is one spelling of each path. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  // RFC 9112 §3.2.2: a server takes the absolute form too.
+  const target = url.startsWith('/') ? url : (URL.parse(url)?.pathname ?? '')
+  return target.split('?', 1).join('')
+}
+
+function send(response: ServerResponse, { status, contentType, body, cacheControl, retryAfter }: Answer): void {
+  if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl)
+  if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
+  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}
