@@ -1,5 +1,7 @@
 import { type App, helpBaseOf } from '../app.ts'
+import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
+import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { createHttpServer, type HttpServer } from '../http/server.ts'
 import type { Logger } from '../logger.ts'
@@ -13,9 +15,21 @@ export function openHttpServer(
   log: Logger,
 ): HttpServer | null {
   if (config.http === null) return null
-  const { maxMessageBytes } = config
+  const { listen, url, allowedOrigins } = config.http
+  const { maxMessageBytes, issuer } = config
+  const scheme = config.tls === null ? 'http' : 'https'
   return createHttpServer({
-    listen: config.http.listen,
+    listen,
+    urlAt: (port) => url ?? `${scheme}://${formatAddress({ host: listen.host, port })}`,
+    abilities: {
+      issuer,
+      assertionGrant: config.trustedIssuers.length > 0,
+      assertionAlgorithms: ASSERTION_ALGORITHMS,
+      clientCertificates: config.tls?.clientAuth ?? 'none',
+      clientCa: config.tls !== null && config.tls.clientCaFile !== null,
+    },
+    allowedOrigins,
+    metrics: null,
     pipeline,
     state,
     log,

@@ -1,4 +1,5 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf'
+import { holdsSecret } from '../domain/secret-text.ts'
 import type { FieldViolation } from '../errors/registry.ts'
 import type { MessageBounds } from './request-bounds.ts'
 
@@ -21,7 +22,8 @@ export function findJsonExcess(
     const field = message.fields.find(({ jsonName, name }) => jsonName === key || name === key)
     const bound = field && bounds.fields.get(field.number)
     if (field === undefined || bound === undefined) {
-      const shown = SHOWN_KEY.test(key) ? key : '…'
+      // What stands in the wrong place is as secret as in the right one.
+      const shown = SHOWN_KEY.test(key) && !holdsSecret(key) ? key : '…'
       return { field: join(path, shown), description: 'is not a field of the request' }
     }
     const inner = join(path, bound.name)

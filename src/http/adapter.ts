@@ -49,7 +49,7 @@ function unaryCall(method: DescMethodUnary, options: HttpAdapterOptions) {
       const running = pipeline.call(method, origin, message).finally(leave)
       const result = await raced(running, context.signal)
       if (result.ok) return result.value
-      throw toConnectError(result, origin.rayId, helpBase)
+      throw toConnectError(result, origin, helpBase)
     } catch (error) {
       throw errorOfThrown(error, origin, options)
     }
@@ -66,7 +66,7 @@ function streamCall(method: DescMethodServerStreaming, options: HttpAdapterOptio
       for (;;) {
         const next = await raced(items.next(), context.signal)
         if (next.done === true) return
-        if (!next.value.ok) throw toConnectError(next.value, origin.rayId, helpBase)
+        if (!next.value.ok) throw toConnectError(next.value, origin, helpBase)
         yield next.value.value
       }
     } catch (error) {
@@ -94,5 +94,5 @@ function errorOfThrown(error: unknown, origin: HttpOrigin, { helpBase, log }: Ht
   if (kind !== null) return toInterruptedError(new Interruption(kind))
   if (error instanceof ConnectError) return error
   log.error({ rayId: origin.rayId, err: error }, 'accident while answering')
-  return toConnectError(fail('oauth.server_error'), origin.rayId, helpBase)
+  return toConnectError(fail('oauth.server_error'), origin, helpBase)
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
-import type { UniversalHandler } from '@connectrpc/connect/protocol'
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import { RAY_ID_KEY, rayIdOf } from '../grpc/ray-id.ts'
 import { type HttpAdapterOptions, serveHttpRoute } from './adapter.ts'
+import { crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
 import { HttpOrigin } from './http-origin.ts'
@@ -16,6 +17,8 @@ const READING = Object.freeze(['GET', 'HEAD'])
 export interface ListenerOptions extends HttpAdapterOptions {
   readonly endpoints: readonly Endpoint[]
   readonly newRayId: () => string
+  /** Of web pages that may call. */
+  readonly allowedOrigins: readonly string[]
   readonly maxMessageBytes: number
 }
 
@@ -25,6 +28,7 @@ export function requestListener(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { pipeline, endpoints, log, newRayId, state, maxMessageBytes } = options
   const documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
+  const crossOrigin = crossOriginRule(options.allowedOrigins)
   const router = createConnectRouter({
     grpc: false,
     // A small request could unfold to a large one.
@@ -38,9 +42,8 @@ export function requestListener(
   const calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
 
   async function answerCall(handler: UniversalHandler, exchange: Exchange, response: ServerResponse): Promise<void> {
-    const { request } = exchange
-    const values = createContextValues().set(EXCHANGE, exchange)
-    const call = universalRequestFromNodeRequest(request, response, undefined, values)
+    const call = connectRequest(exchange, response)
+    if (call === null) return send(response, textAnswer(400, 'bad request'))
     // It was held against the body that Connect does not see.
     call.header.delete('content-length')
     const answer = await handler({ ...call, body: messageBody(exchange, maxMessageBytes) })
@@ -65,6 +68,7 @@ export function requestListener(
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('cache-control', 'no-store')
     if (state.draining) response.setHeader('connection', 'close')
+    if (!crossOrigin(request, response)) return
     const exchange = { request, rayId, message: null }
     const path = pathOf(request)
     const call = calls.get(path)
@@ -76,11 +80,21 @@ export function requestListener(
 
   return (request, response) => {
     answer(request, response).catch((error: unknown) => {
-      // Only what cannot be an HTTP request, such as one for the host `a b`, or a caller who is gone.
-      log.debug({ err: error }, 'HTTP request without an answer')
+      if (response.destroyed) return log.debug({ err: error }, 'the caller left before the answer was sent')
+      log.error({ rayId: response.getHeader(RAY_ID_KEY), err: error }, 'accident while answering')
       if (response.headersSent) response.destroy()
-      else send(response, textAnswer(400, 'bad request'))
+      else send(response, textAnswer(500, 'internal error'))
     })
+  }
+}
+
+/** `null`: what came is no request, such as one for the host `a b`. */
+function connectRequest(exchange: Exchange, response: ServerResponse): UniversalServerRequest | null {
+  const values = createContextValues().set(EXCHANGE, exchange)
+  try {
+    return universalRequestFromNodeRequest(exchange.request, response, undefined, values)
+  } catch {
+    return null
   }
 }
 

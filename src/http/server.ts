@@ -5,6 +5,9 @@ import { type ClientCertificates, contextOf, type TlsMaterial } from '../grpc/tl
 import { within } from '../grpc/within.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
 import { healthEndpoint } from './endpoints/health.ts'
+import { keySetEndpoint } from './endpoints/key-set.ts'
+import { type Abilities, metadataEndpoints } from './endpoints/metadata.ts'
+import { type MetricsSource, metricsEndpoint } from './endpoints/metrics.ts'
 import { readinessEndpoint } from './endpoints/readiness.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { requestListener } from './request-listener.ts'
@@ -12,6 +15,14 @@ import { requestListener } from './request-listener.ts'
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** Where callers reach the port that was had, such as `https://qscope.internal:8443`. */
+  readonly urlAt: (port: number) => string
+  /** What the server can do, told to whoever asks. */
+  readonly abilities: Abilities
+  /** The numbers of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
+  readonly metrics: MetricsSource | null
+  /** Of web pages that may call; empty: none may. */
+  readonly allowedOrigins: readonly string[]
   readonly newRayId: () => string
   readonly limits?: Partial<HttpLimits>
   /** `null`: plaintext. */
@@ -43,7 +54,8 @@ const CHECK_MS = 5_000
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, state, log } = options
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
-  const server = openServer(options, limits)
+  let url = options.urlAt(listen.port)
+  const server = openServer(options, limits, () => url)
 
   return {
     start: () =>
@@ -55,6 +67,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         server.listen(listen.port, listen.host, () => {
           // An address of TCP: the server was given a host and a port.
           const { port } = server.address() as AddressInfo
+          url = options.urlAt(port)
           resolve({ port })
         })
       }),
@@ -73,12 +86,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 }
 
-function openServer(options: HttpServerOptions, limits: HttpLimits): Server {
-  const { tls } = options
+function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => string): Server {
+  const { tls, metrics } = options
   const listener = requestListener({
     ...options,
     maxMessageBytes: limits.maxMessageBytes,
-    endpoints: [healthEndpoint, readinessEndpoint(options.state)],
+    endpoints: [
+      healthEndpoint,
+      readinessEndpoint(options.state),
+      keySetEndpoint(options.pipeline),
+      ...metadataEndpoints(options.abilities, url),
+      ...(metrics === null ? [] : [metricsEndpoint(metrics)]),
+    ],
   })
   const http = {
     maxHeaderSize: limits.maxHeaderBytes,

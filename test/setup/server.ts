@@ -4,6 +4,7 @@ import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
 import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
+import { openHttpServer } from '../../src/app/open-http-server.ts'
 import { seedOf } from '../../src/app/set-up.ts'
 import { openTlsFiles } from '../../src/app/tls-files.ts'
 import { openApp } from '../../src/app.ts'
@@ -76,6 +77,8 @@ export async function startServer(
     ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()
+  const http = openHttpServer(config, app, tls, log)
+  const httpPort = http === null ? null : (await http.start()).port
   app.state.setServing(true)
   const address = `127.0.0.1:${port}`
   const connection = connect(address, { channel })
@@ -99,6 +102,8 @@ export async function startServer(
   return {
     app,
     address,
+    /** Of the HTTP port, where the variables turn it on. */
+    httpUrl: `${tls === null ? 'http' : 'https'}://127.0.0.1:${httpPort}`,
     issuer: ISSUER,
     admin,
     clock,
@@ -141,7 +146,7 @@ export async function startServer(
     async stop() {
       connection.close()
       tls?.stop()
-      await server.stop(1_000)
+      await Promise.all([server.stop(1_000), http?.stop(1_000)])
       await app.close()
     },
   }
