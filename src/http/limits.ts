@@ -8,6 +8,8 @@ export interface HttpLimits {
   /** From the first byte, or from the beginning of the connection. */
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** How often connections are held against these two. */
+  readonly timeoutCheckMs: number
   /** Longer than what load balancers keep their end open for: these must be the ones to close. */
   readonly keepAliveMs: number
   /** Without a byte in either direction; streams send something every 15 seconds. */
@@ -21,6 +23,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
   maxConnections: 4_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  timeoutCheckMs: 5_000,
   keepAliveMs: 75_000,
   silenceMs: 120_000,
   handshakeTimeoutMs: 10_000,

@@ -47,8 +47,6 @@ export interface HttpServer {
 /** How long answers that are ready may take to leave. */
 const LEAVE_MS = 1_000
 const LOOK_MS = 20
-/** How often connections are held against their limits of time. */
-const CHECK_MS = 5_000
 
 /** The side door: the calls of gRPC as Connect and gRPC-Web over HTTP/1.1, and what is fetched with GET. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
@@ -104,7 +102,7 @@ function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => s
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: CHECK_MS,
+    connectionsCheckingInterval: limits.timeoutCheckMs,
   }
   const server = tls === null ? createServer(http, listener) : openTlsServer(tls, http, limits, listener)
   server.maxConnections = limits.maxConnections
