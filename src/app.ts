@@ -19,6 +19,7 @@ import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
 import { LiveTokens } from './flows/limits/live-tokens.ts'
 import { OpenWatches } from './flows/limits/open-watches.ts'
 import { PendingDevices } from './flows/limits/pending-devices.ts'
+import { alone, type Sharing } from './flows/limits/sharing.ts'
 import { createFlowRunner, type FlowRunner } from './flows/runner.ts'
 import { AuditService } from './gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from './gen/qscope/v1/client_service_pb.ts'
@@ -66,7 +67,10 @@ export async function openApp(
   config: Config,
   log: Logger,
   keyring: Keyring,
-  { now = () => epochMs(Date.now()) }: { readonly now?: () => EpochMs } = {},
+  {
+    now = () => epochMs(Date.now()),
+    sharing = alone(),
+  }: { readonly now?: () => EpochMs; readonly sharing?: Sharing } = {},
 ): Promise<App> {
   const backend = await openAppBackend(config, log, keyring)
   const secretUsage = new SecretUsage(backend, log)
@@ -76,25 +80,28 @@ export async function openApp(
     signingKeys: new SigningKeys(keyring),
     signingAlgorithm,
     issuer,
-    authenticationGate: new AuthenticationGate({
-      perClient: limits.authenticationFailuresPerClient,
-      perPeer: limits.authenticationFailuresPerPeer,
-    }),
-    authenticationFailures: new AuthenticationFailures(backend),
+    authenticationGate: new AuthenticationGate(
+      { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
+      sharing,
+    ),
+    authenticationFailures: new AuthenticationFailures(backend, sharing),
     assertionIds: new AssertionIds(backend, log),
     trustedIssuers: new Map(config.trustedIssuers.map((terms) => [terms.issuer, new IssuerKeys(terms, { now, log })])),
     secretUsage,
-    userCodeAttempts: new UserCodeAttempts(),
+    userCodeAttempts: new UserCodeAttempts(sharing),
     limits: {
-      mints: new TokenBuckets(limits.mintRate),
-      liveTokens: new LiveTokens(limits.maxLiveTokensPerClient),
+      mints: new TokenBuckets(limits.mintRate, { sharing, name: 'mints' }),
+      liveTokens: new LiveTokens(limits.maxLiveTokensPerClient, sharing),
       pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
-      publicDeviceStarts: new TokenBuckets(limits.deviceStartRate),
-      publicDevices: new PendingDevices({
-        perClient: limits.maxPendingDeviceAuthorizations,
-        perPeer: limits.maxPendingDeviceAuthorizationsPerPeer,
-      }),
-      devicePolls: new TokenBuckets(DEVICE_POLLS),
+      publicDeviceStarts: new TokenBuckets(limits.deviceStartRate, { sharing, name: 'public-device-starts' }),
+      publicDevices: new PendingDevices(
+        {
+          perClient: limits.maxPendingDeviceAuthorizations,
+          perPeer: limits.maxPendingDeviceAuthorizationsPerPeer,
+        },
+        sharing,
+      ),
+      devicePolls: new TokenBuckets(DEVICE_POLLS, { sharing, name: 'device-polls' }),
     },
   })
   const state = createServingState()

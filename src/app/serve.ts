@@ -1,38 +1,72 @@
 import { helpBaseOf, openApp, openAppKeyring } from '../app.ts'
 import { formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
-import { maskUrl } from '../config/database-url.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import { uuidV7 } from '../crypto/random.ts'
+import type { Sharing } from '../flows/limits/sharing.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
+import { type Announcement, announce } from './announce.ts'
 import { grpcLimitsOf } from './grpc-limits.ts'
 import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
 import { insistOnFreePort } from './insist-on-free-port.ts'
 import { followKeyringFile } from './keyring-reload.ts'
 import { openHttpServer } from './open-http-server.ts'
-import { seedInMemory, setUpDatabase } from './set-up.ts'
-import { openTlsFiles } from './tls-files.ts'
-import { adminNotice, welcome } from './welcome.ts'
+import { type SetUp, seedInMemory, setUpDatabase } from './set-up.ts'
+import { stopSignal } from './stop-signals.ts'
+import { openTlsFiles, type TlsFiles } from './tls-files.ts'
+import { adminNotice } from './welcome.ts'
+import { supervise } from './workers/supervise.ts'
 
-/** Exit codes that shells give to processes ended by a signal. */
-const SIGNAL_EXIT = Object.freeze({ SIGINT: 130, SIGTERM: 143 })
+/** Who starts and stops a server, and hears how it goes: an operator, or the primary of several workers. */
+export interface Keeper {
+  /** Resolves with the reason when the server is to stop. */
+  readonly stopAsked: Promise<string>
+  /** Everything is open but the port; resolves when that may be. */
+  opened(): Promise<void>
+  listening(announcement: Announcement): void
+}
+
+/** What a server finds when it opens. */
+export interface Premises {
+  readonly tls: TlsFiles | null
+  readonly keyring: Keyring
+  readonly setUp: SetUp
+  /** With whom it counts; nobody if not given. */
+  readonly sharing?: Sharing
+}
 
 /**
- * Runs the server until a signal asks it to stop; resolves when it has drained.
- * Throws an error of one line if it cannot start.
+ * Does what is done once, however many processes serve: then serves until a
+ * signal asks it to stop, alone or through workers; resolves when all have
+ * drained. Throws an error of one line if it cannot start.
  */
 export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
   // Found out before a secret is drawn that would be shown only once.
-  await insistOnFreePort('gRPC', config.grpcListen)
-  if (config.http !== null) await insistOnFreePort('HTTP', config.http.listen)
+  const grpcListen = await insistOnFreePort('gRPC', config.grpcListen)
+  const http = config.http && { ...config.http, listen: await insistOnFreePort('HTTP', config.http.listen) }
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const keyring = await openAppKeyring(config, log)
-  const loopback = [config.grpcListen, config.http?.listen].every((each) => each === undefined || isLoopback(each.host))
-  const setUp = await setUpDatabase(config, log, keyring, { withAdmin: loopback })
-  const app = await openApp(config, log, keyring)
+  const setUp = await setUpDatabase(config, log, keyring, { withAdmin: isOnLoopback(config) })
+  if (config.workers > 1) {
+    tls?.stop()
+    return await supervise({ ...config, grpcListen, http }, log, setUp)
+  }
+  const keeper: Keeper = {
+    stopAsked: stopSignal(log),
+    opened: async () => undefined,
+    listening: (announcement) => announce(config, log, announcement),
+  }
+  await serveUntilAsked(config, log, keeper, { tls, keyring, setUp })
+}
+
+/** Serves in this process until its keeper asks it to stop; resolves when it has drained. */
+export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, premises: Premises): Promise<void> {
+  const { tls, keyring, setUp, sharing } = premises
+  const app = await openApp(config, log, keyring, { ...(sharing !== undefined && { sharing }) })
   const inMemory = config.database.embedded && config.database.file === null
-  const admin = setUp.created ? setUp.admin : inMemory && loopback ? await seedInMemory(app, log) : null
+  const admin = setUp.created ? setUp.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = createGrpcServer({
     listen: formatAddress(config.grpcListen),
     pipeline: app.pipeline,
@@ -45,17 +79,15 @@ export async function serve(config: Config, log: Log): Promise<void> {
     limits: grpcLimitsOf(config),
   })
   const http = openHttpServer(config, app, tls, log)
-  const stopAsked = signalled(log)
   let monitor: HealthMonitor
-  let address = formatAddress(config.grpcListen)
-  let httpAddress: string | null = null
+  let address = config.grpcListen
+  let httpAddress = config.http?.listen ?? null
   try {
     monitor = await monitorHealth(app, log)
+    await keeper.opened()
     const { port } = await server.start()
-    address = formatAddress({ host: config.grpcListen.host, port })
-    if (http !== null && config.http !== null) {
-      httpAddress = formatAddress({ host: config.http.listen.host, port: (await http.start()).port })
-    }
+    address = { ...address, port }
+    if (http !== null && httpAddress !== null) httpAddress = { ...httpAddress, port: (await http.start()).port }
   } catch (error) {
     // The secret of a client that is already stored must not be lost with the start.
     if (admin !== null) process.stdout.write(adminNotice(admin))
@@ -66,12 +98,10 @@ export async function serve(config: Config, log: Log): Promise<void> {
   app.purge.start()
   app.keyRotation.start()
   const stopFollowing = followKeyringFile(config.keyringFile, keyring, log)
-  const { issuer } = config
-  log.info({ address, httpAddress, tls: tls !== null, database: maskUrl(config.database.url), issuer }, 'listening')
-  process.stdout.write(welcome({ address, httpAddress, config, admin, needsAdmin: setUp.created && admin === null }))
+  keeper.listening({ address, httpAddress, admin, needsAdmin: setUp.created && admin === null })
 
-  const signal = await stopAsked
-  log.info({ signal, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
+  const reason = await keeper.stopAsked
+  log.info({ reason, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
   monitor.stop()
   tls?.stop()
   app.purge.stop()
@@ -83,25 +113,13 @@ export async function serve(config: Config, log: Log): Promise<void> {
   log.flush()
 }
 
-/** Resolves at the first signal; the second ends the process at once. */
-function signalled(log: Log): Promise<keyof typeof SIGNAL_EXIT> {
-  return new Promise((resolve) => {
-    let asked = false
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (asked) {
-          log.flush()
-          process.exit(SIGNAL_EXIT[signal])
-        }
-        asked = true
-        resolve(signal)
-      })
-    }
-  })
+/** Whether nobody on another machine can call. */
+function isOnLoopback({ grpcListen, http }: Config): boolean {
+  return isLoopback(grpcListen.host) && (http === null || isLoopback(http.listen.host))
 }
 
 /** A bug nobody caught: what is in memory can no longer be trusted. */
-function endOnAccident(log: Log): void {
+export function endOnAccident(log: Log): void {
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'uncaught exception')
     log.flush()

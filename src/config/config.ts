@@ -11,6 +11,7 @@ import { type Setting, settingsOf } from './settings.ts'
 import { readTls, type TlsConfig } from './tls.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
+import { readWorkers } from './workers.ts'
 
 /** What the process was told, parsed once. */
 export interface Config {
@@ -22,6 +23,8 @@ export interface Config {
   readonly grpcListen: Address
   /** `null`: there is no port for HTTP. */
   readonly http: HttpConfig | null
+  /** Processes that serve together; 1: this one alone. */
+  readonly workers: number
   /** `null`: plaintext. */
   readonly tls: TlsConfig | null
   /** Whose assertions stand for clients; empty: nobody's. */
@@ -110,6 +113,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     ),
     grpcListen,
     http,
+    workers: readWorkers(database, read, complain),
     tls,
     trustedIssuers: trusted?.issuers ?? [],
     issuer: issuer.text,

@@ -8,7 +8,7 @@ import { VARIABLES, type VariableName } from './variables.ts'
 
 /** How a database on a server is talked to. */
 export interface Connections {
-  /** At most, of this process. */
+  /** At most, of each process. */
   readonly poolSize: number
   readonly connectTimeoutMs: number
   readonly statementTimeoutMs: number

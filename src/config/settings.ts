@@ -32,6 +32,7 @@ export function settingsOf(
     QSCOPE_HTTP_LISTEN: config.http === null ? 'off' : formatAddress(config.http.listen),
     QSCOPE_HTTP_URL: config.http === null ? '(off)' : (config.http.url ?? '(the address)'),
     QSCOPE_HTTP_ALLOWED_ORIGINS: config.http?.allowedOrigins.join(',') || '(none)',
+    QSCOPE_WORKERS: String(config.workers),
     QSCOPE_TLS_CERT_FILE: config.tls?.certFile ?? '(plaintext)',
     QSCOPE_TLS_KEY_FILE: config.tls?.keyFile ?? '(plaintext)',
     QSCOPE_TLS_CLIENT_CA_FILE: config.tls?.clientCaFile ?? '(none)',

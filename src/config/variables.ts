@@ -45,6 +45,10 @@ export const VARIABLES = Object.freeze({
     shouldBe: 'the origins, separated by commas, of web pages that may call, such as https://console.example.com',
     fallback: null,
   },
+  QSCOPE_WORKERS: {
+    shouldBe: 'a whole number of processes from 1 to 64 that serve together, or auto (one for each CPU)',
+    fallback: '1',
+  },
   QSCOPE_TLS_CERT_FILE: {
     shouldBe: 'the path of the certificate in PEM, those that issued it after it; with it calls travel over TLS only',
     fallback: null,

@@ -10,16 +10,22 @@ export interface Log extends Logger {
   flush(): void
 }
 
-/** What stands in every line. */
+/** What stands in every line of a process that writes beside others. */
 export type LineFields = Readonly<Record<string, number | string>>
 
 const STDERR = 2
-const BUFFER_BYTES = 4_096
+/** What processes write to one pipe mixes only in pieces longer than this: `PIPE_BUF` in pipe(7). */
+const PIECE_BYTES = 4_096
 const FLUSH_EVERY_MS = 200
 
 /** JSON lines, or lines for people, on standard error; written in the background and flushed at exit. */
 export function createLog(config: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null = null): Log {
-  const destination = pino.destination({ dest: STDERR, sync: false, minLength: BUFFER_BYTES })
+  const destination = pino.destination({
+    dest: STDERR,
+    sync: false,
+    minLength: 1,
+    ...(fields !== null && { maxWrite: PIECE_BYTES }),
+  })
   // A closed standard error must not end the service.
   destination.on('error', () => undefined)
   /** Joined here: the destination measures and copies each piece that it is given. */
@@ -45,8 +51,9 @@ export function createLog(config: Pick<Config['log'], 'level' | 'format'>, field
   const colours = process.stderr.isTTY === true && !process.env['NO_COLOR']
   const stream = {
     write: (line: string) => {
-      lines += config.format === 'pretty' ? prettyLine(line, colours) : line
-      if (lines.length >= BUFFER_BYTES) handOver()
+      const written = config.format === 'pretty' ? prettyLine(line, colours) : line
+      if (lines.length + written.length > PIECE_BYTES) handOver()
+      lines += written
     },
   }
   const log = pino(

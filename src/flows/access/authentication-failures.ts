@@ -4,6 +4,7 @@ import { peerKey } from '../../domain/peer-key.ts'
 import { holdsSecret } from '../../domain/secret-text.ts'
 import type { Backend, StoreContext } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
+import type { Sharing } from '../limits/sharing.ts'
 import { TokenBuckets } from './token-buckets.ts'
 
 const PER_PEER = { burst: 20, perMinute: 20 }
@@ -28,12 +29,15 @@ export interface AuthenticationFailure {
  */
 export class AuthenticationFailures {
   readonly #backend: Pick<Backend, 'append'>
-  readonly #peers = new TokenBuckets(PER_PEER)
-  readonly #clients = new TokenBuckets(PER_CLIENT)
-  readonly #overall = new TokenBuckets(OVERALL)
+  readonly #peers: TokenBuckets
+  readonly #clients: TokenBuckets
+  readonly #overall: TokenBuckets
 
-  constructor(backend: Pick<Backend, 'append'>) {
+  constructor(backend: Pick<Backend, 'append'>, sharing: Sharing) {
     this.#backend = backend
+    this.#peers = new TokenBuckets(PER_PEER, { sharing, name: 'recorded-failures-of-peers' })
+    this.#clients = new TokenBuckets(PER_CLIENT, { sharing, name: 'recorded-failures-of-clients' })
+    this.#overall = new TokenBuckets(OVERALL, { sharing, name: 'recorded-failures' })
   }
 
   report(ctx: CallContext, failure: AuthenticationFailure): void {

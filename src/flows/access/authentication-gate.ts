@@ -1,7 +1,8 @@
 import type { CallContext } from '../../context.ts'
-import { drawFingerprinter } from '../../crypto/fingerprints.ts'
+import { fingerprinter } from '../../crypto/fingerprints.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS, type Result } from '../../results.ts'
+import { alone, type Sharing, type Tell } from '../limits/sharing.ts'
 import type { ClientProof } from './authenticate-client.ts'
 import { type BucketLimit, TokenBuckets } from './token-buckets.ts'
 
@@ -28,13 +29,23 @@ interface Attempt {
 export class AuthenticationGate {
   readonly #clients: TokenBuckets
   readonly #peers: TokenBuckets
-  readonly #fingerprint = drawFingerprinter()
+  readonly #fingerprint: (secret: string) => string
   /** Fingerprints of proofs that were right, the longest unused one first. */
   readonly #proven = new Set<string>()
+  /** Of a proof that became right (1), or is no more (-1). */
+  readonly #tellProven: Tell
 
-  constructor(limits: { readonly perClient: BucketLimit | null; readonly perPeer: BucketLimit | null }) {
-    this.#clients = new TokenBuckets(limits.perClient)
-    this.#peers = new TokenBuckets(limits.perPeer)
+  constructor(
+    limits: { readonly perClient: BucketLimit | null; readonly perPeer: BucketLimit | null },
+    sharing: Sharing = alone(),
+  ) {
+    this.#clients = new TokenBuckets(limits.perClient, { sharing, name: 'authentication-failures-of-clients' })
+    this.#peers = new TokenBuckets(limits.perPeer, { sharing, name: 'authentication-failures-of-peers' })
+    this.#fingerprint = fingerprinter(sharing.fingerprintKey)
+    this.#tellProven = sharing.join('proofs', (name, count) => {
+      if (count > 0) this.#remember(name)
+      else if (count < 0) this.#proven.delete(name)
+    })
   }
 
   /** Whether an attempt may be judged at all. */
@@ -51,10 +62,8 @@ export class AuthenticationGate {
   succeeded(ctx: Pick<CallContext, 'certificate'>, attempt: Attempt): void {
     const name = this.#nameOf(ctx, attempt)
     if (name === null) return
-    this.#proven.delete(name)
-    this.#proven.add(name)
-    const [oldest] = this.#proven
-    if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
+    if (!this.#proven.has(name)) this.#tellProven(name, 1)
+    this.#remember(name)
   }
 
   failed(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): void {
@@ -63,7 +72,14 @@ export class AuthenticationGate {
     this.#peers.take(peer, ctx.now)
     const name = this.#nameOf(ctx, attempt)
     // What was right once, such as a revoked secret, is a guess like any other now.
-    if (name !== null) this.#proven.delete(name)
+    if (name !== null && this.#proven.delete(name)) this.#tellProven(name, -1)
+  }
+
+  #remember(name: string): void {
+    this.#proven.delete(name)
+    this.#proven.add(name)
+    const [oldest] = this.#proven
+    if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
   }
 
   /** `null`: the proof is never the same twice. */

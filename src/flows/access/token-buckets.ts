@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../domain/ids.ts'
+import type { Sharing, Tell } from '../limits/sharing.ts'
 
 export interface BucketLimit {
   /** How many may come at once. */
@@ -11,18 +12,25 @@ interface Bucket {
   at: EpochMs
 }
 
+export interface SharedAs {
+  readonly sharing: Sharing
+  readonly name: string
+}
+
 /** Beyond this many keys the longest unused one is forgotten, and so starts full again. */
 const MAX_KEYS = 10_000
 const MINUTE = 60_000
 
-/** Token buckets by key, in the memory of one process. */
+/** Token buckets by key, in the memory of one process, or of those that share them. */
 export class TokenBuckets {
   readonly #limit: BucketLimit | null
   readonly #buckets = new Map<string, Bucket>()
+  readonly #tell: Tell | null
 
-  /** `null`: no limit. */
-  constructor(limit: BucketLimit | null) {
+  /** `limit` `null`: no limit. `shared`: with whom, under which name. */
+  constructor(limit: BucketLimit | null, shared: SharedAs | null = null) {
     this.#limit = limit
+    this.#tell = limit === null || shared === null ? null : shared.sharing.join(shared.name, this.#hear)
   }
 
   /**
@@ -31,14 +39,10 @@ export class TokenBuckets {
    */
   take(key: string, now: EpochMs, count = 1): boolean {
     if (this.#limit === null) return true
-    const bucket = this.#buckets.get(key) ?? { level: this.#limit.burst, at: now }
-    this.#buckets.delete(key)
-    this.#buckets.set(key, bucket)
-    this.#forgetOldest()
-    bucket.level = levelOf(bucket, this.#limit, now)
-    bucket.at = now
+    const bucket = this.#bucketOf(key, this.#limit, now)
     if (bucket.level < Math.min(count, this.#limit.burst)) return false
     bucket.level -= count
+    this.#tell?.(key, count)
     return true
   }
 
@@ -53,7 +57,27 @@ export class TokenBuckets {
   /** Undoes a `take`. */
   giveBack(key: string): void {
     const bucket = this.#buckets.get(key)
-    if (bucket !== undefined && this.#limit !== null) bucket.level = Math.min(this.#limit.burst, bucket.level + 1)
+    if (bucket === undefined || this.#limit === null) return
+    bucket.level = Math.min(this.#limit.burst, bucket.level + 1)
+    this.#tell?.(key, -1)
+  }
+
+  /** What others took is gone here too: at once they may have taken more than there was, and it is owed. */
+  readonly #hear = (key: string, count: number, now: EpochMs): void => {
+    if (this.#limit === null) return
+    const bucket = this.#bucketOf(key, this.#limit, now)
+    bucket.level = Math.min(this.#limit.burst, bucket.level - count)
+  }
+
+  /** Filled up to now, and the one used last. */
+  #bucketOf(key: string, limit: BucketLimit, now: EpochMs): Bucket {
+    const bucket = this.#buckets.get(key) ?? { level: limit.burst, at: now }
+    this.#buckets.delete(key)
+    this.#buckets.set(key, bucket)
+    this.#forgetOldest()
+    bucket.level = levelOf(bucket, limit, now)
+    bucket.at = now
+    return bucket
   }
 
   #forgetOldest(): void {

@@ -1,6 +1,7 @@
 import type { CallContext } from '../../context.ts'
 import { actorOf } from '../../context.ts'
 import { TokenBuckets } from '../access/token-buckets.ts'
+import type { Sharing } from '../limits/sharing.ts'
 
 /** RFC 8628 §5.1: a person mistypes a few times; a guesser has to try for years. */
 const PER_ATTEMPT_KEY = { burst: 10, perMinute: 1 }
@@ -13,8 +14,13 @@ const PER_CALLER = { burst: 100, perMinute: 60 }
  * parallel guesses do not slip through; a right one is given back.
  */
 export class UserCodeAttempts {
-  readonly #keys = new TokenBuckets(PER_ATTEMPT_KEY)
-  readonly #callers = new TokenBuckets(PER_CALLER)
+  readonly #keys: TokenBuckets
+  readonly #callers: TokenBuckets
+
+  constructor(sharing: Sharing) {
+    this.#keys = new TokenBuckets(PER_ATTEMPT_KEY, { sharing, name: 'user-codes-of-attempt-keys' })
+    this.#callers = new TokenBuckets(PER_CALLER, { sharing, name: 'user-codes-of-callers' })
+  }
 
   /** `false`: too many wrong ones. */
   begin(ctx: CallContext, attemptKey: string | null): boolean {

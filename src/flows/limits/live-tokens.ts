@@ -1,5 +1,6 @@
 import { type ClientId, type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { FlowContext } from '../context.ts'
+import type { Sharing, Tell } from './sharing.ts'
 
 /** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */
 const SHORTEST_MS = 10_000
@@ -18,16 +19,22 @@ interface Estimate {
 
 /**
  * How many live access tokens each client has, about: counted in the database
- * now and then, and added to in between. What expires, is revoked, or is minted
- * by another instance shows with the next count.
+ * now and then, and added to in between, also what other workers mint. What
+ * expires, is revoked, or is minted by another instance shows with the next count.
  */
 export class LiveTokens {
   readonly #most: number | null
-  readonly #estimates = new Map<ClientId, Estimate>()
+  readonly #estimates = new Map<string, Estimate>()
 
-  /** `null`: no cap, and nothing is counted. */
-  constructor(most: number | null) {
+  readonly #tell: Tell
+
+  /** `most` `null`: no cap, and nothing is counted. */
+  constructor(most: number | null, sharing: Sharing) {
     this.#most = most
+    this.#tell = sharing.join('live-tokens', (clientId, count) => {
+      const estimate = this.#estimates.get(clientId)
+      if (estimate !== undefined) estimate.tokens += count
+    })
   }
 
   get most(): number | null {
@@ -51,6 +58,7 @@ export class LiveTokens {
     } else if (Number.isNaN(estimate.tokens)) await estimate.counting
     if (estimate.tokens + count > most) return Math.max(1, estimate.due - ctx.now)
     estimate.tokens += count
+    this.#tell(clientId, count)
     return 0
   }
 

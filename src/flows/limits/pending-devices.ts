@@ -1,6 +1,7 @@
-import type { ClientId, EpochMs, TokenHash } from '../../domain/ids.ts'
+import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import type { FlowContext } from '../context.ts'
+import type { Sharing, Tell } from './sharing.ts'
 
 interface Started {
   readonly hash: TokenHash
@@ -12,16 +13,21 @@ const MAX_SHARES = 10_000
 
 /**
  * The device authorizations that each address has started for a public client
- * in this process and that may still be pending: whoever can name the client
+ * in these processes and that may still be pending: whoever can name the client
  * shall not use up what it may have pending for everybody.
  */
 export class PendingDevices {
   readonly #shares = new Map<string, readonly Started[]>()
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
+  readonly #tell: Tell
 
-  constructor(limits: { readonly perClient: number; readonly perPeer: number }) {
+  constructor(limits: { readonly perClient: number; readonly perPeer: number }, sharing: Sharing) {
     this.most = Math.min(limits.perPeer, Math.max(1, Math.floor(limits.perClient / 2)))
+    this.#tell = sharing.join('pending-devices', (told) => {
+      const { key, started } = readStart(told)
+      this.#add(key, started)
+    })
   }
 
   isFull(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId): boolean {
@@ -40,9 +46,15 @@ export class PendingDevices {
 
   add(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId, started: Started): void {
     const key = keyOf(ctx, clientId)
-    const pending = this.#pending(ctx, clientId)
+    this.#shares.set(key, this.#pending(ctx, clientId))
+    this.#add(key, started)
+    this.#tell(writeStart(key, started), 1)
+  }
+
+  #add(key: string, started: Started): void {
+    const before = this.#shares.get(key) ?? []
     this.#shares.delete(key)
-    this.#shares.set(key, [...pending, started])
+    this.#shares.set(key, [...before, started])
     const [oldest] = this.#shares.keys()
     if (this.#shares.size > MAX_SHARES && oldest !== undefined) this.#shares.delete(oldest)
   }
@@ -50,6 +62,17 @@ export class PendingDevices {
   #pending(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId): readonly Started[] {
     return (this.#shares.get(keyOf(ctx, clientId)) ?? []).filter(({ expiresAt }) => expiresAt > ctx.now)
   }
+}
+
+/** One that was started, as a key of a count that is one. */
+function writeStart(key: string, { hash, expiresAt }: Started): string {
+  return `${hash.toString('base64url')} ${expiresAt} ${key}`
+}
+
+function readStart(told: string): { readonly key: string; readonly started: Started } {
+  const [hash = '', expiresAt = '', ...key] = told.split(' ')
+  const started = { hash: Buffer.from(hash, 'base64url') as TokenHash, expiresAt: epochMs(Number(expiresAt)) }
+  return { key: key.join(' '), started }
 }
 
 function keyOf({ peer }: Pick<FlowContext, 'peer'>, clientId: ClientId): string {

@@ -1,0 +1,181 @@
+import cluster, { type Worker } from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import type { Address } from '../../config/address.ts'
+import type { Config } from '../../config/config.ts'
+import type { Logger } from '../../logger.ts'
+import { marked, type Order, type Report, reportIn } from './messages.ts'
+import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
+
+/** Sources run as they are, and compiled once packed: the worker's file is the neighbour of the same kind. */
+const ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+export interface CrewOptions {
+  readonly config: Config
+  readonly log: Logger
+  /** For what workers tell each other of secrets. */
+  readonly fingerprintKey: string
+}
+
+/** The place of one worker after the other. */
+interface Post {
+  /** From 1; stands in the log lines of whoever has it. */
+  readonly number: number
+  readonly restarts: Restarts
+  worker: Worker | null
+  state: 'opening' | 'opened' | 'listening'
+  listeningSince: number
+  /** Why it could not start, as it said itself. */
+  problem: string | null
+  /** Waits to fill the post again. */
+  waiting: NodeJS.Timeout | undefined
+}
+
+/** The workers of one server, seen from the primary: started together, replaced when they end, stopped together. */
+export class Crew {
+  readonly #options: CrewOptions
+  readonly #posts: readonly Post[]
+  readonly #begun = Promise.withResolvers<Address>()
+  readonly #hopeless = Promise.withResolvers<string>()
+  readonly #allGone = Promise.withResolvers<void>()
+  #phase: 'starting' | 'serving' | 'stopping' = 'starting'
+
+  constructor(options: CrewOptions) {
+    this.#options = options
+    this.#posts = Array.from({ length: options.config.workers }, (_, index) => ({
+      number: index + 1,
+      restarts: new Restarts(),
+      worker: null,
+      state: 'opening',
+      listeningSince: 0,
+      problem: null,
+      waiting: undefined,
+    }))
+  }
+
+  /** Resolves, with why, when workers end as fast as they are replaced. */
+  get hopeless(): Promise<string> {
+    return this.#hopeless.promise
+  }
+
+  /** Resolves when all workers listen; throws an error of one line, that of the first one that cannot. */
+  async start(): Promise<Address> {
+    // Whole connections in turn: a client has few, and each lives long, so that chance would load workers unevenly.
+    cluster.schedulingPolicy = cluster.SCHED_RR
+    // Configurations and counts travel as they are: `advanced` knows `Map`.
+    cluster.setupPrimary({ exec: fileURLToPath(ENTRY), args: [], serialization: 'advanced' })
+    for (const post of this.#posts) this.#fill(post)
+    return await this.#begun.promise
+  }
+
+  /** Lets all of them drain; throws if some had to be killed because they took longer. */
+  async stop(withinMs: number): Promise<void> {
+    this.#phase = 'stopping'
+    for (const post of this.#posts) {
+      clearTimeout(post.waiting)
+      send(post, { kind: 'stop' })
+    }
+    this.#noteGone()
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      this.kill()
+    }, withinMs)
+    await this.#allGone.promise
+    clearTimeout(timer)
+    if (late) throw new Error(`some workers did not end within ${withinMs} ms and were killed`)
+  }
+
+  /** At once, whatever they do. */
+  kill(): void {
+    this.#phase = 'stopping'
+    for (const { worker } of this.#posts) worker?.process.kill('SIGKILL')
+  }
+
+  #fill(post: Post): void {
+    const { config, fingerprintKey } = this.#options
+    const worker = cluster.fork()
+    post.worker = worker
+    post.problem = null
+    worker.on('message', (message: unknown) => {
+      const report = reportIn(message)
+      if (report !== null) this.#heed(post, report)
+    })
+    worker.on('exit', (code, signal) => this.#ended(post, signal ?? `exit code ${code}`))
+    worker.on('error', (error) => this.#options.log.error({ worker: post.number, err: error }, 'trouble with a worker'))
+    send(post, { kind: 'open', number: post.number, config, fingerprintKey })
+  }
+
+  #heed(post: Post, report: Report): void {
+    switch (report.kind) {
+      case 'opened':
+        post.state = 'opened'
+        if (this.#phase !== 'starting') send(post, { kind: 'listen' })
+        // Together, so that those who wait for the port do not all meet the first.
+        else if (this.#all('opened')) for (const each of this.#posts) send(each, { kind: 'listen' })
+        break
+      case 'listening':
+        post.state = 'listening'
+        post.listeningSince = performance.now()
+        if (this.#phase === 'starting' && this.#all('listening')) {
+          this.#phase = 'serving'
+          this.#begun.resolve(report.address)
+        }
+        break
+      case 'failed':
+        post.problem = report.problem
+        break
+      case 'counts':
+        for (const each of this.#posts) if (each !== post) send(each, report)
+        break
+      default:
+        report satisfies never
+    }
+  }
+
+  #ended(post: Post, how: string): void {
+    const { log } = this.#options
+    const pid = post.worker?.process.pid ?? 0
+    const servedMs = post.state === 'listening' ? Math.round(performance.now() - post.listeningSince) : 0
+    const { problem } = post
+    post.worker = null
+    post.state = 'opening'
+    switch (this.#phase) {
+      case 'starting':
+        this.#begun.reject(new Error(problem ?? `a worker ended with ${how} before it served`))
+        break
+      case 'serving':
+        log.error({ worker: post.number, pid, how, servedMs, ...(problem !== null && { problem }) }, 'a worker ended')
+        post.restarts.ended(servedMs)
+        this.#replace(post, problem ?? how)
+        break
+      case 'stopping':
+        this.#noteGone()
+        break
+      default:
+        this.#phase satisfies never
+    }
+  }
+
+  #replace(post: Post, lastEnd: string): void {
+    if (post.restarts.isHopeless(this.#posts.some(isSound))) {
+      this.#hopeless.resolve(`workers end as fast as they are replaced; the last one: ${lastEnd}`)
+    } else post.waiting = setTimeout(() => this.#fill(post), post.restarts.delayMs())
+  }
+
+  #all(state: Post['state']): boolean {
+    return this.#posts.every((post) => post.state === state)
+  }
+
+  #noteGone(): void {
+    if (this.#posts.every(({ worker }) => worker === null)) this.#allGone.resolve()
+  }
+}
+
+function isSound({ state, listeningSince }: Post): boolean {
+  return state === 'listening' && performance.now() - listeningSince >= SOUND_AFTER_MS
+}
+
+/** Of a worker that is gone its exit tells, not what could no longer be sent to it. */
+function send({ worker }: Post, order: Order): void {
+  if (worker?.isConnected() === true) worker.send(marked(order), () => undefined)
+}

@@ -1,0 +1,50 @@
+import type { Address } from '../../config/address.ts'
+import type { Config } from '../../config/config.ts'
+
+/** Counts by name and key, added up since the last message; see `Sharing`. */
+export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
+
+/** From the primary to a worker. */
+export type Order =
+  /** The first one: how to work. All workers share one configuration, whenever they start. */
+  | {
+      readonly kind: 'open'
+      /** From 1; whoever takes its place has it too. */
+      readonly number: number
+      readonly config: Config
+      readonly fingerprintKey: string
+    }
+  | { readonly kind: 'listen' }
+  | { readonly kind: 'stop' }
+  /** What another worker counted. */
+  | { readonly kind: 'counts'; readonly counts: Counts }
+
+/** From a worker to the primary. */
+export type Report =
+  /** Everything is open but the port. */
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'listening'; readonly address: Address }
+  /** It cannot start, and ends. */
+  | { readonly kind: 'failed'; readonly problem: string }
+  | { readonly kind: 'counts'; readonly counts: Counts }
+
+const MARK = 'qscope'
+
+/** Marked, since libraries speak over the same line. */
+export function marked<T extends Order | Report>(message: T): { readonly [MARK]: T } {
+  return { [MARK]: message }
+}
+
+/** A message of ours; `null` for one of somebody else. */
+export function orderIn(message: unknown): Order | null {
+  return contentOf(message) as Order | null
+}
+
+export function reportIn(message: unknown): Report | null {
+  return contentOf(message) as Report | null
+}
+
+/** Both ends are this program, in one version. */
+function contentOf(message: unknown): unknown {
+  return typeof message === 'object' && message !== null && MARK in message ? message[MARK] : null
+}

@@ -1,0 +1,93 @@
+import type { Worker } from 'node:cluster'
+import type { Announcement } from '../announce.ts'
+import type { Keeper } from '../serve.ts'
+import { marked, type Order, orderIn, type Report } from './messages.ts'
+import { SharedCounts } from './shared-counts.ts'
+
+/** The first order, by which a worker opens. */
+export type Opening = Extract<Order, { readonly kind: 'open' }>
+
+/** A worker's end of the line to the primary, who keeps it. */
+export class PrimaryLine implements Keeper {
+  readonly #worker: Worker
+  readonly #opening = Promise.withResolvers<Opening>()
+  readonly #mayListen = Promise.withResolvers<void>()
+  readonly #stopAsked = Promise.withResolvers<string>()
+  #counts: SharedCounts | null = null
+  #listens = false
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+    worker.on('message', (message: unknown) => {
+      const order = orderIn(message)
+      if (order !== null) this.#heed(order)
+    })
+    // Without its primary no connection arrives; Node would end the process at once, with its calls unanswered.
+    worker.on('disconnect', () => {
+      worker.exitedAfterDisconnect = this.#listens
+      this.#stopAsked.resolve('the primary is gone')
+    })
+  }
+
+  get opening(): Promise<Opening> {
+    return this.#opening.promise
+  }
+
+  get stopAsked(): Promise<string> {
+    return this.#stopAsked.promise
+  }
+
+  /** A signal that reached this process alone, or all of them. */
+  askToStop(reason: string): void {
+    this.#stopAsked.resolve(reason)
+  }
+
+  async opened(): Promise<void> {
+    await this.#report({ kind: 'opened' })
+    await this.#mayListen.promise
+  }
+
+  listening({ address }: Announcement): void {
+    this.#listens = true
+    void this.#report({ kind: 'listening', address })
+  }
+
+  /** Resolves when it is told. */
+  async failed(problem: string): Promise<void> {
+    await this.#report({ kind: 'failed', problem })
+  }
+
+  /** What this worker counts together with the others. */
+  shareCounts(fingerprintKey: string): SharedCounts {
+    this.#counts = new SharedCounts(fingerprintKey, (counts) => void this.#report({ kind: 'counts', counts }))
+    return this.#counts
+  }
+
+  #heed(order: Order): void {
+    switch (order.kind) {
+      case 'open':
+        this.#opening.resolve(order)
+        break
+      case 'listen':
+        this.#mayListen.resolve()
+        break
+      case 'stop':
+        this.#stopAsked.resolve('the primary stops')
+        this.#mayListen.resolve()
+        break
+      case 'counts':
+        this.#counts?.hear(order.counts)
+        break
+      default:
+        order satisfies never
+    }
+  }
+
+  /** A primary that is gone has `disconnect` to say so, not what could no longer be sent to it. */
+  #report(report: Report): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#worker.isConnected()) this.#worker.send(marked(report), () => resolve())
+      else resolve()
+    })
+  }
+}

@@ -1,0 +1,43 @@
+import type { Config } from '../../config/config.ts'
+import { drawFingerprintKey } from '../../crypto/fingerprints.ts'
+import type { Log } from '../../log/create-log.ts'
+import { announce } from '../announce.ts'
+import type { SetUp } from '../set-up.ts'
+import { stopSignal } from '../stop-signals.ts'
+import { adminNotice } from '../welcome.ts'
+import { Crew } from './crew.ts'
+
+/** Beyond the grace, for closing what is open; a worker that needs longer hangs. */
+const CLOSING_MS = 5_000
+
+/**
+ * Serves through workers, on a database that is set up, until a signal asks to
+ * stop; resolves when all have drained. Throws an error of one line if they
+ * cannot start, or end as fast as they are replaced.
+ */
+export async function supervise(config: Config, log: Log, setUp: SetUp): Promise<void> {
+  const crew = new Crew({ config, log, fingerprintKey: drawFingerprintKey() })
+  const stopAsked = stopSignal(log, () => crew.kill())
+  const admin = setUp.created ? setUp.admin : null
+  try {
+    const address = await crew.start()
+    announce(config, log, {
+      address,
+      httpAddress: config.http?.listen ?? null,
+      admin,
+      needsAdmin: setUp.created && admin === null,
+    })
+  } catch (error) {
+    crew.kill()
+    // The secret of a client that is already stored must not be lost with the start.
+    if (admin !== null) process.stdout.write(adminNotice(admin))
+    throw error
+  }
+  const hopeless = crew.hopeless.then((problem) => new Error(problem))
+  const end = await Promise.race([stopAsked, hopeless])
+  log.info({ reason: end instanceof Error ? end.message : end }, 'stopping the workers')
+  await crew.stop(config.shutdownGraceMs + CLOSING_MS)
+  log.info({}, 'stopped')
+  log.flush()
+  if (end instanceof Error) throw end
+}

@@ -1,0 +1,29 @@
+/** The process of one worker: its primary tells it how to serve, when to listen and when to stop. */
+import cluster from 'node:cluster'
+import { openAppKeyring } from '../../app.ts'
+import { createLog } from '../../log/create-log.ts'
+import { endOnAccident, serveUntilAsked } from '../serve.ts'
+import { stopSignal } from '../stop-signals.ts'
+import { openTlsFiles } from '../tls-files.ts'
+import { type Opening, PrimaryLine } from './primary-line.ts'
+
+async function serveAsWorker(line: PrimaryLine, { config, number, fingerprintKey }: Opening): Promise<void> {
+  const log = createLog(config.log, { worker: number, pid: process.pid })
+  endOnAccident(log)
+  void stopSignal(log).then((signal) => line.askToStop(signal))
+  const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
+  const keyring = await openAppKeyring(config, log)
+  const sharing = line.shareCounts(fingerprintKey)
+  await serveUntilAsked(config, log, line, { tls, keyring, sharing, setUp: { created: false } })
+}
+
+const { worker } = cluster
+if (worker === undefined) throw new Error('a worker is started by the primary of a server')
+const line = new PrimaryLine(worker)
+try {
+  await serveAsWorker(line, await line.opening)
+  process.exit(0)
+} catch (error) {
+  await line.failed(error instanceof Error ? error.message.split('\n', 1).join('') : String(error))
+  process.exit(1)
+}
