@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished } from 'vitest'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { type Connection, connect } from '../setup/client.ts'
+import type { DatabaseKind } from '../setup/fresh-database.ts'
+import { restartableServer } from './restartable-server.ts'
+
+const PATIENCE_MS = 20_000
+const MOST_CONNECTIONS = 32
+
+/** A worker that a connection of the test's own leads to. */
+export interface ReachedWorker extends Pick<Connection, 'call' | 'stream'> {
+  readonly number: number
+  readonly pid: number
+}
+
+type LogLine = Readonly<Record<string, unknown>>
+
+/** A server of several workers as processes of their own, and connections to each of them. */
+export async function serverOfWorkers(
+  kind: DatabaseKind,
+  workers: number,
+  variables: Readonly<Record<string, string>> = {},
+) {
+  const server = await restartableServer(kind, {
+    QSCOPE_WORKERS: String(workers),
+    QSCOPE_LOG_LEVEL: 'info',
+    ...variables,
+  })
+  let running = await server.start()
+  const lines = () => linesOf(running.stderr)
+
+  /** Who answers on a connection, as the line of a call on it says. */
+  async function answererOn(connection: Connection): Promise<Pick<ReachedWorker, 'number' | 'pid'>> {
+    const rayId = randomBytes(8).toString('hex')
+    await connection.call(TokenService.method.getJsonWebKeySet, {}, { metadata: { 'x-ray-id': rayId } })
+    const line = await until(() => lines().find((each) => each['rayId'] === rayId && each['msg'] === 'call'))
+    return { number: Number(line['worker']), pid: Number(line['pid']) }
+  }
+
+  return {
+    ...server,
+    get running() {
+      return running
+    },
+    lines,
+    async start() {
+      running = await server.start()
+      return running
+    },
+    /** Waits for a line of the log. */
+    line: (matches: (line: LogLine) => boolean) => until(() => lines().find(matches)),
+    /** Opens connections until there is one to each worker, in the order of their numbers. */
+    async reach(): Promise<readonly ReachedWorker[]> {
+      const reached = new Map<number, ReachedWorker>()
+      for (let tries = 0; reached.size < workers; tries += 1) {
+        expect(tries).toBeLessThan(MOST_CONNECTIONS)
+        const connection = connect(server.address, { ownSocket: true })
+        onTestFinished(() => connection.close())
+        const { number, pid } = await answererOn(connection)
+        if (!reached.has(number)) reached.set(number, { ...connection, number, pid })
+      }
+      return [...reached.values()].sort((one, other) => one.number - other.number)
+    },
+  }
+}
+
+function linesOf(text: string): LogLine[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line))
+}
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; ; await sleep(20)) {
+    const found = look()
+    if (found !== undefined) return found
+    if (Date.now() > end) throw new Error('what was waited for never came')
+  }
+}
