@@ -3,8 +3,7 @@ import { durationMs } from '@bufbuild/protobuf/wkt'
 import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { Refused } from '../setup/client.ts'
-import { grantsOn, REDIRECT_URI, tokensOf } from '../setup/grants.ts'
-import type { TestServer } from '../setup/server.ts'
+import { type CalledServer, grantsOn, REDIRECT_URI, tokensOf } from '../setup/grants.ts'
 
 const MINTERS = 8
 const REFRESHERS = 8
@@ -35,7 +34,7 @@ export interface Refusal {
 }
 
 /** Clients that mint, refresh and revoke at once, each on one of the instances and on another after a refusal. */
-export async function startMixedLoad(servers: readonly [TestServer, ...TestServer[]]) {
+export async function startMixedLoad(servers: readonly [CalledServer, ...CalledServer[]]) {
   const [first] = servers
   const { client } = await first.registerClient({
     grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN],
@@ -61,7 +60,7 @@ export async function startMixedLoad(servers: readonly [TestServer, ...TestServe
     lastAnswer = Date.now()
   }
   /** Goes on until it is answered, as a client with a retry policy does; `null`: the load is over. */
-  async function insist<T>(turn: number, call: (server: TestServer) => Promise<T>): Promise<T | null> {
+  async function insist<T>(turn: number, call: (server: CalledServer) => Promise<T>): Promise<T | null> {
     for (let at = turn; ; at += 1) {
       const server = servers[at % servers.length] ?? first
       try {

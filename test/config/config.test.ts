@@ -1,5 +1,5 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, describeConfig, parseConfig } from '../../src/config/config.ts'
@@ -42,6 +42,27 @@ describe('an empty environment', () => {
 
   test('counts variables that are empty as absent', () => {
     expect(configOf({ QSCOPE_GRPC_LISTEN: '', QSCOPE_LOG_LEVEL: '' })).toEqual(config)
+  })
+})
+
+describe('QSCOPE_WORKERS', () => {
+  test('is one process, so many as are asked for, or one for each CPU', () => {
+    expect(configOf({}).workers).toBe(1)
+    expect(configOf({ QSCOPE_WORKERS: '3' }).workers).toBe(3)
+    expect(configOf({ QSCOPE_WORKERS: 'auto' }).workers).toBe(Math.min(64, availableParallelism()))
+    for (const value of ['0', '65', '-1', '2.5', 'all']) {
+      expect(problemsOf({ QSCOPE_WORKERS: value })).toEqual([
+        expect.stringMatching(/^QSCOPE_WORKERS: should be a whole/),
+      ])
+    }
+  })
+
+  test('leaves a database in memory to one process', () => {
+    const inMemory = { QSCOPE_DATABASE_URL: 'sqlite::memory:' }
+    expect(configOf({ ...inMemory, QSCOPE_WORKERS: 'auto' }).workers).toBe(1)
+    expect(problemsOf({ ...inMemory, QSCOPE_WORKERS: '2' })).toEqual([
+      'QSCOPE_WORKERS: should be 1: no other process sees a database in memory',
+    ])
   })
 })
 

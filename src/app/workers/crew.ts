@@ -92,21 +92,26 @@ export class Crew {
   }
 
   #fill(post: Post): void {
-    const { config, fingerprintKey } = this.#options
+    const { log } = this.#options
     const worker = cluster.fork()
     post.worker = worker
     post.problem = null
+    log.info({ worker: post.number, pid: worker.process.pid }, 'worker started')
     worker.on('message', (message: unknown) => {
       const report = reportIn(message)
       if (report !== null) this.#heed(post, report)
     })
     worker.on('exit', (code, signal) => this.#ended(post, signal ?? `exit code ${code}`))
-    worker.on('error', (error) => this.#options.log.error({ worker: post.number, err: error }, 'trouble with a worker'))
-    send(post, { kind: 'open', number: post.number, config, fingerprintKey })
+    worker.on('error', (error) => log.error({ worker: post.number, err: error }, 'trouble with a worker'))
   }
 
   #heed(post: Post, report: Report): void {
     switch (report.kind) {
+      case 'ready': {
+        const { config, fingerprintKey } = this.#options
+        send(post, { kind: 'open', number: post.number, config, fingerprintKey })
+        break
+      }
       case 'opened':
         post.state = 'opened'
         if (this.#phase !== 'starting') send(post, { kind: 'listen' })

@@ -6,7 +6,7 @@ export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** From the primary to a worker. */
 export type Order =
-  /** The first one: how to work. All workers share one configuration, whenever they start. */
+  /** The first one, once it is ready: how to work. All workers share one configuration, whenever they start. */
   | {
       readonly kind: 'open'
       /** From 1; whoever takes its place has it too. */
@@ -21,6 +21,8 @@ export type Order =
 
 /** From a worker to the primary. */
 export type Report =
+  /** It listens to orders: what came before is lost. */
+  | { readonly kind: 'ready' }
   /** Everything is open but the port. */
   | { readonly kind: 'opened' }
   | { readonly kind: 'listening'; readonly address: Address }

@@ -27,6 +27,7 @@ export class PrimaryLine implements Keeper {
       worker.exitedAfterDisconnect = this.#listens
       this.#stopAsked.resolve('the primary is gone')
     })
+    void this.#report({ kind: 'ready' })
   }
 
   get opening(): Promise<Opening> {

@@ -1,6 +1,7 @@
 /** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { DraftedStatement, Statement, StatementResult } from '../../dialect.ts'
+import { beginImmediate } from './begin-immediate.ts'
 import { failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import {
@@ -14,8 +15,8 @@ import {
 } from './protocol.ts'
 import { setUpHandle } from './set-up-handle.ts'
 
-/** Another process is waited for this long inside a statement; longer waits are the main thread's, and can be given up. */
-const BUSY_TIMEOUT_MS = 100
+/** While the file is opened; after that each transaction waits for its lock by itself. */
+const OPENING_TIMEOUT_MS = 100
 /** Pages of the write-ahead log before it is folded back: rare and long beats frequent and short here. */
 const CHECKPOINT_PAGES = 16_000
 
@@ -25,10 +26,11 @@ const PROOF_MS = 10_000
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
 function open(file: string): SqliteHandle {
-  const handle = new SqliteHandle(file, { timeout: BUSY_TIMEOUT_MS })
+  const handle = new SqliteHandle(file, { timeout: OPENING_TIMEOUT_MS })
   handle.pragma('journal_mode = WAL')
   setUpHandle(handle)
   handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  handle.pragma('busy_timeout = 0')
   return handle
 }
 
@@ -63,13 +65,13 @@ function goesAsDrafted(handle: SqliteHandle, draft: readonly Packed<DraftedState
 function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult {
   switch (order.kind) {
     case 'batch':
-      handle.exec('begin immediate')
+      beginImmediate(handle)
       for (const statement of order.statements) run(handle, statement)
       handle.exec('commit')
       proof.at = performance.now()
       return NOTHING
     case 'drafts':
-      handle.exec('begin immediate')
+      beginImmediate(handle)
       return { rows: order.drafts.map((draft) => holds(handle, draft)), affected: 0 }
     case 'finish':
       for (const statement of order.statements) run(handle, statement)
@@ -79,7 +81,7 @@ function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult
     case 'execute':
       return run(handle, order.statement)
     case 'begin':
-      handle.exec('begin immediate')
+      beginImmediate(handle)
       return NOTHING
     case 'commit':
       handle.exec('commit')
@@ -88,7 +90,7 @@ function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult
       if (handle.inTransaction) handle.exec('rollback')
       return NOTHING
     case 'probe':
-      handle.exec('begin immediate')
+      beginImmediate(handle)
       // A lock alone says nothing of a disk that is full or read-only. Nobody reads this number, but it is a write.
       if (performance.now() - proof.at > PROOF_MS) {
         handle.pragma('user_version = 0')
