@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../logger.ts'
+import { endLostConnections } from './lost-connections.ts'
 import { marked, type Order, type Report, reportIn } from './messages.ts'
 import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
 
@@ -22,7 +23,7 @@ interface Post {
   readonly number: number
   readonly restarts: Restarts
   worker: Worker | null
-  state: 'opening' | 'opened' | 'listening'
+  state: 'starting' | 'opening' | 'opened' | 'listening'
   listeningSince: number
   /** Why it could not start, as it said itself. */
   problem: string | null
@@ -45,7 +46,7 @@ export class Crew {
       number: index + 1,
       restarts: new Restarts(),
       worker: null,
-      state: 'opening',
+      state: 'starting',
       listeningSince: 0,
       problem: null,
       waiting: undefined,
@@ -72,7 +73,9 @@ export class Crew {
     this.#phase = 'stopping'
     for (const post of this.#posts) {
       clearTimeout(post.waiting)
-      send(post, { kind: 'stop' })
+      // One that does not listen to orders yet has nothing to finish either.
+      if (post.state === 'starting') post.worker?.process.kill('SIGKILL')
+      else send(post, { kind: 'stop' })
     }
     this.#noteGone()
     let late = false
@@ -94,6 +97,7 @@ export class Crew {
   #fill(post: Post): void {
     const { log } = this.#options
     const worker = cluster.fork()
+    endLostConnections(worker)
     post.worker = worker
     post.problem = null
     log.info({ worker: post.number, pid: worker.process.pid }, 'worker started')
@@ -108,6 +112,7 @@ export class Crew {
   #heed(post: Post, report: Report): void {
     switch (report.kind) {
       case 'ready': {
+        post.state = 'opening'
         const { config, fingerprintKey } = this.#options
         send(post, { kind: 'open', number: post.number, config, fingerprintKey })
         break
@@ -143,7 +148,7 @@ export class Crew {
     const servedMs = post.state === 'listening' ? Math.round(performance.now() - post.listeningSince) : 0
     const { problem } = post
     post.worker = null
-    post.state = 'opening'
+    post.state = 'starting'
     switch (this.#phase) {
       case 'starting':
         this.#begun.reject(new Error(problem ?? `a worker ended with ${how} before it served`))
