@@ -7,7 +7,7 @@ import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { startMixedLoad } from '../cluster/mixed-load.ts'
 import { expectKept, expectSound } from '../cluster/what-holds.ts'
-import { Refused, refusalOf } from '../setup/client.ts'
+import { connect, Refused, refusalOf } from '../setup/client.ts'
 import { databaseKinds, sqliteFiles } from '../setup/fresh-database.ts'
 import { type CalledServer, grantsOn } from '../setup/grants.ts'
 import { scaled } from '../setup/scale.ts'
@@ -289,6 +289,27 @@ describe('the workers of a server', () => {
         expect(items.map(({ status }) => status)).toEqual([Serving.SERVING, Serving.NOT_SERVING])
       }
       expect(ended).toEqual({ code: 0, signal: null })
+    },
+    MINUTES_MS,
+  )
+
+  it(
+    'lose no connection on its way to one that dies',
+    async () => {
+      const server = await serverOfWorkers(sqliteFiles, 2)
+      const [one] = await server.reach()
+      const { client } = await server.registerClient({ scopes: ['orders.read'] })
+      // It takes nothing any more: one of the next connections is handed to it and stays on its way.
+      process.kill(one?.pid ?? 0, 'SIGSTOP')
+      const connections = Array.from({ length: 4 }, () => connect(server.address, { ownSocket: true }))
+      const calls = connections.map((connection) => connection.call(mintToken, { client }))
+      await Promise.race(calls)
+      process.kill(one?.pid ?? 0, 'SIGKILL')
+      // Whose connection ends before it speaks connects anew, long before it would give that one up.
+      await Promise.allSettled(calls)
+      await Promise.all(connections.map((connection) => connection.call(mintToken, { client }, { deadlineMs: 15_000 })))
+      for (const connection of connections) connection.close()
+      expect(await stopped(server)).toEqual({ code: 0, signal: null })
     },
     MINUTES_MS,
   )
