@@ -19,6 +19,7 @@ const LONG = [
   'test/e2e/stopped-server.test.ts',
   'test/interop/**',
   'test/release/**',
+  'test/e2e/workers.test.ts',
   'test/stores/schema-interruptions.test.ts',
   'test/stores/schema-migrators.test.ts',
   'test/stores/schema-rolling.test.ts',
