@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { Config } from '../config/config.ts'
+import { messageOf } from '../message-of.ts'
 import type { Finding } from './finding.ts'
 import { insistOnSound, readFiles } from './tls-files.ts'
 
@@ -21,7 +22,7 @@ export async function tlsFindings({ tls, issuer }: Config, now = Date.now()): Pr
       findings.push(expiryFinding('tls clients', `${tls.clientAuth}: the CA for clients`, ca, now))
     }
   } catch (error) {
-    const finding = error instanceof Error ? error.message : String(error)
+    const finding = messageOf(error)
     findings.push({ check: 'tls', state: 'problem', finding, advice: 'correct the file; the server would not start' })
   }
   return findings

@@ -1,5 +1,6 @@
 import type { App } from '../app.ts'
 import type { Log } from '../log/create-log.ts'
+import { messageOf } from '../message-of.ts'
 
 const EVERY_MS = 1_000
 
@@ -40,7 +41,7 @@ export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> 
     try {
       await look()
     } catch (error) {
-      report(error instanceof Error ? error.message : String(error))
+      report(messageOf(error))
       app.state.setServing(false)
     }
     schedule()

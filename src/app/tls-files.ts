@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/tls.ts'
 import { type ClientCertificates, contextOf, TlsCredentials, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import type { Logger } from '../logger.ts'
+import { messageOf } from '../message-of.ts'
 import { repeat } from './repeat.ts'
 
 /** TLS credentials that follow their files. */
@@ -102,10 +103,6 @@ async function readNamed(name: string, path: string): Promise<Buffer> {
   } catch (error) {
     throw new Error(`${name}: ${path} cannot be read (${messageOf(error)})`, { cause: error })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function isSame(one: TlsMaterial, other: TlsMaterial): boolean {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
+import { messageOf } from '../message-of.ts'
 import type { ConnectionOptions } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -15,6 +16,6 @@ function contentOf(path: string | undefined): Buffer | null {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+    throw new UsageError(messageOf(error))
   }
 }

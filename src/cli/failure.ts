@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { ConfigError } from '../config/config.ts'
+import { messageOf } from '../message-of.ts'
 import { CallFailure } from './calls.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -25,6 +26,6 @@ function complain(line: string): void {
 }
 
 function oneLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = messageOf(error)
   return text.split('\n', 1).join('')
 }

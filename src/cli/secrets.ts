@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { readEnvironment, variable } from '../config/environment.ts'
+import { messageOf } from '../message-of.ts'
 import type { CallCredentials } from './calls.ts'
 import type { ConnectionOptions } from './options.ts'
 import { UsageError } from './usage-error.ts'
@@ -35,6 +36,6 @@ function readSecretFile(file: string | number): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new UsageError(`the secret cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw new UsageError(`the secret cannot be read: ${messageOf(error)}`)
   }
 }

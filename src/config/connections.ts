@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
+import { messageOf } from '../message-of.ts'
 import type { DatabaseTarget } from './database-url.ts'
 import type { Environment } from './environment.ts'
 import { SCHEMAS } from './schemas.ts'
@@ -66,7 +67,7 @@ function readCertificates(path: string, complain: Complaints['complain']): strin
     new X509Certificate(pem)
     return pem
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     complain(
       'QSCOPE_DATABASE_CA_FILE',
       `should be ${VARIABLES.QSCOPE_DATABASE_CA_FILE.shouldBe}, not ${JSON.stringify(path)}: ${reason}`,

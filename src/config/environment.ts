@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { messageOf } from '../message-of.ts'
 import { nearest } from './nearest.ts'
 import { CLIENT_VARIABLES, type ClientVariableName, VARIABLES, type Variable, type VariableName } from './variables.ts'
 
@@ -55,8 +56,4 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 /** The value of a variable, or `null` if it is absent. */
 export function variable(environment: Environment, name: VariableName | ClientVariableName): string | null {
   return environment.values.get(name) ?? null
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

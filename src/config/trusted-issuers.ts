@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Milliseconds, milliseconds } from '../domain/ids.ts'
 import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
+import { messageOf } from '../message-of.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
 
@@ -144,8 +145,4 @@ function pathOf(name: string): readonly string[] {
 function describe({ path, message }: z.core.$ZodIssue): string {
   const place = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   return place === '' ? message : `${place.replace(/^\./, '')}: ${message}`
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { messageOf } from '../../message-of.ts'
 import { UsageError } from '../usage-error.ts'
 
 /** The lines of a file, or of standard input for `-`. */
@@ -8,7 +9,7 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
   } catch (error) {
-    throw new UsageError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw new UsageError(`${path} cannot be read: ${messageOf(error)}`)
   }
 }
 

@@ -3,6 +3,7 @@ import { type KeyReferences, openKeyringFile } from '../../app/open-keyring.ts'
 import { databaseKeyReferences } from '../../app.ts'
 import type { Config } from '../../config/config.ts'
 import { KEY_PURPOSES, type Keyring } from '../../crypto/keyring.ts'
+import { messageOf } from '../../message-of.ts'
 import { openLog, readConfig } from '../environment.ts'
 import { createOutput } from '../output.ts'
 import { table } from '../table.ts'
@@ -49,7 +50,7 @@ async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyRe
   try {
     return await databaseKeyReferences(config, openLog(config, { quiet: true }), keyring)
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n', 1).join('') : String(error)
+    const reason = messageOf(error).split('\n', 1).join('')
     process.stderr.write(`qscope: the database cannot be asked which keys it refers to: ${reason}\n`)
     return null
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '../../../logger.ts'
+import { messageOf } from '../../../message-of.ts'
 import type { Statement, StatementResult, Writer } from '../dialect.ts'
 import { DatabaseTrouble } from '../trouble.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
@@ -84,8 +85,4 @@ export class ServerWriter implements Writer {
   close(): Promise<void> {
     return this.#connection.close()
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
