@@ -3,12 +3,16 @@ import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceAuthorizationState as State } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { inSeconds, signed } from '../setup/assertions.ts'
 import { onEveryBackend } from '../setup/backends.ts'
+import { suiteFolder } from '../setup/certificates.ts'
 import { type Refused, refusalOf } from '../setup/client.ts'
 import { grantsOn } from '../setup/grants.ts'
 import type { TestServer } from '../setup/server.ts'
+import { CI, trustedIssuers } from '../setup/trusted-issuers.ts'
 
-const { mintToken, batchMintTokens } = TokenService.method
+const { mintToken, batchMintTokens, exchangeAssertion } = TokenService.method
+const issuers = await trustedIssuers(suiteFolder())
 
 /** What every refusal of a limit says: whose it is, which, and when to come back. */
 function expectLimit(refused: Refused, subject: string, which: RegExp): number {
@@ -73,6 +77,26 @@ const minting = (server: TestServer) => {
   })
 }
 onEveryBackend('minting', minting, { variables: { QSCOPE_MINT_RATE: '1/s:20' } })
+
+const asserting = (server: TestServer) => {
+  const job = (jti = server.unique('job-')) =>
+    signed(issuers.ci, { iss: CI, sub: 'job', aud: server.issuer, exp: inSeconds(300), jti })
+  const exchange = async (assertion: Promise<string>) => server.call(exchangeAssertion, { assertion: await assertion })
+
+  it('takes nothing from a client for assertions that were used before', async () => {
+    await server.registerClient({ clientId: 'ci-runner', scopes: ['deploy'], grantTypes: [GrantType.JWT_BEARER] })
+    const used = job()
+    await exchange(used)
+    for (let replay = 0; replay < 10; replay += 1) {
+      expect((await refusalOf(exchange(used))).reason).toBe('OAUTH_INVALID_GRANT')
+    }
+    await exchange(job())
+    expectLimit(await refusalOf(exchange(job())), 'client:ci-runner', /minted too fast/)
+  })
+}
+onEveryBackend('minting by assertions', asserting, {
+  variables: { QSCOPE_MINT_RATE: '1/m:2', QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file },
+})
 
 const living = (server: TestServer) => {
   it('are capped for each client, about, until some have expired', async () => {

@@ -17,7 +17,7 @@ import {
   withoutPermissions,
 } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
-import { mintingIsWithinLimits } from '../limits/minting.ts'
+import { giveMintBack, mintingIsWithinLimits } from '../limits/minting.ts'
 import { issuanceEvent } from './append-token.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
 
@@ -78,20 +78,25 @@ const scopesAreOfRule = condition<
   return requestedScopes.length === 0 ? success({ scopes: both }) : judgeScopes(requestedScopes, both)
 })
 
-/** RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is the first time. Judged last, for it uses it up. */
-const assertionIsNew = condition<Verified>('assertionIsNew', async (ctx, { issuer, claims }) => {
-  const { issuer: name, singleUse } = issuer.terms
-  if (!singleUse || claims.jti === undefined) return HOLDS
-  const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
-  switch (await ctx.services.assertionIds.consume(ctx, use)) {
-    case 'first':
-      return HOLDS
-    case 'overloaded':
-      return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
-    default:
-      return fail('oauth.invalid_grant')
-  }
-})
+/**
+ * RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is
+ * the first time. Judged last, for it uses it up: a client beyond its limits may
+ * show it again. Who shows a used one takes nothing of what the client may mint.
+ */
+const assertionIsNew = condition<Verified & { readonly client: Client }>(
+  'assertionIsNew',
+  async (ctx, { issuer, claims, client }) => {
+    const { issuer: name, singleUse } = issuer.terms
+    if (!singleUse || claims.jti === undefined) return HOLDS
+    const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
+    const consumption = await ctx.services.assertionIds.consume(ctx, use)
+    if (consumption === 'first') return HOLDS
+    giveMintBack(ctx, client)
+    return consumption === 'overloaded'
+      ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+      : fail('oauth.invalid_grant')
+  },
+)
 
 /** The audit event says on whose word the token was issued. */
 const assertedTokenIsAppended = postcondition<Verified & { readonly issued: IssuedTokens }, AppendStores>(

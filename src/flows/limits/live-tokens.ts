@@ -62,6 +62,12 @@ export class LiveTokens {
     return 0
   }
 
+  /** Undoes a reservation of one token that is not issued after all. */
+  giveBack(clientId: ClientId): void {
+    const estimate = this.#estimates.get(clientId)
+    if (estimate !== undefined) estimate.tokens -= 1
+  }
+
   async #count(ctx: FlowContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {
     const before = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens
     const begun = performance.now()

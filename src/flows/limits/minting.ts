@@ -20,6 +20,12 @@ export async function judgeMinting(ctx: FlowContext, { clientId }: Client, count
   return fail('limit.exceeded', { quota, retryAfterMs: wait })
 }
 
+/** Undoes a judgement that let one token pass which is not issued after all. */
+export function giveMintBack({ services: { limits } }: FlowContext, { clientId }: Client): void {
+  limits.mints.giveBack(clientId)
+  limits.liveTokens.giveBack(clientId)
+}
+
 /** The client keeps to its limits with one more token. */
 export const mintingIsWithinLimits = condition<{ readonly client: Client }>(
   'mintingIsWithinLimits',
