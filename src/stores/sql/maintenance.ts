@@ -10,46 +10,27 @@ import { padded } from './sized-statements.ts'
 /** Runs work in a short transaction of its own. */
 export type InTransaction = <T>(work: (db: Kysely<Database>) => Promise<Ending<T>>) => Promise<T>
 
+/** Where the rows of one kind are, what deletes one of them, and when each has ended. */
+type Ended = {
+  [Table in keyof Database]: {
+    readonly table: Table
+    /** The primary key. */
+    readonly key: keyof Database[Table] & string
+    readonly end: keyof Database[Table] & string
+  }
+}[keyof Database]
+
+const ENDED = Object.freeze({
+  access_tokens: { table: 'oauth_access_tokens', key: 'token_id', end: 'expires_at' },
+  grants: { table: 'oauth_grants', key: 'grant_id', end: 'tokens_until' },
+  device_authorizations: { table: 'oauth_device_codes', key: 'device_authorization_id', end: 'expires_at' },
+  assertion_ids: { table: 'oauth_assertion_ids', key: 'assertion_hash', end: 'expires_at' },
+} as const satisfies Record<PurgeKind, Ended>)
+
 /** Rows are looked for outside of a transaction and deleted by primary key, so that no call waits for the search. */
 export function maintenanceOn(db: Kysely<Database>, inTransaction: InTransaction): Maintenance {
   const change = (work: (db: Kysely<Database>) => Promise<number>) =>
     inTransaction(async (tx) => ({ commit: true, value: await work(tx) }))
-
-  const purges = {
-    access_tokens: async (before, limit) => {
-      const rows = await endedTokens(db, before, limit).execute()
-      if (rows.length === 0) return 0
-      const ids = padded(rows.map((row) => row.id))
-      return await change(async (tx) => {
-        const result = await tx.deleteFrom('oauth_access_tokens').where('token_id', 'in', ids).executeTakeFirst()
-        return Number(result.numDeletedRows)
-      })
-    },
-    grants: async (before, limit) => {
-      const rows = await endedGrants(db, before, limit).execute()
-      if (rows.length === 0) return 0
-      const ids = rows.map((row) => grantId(row.id))
-      return await change((tx) => deleteGrants(tx, ids, before, limit))
-    },
-    device_authorizations: async (before, limit) => {
-      const rows = await endedDevices(db, before, limit).execute()
-      if (rows.length === 0) return 0
-      const ids = padded(rows.map((row) => row.id))
-      return await change(async (tx) => {
-        const codes = tx.deleteFrom('oauth_device_codes').where('device_authorization_id', 'in', ids)
-        return Number((await codes.executeTakeFirst()).numDeletedRows)
-      })
-    },
-    assertion_ids: async (before, limit) => {
-      const rows = await endedAssertions(db, before, limit).select('assertion_hash').execute()
-      if (rows.length === 0) return 0
-      const hashes = padded(rows.map((row) => row.assertion_hash))
-      return await change(async (tx) => {
-        const uses = tx.deleteFrom('oauth_assertion_ids').where('assertion_hash', 'in', hashes)
-        return Number((await uses.executeTakeFirst()).numDeletedRows)
-      })
-    },
-  } satisfies Record<PurgeKind, (before: EpochMs, limit: number) => Promise<number>>
 
   return {
     acquireLease: (name, holder, now, until) =>
@@ -57,10 +38,23 @@ export function maintenanceOn(db: Kysely<Database>, inTransaction: InTransaction
         const acquired = await acquireLease(tx, name, holder, now, until)
         return { commit: acquired, value: acquired }
       }),
-    purge: (kind, before, limit) => purges[kind](before, limit),
+    purge: async (kind, before, limit) => {
+      const { table, key } = ENDED[kind]
+      const keys = (await endedRows(db, kind, before, limit).execute()).map((row) => row.key)
+      if (keys.length === 0) return 0
+      if (kind === 'grants') {
+        // With all that hangs on them, which counts too.
+        const ids = keys.map((id) => grantId(String(id)))
+        return await change((tx) => deleteGrants(tx, ids, before, limit))
+      }
+      return await change(async (tx) => {
+        const result = await tx.deleteFrom(table).where(sql.ref(key), 'in', padded(keys)).executeTakeFirst()
+        return Number(result.numDeletedRows)
+      })
+    },
     backlog: async (kind, before, most) => {
       const row = await db
-        .selectFrom(ENDED[kind](db, before, most).as('ended'))
+        .selectFrom(endedRows(db, kind, before, most).as('ended'))
         .select((rows) => [
           rows.fn.countAll<number>().as('many'),
           rows.fn.min<number | null>('ended.ended_at').as('oldest'),
@@ -91,45 +85,13 @@ export function maintenanceOn(db: Kysely<Database>, inTransaction: InTransaction
   }
 }
 
-function endedTokens(db: Kysely<Database>, before: EpochMs, limit: number) {
+/** The longest ended first. */
+function endedRows(db: Kysely<Database>, kind: PurgeKind, before: EpochMs, limit: number) {
+  const { table, key, end } = ENDED[kind]
   return db
-    .selectFrom('oauth_access_tokens')
-    .select(['token_id as id', 'expires_at as ended_at'])
-    .where('expires_at', '<', before)
-    .orderBy('expires_at')
+    .selectFrom(table)
+    .select([sql.ref<string | Buffer>(key).as('key'), sql.ref<number>(end).as('ended_at')])
+    .where(sql.ref(end), '<', before)
+    .orderBy(sql.ref(end))
     .limit(sql.lit(limit))
 }
-
-function endedGrants(db: Kysely<Database>, before: EpochMs, limit: number) {
-  return db
-    .selectFrom('oauth_grants')
-    .select(['grant_id as id', 'tokens_until as ended_at'])
-    .where('tokens_until', '<', before)
-    .orderBy('tokens_until')
-    .limit(sql.lit(limit))
-}
-
-function endedDevices(db: Kysely<Database>, before: EpochMs, limit: number) {
-  return db
-    .selectFrom('oauth_device_codes')
-    .select(['device_authorization_id as id', 'expires_at as ended_at'])
-    .where('expires_at', '<', before)
-    .orderBy('expires_at')
-    .limit(sql.lit(limit))
-}
-
-function endedAssertions(db: Kysely<Database>, before: EpochMs, limit: number) {
-  return db
-    .selectFrom('oauth_assertion_ids')
-    .select(['use_id as id', 'expires_at as ended_at'])
-    .where('expires_at', '<', before)
-    .orderBy('expires_at')
-    .limit(sql.lit(limit))
-}
-
-const ENDED = Object.freeze({
-  access_tokens: endedTokens,
-  grants: endedGrants,
-  device_authorizations: endedDevices,
-  assertion_ids: endedAssertions,
-} satisfies Record<PurgeKind, unknown>)
