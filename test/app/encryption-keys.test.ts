@@ -17,7 +17,7 @@ describe('encryption keys', () => {
   let first: TestServer
 
   beforeAll(async () => {
-    database = await sqliteFiles.create()
+    database = await sqliteFiles.createMigrated()
     first = await startServer(database.url, new Keyring(old))
   })
   afterAll(async () => {

@@ -176,7 +176,7 @@ describe('whoever may write clients', () => {
   let database: FreshDatabase | null = null
   let running: TestServer | null = null
   beforeAll(async () => {
-    database = await sqliteFiles.create()
+    database = await sqliteFiles.createMigrated()
     running = await startServer(database.url, undefined, undefined, LIMITS_OFF)
   })
   afterAll(async () => {

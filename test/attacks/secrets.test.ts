@@ -55,7 +55,7 @@ for (const kind of databaseKinds) {
     let commandLine = ''
 
     beforeAll(async () => {
-      database = await kind.create()
+      database = await kind.createMigrated()
       const variables = { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
       server = await startServer(database.url, keyring, undefined, variables)
       for (const purpose of KEY_PURPOSES) {

@@ -21,7 +21,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     it(`lose nothing that was answered, decide nothing twice, and come back by themselves (${CUTS} of 400 cuts)`, async () => {
       console.info(`cut at messages of QSCOPE_TEST_SEED=${SEED}`)
       const random = seededRandom(SEED)
-      const database = await kind.create()
+      const database = await kind.createMigrated()
       const proxy = await startProxy(database.url)
       const server = await startServer(proxy.url)
       try {

@@ -26,7 +26,7 @@ for (const kind of databaseKinds) {
       let onOne: Grants
       let onTwo: Grants
       beforeAll(async () => {
-        database = await kind.create()
+        database = await kind.createMigrated()
         one = await startServer(database.url)
         two = await startServer(database.url, one.keyring, one.first)
         onOne = grantsOn(one)

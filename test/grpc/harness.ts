@@ -29,7 +29,7 @@ import { sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer as startApplication } from '../setup/server.ts'
 
 /** The application that lets callers in; what answers them is each test's own. */
-const database = await sqliteFiles.create()
+const database = await sqliteFiles.createMigrated()
 const application = await startApplication(database.url)
 afterAll(async () => {
   await application.stop()

@@ -38,7 +38,7 @@ function put({ certFile, keyFile }: Pick<Identity, 'certFile' | 'keyFile'>): voi
 async function serve(more: Record<string, string>, channel = channelOf(ca)) {
   put(first)
   copyFileSync(ca.certFile, files.ca)
-  const database = await sqliteFiles.create()
+  const database = await sqliteFiles.createMigrated()
   const variables = {
     QSCOPE_TLS_CERT_FILE: files.cert,
     QSCOPE_TLS_KEY_FILE: files.key,

@@ -1,6 +1,6 @@
 import { assert, asyncModelRun, asyncProperty, commands, constantFrom } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type DatabaseKind, databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
+import { databaseKinds, type FreshDatabase, type MigratedKind, sqliteFiles } from '../setup/fresh-database.ts'
 import { scaled } from '../setup/scale.ts'
 import { profilesOf } from './profiles.ts'
 import { step } from './step.ts'
@@ -61,12 +61,12 @@ const STEPS = [
   purge,
 ]
 
-function compareWithModel(kind: DatabaseKind, runs: number) {
+function compareWithModel(kind: MigratedKind, runs: number) {
   describe.skipIf(!kind.available)(`the model of the rules on ${kind.name}`, () => {
     let database: FreshDatabase | null = null
     let system: System | null = null
     beforeAll(async () => {
-      database = await kind.create()
+      database = await kind.createMigrated()
       system = await openSystem(database.url)
     })
     afterAll(async () => {

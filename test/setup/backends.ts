@@ -25,7 +25,7 @@ export function onEveryBackend(
       let database: FreshDatabase | null = null
       let running: TestServer | null = null
       beforeAll(async () => {
-        database = await kind.create()
+        database = await kind.createMigrated()
         running = await startServer(database.url, undefined, undefined, variables, channel)
       })
       afterAll(async () => {

@@ -3,12 +3,14 @@ import { startMariaDb } from './mariadb.ts'
 import { startPostgres } from './postgres.ts'
 import { missing } from './requirement.ts'
 import type { DatabaseServer } from './server-process.ts'
+import { makeTemplates, type Templates } from './templates.ts'
 
 declare module 'vitest' {
   /** Where tests may make databases; `null` if there is no server. */
   interface ProvidedContext {
     mysqlUrl: string | null
     postgresUrl: string | null
+    templates: Templates
   }
 }
 
@@ -44,7 +46,12 @@ const WANTED: readonly Wanted[] = [
 /** Global set-up: finds or starts the servers that backends are tested on. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const servers: DatabaseServer[] = []
-  const stop = async () => void (await Promise.all(servers.map((server) => server.stop())))
+  const urls: Record<Wanted['provided'], string | null> = { mysqlUrl: null, postgresUrl: null }
+  let removeTemplates: (() => Promise<void>) | null = null
+  const stop = async () => {
+    await removeTemplates?.()
+    await Promise.all(servers.map((server) => server.stop()))
+  }
 
   const provide = async ({ name, provided, variable, start, vendors, why }: Wanted) => {
     const given = process.env[variable] ?? ''
@@ -52,13 +59,18 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (server !== null) servers.push(server)
     const url = given === '' ? (server?.url ?? null) : given
     project.provide(provided, url)
+    urls[provided] = url
     if (url === null) missing(name, `everything on ${vendors} ("stores on ${name}", "migrations on ${name}")`, why)
   }
   const outcomes = await Promise.allSettled(WANTED.map(provide))
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-  if (failed !== undefined) {
+  try {
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    const { templates, remove } = await makeTemplates(urls.mysqlUrl, urls.postgresUrl)
+    removeTemplates = remove
+    project.provide('templates', templates)
+  } catch (error) {
     await stop()
-    throw failed.reason
+    throw error
   }
   return stop
 }

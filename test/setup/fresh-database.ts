@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { inject } from 'vitest'
-import { runSql } from './run-sql.ts'
+import { runOnMysql, runSql } from './run-sql.ts'
+import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
 
 const LOCK_PATIENCE_MS = 15_000
 
@@ -27,7 +28,13 @@ export interface DatabaseKind {
   create(): Promise<FreshDatabase>
 }
 
-export const sqliteFiles: DatabaseKind = {
+/** Makes databases that hold the schema, too. */
+export interface MigratedKind extends DatabaseKind {
+  /** As `qscope migrate up` leaves an empty one. */
+  createMigrated(): Promise<FreshDatabase>
+}
+
+const emptySqliteFiles: DatabaseKind = {
   name: 'sqlite',
   available: true,
   create: async () => {
@@ -35,7 +42,7 @@ export const sqliteFiles: DatabaseKind = {
     const file = join(directory, 'qscope.db')
     const query = (sql: string) => patiently(() => runOnce(file, sql))
     return {
-      kind: sqliteFiles,
+      kind: emptySqliteFiles,
       url: `sqlite:${file}`,
       query,
       tables: async () => firstColumn(await query("select name from sqlite_master where type = 'table'")),
@@ -69,34 +76,50 @@ async function patiently<T>(attempt: () => T): Promise<T> {
 }
 
 /** Databases on a server of MySQL or MariaDB. */
-export const mysqlDatabasesOn = (server: string | null): DatabaseKind =>
-  onServer('mysql', server, {
-    create: async (root, name) => void (await runSql(root, `create database ${name}`)),
-    drop: (name) => `drop database ${name}`,
-    tables: 'show tables',
-  })
+export const mysqlDatabasesOn = (server: string | null): DatabaseKind => onServer('mysql', server, MYSQL)
 
 /** Databases on a server of PostgreSQL. */
-export const postgresDatabasesOn = (server: string | null): DatabaseKind =>
-  onServer('postgres', server, {
-    create: async (root, name) => {
-      const locale = await localeOf(root)
-      await runSql(root, `create database ${name} template template0 encoding 'UTF8' ${locale}`)
-    },
-    drop: (name) => `drop database ${name} with (force)`,
-    tables: "select table_name from information_schema.tables where table_schema = 'public'",
-  })
+export const postgresDatabasesOn = (server: string | null): DatabaseKind => onServer('postgres', server, POSTGRES)
 
-export const mysqlDatabases = mysqlDatabasesOn(inject('mysqlUrl'))
-export const postgresDatabases = postgresDatabasesOn(inject('postgresUrl'))
+const { sqlite, mysql, postgres } = inject('templates')
+
+export const sqliteFiles: MigratedKind = {
+  ...emptySqliteFiles,
+  createMigrated: async () => {
+    const database = await emptySqliteFiles.create()
+    copyFileSync(sqlite, database.url.replace(/^sqlite:/, ''))
+    return database
+  },
+}
+
+export const mysqlDatabases: MigratedKind = migratedOnServer(
+  'mysql',
+  inject('mysqlUrl'),
+  MYSQL,
+  async (server, name) => {
+    await MYSQL.create(server, name)
+    await runOnMysql(urlOf(server, name), mysql ?? [])
+  },
+)
+
+export const postgresDatabases: MigratedKind = migratedOnServer(
+  'postgres',
+  inject('postgresUrl'),
+  POSTGRES,
+  async (server, name) => void (await runSql(server, `create database ${name} template ${postgres}`)),
+)
 
 /** Every kind of database that a backend is tested on. */
-export const databaseKinds: readonly DatabaseKind[] = [sqliteFiles, mysqlDatabases, postgresDatabases]
+export const databaseKinds: readonly MigratedKind[] = [sqliteFiles, mysqlDatabases, postgresDatabases]
 
-interface ServerSql {
-  create(root: string, name: string): Promise<void>
-  drop(name: string): string
-  readonly tables: string
+function migratedOnServer(
+  name: DatabaseKind['name'],
+  server: string | null,
+  sql: ServerSql,
+  copy: ServerSql['create'],
+): MigratedKind {
+  const copies = onServer(name, server, { ...sql, create: copy })
+  return { ...onServer(name, server, sql), createMigrated: () => copies.create() }
 }
 
 function onServer(name: DatabaseKind['name'], server: string | null, sql: ServerSql): DatabaseKind {
@@ -107,7 +130,7 @@ function onServer(name: DatabaseKind['name'], server: string | null, sql: Server
       if (server === null) throw new Error(`there is no server to test ${name} on`)
       const database = `qscope_${randomBytes(6).toString('hex')}`
       await sql.create(server, database)
-      const { href: url } = Object.assign(new URL(server), { pathname: `/${database}` })
+      const url = urlOf(server, database)
       return {
         kind,
         url,
@@ -118,20 +141,4 @@ function onServer(name: DatabaseKind['name'], server: string | null, sql: Server
     },
   }
   return kind
-}
-
-/** One that sorts as people do, where the server has such a one: what relies on bytes must say so itself. */
-async function localeOf(root: string): Promise<string> {
-  const rows = await runSql(
-    root,
-    `select collname as name from pg_collation
-     where collname = 'en_US.utf8' or collname = 'en-x-icu' and current_setting('server_version_num')::int >= 150000`,
-  )
-  const names = rows.map((row) => row['name'])
-  if (names.includes('en-x-icu')) return "locale_provider icu icu_locale 'en' locale 'C'"
-  return names.includes('en_US.utf8') ? "locale 'en_US.utf8'" : "locale 'C'"
-}
-
-function firstColumn(rows: readonly Record<string, unknown>[]): string[] {
-  return rows.map((row) => String(Object.values(row)[0]))
 }

@@ -6,6 +6,16 @@ export async function runSql(url: string, sql: string): Promise<Record<string, u
   return url.startsWith('mysql:') ? await onMysql(url, sql) : await onPostgres(url, sql)
 }
 
+/** Runs statements one after the other, on one connection to MySQL. */
+export async function runOnMysql(url: string, statements: readonly string[]): Promise<void> {
+  const connection = await createConnection(url)
+  try {
+    for (const statement of statements) await connection.query(statement)
+  } finally {
+    await connection.end()
+  }
+}
+
 async function onMysql(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const connection = await createConnection(url)
   try {

@@ -1,7 +1,7 @@
 /** The definition of a storage backend: every promise of src/stores/contract.ts, on real databases. */
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Backend } from '../../src/stores/contract.ts'
-import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
+import type { FreshDatabase, MigratedKind } from '../setup/fresh-database.ts'
 import { accessTokenPromises } from './access-token-promises.ts'
 import { appendPromises } from './append-promises.ts'
 import { assertionIdPromises } from './assertion-id-promises.ts'
@@ -25,11 +25,11 @@ export interface Subject {
   readonly database: FreshDatabase
 }
 
-export function storeContract(kind: DatabaseKind): void {
+export function storeContract(kind: MigratedKind): void {
   describe.skipIf(!kind.available)(`stores on ${kind.name}`, () => {
     let subject: Subject
     beforeAll(async () => {
-      const database = await kind.create()
+      const database = await kind.createMigrated()
       subject = { database, backend: await openMigrated(database) }
     })
     afterAll(async () => {

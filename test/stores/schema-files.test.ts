@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { committedSchema, dumpSchema } from '../../scripts/dump-schema.ts'
 import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { catalogOf, runScript } from './catalog.ts'
@@ -35,6 +35,16 @@ for (const kind of databaseKinds) {
       }
       expect(Object.values(built).flat().length).toBeGreaterThan(20)
       expect(await catalogOf(committed)).toEqual(built)
+    })
+
+    test('is copied whole for the suites that do not migrate themselves', async () => {
+      const copied = await kind.createMigrated()
+      onTestFinished(() => copied.drop())
+      expect(await catalogOf(copied)).toEqual(await catalogOf(migrated))
+      await onSchema(copied, async (migrations) => {
+        expect(await migrations.status()).toMatchObject({ pending: [], problem: null })
+        expect(await migrations.up()).toEqual({ migrations: [], seeded: false })
+      })
     })
 
     test('compares text byte by byte in every column', async () => {

@@ -12,7 +12,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     const opened: Backend[] = []
     const proxies: DatabaseProxy[] = []
     beforeEach(async () => {
-      database = await kind.create()
+      database = await kind.createMigrated()
       const straight = await openMigrated(database)
       await register(straight, aClient('someone'))
       await straight.close()

@@ -12,7 +12,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     let proxy: DatabaseProxy
     let backend: Backend
     beforeEach(async () => {
-      database = await kind.create()
+      database = await kind.createMigrated()
       const straight = await openMigrated(database)
       await register(straight, aClient('someone'))
       await straight.close()

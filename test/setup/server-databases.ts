@@ -1,0 +1,45 @@
+import { runSql } from './run-sql.ts'
+
+/** How databases are made, listed and dropped on a server. */
+export interface ServerSql {
+  /** An empty one. */
+  create(server: string, name: string): Promise<void>
+  readonly drop: (name: string) => string
+  readonly tables: string
+}
+
+export const MYSQL: ServerSql = {
+  create: async (server, name) => void (await runSql(server, `create database ${name}`)),
+  drop: (name) => `drop database ${name}`,
+  tables: 'show tables',
+}
+
+export const POSTGRES: ServerSql = {
+  create: async (server, name) => {
+    const locale = await localeOf(server)
+    await runSql(server, `create database ${name} template template0 encoding 'UTF8' ${locale}`)
+  },
+  drop: (name) => `drop database ${name} with (force)`,
+  tables: "select table_name from information_schema.tables where table_schema = 'public'",
+}
+
+/** The URL of one database on a server. */
+export function urlOf(server: string, database: string): string {
+  return Object.assign(new URL(server), { pathname: `/${database}` }).href
+}
+
+/** One that sorts as people do, where the server has such a one: what relies on bytes must say so itself. */
+async function localeOf(server: string): Promise<string> {
+  const rows = await runSql(
+    server,
+    `select collname as name from pg_collation
+     where collname = 'en_US.utf8' or collname = 'en-x-icu' and current_setting('server_version_num')::int >= 150000`,
+  )
+  const names = rows.map((row) => row['name'])
+  if (names.includes('en-x-icu')) return "locale_provider icu icu_locale 'en' locale 'C'"
+  return names.includes('en_US.utf8') ? "locale 'en_US.utf8'" : "locale 'C'"
+}
+
+export function firstColumn(rows: readonly Record<string, unknown>[]): string[] {
+  return rows.map((row) => String(Object.values(row)[0]))
+}

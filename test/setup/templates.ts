@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openMigrations } from '../../src/stores/open.ts'
+import { runSql } from './run-sql.ts'
+import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
+
+/** Where suites copy the schema from: to migrate for each of them costs more than most of them do. */
+export interface Templates {
+  /** A file. */
+  readonly sqlite: string
+  /** The statements that make a copy; `null`: there is no server. */
+  readonly mysql: readonly string[] | null
+  /** A database; `null`: there is no server. */
+  readonly postgres: string | null
+}
+
+const nothing = () => undefined
+const QUIET = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+
+/** Migrates one database of each kind. */
+export async function makeTemplates(mysqlServer: string | null, postgresServer: string | null) {
+  const directory = mkdtempSync(join(tmpdir(), 'qscope-template-'))
+  const file = join(directory, 'qscope.db')
+  const name = `qscope_template_${randomBytes(6).toString('hex')}`
+  const servers = [
+    { server: mysqlServer, sql: MYSQL },
+    { server: postgresServer, sql: POSTGRES },
+  ].filter((each): each is { server: string; sql: ServerSql } => each.server !== null)
+
+  await migrate(`sqlite:${file}`)
+  for (const { server, sql } of servers) {
+    await sql.create(server, name)
+    await migrate(urlOf(server, name))
+  }
+  const templates: Templates = {
+    sqlite: file,
+    mysql: mysqlServer === null ? null : await copyStatements(mysqlServer, name),
+    postgres: postgresServer === null ? null : name,
+  }
+  return {
+    templates,
+    remove: async () => {
+      rmSync(directory, { recursive: true, force: true })
+      for (const { server, sql } of servers) await runSql(server, sql.drop(name))
+    },
+  }
+}
+
+async function migrate(url: string): Promise<void> {
+  const migrations = await openMigrations(url, QUIET)
+  await migrations.up()
+  await migrations.close()
+}
+
+/** MySQL copies no databases. Tables come as it says itself that they are made, rows from the template. */
+async function copyStatements(server: string, template: string): Promise<string[]> {
+  const ask = (sql: string) => runSql(urlOf(server, template), sql)
+  const statements = ['set foreign_key_checks = 0']
+  const tables = firstColumn(await ask(MYSQL.tables))
+  for (const table of tables) {
+    const [made] = await ask(`show create table ${table}`)
+    statements.push(String(made?.['Create Table']), `insert into ${table} select * from ${template}.${table}`)
+  }
+  for (const trigger of firstColumn(await ask('show triggers'))) {
+    const [made] = await ask(`show create trigger ${trigger}`)
+    statements.push(String(made?.['SQL Original Statement']))
+  }
+  return statements
+}
