@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
 
 /** Kill servers and databases by the dozen, or build images and Go programs; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
 /** Start or kill servers and databases by the dozen; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
@@ -26,6 +27,9 @@ const LONG = [
 ]
 const isShort = Number(process.env['QSCOPE_TEST_SCALE'] ?? '0.05') < 0.1
 if (isShort) console.warn(`\n*** LEFT OUT below QSCOPE_TEST_SCALE=0.1: ${LONG.join(', ')} ***\n`)
+
+// The processes of the test files compile what they import anew as well.
+Object.assign(process.env, COMPILE_CACHE)
 
 export default defineConfig({
   test: {

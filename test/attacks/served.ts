@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { LIMITS_OFF } from './limits-off.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
-const START_MS = 30_000
+const START_MS = 120_000
 const STOP_MS = 3_000
 
 /** A server as a process of its own, which an attack may end without ending the tests. */
@@ -33,6 +34,7 @@ export async function serve(variables: Readonly<Record<string, string>> = {}): P
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: directory,
+      ...COMPILE_CACHE,
       QSCOPE_GRPC_LISTEN: '127.0.0.1:0',
       QSCOPE_DATABASE_URL: 'sqlite:./qscope.db',
       QSCOPE_LOG_LEVEL: 'warn',

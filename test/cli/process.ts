@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
@@ -19,7 +20,11 @@ export interface Outcome {
 /** Runs the real command line in a folder, with no variables but those given. */
 export function qscope(folder: string, args: readonly string[], env: Record<string, string> = {}, stdin = '') {
   return new Promise<Outcome>((resolve) => {
-    const options = { cwd: folder, env: { PATH: process.env['PATH'] ?? '', ...env }, timeout: 30_000 }
+    const options = {
+      cwd: folder,
+      env: { PATH: process.env['PATH'] ?? '', ...COMPILE_CACHE, ...env },
+      timeout: 120_000,
+    }
     const child = execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr })
     })

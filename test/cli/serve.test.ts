@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { emptyFolder, qscope } from './process.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
@@ -14,7 +15,7 @@ afterEach(() => {
 })
 
 async function serve(folder: string) {
-  const env = { PATH: process.env['PATH'] ?? '', QSCOPE_GRPC_LISTEN: '127.0.0.1:0' }
+  const env = { PATH: process.env['PATH'] ?? '', ...COMPILE_CACHE, QSCOPE_GRPC_LISTEN: '127.0.0.1:0' }
   const child = spawn(process.execPath, [MAIN, 'serve'], { cwd: folder, env })
   running.add(child)
   let stdout = ''

@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
-const START_TIMEOUT_MS = 60_000
+/** Against waiting for ever; how long a start takes on a machine with much to do says nothing. */
+const START_TIMEOUT_MS = 120_000
 
 /** A directory of the test's own, removed when it ends. */
 export async function temporaryDirectory(): Promise<string> {
@@ -18,7 +20,7 @@ export async function temporaryDirectory(): Promise<string> {
 export function qscope(directory: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), ...args], {
     cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...COMPILE_CACHE, ...env },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   return watched(child)
