@@ -175,10 +175,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return line.failed(said)
         const caller = claimedBy(said.value.credentials, origin)
-        const turn = turns.enter(caller)
-        if (turn !== null) await turn
+        const turn = turns.enter(caller, () => origin.interruption() !== null)
+        if (turn !== null && !(await turn)) throw new Interruption(origin.interruption() ?? 'CANCELLED')
         turnOf = caller
-        if (turn !== null) refuseAbandoned(origin)
         const request = await admit(entry, ctx, said.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
@@ -224,12 +223,6 @@ function parse(entry: Entry, request: Message | EncodedRequest): Result<Message>
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
 function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
   return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
-}
-
-/** Nobody waits any more for some of those that stood in line. */
-function refuseAbandoned(origin: CallOrigin): void {
-  const interruption = origin.interruption()
-  if (interruption !== null) throw new Interruption(interruption)
 }
 
 /** Who says to be calling: a client, or whoever is at an address. */
