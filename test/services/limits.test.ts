@@ -11,7 +11,7 @@ import { grantsOn } from '../setup/grants.ts'
 import type { TestServer } from '../setup/server.ts'
 import { CI, trustedIssuers } from '../setup/trusted-issuers.ts'
 
-const { mintToken, batchMintTokens, exchangeAssertion } = TokenService.method
+const { mintToken, batchMintTokens, exchangeAssertion, revokeTokens } = TokenService.method
 const issuers = await trustedIssuers(suiteFolder())
 
 /** What every refusal of a limit says: whose it is, which, and when to come back. */
@@ -112,6 +112,17 @@ const living = (server: TestServer) => {
     server.clock.advance(120_000)
     await mint()
     await server.call(mintToken, { client: server.admin.client })
+  })
+
+  it('are counted soon, also after the clock was put back', async () => {
+    const client = await server.registerClient({ scopes: ['orders'] })
+    const mint = () => server.call(mintToken, { client: client.client })
+    await Promise.all(Array.from({ length: 25 }, mint))
+    server.clock.advance(-3_600_000)
+    const target = { case: 'clientId' as const, value: client.clientId }
+    await server.call(revokeTokens, { target }, { bearer: server.admin.token })
+    await mint()
+    server.clock.advance(3_600_000)
   })
 }
 onEveryBackend('live tokens', living, { variables: { QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT: '25' } })

@@ -50,7 +50,9 @@ export class LiveTokens {
     this.#estimates.set(clientId, estimate)
     const [oldest] = this.#estimates.keys()
     if (this.#estimates.size > MAX_CLIENTS && oldest !== undefined) this.#estimates.delete(oldest)
-    if (ctx.now >= estimate.due && estimate.counting === null) {
+    // A count that is due later than any is was made before the clock was put back.
+    const isDue = ctx.now >= estimate.due || estimate.due - ctx.now > LONGEST_MS
+    if (isDue && estimate.counting === null) {
       estimate.counting = this.#count(ctx, clientId, estimate, most).finally(() => {
         estimate.counting = null
       })
