@@ -1,17 +1,8 @@
+import { SOCKET_CODES } from '../../server/socket-codes.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 
-/** The connection is gone, or never came about. */
-const CONNECTION_CODES: ReadonlySet<string> = new Set([
-  'PROTOCOL_CONNECTION_LOST',
-  'ECONNRESET',
-  'EPIPE',
-  'ECONNREFUSED',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-])
+/** Said by the driver. */
+const CONNECTION_LOST = 'PROTOCOL_CONNECTION_LOST'
 
 /** Tells what an error of MySQL or MariaDB means to its callers, as long as no commit was sent. */
 export function troubleOf(error: unknown): DatabaseTrouble {
@@ -61,7 +52,7 @@ export function troubleOf(error: unknown): DatabaseTrouble {
       return new DatabaseTrouble('refused', message, error)
     default:
   }
-  if (fatal || CONNECTION_CODES.has(code)) {
+  if (fatal || code === CONNECTION_LOST || SOCKET_CODES.has(code)) {
     return new DatabaseTrouble('lost', `the connection to the database is lost: ${message || code}`, error)
   }
   return new DatabaseTrouble('broken', message, error)

@@ -1,6 +1,7 @@
 import type { ConnectionSettings, MigrationSession } from '../../dialect.ts'
 import { openOne } from '../../server/connect-server.ts'
 import type { RawConnection } from '../../server/driver.ts'
+import { migrationTransaction } from '../../server/migration-transaction.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import { mysqlTypes } from './column-types.ts'
 import { mysqlDriver } from './driver.ts'
@@ -33,16 +34,7 @@ export async function openMysqlMigration(url: string, settings: ConnectionSettin
       await say(`select release_lock(${LOCK_NAME})`)
       return result
     },
-    transaction: async (work) => {
-      await say('begin')
-      try {
-        await work()
-        await say('commit')
-      } catch (error) {
-        await say('rollback')
-        throw error
-      }
-    },
+    transaction: migrationTransaction(connection),
     close: () => connection.end(),
   }
 }

@@ -1,16 +1,5 @@
+import { SOCKET_CODES } from '../../server/socket-codes.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
-
-/** Errors of the socket: the connection is gone, or never came about. */
-const CONNECTION_CODES: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'ECONNREFUSED',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-])
 
 /**
  * Tells what an error of PostgreSQL means to its callers, as long as no commit was sent.
@@ -57,7 +46,7 @@ export function troubleOf(error: unknown): DatabaseTrouble {
       return new DatabaseTrouble('unavailable', `the database refuses work: ${message}`, error)
     default:
   }
-  if (CONNECTION_CODES.has(code) || isDriverLoss(error)) {
+  if (SOCKET_CODES.has(code) || isDriverLoss(error)) {
     return new DatabaseTrouble('lost', `the connection to the database is lost: ${message || code}`, error)
   }
   return new DatabaseTrouble('broken', message, error)

@@ -1,5 +1,6 @@
 import type { ConnectionSettings, MigrationSession } from '../../dialect.ts'
 import { openOne } from '../../server/connect-server.ts'
+import { migrationTransaction } from '../../server/migration-transaction.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import { postgresTypes } from './column-types.ts'
 import { postgresDriver } from './driver.ts'
@@ -28,16 +29,7 @@ export async function openPostgresMigration(url: string, settings: ConnectionSet
       await say(`select pg_advisory_unlock(${LOCK})`)
       return result
     },
-    transaction: async (work) => {
-      await say('begin')
-      try {
-        await work()
-        await say('commit')
-      } catch (error) {
-        if (connection.usable) await say('rollback')
-        throw error
-      }
-    },
+    transaction: migrationTransaction(connection),
     close: () => connection.end(),
   }
 }
