@@ -71,6 +71,16 @@ onEveryBackend('ClientService', (server) => {
       expect(client).toMatchObject(wanted)
     })
 
+    it('keeps metadata under whatever names its owner chose', async () => {
+      const metadata = Object.fromEntries([
+        ['__proto__', 'x'],
+        ['constructor', 'y'],
+      ])
+      const { clientId } = await server.registerClient({ config: { metadata } })
+      const { client } = await server.call(getClient, { clientId }, admin())
+      expect(Object.entries(client?.config?.metadata ?? {})).toEqual(Object.entries(metadata))
+    })
+
     it('refuses an id that is taken, whatever else differs, but not one that differs in case', async () => {
       const clientId = server.unique('Taken-')
       await server.call(registerClient, { ...confidential, clientId }, admin())
