@@ -33,7 +33,7 @@ import { Turns } from './turns.ts'
 import { createRequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
-const DRAIN_RETRY_MS = 1_000
+const RETRY_AFTER_MS = 1_000
 
 /** A request as it came over the wire: bytes are protobuf's binary encoding. */
 export type EncodedRequest = Uint8Array | JsonRequest
@@ -117,7 +117,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     input: I,
     encoded: MessageShape<I> | EncodedRequest,
   ): Result<Said<I>> {
-    if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: DRAIN_RETRY_MS })
+    if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     const parsed = parse(entry, encoded)
     if (!parsed.ok) return parsed
     // The entry is the method's, and so is its parser.
@@ -175,8 +175,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return line.failed(said)
         const caller = claimedBy(said.value.credentials, origin)
-        const turn = turns.enter(caller, () => origin.interruption() !== null)
-        if (turn !== null && !(await turn)) throw new Interruption(origin.interruption() ?? 'CANCELLED')
+        const entered = turns.enter(caller, sizeOf(encoded), () => origin.interruption() !== null)
+        const turn = typeof entered === 'string' ? entered : await entered
+        if (turn === 'gone') throw new Interruption(origin.interruption() ?? 'CANCELLED')
+        if (turn === 'full') return line.failed(fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }))
         turnOf = caller
         const request = await admit(entry, ctx, said.value)
         if (!request.ok) return line.failed(request)
@@ -223,6 +225,12 @@ function parse(entry: Entry, request: Message | EncodedRequest): Result<Message>
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
 function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
   return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
+}
+
+/** What a request takes on the wire; one made in this process takes nothing that counts. */
+function sizeOf(request: Message | EncodedRequest): number {
+  if (request instanceof Uint8Array) return request.byteLength
+  return request instanceof JsonRequest ? request.encoded.byteLength : 0
 }
 
 /** Who says to be calling: a client, or whoever is at an address. */

@@ -6,47 +6,61 @@ const AT_ONCE_BESIDE_OTHERS = 4
 const OTHERS_COUNT_MS = 1_000
 /** So many may stand in a line before it is looked through for those that nobody waits for any more. */
 const LOOKED_THROUGH_FROM = 1_000
+/** What may wait in all lines together, in bytes of encoded messages: parsed ones take a few times as much. */
+const MOST_WAITING_BYTES = 128 * 1024 * 1024
+/** One line never takes all of it. */
+const MOST_OF_ONE_LINE = MOST_WAITING_BYTES / 2
+/** A call holds some memory, whatever its message. */
+const BYTES_OF_A_CALL = 4 * 1024
 
 interface Waiter {
+  readonly bytes: number
   readonly isAbandoned: () => boolean
-  readonly settle: (isIn: boolean) => void
+  readonly settle: (turn: Turn) => void
 }
 
 interface Line {
   running: number
   /** First come, first served. */
   readonly waiting: Set<Waiter>
+  waitingBytes: number
   lookThroughAt: number
 }
 
+/** What comes of a call: it may run, was abandoned while it waited, or finds no room to wait. */
+export type Turn = 'in' | 'gone' | 'full'
+
 /**
  * Lets each caller run a number of calls at once, and keeps the rest of theirs
- * in line: who floods the server waits for themselves. Nobody is refused for it.
+ * in line: who floods the server waits for themselves. Nobody is refused for it,
+ * as long as what waits fits into memory.
  */
 export class Turns {
   readonly #lines = new Map<string, Line>()
   readonly #now: () => number
   #sharedUntil = 0
+  #waitingBytes = 0
 
   /** `now` in milliseconds, from a clock that is never put back. */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /**
-   * `null`: it may run at once; else `true` once it may, or `false` if it was
-   * abandoned while it stood in line. Each call that was let in says `leave` in the end.
-   */
-  enter(caller: string, isAbandoned: () => boolean): Promise<boolean> | null {
+  /** With a message of so many bytes. Each call that was let in says `leave` in the end. */
+  enter(caller: string, messageBytes: number, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
     const line = this.#lineOf(caller)
     if (this.#lines.size > 1) this.#sharedUntil = this.#now() + OTHERS_COUNT_MS
     if (line.waiting.size === 0 && line.running < this.#most()) {
       line.running += 1
-      return null
+      return 'in'
     }
-    if (line.waiting.size >= line.lookThroughAt) lookThrough(line)
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    line.waiting.add({ isAbandoned, settle: resolve })
+    const bytes = messageBytes + BYTES_OF_A_CALL
+    if (line.waiting.size >= line.lookThroughAt || !this.#hasRoom(line, bytes)) this.#lookThrough(line)
+    if (!this.#hasRoom(line, bytes)) return 'full'
+    const { promise, resolve } = Promise.withResolvers<Turn>()
+    line.waiting.add({ bytes, isAbandoned, settle: resolve })
+    line.waitingBytes += bytes
+    this.#waitingBytes += bytes
     return promise
   }
 
@@ -56,10 +70,9 @@ export class Turns {
     const most = this.#most()
     for (const waiter of line.waiting) {
       if (line.running >= most) break
-      line.waiting.delete(waiter)
       const isIn = !waiter.isAbandoned()
       if (isIn) line.running += 1
-      waiter.settle(isIn)
+      this.#dismiss(line, waiter, isIn ? 'in' : 'gone')
     }
     if (line.running === 0) this.#lines.delete(caller)
   }
@@ -68,25 +81,32 @@ export class Turns {
     return this.#now() < this.#sharedUntil ? AT_ONCE_BESIDE_OTHERS : AT_ONCE
   }
 
+  #hasRoom(line: Line, bytes: number): boolean {
+    return line.waitingBytes + bytes <= MOST_OF_ONE_LINE && this.#waitingBytes + bytes <= MOST_WAITING_BYTES
+  }
+
+  /**
+   * Calls that are cancelled as soon as they are made must not pile up, with their
+   * messages, behind a few that run for long. Looked through again only when the
+   * line has doubled, so that each call is looked at a few times at the most.
+   */
+  #lookThrough(line: Line): void {
+    for (const waiter of line.waiting) if (waiter.isAbandoned()) this.#dismiss(line, waiter, 'gone')
+    line.lookThroughAt = Math.max(LOOKED_THROUGH_FROM, line.waiting.size * 2)
+  }
+
+  #dismiss(line: Line, waiter: Waiter, turn: Turn): void {
+    line.waiting.delete(waiter)
+    line.waitingBytes -= waiter.bytes
+    this.#waitingBytes -= waiter.bytes
+    waiter.settle(turn)
+  }
+
   #lineOf(caller: string): Line {
     const known = this.#lines.get(caller)
     if (known !== undefined) return known
-    const fresh = { running: 0, waiting: new Set<Waiter>(), lookThroughAt: LOOKED_THROUGH_FROM }
+    const fresh = { running: 0, waiting: new Set<Waiter>(), waitingBytes: 0, lookThroughAt: LOOKED_THROUGH_FROM }
     this.#lines.set(caller, fresh)
     return fresh
   }
-}
-
-/**
- * Calls that are cancelled as soon as they are made must not pile up, with their
- * messages, behind a few that run for long. Looked through again only when the
- * line has doubled, so that each call is looked at a few times at the most.
- */
-function lookThrough(line: Line): void {
-  for (const waiter of line.waiting) {
-    if (!waiter.isAbandoned()) continue
-    line.waiting.delete(waiter)
-    waiter.settle(false)
-  }
-  line.lookThroughAt = Math.max(LOOKED_THROUGH_FROM, line.waiting.size * 2)
 }

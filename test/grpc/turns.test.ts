@@ -9,8 +9,9 @@ const waits = () => false
 function crowd(turns: Turns, caller: string): number[] {
   const entered: number[] = []
   for (let n = 0; n < MANY; n += 1) {
-    const turn = turns.enter(caller, waits)
-    if (turn === null) entered.push(n)
+    const turn = turns.enter(caller, 0, waits)
+    if (turn === 'in') entered.push(n)
+    else if (turn === 'full') throw new Error('no room')
     else void turn.then(() => entered.push(n))
   }
   return entered
@@ -18,7 +19,7 @@ function crowd(turns: Turns, caller: string): number[] {
 
 /** As many as run at once. */
 function fill(turns: Turns, caller: string): void {
-  while (turns.enter(caller, waits) === null);
+  while (turns.enter(caller, 0, waits) === 'in');
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -42,7 +43,7 @@ describe('turns', () => {
     const turns = new Turns(() => now)
     const entered = crowd(turns, 'busy')
     const alone = entered.length
-    expect(turns.enter('other', waits)).toBeNull()
+    expect(turns.enter('other', 0, waits)).toBe('in')
     turns.leave('other')
     const running = () => entered.length - ended
     let ended = 0
@@ -64,22 +65,20 @@ describe('turns', () => {
     const turns = new Turns(() => 0)
     fill(turns, 'busy')
     turns.leave('busy')
-    const gone = turns.enter('busy', () => true)
-    const next = turns.enter('busy', waits)
+    const gone = turns.enter('busy', 0, () => true)
+    const next = turns.enter('busy', 0, waits)
     turns.leave('busy')
-    expect(await Promise.all([gone, next])).toEqual([false, true])
+    expect(await Promise.all([gone, next])).toEqual(['gone', 'in'])
   })
 
-  it('keep few of those that left the line, also while nobody gets his turn', async () => {
+  it('keep few of those that left the line, also while nobody gets a turn', async () => {
     const turns = new Turns(() => 0)
     fill(turns, 'busy')
     let forgotten = 0
     for (let n = 0; n < 20_000; n += 1) {
-      void turns
-        .enter('busy', () => true)
-        ?.then((isIn) => {
-          if (!isIn) forgotten += 1
-        })
+      void Promise.resolve(turns.enter('busy', 0, () => true)).then((turn) => {
+        if (turn === 'gone') forgotten += 1
+      })
     }
     await settled()
     expect(forgotten).toBeGreaterThan(18_000)
@@ -88,14 +87,33 @@ describe('turns', () => {
   it('look through a long line seldom, however many of it still wait', () => {
     const turns = new Turns(() => 0)
     fill(turns, 'busy')
-    const calls = 20_000
+    const calls = 16_000
     let looks = 0
     for (let n = 0; n < calls; n += 1) {
-      turns.enter('busy', () => {
+      void turns.enter('busy', 0, () => {
         looks += 1
         return false
       })
     }
     expect(looks).toBeLessThan(2 * calls)
+  })
+
+  it('have no room for more than fits into memory: less for one caller than for all', () => {
+    const turns = new Turns(() => 0)
+    const megabyte = 1024 * 1024
+    const waitUntilFull = (caller: string) => {
+      fill(turns, caller)
+      let waiting = 0
+      while (turns.enter(caller, megabyte, waits) !== 'full') waiting += 1
+      return waiting
+    }
+    const [first, second, third] = [waitUntilFull('first'), waitUntilFull('second'), waitUntilFull('third')]
+    expect(first).toBeGreaterThan(32)
+    expect(first).toBeLessThan(100)
+    expect(first + second + third).toBeLessThan(200)
+    expect(turns.enter('first', 1, waits)).toBeInstanceOf(Promise)
+    expect(turns.enter('fourth', megabyte, waits)).toBe('in')
+    for (let ended = 0; ended < 32; ended += 1) turns.leave('first')
+    expect(turns.enter('first', megabyte, waits)).toBeInstanceOf(Promise)
   })
 })
