@@ -1,5 +1,5 @@
 /**
- * Writes docs/errors.md and docs/configuration.md from the tables in the code, and
+ * Writes docs/errors.md, docs/configuration.md and docs/telemetry.md from the tables in the code, and
  * docs/reference from the contract: `npm run docs`. With `--check` it only compares, and fails when they differ.
  */
 import { readFile, writeFile } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { reasonOf } from '../src/grpc/errors.ts'
 import { contractFiles } from './contract.ts'
 import { ERROR_ADVICE } from './error-advice.ts'
 import { referencePages } from './rpc-reference.ts'
+import { telemetryPage } from './telemetry-page.ts'
 
 const docs = join(import.meta.dirname, '..', 'docs')
 const check = process.argv.includes('--check')
@@ -18,6 +19,7 @@ const pages = new Map([
   ['errors.md', errorsPage()],
   ['configuration.md', configurationPage()],
   ...[...referencePages(contractFiles())].map(([name, text]) => [`reference/${name}`, text] as const),
+  ['telemetry.md', telemetryPage()],
 ])
 const stale: string[] = []
 for (const [name, text] of pages) {
@@ -108,6 +110,7 @@ for all; [databases.md](databases.md) explains them.
 Defaults that depend on others: TLS is on where a file of CA certificates is given; without such a file the authorities
 count that Node.js trusts. The issuer is \`http://\` and the gRPC address; device codes are typed at the issuer's
 \`/device\`, errors are explained at its \`/docs/errors\`, unless told otherwise; the keyring lies beside an embedded database
-(\`data/qscope.keyring.json\`) and must be named for any other; the log is \`pretty\` on a terminal, else \`json\`.
+(\`data/qscope.keyring.json\`) and must be named for any other; calls are traced where an OTLP endpoint is given
+([telemetry.md](telemetry.md)); the log is \`pretty\` on a terminal, else \`json\`.
 `
 }

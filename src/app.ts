@@ -39,6 +39,7 @@ import { createServingState, type ServingState } from './grpc/serving-state.ts'
 import type { Logger } from './logger.ts'
 import type { AuditSeal, Backend, StoreContext } from './stores/contract.ts'
 import { openBackend } from './stores/open.ts'
+import type { Observers } from './telemetry/open-telemetry.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
 const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
@@ -70,9 +71,10 @@ export async function openApp(
   {
     now = () => epochMs(Date.now()),
     sharing = alone(),
-  }: { readonly now?: () => EpochMs; readonly sharing?: Sharing } = {},
+    observers,
+  }: { readonly now?: () => EpochMs; readonly sharing?: Sharing; readonly observers?: Observers } = {},
 ): Promise<App> {
-  const backend = await openAppBackend(config, log, keyring)
+  const backend = await openAppBackend(config, log, keyring, observers)
   const secretUsage = new SecretUsage(backend, log)
   const { issuer, signingAlgorithm, limits } = config
   const runner = createFlowRunner(backend, {
@@ -89,6 +91,7 @@ export async function openApp(
     trustedIssuers: new Map(config.trustedIssuers.map((terms) => [terms.issuer, new IssuerKeys(terms, { now, log })])),
     secretUsage,
     userCodeAttempts: new UserCodeAttempts(sharing),
+    observer: observers?.flows,
     limits: {
       mints: new TokenBuckets(limits.mintRate, { sharing, name: 'mints' }),
       liveTokens: new LiveTokens(limits.maxLiveTokensPerClient, sharing),
@@ -137,7 +140,8 @@ export async function openApp(
     algorithm: signingAlgorithm,
     periodMs: config.signingKeyRotationMs,
   })
-  const pipeline = createPipeline({ routes, runner, log, now, isDraining: () => state.draining })
+  const isDraining = () => state.draining
+  const pipeline = createPipeline({ routes, runner, log, now, isDraining, observer: observers?.calls })
   return {
     backend,
     runner,
@@ -180,10 +184,11 @@ export async function databaseKeyReferences(config: Config, log: Logger, keyring
   }
 }
 
-async function openAppBackend(config: Config, log: Logger, keyring: Keyring): Promise<Backend> {
+async function openAppBackend(config: Config, log: Logger, keyring: Keyring, observers?: Observers): Promise<Backend> {
   const { database, connections, maxQueuedCalls } = config
   const seal = sealOf(keyring)
-  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls })
+  const observer = observers?.stores
+  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
 }
 
 /** Where the errors are documented. */

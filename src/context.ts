@@ -3,6 +3,7 @@ import type { Client } from './domain/client.ts'
 import type { ClientId, EpochMs, TokenId } from './domain/ids.ts'
 import type { Logger } from './logger.ts'
 import type { Result } from './results.ts'
+import type { Span } from './trace.ts'
 
 /** Who is calling, as far as it has been proved. */
 export type Caller =
@@ -47,6 +48,8 @@ export interface CallContext {
   readonly peer: string
   /** What the caller showed in the TLS handshake with this server; `null`: nothing, or there was none. */
   readonly certificate: PeerCertificate | null
+  /** The call's; `undefined`: it is not traced. */
+  readonly span?: Span | undefined
 }
 
 /** How a caller is named in `created_by`, `updated_by` and the audit log; the colon cannot occur in a client id. */

@@ -12,21 +12,31 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
   { layer: 'message-of', files: /^message-of\.ts$/, may: [] },
   { layer: 'config', files: /^config\//, may: ['domain', 'message-of'] },
+  { layer: 'trace', files: /^trace\.ts$/, may: [] },
   { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
-  { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results'] },
+  { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results', 'trace'] },
   { layer: 'log', files: /^log\//, may: ['logger', 'config'] },
   { layer: 'crypto', files: /^crypto\//, may: ['domain'] },
   { layer: 'stores/contract', files: /^stores\/contract\.ts$/, may: ['domain', 'context'] },
-  { layer: 'stores', files: /^stores\//, may: ['stores/contract', 'domain', 'context', 'logger', 'message-of'] },
+  {
+    layer: 'stores',
+    files: /^stores\//,
+    may: ['stores/contract', 'domain', 'context', 'logger', 'message-of', 'trace'],
+  },
   {
     layer: 'flows',
     files: /^flows\//,
-    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger'],
+    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'trace'],
   },
   {
     layer: 'grpc',
     files: /^grpc\//,
-    may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
+    may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger', 'trace'],
+  },
+  {
+    layer: 'telemetry',
+    files: /^telemetry\//,
+    may: ['grpc', 'flows', 'stores/contract', 'stores', 'errors', 'domain', 'logger', 'trace'],
   },
   {
     layer: 'http',
@@ -91,6 +101,16 @@ describe('architecture', () => {
 
   it('keeps Connect in http/', () => {
     expect(outside(/^@connectrpc\//, /^http\//)).toEqual([])
+  })
+
+  it('keeps what measures and traces in telemetry/, and its SDK in what is loaded on demand', () => {
+    expect(outside(/^(prom-client|@opentelemetry\/)/, /^telemetry\//)).toEqual([])
+    const sdk = files.filter((file) => importsOf(file).some(({ specifier }) => specifier.startsWith('@opentelemetry/')))
+    expect(sdk.toSorted()).toEqual(['telemetry/bounded-export.ts', 'telemetry/open-tracer.ts', 'telemetry/sdk-span.ts'])
+    const eager = files.filter((file) =>
+      inside(file).some(({ target, typeOnly }) => !typeOnly && sdk.includes(target) && !sdk.includes(file)),
+    )
+    expect(eager).toEqual([])
   })
 
   it('keeps SQL in stores/sql/', () => {

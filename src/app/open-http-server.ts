@@ -5,15 +5,20 @@ import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { createHttpServer, type HttpServer } from '../http/server.ts'
 import type { Logger } from '../logger.ts'
+import type { Exposition } from '../telemetry/metrics.ts'
 import type { TlsFiles } from './tls-files.ts'
 
+export interface HttpPremises {
+  readonly config: Config
+  readonly app: Pick<App, 'pipeline' | 'state'>
+  readonly tls: TlsFiles | null
+  readonly log: Logger
+  readonly metrics: () => Promise<Exposition>
+}
+
 /** The HTTP port of an application, not yet open; `null` where it is off. */
-export function openHttpServer(
-  config: Config,
-  { pipeline, state }: Pick<App, 'pipeline' | 'state'>,
-  tls: TlsFiles | null,
-  log: Logger,
-): HttpServer | null {
+export function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): HttpServer | null {
+  const { pipeline, state } = app
   if (config.http === null) return null
   const { listen, url, allowedOrigins } = config.http
   const { maxMessageBytes, issuer } = config
@@ -29,7 +34,7 @@ export function openHttpServer(
       clientCa: config.tls !== null && config.tls.clientCaFile !== null,
     },
     allowedOrigins,
-    metrics: null,
+    metrics,
     pipeline,
     state,
     log,

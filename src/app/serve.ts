@@ -6,16 +6,20 @@ import { uuidV7 } from '../crypto/random.ts'
 import type { Sharing } from '../flows/limits/sharing.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
+import { expose } from '../telemetry/metrics.ts'
 import { type Announcement, announce } from './announce.ts'
 import { grpcLimitsOf } from './grpc-limits.ts'
 import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
 import { insistOnFreePort } from './insist-on-free-port.ts'
 import { followKeyringFile } from './keyring-reload.ts'
+import { openAppTelemetry } from './open-app-telemetry.ts'
 import { openHttpServer } from './open-http-server.ts'
+import { serverStateOf } from './server-state.ts'
 import { type SetUp, seedInMemory, setUpDatabase } from './set-up.ts'
 import { stopSignal } from './stop-signals.ts'
 import { openTlsFiles, type TlsFiles } from './tls-files.ts'
 import { adminNotice } from './welcome.ts'
+import type { Measured } from './workers/rounds.ts'
 import { supervise } from './workers/supervise.ts'
 
 /** Who starts and stops a server, and hears how it goes: an operator, or the primary of several workers. */
@@ -25,6 +29,8 @@ export interface Keeper {
   /** Everything is open but the port; resolves when that may be. */
   opened(): Promise<void>
   listening(announcement: Announcement): void
+  /** Hears how this process measures itself; what it returns tells the values of all that serve together. */
+  measureWith(own: () => Promise<Measured>): () => Promise<readonly Measured[]>
 }
 
 /** What a server finds when it opens. */
@@ -35,6 +41,9 @@ export interface Premises {
   /** With whom it counts; nobody if not given. */
   readonly sharing?: Sharing
 }
+
+/** How long the collector may take for the last spans when the server stops. */
+const LAST_SPANS_MS = 2_000
 
 /**
  * Does what is done once, however many processes serve: then serves until a
@@ -57,6 +66,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     stopAsked: stopSignal(log),
     opened: async () => undefined,
     listening: (announcement) => announce(config, log, announcement),
+    measureWith: (own) => async () => [await own()],
   }
   await serveUntilAsked(config, log, keeper, { tls, keyring, setUp })
 }
@@ -64,7 +74,9 @@ export async function serve(config: Config, log: Log): Promise<void> {
 /** Serves in this process until its keeper asks it to stop; resolves when it has drained. */
 export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, premises: Premises): Promise<void> {
   const { tls, keyring, setUp, sharing } = premises
-  const app = await openApp(config, log, keyring, { ...(sharing !== undefined && { sharing }) })
+  const telemetry = await openAppTelemetry(config, log)
+  const app = await openApp(config, log, keyring, { observers: telemetry, ...(sharing !== undefined && { sharing }) })
+  telemetry.watch(serverStateOf(app, log))
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setUp.created ? setUp.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = createGrpcServer({
@@ -78,7 +90,8 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
   })
-  const http = openHttpServer(config, app, tls, log)
+  const measurements = keeper.measureWith(() => telemetry.snapshot())
+  const http = openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })
   let monitor: HealthMonitor
   let address = config.grpcListen
   let httpAddress = config.http?.listen ?? null
@@ -109,6 +122,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
   stopFollowing()
   await Promise.all([server.stop(config.shutdownGraceMs), http?.stop(config.shutdownGraceMs)])
   await app.close()
+  await telemetry.close(LAST_SPANS_MS)
   log.info({}, 'stopped')
   log.flush()
 }

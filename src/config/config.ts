@@ -9,6 +9,7 @@ import { type Limits, readLimits } from './limits.ts'
 import { type LOG_LEVELS, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
 import { type Setting, settingsOf } from './settings.ts'
 import { readTls, type TlsConfig } from './tls.ts'
+import { readTracing, type Tracing } from './tracing.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
 import { readWorkers } from './workers.ts'
@@ -37,6 +38,8 @@ export interface Config {
   readonly keyringFile: string | null
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly format: 'json' | 'pretty' }
   readonly reflection: boolean
+  /** `null`: calls are not traced. */
+  readonly tracing: Tracing | null
   readonly insecure: boolean
   readonly shutdownGraceMs: number
   readonly maxMessageBytes: number
@@ -125,6 +128,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       format: read('QSCOPE_LOG_FORMAT', SCHEMAS.format, terminal ? 'pretty' : 'json'),
     }),
     reflection: read('QSCOPE_REFLECTION', SCHEMAS.onOff, VARIABLES.QSCOPE_REFLECTION.fallback),
+    tracing: readTracing(environment, read),
     insecure,
     shutdownGraceMs: read('QSCOPE_SHUTDOWN_GRACE', SCHEMAS.grace, VARIABLES.QSCOPE_SHUTDOWN_GRACE.fallback),
     maxMessageBytes: read(

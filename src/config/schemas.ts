@@ -35,6 +35,14 @@ function parseOrigin(text: string): string | null {
   return isOrigin ? url.origin : null
 }
 
+/** Credentials belong in headers, which are not shown. */
+function parseEndpoint(text: string): string | null {
+  const url = URL.parse(text)
+  const usable =
+    url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === '' && url.password === ''
+  return usable ? text.replace(/\/+$/, '') : null
+}
+
 /** How the value of each kind of variable is read. */
 export const SCHEMAS = {
   database: parsed(parseDatabaseUrl),
@@ -58,6 +66,11 @@ export const SCHEMAS = {
   }),
   url: z.url({ protocol: /^https?$/ }),
   path: z.string().min(1),
+  endpoint: parsed(parseEndpoint),
+  ratio: z
+    .string()
+    .regex(/^(0(\.\d+)?|1(\.0+)?)$/)
+    .transform(Number),
   level: z.enum(LOG_LEVELS),
   format: z.enum(['json', 'pretty']),
   onOff: z.enum(['on', 'off']).transform((value) => value === 'on'),

@@ -4,6 +4,7 @@ import { maskUrl } from './database-url.ts'
 import { formatDuration } from './duration.ts'
 import type { Environment } from './environment.ts'
 import { limitSettings } from './limits.ts'
+import { tracingSettings } from './tracing.ts'
 import type { VariableName } from './variables.ts'
 
 /** One variable's effective value, fit to be shown. */
@@ -47,6 +48,7 @@ export function settingsOf(
     QSCOPE_LOG_FORMAT: config.log.format,
     QSCOPE_REFLECTION: onOff(config.reflection),
     QSCOPE_INSECURE: config.insecure ? '1' : '0',
+    ...tracingSettings(config.tracing),
     QSCOPE_SHUTDOWN_GRACE: formatDuration(config.shutdownGraceMs),
     QSCOPE_MAX_MESSAGE_BYTES: String(config.maxMessageBytes),
     QSCOPE_MAX_CONCURRENT_STREAMS: String(config.maxConcurrentStreams),

@@ -85,6 +85,14 @@ export const VARIABLES = Object.freeze({
   QSCOPE_LOG_FORMAT: { shouldBe: 'json or pretty', fallback: null },
   QSCOPE_REFLECTION: { shouldBe: 'on or off', fallback: 'on' },
   QSCOPE_INSECURE: { shouldBe: '1 to allow plaintext outside loopback, else 0', fallback: '0' },
+  QSCOPE_OTLP_ENDPOINT: {
+    shouldBe: 'the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318; with it calls are traced',
+    fallback: null,
+  },
+  QSCOPE_TRACE_RATIO: {
+    shouldBe: 'the share of calls to trace, from 0 to 1, where no trace of the caller decides',
+    fallback: '1',
+  },
   QSCOPE_SHUTDOWN_GRACE: { shouldBe: 'a duration from 0s to 10m, such as 10s', fallback: '10s' },
   QSCOPE_MAX_MESSAGE_BYTES: { shouldBe: 'a whole number from 1024 to 67108864', fallback: '1048576' },
   QSCOPE_MAX_CONCURRENT_STREAMS: { shouldBe: 'a whole number from 1 to 100000', fallback: '1000' },

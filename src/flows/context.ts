@@ -5,6 +5,7 @@ import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
 import type { Logger } from '../logger.ts'
 import type { ReadStores } from '../stores/contract.ts'
+import type { Span } from '../trace.ts'
 import type { AssertionIds } from './access/assertion-ids.ts'
 import type { AuthenticationFailures } from './access/authentication-failures.ts'
 import type { AuthenticationGate } from './access/authentication-gate.ts'
@@ -12,6 +13,7 @@ import type { SecretUsage } from './access/secret-usage.ts'
 import type { TokenBuckets } from './access/token-buckets.ts'
 import type { TrustedIssuers } from './access/trusted-issuers.ts'
 import type { UserCodeAttempts } from './devices/user-code-attempts.ts'
+import type { FlowObserver } from './flow-observer.ts'
 import type { LiveTokens } from './limits/live-tokens.ts'
 import type { PendingDevices } from './limits/pending-devices.ts'
 
@@ -30,6 +32,7 @@ export interface FlowServices {
   readonly secretUsage: SecretUsage
   readonly userCodeAttempts: UserCodeAttempts
   readonly limits: FlowLimits
+  readonly observer?: FlowObserver | undefined
 }
 
 /** Caps that are the server's, not a client's. */
@@ -70,6 +73,7 @@ class BoundCall<Stores> implements FlowContext<Stores> {
   readonly caller: Caller
   readonly proveAgain: CallContext['proveAgain']
   readonly peer: string
+  readonly span: Span | undefined
 
   constructor(call: CallContext, services: FlowServices, stores: Stores) {
     this.stores = stores
@@ -82,6 +86,7 @@ class BoundCall<Stores> implements FlowContext<Stores> {
     this.caller = call.caller
     this.proveAgain = call.proveAgain
     this.peer = call.peer
+    this.span = call.span
   }
 
   get signal(): AbortSignal {

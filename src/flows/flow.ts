@@ -1,3 +1,4 @@
+import type { GrantType } from '../domain/client.ts'
 import type { AppendStores, ReadStores, TransactionStores } from '../stores/contract.ts'
 import type { ConditionChain, Postcondition } from './condition.ts'
 import type { FlowContext } from './context.ts'
@@ -18,6 +19,8 @@ export type Lane = keyof Lanes
 export interface Flow<Input extends object, Facts extends object, Output, L extends Lane = Lane> {
   readonly name: string
   readonly lane: L
+  /** By which grant it issues access tokens, and how many there are in its output; none: it issues none. */
+  readonly issues?: { readonly grant: GrantType; readonly count: (output: Output) => number }
   /** Reads and judges. */
   readonly preconditions: ConditionChain<Input, Facts>
   /** Decides what to issue. Touches no store and cannot fail. */
@@ -26,6 +29,11 @@ export interface Flow<Input extends object, Facts extends object, Output, L exte
   readonly isIdle?: (ctx: FlowContext, facts: Readonly<Facts>) => boolean
   /** Writes, and confirms it was first to. If one fails, nothing of the flow stands. */
   readonly postconditions: readonly Postcondition<Facts & { readonly issued: Output }, Lanes[L]>[]
+}
+
+/** For a flow whose output is one access token. */
+export function oneToken(grant: GrantType) {
+  return Object.freeze({ grant, count: () => 1 })
 }
 
 export function defineFlow<Input extends object, Facts extends object, Output, L extends Lane>(

@@ -42,11 +42,12 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
           const laneContext = withStores(ctx, services, stores)
           for (const post of posts) insistOnSuccess(post.name, post.confirm(laneContext, facts))
         })
+        tell(flow, issued)
         return success(issued)
       }
       case 'transaction': {
         const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, TransactionStores>[]
-        return await backend.decide<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
+        const ended = await backend.decide<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
           const laneContext = withStores(ctx, services, stores)
           for (const post of posts) {
             const confirmed = await post.confirm(laneContext, facts)
@@ -55,10 +56,17 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
           }
           return { commit: true, value: success(issued) }
         })
+        if (ended !== LOST_RACE && ended.ok) tell(flow, issued)
+        return ended
       }
       default:
         return flow.lane satisfies never
     }
+  }
+
+  /** Counts what is durable now. */
+  function tell<Output>({ issues }: Pick<Flow<object, object, Output>, 'issues'>, issued: Output): void {
+    if (issues !== undefined) services.observer?.tokensIssued(issues.grant, issues.count(issued))
   }
 
   /** What a refusal wants written stands before it is answered. */
@@ -79,6 +87,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
         for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
           const result = await attempt(flow, ctx, input)
           if (result !== LOST_RACE) return result
+          services.observer?.raceLost(flow.name)
           ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; judging anew')
         }
         return fail('resource.conflict', { retryAfterMs: retryDelay() })

@@ -2,26 +2,39 @@ import type { Caller } from '../context.ts'
 import { registry } from '../errors/registry.ts'
 import type { Logger } from '../logger.ts'
 import type { FailedResult } from '../results.ts'
+import type { MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
 
-/** The one line at `info` that every call leaves. */
-export function startAccessLine(log: Logger, method: string, origin: CallOrigin) {
+/** The one line at `info` that every call leaves; the method's observer is told the same. */
+export function startAccessLine(
+  log: Logger,
+  { path, observer }: { readonly path: string; readonly observer: MethodObserver | null },
+  origin: CallOrigin,
+) {
   const begun = performance.now()
+  const span = observer?.begun(origin)
   let failure: FailedResult | null = null
   return {
+    span,
     /** Notes how the call fails, and hands the failure on. */
     failed: (failed: FailedResult): FailedResult => {
       failure = failed
       return failed
     },
     end: (caller: Caller): void => {
+      const interruption = origin.interruption()
+      const code = interruption ?? (failure === null ? 'OK' : registry[failure.code].status)
+      const reason = failure === null ? null : failure.code
+      const durationMs = performance.now() - begun
+      observer?.ended(code, interruption === null ? reason : null, durationMs, span)
       log.info(
         {
           rayId: origin.rayId,
-          method,
-          code: origin.interruption() ?? (failure === null ? 'OK' : registry[failure.code].status),
-          ...(failure === null ? {} : { reason: failure.code }),
-          durationMs: Math.round((performance.now() - begun) * 1000) / 1000,
+          ...(span === undefined ? {} : { traceId: span.traceId }),
+          method: path,
+          code,
+          ...(reason === null ? {} : { reason }),
+          durationMs: Math.round(durationMs * 1000) / 1000,
           peer: origin.peer,
           ...clientOf(caller),
         },

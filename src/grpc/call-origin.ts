@@ -16,6 +16,8 @@ export interface CallOrigin {
   readonly signal: AbortSignal
   /** Works on the database directly: management methods ask it for no credentials. */
   readonly operator: boolean
+  /** The first value of a metadata key that is text; a transport without metadata has no such function. */
+  header?(name: string): string | undefined
   /** Why nobody waits for the answer any more; `null` while somebody does. */
   interruption(): Interruption['kind'] | null
 }

@@ -3,6 +3,7 @@ import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
+import type { Span } from '../trace.ts'
 import type { CallOrigin } from './call-origin.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
@@ -17,6 +18,8 @@ export class Call implements CallContext {
   readonly deadline: EpochMs | null
   /** Becomes known after authorization, before the handler sees it. */
   caller: Caller = ANONYMOUS
+  /** Set when the call begins. */
+  span: Span | undefined = undefined
   /** Set with the credentials, before the handler sees it. */
   proveAgain: CallContext['proveAgain'] = async () => success(this.caller)
 

@@ -42,6 +42,10 @@ export class GrpcOrigin implements CallOrigin {
     return this.#controller.signal
   }
 
+  header(name: string): string | undefined {
+    return this.#call.metadata.get(name)[0]?.toString()
+  }
+
   interruption(): Interruption['kind'] | null {
     if (this.#answered || !this.#call.cancelled) return null
     return this.deadline !== null && this.deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'

@@ -19,6 +19,7 @@ import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
 import { Call } from './call.ts'
+import type { CallObserver, MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
@@ -66,11 +67,13 @@ export interface PipelineOptions {
   readonly log: Logger
   readonly now: () => EpochMs
   readonly isDraining: () => boolean
+  readonly observer?: CallObserver | undefined
 }
 
 interface Entry {
   readonly route: Route
   readonly path: string
+  readonly observer: MethodObserver | null
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
   readonly parse: (encoded: Uint8Array) => Result<Message>
@@ -87,7 +90,7 @@ interface Said<I extends DescMessage> {
 
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { routes, runner, log, now, isDraining } = options
+  const { routes, runner, log, now, isDraining, observer } = options
   const validator = createRequestValidator()
   const turns = new Turns(() => performance.now())
   const entries = new Map<DescMethod, Entry>()
@@ -96,6 +99,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     entries.set(method, {
       route,
       path: pathOf(method),
+      observer: observer?.of(method) ?? null,
       rule: accessRule(method),
       readCredentials: credentialsReader(method.input),
       parse: requestParser(method.input),
@@ -169,7 +173,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     call: async (method, origin, encoded) => {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
-      const line = startAccessLine(log, entry.path, origin)
+      const line = startAccessLine(log, entry, origin)
+      ctx.span = line.span
       let turnOf: string | null = null
       try {
         const said = read(entry, ctx, method.input, encoded)
@@ -197,7 +202,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     stream: async function* (method, origin, encoded) {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
-      const line = startAccessLine(log, entry.path, origin)
+      const line = startAccessLine(log, entry, origin)
+      ctx.span = line.span
       try {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return yield line.failed(said)

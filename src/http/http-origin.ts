@@ -31,6 +31,10 @@ export class HttpOrigin implements CallOrigin {
     return certificateOn(this.#request.socket)
   }
 
+  header(name: string): string | undefined {
+    return this.#request.headersDistinct[name]?.[0]
+  }
+
   interruption(): Interruption['kind'] | null {
     if (!this.signal.aborted) return null
     const { reason }: { readonly reason: unknown } = this.signal

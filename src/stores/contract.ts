@@ -33,7 +33,7 @@ import type { SigningAlgorithm, SigningKey, SigningKeyState } from '../domain/si
 import type { User } from '../domain/user.ts'
 
 /** What a store needs of a call: how long to try, and when to stop. */
-export type StoreContext = Pick<CallContext, 'signal' | 'deadline' | 'log' | 'rayId' | 'now'>
+export type StoreContext = Pick<CallContext, 'signal' | 'deadline' | 'log' | 'rayId' | 'now' | 'span'>
 
 /** Who changed a row, and when. */
 export interface Change {
@@ -471,8 +471,26 @@ export interface Backend {
   check(): Promise<BackendHealth>
   /** What an operator should know of the database; throws like any read. */
   facts(): Promise<readonly DatabaseFact[]>
+  /** How much of it is in use at this moment. */
+  load(): BackendLoad
   /** Writes out what waits, then lets go of the database. */
   close(): Promise<void>
+}
+
+/** Connections of one kind: how many there are at most, how many work, and how many calls or batches wait for one. */
+export interface PoolLoad {
+  readonly size: number
+  readonly used: number
+  readonly waiting: number
+}
+
+export interface BackendLoad {
+  /** `append` writes what many calls share; transactions have connections of their own, or take turns with it. */
+  readonly pools: { readonly read: PoolLoad; readonly append: PoolLoad; readonly transaction: PoolLoad }
+  /** Units that wait to be sent in the append lane. */
+  readonly waitingUnits: number
+  /** Look-ups that wait to be sent. */
+  readonly waitingLookUps: number
 }
 
 /** One thing that `doctor` tells of a database, such as its isolation level. */

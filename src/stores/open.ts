@@ -12,6 +12,7 @@ import { MIGRATIONS } from './sql/migrations/all.ts'
 import type { MigrationStep } from './sql/migrations/migration-step.ts'
 import { schemaStateOf } from './sql/schema-state.ts'
 import { DatabaseTrouble, withStoreErrors } from './sql/trouble.ts'
+import type { StoreObserver } from './store-observer.ts'
 
 /** By the scheme of the database URL. */
 const DIALECTS: Readonly<Record<string, Dialect>> = Object.freeze({
@@ -42,6 +43,7 @@ export interface BackendOptions {
   readonly maxQueuedCalls?: number
   /** Of a database on a server; what is not told has a default. */
   readonly connections?: Partial<ConnectionSettings>
+  readonly observer?: StoreObserver | undefined
   /** The migrations that this server knows: all there are, unless told. */
   readonly migrations?: readonly MigrationStep[]
 }

@@ -4,7 +4,9 @@ import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
 import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
+import { openAppTelemetry } from '../../src/app/open-app-telemetry.ts'
 import { openHttpServer } from '../../src/app/open-http-server.ts'
+import { serverStateOf } from '../../src/app/server-state.ts'
 import { seedOf } from '../../src/app/set-up.ts'
 import { openTlsFiles } from '../../src/app/tls-files.ts'
 import { openApp } from '../../src/app.ts'
@@ -65,7 +67,9 @@ export async function startServer(
   }
   const config = parseConfig(environment)
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
-  const app = await openApp(config, log, keyring, { now: clock.now })
+  const telemetry = await openAppTelemetry(config, log)
+  const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
+  telemetry.watch(serverStateOf(app, log))
   const server = createGrpcServer({
     listen: '127.0.0.1:0',
     pipeline: app.pipeline,
@@ -77,7 +81,7 @@ export async function startServer(
     ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()
-  const http = openHttpServer(config, app, tls, log)
+  const http = openHttpServer({ config, app, tls, log, metrics: () => telemetry.metrics() })
   const httpPort = http === null ? null : (await http.start()).port
   app.state.setServing(true)
   const address = `127.0.0.1:${port}`
@@ -111,6 +115,7 @@ export async function startServer(
     first,
     /** What was logged so far. */
     lines,
+    telemetry,
     call: connection.call,
     stream: connection.stream,
     decode: decodeDetails,
@@ -148,6 +153,7 @@ export async function startServer(
       tls?.stop()
       await Promise.all([server.stop(1_000), http?.stop(1_000)])
       await app.close()
+      await telemetry.close(1_000)
     },
   }
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../../logger.ts'
 import { endLostConnections } from './lost-connections.ts'
 import { marked, type Order, type Report, reportIn } from './messages.ts'
 import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
+import { Rounds } from './rounds.ts'
 
 /** Sources run as they are, and compiled once packed: the worker's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -38,6 +39,7 @@ export class Crew {
   readonly #begun = Promise.withResolvers<Address>()
   readonly #hopeless = Promise.withResolvers<string>()
   readonly #allGone = Promise.withResolvers<void>()
+  readonly #rounds = new Rounds()
   #phase: 'starting' | 'serving' | 'stopping' = 'starting'
 
   constructor(options: CrewOptions) {
@@ -137,9 +139,23 @@ export class Crew {
       case 'counts':
         for (const each of this.#posts) if (each !== post) send(each, report)
         break
+      case 'measurements_wanted':
+        void this.#measure(post, report.wanted)
+        break
+      case 'measured':
+        this.#rounds.note(report.round, report.measured)
+        break
       default:
         report satisfies never
     }
+  }
+
+  async #measure(post: Post, wanted: number): Promise<void> {
+    const serving = this.#posts.filter(({ state }) => state === 'listening')
+    const measured = await this.#rounds.begin(serving.length, (round) => {
+      for (const each of serving) send(each, { kind: 'measure', round })
+    })
+    send(post, { kind: 'measurements', wanted, measured })
   }
 
   #ended(post: Post, how: string): void {

@@ -1,5 +1,6 @@
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
+import type { Measured } from './rounds.ts'
 
 /** Counts by name and key, added up since the last message; see `Sharing`. */
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
@@ -18,6 +19,10 @@ export type Order =
   | { readonly kind: 'stop' }
   /** What another worker counted. */
   | { readonly kind: 'counts'; readonly counts: Counts }
+  /** Asks what the worker has measured; it answers with the round. */
+  | { readonly kind: 'measure'; readonly round: number }
+  /** What all workers have measured, for the one that wanted to know. */
+  | { readonly kind: 'measurements'; readonly wanted: number; readonly measured: readonly Measured[] }
 
 /** From a worker to the primary. */
 export type Report =
@@ -29,6 +34,9 @@ export type Report =
   /** It cannot start, and ends. */
   | { readonly kind: 'failed'; readonly problem: string }
   | { readonly kind: 'counts'; readonly counts: Counts }
+  /** It was asked for the metrics of the server. */
+  | { readonly kind: 'measurements_wanted'; readonly wanted: number }
+  | { readonly kind: 'measured'; readonly round: number; readonly measured: Measured }
 
 const MARK = 'qscope'
 

@@ -2,6 +2,7 @@ import type { Worker } from 'node:cluster'
 import type { Announcement } from '../announce.ts'
 import type { Keeper } from '../serve.ts'
 import { marked, type Order, orderIn, type Report } from './messages.ts'
+import type { Measured } from './rounds.ts'
 import { SharedCounts } from './shared-counts.ts'
 
 /** The first order, by which a worker opens. */
@@ -15,6 +16,9 @@ export class PrimaryLine implements Keeper {
   readonly #stopAsked = Promise.withResolvers<string>()
   #counts: SharedCounts | null = null
   #listens = false
+  #measure: (() => Promise<Measured>) | null = null
+  readonly #wanted = new Map<number, (measured: readonly Measured[]) => void>()
+  #lastWanted = 0
 
   constructor(worker: Worker) {
     this.#worker = worker
@@ -25,6 +29,7 @@ export class PrimaryLine implements Keeper {
     // Without its primary no connection arrives; Node would end the process at once, with its calls unanswered.
     worker.on('disconnect', () => {
       worker.exitedAfterDisconnect = this.#listens
+      for (const resolve of this.#wanted.values()) resolve([])
       this.#stopAsked.resolve('the primary is gone')
     })
     void this.#report({ kind: 'ready' })
@@ -58,6 +63,20 @@ export class PrimaryLine implements Keeper {
     await this.#report({ kind: 'failed', problem })
   }
 
+  /** Whichever worker is asked answers for all; without the primary for itself. */
+  measureWith(own: () => Promise<Measured>): () => Promise<readonly Measured[]> {
+    this.#measure = own
+    return async () => {
+      if (!this.#worker.isConnected()) return [await own()]
+      this.#lastWanted += 1
+      const wanted = this.#lastWanted
+      const { promise, resolve } = Promise.withResolvers<readonly Measured[]>()
+      this.#wanted.set(wanted, resolve)
+      await this.#report({ kind: 'measurements_wanted', wanted })
+      return await promise
+    }
+  }
+
   /** What this worker counts together with the others. */
   shareCounts(fingerprintKey: string): SharedCounts {
     this.#counts = new SharedCounts(fingerprintKey, (counts) => void this.#report({ kind: 'counts', counts }))
@@ -79,9 +98,20 @@ export class PrimaryLine implements Keeper {
       case 'counts':
         this.#counts?.hear(order.counts)
         break
+      case 'measure':
+        void this.#answerMeasure(order.round)
+        break
+      case 'measurements':
+        this.#wanted.get(order.wanted)?.(order.measured)
+        this.#wanted.delete(order.wanted)
+        break
       default:
         order satisfies never
     }
+  }
+
+  async #answerMeasure(round: number): Promise<void> {
+    if (this.#measure !== null) await this.#report({ kind: 'measured', round, measured: await this.#measure() })
   }
 
   /** A primary that is gone has `disconnect` to say so, not what could no longer be sent to it. */

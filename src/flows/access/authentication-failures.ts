@@ -4,6 +4,7 @@ import { peerKey } from '../../domain/peer-key.ts'
 import { holdsSecret } from '../../domain/secret-text.ts'
 import type { Backend, StoreContext } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
+import type { FlowContext } from '../context.ts'
 import type { Sharing } from '../limits/sharing.ts'
 import { TokenBuckets } from './token-buckets.ts'
 
@@ -40,7 +41,7 @@ export class AuthenticationFailures {
     this.#overall = new TokenBuckets(OVERALL, { sharing, name: 'recorded-failures' })
   }
 
-  report(ctx: CallContext, failure: AuthenticationFailure): void {
+  report(ctx: FlowContext, failure: AuthenticationFailure): void {
     const bucket = failure.known ? failure.clientId : UNKNOWN
     const recorded =
       this.#peers.take(peerKey(ctx.peer), ctx.now) &&
@@ -54,6 +55,7 @@ export class AuthenticationFailures {
     this.#backend
       .append(detached(ctx), (stores) => stores.auditLog.append(event))
       .catch((error: unknown) => {
+        ctx.services.observer?.auditWriteFailed()
         ctx.log.error({ rayId: ctx.rayId, err: error }, 'a failed authentication could not be recorded')
       })
   }

@@ -12,7 +12,7 @@ import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { deviceCodeIsOwn, type OwnDevice, type PresentedDeviceCode } from '../conditions/device-code.ts'
 import { grantStillReaches } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from '../grants/issue-tokens.ts'
 import { capFamilies, holdFamily, storeFamilyTokens } from '../grants/store-family-tokens.ts'
 
@@ -108,6 +108,7 @@ const codeIsRedeemedOnce = postcondition<Redeemed, TransactionStores>('codeIsRed
 export const redeemDeviceCode = defineFlow({
   name: 'redeemDeviceCode',
   lane: 'transaction',
+  issues: oneToken('device_code'),
   preconditions: given<PresentedDeviceCode>()
     .and(callerIsClient)
     .and(grantIsAllowed('device_code'))

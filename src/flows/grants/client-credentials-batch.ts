@@ -49,6 +49,7 @@ const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<I
 export const clientCredentialsBatch = defineFlow({
   name: 'clientCredentialsBatch',
   lane: 'append',
+  issues: { grant: 'client_credentials', count: (items) => items.filter((item) => item.ok).length },
   preconditions: given<Wishes>()
     .and(callerIsClient)
     .and(grantIsAllowed('client_credentials'))

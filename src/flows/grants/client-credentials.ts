@@ -2,7 +2,7 @@ import { given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, oneToken } from '../flow.ts'
 import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
 import { issueOwnToken } from './issue-tokens.ts'
@@ -11,6 +11,7 @@ import { issueOwnToken } from './issue-tokens.ts'
 export const clientCredentials = defineFlow({
   name: 'clientCredentials',
   lane: 'append',
+  issues: oneToken('client_credentials'),
   preconditions: given<TokenWishes>()
     .and(callerIsClient)
     .and(grantIsAllowed('client_credentials'))

@@ -16,7 +16,7 @@ import {
   type TokenWishes,
   withoutPermissions,
 } from '../conditions/request.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, oneToken } from '../flow.ts'
 import { giveMintBack, mintingIsWithinLimits } from '../limits/minting.ts'
 import { issuanceEvent } from './append-token.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
@@ -118,6 +118,7 @@ const assertedTokenIsAppended = postcondition<Verified & { readonly issued: Issu
 export const exchangeAssertion = defineFlow({
   name: 'exchangeAssertion',
   lane: 'append',
+  issues: oneToken('jwt_bearer'),
   preconditions: given<AssertionRequest>()
     .and(assertionIsGood)
     .and(assertionStandsForClient)

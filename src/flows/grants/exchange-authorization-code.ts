@@ -9,7 +9,7 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { capFamilies, holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
 
@@ -77,6 +77,7 @@ const codeIsSpentOnce = postcondition<
 export const exchangeAuthorizationCode = defineFlow({
   name: 'exchangeAuthorizationCode',
   lane: 'transaction',
+  issues: oneToken('authorization_code'),
   preconditions: given<CodeExchange>()
     .and(callerIsClient)
     .and(grantIsAllowed('authorization_code'))

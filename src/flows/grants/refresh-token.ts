@@ -9,7 +9,7 @@ import { condition, given, type Judgement, LOST_RACE, postcondition } from '../c
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, narrowedScopes, type Reach, refuseReuse } from '../conditions/grant.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { keepAnswer, replayAnswer } from './refresh-replay.ts'
 import { holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
@@ -97,6 +97,7 @@ const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('success
 export const refreshToken = defineFlow({
   name: 'refreshToken',
   lane: 'transaction',
+  issues: oneToken('refresh_token'),
   preconditions: given<RefreshRequest>()
     .and(callerIsClient)
     .and(grantIsAllowed('refresh_token'))

@@ -8,7 +8,7 @@ import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import { audiencesAreAllowed, judgeScopes, withoutPermissions } from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, oneToken } from '../flow.ts'
 import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
 import { drawAccessToken, earliest } from './issue-tokens.ts'
@@ -135,6 +135,7 @@ const audiencesAreKept = condition<
 export const tokenExchange = defineFlow({
   name: 'tokenExchange',
   lane: 'append',
+  issues: oneToken('token_exchange'),
   preconditions: given<ExchangeRequest>()
     .and(callerIsClient)
     .and(grantIsAllowed('token_exchange'))

@@ -2,6 +2,7 @@ import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
 import type { AccessTokenStanding } from '../../domain/access-token.ts'
 import { thumbprintOf } from '../../domain/certificate.ts'
 import { clientId, grantId, signingKeyId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
+import type { Span } from '../../trace.ts'
 import type { AccessTokenFilter, AccessTokenReads, PageRequest } from '../contract.ts'
 import type { StoredInt } from './columns.ts'
 import { hashKey } from './hash-key.ts'
@@ -57,12 +58,12 @@ export function findAccessTokensById(
 
 export function accessTokenReads(
   db: Kysely<Database>,
-  findByHash: (hash: TokenHash) => Promise<AccessTokenStanding | null>,
-  findById: (id: TokenId) => Promise<AccessTokenStanding | null>,
+  findByHash: (hash: TokenHash, span?: Span) => Promise<AccessTokenStanding | null>,
+  findById: (id: TokenId, span?: Span) => Promise<AccessTokenStanding | null>,
 ): AccessTokenReads {
   return {
-    findByHash: (_ctx, hash) => findByHash(hash),
-    findById: (_ctx, id) => findById(id),
+    findByHash: ({ span }, hash) => findByHash(hash, span),
+    findById: ({ span }, id) => findById(id, span),
     page: async (_ctx, filter, page) => {
       const rows = await standings(db)
         .innerJoin(pageIds(db, filter, page).as('page'), 'page.listed_id', 'oauth_access_tokens.token_id')

@@ -1,7 +1,10 @@
 import type { AccessToken } from '../../domain/access-token.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { Span } from '../../trace.ts'
 import { type AppendStores, type StoreContext, StoreError } from '../contract.ts'
+import type { StoreObserver } from '../store-observer.ts'
 import type { DraftedStatement } from './dialect.ts'
+import { failureOf, observed } from './observed.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import { DatabaseTrouble, storeError } from './trouble.ts'
 
@@ -20,6 +23,7 @@ export interface AppendedRows {
 
 interface Unit extends AppendedRows {
   readonly until: number
+  readonly span: Span | undefined
   /** Sent without others, after a batch it was in was refused. */
   alone: boolean
   /** Whether all of it is written; `false`: none, for it did not go as drafted. */
@@ -43,14 +47,23 @@ export class AppendLane {
   readonly #send: SendUnits
   readonly #jitter: () => number
   readonly #maxQueued: number
+  readonly #observer: StoreObserver | undefined
+  /** When the first of those began to wait that wait now. */
+  #since = 0
   #queue = new Set<Unit>()
   #running: Promise<void> | null = null
   #closed = false
 
-  constructor(send: SendUnits, maxQueued: number, jitter: () => number) {
+  constructor(send: SendUnits, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
     this.#send = send
     this.#maxQueued = maxQueued
     this.#jitter = jitter
+    this.#observer = observer
+  }
+
+  /** How many units wait to be sent. */
+  get waiting(): number {
+    return this.#queue.size
   }
 
   /** Resolves after the unit's commit is durable. */
@@ -97,6 +110,7 @@ export class AppendLane {
     const unit: Unit = {
       ...rows,
       until: patienceOf(ctx),
+      span: ctx.span,
       alone: false,
       done: (stands) => {
         stopListening()
@@ -112,6 +126,7 @@ export class AppendLane {
       if (this.#queue.delete(unit)) reject(signal?.reason)
     }
     signal?.addEventListener('abort', leave, { once: true })
+    if (this.#queue.size === 0) this.#since = performance.now()
     this.#queue.add(unit)
     this.#running ??= this.#run()
     return await promise
@@ -124,24 +139,32 @@ export class AppendLane {
       const units = this.#take()
       const until = Math.max(...units.map((unit) => unit.until))
       try {
-        const refuted = await this.#send(units, until)
+        const refuted = await observed(this.#tell(units), () => this.#send(units, until))
         for (const unit of units) unit.done(!refuted.has(unit))
         attempts = 1
       } catch (error) {
         if (isWorthAnotherTry(error, attempts, until)) {
           this.#putBack(this.#stillPatient(units, error))
+          this.#observer?.triedAgain('append', error.kind)
           await backOff(attempts, until, this.#jitter)
           attempts += 1
         } else if (units.length > 1 && isOfOneUnit(error)) {
           for (const unit of units) unit.alone = true
           this.#putBack(units)
         } else {
+          this.#observer?.appendFailed(failureOf(error))
           for (const unit of units) unit.failed(storeError(error))
           attempts = 1
         }
       }
     }
     this.#running = null
+  }
+
+  #tell(units: readonly Unit[]) {
+    if (this.#observer === undefined) return undefined
+    const waitedMs = performance.now() - this.#since
+    return this.#observer.appendSent({ size: units.length, waitedMs, spans: spansOf(units) })
   }
 
   #take(): readonly Unit[] {
@@ -164,6 +187,10 @@ export class AppendLane {
     for (const unit of units) if (unit.until <= now) unit.failed(storeError(error))
     return units.filter((unit) => unit.until > now)
   }
+}
+
+function spansOf(units: readonly Unit[]): readonly Span[] {
+  return units.flatMap(({ span }) => span ?? [])
 }
 
 /** Whether one unit's rows may be at fault, rather than the database. */

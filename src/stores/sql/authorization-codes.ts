@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { AuthorizationCodeStanding } from '../../domain/authorization-code.ts'
 import { authorizationCodeId, grantId, type TokenHash } from '../../domain/ids.ts'
+import type { Span } from '../../trace.ts'
 import type { AuthorizationCodeReads, AuthorizationCodeStore } from '../contract.ts'
 import { GRANT_STANDING, type GrantStandingRow, grantStandingOf } from './grants.ts'
 import { hashKey } from './hash-key.ts'
@@ -43,9 +44,9 @@ export function findCodes(
 }
 
 export function codeReads(
-  findByHash: (hash: TokenHash) => Promise<AuthorizationCodeStanding | null>,
+  findByHash: (hash: TokenHash, span?: Span) => Promise<AuthorizationCodeStanding | null>,
 ): AuthorizationCodeReads {
-  return { findByHash: (_ctx, hash) => findByHash(hash) }
+  return { findByHash: ({ span }, hash) => findByHash(hash, span) }
 }
 
 export function codeWrites(db: Kysely<Database>): Omit<AuthorizationCodeStore, keyof AuthorizationCodeReads> {

@@ -1,13 +1,16 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from '../../logger.ts'
+import type { Span } from '../../trace.ts'
 import {
   type AppendStores,
   type AuditSeal,
   type Backend,
   type BackendHealth,
   type ReadStores,
+  type StoreContext,
   StoreError,
 } from '../contract.ts'
+import type { LookUp, StoreObserver } from '../store-observer.ts'
 import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
 import { AppendLane } from './append-lane.ts'
 import { auditChainReads } from './audit-chain-reads.ts'
@@ -25,6 +28,7 @@ import { kyselyOver } from './kysely.ts'
 import { maintenanceOn } from './maintenance.ts'
 import { MIGRATIONS } from './migrations/all.ts'
 import type { MigrationStep } from './migrations/migration-step.ts'
+import { observed } from './observed.ts'
 import { ReadBatcher } from './read-batcher.ts'
 import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './refresh-tokens.ts'
 import { backOff, isWorthAnotherTry } from './retry.ts'
@@ -51,6 +55,7 @@ export interface BackendParts {
   readonly jitter: () => number
   /** How many calls may wait in each lane. */
   readonly maxQueuedCalls: number
+  readonly observer?: StoreObserver | undefined
   /** The migrations that this server knows: all there are, unless told. */
   readonly migrations?: readonly MigrationStep[]
 }
@@ -72,12 +77,19 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   if (first === undefined) throw new Error('a database needs a writer')
   const appendSlots = new Slots([first], parts.maxQueuedCalls)
   const transactionSlots = others.length === 0 ? appendSlots : new Slots(others, parts.maxQueuedCalls)
-  const appendLane = new AppendLane(sendThrough(appendSlots, first, parts.jitter), parts.maxQueuedCalls, parts.jitter)
-  const transactionLane = new TransactionLane(transactionSlots, parts.jitter)
+  const { observer } = parts
+  const sendUnits = sendThrough(appendSlots, first, parts.jitter)
+  const appendLane = new AppendLane(sendUnits, parts.maxQueuedCalls, parts.jitter, observer)
+  const transactionLane = new TransactionLane(transactionSlots, parts.jitter, observer)
   const deciding = first.writer.drafts === null ? transactionLane : new DraftLane(appendLane, transactionLane, dialect)
+  const { reads, waitingLookUps } = readStores(db, parts.maxQueuedCalls, observer)
+
+  /** However often it is run, drafted or alone, a transaction is one to whoever watches. */
+  const begun = <T>(ctx: Omit<StoreContext, 'now'>, run: () => Promise<T>) =>
+    observed(observer?.transactionBegun(ctx.span), run)
 
   /** Nobody waits for it, and nobody calls it off. */
-  const housekeeping = {
+  const housekeeping: Omit<StoreContext, 'now'> = {
     signal: new AbortController().signal,
     deadline: null,
     log: parts.log,
@@ -106,19 +118,19 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   let closing: Promise<void> | null = null
   return {
     dialect: dialect.name,
-    reads: readStores(db, parts.maxQueuedCalls),
-    maintenance: maintenanceOn(db, (work) => transactionLane.runBare(housekeeping, work)),
+    reads,
+    maintenance: maintenanceOn(db, (work) => begun(housekeeping, () => transactionLane.runBare(housekeeping, work))),
     append: async (ctx, fill: (stores: AppendStores) => void) => {
       refuseMisfit()
       await appendLane.add(ctx, fill)
     },
     transaction: async (ctx, work) => {
       refuseMisfit()
-      return await transactionLane.run(ctx, work)
+      return await begun(ctx, () => transactionLane.run(ctx, work))
     },
     decide: async (ctx, work) => {
       refuseMisfit()
-      return await deciding.run(ctx, work)
+      return await begun(ctx, () => deciding.run(ctx, work))
     },
     check: async (): Promise<BackendHealth> => {
       const signal = AbortSignal.timeout(CHECK_MS)
@@ -130,6 +142,11 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
       }
     },
     facts: () => dialect.facts(execute),
+    load: () => ({
+      pools: { read: connected.readLoad(), append: appendSlots.load, transaction: transactionSlots.load },
+      waitingUnits: appendLane.waiting,
+      waitingLookUps: waitingLookUps(),
+    }),
     close: () => {
       closing ??= (async () => {
         await appendLane.close()
@@ -144,43 +161,45 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 
 /** The look-ups that calls are made of are batched; lists are not. */
-function readStores(db: Kysely<Database>, most: number): ReadStores {
-  const clients = new ReadBatcher(findClients(db), String, null, most)
-  const secrets = new ReadBatcher(findSecrets(db), String, [], most)
-  const codes = new ReadBatcher(findCodes(db), hashKey, null, most)
-  const accessTokens = new ReadBatcher(findAccessTokens(db), hashKey, null, most)
-  const accessTokensById = new ReadBatcher(findAccessTokensById(db), String, null, most)
-  const refreshTokens = new ReadBatcher(findRefreshTokens(db), hashKey, null, most)
-  const refreshTokensById = new ReadBatcher(findRefreshTokensById(db), String, null, most)
-  const devices = new ReadBatcher(findDeviceCodes(db), hashKey, null, most)
-  const signingKeys = new ReadBatcher(findSigningKeys(db), String, null, most)
-  const activeSigningKeys = new ReadBatcher(findActiveSigningKeys(db), String, null, most)
-  return Object.freeze({
-    clients: clientReads(db, (id) => clients.find(id)),
-    clientSecrets: clientSecretReads(db, (id) => secrets.find(id)),
+function readStores(db: Kysely<Database>, most: number, observer: StoreObserver | undefined) {
+  const batchers: { readonly waiting: number }[] = []
+  const batched = <Key, Value>(lookUp: LookUp, load: Load<Key, Value>, nameOf: (key: Key) => string, absent: Value) => {
+    const batcher = new ReadBatcher(load, nameOf, absent, most, observer?.ofReads(lookUp))
+    batchers.push(batcher)
+    return (key: Key, span?: Span) => batcher.find(key, span)
+  }
+  const reads: ReadStores = Object.freeze({
+    clients: clientReads(db, batched('clients', findClients(db), String, null)),
+    clientSecrets: clientSecretReads(db, batched('client_secrets', findSecrets(db), String, [])),
     users: userReads(db),
     grants: grantReads(db),
-    authorizationCodes: codeReads((hash) => codes.find(hash)),
+    authorizationCodes: codeReads(batched('authorization_codes', findCodes(db), hashKey, null)),
     accessTokens: accessTokenReads(
       db,
-      (hash) => accessTokens.find(hash),
-      (id) => accessTokensById.find(id),
+      batched('access_tokens', findAccessTokens(db), hashKey, null),
+      batched('access_tokens_by_id', findAccessTokensById(db), String, null),
     ),
     refreshTokens: refreshTokenReads(
       db,
-      (hash) => refreshTokens.find(hash),
-      (id) => refreshTokensById.find(id),
+      batched('refresh_tokens', findRefreshTokens(db), hashKey, null),
+      batched('refresh_tokens_by_id', findRefreshTokensById(db), String, null),
     ),
-    deviceAuthorizations: deviceAuthorizationReads(db, (hash) => devices.find(hash)),
+    deviceAuthorizations: deviceAuthorizationReads(
+      db,
+      batched('device_authorizations', findDeviceCodes(db), hashKey, null),
+    ),
     signingKeys: signingKeyReads(
       db,
-      (id) => signingKeys.find(id),
-      (algorithm) => activeSigningKeys.find(algorithm),
+      batched('signing_keys', findSigningKeys(db), String, null),
+      batched('active_signing_keys', findActiveSigningKeys(db), String, null),
     ),
     auditLog: auditReads(db),
     auditChains: auditChainReads(db),
   })
+  return { reads, waitingLookUps: () => batchers.reduce((sum, { waiting }) => sum + waiting, 0) }
 }
+
+type Load<Key, Value> = (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
 
 function withStoreErrors(execute: Execute): Execute {
   return async (statement) => {

@@ -1,6 +1,7 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { ClientSecret } from '../../domain/client-secret.ts'
 import { type ClientId, clientId, epochMs, keyId, type SecretHash, secretId } from '../../domain/ids.ts'
+import type { Span } from '../../trace.ts'
 import type { ClientSecretReads, ClientSecretStore } from '../contract.ts'
 import { hash32, integer, integerOrNull } from './rows.ts'
 import type { ClientSecretTable, Database } from './schema.ts'
@@ -41,10 +42,10 @@ export function findSecrets(
 
 export function clientSecretReads(
   db: Kysely<Database>,
-  ofClient: (clientId: ClientId) => Promise<readonly ClientSecret[]>,
+  ofClient: (clientId: ClientId, span?: Span) => Promise<readonly ClientSecret[]>,
 ): ClientSecretReads {
   return {
-    ofClient: (_ctx, id) => ofClient(id),
+    ofClient: ({ span }, id) => ofClient(id, span),
     keyIds: async () => {
       const rows = await db.selectFrom('oauth_client_secrets').select('key_id').distinct().orderBy('key_id').execute()
       return rows.map((row) => keyId(row.key_id))

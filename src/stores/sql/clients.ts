@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { AuthenticationMethod, Client, ClientType, GrantType } from '../../domain/client.ts'
 import { type ClientId, clientId, epochMs } from '../../domain/ids.ts'
+import type { Span } from '../../trace.ts'
 import type { ClientFilter, ClientReads, PageRequest } from '../contract.ts'
 import { CONFIG_COLUMNS, configOf } from './client-configs.ts'
 import { asFlag, flag, integer, oneOf, stringList, words } from './rows.ts'
@@ -61,10 +62,10 @@ export function findClients(db: Kysely<Database>): (ids: readonly ClientId[]) =>
 
 export function clientReads(
   db: Kysely<Database>,
-  findOne: (clientId: ClientId) => Promise<Client | null>,
+  findOne: (clientId: ClientId, span?: Span) => Promise<Client | null>,
 ): ClientReads {
   return {
-    find: (_ctx, id) => findOne(id),
+    find: ({ span }, id) => findOne(id, span),
     isReserved: async (_ctx, id) => {
       const row = await db
         .selectFrom('oauth_clients')

@@ -9,6 +9,7 @@ import {
   type TokenHash,
   type UserCodeHash,
 } from '../../domain/ids.ts'
+import type { Span } from '../../trace.ts'
 import type { DeviceAuthorizationReads } from '../contract.ts'
 import { hashKey } from './hash-key.ts'
 import { CLIENT_STANDING, type ClientStandingRow, clientStandingOf } from './parties.ts'
@@ -40,10 +41,10 @@ export function findDeviceCodes(
 
 export function deviceAuthorizationReads(
   db: Kysely<Database>,
-  findByDeviceCode: (hash: TokenHash) => Promise<DeviceAuthorizationStanding | null>,
+  findByDeviceCode: (hash: TokenHash, span?: Span) => Promise<DeviceAuthorizationStanding | null>,
 ): DeviceAuthorizationReads {
   return {
-    findByDeviceCode: (_ctx, hash) => findByDeviceCode(hash),
+    findByDeviceCode: ({ span }, hash) => findByDeviceCode(hash, span),
     findByUserCode: async (_ctx, hashes) => {
       if (hashes.length === 0) return null
       const row = await standings(db)

@@ -7,7 +7,7 @@ import type {
   RawBuilder,
 } from 'kysely'
 import type { Logger } from '../../logger.ts'
-import type { DatabaseFact } from '../contract.ts'
+import type { DatabaseFact, PoolLoad } from '../contract.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
@@ -62,6 +62,8 @@ export interface Connected {
   readonly execute: Execute
   /** The first one serves the append lane; transactions use the others or, if there are none, take turns with it. */
   readonly writers: readonly [Writer, ...Writer[]]
+  /** Of the connections that read. */
+  readLoad(): PoolLoad
   close(): Promise<void>
 }
 

@@ -1,4 +1,7 @@
+import type { Span } from '../../trace.ts'
 import { StoreError } from '../contract.ts'
+import type { Over, SentBatch } from '../store-observer.ts'
+import { observed } from './observed.ts'
 
 /** More keys than this wait for the next batch. */
 const LARGEST_BATCH = 512
@@ -21,6 +24,10 @@ export class ReadBatcher<Key, Value> {
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value
   readonly #maxWaiting: number
+  readonly #tell: ((batch: SentBatch) => Over) | undefined
+  /** When the first of those began to wait that wait now, and which of them are traced. */
+  #since = 0
+  #spans: Span[] = []
   #waiting = new Map<string, Asked<Key, Value>>()
   #busy = false
 
@@ -29,14 +36,22 @@ export class ReadBatcher<Key, Value> {
     nameOf: (key: Key) => string,
     absent: Value,
     maxWaiting: number,
+    tell?: (batch: SentBatch) => Over,
   ) {
     this.#load = load
     this.#nameOf = nameOf
     this.#absent = absent
     this.#maxWaiting = maxWaiting
+    this.#tell = tell
   }
 
-  find(key: Key): Promise<Value> {
+  /** How many look-ups wait to be sent. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  find(key: Key, span?: Span): Promise<Value> {
+    if (span !== undefined) this.#spans.push(span)
     const name = this.#nameOf(key)
     const same = this.#waiting.get(name)
     if (same !== undefined) return same.answer
@@ -44,6 +59,7 @@ export class ReadBatcher<Key, Value> {
       return Promise.reject(new StoreError('unavailable', `more than ${this.#maxWaiting} look-ups wait to be made`))
     }
     const { promise, resolve, reject } = Promise.withResolvers<Value>()
+    if (this.#waiting.size === 0) this.#since = performance.now()
     this.#waiting.set(name, { key, answer: promise, resolve, reject })
     if (!this.#busy) {
       this.#busy = true
@@ -53,7 +69,13 @@ export class ReadBatcher<Key, Value> {
   }
 
   async #sendAll(): Promise<void> {
-    while (this.#waiting.size > 0) await this.#send(this.#take())
+    while (this.#waiting.size > 0) {
+      const spans = this.#spans
+      this.#spans = []
+      const waitedMs = performance.now() - this.#since
+      const batch = this.#take()
+      await this.#send(batch, this.#tell?.({ size: batch.size, waitedMs, spans }))
+    }
     this.#busy = false
   }
 
@@ -68,9 +90,9 @@ export class ReadBatcher<Key, Value> {
     return batch
   }
 
-  async #send(batch: ReadonlyMap<string, Asked<Key, Value>>): Promise<void> {
+  async #send(batch: ReadonlyMap<string, Asked<Key, Value>>, over: Over | undefined): Promise<void> {
     try {
-      const found = await this.#load(Array.from(batch.values(), (asked) => asked.key))
+      const found = await observed(over, () => this.#load(Array.from(batch.values(), (asked) => asked.key)))
       for (const [name, asked] of batch) asked.resolve(found.get(name) ?? this.#absent)
     } catch (error) {
       for (const asked of batch.values()) asked.reject(error)

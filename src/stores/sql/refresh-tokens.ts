@@ -1,6 +1,7 @@
 import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
 import { clientId, epochMs, grantId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
 import type { RefreshToken, RefreshTokenStanding, Replay } from '../../domain/refresh-token.ts'
+import type { Span } from '../../trace.ts'
 import type { AccessTokenFilter, PageRequest, RefreshTokenReads } from '../contract.ts'
 import { GRANT_STANDING, type GrantStandingRow, grantStandingOf } from './grants.ts'
 import { hashKey } from './hash-key.ts'
@@ -35,12 +36,12 @@ export function findRefreshTokensById(
 
 export function refreshTokenReads(
   db: Kysely<Database>,
-  findByHash: (hash: TokenHash) => Promise<RefreshTokenStanding | null>,
-  findById: (id: TokenId) => Promise<RefreshTokenStanding | null>,
+  findByHash: (hash: TokenHash, span?: Span) => Promise<RefreshTokenStanding | null>,
+  findById: (id: TokenId, span?: Span) => Promise<RefreshTokenStanding | null>,
 ): RefreshTokenReads {
   return {
-    findByHash: (_ctx, hash) => findByHash(hash),
-    findById: (_ctx, id) => findById(id),
+    findByHash: ({ span }, hash) => findByHash(hash, span),
+    findById: ({ span }, id) => findById(id, span),
     page: async (_ctx, filter, page) => {
       const rows = await standings(db)
         .innerJoin(pageIds(db, filter, page).as('page'), 'page.listed_id', 'oauth_refresh_tokens.token_id')

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreContext } from '../contract.ts'
+import type { RetryCause } from '../store-observer.ts'
 import { DatabaseTrouble } from './trouble.ts'
 
 /** How long a call without a deadline is tried. */
@@ -14,8 +15,11 @@ export function patienceOf(ctx: Pick<StoreContext, 'deadline'>): number {
   return ctx.deadline ?? Date.now() + PATIENCE_MS
 }
 
+/** Trouble that may be over at the next try. */
+export type Passing = DatabaseTrouble & { readonly kind: RetryCause }
+
 /** Whether a failed attempt left nothing behind and another one before `until` may do better. */
-export function isWorthAnotherTry(error: unknown, attempts: number, until: number): error is DatabaseTrouble {
+export function isWorthAnotherTry(error: unknown, attempts: number, until: number): error is Passing {
   if (!(error instanceof DatabaseTrouble)) return false
   switch (error.kind) {
     case 'conflict':

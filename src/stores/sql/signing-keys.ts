@@ -7,6 +7,7 @@ import {
   type SigningAlgorithm,
   type SigningKey,
 } from '../../domain/signing-key.ts'
+import type { Span } from '../../trace.ts'
 import type { SigningKeyReads } from '../contract.ts'
 import { ReadBatcher } from './read-batcher.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from './rows.ts'
@@ -36,14 +37,14 @@ export function findActiveSigningKeys(
 
 export function signingKeyReads(
   db: Kysely<Database>,
-  find: (id: SigningKeyId) => Promise<SigningKey | null>,
-  findActive: (algorithm: SigningAlgorithm) => Promise<SigningKey | null>,
+  find: (id: SigningKeyId, span?: Span) => Promise<SigningKey | null>,
+  findActive: (algorithm: SigningAlgorithm, span?: Span) => Promise<SigningKey | null>,
 ): SigningKeyReads {
   // Open to anyone, so that many who ask at once must not keep other look-ups waiting.
   const published = new ReadBatcher(findPublished(db), () => PUBLISHED, [], 1)
   return {
-    find: (_ctx, id) => find(id),
-    findActive: (_ctx, algorithm) => findActive(algorithm),
+    find: ({ span }, id) => find(id, span),
+    findActive: ({ span }, algorithm) => findActive(algorithm, span),
     published: async ({ now }) => (await published.find(now)).filter((key) => isPublished(key, now)),
     page: async (_ctx, { state }, { after, limit }) => {
       const rows = await keys(db)

@@ -1,4 +1,4 @@
-import { type StoreContext, StoreError } from '../contract.ts'
+import { type PoolLoad, type StoreContext, StoreError } from '../contract.ts'
 import { patienceOf } from './retry.ts'
 
 /** What of a call decides how long it waits in line. */
@@ -20,6 +20,11 @@ export class Slots<Slot> {
     this.#slots = slots
     this.#free = slots.toReversed()
     this.#maxWaiting = maxWaiting
+  }
+
+  get load(): PoolLoad {
+    const { length: size } = this.#slots
+    return { size, used: size - this.#free.length, waiting: this.#waiting.size }
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
+import type { StoreObserver } from '../store-observer.ts'
 import { confirmed } from './commit-outcome.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
@@ -17,10 +18,12 @@ type WorkIn<T> = (slot: WriterSlot) => Promise<Ending<T>>
 export class TransactionLane {
   readonly #slots: Slots<WriterSlot>
   readonly #jitter: () => number
+  readonly #observer: StoreObserver | undefined
 
-  constructor(slots: Slots<WriterSlot>, jitter: () => number) {
+  constructor(slots: Slots<WriterSlot>, jitter: () => number, observer?: StoreObserver) {
     this.#slots = slots
     this.#jitter = jitter
+    this.#observer = observer
   }
 
   async run<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T> {
@@ -40,6 +43,8 @@ export class TransactionLane {
       } catch (error) {
         if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
         ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
+        this.#observer?.triedAgain('transaction', error.kind)
+        ctx.span?.note('tried again', { 'qscope.cause': error.kind })
         await backOff(attempts, until, this.#jitter)
       }
     }

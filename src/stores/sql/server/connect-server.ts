@@ -28,9 +28,11 @@ export async function connectServer(
   const writer = () => new ServerWriter(connection(), driver.probe, log)
   const appender = writer()
   const others = Array.from({ length: Math.max(1, settings.poolSize - readerCount - 1) }, writer)
+  const readSlots = new Slots(readers, MOST_WAITING_READS)
   await readers[0]?.ready()
   return {
-    execute: readThrough(new Slots(readers, MOST_WAITING_READS)),
+    execute: readThrough(readSlots),
+    readLoad: () => readSlots.load,
     writers: [appender, ...others],
     close: async () => {
       await Promise.all([...readers, appender, ...others].map((one) => one.close()))

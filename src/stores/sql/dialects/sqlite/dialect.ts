@@ -1,5 +1,6 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Logger } from '../../../../logger.ts'
+import type { PoolLoad } from '../../../contract.ts'
 import type { Connected, Dialect } from '../../dialect.ts'
 import { createMigrations } from '../../migrate.ts'
 import { FileTroubles, failureOf } from './errors.ts'
@@ -12,6 +13,8 @@ import { SqliteWriter } from './writer.ts'
 
 /** A reader meets a lock only while a log is recovered or folded back. */
 const READER_BUSY_TIMEOUT_MS = 50
+/** The one connection that reads answers before anybody can look. */
+const READ_AT_ONCE: PoolLoad = Object.freeze({ size: 1, used: 0, waiting: 0 })
 
 export const sqlite: Dialect = Object.freeze({
   name: 'sqlite',
@@ -53,6 +56,7 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
     return {
       execute: async (statement) => guarded(() => reader.run(statement)),
       writers: [writer],
+      readLoad: () => READ_AT_ONCE,
       close: async () => {
         reader.close()
         await writer.close()

@@ -1,0 +1,52 @@
+import type { GrantType } from '../domain/client.ts'
+import type { FlowObserver } from '../flows/flow-observer.ts'
+import { type Count, Counter } from './counter.ts'
+import type { Metric } from './metric.ts'
+
+/** What flows bring about: tokens, lost races, audit events that could not be written. */
+export class FlowMetrics implements FlowObserver {
+  readonly #tokens = new Counter({
+    name: 'qscope_tokens_issued_total',
+    help: 'Access tokens issued and durable; a repeated answer to a refresh issues none.',
+    labels: ['grant'],
+  })
+  readonly #issued: Readonly<Record<GrantType, Count>> = {
+    authorization_code: this.#tokens.series({ grant: 'authorization_code' }),
+    client_credentials: this.#tokens.series({ grant: 'client_credentials' }),
+    refresh_token: this.#tokens.series({ grant: 'refresh_token' }),
+    device_code: this.#tokens.series({ grant: 'device_code' }),
+    token_exchange: this.#tokens.series({ grant: 'token_exchange' }),
+    jwt_bearer: this.#tokens.series({ grant: 'jwt_bearer' }),
+  }
+  readonly #races = new Counter({
+    name: 'qscope_lost_races_total',
+    help: 'Times that a flow found another call faster and was judged anew.',
+    labels: ['flow'],
+  })
+  readonly #lost = new Map<string, Count>()
+  readonly #unwritten = new Counter({
+    name: 'qscope_audit_write_failures_total',
+    help: 'Audit events of failed authentications that could not be written. All others commit with what they record.',
+    labels: [],
+  })
+  readonly #failed = this.#unwritten.series({})
+
+  readonly metrics: readonly Metric[] = [this.#tokens, this.#races, this.#unwritten]
+
+  tokensIssued(grant: GrantType, count: number): void {
+    this.#issued[grant].value += count
+  }
+
+  raceLost(flow: string): void {
+    let count = this.#lost.get(flow)
+    if (count === undefined) {
+      count = this.#races.series({ flow })
+      this.#lost.set(flow, count)
+    }
+    count.value += 1
+  }
+
+  auditWriteFailed(): void {
+    this.#failed.value += 1
+  }
+}

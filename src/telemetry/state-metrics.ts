@@ -1,0 +1,193 @@
+import { performance } from 'node:perf_hooks'
+import type { SigningAlgorithm, SigningKeyState } from '../domain/signing-key.ts'
+import type { BackendLoad, PoolLoad, PurgeKind } from '../stores/contract.ts'
+import type { Definition, Metric, Sample } from './metric.ts'
+import { reading, single } from './reading.ts'
+
+/** What the purge has done since the process began, and what it found at its last look. */
+export interface PurgeState {
+  readonly rounds: number
+  readonly failures: number
+  readonly deleted: Readonly<Record<PurgeKind, number>>
+  readonly erasedReplays: number
+  readonly backlog: Readonly<Record<PurgeKind, { readonly count: number; readonly oldestAgeMs: number | null }>>
+  readonly lookedAt: number | null
+}
+
+/** A signing key that is published. */
+export interface KeyState {
+  readonly algorithm: SigningAlgorithm
+  readonly state: SigningKeyState
+  /** Since it was prepared or, if it was since then, activated. */
+  readonly ageMs: number
+}
+
+/** The parts of a running server whose state is read when somebody asks. */
+export interface ServerState {
+  readonly serving: () => boolean
+  readonly draining: () => boolean
+  readonly load: () => BackendLoad
+  readonly purge: () => PurgeState
+  /** Asks the database, so it may be missing: an empty list then. */
+  readonly signingKeys: () => Promise<readonly KeyState[]>
+}
+
+const POOLS = Object.freeze(['read', 'append', 'transaction'] as const)
+
+/** The metrics that show what a running server is like now. `version` is QScope's. */
+export function stateMetrics(server: ServerState, version: string): readonly Metric[] {
+  const gauge = (definition: Omit<Definition, 'type'>): Definition => ({ ...definition, type: 'gauge' })
+  const counter = (definition: Omit<Definition, 'type'>): Definition => ({ ...definition, type: 'counter' })
+  const pool = (name: string, help: string, value: (load: PoolLoad) => number) =>
+    reading(gauge({ name, help, labels: ['pool'] }), () => {
+      const { pools } = server.load()
+      return POOLS.map((each) => ({ labels: { pool: each }, value: value(pools[each]) }))
+    })
+  const purged = <T>(of: (state: PurgeState) => Readonly<Record<PurgeKind, T>>, value: (each: T) => number) =>
+    byKind(() => of(server.purge()), value)
+
+  return [
+    reading(
+      gauge({
+        name: 'qscope_build_info',
+        help: 'Always 1; the labels tell the version of QScope and of Node.js.',
+        labels: ['version', 'node_version'],
+        aggregation: 'max',
+      }),
+      () => [{ labels: { version, node_version: process.version }, value: 1 }],
+    ),
+    reading(
+      gauge({
+        name: 'qscope_serving',
+        help: 'Whether the server takes calls: 1, or 0 while the database cannot be used or the server stops.',
+        labels: [],
+        aggregation: 'min',
+      }),
+      () => single(server.serving() ? 1 : 0),
+    ),
+    reading(
+      gauge({
+        name: 'qscope_draining',
+        help: 'Whether the server is stopping: 1 while running calls may finish, else 0.',
+        labels: [],
+        aggregation: 'max',
+      }),
+      () => single(server.draining() ? 1 : 0),
+    ),
+    reading(
+      counter({
+        name: 'qscope_event_loop_active_seconds_total',
+        help: 'Seconds in which the event loop worked; its rate is the share of a processor core that calls can have.',
+        labels: [],
+      }),
+      () => single(performance.eventLoopUtilization().active / 1_000),
+    ),
+    pool('qscope_database_connections', 'Connections to the database at most.', ({ size }) => size),
+    pool('qscope_database_connections_used', 'Connections to the database that work now.', ({ used }) => used),
+    pool(
+      'qscope_database_connections_waiting',
+      'Calls and batches that wait for a connection.',
+      ({ waiting }) => waiting,
+    ),
+    reading(
+      gauge({
+        name: 'qscope_database_waiting',
+        help: 'What waits to be sent with the next batch.',
+        labels: ['lane'],
+      }),
+      () => {
+        const { waitingLookUps, waitingUnits } = server.load()
+        return [
+          { labels: { lane: 'read' }, value: waitingLookUps },
+          { labels: { lane: 'append' }, value: waitingUnits },
+        ]
+      },
+    ),
+    reading(
+      counter({ name: 'qscope_purge_rounds_total', help: 'Rounds in which this process purged.', labels: [] }),
+      () => single(server.purge().rounds),
+    ),
+    reading(
+      counter({
+        name: 'qscope_purge_failures_total',
+        help: 'Rounds and sweeps of the purge that the database broke off.',
+        labels: [],
+      }),
+      () => single(server.purge().failures),
+    ),
+    reading(
+      counter({ name: 'qscope_purged_rows_total', help: 'Expired rows that were deleted.', labels: ['kind'] }),
+      purged(
+        ({ deleted }) => deleted,
+        (count) => count,
+      ),
+    ),
+    reading(
+      counter({
+        name: 'qscope_purge_erased_replays_total',
+        help: 'Answers kept for lost refresh responses that were erased.',
+        labels: [],
+      }),
+      () => single(server.purge().erasedReplays),
+    ),
+    reading(
+      gauge({
+        name: 'qscope_purge_backlog_rows',
+        help: 'Expired rows that waited to be deleted at the last look, counted up to 10,000.',
+        labels: ['kind'],
+        aggregation: 'max',
+      }),
+      purged(
+        ({ backlog }) => backlog,
+        ({ count }) => count,
+      ),
+    ),
+    reading(
+      gauge({
+        name: 'qscope_purge_oldest_seconds',
+        help: 'How long ago the oldest row that waits should have gone, at the last look; 0 if none waits.',
+        labels: ['kind'],
+        aggregation: 'max',
+      }),
+      purged(
+        ({ backlog }) => backlog,
+        ({ oldestAgeMs }) => (oldestAgeMs ?? 0) / 1_000,
+      ),
+    ),
+    reading(
+      gauge({
+        name: 'qscope_purge_last_look_timestamp_seconds',
+        help: 'When this process last looked for expired rows; absent until it has.',
+        labels: [],
+        aggregation: 'max',
+      }),
+      () => {
+        const { lookedAt } = server.purge()
+        return lookedAt === null ? [] : single(lookedAt / 1_000)
+      },
+    ),
+    reading(
+      gauge({
+        name: 'qscope_signing_key_age_seconds',
+        help: 'Age of the oldest published signing key, since it was prepared or activated; absent without keys, or while the database does not answer.',
+        labels: ['algorithm', 'state'],
+        aggregation: 'max',
+      }),
+      async () => oldest(await server.signingKeys()),
+    ),
+  ]
+}
+
+function byKind<T>(of: () => Readonly<Record<PurgeKind, T>>, value: (each: T) => number): () => readonly Sample[] {
+  return () => Object.entries<T>(of()).map(([kind, each]) => ({ labels: { kind }, value: value(each) }))
+}
+
+function oldest(keys: readonly KeyState[]): readonly Sample[] {
+  const ages = new Map<string, Sample>()
+  for (const { algorithm, state, ageMs } of keys) {
+    const name = `${algorithm} ${state}`
+    const value = Math.max(ageMs / 1_000, ages.get(name)?.value ?? 0)
+    ages.set(name, { labels: { algorithm, state }, value })
+  }
+  return [...ages.values()]
+}
