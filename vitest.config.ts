@@ -1,13 +1,10 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
 
-/** Kill servers and databases by the dozen, or build images and Go programs; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
-/** Start or kill servers and databases by the dozen; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
 /**
- * Kill servers and databases by the dozen, or build clients of other languages; a run that is to be over in minutes leaves
- * them to CI. See docs/testing.md.
+ * Kill servers and databases by the dozen, build images and clients of other languages, or install from the registry; a
+ * run that is to be over in minutes leaves them to CI. See docs/testing.md.
  */
-/** Kill servers and databases by the dozen, or install from the registry; a run that is to be over in minutes leaves them to CI. See docs/testing.md. */
 const LONG = [
   'test/cluster/**',
   'test/container/**',

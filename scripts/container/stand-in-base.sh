@@ -18,7 +18,7 @@ trap 'rm -rf "$work"' EXIT
 
 # From where this machine has its own packages.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' 'Codename: bookworm' | head -n 1)
-debootstrap --variant=minbase bookworm "$work/debian" "${mirror:-http://deb.debian.org/debian}" >"$cache/debootstrap.log" 2>&1 ||
+debootstrap --variant=minbase bookworm "$work/debian" ${mirror:+"$mirror"} >"$cache/debootstrap.log" 2>&1 ||
   { tail -n 20 "$cache/debootstrap.log" >&2; exit 1; }
 
 # What Debian's slim images leave out; the place where the packages came from stays out too.

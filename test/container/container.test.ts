@@ -34,9 +34,12 @@ const serving = ca.issue('server', [...LOCAL_NAMES, 'DNS:qscope.tokens.svc'])
 
 /** What the build was told and must have forgotten: where the CA lay, and a registry that is not everybody's. */
 function textsOfTheBuild(): readonly string[] {
-  const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', cwd: tmpdir() }).trim()
-  const host = new URL(registry).host
-  return ['cafile=/run/secrets/ca', ...(host === 'registry.npmjs.org' ? [] : [host])]
+  const registryBy = (...settings: readonly string[]) =>
+    execFileSync('npm', ['config', 'get', 'registry', ...settings], { encoding: 'utf8', cwd: tmpdir() }).trim()
+  const registry = registryBy()
+  // Packages name npm's own registry themselves.
+  const isEverybodys = registry === registryBy('--userconfig=/dev/null', '--globalconfig=/dev/null')
+  return ['cafile=/run/secrets/ca', ...(isEverybodys ? [] : [new URL(registry).host])]
 }
 
 /** Makes the first client from inside, as an operator does, and a connection to call with. */
