@@ -2,25 +2,35 @@ import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
 
 /**
- * Kill servers and databases by the dozen, build images and clients of other languages, or install from the registry; a
- * run that is to be over in minutes leaves them to CI. See docs/testing.md.
+ * Kill servers and databases or start commands by the dozen, build images and clients of other languages, or install from
+ * the registry; a run that is to be over in minutes leaves them to CI. See docs/testing.md.
  */
 const LONG = [
+  'test/attacks/floods.test.ts',
+  'test/cli/audit.test.ts',
+  'test/cli/doctor.test.ts',
+  'test/cli/health.test.ts',
+  'test/cli/keyring.test.ts',
   'test/cluster/**',
   'test/container/**',
   'test/deploy/makers.test.ts',
-  'test/attacks/floods.test.ts',
   'test/docs/cookbook.test.ts',
+  'test/docs/flows.test.ts',
+  'test/docs/newcomer.test.ts',
+  'test/e2e/backup.test.ts',
   'test/e2e/database-server.test.ts',
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/killed-server.test.ts',
   'test/e2e/stopped-server.test.ts',
-  'test/interop/**',
-  'test/release/**',
   'test/e2e/workers.test.ts',
+  'test/interop/**',
+  'test/model/**',
+  'test/races/fifo-limits.test.ts',
+  'test/release/**',
   'test/stores/schema-interruptions.test.ts',
   'test/stores/schema-migrators.test.ts',
   'test/stores/schema-rolling.test.ts',
+  'test/telemetry/traces.test.ts',
 ]
 const isShort = Number(process.env['QSCOPE_TEST_SCALE'] ?? '0.05') < 0.1
 if (isShort) console.warn(`\n*** LEFT OUT below QSCOPE_TEST_SCALE=0.1: ${LONG.join(', ')} ***\n`)

@@ -13,6 +13,24 @@ interface Asked<Key, Value> {
   readonly reject: (error: unknown) => void
 }
 
+/** Whether callers go on with an answer now; what they ask next, they ask before anybody else is heard. */
+let answering = false
+
+/** Sends when all have asked who are about to: those of this turn or, where callers go on with an answer, the last of them. */
+function whenAllHaveAsked(send: () => void): void {
+  if (answering) process.nextTick(send)
+  else setImmediate(send)
+}
+
+/** Ticks come after all that promises have to do. */
+function letCallersGoOn(): void {
+  if (answering) return
+  answering = true
+  process.nextTick(() => {
+    answering = false
+  })
+}
+
 /**
  * Joins the look-ups of one turn of the event loop into one. One batch is under
  * way at a time; the next is sent when it is back, never after a fixed delay.
@@ -63,7 +81,7 @@ export class ReadBatcher<Key, Value> {
     this.#waiting.set(name, { key, answer: promise, resolve, reject })
     if (!this.#busy) {
       this.#busy = true
-      setImmediate(() => void this.#sendAll())
+      whenAllHaveAsked(() => void this.#sendAll())
     }
     return promise
   }
@@ -93,6 +111,7 @@ export class ReadBatcher<Key, Value> {
   async #send(batch: ReadonlyMap<string, Asked<Key, Value>>, over: Over | undefined): Promise<void> {
     try {
       const found = await observed(over, () => this.#load(Array.from(batch.values(), (asked) => asked.key)))
+      letCallersGoOn()
       for (const [name, asked] of batch) asked.resolve(found.get(name) ?? this.#absent)
     } catch (error) {
       for (const asked of batch.values()) asked.reject(error)
