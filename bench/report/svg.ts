@@ -53,7 +53,12 @@ export function resultsPicture(results: Results): string {
   )
   const found = (database: string, row: string) => ratios.get(`${database}/${row}/1m/32/1w`)
   const shown = DATABASES.filter(({ key }) => ROWS.some(({ row }) => found(key, row) !== undefined))
-  const most = Math.max(1, ...shown.flatMap(({ key }) => ROWS.map(({ row }) => found(key, row)?.ratioToEcho ?? 0)))
+  const wantedOf = (database: string, row: string) =>
+    TARGETS.find(({ target }) => target === `${database}/${row}/1m/32/1w`)?.wanted
+  const extents = shown.flatMap(({ key }) =>
+    ROWS.flatMap(({ row }) => [found(key, row)?.ratioToEcho ?? 0, wantedOf(key, row) ?? 0]),
+  )
+  const most = Math.max(1, ...extents)
   const room = WIDTH - 2 * MARGIN - LABEL - 150
   // A square root keeps the small ones visible beside the batches.
   const x = (ratio: number) => MARGIN + LABEL + Math.sqrt(ratio / most) * room
@@ -66,7 +71,7 @@ export function resultsPicture(results: Results): string {
       const cell = found(key, row)
       if (cell === undefined) return []
       const top = y + place * (BAR + GAP)
-      const wanted = TARGETS.find(({ target }) => target === `${key}/${row}/1m/32/1w`)?.wanted
+      const wanted = wantedOf(key, row)
       return [
         `<rect class="${style}" x="${x(0)}" y="${top}" width="${round(x(cell.ratioToEcho) - x(0))}" height="${BAR}" rx="2"/>`,
         ...(wanted === undefined ? [] : [line('target', x(wanted), top - 2, top + BAR + 2)]),
