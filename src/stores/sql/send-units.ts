@@ -1,8 +1,9 @@
+import type { AuditEvent } from '../../domain/audit-event.ts'
 import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
 import type { AppendedRows, SendUnits } from './append-lane.ts'
 import type { SealedEvents } from './audit-chain.ts'
 import { confirmed } from './commit-outcome.ts'
-import type { DraftRunner, Statement } from './dialect.ts'
+import type { DraftRunner, Statement, Writer } from './dialect.ts'
 import type { Slots } from './slots.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
@@ -25,7 +26,7 @@ export function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter
       return await confirmed(slot, sealed, () => writer.batch([...inserts, ...sealed.statements]), until, jitter)
     }
     await writer.begin()
-    const sealed = await sealedAfter(slot, inserts, units)
+    const sealed = await orRolledBack(writer, () => sealedAfter(slot, inserts, events))
     await confirmed(slot, sealed, () => writer.commit(), until, jitter)
   }
 
@@ -40,14 +41,15 @@ export function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter
     const verdicts = await drafts.begin(units.map(({ draft }) => draft))
     const refuted = new Set(units.filter((_, at) => verdicts[at] !== true))
     const standing = units.filter((unit) => !refuted.has(unit))
-    const inserts = insertsOf(standing)
-    if (chain.isNew) {
-      const sealed = await sealedAfter(slot, inserts, standing)
-      await confirmed(slot, sealed, () => writer.commit(), until, jitter)
-    } else {
-      const sealed = chain.seal(standing.flatMap(({ events }) => events))
-      await confirmed(slot, sealed, () => drafts.commit([...inserts, ...sealed.statements]), until, jitter)
-    }
+    // The transaction is open: what cannot be sealed leaves it rolled back.
+    const prepared = await orRolledBack(writer, async () => {
+      const inserts = insertsOf(standing)
+      const events = standing.flatMap((unit) => unit.events)
+      if (chain.isNew) return { sealed: await sealedAfter(slot, inserts, events), last: [] }
+      const sealed = chain.seal(events)
+      return { sealed, last: [...inserts, ...sealed.statements] }
+    })
+    await confirmed(slot, prepared.sealed, () => drafts.commit(prepared.last), until, jitter)
     return refuted
   }
 
@@ -66,13 +68,18 @@ export function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter
 async function sealedAfter(
   { writer, chain }: WriterSlot,
   inserts: readonly Statement[],
-  units: readonly AppendedRows[],
+  events: readonly AuditEvent[],
 ): Promise<SealedEvents> {
+  for (const statement of inserts) await writer.execute(statement)
+  const sealed = await chain.sealInside(events)
+  for (const statement of sealed.statements) await writer.execute(statement)
+  return sealed
+}
+
+/** Does what belongs to an open transaction; if that fails, nothing of it stays. */
+async function orRolledBack<T>(writer: Writer, work: () => Promise<T>): Promise<T> {
   try {
-    for (const statement of inserts) await writer.execute(statement)
-    const sealed = await chain.sealInside(units.flatMap(({ events }) => events))
-    for (const statement of sealed.statements) await writer.execute(statement)
-    return sealed
+    return await work()
   } catch (error) {
     await writer.rollback()
     throw error
