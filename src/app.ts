@@ -36,6 +36,7 @@ import { userHandlers } from './grpc/handlers/user.ts'
 import { createPipeline, type Pipeline } from './grpc/pipeline.ts'
 import { route } from './grpc/routes.ts'
 import { createServingState, type ServingState } from './grpc/serving-state.ts'
+import { createRequestValidator } from './grpc/validation.ts'
 import type { Logger } from './logger.ts'
 import type { AuditSeal, Backend, StoreContext } from './stores/contract.ts'
 import { openBackend } from './stores/open.ts'
@@ -43,6 +44,8 @@ import type { Observers } from './telemetry/open-telemetry.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
 const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
+
+const SERVICES = Object.freeze([ClientService, TokenService, DeviceService, UserService, AuditService, KeyService])
 
 /** Everything that answers calls, joined together. */
 export interface App {
@@ -74,7 +77,11 @@ export async function openApp(
     observers,
   }: { readonly now?: () => EpochMs; readonly sharing?: Sharing; readonly observers?: Observers } = {},
 ): Promise<App> {
-  const backend = await openAppBackend(config, log, keyring, observers)
+  const opening = openAppBackend(config, log, keyring, observers)
+  // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
+  const validator = createRequestValidator()
+  validator.warmUp(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  const backend = await opening
   const secretUsage = new SecretUsage(backend, log)
   const { issuer, signingAlgorithm, limits } = config
   const runner = createFlowRunner(backend, {
@@ -141,7 +148,7 @@ export async function openApp(
     periodMs: config.signingKeyRotationMs,
   })
   const isDraining = () => state.draining
-  const pipeline = createPipeline({ routes, runner, log, now, isDraining, observer: observers?.calls })
+  const pipeline = createPipeline({ routes, runner, log, now, isDraining, validator, observer: observers?.calls })
   return {
     backend,
     runner,

@@ -3,7 +3,7 @@ import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import { createHttpServer, type HttpServer } from '../http/server.ts'
+import type { HttpServer } from '../http/server.ts'
 import type { Logger } from '../logger.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
 import type { TlsFiles } from './tls-files.ts'
@@ -16,10 +16,11 @@ export interface HttpPremises {
   readonly metrics: () => Promise<Exposition>
 }
 
-/** The HTTP port of an application, not yet open; `null` where it is off. */
-export function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): HttpServer | null {
+/** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
+export async function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): Promise<HttpServer | null> {
   const { pipeline, state } = app
   if (config.http === null) return null
+  const { createHttpServer } = await import('../http/server.ts')
   const { listen, url, allowedOrigins } = config.http
   const { maxMessageBytes, issuer } = config
   const scheme = config.tls === null ? 'http' : 'https'

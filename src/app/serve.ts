@@ -91,7 +91,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
     limits: grpcLimitsOf(config),
   })
   const measurements = keeper.measureWith(() => telemetry.snapshot())
-  const http = openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })
+  const http = await openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })
   let monitor: HealthMonitor
   let address = config.grpcListen
   let httpAddress = config.http?.listen ?? null

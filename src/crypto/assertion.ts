@@ -1,4 +1,5 @@
-import { compactVerify, decodeProtectedHeader } from 'jose'
+import { decodeProtectedHeader } from 'jose/decode/protected_header'
+import { compactVerify } from 'jose/jws/compact/verify'
 import { z } from 'zod'
 import type { VerificationKey } from './key-set.ts'
 

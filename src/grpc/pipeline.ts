@@ -31,7 +31,7 @@ import { redacted } from './redact.ts'
 import { requestParser } from './request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
 import { Turns } from './turns.ts'
-import { createRequestValidator } from './validation.ts'
+import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 const RETRY_AFTER_MS = 1_000
@@ -67,6 +67,8 @@ export interface PipelineOptions {
   readonly log: Logger
   readonly now: () => EpochMs
   readonly isDraining: () => boolean
+  /** One that knows the rules of some requests already; a new one if not given. */
+  readonly validator?: RequestValidator
   readonly observer?: CallObserver | undefined
 }
 
@@ -90,8 +92,7 @@ interface Said<I extends DescMessage> {
 
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { routes, runner, log, now, isDraining, observer } = options
-  const validator = createRequestValidator()
+  const { routes, runner, log, now, isDraining, observer, validator = createRequestValidator() } = options
   const turns = new Turns(() => performance.now())
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {

@@ -3,9 +3,6 @@ import type { AuditSeal, Backend } from './contract.ts'
 import { createBackend } from './sql/backend.ts'
 import { NO_BOOKKEEPING } from './sql/bookkeeping.ts'
 import type { ConnectionSettings, Dialect } from './sql/dialect.ts'
-import { mysql } from './sql/dialects/mysql/dialect.ts'
-import { postgres } from './sql/dialects/postgres/dialect.ts'
-import { sqlite } from './sql/dialects/sqlite/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { createMigrations, type Migrations } from './sql/migrate.ts'
 import { MIGRATIONS } from './sql/migrations/all.ts'
@@ -14,13 +11,17 @@ import { schemaStateOf } from './sql/schema-state.ts'
 import { DatabaseTrouble, withStoreErrors } from './sql/trouble.ts'
 import type { StoreObserver } from './store-observer.ts'
 
-/** By the scheme of the database URL. */
-const DIALECTS: Readonly<Record<string, Dialect>> = Object.freeze({
-  'sqlite:': sqlite,
-  'mysql:': mysql,
-  'mariadb:': mysql,
-  'postgres:': postgres,
-  'postgresql:': postgres,
+const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')).sqlite
+const loadMysql = async () => (await import('./sql/dialects/mysql/dialect.ts')).mysql
+const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.ts')).postgres
+
+/** By the scheme of the database URL. Loaded when asked for: the client libraries of the others cost a start, and memory. */
+const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze({
+  'sqlite:': loadSqlite,
+  'mysql:': loadMysql,
+  'mariadb:': loadMysql,
+  'postgres:': loadPostgres,
+  'postgresql:': loadPostgres,
 })
 
 const MAX_QUEUED_CALLS = 10_000
@@ -61,7 +62,7 @@ export interface BackendOptions {
  */
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
   return await withStoreErrors(async () => {
-    const dialect = dialectOf(url)
+    const dialect = await dialectOf(url)
     const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
     return createBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options })
   })
@@ -76,7 +77,7 @@ export async function openMigrations(
 ): Promise<Migrations> {
   return await withStoreErrors(async () => {
     if (isInMemory(url)) return memoryMigrations(steps)
-    const dialect = dialectOf(url)
+    const dialect = await dialectOf(url)
     return createMigrations(
       dialect,
       await dialect.connectForMigration(url, { ...CONNECTION_DEFAULTS, ...connections }, log),
@@ -99,16 +100,16 @@ function isInMemory(url: string): boolean {
   return isEmbedded(url) && sqliteFile(url) === null
 }
 
-function dialectOf(url: string): Dialect {
+async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
-  const dialect = DIALECTS[scheme]
-  if (dialect === undefined) {
+  const load = DIALECTS[scheme]
+  if (load === undefined) {
     throw new DatabaseTrouble(
       'unavailable',
       `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, mysql: or postgres:`,
     )
   }
-  return dialect
+  return await load()
 }
 
 function memoryMigrations(steps: readonly MigrationStep[]): Migrations {

@@ -81,7 +81,7 @@ export async function startServer(
     ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()
-  const http = openHttpServer({ config, app, tls, log, metrics: () => telemetry.metrics() })
+  const http = await openHttpServer({ config, app, tls, log, metrics: () => telemetry.metrics() })
   const httpPort = http === null ? null : (await http.start()).port
   app.state.setServing(true)
   const address = `127.0.0.1:${port}`
