@@ -5,7 +5,7 @@ import { confirmed } from './commit-outcome.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
 import type { Slots } from './slots.ts'
-import { isOutcomeUnknown, storeError } from './trouble.ts'
+import { isConflict, isOutcomeUnknown, storeError } from './trouble.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
 type WorkIn<T> = (slot: WriterSlot) => Promise<Ending<T>>
@@ -69,7 +69,8 @@ export class TransactionLane {
     } catch (error) {
       if (isOutcomeUnknown(error)) throw error
       await slot.writer.rollback()
-      throw slot.failure ?? error
+      // A lost race may show in a statement that was refused, but the race is why.
+      throw isConflict(error) ? error : (slot.failure ?? error)
     }
   }
 }

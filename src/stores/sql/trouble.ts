@@ -67,6 +67,10 @@ export async function falseIfTaken(write: () => Promise<void>): Promise<boolean>
   }
 }
 
+export function isConflict(error: unknown): error is DatabaseTrouble {
+  return error instanceof DatabaseTrouble && error.kind === 'conflict'
+}
+
 /** Whether a commit may stand although it was not confirmed. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseTrouble && error.kind === 'outcome_unknown'
