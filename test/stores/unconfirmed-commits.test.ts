@@ -74,6 +74,27 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         expect(await generation()).toBe(3)
       })
 
+      test(`is read back: decisions that share a commit are each made once (${fault})`, async () => {
+        const before = await events()
+        const won = () => {
+          const token = aToken('someone')
+          return backend.decide(context(), async (stores) => {
+            await stores.accessTokens.insert(token)
+            const revoked = await stores.accessTokens.revoke(token.tokenId, 'test', change)
+            await stores.auditLog.append(anEvent())
+            return { commit: revoked, value: revoked }
+          })
+        }
+        for (const round of [1, 2]) {
+          proxy.failNextCommit(fault)
+          expect(await Promise.all([won(), won(), won()])).toEqual([true, true, true])
+          expect(proxy.failed).toBe(true)
+          expect(await tokens()).toBe(3 * round)
+          expect(await events()).toBe(before + 3 * round)
+          expect(await chainEnds()).toBe(before + 3 * round)
+        }
+      })
+
       test(`is read back as soon as the database is there again (${fault})`, async () => {
         await mint()
         proxy.failNextCommit(fault, 600)

@@ -6,6 +6,7 @@ import {
   type AuditSeal,
   type Backend,
   type BackendHealth,
+  type PoolLoad,
   type ReadStores,
   type StoreContext,
   StoreError,
@@ -20,7 +21,7 @@ import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients } from './clients.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
-import type { Connected, Dialect, Execute } from './dialect.ts'
+import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
 import { DraftLane } from './draft-lane.ts'
 import { grantReads } from './grants.ts'
 import { hashKey } from './hash-key.ts'
@@ -73,15 +74,25 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     refuseMisfit()
     return await execute(statement)
   })
-  const [first, ...others] = connected.writers.map((writer) => writerSlot(dialect, writer, parts))
-  if (first === undefined) throw new Error('a database needs a writer')
-  const appendSlots = new Slots([first], parts.maxQueuedCalls)
-  const transactionSlots = others.length === 0 ? appendSlots : new Slots(others, parts.maxQueuedCalls)
-  const { observer } = parts
-  const sendUnits = sendThrough(appendSlots, first, parts.jitter)
-  const appendLane = new AppendLane(sendUnits, parts.maxQueuedCalls, parts.jitter, observer)
-  const transactionLane = new TransactionLane(transactionSlots, parts.jitter, observer)
-  const deciding = first.writer.drafts === null ? transactionLane : new DraftLane(appendLane, transactionLane, dialect)
+  const { observer, jitter, maxQueuedCalls } = parts
+  const { writers } = connected
+  const laneOf = (writer: Writer) => {
+    const slot = writerSlot(dialect, writer, parts)
+    const slots = new Slots([slot], maxQueuedCalls)
+    return { slots, lane: new AppendLane(sendThrough(slots, slot, jitter), maxQueuedCalls, jitter, observer) }
+  }
+  const appends = laneOf(writers.append)
+  const drafts = writers.drafts === writers.append ? appends : writers.drafts && laneOf(writers.drafts)
+  const transactionSlots =
+    writers.transactions.length === 0
+      ? appends.slots
+      : new Slots(
+          writers.transactions.map((writer) => writerSlot(dialect, writer, parts)),
+          maxQueuedCalls,
+        )
+  const transactionLane = new TransactionLane(transactionSlots, jitter, observer)
+  const deciding = drafts === null ? transactionLane : new DraftLane(drafts.lane, transactionLane, dialect)
+  const lanes = new Set(drafts === null ? [appends] : [appends, drafts])
   const { reads, waitingLookUps } = readStores(db, parts.maxQueuedCalls, observer)
 
   /** However often it is run, drafted or alone, a transaction is one to whoever watches. */
@@ -107,10 +118,10 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     const until = Date.now() + PROBE_PATIENCE_MS
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await appendSlots.use({ signal, deadline: null }, ({ writer }) => writer.probe())
+        return await appends.slots.use({ signal, deadline: null }, ({ writer }) => writer.probe())
       } catch (error) {
         if (!isWorthAnotherTry(error, attempts, until)) throw error
-        await backOff(attempts, until, parts.jitter)
+        await backOff(attempts, until, jitter)
       }
     }
   }
@@ -122,7 +133,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     maintenance: maintenanceOn(db, (work) => begun(housekeeping, () => transactionLane.runBare(housekeeping, work))),
     append: async (ctx, fill: (stores: AppendStores) => void) => {
       refuseMisfit()
-      await appendLane.add(ctx, fill)
+      await appends.lane.add(ctx, fill)
     },
     transaction: async (ctx, work) => {
       refuseMisfit()
@@ -143,19 +154,28 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     },
     facts: () => dialect.facts(execute),
     load: () => ({
-      pools: { read: connected.readLoad(), append: appendSlots.load, transaction: transactionSlots.load },
-      waitingUnits: appendLane.waiting,
+      pools: {
+        read: connected.readLoad(),
+        append: together([...lanes].map(({ slots }) => slots.load)),
+        transaction: transactionSlots.load,
+      },
+      waitingUnits: [...lanes].reduce((sum, { lane }) => sum + lane.waiting, 0),
       waitingLookUps: waitingLookUps(),
     }),
     close: () => {
       closing ??= (async () => {
-        await appendLane.close()
-        await Promise.all([appendSlots.close(), transactionSlots.close()])
+        await Promise.all([...lanes].map(({ lane }) => lane.close()))
+        await Promise.all([...[...lanes].map(({ slots }) => slots), transactionSlots].map((slots) => slots.close()))
         await connected.close()
       })()
       return closing
     },
   }
+}
+
+function together(loads: readonly PoolLoad[]): PoolLoad {
+  const sum = (of: (load: PoolLoad) => number) => loads.reduce((all, load) => all + of(load), 0)
+  return { size: sum(({ size }) => size), used: sum(({ used }) => used), waiting: sum(({ waiting }) => waiting) }
 }
 
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`

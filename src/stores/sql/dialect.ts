@@ -56,12 +56,20 @@ export interface DraftRunner {
   commit(statements: readonly Statement[]): Promise<void>
 }
 
+/** The connections that write, by what they serve. */
+export interface Writers {
+  readonly append: Writer
+  /** Runs drafts: the one that appends, or another one beside it; `null`: there are none here. */
+  readonly drafts: Writer | null
+  /** Where there are none, transactions take turns with what is appended. */
+  readonly transactions: readonly Writer[]
+}
+
 /** A database that was opened. */
 export interface Connected {
   /** Reads what is committed. */
   readonly execute: Execute
-  /** The first one serves the append lane; transactions use the others or, if there are none, take turns with it. */
-  readonly writers: readonly [Writer, ...Writer[]]
+  readonly writers: Writers
   /** Of the connections that read. */
   readLoad(): PoolLoad
   close(): Promise<void>

@@ -25,17 +25,30 @@ export async function connectServer(
   const connection = () => new ServerConnection(driver, target, hosts)
   const readerCount = Math.max(1, Math.round(settings.poolSize * SHARE_OF_READERS))
   const readers = Array.from({ length: readerCount }, connection)
-  const writer = () => new ServerWriter(connection(), driver.probe, log)
-  const appender = writer()
-  const others = Array.from({ length: Math.max(1, settings.poolSize - readerCount - 1) }, writer)
+  const writer = () => new ServerWriter(connection(), false, driver.probe, log)
+  const batchWriter = () => {
+    const manyAtOnce = driver.sendsManyAtOnce
+    return new ServerWriter(
+      new ServerConnection(driver, { ...target, manyAtOnce }, hosts),
+      manyAtOnce,
+      driver.probe,
+      log,
+    )
+  }
+  const appender = batchWriter()
+  const otherCount = Math.max(1, settings.poolSize - readerCount - 1)
+  // Beside the one that appends, which never waits for a row that a transaction holds; and transactions that cannot be drafted need one.
+  const drafter = driver.sendsManyAtOnce && otherCount > 1 ? batchWriter() : null
+  const others = Array.from({ length: otherCount - (drafter === null ? 0 : 1) }, writer)
   const readSlots = new Slots(readers, MOST_WAITING_READS)
   await readers[0]?.ready()
   return {
     execute: readThrough(readSlots),
     readLoad: () => readSlots.load,
-    writers: [appender, ...others],
+    writers: { append: appender, drafts: drafter, transactions: others },
     close: async () => {
-      await Promise.all([...readers, appender, ...others].map((one) => one.close()))
+      const writers = [appender, ...(drafter === null ? [] : [drafter]), ...others]
+      await Promise.all([...readers, ...writers].map((one) => one.close()))
     },
   }
 }
@@ -50,7 +63,7 @@ export async function openOne(driver: ServerDriver, url: string, settings: Conne
 function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
   const parsed = parseServerUrl(url)
   if (parsed === null) throw new DatabaseTrouble('unavailable', 'this is not the URL of a database on a server')
-  return { url: parsed, settings }
+  return { url: parsed, settings, manyAtOnce: false }
 }
 
 /** A connection may have gone stale unnoticed; a read can be repeated. */

@@ -1,7 +1,7 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
 import type { Statement, StatementResult } from '../dialect.ts'
 import { DatabaseTrouble } from '../trouble.ts'
-import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
+import type { RawConnection, ServerDriver, ServerTarget, Written } from './driver.ts'
 import type { Hosts } from './hosts.ts'
 
 /** A connection that is opened when it is first needed and again after it was lost, on whichever host works. */
@@ -40,6 +40,16 @@ export class ServerConnection {
     return this.#run((raw) => raw.say(sql))
   }
 
+  /** As `RawConnection.writeAll`, on a connection that was opened for it. */
+  async writeAll(statements: readonly Statement[]): Promise<Written> {
+    const written = await this.#run((raw) => {
+      if (raw.writeAll === null) throw new Error('this connection takes one statement at a time')
+      return raw.writeAll(statements)
+    })
+    if (written.failure?.kind === 'lost') this.drop()
+    return written
+  }
+
   drop(): void {
     this.#raw?.destroy()
     this.#raw = null
@@ -54,7 +64,7 @@ export class ServerConnection {
   }
 
   /** What breaks the connection lets it be opened anew; a server that does not answer counts as gone. */
-  async #run(work: (raw: RawConnection) => Promise<StatementResult>): Promise<StatementResult> {
+  async #run<T>(work: (raw: RawConnection) => Promise<T>): Promise<T> {
     const raw = this.#raw
     if (raw === null) throw new DatabaseTrouble('lost', 'the connection to the database is lost')
     const { promise: expired, reject } = Promise.withResolvers<never>()

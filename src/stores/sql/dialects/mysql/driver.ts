@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import { isIP } from 'node:net'
-import { type Connection, createConnection } from 'mysql2/promise'
+import { type Connection as CoreConnection, createConnection } from 'mysql2'
+import type { Connection } from 'mysql2/promise'
 import type { ServerHost } from '../../../../domain/server-url.ts'
-import type { StatementResult } from '../../dialect.ts'
+import type { Statement, StatementResult } from '../../dialect.ts'
 import { bindable } from '../../server/bindable.ts'
-import type { RawConnection, ServerDriver, ServerTarget } from '../../server/driver.ts'
+import type { RawConnection, ServerDriver, ServerTarget, Written } from '../../server/driver.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import { troubleOf } from './errors.ts'
 
@@ -19,17 +21,21 @@ export const mysqlDriver: ServerDriver = Object.freeze({
   open: async (target, host) => {
     const connection = await openMysql(target, host)
     try {
-      await setUp(connection)
-      return rawConnection(connection)
+      await setUp(connection.promise())
+      return rawConnection(connection, target.manyAtOnce)
     } catch (error) {
       connection.destroy()
       throw troubleOf(error)
     }
   },
   probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
+  sendsManyAtOnce: true,
 } satisfies ServerDriver)
 
-async function openMysql({ url, settings }: ServerTarget, { host, port }: ServerHost): Promise<Connection> {
+async function openMysql(
+  { url, settings, manyAtOnce }: ServerTarget,
+  { host, port }: ServerHost,
+): Promise<CoreConnection> {
   const { connectTimeoutMs, tls } = settings
   if (tls !== null && isIP(host) !== 0) {
     // The client would check the certificate against "localhost".
@@ -39,7 +45,7 @@ async function openMysql({ url, settings }: ServerTarget, { host, port }: Server
     )
   }
   try {
-    return await createConnection({
+    const connection = createConnection({
       host,
       port: port ?? PORT,
       user: url.user,
@@ -52,8 +58,13 @@ async function openMysql({ url, settings }: ServerTarget, { host, port }: Server
       enableKeepAlive: true,
       // A stack for each statement, in case it fails, takes a twelfth of the time of a refresh.
       trace: false,
+      multipleStatements: manyAtOnce,
       ...(tls !== null && { ssl: { ...(tls.ca !== null && { ca: tls.ca }), verifyIdentity: true } }),
     })
+    // An error that nobody hears would end the process; whoever uses the connection next is told.
+    connection.on('error', () => undefined)
+    await once(connection, 'connect')
+    return connection
   } catch (error) {
     throw troubleOf(error)
   }
@@ -90,12 +101,12 @@ async function switchedOn(
   )
 }
 
-function rawConnection(connection: Connection): RawConnection {
+function rawConnection(core: CoreConnection, manyAtOnce: boolean): RawConnection {
+  const connection = core.promise()
   let usable = true
   const lost = () => {
     usable = false
   }
-  // Unheard it would end the process; whoever uses the connection next is told.
   connection.on('error', lost)
   connection.on('end', lost)
   return {
@@ -118,6 +129,7 @@ function rawConnection(connection: Connection): RawConnection {
         throw troubleOf(error)
       }
     },
+    writeAll: manyAtOnce ? (statements) => writeAll(core, statements) : null,
     end: async () => {
       lost()
       await connection.end().catch(() => connection.destroy())
@@ -127,6 +139,32 @@ function rawConnection(connection: Connection): RawConnection {
       connection.destroy()
     },
   }
+}
+
+/**
+ * The statements as one text, their values as literals: what is prepared travels
+ * alone. The `sql_mode` lets a backslash escape, as the client does.
+ */
+function writeAll(connection: CoreConnection, statements: readonly Statement[]): Promise<Written> {
+  const affected: number[] = []
+  return new Promise((resolve, reject) => {
+    const text = statements.map(({ sql, parameters }) => connection.format(sql, parameters.map(bindable))).join(';')
+    connection
+      .query(text, (error) => {
+        if (error === null) return resolve({ affected, failure: null })
+        // It would carry all the values into the log.
+        Reflect.deleteProperty(error, 'sql')
+        const trouble = troubleOf(error)
+        if (isAnswer(error)) resolve({ affected, failure: trouble })
+        else reject(trouble)
+      })
+      .on('result', (result) => affected.push(resultOf(result).affected))
+  })
+}
+
+/** Whether the server said it; the client's own errors have no such state. */
+function isAnswer(error: object): boolean {
+  return 'sqlState' in error
 }
 
 function resultOf(result: unknown): StatementResult {

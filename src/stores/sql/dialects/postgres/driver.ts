@@ -30,6 +30,7 @@ export const postgresDriver: ServerDriver = Object.freeze({
     }
   },
   probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
+  sendsManyAtOnce: false,
 } satisfies ServerDriver)
 
 function clientFor({ url, settings }: ServerTarget, { host, port }: ServerHost): Client {
@@ -83,6 +84,7 @@ function rawConnection(client: Client): RawConnection {
     execute: ({ sql, parameters }: Statement) =>
       run(() => client.query({ name: statementName(sql), text: sql, values: parameters.map(bindable) })),
     say: (sql) => run(() => client.query(sql)),
+    writeAll: null,
     end: async () => {
       lost()
       await client.end()

@@ -55,7 +55,8 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
     setUpHandle(reader)
     return {
       execute: async (statement) => guarded(() => reader.run(statement)),
-      writers: [writer],
+      // One transaction writes at a time.
+      writers: { append: writer, drafts: writer, transactions: [] },
       readLoad: () => READ_AT_ONCE,
       close: async () => {
         reader.close()
@@ -81,7 +82,7 @@ async function connectToMemory(log: Logger): Promise<Connected> {
     await migrations.close()
     const connected = await connectTo(file, log, false)
     // Each connection opens the log with its first look.
-    await connected.writers[0].probe()
+    await connected.writers.append.probe()
     await connected.execute({ sql: 'select 1 from oauth_clients', parameters: [] })
     return connected
   } finally {
