@@ -10,6 +10,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'errors', files: /^errors\//, may: [] },
   { layer: 'domain', files: /^domain\//, may: [] },
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
+  { layer: 'event-loop', files: /^event-loop\.ts$/, may: [] },
   { layer: 'message-of', files: /^message-of\.ts$/, may: [] },
   { layer: 'config', files: /^config\//, may: ['domain', 'message-of'] },
   { layer: 'trace', files: /^trace\.ts$/, may: [] },
@@ -21,7 +22,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'stores',
     files: /^stores\//,
-    may: ['stores/contract', 'domain', 'context', 'logger', 'message-of', 'trace'],
+    may: ['stores/contract', 'domain', 'context', 'event-loop', 'logger', 'message-of', 'trace'],
   },
   {
     layer: 'flows',
@@ -31,7 +32,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'grpc',
     files: /^grpc\//,
-    may: ['flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger', 'trace'],
+    may: ['flows', 'results', 'errors', 'domain', 'context', 'event-loop', 'gen', 'logger', 'trace'],
   },
   {
     layer: 'telemetry',

@@ -1,5 +1,6 @@
 import { type DescMethodServerStreaming, type DescMethodUnary, toBinary } from '@bufbuild/protobuf'
 import type { handleServerStreamingCall, handleUnaryCall, Server, ServerWritableStream } from '@grpc/grpc-js'
+import { beginTogether } from '../event-loop.ts'
 import type { Logger } from '../logger.ts'
 import { fail } from '../results.ts'
 import { Interruption, toGrpcStatus, toInterruptedStatus } from './errors.ts'
@@ -40,16 +41,18 @@ function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnar
   return (call, callback) => {
     const leave = state.enter()
     const origin = new GrpcOrigin(call, newRayId)
-    pipeline
-      .call(method, origin, call.request)
-      .then((result) => {
-        origin.answered()
-        call.sendMetadata(rayIdMetadata(origin.rayId))
-        if (result.ok) callback(null, asBuffer(toBinary(method.output, result.value)))
-        else callback(toGrpcStatus(result, origin.rayId, helpBase))
-      })
-      .catch((error: unknown) => callback(statusOfThrown(error, origin, options)))
-      .finally(leave)
+    beginTogether(() => {
+      pipeline
+        .call(method, origin, call.request)
+        .then((result) => {
+          origin.answered()
+          call.sendMetadata(rayIdMetadata(origin.rayId))
+          if (result.ok) callback(null, asBuffer(toBinary(method.output, result.value)))
+          else callback(toGrpcStatus(result, origin.rayId, helpBase))
+        })
+        .catch((error: unknown) => callback(statusOfThrown(error, origin, options)))
+        .finally(leave)
+    })
   }
 }
 

@@ -1,3 +1,4 @@
+import { callersGoOn, whenAllHaveAsked } from '../../event-loop.ts'
 import type { Span } from '../../trace.ts'
 import { StoreError } from '../contract.ts'
 import type { Over, SentBatch } from '../store-observer.ts'
@@ -11,24 +12,6 @@ interface Asked<Key, Value> {
   readonly answer: Promise<Value>
   readonly resolve: (value: Value) => void
   readonly reject: (error: unknown) => void
-}
-
-/** Whether callers go on with an answer now; what they ask next, they ask before anybody else is heard. */
-let answering = false
-
-/** Sends when all have asked who are about to: those of this turn or, where callers go on with an answer, the last of them. */
-function whenAllHaveAsked(send: () => void): void {
-  if (answering) process.nextTick(send)
-  else setImmediate(send)
-}
-
-/** Ticks come after all that promises have to do. */
-function letCallersGoOn(): void {
-  if (answering) return
-  answering = true
-  process.nextTick(() => {
-    answering = false
-  })
 }
 
 /**
@@ -111,7 +94,7 @@ export class ReadBatcher<Key, Value> {
   async #send(batch: ReadonlyMap<string, Asked<Key, Value>>, over: Over | undefined): Promise<void> {
     try {
       const found = await observed(over, () => this.#load(Array.from(batch.values(), (asked) => asked.key)))
-      letCallersGoOn()
+      callersGoOn()
       for (const [name, asked] of batch) asked.resolve(found.get(name) ?? this.#absent)
     } catch (error) {
       for (const asked of batch.values()) asked.reject(error)
