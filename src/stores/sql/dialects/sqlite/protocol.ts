@@ -4,12 +4,12 @@ import type { SqliteFailure } from './errors.ts'
 /** What the main thread asks of the writer's thread. */
 export type Order =
   /** The statements in a transaction of their own, in one round trip. */
-  | { readonly kind: 'batch'; readonly statements: readonly Packed<Statement>[] }
+  | { readonly kind: 'batch'; readonly statements: readonly Packed[] }
   /** Begins a transaction, and runs each draft in it whole or not at all; answers one row a draft: whether it stands. */
-  | { readonly kind: 'drafts'; readonly drafts: readonly (readonly Packed<DraftedStatement>[])[] }
+  | { readonly kind: 'drafts'; readonly drafts: readonly (readonly PackedDraft[])[] }
   /** The last statements of the open transaction, and its commit. */
-  | { readonly kind: 'finish'; readonly statements: readonly Packed<Statement>[] }
-  | { readonly kind: 'execute'; readonly statement: Packed<Statement> }
+  | { readonly kind: 'finish'; readonly statements: readonly Packed[] }
+  | { readonly kind: 'execute'; readonly statement: Packed }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'probe' | 'close' }
 
 export type Answer =
@@ -30,19 +30,21 @@ export interface AnswerMessage {
 export const OPENED = 0
 
 /**
- * A statement on its way to the other thread. Its bytes travel as text of one
+ * A statement on its way to the other thread, and nothing of what made it: to copy
+ * a query's tree costs more than to run it. Its bytes travel as text of one
  * character a byte: a buffer of its own costs ten times as much to hand over, and
  * one cut from a pool would take all its neighbours along.
  */
-export type Packed<S extends Statement> = S & {
+export interface Packed extends Statement {
   /** Which parameters were bytes. */
   readonly bytesAt: readonly number[]
 }
 
+export interface PackedDraft extends Packed, DraftedStatement {}
+
 const NO_BYTES: readonly number[] = Object.freeze([])
 
-export function packed<S extends Statement>(statement: S): Packed<S> {
-  const { parameters } = statement
+export function packed({ sql, parameters }: Statement): Packed {
   let bytesAt: number[] | null = null
   let travelling: unknown[] | null = null
   for (let at = 0; at < parameters.length; at += 1) {
@@ -53,11 +55,15 @@ export function packed<S extends Statement>(statement: S): Packed<S> {
     if (bytesAt === null) bytesAt = [at]
     else bytesAt.push(at)
   }
-  return { ...statement, parameters: travelling ?? parameters, bytesAt: bytesAt ?? NO_BYTES }
+  return { sql, parameters: travelling ?? parameters, bytesAt: bytesAt ?? NO_BYTES }
+}
+
+export function packedDraft(draft: readonly DraftedStatement[]): readonly PackedDraft[] {
+  return draft.map((statement) => ({ ...packed(statement), affects: statement.affects }))
 }
 
 /** The parameters as they were before they travelled. */
-export function unpacked({ parameters, bytesAt }: Packed<Statement>): readonly unknown[] {
+export function unpacked({ parameters, bytesAt }: Packed): readonly unknown[] {
   if (bytesAt.length === 0) return parameters
   const arrived = [...parameters]
   for (const at of bytesAt) arrived[at] = Buffer.from(String(arrived[at]), 'latin1')

@@ -1,6 +1,6 @@
 /** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { DraftedStatement, Statement, StatementResult } from '../../dialect.ts'
+import type { StatementResult } from '../../dialect.ts'
 import { beginImmediate } from './begin-immediate.ts'
 import { failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
@@ -11,6 +11,7 @@ import {
   type Order,
   type OrderMessage,
   type Packed,
+  type PackedDraft,
   unpacked,
 } from './protocol.ts'
 import { setUpHandle } from './set-up-handle.ts'
@@ -39,12 +40,12 @@ interface Proof {
   at: number
 }
 
-function run(handle: SqliteHandle, statement: Packed<Statement>): StatementResult {
+function run(handle: SqliteHandle, statement: Packed): StatementResult {
   return handle.run({ sql: statement.sql, parameters: unpacked(statement) })
 }
 
 /** Runs a draft, and undoes it where it does not go as supposed: its call then finds out by itself why. */
-function holds(handle: SqliteHandle, draft: readonly Packed<DraftedStatement>[]): boolean {
+function holds(handle: SqliteHandle, draft: readonly PackedDraft[]): boolean {
   handle.exec('savepoint draft')
   const stands = goesAsDrafted(handle, draft)
   if (!stands) handle.exec('rollback to draft')
@@ -53,7 +54,7 @@ function holds(handle: SqliteHandle, draft: readonly Packed<DraftedStatement>[])
 }
 
 /** @throws what ended the whole transaction, such as a full disk. */
-function goesAsDrafted(handle: SqliteHandle, draft: readonly Packed<DraftedStatement>[]): boolean {
+function goesAsDrafted(handle: SqliteHandle, draft: readonly PackedDraft[]): boolean {
   try {
     return draft.every((statement) => run(handle, statement).affected === statement.affects)
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Logger } from '../../../../logger.ts'
 import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
-import { type AnswerMessage, OPENED, type Order, type OrderMessage, packed } from './protocol.ts'
+import { type AnswerMessage, OPENED, type Order, type OrderMessage, packed, packedDraft } from './protocol.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -73,7 +73,7 @@ export class SqliteWriter implements Writer {
   readonly drafts: DraftRunner = {
     begin: async (drafts: readonly (readonly DraftedStatement[])[]) => {
       await this.#reopen()
-      const { rows } = await this.#order({ kind: 'drafts', drafts: drafts.map((draft) => draft.map(packed)) })
+      const { rows } = await this.#order({ kind: 'drafts', drafts: drafts.map(packedDraft) })
       return rows.map((stands) => stands === true)
     },
     commit: async (statements: readonly Statement[]) => {
