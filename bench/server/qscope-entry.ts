@@ -10,8 +10,16 @@ export function qscopeEntry(): string {
   return entry
 }
 
-/** What the first line of the entry gives to Node: a server that is installed runs with it. */
-export function ownNodeArgs(entry: string): readonly string[] {
-  const [, args = ''] = /^#!\S+ -S node (.*)/.exec(readFileSync(entry, 'utf8')) ?? []
-  return args.split(' ').filter(Boolean)
+/** What the first line of the entry gives to the process and to Node: a server that is installed runs with it. */
+export function ownLaunch(entry: string): {
+  readonly variables: Readonly<Record<string, string>>
+  readonly nodeArgs: readonly string[]
+} {
+  const [, settings = '', args = ''] = /^#!\S+ -S (.*)\bnode (.*)/.exec(readFileSync(entry, 'utf8')) ?? []
+  const variables = Object.fromEntries(settings.split(' ').flatMap((each) => [each.split('=')].filter(isSetting)))
+  return { variables, nodeArgs: args.split(' ').filter(Boolean) }
+}
+
+function isSetting(parts: readonly string[]): parts is readonly [string, string] {
+  return parts.length === 2
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Health, HealthCheckResponse_ServingStatus } from '../../src/gen/grpc/health/v1/health_pb.ts'
 import { connect } from '../../test/setup/client.ts'
-import { ownNodeArgs } from './qscope-entry.ts'
+import { ownLaunch } from './qscope-entry.ts'
 import { plainEnvironment, runQScope } from './run-command.ts'
 
 const START_MS = 60_000
@@ -43,14 +43,11 @@ export function serverVariables(settings: ServerSettings): Readonly<Record<strin
 /** Starts `qscope serve` and waits until it is SERVING. Its log is written, but to nowhere. */
 export async function startQScope(settings: ServerSettings): Promise<QScopeServer> {
   const begun = performance.now()
-  const child = spawn(
-    process.execPath,
-    [...ownNodeArgs(settings.entry), ...(settings.nodeArgs ?? []), settings.entry, 'serve'],
-    {
-      env: plainEnvironment(serverVariables(settings)),
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  )
+  const { variables, nodeArgs } = ownLaunch(settings.entry)
+  const child = spawn(process.execPath, [...nodeArgs, ...(settings.nodeArgs ?? []), settings.entry, 'serve'], {
+    env: plainEnvironment({ ...variables, ...serverVariables(settings) }),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const kill = () => void child.kill('SIGKILL')
   process.once('exit', kill)
