@@ -139,7 +139,6 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
 }
 
 /** `commit` as the text of a query, as both protocols carry it. */
-/** Said alone, or as the last of many statements. */
 function isCommit(bytes: Buffer): boolean {
-  return (bytes.byteLength < 32 && bytes.includes('commit')) || bytes.subarray(-7).equals(Buffer.from(';commit'))
+  return bytes.byteLength < 32 && bytes.includes('commit')
 }

@@ -38,6 +38,33 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         void stores.auditLog.append(anEvent())
       })
 
+    test('is not made by what was cut off before it, while a row was waited for', async () => {
+      const straight = await openBackend(database.url, options)
+      const before = await events()
+      await mint()
+      const held = Promise.withResolvers<void>()
+      const release = Promise.withResolvers<void>()
+      const holding = straight.transaction(context(), async (stores) => {
+        await stores.clients.lock(clientId('someone'))
+        held.resolve()
+        await release.promise
+        return { commit: true, value: null }
+      })
+      await held.promise
+      const minting = mint()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      proxy.cut()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      release.resolve()
+      await holding
+      await minting
+      await mint()
+      expect(await tokens()).toBe(3)
+      expect(await events()).toBe(before + 3)
+      expect(await chainEnds()).toBe(before + 3)
+      await straight.close()
+    })
+
     for (const fault of ['dropped', 'unanswered'] as const satisfies readonly CommitFault[]) {
       test(`is read back: what is appended stands once, first thing or later (${fault})`, async () => {
         const before = await events()

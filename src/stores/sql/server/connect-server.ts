@@ -37,7 +37,7 @@ export async function connectServer(
   }
   const appender = batchWriter()
   const otherCount = Math.max(1, settings.poolSize - readerCount - 1)
-  // Beside the one that appends, which never waits for a row that a transaction holds; and transactions that cannot be drafted need one.
+  // Beside the one that appends, which seldom waits for a row; and transactions that cannot be drafted need one.
   const drafter = driver.sendsManyAtOnce && otherCount > 1 ? batchWriter() : null
   const others = Array.from({ length: otherCount - (drafter === null ? 0 : 1) }, writer)
   const readSlots = new Slots(readers, MOST_WAITING_READS)

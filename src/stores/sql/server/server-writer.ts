@@ -2,10 +2,10 @@ import type { Logger } from '../../../logger.ts'
 import { messageOf } from '../../../message-of.ts'
 import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../dialect.ts'
 import { DatabaseTrouble, isConflict } from '../trouble.ts'
-import type { Written } from './driver.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 
-const COMMIT: Statement = Object.freeze({ sql: 'commit', parameters: [] })
+/** So often a batch of drafts is sent again without those that failed; then those behind them go alone too. */
+const MOST_ROUNDS = 3
 
 type Draft = readonly DraftedStatement[]
 
@@ -20,7 +20,7 @@ export class ServerWriter implements Writer {
   /** `manyAtOnce`: whether its connection was opened to carry many statements in one round trip. */
   constructor(connection: ServerConnection, manyAtOnce: boolean, probe: string, log: Logger) {
     this.drafts = manyAtOnce
-      ? { begin: (drafts) => this.#beginDrafts(drafts), commit: (statements) => this.#commitAll(statements) }
+      ? { begin: (drafts) => this.#beginDrafts(drafts), commit: (statements) => this.#commitAfter(statements) }
       : null
     this.#connection = connection
     this.#manyAtOnce = manyAtOnce
@@ -32,14 +32,7 @@ export class ServerWriter implements Writer {
 
   async batch(statements: readonly Statement[]): Promise<void> {
     await this.begin()
-    if (this.#manyAtOnce) return await this.#commitAll(statements)
-    try {
-      for (const statement of statements) await this.execute(statement)
-    } catch (error) {
-      await this.rollback()
-      throw error
-    }
-    await this.commit()
+    await this.#commitAfter(statements)
   }
 
   /**
@@ -72,19 +65,26 @@ export class ServerWriter implements Writer {
     }
   }
 
-  /** The statements and the commit in one round trip. */
-  async #commitAll(statements: readonly Statement[]): Promise<void> {
-    let written: Written
+  /**
+   * Runs the last statements of the open transaction, and commits. The commit goes by
+   * itself: a text that carried it along could be under way, and not yet hold the
+   * head of the chain, while that is read back on another connection.
+   */
+  async #commitAfter(statements: readonly Statement[]): Promise<void> {
     try {
-      written = await this.#connection.writeAll([...statements, COMMIT])
+      if (this.#manyAtOnce) await this.#writeAll(statements)
+      else for (const statement of statements) await this.execute(statement)
     } catch (error) {
       await this.rollback()
-      throw unconfirmed(error)
+      throw error
     }
-    const { affected, failure } = written
-    if (failure === null) return
-    await this.rollback()
-    throw affected.length < statements.length ? failure : unconfirmed(failure)
+    await this.commit()
+  }
+
+  async #writeAll(statements: readonly Statement[]): Promise<void> {
+    if (statements.length === 0) return
+    const { failure } = await this.#connection.writeAll(statements)
+    if (failure !== null) throw failure
   }
 
   /**
@@ -94,27 +94,29 @@ export class ServerWriter implements Writer {
    */
   async #beginDrafts(drafts: readonly Draft[]): Promise<readonly boolean[]> {
     const standing = new Set(drafts)
-    for (;;) {
+    for (let round = 1; ; round += 1) {
       await this.begin()
-      const refuted = await this.#refutedOf([...standing])
+      const refuted = await this.#refutedOf([...standing], round < MOST_ROUNDS)
       if (refuted.length === 0) return drafts.map((draft) => standing.has(draft))
       await this.rollback()
       for (const draft of refuted) standing.delete(draft)
     }
   }
 
-  /** Runs drafts; throws what is the database's fault, with all of them rolled back. */
-  async #refutedOf(drafts: readonly Draft[]): Promise<readonly Draft[]> {
+  /**
+   * Runs drafts; throws what is the database's fault, with all of them rolled back.
+   * `sparing`: those behind one that failed, which were not run, are not among the refuted.
+   */
+  async #refutedOf(drafts: readonly Draft[], sparing: boolean): Promise<readonly Draft[]> {
     const statements = drafts.flat()
     if (statements.length === 0) return []
     try {
       const { affected, failure } = await this.#connection.writeAll(statements)
-      if (failure !== null && !isOfTheRows(failure)) throw failure
+      if (failure !== null && !isOfOneDraft(failure)) throw failure
       let at = -1
-      // Past the one that failed nothing was run, which speaks against no draft.
       const wentAsDrafted = ({ affects }: DraftedStatement) => {
         at += 1
-        return at > affected.length || affected[at] === affects
+        return at > affected.length ? sparing : affected[at] === affects
       }
       return drafts.filter((draft) => draft.filter(wentAsDrafted).length < draft.length)
     } catch (error) {
@@ -154,7 +156,7 @@ function unconfirmed(error: unknown): DatabaseTrouble {
   return new DatabaseTrouble('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
 }
 
-/** Whether the rows are at fault that were to be written, rather than the database. */
-function isOfTheRows({ kind }: DatabaseTrouble): boolean {
-  return kind === 'duplicate' || kind === 'refused'
+/** Whether the draft is at fault, or waited in vain for a row, rather than the database: alone it holds nobody up. */
+function isOfOneDraft({ kind }: DatabaseTrouble): boolean {
+  return kind === 'duplicate' || kind === 'refused' || kind === 'conflict'
 }
