@@ -16,10 +16,8 @@ export function ownLaunch(entry: string): {
   readonly nodeArgs: readonly string[]
 } {
   const [, settings = '', args = ''] = /^#!\S+ -S (.*)\bnode (.*)/.exec(readFileSync(entry, 'utf8')) ?? []
-  const variables = Object.fromEntries(settings.split(' ').flatMap((each) => [each.split('=')].filter(isSetting)))
+  const variables = Object.fromEntries(
+    Array.from(settings.matchAll(/(\w+)=(\S+)/g), ([, name = '', value = '']) => [name, value]),
+  )
   return { variables, nodeArgs: args.split(' ').filter(Boolean) }
-}
-
-function isSetting(parts: readonly string[]): parts is readonly [string, string] {
-  return parts.length === 2
 }

@@ -92,7 +92,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
         )
   const transactionLane = new TransactionLane(transactionSlots, jitter, observer)
   const deciding = drafts === null ? transactionLane : new DraftLane(drafts.lane, transactionLane, dialect)
-  const lanes = new Set(drafts === null ? [appends] : [appends, drafts])
+  const lanes = [...new Set([appends, drafts ?? appends])]
   const { reads, waitingLookUps } = readStores(db, parts.maxQueuedCalls, observer)
 
   /** However often it is run, drafted or alone, a transaction is one to whoever watches. */
@@ -156,16 +156,16 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     load: () => ({
       pools: {
         read: connected.readLoad(),
-        append: together([...lanes].map(({ slots }) => slots.load)),
+        append: together(lanes.map(({ slots }) => slots.load)),
         transaction: transactionSlots.load,
       },
-      waitingUnits: [...lanes].reduce((sum, { lane }) => sum + lane.waiting, 0),
+      waitingUnits: lanes.reduce((sum, { lane }) => sum + lane.waiting, 0),
       waitingLookUps: waitingLookUps(),
     }),
     close: () => {
       closing ??= (async () => {
-        await Promise.all([...lanes].map(({ lane }) => lane.close()))
-        await Promise.all([...[...lanes].map(({ slots }) => slots), transactionSlots].map((slots) => slots.close()))
+        await Promise.all(lanes.map(({ lane }) => lane.close()))
+        await Promise.all([...lanes.map(({ slots }) => slots), transactionSlots].map((slots) => slots.close()))
         await connected.close()
       })()
       return closing

@@ -3,7 +3,8 @@ import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
 import type { AppendedRows, SendUnits } from './append-lane.ts'
 import type { SealedEvents } from './audit-chain.ts'
 import { confirmed } from './commit-outcome.ts'
-import type { DraftRunner, Statement, Writer } from './dialect.ts'
+import type { DraftRunner, Statement } from './dialect.ts'
+import { orRolledBack } from './or-rolled-back.ts'
 import type { Slots } from './slots.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
@@ -74,14 +75,4 @@ async function sealedAfter(
   const sealed = await chain.sealInside(events)
   for (const statement of sealed.statements) await writer.execute(statement)
   return sealed
-}
-
-/** Does what belongs to an open transaction; if that fails, nothing of it stays. */
-async function orRolledBack<T>(writer: Writer, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    await writer.rollback()
-    throw error
-  }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../../../logger.ts'
 import { messageOf } from '../../../message-of.ts'
 import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../dialect.ts'
+import { orRolledBack } from '../or-rolled-back.ts'
 import { DatabaseTrouble, isConflict } from '../trouble.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 
@@ -13,7 +14,6 @@ type Draft = readonly DraftedStatement[]
 export class ServerWriter implements Writer {
   readonly drafts: DraftRunner | null
   readonly #connection: ServerConnection
-  readonly #manyAtOnce: boolean
   readonly #probe: string
   readonly #log: Logger
 
@@ -23,7 +23,6 @@ export class ServerWriter implements Writer {
       ? { begin: (drafts) => this.#beginDrafts(drafts), commit: (statements) => this.#commitAfter(statements) }
       : null
     this.#connection = connection
-    this.#manyAtOnce = manyAtOnce
     this.#probe = probe
     this.#log = log
   }
@@ -71,13 +70,10 @@ export class ServerWriter implements Writer {
    * head of the chain, while that is read back on another connection.
    */
   async #commitAfter(statements: readonly Statement[]): Promise<void> {
-    try {
-      if (this.#manyAtOnce) await this.#writeAll(statements)
+    await orRolledBack(this, async () => {
+      if (this.drafts !== null) await this.#writeAll(statements)
       else for (const statement of statements) await this.execute(statement)
-    } catch (error) {
-      await this.rollback()
-      throw error
-    }
+    })
     await this.commit()
   }
 
@@ -96,7 +92,7 @@ export class ServerWriter implements Writer {
     const standing = new Set(drafts)
     for (let round = 1; ; round += 1) {
       await this.begin()
-      const refuted = await this.#refutedOf([...standing], round < MOST_ROUNDS)
+      const refuted = await orRolledBack(this, () => this.#refutedOf([...standing], round < MOST_ROUNDS))
       if (refuted.length === 0) return drafts.map((draft) => standing.has(draft))
       await this.rollback()
       for (const draft of refuted) standing.delete(draft)
@@ -104,25 +100,20 @@ export class ServerWriter implements Writer {
   }
 
   /**
-   * Runs drafts; throws what is the database's fault, with all of them rolled back.
+   * Runs drafts; throws what is the database's fault.
    * `sparing`: those behind one that failed, which were not run, are not among the refuted.
    */
   async #refutedOf(drafts: readonly Draft[], sparing: boolean): Promise<readonly Draft[]> {
     const statements = drafts.flat()
     if (statements.length === 0) return []
-    try {
-      const { affected, failure } = await this.#connection.writeAll(statements)
-      if (failure !== null && !isOfOneDraft(failure)) throw failure
-      let at = -1
-      const wentAsDrafted = ({ affects }: DraftedStatement) => {
-        at += 1
-        return at > affected.length ? sparing : affected[at] === affects
-      }
-      return drafts.filter((draft) => draft.filter(wentAsDrafted).length < draft.length)
-    } catch (error) {
-      await this.rollback()
-      throw error
+    const { affected, failure } = await this.#connection.writeAll(statements)
+    if (failure !== null && !isOfOneDraft(failure)) throw failure
+    let at = -1
+    const wentAsDrafted = ({ affects }: DraftedStatement) => {
+      at += 1
+      return at > affected.length ? sparing : affected[at] === affects
     }
+    return drafts.filter((draft) => draft.filter(wentAsDrafted).length < draft.length)
   }
 
   /** The server may have rolled back only the last statement, so this is always said. */
