@@ -79,8 +79,7 @@ export async function openApp(
 ): Promise<App> {
   const opening = openAppBackend(config, log, keyring, observers)
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
-  const validator = createRequestValidator()
-  validator.warmUp(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   const backend = await opening
   const secretUsage = new SecretUsage(backend, log)
   const { issuer, signingAlgorithm, limits } = config

@@ -67,7 +67,7 @@ export interface PipelineOptions {
   readonly log: Logger
   readonly now: () => EpochMs
   readonly isDraining: () => boolean
-  /** One that knows the rules of some requests already; a new one if not given. */
+  /** One that was made before the routes were; if not given, one is made for them. */
   readonly validator?: RequestValidator
   readonly observer?: CallObserver | undefined
 }
@@ -92,7 +92,8 @@ interface Said<I extends DescMessage> {
 
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { routes, runner, log, now, isDraining, observer, validator = createRequestValidator() } = options
+  const { routes, runner, log, now, isDraining, observer } = options
+  const validator = options.validator ?? createRequestValidator(routes.map(({ method }) => method.input))
   const turns = new Turns(() => performance.now())
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {
@@ -107,7 +108,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       parseJson: jsonRequestParser(method.input),
     })
   }
-  validator.warmUp(new Set(routes.map((route) => route.method.input)))
 
   function entryOf(method: DescMethod): Entry {
     const entry = entries.get(method)

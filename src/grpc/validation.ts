@@ -10,11 +10,10 @@ const SHOWN_MAP_KEY = /^[A-Za-z0-9._-]{1,64}$/
 export interface RequestValidator {
   /** The violated rules by proto path; never with a value of the message. */
   validate(schema: DescMessage, message: Message): readonly FieldViolation[]
-  /** Compiles the rules of these messages, which the first caller would else wait for (about 50 ms). */
-  warmUp(schemas: Iterable<DescMessage>): void
 }
 
-export function createRequestValidator(): RequestValidator {
+/** Compiles the rules of these messages at once, which the first caller would else wait for (about 50 ms); of others when they come. */
+export function createRequestValidator(schemas: Iterable<DescMessage> = []): RequestValidator {
   const patterns = new Map<string, RegExp>()
   const validator = createValidator({
     regexMatch: (pattern, against) => {
@@ -44,12 +43,8 @@ export function createRequestValidator(): RequestValidator {
     }
   }
 
-  return {
-    validate,
-    warmUp: (schemas) => {
-      for (const schema of schemas) validate(schema, create(schema))
-    },
-  }
+  for (const schema of new Set(schemas)) validate(schema, create(schema))
+  return { validate }
 }
 
 /** A path in proto names, such as `config.access_token_ttl` or `tokens[3]`; a long or odd map key is left out. */

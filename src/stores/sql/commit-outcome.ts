@@ -1,4 +1,5 @@
 import type { AuditChain, SealedEvents } from './audit-chain.ts'
+import { orRolledBack } from './or-rolled-back.ts'
 import { backOff } from './retry.ts'
 import { DatabaseTrouble, isOutcomeUnknown } from './trouble.ts'
 import type { WriterSlot } from './writer-slot.ts'
@@ -55,14 +56,11 @@ async function readBack(slot: WriterSlot, sealed: SealedEvents): Promise<'commit
   const { writer, chain } = slot
   slot.failure = null
   await writer.begin()
-  try {
+  return await orRolledBack(writer, async () => {
     const stored = await chain.takeStored(sealed, Date.now())
     await writer.commit()
     return follow(chain, sealed, stored)
-  } catch (error) {
-    await writer.rollback()
-    throw error
-  }
+  })
 }
 
 function follow(chain: AuditChain, sealed: SealedEvents, stored: Buffer | null): 'committed' | 'rolled_back' {

@@ -152,7 +152,7 @@ function writeAll(connection: CoreConnection, statements: readonly Statement[]):
     connection
       .query(text, (error) => {
         if (error === null) return resolve({ affected, failure: null })
-        // It would carry all the values into the log.
+        // The client hangs the text with all values on it; whoever may look at the error has no use for them.
         Reflect.deleteProperty(error, 'sql')
         const trouble = troubleOf(error)
         if (isAnswer(error)) resolve({ affected, failure: trouble })
