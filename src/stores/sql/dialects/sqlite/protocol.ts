@@ -62,10 +62,27 @@ export function packedDraft(draft: readonly DraftedStatement[]): readonly Packed
   return draft.map((statement) => ({ ...packed(statement), affects: statement.affects }))
 }
 
-/** The parameters as they were before they travelled. */
-export function unpacked({ parameters, bytesAt }: Packed): readonly unknown[] {
-  if (bytesAt.length === 0) return parameters
-  const arrived = [...parameters]
-  for (const at of bytesAt) arrived[at] = Buffer.from(String(arrived[at]), 'latin1')
-  return arrived
+/**
+ * Gives statements the parameters they had before they travelled. The bytes lie
+ * in memory that the next statement writes over, which is soon enough: SQLite
+ * copies what is bound. A buffer for each would be cut from a pool, and a few
+ * that outlive a collection keep all of it; a thread with so little garbage lets
+ * tens of megabytes gather before it looks at what is old.
+ */
+export class Unpacker {
+  #scratch = Buffer.allocUnsafeSlow(16 * 1024)
+
+  unpack({ parameters, bytesAt }: Packed): readonly unknown[] {
+    if (bytesAt.length === 0) return parameters
+    const arrived = [...parameters]
+    const needed = bytesAt.reduce((sum, at) => sum + String(arrived[at]).length, 0)
+    if (needed > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(2 * needed)
+    let from = 0
+    for (const at of bytesAt) {
+      const to = from + this.#scratch.write(String(arrived[at]), from, 'latin1')
+      arrived[at] = this.#scratch.subarray(from, to)
+      from = to
+    }
+    return arrived
+  }
 }

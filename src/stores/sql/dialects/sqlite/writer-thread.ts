@@ -12,7 +12,7 @@ import {
   type OrderMessage,
   type Packed,
   type PackedDraft,
-  unpacked,
+  Unpacker,
 } from './protocol.ts'
 import { setUpHandle } from './set-up-handle.ts'
 
@@ -40,8 +40,10 @@ interface Proof {
   at: number
 }
 
+const unpacker = new Unpacker()
+
 function run(handle: SqliteHandle, statement: Packed): StatementResult {
-  return handle.run({ sql: statement.sql, parameters: unpacked(statement) })
+  return handle.run({ sql: statement.sql, parameters: unpacker.unpack(statement) })
 }
 
 /** Runs a draft, and undoes it where it does not go as supposed: its call then finds out by itself why. */
