@@ -78,6 +78,7 @@ interface Entry {
   readonly observer: MethodObserver | null
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
+  readonly countItems: (request: Message) => number
   readonly parse: (encoded: Uint8Array) => Result<Message>
   readonly parseJson: (encoded: JsonRequest) => Result<Message>
 }
@@ -104,6 +105,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       observer: observer?.of(method) ?? null,
       rule: accessRule(method),
       readCredentials: credentialsReader(method.input),
+      countItems: itemCounter(method.input),
       parse: requestParser(method.input),
       parseJson: jsonRequestParser(method.input),
     })
@@ -176,16 +178,17 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const ctx = new Call(origin, now(), log)
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
-      let turnOf: string | null = null
+      let leave: (() => void) | null = null
       try {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return line.failed(said)
         const caller = claimedBy(said.value.credentials, origin)
-        const entered = turns.enter(caller, sizeOf(encoded), () => origin.interruption() !== null)
+        const size = { bytes: bytesOf(encoded), items: entry.countItems(said.value.request) }
+        const entered = turns.enter(caller, size, () => origin.interruption() !== null)
         const turn = typeof entered === 'string' ? entered : await entered
         if (turn === 'gone') throw new Interruption(origin.interruption() ?? 'CANCELLED')
         if (turn === 'full') return line.failed(fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }))
-        turnOf = caller
+        leave = () => turns.leave(caller, size)
         const request = await admit(entry, ctx, said.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
@@ -195,7 +198,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       } catch (accident) {
         return line.failed(answerTo(accident, ctx, entry.path))
       } finally {
-        if (turnOf !== null) turns.leave(turnOf)
+        leave?.()
         line.end(ctx.caller)
       }
     },
@@ -235,9 +238,19 @@ function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult 
 }
 
 /** What a request takes on the wire; one made in this process takes nothing that counts. */
-function sizeOf(request: Message | EncodedRequest): number {
+function bytesOf(request: Message | EncodedRequest): number {
   if (request instanceof Uint8Array) return request.byteLength
   return request instanceof JsonRequest ? request.encoded.byteLength : 0
+}
+
+/** Counts what the lists of a request hold. */
+function itemCounter(input: DescMessage): (request: Message) => number {
+  const lists = input.fields.filter(({ fieldKind }) => fieldKind === 'list').map(({ localName }) => localName)
+  return (request) => lists.reduce((sum, list) => sum + lengthOf(Reflect.get(request, list)), 0)
+}
+
+function lengthOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0
 }
 
 /** Who says to be calling: a client, or whoever is at an address. */

@@ -12,14 +12,26 @@ const MOST_WAITING_BYTES = 128 * 1024 * 1024
 const MOST_OF_ONE_LINE = MOST_WAITING_BYTES / 2
 /** A call holds some memory, whatever its message. */
 const BYTES_OF_A_CALL = 4 * 1024
+/** So many things that a call asks for are as much work as a call of its own. */
+const ITEMS_OF_A_TURN = 8
+
+/** What a call brings. */
+export interface CallSize {
+  /** Of its message as it was encoded. */
+  readonly bytes: number
+  /** How many things it asks for at once, beside the call itself. */
+  readonly items: number
+}
 
 interface Waiter {
   readonly bytes: number
+  readonly turns: number
   readonly isAbandoned: () => boolean
   readonly settle: (turn: Turn) => void
 }
 
 interface Line {
+  /** What runs, in turns: most calls take one. */
   running: number
   /** First come, first served. */
   readonly waiting: Set<Waiter>
@@ -33,7 +45,8 @@ export type Turn = 'in' | 'gone' | 'full'
 /**
  * Lets each caller run a number of calls at once, and keeps the rest of theirs
  * in line: who floods the server waits for themselves. Nobody is refused for it,
- * as long as what waits fits into memory.
+ * as long as what waits fits into memory. A call for many things takes the place
+ * of several, or runs alone.
  */
 export class Turns {
   readonly #lines = new Map<string, Line>()
@@ -46,32 +59,33 @@ export class Turns {
     this.#now = now
   }
 
-  /** With a message of so many bytes. Each call that was let in says `leave` in the end. */
-  enter(caller: string, messageBytes: number, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
+  /** Each call that was let in says `leave` in the end, with the same size. */
+  enter(caller: string, size: CallSize, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
     const line = this.#lineOf(caller)
     if (this.#lines.size > 1) this.#sharedUntil = this.#now() + OTHERS_COUNT_MS
-    if (line.waiting.size === 0 && line.running < this.#most()) {
-      line.running += 1
+    const turns = turnsOf(size)
+    if (line.waiting.size === 0 && hasTurns(line, turns, this.#most())) {
+      line.running += turns
       return 'in'
     }
-    const bytes = messageBytes + BYTES_OF_A_CALL
+    const bytes = size.bytes + BYTES_OF_A_CALL
     if (line.waiting.size >= line.lookThroughAt || !this.#hasRoom(line, bytes)) this.#lookThrough(line)
     if (!this.#hasRoom(line, bytes)) return 'full'
     const { promise, resolve } = Promise.withResolvers<Turn>()
-    line.waiting.add({ bytes, isAbandoned, settle: resolve })
+    line.waiting.add({ bytes, turns, isAbandoned, settle: resolve })
     line.waitingBytes += bytes
     this.#waitingBytes += bytes
     return promise
   }
 
-  leave(caller: string): void {
+  leave(caller: string, size: CallSize): void {
     const line = this.#lineOf(caller)
-    line.running -= 1
+    line.running -= turnsOf(size)
     const most = this.#most()
     for (const waiter of line.waiting) {
-      if (line.running >= most) break
+      if (!hasTurns(line, waiter.turns, most)) break
       const isIn = !waiter.isAbandoned()
-      if (isIn) line.running += 1
+      if (isIn) line.running += waiter.turns
       this.#dismiss(line, waiter, isIn ? 'in' : 'gone')
     }
     if (line.running === 0) this.#lines.delete(caller)
@@ -109,4 +123,13 @@ export class Turns {
     this.#lines.set(caller, fresh)
     return fresh
   }
+}
+
+function turnsOf({ items }: CallSize): number {
+  return 1 + Math.floor(items / ITEMS_OF_A_TURN)
+}
+
+/** Whoever runs nothing may begin anything. */
+function hasTurns({ running }: Line, turns: number, most: number): boolean {
+  return running === 0 || running + turns <= most
 }

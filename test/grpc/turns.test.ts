@@ -3,13 +3,15 @@ import { Turns } from '../../src/grpc/turns.ts'
 
 const MANY = 100
 
+const SMALL = { bytes: 0, items: 0 }
+
 const waits = () => false
 
 /** Enters so many times; answers who was let in so far, in order. */
 function crowd(turns: Turns, caller: string): number[] {
   const entered: number[] = []
   for (let n = 0; n < MANY; n += 1) {
-    const turn = turns.enter(caller, 0, waits)
+    const turn = turns.enter(caller, SMALL, waits)
     if (turn === 'in') entered.push(n)
     else if (turn === 'full') throw new Error('no room')
     else void turn.then(() => entered.push(n))
@@ -19,7 +21,7 @@ function crowd(turns: Turns, caller: string): number[] {
 
 /** As many as run at once. */
 function fill(turns: Turns, caller: string): void {
-  while (turns.enter(caller, 0, waits) === 'in');
+  while (turns.enter(caller, SMALL, waits) === 'in');
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -31,7 +33,7 @@ describe('turns', () => {
     const atOnce = entered.length
     expect(atOnce).toBeLessThan(MANY)
     for (let ended = 1; ended <= MANY; ended += 1) {
-      turns.leave('busy')
+      turns.leave('busy', SMALL)
       await settled()
       expect(entered).toHaveLength(Math.min(MANY, atOnce + ended))
     }
@@ -43,13 +45,13 @@ describe('turns', () => {
     const turns = new Turns(() => now)
     const entered = crowd(turns, 'busy')
     const alone = entered.length
-    expect(turns.enter('other', 0, waits)).toBe('in')
-    turns.leave('other')
+    expect(turns.enter('other', SMALL, waits)).toBe('in')
+    turns.leave('other', SMALL)
     const running = () => entered.length - ended
     let ended = 0
     const end = async () => {
       ended += 1
-      turns.leave('busy')
+      turns.leave('busy', SMALL)
       await settled()
     }
     while (ended < alone) await end()
@@ -61,13 +63,33 @@ describe('turns', () => {
     expect(running()).toBe(alone)
   })
 
+  it('let few calls for many things run at once, and the largest alone', async () => {
+    const turns = new Turns(() => 0)
+    const hundred = { bytes: 0, items: 100 }
+    const atOnce = crowd(turns, 'single').length
+    let large = 0
+    while (turns.enter('large', hundred, waits) === 'in') large += 1
+    expect(large).toBeGreaterThan(0)
+    expect(large).toBeLessThan(atOnce / 4)
+
+    const endless = { bytes: 0, items: 1_000_000 }
+    expect(turns.enter('larger', endless, waits)).toBe('in')
+    const next = turns.enter('larger', endless, waits)
+    const after = turns.enter('larger', SMALL, waits)
+    expect(after).toBeInstanceOf(Promise)
+    turns.leave('larger', endless)
+    expect(await next).toBe('in')
+    turns.leave('larger', endless)
+    expect(await after).toBe('in')
+  })
+
   it('pass over who left the line', async () => {
     const turns = new Turns(() => 0)
     fill(turns, 'busy')
-    turns.leave('busy')
-    const gone = turns.enter('busy', 0, () => true)
-    const next = turns.enter('busy', 0, waits)
-    turns.leave('busy')
+    turns.leave('busy', SMALL)
+    const gone = turns.enter('busy', SMALL, () => true)
+    const next = turns.enter('busy', SMALL, waits)
+    turns.leave('busy', SMALL)
     expect(await Promise.all([gone, next])).toEqual(['gone', 'in'])
   })
 
@@ -76,7 +98,7 @@ describe('turns', () => {
     fill(turns, 'busy')
     let forgotten = 0
     for (let n = 0; n < 20_000; n += 1) {
-      void Promise.resolve(turns.enter('busy', 0, () => true)).then((turn) => {
+      void Promise.resolve(turns.enter('busy', SMALL, () => true)).then((turn) => {
         if (turn === 'gone') forgotten += 1
       })
     }
@@ -90,7 +112,7 @@ describe('turns', () => {
     const calls = 16_000
     let looks = 0
     for (let n = 0; n < calls; n += 1) {
-      void turns.enter('busy', 0, () => {
+      void turns.enter('busy', SMALL, () => {
         looks += 1
         return false
       })
@@ -100,7 +122,7 @@ describe('turns', () => {
 
   it('have no room for more than fits into memory: less for one caller than for all', () => {
     const turns = new Turns(() => 0)
-    const megabyte = 1024 * 1024
+    const megabyte = { bytes: 1024 * 1024, items: 0 }
     const waitUntilFull = (caller: string) => {
       fill(turns, caller)
       let waiting = 0
@@ -111,9 +133,9 @@ describe('turns', () => {
     expect(first).toBeGreaterThan(32)
     expect(first).toBeLessThan(100)
     expect(first + second + third).toBeLessThan(200)
-    expect(turns.enter('first', 1, waits)).toBeInstanceOf(Promise)
+    expect(turns.enter('first', { bytes: 1, items: 0 }, waits)).toBeInstanceOf(Promise)
     expect(turns.enter('fourth', megabyte, waits)).toBe('in')
-    for (let ended = 0; ended < 32; ended += 1) turns.leave('first')
+    for (let ended = 0; ended < 32; ended += 1) turns.leave('first', SMALL)
     expect(turns.enter('first', megabyte, waits)).toBeInstanceOf(Promise)
   })
 })
