@@ -26,7 +26,6 @@ COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
   --mount=type=cache,target=/root/.npm \
   npm ci --ignore-scripts --no-audit --no-fund && rm -f node_modules/.bin/node
-COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
 COPY src src
 RUN npm run build

@@ -2,8 +2,15 @@
 // Most of what a call leaves behind is garbage soon: not to let it pile up, and not to keep what was freed in an arena for
 // each thread, takes half off the resident memory, and a few percent off the throughput (docs/benchmarks).
 import { endOnSignalsAsFirstProcess } from './cli/first-process.ts'
+import { nodeVersionProblem } from './cli/node-version.ts'
 
 // Before the rest of the program is loaded, which takes most of a start.
 endOnSignalsAsFirstProcess()
-const { runProgram } = await import('./cli/program.ts')
-process.exitCode = await runProgram(process.argv.slice(2))
+const problem = nodeVersionProblem(process.version)
+if (problem === null) {
+  const { runProgram } = await import('./cli/program.ts')
+  process.exitCode = await runProgram(process.argv.slice(2))
+} else {
+  process.stderr.write(`qscope: ${problem}\n`)
+  process.exitCode = 1
+}

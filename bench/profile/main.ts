@@ -1,4 +1,4 @@
-/** `node bench/profile/main.ts <cell>`: where the server's time goes while one cell is measured. */
+/** `node bench/profile/main.ts <cell>`: where the server's time goes while one cell is measured. It runs from its sources, which name their functions' places. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { Bench } from '../run/bench.ts'
 import { qscopeEntry } from '../server/qscope-entry.ts'
 import { type CpuProfile, type SelfTime, selfTimes } from './cpu-profile.ts'
 
+const SOURCE = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const SAMPLE_EVERY_US = 200
 const SHOWN = 40
 
@@ -25,7 +26,7 @@ const directory = mkdtempSync(join(tmpdir(), 'qscope-profile-'))
 try {
   let begun = 0n
   const outcome = await Bench.run(planOf([cell]), {
-    entry: qscopeEntry(),
+    entry: qscopeEntry(SOURCE),
     root: cacheRoot(),
     fresh: false,
     pace: { rounds: 1, durationMs, warmUpMs: durationMs / 4 },
