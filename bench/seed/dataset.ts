@@ -47,7 +47,7 @@ export async function openDataset(
   const manifest = join(directory, 'dataset.json')
   const keyringFile = join(directory, 'qscope.keyring.json')
   const place = { url: database.urlOf(name), keyringFile }
-  const fingerprint = schemaFingerprint(options.entry)
+  const fingerprint = schemaFingerprint()
   const kept = options.fresh ? null : readDataset(manifest, fingerprint)
   if (kept !== null) {
     await tidy(database, name, kept)

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 /** Of what the seed itself makes. */
 const SEED_FORMAT = 1
 
-/** Changes with the server's migrations: what was seeded under others is seeded anew. */
-export function schemaFingerprint(entry: string): string {
-  const directory = join(dirname(entry), 'stores', 'sql', 'migrations')
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'src', 'stores', 'sql', 'migrations')
+
+/** Changes with the migrations: what was seeded under others is seeded anew. */
+export function schemaFingerprint(): string {
   const hash = createHash('sha256').update(String(SEED_FORMAT))
-  const files = readdirSync(directory).filter((file) => !file.endsWith('.map'))
-  for (const file of files.toSorted()) hash.update(readFileSync(join(directory, file)))
+  for (const file of readdirSync(MIGRATIONS).toSorted()) hash.update(readFileSync(join(MIGRATIONS, file)))
   return hash.digest('hex')
 }
