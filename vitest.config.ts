@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
 
 /**
- * Kill servers and databases or start commands by the dozen, build images and clients of other languages, or install from
- * the registry; a run that is to be over in minutes leaves them to CI. See docs/testing.md.
+ * Take ten seconds and more each: they kill servers and databases or start commands by the dozen, build images and clients
+ * of other languages, or install from the registry. A run that is to be over in minutes leaves them to CI. See docs/testing.md.
  */
 const LONG = [
   'test/app/key-rotation.test.ts',
