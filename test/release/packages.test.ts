@@ -38,7 +38,7 @@ describe.each(PACKAGES)('the package $name', ({ tarball, holds }) => {
     expect(files.filter((file) => !holds.test(file) && !DOCUMENTS.test(file))).toEqual([])
     expect(files).toContain('README.md')
     expect(files).toContain('LICENSE')
-    expect(files.length).toBeGreaterThan(40)
+    expect(files.length).toBeGreaterThan(50)
   })
 
   it('is what publint expects of a package', async () => {
