@@ -24,6 +24,7 @@ import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
+import { itemCounter } from './item-counter.ts'
 import { JsonRequest } from './json-request.ts'
 import { jsonRequestParser } from './json-request-parser.ts'
 import { fieldsWithNul } from './nul.ts'
@@ -241,16 +242,6 @@ function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult 
 function bytesOf(request: Message | EncodedRequest): number {
   if (request instanceof Uint8Array) return request.byteLength
   return request instanceof JsonRequest ? request.encoded.byteLength : 0
-}
-
-/** Counts what the lists of a request hold. */
-function itemCounter(input: DescMessage): (request: Message) => number {
-  const lists = input.fields.filter(({ fieldKind }) => fieldKind === 'list').map(({ localName }) => localName)
-  return (request) => lists.reduce((sum, list) => sum + lengthOf(Reflect.get(request, list)), 0)
-}
-
-function lengthOf(list: unknown): number {
-  return Array.isArray(list) ? list.length : 0
 }
 
 /** Who says to be calling: a client, or whoever is at an address. */

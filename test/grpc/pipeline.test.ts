@@ -76,6 +76,32 @@ describe('a call', () => {
     expect(JSON.stringify(detailsOf(error))).not.toContain('ssss')
   })
 
+  it('for many things runs beside few of its kind, one for few things beside many', async () => {
+    let running = 0
+    let most = 0
+    const server = await startServer(
+      tokenRoutes({
+        batchIntrospectTokens: async () => {
+          running += 1
+          most = Math.max(most, running)
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          running -= 1
+          return success({})
+        },
+      }),
+    )
+    const mostBesideEachOther = async (tokens: readonly string[]) => {
+      most = 0
+      const calls = Array.from({ length: 16 }, () =>
+        call(server.client, batchIntrospectTokens, { client, tokens: [...tokens] }),
+      )
+      expect((await Promise.all(calls)).every(({ error }) => error === null)).toBe(true)
+      return most
+    }
+    expect(await mostBesideEachOther(['one'])).toBeGreaterThan(4)
+    expect(await mostBesideEachOther(Array.from({ length: 100 }, () => 'many'))).toBeLessThanOrEqual(2)
+  })
+
   it('answers a message that cannot be parsed with invalid_request', async () => {
     const server = await startServer(minting)
     const { error } = await call(server.client, mintToken, Buffer.from([0x0a, 0xff]))
