@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
 
 /**
- * Take ten seconds and more each: they kill servers and databases or start commands by the dozen, build images and clients
+ * Take some ten seconds and more each: they kill servers and databases or start commands by the dozen, build images and clients
  * of other languages, or install from the registry. A run that is to be over in minutes leaves them to CI. See docs/testing.md.
  */
 const LONG = [
