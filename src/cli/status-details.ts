@@ -19,8 +19,8 @@ const ConnectError = z.object({
 
 /** Reads a Connect error in JSON, whatever stands around it, or a `grpc-status-details-bin`; `null` if it is neither. */
 export function parseStatus(text: string): Status | null {
-  const json = /\{.*\}/s.exec(text)
-  return json === null ? statusOfTrailer(text.trim()) : statusOfConnect(json[0])
+  const [begin, end] = [text.indexOf('{'), text.lastIndexOf('}')]
+  return begin < 0 || end < begin ? statusOfTrailer(text.trim()) : statusOfConnect(text.slice(begin, end + 1))
 }
 
 /** A line for the status and one for each detail. */

@@ -32,9 +32,18 @@ export function parseDatabaseUrl(url: string): DatabaseTarget | null {
 /** What stands before an `@` may be a password, however broken the rest is. */
 const CREDENTIALS = /^((?!sqlite:)(?:[a-z][a-z0-9+.-]*:\/\/|(?![a-z][a-z0-9+.-]*:\/\/))[^:@]*):.*@/is
 
+const SECRET_NAME = /password|passwd|secret|token|key/i
+
 /** The same URL fit to be shown: passwords and parameters that look like secrets are masked. */
 export function maskUrl(url: string): string {
-  return url
-    .replace(CREDENTIALS, '$1:***@')
-    .replace(/([?&][^=&]*(?:password|passwd|secret|token|key)[^=&]*=)[^&]*/gi, '$1***')
+  const masked = url.replace(CREDENTIALS, '$1:***@')
+  const query = masked.search(/[?&]/)
+  if (query < 0) return masked
+  return masked.slice(0, query) + masked.slice(query).split('&').map(maskParameter).join('&')
+}
+
+/** Of several names in one parameter, as of `?a=b?password=c`, each counts. */
+function maskParameter(text: string): string {
+  const names = text.slice(0, Math.max(0, text.lastIndexOf('=')))
+  return SECRET_NAME.test(names) ? `${text.slice(0, text.indexOf('='))}=***` : text
 }

@@ -1,4 +1,5 @@
 import { holdsSecret } from '../domain/secret-text.ts'
+import { boundedTraceParent } from './trace-context.ts'
 
 const RAY_ID = /^[A-Za-z0-9._-]{1,128}$/
 /** W3C Trace Context §3.2: version, trace-id, parent-id, flags; later versions may append. */
@@ -15,6 +16,6 @@ export const RAY_ID_KEY = 'x-ray-id'
 export function rayIdOf(first: (key: string) => string | undefined, newRayId: () => string): string {
   const given = first(RAY_ID_KEY)
   if (given !== undefined && RAY_ID.test(given) && !holdsSecret(given)) return given
-  const trace = first('traceparent')
+  const trace = boundedTraceParent(first('traceparent') ?? '')
   return (trace !== undefined && TRACEPARENT.exec(trace)?.[1]) || newRayId()
 }

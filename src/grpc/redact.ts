@@ -4,6 +4,8 @@ import { AnySchema, DurationSchema, FieldMaskSchema, TimestampSchema } from '@bu
 import { holdsSecret } from '../domain/secret-text.ts'
 
 const REDACTED = '[redacted]'
+/** Of a text in a log line; what is longer than any field may be is no field, but a mistake or an attack. */
+const LONGEST_SHOWN = 2_048
 
 type Scalar = string | number | bigint | boolean | Uint8Array
 type FieldPlan = { readonly field: DescField; readonly show: (message: ReflectMessage, field: DescField) => unknown }
@@ -81,6 +83,10 @@ function isReflected(value: unknown): value is ReflectMessage {
 function showScalar(value: Scalar): unknown {
   if (typeof value === 'bigint') return value.toString()
   // What stands in the wrong field is as secret as in the right one.
-  if (typeof value === 'string' && holdsSecret(value)) return REDACTED
+  if (typeof value === 'string') return holdsSecret(value) ? REDACTED : shortened(value)
   return value instanceof Uint8Array ? `[${value.byteLength} bytes]` : value
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}… (${text.length} characters)` : text
 }

@@ -3,8 +3,8 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { detectResources, envDetector, resourceFromAttributes, serviceNameEnvDetector } from '@opentelemetry/resources'
 import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace'
-import { holdsSecret } from '../domain/secret-text.ts'
 import type { CallOrigin } from '../grpc/call-origin.ts'
+import { boundedTraceParent, boundedTraceState } from '../grpc/trace-context.ts'
 import type { Logger } from '../logger.ts'
 import { BoundedExport } from './bounded-export.ts'
 import { SdkSpan } from './sdk-span.ts'
@@ -21,12 +21,13 @@ export interface TracingOptions {
 
 const EXPORT_TIMEOUT_MS = 5_000
 
-/** A secret in the wrong place must not be passed on: such a header counts as absent. */
+/** What callers told of their trace; what cannot be passed on counts as absent. */
 const headers: TextMapGetter<CallOrigin> = {
   keys: () => ['traceparent', 'tracestate'],
   get: (origin, key) => {
     const value = origin.header?.(key)
-    return value === undefined || holdsSecret(value) ? undefined : value
+    if (value === undefined) return undefined
+    return key === 'tracestate' ? boundedTraceState(value) : boundedTraceParent(value)
   },
 }
 
