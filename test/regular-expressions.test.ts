@@ -12,14 +12,18 @@ const SLACK_MS = 60
 
 /** The text, shortened, that an expression takes much longer for than for being read once; `null`: none is known. */
 function weaknessOf(expression: RegExp): string | null {
+  const timeOn = (text: string) => {
+    // A sticky one would go on from where it was.
+    expression.lastIndex = 0
+    return processorTimeOf(() => expression.test(text))
+  }
   // Short ones first: what grows faster than the square would never end with long ones.
   for (const length of [1_000, LENGTH]) {
     for (const text of hostileTexts(expression, length)) {
-      const took = processorTimeOf(() => expression.test(text))
-      if (took < SLACK_MS) continue
+      // The first time may compile it, and counts only if the second is slow as well.
+      if (timeOn(text) < SLACK_MS) continue
       const control = processorTimeOf(() => CONTROL.test(text))
-      // Once more: the first time compiles it.
-      if (processorTimeOf(() => expression.test(text)) > FACTOR * control + SLACK_MS) return text.slice(0, 40)
+      if (timeOn(text) > FACTOR * control + SLACK_MS) return text.slice(0, 40)
     }
   }
   return null
@@ -46,7 +50,7 @@ describe('the search for regular expressions', () => {
     expect(different.length).toBeGreaterThan(60)
   })
 
-  it.each([/(?:eyJ[\w-]{8,}\.)x/, /\/+$/, /[?&][^=&]*token[^=&]*=/, /\{.*\}/s, /^(?:a|aa)*\s*\s*b/])(
+  it.each([/(?:eyJ[\w-]{8,}\.)x/, /\/+$/, /[?&][^=&]*token[^=&]*=/, /\{.*\}/s, /\s+\s+b/])(
     'sees that %s backtracks',
     (expression) => {
       expect(weaknessOf(expression)).not.toBeNull()

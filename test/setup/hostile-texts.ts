@@ -11,8 +11,8 @@ const CLASSES: Readonly<Record<string, string>> = {
 }
 /** Stands for every end that an expression does not expect. */
 const WRONG_ENDS = ['\u0000', '!', '']
-const LONGEST_PIECE = 6
-const MOST_ATOMS = 40
+const LONGEST_PIECE = 5
+const MOST_ATOMS = 32
 
 /**
  * Texts that an expression which backtracks takes long for: pieces of what it

@@ -49,7 +49,7 @@ function readCode(source: string, from: number, found: RegExp[]): number {
     else if (character === '/' && BEFORE_EXPRESSION.test(source.slice(Math.max(0, at - 20), at))) {
       const end = endOfExpression(source, at)
       const flags = /^[a-z]*/.exec(source.slice(end + 1, end + 10))?.[0] ?? ''
-      found.push(new RegExp(source.slice(at + 1, end), flags.replace(/[gy]/, '')))
+      found.push(new RegExp(source.slice(at + 1, end), flags.replace('g', '')))
       at = end + flags.length
     } else if (character === '{') depth += 1
     else if (character === '}') {
