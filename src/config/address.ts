@@ -1,3 +1,5 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
 /** Where to listen, or whom to call. */
 export interface Address {
   /** Without brackets. */
@@ -6,7 +8,9 @@ export interface Address {
   readonly port: number
 }
 
-const ADDRESS = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]/]+)):(\d{1,5})$/
+const ADDRESS = /^(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)):(0|[1-9]\d{0,4})$/
+/** What ends with a number is an IPv4 address, or nothing: parsers differ on the rest of them. */
+const ENDS_WITH_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i
 
 /** Reads `host:port` or `[v6]:port`; `null` if it is none. */
@@ -14,7 +18,9 @@ export function parseAddress(text: string): Address | null {
   const [, v6, name, digits] = ADDRESS.exec(text) ?? []
   const host = v6 ?? name
   const port = Number(digits)
-  return host === undefined || port > 65_535 ? null : { host, port }
+  if (host === undefined || port > 65_535) return null
+  if (v6 !== undefined ? !isIPv6(v6) : ENDS_WITH_NUMBER.test(host) && !isIPv4(host)) return null
+  return { host, port }
 }
 
 export function formatAddress({ host, port }: Address): string {
@@ -23,5 +29,6 @@ export function formatAddress({ host, port }: Address): string {
 
 /** Whether only this machine can reach it. */
 export function isLoopback(host: string): boolean {
-  return LOOPBACK.test(host.replace(/^\[(.*)\]$/, '$1'))
+  const bare = host.replace(/^\[(.*)\]$/, '$1')
+  return LOOPBACK.test(bare) && (!bare.startsWith('127') || isIPv4(bare))
 }

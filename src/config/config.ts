@@ -6,11 +6,12 @@ import { type DatabaseTarget, maskUrl } from './database-url.ts'
 import type { Environment } from './environment.ts'
 import { type HttpConfig, readHttp } from './http.ts'
 import { type Limits, readLimits } from './limits.ts'
-import { type LOG_LEVELS, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
+import { type LOG_LEVELS, NOT_UNDERSTOOD, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
 import { type Setting, settingsOf } from './settings.ts'
 import { readTls, type TlsConfig } from './tls.ts'
 import { readTracing, type Tracing } from './tracing.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
+import { below } from './url.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
 import { readWorkers } from './workers.ts'
 
@@ -59,6 +60,9 @@ export interface Config {
   readonly settings: readonly Setting[]
 }
 
+/** Goes on in place of an issuer that is missing, so that every other problem is told as well. */
+const NO_ISSUER = Object.freeze({ text: 'http://localhost', plain: false })
+
 /** Everything that is wrong with the environment, each with the variable's name and what it should be. */
 export class ConfigError extends Error {
   readonly problems: readonly string[]
@@ -82,14 +86,24 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     broken.add(name)
     problems.push(`${name}: ${problem}`)
   }
-  const read = <T>(name: VariableName, schema: z.ZodType<T, string>, fallback: string): T => {
+  /** The value as it was written; `undefined` where it was not, or is of no use, which is told. */
+  const given = <T>(name: VariableName, schema: z.ZodType<T, string>): T | undefined => {
     const text = environment.values.get(name)
-    if (text !== undefined) {
-      const result = schema.safeParse(text)
-      if (result.success) return result.data
-      complain(name, `should be ${VARIABLES[name].shouldBe}, not ${JSON.stringify(maskUrl(text))}`)
-    }
-    return schema.parse(fallback)
+    if (text === undefined) return undefined
+    const result = schema.safeParse(text)
+    if (result.success) return result.data
+    const { shouldBe } = VARIABLES[name]
+    const [reason = NOT_UNDERSTOOD] = result.error.issues.flatMap(({ code, message }) =>
+      code === 'custom' ? message : [],
+    )
+    const why = reason === NOT_UNDERSTOOD ? '' : `: it ${reason}`
+    complain(name, `should be ${shouldBe}, not ${quoted(maskUrl(text))}${why}`)
+    return undefined
+  }
+  const read = <T>(name: VariableName, schema: z.ZodType<T, string>, fallback: string): T => {
+    const value = given(name, schema)
+    // What is off may be `null`.
+    return value === undefined ? schema.parse(fallback) : value
   }
 
   const database = read('QSCOPE_DATABASE_URL', SCHEMAS.database, VARIABLES.QSCOPE_DATABASE_URL.fallback)
@@ -97,7 +111,15 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   const insecure = read('QSCOPE_INSECURE', SCHEMAS.flag, VARIABLES.QSCOPE_INSECURE.fallback)
   const tls = readTls(environment, read, complain)
   const scheme = tls === null ? 'http' : 'https'
-  const issuer = read('QSCOPE_ISSUER', SCHEMAS.issuer, `${scheme}://${formatAddress(grpcListen)}`)
+  const atListener = SCHEMAS.issuer.safeParse(`${scheme}://${formatAddress(grpcListen)}`)
+  const issuer = given('QSCOPE_ISSUER', SCHEMAS.issuer) ?? atListener.data ?? NO_ISSUER
+  if (issuer === NO_ISSUER && !environment.values.has('QSCOPE_ISSUER')) {
+    const { shouldBe } = VARIABLES.QSCOPE_ISSUER
+    complain(
+      'QSCOPE_ISSUER',
+      `should be set to ${shouldBe}: no URL can be made of QSCOPE_GRPC_LISTEN, ${quoted(formatAddress(grpcListen))}`,
+    )
+  }
   const issuerSet = environment.values.has('QSCOPE_ISSUER') && !broken.has('QSCOPE_ISSUER')
   const http = readHttp(environment, read, { grpcListen, issuer: issuerSet ? issuer.text : null }, complain)
   const trustedFile = environment.values.get('QSCOPE_TRUSTED_ISSUERS_FILE')
@@ -120,8 +142,8 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     tls,
     trustedIssuers: trusted?.issuers ?? [],
     issuer: issuer.text,
-    deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
-    errorDocsUrl: read('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url, `${issuer.text}/docs/errors`),
+    deviceVerificationUri: given('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url) ?? below(issuer.text, 'device'),
+    errorDocsUrl: given('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url) ?? below(issuer.text, 'docs/errors'),
     keyringFile: environment.values.get('QSCOPE_KEYRING_FILE') ?? keyringBeside(database),
     log: Object.freeze({
       level: read('QSCOPE_LOG_LEVEL', SCHEMAS.level, VARIABLES.QSCOPE_LOG_LEVEL.fallback),
@@ -180,9 +202,9 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   if (issuer.plain && insecure) {
     warnings.push(`QSCOPE_ISSUER is ${issuer.text}: it should be the https URL that clients know`)
   } else if (issuer.plain && !broken.has('QSCOPE_GRPC_LISTEN')) {
-    complain('QSCOPE_ISSUER', `should be ${VARIABLES.QSCOPE_ISSUER.shouldBe}, not ${JSON.stringify(issuer.text)}`)
+    complain('QSCOPE_ISSUER', `should be ${VARIABLES.QSCOPE_ISSUER.shouldBe}, not ${quoted(issuer.text)}`)
   }
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => presentable(problem, environment)))
   return Object.freeze({ ...config, warnings, settings: settingsOf(config, environment) })
 }
 
@@ -194,4 +216,30 @@ export function describeConfig(config: Config): readonly Setting[] {
 /** Beside an embedded database file: `./data/qscope.db` → `./data/qscope.keyring.json`. */
 function keyringBeside({ file }: DatabaseTarget): string | null {
   return file === null ? null : `${file.replace(/\.db$/, '')}.keyring.json`
+}
+
+const LONGEST_QUOTE = 200
+const LONGEST_PROBLEM = 900
+
+/** A value that may be shown; long ones by their beginning. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text)
+}
+
+/**
+ * One line that a terminal can show. Paths and what the system says of them may have line ends in them, and a
+ * password, where somebody mistook the variable.
+ */
+function presentable(problem: string, { values }: Environment): string {
+  let text = problem
+  for (const value of values.values()) {
+    const masked = maskUrl(value)
+    if (masked !== value) text = text.replaceAll(value, () => masked)
+  }
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped)
+  return line.length > LONGEST_PROBLEM ? `${line.slice(0, LONGEST_PROBLEM)}…` : line
+}
+
+function escaped(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 }

@@ -3,18 +3,67 @@ import { isLoopback, parseAddress } from './address.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import { parseDuration } from './duration.ts'
 import { parseRate } from './rate.ts'
+import { judgeUrl, type UrlParts } from './url.ts'
 
 export const SIGNING_ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256'] as const)
 export const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
+
+/** What `parsed` says where there is no more to say than what the value should be. */
+export const NOT_UNDERSTOOD = 'is not understood'
 
 /** A string that `parse` understands. */
 function parsed<T>(parse: (text: string) => T | null) {
   return z.string().transform((text, context) => {
     const value = parse(text)
     if (value !== null) return value
-    context.addIssue({ code: 'custom', message: 'not understood' })
+    context.addIssue({ code: 'custom', message: NOT_UNDERSTOOD })
     return z.NEVER
   })
+}
+
+/** A URL as it is written; `make` may have more to say against it. */
+function url<T>(parts: UrlParts, make: (url: URL, text: string) => T | { readonly problem: string }) {
+  return z.string().transform((text, context): T => {
+    const judged = judgeUrl(text, parts)
+    const made = judged.ok ? make(judged.url, text) : { problem: judged.problem }
+    if (!isProblem(made)) return made
+    context.addIssue({ code: 'custom', message: made.problem })
+    return z.NEVER
+  })
+}
+
+function isProblem(value: unknown): value is { readonly problem: string } {
+  return typeof value === 'object' && value !== null && 'problem' in value
+}
+
+/** As browsers write it; the slash that is its whole path may stand there too. */
+function originOf({ origin, href }: URL): string | { readonly problem: string } {
+  return href === `${origin}/` ? origin : { problem: 'has a path' }
+}
+
+const PLAIN = Object.freeze({ query: false })
+const WITH_QUERY = Object.freeze({ query: true })
+const origin = url(PLAIN, originOf)
+
+/** The same for each of several, separated by commas and, if liked, spaces. */
+const origins = z.string().transform((text, context): readonly string[] => {
+  const each = text
+    .split(',')
+    .map((one) => trimSpaces(one))
+    .filter((one) => one !== '')
+  const read = each.map((one) => ({ one, result: origin.safeParse(one) }))
+  const bad = read.find(({ result }) => !result.success)
+  if (bad === undefined) return Object.freeze(read.flatMap(({ result }) => (result.success ? [result.data] : [])))
+  const reason = bad.result.error?.issues[0]?.message ?? NOT_UNDERSTOOD
+  context.addIssue({ code: 'custom', message: `has one at place ${read.indexOf(bad) + 1} that ${reason}` })
+  return z.NEVER
+})
+
+function trimSpaces(text: string): string {
+  let [from, to] = [0, text.length]
+  while (from < to && text[from] === ' ') from += 1
+  while (to > from && text[to - 1] === ' ') to -= 1
+  return text.slice(from, to)
 }
 
 const wholeNumber = (least: number, most: number) =>
@@ -28,45 +77,20 @@ const durationBetween = (least: string, most: string) =>
       .max(parseDuration(most) ?? 0),
   )
 
-/** `https://console.example.com` as browsers write it; a slash at its end is let go. */
-function parseOrigin(text: string): string | null {
-  const url = URL.parse(text)
-  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
-  return isOrigin ? url.origin : null
-}
-
-/** Credentials belong in headers, which are not shown. */
-function parseEndpoint(text: string): string | null {
-  const url = URL.parse(text)
-  const usable =
-    url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === '' && url.password === ''
-  return usable ? text.replace(/\/+$/, '') : null
-}
-
 /** How the value of each kind of variable is read. */
 export const SCHEMAS = {
   database: parsed(parseDatabaseUrl),
   address: parsed(parseAddress),
   addressOrOff: z.union([z.literal('off').transform(() => null), parsed(parseAddress)]),
-  origin: parsed(parseOrigin),
-  origins: parsed((text) => {
-    const origins = text
-      .split(',')
-      .filter((each) => each.trim() !== '')
-      .map((each) => parseOrigin(each.trim()))
-    return origins.includes(null) ? null : Object.freeze(origins.filter((each) => each !== null))
-  }),
-  issuer: parsed((text) => {
-    const url = URL.parse(text)
-    const usable =
-      url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && url.username === '' && url.password === ''
-    return usable
-      ? { text: text.replace(/\/$/, ''), plain: url.protocol === 'http:' && !isLoopback(url.hostname) }
-      : null
-  }),
-  url: z.url({ protocol: /^https?$/ }),
+  origin,
+  origins,
+  issuer: url(PLAIN, ({ protocol, hostname }, text) => ({
+    text,
+    plain: protocol === 'http:' && !isLoopback(hostname),
+  })),
+  url: url(WITH_QUERY, (_url, text) => text),
   path: z.string().min(1),
-  endpoint: parsed(parseEndpoint),
+  endpoint: url(PLAIN, (_url, text) => text),
   ratio: z
     .string()
     .regex(/^(0(\.\d+)?|1(\.0+)?)$/)

@@ -5,7 +5,7 @@ import { VARIABLES } from './variables.ts'
 
 /** Where traces go, and of how many calls. */
 export interface Tracing {
-  /** The base URL of a receiver of OTLP over HTTP, without a slash at its end. */
+  /** The base URL of a receiver of OTLP over HTTP, as it was written. */
   readonly endpoint: string
   /** The share of the calls that no caller's trace decides for, from 0 to 1. */
   readonly ratio: number

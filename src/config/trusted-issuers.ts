@@ -7,6 +7,7 @@ import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted
 import { messageOf } from '../message-of.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
+import { judgeUrl } from './url.ts'
 
 const CLIENT_ID = /^[A-Za-z0-9._-]{3,128}$/
 /** RFC 6749 §3.3; those of this server are never issued for an assertion. */
@@ -38,13 +39,16 @@ const claims = z.record(z.string().min(1), z.string()).transform((given, context
 /** Judged even where something else is wrong, so that it is told with the rest. */
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
 
+/** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
+const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a text without white space and control characters')
+
 const ISSUER = z
   .strictObject({
-    issuer: z.string().min(1).max(1_024),
+    issuer: name.max(1_024),
     jwks_file: z.string().min(1).optional(),
-    jwks_url: z.string().refine(isFetchable, 'should be an https URL (http on loopback only)').optional(),
+    jwks_url: z.string().superRefine(fetchable).optional(),
     jwks_ca_file: z.string().min(1).optional(),
-    audience: z.string().min(1).optional(),
+    audience: name.optional(),
     single_use: z.boolean().default(false),
     max_lifetime: duration.default(LONGEST_LIFETIME),
     rules: z
@@ -101,7 +105,7 @@ function parsed(path: string, problems: string[]): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    problems.push(messageOf(error))
+    problems.push(`cannot be read as JSON (${messageOf(error)})`)
     return null
   }
 }
@@ -127,10 +131,12 @@ function certificatesOf(path: string, complain: (problem: string) => void): stri
   }
 }
 
-function isFetchable(text: string): boolean {
-  const url = URL.parse(text)
-  if (url === null || url.username !== '' || url.password !== '') return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+function fetchable(text: string, context: z.RefinementCtx): void {
+  const judged = judgeUrl(text, { query: true })
+  const secure = judged.ok && (judged.url.protocol === 'https:' || isLoopback(judged.url.hostname))
+  if (secure) return
+  const why = judged.ok ? '' : `: it ${judged.problem}`
+  context.addIssue({ code: 'custom', message: `should be an https URL (http on loopback only)${why}` })
 }
 
 function pathOf(name: string): readonly string[] {

@@ -40,7 +40,7 @@ export function openTracer(
   { version, instanceId, metrics, log }: TracerParts,
 ): Tracer {
   const exporter = new OTLPTraceExporter({
-    url: `${endpoint}/v1/traces`,
+    url: `${endpoint}${endpoint.endsWith('/') ? '' : '/'}v1/traces`,
     timeoutMillis: EXPORT_TIMEOUT_MS,
   })
   const resource = resourceFromAttributes({

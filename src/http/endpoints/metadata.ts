@@ -26,7 +26,8 @@ export interface Abilities {
  */
 export function metadataEndpoints(abilities: Abilities, url: () => string): readonly Endpoint[] {
   const { pathname } = new URL(abilities.issuer)
-  const paths = new Set([METADATA_PATH, pathname === '/' ? METADATA_PATH : METADATA_PATH + pathname])
+  // §3.1: a slash at the end of the issuer is left out.
+  const paths = new Set([METADATA_PATH, METADATA_PATH + (pathname.endsWith('/') ? pathname.slice(0, -1) : pathname)])
   const answer = () => ({
     status: 200,
     contentType: 'application/json',
