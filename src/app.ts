@@ -10,6 +10,7 @@ import type { Keyring } from './crypto/keyring.ts'
 import { jitter, uuidV7 } from './crypto/random.ts'
 import { SigningKeys } from './crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from './domain/ids.ts'
+import type { TrustedIssuer } from './domain/trusted-issuer.ts'
 import { AssertionIds } from './flows/access/assertion-ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
 import { AuthenticationGate } from './flows/access/authentication-gate.ts'
@@ -54,6 +55,8 @@ export interface App {
   readonly pipeline: Pipeline
   readonly state: ServingState
   readonly keyring: Keyring
+  /** Whose assertions stand for clients. */
+  readonly trustedIssuers: readonly TrustedIssuer[]
   /** Deletes expired rows; idle until it is started. */
   readonly purge: Purge
   /** Replaces the signing key in time; idle until it is started. */
@@ -154,6 +157,7 @@ export async function openApp(
     pipeline,
     state,
     keyring,
+    trustedIssuers: config.trustedIssuers,
     purge,
     keyRotation,
     checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { readKeyringFile } from '../crypto/keyring-file.ts'
 import type { Logger } from '../logger.ts'
 import { examineDatabase } from './examine-database.ts'
+import { issuerKeyFindings } from './examine-issuers.ts'
 import { tlsFindings } from './examine-tls.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 
@@ -23,6 +24,7 @@ export async function examine(config: Config, log: Logger): Promise<readonly Fin
   findings.push(...(await guarded('database', () => examineDatabase(config, log))))
   findings.push(...(await guarded('disk', () => diskFindings(config))))
   findings.push(...(await guarded('tls', () => tlsFindings(config))))
+  findings.push(...(await guarded('trusted issuers', () => issuerKeyFindings(config))))
   findings.push(...(await guarded('listener', () => listenerFindings('listener', config.grpcListen))))
   const { http } = config
   if (http !== null) findings.push(...(await guarded('http', () => listenerFindings('http', http.listen))))

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.ts'
 import type { SchemaState } from '../stores/sql/schema-state.ts'
 import { databaseFactFindings } from './database-fact-findings.ts'
 import { examineClock } from './examine-clock.ts'
+import { issuerRuleFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 import { openAppMigrations } from './open-migrations.ts'
 
@@ -69,10 +70,11 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
       await app.checkKeys()
       return [ok('keys', 'the keyring has every key that the database refers to')]
     })
+    const rules = await guarded('trusted issuers', () => issuerRuleFindings(app, log))
     const everything = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
     const [newest] = await app.backend.reads.auditLog.page(systemContext(log), everything, { after: null, limit: 1 })
     const healthy = ok('health', `${app.backend.dialect} reads and writes`)
-    return [...facts, healthy, ...keys, examineClock(newest?.createdAt ?? null)]
+    return [...facts, healthy, ...keys, ...rules, examineClock(newest?.createdAt ?? null)]
   } finally {
     await app.close()
   }

@@ -1,6 +1,7 @@
 import type { App } from '../app.ts'
 import type { Log } from '../log/create-log.ts'
 import { messageOf } from '../message-of.ts'
+import { issuerRuleFindings } from './examine-issuers.ts'
 
 const EVERY_MS = 1_000
 
@@ -32,6 +33,7 @@ export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> 
       for (const { name, value, concern } of await app.backend.facts()) {
         if (concern !== null) log.warn({ name, value }, `the database's ${name} is ${value}: ${concern}`)
       }
+      for (const { finding, advice } of await issuerRuleFindings(app, log)) log.warn({ advice }, finding)
       examined = true
     }
     report(health.serving ? null : health.problem)

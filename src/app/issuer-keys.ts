@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { mayHaveSigned, type UnverifiedAssertion } from '../crypto/assertion.ts'
 import { ISSUER_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set.ts'
 import type { EpochMs } from '../domain/ids.ts'
@@ -53,11 +53,10 @@ export class IssuerKeys implements KnownIssuer {
     const { now, log } = this.#options
     const { issuer, keys: location } = this.terms
     try {
-      const read = readKeySet(await documentAt(location), ISSUER_KEYS)
-      if (!read.ok) throw new Error(`the key set ${read.problems.join('; ')}`)
-      this.#kept = { keys: read.keys, at: now() }
+      const keys = await fetchIssuerKeys(location)
+      this.#kept = { keys, at: now() }
       this.#failedAt = null
-      return read.keys
+      return keys
     } catch (error) {
       this.#failedAt = now()
       log.warn({ err: error, issuer }, 'the keys of a trusted issuer cannot be had; its assertions are refused')
@@ -71,13 +70,33 @@ function isWithin(ms: number, then: number, now: number): boolean {
   return Math.abs(now - then) < ms
 }
 
+/** The keys as they are now. Throws an error of one line, which says where they should be, if they cannot be had or used. */
+export async function fetchIssuerKeys(location: KeyLocation): Promise<readonly VerificationKey[]> {
+  const read = readKeySet(await documentAt(location), ISSUER_KEYS)
+  if (read.ok) return read.keys
+  const place = location.kind === 'file' ? location.path : location.url
+  throw new Error(`the key set at ${place} ${read.problems.join('; ')}`)
+}
+
 function documentAt(location: KeyLocation): Promise<string> {
   switch (location.kind) {
     case 'file':
-      return readFile(location.path, 'utf8')
+      return readDocument(location.path, ISSUER_KEYS.maxBytes)
     case 'url':
       return fetchDocument(location.url, { ca: location.ca, maxBytes: ISSUER_KEYS.maxBytes })
     default:
       return location satisfies never
+  }
+}
+
+/** Reads a small file; of one that is larger, no more than shows that it is. */
+async function readDocument(path: string, maxBytes: number): Promise<string> {
+  const file = await open(path)
+  try {
+    if (!(await file.stat()).isFile()) throw new Error(`${path} is no file`)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1), 0, maxBytes + 1, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
   }
 }

@@ -8,6 +8,7 @@ import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
 import { expose } from '../telemetry/metrics.ts'
 import { type Announcement, announce } from './announce.ts'
+import { insistOnIssuerKeyFiles } from './examine-issuers.ts'
 import { grpcLimitsOf } from './grpc-limits.ts'
 import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
 import { insistOnFreePort } from './insist-on-free-port.ts'
@@ -16,6 +17,7 @@ import { openAppTelemetry } from './open-app-telemetry.ts'
 import { openHttpServer } from './open-http-server.ts'
 import { serverStateOf } from './server-state.ts'
 import { type SetUp, seedInMemory, setUpDatabase } from './set-up.ts'
+import { during } from './start-failure.ts'
 import { stopSignal } from './stop-signals.ts'
 import { openTlsFiles, type TlsFiles } from './tls-files.ts'
 import { adminNotice } from './welcome.ts'
@@ -53,11 +55,17 @@ const LAST_SPANS_MS = 2_000
 export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
   // Found out before a secret is drawn that would be shown only once.
-  const grpcListen = await insistOnFreePort('gRPC', config.grpcListen)
-  const http = config.http && { ...config.http, listen: await insistOnFreePort('HTTP', config.http.listen) }
+  const grpcListen = await insistOnFreePort('QSCOPE_GRPC_LISTEN', config.grpcListen)
+  const http = config.http && {
+    ...config.http,
+    listen: await insistOnFreePort('QSCOPE_HTTP_LISTEN', config.http.listen),
+  }
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
-  const keyring = await openAppKeyring(config, log)
-  const setUp = await setUpDatabase(config, log, keyring, { withAdmin: isOnLoopback(config) })
+  await insistOnIssuerKeyFiles(config)
+  const keyring = await during('QSCOPE_DATABASE_URL', () => openAppKeyring(config, log))
+  const setUp = await during('QSCOPE_DATABASE_URL', () =>
+    setUpDatabase(config, log, keyring, { withAdmin: isOnLoopback(config) }),
+  )
   if (config.workers > 1) {
     tls?.stop()
     return await supervise({ ...config, grpcListen, http }, log, setUp)
@@ -75,7 +83,9 @@ export async function serve(config: Config, log: Log): Promise<void> {
 export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, premises: Premises): Promise<void> {
   const { tls, keyring, setUp, sharing } = premises
   const telemetry = await openAppTelemetry(config, log)
-  const app = await openApp(config, log, keyring, { observers: telemetry, ...(sharing !== undefined && { sharing }) })
+  const app = await during('QSCOPE_DATABASE_URL', () =>
+    openApp(config, log, keyring, { observers: telemetry, ...(sharing !== undefined && { sharing }) }),
+  )
   telemetry.watch(serverStateOf(app, log))
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setUp.created ? setUp.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
@@ -96,7 +106,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
   let address = config.grpcListen
   let httpAddress = config.http?.listen ?? null
   try {
-    monitor = await monitorHealth(app, log)
+    monitor = await during('QSCOPE_DATABASE_URL', () => monitorHealth(app, log))
     await keeper.opened()
     const { port } = await server.start()
     address = { ...address, port }

@@ -26,6 +26,8 @@ export interface FieldViolation {
 
 /** Everything that status details can carry; each row names what it may use. */
 export interface ErrorDetails {
+  /** The message of the status in place of the row's, where more can be said to any caller: a fixed sentence. */
+  readonly description?: string
   /** BadRequest.field_violations. */
   readonly violations?: readonly FieldViolation[]
   /** ErrorInfo.metadata, beside `oauth_error`. */
@@ -67,7 +69,7 @@ type None = Record<never, never>
 type Violations = { readonly violations: readonly FieldViolation[] }
 type Resource = { readonly resource: NonNullable<ErrorDetails['resource']> }
 type Metadata<Key extends string> = { readonly metadata: Readonly<Record<Key, string>> }
-type RetryAfter = { readonly retryAfterMs: number }
+type RetryAfter = { readonly retryAfterMs: number; readonly description?: string }
 
 function row<Details extends ErrorDetails = None>(value: ErrorRow<Details>): ErrorRow<Details> {
   return Object.freeze(value)

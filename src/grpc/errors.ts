@@ -59,7 +59,7 @@ export function toRpcStatus(failed: FailedResult, rayId: string, helpBase?: stri
   const row = registry[failed.code]
   return create(StatusSchema, {
     code: status[row.status],
-    message: row.description,
+    message: failed.details.description ?? row.description,
     details: [
       pack(ErrorInfoSchema, {
         reason: reasonOf(failed.code),

@@ -26,6 +26,12 @@ type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims
 
 const RETRY_AFTER_MS = 5_000
 const SHOWN = 512
+/** Says no more than that: where the keys are, and what is wrong there, is in the log and known to `qscope doctor`. */
+const KEYS_CANNOT_BE_HAD = Object.freeze({
+  retryAfterMs: RETRY_AFTER_MS,
+  description:
+    'The keys of the assertion’s issuer cannot be fetched at the moment, so the assertion cannot be verified; nothing was written.',
+})
 
 /**
  * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
@@ -38,7 +44,7 @@ const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood',
   const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.issuer)
   if (assertion === null || issuer === undefined) return fail('oauth.invalid_grant')
   const keys = await issuer.keysFor(assertion)
-  if (keys === null) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+  if (keys === null) return fail('oauth.temporarily_unavailable', KEYS_CANNOT_BE_HAD)
   const { audience, maxLifetime, singleUse } = issuer.terms
   const claims = await verifyAssertion(assertion, keys)
   const good =

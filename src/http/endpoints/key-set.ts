@@ -36,8 +36,8 @@ function keySet({ keys, maxAge }: GetJsonWebKeySetResponse): Answer {
 }
 
 /** RFC 6749 §5.2: errors have this form wherever OAuth speaks HTTP. */
-function refusal({ code, details: { retryAfterMs } }: FailedResult): Answer {
-  const { status, oauthError, description } = registry[code]
+function refusal({ code, details: { retryAfterMs, description = registry[code].description } }: FailedResult): Answer {
+  const { status, oauthError } = registry[code]
   return {
     status: codeToHttpStatus(CODES[status]),
     contentType: 'application/json',
