@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { tlsFindings } from '../../src/app/examine-tls.ts'
 import { parseConfig } from '../../src/config/config.ts'
@@ -30,6 +32,19 @@ describe('the doctor, of TLS', () => {
     expect(states(await look())).toEqual(['tls: warning', 'tls names: ok', 'tls clients: warning'])
     expect(findings[0]).toMatchObject({ state: 'problem', finding: expect.stringContaining('begins on') })
     expect((await look())[1]?.finding).toContain('127.0.0.1')
+  })
+
+  it.each([
+    ['PKCS #8', ['pkcs8', '-topk8', '-v2', 'aes-256-cbc']],
+    ['the older form of OpenSSL', ['ec', '-aes128']],
+  ])('says in one line that a private key in %s is encrypted, and how to decrypt it', async (_form, command) => {
+    const keyFile = join(folder, 'encrypted.key')
+    execFileSync('openssl', [...command, '-in', serving.keyFile, '-out', keyFile, '-passout', 'pass:secret'], {
+      stdio: 'pipe',
+    })
+    const [finding] = await look({ QSCOPE_TLS_KEY_FILE: keyFile })
+    expect(finding).toMatchObject({ state: 'problem' })
+    expect(finding?.finding).toMatch(/^QSCOPE_TLS_KEY_FILE: [^\n]+ is encrypted, [^\n]+openssl pkey -in [^\n]+$/)
   })
 
   it('finds a certificate that has run out', async () => {

@@ -556,6 +556,8 @@ onEveryBackend(
       const assertion = await signed(issuers.ci, { ...job(), iss: SILENT })
       const refused = await refusalOf(exchange(assertion))
       expect(refused).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
+      expect(refused.message).toContain(': The keys of the assertion’s issuer cannot be fetched')
+      expect(refused.message).not.toContain('127.0.0.1')
       const { asked } = issuers.silent
       await Promise.all(Array.from({ length: 10 }, () => refusalOf(exchange(assertion))))
       expect(issuers.silent.asked).toBe(asked)

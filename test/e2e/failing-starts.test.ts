@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { emptyFolder, qscope } from '../cli/process.ts'
+import { listening } from '../setup/listening.ts'
+
+const TIMEOUT = 120_000
+const FREE = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0' }
+
+async function startIn(folder: string, variables: Readonly<Record<string, string>>) {
+  const { code, stdout, stderr } = await qscope(folder, ['serve'], { ...FREE, ...variables })
+  const lines = stderr.split('\n').filter((line) => line !== '' && !/"level":"(?:info|warn)"/.test(line))
+  return { code, stdout, lines }
+}
+
+/** What each start is told, and the one line that says why it fails. */
+const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Record<string, string>>, RegExp]>> = {
+  'an address of another machine': [
+    () => ({ QSCOPE_GRPC_LISTEN: '192.0.2.1:50051', QSCOPE_INSECURE: '1' }),
+    /QSCOPE_GRPC_LISTEN/,
+  ],
+  'a certificate that is missing': [
+    () => ({ QSCOPE_TLS_CERT_FILE: './none.pem', QSCOPE_TLS_KEY_FILE: './none.key' }),
+    /^qscope: QSCOPE_TLS_CERT_FILE: \.\/none\.pem/,
+  ],
+  'a keyring file that is none': [
+    (folder) => {
+      writeFileSync(join(folder, 'keyring.json'), 'nonsense', { mode: 0o600 })
+      return { QSCOPE_KEYRING_FILE: './keyring.json' }
+    },
+    /^qscope: QSCOPE_KEYRING_FILE: .*keyring\.json/,
+  ],
+  'a folder for a keyring file': [
+    (folder) => {
+      mkdirSync(join(folder, 'keyring'))
+      return { QSCOPE_KEYRING_FILE: './keyring' }
+    },
+    /^qscope: QSCOPE_KEYRING_FILE: .*keyring/,
+  ],
+  'a database file that is none': [
+    (folder) => {
+      writeFileSync(join(folder, 'qscope.db'), 'nonsense '.repeat(1_000))
+      return { QSCOPE_DATABASE_URL: 'sqlite:./qscope.db' }
+    },
+    /^qscope: QSCOPE_DATABASE_URL: .*not an SQLite database/,
+  ],
+  'a database file below what is no folder': [
+    (folder) => {
+      writeFileSync(join(folder, 'file'), '')
+      return { QSCOPE_DATABASE_URL: 'sqlite:./file/qscope.db', QSCOPE_KEYRING_FILE: './keyring.json' }
+    },
+    /^qscope: QSCOPE_DATABASE_URL: /,
+  ],
+  'a keyring file below what is no folder': [
+    (folder) => {
+      writeFileSync(join(folder, 'file'), '')
+      return { QSCOPE_KEYRING_FILE: './file/keyring.json' }
+    },
+    /^qscope: QSCOPE_KEYRING_FILE: /,
+  ],
+  'a database server that is not there': [
+    () => ({ QSCOPE_DATABASE_URL: 'mysql://u:hunter2@127.0.0.1:1/q', QSCOPE_KEYRING_FILE: './keyring.json' }),
+    /^qscope: QSCOPE_DATABASE_URL: .*127\.0\.0\.1/,
+  ],
+  'an issuer without its keys': [
+    (folder) => {
+      const rules = [{ claims: { sub: 'a' }, client_id: 'orders', scopes: ['read'] }]
+      const issuers = [{ issuer: 'https://i.example', jwks_file: 'none.json', rules }]
+      writeFileSync(join(folder, 'issuers.json'), JSON.stringify({ issuers }))
+      return { QSCOPE_TRUSTED_ISSUERS_FILE: './issuers.json' }
+    },
+    /^qscope: QSCOPE_TRUSTED_ISSUERS_FILE: the jwks_file of https:\/\/i\.example cannot be used: .*none\.json/,
+  ],
+  'an issuer with a line end': [
+    () => ({ QSCOPE_ISSUER: 'https://h.example\n' }),
+    /^qscope: QSCOPE_ISSUER: should be an https URL.*not "https:\/\/h\.example\\n": it has white space/,
+  ],
+  'an address of which no issuer can be made': [
+    () => ({ QSCOPE_GRPC_LISTEN: '[fe80::1%eth0]:50051', QSCOPE_INSECURE: '1' }),
+    /^qscope: QSCOPE_ISSUER: should be set/,
+  ],
+}
+
+describe('a start that fails says why in one line, which names the variable', () => {
+  it.each(Object.entries(STARTS))(
+    'for %s',
+    async (_what, [prepare, expected]) => {
+      const folder = emptyFolder()
+      const { code, stdout, lines } = await startIn(folder, prepare(folder))
+      expect(lines).toEqual([expect.stringMatching(expected)])
+      expect(code).toBe(1)
+      expect(stdout).toBe('')
+      expect(lines.join()).not.toContain('hunter2')
+    },
+    TIMEOUT,
+  )
+
+  it.each(['QSCOPE_GRPC_LISTEN', 'QSCOPE_HTTP_LISTEN'])(
+    'for the address in %s that something else listens on',
+    async (name) => {
+      const other = await listening(createServer())
+      const { code, lines } = await startIn(emptyFolder(), { [name]: other.address })
+      other.close()
+      expect(lines).toEqual([expect.stringMatching(new RegExp(`in use; ${name} should be another one`))])
+      expect(code).toBe(1)
+    },
+    TIMEOUT,
+  )
+})
