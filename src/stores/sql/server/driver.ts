@@ -17,7 +17,7 @@ export interface RawConnection {
    */
   readonly writeAll: ((statements: readonly Statement[]) => Promise<Written>) | null
   end(): Promise<void>
-  /** Cuts it off: what runs on it fails as lost. */
+  /** Cuts it off and frees its socket, whether or not the other side answers: what runs on it fails as lost. */
   destroy(): void
 }
 
@@ -37,14 +37,27 @@ export interface ServerTarget {
   readonly manyAtOnce: boolean
 }
 
-/** What a database on a server brings of its own. */
+/** A connection on its way. */
+export interface Dialled {
+  /** Can be destroyed at any moment. */
+  readonly connection: RawConnection
+  /** Resolves when the server has let it in. */
+  handshake(): Promise<void>
+}
+
+/** What a database on a server brings of its own. `openConnection` puts it together. */
 export interface ServerDriver {
+  /** Begins a connection, and waits for nothing. */
+  dial(target: ServerTarget, host: ServerHost): Dialled
   /**
-   * Opens a connection that is set up: each statement reads what is committed,
-   * nothing is cut to fit. Throws if this host does not take writes, so that
-   * another one is tried: what a replica says may be stale.
+   * Sets a session up and reads it back: each statement reads what is committed,
+   * characters arrive as they were sent, nothing is cut to fit. Throws if it is
+   * not so, and if this host does not take writes, so that another one is tried:
+   * what a replica says may be stale.
    */
-  open(target: ServerTarget, host: ServerHost): Promise<RawConnection>
+  setUp(connection: RawConnection): Promise<void>
+  /** Throws unless the session still is as it was set up: a pooler may have changed it. */
+  verify(connection: RawConnection): Promise<void>
   /** An update that matches nothing, refused by a server that takes no writes. */
   readonly probe: string
   /** Whether a connection can be opened for many statements at once. */

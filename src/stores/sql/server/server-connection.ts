@@ -3,6 +3,7 @@ import type { Statement, StatementResult } from '../dialect.ts'
 import { DatabaseTrouble } from '../trouble.ts'
 import type { RawConnection, ServerDriver, ServerTarget, Written } from './driver.ts'
 import type { Hosts } from './hosts.ts'
+import { openConnection } from './open-connection.ts'
 
 /** A connection that is opened when it is first needed and again after it was lost, on whichever host works. */
 export class ServerConnection {
@@ -27,9 +28,23 @@ export class ServerConnection {
     if (this.#closed) throw new DatabaseTrouble('unavailable', 'the database is being closed')
     if (this.#raw?.usable === true && this.#host !== null && this.#hosts.isPreferred(this.#host)) return
     this.drop()
-    const { host, opened } = await this.#hosts.open((one) => this.#driver.open(this.#target, one))
+    const { host, opened } = await this.#hosts.open((one) => openConnection(this.#driver, this.#target, one))
+    if (this.#closed) {
+      opened.destroy()
+      throw new DatabaseTrouble('unavailable', 'the database is being closed')
+    }
     this.#host = host
     this.#raw = opened
+  }
+
+  /** Throws, and lets go of the connection, unless its session still is as it was set up. */
+  async verify(): Promise<void> {
+    try {
+      await this.#run((raw) => this.#driver.verify(raw))
+    } catch (error) {
+      this.drop()
+      throw error
+    }
   }
 
   execute(statement: Statement): Promise<StatementResult> {
