@@ -9,6 +9,7 @@ import { Hosts } from './hosts.ts'
 import { openConnection } from './open-connection.ts'
 import { isStale, ServerConnection } from './server-connection.ts'
 import { ServerWriter } from './server-writer.ts'
+import { SessionWatch } from './session-watch.ts'
 
 /** Look-ups travel in batches, so the smaller part of the connections reads. */
 const SHARE_OF_READERS = 0.4
@@ -24,14 +25,15 @@ export async function connectServer(
 ): Promise<Connected> {
   const target = serverTarget(url, settings)
   const hosts = new Hosts(target.url.hosts)
-  const connection = () => new ServerConnection(driver, target, hosts)
+  const sessions = new SessionWatch(driver, target)
+  const connection = () => new ServerConnection(driver, target, hosts, sessions)
   const readerCount = Math.max(1, Math.round(settings.poolSize * SHARE_OF_READERS))
   const readers = Array.from({ length: readerCount }, connection)
   const writer = () => new ServerWriter(connection(), false, driver.probe, log)
   const batchWriter = () => {
     const manyAtOnce = driver.sendsManyAtOnce
     return new ServerWriter(
-      new ServerConnection(driver, { ...target, manyAtOnce }, hosts),
+      new ServerConnection(driver, { ...target, manyAtOnce }, hosts, sessions),
       manyAtOnce,
       driver.probe,
       log,
@@ -59,7 +61,7 @@ export async function connectServer(
 export async function openOne(driver: ServerDriver, url: string, settings: ConnectionSettings): Promise<RawConnection> {
   const target = serverTarget(url, settings)
   const { opened } = await new Hosts(target.url.hosts).open((host) => openConnection(driver, target, host))
-  return opened
+  return opened.connection
 }
 
 function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {

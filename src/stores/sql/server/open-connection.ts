@@ -1,19 +1,15 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
 import { DatabaseTrouble } from '../trouble.ts'
-import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
+import type { Dialled, Opened, ServerDriver, ServerTarget } from './driver.ts'
 
 /**
  * Opens a connection and sets its session up. One time limit holds for both: a
  * network can go dumb after the handshake as well as before. What does not get
  * ready in time, or fails, is destroyed.
  */
-export async function openConnection(
-  driver: ServerDriver,
-  target: ServerTarget,
-  host: ServerHost,
-): Promise<RawConnection> {
+export async function openConnection(driver: ServerDriver, target: ServerTarget, host: ServerHost): Promise<Opened> {
   const { connectTimeoutMs } = target.settings
-  const { connection, handshake } = driver.dial(target, host)
+  const dialled = driver.dial(target, host)
   const { promise: expired, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -21,19 +17,21 @@ export async function openConnection(
     connectTimeoutMs,
   )
   try {
-    await Promise.race([ready(driver, connection, handshake), expired])
-    return connection
+    return await Promise.race([ready(driver, dialled), expired])
   } catch (error) {
-    connection.destroy()
+    dialled.connection.destroy()
     throw error
   } finally {
     clearTimeout(timer)
   }
 }
 
-async function ready(driver: ServerDriver, connection: RawConnection, handshake: () => Promise<void>): Promise<void> {
-  await handshake()
-  await driver.setUp(connection)
+async function ready(driver: ServerDriver, dialled: Dialled): Promise<Opened> {
+  const { connection } = dialled
+  await dialled.handshake()
+  const session = await driver.setUp(connection)
+  // What the handshake calls otherwise is a pooler's: the server does not know it by that name.
+  return { connection, session: session === dialled.session ? session : null }
 }
 
 /** Says goodbye, but waits for no answer that does not come. */

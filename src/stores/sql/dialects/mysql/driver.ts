@@ -30,10 +30,14 @@ export const mysqlDriver: ServerDriver = Object.freeze({
           throw troubleOf(error)
         }
       },
+      get session() {
+        return String(core.threadId)
+      },
     } satisfies Dialled
   },
   setUp: setUpSession,
   verify: verifySession,
+  sessionsAtWork: "select id as id from information_schema.processlist where command <> 'Sleep'",
   probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
   sendsManyAtOnce: true,
 } satisfies ServerDriver)

@@ -71,8 +71,9 @@ const SYNC_WAIT: SessionSetting = {
 }
 
 const ALL: readonly SessionSetting[] = [...COMMON, ...BY_OTHER_STATEMENTS, ...OF_SOME]
+const SESSION_ID = 'pseudo_thread_id'
 const READ_ONLY = ['read_only', 'super_read_only']
-const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', ...READ_ONLY]
+const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', SESSION_ID, ...READ_ONLY]
 
 /** What the session and the server tell of themselves. */
 export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(', ')})`
@@ -85,7 +86,7 @@ const NAMES = 'names utf8mb4 collate utf8mb4_bin'
  * Sets a session up, and reads back that it is so: statements of the server's
  * administrator (`init_connect`), options, defaults and poolers come in between.
  */
-export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<void> {
+export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
   await say(ISOLATION)
   await say(`set ${NAMES}, ${assignments(COMMON)}`)
   const told = await toldBy(say)
@@ -95,10 +96,12 @@ export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise
   const isNode = told.get('wsrep_on')?.toLowerCase() === 'on'
   if (isNode) await insistOnReadyNode(say)
   const deviations = deviationsOf(settingsFor(told), told)
-  if (deviations.length === 0) return
+  const session = told.get(SESSION_ID) ?? ''
+  if (deviations.length === 0) return session
   const settable = deviations.map(({ setting }) => setting).filter((setting) => !BY_OTHER_STATEMENTS.includes(setting))
   if (settable.length > 0) await say(`set session ${assignments(settable)}`)
   await verifySession({ say })
+  return session
 }
 
 /** Throws unless the session still is as it was set up. */

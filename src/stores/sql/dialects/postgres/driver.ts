@@ -23,10 +23,16 @@ export const postgresDriver: ServerDriver = Object.freeze({
           throw troubleOf(error)
         }
       },
+      get session() {
+        return 'processID' in client ? String(client.processID) : null
+      },
     } satisfies Dialled
   },
   setUp: setUpSession,
   verify: verifySession,
+  // One that waits for its client, between the messages of a statement too, is at work on nothing.
+  sessionsAtWork:
+    "select pid as id from pg_stat_activity where state = 'active' and wait_event_type is distinct from 'Client'",
   probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
   sendsManyAtOnce: false,
 } satisfies ServerDriver)

@@ -40,7 +40,7 @@ const NOT_SET: readonly SessionSetting[] = [exactly('session_replication_role', 
 /** `true`: NULL instead of an error for a setting that a relative of PostgreSQL does not have. */
 const shown = (name: string) => `current_setting('${name}', true) as ${name}`
 const ASKED = [...OF_ALL, ...OF_POSTGRES, ...NOT_SET].map(({ name }) => shown(name)).join(', ')
-const SERVER = `select version() as version, ${shown('server_encoding')}, ${shown('transaction_read_only')},
+const SERVER = `select version() as version, pg_backend_pid() as session, ${shown('server_encoding')}, ${shown('transaction_read_only')},
   (select string_agg(quote_ident(name), ', ' order by place)
    from unnest(current_schemas(false)) with ordinality as schemas (name, place)) as schemas`
 export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
@@ -49,7 +49,7 @@ export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
  * Sets a session up, and reads back that it is so: defaults of the server, the
  * database and the role, options and poolers come in between.
  */
-export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<void> {
+export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
   const server = await factRow(({ sql }) => say(sql), SERVER)
   if (server.get('transaction_read_only') === 'on') {
     throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
@@ -70,6 +70,7 @@ export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise
   ]
   await say(statements.join('; '))
   await verifySession({ say })
+  return server.get('session') ?? ''
 }
 
 /** Throws unless the session still is as it was set up. */
