@@ -46,6 +46,7 @@ const LONG = [
   'test/stores/schema-migrators.test.ts',
   'test/stores/schema-rolling.test.ts',
   'test/stores/schema-rows.test.ts',
+  'test/stores/session-settings.test.ts',
   'test/stores/unconfirmed-commits.test.ts',
   'test/telemetry/trace-delivery.test.ts',
   'test/telemetry/traces.test.ts',

@@ -25,6 +25,13 @@ export interface DatabaseProxy {
   /** Nothing passes any more, and nobody is told. */
   freeze(): void
   thaw(): void
+  /**
+   * Lets so many packets of each connection pass, of both sides together, and swallows all that follow, its sockets
+   * open; `null`: of new connections everything passes again, and those that went dumb stay so.
+   */
+  goDumbAfter(packets: number | null): void
+  /** Puts a text of the same length in the place of another one that clients send, as a pooler with a mind of its own. */
+  rewrite(from: string, to: string): void
   /** Refuses newcomers, or lets them in again. */
   refuse(refused: boolean): void
   readonly connections: number
@@ -44,6 +51,8 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   let frozen = false
   /** 0: no cut is due. */
   let messagesUntilCut = 0
+  let packetsUntilDumb = Number.POSITIVE_INFINITY
+  const rewritten: { readonly from: Buffer; readonly to: Buffer }[] = []
 
   const listener = createServer((client) => {
     if (refusing) {
@@ -60,8 +69,17 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
     }
     for (const socket of [client, server]) socket.on('error', end).on('close', end)
     let swallow = false
+    let passed = 0
+    const mayPass = packetsUntilDumb
+    const isDumb = () => {
+      passed += 1
+      return frozen || passed > Math.min(mayPass, packetsUntilDumb)
+    }
     client.on('data', (bytes) => {
-      if (frozen) return
+      if (isDumb()) return
+      for (const { from, to } of rewritten) {
+        for (let at = bytes.indexOf(from); at >= 0; at = bytes.indexOf(from)) to.copy(bytes, at)
+      }
       if (fault !== null && isCommit(bytes)) {
         const used = fault
         fault = null
@@ -83,7 +101,7 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
       server.write(bytes)
     })
     server.on('data', (bytes) => {
-      if (frozen) return
+      if (isDumb()) return
       if (swallow) end()
       else client.write(bytes)
     })
@@ -124,6 +142,14 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
     },
     thaw: () => {
       frozen = false
+    },
+    goDumbAfter: (packets) => {
+      packetsUntilDumb = packets ?? Number.POSITIVE_INFINITY
+    },
+    rewrite: (from, to) => {
+      if (Buffer.byteLength(from) !== Buffer.byteLength(to) || from === to)
+        throw new Error('another text of this length')
+      rewritten.push({ from: Buffer.from(from), to: Buffer.from(to) })
     },
     refuse: (refused) => {
       refusing = refused

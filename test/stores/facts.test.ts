@@ -18,8 +18,25 @@ const concerns = (facts: readonly DatabaseFact[]) =>
 /** Everything a database of one kind tells, whatever its settings. */
 const TOLD = {
   sqlite: ['version', 'file', 'journal_mode', 'synchronous', 'foreign_keys'],
-  mysql: ['version', 'isolation', 'collation', 'innodb_flush_log_at_trx_commit', 'read_only', 'max_connections'],
-  postgres: ['version', 'isolation', 'encoding', 'synchronous_commit', 'fsync', 'full_page_writes', 'max_connections'],
+  mysql: [
+    'version',
+    'isolation',
+    'session',
+    'collation',
+    'innodb_flush_log_at_trx_commit',
+    'read_only',
+    'max_connections',
+  ],
+  postgres: [
+    'version',
+    'isolation',
+    'session',
+    'encoding',
+    'synchronous_commit',
+    'fsync',
+    'full_page_writes',
+    'max_connections',
+  ],
 }
 
 describe.each(databaseKinds.filter(({ available }) => available))('the facts of a database on $name', (kind) => {
@@ -32,7 +49,15 @@ describe.each(databaseKinds.filter(({ available }) => available))('the facts of 
       for (const name of TOLD[kind.name]) expect(names).toContain(name)
       if (kind.name !== 'sqlite')
         for (const name of ['clock', 'tls', 'audit_log_changes']) expect(names).toContain(name)
-      const ours = new Set(['isolation', 'collation', 'journal_mode', 'synchronous', 'foreign_keys', 'read_only'])
+      const ours = new Set([
+        'isolation',
+        'session',
+        'collation',
+        'journal_mode',
+        'synchronous',
+        'foreign_keys',
+        'read_only',
+      ])
       expect(concerns(facts).filter(({ name }) => ours.has(name))).toEqual([])
     } finally {
       await backend.close()
@@ -71,6 +96,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
       expect(concerns(facts)).toEqual(
         expect.arrayContaining([
           { name: 'isolation', value: 'REPEATABLE-READ' },
+          { name: 'session', value: expect.stringContaining('tx_isolation is REPEATABLE-READ, not read-committed') },
           { name: 'collation', value: 'utf8mb4_general_ci' },
         ]),
       )
@@ -131,6 +157,10 @@ describe.skipIf(!postgresDatabases.available)('PostgreSQL', () => {
       expect(concerns(await postgresFacts(execute))).toEqual(
         expect.arrayContaining([
           { name: 'isolation', value: 'repeatable read' },
+          {
+            name: 'session',
+            value: expect.stringContaining('default_transaction_isolation is repeatable read, not read committed'),
+          },
           { name: 'encoding', value: 'LATIN1, collation C' },
           { name: 'synchronous_commit', value: 'off' },
           { name: 'transaction_read_only', value: 'on' },

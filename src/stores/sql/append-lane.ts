@@ -3,6 +3,7 @@ import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Span } from '../../trace.ts'
 import { type AppendStores, type StoreContext, StoreError } from '../contract.ts'
 import type { StoreObserver } from '../store-observer.ts'
+import { Deadlines } from './deadlines.ts'
 import type { DraftedStatement } from './dialect.ts'
 import { failureOf, observed } from './observed.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
@@ -50,6 +51,7 @@ export class AppendLane {
   readonly #observer: StoreObserver | undefined
   /** When the first of those began to wait that wait now. */
   #since = 0
+  readonly #deadlines = new Deadlines()
   #queue = new Set<Unit>()
   #running: Promise<void> | null = null
   #closed = false
@@ -129,7 +131,12 @@ export class AppendLane {
     if (this.#queue.size === 0) this.#since = performance.now()
     this.#queue.add(unit)
     this.#running ??= this.#run()
-    return await promise
+    return await this.#deadlines.within(ctx.deadline, promise, () => {
+      stopListening()
+      return this.#queue.delete(unit)
+        ? new StoreError('unavailable', 'the database took nothing more before the deadline')
+        : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+    })
   }
 
   async #run(): Promise<void> {

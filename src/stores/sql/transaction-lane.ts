@@ -1,14 +1,23 @@
 import type { Kysely } from 'kysely'
-import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
+import { type Ending, type StoreContext, StoreError, type TransactionStores } from '../contract.ts'
 import type { StoreObserver } from '../store-observer.ts'
 import { confirmed } from './commit-outcome.ts'
+import { Deadlines } from './deadlines.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
 import type { Slots } from './slots.ts'
-import { isConflict, isOutcomeUnknown, storeError } from './trouble.ts'
+import { DatabaseTrouble, isConflict, isOutcomeUnknown, storeError } from './trouble.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
 type WorkIn<T> = (slot: WriterSlot) => Promise<Ending<T>>
+
+/** How far the transaction of a call has come. */
+interface Progress {
+  /** Whether it may stand by now. */
+  commitSent: boolean
+  /** The caller was told that it does not stand. */
+  callerLeft: boolean
+}
 
 /**
  * Runs transactions that decide races. What lost a deadlock or met a lock is
@@ -19,6 +28,7 @@ export class TransactionLane {
   readonly #slots: Slots<WriterSlot>
   readonly #jitter: () => number
   readonly #observer: StoreObserver | undefined
+  readonly #deadlines = new Deadlines()
 
   constructor(slots: Slots<WriterSlot>, jitter: () => number, observer?: StoreObserver) {
     this.#slots = slots
@@ -36,10 +46,20 @@ export class TransactionLane {
   }
 
   async #runIn<T>(ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>): Promise<T> {
-    const until = patienceOf(ctx)
+    const progress: Progress = { commitSent: false, callerLeft: false }
+    return await this.#deadlines.within(ctx.deadline, this.#runUntil(patienceOf(ctx), ctx, work, progress), () => {
+      if (progress.commitSent) {
+        return new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+      }
+      progress.callerLeft = true
+      return new StoreError('unavailable', 'the database did not answer before the deadline')
+    })
+  }
+
+  async #runUntil<T>(until: number, ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>, progress: Progress): Promise<T> {
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await this.#slots.use(ctx, (slot) => this.#attempt(slot, work, until))
+        return await this.#slots.use(ctx, (slot) => this.#attempt(slot, work, until, progress))
       } catch (error) {
         if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
         ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
@@ -50,7 +70,8 @@ export class TransactionLane {
     }
   }
 
-  async #attempt<T>(slot: WriterSlot, work: WorkIn<T>, until: number): Promise<T> {
+  async #attempt<T>(slot: WriterSlot, work: WorkIn<T>, until: number, progress: Progress): Promise<T> {
+    progress.commitSent = false
     slot.events = []
     slot.failure = null
     try {
@@ -64,6 +85,8 @@ export class TransactionLane {
       for (const statement of sealed.statements) await slot.writer.execute(statement)
       // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
       if (slot.failure !== null) throw slot.failure
+      if (progress.callerLeft) throw new DatabaseTrouble('unavailable', 'the caller was told that nothing is written')
+      progress.commitSent = true
       await confirmed(slot, sealed, () => slot.writer.commit(), until, this.#jitter)
       return ending.value
     } catch (error) {

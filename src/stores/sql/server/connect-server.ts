@@ -1,3 +1,4 @@
+import { epochMs } from '../../../domain/ids.ts'
 import { parseServerUrl } from '../../../domain/server-url.ts'
 import type { Logger } from '../../../logger.ts'
 import type { Connected, ConnectionSettings, Execute } from '../dialect.ts'
@@ -5,8 +6,10 @@ import { Slots } from '../slots.ts'
 import { DatabaseTrouble } from '../trouble.ts'
 import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
 import { Hosts } from './hosts.ts'
+import { openConnection } from './open-connection.ts'
 import { isStale, ServerConnection } from './server-connection.ts'
 import { ServerWriter } from './server-writer.ts'
+import { SessionWatch } from './session-watch.ts'
 
 /** Look-ups travel in batches, so the smaller part of the connections reads. */
 const SHARE_OF_READERS = 0.4
@@ -22,14 +25,15 @@ export async function connectServer(
 ): Promise<Connected> {
   const target = serverTarget(url, settings)
   const hosts = new Hosts(target.url.hosts)
-  const connection = () => new ServerConnection(driver, target, hosts)
+  const sessions = new SessionWatch(driver, target)
+  const connection = () => new ServerConnection(driver, target, hosts, sessions)
   const readerCount = Math.max(1, Math.round(settings.poolSize * SHARE_OF_READERS))
   const readers = Array.from({ length: readerCount }, connection)
   const writer = () => new ServerWriter(connection(), false, driver.probe, log)
   const batchWriter = () => {
     const manyAtOnce = driver.sendsManyAtOnce
     return new ServerWriter(
-      new ServerConnection(driver, { ...target, manyAtOnce }, hosts),
+      new ServerConnection(driver, { ...target, manyAtOnce }, hosts, sessions),
       manyAtOnce,
       driver.probe,
       log,
@@ -43,7 +47,7 @@ export async function connectServer(
   const readSlots = new Slots(readers, MOST_WAITING_READS)
   await readers[0]?.ready()
   return {
-    execute: readThrough(readSlots),
+    execute: readThrough(readSlots, settings.statementTimeoutMs),
     readLoad: () => readSlots.load,
     writers: { append: appender, drafts: drafter, transactions: others },
     close: async () => {
@@ -56,8 +60,8 @@ export async function connectServer(
 /** Opens one connection, to change the schema with. */
 export async function openOne(driver: ServerDriver, url: string, settings: ConnectionSettings): Promise<RawConnection> {
   const target = serverTarget(url, settings)
-  const { opened } = await new Hosts(target.url.hosts).open((host) => driver.open(target, host))
-  return opened
+  const { opened } = await new Hosts(target.url.hosts).open((host) => openConnection(driver, target, host))
+  return opened.connection
 }
 
 function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
@@ -66,12 +70,13 @@ function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
   return { url: parsed, settings, manyAtOnce: false }
 }
 
-/** A connection may have gone stale unnoticed; a read can be repeated. */
-function readThrough(readers: Slots<ServerConnection>): Execute {
+/** A connection may have gone stale unnoticed; a read can be repeated. None waits in line for longer than it may take. */
+function readThrough(readers: Slots<ServerConnection>, patienceMs: number): Execute {
+  const { signal } = new AbortController()
   return (statement) =>
-    readers.use(null, async (reader) => {
-      await reader.ready()
+    readers.use({ signal, deadline: epochMs(Date.now() + patienceMs) }, async (reader) => {
       try {
+        await reader.ready()
         return await reader.execute(statement)
       } catch (error) {
         if (!isStale(error)) throw error

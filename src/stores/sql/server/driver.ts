@@ -17,7 +17,7 @@ export interface RawConnection {
    */
   readonly writeAll: ((statements: readonly Statement[]) => Promise<Written>) | null
   end(): Promise<void>
-  /** Cuts it off: what runs on it fails as lost. */
+  /** Cuts it off and frees its socket, whether or not the other side answers: what runs on it fails as lost. */
   destroy(): void
 }
 
@@ -37,14 +37,38 @@ export interface ServerTarget {
   readonly manyAtOnce: boolean
 }
 
-/** What a database on a server brings of its own. */
+/** A connection on its way. */
+export interface Dialled {
+  /** Can be destroyed at any moment. */
+  readonly connection: RawConnection
+  /** Resolves when the server has let it in. */
+  handshake(): Promise<void>
+  /** The server's name for the session, once it has let it in; `null`: it told none. */
+  readonly session: string | null
+}
+
+/** A connection that is set up. */
+export interface Opened {
+  readonly connection: RawConnection
+  /** The server's name for its session; `null`: something stands between, under whose names nothing can be asked for. */
+  readonly session: string | null
+}
+
+/** What a database on a server brings of its own. `openConnection` puts it together. */
 export interface ServerDriver {
+  /** Begins a connection, and waits for nothing. */
+  dial(target: ServerTarget, host: ServerHost): Dialled
   /**
-   * Opens a connection that is set up: each statement reads what is committed,
-   * nothing is cut to fit. Throws if this host does not take writes, so that
-   * another one is tried: what a replica says may be stale.
+   * Sets a session up and reads it back: each statement reads what is committed,
+   * characters arrive as they were sent, nothing is cut to fit. Throws if it is
+   * not so, and if this host does not take writes, so that another one is tried:
+   * what a replica says may be stale. Answers with the server's name for the session.
    */
-  open(target: ServerTarget, host: ServerHost): Promise<RawConnection>
+  setUp(connection: RawConnection): Promise<string>
+  /** Throws unless the session still is as it was set up: a pooler may have changed it. */
+  verify(connection: RawConnection): Promise<void>
+  /** Asks, as text, for the `id` of each session of this user that is at work on a statement at this moment. */
+  readonly sessionsAtWork: string
   /** An update that matches nothing, refused by a server that takes no writes. */
   readonly probe: string
   /** Whether a connection can be opened for many statements at once. */

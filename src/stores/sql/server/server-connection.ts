@@ -3,23 +3,29 @@ import type { Statement, StatementResult } from '../dialect.ts'
 import { DatabaseTrouble } from '../trouble.ts'
 import type { RawConnection, ServerDriver, ServerTarget, Written } from './driver.ts'
 import type { Hosts } from './hosts.ts'
+import { openConnection } from './open-connection.ts'
+import type { SessionWatch } from './session-watch.ts'
 
 /** A connection that is opened when it is first needed and again after it was lost, on whichever host works. */
 export class ServerConnection {
   readonly #driver: ServerDriver
   readonly #target: ServerTarget
   readonly #hosts: Hosts
+  readonly #sessions: SessionWatch
   #raw: RawConnection | null = null
   #host: ServerHost | null = null
+  #session: string | null = null
   #closed = false
   /** One for all statements: it runs on, and means something only while one is under way. */
   #timer: NodeJS.Timeout | null = null
-  #expire: (() => void) | null = null
+  /** Gives up the statement under way. */
+  #expire: ((why: DatabaseTrouble) => void) | null = null
 
-  constructor(driver: ServerDriver, target: ServerTarget, hosts: Hosts) {
+  constructor(driver: ServerDriver, target: ServerTarget, hosts: Hosts, sessions: SessionWatch) {
     this.#driver = driver
     this.#target = target
     this.#hosts = hosts
+    this.#sessions = sessions
   }
 
   /** Opens it unless it is open, where the others are. */
@@ -27,9 +33,24 @@ export class ServerConnection {
     if (this.#closed) throw new DatabaseTrouble('unavailable', 'the database is being closed')
     if (this.#raw?.usable === true && this.#host !== null && this.#hosts.isPreferred(this.#host)) return
     this.drop()
-    const { host, opened } = await this.#hosts.open((one) => this.#driver.open(this.#target, one))
+    const { host, opened } = await this.#hosts.open((one) => openConnection(this.#driver, this.#target, one))
+    if (this.#closed) {
+      opened.connection.destroy()
+      throw new DatabaseTrouble('unavailable', 'the database is being closed')
+    }
     this.#host = host
-    this.#raw = opened
+    this.#raw = opened.connection
+    this.#session = opened.session
+  }
+
+  /** Throws, and lets go of the connection, unless its session still is as it was set up. */
+  async verify(): Promise<void> {
+    try {
+      await this.#run((raw) => this.#driver.verify(raw))
+    } catch (error) {
+      this.drop()
+      throw error
+    }
   }
 
   execute(statement: Statement): Promise<StatementResult> {
@@ -68,10 +89,8 @@ export class ServerConnection {
     const raw = this.#raw
     if (raw === null) throw new DatabaseTrouble('lost', 'the connection to the database is lost')
     const { promise: expired, reject } = Promise.withResolvers<never>()
-    const { statementTimeoutMs } = this.#target.settings
-    this.#expire = () =>
-      reject(new DatabaseTrouble('unavailable', `the database did not answer within ${statementTimeoutMs} ms`))
-    this.#startTimer(statementTimeoutMs)
+    this.#expire = reject
+    this.#startTimer()
     try {
       return await Promise.race([work(raw), expired])
     } catch (error) {
@@ -83,16 +102,36 @@ export class ServerConnection {
     }
   }
 
-  #startTimer(ms: number): void {
+  #startTimer(): void {
     if (this.#timer !== null) {
       this.#timer.refresh()
       return
     }
-    this.#timer = setTimeout(() => {
-      const expire = this.#expire
+    const { connectTimeoutMs, statementTimeoutMs } = this.#target.settings
+    this.#timer = setTimeout(
+      () => {
+        if (this.#expire !== null) void this.#lookAfter(this.#expire)
+      },
+      Math.min(connectTimeoutMs, statementTimeoutMs),
+    ).unref()
+  }
+
+  /** A statement that is not answered as soon as a new connection would be: it may be long, or the connection dumb. */
+  async #lookAfter(expire: (why: DatabaseTrouble) => void): Promise<void> {
+    const { connectTimeoutMs, statementTimeoutMs } = this.#target.settings
+    const giveUp = (why: DatabaseTrouble) => {
+      // By now another statement may be under way.
+      if (this.#expire !== expire) return
       this.#expire = null
-      expire?.()
-    }, ms).unref()
+      expire(why)
+    }
+    setTimeout(
+      () => giveUp(new DatabaseTrouble('unavailable', `the database did not answer within ${statementTimeoutMs} ms`)),
+      statementTimeoutMs - connectTimeoutMs,
+    ).unref()
+    if (this.#host === null || this.#session === null || connectTimeoutMs >= statementTimeoutMs) return
+    if (await this.#sessions.isAtWork(this.#host, this.#session)) return
+    giveUp(new DatabaseTrouble('lost', 'the connection to the database has gone dumb: the server is not at work on it'))
   }
 }
 

@@ -127,7 +127,10 @@ export class ServerWriter implements Writer {
     }
   }
 
+  /** Looks at the session as well, before it begins: what changes sessions changes them at any time. */
   async probe(): Promise<void> {
+    await this.#connection.ready()
+    await this.#connection.verify()
     await this.begin()
     try {
       await this.#connection.say(this.#probe)

@@ -1,42 +1,52 @@
 import { once } from 'node:events'
-import { isIP } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { type Connection as CoreConnection, createConnection } from 'mysql2'
-import type { Connection } from 'mysql2/promise'
 import type { ServerHost } from '../../../../domain/server-url.ts'
 import type { Statement, StatementResult } from '../../dialect.ts'
 import { bindable } from '../../server/bindable.ts'
-import type { RawConnection, ServerDriver, ServerTarget, Written } from '../../server/driver.ts'
+import type { Dialled, RawConnection, ServerDriver, ServerTarget, Written } from '../../server/driver.ts'
+import { KEEPALIVE_AFTER_MS } from '../../server/keepalive.ts'
+import { endWithin } from '../../server/open-connection.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import { troubleOf } from './errors.ts'
+import { setUpSession, verifySession } from './session.ts'
 
 const PORT = 3306
-/** A row lock is waited for this long; the transaction is run again after that. */
-const LOCK_WAIT_SECONDS = 2
-
-/** Nothing is cut to fit, and times are those of the application. */
-const SETTINGS = `sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
-  time_zone = '+00:00', innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, autocommit = 1`
+/**
+ * The server keeps what is prepared, and bounds it for all connections together
+ * (16,382 unless told otherwise); the one used longest ago is closed.
+ */
+const MOST_STATEMENTS = 200
 
 export const mysqlDriver: ServerDriver = Object.freeze({
-  open: async (target, host) => {
-    const connection = await openMysql(target, host)
-    try {
-      await setUp(connection.promise())
-      return rawConnection(connection, target.manyAtOnce)
-    } catch (error) {
-      connection.destroy()
-      throw troubleOf(error)
-    }
+  dial: (target, host) => {
+    const { core, socket } = dialMysql(target, host)
+    return {
+      connection: rawConnection(core, socket, target),
+      handshake: async () => {
+        try {
+          await once(core, 'connect')
+        } catch (error) {
+          throw troubleOf(error)
+        }
+      },
+      get session() {
+        return String(core.threadId)
+      },
+    } satisfies Dialled
   },
+  setUp: setUpSession,
+  verify: verifySession,
+  sessionsAtWork: "select id as id from information_schema.processlist where command <> 'Sleep'",
   probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
   sendsManyAtOnce: true,
 } satisfies ServerDriver)
 
-async function openMysql(
+function dialMysql(
   { url, settings, manyAtOnce }: ServerTarget,
   { host, port }: ServerHost,
-): Promise<CoreConnection> {
-  const { connectTimeoutMs, tls } = settings
+): { readonly core: CoreConnection; readonly socket: Socket } {
+  const { tls } = settings
   if (tls !== null && isIP(host) !== 0) {
     // The client would check the certificate against "localhost".
     throw new DatabaseTrouble(
@@ -44,64 +54,37 @@ async function openMysql(
       `over TLS a host must be given by name, so that its certificate can be checked`,
     )
   }
-  try {
-    const connection = createConnection({
-      host,
-      port: port ?? PORT,
-      user: url.user,
-      password: url.password,
-      database: url.database,
-      charset: 'utf8mb4_bin',
-      timezone: 'Z',
-      connectTimeout: connectTimeoutMs,
-      supportBigNumbers: true,
-      enableKeepAlive: true,
-      // A stack for each statement, in case it fails, takes a twelfth of the time of a refresh.
-      trace: false,
-      multipleStatements: manyAtOnce,
-      ...(tls !== null && { ssl: { ...(tls.ca !== null && { ca: tls.ca }), verifyIdentity: true } }),
-    })
-    // An error that nobody hears would end the process; whoever uses the connection next is told.
-    connection.on('error', () => undefined)
-    await once(connection, 'connect')
-    return connection
-  } catch (error) {
-    throw troubleOf(error)
-  }
+  // The client's own way to leave says goodbye first, and keeps the socket until that is acknowledged.
+  const socket = connect({
+    host,
+    port: port ?? PORT,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEPALIVE_AFTER_MS,
+  })
+  const core = createConnection({
+    stream: socket,
+    host,
+    user: url.user,
+    password: url.password,
+    database: url.database,
+    charset: 'utf8mb4_bin',
+    timezone: 'Z',
+    // Whoever opens it limits the time, for all that comes after the handshake too.
+    connectTimeout: 0,
+    supportBigNumbers: true,
+    maxPreparedStatements: MOST_STATEMENTS,
+    // A stack for each statement, in case it fails, takes a twelfth of the time of a refresh.
+    trace: false,
+    multipleStatements: manyAtOnce,
+    ...(tls !== null && { ssl: { ...(tls.ca !== null && { ca: tls.ca }), verifyIdentity: true } }),
+  })
+  // An error that nobody hears would end the process; whoever uses the connection next is told.
+  core.on('error', () => undefined)
+  return { core, socket }
 }
 
-async function setUp(connection: Connection): Promise<void> {
-  await connection.query('set session transaction isolation level read committed')
-  await connection.query(`set session ${SETTINGS}`)
-  const on = await switchedOn(connection, 'variables', ['wsrep_on', 'read_only'])
-  if (on.has('read_only')) {
-    throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
-  }
-  if (on.has('wsrep_on')) await setUpClusterNode(connection)
-}
-
-/** A node answers after it has applied what the others committed before; one that has lost them would not answer at all. */
-async function setUpClusterNode(connection: Connection): Promise<void> {
-  const ready = await switchedOn(connection, 'status', ['wsrep_ready'])
-  if (!ready.has('wsrep_ready')) {
-    throw new DatabaseTrouble('unavailable', 'this node of the cluster is not ready: it has no quorum, or is joining')
-  }
-  await connection.query('set session wsrep_sync_wait = 1')
-}
-
-async function switchedOn(
-  connection: Connection,
-  what: 'variables' | 'status',
-  names: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const list = names.map((name) => `'${name}'`).join(', ')
-  const [rows] = await connection.query(`show global ${what} where variable_name in (${list}) and value in ('ON', '1')`)
-  return new Set(
-    Array.isArray(rows) ? rows.map((row) => ('Variable_name' in row ? String(row['Variable_name']) : '')) : [],
-  )
-}
-
-function rawConnection(core: CoreConnection, manyAtOnce: boolean): RawConnection {
+function rawConnection(core: CoreConnection, socket: Socket, { manyAtOnce, settings }: ServerTarget): RawConnection {
   const connection = core.promise()
   let usable = true
   const lost = () => {
@@ -132,11 +115,11 @@ function rawConnection(core: CoreConnection, manyAtOnce: boolean): RawConnection
     writeAll: manyAtOnce ? (statements) => writeAll(core, statements) : null,
     end: async () => {
       lost()
-      await connection.end().catch(() => connection.destroy())
+      await endWithin(settings.connectTimeoutMs, connection.end(), () => socket.destroy())
     },
     destroy: () => {
       lost()
-      connection.destroy()
+      socket.destroy()
     },
   }
 }

@@ -2,8 +2,10 @@ import type { DatabaseFact } from '../../../contract.ts'
 import { clockFact } from '../../clock-fact.ts'
 import type { Execute } from '../../dialect.ts'
 import { auditLogFact, type FactRow, fact, factPairs, factRow, factRows, settingFact } from '../../fact-row.ts'
+import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
 import { auditLogChanges } from './audit-log-changes.ts'
 import { galeraFacts } from './galera-facts.ts'
+import { SESSION_VARIABLES, settingsFor } from './session.ts'
 
 /** They compare bytes, and trailing spaces count. */
 const BYTE_WISE: ReadonlySet<string> = new Set(['utf8mb4_nopad_bin', 'utf8mb4_0900_bin'])
@@ -17,11 +19,13 @@ const STATUS = `show status where variable_name in ('ssl_version', 'ssl_cipher',
 /** Of MySQL, MariaDB and what speaks their protocol. */
 export async function mysqlFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
   const about = await factRow(execute, 'select version() as version, @@version_comment as comment')
+  const session = await factPairs(execute, SESSION_VARIABLES)
   const variables = await factPairs(execute, VARIABLES)
   const status = await factPairs(execute, STATUS)
   return [
     fact('version', `${about.get('version')} (${about.get('comment')})`),
     isolationFact(variables),
+    sessionFact(deviationsOf(settingsFor(session), session)),
     await collationFact(execute),
     ...durabilityFacts(variables),
     ...settingFact(variables, 'read_only', ['off', '0'], 'nothing can be written here: name a host that takes writes'),

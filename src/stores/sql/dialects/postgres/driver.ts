@@ -2,67 +2,61 @@ import { Client } from 'pg'
 import type { ServerHost } from '../../../../domain/server-url.ts'
 import type { Statement, StatementResult } from '../../dialect.ts'
 import { bindable } from '../../server/bindable.ts'
-import type { RawConnection, ServerDriver, ServerTarget } from '../../server/driver.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
+import type { Dialled, RawConnection, ServerDriver, ServerTarget } from '../../server/driver.ts'
+import { KEEPALIVE_AFTER_MS } from '../../server/keepalive.ts'
+import { endWithin } from '../../server/open-connection.ts'
 import { troubleOf } from './errors.ts'
+import { setUpSession, verifySession } from './session.ts'
 import { statementName } from './statement-name.ts'
 
 const PORT = 5432
 
-/**
- * Each statement reads what is committed; a row lock is waited for as long as on
- * other databases, and a transaction whose owner is gone does not hold its locks
- * for ever.
- */
-const SETTINGS = `set lock_timeout = '2s'; set idle_in_transaction_session_timeout = '60s'; set time zone 'UTC'`
-
 export const postgresDriver: ServerDriver = Object.freeze({
-  open: async (target, host) => {
+  dial: (target, host) => {
     const client = clientFor(target, host)
-    const connection = rawConnection(client)
-    try {
-      await client.connect()
-      await setUp(connection)
-      return connection
-    } catch (error) {
-      connection.destroy()
-      throw troubleOf(error)
-    }
+    return {
+      connection: rawConnection(client, target),
+      handshake: async () => {
+        try {
+          await client.connect()
+        } catch (error) {
+          throw troubleOf(error)
+        }
+      },
+      get session() {
+        return 'processID' in client ? String(client.processID) : null
+      },
+    } satisfies Dialled
   },
+  setUp: setUpSession,
+  verify: verifySession,
+  // One that waits for its client, between the messages of a statement too, is at work on nothing.
+  sessionsAtWork:
+    "select pid as id from pg_stat_activity where state = 'active' and wait_event_type is distinct from 'Client'",
   probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
   sendsManyAtOnce: false,
 } satisfies ServerDriver)
 
 function clientFor({ url, settings }: ServerTarget, { host, port }: ServerHost): Client {
-  const { connectTimeoutMs, tls } = settings
+  const { tls } = settings
   return new Client({
     host,
     port: port ?? PORT,
     user: url.user,
     password: url.password,
     database: url.database,
-    connectionTimeoutMillis: connectTimeoutMs,
+    // Whoever opens it limits the time, for all that comes after the handshake too.
+    connectionTimeoutMillis: 0,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
+    client_encoding: 'UTF8',
     application_name: 'qscope',
     // The host is what the certificate must name; of one that is an IP address the client would forget it.
     ssl: tls === null ? false : { ...(tls.ca !== null && { ca: tls.ca }), rejectUnauthorized: true, host },
   })
 }
 
-async function setUp({ say }: RawConnection): Promise<void> {
-  const { rows } = await say("select version() as version, current_setting('transaction_read_only') as read_only")
-  const [row] = rows
-  if (field(row, 'read_only') === 'on') {
-    throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
-  }
-  await say(SETTINGS)
-  // CockroachDB keeps to SERIALIZABLE, and lets what conflicts run again.
-  if (!field(row, 'version').startsWith('CockroachDB')) {
-    await say('set session characteristics as transaction isolation level read committed')
-  }
-}
-
-function rawConnection(client: Client): RawConnection {
+function rawConnection(client: Client, { settings }: ServerTarget): RawConnection {
   let usable = true
   const lost = () => {
     usable = false
@@ -87,7 +81,7 @@ function rawConnection(client: Client): RawConnection {
     writeAll: null,
     end: async () => {
       lost()
-      await client.end()
+      await endWithin(settings.connectTimeoutMs, client.end(), () => client.connection.stream.destroy())
     },
     destroy: () => {
       lost()
@@ -97,10 +91,7 @@ function rawConnection(client: Client): RawConnection {
   }
 }
 
+/** Of several statements in one text, which only set something, the driver gives a list; nobody asks what is in it. */
 function resultOf({ rows, rowCount }: { readonly rows: unknown[]; readonly rowCount: number | null }): StatementResult {
   return { rows, affected: rowCount ?? 0 }
-}
-
-function field(row: unknown, name: string): string {
-  return typeof row === 'object' && row !== null ? String(Reflect.get(row, name)) : ''
 }

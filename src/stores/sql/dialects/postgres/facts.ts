@@ -2,6 +2,8 @@ import type { DatabaseFact } from '../../../contract.ts'
 import { clockFact } from '../../clock-fact.ts'
 import type { Execute } from '../../dialect.ts'
 import { auditLogFact, type FactRow, fact, factRow, settingFact } from '../../fact-row.ts'
+import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
+import { SESSION_SETTINGS, settingsFor } from './session.ts'
 
 const OLDEST_VERSION_NUMBER = 130_000
 
@@ -23,10 +25,12 @@ const QUESTION = `select version() as version, pg_is_in_recovery() as in_recover
 /** Of PostgreSQL, and of CockroachDB as far as it knows the same. */
 export async function postgresFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
   const row = await factRow(execute, QUESTION)
+  const session = await factRow(execute, SESSION_SETTINGS)
   const cockroach = /^CockroachDB/.test(row.get('version') ?? '')
   return [
     versionFact(row, cockroach),
     isolationFact(row, cockroach),
+    sessionFact(deviationsOf(settingsFor(session), session)),
     encodingFact(row),
     ...(cockroach ? [] : durabilityFacts(row)),
     ...(row.get('in_recovery') === 'true'

@@ -1,0 +1,131 @@
+import { factPairs } from '../../fact-row.ts'
+import type { RawConnection } from '../../server/driver.ts'
+import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
+import { DatabaseTrouble } from '../../trouble.ts'
+
+/** A row lock is waited for this long; the transaction is run again after that. */
+const LOCK_WAIT_SECONDS = 2
+
+const on = (name: string): SessionSetting => ({ name, value: '1', shown: ['on'] })
+const off = (name: string): SessionSetting => ({ name, value: '0', shown: ['off'] })
+const exactly = (name: string, value: number | string): SessionSetting => ({
+  name,
+  value: typeof value === 'number' ? String(value) : `'${value}'`,
+  shown: [String(value).toLowerCase()],
+})
+
+/** Every server knows these: they are set before anything is looked at. */
+const COMMON: readonly SessionSetting[] = [
+  // Nothing is cut to fit, and a backslash escapes, as the client supposes.
+  {
+    ...exactly(
+      'sql_mode',
+      'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+    ),
+    isList: true,
+  },
+  exactly('time_zone', '+00:00'),
+  exactly('innodb_lock_wait_timeout', LOCK_WAIT_SECONDS),
+  on('autocommit'),
+  { name: 'completion_type', value: '0', shown: ['no_chain', '0'] },
+  // `where id is null` would find the last row inserted.
+  off('sql_auto_is_null'),
+  on('foreign_key_checks'),
+  on('unique_checks'),
+  // Updates without a key, and reads that look at many rows, would be refused.
+  off('sql_safe_updates'),
+  on('sql_big_selects'),
+  { name: 'sql_select_limit', value: '18446744073709551615', shown: ['18446744073709551615'] },
+  // Lists are in the order of whole values.
+  exactly('max_sort_length', 1_024),
+]
+
+/** Set by the text of `NAMES`, and by the statement for the isolation level. */
+const BY_OTHER_STATEMENTS: readonly SessionSetting[] = [
+  exactly('character_set_client', 'utf8mb4'),
+  exactly('character_set_connection', 'utf8mb4'),
+  exactly('character_set_results', 'utf8mb4'),
+  exactly('collation_connection', 'utf8mb4_bin'),
+  exactly('tx_isolation', 'READ-COMMITTED'),
+  exactly('transaction_isolation', 'READ-COMMITTED'),
+  off('tx_read_only'),
+  off('transaction_read_only'),
+]
+
+/** Some servers know these: they are set where they are found to be otherwise. */
+const OF_SOME: readonly SessionSetting[] = [
+  // The client has a limit of its own.
+  { name: 'max_statement_time', value: '0', shown: ['0.000000', '0'] },
+  { name: 'max_execution_time', value: '0', shown: ['0'] },
+  on('check_constraint_checks'),
+  off('sql_if_exists'),
+  on('sql_log_bin'),
+  { name: 'resultset_metadata', value: 'FULL', shown: ['full'] },
+]
+
+/** A node of a cluster: reads wait for what the others committed before. */
+const SYNC_WAIT: SessionSetting = {
+  name: 'wsrep_sync_wait',
+  value: '1',
+  shown: ['1', '3', '5', '7', '9', '11', '13', '15'],
+}
+
+const ALL: readonly SessionSetting[] = [...COMMON, ...BY_OTHER_STATEMENTS, ...OF_SOME]
+const SESSION_ID = 'pseudo_thread_id'
+const READ_ONLY = ['read_only', 'super_read_only']
+const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', SESSION_ID, ...READ_ONLY]
+
+/** What the session and the server tell of themselves. */
+export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(', ')})`
+
+const ISOLATION = 'set session transaction isolation level read committed, read write'
+/** The same whatever the handshake asked for: servers can be told to ignore that, or to say something after it. */
+const NAMES = 'names utf8mb4 collate utf8mb4_bin'
+
+/**
+ * Sets a session up, and reads back that it is so: statements of the server's
+ * administrator (`init_connect`), options, defaults and poolers come in between.
+ */
+export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
+  await say(ISOLATION)
+  await say(`set ${NAMES}, ${assignments(COMMON)}`)
+  const told = await toldBy(say)
+  if (READ_ONLY.some((name) => told.get(name)?.toLowerCase() === 'on')) {
+    throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
+  }
+  const isNode = told.get('wsrep_on')?.toLowerCase() === 'on'
+  if (isNode) await insistOnReadyNode(say)
+  const deviations = deviationsOf(settingsFor(told), told)
+  const session = told.get(SESSION_ID) ?? ''
+  if (deviations.length === 0) return session
+  const settable = deviations.map(({ setting }) => setting).filter((setting) => !BY_OTHER_STATEMENTS.includes(setting))
+  if (settable.length > 0) await say(`set session ${assignments(settable)}`)
+  await verifySession({ say })
+  return session
+}
+
+/** Throws unless the session still is as it was set up. */
+export async function verifySession({ say }: Pick<RawConnection, 'say'>): Promise<void> {
+  const told = await toldBy(say)
+  insistOn(deviationsOf(settingsFor(told), told))
+}
+
+/** The settings that count on this server. */
+export function settingsFor(told: ReadonlyMap<string, string>): readonly SessionSetting[] {
+  return told.get('wsrep_on')?.toLowerCase() === 'on' ? [...ALL, SYNC_WAIT] : ALL
+}
+
+/** A node that has lost the others would not answer at all. */
+async function insistOnReadyNode(say: RawConnection['say']): Promise<void> {
+  const { rows } = await say("show global status where variable_name = 'wsrep_ready' and value = 'ON'")
+  if (rows.length > 0) return
+  throw new DatabaseTrouble('unavailable', 'this node of the cluster is not ready: it has no quorum, or is joining')
+}
+
+async function toldBy(say: RawConnection['say']): Promise<ReadonlyMap<string, string>> {
+  return await factPairs(({ sql }) => say(sql), SESSION_VARIABLES)
+}
+
+function assignments(settings: readonly SessionSetting[]): string {
+  return settings.map(({ name, value }) => `${name} = ${value}`).join(', ')
+}

@@ -1,0 +1,49 @@
+import type { ServerHost } from '../../../domain/server-url.ts'
+import { DatabaseTrouble } from '../trouble.ts'
+import type { Dialled, Opened, ServerDriver, ServerTarget } from './driver.ts'
+
+/**
+ * Opens a connection and sets its session up. One time limit holds for both: a
+ * network can go dumb after the handshake as well as before. What does not get
+ * ready in time, or fails, is destroyed.
+ */
+export async function openConnection(driver: ServerDriver, target: ServerTarget, host: ServerHost): Promise<Opened> {
+  const { connectTimeoutMs } = target.settings
+  const dialled = driver.dial(target, host)
+  const { promise: expired, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () =>
+      reject(new DatabaseTrouble('lost', `the database did not let a connection get ready in ${connectTimeoutMs} ms`)),
+    connectTimeoutMs,
+  )
+  try {
+    return await Promise.race([ready(driver, dialled), expired])
+  } catch (error) {
+    dialled.connection.destroy()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function ready(driver: ServerDriver, dialled: Dialled): Promise<Opened> {
+  const { connection } = dialled
+  await dialled.handshake()
+  const session = await driver.setUp(connection)
+  // What the handshake calls otherwise is a pooler's: the server does not know it by that name.
+  return { connection, session: session === dialled.session ? session : null }
+}
+
+/** Says goodbye, but waits for no answer that does not come. */
+export async function endWithin(ms: number, goodbye: Promise<unknown>, destroy: () => void): Promise<void> {
+  const { promise: expired, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  try {
+    await Promise.race([goodbye, expired])
+  } catch {
+    // Whatever the server says to a goodbye, the connection is not needed any more.
+  } finally {
+    clearTimeout(timer)
+    destroy()
+  }
+}

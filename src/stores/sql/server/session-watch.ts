@@ -1,0 +1,49 @@
+import type { ServerHost } from '../../../domain/server-url.ts'
+import { factRows } from '../fact-row.ts'
+import { DatabaseTrouble } from '../trouble.ts'
+import type { ServerDriver, ServerTarget } from './driver.ts'
+import { openConnection } from './open-connection.ts'
+
+/**
+ * Tells a statement that takes its time from one whose connection has gone dumb:
+ * a firewall that forgot the connection, or a host that lost its power, leaves
+ * the socket open and answers nothing. Another connection asks the server which
+ * sessions are at work; those who wonder at the same time share the answer.
+ */
+export class SessionWatch {
+  readonly #driver: ServerDriver
+  readonly #target: ServerTarget
+  readonly #asked = new Map<ServerHost, Promise<ReadonlySet<string> | null>>()
+
+  constructor(driver: ServerDriver, target: ServerTarget) {
+    this.#driver = driver
+    this.#target = { ...target, manyAtOnce: false }
+  }
+
+  /** Whether the server may still be at work for this session; `false` if it is not, or cannot be reached. */
+  async isAtWork(host: ServerHost, session: string): Promise<boolean> {
+    let asked = this.#asked.get(host)
+    if (asked === undefined) {
+      asked = this.#ask(host).finally(() => this.#asked.delete(host))
+      this.#asked.set(host, asked)
+    }
+    const atWork = await asked
+    return atWork === null || atWork.has(session)
+  }
+
+  /** `null`: the server is there, but does not tell. */
+  async #ask(host: ServerHost): Promise<ReadonlySet<string> | null> {
+    try {
+      const { connection } = await openConnection(this.#driver, this.#target, host)
+      try {
+        const rows = await factRows(({ sql }) => connection.say(sql), this.#driver.sessionsAtWork)
+        return new Set(rows.map((row) => row.get('id') ?? ''))
+      } finally {
+        connection.destroy()
+      }
+    } catch (error) {
+      const isAway = error instanceof DatabaseTrouble && error.kind === 'lost'
+      return isAway ? new Set() : null
+    }
+  }
+}
