@@ -4,7 +4,8 @@ import { drawToken, hashToken } from '../../crypto/token.ts'
 import { drawUserCode, formatUserCode } from '../../crypto/user-code.ts'
 import type { Client } from '../../domain/client.ts'
 import type { DeviceAuthorization } from '../../domain/device-authorization.ts'
-import { deviceAuthorizationId, later, type RawToken } from '../../domain/ids.ts'
+import { expiryAfter } from '../../domain/expiry.ts'
+import { deviceAuthorizationId, type RawToken } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
@@ -114,7 +115,7 @@ export const startDeviceAuthorization = defineFlow({
       grantId: null,
       createdAt: ctx.now,
       createdBy: actorOf(ctx),
-      expiresAt: later(ctx.now, client.config.deviceCodeTtl),
+      expiresAt: expiryAfter(ctx.now, client.config.deviceCodeTtl),
       rayId: ctx.rayId,
     })
     return { authorization, deviceCode, userCode: formatUserCode(userCode) }

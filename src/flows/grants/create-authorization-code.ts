@@ -3,8 +3,9 @@ import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken, hashToken } from '../../crypto/token.ts'
 import type { AuthorizationCode } from '../../domain/authorization-code.ts'
 import type { Client } from '../../domain/client.ts'
+import { expiryAfter } from '../../domain/expiry.ts'
 import type { Grant } from '../../domain/grant.ts'
-import { authorizationCodeId, type ClientId, later, type RawToken } from '../../domain/ids.ts'
+import { authorizationCodeId, type ClientId, type RawToken } from '../../domain/ids.ts'
 import { redirectUriMatches } from '../../domain/redirect-uri.ts'
 import type { User } from '../../domain/user.ts'
 import { fail, HOLDS } from '../../results.ts'
@@ -81,7 +82,7 @@ export const createAuthorizationCode = defineFlow({
     .and(userIsActive),
   run: (ctx, facts): IssuedAuthorizationCode => {
     const value = drawToken('authorization_code')
-    const expiresAt = later(ctx.now, facts.client.config.authorizationCodeTtl)
+    const expiresAt = expiryAfter(ctx.now, facts.client.config.authorizationCodeTtl)
     const grant = draftGrant(ctx, facts, expiresAt)
     const code: AuthorizationCode = Object.freeze({
       codeId: authorizationCodeId(uuidV7()),

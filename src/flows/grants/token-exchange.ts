@@ -1,6 +1,7 @@
 import type { AccessToken } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
-import { type EpochMs, later } from '../../domain/ids.ts'
+import { expiryWithin } from '../../domain/expiry.ts'
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
@@ -11,7 +12,7 @@ import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
-import { drawAccessToken, earliest } from './issue-tokens.ts'
+import { drawAccessToken } from './issue-tokens.ts'
 
 /** RFC 8693 §3. */
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
@@ -99,7 +100,10 @@ const actorIsKnown = condition<
   // Nobody acts for longer than they can prove to be there.
   return actor === null
     ? invalid('actor_token', 'is not acceptable')
-    : success({ actors: [actor.subject, ...subject.actors], until: earliest(subject.expiresAt, actor.expiresAt) })
+    : success({
+        actors: [actor.subject, ...subject.actors],
+        until: epochMs(Math.min(subject.expiresAt, actor.expiresAt)),
+      })
 })
 
 /** RFC 8693 §2.1: never wider than the subject token, nor than the client; permissions of this server never pass. */
@@ -161,7 +165,7 @@ export const tokenExchange = defineFlow({
         audiences,
         actors,
         ancestors: [...subject.ancestors, subject.tokenId],
-        expiresAt: earliest(later(ctx.now, client.config.accessTokenTtl), until),
+        expiresAt: expiryWithin(ctx.now, client.config.accessTokenTtl, until),
       },
     ),
   postconditions: [tokenIsAppended('token.exchanged')],
