@@ -6,7 +6,7 @@ import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
-import { grantsOn } from '../setup/grants.ts'
+import { grantsOn, type Tokens } from '../setup/grants.ts'
 
 const { revokeToken, revokeTokens, listTokens } = TokenService.method
 const { disableClient, enableClient, updateClient } = ClientService.method
@@ -253,6 +253,100 @@ onEveryBackend('RFC 9700', (server, database) => {
       const first = await grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.write'])
       const again = await grants.refresh(client, tokens.refreshToken, ['orders.write', 'orders.read'])
       expect(pick(again)).toEqual(pick(first))
+    })
+
+    it('§4.14.2 inside the window, no scopes asked and all of them by name are one request, in any order, however often', async () => {
+      const all = ['orders.write', 'orders.read', 'orders.write']
+      for (const [asked, repeated] of [
+        [[], all],
+        [all, []],
+        [all, ['orders.read', 'orders.write']],
+      ] as const) {
+        const { client, tokens } = await signedIn()
+        const first = await grants.refresh(client, tokens.refreshToken, [...asked])
+        const again = await grants.refresh(client, tokens.refreshToken, [...repeated])
+        expect({ ...pick(again), scopes: [...again.scopes].sort() }).toEqual({
+          ...pick(first),
+          scopes: [...first.scopes].sort(),
+        })
+        expect(await refusalOf(grants.refresh(client, tokens.refreshToken, ['orders.read']))).toMatchObject(
+          invalidGrant,
+        )
+      }
+    })
+
+    it('§4.14.2 inside the window, what was narrowed by name is not what no scopes ask for', async () => {
+      const { client, tokens } = await signedIn()
+      const first = await grants.refresh(client, tokens.refreshToken, ['orders.read'])
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      expect(pick(await grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.read']))).toEqual(
+        pick(first),
+      )
+    })
+
+    describe('inside the window, an answer that is of no use any more is not given again', () => {
+      const minute = { refreshTokenReplayWindow: seconds(60) }
+      type Refreshed = { clientId: string; tokens: Tokens; first: Tokens }
+      const repeatAfter = async (config: object, end: (of: Refreshed) => unknown) => {
+        const { client, tokens } = await signedIn({ config: { ...minute, ...config } })
+        const first = await grants.refresh(client, tokens.refreshToken)
+        await end({ clientId: client.clientId, tokens, first })
+        const refused = await refusalOf(grants.refresh(client, tokens.refreshToken))
+        expect(await reuses(client.clientId)).toEqual([])
+        return refused
+      }
+
+      it('§4.14.2 the successor has expired', async () => {
+        const refused = await repeatAfter({ refreshTokenTtl: seconds(20) }, () => server.clock.advance(20_000))
+        expect(refused).toMatchObject(invalidGrant)
+      })
+
+      it('§4.14.2 the access token has expired', async () => {
+        const refused = await repeatAfter({ accessTokenTtl: seconds(20) }, () => server.clock.advance(20_000))
+        expect(refused).toMatchObject(invalidGrant)
+      })
+
+      it('§4.14.2 the access token was revoked by its client', async () => {
+        const { client, tokens } = await signedIn()
+        const first = await grants.refresh(client, tokens.refreshToken)
+        await server.call(TokenService.method.revokeToken, { client: client.client, token: first.accessToken })
+        expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+        // The refresh token stands, and the family with it.
+        expect(await areActive(first.refreshToken)).toEqual([true])
+        expect((await grants.refresh(client, first.refreshToken)).accessToken).not.toBe(first.accessToken)
+      })
+
+      it('§4.14.2 the access token was revoked by its handle', async () => {
+        const refused = await repeatAfter({}, ({ first }) =>
+          server.call(
+            TokenService.method.revokeTokens,
+            { target: { case: 'tokenId', value: first.tokenId }, reason: 'stolen' },
+            grants.bearer(),
+          ),
+        )
+        expect(refused).toMatchObject(invalidGrant)
+      })
+
+      it('§4.14.2 the client has lost one of its scopes', async () => {
+        const take = (scopes: string[]) => (of: Refreshed) =>
+          server.call(
+            updateClient,
+            { client: { clientId: of.clientId, scopes }, updateMask: { paths: ['scopes'] } },
+            grants.bearer(),
+          )
+        expect(await repeatAfter({}, take(['orders.read']))).toMatchObject(invalidGrant)
+        expect(await repeatAfter({}, take([]))).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE' })
+      })
+    })
+
+    it('§4.14.2 an answer that is given again promises what is left of it', async () => {
+      const { client, tokens } = await signedIn({ config: { accessTokenTtl: seconds(100) } })
+      await grants.refresh(client, tokens.refreshToken)
+      server.clock.advance(7_000)
+      const again = await grants.refresh(client, tokens.refreshToken)
+      const end = Number((await grants.claimsOf(again.accessToken))?.expireTime?.seconds) * 1_000
+      expect(again.expiresIn).toBeLessThanOrEqual(93)
+      expect(again.expiresIn * 1_000).toBeGreaterThan(end - server.clock.now() - 1_000)
     })
 
     it('§4.14.2 other scopes inside the window are refused, and nothing is revoked', async () => {

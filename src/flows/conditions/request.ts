@@ -1,7 +1,7 @@
 import type { Client } from '../../domain/client.ts'
 import type { Milliseconds } from '../../domain/ids.ts'
 import { beyond, distinct, isReservedScope, isScopeToken } from '../../domain/scopes.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { type FailedResult, fail, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
 /** What is asked of a token, whatever the grant. */
@@ -23,9 +23,17 @@ export function judgeScopes(
 ): Result<{ readonly scopes: readonly string[] }> {
   const scopes = distinct(requested)
   const rejected = scopes.filter((scope) => !isScopeToken(scope) || !allowed.includes(scope))
-  return rejected.length === 0
-    ? success({ scopes })
-    : fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
+  return rejected.length === 0 ? success({ scopes }) : refuseScopes(rejected)
+}
+
+/** RFC 6749 §5.2, invalid_scope: what is asked for, or was granted once, is not to be had. */
+export function refuseScopes(rejected: readonly string[]): FailedResult {
+  return fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
+}
+
+/** RFC 8707 §2, invalid_target, likewise. */
+export function refuseAudiences(rejected: readonly string[]): FailedResult {
+  return fail('oauth.invalid_target', { metadata: { rejected_audiences: rejected.join(' ') } })
 }
 
 /**
@@ -63,7 +71,7 @@ export const audiencesAreAllowed = condition<
   const managing = scopes.some(isReservedScope)
   const requested = distinct(requestedAudiences)
   const rejected = beyond(requested, managing ? [ctx.services.issuer] : client.audiences)
-  if (rejected.length > 0) return fail('oauth.invalid_target', { metadata: { rejected_audiences: rejected.join(' ') } })
+  if (rejected.length > 0) return refuseAudiences(rejected)
   return success({ audiences: managing ? [ctx.services.issuer] : requested })
 })
 
