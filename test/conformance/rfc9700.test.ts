@@ -458,7 +458,6 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([false, false])
       return { client, tokens, userId }
     }
-    type Tokens = Awaited<ReturnType<typeof grants.signIn>>
     type Target = 'clientId' | 'userId' | 'grantId' | 'tokenId'
     const revoke = (which: Target, value: string) =>
       server.call(revokeTokens, { target: { case: which, value } }, grants.bearer())
