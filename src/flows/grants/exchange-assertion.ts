@@ -35,7 +35,7 @@ const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood',
   const { trustedIssuers } = ctx.services
   if (trustedIssuers.size === 0) return fail('oauth.unsupported_grant_type')
   const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
-  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.issuer)
+  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
   if (assertion === null || issuer === undefined) return fail('oauth.invalid_grant')
   const keys = await issuer.keysFor(assertion)
   if (keys === null) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
