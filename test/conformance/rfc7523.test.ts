@@ -498,6 +498,25 @@ onEveryBackend(
       )
     })
 
+    it('§2.1 invalid_scope: a rule none of whose scopes the client has gives no token', async () => {
+      const assertion = await signed(issuers.cluster, projected({ sub: 'system:serviceaccount:batch:x' }))
+      const register = (scopes: string[]) =>
+        server.call(
+          ClientService.method.updateClient,
+          { client: { clientId: 'batch', scopes }, updateMask: { paths: ['scopes'] } },
+          bearer(),
+        )
+      for (const scopes of [[], ['others']]) {
+        await register(scopes)
+        for (const asked of [[], ['orders.read']]) {
+          const refused = await refusalOf(exchange(assertion, { scopes: asked }))
+          expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE', metadata: { rejected_scopes: 'orders.read' } })
+        }
+      }
+      await register(['orders.read'])
+      await exchange(assertion)
+    })
+
     it('§2.1 client authentication is optional, but one that is shown must hold, for the client meant', async () => {
       const assertion = await signed(issuers.cluster, projected())
       const stranger = await server.registerClient({ grantTypes: [GrantType.JWT_BEARER] })

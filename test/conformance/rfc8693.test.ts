@@ -31,6 +31,13 @@ onEveryBackend('RFC 8693', (server) => {
   }
 
   describe('§2.1 request', () => {
+    it('§2.1 invalid_scope: a subject token and a client without a scope in common give no token', async () => {
+      const { service, subject } = await handedOver({ scopes: ['stock.read'] })
+      const refused = await refusalOf(grants.exchangeToken(service, subject))
+      expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
+      expect(refused.metadata['rejected_scopes']).toBe('orders.read orders.write')
+    })
+
     it('§2.1 authenticates the client', async () => {
       const { service, subject } = await handedOver()
       const wrong = { ...service.client, method: { case: 'clientSecret' as const, value: 'wrong' } }

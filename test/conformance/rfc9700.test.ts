@@ -135,6 +135,116 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
     })
 
+    it('§2.3 invalid_scope: no grant gives a token without scopes to a client that has lost all that was consented to', async () => {
+      const grantTypes = [GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN]
+      const client = await grants.webClient({ grantTypes })
+      const tokens = await grants.signIn(client)
+      const code = await grants.createCode(client)
+      const device = await grants.startDevice(client)
+      await grants.approveDevice(device)
+      const register = (scopes: string[]) =>
+        server.call(
+          updateClient,
+          { client: { clientId: client.clientId, scopes }, updateMask: { paths: ['scopes'] } },
+          grants.bearer(),
+        )
+      for (const scopes of [[], ['stock.read']]) {
+        await register(scopes)
+        for (const attempt of [
+          grants.refresh(client, tokens.refreshToken),
+          grants.exchangeCode(client, code),
+          grants.redeemDevice(client, device),
+        ]) {
+          const refused = await refusalOf(attempt)
+          expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
+          expect(refused.metadata['rejected_scopes']).toBe('orders.read orders.write')
+        }
+      }
+      // Nothing was spent or revoked by that.
+      await register(['orders.read'])
+      const given = [
+        await grants.refresh(client, tokens.refreshToken),
+        await grants.exchangeCode(client, code),
+        await grants.redeemDevice(client, device),
+      ]
+      expect(given.map(({ scopes }) => scopes)).toEqual([['orders.read'], ['orders.read'], ['orders.read']])
+    })
+
+    it('§2.3 a grant to which no scopes were consented still gives what it can', async () => {
+      const client = await grants.webClient({ scopes: [] })
+      const tokens = await grants.signIn(client)
+      expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual([])
+    })
+
+    describe('§2.3 an audience whose resource server', () => {
+      const given = async () => {
+        const [audience, other] = [server.unique('https://orders.example/'), server.unique('https://stock.example/')]
+        const owner = await grants.serviceClient({ resourceAudiences: [audience] })
+        const audiences = [audience, owner.clientId, other]
+        const grantTypes = [
+          GrantType.AUTHORIZATION_CODE,
+          GrantType.DEVICE_CODE,
+          GrantType.REFRESH_TOKEN,
+          GrantType.CLIENT_CREDENTIALS,
+          GrantType.TOKEN_EXCHANGE,
+        ]
+        const client = await grants.webClient({ grantTypes, audiences })
+        const subject = await grants.mint(client)
+        const tokens = await grants.signIn(client, { audiences: [audience] })
+        const code = await grants.createCode(client, { audiences: [audience] })
+        const device = await grants.startDevice(client, { audiences: [audience] })
+        await grants.approveDevice(device)
+        const both = await grants.signIn(client, { audiences: [audience, other] })
+        const forOwner = await grants.mint(client, { audiences: [owner.clientId] })
+        return { audience, other, owner, client, subject, tokens, code, device, both, forOwner }
+      }
+      const closings = {
+        'is disabled': (clientId: string) => server.call(disableClient, { clientId }, grants.bearer()),
+        'was deleted': (clientId: string) =>
+          server.call(ClientService.method.deleteClient, { clientId }, grants.bearer()),
+      }
+
+      it.each(Object.entries(closings))('%s is invalid_target in every grant', async (_how, close) => {
+        const { audience, other, owner, client, subject, tokens, code, device, both, forOwner } = await given()
+        await close(owner.clientId)
+        const named = owner.clientId
+        const attempts: readonly (readonly [string, Promise<unknown>])[] = [
+          [audience, grants.mint(client, { audiences: [audience] })],
+          [named, grants.mint(client, { audiences: [named] })],
+          [audience, grants.mint(client, { audiences: [other, audience] })],
+          [audience, grants.createCode(client, { audiences: [audience] })],
+          [audience, grants.startDevice(client, { audiences: [audience] })],
+          [audience, grants.exchangeToken(client, subject.accessToken, { audiences: [audience] })],
+          [named, grants.exchangeToken(client, forOwner.accessToken)],
+          [audience, grants.exchangeCode(client, code)],
+          [audience, grants.refresh(client, tokens.refreshToken)],
+          [audience, grants.redeemDevice(client, device)],
+        ]
+        for (const [rejected, attempt] of attempts) {
+          const refused = await refusalOf(attempt)
+          expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
+          expect(refused.metadata['rejected_audiences']).toBe(rejected)
+        }
+        const requests = [{ audiences: [audience] }, { audiences: [other] }, {}]
+        const { results } = await server.call(TokenService.method.batchMintTokens, { client: client.client, requests })
+        expect(results.map(({ result }) => result.case)).toEqual(['status', 'token', 'token'])
+        expect((await grants.refresh(client, both.refreshToken)).audiences).toEqual([other])
+      })
+
+      it('is enabled again, or is another’s now, is good again', async () => {
+        const one = await given()
+        await server.call(disableClient, { clientId: one.owner.clientId }, grants.bearer())
+        await refusalOf(grants.refresh(one.client, one.tokens.refreshToken))
+        await server.call(enableClient, { clientId: one.owner.clientId }, grants.bearer())
+        expect((await grants.refresh(one.client, one.tokens.refreshToken)).audiences).toEqual([one.audience])
+        const { client, audience, owner } = await given()
+        await server.call(ClientService.method.deleteClient, { clientId: owner.clientId }, grants.bearer())
+        await refusalOf(grants.mint(client, { audiences: [audience] }))
+        await grants.serviceClient({ resourceAudiences: [audience] })
+        expect((await grants.mint(client, { audiences: [audience] })).audiences).toEqual([audience])
+      })
+    })
+
     it('§2.3 a token for one audience never becomes a token for any, when the client loses that audience', async () => {
       const client = await grants.webClient({ audiences: ['https://orders.example'] })
       const tokens = await grants.signIn(client, { audiences: ['https://orders.example'] })

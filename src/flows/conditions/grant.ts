@@ -5,7 +5,7 @@ import type { Grant } from '../../domain/grant.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, type Refusal } from '../condition.ts'
-import { judgeScopes, refuseAudiences, refuseScopes } from './request.ts'
+import { judgeScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
 
 /**
  * RFC 9700 §4.5, §4.14: what was spent was shown again, so one of two holders is
@@ -37,18 +37,19 @@ export function reachOf({ scopes, audiences }: Grant, client: Client): Reach {
 
 /**
  * RFC 9700 §2.3: what was granted for somebody is not issued for anybody, because
- * its client has lost those audiences; nor for nothing, because it has lost the
- * scopes (RFC 6749 §3.3).
+ * its client has lost those audiences or nobody answers for them any more; nor
+ * for nothing, because it has lost the scopes (RFC 6749 §3.3).
  */
 export const grantStillReaches = condition<
   { readonly client: Client; readonly standing: { readonly grant: Grant } },
   { readonly reach: Reach }
->('grantStillReaches', (_ctx, { client, standing: { grant } }) => {
-  const reach = reachOf(grant, client)
-  if (reach.scopes.length === 0 && grant.scopes.length > 0) return refuseScopes(grant.scopes)
-  return reach.audiences.length === 0 && grant.audiences.length > 0
+>('grantStillReaches', async (ctx, { client, standing: { grant } }) => {
+  const { scopes, audiences } = reachOf(grant, client)
+  if (scopes.length === 0 && grant.scopes.length > 0) return refuseScopes(grant.scopes)
+  const open = await openAmong(ctx, audiences)
+  return open.length === 0 && grant.audiences.length > 0
     ? refuseAudiences(grant.audiences)
-    : success({ reach })
+    : success({ reach: { scopes, audiences: open } })
 })
 
 /** RFC 6749 §6: scopes within the grant's reach; none asked means all of them. */

@@ -7,7 +7,13 @@ import { condition, given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
-import { audiencesAreAllowed, judgeScopes, withoutPermissions } from '../conditions/request.ts'
+import {
+  audiencesAreAllowed,
+  defaultScopes,
+  openAmong,
+  refuseAudiences,
+  withoutPermissions,
+} from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { mintingIsWithinLimits } from '../limits/minting.ts'
@@ -106,13 +112,17 @@ const actorIsKnown = condition<
       })
 })
 
-/** RFC 8693 §2.1: never wider than the subject token, nor than the client; permissions of this server never pass. */
+/**
+ * RFC 8693 §2.1: never wider than the subject token, nor than the client;
+ * permissions of this server never pass. Where they have none in common there is
+ * nothing to exchange for.
+ */
 const scopesAreNotWidened = condition<
   Asked & { readonly subject: AccessToken },
   { readonly scopes: readonly string[] }
 >('scopesAreNotWidened', (_ctx, { client, subject, requestedScopes }) => {
   const both = withoutPermissions(subject.scopes).filter((scope) => client.scopes.includes(scope))
-  return requestedScopes.length === 0 ? success({ scopes: both }) : judgeScopes(requestedScopes, both)
+  return defaultScopes(requestedScopes, both, subject.scopes)
 })
 
 /**
@@ -123,16 +133,16 @@ const scopesAreNotWidened = condition<
 const audiencesAreKept = condition<
   Asked & { readonly subject: AccessToken; readonly audiences: readonly string[] },
   { readonly audiences: readonly string[] }
->('audiencesAreKept', (_ctx, { audiences, client, subject }) => {
+>('audiencesAreKept', async (ctx, { audiences, client, subject }) => {
   if (audiences.length > 0 || subject.audiences.length === 0) return success({ audiences })
   const kept = [
     subject.audiences.filter((audience) => client.audiences.includes(audience)),
     client.audiences,
     subject.audiences.filter((audience) => answersFor(client, audience)),
   ].find((each) => each.length > 0)
-  return kept === undefined
-    ? fail('oauth.invalid_target', { metadata: { rejected_audiences: subject.audiences.join(' ') } })
-    : success({ audiences: kept })
+  if (kept === undefined) return refuseAudiences(subject.audiences)
+  const open = await openAmong(ctx, kept)
+  return open.length === 0 ? refuseAudiences(kept) : success({ audiences: open })
 })
 
 /** RFC 8693: a service trades the token it was handed for one to call the next service with. */
