@@ -11,6 +11,7 @@ import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
@@ -95,6 +96,7 @@ export const startDeviceAuthorization = defineFlow({
     .and(grantIsAllowed('device_code'))
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(tokenIsNotTooLong((content) => content))
     .and(peerIsWithinItsShare),
   run: (ctx, { client, scopes, audiences }): StartedDeviceAuthorization => {
     const deviceCode = drawToken('device_code')

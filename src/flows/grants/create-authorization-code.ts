@@ -11,6 +11,7 @@ import type { User } from '../../domain/user.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { clientExists, clientMayObtainConsent } from '../conditions/client.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
@@ -78,6 +79,7 @@ export const createAuthorizationCode = defineFlow({
     .and(challengeIsGiven)
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(tokenIsNotTooLong((content) => content))
     .and(userIsKnownOrNew)
     .and(userIsActive),
   run: (ctx, facts): IssuedAuthorizationCode => {

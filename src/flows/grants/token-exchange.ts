@@ -25,6 +25,8 @@ export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /** Beyond this many exchanges nobody can tell any more who asked for what. */
 const MAX_EXCHANGES = 5
+/** Nor of more actors, whose chain an actor token brings along. */
+const MAX_ACTORS = 5
 
 interface ExchangeRequest {
   readonly subjectToken: string
@@ -91,7 +93,8 @@ async function acceptableActor(ctx: FlowContext, presented: string, client: Clie
 
 /**
  * RFC 8693 §4.1: the chain of actors grows by who acts now: the actor token's
- * subject, else the client. A client that may impersonate leaves it as it is.
+ * subject with those who act for it in turn, else the client. A client that may
+ * impersonate leaves it as it is.
  */
 const actorIsKnown = condition<
   Asked & { readonly subject: AccessToken },
@@ -100,16 +103,16 @@ const actorIsKnown = condition<
   if (actorToken === null) {
     const { allowImpersonation } = client.config
     const actors = allowImpersonation ? subject.actors : [client.clientId, ...subject.actors]
-    return success({ actors, until: subject.expiresAt })
+    return actors.length > MAX_ACTORS
+      ? invalid('subject_token', 'is not acceptable')
+      : success({ actors, until: subject.expiresAt })
   }
   const actor = await acceptableActor(ctx, actorToken, client)
+  const actors = actor === null ? [] : [actor.subject, ...actor.actors, ...subject.actors]
   // Nobody acts for longer than they can prove to be there.
-  return actor === null
+  return actor === null || actors.length > MAX_ACTORS
     ? invalid('actor_token', 'is not acceptable')
-    : success({
-        actors: [actor.subject, ...subject.actors],
-        until: epochMs(Math.min(subject.expiresAt, actor.expiresAt)),
-      })
+    : success({ actors, until: epochMs(Math.min(subject.expiresAt, actor.expiresAt)) })
 })
 
 /**
