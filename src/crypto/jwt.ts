@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { RawToken, SigningKeyId } from '../domain/ids.ts'
 import type { SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
+import { type CompactJws, claimsIn, readCompactJws } from './compact-jws.ts'
 import { isSignatureOf, signatureOf } from './signature.ts'
 
 /** Longer values are not looked at; the same bound stands in the contract. */
@@ -8,27 +9,20 @@ export const LONGEST_JWT = 8_192
 
 /** RFC 9068 §2.1. */
 const TYPE = 'at+jwt'
-const PARTS = /^([A-Za-z0-9_-]{1,512})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/
 
 /** A presented value that has the form of a JWT; nothing of it is proved. */
 export interface UnprovedJwt {
   readonly value: RawToken
   /** Which key it says that it was signed with. */
   readonly keyId: string
-  readonly header: string
-  readonly payload: string
-  readonly signature: Buffer
+  readonly jws: CompactJws
 }
 
-/** Takes a presented value apart; `null` if it is no compact JWS (RFC 7515 §7.1) that names a key. */
+/** Reads a presented value; `null` if it is no compact JWS that names a key. */
 export function readJwt(value: string): UnprovedJwt | null {
-  if (value.length > LONGEST_JWT) return null
-  const [, header = '', payload = '', signed = ''] = PARTS.exec(value) ?? []
-  const signature = Buffer.from(signed, 'base64url')
-  // One value, one spelling: bits beyond the last byte are zero.
-  if (header === '' || signature.toString('base64url') !== signed) return null
-  const keyId = objectIn(header)?.['kid']
-  return typeof keyId === 'string' ? { value: value as RawToken, keyId, header, payload, signature } : null
+  const jws = readCompactJws(value, LONGEST_JWT)
+  const keyId = jws?.header.kid ?? null
+  return jws === null || keyId === null ? null : { value: value as RawToken, keyId, jws }
 }
 
 /** Signs claims; the header says nothing but algorithm, type and key. */
@@ -49,13 +43,14 @@ export async function signJwt(
  * nothing else is in it.
  */
 export async function claimsOf(
-  jwt: UnprovedJwt,
+  { jws }: UnprovedJwt,
   { keyId, algorithm }: Pick<SigningKey, 'keyId' | 'algorithm'>,
   publicKey: KeyObject,
 ): Promise<Readonly<Record<string, unknown>> | null> {
-  if (jwt.header !== headerOf(keyId, algorithm)) return null
-  const proved = await isSignatureOf(algorithm, publicKey, `${jwt.header}.${jwt.payload}`, jwt.signature)
-  return proved ? objectIn(jwt.payload) : null
+  const { encodedHeader, encodedPayload, signature } = jws
+  if (encodedHeader !== headerOf(keyId, algorithm)) return null
+  const proved = await isSignatureOf(algorithm, publicKey, `${encodedHeader}.${encodedPayload}`, signature)
+  return proved ? claimsIn(jws) : null
 }
 
 function headerOf(kid: SigningKeyId, alg: SigningAlgorithm): string {
@@ -64,13 +59,4 @@ function headerOf(kid: SigningKeyId, alg: SigningAlgorithm): string {
 
 function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
-}
-
-function objectIn(part: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
-  } catch {
-    return null
-  }
 }

@@ -5,7 +5,7 @@ const REVERSE_DOMAIN_SCHEME = /^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:$/
 const URI_CHARACTERS = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/
 
 /** Parsers forgive missing and surplus slashes; here they are a mistake. */
-const NAMES_HOST = /^https?:\/\/[^/?]/i
+const AUTHORITY = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?(?=[/?]|$)/i
 
 /** Says why a URI cannot be registered, or `null` when it can. */
 export function redirectUriProblem(uri: string): string | null {
@@ -14,11 +14,13 @@ export function redirectUriProblem(uri: string): string | null {
   const url = URL.canParse(uri) ? new URL(uri) : null
   if (url === null) return 'must be an absolute URI'
   if (url.username !== '' || url.password !== '') return 'must not carry user information'
+  const host = writtenHost(uri)
   switch (url.protocol) {
     case 'https:':
-      return NAMES_HOST.test(uri) ? null : 'must name a host'
+      if (host === null) return 'must name a host'
+      return host.toLowerCase() === url.hostname ? null : `must write its host as it is, ${url.hostname}`
     case 'http:':
-      return NAMES_HOST.test(uri) && LOOPBACK_HOSTS.has(url.hostname)
+      return host !== null && LOOPBACK_HOSTS.has(host)
         ? null
         : 'must be https; http is for 127.0.0.1, [::1] and localhost only (RFC 8252 §7.3)'
     default:
@@ -26,6 +28,15 @@ export function redirectUriProblem(uri: string): string | null {
         ? null
         : 'must use https, or a private-use scheme in reverse-domain form such as com.example.app:/callback (RFC 8252 §7.1)'
   }
+}
+
+/**
+ * The host to the letter, not as a parser understands it: `127.1`, `0x7f000001`
+ * and `[0:0:0:0:0:0:0:1]` are loopback for one parser and another host, or none,
+ * for the next.
+ */
+function writtenHost(uri: string): string | null {
+  return AUTHORITY.exec(uri)?.[1] ?? null
 }
 
 /**

@@ -58,8 +58,13 @@ export interface ClientReads {
   find(ctx: StoreContext, clientId: ClientId): Promise<Client | null>
   /** Whether the id is in use or was: a deleted client's stays reserved. */
   isReserved(ctx: StoreContext, clientId: ClientId): Promise<boolean>
-  /** Who answers for each of these audiences; the unowned are left out. Deleted owners still count. */
+  /** Who answers for each of these audiences; the unowned are left out. The id of a deleted client stays its own. */
   audienceOwners(ctx: StoreContext, audiences: readonly string[]): Promise<ReadonlyMap<string, ClientId>>
+  /**
+   * Whether the client that answers for an audience is disabled, or was deleted
+   * and nobody has taken the audience since; `false` where nobody ever did.
+   */
+  isAudienceClosed(ctx: StoreContext, audience: string): Promise<boolean>
   /** In ascending byte order of the ids, deleted ones left out. */
   page(ctx: StoreContext, filter: ClientFilter, page: PageRequest<ClientId>): Promise<readonly Client[]>
 }

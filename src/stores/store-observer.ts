@@ -5,6 +5,7 @@ import type { StoreFault } from './contract.ts'
 export const LOOK_UPS = Object.freeze([
   'clients',
   'client_secrets',
+  'closed_audiences',
   'authorization_codes',
   'access_tokens',
   'access_tokens_by_id',

@@ -32,7 +32,11 @@ describe('the command line on an embedded database', () => {
     'mints, introspects and revokes a token, and the audit log tells of it',
     async () => {
       const { token } = await json('token', 'mint', ...asClient(), '--scope', 'qscope:audit.read', '--lifetime', '5m')
-      expect(token).toMatchObject({ tokenType: 'Bearer', scopes: ['qscope:audit.read'], expiresIn: '300s' })
+      expect(token).toMatchObject({
+        tokenType: 'Bearer',
+        scopes: ['qscope:audit.read'],
+        expiresIn: expect.stringMatching(/^(300|299)s$/),
+      })
 
       const { claims } = await json('token', 'verify', token.accessToken, '--scope', 'qscope:audit.read')
       expect(claims).toMatchObject({ clientId, subject: clientId, tokenId: token.tokenId })

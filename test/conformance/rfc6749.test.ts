@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { SubjectType, TokenUse } from '../../src/gen/qscope/v1/token_pb.ts'
-import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { CodeChallengeMethod, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
-import { grantsOn, REDIRECT_URI } from '../setup/grants.ts'
+import { grantsOn, isSpan, pkcePair, REDIRECT_URI } from '../setup/grants.ts'
+import { partOf } from '../setup/jwt.ts'
 
 const { mintToken, batchMintTokens, createAuthorizationCode } = TokenService.method
 const invalidGrant = { status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' }
@@ -453,7 +454,7 @@ onEveryBackend('RFC 6749', (server, database) => {
       }
       const { token } = await server.call(TokenService.method.exchangeAuthorizationCode, request)
       expect(token).toMatchObject({ tokenType: 'Bearer', scopes: ['orders.read', 'orders.write'], audiences: [] })
-      expect(token?.expiresIn?.seconds).toBe(90n)
+      expect(Number(token?.expiresIn?.seconds)).toSatisfy(isSpan(90))
       expect(token?.issuedTokenType).toBeUndefined()
     })
 
@@ -461,7 +462,7 @@ onEveryBackend('RFC 6749', (server, database) => {
       const { client } = await service()
       const { token } = await server.call(mintToken, { client, lifetime: { seconds: 90n } })
       expect(token?.tokenType).toBe('Bearer')
-      expect(token?.expiresIn?.seconds).toBe(90n)
+      expect(Number(token?.expiresIn?.seconds)).toSatisfy(isSpan(90))
       const now = BigInt(Math.floor(server.clock.now() / 1_000))
       expect(token?.expireTime?.seconds).toBeGreaterThanOrEqual(now + 89n)
       expect(token?.expireTime?.seconds).toBeLessThanOrEqual(now + 90n)
@@ -469,10 +470,77 @@ onEveryBackend('RFC 6749', (server, database) => {
 
     it('lets a token live as long as its client says, and no longer', async () => {
       const { client } = await service({ config: { accessTokenTtl: { seconds: 60n } } })
-      expect((await server.call(mintToken, { client })).token?.expiresIn?.seconds).toBe(60n)
-      expect((await server.call(mintToken, { client, lifetime: { seconds: 60n } })).token?.expiresIn?.seconds).toBe(60n)
+      for (const more of [{}, { lifetime: { seconds: 60n } }]) {
+        const { token } = await server.call(mintToken, { client, ...more })
+        expect(Number(token?.expiresIn?.seconds)).toSatisfy(isSpan(60))
+      }
       const refused = await refusalOf(server.call(mintToken, { client, lifetime: { seconds: 61n } }))
       expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['lifetime'] })
+    })
+
+    /** Puts the server's clock a part of a second past a whole one. */
+    const toPartOfSecond = (ms: number) => server.clock.advance((ms - (server.clock.now() % 1_000) + 1_000) % 1_000)
+
+    it.each(['opaque', 'jwt'] as const)(
+      '§5.1 expires_in promises no more than is left, and the token (%s) ends for everybody at the one second it names',
+      async (format) => {
+        const accessTokenFormat = format === 'jwt' ? AccessTokenFormat.JWT : AccessTokenFormat.OPAQUE
+        const { client } = await service({ config: { accessTokenTtl: { seconds: 90n }, accessTokenFormat } })
+        await server.call(mintToken, { client })
+        toPartOfSecond(200)
+        const before = server.clock.now()
+        const { token } = await server.call(mintToken, { client })
+        const after = server.clock.now()
+        const value = token?.accessToken ?? ''
+        const end = Number(token?.expireTime?.seconds) * 1_000
+        const claims = await grants.claimsOf(value)
+        expect([token?.expireTime?.nanos, claims?.expireTime]).toEqual([0, token?.expireTime])
+        if (format === 'jwt') expect(Number(partOf(value, 1)['exp']) * 1_000).toBe(end)
+        expect(end).toBeLessThanOrEqual(after + 90_000)
+        expect(end).toBeGreaterThan(before + 89_000)
+        expect(token?.expiresIn?.nanos).toBe(0)
+        expect(Number(token?.expiresIn?.seconds) * 1_000).toBeLessThanOrEqual(end - before)
+        server.clock.advance(end - server.clock.now())
+        expect(await grants.isActive(value)).toBe(false)
+        const verified = server.call(TokenService.method.verifyToken, { token: value }, grants.bearer())
+        expect((await refusalOf(verified)).reason).toBe('OAUTH_INVALID_TOKEN')
+      },
+    )
+
+    it('§5.1 a code and a refresh token end at the second that is told of them', async () => {
+      const config = { authorizationCodeTtl: { seconds: 30n }, refreshTokenTtl: { seconds: 40n } }
+      const client = await grants.webClient({ config })
+      const { verifier, challenge } = pkcePair()
+      toPartOfSecond(200)
+      const request = {
+        clientId: client.clientId,
+        user: grants.newUser(),
+        redirectUri: REDIRECT_URI,
+        codeChallenge: challenge,
+        codeChallengeMethod: CodeChallengeMethod.S256,
+      }
+      const created = await server.call(createAuthorizationCode, request, grants.bearer())
+      const tokens = await grants.signIn(client)
+      expect(created.expireTime?.nanos).toBe(0)
+      server.clock.advance(Number(created.expireTime?.seconds) * 1_000 - server.clock.now())
+      const code = { code: created.code, verifier, redirectUri: REDIRECT_URI }
+      expect(await refusalOf(grants.exchangeCode(client, code))).toMatchObject(invalidGrant)
+      const told = (await grants.claimsOf(tokens.refreshToken))?.expireTime
+      expect(told?.nanos).toBe(0)
+      server.clock.advance(Number(told?.seconds) * 1_000 - server.clock.now())
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+    })
+
+    it('§5.1 a token of the shortest lifetime is alive when it is issued', async () => {
+      const { client } = await service()
+      for (const part of [0, 250, 500, 750, 980]) {
+        toPartOfSecond(part)
+        const before = server.clock.now()
+        const { token } = await server.call(mintToken, { client, lifetime: { seconds: 1n } })
+        const left = Number(token?.expiresIn?.seconds) * 1_000 + (token?.expiresIn?.nanos ?? 0) / 1e6
+        expect(left).toBeGreaterThan(0)
+        expect(Number(token?.expireTime?.seconds) * 1_000 - left).toBeGreaterThanOrEqual(before)
+      }
     })
   })
 

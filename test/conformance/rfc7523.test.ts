@@ -1,9 +1,10 @@
-import { createHmac, createPublicKey, randomUUID } from 'node:crypto'
+import { createHmac, createPublicKey, randomUUID, sign } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { LIMITS_OFF } from '../attacks/limits-off.ts'
 import {
   ALGORITHMS,
   type Claims,
@@ -23,7 +24,7 @@ const { exchangeAssertion, introspectToken, mintToken } = TokenService.method
 const PRIVATE_KEY_JWT = AuthenticationMethod.PRIVATE_KEY_JWT
 const folder = suiteFolder()
 const issuers = await trustedIssuers(folder)
-const OPTIONS = { variables: { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file } }
+const OPTIONS = { variables: { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file } }
 
 /** A JWT put together by hand, for headers that no library signs. */
 function forged(header: Claims, claims: Claims, sign: (input: string) => string = () => ''): string {
@@ -54,6 +55,36 @@ async function keyClient(
   const proof = (assertion: string) => ({ clientId, method: { case: 'clientAssertion' as const, value: assertion } })
   const mintWith = (assertion: string) => server.call(mintToken, { client: proof(assertion) })
   return { clientId, pair, claims, proof, mintWith }
+}
+
+/** A JWT whose header is written by hand, signed as it stands with ES256. */
+function handWritten(pair: SigningPair, header: string, claims: string): string {
+  const input = [header, claims].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  return `${input}.${sign('sha256', Buffer.from(input), { key: pair.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
+}
+
+/** Spellings of a JWT that decoders forgive (RFC 7515 §2: base64url without padding, line breaks, white space or anything else). */
+function respelled(jwt: string): readonly string[] {
+  const [header = '', payload = '', signature = ''] = jwt.split('.')
+  const between = (part: string, what: string) => part.slice(0, 4) + what + part.slice(4)
+  const odd = [' ', '\n', '\r\n', '\t', '=', '==', '+', '/', '!', '\u00a0', 'é']
+  const last = signature.slice(0, -1) + String.fromCharCode(signature.charCodeAt(signature.length - 1) + 1)
+  return [
+    ...odd.flatMap((what) => [
+      `${header}.${payload}.${signature}${what}`,
+      `${header}.${payload}.${between(signature, what)}`,
+      `${header}.${payload}${what}.${signature}`,
+      `${header}.${between(payload, what)}.${signature}`,
+      `${header}${what}.${payload}.${signature}`,
+      `${between(header, what)}.${payload}.${signature}`,
+      `${what}${jwt}`,
+    ]),
+    // Of the last character four bits say nothing.
+    `${header}.${payload}.${last}`,
+    `${header}.${payload}.${signature}A`,
+    `${jwt}.`,
+    `${header}..${signature}`,
+  ]
 }
 
 onEveryBackend(
@@ -194,6 +225,42 @@ onEveryBackend(
         for (const assertion of attacks) {
           expect((await refusalOf(mintWith(assertion))).reason).toBe('OAUTH_INVALID_CLIENT')
         }
+      })
+
+      it('is refused in another spelling, such as with a space, a line break or padding, and in its own it is good', async () => {
+        const { pair, claims, mintWith } = await keyClient(server)
+        const assertion = await signed(pair, claims())
+        for (const text of respelled(assertion)) {
+          expect([text, (await refusalOf(mintWith(text))).reason]).toEqual([text, 'OAUTH_INVALID_CLIENT'])
+        }
+        await mintWith(assertion)
+      })
+
+      it('is refused with a name twice in header or claims, and with crit or b64', async () => {
+        const { pair, claims, mintWith } = await keyClient(server)
+        const { kid } = pair
+        const good = JSON.stringify({ alg: 'ES256', kid })
+        const own = JSON.stringify(claims())
+        const broken = [
+          [`{"alg":"none",${good.slice(1)}`, own],
+          [`{"\\u0061lg":"none",${good.slice(1)}`, own],
+          [`{"x":{"a":1,"a":2},${good.slice(1)}`, own],
+          [good, `{"sub":"somebody",${own.slice(1)}`],
+          [good, `{"x":[{"a":1, "a" :2}],${own.slice(1)}`],
+          [JSON.stringify({ alg: 'ES256', kid, crit: [] }), own],
+          [JSON.stringify({ alg: 'ES256', kid, crit: ['b64'], b64: false }), own],
+          [JSON.stringify({ alg: 'ES256', kid, b64: false }), own],
+          [JSON.stringify({ alg: 'ES256', kid: 1 }), own],
+          [JSON.stringify([good]), own],
+          [`\ufeff${good}`, own],
+          [good, `[${own}]`],
+        ] as const
+        for (const [header, payload] of broken) {
+          const refused = await refusalOf(mintWith(handWritten(pair, header, payload)))
+          expect([header, payload, refused.reason]).toEqual([header, payload, 'OAUTH_INVALID_CLIENT'])
+        }
+        const spaced = `{ "alg" : "ES256" , "kid" : "${kid}", "x": "\\"alg\\":", "y": {"alg": {"alg": [{}]}} }`
+        await mintWith(handWritten(pair, spaced, own))
       })
 
       it('is refused under another algorithm than its key’s, another type, or an extension nobody knows', async () => {
@@ -431,6 +498,25 @@ onEveryBackend(
       )
     })
 
+    it('§2.1 invalid_scope: a rule none of whose scopes the client has gives no token', async () => {
+      const assertion = await signed(issuers.cluster, projected({ sub: 'system:serviceaccount:batch:x' }))
+      const register = (scopes: string[]) =>
+        server.call(
+          ClientService.method.updateClient,
+          { client: { clientId: 'batch', scopes }, updateMask: { paths: ['scopes'] } },
+          bearer(),
+        )
+      for (const scopes of [[], ['others']]) {
+        await register(scopes)
+        for (const asked of [[], ['orders.read']]) {
+          const refused = await refusalOf(exchange(assertion, { scopes: asked }))
+          expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE', metadata: { rejected_scopes: 'orders.read' } })
+        }
+      }
+      await register(['orders.read'])
+      await exchange(assertion)
+    })
+
     it('§2.1 client authentication is optional, but one that is shown must hold, for the client meant', async () => {
       const assertion = await signed(issuers.cluster, projected())
       const stranger = await server.registerClient({ grantTypes: [GrantType.JWT_BEARER] })
@@ -521,6 +607,23 @@ onEveryBackend(
       for (const assertion of attacks) {
         expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_INVALID_GRANT')
       }
+    })
+
+    it('§3 another spelling of an assertion is none, nor one with a name twice, crit or b64', async () => {
+      const assertion = await signed(issuers.ci, job())
+      const { kid } = issuers.ci
+      const claims = JSON.stringify(job())
+      const broken = [
+        ...respelled(assertion),
+        handWritten(issuers.ci, `{"alg":"ES256","alg":"ES256","kid":"${kid}"}`, claims),
+        handWritten(issuers.ci, JSON.stringify({ alg: 'ES256', kid }), `{"sub":"x",${claims.slice(1)}`),
+        handWritten(issuers.ci, JSON.stringify({ alg: 'ES256', kid, b64: false }), claims),
+        handWritten(issuers.ci, JSON.stringify({ alg: 'ES256', kid, crit: ['exp'] }), claims),
+      ]
+      for (const text of broken) {
+        expect([text, (await refusalOf(exchange(text))).reason]).toEqual([text, 'OAUTH_INVALID_GRANT'])
+      }
+      await exchange(assertion)
     })
 
     it('§3 an assertion may say what it is for', async () => {

@@ -126,6 +126,33 @@ onEveryBackend('RFC 9068', (server) => {
       expect(accessToken.length).toBeLessThanOrEqual(8_192)
       expect(await grants.isActive(accessToken)).toBe(true)
     })
+
+    it('nothing is consented to of which no JWT could be made: by code, and by device at its start and its approval', async () => {
+      const scopes = Array.from({ length: 100 }, (_, index) => `${'s'.repeat(100)}${index}`)
+      const grantTypes = [GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE]
+      const web = await grants.webClient({ grantTypes, scopes })
+      const opaque = await grants.startDevice(web)
+      await grants.exchangeCode(web, await grants.createCode(web))
+      await server.call(
+        ClientService.method.updateClient,
+        { client: { clientId: web.clientId, config: JWT } },
+        grants.bearer(),
+      )
+      const tooLong = { reason: 'OAUTH_INVALID_REQUEST', violations: ['scopes'] }
+      for (const more of [{}, { scopes }]) {
+        expect(await refusalOf(grants.createCode(web, more))).toMatchObject(tooLong)
+        expect(await refusalOf(grants.startDevice(web, more))).toMatchObject(tooLong)
+        expect(await refusalOf(grants.approveDevice(opaque, more))).toMatchObject(tooLong)
+      }
+      const fewer = { scopes: scopes.slice(0, 20) }
+      await grants.approveDevice(opaque, fewer)
+      for (const { accessToken } of [
+        await grants.redeemDevice(web, opaque),
+        await grants.exchangeCode(web, await grants.createCode(web, fewer)),
+      ]) {
+        expect(await grants.isActive(accessToken)).toBe(true)
+      }
+    })
   })
 
   describe('§4 validating', () => {

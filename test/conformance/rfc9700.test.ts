@@ -6,7 +6,7 @@ import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
-import { grantsOn } from '../setup/grants.ts'
+import { grantsOn, type Tokens } from '../setup/grants.ts'
 
 const { revokeToken, revokeTokens, listTokens } = TokenService.method
 const { disableClient, enableClient, updateClient } = ClientService.method
@@ -135,6 +135,116 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual(['orders.read'])
     })
 
+    it('§2.3 invalid_scope: no grant gives a token without scopes to a client that has lost all that was consented to', async () => {
+      const grantTypes = [GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN]
+      const client = await grants.webClient({ grantTypes })
+      const tokens = await grants.signIn(client)
+      const code = await grants.createCode(client)
+      const device = await grants.startDevice(client)
+      await grants.approveDevice(device)
+      const register = (scopes: string[]) =>
+        server.call(
+          updateClient,
+          { client: { clientId: client.clientId, scopes }, updateMask: { paths: ['scopes'] } },
+          grants.bearer(),
+        )
+      for (const scopes of [[], ['stock.read']]) {
+        await register(scopes)
+        for (const attempt of [
+          grants.refresh(client, tokens.refreshToken),
+          grants.exchangeCode(client, code),
+          grants.redeemDevice(client, device),
+        ]) {
+          const refused = await refusalOf(attempt)
+          expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
+          expect(refused.metadata['rejected_scopes']).toBe('orders.read orders.write')
+        }
+      }
+      // Nothing was spent or revoked by that.
+      await register(['orders.read'])
+      const given = [
+        await grants.refresh(client, tokens.refreshToken),
+        await grants.exchangeCode(client, code),
+        await grants.redeemDevice(client, device),
+      ]
+      expect(given.map(({ scopes }) => scopes)).toEqual([['orders.read'], ['orders.read'], ['orders.read']])
+    })
+
+    it('§2.3 a grant to which no scopes were consented still gives what it can', async () => {
+      const client = await grants.webClient({ scopes: [] })
+      const tokens = await grants.signIn(client)
+      expect((await grants.refresh(client, tokens.refreshToken)).scopes).toEqual([])
+    })
+
+    describe('§2.3 an audience whose resource server', () => {
+      const given = async () => {
+        const [audience, other] = [server.unique('https://orders.example/'), server.unique('https://stock.example/')]
+        const owner = await grants.serviceClient({ resourceAudiences: [audience] })
+        const audiences = [audience, owner.clientId, other]
+        const grantTypes = [
+          GrantType.AUTHORIZATION_CODE,
+          GrantType.DEVICE_CODE,
+          GrantType.REFRESH_TOKEN,
+          GrantType.CLIENT_CREDENTIALS,
+          GrantType.TOKEN_EXCHANGE,
+        ]
+        const client = await grants.webClient({ grantTypes, audiences })
+        const subject = await grants.mint(client)
+        const tokens = await grants.signIn(client, { audiences: [audience] })
+        const code = await grants.createCode(client, { audiences: [audience] })
+        const device = await grants.startDevice(client, { audiences: [audience] })
+        await grants.approveDevice(device)
+        const both = await grants.signIn(client, { audiences: [audience, other] })
+        const forOwner = await grants.mint(client, { audiences: [owner.clientId] })
+        return { audience, other, owner, client, subject, tokens, code, device, both, forOwner }
+      }
+      const closings = {
+        'is disabled': (clientId: string) => server.call(disableClient, { clientId }, grants.bearer()),
+        'was deleted': (clientId: string) =>
+          server.call(ClientService.method.deleteClient, { clientId }, grants.bearer()),
+      }
+
+      it.each(Object.entries(closings))('%s is invalid_target in every grant', async (_how, close) => {
+        const { audience, other, owner, client, subject, tokens, code, device, both, forOwner } = await given()
+        await close(owner.clientId)
+        const named = owner.clientId
+        const attempts: readonly (readonly [string, Promise<unknown>])[] = [
+          [audience, grants.mint(client, { audiences: [audience] })],
+          [named, grants.mint(client, { audiences: [named] })],
+          [audience, grants.mint(client, { audiences: [other, audience] })],
+          [audience, grants.createCode(client, { audiences: [audience] })],
+          [audience, grants.startDevice(client, { audiences: [audience] })],
+          [audience, grants.exchangeToken(client, subject.accessToken, { audiences: [audience] })],
+          [named, grants.exchangeToken(client, forOwner.accessToken)],
+          [audience, grants.exchangeCode(client, code)],
+          [audience, grants.refresh(client, tokens.refreshToken)],
+          [audience, grants.redeemDevice(client, device)],
+        ]
+        for (const [rejected, attempt] of attempts) {
+          const refused = await refusalOf(attempt)
+          expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
+          expect(refused.metadata['rejected_audiences']).toBe(rejected)
+        }
+        const requests = [{ audiences: [audience] }, { audiences: [other] }, {}]
+        const { results } = await server.call(TokenService.method.batchMintTokens, { client: client.client, requests })
+        expect(results.map(({ result }) => result.case)).toEqual(['status', 'token', 'token'])
+        expect((await grants.refresh(client, both.refreshToken)).audiences).toEqual([other])
+      })
+
+      it('is enabled again, or is another’s now, is good again', async () => {
+        const one = await given()
+        await server.call(disableClient, { clientId: one.owner.clientId }, grants.bearer())
+        await refusalOf(grants.refresh(one.client, one.tokens.refreshToken))
+        await server.call(enableClient, { clientId: one.owner.clientId }, grants.bearer())
+        expect((await grants.refresh(one.client, one.tokens.refreshToken)).audiences).toEqual([one.audience])
+        const { client, audience, owner } = await given()
+        await server.call(ClientService.method.deleteClient, { clientId: owner.clientId }, grants.bearer())
+        await refusalOf(grants.mint(client, { audiences: [audience] }))
+        await grants.serviceClient({ resourceAudiences: [audience] })
+        expect((await grants.mint(client, { audiences: [audience] })).audiences).toEqual([audience])
+      })
+    })
+
     it('§2.3 a token for one audience never becomes a token for any, when the client loses that audience', async () => {
       const client = await grants.webClient({ audiences: ['https://orders.example'] })
       const tokens = await grants.signIn(client, { audiences: ['https://orders.example'] })
@@ -255,6 +365,100 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(pick(again)).toEqual(pick(first))
     })
 
+    it('§4.14.2 inside the window, no scopes asked and all of them by name are one request, in any order, however often', async () => {
+      const all = ['orders.write', 'orders.read', 'orders.write']
+      for (const [asked, repeated] of [
+        [[], all],
+        [all, []],
+        [all, ['orders.read', 'orders.write']],
+      ] as const) {
+        const { client, tokens } = await signedIn()
+        const first = await grants.refresh(client, tokens.refreshToken, [...asked])
+        const again = await grants.refresh(client, tokens.refreshToken, [...repeated])
+        expect({ ...pick(again), scopes: [...again.scopes].sort() }).toEqual({
+          ...pick(first),
+          scopes: [...first.scopes].sort(),
+        })
+        expect(await refusalOf(grants.refresh(client, tokens.refreshToken, ['orders.read']))).toMatchObject(
+          invalidGrant,
+        )
+      }
+    })
+
+    it('§4.14.2 inside the window, what was narrowed by name is not what no scopes ask for', async () => {
+      const { client, tokens } = await signedIn()
+      const first = await grants.refresh(client, tokens.refreshToken, ['orders.read'])
+      expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+      expect(pick(await grants.refresh(client, tokens.refreshToken, ['orders.read', 'orders.read']))).toEqual(
+        pick(first),
+      )
+    })
+
+    describe('inside the window, an answer that is of no use any more is not given again', () => {
+      const minute = { refreshTokenReplayWindow: seconds(60) }
+      type Refreshed = { clientId: string; tokens: Tokens; first: Tokens }
+      const repeatAfter = async (config: object, end: (of: Refreshed) => unknown) => {
+        const { client, tokens } = await signedIn({ config: { ...minute, ...config } })
+        const first = await grants.refresh(client, tokens.refreshToken)
+        await end({ clientId: client.clientId, tokens, first })
+        const refused = await refusalOf(grants.refresh(client, tokens.refreshToken))
+        expect(await reuses(client.clientId)).toEqual([])
+        return refused
+      }
+
+      it('§4.14.2 the successor has expired', async () => {
+        const refused = await repeatAfter({ refreshTokenTtl: seconds(20) }, () => server.clock.advance(20_000))
+        expect(refused).toMatchObject(invalidGrant)
+      })
+
+      it('§4.14.2 the access token has expired', async () => {
+        const refused = await repeatAfter({ accessTokenTtl: seconds(20) }, () => server.clock.advance(20_000))
+        expect(refused).toMatchObject(invalidGrant)
+      })
+
+      it('§4.14.2 the access token was revoked by its client', async () => {
+        const { client, tokens } = await signedIn()
+        const first = await grants.refresh(client, tokens.refreshToken)
+        await server.call(TokenService.method.revokeToken, { client: client.client, token: first.accessToken })
+        expect(await refusalOf(grants.refresh(client, tokens.refreshToken))).toMatchObject(invalidGrant)
+        // The refresh token stands, and the family with it.
+        expect(await areActive(first.refreshToken)).toEqual([true])
+        expect((await grants.refresh(client, first.refreshToken)).accessToken).not.toBe(first.accessToken)
+      })
+
+      it('§4.14.2 the access token was revoked by its handle', async () => {
+        const refused = await repeatAfter({}, ({ first }) =>
+          server.call(
+            TokenService.method.revokeTokens,
+            { target: { case: 'tokenId', value: first.tokenId }, reason: 'stolen' },
+            grants.bearer(),
+          ),
+        )
+        expect(refused).toMatchObject(invalidGrant)
+      })
+
+      it('§4.14.2 the client has lost one of its scopes', async () => {
+        const take = (scopes: string[]) => (of: Refreshed) =>
+          server.call(
+            updateClient,
+            { client: { clientId: of.clientId, scopes }, updateMask: { paths: ['scopes'] } },
+            grants.bearer(),
+          )
+        expect(await repeatAfter({}, take(['orders.read']))).toMatchObject(invalidGrant)
+        expect(await repeatAfter({}, take([]))).toMatchObject({ reason: 'OAUTH_INVALID_SCOPE' })
+      })
+    })
+
+    it('§4.14.2 an answer that is given again promises what is left of it', async () => {
+      const { client, tokens } = await signedIn({ config: { accessTokenTtl: seconds(100) } })
+      await grants.refresh(client, tokens.refreshToken)
+      server.clock.advance(7_000)
+      const again = await grants.refresh(client, tokens.refreshToken)
+      const end = Number((await grants.claimsOf(again.accessToken))?.expireTime?.seconds) * 1_000
+      expect(again.expiresIn).toBeLessThanOrEqual(93)
+      expect(again.expiresIn * 1_000).toBeGreaterThan(end - server.clock.now() - 1_000)
+    })
+
     it('§4.14.2 other scopes inside the window are refused, and nothing is revoked', async () => {
       const { client, tokens } = await signedIn()
       const first = await grants.refresh(client, tokens.refreshToken)
@@ -330,9 +534,9 @@ onEveryBackend('RFC 9700', (server, database) => {
 
     it('§4.14.2 expires a refresh token that lies unused', async () => {
       const { client, tokens } = await signedIn({ config: { refreshTokenTtl: seconds(60) } })
-      server.clock.advance(59_000)
+      server.clock.advance(50_000)
       const second = await grants.refresh(client, tokens.refreshToken)
-      server.clock.advance(59_000)
+      server.clock.advance(50_000)
       const third = await grants.refresh(client, second.refreshToken)
       server.clock.advance(60_000)
       expect(await refusalOf(grants.refresh(client, third.refreshToken))).toMatchObject(invalidGrant)
@@ -364,7 +568,6 @@ onEveryBackend('RFC 9700', (server, database) => {
       expect(await areActive(tokens.accessToken, tokens.refreshToken)).toEqual([false, false])
       return { client, tokens, userId }
     }
-    type Tokens = Awaited<ReturnType<typeof grants.signIn>>
     type Target = 'clientId' | 'userId' | 'grantId' | 'tokenId'
     const revoke = (which: Target, value: string) =>
       server.call(revokeTokens, { target: { case: which, value } }, grants.bearer())

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
@@ -261,6 +261,80 @@ onEveryBackend('ClientService', (server) => {
       expect(client?.config?.deviceCodeTtl?.seconds).toBe(600n)
       const reset = { client: { clientId }, updateMask: { paths: ['config.access_token_ttl'] } }
       expect((await server.call(updateClient, reset, admin())).client?.config?.accessTokenTtl?.seconds).toBe(3_600n)
+    })
+
+    describe('inside config', () => {
+      const config = {
+        accessTokenTtl: { seconds: 600n },
+        refreshTokenReplayWindow: { seconds: 0n },
+        accessTokenFormat: AccessTokenFormat.JWT,
+        allowImpersonation: true,
+        maxActiveAccessTokens: 7,
+        metadata: { team: 'shop', tier: '1' },
+      }
+      const given = async () => {
+        const { clientId } = await server.registerClient({ scopes: ['a'], config })
+        const { client } = await server.call(getClient, { clientId }, admin())
+        return { clientId, config: client?.config }
+      }
+      const update = async (clientId: string, more: object, paths?: string[]) => {
+        const request = { client: { clientId, ...more }, ...(paths !== undefined && { updateMask: { paths } }) }
+        return (await server.call(updateClient, request, admin())).client
+      }
+
+      it.each([{ mask: 'no' }, { mask: 'an empty', paths: [] }])(
+        'with $mask mask changes only what is set',
+        async ({ paths }) => {
+          const { clientId, config: before } = await given()
+          const shorter = await update(clientId, { config: { accessTokenTtl: { seconds: 60n } } }, paths)
+          expect(shorter?.config).toEqual({ ...before, accessTokenTtl: shorter?.config?.accessTokenTtl })
+          expect(shorter?.config?.accessTokenTtl?.seconds).toBe(60n)
+          expect(shorter?.scopes).toEqual(['a'])
+          const off = await update(clientId, { config: { allowImpersonation: false, metadata: {} } }, paths)
+          expect(off?.config).toEqual({ ...shorter?.config, allowImpersonation: false })
+          const other = await update(clientId, { config: { metadata: { team: 'pay' } } }, paths)
+          expect(other?.config).toEqual({ ...off?.config, metadata: { team: 'pay' } })
+        },
+      )
+
+      it.each([undefined, []])(
+        'without a mask (%s) an empty config changes nothing, not even the etag',
+        async (paths) => {
+          const { clientId, config: before } = await given()
+          const { client } = await server.call(getClient, { clientId }, admin())
+          const after = await update(clientId, { config: {}, scopes: [] }, paths)
+          expect(after).toEqual(client)
+          expect(after?.config).toEqual(before)
+        },
+      )
+
+      it('a mask that names config replaces it, one that names a field in it changes that alone', async () => {
+        const { clientId, config: before } = await given()
+        const paths = ['config.refresh_token_replay_window', 'config.max_active_access_tokens']
+        const narrow = await update(clientId, { config: { accessTokenTtl: { seconds: 60n } } }, paths)
+        expect(narrow?.config?.accessTokenTtl).toEqual(before?.accessTokenTtl)
+        expect(narrow?.config?.refreshTokenReplayWindow?.seconds).toBe(10n)
+        expect(narrow?.config?.maxActiveAccessTokens).toBeUndefined()
+        expect(narrow?.config?.metadata).toEqual(before?.metadata)
+        const whole = await update(clientId, { config: { accessTokenTtl: { seconds: 60n } } }, ['config'])
+        expect(whole?.config).toMatchObject({ allowImpersonation: false, metadata: {} })
+        expect(whole?.config?.accessTokenTtl?.seconds).toBe(60n)
+        expect(whole?.config?.accessTokenFormat).toBe(AccessTokenFormat.OPAQUE)
+      })
+
+      it('a mask leads to no entry of a map, and * stands alone', async () => {
+        const { clientId } = await given()
+        for (const paths of [
+          ['config.metadata.team'],
+          ['config.*'],
+          ['*', 'scopes'],
+          ['config.nothing'],
+          ['config.'],
+        ]) {
+          const refused = await refusalOf(update(clientId, {}, paths))
+          expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['update_mask'] })
+        }
+      })
     })
 
     it('without a mask changes the fields that are set; with * all that can change', async () => {

@@ -44,6 +44,11 @@ export function pkcePair(verifier = randomBytes(32).toString('base64url')) {
   return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') }
 }
 
+/** Whether so many seconds are left of a span that has just begun: expiry is rounded down to the second. */
+export function isSpan(seconds: number): (left: number) => boolean {
+  return (left) => left === seconds || left === seconds - 1
+}
+
 /** A code and what its client needs to redeem it. */
 export interface Code {
   readonly code: string

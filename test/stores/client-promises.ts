@@ -99,6 +99,32 @@ export function clientPromises(subject: () => Subject): void {
     expect((await backend.reads.clients.audienceOwners(context(), [])).size).toBe(0)
   })
 
+  test('that are disabled close their audiences, until they are enabled', async () => {
+    const { backend } = subject()
+    await register(backend, aClient('closing', { resourceAudiences: ['closing-api'] }))
+    const areClosed = () =>
+      Promise.all(['closing-api', 'closing'].map((each) => backend.reads.clients.isAudienceClosed(context(), each)))
+    expect(await areClosed()).toEqual([false, false])
+    const enable = (enabled: boolean, version: number) =>
+      inTransaction(backend, (stores) => stores.clients.setEnabled(clientId('closing'), enabled, version, change))
+    await enable(false, 1)
+    expect(await areClosed()).toEqual([true, true])
+    await enable(true, 2)
+    expect(await areClosed()).toEqual([false, false])
+  })
+
+  test('of any number that take the audience of a deleted one, one has it', async () => {
+    const { backend } = subject()
+    await register(backend, aClient('left', { resourceAudiences: ['left-api'] }))
+    await inTransaction(backend, (stores) => stores.clients.delete(clientId('left'), 1, change))
+    const takers = Array.from({ length: 10 }, (_, n) =>
+      inTransaction(backend, (stores) =>
+        stores.clients.insert(aClient(`taker-${n}`, { resourceAudiences: ['left-api'] }), change),
+      ),
+    )
+    expect((await Promise.all(takers)).filter(Boolean)).toHaveLength(1)
+  })
+
   test('are updated under their version only, audiences included', async () => {
     const { backend } = subject()
     await register(backend, aClient('updated', { resourceAudiences: ['one', 'two'] }))
@@ -160,6 +186,11 @@ export function clientPromises(subject: () => Subject): void {
     expect(await backend.reads.clientSecrets.ofClient(context(), clientId('deleted'))).toEqual([])
     const owners = await backend.reads.clients.audienceOwners(context(), ['deleted', 'freed'])
     expect([...owners]).toEqual([['deleted', 'deleted']])
+    const isClosed = (audience: string) => backend.reads.clients.isAudienceClosed(context(), audience)
+    expect(await Promise.all(['deleted', 'freed', 'never-owned'].map(isClosed))).toEqual([true, true, false])
+    await register(backend, aClient('next', { resourceAudiences: ['freed'] }))
+    expect([...(await backend.reads.clients.audienceOwners(context(), ['freed']))]).toEqual([['freed', 'next']])
+    expect(await isClosed('freed')).toBe(false)
     const standing = await backend.reads.accessTokens.findByHash(context(), token.hash)
     expect(standing?.client.active).toBe(false)
     expect(await inTransaction(backend, (stores) => stores.clients.insert(aClient('deleted'), change))).toBe(false)

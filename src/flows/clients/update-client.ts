@@ -21,6 +21,11 @@ interface UpdateClientRequest {
   readonly etag: string | null
 }
 
+/** Whether no field is named: the client stays as it is, its version too. */
+function changesNothing({ config, ...plain }: ClientChanges): boolean {
+  return Object.keys(plain).length === 0 && Object.keys(config ?? {}).length === 0
+}
+
 /** AIP-154: the client is still the one that was read. */
 const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
   'etagIsCurrent',
@@ -62,13 +67,10 @@ export const updateClient = defineFlow({
     .and(callerHoldsPermissionsAtStake)
     .and(registrationIsSound)
     .and(audiencesAreFree),
-  run: (ctx, { client, registration }): Client => ({
-    ...client,
-    ...registration,
-    version: client.version + 1,
-    updatedAt: ctx.now,
-    updatedBy: actorOf(ctx),
-  }),
-  isIdle: (_ctx, { changes }) => Object.keys(changes).length === 0,
+  run: (ctx, { client, changes, registration }): Client =>
+    changesNothing(changes)
+      ? client
+      : { ...client, ...registration, version: client.version + 1, updatedAt: ctx.now, updatedBy: actorOf(ctx) },
+  isIdle: (_ctx, { changes }) => changesNothing(changes),
   postconditions: [changeIsStored],
 })

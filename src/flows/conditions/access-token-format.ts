@@ -32,10 +32,14 @@ interface Content {
 const FIXED_BYTES = 1_200
 const ACTOR_BYTES = 20
 
-/** Nothing is issued that no check would look at, or no header would carry. */
-export function tokenIsNotTooLong<Facts extends Signing>(contentOf: (facts: Facts) => Content) {
+/**
+ * Nothing is issued that no check would look at, or no header would carry; and
+ * nothing is consented to of which no such token could be made. A consent is
+ * judged by the format that the client has then.
+ */
+export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(contentOf: (facts: Facts) => Content) {
   return condition<Facts>('tokenIsNotTooLong', (ctx, facts) => {
-    if (facts.signer === null) return HOLDS
+    if (facts.client.config.accessTokenFormat === 'opaque') return HOLDS
     const { scopes, audiences, actors = [] } = contentOf(facts)
     const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
     const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES) * 4) / 3)

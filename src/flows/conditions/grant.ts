@@ -5,7 +5,7 @@ import type { Grant } from '../../domain/grant.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, type Refusal } from '../condition.ts'
-import { judgeScopes } from './request.ts'
+import { judgeScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
 
 /**
  * RFC 9700 §4.5, §4.14: what was spent was shown again, so one of two holders is
@@ -27,16 +27,29 @@ export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
 /** What a grant still reaches: what was consented to, as far as its client may have it now. */
 export type Reach = Pick<Grant, 'scopes' | 'audiences'>
 
-/** RFC 9700 §2.3: what was granted for somebody is not issued for anybody, because its client has lost those audiences. */
+/** What was consented to, as far as the client is registered for it now. */
+export function reachOf({ scopes, audiences }: Grant, client: Client): Reach {
+  return {
+    scopes: scopes.filter((scope) => client.scopes.includes(scope)),
+    audiences: audiences.filter((audience) => client.audiences.includes(audience)),
+  }
+}
+
+/**
+ * RFC 9700 §2.3: what was granted for somebody is not issued for anybody, because
+ * its client has lost those audiences or nobody answers for them any more; nor
+ * for nothing, because it has lost the scopes (RFC 6749 §3.3).
+ */
 export const grantStillReaches = condition<
   { readonly client: Client; readonly standing: { readonly grant: Grant } },
   { readonly reach: Reach }
->('grantStillReaches', (_ctx, { client, standing: { grant } }) => {
-  const audiences = grant.audiences.filter((audience) => client.audiences.includes(audience))
-  if (audiences.length === 0 && grant.audiences.length > 0) {
-    return fail('oauth.invalid_target', { metadata: { rejected_audiences: grant.audiences.join(' ') } })
-  }
-  return success({ reach: { scopes: grant.scopes.filter((scope) => client.scopes.includes(scope)), audiences } })
+>('grantStillReaches', async (ctx, { client, standing: { grant } }) => {
+  const { scopes, audiences } = reachOf(grant, client)
+  if (scopes.length === 0 && grant.scopes.length > 0) return refuseScopes(grant.scopes)
+  const open = await openAmong(ctx, audiences)
+  return open.length === 0 && grant.audiences.length > 0
+    ? refuseAudiences(grant.audiences)
+    : success({ reach: { scopes, audiences: open } })
 })
 
 /** RFC 6749 §6: scopes within the grant's reach; none asked means all of them. */

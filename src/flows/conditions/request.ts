@@ -1,8 +1,9 @@
 import type { Client } from '../../domain/client.ts'
 import type { Milliseconds } from '../../domain/ids.ts'
 import { beyond, distinct, isReservedScope, isScopeToken } from '../../domain/scopes.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { type FailedResult, fail, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
+import type { FlowContext } from '../context.ts'
 
 /** What is asked of a token, whatever the grant. */
 export interface TokenWishes {
@@ -23,9 +24,30 @@ export function judgeScopes(
 ): Result<{ readonly scopes: readonly string[] }> {
   const scopes = distinct(requested)
   const rejected = scopes.filter((scope) => !isScopeToken(scope) || !allowed.includes(scope))
-  return rejected.length === 0
-    ? success({ scopes })
-    : fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
+  return rejected.length === 0 ? success({ scopes }) : refuseScopes(rejected)
+}
+
+/**
+ * As `judgeScopes`; none asked means all the allowed ones. Where none is left of
+ * what was granted, nothing is issued: a token without scopes is not what was meant.
+ */
+export function defaultScopes(
+  requested: readonly string[],
+  allowed: readonly string[],
+  granted: readonly string[],
+): Result<{ readonly scopes: readonly string[] }> {
+  if (requested.length > 0) return judgeScopes(requested, allowed)
+  return allowed.length === 0 && granted.length > 0 ? refuseScopes(granted) : success({ scopes: allowed })
+}
+
+/** RFC 6749 §5.2, invalid_scope: what is asked for, or was granted once, is not to be had. */
+export function refuseScopes(rejected: readonly string[]): FailedResult {
+  return fail('oauth.invalid_scope', { metadata: { rejected_scopes: rejected.join(' ') } })
+}
+
+/** RFC 8707 §2, invalid_target, likewise. */
+export function refuseAudiences(rejected: readonly string[]): FailedResult {
+  return fail('oauth.invalid_target', { metadata: { rejected_audiences: rejected.join(' ') } })
 }
 
 /**
@@ -55,7 +77,11 @@ export function withoutPermissions(scopes: readonly string[]): readonly string[]
   return scopes.filter((scope) => !isReservedScope(scope))
 }
 
-/** RFC 8707 §2: no audience but the client's own; a token with management permissions is for this service alone. */
+/**
+ * RFC 8707 §2: no audience but the client's own, and none whose resource server
+ * was disabled or deleted; a token with management permissions is for this
+ * service alone.
+ */
 export const audiencesAreAllowed = condition<
   ForClient & { readonly scopes: readonly string[] },
   { readonly audiences: readonly string[] }
@@ -63,9 +89,25 @@ export const audiencesAreAllowed = condition<
   const managing = scopes.some(isReservedScope)
   const requested = distinct(requestedAudiences)
   const rejected = beyond(requested, managing ? [ctx.services.issuer] : client.audiences)
-  if (rejected.length > 0) return fail('oauth.invalid_target', { metadata: { rejected_audiences: rejected.join(' ') } })
-  return success({ audiences: managing ? [ctx.services.issuer] : requested })
+  if (rejected.length > 0) return refuseAudiences(rejected)
+  if (managing) return success({ audiences: [ctx.services.issuer] })
+  return requested.length === 0 ? success({ audiences: requested }) : insistOnOpen(ctx, requested)
 })
+
+async function insistOnOpen(
+  ctx: FlowContext,
+  audiences: readonly string[],
+): Promise<Result<{ readonly audiences: readonly string[] }>> {
+  const open = await openAmong(ctx, audiences)
+  return open.length === audiences.length ? success({ audiences }) : refuseAudiences(beyond(audiences, open))
+}
+
+/** Those audiences whose resource server, where one is registered for them, is enabled. */
+export async function openAmong(ctx: FlowContext, audiences: readonly string[]): Promise<readonly string[]> {
+  if (audiences.length === 0) return audiences
+  const closed = await Promise.all(audiences.map((audience) => ctx.stores.clients.isAudienceClosed(ctx, audience)))
+  return closed.includes(true) ? audiences.filter((_audience, index) => closed[index] === false) : audiences
+}
 
 /** RFC 6749 §4.2.2, expires_in: a token may live shorter than its client's do, never longer. */
 export const lifetimeIsAllowed = condition<

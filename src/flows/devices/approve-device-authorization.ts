@@ -7,6 +7,7 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { judgeScopes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
 import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'
@@ -74,7 +75,8 @@ export const approveDeviceAuthorization = defineFlow({
     .and(clientStands)
     .and(userIsKnownOrNew)
     .and(userIsActive)
-    .and(decisionIsOpenOrTheSame),
+    .and(decisionIsOpenOrTheSame)
+    .and(tokenIsNotTooLong(({ scopes, device }) => ({ scopes, audiences: device.authorization.audiences }))),
   run: (ctx, { client, user, scopes, device: { authorization } }): Grant =>
     draftGrant(ctx, { client, user, scopes, audiences: authorization.audiences }, authorization.expiresAt),
   isIdle: (_ctx, { state }) => state !== 'pending',

@@ -4,12 +4,14 @@ import { drawToken, hashToken } from '../../crypto/token.ts'
 import { drawUserCode, formatUserCode } from '../../crypto/user-code.ts'
 import type { Client } from '../../domain/client.ts'
 import type { DeviceAuthorization } from '../../domain/device-authorization.ts'
-import { deviceAuthorizationId, later, type RawToken } from '../../domain/ids.ts'
+import { expiryAfter } from '../../domain/expiry.ts'
+import { deviceAuthorizationId, type RawToken } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
@@ -94,6 +96,7 @@ export const startDeviceAuthorization = defineFlow({
     .and(grantIsAllowed('device_code'))
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(tokenIsNotTooLong((content) => content))
     .and(peerIsWithinItsShare),
   run: (ctx, { client, scopes, audiences }): StartedDeviceAuthorization => {
     const deviceCode = drawToken('device_code')
@@ -114,7 +117,7 @@ export const startDeviceAuthorization = defineFlow({
       grantId: null,
       createdAt: ctx.now,
       createdBy: actorOf(ctx),
-      expiresAt: later(ctx.now, client.config.deviceCodeTtl),
+      expiresAt: expiryAfter(ctx.now, client.config.deviceCodeTtl),
       rayId: ctx.rayId,
     })
     return { authorization, deviceCode, userCode: formatUserCode(userCode) }

@@ -8,8 +8,8 @@ interface Act {
 }
 
 /**
- * What a JWT access token says (RFC 9068 §2.2). Both times are rounded down, so
- * that it lives as long as it should, and for no verifier longer than here.
+ * What a JWT access token says (RFC 9068 §2.2). It expires on a whole second, for
+ * every verifier when it does here; the second in which it was issued had begun.
  */
 export function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): object {
   const { audiences, scopes, confirmation } = token

@@ -1,8 +1,9 @@
 import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import type { Client } from '../../domain/client.ts'
+import { expiryAfter } from '../../domain/expiry.ts'
 import type { Grant } from '../../domain/grant.ts'
-import { type EpochMs, grantId, later } from '../../domain/ids.ts'
+import { type EpochMs, grantId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
@@ -29,7 +30,7 @@ export function draftGrant(ctx: FlowContext, grounds: ConsentGrounds, tokensUnti
     userGeneration: user.tokenGeneration,
     createdAt: ctx.now,
     createdBy: actorOf(ctx),
-    expiresAt: later(ctx.now, client.config.refreshTokenMaxLifetime),
+    expiresAt: expiryAfter(ctx.now, client.config.refreshTokenMaxLifetime),
     tokensUntil,
     revokedAt: null,
     rayId: ctx.rayId,

@@ -3,13 +3,15 @@ import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken, hashToken } from '../../crypto/token.ts'
 import type { AuthorizationCode } from '../../domain/authorization-code.ts'
 import type { Client } from '../../domain/client.ts'
+import { expiryAfter } from '../../domain/expiry.ts'
 import type { Grant } from '../../domain/grant.ts'
-import { authorizationCodeId, type ClientId, later, type RawToken } from '../../domain/ids.ts'
+import { authorizationCodeId, type ClientId, type RawToken } from '../../domain/ids.ts'
 import { redirectUriMatches } from '../../domain/redirect-uri.ts'
 import type { User } from '../../domain/user.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { clientExists, clientMayObtainConsent } from '../conditions/client.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
@@ -77,11 +79,12 @@ export const createAuthorizationCode = defineFlow({
     .and(challengeIsGiven)
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(tokenIsNotTooLong((content) => content))
     .and(userIsKnownOrNew)
     .and(userIsActive),
   run: (ctx, facts): IssuedAuthorizationCode => {
     const value = drawToken('authorization_code')
-    const expiresAt = later(ctx.now, facts.client.config.authorizationCodeTtl)
+    const expiresAt = expiryAfter(ctx.now, facts.client.config.authorizationCodeTtl)
     const grant = draftGrant(ctx, facts, expiresAt)
     const code: AuthorizationCode = Object.freeze({
       codeId: authorizationCodeId(uuidV7()),

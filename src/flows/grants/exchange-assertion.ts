@@ -11,7 +11,7 @@ import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-for
 import { grantIsAllowed } from '../conditions/caller.ts'
 import {
   audiencesAreAllowed,
-  judgeScopes,
+  defaultScopes,
   lifetimeIsAllowed,
   type TokenWishes,
   withoutPermissions,
@@ -41,7 +41,7 @@ const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood',
   const { trustedIssuers } = ctx.services
   if (trustedIssuers.size === 0) return fail('oauth.unsupported_grant_type')
   const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
-  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.issuer)
+  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
   if (assertion === null || issuer === undefined) return fail('oauth.invalid_grant')
   const keys = await issuer.keysFor(assertion)
   if (keys === null) return fail('oauth.temporarily_unavailable', KEYS_CANNOT_BE_HAD)
@@ -75,13 +75,13 @@ const assertionStandsForClient = condition<Verified, { readonly client: Client; 
   },
 )
 
-/** RFC 7521 §4.1: no scope beyond the rule's and the client's; permissions of this server never. */
+/** RFC 7521 §4.1: no scope beyond the rule's and the client's, and one at least; permissions of this server never. */
 const scopesAreOfRule = condition<
   TokenWishes & { readonly client: Client; readonly rule: AssertionRule },
   { readonly scopes: readonly string[] }
 >('scopesAreOfRule', (_ctx, { client, rule, requestedScopes }) => {
   const both = withoutPermissions(client.scopes).filter((scope) => rule.scopes.includes(scope))
-  return requestedScopes.length === 0 ? success({ scopes: both }) : judgeScopes(requestedScopes, both)
+  return defaultScopes(requestedScopes, both, rule.scopes)
 })
 
 /**

@@ -2,16 +2,9 @@ import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken, hashToken } from '../../crypto/token.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
+import { expiryAfter, expiryWithin } from '../../domain/expiry.ts'
 import type { Grant } from '../../domain/grant.ts'
-import {
-  type EpochMs,
-  epochMs,
-  later,
-  type Milliseconds,
-  type RawToken,
-  type TokenId,
-  tokenId,
-} from '../../domain/ids.ts'
+import { type Milliseconds, type RawToken, type TokenId, tokenId } from '../../domain/ids.ts'
 import type { RefreshToken } from '../../domain/refresh-token.ts'
 import type { Signing } from '../conditions/access-token-format.ts'
 import type { FlowContext } from '../context.ts'
@@ -72,7 +65,7 @@ export async function issueOwnToken(ctx: FlowContext, grounds: TokenGrounds): Pr
     audiences,
     actors: [],
     ancestors: [],
-    expiresAt: later(ctx.now, lifetime),
+    expiresAt: expiryAfter(ctx.now, lifetime),
   })
 }
 
@@ -102,7 +95,7 @@ export async function issueFamilyTokens(
     audiences,
     actors: [],
     ancestors: [],
-    expiresAt: earliest(later(ctx.now, accessTokenTtl), grant.expiresAt),
+    expiresAt: expiryWithin(ctx.now, accessTokenTtl, grant.expiresAt),
   })
   if (!client.grantTypes.includes('refresh_token')) return issued
   const value = drawToken('refresh')
@@ -114,15 +107,11 @@ export async function issueFamilyTokens(
     userId: grant.userId,
     predecessorId,
     issuedAt: ctx.now,
-    expiresAt: earliest(later(ctx.now, refreshTokenTtl), grant.expiresAt),
+    expiresAt: expiryWithin(ctx.now, refreshTokenTtl, grant.expiresAt),
     consumedAt: null,
     successorId: null,
     replay: null,
     rayId: ctx.rayId,
   })
   return { ...issued, refresh: { token, value } }
-}
-
-export function earliest(a: EpochMs, b: EpochMs): EpochMs {
-  return epochMs(Math.min(a, b))
 }

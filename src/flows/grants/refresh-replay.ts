@@ -1,9 +1,10 @@
 import { openReplay, sealReplay } from '../../crypto/replay.ts'
-import type { AccessTokenStanding } from '../../domain/access-token.ts'
+import { type AccessTokenStanding, isActive } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
 import type { RefreshTokenStanding, Replay } from '../../domain/refresh-token.ts'
-import { isSameSet } from '../../domain/scopes.ts'
+import { beyond, isSameSet } from '../../domain/scopes.ts'
+import { reachOf } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
@@ -40,15 +41,20 @@ export function keepAnswer(
 /** What a replay gives back, if it may. */
 export type Replayed =
   | { readonly kind: 'again'; readonly issued: IssuedTokens }
-  /** Inside the window, but asking for something else. */
-  | { readonly kind: 'different' }
+  /** Inside the window, but asking for something else, or the answer is of no use any more. */
+  | { readonly kind: 'refused' }
   /** The window is over, or the successor was used: somebody else has the token. */
   | { readonly kind: 'reuse' }
 
-/** Judges a spent refresh token that is shown again by its own client, its family being active. */
+/**
+ * Judges a spent refresh token that is shown again by its own client, its family
+ * being active. An answer is given again only while all of it still counts: not
+ * one whose tokens have expired or were revoked since, by whatever way.
+ */
 export async function replayAnswer(
   ctx: FlowContext,
-  { token }: RefreshTokenStanding,
+  client: Client,
+  { token, grant }: RefreshTokenStanding,
   value: RawToken,
   requestedScopes: readonly string[],
 ): Promise<Replayed> {
@@ -60,8 +66,19 @@ export async function replayAnswer(
     ctx.stores.accessTokens.findById(ctx, kept.accessTokenId),
   ])
   if (successor === null || successor.token.consumedAt !== null) return { kind: 'reuse' }
-  if (access === null || !isSameSet(kept.requestedScopes, requestedScopes)) return { kind: 'different' }
-  return { kind: 'again', issued: issuedAgain(access, kept, successor) }
+  if (access === null || !isActive(access, ctx.now) || ctx.now >= successor.token.expiresAt) return { kind: 'refused' }
+  const { scopes, confirmation } = access.token
+  const reach = reachOf(grant, client).scopes
+  const asksForAll = requestedScopes.length === 0
+  // RFC 6749 §6: no scopes are all of them by name.
+  const isSame =
+    (asksForAll && kept.requestedScopes.length === 0) || isSameSet(asksForAll ? reach : requestedScopes, scopes)
+  // The client lost some of them since. Of those asked by name, and where none is left, the flow says so.
+  const isNarrowed = asksForAll && reach.length > 0 && beyond(scopes, reach).length > 0
+  const isHeld = confirmation === null || (ctx.caller.kind === 'client' && ctx.caller.certificate === confirmation)
+  return isSame && isHeld && !isNarrowed
+    ? { kind: 'again', issued: issuedAgain(access, kept, successor) }
+    : { kind: 'refused' }
 }
 
 function issuedAgain(access: AccessTokenStanding, kept: KeptAnswer, successor: RefreshTokenStanding): IssuedTokens {

@@ -47,15 +47,15 @@ type Replay = { readonly replayed: IssuedTokens | null }
  * and the family is revoked; unless its own client repeats a refresh whose
  * answer it may have lost, which gets the same answer again.
  */
-const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own, Replay>(
+const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { readonly client: Client }, Replay>(
   'refreshTokenIsUnspentOrReplayed',
-  async (ctx, { standing, value, requestedScopes }): Promise<Judgement<Replay>> => {
+  async (ctx, { client, standing, value, requestedScopes }): Promise<Judgement<Replay>> => {
     if (standing.token.consumedAt === null) return success({ replayed: null })
-    const replayed = await replayAnswer(ctx, standing, value, requestedScopes)
+    const replayed = await replayAnswer(ctx, client, standing, value, requestedScopes)
     switch (replayed.kind) {
       case 'again':
         return success({ replayed: replayed.issued })
-      case 'different':
+      case 'refused':
         return fail('oauth.invalid_grant')
       case 'reuse':
         return refuseReuse(standing.grant, 'refresh_token.reused')

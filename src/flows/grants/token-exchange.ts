@@ -1,23 +1,32 @@
 import type { AccessToken } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
-import { type EpochMs, later } from '../../domain/ids.ts'
+import { expiryWithin } from '../../domain/expiry.ts'
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
-import { audiencesAreAllowed, judgeScopes, withoutPermissions } from '../conditions/request.ts'
+import {
+  audiencesAreAllowed,
+  defaultScopes,
+  openAmong,
+  refuseAudiences,
+  withoutPermissions,
+} from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
-import { drawAccessToken, earliest } from './issue-tokens.ts'
+import { drawAccessToken } from './issue-tokens.ts'
 
 /** RFC 8693 §3. */
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /** Beyond this many exchanges nobody can tell any more who asked for what. */
 const MAX_EXCHANGES = 5
+/** Nor of more actors, whose chain an actor token brings along. */
+const MAX_ACTORS = 5
 
 interface ExchangeRequest {
   readonly subjectToken: string
@@ -84,7 +93,8 @@ async function acceptableActor(ctx: FlowContext, presented: string, client: Clie
 
 /**
  * RFC 8693 §4.1: the chain of actors grows by who acts now: the actor token's
- * subject, else the client. A client that may impersonate leaves it as it is.
+ * subject with those who act for it in turn, else the client. A client that may
+ * impersonate leaves it as it is.
  */
 const actorIsKnown = condition<
   Asked & { readonly subject: AccessToken },
@@ -93,22 +103,29 @@ const actorIsKnown = condition<
   if (actorToken === null) {
     const { allowImpersonation } = client.config
     const actors = allowImpersonation ? subject.actors : [client.clientId, ...subject.actors]
-    return success({ actors, until: subject.expiresAt })
+    return actors.length > MAX_ACTORS
+      ? invalid('subject_token', 'is not acceptable')
+      : success({ actors, until: subject.expiresAt })
   }
   const actor = await acceptableActor(ctx, actorToken, client)
+  const actors = actor === null ? [] : [actor.subject, ...actor.actors, ...subject.actors]
   // Nobody acts for longer than they can prove to be there.
-  return actor === null
+  return actor === null || actors.length > MAX_ACTORS
     ? invalid('actor_token', 'is not acceptable')
-    : success({ actors: [actor.subject, ...subject.actors], until: earliest(subject.expiresAt, actor.expiresAt) })
+    : success({ actors, until: epochMs(Math.min(subject.expiresAt, actor.expiresAt)) })
 })
 
-/** RFC 8693 §2.1: never wider than the subject token, nor than the client; permissions of this server never pass. */
+/**
+ * RFC 8693 §2.1: never wider than the subject token, nor than the client;
+ * permissions of this server never pass. Where they have none in common there is
+ * nothing to exchange for.
+ */
 const scopesAreNotWidened = condition<
   Asked & { readonly subject: AccessToken },
   { readonly scopes: readonly string[] }
 >('scopesAreNotWidened', (_ctx, { client, subject, requestedScopes }) => {
   const both = withoutPermissions(subject.scopes).filter((scope) => client.scopes.includes(scope))
-  return requestedScopes.length === 0 ? success({ scopes: both }) : judgeScopes(requestedScopes, both)
+  return defaultScopes(requestedScopes, both, subject.scopes)
 })
 
 /**
@@ -119,16 +136,16 @@ const scopesAreNotWidened = condition<
 const audiencesAreKept = condition<
   Asked & { readonly subject: AccessToken; readonly audiences: readonly string[] },
   { readonly audiences: readonly string[] }
->('audiencesAreKept', (_ctx, { audiences, client, subject }) => {
+>('audiencesAreKept', async (ctx, { audiences, client, subject }) => {
   if (audiences.length > 0 || subject.audiences.length === 0) return success({ audiences })
   const kept = [
     subject.audiences.filter((audience) => client.audiences.includes(audience)),
     client.audiences,
     subject.audiences.filter((audience) => answersFor(client, audience)),
   ].find((each) => each.length > 0)
-  return kept === undefined
-    ? fail('oauth.invalid_target', { metadata: { rejected_audiences: subject.audiences.join(' ') } })
-    : success({ audiences: kept })
+  if (kept === undefined) return refuseAudiences(subject.audiences)
+  const open = await openAmong(ctx, kept)
+  return open.length === 0 ? refuseAudiences(kept) : success({ audiences: open })
 })
 
 /** RFC 8693: a service trades the token it was handed for one to call the next service with. */
@@ -161,7 +178,7 @@ export const tokenExchange = defineFlow({
         audiences,
         actors,
         ancestors: [...subject.ancestors, subject.tokenId],
-        expiresAt: earliest(later(ctx.now, client.config.accessTokenTtl), until),
+        expiresAt: expiryWithin(ctx.now, client.config.accessTokenTtl, until),
       },
     ),
   postconditions: [tokenIsAppended('token.exchanged')],

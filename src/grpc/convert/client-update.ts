@@ -2,7 +2,12 @@ import { isFieldSet } from '@bufbuild/protobuf'
 import { clientId } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
 import type { ClientChanges } from '../../flows/clients/update-client.ts'
-import { type Client as ClientMessage, ClientSchema } from '../../gen/qscope/v1/client_pb.ts'
+import {
+  ClientConfigSchema,
+  type Client as ClientMessage,
+  ClientSchema,
+  type ClientConfig as ConfigMessage,
+} from '../../gen/qscope/v1/client_pb.ts'
 import type { UpdateClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { fromAuthenticationMethod, fromClientType, fromGrantTypes, fromTlsClientSubject } from './client.ts'
@@ -34,6 +39,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
 )
 
 const CONFIG_PREFIX = 'config.'
+const METADATA_PREFIX = 'config.metadata.'
 
 export interface ClientUpdate {
   readonly clientId: ReturnType<typeof clientId>
@@ -41,7 +47,11 @@ export interface ClientUpdate {
   readonly etag: string | null
 }
 
-/** AIP-134: the mask says which fields; none means those that are set, `*` all that can change. */
+/**
+ * AIP-134: the mask says which fields; without one, those that are set, inside
+ * `config` too; `*` alone is all that can change. A path that names `config`
+ * replaces it, one into it changes that field alone.
+ */
 export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpdate> {
   const message = request.client
   if (message === undefined) return violation('client', 'is required')
@@ -63,13 +73,22 @@ function effectivePaths(message: ClientMessage, mask: readonly string[]): readon
   if (mask.length > 0) return distinct(mask)
   return ClientSchema.fields
     .filter((field) => READERS.has(field.name) && isFieldSet(message, field))
-    .map(({ name }) => name)
+    .flatMap(({ name }) => (name === 'config' ? pathsIntoConfig(message.config) : [name]))
+}
+
+function pathsIntoConfig(config: ConfigMessage | undefined): readonly string[] {
+  if (config === undefined) return []
+  return ClientConfigSchema.fields
+    .filter((field) => isConfigField(field.name) && isFieldSet(config, field))
+    .map(({ name }) => CONFIG_PREFIX + name)
 }
 
 function pathProblem(path: string): string | null {
   if (READERS.has(path) || (path.startsWith(CONFIG_PREFIX) && isConfigField(path.slice(CONFIG_PREFIX.length))))
     return null
   if (path === 'enabled') return 'changes through EnableClient and DisableClient'
+  if (path === '*') return 'must be the only path'
+  if (path.startsWith(METADATA_PREFIX)) return 'name config.metadata: the map is replaced as a whole'
   return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'there is no such field'
 }
 

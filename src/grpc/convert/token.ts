@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { AccessToken } from '../../domain/access-token.ts'
-import { type EpochMs, type Milliseconds, milliseconds } from '../../domain/ids.ts'
+import { timeLeft } from '../../domain/expiry.ts'
+import type { EpochMs } from '../../domain/ids.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenWishes } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
@@ -16,8 +16,6 @@ import {
 import type { BatchMintTokensItem, MintTokenRequest } from '../../gen/qscope/v1/token_service_pb.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
-const SECOND = 1_000
-
 export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenRequest | BatchMintTokensItem): TokenWishes {
   return {
     requestedScopes: scopes,
@@ -26,7 +24,7 @@ export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenReques
   }
 }
 
-/** RFC 6749 §5.1; the scope is returned always. `now`: an answer that is given again has less time left, in whole seconds. */
+/** RFC 6749 §5.1; the scope is returned always. `now`: an answer that is given again has less time left. */
 export function toIssuedToken(
   { token, value, refresh }: IssuedTokens,
   now: EpochMs,
@@ -34,19 +32,13 @@ export function toIssuedToken(
   return {
     accessToken: value,
     tokenType: 'Bearer',
-    expiresIn: toDuration(timeLeft(token, now)),
+    expiresIn: toDuration(timeLeft(token.expiresAt, now)),
     expireTime: toTimestamp(token.expiresAt),
     scopes: [...token.scopes],
     audiences: [...token.audiences],
     tokenId: token.tokenId,
     ...(refresh !== null && { refreshToken: refresh.value }),
   }
-}
-
-/** Started seconds count whole, so that repeats of one answer do not differ by milliseconds. */
-function timeLeft({ issuedAt, expiresAt }: AccessToken, now: EpochMs): Milliseconds {
-  const left = Math.ceil(Math.max(0, expiresAt - now) / SECOND) * SECOND
-  return milliseconds(Math.min(left, expiresAt - issuedAt))
 }
 
 /** What an access and a refresh token have in common for those who look at them. */

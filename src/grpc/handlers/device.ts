@@ -1,5 +1,5 @@
 import type { DeviceState } from '../../domain/device-authorization.ts'
-import { milliseconds } from '../../domain/ids.ts'
+import { timeLeft } from '../../domain/expiry.ts'
 import { approveDeviceAuthorization } from '../../flows/devices/approve-device-authorization.ts'
 import { denyDeviceAuthorization } from '../../flows/devices/deny-device-authorization.ts'
 import { getDeviceAuthorization } from '../../flows/devices/get-device-authorization.ts'
@@ -37,7 +37,7 @@ export function deviceHandlers(options: DeviceHandlerOptions): ServiceHandlers<t
         userCode,
         verificationUri: options.verificationUri,
         verificationUriComplete: withUserCode(options.verificationUri, userCode),
-        expiresIn: toDuration(milliseconds(authorization.expiresAt - authorization.createdAt)),
+        expiresIn: toDuration(timeLeft(authorization.expiresAt, authorization.createdAt)),
         interval: toDuration(authorization.pollInterval),
       }))
     },

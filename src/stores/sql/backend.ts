@@ -19,7 +19,7 @@ import { auditReads } from './audit-log.ts'
 import { codeReads, findCodes } from './authorization-codes.ts'
 import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
-import { clientReads, findClients } from './clients.ts'
+import { clientReads, findClients, findClosedAudiences } from './clients.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
 import { DraftLane } from './draft-lane.ts'
@@ -189,7 +189,11 @@ function readStores(db: Kysely<Database>, most: number, observer: StoreObserver 
     return (key: Key, span?: Span) => batcher.find(key, span)
   }
   const reads: ReadStores = Object.freeze({
-    clients: clientReads(db, batched('clients', findClients(db), String, null)),
+    clients: clientReads(
+      db,
+      batched('clients', findClients(db), String, null),
+      batched('closed_audiences', findClosedAudiences(db), String, false),
+    ),
     clientSecrets: clientSecretReads(db, batched('client_secrets', findSecrets(db), String, [])),
     users: userReads(db),
     grants: grantReads(db),

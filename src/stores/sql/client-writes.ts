@@ -59,11 +59,6 @@ export function clientWrites(db: Kysely<Database>): ClientWrites {
       if (!deleted) return false
       await deleteConfig(db, clientId)
       await db.deleteFrom('oauth_client_secrets').where('client_id', '=', clientId).execute()
-      await db
-        .deleteFrom('oauth_client_resource_audiences')
-        .where('client_id', '=', clientId)
-        .where('audience', '<>', clientId)
-        .execute()
       return true
     },
     lock: async (clientId) => {
@@ -114,10 +109,31 @@ async function insertAudiences(
   // In one order for everyone, so that two registrations cannot wait for each other.
   const names = [...new Set(audiences)].sort()
   if (names.length === 0) return
+  await takeOver(db, names)
   await db
     .insertInto('oauth_client_resource_audiences')
     .values(names.map((audience) => ({ audience, client_id: clientId, created_at: at, created_by: by })))
     .execute()
+}
+
+/** What a deleted client answered for is there for the next; until then it is known that nobody does. */
+async function takeOver(db: Kysely<Database>, audiences: readonly string[]): Promise<void> {
+  const left = await db
+    .selectFrom('oauth_client_resource_audiences as owned')
+    .innerJoin('oauth_clients', 'oauth_clients.client_id', 'owned.client_id')
+    .select(['owned.audience', 'owned.client_id'])
+    .where('owned.audience', 'in', audiences)
+    .where('oauth_clients.deleted_at', 'is not', null)
+    .whereRef('owned.audience', '<>', 'owned.client_id')
+    .orderBy('owned.audience')
+    .execute()
+  for (const { audience, client_id: owner } of left) {
+    await db
+      .deleteFrom('oauth_client_resource_audiences')
+      .where('audience', '=', audience)
+      .where('client_id', '=', owner)
+      .execute()
+  }
 }
 
 async function replaceAudiences(db: Kysely<Database>, client: ClientRegistration, change: Change): Promise<void> {

@@ -60,12 +60,31 @@ export function findClients(db: Kysely<Database>): (ids: readonly ClientId[]) =>
   return async (ids) => clientsOf((await db.executeQuery(query.for(ids))).rows)
 }
 
+/** Which of some audiences nobody answers for any more; a deleted client is disabled too. */
+export function findClosedAudiences(
+  db: Kysely<Database>,
+): (audiences: readonly string[]) => Promise<ReadonlyMap<string, boolean>> {
+  const query = new KeyedQuery<string, { readonly audience: string }>((audiences) =>
+    db
+      .selectFrom('oauth_client_resource_audiences')
+      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_client_resource_audiences.client_id')
+      .select('oauth_client_resource_audiences.audience')
+      .where('oauth_client_resource_audiences.audience', 'in', audiences)
+      .where('oauth_clients.enabled', '=', sql.lit(0))
+      .compile(),
+  )
+  return async (audiences) =>
+    new Map((await db.executeQuery(query.for(audiences))).rows.map(({ audience }) => [audience, true]))
+}
+
 export function clientReads(
   db: Kysely<Database>,
   findOne: (clientId: ClientId, span?: Span) => Promise<Client | null>,
+  isAudienceClosed: (audience: string, span?: Span) => Promise<boolean>,
 ): ClientReads {
   return {
     find: ({ span }, id) => findOne(id, span),
+    isAudienceClosed: ({ span }, audience) => isAudienceClosed(audience, span),
     isReserved: async (_ctx, id) => {
       const row = await db
         .selectFrom('oauth_clients')
@@ -77,9 +96,13 @@ export function clientReads(
     audienceOwners: async (_ctx, audiences) => {
       if (audiences.length === 0) return new Map()
       const rows = await db
-        .selectFrom('oauth_client_resource_audiences')
-        .select(['audience', 'client_id'])
-        .where('audience', 'in', audiences)
+        .selectFrom('oauth_client_resource_audiences as owned')
+        .innerJoin('oauth_clients', 'oauth_clients.client_id', 'owned.client_id')
+        .select(['owned.audience', 'owned.client_id'])
+        .where('owned.audience', 'in', audiences)
+        .where((or) =>
+          or.or([or('oauth_clients.deleted_at', 'is', null), or('owned.audience', '=', or.ref('owned.client_id'))]),
+        )
         .execute()
       return new Map(rows.map((row) => [row.audience, clientId(row.client_id)]))
     },

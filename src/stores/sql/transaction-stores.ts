@@ -9,7 +9,7 @@ import { auditReads } from './audit-log.ts'
 import { codeReads, codeWrites, findCodes } from './authorization-codes.ts'
 import { clientSecretReads, clientSecretWrites, findSecrets } from './client-secrets.ts'
 import { clientWrites } from './client-writes.ts'
-import { clientReads, findClients } from './clients.ts'
+import { clientReads, findClients, findClosedAudiences } from './clients.ts'
 import { deviceAuthorizationWrites } from './device-authorization-writes.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import { grantReads, grantWrites } from './grants.ts'
@@ -25,7 +25,7 @@ import { userReads, userWrites } from './users.ts'
 export function transactionStores(db: Kysely<Database>, collect: (event: AuditEvent) => void): TransactionStores {
   return Object.freeze({
     clients: {
-      ...clientReads(db, alone(findClients(db), String, null)),
+      ...clientReads(db, alone(findClients(db), String, null), alone(findClosedAudiences(db), String, false)),
       ...clientWrites(db),
     },
     clientSecrets: {

@@ -294,8 +294,13 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
 
   /**
    * update_mask names the fields to change, such as `scopes` or
-   * `config.access_token_ttl`. Empty: those that are set in `client`; `*`: all
-   * that can be changed.
+   * `config.access_token_ttl`. A path into `config` changes that field alone;
+   * `config` replaces it as a whole, so that what is unset in it takes its
+   * default. `config.metadata` is replaced as a whole; no path leads to one of
+   * its entries. A field that is named and unset takes its default, a list is
+   * emptied. Without paths, those fields are changed that are set in `client`,
+   * and inside `config` those that are set there; an empty list or map counts
+   * as unset. `*` is all that can be changed, and stands alone.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
