@@ -5,7 +5,7 @@ import { SIGNING_ALGORITHMS } from '../../src/domain/signing-key.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { aToken, inTransaction, mint } from '../stores/given.ts'
 import type { TestServer } from './server.ts'
-import { type CaseKey, type VerifierCase, verifierCases } from './verifier-cases.ts'
+import { type CaseKey, type CaseSettings, type VerifierCase, verifierCases } from './verifier-cases.ts'
 
 const DAY_MS = 86_400_000
 
@@ -17,13 +17,13 @@ export const CASE_CLIENTS = Object.freeze(['orders', 'reports', 'billing'])
  * have issued the row that it would have. So the server refuses a token for what
  * it is, and not only because it was never issued.
  */
-export async function seedVerifierCases(server: TestServer, clock: number, audience: string) {
+export async function seedVerifierCases(server: TestServer, about: Omit<CaseSettings, 'user'>) {
   const request = { externalId: server.unique('user-') }
   const { user } = await server.call(UserService.method.registerUser, request, { bearer: server.admin.token })
   const id = user?.userId ?? ''
-  const { keys, cases } = verifierCases({ clock, issuer: server.issuer, audience, user: id })
+  const { keys, cases } = verifierCases({ ...about, user: id })
   await inTransaction(server.app.backend, async ({ signingKeys }) => {
-    for (const key of keys) if (key.published) await signingKeys.insert(rowOfKey(key, clock * 1_000))
+    for (const key of keys) if (key.published) await signingKeys.insert(rowOfKey(key, about.clock * 1_000))
   })
   await mint(server.app.backend, ...cases.flatMap((each) => rowOf(each, id) ?? []))
   return cases

@@ -20,7 +20,7 @@ let caller: Awaited<ReturnType<ReturnType<typeof server>['registerClient']>>
 beforeAll(async () => {
   for (const clientId of CASE_CLIENTS) await server().registerClient({ clientId })
   caller = await server().registerClient({ clientId: 'warehouse', resourceAudiences: [AUDIENCE] })
-  cases = await seedVerifierCases(server(), CLOCK, AUDIENCE)
+  cases = await seedVerifierCases(server(), { clock: CLOCK, issuer: server().issuer, audience: AUDIENCE })
   server().clock.stopAt(CLOCK * 1_000)
 })
 

@@ -4,6 +4,11 @@ import { readJsonObject } from './json-object.ts'
 const ALGORITHMS = Object.freeze(['ES256', 'EdDSA', 'RS256'])
 /** RFC 9068 §4; media types compare without case. */
 const TYPE = /^(?:application\/)?at\+jwt$/i
+/**
+ * RFC 7515 §4.1.11: no extension is understood; `b64` (RFC 7797) changes what is
+ * signed, whether it is called critical or not. Keys come from the key set alone.
+ */
+const REFUSED = Object.freeze(['crit', 'b64', 'jwk', 'jku', 'x5c', 'x5u'])
 const PART = /^[A-Za-z0-9_-]+$/
 
 /** A JWT access token that is well-formed; nothing of it is proved. */
@@ -30,8 +35,7 @@ export function readSignedToken(value: string): SignedToken | null {
   if (typeof alg !== 'string' || !ALGORITHMS.includes(alg)) return null
   if (typeof kid !== 'string' || kid === '') return null
   if (typeof typ !== 'string' || !TYPE.test(typ)) return null
-  // §4.1.11: no extension is understood; one that is not called critical (RFC 7797) would change what is signed.
-  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) return null
+  if (REFUSED.some((name) => Object.hasOwn(header, name))) return null
   return { alg, kid, payload }
 }
 
