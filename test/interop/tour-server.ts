@@ -5,6 +5,7 @@ import { inSeconds, signed } from '../setup/assertions.ts'
 import { certificateAuthority, channelOf, LOCAL_NAMES } from '../setup/certificates.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { grantsOn, REDIRECT_URI } from '../setup/grants.ts'
+import { seedVerifierCases } from '../setup/seed-verifier-cases.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { AUDIENCE, CLUSTER, type trustedIssuers } from '../setup/trusted-issuers.ts'
 import { startLosingProxy } from './losing-proxy.ts'
@@ -40,6 +41,11 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
     aud: AUDIENCE,
     exp: inSeconds(3_600),
   })
+  const clock = inSeconds(0)
+  const verifierCases = await seedVerifierCases(server, { clock, issuer: ISSUER, audience: WAREHOUSE })
+  const presented = verifierCases.map(({ expected, row, ...how }) => how)
+  const verifierCasesFile = join(folder, 'verifier-cases.json')
+  writeFileSync(verifierCasesFile, JSON.stringify({ issuer: ISSUER, audience: WAREHOUSE, clock, cases: presented }))
   const rayPrefix = 'tour-'
   const settings = {
     address: server.address,
@@ -50,6 +56,7 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
     warehouse_audience: WAREHOUSE,
     billing_audience: BILLING,
     assertion,
+    verifier_cases_file: verifierCasesFile,
     ...clients,
     courier: { ...clients.courier, cert_file: courier.certFile, key_file: courier.keyFile },
   }
@@ -60,6 +67,7 @@ export async function startTourServer(folder: string, issuers: Awaited<ReturnTyp
     proxy,
     settingsFile,
     rayPrefix,
+    verifierCases,
     courierThumbprint: courier.thumbprint,
     async stop() {
       proxy.close()

@@ -171,6 +171,12 @@ export function describeTour(language: string, isPossible: boolean, program: Tou
       expect(step('offline_refused')['refused']).toEqual(['tampered', 'foreign_issuer', 'foreign_audience'])
     })
 
+    it('judges the tokens of the common table as VerifyToken and every other offline verifier do', () => {
+      const expected = tour().verifierCases.map(({ name, expected }) => [name, expected])
+      expect(expected.length).toBeGreaterThan(200)
+      expect(step('verifier_cases')['verdicts']).toEqual(Object.fromEntries(expected))
+    })
+
     it('revokes its own tokens from the next call on', () => {
       expect(step('revoke')).toMatchObject({ before: true, after: false })
     })

@@ -59,10 +59,15 @@ export async function startServer(
     ...variables,
   })
   let ahead = 0
+  let stoppedAt: number | null = null
   const clock = {
-    now: () => epochMs(Date.now() + ahead),
+    now: () => epochMs(stoppedAt ?? Date.now() + ahead),
     advance: (ms: number) => {
       ahead += ms
+    },
+    /** Lets it stand still at a moment. */
+    stopAt: (ms: number) => {
+      stoppedAt = ms
     },
   }
   const config = parseConfig(environment)

@@ -4,7 +4,21 @@ import json
 import sys
 from pathlib import Path
 
-from tour import certificate, check, codes, devices, exchange, lost, manage, mint, offline, refresh, refusals, revoke
+from tour import (
+    certificate,
+    check,
+    codes,
+    devices,
+    exchange,
+    lost,
+    manage,
+    mint,
+    offline,
+    refresh,
+    refusals,
+    revoke,
+    verifiers,
+)
 from tour.guide import Guide
 
 _ARGUMENTS = 2
@@ -15,7 +29,21 @@ def main() -> int:
         print("usage: python -m tour SETTINGS.json", file=sys.stderr)
         return 2
     guide = Guide(json.loads(Path(sys.argv[1]).read_text("utf-8")))
-    stops = [mint, check, certificate, codes, refresh, devices, exchange, offline, revoke, manage, refusals, lost]
+    stops = [
+        mint,
+        check,
+        certificate,
+        codes,
+        refresh,
+        devices,
+        exchange,
+        offline,
+        verifiers,
+        revoke,
+        manage,
+        refusals,
+        lost,
+    ]
     for stop in stops:
         stop.visit(guide)
     guide.close()

@@ -51,6 +51,8 @@ class Guide:
         self.billing_audience: str = settings["billing_audience"]
         #: What the platform says about orders.
         self.assertion: str = settings["assertion"]
+        #: Has the tokens of clients/conformance.
+        self.verifier_cases_file: str = settings["verifier_cases_file"]
         #: Mints for itself and has scopes orders.read and orders.write.
         self.orders = Registered(**settings["orders"])
         #: The resource server of its audience; exchanges tokens for the billing audience.

@@ -31,7 +31,7 @@ func run(path string) error {
 	defer tour.end()
 	stops := []func(context.Context) error{
 		tour.mint, tour.check, tour.certificate, tour.codes, tour.refresh, tour.devices, tour.exchange,
-		tour.offline, tour.revoke, tour.manage, tour.refusals, tour.lost,
+		tour.offline, tour.verifiers, tour.revoke, tour.manage, tour.refusals, tour.lost,
 	}
 	for _, stop := range stops {
 		if err := stop(context.Background()); err != nil {

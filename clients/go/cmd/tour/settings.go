@@ -37,6 +37,8 @@ type settings struct {
 	Operator registered `json:"operator"`
 	// Assertion is what the platform says about Orders.
 	Assertion string `json:"assertion"`
+	// VerifierCasesFile has the tokens of clients/conformance.
+	VerifierCasesFile string `json:"verifier_cases_file"`
 }
 
 // registered is a client as the registration told it.
