@@ -33,6 +33,7 @@ import { deviceHandlers } from './grpc/handlers/device.ts'
 import { keyHandlers } from './grpc/handlers/key.ts'
 import { tokenHandlers } from './grpc/handlers/token.ts'
 import { userHandlers } from './grpc/handlers/user.ts'
+import { IncomingMessages } from './grpc/incoming-messages.ts'
 import { createPipeline, type Pipeline } from './grpc/pipeline.ts'
 import { route } from './grpc/routes.ts'
 import { createServingState, type ServingState } from './grpc/serving-state.ts'
@@ -53,6 +54,8 @@ export interface App {
   readonly runner: FlowRunner
   readonly pipeline: Pipeline
   readonly state: ServingState
+  /** What messages on their way may take, whichever port they come by. */
+  readonly incoming: IncomingMessages
   readonly keyring: Keyring
   /** Deletes expired rows; idle until it is started. */
   readonly purge: Purge
@@ -153,6 +156,7 @@ export async function openApp(
     runner,
     pipeline,
     state,
+    incoming: new IncomingMessages(config.maxMessageBytes),
     keyring,
     purge,
     keyRotation,
