@@ -31,7 +31,7 @@ async function holding() {
       },
     }),
   )
-  onTestFinished(release)
+  onTestFinished(() => release())
   return {
     client: server.client,
     release,
