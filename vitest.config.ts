@@ -7,6 +7,7 @@ import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
  */
 const LONG = [
   'test/app/key-rotation.test.ts',
+  'test/attacks/beside-honest-calls.test.ts',
   'test/attacks/floods.test.ts',
   'test/bench/**',
   'test/cli/audit.test.ts',

@@ -34,6 +34,7 @@ import { deviceHandlers } from './grpc/handlers/device.ts'
 import { keyHandlers } from './grpc/handlers/key.ts'
 import { tokenHandlers } from './grpc/handlers/token.ts'
 import { userHandlers } from './grpc/handlers/user.ts'
+import { IncomingMessages } from './grpc/incoming-messages.ts'
 import { createPipeline, type Pipeline } from './grpc/pipeline.ts'
 import { route } from './grpc/routes.ts'
 import { createServingState, type ServingState } from './grpc/serving-state.ts'
@@ -54,6 +55,8 @@ export interface App {
   readonly runner: FlowRunner
   readonly pipeline: Pipeline
   readonly state: ServingState
+  /** What messages on their way may take, whichever port they come by. */
+  readonly incoming: IncomingMessages
   readonly keyring: Keyring
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: readonly TrustedIssuer[]
@@ -156,6 +159,7 @@ export async function openApp(
     runner,
     pipeline,
     state,
+    incoming: new IncomingMessages(config.maxMessageBytes),
     keyring,
     trustedIssuers: config.trustedIssuers,
     purge,

@@ -10,7 +10,7 @@ import type { TlsFiles } from './tls-files.ts'
 
 export interface HttpPremises {
   readonly config: Config
-  readonly app: Pick<App, 'pipeline' | 'state'>
+  readonly app: Pick<App, 'pipeline' | 'state' | 'incoming'>
   readonly tls: TlsFiles | null
   readonly log: Logger
   readonly metrics: () => Promise<Exposition>
@@ -18,7 +18,7 @@ export interface HttpPremises {
 
 /** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
 export async function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): Promise<HttpServer | null> {
-  const { pipeline, state } = app
+  const { pipeline, state, incoming } = app
   if (config.http === null) return null
   const { createHttpServer } = await import('../http/server.ts')
   const { listen, url, allowedOrigins } = config.http
@@ -42,6 +42,7 @@ export async function openHttpServer({ config, app, tls, log, metrics }: HttpPre
     newRayId: uuidV7,
     helpBase: helpBaseOf(config),
     limits: { maxMessageBytes },
+    incoming,
     tls,
   })
 }

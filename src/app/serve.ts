@@ -99,6 +99,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
     helpBase: helpBaseOf(config),
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
+    incoming: app.incoming,
   })
   const measurements = keeper.measureWith(() => telemetry.snapshot())
   const http = await openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })

@@ -149,7 +149,8 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       level: read('QSCOPE_LOG_LEVEL', SCHEMAS.level, VARIABLES.QSCOPE_LOG_LEVEL.fallback),
       format: read('QSCOPE_LOG_FORMAT', SCHEMAS.format, terminal ? 'pretty' : 'json'),
     }),
-    reflection: read('QSCOPE_REFLECTION', SCHEMAS.onOff, VARIABLES.QSCOPE_REFLECTION.fallback),
+    reflection:
+      read('QSCOPE_REFLECTION', SCHEMAS.onOffAuto, VARIABLES.QSCOPE_REFLECTION.fallback) ?? isLoopback(grpcListen.host),
     tracing: readTracing(environment, read),
     insecure,
     shutdownGraceMs: read('QSCOPE_SHUTDOWN_GRACE', SCHEMAS.grace, VARIABLES.QSCOPE_SHUTDOWN_GRACE.fallback),

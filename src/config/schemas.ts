@@ -97,6 +97,8 @@ export const SCHEMAS = {
     .transform(Number),
   level: z.enum(LOG_LEVELS),
   format: z.enum(['json', 'pretty']),
+  /** `null`: on where only this machine can ask. */
+  onOffAuto: z.enum(['on', 'off', 'auto']).transform((value) => (value === 'auto' ? null : value === 'on')),
   onOff: z.enum(['on', 'off']).transform((value) => value === 'on'),
   flag: z.enum(['0', '1']).transform((value) => value === '1'),
   grace: durationBetween('0s', '10m'),

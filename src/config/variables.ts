@@ -83,7 +83,10 @@ export const VARIABLES = Object.freeze({
   QSCOPE_KEYRING_FILE: { shouldBe: 'the path of the keyring file', fallback: null },
   QSCOPE_LOG_LEVEL: { shouldBe: 'one of debug, info, warn, error, silent', fallback: 'info' },
   QSCOPE_LOG_FORMAT: { shouldBe: 'json or pretty', fallback: null },
-  QSCOPE_REFLECTION: { shouldBe: 'on or off', fallback: 'on' },
+  QSCOPE_REFLECTION: {
+    shouldBe: 'on, off, or auto: on where QSCOPE_GRPC_LISTEN is a loopback address',
+    fallback: 'auto',
+  },
   QSCOPE_INSECURE: { shouldBe: '1 to allow plaintext outside loopback, else 0', fallback: '0' },
   QSCOPE_OTLP_ENDPOINT: {
     shouldBe: 'the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318; with it calls are traced',

@@ -1,12 +1,18 @@
 import {
+  create,
   type DescEnum,
   type DescExtension,
   type DescFile,
   type DescMessage,
   type DescService,
+  type MessageInitShape,
   toBinary,
 } from '@bufbuild/protobuf'
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
+import {
+  FileDescriptorProtoSchema,
+  type SourceCodeInfo_LocationSchema,
+  SourceCodeInfoSchema,
+} from '@bufbuild/protobuf/wkt'
 
 /** What reflection looks up: files by name, symbol and extension, exactly as they were compiled. */
 export interface DescriptorIndex {
@@ -18,11 +24,16 @@ export interface DescriptorIndex {
   extensionNumbers(extendee: string): readonly number[] | null
   /** The file and all that it imports, directly or not; every file before what it imports. */
   closure(file: DescFile): readonly DescFile[]
-  /** The serialized FileDescriptorProto, options included. */
+  /** The serialized FileDescriptorProto, options and comments included: made once, and shared by all who ask. */
   bytes(file: DescFile): Uint8Array
 }
 
-export function createDescriptorIndex(roots: Iterable<DescFile>): DescriptorIndex {
+/** What is said of a file in its source, as locations of `SourceCodeInfo`. */
+export type CommentsOf = (
+  fileName: string,
+) => readonly MessageInitShape<typeof SourceCodeInfo_LocationSchema>[] | undefined
+
+export function createDescriptorIndex(roots: Iterable<DescFile>, commentsOf: CommentsOf): DescriptorIndex {
   const files = new Map<string, DescFile>()
   const symbols = new Map<string, DescFile>()
   const extensions = new Map<string, Map<number, DescFile>>()
@@ -50,7 +61,10 @@ export function createDescriptorIndex(roots: Iterable<DescFile>): DescriptorInde
     bytes: (file) => {
       const known = encoded.get(file)
       if (known !== undefined) return known
-      const bytes = toBinary(FileDescriptorProtoSchema, file.proto)
+      const location = commentsOf(file.proto.name)
+      const sourceCodeInfo =
+        location === undefined ? undefined : create(SourceCodeInfoSchema, { location: [...location] })
+      const bytes = toBinary(FileDescriptorProtoSchema, { ...file.proto, sourceCodeInfo })
       encoded.set(file, bytes)
       return bytes
     },

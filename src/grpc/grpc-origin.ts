@@ -63,7 +63,7 @@ function momentOf(deadline: Date | number): EpochMs | null {
 }
 
 /** `192.0.2.1:4711` → `192.0.2.1`; IPv4 in IPv6 clothing as IPv4. */
-function addressOf(peer: string): string {
+export function addressOf(peer: string): string {
   const colon = peer.lastIndexOf(':')
   return (colon < 0 ? peer : peer.slice(0, colon)).replace(/^::ffff:(?=\d+\.)/, '')
 }

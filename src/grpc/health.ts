@@ -16,12 +16,19 @@ import {
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from '../gen/grpc/health/v1/health_pb.ts'
+import type { FailedResult, Result } from '../results.ts'
+import { toGrpcStatus } from './errors.ts'
+import { addressOf } from './grpc-origin.ts'
 import { rayIdFrom, rayIdMetadata } from './metadata.ts'
+import { OpenStreams } from './open-streams.ts'
 import type { ServingState } from './serving-state.ts'
-import { serveSystemMethod } from './system-service.ts'
+import { type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
 
 /** The whole server, in the words of the health protocol. */
 const OVERALL = ''
+
+/** Load balancers and clients watch, some of them many instances of a client behind one address. */
+const WATCHES = Object.freeze({ perPeer: 1_000, inAll: 10_000 })
 
 /**
  * `grpc.health.v1`: for the server and for each service by name. They share one
@@ -31,7 +38,7 @@ export function serveHealth(
   server: Server,
   serviceNames: readonly string[],
   state: ServingState,
-  newRayId: () => string,
+  { newRayId, helpBase }: SystemServiceOptions,
 ): void {
   const names: ReadonlySet<string> = new Set([OVERALL, ...serviceNames])
 
@@ -39,22 +46,39 @@ export function serveHealth(
     return create(HealthCheckResponseSchema, { status: state.serving ? Serving.SERVING : Serving.NOT_SERVING })
   }
 
-  const check: handleUnaryCall<HealthCheckRequest, HealthCheckResponse> = (call, callback) => {
-    call.sendMetadata(rayIdMetadata(rayIdFrom(call.metadata, newRayId)))
-    if (names.has(call.request.service)) callback(null, current())
+  const watches = new OpenStreams('watches of its health', WATCHES)
+
+  const check: handleUnaryCall<Result<HealthCheckRequest>, HealthCheckResponse> = (call, callback) => {
+    const rayId = rayIdFrom(call.metadata, newRayId)
+    call.sendMetadata(rayIdMetadata(rayId))
+    if (!call.request.ok) callback(toGrpcStatus(call.request, rayId, helpBase))
+    else if (names.has(call.request.value.service)) callback(null, current())
     else
       callback({ code: status.NOT_FOUND, details: 'There is no such service.' } satisfies Partial<ServerErrorResponse>)
   }
 
-  const list: handleUnaryCall<HealthListRequest, HealthListResponse> = (call, callback) => {
-    call.sendMetadata(rayIdMetadata(rayIdFrom(call.metadata, newRayId)))
+  const list: handleUnaryCall<Result<HealthListRequest>, HealthListResponse> = (call, callback) => {
+    const rayId = rayIdFrom(call.metadata, newRayId)
+    call.sendMetadata(rayIdMetadata(rayId))
+    if (!call.request.ok) return callback(toGrpcStatus(call.request, rayId, helpBase))
     const statuses = Object.fromEntries([...names].map((name) => [name, current()]))
     callback(null, create(HealthListResponseSchema, { statuses }))
   }
 
-  const watch: handleServerStreamingCall<HealthCheckRequest, HealthCheckResponse> = (call) => {
-    call.sendMetadata(rayIdMetadata(rayIdFrom(call.metadata, newRayId)))
-    const known = names.has(call.request.service)
+  const watch: handleServerStreamingCall<Result<HealthCheckRequest>, HealthCheckResponse> = (call) => {
+    const rayId = rayIdFrom(call.metadata, newRayId)
+    const refuse = (failed: FailedResult) => call.emit('error', toGrpcStatus(failed, rayId, helpBase))
+    if (!call.request.ok) {
+      refuse(call.request)
+      return
+    }
+    const place = watches.enter(addressOf(call.getPeer()))
+    if (!place.ok) {
+      refuse(place)
+      return
+    }
+    call.sendMetadata(rayIdMetadata(rayId))
+    const known = names.has(call.request.value.service)
     const tell = () => {
       call.write(known ? current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN }))
     }
@@ -62,7 +86,10 @@ export function serveHealth(
       if (known) tell()
       if (state.draining) call.end()
     })
-    call.on('cancelled', forget)
+    call.on('cancelled', () => {
+      place.value()
+      forget()
+    })
     tell()
     if (state.draining) call.end()
   }

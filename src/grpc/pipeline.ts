@@ -11,6 +11,7 @@ import {
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
 import type { FieldViolation } from '../errors/registry.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
 import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
@@ -31,7 +32,7 @@ import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
 import { requestParser } from './request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
-import { Turns } from './turns.ts'
+import { type CallSize, type Line, Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
@@ -92,6 +93,13 @@ interface Said<I extends DescMessage> {
   readonly violations: readonly FieldViolation[]
 }
 
+/** A call that may run: in whose line, and how much of it. */
+interface CallTurn {
+  readonly caller: string | null
+  readonly line: Line
+  readonly size: CallSize
+}
+
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { routes, runner, log, now, isDraining, observer } = options
@@ -138,14 +146,33 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return credentials.ok ? success({ request, credentials: credentials.value, violations }) : credentials
   }
 
+  /** Waits for the call's turn; what it answers ends the turn. A failure says that there is no room to wait. */
+  async function turnOf<I extends DescMessage>(
+    entry: Entry,
+    { origin }: Call,
+    { request, credentials }: Said<I>,
+    encoded: MessageShape<I> | EncodedRequest,
+  ): Promise<Result<CallTurn>> {
+    const size = { bytes: bytesOf(encoded), items: entry.countItems(request) }
+    const caller = claimedBy(credentials, origin)
+    const line = turns.lineOf(caller, peerKey(origin.peer))
+    const entered = turns.enter(line, size, () => origin.interruption() !== null)
+    const turn = typeof entered === 'string' ? entered : await entered
+    if (turn === 'gone') throw new Interruption(origin.interruption() ?? 'CANCELLED')
+    if (turn === 'full') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    return success({ caller, line, size })
+  }
+
   /** The rest of what comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
   async function admit<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
     { request, credentials, violations }: Said<I>,
+    turn: CallTurn,
   ): Promise<Result<MessageShape<I>>> {
     const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
+    if (turn.caller !== null && hasShownProof(caller.value)) turns.proved(turn.caller, turn.line)
     ctx.caller = caller.value
     ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
@@ -179,18 +206,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const ctx = new Call(origin, now(), log)
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
-      let leave: (() => void) | null = null
+      let turn: Result<CallTurn> | null = null
       try {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return line.failed(said)
-        const caller = claimedBy(said.value.credentials, origin)
-        const size = { bytes: bytesOf(encoded), items: entry.countItems(said.value.request) }
-        const entered = turns.enter(caller, size, () => origin.interruption() !== null)
-        const turn = typeof entered === 'string' ? entered : await entered
-        if (turn === 'gone') throw new Interruption(origin.interruption() ?? 'CANCELLED')
-        if (turn === 'full') return line.failed(fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }))
-        leave = () => turns.leave(caller, size)
-        const request = await admit(entry, ctx, said.value)
+        turn = await turnOf(entry, ctx, said.value, encoded)
+        if (!turn.ok) return line.failed(turn)
+        const request = await admit(entry, ctx, said.value, turn.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
         const answer = await entry.route.handle(ctx, request.value)
@@ -199,7 +221,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       } catch (accident) {
         return line.failed(answerTo(accident, ctx, entry.path))
       } finally {
-        leave?.()
+        if (turn?.ok) turns.leave(turn.value.line, turn.value.size)
         line.end(ctx.caller)
       }
     },
@@ -212,7 +234,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       try {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return yield line.failed(said)
-        const request = await admit(entry, ctx, said.value)
+        const turn = await turnOf(entry, ctx, said.value, encoded)
+        if (!turn.ok) return yield line.failed(turn)
+        // A stream may stay open for long, so it keeps its turn only until its caller is known.
+        const request = await admit(entry, ctx, said.value, turn.value).finally(() => {
+          turns.leave(turn.value.line, turn.value.size)
+        })
         if (!request.ok) return yield line.failed(request)
         if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
         for await (const item of entry.route.handle(ctx, request.value)) {
@@ -244,9 +271,26 @@ function bytesOf(request: Message | EncodedRequest): number {
   return request instanceof JsonRequest ? request.encoded.byteLength : 0
 }
 
-/** Who says to be calling: a client, or whoever is at an address. */
-function claimedBy(credentials: Credentials, { peer }: CallOrigin): string {
-  return credentials.kind === 'client' ? `${credentials.clientId} ${peer}` : peer
+/** A public client is let in by its id, which anybody knows. */
+function hasShownProof(caller: Caller): boolean {
+  return caller.kind === 'bearer' || (caller.kind === 'client' && caller.client.authenticationMethod !== 'none')
+}
+
+/** Who says to be calling, and can show it; `null`: nobody in particular, such as a public client, whose id anybody knows. */
+function claimedBy(credentials: Credentials, origin: CallOrigin): string | null {
+  switch (credentials.kind) {
+    case 'client':
+      return credentials.proof.kind === 'none' && origin.certificate === null
+        ? null
+        : `client ${credentials.clientId} ${origin.peer}`
+    case 'bearer':
+      return `bearer ${origin.peer}`
+    case 'none':
+    case 'malformed':
+      return null
+    default:
+      return credentials satisfies never
+  }
 }
 
 function nulViolation(field: string) {

@@ -1,9 +1,12 @@
-import { create, type DescFile, type DescService } from '@bufbuild/protobuf'
+import { create, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf'
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
+import { epochMs } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { TokenBuckets } from '../flows/access/token-buckets.ts'
 import {
   ErrorResponseSchema,
   ExtensionNumberResponseSchema,
-  FileDescriptorResponseSchema,
   ListServiceResponseSchema,
   ServerReflection,
   type ServerReflectionRequest,
@@ -11,45 +14,102 @@ import {
   ServerReflectionResponseSchema,
 } from '../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../gen/grpc/reflection/v1alpha/reflection_pb.ts'
+import { type FailedResult, fail, type Result } from '../results.ts'
 import { createDescriptorIndex, type DescriptorIndex } from './descriptor-index.ts'
+import { toGrpcStatus } from './errors.ts'
+import { addressOf } from './grpc-origin.ts'
 import { rayIdFrom, rayIdMetadata } from './metadata.ts'
+import { OpenStreams } from './open-streams.ts'
 import { pathOf } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
-import { serveSystemMethod } from './system-service.ts'
+import { type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
 
-type Answer = ServerReflectionResponse['messageResponse']
-type ReflectionCall = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>
+/** A tool opens one, or a few. Each holds an answer until it is read. */
+const STREAMS = Object.freeze({ perPeer: 8, inAll: 64 })
+/** What one address may ask: a tool that describes everything asks once for each message. */
+const QUESTIONS = Object.freeze({ burst: 2_000, perMinute: 2_000 })
+/** A stream on which nothing is asked ends by itself, as if the server had closed it: tools open another. */
+const SILENCE_MS = 20_000
+const RETRY_AFTER_MS = 1_000
 
-/** Reflection v1 and v1alpha, whose messages are the same on the wire. Anyone may ask. */
+type Answer = ServerReflectionResponse['messageResponse'] | Files
+type ReflectionCall = ServerDuplexStream<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer>
+
+/** Files that answer a question, encoded once for all who ask. */
+interface Files {
+  readonly case: 'files'
+  readonly encoded: readonly Uint8Array[]
+}
+
+/**
+ * Reflection v1 and v1alpha, whose messages are the same on the wire. Anyone may
+ * ask, so what is asked for is encoded once, and the streams are few.
+ */
 export function serveReflection(
   server: Server,
   services: readonly DescService[],
   moreFiles: readonly DescFile[],
   state: ServingState,
-  newRayId: () => string,
+  { newRayId, helpBase }: SystemServiceOptions,
 ): void {
   const listed = [...services, ServerReflection, ServerReflectionAlpha]
-  const index = createDescriptorIndex([...listed.map((service) => service.file), ...moreFiles])
   const names = listed.map((service) => service.typeName).sort()
+  const streams = new OpenStreams('streams of reflection', STREAMS)
+  const questions = new TokenBuckets(QUESTIONS)
+  let opening: Promise<DescriptorIndex> | null = null
 
-  const reflect: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> = (
+  /** The comments are large, and most servers are never asked. */
+  async function openIndex(): Promise<DescriptorIndex> {
+    const { comments } = await import('../gen/comments.ts')
+    return createDescriptorIndex([...listed.map((service) => service.file), ...moreFiles], (name) => comments[name])
+  }
+
+  const reflect: handleBidiStreamingCall<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer> = (
     call: ReflectionCall,
   ) => {
-    call.sendMetadata(rayIdMetadata(rayIdFrom(call.metadata, newRayId)))
+    const rayId = rayIdFrom(call.metadata, newRayId)
+    const peer = peerKey(addressOf(call.getPeer()))
+    const refuse = (failed: FailedResult) => call.emit('error', toGrpcStatus(failed, rayId, helpBase))
+    const place = streams.enter(peer)
+    if (!place.ok) {
+      refuse(place)
+      return
+    }
+    call.sendMetadata(rayIdMetadata(rayId))
     const sent = new Set<DescFile>()
-    call.on('data', (request: ServerReflectionRequest) => {
-      const response = create(ServerReflectionResponseSchema, {
-        validHost: request.host,
-        originalRequest: request,
-        messageResponse: answer(request, index, names, sent),
-      })
-      if (call.write(response)) return
+    const silence = setTimeout(() => call.end(), SILENCE_MS).unref()
+
+    /** One question after the other: the next is read when the answer has left, or nearly. */
+    async function reply(request: Result<ServerReflectionRequest>): Promise<void> {
+      if (!request.ok) {
+        refuse(request)
+        return
+      }
+      if (!questions.take(peer, epochMs(Date.now()))) {
+        const quota = { subject: `peer:${peer}`, description: 'too many questions about the schema' }
+        refuse(fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS }))
+        return
+      }
+      opening ??= openIndex()
+      const index = await opening
+      if (call.cancelled || call.writableEnded) return
+      silence.refresh()
+      if (call.write(encoded(request.value, answer(request.value, index, names, sent)))) call.resume()
+      else call.once('drain', () => call.resume())
+    }
+
+    let asked: Promise<void> = Promise.resolve()
+    call.on('data', (request: Result<ServerReflectionRequest>) => {
       call.pause()
-      call.once('drain', () => call.resume())
+      asked = asked.then(() => reply(request)).catch((error: unknown) => void call.emit('error', error))
     })
     const forget = state.onChange(() => state.draining && call.end())
-    call.on('end', () => call.end())
-    call.on('cancelled', forget)
+    call.on('end', () => void asked.then(() => call.end()))
+    call.on('cancelled', () => {
+      clearTimeout(silence)
+      place.value()
+      forget()
+    })
   }
 
   for (const path of [ServerReflection, ServerReflectionAlpha].map((each) =>
@@ -57,6 +117,27 @@ export function serveReflection(
   )) {
     serveSystemMethod(server, ServerReflection.method.serverReflectionInfo, 'bidi', reflect, path)
   }
+}
+
+/** Field 4 of the response, `file_descriptor_response`, and its only field: both of them length-delimited. */
+const FILES_TAG = (4 << 3) | 2
+const FILE_TAG = (1 << 3) | 2
+
+function encoded(request: ServerReflectionRequest, answer: Answer): ServerReflectionResponse | Buffer {
+  const head = { validHost: request.host, originalRequest: request }
+  if (answer.case !== 'files') return create(ServerReflectionResponseSchema, { ...head, messageResponse: answer })
+  // Fields may come one after the other, whoever encoded them (protobuf, "Encoding").
+  const files = answer.encoded.flatMap((bytes) => [delimiter(FILE_TAG, bytes.byteLength), bytes])
+  const size = files.reduce((sum, bytes) => sum + bytes.byteLength, 0)
+  return Buffer.concat([
+    toBinary(ServerReflectionResponseSchema, create(ServerReflectionResponseSchema, head)),
+    delimiter(FILES_TAG, size),
+    ...files,
+  ])
+}
+
+function delimiter(tag: number, length: number): Uint8Array {
+  return new BinaryWriter().uint32(tag).uint32(length).finish()
 }
 
 function answer(
@@ -97,8 +178,7 @@ function fileAnswer(file: DescFile | null, index: DescriptorIndex, sent: Set<Des
   if (file === null) return refusal(status.NOT_FOUND, 'There is no such file, symbol or extension.')
   const files = index.closure(file).filter((each) => each === file || !sent.has(each))
   for (const each of files) sent.add(each)
-  const value = create(FileDescriptorResponseSchema, { fileDescriptorProto: files.map((each) => index.bytes(each)) })
-  return { case: 'fileDescriptorResponse', value }
+  return { case: 'files', encoded: files.map((each) => index.bytes(each)) }
 }
 
 function refusal(errorCode: status, errorMessage: string): Answer {

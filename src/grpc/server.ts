@@ -5,11 +5,13 @@ import { file_qscope_v1_error_reason } from '../gen/qscope/v1/error_reason_pb.ts
 import type { Logger } from '../logger.ts'
 import { serveRoute } from './adapter.ts'
 import { serveHealth } from './health.ts'
+import { IncomingMessages } from './incoming-messages.ts'
 import type { Pipeline } from './pipeline.ts'
 import { serveReflection } from './reflection.ts'
 import { keepRepeatedAuthorization } from './repeated-headers.ts'
 import { servicesOf } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
+import { watchIncoming } from './watch-incoming.ts'
 import { within } from './within.ts'
 
 /** What a caller may use up. Times are milliseconds. */
@@ -49,6 +51,8 @@ export interface GrpcServerOptions {
   readonly limits?: Partial<GrpcLimits>
   /** Whether anyone may read the schema from the server; on if not given. */
   readonly reflection?: boolean
+  /** What messages on their way may take, counted together with those of other ports; alone if not given. */
+  readonly incoming?: IncomingMessages
   /** Plaintext if not given. */
   readonly credentials?: ServerCredentials
 }
@@ -66,7 +70,10 @@ const ABORT_MS = 1_000
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { listen, pipeline, state, log, newRayId, helpBase } = options
   setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
-  const server = new Server(channelOptions({ ...DEFAULT_LIMITS, ...options.limits }))
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const { maxMessageBytes } = limits
+  const incoming = options.incoming ?? new IncomingMessages(maxMessageBytes)
+  const server = new Server(channelOptions(limits))
   /** The address with the port that was had; `null` while there is none. */
   let bound: string | null = null
   const services = [...servicesOf(pipeline.routes), Health]
@@ -76,11 +83,14 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     server,
     services.map((service) => service.typeName),
     state,
-    newRayId,
+    { newRayId, helpBase },
   )
   if (options.reflection ?? true) {
     // No request refers to these files, but the details of every error do.
-    serveReflection(server, services, [file_google_rpc_error_details, file_qscope_v1_error_reason], state, newRayId)
+    serveReflection(server, services, [file_google_rpc_error_details, file_qscope_v1_error_reason], state, {
+      newRayId,
+      helpBase,
+    })
   }
 
   return {
@@ -89,6 +99,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
         server.bindAsync(listen, options.credentials ?? ServerCredentials.createInsecure(), (error, port) => {
           if (error === null) {
             keepRepeatedAuthorization(server)
+            watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
             bound = listen.replace(/:\d+$/, `:${port}`)
             resolve({ port })
           } else reject(new Error(`gRPC cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error }))

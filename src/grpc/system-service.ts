@@ -1,22 +1,37 @@
-import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import type { Server } from '@grpc/grpc-js'
+import type { Result } from '../results.ts'
+import { requestParser } from './request-parser.ts'
 import { pathOf } from './routes.ts'
 
 type Kind = 'unary' | 'serverStream' | 'bidi'
 
-/** The codec of a service that answers beside the pipeline: health and reflection, which anyone may call. */
+/** What a service beside the pipeline is served with. */
+export interface SystemServiceOptions {
+  readonly newRayId: () => string
+  /** Where the errors are documented; becomes the Help link of each. */
+  readonly helpBase: string
+}
+
+/**
+ * The codec of a service that answers beside the pipeline: health and reflection,
+ * which anyone may call. What anyone sends is bounded before it is parsed; a
+ * request that is refused reaches the handler as its refusal. An answer may be
+ * encoded already.
+ */
 export function serveSystemMethod<I extends DescMessage, O extends DescMessage>(
   server: Server,
   method: { readonly input: I; readonly output: O } & DescMethod,
   kind: Kind,
-  handle: Parameters<typeof server.register<MessageShape<I>, MessageShape<O>>>[1],
+  handle: Parameters<typeof server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>>[1],
   path = pathOf(method),
 ): void {
-  server.register<MessageShape<I>, MessageShape<O>>(
+  const parse = requestParser(method.input)
+  server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>(
     path,
     handle,
-    (message) => Buffer.from(toBinary(method.output, message)),
-    (bytes) => fromBinary(method.input, bytes),
+    (answer) => (Buffer.isBuffer(answer) ? answer : Buffer.from(toBinary(method.output, answer))),
+    parse,
     kind,
   )
 }

@@ -2,6 +2,10 @@
 const AT_ONCE = 32
 /** So many while others call too: what one of them waits for is then the work of a few calls, not of all. */
 const AT_ONCE_BESIDE_OTHERS = 4
+/** So many of all those at one address together who have not proved who they are. */
+const AT_ONCE_UNPROVEN = 4
+/** So many callers are remembered as proven; beyond that the longest unused is forgotten, and proves itself anew. */
+const MAX_PROVEN = 10_000
 /** Others count for so long after they called: most callers wait for one answer before they ask again. */
 const OTHERS_COUNT_MS = 1_000
 /** So many may stand in a line before it is looked through for those that nobody waits for any more. */
@@ -10,6 +14,9 @@ const LOOKED_THROUGH_FROM = 1_000
 const MOST_WAITING_BYTES = 128 * 1024 * 1024
 /** One line never takes all of it. */
 const MOST_OF_ONE_LINE = MOST_WAITING_BYTES / 2
+/** Those who have proved nothing have less, at one address and together. */
+const MOST_OF_UNPROVEN_LINE = 16 * 1024 * 1024
+const MOST_OF_UNPROVEN = 2 * MOST_OF_UNPROVEN_LINE
 /** A call holds some memory, whatever its message. */
 const BYTES_OF_A_CALL = 4 * 1024
 /** So many things that a call asks for are as much work as a call of its own. */
@@ -30,7 +37,13 @@ interface Waiter {
   readonly settle: (turn: Turn) => void
 }
 
-interface Line {
+/** Callers who wait for each other. */
+export interface Line {
+  readonly name: string
+  /** Of one caller, who has proved to be who it says; else of all the others at an address. */
+  readonly isProven: boolean
+  /** One of its calls has proved its caller since it was empty: others may be told to hold back. */
+  counts: boolean
   /** What runs, in turns: most calls take one. */
   running: number
   /** First come, first served. */
@@ -47,24 +60,53 @@ export type Turn = 'in' | 'gone' | 'full'
  * in line: who floods the server waits for themselves. Nobody is refused for it,
  * as long as what waits fits into memory. A call for many things takes the place
  * of several, or runs alone.
+ *
+ * Anybody can claim to be somebody, and somebody else with the next call. So a
+ * caller has a line of its own only once it has proved who it is; until then it
+ * shares the few turns of its address. And only a call that was proved makes the
+ * callers of other lines hold back.
  */
 export class Turns {
   readonly #lines = new Map<string, Line>()
+  /** By address. */
+  readonly #unproven = new Map<string, Line>()
+  /** The longest unused one first. */
+  readonly #proven = new Set<string>()
   readonly #now: () => number
+  #counting = 0
   #sharedUntil = 0
   #waitingBytes = 0
+  #unprovenBytes = 0
 
   /** `now` in milliseconds, from a clock that is never put back. */
   constructor(now: () => number) {
     this.#now = now
   }
 
+  /** Where a call waits. `caller`: who it says it is; `null`: it does not say, or nothing shows it. */
+  lineOf(caller: string | null, address: string): Line {
+    const isProven = caller !== null && this.#proven.has(caller)
+    const name = isProven ? caller : address
+    const lines = isProven ? this.#lines : this.#unproven
+    const known = lines.get(name)
+    if (known !== undefined) return known
+    const fresh: Line = {
+      name,
+      isProven,
+      counts: false,
+      running: 0,
+      waiting: new Set<Waiter>(),
+      waitingBytes: 0,
+      lookThroughAt: LOOKED_THROUGH_FROM,
+    }
+    lines.set(name, fresh)
+    return fresh
+  }
+
   /** Each call that was let in says `leave` in the end, with the same size. */
-  enter(caller: string, size: CallSize, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
-    const line = this.#lineOf(caller)
-    if (this.#lines.size > 1) this.#sharedUntil = this.#now() + OTHERS_COUNT_MS
+  enter(line: Line, size: CallSize, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
     const turns = turnsOf(size)
-    if (line.waiting.size === 0 && hasTurns(line, turns, this.#most())) {
+    if (line.waiting.size === 0 && hasTurns(line, turns, this.#mostOf(line))) {
       line.running += turns
       return 'in'
     }
@@ -73,30 +115,49 @@ export class Turns {
     if (!this.#hasRoom(line, bytes)) return 'full'
     const { promise, resolve } = Promise.withResolvers<Turn>()
     line.waiting.add({ bytes, turns, isAbandoned, settle: resolve })
-    line.waitingBytes += bytes
-    this.#waitingBytes += bytes
+    this.#holdBytes(line, bytes)
     return promise
   }
 
-  leave(caller: string, size: CallSize): void {
-    const line = this.#lineOf(caller)
+  /** A call that has its turn in this line turned out to be the caller's. */
+  proved(caller: string, line: Line): void {
+    this.#proven.delete(caller)
+    this.#proven.add(caller)
+    const [oldest] = this.#proven
+    if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
+    if (!line.isProven) return
+    if (!line.counts) {
+      line.counts = true
+      this.#counting += 1
+    }
+    if (this.#counting > 1) this.#sharedUntil = this.#now() + OTHERS_COUNT_MS
+  }
+
+  leave(line: Line, size: CallSize): void {
     line.running -= turnsOf(size)
-    const most = this.#most()
+    const most = this.#mostOf(line)
     for (const waiter of line.waiting) {
       if (!hasTurns(line, waiter.turns, most)) break
       const isIn = !waiter.isAbandoned()
       if (isIn) line.running += waiter.turns
       this.#dismiss(line, waiter, isIn ? 'in' : 'gone')
     }
-    if (line.running === 0) this.#lines.delete(caller)
+    if (line.running > 0) return
+    const lines = line.isProven ? this.#lines : this.#unproven
+    lines.delete(line.name)
+    if (line.counts) this.#counting -= 1
+    line.counts = false
   }
 
-  #most(): number {
+  #mostOf({ isProven }: Line): number {
+    if (!isProven) return AT_ONCE_UNPROVEN
     return this.#now() < this.#sharedUntil ? AT_ONCE_BESIDE_OTHERS : AT_ONCE
   }
 
   #hasRoom(line: Line, bytes: number): boolean {
-    return line.waitingBytes + bytes <= MOST_OF_ONE_LINE && this.#waitingBytes + bytes <= MOST_WAITING_BYTES
+    if (this.#waitingBytes + bytes > MOST_WAITING_BYTES) return false
+    if (line.isProven) return line.waitingBytes + bytes <= MOST_OF_ONE_LINE
+    return line.waitingBytes + bytes <= MOST_OF_UNPROVEN_LINE && this.#unprovenBytes + bytes <= MOST_OF_UNPROVEN
   }
 
   /**
@@ -111,17 +172,14 @@ export class Turns {
 
   #dismiss(line: Line, waiter: Waiter, turn: Turn): void {
     line.waiting.delete(waiter)
-    line.waitingBytes -= waiter.bytes
-    this.#waitingBytes -= waiter.bytes
+    this.#holdBytes(line, -waiter.bytes)
     waiter.settle(turn)
   }
 
-  #lineOf(caller: string): Line {
-    const known = this.#lines.get(caller)
-    if (known !== undefined) return known
-    const fresh = { running: 0, waiting: new Set<Waiter>(), waitingBytes: 0, lookThroughAt: LOOKED_THROUGH_FROM }
-    this.#lines.set(caller, fresh)
-    return fresh
+  #holdBytes(line: Line, bytes: number): void {
+    line.waitingBytes += bytes
+    this.#waitingBytes += bytes
+    if (!line.isProven) this.#unprovenBytes += bytes
   }
 }
 

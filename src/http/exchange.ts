@@ -1,10 +1,11 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createContextKey } from '@connectrpc/connect'
 import type { EncodedRequest } from '../grpc/pipeline.ts'
 
 /** One request over HTTP, and what is known of it before anybody answers. */
 export interface Exchange {
   readonly request: IncomingMessage
+  readonly response: ServerResponse
   readonly rayId: string
   /** What the caller asks, as it came; `null`: it was in the URL. */
   message: EncodedRequest | null

@@ -1,11 +1,21 @@
 import { Code, ConnectError } from '@connectrpc/connect'
+import type { IncomingCall, IncomingMessages } from '../grpc/incoming-messages.ts'
 import { JsonRequest } from '../grpc/json-request.ts'
+import type { FailedResult } from '../results.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Connect streams and gRPC-Web put each message into an envelope: a byte of flags, four of length. */
 const ENVELOPED = /^application\/(?:connect\+|grpc-web)/i
 const JSON_TYPE = /^application\/(?:json|connect\+json|grpc-web\+json)(?:$|[\s;])/i
 const ENVELOPE_BYTES = 5
+
+/** What a body may take. */
+export interface BodyLimits {
+  readonly maxBytes: number
+  readonly incoming: IncomingMessages
+  /** A refusal as Connect throws it. */
+  readonly refusalOf: (failed: FailedResult) => ConnectError
+}
 
 const EMPTY_PROTO = new Uint8Array()
 const EMPTY_JSON = new TextEncoder().encode('{}')
@@ -16,34 +26,93 @@ const EMPTY_JSON = new TextEncoder().encode('{}')
  * is broken or too much gets an error of ours, and costs nobody the time of
  * building a message before the caller is known.
  */
-export async function* messageBody(exchange: Exchange, maxBytes: number): AsyncGenerator<Uint8Array, void, void> {
+export async function* messageBody(
+  exchange: Exchange,
+  peer: string,
+  limits: BodyLimits,
+): AsyncGenerator<Uint8Array, void, void> {
   const type = exchange.request.headers['content-type'] ?? ''
   const enveloped = ENVELOPED.test(type)
   const isJson = JSON_TYPE.test(type)
-  const body = await readAll(exchange, enveloped ? maxBytes + ENVELOPE_BYTES : maxBytes)
+  const body = await readAll(exchange, peer, enveloped ? limits.maxBytes + ENVELOPE_BYTES : limits.maxBytes, limits)
   const message = enveloped ? unwrapped(body) : body
   exchange.message = isJson ? new JsonRequest(message) : message
   const empty = isJson ? EMPTY_JSON : EMPTY_PROTO
   yield enveloped ? wrapped(empty) : empty
 }
 
-async function readAll({ request }: Exchange, maxBytes: number): Promise<Uint8Array> {
+async function readAll(
+  { request, response }: Exchange,
+  peer: string,
+  maxBytes: number,
+  { incoming, refusalOf }: BodyLimits,
+): Promise<Uint8Array> {
   const tooLarge = () => {
     // The rest is let go of; the connection would have to be read to its end to be of use again.
     request.resume()
     return new ConnectError(`The request is larger than ${maxBytes} bytes.`, Code.ResourceExhausted)
   }
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  // Destroyed with the iterator, the request would take the answer's connection along.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    if (!(chunk instanceof Uint8Array)) continue
-    size += chunk.byteLength
-    if (size > maxBytes) throw tooLarge()
-    chunks.push(chunk)
+  const declared = request.headers['content-length']
+  if (Number(declared ?? 0) > maxBytes) throw tooLarge()
+  const body = new IncomingBody(request.socket, peer)
+  const message = incoming.open(body, 0)
+  const over = () => {
+    message.close()
+    body.resume()
   }
-  return chunks.length === 1 ? (chunks[0] ?? EMPTY_PROTO) : Buffer.concat(chunks)
+  response.once('close', over)
+  try {
+    message.expect(declared === undefined ? maxBytes : Number(declared))
+    const chunks: Uint8Array[] = []
+    let size = 0
+    await body.mayGoOn
+    // Destroyed with the iterator, the request would take the answer's connection along.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      if (!(chunk instanceof Uint8Array)) continue
+      size += chunk.byteLength
+      if (size > maxBytes) throw tooLarge()
+      message.received(chunk)
+      if (body.refusal !== null) break
+      chunks.push(chunk)
+    }
+    if (body.refusal === null) return chunks.length === 1 ? (chunks[0] ?? EMPTY_PROTO) : Buffer.concat(chunks)
+    response.setHeader('connection', 'close')
+    request.resume()
+    throw refusalOf(body.refusal)
+  } finally {
+    message.close()
+    response.off('close', over)
+  }
+}
+
+/** The body of a request over HTTP/1.1, which is alone on its connection. */
+class IncomingBody implements IncomingCall {
+  readonly connection: object
+  readonly peer: string
+  refusal: FailedResult | null = null
+  /** Resolves when the body may be read, or never will be. */
+  mayGoOn: Promise<void> = Promise.resolve()
+  #goOn: () => void = () => undefined
+
+  constructor(connection: object, peer: string) {
+    this.connection = connection
+    this.peer = peer
+  }
+
+  pause(): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.mayGoOn = promise
+    this.#goOn = resolve
+  }
+
+  resume(): void {
+    this.#goOn()
+  }
+
+  refuse(failure: FailedResult): void {
+    this.refusal = failure
+    this.#goOn()
+  }
 }
 
 /** The only message of a body with envelopes. No call takes a stream of them, and compression is not offered. */

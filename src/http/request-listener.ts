@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import type { IncomingMessages } from '../grpc/incoming-messages.ts'
 import { RAY_ID_KEY, rayIdOf } from '../grpc/ray-id.ts'
 import { type HttpAdapterOptions, serveHttpRoute } from './adapter.ts'
 import { crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
+import { toConnectError } from './errors.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
 import { HttpOrigin } from './http-origin.ts'
 import { messageBody } from './request-body.ts'
@@ -20,13 +22,15 @@ export interface ListenerOptions extends HttpAdapterOptions {
   /** Of web pages that may call. */
   readonly allowedOrigins: readonly string[]
   readonly maxMessageBytes: number
+  /** What messages on their way may take. */
+  readonly incoming: IncomingMessages
 }
 
 /** Answers each request: a call, a document, or that there is no such thing. Never throws. */
 export function requestListener(
   options: ListenerOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const { pipeline, endpoints, log, newRayId, state, maxMessageBytes } = options
+  const { pipeline, endpoints, log, newRayId, state, maxMessageBytes, incoming, helpBase } = options
   const documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
   const crossOrigin = crossOriginRule(options.allowedOrigins)
   const router = createConnectRouter({
@@ -46,7 +50,13 @@ export function requestListener(
     if (call === null) return send(response, textAnswer(400, 'bad request'))
     // It was held against the body that Connect does not see.
     call.header.delete('content-length')
-    const answer = await handler({ ...call, body: messageBody(exchange, maxMessageBytes) })
+    const origin = new HttpOrigin(exchange.request, exchange.rayId, call.signal, null)
+    const body = messageBody(exchange, origin.peer, {
+      maxBytes: maxMessageBytes,
+      incoming,
+      refusalOf: (failed) => toConnectError(failed, origin, helpBase),
+    })
+    const answer = await handler({ ...call, body })
     if (answer.status === 405) response.setHeader('allow', handler.allowedMethods.join(', '))
     await universalResponseToNodeResponse(answer, response)
   }
@@ -69,7 +79,7 @@ export function requestListener(
     response.setHeader('cache-control', 'no-store')
     if (state.draining) response.setHeader('connection', 'close')
     if (!crossOrigin(request, response)) return
-    const exchange = { request, rayId, message: null }
+    const exchange = { request, response, rayId, message: null }
     const path = pathOf(request)
     const call = calls.get(path)
     const document = documents.get(path)

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { IncomingMessages } from '../grpc/incoming-messages.ts'
 import { type ClientCertificates, contextOf, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import { within } from '../grpc/within.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
@@ -25,6 +26,8 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   readonly allowedOrigins: readonly string[]
   readonly newRayId: () => string
   readonly limits?: Partial<HttpLimits>
+  /** What messages on their way may take, counted together with those of other ports; alone if not given. */
+  readonly incoming?: IncomingMessages
   /** `null`: plaintext. */
   readonly tls: HttpTls | null
 }
@@ -89,6 +92,7 @@ function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => s
   const listener = requestListener({
     ...options,
     maxMessageBytes: limits.maxMessageBytes,
+    incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
     endpoints: [
       healthEndpoint,
       readinessEndpoint(options.state),

@@ -283,6 +283,11 @@ export interface SigningKeyReads {
 }
 
 export interface SigningKeyStore extends SigningKeyReads {
+  /**
+   * Keeps others from adding keys until the transaction ends: whoever else asks
+   * waits, and reads what was added. `false`: another one was first; roll back.
+   */
+  lock(change: Change): Promise<boolean>
   /** `false`: there is a key of this id; roll back. */
   insert(key: SigningKey): Promise<boolean>
   /**

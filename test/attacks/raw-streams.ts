@@ -45,8 +45,13 @@ export function shutWindow(address: string): ClientHttp2Session {
 }
 
 /** A gRPC call as bytes: whoever sends it decides when it ends. */
-export function rawCall(session: ClientHttp2Session, path: string): ClientHttp2Stream {
+export function rawCall(
+  session: ClientHttp2Session,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): ClientHttp2Stream {
   const stream = session.request({
+    ...headers,
     ':method': 'POST',
     ':path': path,
     'content-type': 'application/grpc',

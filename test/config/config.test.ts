@@ -45,6 +45,23 @@ describe('an empty environment', () => {
   })
 })
 
+describe('QSCOPE_REFLECTION', () => {
+  const exposed = {
+    QSCOPE_GRPC_LISTEN: '0.0.0.0:50051',
+    QSCOPE_INSECURE: '1',
+    QSCOPE_ISSUER: 'https://tokens.example',
+  }
+
+  test('is on where only this machine can ask, and off elsewhere, unless it is said', () => {
+    expect(configOf({}).reflection).toBe(true)
+    expect(configOf({ QSCOPE_GRPC_LISTEN: '[::1]:50051' }).reflection).toBe(true)
+    expect(configOf(exposed).reflection).toBe(false)
+    expect(configOf({ ...exposed, QSCOPE_REFLECTION: 'auto' }).reflection).toBe(false)
+    expect(configOf({ ...exposed, QSCOPE_REFLECTION: 'on' }).reflection).toBe(true)
+    expect(configOf({ QSCOPE_REFLECTION: 'off' }).reflection).toBe(false)
+  })
+})
+
 describe('QSCOPE_WORKERS', () => {
   test('is one process, so many as are asked for, or one for each CPU', () => {
     expect(configOf({}).workers).toBe(1)
@@ -80,7 +97,7 @@ describe('problems', () => {
       expect.stringMatching(/^QSCOPE_DATABASE_URL: should be sqlite:.* not "oracle:\/\/localhost\/x"$/),
       expect.stringMatching(/^QSCOPE_GRPC_LISTEN: should be host:port.* not "here"$/),
       expect.stringMatching(/^QSCOPE_LOG_LEVEL: should be one of debug, info.* not "loud"$/),
-      expect.stringMatching(/^QSCOPE_REFLECTION: should be on or off, not "maybe"$/),
+      expect.stringMatching(/^QSCOPE_REFLECTION: should be on, off, or auto.* not "maybe"$/),
       expect.stringMatching(/^QSCOPE_SHUTDOWN_GRACE: should be a duration/),
       expect.stringMatching(/^QSCOPE_MAX_MESSAGE_BYTES: should be a whole number from 1024/),
     ])

@@ -37,6 +37,24 @@ describe('guessing', () => {
     expect(gate.admit(at('192.0.2.1', 60_000), showing('orders', 'new')).ok).toBe(true)
   })
 
+  it('by bearer tokens has a limit of its own, which keeps no token away that was right lately', () => {
+    const gate = newGate()
+    gate.succeeded(at('192.0.2.1'), { bearer: 'right' })
+    for (let n = 0; n < 6; n += 1) {
+      expect(gate.admit(at('192.0.2.1'), { bearer: `guess ${n}` }).ok).toBe(true)
+      gate.failed(at('192.0.2.1'), { bearer: `guess ${n}` })
+    }
+    expect(gate.admit(at('192.0.2.1'), { bearer: 'guess' })).toMatchObject({
+      code: 'limit.exceeded',
+      details: { quota: { subject: 'peer:192.0.2.1' }, retryAfterMs: 10_000 },
+    })
+    expect(gate.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(true)
+    expect(gate.admit(at('192.0.2.1'), showing('orders', 'secret')).ok).toBe(true)
+    expect(gate.admit(at('192.0.2.2'), { bearer: 'guess' }).ok).toBe(true)
+    gate.failed(at('192.0.2.1'), { bearer: 'right' })
+    expect(gate.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(false)
+  })
+
   it('is not held back where the limits are off', () => {
     const gate = new AuthenticationGate({ perClient: null, perPeer: null })
     for (let n = 0; n < 1_000; n += 1) gate.failed(at('192.0.2.1'), showing('orders', 'guess'))

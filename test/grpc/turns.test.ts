@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Turns } from '../../src/grpc/turns.ts'
+import { type CallSize, Turns } from '../../src/grpc/turns.ts'
 
 const MANY = 100
 
@@ -7,8 +7,26 @@ const SMALL = { bytes: 0, items: 0 }
 
 const waits = () => false
 
+/** Turns, by the callers' names: at an address each, and proven unless told otherwise. */
+function turnsBy(now: () => number) {
+  const turns = new Turns(now)
+  const lineOf = (caller: string) => turns.lineOf(caller, `address of ${caller}`)
+  return {
+    turns,
+    /** As a call does that shows who it is. */
+    prove: (caller: string) => turns.proved(caller, lineOf(caller)),
+    enter(caller: string, size: CallSize, isAbandoned: () => boolean) {
+      if (!lineOf(caller).isProven) turns.proved(caller, lineOf(caller))
+      return turns.enter(lineOf(caller), size, isAbandoned)
+    },
+    leave: (caller: string, size: CallSize) => turns.leave(lineOf(caller), size),
+  }
+}
+
+type TurnsBy = ReturnType<typeof turnsBy>
+
 /** Enters so many times; answers who was let in so far, in order. */
-function crowd(turns: Turns, caller: string): number[] {
+function crowd(turns: Pick<TurnsBy, 'enter'>, caller: string): number[] {
   const entered: number[] = []
   for (let n = 0; n < MANY; n += 1) {
     const turn = turns.enter(caller, SMALL, waits)
@@ -20,7 +38,7 @@ function crowd(turns: Turns, caller: string): number[] {
 }
 
 /** As many as run at once. */
-function fill(turns: Turns, caller: string): void {
+function fill(turns: TurnsBy, caller: string): void {
   while (turns.enter(caller, SMALL, waits) === 'in');
 }
 
@@ -28,7 +46,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('turns', () => {
   it('let a caller run some calls, and the next one whenever one ends, in order', async () => {
-    const turns = new Turns(() => 0)
+    const turns = turnsBy(() => 0)
     const entered = crowd(turns, 'busy')
     const atOnce = entered.length
     expect(atOnce).toBeLessThan(MANY)
@@ -42,10 +60,12 @@ describe('turns', () => {
 
   it('let another in at once, and then fewer of the first, for as long as the other calls', async () => {
     let now = 1
-    const turns = new Turns(() => now)
+    const turns = turnsBy(() => now)
     const entered = crowd(turns, 'busy')
     const alone = entered.length
+    turns.prove('busy')
     expect(turns.enter('other', SMALL, waits)).toBe('in')
+    turns.prove('other')
     turns.leave('other', SMALL)
     const running = () => entered.length - ended
     let ended = 0
@@ -64,7 +84,7 @@ describe('turns', () => {
   })
 
   it('let few calls for many things run at once, and the largest alone', async () => {
-    const turns = new Turns(() => 0)
+    const turns = turnsBy(() => 0)
     const hundred = { bytes: 0, items: 100 }
     const atOnce = crowd(turns, 'single').length
     let large = 0
@@ -84,7 +104,7 @@ describe('turns', () => {
   })
 
   it('pass over who left the line', async () => {
-    const turns = new Turns(() => 0)
+    const turns = turnsBy(() => 0)
     fill(turns, 'busy')
     turns.leave('busy', SMALL)
     const gone = turns.enter('busy', SMALL, () => true)
@@ -94,7 +114,7 @@ describe('turns', () => {
   })
 
   it('keep few of those that left the line, also while nobody gets a turn', async () => {
-    const turns = new Turns(() => 0)
+    const turns = turnsBy(() => 0)
     fill(turns, 'busy')
     let forgotten = 0
     for (let n = 0; n < 20_000; n += 1) {
@@ -107,7 +127,7 @@ describe('turns', () => {
   })
 
   it('look through a long line seldom, however many of it still wait', () => {
-    const turns = new Turns(() => 0)
+    const turns = turnsBy(() => 0)
     fill(turns, 'busy')
     const calls = 16_000
     let looks = 0
@@ -121,7 +141,7 @@ describe('turns', () => {
   })
 
   it('have no room for more than fits into memory: less for one caller than for all', () => {
-    const turns = new Turns(() => 0)
+    const turns = turnsBy(() => 0)
     const megabyte = { bytes: 1024 * 1024, items: 0 }
     const waitUntilFull = (caller: string) => {
       fill(turns, caller)
@@ -137,5 +157,38 @@ describe('turns', () => {
     expect(turns.enter('fourth', megabyte, waits)).toBe('in')
     for (let ended = 0; ended < 32; ended += 1) turns.leave('first', SMALL)
     expect(turns.enter('first', megabyte, waits)).toBeInstanceOf(Promise)
+  })
+
+  it('let no caller hold another back that has not proved who it is', async () => {
+    const turns = turnsBy(() => 0)
+    const entered = crowd(turns, 'busy')
+    const atOnce = entered.length
+    turns.prove('busy')
+    for (let n = 0; n < MANY; n += 1) {
+      const stranger = turns.turns.lineOf(`made up ${n}`, `address ${n % 10}`)
+      turns.turns.enter(stranger, SMALL, waits)
+      turns.leave('busy', SMALL)
+      await settled()
+      turns.prove('busy')
+      expect(entered).toHaveLength(Math.min(MANY, atOnce + n + 1))
+    }
+  })
+
+  it('are few for all those at an address together who have not proved who they are', () => {
+    const { turns } = turnsBy(() => 0)
+    const enter = (caller: string, address: string) => turns.enter(turns.lineOf(caller, address), SMALL, waits)
+    const here = Array.from({ length: MANY }, (_, n) => enter(`made up ${n}`, 'here')).filter((turn) => turn === 'in')
+    expect(here.length).toBeLessThan(10)
+    expect(enter('made up', 'there')).toBe('in')
+  })
+
+  it('wait in a line of their own once they have proved who they are', () => {
+    const { turns } = turnsBy(() => 0)
+    const honest = turns.lineOf('honest', 'here')
+    expect(turns.enter(honest, SMALL, waits)).toBe('in')
+    turns.proved('honest', honest)
+    turns.leave(honest, SMALL)
+    for (let n = 0; n < MANY; n += 1) void turns.enter(turns.lineOf(`made up ${n}`, 'here'), SMALL, waits)
+    expect(turns.enter(turns.lineOf('honest', 'here'), SMALL, waits)).toBe('in')
   })
 })

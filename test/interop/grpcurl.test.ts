@@ -57,6 +57,15 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
     expect(request).toMatch(/\.google\.protobuf\.Duration lifetime = 4/)
   })
 
+  it('describes services, methods and fields with the comments of their source', async () => {
+    const method = await grpcurl(server.address, 'describe', `${TOKENS}.RevokeTokens`)
+    expect(method).toMatch(/\/\/ RevokeTokens revokes /)
+    const service = await grpcurl(server.address, 'describe', 'qscope.v1.AuditService')
+    expect(service).toMatch(/\/\/ AuditService reads the append-only log/)
+    const request = await grpcurl(server.address, 'describe', 'qscope.v1.ListAuditEventsRequest')
+    expect(request).toMatch(/\/\/ event_types keeps events of these types/)
+  })
+
   it('mints with the secret in the request or in the header, and verifies', async () => {
     const { token: first } = await call(`${TOKENS}/MintToken`, { client: inBody(), lifetime: '60s' })
     expect(first).toMatchObject({

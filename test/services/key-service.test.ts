@@ -145,12 +145,40 @@ onEveryBackend('the key service', (server, database) => {
     expect(partOf(accessToken, 0)['kid']).toBe(next.keyId)
   })
 
-  it('has one active key, of 50 that would be at the same time', async () => {
+  it('keeps few keys prepared, of 50 that would be at the same time, and says what to do', async () => {
     await activeKey()
-    const keys = await Promise.all(Array.from({ length: 50 }, () => prepare()))
+    await Promise.all((await inState(PREPARED)).map(({ keyId }) => retire(keyId)))
+    const answers = await Promise.allSettled(Array.from({ length: 50 }, () => prepare()))
+    const refusals = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
+    expect(await inState(PREPARED)).toHaveLength(50 - refusals.length)
+    expect(50 - refusals.length).toBeLessThanOrEqual(4)
+    const refused = await refusalOf(
+      (async () => {
+        for (;;) await prepare()
+      })(),
+    )
+    expect(await inState(PREPARED)).toHaveLength(4)
+    expect(refused).toMatchObject({ status: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_EXCEEDED' })
+    expect(refused.details.quota?.violations).toMatchObject([
+      { subject: 'signing_keys:ES256', description: expect.stringContaining('retire') },
+    ])
+    const [first] = await inState(PREPARED)
+    const before = await published()
+    await retire(first?.keyId ?? '')
+    expect(await published()).toHaveLength(before.length - 1)
+    const last = await prepare()
+    await Promise.all((await inState(PREPARED)).map(({ keyId }) => retire(keyId)))
+    expect(await published()).not.toContain(last.keyId)
+  })
+
+  it('has one active key, of 50 calls that would activate another at the same time', async () => {
+    await activeKey()
+    const keys = await Promise.all(Array.from({ length: 4 }, () => prepare()))
     server.clock.advance(CACHE_MS)
     await renew()
-    const answers = await Promise.allSettled(keys.map(({ keyId }) => activate(keyId)))
+    const answers = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, n) => activate(keys[n % keys.length]?.keyId ?? '')),
+    )
     expect(answers.some(({ status }) => status === 'fulfilled')).toBe(true)
     expect((await inState(ACTIVE)).filter(({ algorithm }) => algorithm === ES256)).toHaveLength(1)
     await Promise.all((await inState(PREPARED)).map(({ keyId }) => retire(keyId)))

@@ -83,6 +83,7 @@ export async function startServer(
     newRayId: uuidV7,
     helpBase: `${ISSUER}/docs/errors`,
     limits: grpcLimitsOf(config),
+    incoming: app.incoming,
     ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()

@@ -10,10 +10,13 @@ import { type BucketLimit, TokenBuckets } from './token-buckets.ts'
 const LONGEST_ID = 128
 const MAX_PROVEN = 10_000
 
-interface Attempt {
+interface ClientAttempt {
   readonly clientId: string
   readonly proof: ClientProof
 }
+
+/** What somebody shows to be let in. */
+type Attempt = ClientAttempt | { readonly bearer: string }
 
 /**
  * Slows down whoever guesses: an address that failed too often, as one client
@@ -23,12 +26,15 @@ interface Attempt {
  * not keep the owner of the secret away. It is still verified, of course.
  *
  * Ids are told apart as presented, existing or not, so that the limit says
- * nothing about which exist. Only failures count: calls under way at once when
- * the limit is reached may exceed it.
+ * nothing about which exist. Bearer tokens are told apart by nothing, and have a
+ * limit of their own: an application whose token has expired does not keep its
+ * neighbours' clients away. Only failures count: calls under way at once when the
+ * limit is reached may exceed it.
  */
 export class AuthenticationGate {
   readonly #clients: TokenBuckets
   readonly #peers: TokenBuckets
+  readonly #bearers: TokenBuckets
   readonly #fingerprint: (secret: string) => string
   /** Fingerprints of proofs that were right, the longest unused one first. */
   readonly #proven = new Set<string>()
@@ -41,6 +47,7 @@ export class AuthenticationGate {
   ) {
     this.#clients = new TokenBuckets(limits.perClient, { sharing, name: 'authentication-failures-of-clients' })
     this.#peers = new TokenBuckets(limits.perPeer, { sharing, name: 'authentication-failures-of-peers' })
+    this.#bearers = new TokenBuckets(limits.perPeer, { sharing, name: 'bearer-failures-of-peers' })
     this.#fingerprint = fingerprinter(sharing.fingerprintKey)
     this.#tellProven = sharing.join('proofs', (name, count) => {
       if (count > 0) this.#remember(name)
@@ -51,11 +58,12 @@ export class AuthenticationGate {
   /** Whether an attempt may be judged at all. */
   admit(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): Result<object> {
     const peer = peerKey(ctx.peer)
-    const wait = Math.max(this.#clients.waitFor(pairOf(peer, attempt), ctx.now), this.#peers.waitFor(peer, ctx.now))
+    const wait = this.#waitOf(ctx, peer, attempt)
     if (wait === 0) return HOLDS
     const name = this.#nameOf(ctx, attempt)
     if (name !== null && this.#proven.has(name)) return HOLDS
-    const description = 'too many client authentications from this address failed'
+    const what = 'bearer' in attempt ? 'bearer tokens' : 'client authentications'
+    const description = `too many ${what} from this address failed`
     return fail('limit.exceeded', { quota: { subject: `peer:${peer}`, description }, retryAfterMs: wait })
   }
 
@@ -68,11 +76,19 @@ export class AuthenticationGate {
 
   failed(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): void {
     const peer = peerKey(ctx.peer)
-    this.#clients.take(pairOf(peer, attempt), ctx.now)
-    this.#peers.take(peer, ctx.now)
+    if ('bearer' in attempt) this.#bearers.take(peer, ctx.now)
+    else {
+      this.#clients.take(pairOf(peer, attempt), ctx.now)
+      this.#peers.take(peer, ctx.now)
+    }
     const name = this.#nameOf(ctx, attempt)
     // What was right once, such as a revoked secret, is a guess like any other now.
     if (name !== null && this.#proven.delete(name)) this.#tellProven(name, -1)
+  }
+
+  #waitOf({ now }: Pick<CallContext, 'now'>, peer: string, attempt: Attempt): number {
+    if ('bearer' in attempt) return this.#bearers.waitFor(peer, now)
+    return Math.max(this.#clients.waitFor(pairOf(peer, attempt), now), this.#peers.waitFor(peer, now))
   }
 
   #remember(name: string): void {
@@ -83,7 +99,9 @@ export class AuthenticationGate {
   }
 
   /** `null`: the proof is never the same twice. */
-  #nameOf({ certificate }: Pick<CallContext, 'certificate'>, { clientId, proof }: Attempt): string | null {
+  #nameOf({ certificate }: Pick<CallContext, 'certificate'>, attempt: Attempt): string | null {
+    if ('bearer' in attempt) return this.#fingerprint(`bearer ${attempt.bearer}`)
+    const { clientId, proof } = attempt
     switch (proof.kind) {
       case 'secret':
         return this.#fingerprint(`secret ${clientId} ${proof.secret}`)
@@ -97,6 +115,6 @@ export class AuthenticationGate {
   }
 }
 
-function pairOf(peer: string, { clientId }: Attempt): string {
+function pairOf(peer: string, { clientId }: ClientAttempt): string {
   return `${peer} ${clientId.slice(0, LONGEST_ID + 1)}`
 }

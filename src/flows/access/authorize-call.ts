@@ -44,10 +44,30 @@ const callerIsAdmitted = condition<Attempt, { readonly caller: Caller }>('caller
     return mapResult(proved, (client) => ({ caller: { kind: 'client', ...client } }))
   }
   if (credentials.kind === 'bearer' && rule.permission !== null) {
-    return await admitBearer(ctx, credentials.token, rule.permission)
+    return await judgeBearer(ctx, credentials.token, rule.permission, provedAt)
   }
   return rule.clientAuthentication ? fail('oauth.invalid_client') : fail('oauth.invalid_token')
 })
+
+/** Anybody can make a token up that has to be looked up, so whoever did so too often is refused before. */
+async function judgeBearer(
+  ctx: FlowContext,
+  presented: string,
+  permission: string,
+  provedAt: EpochMs | null,
+): Promise<Result<{ readonly caller: Caller }>> {
+  const { authenticationGate: gate } = ctx.services
+  const attempt = { bearer: presented }
+  if (provedAt === null) {
+    const admitted = gate.admit(ctx, attempt)
+    if (!admitted.ok) return admitted
+  }
+  const result = await admitBearer(ctx, presented, permission)
+  // One that does not reach far enough is no guess.
+  if (result.ok || result.code === 'oauth.insufficient_scope') gate.succeeded(ctx, attempt)
+  else gate.failed(ctx, attempt)
+  return result
+}
 
 /** RFC 6750 §3.1: the token must be good (invalid_token), then reach far enough (insufficient_scope), then be meant for us. */
 async function admitBearer(

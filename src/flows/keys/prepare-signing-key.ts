@@ -1,10 +1,12 @@
+import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { drawSigningKey } from '../../crypto/signing-key.ts'
 import { signingKeyId } from '../../domain/ids.ts'
-import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts'
-import { HOLDS } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
-import { given, LOST_RACE, postcondition } from '../condition.ts'
+import { earliestActivation, type SigningAlgorithm, type SigningKey } from '../../domain/signing-key.ts'
+import { fail, HOLDS } from '../../results.ts'
+import type { ReadStores, TransactionStores } from '../../stores/contract.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 import { draftSigningKey, keyEvent } from './draft-signing-key.ts'
 
@@ -13,9 +15,42 @@ interface Wanted {
   readonly algorithm: SigningAlgorithm | null
 }
 
+const LEAST_RETRY_MS = 1_000
+/** One waits while the other signs; a few more for those who try things out. */
+const MAX_PREPARED = 4
+/** All of them are sent to everybody who asks for the key set. */
+const MAX_PUBLISHED = 50
+
+function exceededBy(keys: readonly SigningKey[]): string | null {
+  if (keys.filter(({ state }) => state === 'prepared').length >= MAX_PREPARED) {
+    return `at most ${MAX_PREPARED} keys of an algorithm are prepared at once; activate, retire or revoke one`
+  }
+  return keys.length >= MAX_PUBLISHED ? `at most ${MAX_PUBLISHED} keys of an algorithm are published at once` : null
+}
+
+async function publishedOf(ctx: FlowContext<Pick<ReadStores, 'signingKeys'>>, algorithm: SigningAlgorithm) {
+  return (await ctx.stores.signingKeys.published(ctx)).filter((key) => key.algorithm === algorithm)
+}
+
+const keysAreFew = condition<Wanted>('keysAreFew', async (ctx, { algorithm }) => {
+  const wanted = algorithm ?? ctx.services.signingAlgorithm
+  const keys = await publishedOf(ctx, wanted)
+  const description = exceededBy(keys)
+  if (description === null) return HOLDS
+  // The first that may be activated, or that nobody needs any more, makes room.
+  const roomAt = Math.min(
+    ...keys.flatMap((key) => (key.state === 'active' ? [] : [key.tokensUntil ?? earliestActivation(key)])),
+  )
+  const retryAfterMs = Math.max(LEAST_RETRY_MS, Number.isFinite(roomAt) ? roomAt - ctx.now : 0)
+  return fail('limit.exceeded', { quota: { subject: `signing_keys:${wanted}`, description }, retryAfterMs })
+})
+
+/** Who prepares a key comes after the other who does, so that the cap holds. */
 const keyIsStored = postcondition<{ readonly issued: SigningKey }, TransactionStores>(
   'keyIsStored',
   async (ctx, { issued }) => {
+    if (!(await ctx.stores.signingKeys.lock({ at: ctx.now, by: actorOf(ctx) }))) return LOST_RACE
+    if (exceededBy(await publishedOf(ctx, issued.algorithm)) !== null) return LOST_RACE
     if (!(await ctx.stores.signingKeys.insert(issued))) return LOST_RACE
     await ctx.stores.auditLog.append(keyEvent(ctx, 'key.created', issued))
     return HOLDS
@@ -26,7 +61,7 @@ const keyIsStored = postcondition<{ readonly issued: SigningKey }, TransactionSt
 export const prepareSigningKey = defineFlow({
   name: 'prepareSigningKey',
   lane: 'transaction',
-  preconditions: given<Wanted>(),
+  preconditions: given<Wanted>().and(keysAreFew),
   run: async (ctx, { algorithm }): Promise<SigningKey> => {
     const { keyring, signingAlgorithm } = ctx.services
     const drawn = await drawSigningKey(keyring, signingKeyId(uuidV7()), algorithm ?? signingAlgorithm)

@@ -10,9 +10,12 @@ import { keyEvent } from './draft-signing-key.ts'
 
 type Named = { readonly key: SigningKey }
 
-/** A key that signs no more from now on; it is published for as long as one of its tokens may live. */
+/**
+ * A key that signs no more from now on; it is published for as long as one of its
+ * tokens may live, and no longer at all if it never signed.
+ */
 export function retired(key: SigningKey, now: EpochMs) {
-  const tokensUntil = epochMs(now + key.longestLifetime + RETIREMENT_MARGIN)
+  const tokensUntil = key.activatedAt === null ? now : epochMs(now + key.longestLifetime + RETIREMENT_MARGIN)
   return { ...key, state: 'retired', privateKey: null, retiredAt: now, tokensUntil } as const
 }
 

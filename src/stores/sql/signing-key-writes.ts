@@ -5,11 +5,25 @@ import type { Database } from './schema.ts'
 import type { SigningKeyTable } from './signing-key-schema.ts'
 import { falseIfTaken } from './trouble.ts'
 
+/** The row that whoever adds a key holds; as a lease it has run out, and nobody takes it. */
+const LOCK = 'signing-keys'
+
 /** What a key loses when it signs no more. */
 const SIGNS_NO_MORE = { private_key: null, encryption_key_id: null, active_algorithm: null } as const
 
 export function signingKeyWrites(db: Kysely<Database>): Omit<SigningKeyStore, keyof SigningKeyReads> {
   return {
+    lock: async ({ at, by }) => {
+      const noted = { updated_at: at, updated_by: by }
+      const result = await db.updateTable('oauth_leases').set(noted).where('name', '=', LOCK).executeTakeFirst()
+      if (result.numUpdatedRows === 1n) return true
+      return await falseIfTaken(async () => {
+        await db
+          .insertInto('oauth_leases')
+          .values({ name: LOCK, holder: by, expires_at: at, created_at: at, created_by: by, ...noted })
+          .execute()
+      })
+    },
     insert: (key) =>
       falseIfTaken(async () => {
         await db.insertInto('oauth_signing_keys').values(signingKeyRow(key)).execute()

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, onTestFinished } from 'vitest'
+import { watched } from '../e2e/process.ts'
+import { restartableServer } from '../e2e/restartable-server.ts'
+import { freePort } from '../setup/free-port.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { scaled } from '../setup/scale.ts'
+import type { Attack } from './attacker.ts'
+
+/** What an honest call may wait at the 99th percentile: 100 ms on a machine of its own, ten times that on one that is shared. */
+const P99_MS = 1_000
+const CALLS_A_SECOND = 50
+const ATTACK_MS = scaled(20_000, 4_000)
+const PATIENCE_MS = 180_000
+const MIB = 1024 * 1024
+
+/** Nobody listens there: what is traced is dropped, after everything was done for it. */
+const COLLECTOR = 'http://127.0.0.1:9'
+
+it.each<Attack>([
+  'lists behind a broken field',
+  'masks of a million paths',
+  'brackets in brackets',
+  'trace states of many words',
+  'reflection that nobody reads',
+  'messages that never end',
+  'lists of empty tokens',
+  'clients that are made up',
+  'bearers that are forged',
+  'readers of the audit log',
+])(
+  `answers ${CALLS_A_SECOND} honest calls a second in time, within the memory of its pod, beside %s`,
+  async (attack) => {
+    const httpPort = await freePort()
+    const server = await restartableServer(sqliteFiles, {
+      QSCOPE_HTTP_LISTEN: `127.0.0.1:${httpPort}`,
+      QSCOPE_OTLP_ENDPOINT: COLLECTOR,
+    })
+    const running = await server.start()
+    const honest = await server.registerClient({ scopes: ['orders.read'] })
+    const caller = node('caller.ts', server.address, honest.clientId, honest.clientSecret, String(CALLS_A_SECOND))
+    await caller.until(/calling/)
+    const attacker = node('attacker.ts', attack, server.address, `http://127.0.0.1:${httpPort}`, server.admin.token)
+    await attacker.until(/attacking/)
+    let mostBytes = 0
+    for (const end = Date.now() + ATTACK_MS; Date.now() < end; await sleep(50)) {
+      mostBytes = Math.max(mostBytes, residentBytes(running.child.pid))
+    }
+    caller.child.kill('SIGTERM')
+    await caller.ended
+    attacker.child.kill('SIGTERM')
+    await attacker.ended
+    expect(caller.stderr).toBe('')
+    const times: number[] = JSON.parse(caller.stdout.split('\n')[1] ?? '[]')
+    expect(times.length).toBeGreaterThan((CALLS_A_SECOND * ATTACK_MS) / 2_000)
+    const p99 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? 0
+    console.info(`beside ${attack}: p99 ${p99.toFixed(1)} ms, ${Math.round(mostBytes / MIB)} MiB`)
+    expect(p99).toBeLessThan(P99_MS)
+    expect(mostBytes).toBeLessThan(podLimit())
+  },
+  PATIENCE_MS,
+)
+
+function node(script: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return watched(child)
+}
+
+function residentBytes(pid: number | undefined): number {
+  const [, kibibytes = ''] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kibibytes) * 1024
+}
+
+/** What `deploy/kubernetes` gives the server. */
+function podLimit(): number {
+  const file = resolve(import.meta.dirname, '..', '..', 'deploy', 'kubernetes', 'base', 'deployment.yaml')
+  const [, mebibytes = ''] = /limits: \{ memory: (\d+)Mi \}/.exec(readFileSync(file, 'utf8')) ?? []
+  expect(Number(mebibytes)).toBeGreaterThan(0)
+  return Number(mebibytes) * MIB
+}
