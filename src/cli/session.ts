@@ -1,5 +1,5 @@
 import type { Calls } from './calls.ts'
-import { channelFor } from './channel.ts'
+import { wayForSecrets } from './channel.ts'
 import { openLocalCalls } from './local-calls.ts'
 import type { ConnectionOptions } from './options.ts'
 import { createOutput, type Output } from './output.ts'
@@ -23,7 +23,7 @@ export async function withCalls(
   const calls =
     options.server === undefined
       ? await openLocalCalls(credentials, { setUp, insistOnKeys })
-      : openRemoteCalls(options.server, credentials, channelFor(options))
+      : openRemoteCalls(wayForSecrets(options.server, options), credentials)
   try {
     await work(calls, createOutput(options.json ?? false))
   } finally {

@@ -64,6 +64,7 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'name',
   'json',
   'server',
+  'plaintext',
   'tls',
   'caFile',
   'certFile',
