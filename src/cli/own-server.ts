@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls.ts'
-import { WITHOUT_PROXY, type WayToServer } from './channel.ts'
+import { type WayToServer, WITHOUT_PROXY } from './channel.ts'
 import { UsageError } from './usage-error.ts'
 
 const ANYWHERE: ReadonlyMap<string, string> = new Map([

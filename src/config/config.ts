@@ -2,10 +2,11 @@ import type { z } from 'zod'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type Connections, readConnections } from './connections.ts'
-import { type DatabaseTarget, maskUrl } from './database-url.ts'
+import type { DatabaseTarget } from './database-url.ts'
 import type { Environment } from './environment.ts'
 import { type HttpConfig, readHttp } from './http.ts'
 import { type Limits, readLimits } from './limits.ts'
+import { notValue } from './quoted.ts'
 import { type LOG_LEVELS, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
 import { type Setting, settingsOf } from './settings.ts'
 import { readTls, type TlsConfig } from './tls.ts'
@@ -87,7 +88,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     if (text !== undefined) {
       const result = schema.safeParse(text)
       if (result.success) return result.data
-      complain(name, `should be ${VARIABLES[name].shouldBe}, not ${JSON.stringify(maskUrl(text))}`)
+      complain(name, `should be ${VARIABLES[name].shouldBe}${notValue(name, text)}`)
     }
     return schema.parse(fallback)
   }
@@ -180,7 +181,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   if (issuer.plain && insecure) {
     warnings.push(`QSCOPE_ISSUER is ${issuer.text}: it should be the https URL that clients know`)
   } else if (issuer.plain && !broken.has('QSCOPE_GRPC_LISTEN')) {
-    complain('QSCOPE_ISSUER', `should be ${VARIABLES.QSCOPE_ISSUER.shouldBe}, not ${JSON.stringify(issuer.text)}`)
+    complain('QSCOPE_ISSUER', `should be ${VARIABLES.QSCOPE_ISSUER.shouldBe}${notValue('QSCOPE_ISSUER', issuer.text)}`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze({ ...config, warnings, settings: settingsOf(config, environment) })
