@@ -1,6 +1,7 @@
 import { actorOf } from '../../context.ts'
 import { type Client, type ClientConfig, type ClientRegistration, etagOf } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
+import { withMaskedTexts } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
@@ -64,7 +65,7 @@ export const updateClient = defineFlow({
     .and(audiencesAreFree),
   run: (ctx, { client, registration }): Client => ({
     ...client,
-    ...registration,
+    ...withMaskedTexts(registration),
     version: client.version + 1,
     updatedAt: ctx.now,
     updatedBy: actorOf(ctx),

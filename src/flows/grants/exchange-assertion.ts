@@ -1,6 +1,7 @@
 import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
+import { withoutSecrets } from '../../domain/masked-text.ts'
 import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract.ts'
@@ -105,8 +106,8 @@ const assertedTokenIsAppended = postcondition<Verified & { readonly issued: Issu
     const event = issuanceEvent(ctx, issued.token, 'token.issued')
     const asserted = {
       grant_type: 'jwt_bearer',
-      assertion_issuer: claims.iss.slice(0, SHOWN),
-      assertion_subject: claims.sub.slice(0, SHOWN),
+      assertion_issuer: withoutSecrets(claims.iss).slice(0, SHOWN),
+      assertion_subject: withoutSecrets(claims.sub).slice(0, SHOWN),
     }
     ctx.stores.accessTokens.insert(issued.token)
     ctx.stores.auditLog.append({ ...event, metadata: { ...event.metadata, ...asserted } })
