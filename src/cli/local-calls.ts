@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { setUpDatabase } from '../app/set-up.ts'
-import { openApp, openAppKeyring } from '../app.ts'
+import { openKeyringFile } from '../app/open-keyring.ts'
+import { insistOnDatabase, openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { type ErrorCode, type ErrorDetails, registry } from '../errors/registry.ts'
 import { operatorOrigin } from '../grpc/call-origin.ts'
@@ -13,12 +13,17 @@ import type { SessionOptions } from './session.ts'
 /** Calls in this process, on the database itself, as its operator. */
 export async function openLocalCalls(
   proof: CallCredentials,
-  { setUp, insistOnKeys }: Required<SessionOptions>,
+  { readsOnly, needsKeyringFile, insistOnKeys }: Required<SessionOptions>,
 ): Promise<Calls> {
   const config = readConfig()
   const log = openLog(config, { quiet: true })
-  const keyring = await openAppKeyring(config, log)
-  if (setUp) await setUpDatabase(config, log, keyring, { withAdmin: false })
+  insistOnDatabase(config)
+  // A client that fails to prove itself leaves an audit event, which is sealed with a key.
+  const missing = readsOnly && proof.client === null ? 'provisional' : 'create'
+  const keyring =
+    needsKeyringFile && config.keyringFile !== null
+      ? openKeyringFile(config)
+      : await openAppKeyring(config, log, missing)
   const app = await openApp(config, log, keyring)
   try {
     const health = await app.backend.check()
