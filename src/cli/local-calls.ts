@@ -2,9 +2,11 @@ import { create } from '@bufbuild/protobuf'
 import { openKeyringFile } from '../app/open-keyring.ts'
 import { insistOnDatabase, openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import { type ErrorCode, type ErrorDetails, registry } from '../errors/registry.ts'
+import { registry } from '../errors/registry.ts'
 import { operatorOrigin } from '../grpc/call-origin.ts'
 import { reasonOf } from '../grpc/errors.ts'
+import { sentenceOf } from '../grpc/refusal-sentence.ts'
+import type { FailedResult } from '../results.ts'
 import { withClient } from './call-access.ts'
 import { type CallCredentials, CallFailure, type Calls } from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
@@ -40,13 +42,22 @@ export async function openLocalCalls(
       const message = create(method.input, withClient(method, request, proof))
       const result = await app.pipeline.call(method, operatorOrigin(rayId), message)
       if (result.ok) return result.value
-      throw failure(result.code, result.details, rayId)
+      throw failure(result, rayId)
     },
     close: () => app.close(),
   }
 }
 
-function failure(code: ErrorCode, { violations = [], metadata = {} }: ErrorDetails, rayId: string): CallFailure {
-  const { status, description } = registry[code]
-  return new CallFailure({ reason: reasonOf(code), status, description, violations, metadata, rayId })
+function failure(failed: FailedResult, rayId: string): CallFailure {
+  const { code, details } = failed
+  const { violations = [], metadata = {} } = details
+  const description = sentenceOf(failed)
+  return new CallFailure({
+    reason: reasonOf(code),
+    status: registry[code].status,
+    description,
+    violations,
+    metadata,
+    rayId,
+  })
 }

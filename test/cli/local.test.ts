@@ -131,7 +131,9 @@ describe('the command line on an embedded database', () => {
     async () => {
       const wrong = await qscope(folder, ['token', 'mint', '--client-id', clientId, '--client-secret', 'wrong'])
       expect(wrong).toMatchObject({ code: 1, stdout: '' })
-      expect(wrong.stderr).toMatch(/^qscope: OAUTH_INVALID_CLIENT: Client authentication failed\. \(ray id [\w-]+\)\n$/)
+      expect(wrong.stderr).toMatch(
+        /^qscope: OAUTH_INVALID_CLIENT: Client authentication failed\. [^(]* \(ray id [\w-]+\)\n$/,
+      )
       const invalid = await qscope(folder, ['client', 'create', '--id', '!', '--grant', 'client_credentials'])
       expect(invalid.stderr).toMatch(/^qscope: OAUTH_INVALID_REQUEST: .*\[client_id: .*\] \(ray id [\w-]+\)\n$/)
     },

@@ -25,7 +25,8 @@ interface UpdateClientRequest {
 /** AIP-154: the client is still the one that was read. */
 const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
   'etagIsCurrent',
-  (_ctx, { client, etag }) => (etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict')),
+  (_ctx, { client, etag }) =>
+    etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
 )
 
 /** Adds the registration as it is to be; permissions before and after the change are at stake. */
