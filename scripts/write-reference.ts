@@ -32,6 +32,19 @@ if (stale.length > 0) {
   process.exit(1)
 }
 
+/** What is filled in from the details. */
+function withoutBraces(sentence: string): string {
+  return sentence.replace(/\{(\w+)\}/g, '_$1_')
+}
+
+/** The sentences that the caller gets instead where the server can tell more. */
+function casesOf({ cases = {} }: ErrorRow<object>): readonly string[] {
+  const sentences = Object.values(cases)
+  return sentences.length === 0
+    ? []
+    : ['Or, where more can be told:', '', ...sentences.map((each) => `- ${withoutBraces(each)}`), '']
+}
+
 function errorsPage(): string {
   const codes = Object.keys(registry) as (keyof typeof registry)[]
   const sections = codes.map((code) => {
@@ -41,8 +54,9 @@ function errorsPage(): string {
     return [
       `## ${reason.toLowerCase().replaceAll('_', '-')}`,
       '',
-      row.description,
+      withoutBraces(row.description),
       '',
+      ...casesOf(row),
       '| | |',
       '|---|---|',
       `| reason | \`${reason}\` |`,

@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs'
 import { IssuerKeys } from './app/issuer-keys.ts'
 import { KeyRotation } from './app/key-rotation.ts'
-import { insistOnKeys, type KeyReferences, keyReferences, NO_REFERENCES, openKeyring } from './app/open-keyring.ts'
+import {
+  insistOnKeys,
+  type KeyReferences,
+  keyReferences,
+  type MissingKeyring,
+  NO_REFERENCES,
+  openKeyring,
+} from './app/open-keyring.ts'
 import { openAppMigrations } from './app/open-migrations.ts'
 import { Purge } from './app/purge.ts'
 import type { Config } from './config/config.ts'
@@ -176,8 +183,16 @@ export async function openApp(
 }
 
 /** Opens the keyring; for one that is missing, asks the database whether it refers to keys. */
-export async function openAppKeyring(config: Config, log: Logger): Promise<Keyring> {
-  return await openKeyring(config, log, (provisional) => databaseKeyReferences(config, log, provisional))
+export async function openAppKeyring(config: Config, log: Logger, missing?: MissingKeyring): Promise<Keyring> {
+  return await openKeyring(config, log, (provisional) => databaseKeyReferences(config, log, provisional), missing)
+}
+
+/** For commands: only `serve` and `migrate` make a database. Throws an error of one line where there is none. */
+export function insistOnDatabase({ database: { file } }: Config): void {
+  if (file === null || existsSync(file)) return
+  throw new Error(
+    `there is no database at ${file}: qscope serve and qscope migrate up make one, QSCOPE_DATABASE_URL names another, and --server asks a running server`,
+  )
 }
 
 /** The keys that the database refers to; none if it has no tables, or is not there yet. */

@@ -12,11 +12,12 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
   { layer: 'event-loop', files: /^event-loop\.ts$/, may: [] },
   { layer: 'message-of', files: /^message-of\.ts$/, may: [] },
+  { layer: 'printable', files: /^printable\.ts$/, may: [] },
   { layer: 'config', files: /^config\//, may: ['domain', 'message-of'] },
   { layer: 'trace', files: /^trace\.ts$/, may: [] },
   { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
   { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results', 'trace'] },
-  { layer: 'log', files: /^log\//, may: ['logger', 'config'] },
+  { layer: 'log', files: /^log\//, may: ['logger', 'config', 'printable'] },
   { layer: 'crypto', files: /^crypto\//, may: ['domain'] },
   { layer: 'stores/contract', files: /^stores\/contract\.ts$/, may: ['domain', 'context'] },
   {
@@ -149,6 +150,13 @@ describe('architecture', () => {
       .filter((file) => file.startsWith('flows/') && file !== 'flows/runner.ts')
       .filter((file) => inside(file).some(({ target, typeOnly }) => target.startsWith('stores/') && !typeOnly))
     expect(wrong).toEqual([])
+  })
+
+  it('lets the command line write to a terminal in one file only, where all is made printable', () => {
+    const writing = files
+      .filter((file) => file.startsWith('cli/'))
+      .filter((file) => /std(out|err)\.write|console\./.test(readFileSync(join(src, file), 'utf8')))
+    expect(writing).toEqual(['cli/terminal.ts'])
   })
 
   it('has no default exports, barrels, utils or helpers', () => {

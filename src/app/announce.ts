@@ -2,6 +2,7 @@ import { type Address, formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { maskUrl } from '../config/database-url.ts'
 import type { Log } from '../log/create-log.ts'
+import { printableLines } from '../printable.ts'
 import type { FirstAdmin } from './first-admin.ts'
 import { welcome } from './welcome.ts'
 
@@ -23,5 +24,5 @@ export function announce(config: Config, log: Log, announcement: Announcement): 
   const httpAddress = announcement.httpAddress && formatAddress(announcement.httpAddress)
   const { tls, database, issuer, workers } = config
   log.info({ address, httpAddress, tls: tls !== null, database: maskUrl(database.url), issuer, workers }, 'listening')
-  process.stdout.write(welcome({ address, httpAddress, config, admin, needsAdmin }))
+  process.stdout.write(printableLines(welcome({ address, httpAddress, config, admin, needsAdmin })))
 }

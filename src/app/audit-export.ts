@@ -5,6 +5,7 @@ import { exportedRow, printExportEnd } from '../crypto/audit-export-format.ts'
 import { type ChainEnd, openExportedHead, sealExportedHead } from '../crypto/exported-head.ts'
 import type { AuditHead } from '../domain/audit-record.ts'
 import type { Logger } from '../logger.ts'
+import { printableLines } from '../printable.ts'
 
 const PAGE = 500
 const HEADS = 500
@@ -46,7 +47,7 @@ export async function exportAuditLog(app: App, log: Logger, after: string | null
   return events
 }
 
-/** Waits for whoever reads. */
+/** Waits for whoever reads, which may be a terminal. */
 async function write(output: Writable, text: string): Promise<void> {
-  if (text !== '' && !output.write(text)) await once(output, 'drain')
+  if (text !== '' && !output.write(printableLines(text))) await once(output, 'drain')
 }

@@ -57,7 +57,7 @@ function schemaFinding({ applied, serversFrom, unknown, problem: misfit }: Schem
 
 /** What only shows when the whole application is open: health, keys, and how time has passed. */
 async function contentFindings(config: Config, log: Logger, schema: SchemaState): Promise<readonly Finding[]> {
-  const app = await openApp(config, log, await openAppKeyring(config, log))
+  const app = await openApp(config, log, await openAppKeyring(config, log, 'provisional'))
   try {
     const facts = await guarded('database facts', async () =>
       databaseFactFindings(await app.backend.facts(), schema.auditProtection, config),

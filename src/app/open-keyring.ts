@@ -12,7 +12,14 @@ export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
 export const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [] })
 
 /**
- * The keyring of the configuration. A file that is missing is created, but only
+ * What becomes of a keyring file that is missing: it is created, for what is
+ * about to be written; or the keys live in memory, for who only reads what no key
+ * was needed for.
+ */
+export type MissingKeyring = 'create' | 'provisional'
+
+/**
+ * The keyring of the configuration. A file that is missing is done without only
  * if the database, asked through `references`, needs no key yet: another key
  * would leave every client with a secret that no longer works.
  */
@@ -20,6 +27,7 @@ export async function openKeyring(
   config: Config,
   log: Logger,
   references: (provisional: Keyring) => Promise<KeyReferences>,
+  missing: MissingKeyring = 'create',
 ): Promise<Keyring> {
   const path = config.keyringFile
   if (path === null) return new Keyring(drawKeyMaterial())
@@ -38,6 +46,7 @@ export async function openKeyring(
       )
     }
   }
+  if (missing === 'provisional') return new Keyring(material)
   const keyring = new Keyring(createKeyringFile(path, material))
   log.info({ path }, 'keyring file created; keep a copy of it, apart from the database')
   return keyring

@@ -6,6 +6,7 @@ import { uuidV7 } from '../crypto/random.ts'
 import type { Sharing } from '../flows/limits/sharing.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
+import { printable } from '../printable.ts'
 import { expose } from '../telemetry/metrics.ts'
 import { type Announcement, announce } from './announce.ts'
 import { insistOnIssuerKeyFiles } from './examine-issuers.ts'
@@ -148,7 +149,7 @@ export function endOnAccident(log: Log): void {
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'uncaught exception')
     log.flush()
-    process.stderr.write(`qscope: ended by a bug: ${error.message.split('\n', 1).join('')}\n`)
+    process.stderr.write(`qscope: ended by a bug: ${printable(error.message.split('\n', 1).join(''))}\n`)
     process.exit(1)
   })
 }

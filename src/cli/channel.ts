@@ -1,14 +1,52 @@
 import { readFileSync } from 'node:fs'
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
+import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
+import { type Address, formatAddress, isLoopback } from '../config/address.ts'
 import { messageOf } from '../message-of.ts'
 import type { ConnectionOptions } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
-/** How the connection to a server is secured: plaintext unless TLS is asked for. */
-export function channelFor({ tls, caFile, certFile, keyFile }: ConnectionOptions): ChannelCredentials {
+/** Where a server is, and how the connection to it is secured. */
+export interface WayToServer {
+  readonly address: Address
+  readonly channel: ChannelCredentials
+  readonly options: ChannelOptions
+}
+
+export type SecurityOptions = Pick<ConnectionOptions, 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'>
+
+/**
+ * The way to a server that is about to receive secrets. Plaintext goes to this
+ * machine only, unless the operator says otherwise.
+ */
+export function wayForSecrets(address: Address, options: SecurityOptions): WayToServer {
+  const way = wayTo(address, options)
+  if (isPlaintext(options) && !options.plaintext && !isLoopback(address.host)) {
+    throw new UsageError(
+      `${formatAddress(address)} is another machine, and the credentials would travel to it in plaintext: give --tls or --ca-file to encrypt them, or --plaintext to send them as they are`,
+    )
+  }
+  return way
+}
+
+/** The way to a server that is told nothing secret. */
+export function wayTo(address: Address, options: SecurityOptions): WayToServer {
+  const { plaintext, caFile, certFile, keyFile } = options
   if ((certFile === undefined) !== (keyFile === undefined)) throw new UsageError('--cert-file goes with --key-file')
-  if (!tls && caFile === undefined && certFile === undefined) return credentials.createInsecure()
-  return credentials.createSsl(contentOf(caFile), contentOf(keyFile), contentOf(certFile))
+  const isPlain = isPlaintext(options)
+  if (plaintext && !isPlain) {
+    throw new UsageError('--plaintext contradicts --tls, --ca-file and --cert-file: give only one of them')
+  }
+  const channel = isPlain
+    ? credentials.createInsecure()
+    : credentials.createSsl(contentOf(caFile), contentOf(keyFile), contentOf(certFile))
+  return { address, channel, options: isLoopback(address.host) ? WITHOUT_PROXY : {} }
+}
+
+/** A proxy of the environment would carry plaintext off this machine. */
+export const WITHOUT_PROXY: ChannelOptions = Object.freeze({ 'grpc.enable_http_proxy': 0 })
+
+function isPlaintext({ tls, caFile, certFile }: SecurityOptions): boolean {
+  return !tls && caFile === undefined && certFile === undefined
 }
 
 function contentOf(path: string | undefined): Buffer | null {

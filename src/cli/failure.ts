@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import { ConfigError } from '../config/config.ts'
 import { messageOf } from '../message-of.ts'
 import { CallFailure } from './calls.ts'
+import { complain } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
 
 export const EXIT = Object.freeze({ fine: 0, failed: 1, usage: 2 })
@@ -19,10 +20,6 @@ export function reportFailure(error: unknown): number {
   }
   complain(error instanceof CallFailure ? error.message : oneLine(error))
   return EXIT.failed
-}
-
-function complain(line: string): void {
-  process.stderr.write(`qscope: ${line}\n`)
 }
 
 function oneLine(error: unknown): string {

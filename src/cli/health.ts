@@ -9,13 +9,14 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
   HealthCheckResponse_ServingStatusSchema as ServingSchema,
 } from '../gen/grpc/health/v1/health_pb.ts'
-import { channelFor } from './channel.ts'
+import { type WayToServer, wayTo } from './channel.ts'
 import { readConfig } from './environment.ts'
 import { address, type ConnectionOptions, duration } from './options.ts'
 import { createOutput } from './output.ts'
-import { ownServer, type WayToServer } from './own-server.ts'
+import { ownServer } from './own-server.ts'
 
-interface Options extends Pick<ConnectionOptions, 'json' | 'server' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
+interface Options
+  extends Pick<ConnectionOptions, 'json' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
   readonly service: string
   readonly alive?: true
   readonly timeout: ReturnType<typeof duration>
@@ -32,14 +33,14 @@ export function health(): Command {
     .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
     .option('--cert-file <path>', 'the certificate to show to the server')
     .option('--key-file <path>', 'its private key')
+    .option('--plaintext', 'unencrypted, which is the default: nothing secret is sent')
     .option('--json', 'print one JSON document')
     .action(run)
 }
 
 async function run(options: Options): Promise<void> {
   const { server, service, timeout, alive = false, json = false } = options
-  const asked =
-    server === undefined ? ownServer(readConfig()) : { address: server, channel: channelFor(options), options: {} }
+  const asked = server === undefined ? ownServer(readConfig()) : wayTo(server, options)
   const where = formatAddress(asked.address)
   const answer = await check(where, asked, service, durationMs(timeout))
   const name = ServingSchema.value[answer]?.name ?? String(answer)

@@ -1,10 +1,12 @@
 import { create } from '@bufbuild/protobuf'
-import { setUpDatabase } from '../app/set-up.ts'
-import { openApp, openAppKeyring } from '../app.ts'
+import { openKeyringFile } from '../app/open-keyring.ts'
+import { insistOnDatabase, openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import { type ErrorCode, type ErrorDetails, registry } from '../errors/registry.ts'
+import { registry } from '../errors/registry.ts'
 import { operatorOrigin } from '../grpc/call-origin.ts'
 import { reasonOf } from '../grpc/errors.ts'
+import { sentenceOf } from '../grpc/refusal-sentence.ts'
+import type { FailedResult } from '../results.ts'
 import { withClient } from './call-access.ts'
 import { type CallCredentials, CallFailure, type Calls } from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
@@ -13,12 +15,17 @@ import type { SessionOptions } from './session.ts'
 /** Calls in this process, on the database itself, as its operator. */
 export async function openLocalCalls(
   proof: CallCredentials,
-  { setUp, insistOnKeys }: Required<SessionOptions>,
+  { readsOnly, needsKeyringFile, insistOnKeys }: Required<SessionOptions>,
 ): Promise<Calls> {
   const config = readConfig()
   const log = openLog(config, { quiet: true })
-  const keyring = await openAppKeyring(config, log)
-  if (setUp) await setUpDatabase(config, log, keyring, { withAdmin: false })
+  insistOnDatabase(config)
+  // A client that fails to prove itself leaves an audit event, which is sealed with a key.
+  const missing = readsOnly && proof.client === null ? 'provisional' : 'create'
+  const keyring =
+    needsKeyringFile && config.keyringFile !== null
+      ? openKeyringFile(config)
+      : await openAppKeyring(config, log, missing)
   const app = await openApp(config, log, keyring)
   try {
     const health = await app.backend.check()
@@ -35,13 +42,22 @@ export async function openLocalCalls(
       const message = create(method.input, withClient(method, request, proof))
       const result = await app.pipeline.call(method, operatorOrigin(rayId), message)
       if (result.ok) return result.value
-      throw failure(result.code, result.details, rayId)
+      throw failure(result, rayId)
     },
     close: () => app.close(),
   }
 }
 
-function failure(code: ErrorCode, { violations = [], metadata = {} }: ErrorDetails, rayId: string): CallFailure {
-  const { status, description } = registry[code]
-  return new CallFailure({ reason: reasonOf(code), status, description, violations, metadata, rayId })
+function failure(failed: FailedResult, rayId: string): CallFailure {
+  const { code, details } = failed
+  const { violations = [], metadata = {} } = details
+  const description = sentenceOf(failed)
+  return new CallFailure({
+    reason: reasonOf(code),
+    status: registry[code].status,
+    description,
+    violations,
+    metadata,
+    rayId,
+  })
 }

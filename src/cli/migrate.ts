@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
 import { openAppMigrations } from '../app/open-migrations.ts'
-import type { AuditProtection } from '../stores/sql/bookkeeping.ts'
+import type { Config } from '../config/config.ts'
+import { type AuditProtection, NO_BOOKKEEPING } from '../stores/sql/bookkeeping.ts'
 import type { Migrations } from '../stores/sql/migrate.ts'
-import type { SchemaState } from '../stores/sql/schema-state.ts'
+import { MIGRATIONS } from '../stores/sql/migrations/all.ts'
+import { type SchemaState, schemaStateOf } from '../stores/sql/schema-state.ts'
 import { openLog, readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { keyValues } from './table.ts'
@@ -64,8 +67,11 @@ export function migrateDown(): Command {
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
       if (!options.yes && process.stdin.isTTY && !(await isConfirmed())) throw new Error('nothing was undone')
-      const outcome = await withMigrations((migrations) => migrations.down({ all: options.all ?? false }))
-      const undone = [...outcome.migrations]
+      const undone = isAbsent(readConfig())
+        ? []
+        : await withMigrations(async (migrations) => [
+            ...(await migrations.down({ all: options.all ?? false })).migrations,
+          ])
       createOutput(options.json ?? false).answer(
         () => ({ undone }),
         () => (undone.length === 0 ? 'nothing to undo' : `undone ${undone.join(', ')}`),
@@ -85,7 +91,7 @@ export function migrateStatus(): Command {
     .description('tell where the schema stands; exit code 1 if it does not fit this version')
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
-      const state = await withMigrations((migrations) => migrations.status())
+      const state = isAbsent(readConfig()) ? EMPTY : await withMigrations((migrations) => migrations.status())
       const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state
       const fits = problem === null
       const output = createOutput(options.json ?? false)
@@ -120,6 +126,14 @@ export function migrateStatus(): Command {
 
 function underWayText({ direction, migration }: NonNullable<SchemaState['underWay']>): string {
   return `${migration} (${direction}); if nobody is at it, \`qscope migrate ${direction}\` does the rest`
+}
+
+/** Where a database that is still to be made stands. */
+const EMPTY = schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
+
+/** Whether there is no file yet: looking at it, or undoing what was never done, makes none. */
+function isAbsent({ database: { file } }: Config): boolean {
+  return file !== null && !existsSync(file)
 }
 
 async function withMigrations<T>(work: (migrations: Migrations) => Promise<T>): Promise<T> {

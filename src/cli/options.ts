@@ -10,6 +10,7 @@ import { parseDuration } from '../config/duration.ts'
 export interface ConnectionOptions {
   readonly json?: boolean
   readonly server?: Address
+  readonly plaintext?: true
   readonly tls?: true
   readonly caFile?: string
   readonly certFile?: string
@@ -29,6 +30,7 @@ export function withConnection(command: Command): Command {
     .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
     .option('--cert-file <path>', 'the certificate to show to the server')
     .option('--key-file <path>', 'its private key')
+    .option('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave')
     .option('--token <token>', 'bearer token for the server (or QSCOPE_TOKEN)')
     .option('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)')
     .option('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)')

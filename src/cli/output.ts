@@ -1,4 +1,6 @@
 import type { JsonValue } from '@bufbuild/protobuf'
+import { uuidV7 } from '../crypto/random.ts'
+import { writeAnswer, writeHighlighted } from './terminal.ts'
 
 /** Where a command's answer goes: tables for people, or one JSON document. */
 export interface Output {
@@ -11,11 +13,15 @@ export interface Output {
 
 export function createOutput(json: boolean): Output {
   const colours = process.stdout.isTTY === true && !process.env['NO_COLOR']
+  // Nobody who chose a part of the answer can know it.
+  const nonce = uuidV7()
+  const marks = { begin: `<${nonce}>`, end: `</${nonce}>` }
   return {
     json,
-    bold: (text) => (colours ? `\u001b[1m${text}\u001b[0m` : text),
+    bold: (text) => (colours ? `${marks.begin}${text}${marks.end}` : text),
     answer: (document, text) => {
-      process.stdout.write(`${json ? JSON.stringify(document(), null, 2) : text()}\n`)
+      if (json) writeAnswer(`${JSON.stringify(document(), null, 2)}\n`)
+      else writeHighlighted(`${text()}\n`, marks)
     },
   }
 }

@@ -1,21 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
-import type { Address } from '../config/address.ts'
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls.ts'
+import { type WayToServer, WITHOUT_PROXY } from './channel.ts'
 import { UsageError } from './usage-error.ts'
 
 const ANYWHERE: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ])
-
-/** Where a server is, and how the connection to it is secured. */
-export interface WayToServer {
-  readonly address: Address
-  readonly channel: ChannelCredentials
-  readonly options: ChannelOptions
-}
 
 /** The way from beside it to the server that this environment configures. */
 export function ownServer({ grpcListen: { host, port }, tls }: Config): WayToServer {
@@ -24,7 +17,7 @@ export function ownServer({ grpcListen: { host, port }, tls }: Config): WayToSer
     address: { host: ANYWHERE.get(host) ?? host, port },
     channel: channelOf(tls),
     // RFC 6066 §3: a handshake names no address.
-    options: tls === null ? {} : { 'grpc.ssl_target_name_override': 'localhost' },
+    options: { ...WITHOUT_PROXY, ...(tls !== null && { 'grpc.ssl_target_name_override': 'localhost' }) },
   }
 }
 

@@ -28,6 +28,7 @@ import { keysRevoke } from './keys/revoke.ts'
 import { migrateDown, migrateStatus, migrateUp } from './migrate.ts'
 import { purge } from './purge.ts'
 import { serveCommand } from './serve.ts'
+import { writeAnswer, writeNotice } from './terminal.ts'
 import { tokenIntrospect } from './token/introspect.ts'
 import { tokenList } from './token/list.ts'
 import { tokenMint } from './token/mint.ts'
@@ -84,7 +85,7 @@ function program(): Command {
   root.addCommand(decodeStatus())
   root.addCommand(doctor())
   root.addCommand(health())
-  throwOnExit(root)
+  prepare(root)
   return root
 }
 
@@ -94,8 +95,12 @@ function group(name: string, description: string, commands: readonly Command[]):
   return parent
 }
 
-/** Commander would end the process itself, with logs unwritten and its own exit codes. */
-function throwOnExit(command: Command): void {
-  command.exitOverride().showSuggestionAfterError().showHelpAfterError('(add --help for usage)')
-  for (const child of command.commands) throwOnExit(child)
+/** Commander would end the process itself, with logs unwritten and its own exit codes, and quote arguments as they are. */
+function prepare(command: Command): void {
+  command
+    .exitOverride()
+    .configureOutput({ writeOut: writeAnswer, writeErr: writeNotice })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for usage)')
+  for (const child of command.commands) prepare(child)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { PURGE_KINDS, type PurgeRound } from '../app/purge-metrics.ts'
-import { type App, openApp, openAppKeyring } from '../app.ts'
+import { type App, insistOnDatabase, openApp, openAppKeyring } from '../app.ts'
 import { formatDuration } from '../config/duration.ts'
 import type { PurgeKind } from '../stores/contract.ts'
 import { openLog, readConfig } from './environment.ts'
@@ -49,7 +49,8 @@ export function purge(): Command {
 async function purgeHere() {
   const config = readConfig()
   const log = openLog(config, { quiet: true })
-  const app = await openApp(config, log, await openAppKeyring(config, log))
+  insistOnDatabase(config)
+  const app = await openApp(config, log, await openAppKeyring(config, log, 'provisional'))
   try {
     const health = await app.backend.check()
     if (!health.serving) throw new Error(health.problem)

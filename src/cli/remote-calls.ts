@@ -1,20 +1,22 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
-import { type ChannelCredentials, Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
-import { type Address, formatAddress } from '../config/address.ts'
+import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { formatAddress } from '../config/address.ts'
 import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema } from '../gen/google/rpc/error_details_pb.ts'
 import { StatusSchema } from '../gen/google/rpc/status_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { type AnyMethod, accessOf, withClient } from './call-access.ts'
 import { type CallCredentials, CallFailure, type Calls, type Refusal } from './calls.ts'
+import type { WayToServer } from './channel.ts'
 import { UsageError } from './usage-error.ts'
 
 const DEADLINE_MS = 30_000
 const DETAILS = 'grpc-status-details-bin'
 
 /** Calls a server over gRPC. */
-export function openRemoteCalls(server: Address, proof: CallCredentials, channel: ChannelCredentials): Calls {
-  const client = new Client(formatAddress(server), channel)
+export function openRemoteCalls({ address, channel, options }: WayToServer, proof: CallCredentials): Calls {
+  const server = formatAddress(address)
+  const client = new Client(server, channel, options)
   const minted = new Map<string, Promise<string>>()
 
   const send = <Input extends AnyMethod['input'], Output extends AnyMethod['output']>(
@@ -33,7 +35,7 @@ export function openRemoteCalls(server: Address, proof: CallCredentials, channel
         metadata,
         { deadline: Date.now() + DEADLINE_MS },
         (error, answer) => {
-          if (error !== null) reject(new CallFailure(refusalOf(error, formatAddress(server))))
+          if (error !== null) reject(new CallFailure(refusalOf(error, server)))
           else if (answer !== undefined) resolve(answer)
         },
       )

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { readEnvironment, variable } from '../config/environment.ts'
-import { messageOf } from '../message-of.ts'
+import { whyUnreadable } from '../config/quoted.ts'
 import type { CallCredentials } from './calls.ts'
 import type { ConnectionOptions } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
 const STDIN = 0
+/** RFC 6750 §2.1: b64token. */
+const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /** Who the caller says it is: options first, then the environment. */
 export function readCredentials(options: ConnectionOptions): CallCredentials {
@@ -21,10 +23,15 @@ export function readCredentials(options: ConnectionOptions): CallCredentials {
   if (clientId === null && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
     throw new UsageError('a client secret needs --client-id')
   }
-  return {
-    client: clientId === null ? null : { clientId, clientSecret: secret },
-    bearer: secretOf(options.token) ?? (options.clientId === undefined ? variable(environment, 'QSCOPE_TOKEN') : null),
+  const bearer =
+    secretOf(options.token) ?? (options.clientId === undefined ? variable(environment, 'QSCOPE_TOKEN') : null)
+  // grpc-js would quote a value that no header can carry.
+  if (bearer !== null && !BEARER.test(bearer)) {
+    throw new UsageError(
+      'the bearer token (--token or QSCOPE_TOKEN) holds characters that no token has; it is not shown',
+    )
   }
+  return { client: clientId === null ? null : { clientId, clientSecret: secret }, bearer }
 }
 
 /** A secret as it was given, or standard input for `-`, which keeps it out of the list of processes. */
@@ -36,6 +43,6 @@ function readSecretFile(file: string | number): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new UsageError(`the secret cannot be read: ${messageOf(error)}`)
+    throw new UsageError(`the file of the secret cannot be read: ${whyUnreadable(error)}`)
   }
 }

@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { printable } from '../printable.ts'
 
 const GAP = '  '
 
@@ -27,9 +27,4 @@ export function keyValues(
   const shown = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== null && pair[1] !== '')
   const width = Math.max(0, ...shown.map(([name]) => name.length))
   return shown.map(([name, value]) => `${bold(name.padEnd(width))}${GAP}${printable(value)}`).join('\n')
-}
-
-/** What others chose, such as a display name, must not steer the terminal. */
-function printable(text: string): string {
-  return stripVTControlCharacters(text).replace(/\p{Cc}/gu, '\u{fffd}')
 }

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 
 /** Where to listen, or whom to call. */
 export interface Address {
@@ -11,7 +11,9 @@ export interface Address {
 const ADDRESS = /^(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)):(0|[1-9]\d{0,4})$/
 /** What ends with a number is an IPv4 address, or nothing: parsers differ on the rest of them. */
 const ENDS_WITH_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8)
+LOOPBACK.addAddress('::1', 'ipv6')
 
 /** Reads `host:port` or `[v6]:port`; `null` if it is none. */
 export function parseAddress(text: string): Address | null {
@@ -27,8 +29,10 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** Whether only this machine can reach it. */
+/** Whether only this machine can reach it: an address of 127.0.0.0/8, `::1`, or `localhost`. A name that looks like an address is none. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1')
-  return LOOPBACK.test(bare) && (!bare.startsWith('127') || isIPv4(bare))
+  const family = isIP(bare)
+  if (family === 0) return bare.toLowerCase() === 'localhost'
+  return LOOPBACK.check(bare, family === 6 ? 'ipv6' : 'ipv4')
 }

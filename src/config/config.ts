@@ -2,10 +2,11 @@ import type { z } from 'zod'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type Connections, readConnections } from './connections.ts'
-import { type DatabaseTarget, maskUrl } from './database-url.ts'
+import type { DatabaseTarget } from './database-url.ts'
 import type { Environment } from './environment.ts'
 import { type HttpConfig, readHttp } from './http.ts'
 import { type Limits, readLimits } from './limits.ts'
+import { masked, notValue } from './quoted.ts'
 import { type LOG_LEVELS, NOT_UNDERSTOOD, SCHEMAS, type SIGNING_ALGORITHMS } from './schemas.ts'
 import { type Setting, settingsOf } from './settings.ts'
 import { readTls, type TlsConfig } from './tls.ts'
@@ -97,7 +98,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
       code === 'custom' ? message : [],
     )
     const why = reason === NOT_UNDERSTOOD ? '' : `: it ${reason}`
-    complain(name, `should be ${shouldBe}, not ${quoted(maskUrl(text))}${why}`)
+    complain(name, `should be ${shouldBe}${notValue(name, text)}${why}`)
     return undefined
   }
   const read = <T>(name: VariableName, schema: z.ZodType<T, string>, fallback: string): T => {
@@ -203,7 +204,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
   if (issuer.plain && insecure) {
     warnings.push(`QSCOPE_ISSUER is ${issuer.text}: it should be the https URL that clients know`)
   } else if (issuer.plain && !broken.has('QSCOPE_GRPC_LISTEN')) {
-    complain('QSCOPE_ISSUER', `should be ${VARIABLES.QSCOPE_ISSUER.shouldBe}, not ${quoted(issuer.text)}`)
+    complain('QSCOPE_ISSUER', `should be ${VARIABLES.QSCOPE_ISSUER.shouldBe}${notValue('QSCOPE_ISSUER', issuer.text)}`)
   }
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => presentable(problem, environment)))
   return Object.freeze({ ...config, warnings, settings: settingsOf(config, environment) })
@@ -234,8 +235,8 @@ function quoted(text: string): string {
 function presentable(problem: string, { values }: Environment): string {
   let text = problem
   for (const value of values.values()) {
-    const masked = maskUrl(value)
-    if (masked !== value) text = text.replaceAll(value, () => masked)
+    const shown = masked(value)
+    if (shown !== value) text = text.replaceAll(value, () => shown)
   }
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped)
   return line.length > LONGEST_PROBLEM ? `${line.slice(0, LONGEST_PROBLEM)}…` : line

@@ -37,9 +37,10 @@ export function readConnections(
   { complain, warn }: Complaints,
 ): Connections {
   if (parameters.length > 0) {
-    const names = parameters.map((name) => JSON.stringify(name)).join(', ')
+    // A name that is none of these may be the rest of a password with a question mark in it.
+    const names = parameters.map((name) => (PARAMETERS.has(name.toLowerCase()) ? JSON.stringify(name) : 'another'))
     const instead = embedded ? '' : '; QSCOPE_DATABASE_… variables set what others put there'
-    complain('QSCOPE_DATABASE_URL', `should be without parameters, but has ${names}${instead}`)
+    complain('QSCOPE_DATABASE_URL', `should be without parameters, but has ${names.join(', ')}${instead}`)
   }
   const caFile = values.get('QSCOPE_DATABASE_CA_FILE') ?? null
   const tls = read('QSCOPE_DATABASE_TLS', SCHEMAS.onOff, caFile === null ? 'off' : 'on')
@@ -60,6 +61,30 @@ export function readConnections(
     tls: tls ? Object.freeze({ ca }) : null,
   })
 }
+
+/** What URLs for other programs carry behind the question mark. */
+const PARAMETERS: ReadonlySet<string> = new Set([
+  'application_name',
+  'cache',
+  'charset',
+  'collation',
+  'connect_timeout',
+  'connection_limit',
+  'mode',
+  'options',
+  'pool_timeout',
+  'schema',
+  'ssl',
+  'ssl-mode',
+  'sslaccept',
+  'sslcert',
+  'sslkey',
+  'sslmode',
+  'sslrootcert',
+  'statement_timeout',
+  'target_session_attrs',
+  'timezone',
+])
 
 function readCertificates(path: string, complain: Complaints['complain']): string | null {
   try {

@@ -29,21 +29,21 @@ export function parseDatabaseUrl(url: string): DatabaseTarget | null {
   return { url, embedded: false, file: null, hosts, parameters: [...server.parameters.keys()] }
 }
 
-/** What stands before an `@` may be a password, however broken the rest is. */
-const CREDENTIALS = /^((?!sqlite:)(?:[a-z][a-z0-9+.-]*:\/\/|(?![a-z][a-z0-9+.-]*:\/\/))[^:@]*):.*@/is
-
-const SECRET_NAME = /password|passwd|secret|token|key/i
-
-/** The same URL fit to be shown: passwords and parameters that look like secrets are masked. */
+/**
+ * The URL of a database fit to be shown. It is put together from the parts that are
+ * no secret; one that is not understood is not shown at all.
+ */
 export function maskUrl(url: string): string {
-  const masked = url.replace(CREDENTIALS, '$1:***@')
-  const query = masked.search(/[?&]/)
-  if (query < 0) return masked
-  return masked.slice(0, query) + masked.slice(query).split('&').map(maskParameter).join('&')
-}
-
-/** Of several names in one parameter, as of `?a=b?password=c`, each counts. */
-function maskParameter(text: string): string {
-  const names = text.slice(0, Math.max(0, text.lastIndexOf('=')))
-  return SECRET_NAME.test(names) ? `${text.slice(0, text.indexOf('='))}=***` : text
+  const [, path] = SQLITE.exec(url) ?? []
+  if (path !== undefined) return url.split('?', 1).join('')
+  const server = parseServerUrl(url)
+  if (server === null) return '(not shown)'
+  const { scheme, user, password, database } = server
+  const hosts = server.hosts.map(({ host, port }) => {
+    const shown = host.includes(':') ? `[${host}]` : host
+    return port === null ? shown : `${shown}:${port}`
+  })
+  const proof = password === '' ? '' : ':***'
+  const at = user === '' && password === '' ? '' : `${encodeURIComponent(user)}${proof}@`
+  return `${scheme}://${at}${hosts.join(',')}/${encodeURIComponent(database)}`
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { messageOf } from '../message-of.ts'
 import { nearest } from './nearest.ts'
-import { CLIENT_VARIABLES, type ClientVariableName, VARIABLES, type Variable, type VariableName } from './variables.ts'
+import { whyUnreadable } from './quoted.ts'
+import { type ClientVariableName, KNOWN_VARIABLES, type VariableName } from './variables.ts'
 
 /** The QSCOPE_ variables as they were found, unread. */
 export interface Environment {
@@ -15,9 +15,8 @@ export interface Environment {
 
 const PREFIX = 'QSCOPE_'
 const FILE_SUFFIX = '_FILE'
-const KNOWN: ReadonlyMap<string, Variable> = new Map(Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES }))
 const FILE_NAMES: ReadonlyMap<string, string> = new Map(
-  [...KNOWN].filter(([, variable]) => variable.secret === true).map(([name]) => [name + FILE_SUFFIX, name]),
+  [...KNOWN_VARIABLES].filter(([, variable]) => variable.secret === true).map(([name]) => [name + FILE_SUFFIX, name]),
 )
 
 /** Collects the QSCOPE_ variables; secrets may stand in files instead. No `.env` file is read. */
@@ -29,10 +28,10 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || value === undefined || value === '') continue
     const target = FILE_NAMES.get(name)
-    if (KNOWN.has(name)) {
+    if (KNOWN_VARIABLES.has(name)) {
       values.set(name, value)
     } else if (target === undefined) {
-      const meant = nearest(name, [...KNOWN.keys(), ...FILE_NAMES.keys()])
+      const meant = nearest(name, [...KNOWN_VARIABLES.keys(), ...FILE_NAMES.keys()])
       warnings.push(`${name} is unknown and ignored${meant === null ? '' : `; did you mean ${meant}?`}`)
     }
   }
@@ -47,7 +46,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
       values.set(target, readFileSync(path, 'utf8').replace(/\r?\n$/, ''))
       fromFile.add(target)
     } catch (error) {
-      problems.push(`${name}: should be the path of a readable file, but ${messageOf(error)}`)
+      problems.push(`${name}: should be the path of a readable file, but ${whyUnreadable(error)}`)
     }
   }
   return { values, fromFile, problems, warnings }

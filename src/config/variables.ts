@@ -153,3 +153,8 @@ export const CLIENT_VARIABLES = Object.freeze({
 } satisfies Record<string, Variable>)
 
 export type ClientVariableName = keyof typeof CLIENT_VARIABLES
+
+/** All of them by name. */
+export const KNOWN_VARIABLES: ReadonlyMap<string, Variable> = new Map(
+  Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES }),
+)

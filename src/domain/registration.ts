@@ -1,7 +1,9 @@
 import { type ClientRegistration, isUserGrant } from './client.ts'
 import { isRegistrableClientId } from './ids.ts'
+import { HOLDS_SECRET, withoutSecrets } from './masked-text.ts'
 import { redirectUriProblem } from './redirect-uri.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
+import { holdsSecret } from './secret-text.ts'
 import { parseTlsClientSubject } from './tls-client-subject.ts'
 
 /** One thing wrong with a registration; `field` is the path in the contract. */
@@ -30,6 +32,7 @@ export function metadataProblems(registration: ClientRegistration, issuer: strin
     ...scopeProblems(registration),
     ...audienceProblems(registration, issuer),
     ...configProblems(registration),
+    ...secretProblems(registration),
   ]
 }
 
@@ -111,4 +114,32 @@ function configProblems({ type, config }: ClientRegistration): RegistrationProbl
     problems.push({ field: 'config.allow_impersonation', description: 'is for confidential clients' })
   }
   return problems
+}
+
+/** What identifies something is kept and shown as it is, so that no token or secret may be part of it; free text is masked instead. */
+function secretProblems(registration: ClientRegistration): RegistrationProblem[] {
+  const { clientId, jwks, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } = registration
+  const each = (name: string, values: readonly string[]) => values.map((value, index) => [`${name}[${index}]`, value])
+  const identifiers = [
+    ['client_id', clientId],
+    ['jwks', jwks],
+    ['tls_client_subject', tlsClientSubject],
+    ...each('redirect_uris', redirectUris),
+    ...each('scopes', scopes),
+    ...each('audiences', audiences),
+    ...each('resource_audiences', resourceAudiences),
+    ...Object.keys(config.metadata).map((key) => ['config.metadata', key]),
+  ] as const
+  return identifiers.flatMap(([field, value]) =>
+    field !== undefined && typeof value === 'string' && holdsSecret(value)
+      ? [{ field, description: HOLDS_SECRET }]
+      : [],
+  )
+}
+
+/** A registration fit to be stored: its free text holds no secrets. */
+export function withMaskedTexts<T extends Pick<ClientRegistration, 'displayName' | 'config'>>(registration: T): T {
+  const { displayName, config } = registration
+  const metadata = Object.fromEntries(Object.entries(config.metadata).map(([key, text]) => [key, withoutSecrets(text)]))
+  return { ...registration, displayName: withoutSecrets(displayName), config: { ...config, metadata } }
 }

@@ -26,8 +26,6 @@ export interface FieldViolation {
 
 /** Everything that status details can carry; each row names what it may use. */
 export interface ErrorDetails {
-  /** The message of the status in place of the row's, where more can be said to any caller: a fixed sentence. */
-  readonly description?: string
   /** BadRequest.field_violations. */
   readonly violations?: readonly FieldViolation[]
   /** ErrorInfo.metadata, beside `oauth_error`. */
@@ -49,6 +47,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number
   /** QuotaFailure: whose limit, and which. */
   readonly quota?: { readonly subject: string; readonly description: string }
+  /** Which of the row's cases it is: it chooses the sentence, and is not sent by itself. */
+  readonly because?: string
 }
 
 export interface ErrorRow<Details extends ErrorDetails> {
@@ -57,8 +57,10 @@ export interface ErrorRow<Details extends ErrorDetails> {
   /** Where the code is defined, such as `RFC 6749 §5.2`. */
   readonly rfc: string | null
   readonly status: StatusName
-  /** The message of the status: safe for any caller, the same every time. */
+  /** The message of the status where no case is told: safe for any caller. What stands in braces is filled in from the details. */
   readonly description: string
+  /** The message by case, where the caller may know which one it is. */
+  readonly cases?: Readonly<Record<string, string>>
   /** Whether the same call may be sent again as it is. */
   readonly retryable: boolean
   /** Carries the type of the details; never set. */
@@ -69,7 +71,57 @@ type None = Record<never, never>
 type Violations = { readonly violations: readonly FieldViolation[] }
 type Resource = { readonly resource: NonNullable<ErrorDetails['resource']> }
 type Metadata<Key extends string> = { readonly metadata: Readonly<Record<Key, string>> }
-type RetryAfter = { readonly retryAfterMs: number; readonly description?: string }
+type RetryAfter = { readonly retryAfterMs: number }
+
+/** What callers may know of why they were not authenticated; an unknown id, a wrong proof and a disabled client are one. */
+const INVALID_CLIENT = Object.freeze({
+  missing:
+    'No client credentials came with the call. Send them in its field client, or as authorization: Basic; where the call allows it, a bearer token will do.',
+  malformed:
+    'The authorization metadata cannot be read. For client credentials it is Basic and the base64 of id:secret, both form-encoded (RFC 6749 §2.3.1); for a token it is Bearer and the token.',
+  bearer: 'This call proves a client, and a bearer token does not. Send client credentials instead.',
+})
+
+const INVALID_TOKEN = Object.freeze({
+  missing: 'This call needs a bearer token, and none came with it. Send authorization: Bearer and a token.',
+  malformed: 'The authorization metadata cannot be read. It is Bearer and the token (RFC 6750 §2.1).',
+  client: 'This call takes a bearer token, not client credentials. Mint a token with them and send that.',
+  audience:
+    'The bearer token is for another audience than this server. Mint one without audiences, or for the issuer of this server.',
+  certificate:
+    'The bearer token is bound to a certificate that this connection did not show. Connect with that certificate.',
+  presented_audience: 'The presented token is not for the audience that was asked about.',
+  presented_certificate: 'The presented token is bound to another certificate than the one that its bearer showed.',
+  presented: 'The presented token is not good: it is unknown, expired, revoked or malformed, or no access token.',
+})
+
+const UNAUTHORIZED_CLIENT = Object.freeze({
+  grant: 'The client is not registered for this grant. Register it with UpdateClient, or use a grant that it has.',
+  public: 'Public clients check no tokens, because anybody could under their name. Use a confidential client.',
+})
+
+const CONFLICT = Object.freeze({
+  etag: 'The etag is not the current one: the resource changed meanwhile. Read it again before deciding anew.',
+  decided: 'The opposite was decided before, and that stands.',
+  key_state: 'The signing key is {state} and cannot go back. Prepare another key.',
+  key_too_early:
+    'The signing key cannot sign before {activate_after}: until then, callers may keep a key set without it. Repeat the call then.',
+  contended: 'Too many calls change this resource at once. Repeat the call after the delay.',
+})
+
+const OUTCOME_UNKNOWN = Object.freeze({
+  true: 'The commit could neither be confirmed nor ruled out. Repeat the call: twice does no harm.',
+  false: 'The commit could neither be confirmed nor ruled out. Look whether it took effect before repeating the call.',
+})
+
+const UNAVAILABLE = Object.freeze({
+  issuer_keys:
+    'The keys of the assertion’s issuer cannot be fetched at the moment, so the assertion cannot be verified; nothing was written. Repeat the call after the delay.',
+})
+
+const NOT_FOUND = Object.freeze({
+  user_code: 'No device authorization is pending under this user code: it is mistyped, or it ran out.',
+})
 
 function row<Details extends ErrorDetails = None>(value: ErrorRow<Details>): ErrorRow<Details> {
   return Object.freeze(value)
@@ -80,49 +132,55 @@ export const registry = Object.freeze({
     oauthError: 'invalid_request',
     rfc: 'RFC 6749 §5.2',
     status: 'INVALID_ARGUMENT',
-    description: 'The request is missing a parameter, or one is malformed or contradicts another.',
+    description:
+      'A parameter of the request is missing or malformed, or contradicts another; the field violations say which. Correct the request.',
     retryable: false,
   }),
-  'oauth.invalid_client': row({
+  'oauth.invalid_client': row<{ readonly because?: keyof typeof INVALID_CLIENT }>({
     oauthError: 'invalid_client',
     rfc: 'RFC 6749 §5.2',
     status: 'UNAUTHENTICATED',
-    description: 'Client authentication failed.',
+    description:
+      'Client authentication failed. Check the client id, its secret or other proof, and whether the client is enabled and registered for this way to authenticate.',
+    cases: INVALID_CLIENT,
     retryable: false,
   }),
   'oauth.invalid_grant': row({
     oauthError: 'invalid_grant',
     rfc: 'RFC 6749 §5.2',
     status: 'FAILED_PRECONDITION',
-    description: 'The code, token or assertion is invalid, expired, spent, revoked or was issued to another client.',
+    description:
+      'The code, token or assertion is invalid, expired, spent, revoked or was issued to another client. Drop it and begin again.',
     retryable: false,
   }),
-  'oauth.unauthorized_client': row({
+  'oauth.unauthorized_client': row<{ readonly because?: keyof typeof UNAUTHORIZED_CLIENT }>({
     oauthError: 'unauthorized_client',
     rfc: 'RFC 6749 §5.2',
     status: 'PERMISSION_DENIED',
-    description: 'The client is not registered for this grant or call.',
+    description: 'The client is disabled, or not registered for this grant or call.',
+    cases: UNAUTHORIZED_CLIENT,
     retryable: false,
   }),
   'oauth.unsupported_grant_type': row({
     oauthError: 'unsupported_grant_type',
     rfc: 'RFC 6749 §5.2',
     status: 'UNIMPLEMENTED',
-    description: 'This grant is switched off on this server.',
+    description: 'This grant is switched off on this server. Use another one, or ask its operator.',
     retryable: false,
   }),
   'oauth.invalid_scope': row<Metadata<'rejected_scopes'>>({
     oauthError: 'invalid_scope',
     rfc: 'RFC 6749 §5.2',
     status: 'INVALID_ARGUMENT',
-    description: 'A scope is malformed or beyond what is allowed.',
+    description:
+      'These scopes are malformed or beyond what is allowed here: {rejected_scopes}. Ask for fewer, or register the client for them.',
     retryable: false,
   }),
   'oauth.invalid_target': row<Metadata<'rejected_audiences'>>({
     oauthError: 'invalid_target',
     rfc: 'RFC 8707 §2',
     status: 'INVALID_ARGUMENT',
-    description: 'An audience is unknown or not allowed.',
+    description: 'These audiences are unknown or not allowed here: {rejected_audiences}. Ask for registered ones.',
     retryable: false,
   }),
   'oauth.access_denied': row({
@@ -146,109 +204,127 @@ export const registry = Object.freeze({
     description: 'Reserved, not sent.',
     retryable: false,
   }),
-  'oauth.invalid_token': row<{ readonly metadata?: { readonly token: 'presented' } }>({
+  'oauth.invalid_token': row<{
+    readonly metadata?: { readonly token: 'presented' }
+    readonly because?: keyof typeof INVALID_TOKEN
+  }>({
     oauthError: 'invalid_token',
     rfc: 'RFC 6750 §3.1',
     status: 'UNAUTHENTICATED',
-    description: 'The bearer token is missing, unknown, expired, revoked or malformed.',
+    description: 'The bearer token is not good: it is unknown, expired, revoked or malformed. Mint another one.',
+    cases: INVALID_TOKEN,
     retryable: false,
   }),
   'oauth.insufficient_scope': row<Metadata<'required_scopes'>>({
     oauthError: 'insufficient_scope',
     rfc: 'RFC 6750 §3.1',
     status: 'PERMISSION_DENIED',
-    description: 'The token lacks a scope that this call requires.',
+    description:
+      'The token lacks scopes that are required: {required_scopes}. Mint one that has them, from a client that is registered for them.',
     retryable: false,
   }),
   'oauth.server_error': row({
     oauthError: 'server_error',
     rfc: 'RFC 6749 §4.1.2.1',
     status: 'INTERNAL',
-    description: 'The server met an unexpected condition; its log has the cause under the ray id.',
+    description:
+      'The server met an unexpected condition. Give its operator the ray id: the log has the cause under it.',
     retryable: false,
   }),
-  'oauth.temporarily_unavailable': row<RetryAfter>({
+  'oauth.temporarily_unavailable': row<RetryAfter & { readonly because?: keyof typeof UNAVAILABLE }>({
     oauthError: 'temporarily_unavailable',
     rfc: 'RFC 6749 §4.1.2.1',
     status: 'UNAVAILABLE',
-    description: 'The server is overloaded, draining or without its database; nothing was written.',
+    description:
+      'The server is overloaded, draining or without its database; nothing was written. Repeat the call after the delay.',
+    cases: UNAVAILABLE,
     retryable: true,
   }),
   'oauth.device.authorization_pending': row<RetryAfter>({
     oauthError: 'authorization_pending',
     rfc: 'RFC 8628 §3.5',
     status: 'FAILED_PRECONDITION',
-    description: 'The user has not decided yet.',
+    description: 'The user has not decided yet. Poll again after the interval.',
     retryable: true,
   }),
   'oauth.device.slow_down': row<RetryAfter>({
     oauthError: 'slow_down',
     rfc: 'RFC 8628 §3.5',
     status: 'RESOURCE_EXHAUSTED',
-    description: 'Polled before the interval was over; the interval has grown.',
+    description: 'The device polled before the interval was over, and the interval has grown. Poll at the new pace.',
     retryable: true,
   }),
   'oauth.device.expired_token': row({
     oauthError: 'expired_token',
     rfc: 'RFC 8628 §3.5',
     status: 'FAILED_PRECONDITION',
-    description: 'The device code has expired.',
+    description: 'The device code has expired. Start a new device authorization.',
     retryable: false,
   }),
   'oauth.device.access_denied': row({
     oauthError: 'access_denied',
     rfc: 'RFC 8628 §3.5',
     status: 'PERMISSION_DENIED',
-    description: 'The user refused.',
+    description: 'The user refused. Stop polling.',
     retryable: false,
   }),
   'registration.invalid_redirect_uri': row<Violations>({
     oauthError: 'invalid_redirect_uri',
     rfc: 'RFC 7591 §3.2.2',
     status: 'INVALID_ARGUMENT',
-    description: 'A redirect URI is not acceptable.',
+    description: 'A redirect URI is not acceptable; the field violations say which, and why.',
     retryable: false,
   }),
   'registration.invalid_client_metadata': row<Violations>({
     oauthError: 'invalid_client_metadata',
     rfc: 'RFC 7591 §3.2.2',
     status: 'INVALID_ARGUMENT',
-    description: 'The registration is inconsistent or asks for what this server does not have.',
+    description:
+      'The registration is inconsistent or asks for what this server does not have; the field violations say where.',
     retryable: false,
   }),
   'registration.client_identifier_conflict': row<Resource>({
     oauthError: null,
     rfc: null,
     status: 'ALREADY_EXISTS',
-    description: 'The client id is taken or reserved.',
+    description: 'The client id {name} is taken, or was a deleted client’s. Choose another one.',
     retryable: false,
   }),
-  'resource.not_found': row<Resource>({
+  'resource.not_found': row<Resource & { readonly because?: keyof typeof NOT_FOUND }>({
     oauthError: null,
     rfc: null,
     status: 'NOT_FOUND',
-    description: 'There is no such resource.',
+    description: 'There is no {type} {name}. Check the id.',
+    cases: NOT_FOUND,
     retryable: false,
   }),
-  'resource.conflict': row<{ readonly retryAfterMs?: number; readonly metadata?: Readonly<Record<string, string>> }>({
+  'resource.conflict': row<{
+    readonly retryAfterMs?: number
+    readonly metadata?: Readonly<Record<string, string>>
+    readonly because: keyof typeof CONFLICT
+  }>({
     oauthError: null,
     rfc: null,
     status: 'ABORTED',
-    description: 'The resource changed meanwhile, or is too contended; read it again before deciding anew.',
+    description: 'The resource is not in a state for this. Read it again before deciding anew.',
+    cases: CONFLICT,
     retryable: false,
   }),
-  'resource.outcome_unknown': row<Metadata<'safe_to_retry'> & { readonly retryAfterMs?: number }>({
+  'resource.outcome_unknown': row<
+    Metadata<'safe_to_retry'> & { readonly retryAfterMs?: number; readonly because: keyof typeof OUTCOME_UNKNOWN }
+  >({
     oauthError: null,
     rfc: null,
     status: 'ABORTED',
     description: 'The commit could neither be confirmed nor ruled out.',
+    cases: OUTCOME_UNKNOWN,
     retryable: false,
   }),
   'limit.exceeded': row<{ readonly quota: NonNullable<ErrorDetails['quota']> } & RetryAfter>({
     oauthError: null,
     rfc: null,
     status: 'RESOURCE_EXHAUSTED',
-    description: 'A cap or rate limit is reached.',
+    description: 'A limit is reached: {limit}. Repeat the call after the delay.',
     retryable: true,
   }),
 })

@@ -90,7 +90,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
           services.observer?.raceLost(flow.name)
           ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; judging anew')
         }
-        return fail('resource.conflict', { retryAfterMs: retryDelay() })
+        return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
       } catch (error) {
         if (error instanceof StoreError) return refusalFor(error, ctx, flow.lane)
         throw error
@@ -110,14 +110,14 @@ function refusalFor(error: StoreError, ctx: CallContext, lane: Lane): FailedResu
   ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
   switch (error.fault) {
     case 'contended':
-      return fail('resource.conflict', { retryAfterMs: retryDelay() })
+      return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
     case 'unavailable':
       return fail('oauth.temporarily_unavailable', { retryAfterMs: retryDelay() })
     case 'outcome_unknown':
       // What only adds rows may add them again: nobody holds the first.
       return lane === 'append'
         ? outcomeUnknownSafely()
-        : fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' } })
+        : fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' }, because: 'false' })
     case 'broken':
       return fail('oauth.server_error')
     default:
@@ -127,7 +127,11 @@ function refusalFor(error: StoreError, ctx: CallContext, lane: Lane): FailedResu
 
 /** For calls that may be made again as they are. */
 export function outcomeUnknownSafely(): FailedResult {
-  return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'true' }, retryAfterMs: retryDelay() })
+  return fail('resource.outcome_unknown', {
+    metadata: { safe_to_retry: 'true' },
+    retryAfterMs: retryDelay(),
+    because: 'true',
+  })
 }
 
 /** Spread out, so that callers do not come back together. */

@@ -15,6 +15,7 @@ import { type Status as RpcStatus, StatusSchema } from '../gen/google/rpc/status
 import type { ErrorReason } from '../gen/qscope/v1/error_reason_pb.ts'
 import type { FailedResult } from '../results.ts'
 import { RAY_ID_KEY } from './ray-id.ts'
+import { sentenceOf } from './refusal-sentence.ts'
 
 const DOMAIN = 'qscope'
 /** Clients give up on trailers beyond 8 KiB, so no single value may fill them. */
@@ -59,7 +60,7 @@ export function toRpcStatus(failed: FailedResult, rayId: string, helpBase?: stri
   const row = registry[failed.code]
   return create(StatusSchema, {
     code: status[row.status],
-    message: failed.details.description ?? row.description,
+    message: sentenceOf(failed),
     details: [
       pack(ErrorInfoSchema, {
         reason: reasonOf(failed.code),

@@ -2,6 +2,7 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator } from '@bufbuild/protovalidate'
 import type { FieldViolation } from '../errors/registry.ts'
+import { violationSentence } from './violation-sentence.ts'
 
 const NO_VIOLATIONS: readonly FieldViolation[] = Object.freeze([])
 const SHOWN_MAP_KEY = /^[A-Za-z0-9._-]{1,64}$/
@@ -36,7 +37,7 @@ export function createRequestValidator(schemas: Iterable<DescMessage> = []): Req
       case 'invalid':
         return result.violations.map((violation) => ({
           field: protoPath(violation.field),
-          description: violation.message === '' ? `violates ${violation.ruleId}` : violation.message,
+          description: violationSentence(violation),
         }))
       default:
         return result satisfies never

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../logger.ts'
+import { printableLines } from '../printable.ts'
 import { prettyLine } from './pretty-line.ts'
 import { serializeError } from './serialize-error.ts'
 
@@ -48,10 +49,12 @@ export function createLog(config: Pick<Config['log'], 'level' | 'format'>, field
     destination.flush()
   }, FLUSH_EVERY_MS).unref()
   process.once('exit', flush)
-  const colours = process.stderr.isTTY === true && !process.env['NO_COLOR']
+  const terminal = process.stderr.isTTY === true
+  const colours = terminal && !process.env['NO_COLOR']
+  const shownOnTerminal = (line: string) => (terminal ? printableLines(line) : line)
   const stream = {
     write: (line: string) => {
-      const written = config.format === 'pretty' ? prettyLine(line, colours) : line
+      const written = config.format === 'pretty' ? prettyLine(line, colours) : shownOnTerminal(line)
       if (lines.length + written.length > PIECE_BYTES) handOver()
       lines += written
     },

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { printable } from '../printable.ts'
 
 const COLOURS: Readonly<Record<string, string>> = Object.freeze({ debug: '90', info: '32', warn: '33', error: '31' })
 
@@ -10,7 +11,7 @@ export function prettyLine(line: string, colours: boolean): string {
   const paint = (text: string, code: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text)
   const rest = Object.entries(fields).map(
     ([name, value]) =>
-      `${paint(`${name}=`, '90')}${typeof value === 'string' ? printable(value) : inspect(value, { breakLength: Infinity })}`,
+      `${paint(`${printable(name)}=`, '90')}${printable(typeof value === 'string' ? value : inspect(value, { breakLength: Infinity }))}`,
   )
   const head = `${paint(String(time).slice(11, 23), '90')} ${paint(String(level).padEnd(5), COLOURS[String(level)] ?? '0')} ${printable(String(msg))}`
   return `${[head, ...rest].join(' ')}${err === undefined ? '' : `\n${stackOf(err)}`}\n`
@@ -23,10 +24,5 @@ function stackOf(err: unknown): string {
         .split('\n')
         .map((line) => `    ${printable(line)}`)
         .join('\n')
-    : `    ${inspect(stack)}`
-}
-
-/** What callers and drivers wrote must neither steer the terminal nor look like a line of its own. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    : `    ${printable(inspect(stack, { breakLength: Infinity }))}`
 }

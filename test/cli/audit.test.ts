@@ -23,6 +23,7 @@ describe('qscope audit', () => {
   }
 
   beforeAll(async () => {
+    await fine('migrate', 'up')
     const { client, clientSecret } = JSON.parse(await fine('client', 'create', '--admin', '--json'))
     mint = ['token', 'mint', '--client-id', client.clientId, '--client-secret', clientSecret]
     await fine(...mint)

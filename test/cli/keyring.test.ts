@@ -46,6 +46,7 @@ describe('qscope keyring', () => {
   test(
     'prepares, activates and removes keys, and keeps those that the database refers to',
     async () => {
+      await json('migrate', 'up')
       const { client, clientSecret } = await json('client', 'create', '--admin')
       const mint = ['token', 'mint', '--client-id', client.clientId, '--client-secret', clientSecret]
       const prepared = await json('keyring', 'rotate', '--prepare', '--purpose', 'pepper', '--purpose', 'audit')

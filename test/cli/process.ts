@@ -11,6 +11,14 @@ export function emptyFolder(): string {
   return mkdtempSync(join(tmpdir(), 'qscope-cli-'))
 }
 
+/** A directory with an embedded database that is still empty, and no keyring. */
+export async function folderWithDatabase(): Promise<string> {
+  const folder = emptyFolder()
+  const { code, stderr } = await qscope(folder, ['migrate', 'up'])
+  if (code !== 0) throw new Error(stderr)
+  return folder
+}
+
 export interface Outcome {
   readonly code: number
   readonly stdout: string

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { emptyFolder, qscope } from './process.ts'
+import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
 const TIMEOUT = 60_000
 const NOTHING = {
@@ -13,7 +13,7 @@ const NOTHING = {
 test(
   'deletes what has ended, tells how much, and leaves the rest',
   async () => {
-    const folder = emptyFolder()
+    const folder = await folderWithDatabase()
     const json = async (...args: string[]) => {
       const { code, stdout, stderr } = await qscope(folder, [...args, '--json'])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

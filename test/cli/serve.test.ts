@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
-import { emptyFolder, qscope } from './process.ts'
+import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const TIMEOUT = 60_000
@@ -83,7 +83,7 @@ test(
 test(
   'a schema that is too old: starts, says what to do, and serves once it is done',
   async () => {
-    const folder = emptyFolder()
+    const folder = await folderWithDatabase()
     expect((await qscope(folder, ['client', 'create', '--admin'])).code).toBe(0)
     expect((await qscope(folder, ['migrate', 'down', '--yes'])).code).toBe(0)
     const { child, stderr, ended } = await serve(folder)

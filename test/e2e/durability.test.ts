@@ -12,6 +12,7 @@ const ROUNDS = scaled(10)
 describe('a server killed in the middle of 2,000 concurrent mints', () => {
   it(`keeps every token it answered and its audit event, and nothing by halves (${ROUNDS} of 10 rounds)`, async () => {
     const directory = await temporaryDirectory()
+    await run(directory, ['migrate', 'up'])
     const made = await run(directory, ['client', 'create', '--admin', '--json'])
     const { client: registered, clientSecret } = JSON.parse(made.stdout)
     const client = { clientId: registered.clientId, method: { case: 'clientSecret' as const, value: clientSecret } }

@@ -259,7 +259,10 @@ describe('the workers of a server', () => {
     'do not start, and say why in one line, when one of them cannot',
     async () => {
       const [directory, another] = [await temporaryDirectory(), await temporaryDirectory()]
-      for (const each of [directory, another]) await run(each, ['client', 'create', '--admin', '--json'])
+      for (const each of [directory, another]) {
+        await run(each, ['migrate', 'up'])
+        await run(each, ['client', 'create', '--admin', '--json'])
+      }
       const keyring = join('data', 'qscope.keyring.json')
       await copyFile(join(another, keyring), join(directory, keyring))
       const { code, stdout, stderr } = await run(directory, ['serve'], {

@@ -186,7 +186,7 @@ describe('a call with curl', () => {
     expect(headers.get('www-authenticate')).toBe('Basic realm="qscope", charset="UTF-8"')
     expect(json).toMatchObject({
       code: 'unauthenticated',
-      message: 'Client authentication failed.',
+      message: expect.stringMatching(/^Client authentication failed\. Check /),
       details: [
         {
           type: 'google.rpc.ErrorInfo',

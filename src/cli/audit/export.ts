@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { exportAuditLog } from '../../app/audit-export.ts'
-import { openApp, openAppKeyring } from '../../app.ts'
+import { openKeyringFile } from '../../app/open-keyring.ts'
+import { insistOnDatabase, openApp } from '../../app.ts'
 import { openLog, readConfig } from '../environment.ts'
 import { readExportedHead } from './exported-head-file.ts'
 
@@ -12,7 +13,9 @@ export function auditExport(): Command {
       const earlier = after === undefined ? null : await readExportedHead(after)
       const config = readConfig()
       const log = openLog(config, { quiet: true })
-      const app = await openApp(config, log, await openAppKeyring(config, log))
+      insistOnDatabase(config)
+      // The last line is under a MAC that is to be verified later.
+      const app = await openApp(config, log, openKeyringFile(config))
       try {
         const health = await app.backend.check()
         if (!health.serving) throw new Error(health.problem)

@@ -8,12 +8,16 @@ export function auditHead(): Command {
   return withConnection(new Command('head'))
     .description('print where the chains of the log end now, under a MAC; keep it apart from the database')
     .action(async (options: ConnectionOptions) => {
-      await withCalls(options, async (calls, output) => {
-        const answer = await calls.call(AuditService.method.exportAuditHead, {})
-        output.answer(
-          () => json(ExportAuditHeadResponseSchema, answer),
-          () => answer.head,
-        )
-      })
+      await withCalls(
+        options,
+        async (calls, output) => {
+          const answer = await calls.call(AuditService.method.exportAuditHead, {})
+          output.answer(
+            () => json(ExportAuditHeadResponseSchema, answer),
+            () => answer.head,
+          )
+        },
+        { readsOnly: true, needsKeyringFile: true },
+      )
     })
 }

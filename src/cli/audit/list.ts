@@ -10,7 +10,7 @@ import {
   withConnection,
   withPaging,
 } from '../options.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json, list, more, time } from '../show.ts'
 import { table } from '../table.ts'
 
@@ -33,7 +33,7 @@ export function auditList(): Command {
     .option('--since <time>', 'at or after an ISO 8601 time, or so long ago, such as 1h', moment)
     .option('--until <time>', 'before an ISO 8601 time, or so long ago', moment)
     .action(async (options: Options) => {
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(AuditService.method.listAuditEvents, {
           eventTypes: options.type ?? [],
           ...given({ clientId: options.ofClient, userId: options.ofUser, rayId: options.rayId }),

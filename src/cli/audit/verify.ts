@@ -16,6 +16,7 @@ import { createOutput, type Output } from '../output.ts'
 import { withCalls } from '../session.ts'
 import { json } from '../show.ts'
 import { table } from '../table.ts'
+import { complain } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { linesOf, readExportedHead } from './exported-head-file.ts'
 
@@ -41,6 +42,7 @@ export function auditVerify(): Command {
       await withCalls(options, async (calls, output) => report(await walk(calls, exportedHead), output), {
         // Which keys are missing is for the walk to say.
         insistOnKeys: false,
+        readsOnly: true,
       })
     })
 }
@@ -71,9 +73,7 @@ async function verifyFile(path: string, after: string, output: Output): Promise<
   const found = { chains, events, breaks, breakCount: breaks.length, nextPageToken: '' }
   report(create(VerifyAuditLogResponseSchema, toVerification(found)), output)
   if (startsUnproved) {
-    process.stderr.write(
-      'qscope: the export goes on after an earlier one: give its head with --head to prove the join\n',
-    )
+    complain('the export goes on after an earlier one: give its head with --head to prove the join')
   }
 }
 

@@ -64,6 +64,7 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'name',
   'json',
   'server',
+  'plaintext',
   'tls',
   'caFile',
   'certFile',
@@ -113,18 +114,14 @@ async function run(options: Options, command: Command): Promise<void> {
     )
     if (stray !== undefined) throw new UsageError('--admin fixes everything but --id and --name')
   }
-  await withCalls(
-    options,
-    async (calls, output) => {
-      const request = options.admin ? adminRegistration(options) : registration(options)
-      const answer = await calls.call(ClientService.method.registerClient, request)
-      output.answer(
-        () => json(RegisterClientResponseSchema, answer),
-        () => showClient(answer.client, output, answer.clientSecret),
-      )
-    },
-    { setUp: true },
-  )
+  await withCalls(options, async (calls, output) => {
+    const request = options.admin ? adminRegistration(options) : registration(options)
+    const answer = await calls.call(ClientService.method.registerClient, request)
+    output.answer(
+      () => json(RegisterClientResponseSchema, answer),
+      () => showClient(answer.client, output, answer.clientSecret),
+    )
+  })
 }
 
 /** Every permission there is, and nothing else. */

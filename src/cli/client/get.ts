@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { ClientService, GetClientResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
 import { type ConnectionOptions, withConnection } from '../options.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json } from '../show.ts'
 import { showClient } from './show-client.ts'
 
@@ -10,7 +10,7 @@ export function clientGet(): Command {
     .description('show a client')
     .argument('<client-id>')
     .action(async (clientId: string, options: ConnectionOptions) => {
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(ClientService.method.getClient, { clientId })
         output.answer(
           () => json(GetClientResponseSchema, answer),

@@ -10,7 +10,7 @@ import {
   withConnection,
   withPaging,
 } from '../options.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json, list, more, yesNo } from '../show.ts'
 import { table } from '../table.ts'
 
@@ -29,7 +29,7 @@ export function clientList(): Command {
     .option('--enabled', 'only enabled clients')
     .addOption(new Option('--disabled', 'only disabled clients').conflicts('enabled'))
     .action(async (options: Options) => {
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(ClientService.method.listClients, {
           ...given({ pageSize: options.pageSize, pageToken: options.pageToken, type: options.type }),
           ...given({ clientIdPrefix: options.prefix }),

@@ -7,6 +7,7 @@ import { messageOf } from '../../message-of.ts'
 import { openLog, readConfig } from '../environment.ts'
 import { createOutput } from '../output.ts'
 import { table } from '../table.ts'
+import { complain } from '../terminal.ts'
 
 /** `inUse`: whether the database refers to it; `null` if the database cannot be asked. */
 interface KeyStatus {
@@ -51,7 +52,7 @@ async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyRe
     return await databaseKeyReferences(config, openLog(config, { quiet: true }), keyring)
   } catch (error) {
     const reason = messageOf(error).split('\n', 1).join('')
-    process.stderr.write(`qscope: the database cannot be asked which keys it refers to: ${reason}\n`)
+    complain(`the database cannot be asked which keys it refers to: ${reason}`)
     return null
   }
 }

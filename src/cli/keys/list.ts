@@ -15,7 +15,7 @@ import {
   withConnection,
   withPaging,
 } from '../options.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json, more, time } from '../show.ts'
 import { table } from '../table.ts'
 
@@ -28,7 +28,7 @@ export function keysList(): Command {
     .description('list the keys that sign JWT access tokens, the last prepared first')
     .addOption(choice('--state <state>', 'only keys in this state', SigningKeyStateSchema))
     .action(async (options: Options) => {
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.listSigningKeys, {
           ...given({ pageSize: options.pageSize, pageToken: options.pageToken, state: options.state }),
         })

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { IntrospectTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { type ConnectionOptions, withConnection } from '../options.ts'
 import { secretOf } from '../secrets.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json, yesNo } from '../show.ts'
 import { keyValues } from '../table.ts'
 import { claimPairs } from './show-claims.ts'
@@ -13,7 +13,7 @@ export function tokenIntrospect(): Command {
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
       const token = secretOf(text) ?? ''
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.introspectToken, { token })
         output.answer(
           () => json(IntrospectTokenResponseSchema, answer),

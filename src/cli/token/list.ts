@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { ListTokensResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { type ConnectionOptions, given, type PageOptions, withConnection, withPaging } from '../options.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json, list, more, time } from '../show.ts'
 import { table } from '../table.ts'
 
@@ -18,7 +18,7 @@ export function tokenList(): Command {
     .option('--of-user <id>', 'only those of a user')
     .option('--active', 'only those that would be accepted now')
     .action(async (options: Options) => {
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.listTokens, {
           ...given({ clientId: options.ofClient, userId: options.ofUser }),
           ...given({ pageSize: options.pageSize, pageToken: options.pageToken, activeOnly: options.active }),

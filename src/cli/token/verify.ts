@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { TokenService, VerifyTokenResponseSchema } from '../../gen/qscope/v1/token_service_pb.ts'
 import { type ConnectionOptions, given, repeated, withConnection } from '../options.ts'
 import { secretOf } from '../secrets.ts'
-import { withCalls } from '../session.ts'
+import { readWithCalls } from '../session.ts'
 import { json } from '../show.ts'
 import { keyValues } from '../table.ts'
 import { claimPairs } from './show-claims.ts'
@@ -20,7 +20,7 @@ export function tokenVerify(): Command {
     .option('--audience <audience>', 'audience that it must be for')
     .action(async (text: string, options: Options) => {
       const token = secretOf(text) ?? ''
-      await withCalls(options, async (calls, output) => {
+      await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.verifyToken, {
           token,
           requiredScopes: options.scope ?? [],

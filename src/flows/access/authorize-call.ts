@@ -1,7 +1,7 @@
 import type { Caller } from '../../context.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import { isPermission } from '../../domain/scopes.ts'
-import { fail, mapResult, type Result, success } from '../../results.ts'
+import { type FailedResult, fail, mapResult, type Result, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { isAccepted, lookUpAccessToken } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
@@ -46,7 +46,7 @@ const callerIsAdmitted = condition<Attempt, { readonly caller: Caller }>('caller
   if (credentials.kind === 'bearer' && rule.permission !== null) {
     return await judgeBearer(ctx, credentials.token, rule.permission, provedAt)
   }
-  return rule.clientAuthentication ? fail('oauth.invalid_client') : fail('oauth.invalid_token')
+  return refusalOf(rule, credentials)
 })
 
 /** Anybody can make a token up that has to be looked up, so whoever did so too often is refused before. */
@@ -69,6 +69,18 @@ async function judgeBearer(
   return result
 }
 
+/** Nothing was there to be judged, so that the caller may know why. */
+function refusalOf({ clientAuthentication }: AccessRule, { kind }: Credentials): FailedResult {
+  if (!clientAuthentication) {
+    return fail('oauth.invalid_token', {
+      because: kind === 'none' ? 'missing' : kind === 'client' ? 'client' : 'malformed',
+    })
+  }
+  return fail('oauth.invalid_client', {
+    because: kind === 'none' ? 'missing' : kind === 'bearer' ? 'bearer' : 'malformed',
+  })
+}
+
 /** RFC 6750 §3.1: the token must be good (invalid_token), then reach far enough (insufficient_scope), then be meant for us. */
 async function admitBearer(
   ctx: FlowContext,
@@ -80,14 +92,16 @@ async function admitBearer(
   const { token, client } = standing
   // RFC 8705 §3: a bound token is of no use without the key of its certificate.
   if (token.confirmation !== null && token.confirmation !== ctx.certificate?.thumbprint) {
-    return fail('oauth.invalid_token')
+    return fail('oauth.invalid_token', { because: 'certificate' })
   }
   // A permission counts only while the client is still registered for it.
   const permissions = new Set(token.scopes.filter((scope) => isPermission(scope) && client.scopes.includes(scope)))
   if (!permissions.has(permission)) {
     return fail('oauth.insufficient_scope', { metadata: { required_scopes: permission } })
   }
-  if (token.audiences.length > 0 && !token.audiences.includes(ctx.services.issuer)) return fail('oauth.invalid_token')
+  if (token.audiences.length > 0 && !token.audiences.includes(ctx.services.issuer)) {
+    return fail('oauth.invalid_token', { because: 'audience' })
+  }
   return success({ caller: { kind: 'bearer', clientId: token.clientId, tokenId: token.tokenId, permissions } })
 }
 

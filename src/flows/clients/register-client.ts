@@ -3,6 +3,7 @@ import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Client, ClientRegistration } from '../../domain/client.ts'
 import type { ClientSecret } from '../../domain/client-secret.ts'
 import type { RawToken } from '../../domain/ids.ts'
+import { withMaskedTexts } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
@@ -40,7 +41,7 @@ export function draftClient(
 ): Client {
   const by = actorOf(ctx)
   return Object.freeze({
-    ...registration,
+    ...withMaskedTexts(registration),
     enabled: true,
     version: 1,
     tokenGeneration: 1,

@@ -1,6 +1,7 @@
 import { actorOf } from '../../context.ts'
 import { type Client, type ClientConfig, type ClientRegistration, etagOf } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
+import { withMaskedTexts } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
@@ -29,7 +30,8 @@ function changesNothing({ config, ...plain }: ClientChanges): boolean {
 /** AIP-154: the client is still the one that was read. */
 const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
   'etagIsCurrent',
-  (_ctx, { client, etag }) => (etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict')),
+  (_ctx, { client, etag }) =>
+    etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
 )
 
 /** Adds the registration as it is to be; permissions before and after the change are at stake. */
@@ -70,7 +72,13 @@ export const updateClient = defineFlow({
   run: (ctx, { client, changes, registration }): Client =>
     changesNothing(changes)
       ? client
-      : { ...client, ...registration, version: client.version + 1, updatedAt: ctx.now, updatedBy: actorOf(ctx) },
+      : {
+          ...client,
+          ...withMaskedTexts(registration),
+          version: client.version + 1,
+          updatedAt: ctx.now,
+          updatedBy: actorOf(ctx),
+        },
   isIdle: (_ctx, { changes }) => changesNothing(changes),
   postconditions: [changeIsStored],
 })

@@ -5,13 +5,13 @@ import { condition } from '../condition.ts'
 
 /** RFC 6749 §2.3: the call carries a client's own credentials, and they proved it. */
 export const callerIsClient = condition<object, { readonly client: Client }>('callerIsClient', ({ caller }) =>
-  caller.kind === 'client' ? success({ client: caller.client }) : fail('oauth.invalid_client'),
+  caller.kind === 'client' ? success({ client: caller.client }) : fail('oauth.invalid_client', { because: 'missing' }),
 )
 
 /** RFC 6749 §5.2, unauthorized_client: the client is registered for the grant. */
 export function grantIsAllowed(grant: GrantType) {
   return condition<{ readonly client: Client }>(`grantIsAllowed(${grant})`, (_ctx, { client }) =>
-    client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client'),
+    client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client', { because: 'grant' }),
   )
 }
 
@@ -25,14 +25,14 @@ export const callerMayCheckTokens = condition<object, { readonly viewer: Viewer 
     switch (caller.kind) {
       case 'client':
         return caller.client.type === 'public'
-          ? fail('oauth.unauthorized_client')
+          ? fail('oauth.unauthorized_client', { because: 'public' })
           : success({ viewer: { kind: 'client', client: caller.client } })
       case 'bearer':
       case 'operator':
       case 'system':
         return success({ viewer: { kind: 'everyone' } })
       case 'anonymous':
-        return fail('oauth.invalid_client')
+        return fail('oauth.invalid_client', { because: 'missing' })
       default:
         return caller satisfies never
     }

@@ -20,5 +20,5 @@ export const signingKeyExists = condition<NamedSigningKey, { readonly key: Signi
 
 /** A key goes from state to state, and never back. */
 export function refuseFrom(state: SigningKeyState) {
-  return fail('resource.conflict', { metadata: { state } })
+  return fail('resource.conflict', { metadata: { state }, because: 'key_state' })
 }

@@ -37,7 +37,10 @@ export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
     const device = await ctx.stores.deviceAuthorizations.findByUserCode(ctx, keyring.userCodeHashes(code))
     const state = device === null ? 'expired' : deviceStateOf(device, ctx.now)
     if (device === null || state === 'expired' || ctx.now >= device.authorization.expiresAt) {
-      return fail('resource.not_found', { resource: { type: 'device_authorization', name: 'user_code' } })
+      return fail('resource.not_found', {
+        resource: { type: 'device_authorization', name: 'user_code' },
+        because: 'user_code',
+      })
     }
     userCodeAttempts.forgive(ctx, attemptKey)
     return success({ device, state })

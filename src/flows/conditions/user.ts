@@ -1,6 +1,8 @@
 import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { type UserId, userId } from '../../domain/ids.ts'
+import { HOLDS_SECRET } from '../../domain/masked-text.ts'
+import { holdsSecret } from '../../domain/secret-text.ts'
 import type { User } from '../../domain/user.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition } from '../condition.ts'
@@ -9,7 +11,8 @@ import type { FlowContext } from '../context.ts'
 /** A user by either id. */
 export type UserReference =
   | { readonly kind: 'user'; readonly userId: UserId }
-  | { readonly kind: 'external'; readonly externalId: string }
+  /** `field`: where it stands in the request. */
+  | { readonly kind: 'external'; readonly externalId: string; readonly field: string }
 
 export type ReferredUser = { readonly userReference: UserReference }
 
@@ -36,7 +39,11 @@ export const userIsKnownOrNew = condition<ReferredUser, { readonly user: User; r
     const user = await lookUpUser(ctx, userReference)
     if (user !== null) return success({ user, userIsNew: false })
     if (userReference.kind === 'user') return notFound(userReference)
-    return success({ user: draftUser(ctx, userReference.externalId), userIsNew: true })
+    const { externalId, field } = userReference
+    if (holdsSecret(externalId)) {
+      return fail('oauth.invalid_request', { violations: [{ field, description: HOLDS_SECRET }] })
+    }
+    return success({ user: draftUser(ctx, externalId), userIsNew: true })
   },
 )
 

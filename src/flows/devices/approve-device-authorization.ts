@@ -32,7 +32,7 @@ const decisionIsOpenOrTheSame = condition<Decided>('decisionIsOpenOrTheSame', as
   const standing = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
   const isTheSame =
     standing !== null && standing.grant.userId === user.userId && isSameSet(standing.grant.scopes, scopes)
-  return isTheSame ? HOLDS : fail('resource.conflict')
+  return isTheSame ? HOLDS : fail('resource.conflict', { because: 'decided' })
 })
 
 /** The user may consent to less than the device asked for. */
@@ -47,7 +47,10 @@ const scopesAreAmongThoseAsked = condition<Approval & KnownDevice, { readonly sc
 const clientStands = condition<KnownDevice, { readonly client: Client }>('clientStands', async (ctx, { device }) => {
   const client = await ctx.stores.clients.find(ctx, device.authorization.clientId)
   return client === null
-    ? fail('resource.not_found', { resource: { type: 'device_authorization', name: 'user_code' } })
+    ? fail('resource.not_found', {
+        resource: { type: 'device_authorization', name: 'user_code' },
+        because: 'user_code',
+      })
     : success({ client })
 })
 

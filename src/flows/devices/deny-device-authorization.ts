@@ -8,7 +8,7 @@ import { defineFlow } from '../flow.ts'
 
 /** RFC 8628 §3.3: one decision. The same again is fine, the opposite is not. */
 const decisionIsOpenOrTheSame = condition<KnownDevice>('decisionIsOpenOrTheSame', (_ctx, { state }) =>
-  state === 'pending' || state === 'denied' ? HOLDS : fail('resource.conflict'),
+  state === 'pending' || state === 'denied' ? HOLDS : fail('resource.conflict', { because: 'decided' }),
 )
 
 const denialIsFirst = postcondition<KnownDevice, TransactionStores>('denialIsFirst', async (ctx, { device }) => {

@@ -1,6 +1,7 @@
 import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
+import { withoutSecrets } from '../../domain/masked-text.ts'
 import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract.ts'
@@ -27,12 +28,6 @@ type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims
 const RETRY_AFTER_MS = 5_000
 const SHOWN = 512
 /** Says no more than that: where the keys are, and what is wrong there, is in the log and known to `qscope doctor`. */
-const KEYS_CANNOT_BE_HAD = Object.freeze({
-  retryAfterMs: RETRY_AFTER_MS,
-  description:
-    'The keys of the assertion’s issuer cannot be fetched at the moment, so the assertion cannot be verified; nothing was written.',
-})
-
 /**
  * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
  * expired; no hint which of these fails. Keys that cannot be had accept nothing.
@@ -44,7 +39,8 @@ const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood',
   const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
   if (assertion === null || issuer === undefined) return fail('oauth.invalid_grant')
   const keys = await issuer.keysFor(assertion)
-  if (keys === null) return fail('oauth.temporarily_unavailable', KEYS_CANNOT_BE_HAD)
+  if (keys === null)
+    return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
   const { audience, maxLifetime, singleUse } = issuer.terms
   const claims = await verifyAssertion(assertion, keys)
   const good =
@@ -111,8 +107,8 @@ const assertedTokenIsAppended = postcondition<Verified & { readonly issued: Issu
     const event = issuanceEvent(ctx, issued.token, 'token.issued')
     const asserted = {
       grant_type: 'jwt_bearer',
-      assertion_issuer: claims.iss.slice(0, SHOWN),
-      assertion_subject: claims.sub.slice(0, SHOWN),
+      assertion_issuer: withoutSecrets(claims.iss).slice(0, SHOWN),
+      assertion_subject: withoutSecrets(claims.sub).slice(0, SHOWN),
     }
     ctx.stores.accessTokens.insert(issued.token)
     ctx.stores.auditLog.append({ ...event, metadata: { ...event.metadata, ...asserted } })

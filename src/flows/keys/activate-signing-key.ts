@@ -23,7 +23,7 @@ const keyIsPublishedLongEnough = condition<Named, Former>(
     // The first key of an algorithm keeps nobody waiting: without it there are no tokens to verify.
     if (former === null || ctx.now >= earliest) return success({ former })
     const metadata = { activate_after: new Date(earliest).toISOString() }
-    return fail('resource.conflict', { retryAfterMs: earliest - ctx.now, metadata })
+    return fail('resource.conflict', { retryAfterMs: earliest - ctx.now, metadata, because: 'key_too_early' })
   },
 )
 

@@ -14,7 +14,8 @@ interface VerifyTokenRequest extends PresentedToken {
   readonly presentedCertificate: string | null
 }
 
-const invalidToken = () => fail('oauth.invalid_token', { metadata: { token: 'presented' } })
+const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_certificate') =>
+  fail('oauth.invalid_token', { metadata: { token: 'presented' }, because })
 
 type Good = { readonly found: Found; readonly token: AccessToken }
 
@@ -23,14 +24,15 @@ const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good
   'tokenIsGood',
   async (ctx, { presented, viewer }) => {
     const found = await lookUpVisible(ctx, viewer, presented)
-    return found?.use === 'access' ? success({ found, token: found.standing.token }) : invalidToken()
+    return found?.use === 'access' ? success({ found, token: found.standing.token }) : invalidToken('presented')
   },
 )
 
 /** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(
   'tokenIsForAudience',
-  (_ctx, { token, audience }) => (audience === null || token.audiences.includes(audience) ? HOLDS : invalidToken()),
+  (_ctx, { token, audience }) =>
+    audience === null || token.audiences.includes(audience) ? HOLDS : invalidToken('presented_audience'),
 )
 
 /** RFC 8705 §3: a token that is bound to a certificate is good only together with it. */
@@ -38,7 +40,9 @@ const bearerHoldsCertificate = condition<{
   readonly token: AccessToken
   readonly presentedCertificate: string | null
 }>('bearerHoldsCertificate', (_ctx, { token, presentedCertificate }) =>
-  token.confirmation === null || token.confirmation === presentedCertificate ? HOLDS : invalidToken(),
+  token.confirmation === null || token.confirmation === presentedCertificate
+    ? HOLDS
+    : invalidToken('presented_certificate'),
 )
 
 /** RFC 6750 §3.1, insufficient_scope: every required scope is in the token. */

@@ -5,11 +5,14 @@ import type { UserReference } from '../../flows/conditions/user.ts'
 import type { UserReference as UserReferenceMessage, UserSchema } from '../../gen/qscope/v1/user_pb.ts'
 import { toTimestamp } from './time.ts'
 
-/** Validation has seen to it that one of the ids is set. */
-export function fromUserReference(message: Pick<UserReferenceMessage, 'id'> | undefined): UserReference {
+/** Validation has seen to it that one of the ids is set. `field`: where the external id stands in the request. */
+export function fromUserReference(
+  message: Pick<UserReferenceMessage, 'id'> | undefined,
+  field = 'user.external_id',
+): UserReference {
   return message?.id.case === 'userId'
     ? { kind: 'user', userId: userId(message.id.value) }
-    : { kind: 'external', externalId: message?.id.value ?? '' }
+    : { kind: 'external', externalId: message?.id.value ?? '', field }
 }
 
 export function toUser(user: User): MessageInitShape<typeof UserSchema> {

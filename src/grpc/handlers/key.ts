@@ -1,4 +1,5 @@
 import { signingKeyId } from '../../domain/ids.ts'
+import { withoutSecrets } from '../../domain/masked-text.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
 import { activateSigningKey } from '../../flows/keys/activate-signing-key.ts'
 import { listSigningKeys } from '../../flows/keys/list-signing-keys.ts'
@@ -31,7 +32,7 @@ export function keyHandlers({ execute }: FlowRunner): ServiceHandlers<typeof Key
       return answer(await execute(retireSigningKey, ctx, named(request)))
     },
     async revokeSigningKey(ctx, request) {
-      return answer(await execute(revokeSigningKey, ctx, { ...named(request), reason: request.reason }))
+      return answer(await execute(revokeSigningKey, ctx, { ...named(request), reason: withoutSecrets(request.reason) }))
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
+import { withoutSecrets } from '../../domain/masked-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials } from '../../flows/grants/client-credentials.ts'
@@ -129,7 +130,7 @@ export function tokenHandlers(
       if (target === null) {
         return fail('oauth.invalid_request', { violations: [{ field: 'target', description: 'one must be set' }] })
       }
-      const revoked = await execute(revokeTokens, ctx, { target, reason: request.reason })
+      const revoked = await execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
       return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
     },
     async getJsonWebKeySet(ctx) {

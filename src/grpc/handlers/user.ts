@@ -19,10 +19,12 @@ export function userHandlers({ execute }: FlowRunner): ServiceHandlers<typeof Us
 
   return {
     async registerUser(ctx, { externalId }) {
-      return answer(await execute(registerUser, ctx, { userReference: { kind: 'external', externalId } }))
+      return answer(
+        await execute(registerUser, ctx, { userReference: { kind: 'external', externalId, field: 'external_id' } }),
+      )
     },
     async getUser(ctx, request) {
-      return answer(await execute(getUser, ctx, { userReference: fromUserReference(request) }))
+      return answer(await execute(getUser, ctx, { userReference: fromUserReference(request, 'external_id') }))
     },
     async listUsers(ctx, { pageSize, pageToken, active }) {
       const listed = await execute(listUsers, ctx, { filter: { active: active ?? null }, pageSize, pageToken })

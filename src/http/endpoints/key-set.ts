@@ -8,6 +8,7 @@ import {
   TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import type { Pipeline } from '../../grpc/pipeline.ts'
+import { sentenceOf } from '../../grpc/refusal-sentence.ts'
 import type { FailedResult } from '../../results.ts'
 import type { Answer, Endpoint } from '../endpoint.ts'
 import { CODES } from '../errors.ts'
@@ -36,12 +37,16 @@ function keySet({ keys, maxAge }: GetJsonWebKeySetResponse): Answer {
 }
 
 /** RFC 6749 §5.2: errors have this form wherever OAuth speaks HTTP. */
-function refusal({ code, details: { retryAfterMs, description = registry[code].description } }: FailedResult): Answer {
+function refusal(failed: FailedResult): Answer {
+  const {
+    code,
+    details: { retryAfterMs },
+  } = failed
   const { status, oauthError } = registry[code]
   return {
     status: codeToHttpStatus(CODES[status]),
     contentType: 'application/json',
-    body: JSON.stringify({ error: oauthError ?? code, error_description: description }),
+    body: JSON.stringify({ error: oauthError ?? code, error_description: sentenceOf(failed) }),
     ...(retryAfterMs !== undefined && { retryAfter: Math.ceil(retryAfterMs / 1_000) }),
   }
 }
