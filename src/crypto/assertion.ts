@@ -29,8 +29,12 @@ export interface UnverifiedAssertion {
 /** What an assertion is made for, as its type says where it says so. */
 export type AssertionPurpose = 'client-authentication+jwt' | 'authorization-grant+jwt'
 
+/** In characters; longer ones are not looked at. */
+const LONGEST_ASSERTION = 16_384
+
 /** Reads what must be known before an assertion can be verified; `null`: it is no signed JWT of use for this. */
 export function readAssertion(text: string, purpose: AssertionPurpose): UnverifiedAssertion | null {
+  if (text.length > LONGEST_ASSERTION) return null
   try {
     const { alg, kid, typ, crit } = decodeProtectedHeader(text)
     const [, payload = '', signature = ''] = text.split('.')

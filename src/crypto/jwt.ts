@@ -3,7 +3,7 @@ import type { RawToken, SigningKeyId } from '../domain/ids.ts'
 import type { SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
 import { isSignatureOf, signatureOf } from './signature.ts'
 
-/** Longer values are not looked at; the same bound stands in the contract. */
+/** Longer values are not looked at, and none is issued. */
 export const LONGEST_JWT = 8_192
 
 /** RFC 9068 §2.1. */

@@ -1,30 +1,26 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf'
-import type { FieldViolation } from '../errors/registry.ts'
 import type { Credentials } from '../flows/access/authorize-call.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { fail, type Result, success } from '../results.ts'
 import { parseAuthorization } from './authorization-header.ts'
+import type { RequestValidator } from './validation.ts'
 
 /**
  * Finds the credentials of a call, of whichever of the two ways in; two at once are
- * refused. Of what the request violates, only what credentials do is told here.
+ * refused. Of the request, only the credentials are validated here.
  */
-export type CredentialsReader = (
-  request: Message,
-  authorization: readonly string[],
-  violations: readonly FieldViolation[],
-) => Result<Credentials>
+export type CredentialsReader = (request: Message, authorization: readonly string[]) => Result<Credentials>
 
 const NONE = success<Credentials>(Object.freeze({ kind: 'none' }))
 
 /** Looks the `client` field up once, so that a call costs one property access. */
-export function credentialsReader(input: DescMessage): CredentialsReader {
+export function credentialsReader(input: DescMessage, validator: RequestValidator): CredentialsReader {
   const field = input.fields.find(
     (each) => each.fieldKind === 'message' && each.message.typeName === ClientAuthenticationSchema.typeName,
   )
   const name = field?.name ?? 'client'
 
-  return (request, authorization, violations) => {
+  return (request, authorization) => {
     const client = field && clientOf(request, field.localName)
     const [header] = authorization
     if (header !== undefined && authorization.length > 1) {
@@ -32,8 +28,11 @@ export function credentialsReader(input: DescMessage): CredentialsReader {
     }
     if (client === undefined) return header === undefined ? NONE : success(parseAuthorization(header))
     if (header !== undefined) return refusal([name, 'authorization'], 'authenticates the call beside another way in')
-    const own = violations.filter(({ field }) => field === name || field.startsWith(`${name}.`))
-    if (own.length > 0) return fail('oauth.invalid_request', { violations: own })
+    const violations = validator.validate(ClientAuthenticationSchema, client)
+    if (violations.length > 0) {
+      const own = violations.map(({ field, description }) => ({ field: `${name}.${field}`, description }))
+      return fail('oauth.invalid_request', { violations: own })
+    }
     return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
   }
 }

@@ -11,10 +11,11 @@ import {
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { FieldViolation } from '../errors/registry.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
 import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
+import { JsonRequest } from '../request-limits/json-request.ts'
+import { type EncodedRequest, type ParsedRequest, requestParser } from '../request-limits/request-parser.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
@@ -24,21 +25,13 @@ import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
-import { itemCounter } from './item-counter.ts'
-import { JsonRequest } from './json-request.ts'
-import { jsonRequestParser } from './json-request-parser.ts'
-import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
-import { requestParser } from './request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
 import { Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 const RETRY_AFTER_MS = 1_000
-
-/** A request as it came over the wire: bytes are protobuf's binary encoding. */
-export type EncodedRequest = Uint8Array | JsonRequest
 
 /** The path of every call, whichever transport it came by. */
 export interface Pipeline {
@@ -79,17 +72,15 @@ interface Entry {
   readonly observer: MethodObserver | null
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
-  readonly countItems: (request: Message) => number
-  readonly parse: (encoded: Uint8Array) => Result<Message>
-  readonly parseJson: (encoded: JsonRequest) => Result<Message>
+  readonly parse: (encoded: EncodedRequest) => Result<ParsedRequest<Message>>
 }
 
 /** A message, and what came with it to prove who sent it. */
 interface Said<I extends DescMessage> {
   readonly request: MessageShape<I>
   readonly credentials: Credentials
-  /** What the message violates, told to whoever turns out to be admitted. */
-  readonly violations: readonly FieldViolation[]
+  /** How many things it asks for beside itself. */
+  readonly items: number
 }
 
 /** @throws Error naming the method, when one lacks a sound access option. */
@@ -100,15 +91,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {
     const { method } = route
+    const rule = accessRule(method)
     entries.set(method, {
       route,
       path: pathOf(method),
       observer: observer?.of(method) ?? null,
-      rule: accessRule(method),
-      readCredentials: credentialsReader(method.input),
-      countItems: itemCounter(method.input),
-      parse: requestParser(method.input),
-      parseJson: jsonRequestParser(method.input),
+      rule,
+      readCredentials: credentialsReader(method.input, validator),
+      parse: requestParser(method.input, { emptyIsOmitted: rule.clientAuthentication }),
     })
   }
 
@@ -129,25 +119,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const parsed = parse(entry, encoded)
     if (!parsed.ok) return parsed
     // The entry is the method's, and so is its parser.
-    const request = parsed.value as MessageShape<I>
-    const withNul = fieldsWithNul(input, request, encoded instanceof Uint8Array ? encoded : null)
-    if (withNul.length > 0) return fail('oauth.invalid_request', { violations: withNul.map(nulViolation) })
+    const request = parsed.value.message as MessageShape<I>
     log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
-    const violations = validator.validate(input, request)
-    const credentials = entry.readCredentials(request, ctx.origin.authorization, violations)
-    return credentials.ok ? success({ request, credentials: credentials.value, violations }) : credentials
+    const credentials = entry.readCredentials(request, ctx.origin.authorization)
+    return credentials.ok
+      ? success({ request, credentials: credentials.value, items: parsed.value.items })
+      : credentials
   }
 
   /** The rest of what comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
   async function admit<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
-    { request, credentials, violations }: Said<I>,
+    input: I,
+    { request, credentials }: Said<I>,
   ): Promise<Result<MessageShape<I>>> {
     const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
     ctx.caller = caller.value
     ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
+    const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
 
@@ -184,13 +175,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return line.failed(said)
         const caller = claimedBy(said.value.credentials, origin)
-        const size = { bytes: bytesOf(encoded), items: entry.countItems(said.value.request) }
+        const size = { bytes: bytesOf(encoded), items: said.value.items }
         const entered = turns.enter(caller, size, () => origin.interruption() !== null)
         const turn = typeof entered === 'string' ? entered : await entered
         if (turn === 'gone') throw new Interruption(origin.interruption() ?? 'CANCELLED')
         if (turn === 'full') return line.failed(fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }))
         leave = () => turns.leave(caller, size)
-        const request = await admit(entry, ctx, said.value)
+        const request = await admit(entry, ctx, method.input, said.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
         const answer = await entry.route.handle(ctx, request.value)
@@ -212,7 +203,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       try {
         const said = read(entry, ctx, method.input, encoded)
         if (!said.ok) return yield line.failed(said)
-        const request = await admit(entry, ctx, said.value)
+        const request = await admit(entry, ctx, method.input, said.value)
         if (!request.ok) return yield line.failed(request)
         if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
         for await (const item of entry.route.handle(ctx, request.value)) {
@@ -228,9 +219,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 }
 
-function parse(entry: Entry, request: Message | EncodedRequest): Result<Message> {
-  if (request instanceof Uint8Array) return entry.parse(request)
-  return request instanceof JsonRequest ? entry.parseJson(request) : success(request)
+function parse(entry: Entry, request: Message | EncodedRequest): Result<ParsedRequest<Message>> {
+  const isEncoded = request instanceof Uint8Array || request instanceof JsonRequest
+  return isEncoded ? entry.parse(request) : success({ message: request, items: 0 })
 }
 
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
@@ -247,10 +238,6 @@ function bytesOf(request: Message | EncodedRequest): number {
 /** Who says to be calling: a client, or whoever is at an address. */
 function claimedBy(credentials: Credentials, { peer }: CallOrigin): string {
   return credentials.kind === 'client' ? `${credentials.clientId} ${peer}` : peer
-}
-
-function nulViolation(field: string) {
-  return { field, description: 'holds the character U+0000' }
 }
 
 /** `route` has matched the handler with its method, so what it answers is an init of the output. */

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect'
-import { JsonRequest } from '../grpc/json-request.ts'
+import { JsonRequest } from '../request-limits/json-request.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Connect streams and gRPC-Web put each message into an envelope: a byte of flags, four of length. */

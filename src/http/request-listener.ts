@@ -8,6 +8,7 @@ import { crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
 import { HttpOrigin } from './http-origin.ts'
+import { jsonTypes } from './json-types.ts'
 import { messageBody } from './request-body.ts'
 
 /** `setTimeout` takes no more, and fires at once instead. */
@@ -36,7 +37,7 @@ export function requestListener(
     readMaxBytes: maxMessageBytes,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     // Whoever reads with curl shall see `"active": false`.
-    jsonOptions: { alwaysEmitImplicit: true },
+    jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(pipeline.routes) },
   })
   for (const route of pipeline.routes) serveHttpRoute(router, route, options)
   const calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
