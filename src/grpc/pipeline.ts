@@ -1,5 +1,6 @@
 import {
   create,
+  type DescField,
   type DescMessage,
   type DescMethod,
   type DescMethodServerStreaming,
@@ -13,16 +14,22 @@ import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
 import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
+import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
 import { JsonRequest } from '../request-limits/json-request.ts'
-import { type EncodedRequest, type ParsedRequest, requestParser } from '../request-limits/request-parser.ts'
+import {
+  type EncodedRequest,
+  type RequestParser,
+  requestParser,
+  type ScannedRequest,
+} from '../request-limits/request-parser.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
 import { Call } from './call.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
-import { type CredentialsReader, credentialsReader } from './credentials.ts'
+import { type CredentialsReader, credentialsField, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
 import { redacted } from './redact.ts'
@@ -72,12 +79,13 @@ interface Entry {
   readonly observer: MethodObserver | null
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
-  readonly parse: (encoded: EncodedRequest) => Result<ParsedRequest<Message>>
+  readonly credentialsField: DescField | null
+  readonly parser: RequestParser<DescMessage, typeof ClientAuthenticationSchema>
 }
 
 /** A message, and what came with it to prove who sent it. */
 interface Said<I extends DescMessage> {
-  readonly request: MessageShape<I>
+  readonly request: MessageShape<I> | EncodedRequest
   readonly credentials: Credentials
   /** How many things it asks for beside itself. */
   readonly items: number
@@ -92,13 +100,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   for (const route of routes) {
     const { method } = route
     const rule = accessRule(method)
+    const field = credentialsField(method.input)
     entries.set(method, {
       route,
       path: pathOf(method),
       observer: observer?.of(method) ?? null,
       rule,
-      readCredentials: credentialsReader(method.input, validator),
-      parse: requestParser(method.input, { emptyIsOmitted: rule.clientAuthentication }),
+      readCredentials: credentialsReader(field, validator),
+      credentialsField: field,
+      parser: requestParser(method.input, {
+        emptyIsOmitted: rule.clientAuthentication,
+        early: field === null ? null : { field, schema: ClientAuthenticationSchema },
+      }),
     })
   }
 
@@ -108,23 +121,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return entry
   }
 
-  /** What a call says, before anybody has looked at who says it. */
+  /** What a call says, before anybody has looked at who says it: of its request only what proves that is decoded. */
   function read<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
-    input: I,
-    encoded: MessageShape<I> | EncodedRequest,
+    request: MessageShape<I> | EncodedRequest,
   ): Result<Said<I>> {
     if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
-    const parsed = parse(entry, encoded)
-    if (!parsed.ok) return parsed
-    // The entry is the method's, and so is its parser.
-    const request = parsed.value.message as MessageShape<I>
-    log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
-    const credentials = entry.readCredentials(request, ctx.origin.authorization)
-    return credentials.ok
-      ? success({ request, credentials: credentials.value, items: parsed.value.items })
-      : credentials
+    const scanned = scan(entry, request)
+    if (!scanned.ok) return scanned
+    const { early, items } = scanned.value
+    const credentials = entry.readCredentials(early, ctx.origin.authorization)
+    return credentials.ok ? success({ request, credentials: credentials.value, items }) : credentials
   }
 
   /** The rest of what comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
@@ -132,12 +140,17 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     entry: Entry,
     ctx: Call,
     input: I,
-    { request, credentials }: Said<I>,
+    { request: encoded, credentials }: Said<I>,
   ): Promise<Result<MessageShape<I>>> {
     const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
     ctx.caller = caller.value
     ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
+    const decoded = isEncoded(encoded) ? entry.parser.decode(encoded) : success(encoded)
+    if (!decoded.ok) return decoded
+    // The entry is the method's, and so is its parser.
+    const request = decoded.value as MessageShape<I>
+    log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
     const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
@@ -172,7 +185,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       ctx.span = line.span
       let leave: (() => void) | null = null
       try {
-        const said = read(entry, ctx, method.input, encoded)
+        const said = read(entry, ctx, encoded)
         if (!said.ok) return line.failed(said)
         const caller = claimedBy(said.value.credentials, origin)
         const size = { bytes: bytesOf(encoded), items: said.value.items }
@@ -201,7 +214,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
       try {
-        const said = read(entry, ctx, method.input, encoded)
+        const said = read(entry, ctx, encoded)
         if (!said.ok) return yield line.failed(said)
         const request = await admit(entry, ctx, method.input, said.value)
         if (!request.ok) return yield line.failed(request)
@@ -219,9 +232,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 }
 
-function parse(entry: Entry, request: Message | EncodedRequest): Result<ParsedRequest<Message>> {
-  const isEncoded = request instanceof Uint8Array || request instanceof JsonRequest
-  return isEncoded ? entry.parse(request) : success({ message: request, items: 0 })
+function isEncoded(request: Message | EncodedRequest): request is EncodedRequest {
+  return request instanceof Uint8Array || request instanceof JsonRequest
+}
+
+/** A request that was made in this process needs no scan. */
+function scan(
+  { parser, credentialsField }: Entry,
+  request: Message | EncodedRequest,
+): Result<ScannedRequest<typeof ClientAuthenticationSchema>> {
+  if (isEncoded(request)) return parser.scan(request)
+  const client = credentialsField === null ? null : (Reflect.get(request, credentialsField.localName) ?? null)
+  // The descriptor says that the field, where set, is this message.
+  return success({ items: 0, early: client as ClientAuthentication | null })
 }
 
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */

@@ -16,7 +16,7 @@ import { DEEPEST, type Tally } from './tally.ts'
 const UNKNOWN_FIELDS = 1_000
 
 const NOTHING = new Uint8Array()
-/** Of `#varint32`: there is no such number here. */
+/** There is no such number or place here. */
 const NONE = -1
 
 const BROKEN = Object.freeze(refusal('', 'is not a valid encoding'))
@@ -36,7 +36,10 @@ export class BinaryScan implements Tally {
   values = 0
   messages = 0
   unknown = 0
+  earlyFrom = 0
+  earlyTo = NONE
   readonly #root: MessageLimits
+  readonly #early: FieldLimits | null
   readonly #counts = new SlotCounts()
   #bytes: Uint8Array = NOTHING
   #at = 0
@@ -45,8 +48,10 @@ export class BinaryScan implements Tally {
   /** Where the last text began. */
   #textAt = 0
 
-  constructor(root: MessageLimits) {
+  /** `early`: the field of the root that is decoded before the rest. */
+  constructor(root: MessageLimits, early: FieldLimits | null = null) {
     this.#root = root
+    this.#early = early
   }
 
   /** `null`: the message may be decoded. */
@@ -55,6 +60,7 @@ export class BinaryScan implements Tally {
     this.values = 0
     this.messages = 0
     this.unknown = 0
+    this.earlyTo = NONE
     this.#bytes = bytes
     this.#at = 0
     this.#mayHoldNul = bytes.includes(0)
@@ -98,6 +104,10 @@ export class BinaryScan implements Tally {
     if (field.kind === 'map') return this.#entry(field, base, inner, depth)
     if (field.message !== null) {
       this.messages += 1
+      if (field === this.#early && depth === 0) {
+        this.earlyFrom = this.#at
+        this.earlyTo = inner
+      }
       const violation = this.#message(field.message, inner, depth + 1)
       return violation === null ? null : inside(field.name, violation)
     }

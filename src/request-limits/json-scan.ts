@@ -21,6 +21,11 @@ const LONGEST_NAME = 512
 const SHOWN_NAME = /^[A-Za-z0-9_]{1,64}$/
 
 const NULL = 'null'
+/** There is no such place here. */
+const NONE = -1
+/** Seconds with up to nine digits behind the point. */
+const DURATION = /^-?[0-9]{1,12}(?:\.[0-9]{1,9})?s$/
+const LONGEST_DURATION = 24
 
 const NOTHING = Buffer.alloc(0)
 const BROKEN = Object.freeze(refusal('', 'is not a valid JSON encoding of the request'))
@@ -36,7 +41,10 @@ export class JsonScan implements Tally {
   values = 0
   messages = 0
   readonly unknown = 0
+  earlyFrom = 0
+  earlyTo = NONE
   readonly #root: MessageLimits
+  readonly #early: FieldLimits | null
   readonly #counts = new SlotCounts()
   #bytes: Buffer = NOTHING
   #at = 0
@@ -45,10 +53,11 @@ export class JsonScan implements Tally {
   #to = 0
   #escapes = false
   #nul = false
-  #commas = 0
 
-  constructor(root: MessageLimits) {
+  /** `early`: the field of the root that is parsed before the rest. */
+  constructor(root: MessageLimits, early: FieldLimits | null = null) {
     this.#root = root
+    this.#early = early
   }
 
   /** `null`: the text may be parsed, unless it is no UTF-8. */
@@ -56,6 +65,7 @@ export class JsonScan implements Tally {
     this.items = 0
     this.values = 0
     this.messages = 0
+    this.earlyTo = NONE
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     // RFC 8259 §8.1: a byte order mark may be ignored, and is when the text is decoded.
     this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
@@ -162,13 +172,20 @@ export class JsonScan implements Tally {
     const first = this.#bytes[this.#at]
     if (first === OPEN_OBJECT && field.json === 'message' && field.message !== null) {
       this.messages += 1
+      const from = this.#at
       const violation = this.#message(field.message, depth + 1)
-      return violation === null ? null : inside(field.name, violation)
+      if (violation !== null) return inside(field.name, violation)
+      if (field === this.#early && depth === 0) {
+        this.earlyFrom = from
+        this.earlyTo = this.#at
+      }
+      return null
     }
     if (first !== QUOTE) return this.#word(field, field.message !== null)
     if (field.json === 'any' || field.json === 'message' || !this.#string()) return broken(field.name)
     const length = this.#to - this.#from
     if (field.json === 'short' && length > LONGEST_SHORT) return broken(field.name)
+    if (field.json === 'duration' && !this.#isDuration()) return broken(field.name)
     if (field.json === 'mask') return this.#mask(field)
     if (field.message !== null) this.messages += 1
     return field.refusesNul && this.#nul ? nulIn(field.name) : null
@@ -177,12 +194,22 @@ export class JsonScan implements Tally {
   /** Its commas must be told apart from what is in the paths, so they come as they are. */
   #mask(field: FieldLimits): FieldViolation | null {
     if (this.#escapes) return broken(field.name)
-    const count = this.#to === this.#from ? 0 : this.#commas + 1
+    let count = this.#to === this.#from ? 0 : 1
+    for (let at = this.#from; at < this.#to; at += 1) if (this.#bytes[at] === COMMA) count += 1
     const [paths] = field.message?.fields ?? []
     if (paths !== undefined && count > paths.most) return inside(field.name, excessOf(paths))
     this.messages += 1
     this.values += count
     return null
+  }
+
+  /** Or nothing at all, which some calls take for an omitted field. */
+  #isDuration(): boolean {
+    const length = this.#to - this.#from
+    return (
+      length === 0 ||
+      (length <= LONGEST_DURATION && DURATION.test(this.#bytes.toString('latin1', this.#from, this.#to)))
+    )
   }
 
   /** A number, `true`, `false` or `null`; that it is a right one is for the parser to say. */
@@ -210,11 +237,14 @@ export class JsonScan implements Tally {
   }
 
   #space(): void {
+    const bytes = this.#bytes
+    let at = this.#at
     for (;;) {
-      const byte = this.#bytes[this.#at]
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return
-      this.#at += 1
+      const byte = bytes[at]
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break
+      at += 1
     }
+    this.#at = at
   }
 
   /** A string with its quotes; `false`: it does not begin or does not end here. */
@@ -226,7 +256,6 @@ export class JsonScan implements Tally {
     this.#from = at
     this.#escapes = false
     this.#nul = false
-    this.#commas = 0
     for (; at < end; at += 1) {
       const byte = bytes[at]
       if (byte === QUOTE) {
@@ -234,8 +263,7 @@ export class JsonScan implements Tally {
         this.#at = at + 1
         return true
       }
-      if (byte === COMMA) this.#commas += 1
-      else if (byte === BACKSLASH) {
+      if (byte === BACKSLASH) {
         this.#escapes = true
         at += 1
         if (bytes[at] === 0x75 && isZeros(bytes, at + 1)) this.#nul = true

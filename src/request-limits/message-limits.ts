@@ -22,6 +22,7 @@ export type JsonForm =
   | 'text'
   /** A number, a boolean, the name of an enum value, a time: nothing long. */
   | 'short'
+  | 'duration'
   /** Paths in one string, with commas between them. */
   | 'mask'
   | 'message'
@@ -164,11 +165,13 @@ function mostOf(field: DescField): number {
 }
 
 /**
- * A secret that somebody presents, for which the schema names no greatest length: any text, which the flow that reads it
- * judges. It is never stored or looked up as it is.
+ * A secret that somebody presents, for which the schema names neither a greatest length nor a form: any text, which the
+ * flow that reads it judges. It is never stored or looked up as it is.
  */
 function isPresentedSecret(field: DescField): boolean {
-  return field.proto.options?.debugRedact === true && (stringRulesOf(field)?.maxLen ?? 0n) === 0n
+  const rules = stringRulesOf(field)
+  const isBounded = rules !== null && (rules.maxLen > 0n || rules.pattern !== '')
+  return field.proto.options?.debugRedact === true && !isBounded
 }
 
 function stringRulesOf(field: DescField): StringRules | null {
@@ -236,8 +239,9 @@ function jsonFormOf(field: DescField): JsonForm {
     case 'google.protobuf.ListValue':
       return 'any'
     case 'google.protobuf.Timestamp':
-    case 'google.protobuf.Duration':
       return 'short'
+    case 'google.protobuf.Duration':
+      return 'duration'
     case 'google.protobuf.FieldMask':
       return 'mask'
     default:

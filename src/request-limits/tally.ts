@@ -8,6 +8,10 @@ export interface Tally {
   readonly messages: number
   /** Fields that the schema does not know. */
   readonly unknown: number
+  /** Where the field is that is decoded before the rest. */
+  readonly earlyFrom: number
+  /** Its end; -1: it was not sent. */
+  readonly earlyTo: number
 }
 
 /** Messages within messages, of schemas that hold themselves. */
