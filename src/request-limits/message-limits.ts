@@ -3,9 +3,7 @@ import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 
 /** For lists whose rules give no number. */
-const DEFAULT_ITEMS = 1_000
-/** A mask names fields of one message; nobody has more of them to name. */
-const MASK_PATHS = 100
+const DEFAULT_ITEMS = 10_000
 
 /** Wire types of the protobuf encoding. */
 export const VARINT = 0
@@ -158,7 +156,6 @@ function rulesOf(field: DescField) {
 
 function mostOf(field: DescField): number {
   if (field.fieldKind !== 'list' && field.fieldKind !== 'map') return 1
-  if (field.parent.typeName === 'google.protobuf.FieldMask') return MASK_PATHS
   const rules = rulesOf(field)
   const most = rules?.case === 'repeated' ? rules.value.maxItems : rules?.case === 'map' ? rules.value.maxPairs : 0n
   return most > 0n ? Number(most) : DEFAULT_ITEMS
