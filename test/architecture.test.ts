@@ -30,10 +30,11 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
     files: /^flows\//,
     may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'trace'],
   },
+  { layer: 'request-limits', files: /^request-limits\//, may: ['results', 'errors', 'domain'] },
   {
     layer: 'grpc',
     files: /^grpc\//,
-    may: ['flows', 'results', 'errors', 'domain', 'context', 'event-loop', 'gen', 'logger', 'trace'],
+    may: ['request-limits', 'flows', 'results', 'errors', 'domain', 'context', 'event-loop', 'gen', 'logger', 'trace'],
   },
   {
     layer: 'telemetry',
@@ -43,7 +44,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'http',
     files: /^http\//,
-    may: ['grpc', 'flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
+    may: ['request-limits', 'grpc', 'flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
   },
   { layer: 'app', files: /^app(\.ts$|\/)/, may: ['*'] },
   { layer: 'cli', files: /^cli\//, may: ['*'] },
@@ -124,7 +125,7 @@ describe('architecture', () => {
   })
 
   it('lets no flow, domain value or store see a message', () => {
-    expect(outside(/^@bufbuild\//, /^(grpc|http|cli|gen)\//)).toEqual([])
+    expect(outside(/^@bufbuild\//, /^(grpc|http|cli|gen|request-limits)\//)).toEqual([])
   })
 
   it('keeps the client package out of the server', () => {

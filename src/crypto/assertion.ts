@@ -29,7 +29,7 @@ export interface UnverifiedAssertion {
 /** What an assertion is made for, as its type says where it says so. */
 export type AssertionPurpose = 'client-authentication+jwt' | 'authorization-grant+jwt'
 
-/** The same bound stands in the contract. */
+/** In characters; longer ones are not looked at. */
 const LONGEST_ASSERTION = 16_384
 
 /** Reads what must be known before an assertion can be verified; `null`: it is no signed JWT of use for this. */

@@ -4,7 +4,7 @@ import type { SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
 import { type CompactJws, claimsIn, readCompactJws } from './compact-jws.ts'
 import { isSignatureOf, signatureOf } from './signature.ts'
 
-/** Longer values are not looked at; the same bound stands in the contract. */
+/** Longer values are not looked at, and none is issued. */
 export const LONGEST_JWT = 8_192
 
 /** RFC 9068 §2.1. */

@@ -1,46 +1,45 @@
-import type { DescMessage, Message } from '@bufbuild/protobuf'
-import type { FieldViolation } from '../errors/registry.ts'
+import type { DescField, DescMessage } from '@bufbuild/protobuf'
 import type { Credentials } from '../flows/access/authorize-call.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { fail, type Result, success } from '../results.ts'
 import { parseAuthorization } from './authorization-header.ts'
+import type { RequestValidator } from './validation.ts'
+
+/** The field of a request in which a client proves itself; `null`: it has none. */
+export function credentialsField(input: DescMessage): DescField | null {
+  const isProof = (field: DescField) =>
+    field.fieldKind === 'message' && field.message.typeName === ClientAuthenticationSchema.typeName
+  return input.fields.find(isProof) ?? null
+}
 
 /**
  * Finds the credentials of a call, of whichever of the two ways in; two at once are
- * refused. Of what the request violates, only what credentials do is told here.
+ * refused. Of the request, only the credentials are validated here.
  */
 export type CredentialsReader = (
-  request: Message,
+  client: ClientAuthentication | null,
   authorization: readonly string[],
-  violations: readonly FieldViolation[],
 ) => Result<Credentials>
 
 const NONE = success<Credentials>(Object.freeze({ kind: 'none' }))
 
-/** Looks the `client` field up once, so that a call costs one property access. */
-export function credentialsReader(input: DescMessage): CredentialsReader {
-  const field = input.fields.find(
-    (each) => each.fieldKind === 'message' && each.message.typeName === ClientAuthenticationSchema.typeName,
-  )
+export function credentialsReader(field: DescField | null, validator: RequestValidator): CredentialsReader {
   const name = field?.name ?? 'client'
 
-  return (request, authorization, violations) => {
-    const client = field && clientOf(request, field.localName)
+  return (client, authorization) => {
     const [header] = authorization
     if (header !== undefined && authorization.length > 1) {
       return refusal(['authorization'], 'carries more than one value')
     }
-    if (client === undefined) return header === undefined ? NONE : success(parseAuthorization(header))
+    if (client === null) return header === undefined ? NONE : success(parseAuthorization(header))
     if (header !== undefined) return refusal([name, 'authorization'], 'authenticates the call beside another way in')
-    const own = violations.filter(({ field }) => field === name || field.startsWith(`${name}.`))
-    if (own.length > 0) return fail('oauth.invalid_request', { violations: own })
+    const violations = validator.validate(ClientAuthenticationSchema, client)
+    if (violations.length > 0) {
+      const own = violations.map(({ field, description }) => ({ field: `${name}.${field}`, description }))
+      return fail('oauth.invalid_request', { violations: own })
+    }
     return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
   }
-}
-
-/** The descriptor says that the field, where set, is this message. */
-function clientOf(request: Message, localName: string): ClientAuthentication | undefined {
-  return Reflect.get(request, localName) as ClientAuthentication | undefined
 }
 
 function proofOf({ method }: ClientAuthentication): Extract<Credentials, { kind: 'client' }>['proof'] {

@@ -20,7 +20,8 @@ import { sentenceOf } from './refusal-sentence.ts'
 const DOMAIN = 'qscope'
 /** Clients give up on trailers beyond 8 KiB, so no single value may fill them. */
 const MAX_METADATA_VALUE = 1024
-const MAX_VIOLATIONS = 16
+/** So many of what is wrong with a request are told. */
+export const MAX_VIOLATIONS = 16
 
 /** `oauth.invalid_grant` → `OAUTH_INVALID_GRANT`. */
 type ReasonOf<Key extends string> = Key extends `${infer Head}.${infer Tail}`

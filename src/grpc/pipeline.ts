@@ -1,5 +1,6 @@
 import {
   create,
+  type DescField,
   type DescMessage,
   type DescMethod,
   type DescMethodServerStreaming,
@@ -12,34 +13,33 @@ import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import type { FieldViolation } from '../errors/registry.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
 import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
+import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
+import { JsonRequest } from '../request-limits/json-request.ts'
+import {
+  type EncodedRequest,
+  type RequestParser,
+  requestParser,
+  type ScannedRequest,
+} from '../request-limits/request-parser.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
 import { Call } from './call.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
-import { type CredentialsReader, credentialsReader } from './credentials.ts'
+import { type CredentialsReader, credentialsField, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
-import { itemCounter } from './item-counter.ts'
-import { JsonRequest } from './json-request.ts'
-import { jsonRequestParser } from './json-request-parser.ts'
-import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
-import { requestParser } from './request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
 import { type CallSize, type Line, Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 const RETRY_AFTER_MS = 1_000
-
-/** A request as it came over the wire: bytes are protobuf's binary encoding. */
-export type EncodedRequest = Uint8Array | JsonRequest
 
 /** The path of every call, whichever transport it came by. */
 export interface Pipeline {
@@ -80,17 +80,16 @@ interface Entry {
   readonly observer: MethodObserver | null
   readonly rule: AccessRule
   readonly readCredentials: CredentialsReader
-  readonly countItems: (request: Message) => number
-  readonly parse: (encoded: Uint8Array) => Result<Message>
-  readonly parseJson: (encoded: JsonRequest) => Result<Message>
+  readonly credentialsField: DescField | null
+  readonly parser: RequestParser<DescMessage, typeof ClientAuthenticationSchema>
 }
 
 /** A message, and what came with it to prove who sent it. */
 interface Said<I extends DescMessage> {
-  readonly request: MessageShape<I>
+  readonly request: MessageShape<I> | EncodedRequest
   readonly credentials: Credentials
-  /** What the message violates, told to whoever turns out to be admitted. */
-  readonly violations: readonly FieldViolation[]
+  /** How many things it asks for beside itself. */
+  readonly items: number
 }
 
 /** A call that may run: in whose line, and how much of it. */
@@ -108,15 +107,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {
     const { method } = route
+    const rule = accessRule(method)
+    const field = credentialsField(method.input)
     entries.set(method, {
       route,
       path: pathOf(method),
       observer: observer?.of(method) ?? null,
-      rule: accessRule(method),
-      readCredentials: credentialsReader(method.input),
-      countItems: itemCounter(method.input),
-      parse: requestParser(method.input),
-      parseJson: jsonRequestParser(method.input),
+      rule,
+      readCredentials: credentialsReader(field, validator),
+      credentialsField: field,
+      parser: requestParser(method.input, {
+        emptyIsOmitted: rule.clientAuthentication,
+        early: field === null ? null : { field, schema: ClientAuthenticationSchema },
+      }),
     })
   }
 
@@ -126,34 +129,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return entry
   }
 
-  /** What a call says, before anybody has looked at who says it. */
+  /** What a call says, before anybody has looked at who says it: of its request only what proves that is decoded. */
   function read<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
-    input: I,
-    encoded: MessageShape<I> | EncodedRequest,
+    request: MessageShape<I> | EncodedRequest,
   ): Result<Said<I>> {
     if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
-    const parsed = parse(entry, encoded)
-    if (!parsed.ok) return parsed
-    // The entry is the method's, and so is its parser.
-    const request = parsed.value as MessageShape<I>
-    const withNul = fieldsWithNul(input, request, encoded instanceof Uint8Array ? encoded : null)
-    if (withNul.length > 0) return fail('oauth.invalid_request', { violations: withNul.map(nulViolation) })
-    log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
-    const violations = validator.validate(input, request)
-    const credentials = entry.readCredentials(request, ctx.origin.authorization, violations)
-    return credentials.ok ? success({ request, credentials: credentials.value, violations }) : credentials
+    const scanned = scan(entry, request)
+    if (!scanned.ok) return scanned
+    const { early, items } = scanned.value
+    const credentials = entry.readCredentials(early, ctx.origin.authorization)
+    return credentials.ok ? success({ request, credentials: credentials.value, items }) : credentials
   }
 
   /** Waits for the call's turn; what it answers ends the turn. A failure says that there is no room to wait. */
   async function turnOf<I extends DescMessage>(
-    entry: Entry,
     { origin }: Call,
-    { request, credentials }: Said<I>,
-    encoded: MessageShape<I> | EncodedRequest,
+    { request, credentials, items }: Said<I>,
   ): Promise<Result<CallTurn>> {
-    const size = { bytes: bytesOf(encoded), items: entry.countItems(request) }
+    const size = { bytes: bytesOf(request), items }
     const caller = claimedBy(credentials, origin)
     const line = turns.lineOf(caller, peerKey(origin.peer))
     const entered = turns.enter(line, size, () => origin.interruption() !== null)
@@ -167,7 +162,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   async function admit<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
-    { request, credentials, violations }: Said<I>,
+    input: I,
+    { request: encoded, credentials }: Said<I>,
     turn: CallTurn,
   ): Promise<Result<MessageShape<I>>> {
     const caller = await authorize(entry, ctx, credentials)
@@ -175,6 +171,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (turn.caller !== null && hasShownProof(caller.value)) turns.proved(turn.caller, turn.line)
     ctx.caller = caller.value
     ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
+    const decoded = isEncoded(encoded) ? entry.parser.decode(encoded) : success(encoded)
+    if (!decoded.ok) return decoded
+    // The entry is the method's, and so is its parser.
+    const request = decoded.value as MessageShape<I>
+    log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
+    const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
 
@@ -208,11 +210,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       ctx.span = line.span
       let turn: Result<CallTurn> | null = null
       try {
-        const said = read(entry, ctx, method.input, encoded)
+        const said = read(entry, ctx, encoded)
         if (!said.ok) return line.failed(said)
-        turn = await turnOf(entry, ctx, said.value, encoded)
+        turn = await turnOf(ctx, said.value)
         if (!turn.ok) return line.failed(turn)
-        const request = await admit(entry, ctx, said.value, turn.value)
+        const request = await admit(entry, ctx, method.input, said.value, turn.value)
         if (!request.ok) return line.failed(request)
         if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
         const answer = await entry.route.handle(ctx, request.value)
@@ -232,12 +234,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
       try {
-        const said = read(entry, ctx, method.input, encoded)
+        const said = read(entry, ctx, encoded)
         if (!said.ok) return yield line.failed(said)
-        const turn = await turnOf(entry, ctx, said.value, encoded)
+        const turn = await turnOf(ctx, said.value)
         if (!turn.ok) return yield line.failed(turn)
         // A stream may stay open for long, so it keeps its turn only until its caller is known.
-        const request = await admit(entry, ctx, said.value, turn.value).finally(() => {
+        const request = await admit(entry, ctx, method.input, said.value, turn.value).finally(() => {
           turns.leave(turn.value.line, turn.value.size)
         })
         if (!request.ok) return yield line.failed(request)
@@ -255,9 +257,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 }
 
-function parse(entry: Entry, request: Message | EncodedRequest): Result<Message> {
-  if (request instanceof Uint8Array) return entry.parse(request)
-  return request instanceof JsonRequest ? entry.parseJson(request) : success(request)
+function isEncoded(request: Message | EncodedRequest): request is EncodedRequest {
+  return request instanceof Uint8Array || request instanceof JsonRequest
+}
+
+/** A request that was made in this process needs no scan. */
+function scan(
+  { parser, credentialsField }: Entry,
+  request: Message | EncodedRequest,
+): Result<ScannedRequest<typeof ClientAuthenticationSchema>> {
+  if (isEncoded(request)) return parser.scan(request)
+  const client = credentialsField === null ? null : (Reflect.get(request, credentialsField.localName) ?? null)
+  // The descriptor says that the field, where set, is this message.
+  return success({ items: 0, early: client as ClientAuthentication | null })
 }
 
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
@@ -291,10 +303,6 @@ function claimedBy(credentials: Credentials, origin: CallOrigin): string | null 
     default:
       return credentials satisfies never
   }
-}
-
-function nulViolation(field: string) {
-  return { field, description: 'holds the character U+0000' }
 }
 
 /** `route` has matched the handler with its method, so what it answers is an init of the output. */

@@ -1,7 +1,7 @@
 import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import type { Server } from '@grpc/grpc-js'
+import { requestParser } from '../request-limits/request-parser.ts'
 import type { Result } from '../results.ts'
-import { requestParser } from './request-parser.ts'
 import { pathOf } from './routes.ts'
 
 type Kind = 'unary' | 'serverStream' | 'bidi'
@@ -26,7 +26,11 @@ export function serveSystemMethod<I extends DescMessage, O extends DescMessage>(
   handle: Parameters<typeof server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>>[1],
   path = pathOf(method),
 ): void {
-  const parse = requestParser(method.input)
+  const parser = requestParser(method.input, { emptyIsOmitted: false, early: null })
+  const parse = (bytes: Buffer): Result<MessageShape<I>> => {
+    const scanned = parser.scan(bytes)
+    return scanned.ok ? parser.decode(bytes) : scanned
+  }
   server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>(
     path,
     handle,

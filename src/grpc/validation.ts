@@ -2,6 +2,8 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator } from '@bufbuild/protovalidate'
 import type { FieldViolation } from '../errors/registry.ts'
+import { shortenLists, textListsOf } from '../request-limits/shorten-lists.ts'
+import { MAX_VIOLATIONS } from './errors.ts'
 import { violationSentence } from './violation-sentence.ts'
 
 const NO_VIOLATIONS: readonly FieldViolation[] = Object.freeze([])
@@ -9,25 +11,25 @@ const SHOWN_MAP_KEY = /^[A-Za-z0-9._-]{1,64}$/
 
 /** Holds messages against the `buf.validate` rules of their schema. */
 export interface RequestValidator {
-  /** The violated rules by proto path; never with a value of the message. */
+  /** The violated rules by proto path, the first few of many; never with a value of the message. */
   validate(schema: DescMessage, message: Message): readonly FieldViolation[]
 }
 
 /** Compiles the rules of these messages at once, which the first caller would else wait for (about 50 ms); of others when they come. */
 export function createRequestValidator(schemas: Iterable<DescMessage> = []): RequestValidator {
   const patterns = new Map<string, RegExp>()
-  const validator = createValidator({
-    regexMatch: (pattern, against) => {
-      let compiled = patterns.get(pattern)
-      if (compiled === undefined) {
-        compiled = new RegExp(pattern, 'u')
-        patterns.set(pattern, compiled)
-      }
-      return compiled.test(against)
-    },
-  })
+  const regexMatch = (pattern: string, against: string) => {
+    let compiled = patterns.get(pattern)
+    if (compiled === undefined) {
+      compiled = new RegExp(pattern, 'u')
+      patterns.set(pattern, compiled)
+    }
+    return compiled.test(against)
+  }
+  const validator = createValidator({ regexMatch })
 
   function validate(schema: DescMessage, message: Message): readonly FieldViolation[] {
+    shortenLists(message, textListsOf(schema), MAX_VIOLATIONS)
     const result = validator.validate(schema, message)
     switch (result.kind) {
       case 'valid':
@@ -35,7 +37,7 @@ export function createRequestValidator(schemas: Iterable<DescMessage> = []): Req
       case 'error':
         throw new Error(`the rules of ${schema.typeName} cannot be applied`, { cause: result.error })
       case 'invalid':
-        return result.violations.map((violation) => ({
+        return result.violations.slice(0, MAX_VIOLATIONS).map((violation) => ({
           field: protoPath(violation.field),
           description: violationSentence(violation),
         }))

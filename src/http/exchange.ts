@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createContextKey } from '@connectrpc/connect'
-import type { EncodedRequest } from '../grpc/pipeline.ts'
+import type { EncodedRequest } from '../request-limits/request-parser.ts'
 
 /** One request over HTTP, and what is known of it before anybody answers. */
 export interface Exchange {

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { IncomingCall, IncomingMessages } from '../grpc/incoming-messages.ts'
-import { JsonRequest } from '../grpc/json-request.ts'
+import { JsonRequest } from '../request-limits/json-request.ts'
 import type { FailedResult } from '../results.ts'
 import type { Exchange } from './exchange.ts'
 

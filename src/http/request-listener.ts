@@ -10,6 +10,7 @@ import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
 import { toConnectError } from './errors.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
 import { HttpOrigin } from './http-origin.ts'
+import { jsonTypes } from './json-types.ts'
 import { messageBody } from './request-body.ts'
 
 /** `setTimeout` takes no more, and fires at once instead. */
@@ -40,7 +41,7 @@ export function requestListener(
     readMaxBytes: maxMessageBytes,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     // Whoever reads with curl shall see `"active": false`.
-    jsonOptions: { alwaysEmitImplicit: true },
+    jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(pipeline.routes) },
   })
   for (const route of pipeline.routes) serveHttpRoute(router, route, options)
   const calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))

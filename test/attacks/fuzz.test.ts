@@ -106,12 +106,13 @@ onEveryBackend(
         ...invalid,
         violations: ['client_id'],
       })
-      const config = { metadata: { 'team\0': 'x' } }
-      const registration = { type: ClientType.CONFIDENTIAL, config }
-      expect(await refusalOf(server.call(registerClient, registration, bearer))).toMatchObject({
-        ...invalid,
-        violations: ['config'],
-      })
+      for (const metadata of [{ 'team\0': 'x' }, { team: 'a\0b' }, { $unknown: 'a\0b' }, { ['__proto__']: 'a\0b' }]) {
+        const registration = { type: ClientType.CONFIDENTIAL, config: { metadata } }
+        expect(await refusalOf(server.call(registerClient, registration, bearer))).toMatchObject({
+          ...invalid,
+          violations: ['config.metadata'],
+        })
+      }
       const user = { id: { case: 'externalId' as const, value: 'a\0b' } }
       expect(await refusalOf(server.call(UserService.method.getUser, user, bearer))).toMatchObject(invalid)
       for (const sent of [{ basic: ['a\0b', 'x'] as const }, { bearer: 'a\0b'.replace('\0', '%00') }]) {

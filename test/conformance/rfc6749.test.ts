@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { AccessTokenFormat, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { SubjectType, TokenUse } from '../../src/gen/qscope/v1/token_pb.ts'
 import { CodeChallengeMethod, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
@@ -8,9 +9,11 @@ import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
 import { grantsOn, isSpan, pkcePair, REDIRECT_URI } from '../setup/grants.ts'
+import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 import { partOf } from '../setup/jwt.ts'
 
-const { mintToken, batchMintTokens, createAuthorizationCode } = TokenService.method
+const { mintToken, batchMintTokens, createAuthorizationCode, introspectToken, revokeToken, verifyToken } =
+  TokenService.method
 const invalidGrant = { status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' }
 const TOKEN_FORM = /^q[ar]t_[0-9A-Za-z]{49}$/
 
@@ -54,6 +57,42 @@ onEveryBackend('RFC 6749', (server, database) => {
       const { clientId } = await service()
       const client = { clientId, method: { case: 'clientAssertion' as const, value: 'a.b.c' } }
       expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
+    })
+  })
+
+  describe('§3.2 parameters of a request', () => {
+    it('§3.1 without a value are as if they were omitted', async () => {
+      const { client, clientId } = await service()
+      const { token } = await server.call(mintToken, { client })
+      const presented = { client, token: token?.accessToken ?? '' }
+      const empty = { audience: '', presentedCertificateSha256: '' }
+      expect((await server.call(verifyToken, { ...presented, ...empty })).claims?.clientId).toBe(clientId)
+      expect((await server.call(introspectToken, { ...presented, tokenTypeHint: '' })).active).toBe(true)
+      await server.call(revokeToken, { ...presented, tokenTypeHint: '' })
+      const web = await grants.webClient({ config: { requirePkce: false } })
+      const code = await grants.createCodeWithoutPkce(web)
+      expect((await grants.exchangeCode(web, code, { codeVerifier: '' })).accessToken).toMatch(TOKEN_FORM)
+    })
+
+    it('§3.1 without a value are as if they were omitted: an empty secret proves nothing and is no second way in', async () => {
+      const { clientId } = await server.registerClient({
+        type: ClientType.PUBLIC,
+        grantTypes: [GrantType.DEVICE_CODE],
+        scopes: ['films'],
+      })
+      const { startDeviceAuthorization } = DeviceService.method
+      for (const method of ['clientSecret', 'clientAssertion'] as const) {
+        const client = { clientId, method: { case: method, value: '' } }
+        expect((await server.call(startDeviceAuthorization, { client })).userCode).toMatch(/-/)
+      }
+      const { clientId: confidential } = await service()
+      const client = { clientId: confidential, method: { case: 'clientSecret' as const, value: '' } }
+      expect((await refusalOf(server.call(mintToken, { client }))).reason).toBe('OAUTH_INVALID_CLIENT')
+    })
+
+    it('§3.1 an empty item of a list is no omitted list', async () => {
+      const { client } = await service()
+      expect((await refusalOf(server.call(mintToken, { client, scopes: [''] }))).reason).toBe('OAUTH_INVALID_SCOPE')
     })
   })
 
@@ -388,10 +427,10 @@ onEveryBackend('RFC 6749', (server, database) => {
       const code = await grants.createCode(client)
       const mistyped = code.code.slice(0, -1) + (code.code.endsWith('0') ? '1' : '0')
       const refusals = [
-        ...['garbage', mistyped, tokens.accessToken, tokens.refreshToken, server.unknownToken()].map((value) =>
-          refusalOf(grants.exchangeCode(client, { ...code, code: value })),
+        ...[mistyped, tokens.accessToken, tokens.refreshToken, server.unknownToken(), ...IMPOSSIBLE_TOKENS].map(
+          (value) => refusalOf(grants.exchangeCode(client, { ...code, code: value })),
         ),
-        ...['garbage', code.code, tokens.accessToken, server.unknownToken()].map((value) =>
+        ...[code.code, tokens.accessToken, server.unknownToken(), ...IMPOSSIBLE_TOKENS].map((value) =>
           refusalOf(grants.refresh(client, value)),
         ),
       ]

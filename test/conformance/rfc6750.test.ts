@@ -5,6 +5,7 @@ import { SubjectType, TokenUse } from '../../src/gen/qscope/v1/token_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
+import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 
 const { verifyToken, mintToken } = TokenService.method
 const { getClient, disableClient, updateClient } = ClientService.method
@@ -49,7 +50,8 @@ onEveryBackend('RFC 6750', (server) => {
       const mistyped = token.slice(0, -1) + (token.endsWith('0') ? '1' : '0')
       const short = await server.call(mintToken, { client: api.client, lifetime: { seconds: 1n } })
       server.clock.advance(2_000)
-      for (const presented of ['garbage', mistyped, server.unknownToken(), short.token?.accessToken ?? '']) {
+      const presentable = ['garbage', mistyped, server.unknownToken(), short.token?.accessToken ?? '']
+      for (const presented of [...presentable, '', ...IMPOSSIBLE_TOKENS]) {
         const refused = await refusalOf(server.call(verifyToken, { client: api.client, token: presented }))
         expect(refused).toMatchObject(invalid)
         expect(refused.metadata).toEqual({ oauth_error: 'invalid_token', token: 'presented' })
@@ -89,10 +91,10 @@ onEveryBackend('RFC 6750', (server) => {
       expect(claims?.tokenId).toBe(tokenId)
     })
 
-    it('names the field that is missing', async () => {
-      const { api } = await orders()
-      const refused = await refusalOf(server.call(verifyToken, { client: api.client }))
-      expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['token'] })
+    it('names the field that is malformed', async () => {
+      const { api, token } = await orders()
+      const refused = await refusalOf(server.call(verifyToken, { client: api.client, token, requiredScopes: [''] }))
+      expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['required_scopes[0]'] })
     })
   })
 

@@ -3,6 +3,7 @@ import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
+import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 
 const { introspectToken, listTokens, mintToken, revokeToken, revokeTokens } = TokenService.method
 
@@ -52,6 +53,7 @@ onEveryBackend('RFC 7009', (server) => {
       await server.call(revokeToken, { client, token })
       await server.call(revokeToken, { client, token: 'garbage' })
       await server.call(revokeToken, { client, token: server.unknownToken() })
+      for (const impossible of ['', ...IMPOSSIBLE_TOKENS]) await server.call(revokeToken, { client, token: impossible })
       const { token: short } = await server.call(mintToken, { client, lifetime: { seconds: 1n } })
       server.clock.advance(1_500)
       await server.call(revokeToken, { client, token: short?.accessToken ?? '' })

@@ -17,6 +17,7 @@ import {
 import { onEveryBackend } from '../setup/backends.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { refusalOf } from '../setup/client.ts'
+import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { AUDIENCE, CI, CLUSTER, SILENT, trustedIssuers } from '../setup/trusted-issuers.ts'
 
@@ -653,6 +654,9 @@ onEveryBackend(
       const other = await refusalOf(exchange('garbage'))
       expect(refused.message).toBe(other.message)
       expect(Object.keys(refused.metadata)).toEqual(['oauth_error'])
+      for (const impossible of IMPOSSIBLE_TOKENS) {
+        expect(await refusalOf(exchange(impossible))).toMatchObject({ reason: 'OAUTH_INVALID_GRANT', violations: [] })
+      }
     })
 
     it('§3.1 nothing is accepted while the keys of an issuer cannot be had', async () => {

@@ -28,10 +28,13 @@ onEveryBackend('RFC 7636', (server) => {
     it('§4.1 is refused if it is shorter, longer or has other characters, and the code stays unspent', async () => {
       const client = await grants.webClient()
       const code = await grants.createCode(client)
-      for (const verifier of ['', 'a'.repeat(42), 'a'.repeat(129), `${'a'.repeat(42)}+`, `${'a'.repeat(42)}é`]) {
+      for (const verifier of ['a'.repeat(42), 'a'.repeat(129), `${'a'.repeat(42)}+`, `${'a'.repeat(42)}é`]) {
         const refused = await refusalOf(grants.exchangeCode(client, { ...code, verifier }))
         expect(refused).toMatchObject({ ...invalidRequest, violations: ['code_verifier'] })
       }
+      // RFC 6749 §3.1: as if there were none.
+      const without = await refusalOf(grants.exchangeCode(client, { ...code, verifier: '' }))
+      expect(without).toMatchObject({ status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' })
       expect((await grants.exchangeCode(client, code)).accessToken).not.toBe('')
     })
   })

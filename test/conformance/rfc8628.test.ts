@@ -14,6 +14,7 @@ import { onEveryBackend } from '../setup/backends.ts'
 import { type Refused, refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
 import { grantsOn, isSpan } from '../setup/grants.ts'
+import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 import { startServer } from '../setup/server.ts'
 
 const { getDeviceAuthorization, startDeviceAuthorization } = DeviceService.method
@@ -273,9 +274,8 @@ onEveryBackend('RFC 8628', (server, database) => {
       const { client, device } = await started()
       const { deviceCode } = device
       const mistyped = deviceCode.slice(0, -1) + (deviceCode.endsWith('0') ? '1' : '0')
-      const refusals = ['garbage', mistyped, device.userCode, server.unknownToken()].map((value) =>
-        refusalOf(grants.redeemDevice(client, { deviceCode: value })),
-      )
+      const values = ['garbage', mistyped, device.userCode, server.unknownToken(), ...IMPOSSIBLE_TOKENS]
+      const refusals = values.map((value) => refusalOf(grants.redeemDevice(client, { deviceCode: value })))
       const [first, ...others] = await Promise.all(refusals)
       expect(first).toMatchObject(invalidGrant)
       for (const refused of others) expect(refused.message).toBe(first?.message)

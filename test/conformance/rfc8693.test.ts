@@ -7,6 +7,7 @@ import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { ACCESS_TOKEN_TYPE, grantsOn, isSpan } from '../setup/grants.ts'
+import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 
 const { revokeToken, revokeTokens, listTokens } = TokenService.method
 const invalidRequest = { status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST' }
@@ -64,6 +65,12 @@ onEveryBackend('RFC 8693', (server) => {
         const refused = await refusalOf(grants.exchangeToken(service, subject, more))
         expect(refused).toMatchObject({ ...invalidRequest, violations: ['actor_token_type'] })
       }
+    })
+
+    it('§2.1 parameters without a value are as if they were omitted (RFC 6749 §3.1)', async () => {
+      const { service, subject } = await handedOver()
+      const without = { actorToken: '', actorTokenType: '', requestedTokenType: '' }
+      expect((await grants.exchangeToken(service, subject, without)).accessToken).toMatch(/^qat_/)
     })
 
     it('§2.1 invalid_target: an audience that is not the client’s', async () => {
@@ -167,6 +174,18 @@ onEveryBackend('RFC 8693', (server) => {
         expect(refused, what).toMatchObject(notAcceptable)
         expect(refused.message, what).toBe(unknown.message)
         expect(refused.details.badRequest, what).toEqual(unknown.details.badRequest)
+      }
+    })
+
+    it('§2.2.2 a text that cannot be a token is neither, without a hint', async () => {
+      const { service, subject } = await handedOver()
+      for (const impossible of IMPOSSIBLE_TOKENS) {
+        const first = await refusalOf(grants.exchangeToken(service, impossible))
+        expect(first).toMatchObject(notAcceptable)
+        expect(first.details.badRequest?.fieldViolations[0]?.description).toBe('is not acceptable')
+        const acting = { actorToken: impossible, actorTokenType: ACCESS_TOKEN_TYPE }
+        const second = await refusalOf(grants.exchangeToken(service, subject, acting))
+        expect(second).toMatchObject({ ...invalidRequest, violations: ['actor_token'] })
       }
     })
 

@@ -322,8 +322,7 @@ onEveryBackend('RFC 9068', (server) => {
     it('refuses what is longer than any JWT of its own', async () => {
       await expectRefused(await jwts.forge(good, { padding: 'x'.repeat(5_500) }))
       const long = await jwts.forge(good, { padding: 'x'.repeat(9_000) })
-      const refused = await refusalOf(server.call(introspectToken, { token: long }, grants.bearer()))
-      expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['token'] })
+      await expectRefused(long)
       const bearer = await refusalOf(server.call(listSigningKeys, {}, { bearer: long }))
       expect(bearer.reason).toBe('OAUTH_INVALID_TOKEN')
     })

@@ -5,7 +5,7 @@ import { success } from '../../src/results.ts'
 import { GRPCURL, hasGrpcurl, run } from './grpcurl.ts'
 import { call, detailsOf, GOOD_BEARER, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
 
-const { mintToken, verifyToken, listTokens, batchIntrospectTokens } = TokenService.method
+const { mintToken, batchMintTokens, verifyToken, listTokens, batchIntrospectTokens } = TokenService.method
 const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
 const minting = tokenRoutes({
@@ -66,14 +66,42 @@ describe('a call', () => {
   })
 
   it('names every invalid field by its proto path and echoes no value', async () => {
-    const server = await startServer(tokenRoutes())
-    const secret = `qat_${'s'.repeat(9000)}`
-    const { error } = await call(server.client, batchIntrospectTokens, { client, tokens: ['a', secret] })
+    const server = await startServer(minting)
+    const secret = `qat_${'s'.repeat(200)}`
+    const { error } = await call(server.client, mintToken, { client, scopes: ['a', secret] })
     expect(error?.code).toBe(status.INVALID_ARGUMENT)
     expect(detailsOf(error)?.violations).toEqual([
-      { field: 'tokens[1]', description: expect.stringMatching(/character/) },
+      { field: 'scopes[1]', description: expect.stringMatching(/character/) },
     ])
     expect(JSON.stringify(detailsOf(error))).not.toContain('ssss')
+  })
+
+  it('names the first sixteen things that are wrong, and looks for no more', async () => {
+    const server = await startServer(tokenRoutes({ batchMintTokens: async () => success({}) }))
+    const scopes = Array.from({ length: 150 }, (_, index) => (index % 2 === 0 ? 'good' : 'x'.repeat(129)))
+    const item = { scopes, lifetime: { seconds: 100_000n } }
+    const requests = [{ lifetime: { seconds: 100_000n } }, ...Array.from({ length: 50 }, () => item)]
+    const { error } = await call(server.client, batchMintTokens, { client, requests })
+    const fields = detailsOf(error)?.violations?.map(({ field }) => field)
+    const first = [
+      'requests[0].lifetime',
+      ...Array.from({ length: 15 }, (_, at) => `requests[1].scopes[${2 * at + 1}]`),
+    ]
+    expect(fields).toEqual(first)
+  })
+
+  it('is validated after its caller is known, but for what proves the caller', async () => {
+    const server = await startServer(minting)
+    const wrong = { scopes: Array.from({ length: 200 }, () => 'x'.repeat(129)) }
+    const stranger = await call(server.client, mintToken, wrong)
+    expect(detailsOf(stranger.error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
+    const impostor = await call(server.client, mintToken, {
+      ...wrong,
+      client: { clientId: 'orders', method: { case: 'clientSecret', value: 'wrong' } },
+    })
+    expect(detailsOf(impostor.error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
+    const known = await call(server.client, mintToken, { ...wrong, client })
+    expect(detailsOf(known.error)?.violations).toHaveLength(16)
   })
 
   it('for many things runs beside few of its kind, one for few things beside many', async () => {

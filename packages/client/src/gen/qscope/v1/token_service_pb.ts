@@ -596,7 +596,8 @@ export type VerifyTokenRequest = Message<"qscope.v1.VerifyTokenRequest"> & {
   client?: ClientAuthentication | undefined;
 
   /**
-   * token is the access token that was handed over.
+   * token is the access token that was handed over: any string. What cannot be
+   * a token is invalid like an unknown one.
    *
    * @generated from field: string token = 2;
    */
@@ -668,7 +669,7 @@ export type IntrospectTokenRequest = Message<"qscope.v1.IntrospectTokenRequest">
   client?: ClientAuthentication | undefined;
 
   /**
-   * token to look at.
+   * token to look at: any string. What cannot be a token is inactive.
    *
    * @generated from field: string token = 2;
    */
@@ -732,7 +733,8 @@ export type BatchIntrospectTokensRequest = Message<"qscope.v1.BatchIntrospectTok
   client?: ClientAuthentication | undefined;
 
   /**
-   * tokens to look at.
+   * tokens to look at: any strings. What cannot be a token is inactive, and
+   * leaves the others' answers as they are.
    *
    * @generated from field: repeated string tokens = 2;
    */
@@ -781,7 +783,7 @@ export type RevokeTokenRequest = Message<"qscope.v1.RevokeTokenRequest"> & {
   client?: ClientAuthentication | undefined;
 
   /**
-   * token to end.
+   * token to end: any string. What cannot be a token has ended already.
    *
    * @generated from field: string token = 2;
    */

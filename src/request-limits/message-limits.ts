@@ -1,0 +1,247 @@
+import { type DescField, type DescMessage, type DescOneof, getOption, hasOption, ScalarType } from '@bufbuild/protobuf'
+import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
+import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
+
+/** For lists whose rules give no number. */
+const DEFAULT_ITEMS = 10_000
+
+/** Wire types of the protobuf encoding. */
+export const VARINT = 0
+export const FIXED64 = 1
+export const BYTES = 2
+export const FIXED32 = 5
+
+/** How a value stands on the wire. */
+export type Encoding = typeof VARINT | typeof FIXED64 | typeof BYTES | typeof FIXED32
+
+/** How a value stands in JSON. */
+export type JsonForm =
+  /** A text that may be long. */
+  | 'text'
+  /** A number, a boolean, the name of an enum value, a time: nothing long. */
+  | 'short'
+  | 'duration'
+  /** Paths in one string, with commas between them. */
+  | 'mask'
+  | 'message'
+  /** Holds what no schema describes, such as a `Struct`. Refused. */
+  | 'any'
+
+/** What one field of a request may hold. */
+export interface FieldLimits {
+  readonly name: string
+  /** Where the occurrences are counted in JSON: a place for each field. */
+  readonly jsonSlot: number
+  /** The same in the binary encoding: the members of a oneof share a place, as only one of them may be set. */
+  readonly slot: number
+  readonly oneof: string | null
+  /** How many values it may hold. */
+  readonly most: number
+  readonly kind: 'single' | 'list' | 'map'
+  readonly encoding: Encoding
+  /** Several values may come in one occurrence (packed). */
+  readonly packable: boolean
+  readonly json: JsonForm
+  /** A text in which U+0000 is refused: it may be stored or looked up, and not every database can hold it. */
+  readonly refusesNul: boolean
+  /** The key of an entry of a map. */
+  readonly isKey: boolean
+  /** Of the message it holds, or of the entries of a map; `null`: none. */
+  readonly message: MessageLimits | null
+}
+
+/** What a message may hold. */
+export interface MessageLimits {
+  readonly byNumber: ReadonlyMap<number, FieldLimits>
+  /** By the name of the contract and by that of JSON. */
+  readonly byName: ReadonlyMap<string, FieldLimits>
+  readonly fields: readonly FieldLimits[]
+  /** How many places for counting it takes, in either encoding. */
+  readonly slots: number
+}
+
+const known = new WeakMap<DescMessage, MessageLimits>()
+
+/**
+ * Reads from a schema and its `buf.validate` rules what a message may hold, once at the start.
+ *
+ * @throws Error for a map with keys that are not text: their spellings could not be compared.
+ */
+export function messageLimits(schema: DescMessage): MessageLimits {
+  const before = known.get(schema)
+  if (before !== undefined) return before
+  const byNumber = new Map<number, FieldLimits>()
+  const byName = new Map<string, FieldLimits>()
+  const fields: FieldLimits[] = []
+  const limits = { byNumber, byName, fields, slots: schema.fields.length }
+  // Before its fields, so that a message inside of itself finds it.
+  known.set(schema, limits)
+  const slots = new Map<DescField | DescOneof, number>()
+  for (const [jsonSlot, field] of schema.fields.entries()) {
+    const place = field.oneof ?? field
+    const slot = slots.get(place) ?? slots.size
+    slots.set(place, slot)
+    const own = fieldLimits(field, jsonSlot, slot)
+    fields.push(own)
+    byNumber.set(field.number, own)
+    byName.set(field.name, own).set(field.jsonName, own)
+  }
+  return limits
+}
+
+function fieldLimits(field: DescField, jsonSlot: number, slot: number): FieldLimits {
+  const kind = field.fieldKind === 'list' || field.fieldKind === 'map' ? field.fieldKind : 'single'
+  const encoding = encodingOf(field)
+  return {
+    name: field.name,
+    jsonSlot,
+    slot,
+    oneof: field.oneof?.name ?? null,
+    most: mostOf(field),
+    kind,
+    encoding,
+    packable: kind === 'list' && encoding !== BYTES,
+    json: jsonFormOf(field),
+    refusesNul: field.scalar === ScalarType.STRING && field.fieldKind !== 'map' && !isPresentedSecret(field),
+    isKey: false,
+    message:
+      field.fieldKind === 'map'
+        ? entryLimits(field)
+        : field.message === undefined
+          ? null
+          : messageLimits(field.message),
+  }
+}
+
+/** An entry of a map is a message of its own on the wire. In JSON, `value` says what the values are. */
+function entryLimits(field: DescField & { fieldKind: 'map' }): MessageLimits {
+  if (field.mapKey !== ScalarType.STRING) throw new Error(`${field} has keys that are not text`)
+  const common = { oneof: null, most: 1, kind: 'single', packable: false } as const
+  const key: FieldLimits = {
+    ...common,
+    name: 'key',
+    jsonSlot: 0,
+    slot: 0,
+    encoding: BYTES,
+    json: 'text',
+    refusesNul: true,
+    isKey: true,
+    message: null,
+  }
+  const value: FieldLimits = {
+    ...common,
+    name: 'value',
+    jsonSlot: 1,
+    slot: 1,
+    encoding: field.mapKind === 'message' ? BYTES : field.mapKind === 'enum' ? VARINT : encodingOfScalar(field.scalar),
+    json: jsonFormOf(field),
+    refusesNul: field.scalar === ScalarType.STRING,
+    isKey: false,
+    message: field.message === undefined ? null : messageLimits(field.message),
+  }
+  return {
+    byNumber: new Map([
+      [1, key],
+      [2, value],
+    ]),
+    byName: new Map(),
+    fields: [key, value],
+    slots: 2,
+  }
+}
+
+function rulesOf(field: DescField) {
+  return hasOption(field, fieldRules) ? getOption(field, fieldRules).type : undefined
+}
+
+function mostOf(field: DescField): number {
+  if (field.fieldKind !== 'list' && field.fieldKind !== 'map') return 1
+  const rules = rulesOf(field)
+  const most = rules?.case === 'repeated' ? rules.value.maxItems : rules?.case === 'map' ? rules.value.maxPairs : 0n
+  return most > 0n ? Number(most) : DEFAULT_ITEMS
+}
+
+/**
+ * A secret that somebody presents, for which the schema names neither a greatest length nor a form: any text, which the
+ * flow that reads it judges. It is never stored or looked up as it is.
+ */
+function isPresentedSecret(field: DescField): boolean {
+  const rules = stringRulesOf(field)
+  const isBounded = rules !== null && (rules.maxLen > 0n || rules.pattern !== '')
+  return field.proto.options?.debugRedact === true && !isBounded
+}
+
+function stringRulesOf(field: DescField): StringRules | null {
+  const rules = rulesOf(field)
+  const own = rules?.case === 'repeated' ? rules.value.items?.type : rules
+  return own?.case === 'string' ? own.value : null
+}
+
+/** The greatest length of the texts of a field, in characters; `null`: none is given. */
+export function longestText(field: DescField): number | null {
+  const most = stringRulesOf(field)?.maxLen ?? 0n
+  return most > 0n ? Number(most) : null
+}
+
+function encodingOf(field: DescField): Encoding {
+  switch (field.fieldKind) {
+    case 'message':
+    case 'map':
+      return BYTES
+    case 'enum':
+      return VARINT
+    case 'scalar':
+      return encodingOfScalar(field.scalar)
+    case 'list':
+      if (field.listKind === 'message') return BYTES
+      return field.listKind === 'enum' ? VARINT : encodingOfScalar(field.scalar)
+    default:
+      return field satisfies never
+  }
+}
+
+function encodingOfScalar(scalar: ScalarType): Encoding {
+  switch (scalar) {
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return BYTES
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+    case ScalarType.FLOAT:
+      return FIXED32
+    case ScalarType.FIXED64:
+    case ScalarType.SFIXED64:
+    case ScalarType.DOUBLE:
+      return FIXED64
+    case ScalarType.BOOL:
+    case ScalarType.INT32:
+    case ScalarType.INT64:
+    case ScalarType.SINT32:
+    case ScalarType.SINT64:
+    case ScalarType.UINT32:
+    case ScalarType.UINT64:
+      return VARINT
+    default:
+      return scalar satisfies never
+  }
+}
+
+function jsonFormOf(field: DescField): JsonForm {
+  const { message, scalar } = field
+  if (message === undefined) return scalar === ScalarType.STRING || scalar === ScalarType.BYTES ? 'text' : 'short'
+  switch (message.typeName) {
+    case 'google.protobuf.Any':
+    case 'google.protobuf.Struct':
+    case 'google.protobuf.Value':
+    case 'google.protobuf.ListValue':
+      return 'any'
+    case 'google.protobuf.Timestamp':
+      return 'short'
+    case 'google.protobuf.Duration':
+      return 'duration'
+    case 'google.protobuf.FieldMask':
+      return 'mask'
+    default:
+      return isWrapperDesc(message) ? 'text' : 'message'
+  }
+}
