@@ -44,6 +44,8 @@ export async function connectServer(
   await readers[0]?.ready()
   return {
     execute: readThrough(readSlots),
+    // It waits for the server, not in this process.
+    scan: readThrough(readSlots),
     readLoad: () => readSlots.load,
     writers: { append: appender, drafts: drafter, transactions: others },
     close: async () => {
