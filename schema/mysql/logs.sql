@@ -29,6 +29,8 @@ create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id);
 
 create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
+create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
+
 create table oauth_audit_heads (
   writer_id varchar(36) not null primary key,
   ordinal bigint not null,

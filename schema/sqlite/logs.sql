@@ -28,6 +28,8 @@ create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id) wher
 
 create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
+create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
+
 create table oauth_audit_heads (
   writer_id text not null primary key,
   ordinal integer not null,

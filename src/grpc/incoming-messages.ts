@@ -12,7 +12,7 @@ export interface IncomingLimits {
 }
 
 export const DEFAULT_INCOMING_LIMITS: IncomingLimits = Object.freeze({
-  totalBytes: 64 * 1024 * 1024,
+  totalBytes: 48 * 1024 * 1024,
   connectionBytes: 16 * 1024 * 1024,
   arrivalMs: 30_000,
 })

@@ -28,8 +28,8 @@ import { type SystemServiceOptions, serveSystemMethod } from './system-service.t
 const STREAMS = Object.freeze({ perPeer: 8, inAll: 64 })
 /** What one address may ask: a tool that describes everything asks once for each message. */
 const QUESTIONS = Object.freeze({ burst: 2_000, perMinute: 2_000 })
-/** A stream on which nothing is asked ends by itself, as if the server had closed it: tools open another. */
-const SILENCE_MS = 20_000
+/** A stream ends by itself after this, as at any shutdown: tools open another. A message may take a little longer to arrive. */
+const LIFE_MS = 20_000
 const RETRY_AFTER_MS = 1_000
 
 type Answer = ServerReflectionResponse['messageResponse'] | Files
@@ -50,7 +50,7 @@ export function serveReflection(
   services: readonly DescService[],
   moreFiles: readonly DescFile[],
   state: ServingState,
-  { newRayId, helpBase }: SystemServiceOptions,
+  { newRayId, helpBase, log }: SystemServiceOptions,
 ): void {
   const listed = [...services, ServerReflection, ServerReflectionAlpha]
   const names = listed.map((service) => service.typeName).sort()
@@ -77,7 +77,7 @@ export function serveReflection(
     }
     call.sendMetadata(rayIdMetadata(rayId))
     const sent = new Set<DescFile>()
-    const silence = setTimeout(() => call.end(), SILENCE_MS).unref()
+    const life = setTimeout(() => call.end(), LIFE_MS).unref()
 
     /** One question after the other: the next is read when the answer has left, or nearly. */
     async function reply(request: Result<ServerReflectionRequest>): Promise<void> {
@@ -93,7 +93,6 @@ export function serveReflection(
       opening ??= openIndex()
       const index = await opening
       if (call.cancelled || call.writableEnded) return
-      silence.refresh()
       if (call.write(encoded(request.value, answer(request.value, index, names, sent)))) call.resume()
       else call.once('drain', () => call.resume())
     }
@@ -101,12 +100,17 @@ export function serveReflection(
     let asked: Promise<void> = Promise.resolve()
     call.on('data', (request: Result<ServerReflectionRequest>) => {
       call.pause()
-      asked = asked.then(() => reply(request)).catch((error: unknown) => void call.emit('error', error))
+      asked = asked
+        .then(() => reply(request))
+        .catch((error: unknown) => {
+          log.error({ rayId, err: error }, 'accident while answering')
+          refuse(fail('oauth.server_error'))
+        })
     })
     const forget = state.onChange(() => state.draining && call.end())
     call.on('end', () => void asked.then(() => call.end()))
     call.on('cancelled', () => {
-      clearTimeout(silence)
+      clearTimeout(life)
       place.value()
       forget()
     })

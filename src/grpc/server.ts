@@ -83,13 +83,14 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     server,
     services.map((service) => service.typeName),
     state,
-    { newRayId, helpBase },
+    { newRayId, helpBase, log },
   )
   if (options.reflection ?? true) {
     // No request refers to these files, but the details of every error do.
     serveReflection(server, services, [file_google_rpc_error_details, file_qscope_v1_error_reason], state, {
       newRayId,
       helpBase,
+      log,
     })
   }
 

@@ -1,5 +1,6 @@
 import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import type { Server } from '@grpc/grpc-js'
+import type { Logger } from '../logger.ts'
 import { requestParser } from '../request-limits/request-parser.ts'
 import type { Result } from '../results.ts'
 import { pathOf } from './routes.ts'
@@ -11,6 +12,7 @@ export interface SystemServiceOptions {
   readonly newRayId: () => string
   /** Where the errors are documented; becomes the Help link of each. */
   readonly helpBase: string
+  readonly log: Logger
 }
 
 /**

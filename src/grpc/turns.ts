@@ -2,8 +2,6 @@
 const AT_ONCE = 32
 /** So many while others call too: what one of them waits for is then the work of a few calls, not of all. */
 const AT_ONCE_BESIDE_OTHERS = 4
-/** So many of all those at one address together who have not proved who they are. */
-const AT_ONCE_UNPROVEN = 4
 /** So many callers are remembered as proven; beyond that the longest unused is forgotten, and proves itself anew. */
 const MAX_PROVEN = 10_000
 /** Others count for so long after they called: most callers wait for one answer before they ask again. */
@@ -63,8 +61,8 @@ export type Turn = 'in' | 'gone' | 'full'
  *
  * Anybody can claim to be somebody, and somebody else with the next call. So a
  * caller has a line of its own only once it has proved who it is; until then it
- * shares the few turns of its address. And only a call that was proved makes the
- * callers of other lines hold back.
+ * shares the turns of its address, which are few while anybody else calls. And
+ * only a call that was proved makes those hold back who have proved themselves.
  */
 export class Turns {
   readonly #lines = new Map<string, Line>()
@@ -74,6 +72,7 @@ export class Turns {
   readonly #proven = new Set<string>()
   readonly #now: () => number
   #counting = 0
+  #provenUntil = 0
   #sharedUntil = 0
   #waitingBytes = 0
   #unprovenBytes = 0
@@ -125,12 +124,13 @@ export class Turns {
     this.#proven.add(caller)
     const [oldest] = this.#proven
     if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
+    this.#provenUntil = this.#now() + OTHERS_COUNT_MS
     if (!line.isProven) return
     if (!line.counts) {
       line.counts = true
       this.#counting += 1
     }
-    if (this.#counting > 1) this.#sharedUntil = this.#now() + OTHERS_COUNT_MS
+    if (this.#counting > 1) this.#sharedUntil = this.#provenUntil
   }
 
   leave(line: Line, size: CallSize): void {
@@ -150,8 +150,9 @@ export class Turns {
   }
 
   #mostOf({ isProven }: Line): number {
-    if (!isProven) return AT_ONCE_UNPROVEN
-    return this.#now() < this.#sharedUntil ? AT_ONCE_BESIDE_OTHERS : AT_ONCE
+    const othersUntil = isProven ? this.#sharedUntil : this.#provenUntil
+    const isAlone = this.#now() >= othersUntil && (isProven || this.#unproven.size === 1)
+    return isAlone ? AT_ONCE : AT_ONCE_BESIDE_OTHERS
   }
 
   #hasRoom(line: Line, bytes: number): boolean {

@@ -174,12 +174,22 @@ describe('turns', () => {
     }
   })
 
-  it('are few for all those at an address together who have not proved who they are', () => {
-    const { turns } = turnsBy(() => 0)
+  it('are few for all those at an address together who have not proved who they are, while others call', () => {
+    let now = 1
+    const { turns, prove } = turnsBy(() => now)
     const enter = (caller: string, address: string) => turns.enter(turns.lineOf(caller, address), SMALL, waits)
-    const here = Array.from({ length: MANY }, (_, n) => enter(`made up ${n}`, 'here')).filter((turn) => turn === 'in')
-    expect(here.length).toBeLessThan(10)
-    expect(enter('made up', 'there')).toBe('in')
+    const entered = (address: string) =>
+      Array.from({ length: MANY }, (_, n) => enter(`made up ${n}`, address)).filter((turn) => turn === 'in').length
+    prove('honest')
+    const here = entered('here')
+    expect(here).toBeLessThan(10)
+    expect(entered('there')).toBe(here)
+    now += 10_000
+    const alone = turnsBy(() => now).turns
+    const before = Array.from({ length: MANY }, (_, n) =>
+      alone.enter(alone.lineOf(`made up ${n}`, 'here'), SMALL, waits),
+    )
+    expect(before.filter((turn) => turn === 'in').length).toBeGreaterThan(here)
   })
 
   it('wait in a line of their own once they have proved who they are', () => {

@@ -59,7 +59,7 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
 
   it('describes services, methods and fields with the comments of their source', async () => {
     const method = await grpcurl(server.address, 'describe', `${TOKENS}.RevokeTokens`)
-    expect(method).toMatch(/\/\/ RevokeTokens revokes /)
+    expect(method).toMatch(/\/\/ RevokeTokens ends one token/)
     const service = await grpcurl(server.address, 'describe', 'qscope.v1.AuditService')
     expect(service).toMatch(/\/\/ AuditService reads the append-only log/)
     const request = await grpcurl(server.address, 'describe', 'qscope.v1.ListAuditEventsRequest')

@@ -1,5 +1,5 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
-import { AUDIT_EVENT_TYPES, type AuditEvent } from '../../domain/audit-event.ts'
+import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../domain/audit-event.ts'
 import type { AuditRecord } from '../../domain/audit-record.ts'
 import { auditEventId, clientId, epochMs, grantId, keyId, tokenId, userId } from '../../domain/ids.ts'
 import type { AuditLogReads } from '../contract.ts'
@@ -33,20 +33,25 @@ export function auditReads(db: Kysely<Database>): AuditLogReads {
       return row === undefined ? null : eventOf(row)
     },
     page: async (_ctx, filter, page) => {
-      const rows = await db
-        .selectFrom('oauth_audit_log')
-        .select(EVENT_COLUMNS)
-        .$if(filter.types.length > 0, (query) => query.where('event_type', 'in', filter.types))
-        .$if(filter.clientId !== null, (query) => query.where('client_id', '=', filter.clientId))
-        .$if(filter.userId !== null, (query) => query.where('user_id', '=', filter.userId))
-        .$if(filter.rayId !== null, (query) => query.where('ray_id', '=', filter.rayId ?? ''))
-        .$if(filter.from !== null, (query) => query.where('event_id', '>=', firstIdAt(filter.from ?? 0)))
-        .$if(filter.until !== null, (query) => query.where('event_id', '<', firstIdAt(filter.until ?? 0)))
-        .$if(page.after !== null, (query) => query.where('event_id', '<', page.after ?? ''))
-        .orderBy('event_id', 'desc')
-        .limit(sql.lit(page.limit))
-        .execute()
-      return rows.map(eventOf)
+      const matching = (type: AuditEventType | null) =>
+        db
+          .selectFrom('oauth_audit_log')
+          .select(EVENT_COLUMNS)
+          .$if(type !== null, (query) => query.where('event_type', '=', type ?? ''))
+          .$if(filter.clientId !== null, (query) => query.where('client_id', '=', filter.clientId))
+          .$if(filter.userId !== null, (query) => query.where('user_id', '=', filter.userId))
+          .$if(filter.rayId !== null, (query) => query.where('ray_id', '=', filter.rayId ?? ''))
+          .$if(filter.from !== null, (query) => query.where('event_id', '>=', firstIdAt(filter.from ?? 0)))
+          .$if(filter.until !== null, (query) => query.where('event_id', '<', firstIdAt(filter.until ?? 0)))
+          .$if(page.after !== null, (query) => query.where('event_id', '<', page.after ?? ''))
+          .orderBy('event_id', 'desc')
+          .limit(sql.lit(page.limit))
+      // Each type is a range of an index, in order; of several types at once none of the databases makes one.
+      const found = []
+      for (const type of filter.types.length === 0 ? [null] : new Set(filter.types)) {
+        found.push(...(await matching(type).execute()))
+      }
+      return newestFirst(found).slice(0, page.limit).map(eventOf)
     },
     keyIds: async () => {
       const rows = await db.selectFrom('oauth_audit_heads').select('key_id').distinct().orderBy('key_id').execute()
@@ -57,6 +62,10 @@ export function auditReads(db: Kysely<Database>): AuditLogReads {
 
 export function auditInserts(db: Kysely<Database>): InsertStatements<Insertable<AuditLogTable>> {
   return new InsertStatements((rows) => db.insertInto('oauth_audit_log').values(rows).compile())
+}
+
+function newestFirst<Row extends { readonly event_id: string }>(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((a, b) => (a.event_id < b.event_id ? 1 : -1))
 }
 
 /** The least event id of a millisecond: ids are made of `created_at`, so a range of one is a range of the other. */

@@ -74,6 +74,11 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     refuseMisfit()
     return await execute(statement)
   })
+  const scan = withStoreErrors(connected.scan)
+  const lists = kyselyOver(dialect.kysely, async (statement) => {
+    refuseMisfit()
+    return await scan(statement)
+  })
   const { observer, jitter, maxQueuedCalls } = parts
   const { writers } = connected
   const laneOf = (writer: Writer) => {
@@ -93,7 +98,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   const transactionLane = new TransactionLane(transactionSlots, jitter, observer)
   const deciding = drafts === null ? transactionLane : new DraftLane(drafts.lane, transactionLane, dialect)
   const lanes = [...new Set([appends, drafts ?? appends])]
-  const { reads, waitingLookUps } = readStores(db, parts.maxQueuedCalls, observer)
+  const { reads, waitingLookUps } = readStores(db, lists, parts.maxQueuedCalls, observer)
 
   /** However often it is run, drafted or alone, a transaction is one to whoever watches. */
   const begun = <T>(ctx: Omit<StoreContext, 'now'>, run: () => Promise<T>) =>
@@ -180,31 +185,32 @@ function together(loads: readonly PoolLoad[]): PoolLoad {
 
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 
-/** The look-ups that calls are made of are batched; lists are not. */
-function readStores(db: Kysely<Database>, most: number, observer: StoreObserver | undefined) {
+/** The look-ups that calls are made of are batched; lists and counts are not, and are read apart from them. */
+function readStores(db: Kysely<Database>, lists: Kysely<Database>, most: number, observer: StoreObserver | undefined) {
   const batchers: { readonly waiting: number }[] = []
   const batched = <Key, Value>(lookUp: LookUp, load: Load<Key, Value>, nameOf: (key: Key) => string, absent: Value) => {
     const batcher = new ReadBatcher(load, nameOf, absent, most, observer?.ofReads(lookUp))
     batchers.push(batcher)
     return (key: Key, span?: Span) => batcher.find(key, span)
   }
+  const findClient = batched('clients', findClients(db), String, null)
+  const hasClosedAudience = batched('closed_audiences', findClosedAudiences(db), String, false)
   const reads: ReadStores = Object.freeze({
-    clients: clientReads(
-      db,
-      batched('clients', findClients(db), String, null),
-      batched('closed_audiences', findClosedAudiences(db), String, false),
-    ),
-    clientSecrets: clientSecretReads(db, batched('client_secrets', findSecrets(db), String, [])),
-    users: userReads(db),
+    clients: {
+      ...clientReads(db, findClient, hasClosedAudience),
+      page: clientReads(lists, findClient, hasClosedAudience).page,
+    },
+    clientSecrets: clientSecretReads(lists, batched('client_secrets', findSecrets(db), String, [])),
+    users: { ...userReads(db), page: userReads(lists).page },
     grants: grantReads(db),
     authorizationCodes: codeReads(batched('authorization_codes', findCodes(db), hashKey, null)),
     accessTokens: accessTokenReads(
-      db,
+      lists,
       batched('access_tokens', findAccessTokens(db), hashKey, null),
       batched('access_tokens_by_id', findAccessTokensById(db), String, null),
     ),
     refreshTokens: refreshTokenReads(
-      db,
+      lists,
       batched('refresh_tokens', findRefreshTokens(db), hashKey, null),
       batched('refresh_tokens_by_id', findRefreshTokensById(db), String, null),
     ),
@@ -217,8 +223,8 @@ function readStores(db: Kysely<Database>, most: number, observer: StoreObserver 
       batched('signing_keys', findSigningKeys(db), String, null),
       batched('active_signing_keys', findActiveSigningKeys(db), String, null),
     ),
-    auditLog: auditReads(db),
-    auditChains: auditChainReads(db),
+    auditLog: auditReads(lists),
+    auditChains: auditChainReads(lists),
   })
   return { reads, waitingLookUps: () => batchers.reduce((sum, { waiting }) => sum + waiting, 0) }
 }

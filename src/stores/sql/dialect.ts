@@ -69,6 +69,8 @@ export interface Writers {
 export interface Connected {
   /** Reads what is committed. */
   readonly execute: Execute
+  /** The same for what may look through a whole table: however long it takes, it keeps nobody else waiting. */
+  readonly scan: Execute
   readonly writers: Writers
   /** Of the connections that read. */
   readLoad(): PoolLoad

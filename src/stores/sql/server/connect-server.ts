@@ -48,6 +48,8 @@ export async function connectServer(
   await readers[0]?.ready()
   return {
     execute: readThrough(readSlots, settings.statementTimeoutMs),
+    // It waits for the server, not in this process.
+    scan: readThrough(readSlots, settings.statementTimeoutMs),
     readLoad: () => readSlots.load,
     writers: { append: appender, drafts: drafter, transactions: others },
     close: async () => {

@@ -1,13 +1,14 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Logger } from '../../../../logger.ts'
 import type { PoolLoad } from '../../../contract.ts'
-import type { Connected, Dialect } from '../../dialect.ts'
+import type { Connected, Dialect, Execute } from '../../dialect.ts'
 import { createMigrations } from '../../migrate.ts'
 import { FileTroubles, failureOf } from './errors.ts'
 import { sqliteFacts } from './facts.ts'
 import { SqliteHandle } from './handle.ts'
 import { provideFile, sqliteFile, temporaryFile } from './location.ts'
 import { openSqliteMigration } from './migration-session.ts'
+import { SqliteScanner } from './scanner.ts'
 import { setUpHandle } from './set-up-handle.ts'
 import { SqliteWriter } from './writer.ts'
 
@@ -53,13 +54,18 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
   try {
     const reader = guarded(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
     setUpHandle(reader)
+    const execute: Execute = async (statement) => guarded(() => reader.run(statement))
+    // A file that has lost its name cannot be opened a third time.
+    const scanner = mayReopen ? new SqliteScanner(troubles) : null
     return {
-      execute: async (statement) => guarded(() => reader.run(statement)),
+      execute,
+      scan: scanner?.execute ?? execute,
       // One transaction writes at a time.
       writers: { append: writer, drafts: writer, transactions: [] },
       readLoad: () => READ_AT_ONCE,
       close: async () => {
         reader.close()
+        await scanner?.close()
         await writer.close()
       },
     }

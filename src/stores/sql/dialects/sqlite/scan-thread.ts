@@ -1,0 +1,52 @@
+/** The thread of a connection that only reads: a list that looks through a large table does not stop the event loop. */
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Statement, StatementResult } from '../../dialect.ts'
+import { failureOf } from './errors.ts'
+import { SqliteHandle } from './handle.ts'
+import { type Answer, type AnswerMessage, OPENED, type Packed, Unpacker } from './protocol.ts'
+import { setUpHandle } from './set-up-handle.ts'
+
+/** A reader meets a lock only while a log is recovered or folded back. */
+const BUSY_TIMEOUT_MS = 1_000
+const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
+
+export interface ScanMessage {
+  readonly id: number
+  /** `null`: close. */
+  readonly statement: Packed | null
+}
+
+function answerTo(work: () => StatementResult): Answer {
+  try {
+    return { ok: true, result: work() }
+  } catch (error) {
+    return { ok: false, failure: failureOf(error) }
+  }
+}
+
+function serve(port: NonNullable<typeof parentPort>, file: string): void {
+  const unpacker = new Unpacker()
+  let handle: SqliteHandle | null = null
+  const run = (statement: Statement | null): StatementResult => {
+    if (statement === null || handle === null) return NOTHING
+    return handle.run(statement)
+  }
+  const tell = (message: AnswerMessage) => port.postMessage(message)
+  tell({
+    id: OPENED,
+    answer: answerTo(() => {
+      handle = new SqliteHandle(file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+      setUpHandle(handle)
+      return NOTHING
+    }),
+  })
+  port.on('message', ({ id, statement }: ScanMessage) => {
+    const unpacked = statement && { sql: statement.sql, parameters: unpacker.unpack(statement) }
+    tell({ id, answer: answerTo(() => run(unpacked)) })
+    if (statement !== null) return
+    handle?.close()
+    port.close()
+  })
+}
+
+if (parentPort !== null) serve(parentPort, String(workerData))

@@ -1,0 +1,89 @@
+import { Worker } from 'node:worker_threads'
+import type { Statement, StatementResult } from '../../dialect.ts'
+import { DatabaseTrouble } from '../../trouble.ts'
+import type { FileTroubles } from './errors.ts'
+import { type AnswerMessage, OPENED, packed } from './protocol.ts'
+import type { ScanMessage } from './scan-thread.ts'
+
+/** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
+const ENTRY = new URL(`./scan-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+interface Pending {
+  readonly resolve: (result: StatementResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Thread {
+  readonly worker: Worker
+  readonly pending: Map<number, Pending>
+  readonly opened: Promise<StatementResult>
+}
+
+/**
+ * Runs what may take long in a thread that is started when it is first needed.
+ * One that dies fails what it had been given, and the next statement starts another.
+ */
+export class SqliteScanner {
+  readonly #troubles: FileTroubles
+  #thread: Thread | null = null
+  #lastId = OPENED
+  #closed = false
+
+  constructor(troubles: FileTroubles) {
+    this.#troubles = troubles
+  }
+
+  execute = async (statement: Statement): Promise<StatementResult> => {
+    if (this.#closed) throw this.#gone()
+    this.#thread ??= this.#start()
+    const thread = this.#thread
+    await thread.opened
+    return await this.#ask(thread, { statement: packed(statement) })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const thread = this.#thread
+    if (thread === null) return
+    const gone = new Promise((resolve) => thread.worker.once('exit', resolve))
+    await this.#ask(thread, { statement: null })
+    await gone
+  }
+
+  #start(): Thread {
+    const worker = new Worker(ENTRY, { workerData: this.#troubles.file, execArgv: [] })
+    const pending = new Map<number, Pending>()
+    const { promise: opened, resolve, reject } = Promise.withResolvers<StatementResult>()
+    pending.set(OPENED, { resolve, reject })
+    const thread = { worker, pending, opened }
+    worker.on('message', ({ id, answer }: AnswerMessage) => {
+      const asked = pending.get(id)
+      pending.delete(id)
+      if (answer.ok) return asked?.resolve(answer.result)
+      asked?.reject(this.#troubles.of(answer.failure))
+      // One that cannot open the file is of no use; perhaps the next one can.
+      if (id === OPENED) void worker.terminate()
+    })
+    worker.on('error', (error) => this.#died(thread, error))
+    worker.on('exit', () => this.#died(thread, null))
+    return thread
+  }
+
+  #ask({ worker, pending }: Thread, message: Omit<ScanMessage, 'id'>): Promise<StatementResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<StatementResult>()
+    this.#lastId += 1
+    pending.set(this.#lastId, { resolve, reject })
+    worker.postMessage({ ...message, id: this.#lastId } satisfies ScanMessage)
+    return promise
+  }
+
+  #died(thread: Thread, error: unknown): void {
+    if (this.#thread === thread) this.#thread = null
+    for (const { reject } of thread.pending.values()) reject(this.#gone(error))
+    thread.pending.clear()
+  }
+
+  #gone(cause?: unknown): DatabaseTrouble {
+    return new DatabaseTrouble('unavailable', `the reader of the database ${this.#troubles.file} is gone`, cause)
+  }
+}

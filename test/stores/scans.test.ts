@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, onTestFinished } from 'vitest'
+import { clientId, userId } from '../../src/domain/ids.ts'
+import type { AuditFilter } from '../../src/stores/contract.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { context, openMigrated } from './given.ts'
+
+const HALF = 50_000
+const NOTHING: AuditFilter = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
+const FIRST_PAGE = { after: null, limit: 50 }
+const USER = '01890000-0000-7000-8000-000000000000'
+
+/** So many events of one client without a user, and as many of one user and another client, as SQL. */
+const EVENTS = `insert into oauth_audit_log
+  with recursive n(i) as (select 1 union all select i + 1 from n where i < ${2 * HALF})
+  select printf('01890000-%04x-7000-8000-%012x', i / 65536, i), 'w', i, zeroblob(32), zeroblob(32), 'k',
+    case when i = 7 then 'key.created' else 'token.issued' end, 'ray', iif(i % 2 = 0, 'busy', 'other'),
+    iif(i % 2 = 0, null, '${USER}'), null, null, 'a', '{}', i, 'a' from n`
+
+async function largeLog() {
+  const database = await sqliteFiles.create()
+  const backend = await openMigrated(database)
+  onTestFinished(async () => {
+    await backend.close()
+    await database.drop()
+  })
+  await database.query(EVENTS)
+  return {
+    page: (filter: Partial<AuditFilter>) =>
+      backend.reads.auditLog.page(context(), { ...NOTHING, ...filter }, FIRST_PAGE),
+  }
+}
+
+/** How long something took, and how much of that the event loop stood. */
+async function watched(work: () => Promise<unknown>): Promise<{ readonly tookMs: number; readonly stoodMs: number }> {
+  const begun = performance.now()
+  let stoodMs = 0
+  let isOver = false
+  const over = work().finally(() => {
+    isOver = true
+  })
+  for (let last = performance.now(); !isOver; ) {
+    await sleep(1)
+    const now = performance.now()
+    stoodMs = Math.max(stoodMs, now - last)
+    last = now
+  }
+  await over
+  return { tookMs: performance.now() - begun, stoodMs }
+}
+
+it('keep the event loop free while a filter looks through a large log that none of its events match', async () => {
+  const { page } = await largeLog()
+  const filter = { clientId: clientId('busy'), userId: userId(USER) }
+  expect(await page(filter)).toEqual([])
+  const looks = []
+  for (let n = 0; n < 5; n += 1) looks.push(await watched(() => page(filter)))
+  const shares = looks.map(({ tookMs, stoodMs }) => stoodMs / tookMs)
+  expect(Math.min(...shares)).toBeLessThan(0.5)
+}, 60_000)
+
+it('find events of a type that is rare without looking through the others, and of several types in order', async () => {
+  const { page } = await largeLog()
+  const [rare, ...more] = await page({ types: ['key.created'] })
+  expect(rare?.type).toBe('key.created')
+  expect(more).toEqual([])
+  const both = await page({ types: ['key.created', 'token.issued'] })
+  expect(both).toHaveLength(50)
+  expect(both.map(({ eventId }) => eventId)).toEqual((await page({})).map(({ eventId }) => eventId))
+  const fast = await watched(() => page({ types: ['key.created'] }))
+  const slow = await watched(() => page({ clientId: clientId('busy'), userId: userId(USER) }))
+  expect(fast.tookMs).toBeLessThan(slow.tookMs)
+}, 60_000)
