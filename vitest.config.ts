@@ -26,6 +26,7 @@ const LONG = [
   'test/docs/operations.test.ts',
   'test/e2e/backup.test.ts',
   'test/e2e/database-server.test.ts',
+  'test/e2e/draining-connections.test.ts',
   'test/e2e/faults.test.ts',
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/keyring-reload.test.ts',

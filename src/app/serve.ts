@@ -2,7 +2,7 @@ import { helpBaseOf, openApp, openAppKeyring } from '../app.ts'
 import { formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { uuidV7 } from '../crypto/random.ts'
+import { jitter, uuidV7 } from '../crypto/random.ts'
 import type { Sharing } from '../flows/limits/sharing.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
@@ -86,6 +86,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
     log,
     ...(tls !== null && { credentials: tls.credentials }),
     newRayId: uuidV7,
+    jitter,
     helpBase: helpBaseOf(config),
     reflection: config.reflection,
     limits: grpcLimitsOf(config),

@@ -16,6 +16,7 @@ import {
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from '../gen/grpc/health/v1/health_pb.ts'
+import type { Connections } from './connections.ts'
 import { rayIdFrom, rayIdMetadata } from './metadata.ts'
 import type { ServingState } from './serving-state.ts'
 import { serveSystemMethod } from './system-service.ts'
@@ -31,6 +32,7 @@ export function serveHealth(
   server: Server,
   serviceNames: readonly string[],
   state: ServingState,
+  connections: Connections,
   newRayId: () => string,
 ): void {
   const names: ReadonlySet<string> = new Set([OVERALL, ...serviceNames])
@@ -58,13 +60,19 @@ export function serveHealth(
     const tell = () => {
       call.write(known ? current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN }))
     }
-    const forget = state.onChange(() => {
+    const connectionEnds = connections.endOf(call)
+    const end = () => call.end()
+    const stopTelling = state.onChange(() => {
       if (known) tell()
-      if (state.draining) call.end()
+      if (state.draining) end()
     })
-    call.on('cancelled', forget)
+    connectionEnds.addEventListener('abort', end)
+    call.on('cancelled', () => {
+      stopTelling()
+      connectionEnds.removeEventListener('abort', end)
+    })
     tell()
-    if (state.draining) call.end()
+    if (state.draining || connectionEnds.aborted) end()
   }
 
   serveSystemMethod(server, Health.method.check, 'unary', check)

@@ -13,7 +13,7 @@ import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { FieldViolation } from '../errors/registry.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
-import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
+import type { FlowRunner } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
@@ -30,6 +30,7 @@ import { jsonRequestParser } from './json-request-parser.ts'
 import { fieldsWithNul } from './nul.ts'
 import { redacted } from './redact.ts'
 import { requestParser } from './request-parser.ts'
+import { withRetryAdvice } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
 import { Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
@@ -231,11 +232,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 function parse(entry: Entry, request: Message | EncodedRequest): Result<Message> {
   if (request instanceof Uint8Array) return entry.parse(request)
   return request instanceof JsonRequest ? entry.parseJson(request) : success(request)
-}
-
-/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
-function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
-  return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
 }
 
 /** What a request takes on the wire; one made in this process takes nothing that counts. */

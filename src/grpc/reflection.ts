@@ -11,6 +11,7 @@ import {
   ServerReflectionResponseSchema,
 } from '../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../gen/grpc/reflection/v1alpha/reflection_pb.ts'
+import type { Connections } from './connections.ts'
 import { createDescriptorIndex, type DescriptorIndex } from './descriptor-index.ts'
 import { rayIdFrom, rayIdMetadata } from './metadata.ts'
 import { pathOf } from './routes.ts'
@@ -26,6 +27,7 @@ export function serveReflection(
   services: readonly DescService[],
   moreFiles: readonly DescFile[],
   state: ServingState,
+  connections: Connections,
   newRayId: () => string,
 ): void {
   const listed = [...services, ServerReflection, ServerReflectionAlpha]
@@ -47,9 +49,16 @@ export function serveReflection(
       call.pause()
       call.once('drain', () => call.resume())
     })
-    const forget = state.onChange(() => state.draining && call.end())
-    call.on('end', () => call.end())
-    call.on('cancelled', forget)
+    const connectionEnds = connections.endOf(call)
+    const end = () => call.end()
+    const stopListening = state.onChange(() => state.draining && end())
+    connectionEnds.addEventListener('abort', end)
+    call.on('end', end)
+    call.on('cancelled', () => {
+      stopListening()
+      connectionEnds.removeEventListener('abort', end)
+    })
+    if (connectionEnds.aborted) end()
   }
 
   for (const path of [ServerReflection, ServerReflectionAlpha].map((each) =>

@@ -1,18 +1,16 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server } from '@grpc/grpc-js'
+import { http2ServersOf } from './grpc-js-internals.ts'
 
 const NAME = 'authorization'
 
 /**
  * Shows the calls every value of `authorization`, so that two can be refused:
- * Node keeps the first and drops the others in silence. grpc-js keeps its HTTP/2
- * servers to itself; without them this does nothing, and a test notices.
- * To be called when the server is bound.
+ * Node keeps the first and drops the others in silence. To be called when the
+ * server is bound.
  */
 export function keepRepeatedAuthorization(server: Server): void {
-  const http2Servers: unknown = Reflect.get(server, 'http2Servers')
-  if (!(http2Servers instanceof Map)) return
-  for (const http2Server of http2Servers.keys()) http2Server.prependListener('stream', restore)
+  for (const http2Server of http2ServersOf(server)) http2Server.prependListener('stream', restore)
 }
 
 function restore(

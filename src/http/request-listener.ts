@@ -3,7 +3,7 @@ import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import { RAY_ID_KEY, rayIdOf } from '../grpc/ray-id.ts'
-import { type HttpAdapterOptions, serveHttpRoute } from './adapter.ts'
+import { type HttpCallOptions, serveHttpRoute } from './adapter.ts'
 import { crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
@@ -14,7 +14,7 @@ import { messageBody } from './request-body.ts'
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const READING = Object.freeze(['GET', 'HEAD'])
 
-export interface ListenerOptions extends HttpAdapterOptions {
+export interface ListenerOptions extends HttpCallOptions {
   readonly endpoints: readonly Endpoint[]
   readonly newRayId: () => string
   /** Of web pages that may call. */
@@ -35,6 +35,7 @@ export function requestListener(
     acceptCompression: [],
     readMaxBytes: maxMessageBytes,
     maxTimeoutMs: MAX_TIMEOUT_MS,
+    shutdownSignal: options.givingUp,
     // Whoever reads with curl shall see `"active": false`.
     jsonOptions: { alwaysEmitImplicit: true },
   })

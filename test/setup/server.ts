@@ -13,7 +13,7 @@ import { openApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
-import { uuidV7 } from '../../src/crypto/random.ts'
+import { jitter, uuidV7 } from '../../src/crypto/random.ts'
 import { drawToken } from '../../src/crypto/token.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import {
@@ -76,6 +76,7 @@ export async function startServer(
     state: app.state,
     log,
     newRayId: uuidV7,
+    jitter,
     helpBase: `${ISSUER}/docs/errors`,
     limits: grpcLimitsOf(config),
     ...(tls !== null && { credentials: tls.credentials }),
