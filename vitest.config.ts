@@ -31,6 +31,7 @@ const LONG = [
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/keyring-reload.test.ts',
   'test/e2e/killed-server.test.ts',
+  'test/e2e/signals.test.ts',
   'test/e2e/stopped-server.test.ts',
   'test/e2e/tls.test.ts',
   'test/e2e/workers-reload.test.ts',

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { IssuerKeys } from './app/issuer-keys.ts'
 import { KeyRotation } from './app/key-rotation.ts'
 import { insistOnKeys, type KeyReferences, keyReferences, NO_REFERENCES, openKeyring } from './app/open-keyring.ts'
 import { openAppMigrations } from './app/open-migrations.ts'
 import { Purge } from './app/purge.ts'
+import { TrustedIssuerSet } from './app/trusted-issuers.ts'
 import type { Config } from './config/config.ts'
 import { auditSealOf } from './crypto/audit-seal.ts'
 import type { Keyring } from './crypto/keyring.ts'
@@ -58,6 +58,7 @@ export interface App {
   readonly purge: Purge
   /** Replaces the signing key in time; idle until it is started. */
   readonly keyRotation: KeyRotation
+  readonly trustedIssuers: TrustedIssuerSet
   /** Throws `KeyringFileError` if the database refers to a key that is not here. */
   checkKeys(): Promise<void>
   /** Writes out what waits in the background. */
@@ -82,6 +83,7 @@ export async function openApp(
   const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   const backend = await opening
   const secretUsage = new SecretUsage(backend, log)
+  const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
   const { issuer, signingAlgorithm, limits } = config
   const runner = createFlowRunner(backend, {
     keyring,
@@ -94,7 +96,7 @@ export async function openApp(
     ),
     authenticationFailures: new AuthenticationFailures(backend, sharing),
     assertionIds: new AssertionIds(backend, log),
-    trustedIssuers: new Map(config.trustedIssuers.map((terms) => [terms.issuer, new IssuerKeys(terms, { now, log })])),
+    trustedIssuers: trustedIssuers.byIssuer,
     secretUsage,
     userCodeAttempts: new UserCodeAttempts(sharing),
     observer: observers?.flows,
@@ -156,6 +158,7 @@ export async function openApp(
     keyring,
     purge,
     keyRotation,
+    trustedIssuers,
     checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),
     flush: () => secretUsage.flush(),
     close: async () => {

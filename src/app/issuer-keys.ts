@@ -49,21 +49,35 @@ export class IssuerKeys implements KnownIssuer {
     return await this.#looking
   }
 
+  /** Reads the keys now, whatever is kept; where that fails, what is kept goes on. */
+  async lookAgain(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null
+    })
+    await this.#looking
+  }
+
   async #look(): Promise<readonly VerificationKey[] | null> {
     const { now, log } = this.#options
     const { issuer, keys: location } = this.terms
     try {
-      const read = readKeySet(await documentAt(location), ISSUER_KEYS)
-      if (!read.ok) throw new Error(`the key set ${read.problems.join('; ')}`)
-      this.#kept = { keys: read.keys, at: now() }
+      const keys = await keysAt(location)
+      this.#kept = { keys, at: now() }
       this.#failedAt = null
-      return read.keys
+      return keys
     } catch (error) {
       this.#failedAt = now()
       log.warn({ err: error, issuer }, 'the keys of a trusted issuer cannot be had; its assertions are refused')
       return null
     }
   }
+}
+
+/** Throws an error that says what is wrong with the key set. */
+export async function keysAt(location: KeyLocation): Promise<readonly VerificationKey[]> {
+  const read = readKeySet(await documentAt(location), ISSUER_KEYS)
+  if (!read.ok) throw new Error(`the key set ${read.problems.join('; ')}`)
+  return read.keys
 }
 
 /** A clock that was put back must not keep what is old, or a failure, for as long as it was ahead. */

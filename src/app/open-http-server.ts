@@ -10,7 +10,7 @@ import type { TlsFiles } from './tls-files.ts'
 
 export interface HttpPremises {
   readonly config: Config
-  readonly app: Pick<App, 'pipeline' | 'state'>
+  readonly app: Pick<App, 'pipeline' | 'state' | 'trustedIssuers'>
   readonly tls: TlsFiles | null
   readonly log: Logger
   readonly metrics: () => Promise<Exposition>
@@ -18,7 +18,7 @@ export interface HttpPremises {
 
 /** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
 export async function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): Promise<HttpServer | null> {
-  const { pipeline, state } = app
+  const { pipeline, state, trustedIssuers } = app
   if (config.http === null) return null
   const { createHttpServer } = await import('../http/server.ts')
   const { listen, url, allowedOrigins } = config.http
@@ -29,7 +29,10 @@ export async function openHttpServer({ config, app, tls, log, metrics }: HttpPre
     urlAt: (port) => url ?? `${scheme}://${formatAddress({ host: listen.host, port })}`,
     abilities: {
       issuer,
-      assertionGrant: config.trustedIssuers.length > 0,
+      // They may be replaced while it runs.
+      get assertionGrant() {
+        return trustedIssuers.byIssuer.size > 0
+      },
       assertionAlgorithms: ASSERTION_ALGORITHMS,
       clientCertificates: config.tls?.clientAuth ?? 'none',
       clientCa: config.tls !== null && config.tls.clientCaFile !== null,

@@ -14,9 +14,10 @@ import { insistOnFreePort } from './insist-on-free-port.ts'
 import { followKeyringFile } from './keyring-reload.ts'
 import { openAppTelemetry } from './open-app-telemetry.ts'
 import { openHttpServer } from './open-http-server.ts'
+import { onHangUp, type Reload, readAgain } from './reload.ts'
 import { serverStateOf } from './server-state.ts'
 import { type SetUp, seedInMemory, setUpDatabase } from './set-up.ts'
-import { stopSignal } from './stop-signals.ts'
+import { outliveSignals, stopSignal } from './stop-signals.ts'
 import { openTlsFiles, type TlsFiles } from './tls-files.ts'
 import { adminNotice } from './welcome.ts'
 import type { Measured } from './workers/rounds.ts'
@@ -29,6 +30,8 @@ export interface Keeper {
   /** Everything is open but the port; resolves when that may be. */
   opened(): Promise<void>
   listening(announcement: Announcement): void
+  /** Hears how this process takes up what was read again. */
+  reloadWith(apply: (reload: Reload) => Promise<void>): void
   /** Hears how this process measures itself; what it returns tells the values of all that serve together. */
   measureWith(own: () => Promise<Measured>): () => Promise<readonly Measured[]>
 }
@@ -52,6 +55,7 @@ const LAST_SPANS_MS = 2_000
  */
 export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
+  outliveSignals(log)
   // Found out before a secret is drawn that would be shown only once.
   const grpcListen = await insistOnFreePort('gRPC', config.grpcListen)
   const http = config.http && { ...config.http, listen: await insistOnFreePort('HTTP', config.http.listen) }
@@ -66,6 +70,12 @@ export async function serve(config: Config, log: Log): Promise<void> {
     stopAsked: stopSignal(log),
     opened: async () => undefined,
     listening: (announcement) => announce(config, log, announcement),
+    reloadWith: (apply) =>
+      onHangUp(async () => {
+        const reload = await readAgain(config, log)
+        await apply(reload)
+        log.info({ parts: reload.parts }, 'reloaded')
+      }),
     measureWith: (own) => async () => [await own()],
   }
   await serveUntilAsked(config, log, keeper, { tls, keyring, setUp })
@@ -111,7 +121,12 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
   }
   app.purge.start()
   app.keyRotation.start()
-  const stopFollowing = followKeyringFile(config.keyringFile, keyring, log)
+  const followed = followKeyringFile(config.keyringFile, keyring, log)
+  keeper.reloadWith(async ({ parts, trustedIssuers }) => {
+    if (parts.includes('TLS files')) await tls?.reload()
+    if (parts.includes('keyring')) followed.reload()
+    if (trustedIssuers !== null) await app.trustedIssuers.replace(trustedIssuers)
+  })
   keeper.listening({ address, httpAddress, admin, needsAdmin: setUp.created && admin === null })
 
   const reason = await keeper.stopAsked
@@ -120,7 +135,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
   tls?.stop()
   app.purge.stop()
   app.keyRotation.stop()
-  stopFollowing()
+  followed.stop()
   await Promise.all([server.stop(config.shutdownGraceMs), http?.stop(config.shutdownGraceMs)])
   await app.close()
   await telemetry.close(LAST_SPANS_MS)

@@ -30,6 +30,8 @@ export interface Config {
   readonly tls: TlsConfig | null
   /** Whose assertions stand for clients; empty: nobody's. */
   readonly trustedIssuers: readonly TrustedIssuer[]
+  /** Where they stand; `null`: nowhere. */
+  readonly trustedIssuersFile: string | null
   readonly issuer: string
   readonly deviceVerificationUri: string
   /** Where docs/errors.md is published. */
@@ -119,6 +121,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     workers: readWorkers(database, read, complain),
     tls,
     trustedIssuers: trusted?.issuers ?? [],
+    trustedIssuersFile: trustedFile ?? null,
     issuer: issuer.text,
     deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
     errorDocsUrl: read('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url, `${issuer.text}/docs/errors`),

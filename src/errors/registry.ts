@@ -59,6 +59,11 @@ export interface ErrorRow<Details extends ErrorDetails> {
   readonly description: string
   /** Whether the same call may be sent again as it is. */
   readonly retryable: boolean
+  /**
+   * The scheme of the challenge that goes with it over HTTP (RFC 9110 §11.6.1).
+   * `Bearer` (RFC 6750 §3) names the error only to callers who showed a token.
+   */
+  readonly challenge?: 'Basic' | 'Bearer'
   /** Carries the type of the details; never set. */
   readonly details?: Details
 }
@@ -80,6 +85,7 @@ export const registry = Object.freeze({
     status: 'INVALID_ARGUMENT',
     description: 'The request is missing a parameter, or one is malformed or contradicts another.',
     retryable: false,
+    challenge: 'Bearer',
   }),
   'oauth.invalid_client': row({
     oauthError: 'invalid_client',
@@ -87,6 +93,7 @@ export const registry = Object.freeze({
     status: 'UNAUTHENTICATED',
     description: 'Client authentication failed.',
     retryable: false,
+    challenge: 'Basic',
   }),
   'oauth.invalid_grant': row({
     oauthError: 'invalid_grant',
@@ -150,6 +157,7 @@ export const registry = Object.freeze({
     status: 'UNAUTHENTICATED',
     description: 'The bearer token is missing, unknown, expired, revoked or malformed.',
     retryable: false,
+    challenge: 'Bearer',
   }),
   'oauth.insufficient_scope': row<Metadata<'required_scopes'>>({
     oauthError: 'insufficient_scope',
@@ -157,6 +165,7 @@ export const registry = Object.freeze({
     status: 'PERMISSION_DENIED',
     description: 'The token lacks a scope that this call requires.',
     retryable: false,
+    challenge: 'Bearer',
   }),
   'oauth.server_error': row({
     oauthError: 'server_error',

@@ -38,7 +38,8 @@ async function exchangeOverHttp(
 ) {
   const response = await fetch(`${url}/${TokenService.typeName}/ExchangeAuthorizationCode`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // Without a deadline it would be refused when it has waited for the lock for long.
+    headers: { 'content-type': 'application/json', 'connect-timeout-ms': '60000' },
     body: JSON.stringify({ client: { clientId, clientSecret }, code, codeVerifier: verifier, redirectUri }),
   })
   return { status: response.status, text: await response.text() }
