@@ -8,7 +8,7 @@ import { type ConnectionLimits, Connections, LEAVE_MS } from './connections.ts'
 import { serveHealth } from './health.ts'
 import type { Pipeline } from './pipeline.ts'
 import { serveReflection } from './reflection.ts'
-import { keepRepeatedAuthorization } from './repeated-headers.ts'
+import { correctRequestHeaders } from './request-headers.ts'
 import { servicesOf } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
 import { within } from './within.ts'
@@ -90,7 +90,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   return {
     start: async () => {
       const port = await bind(server, listen, options.credentials ?? ServerCredentials.createInsecure())
-      keepRepeatedAuthorization(server)
+      correctRequestHeaders(server)
       connections.follow(server)
       return { port }
     },

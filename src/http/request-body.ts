@@ -1,10 +1,11 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import { JsonRequest } from '../grpc/json-request.ts'
+import { mediaTypeOf } from '../grpc/media-type.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Connect streams and gRPC-Web put each message into an envelope: a byte of flags, four of length. */
-const ENVELOPED = /^application\/(?:connect\+|grpc-web)/i
-const JSON_TYPE = /^application\/(?:json|connect\+json|grpc-web\+json)(?:$|[\s;])/i
+const ENVELOPED = /^application\/(?:connect\+|grpc-web)/
+const JSON_TYPE = /^application\/(?:json|connect\+json|grpc-web\+json)$/
 const ENVELOPE_BYTES = 5
 
 const EMPTY_PROTO = new Uint8Array()
@@ -17,7 +18,7 @@ const EMPTY_JSON = new TextEncoder().encode('{}')
  * building a message before the caller is known.
  */
 export async function* messageBody(exchange: Exchange, maxBytes: number): AsyncGenerator<Uint8Array, void, void> {
-  const type = exchange.request.headers['content-type'] ?? ''
+  const type = mediaTypeOf(exchange.request.headers['content-type'] ?? '')
   const enveloped = ENVELOPED.test(type)
   const isJson = JSON_TYPE.test(type)
   const body = await readAll(exchange, enveloped ? maxBytes + ENVELOPE_BYTES : maxBytes)

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import { mediaTypeOf } from '../grpc/media-type.ts'
 import { RAY_ID_KEY, rayIdOf } from '../grpc/ray-id.ts'
 import { type HttpCallOptions, serveHttpRoute } from './adapter.ts'
 import { crossOriginRule } from './cross-origin.ts'
@@ -47,6 +48,8 @@ export function requestListener(
     if (call === null) return send(response, textAnswer(400, 'bad request'))
     // It was held against the body that Connect does not see.
     call.header.delete('content-length')
+    const contentType = call.header.get('content-type')
+    if (contentType !== null) call.header.set('content-type', mediaTypeOf(contentType))
     const answer = await handler({ ...call, body: messageBody(exchange, maxMessageBytes) })
     if (answer.status === 405) response.setHeader('allow', handler.allowedMethods.join(', '))
     await universalResponseToNodeResponse(answer, response)
@@ -69,6 +72,10 @@ export function requestListener(
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('cache-control', 'no-store')
     if (state.draining) response.setHeader('connection', 'close')
+    if (!takeHost(request)) {
+      response.setHeader('connection', 'close')
+      return send(response, textAnswer(400, 'bad request'))
+    }
     if (!crossOrigin(request, response)) return
     const exchange = { request, rayId, message: null }
     const path = pathOf(request)
@@ -89,7 +96,22 @@ export function requestListener(
   }
 }
 
-/** `null`: what came is no request, such as one for the host `a b`. */
+/** RFC 3986 §3.2: a name or an address, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/i
+
+/**
+ * RFC 9112 §3.2: a request names its host once; only one of HTTP/1.0 may leave it
+ * out. Returns whether it does. Which host that is makes no difference here, but
+ * Connect wants one.
+ */
+function takeHost({ headers, headersDistinct, httpVersion }: IncomingMessage): boolean {
+  const [host, ...more] = headersDistinct['host'] ?? []
+  if (more.length > 0 || (host === undefined && httpVersion !== '1.0') || !HOST.test(host ?? '')) return false
+  headers.host = host === undefined || host === '' ? 'localhost' : host
+  return true
+}
+
+/** `null`: what came is no request. */
 function connectRequest(exchange: Exchange, response: ServerResponse): UniversalServerRequest | null {
   const values = createContextValues().set(EXCHANGE, exchange)
   try {
