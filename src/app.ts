@@ -4,7 +4,10 @@ import { insistOnKeys, type KeyReferences, keyReferences, NO_REFERENCES, openKey
 import { openAppMigrations } from './app/open-migrations.ts'
 import { Purge } from './app/purge.ts'
 import { TrustedIssuerSet } from './app/trusted-issuers.ts'
+import { formatAddress } from './config/address.ts'
 import type { Config } from './config/config.ts'
+import type { HttpConfig } from './config/http.ts'
+import type { TlsConfig } from './config/tls.ts'
 import { auditSealOf } from './crypto/audit-seal.ts'
 import type { Keyring } from './crypto/keyring.ts'
 import { jitter, uuidV7 } from './crypto/random.ts'
@@ -200,9 +203,19 @@ async function openAppBackend(config: Config, log: Logger, keyring: Keyring, obs
   return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
 }
 
-/** Where the errors are documented. */
-export function helpBaseOf({ errorDocsUrl }: Config): string {
-  return errorDocsUrl
+/**
+ * Where the errors are documented: the page that is named, or else the one that
+ * the HTTP port serves. `undefined`: nowhere that a caller could reach. The port
+ * must be known.
+ */
+export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefined {
+  if (errorDocsUrl !== null) return errorDocsUrl
+  return http === null ? undefined : `${httpUrlOf(http, tls, http.listen.port)}/docs/errors`
+}
+
+/** Where callers reach the HTTP port. */
+export function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, port: number): string {
+  return url ?? `${tls === null ? 'http' : 'https'}://${formatAddress({ host: listen.host, port })}`
 }
 
 export function sealOf(keyring: Keyring): AuditSeal {

@@ -1,5 +1,4 @@
-import { type App, helpBaseOf } from '../app.ts'
-import { formatAddress } from '../config/address.ts'
+import { type App, helpBaseOf, httpUrlOf } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
@@ -21,12 +20,12 @@ export async function openHttpServer({ config, app, tls, log, metrics }: HttpPre
   const { pipeline, state, trustedIssuers } = app
   if (config.http === null) return null
   const { createHttpServer } = await import('../http/server.ts')
-  const { listen, url, allowedOrigins } = config.http
+  const { http } = config
+  const { listen, allowedOrigins } = http
   const { maxMessageBytes, issuer } = config
-  const scheme = config.tls === null ? 'http' : 'https'
   return createHttpServer({
     listen,
-    urlAt: (port) => url ?? `${scheme}://${formatAddress({ host: listen.host, port })}`,
+    urlAt: (port) => httpUrlOf(http, config.tls, port),
     abilities: {
       issuer,
       // They may be replaced while it runs.

@@ -78,7 +78,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
       }),
     measureWith: (own) => async () => [await own()],
   }
-  await serveUntilAsked(config, log, keeper, { tls, keyring, setUp })
+  await serveUntilAsked({ ...config, grpcListen, http }, log, keeper, { tls, keyring, setUp })
 }
 
 /** Serves in this process until its keeper asks it to stop; resolves when it has drained. */

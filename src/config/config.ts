@@ -35,7 +35,8 @@ export interface Config {
   readonly issuer: string
   readonly deviceVerificationUri: string
   /** Where docs/errors.md is published. */
-  readonly errorDocsUrl: string
+  /** `null`: where the HTTP port is, if there is one. */
+  readonly errorDocsUrl: string | null
   /** `null`: the keys are drawn in memory and die with the process. */
   readonly keyringFile: string | null
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly format: 'json' | 'pretty' }
@@ -124,7 +125,9 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     trustedIssuersFile: trustedFile ?? null,
     issuer: issuer.text,
     deviceVerificationUri: read('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url, `${issuer.text}/device`),
-    errorDocsUrl: read('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url, `${issuer.text}/docs/errors`),
+    errorDocsUrl: environment.values.has('QSCOPE_ERROR_DOCS_URL')
+      ? read('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url, 'http://localhost')
+      : null,
     keyringFile: environment.values.get('QSCOPE_KEYRING_FILE') ?? keyringBeside(database),
     log: Object.freeze({
       level: read('QSCOPE_LOG_LEVEL', SCHEMAS.level, VARIABLES.QSCOPE_LOG_LEVEL.fallback),

@@ -23,7 +23,7 @@ export interface AdapterOptions {
   readonly state: ServingState
   readonly connections: Connections
   readonly newRayId: () => string
-  readonly helpBase: string
+  readonly helpBase: string | undefined
   readonly log: Logger
 }
 

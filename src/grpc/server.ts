@@ -42,8 +42,8 @@ export interface GrpcServerOptions {
   readonly newRayId: () => string
   /** A number in [0, 1) for jitter. */
   readonly jitter: () => number
-  /** Where the errors are documented; becomes the Help link of each. */
-  readonly helpBase: string
+  /** Where the errors are documented; becomes the Help link of each. `undefined`: they have none. */
+  readonly helpBase: string | undefined
   readonly limits?: Partial<GrpcLimits>
   /** Whether anyone may read the schema from the server; on if not given. */
   readonly reflection?: boolean

@@ -16,7 +16,7 @@ import { raced } from './race.ts'
 export interface HttpAdapterOptions {
   readonly pipeline: Pipeline
   readonly state: ServingState
-  readonly helpBase: string
+  readonly helpBase: string | undefined
   readonly log: Logger
 }
 

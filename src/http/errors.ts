@@ -28,7 +28,7 @@ export const CODES = Object.freeze({
 export function toConnectError(
   failed: FailedResult,
   { rayId, authorization }: CallOrigin,
-  helpBase: string,
+  helpBase: string | undefined,
 ): ConnectError {
   const { message, details } = toRpcStatus(failed, rayId, helpBase)
   const outgoing = details.flatMap((packed) => {

@@ -128,7 +128,9 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return target.split('?', 1).join('')
 }
 
-function send(response: ServerResponse, { status, contentType, body, cacheControl, retryAfter }: Answer): void {
+function send(response: ServerResponse, answer: Answer): void {
+  const { status, contentType, body, cacheControl, retryAfter, headers = {} } = answer
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl)
   if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })

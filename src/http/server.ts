@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { type ClientCertificates, contextOf, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import { within } from '../grpc/within.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
+import { errorsPageEndpoint } from './endpoints/errors-page.ts'
 import { healthEndpoint } from './endpoints/health.ts'
 import { keySetEndpoint } from './endpoints/key-set.ts'
 import { type Abilities, metadataEndpoints } from './endpoints/metadata.ts'
@@ -98,6 +99,7 @@ function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => s
       healthEndpoint,
       readinessEndpoint(options.state),
       keySetEndpoint(options.pipeline),
+      errorsPageEndpoint(),
       ...metadataEndpoints(options.abilities, url),
       ...(metrics === null ? [] : [metricsEndpoint(metrics)]),
     ],

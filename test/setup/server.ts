@@ -4,12 +4,13 @@ import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
 import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
+import { insistOnFreePort } from '../../src/app/insist-on-free-port.ts'
 import { openAppTelemetry } from '../../src/app/open-app-telemetry.ts'
 import { openHttpServer } from '../../src/app/open-http-server.ts'
 import { serverStateOf } from '../../src/app/server-state.ts'
 import { seedOf } from '../../src/app/set-up.ts'
 import { openTlsFiles } from '../../src/app/tls-files.ts'
-import { openApp } from '../../src/app.ts'
+import { helpBaseOf, openApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
@@ -65,7 +66,10 @@ export async function startServer(
       ahead += ms
     },
   }
-  const config = parseConfig(environment)
+  const parsed = parseConfig(environment)
+  // Links to the HTTP port name it before it is open.
+  const httpConfig = parsed.http && { ...parsed.http, listen: await insistOnFreePort('HTTP', parsed.http.listen) }
+  const config = { ...parsed, http: httpConfig }
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const telemetry = await openAppTelemetry(config, log)
   const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
@@ -77,7 +81,7 @@ export async function startServer(
     log,
     newRayId: uuidV7,
     jitter,
-    helpBase: `${ISSUER}/docs/errors`,
+    helpBase: helpBaseOf(config),
     limits: grpcLimitsOf(config),
     ...(tls !== null && { credentials: tls.credentials }),
   })
