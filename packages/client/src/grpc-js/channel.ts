@@ -12,6 +12,14 @@ import { type ChannelCredentials, Client, credentials, type CallOptions as GrpcO
 import type { CallOptions, Channel } from '../channel.ts'
 import { QScopeError } from '../qscope-error.ts'
 
+/**
+ * The pauses between attempts to connect, as clients/channel-settings.json says.
+ * Those of grpc-js grow to 120 s, in which instances that were restarted one
+ * after the other may all have gone.
+ */
+const INITIAL_RECONNECT_BACKOFF_MS = 500
+const MAX_RECONNECT_BACKOFF_MS = 10_000
+
 /** How the connection is made. */
 export interface GrpcJsChannelOptions {
   /**
@@ -29,8 +37,12 @@ export interface GrpcJsChannel extends Channel {
 
 /** @param address `host:port`, or any target that grpc-js resolves, such as `dns:///qscope.internal:50051`. */
 export function grpcJsChannel(address: string, options: GrpcJsChannelOptions = {}): GrpcJsChannel {
-  // The library never repeats a call by itself: a code or a refresh token is good once.
-  const client = new Client(address, options.credentials ?? credentials.createSsl(), { 'grpc.enable_retries': 0 })
+  const client = new Client(address, options.credentials ?? credentials.createSsl(), {
+    // The library never repeats a call by itself: a code or a refresh token is good once.
+    'grpc.enable_retries': 0,
+    'grpc.initial_reconnect_backoff_ms': INITIAL_RECONNECT_BACKOFF_MS,
+    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
+  })
 
   return {
     unary: (method, request, callOptions = {}) => unary(client, method, request, callOptions),
