@@ -66,8 +66,10 @@ export default defineConfig({
     // Each file in a process of its own: the tests start threads, servers and native code.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Against waiting for ever: how long a test takes on a machine with much to do says nothing.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     reporters: ['default'],
   },
 })

@@ -15,7 +15,7 @@ import { streamProbe } from './test-service.ts'
 
 const { introspectToken, mintToken, revokeToken } = TokenService.method
 const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 300_000
 const A_DAY_MS = 86_400_000
 /** From far below the age of a connection to the greatest that can be configured. */
 const KEEPALIVES_MS = [10, 90, 150, A_DAY_MS]
