@@ -27,10 +27,12 @@ const LONG = [
   'test/docs/operations.test.ts',
   'test/e2e/backup.test.ts',
   'test/e2e/database-server.test.ts',
+  'test/e2e/draining-connections.test.ts',
   'test/e2e/faults.test.ts',
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/keyring-reload.test.ts',
   'test/e2e/killed-server.test.ts',
+  'test/e2e/signals.test.ts',
   'test/e2e/stopped-server.test.ts',
   'test/e2e/tls.test.ts',
   'test/e2e/workers-reload.test.ts',
@@ -66,8 +68,10 @@ export default defineConfig({
     // Each file in a process of its own: the tests start threads, servers and native code.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Against waiting for ever: how long a test takes on a machine with much to do says nothing.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     reporters: ['default'],
   },
 })

@@ -31,6 +31,13 @@ const RETRY_POLICY = Object.freeze({
   retryableStatusCodes: ['UNAVAILABLE'],
 })
 
+/**
+ * How long a client waits before it connects again, at first and at most. With
+ * the 120 s that gRPC grows to unless told otherwise, a client may sit out the
+ * whole restart of a small fleet, and then know only instances that are gone.
+ */
+export const CHANNEL_SETTINGS = Object.freeze({ initialReconnectBackoffMs: 500, maxReconnectBackoffMs: 10_000 })
+
 /** Retries stop while most calls fail, so that they do not keep a struggling server down. */
 const RETRY_THROTTLING = Object.freeze({ maxTokens: 10, tokenRatio: 0.1 })
 

@@ -5,10 +5,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VARIABLES, type Variable } from '../src/config/variables.ts'
+import { ERROR_ADVICE } from '../src/errors/advice.ts'
 import { type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/grpc/errors.ts'
 import { contractFiles } from './contract.ts'
-import { ERROR_ADVICE } from './error-advice.ts'
 import { referencePages } from './rpc-reference.ts'
 import { telemetryPage } from './telemetry-page.ts'
 
@@ -78,7 +78,7 @@ function errorsPage(): string {
   })
   return `# Errors
 
-Generated from \`src/errors/registry.ts\` and \`scripts/error-advice.ts\` by \`npm run docs\`.
+Generated from \`src/errors/registry.ts\` and \`src/errors/advice.ts\` by \`npm run docs\`.
 
 Every refusal carries \`google.rpc.Status\` details: \`ErrorInfo\` (its \`reason\` as below, \`domain\` = \`qscope\`,
 \`metadata.oauth_error\` where an RFC names the error), \`RequestInfo\` with the ray id, \`Help\`, and where they help

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { IssuerKeys } from './app/issuer-keys.ts'
 import { KeyRotation } from './app/key-rotation.ts'
 import {
   insistOnKeys,
@@ -11,13 +10,16 @@ import {
 } from './app/open-keyring.ts'
 import { openAppMigrations } from './app/open-migrations.ts'
 import { Purge } from './app/purge.ts'
+import { TrustedIssuerSet } from './app/trusted-issuers.ts'
+import { formatAddress } from './config/address.ts'
 import type { Config } from './config/config.ts'
+import type { HttpConfig } from './config/http.ts'
+import type { TlsConfig } from './config/tls.ts'
 import { auditSealOf } from './crypto/audit-seal.ts'
 import type { Keyring } from './crypto/keyring.ts'
 import { jitter, uuidV7 } from './crypto/random.ts'
 import { SigningKeys } from './crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from './domain/ids.ts'
-import type { TrustedIssuer } from './domain/trusted-issuer.ts'
 import { AssertionIds } from './flows/access/assertion-ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
 import { AuthenticationGate } from './flows/access/authentication-gate.ts'
@@ -66,7 +68,7 @@ export interface App {
   readonly incoming: IncomingMessages
   readonly keyring: Keyring
   /** Whose assertions stand for clients. */
-  readonly trustedIssuers: readonly TrustedIssuer[]
+  readonly trustedIssuers: TrustedIssuerSet
   /** Deletes expired rows; idle until it is started. */
   readonly purge: Purge
   /** Replaces the signing key in time; idle until it is started. */
@@ -95,6 +97,7 @@ export async function openApp(
   const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   const backend = await opening
   const secretUsage = new SecretUsage(backend, log)
+  const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
   const { issuer, signingAlgorithm, limits } = config
   const runner = createFlowRunner(backend, {
     keyring,
@@ -107,7 +110,7 @@ export async function openApp(
     ),
     authenticationFailures: new AuthenticationFailures(backend, sharing),
     assertionIds: new AssertionIds(backend, log),
-    trustedIssuers: new Map(config.trustedIssuers.map((terms) => [terms.issuer, new IssuerKeys(terms, { now, log })])),
+    trustedIssuers: trustedIssuers.byIssuer,
     secretUsage,
     userCodeAttempts: new UserCodeAttempts(sharing),
     observer: observers?.flows,
@@ -168,7 +171,7 @@ export async function openApp(
     state,
     incoming: new IncomingMessages(config.maxMessageBytes),
     keyring,
-    trustedIssuers: config.trustedIssuers,
+    trustedIssuers,
     purge,
     keyRotation,
     checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),
@@ -220,9 +223,19 @@ async function openAppBackend(config: Config, log: Logger, keyring: Keyring, obs
   return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
 }
 
-/** Where the errors are documented. */
-export function helpBaseOf({ errorDocsUrl }: Config): string {
-  return errorDocsUrl
+/**
+ * Where the errors are documented: the page that is named, or else the one that
+ * the HTTP port serves. `undefined`: nowhere that a caller could reach. The port
+ * must be known.
+ */
+export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefined {
+  if (errorDocsUrl !== null) return errorDocsUrl
+  return http === null ? undefined : `${httpUrlOf(http, tls, http.listen.port)}/docs/errors`
+}
+
+/** Where callers reach the HTTP port. */
+export function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, port: number): string {
+  return url ?? `${tls === null ? 'http' : 'https'}://${formatAddress({ host: listen.host, port })}`
 }
 
 export function sealOf(keyring: Keyring): AuditSeal {

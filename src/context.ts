@@ -35,6 +35,11 @@ export interface CallContext {
   readonly now: EpochMs
   /** Aborted when the caller cancels, the deadline passes or the server gives up. Made when first read. */
   readonly signal: AbortSignal
+  /**
+   * Aborted when the connection of the call is asked to go: a call that lasts ends
+   * then with a status of its own, before it is cut. `undefined`: it never is.
+   */
+  readonly connectionEnds?: AbortSignal | undefined
   /** When the caller stops waiting; `null` if it never said. */
   readonly deadline: EpochMs | null
   readonly log: Logger

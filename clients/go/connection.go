@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
@@ -29,6 +30,19 @@ type plaintextAllowed struct{ grpc.EmptyDialOption }
 // loopback address or a Unix socket.
 func AllowPlaintext() grpc.DialOption { return plaintextAllowed{} }
 
+// reconnect bounds the pauses between attempts to connect, as
+// clients/channel-settings.json says: gRPC's own grow to 120 s, in which
+// instances that were restarted one after the other may all have gone.
+var reconnect = grpc.ConnectParams{
+	Backoff: backoff.Config{
+		BaseDelay:  500 * time.Millisecond,
+		Multiplier: backoff.DefaultConfig.Multiplier,
+		Jitter:     backoff.DefaultConfig.Jitter,
+		MaxDelay:   10 * time.Second,
+	},
+	MinConnectTimeout: 5 * time.Second,
+}
+
 // Connect returns a connection to QScope at an address such as
 // "dns:///qscope.internal:50051". It is made once and shared: calls of any
 // number of goroutines travel on it side by side. Calls are spread over all
@@ -43,6 +57,7 @@ func Connect(
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithConnectParams(reconnect),
 		// Finds out that a watched server is gone, where no packet would tell.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 10 * time.Second}),
 	}, more...)

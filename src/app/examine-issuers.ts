@@ -37,7 +37,9 @@ export async function issuerKeyFindings({ trustedIssuers }: Config): Promise<rea
 
 /** Compares the rules of trusted issuers with the clients that they name. */
 export async function issuerRuleFindings({ backend, trustedIssuers }: App, log: Logger): Promise<readonly Finding[]> {
-  const misfits = await Promise.all(trustedIssuers.map((terms) => misfitsOf(terms, backend, log)))
+  const misfits = await Promise.all(
+    Array.from(trustedIssuers.byIssuer.values(), ({ terms }) => misfitsOf(terms, backend, log)),
+  )
   const advice = 'correct the rule in QSCOPE_TRUSTED_ISSUERS_FILE, or the client'
   return misfits.flat().map((text) => warning(CHECK, text, advice))
 }

@@ -49,6 +49,14 @@ export class IssuerKeys implements KnownIssuer {
     return await this.#looking
   }
 
+  /** Reads the keys now, whatever is kept; where that fails, what is kept goes on. */
+  async lookAgain(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null
+    })
+    await this.#looking
+  }
+
   async #look(): Promise<readonly VerificationKey[] | null> {
     const { now, log } = this.#options
     const { issuer, keys: location } = this.terms

@@ -7,17 +7,25 @@ import type { Logger } from '../logger.ts'
 /** How soon a running server has a key that was added to its file; `keyring rotate` waits longer than that. */
 export const RELOAD_EVERY_MS = 2_000
 
+/** A keyring that takes up what changes in its file. */
+export interface FollowedKeyring {
+  /** Reads the file now, whether it seems to have changed or not. */
+  reload(): void
+  stop(): void
+}
+
 /**
  * Lets a running server take up what changes in its keyring file. What cannot be
- * used is logged and left alone: the keys stay as they were. Returns how to stop.
+ * used is logged and left alone: the keys stay as they were.
  */
-export function followKeyringFile(path: string | null, keyring: Keyring, log: Logger): () => void {
-  if (path === null) return () => undefined
+export function followKeyringFile(path: string | null, keyring: Keyring, log: Logger): FollowedKeyring {
+  if (path === null) return { reload: () => undefined, stop: () => undefined }
   let seen = stampOf(path)
   const look = () => {
-    const stamp = stampOf(path)
-    if (stamp === seen) return
-    seen = stamp
+    if (stampOf(path) !== seen) reload()
+  }
+  const reload = () => {
+    seen = stampOf(path)
     try {
       const file = readKeyringFile(path)
       if (file === null) throw new Error(`the keyring file ${path} is gone`)
@@ -30,7 +38,7 @@ export function followKeyringFile(path: string | null, keyring: Keyring, log: Lo
     }
   }
   const timer = setInterval(look, RELOAD_EVERY_MS).unref()
-  return () => clearInterval(timer)
+  return { reload, stop: () => clearInterval(timer) }
 }
 
 /** Changes when the file is written or replaced. */

@@ -1,5 +1,4 @@
-import { type App, helpBaseOf } from '../app.ts'
-import { formatAddress } from '../config/address.ts'
+import { type App, helpBaseOf, httpUrlOf } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
@@ -10,7 +9,7 @@ import type { TlsFiles } from './tls-files.ts'
 
 export interface HttpPremises {
   readonly config: Config
-  readonly app: Pick<App, 'pipeline' | 'state' | 'incoming'>
+  readonly app: Pick<App, 'pipeline' | 'state' | 'incoming' | 'trustedIssuers'>
   readonly tls: TlsFiles | null
   readonly log: Logger
   readonly metrics: () => Promise<Exposition>
@@ -18,18 +17,21 @@ export interface HttpPremises {
 
 /** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
 export async function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): Promise<HttpServer | null> {
-  const { pipeline, state, incoming } = app
+  const { pipeline, state, incoming, trustedIssuers } = app
   if (config.http === null) return null
   const { createHttpServer } = await import('../http/server.ts')
-  const { listen, url, allowedOrigins } = config.http
+  const { http } = config
+  const { listen, allowedOrigins } = http
   const { maxMessageBytes, issuer } = config
-  const scheme = config.tls === null ? 'http' : 'https'
   return createHttpServer({
     listen,
-    urlAt: (port) => url ?? `${scheme}://${formatAddress({ host: listen.host, port })}`,
+    urlAt: (port) => httpUrlOf(http, config.tls, port),
     abilities: {
       issuer,
-      assertionGrant: config.trustedIssuers.length > 0,
+      // They may be replaced while it runs.
+      get assertionGrant() {
+        return trustedIssuers.byIssuer.size > 0
+      },
       assertionAlgorithms: ASSERTION_ALGORITHMS,
       clientCertificates: config.tls?.clientAuth ?? 'none',
       clientCa: config.tls !== null && config.tls.clientCaFile !== null,

@@ -2,7 +2,7 @@ import { helpBaseOf, openApp, openAppKeyring } from '../app.ts'
 import { formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { uuidV7 } from '../crypto/random.ts'
+import { jitter, uuidV7 } from '../crypto/random.ts'
 import type { Sharing } from '../flows/limits/sharing.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
@@ -16,10 +16,11 @@ import { insistOnFreePort } from './insist-on-free-port.ts'
 import { followKeyringFile } from './keyring-reload.ts'
 import { openAppTelemetry } from './open-app-telemetry.ts'
 import { openHttpServer } from './open-http-server.ts'
+import { onHangUp, type Reload, readAgain } from './reload.ts'
 import { serverStateOf } from './server-state.ts'
 import { type SetUp, seedInMemory, setUpDatabase } from './set-up.ts'
 import { during } from './start-failure.ts'
-import { stopSignal } from './stop-signals.ts'
+import { outliveSignals, stopSignal } from './stop-signals.ts'
 import { openTlsFiles, type TlsFiles } from './tls-files.ts'
 import { adminNotice } from './welcome.ts'
 import type { Measured } from './workers/rounds.ts'
@@ -32,6 +33,8 @@ export interface Keeper {
   /** Everything is open but the port; resolves when that may be. */
   opened(): Promise<void>
   listening(announcement: Announcement): void
+  /** Hears how this process takes up what was read again. */
+  reloadWith(apply: (reload: Reload) => Promise<void>): void
   /** Hears how this process measures itself; what it returns tells the values of all that serve together. */
   measureWith(own: () => Promise<Measured>): () => Promise<readonly Measured[]>
 }
@@ -55,6 +58,7 @@ const LAST_SPANS_MS = 2_000
  */
 export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
+  outliveSignals(log)
   // Found out before a secret is drawn that would be shown only once.
   const grpcListen = await insistOnFreePort('QSCOPE_GRPC_LISTEN', config.grpcListen)
   const http = config.http && {
@@ -75,9 +79,15 @@ export async function serve(config: Config, log: Log): Promise<void> {
     stopAsked: stopSignal(log),
     opened: async () => undefined,
     listening: (announcement) => announce(config, log, announcement),
+    reloadWith: (apply) =>
+      onHangUp(async () => {
+        const reload = await readAgain(config, log)
+        await apply(reload)
+        log.info({ parts: reload.parts }, 'reloaded')
+      }),
     measureWith: (own) => async () => [await own()],
   }
-  await serveUntilAsked(config, log, keeper, { tls, keyring, setUp })
+  await serveUntilAsked({ ...config, grpcListen, http }, log, keeper, { tls, keyring, setUp })
 }
 
 /** Serves in this process until its keeper asks it to stop; resolves when it has drained. */
@@ -97,6 +107,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
     log,
     ...(tls !== null && { credentials: tls.credentials }),
     newRayId: uuidV7,
+    jitter,
     helpBase: helpBaseOf(config),
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
@@ -122,7 +133,12 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
   }
   app.purge.start()
   app.keyRotation.start()
-  const stopFollowing = followKeyringFile(config.keyringFile, keyring, log)
+  const followed = followKeyringFile(config.keyringFile, keyring, log)
+  keeper.reloadWith(async ({ parts, trustedIssuers }) => {
+    if (parts.includes('TLS files')) await tls?.reload()
+    if (parts.includes('keyring')) followed.reload()
+    if (trustedIssuers !== null) await app.trustedIssuers.replace(trustedIssuers)
+  })
   keeper.listening({ address, httpAddress, admin, needsAdmin: setUp.created && admin === null })
 
   const reason = await keeper.stopAsked
@@ -131,7 +147,7 @@ export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, 
   tls?.stop()
   app.purge.stop()
   app.keyRotation.stop()
-  stopFollowing()
+  followed.stop()
   await Promise.all([server.stop(config.shutdownGraceMs), http?.stop(config.shutdownGraceMs)])
   await app.close()
   await telemetry.close(LAST_SPANS_MS)

@@ -16,6 +16,8 @@ export interface TlsFiles {
   readonly clients: ClientCertificates
   /** Calls back with what takes its place. */
   onReplaced(listener: (material: TlsMaterial) => void): void
+  /** Looks at the files now; what cannot be used is logged, and what was read before goes on. */
+  reload(): Promise<void>
   /** Looks at the files no more. */
   stop(): void
 }
@@ -54,6 +56,7 @@ export async function openTlsFiles(tls: TlsConfig, log: Logger): Promise<TlsFile
     },
     clients: tls.clientAuth,
     onReplaced: (listener) => void listeners.push(listener),
+    reload: look,
     stop: () => looking.stop(),
   }
 }

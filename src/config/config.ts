@@ -32,10 +32,13 @@ export interface Config {
   readonly tls: TlsConfig | null
   /** Whose assertions stand for clients; empty: nobody's. */
   readonly trustedIssuers: readonly TrustedIssuer[]
+  /** Where they stand; `null`: nowhere. */
+  readonly trustedIssuersFile: string | null
   readonly issuer: string
   readonly deviceVerificationUri: string
   /** Where docs/errors.md is published. */
-  readonly errorDocsUrl: string
+  /** `null`: where the HTTP port is, if there is one. */
+  readonly errorDocsUrl: string | null
   /** `null`: the keys are drawn in memory and die with the process. */
   readonly keyringFile: string | null
   readonly log: { readonly level: (typeof LOG_LEVELS)[number]; readonly format: 'json' | 'pretty' }
@@ -142,9 +145,10 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     workers: readWorkers(database, read, complain),
     tls,
     trustedIssuers: trusted?.issuers ?? [],
+    trustedIssuersFile: trustedFile ?? null,
     issuer: issuer.text,
     deviceVerificationUri: given('QSCOPE_DEVICE_VERIFICATION_URI', SCHEMAS.url) ?? below(issuer.text, 'device'),
-    errorDocsUrl: given('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url) ?? below(issuer.text, 'docs/errors'),
+    errorDocsUrl: given('QSCOPE_ERROR_DOCS_URL', SCHEMAS.url) ?? null,
     keyringFile: environment.values.get('QSCOPE_KEYRING_FILE') ?? keyringBeside(database),
     log: Object.freeze({
       level: read('QSCOPE_LOG_LEVEL', SCHEMAS.level, VARIABLES.QSCOPE_LOG_LEVEL.fallback),

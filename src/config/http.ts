@@ -35,5 +35,11 @@ export function readHttp(
   if (listen.port !== 0 && listen.port === grpcListen.port && listen.host === grpcListen.host) {
     complain('QSCOPE_HTTP_LISTEN', `should be another address than QSCOPE_GRPC_LISTEN, ${formatAddress(grpcListen)}`)
   }
-  return Object.freeze({ listen, url: url ?? (issuer === null ? null : new URL(issuer).origin), allowedOrigins })
+  return Object.freeze({ listen, url: url ?? (issuer === null ? null : originFor(issuer, grpcListen)), allowedOrigins })
+}
+
+/** Callers are taken to reach the port at the issuer's origin, unless that is the port for gRPC, which answers no HTTP. */
+function originFor(issuer: string, grpcListen: Address): string | null {
+  const { origin, port } = new URL(issuer)
+  return port === String(grpcListen.port) ? null : origin
 }

@@ -42,7 +42,7 @@ export function settingsOf(
     QSCOPE_TRUSTED_ISSUERS_FILE: environment.values.get('QSCOPE_TRUSTED_ISSUERS_FILE') ?? '(none)',
     QSCOPE_ISSUER: config.issuer,
     QSCOPE_DEVICE_VERIFICATION_URI: config.deviceVerificationUri,
-    QSCOPE_ERROR_DOCS_URL: config.errorDocsUrl,
+    QSCOPE_ERROR_DOCS_URL: config.errorDocsUrl ?? (config.http === null ? '(none)' : '(the HTTP port)'),
     QSCOPE_KEYRING_FILE: config.keyringFile ?? '(drawn in memory)',
     QSCOPE_LOG_LEVEL: config.log.level,
     QSCOPE_LOG_FORMAT: config.log.format,

@@ -38,7 +38,7 @@ export const VARIABLES = Object.freeze({
   },
   QSCOPE_HTTP_URL: {
     shouldBe:
-      'the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN; the default is the origin of QSCOPE_ISSUER where that is set, else the address itself',
+      'the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN; the default is the origin of QSCOPE_ISSUER where that is set and is not the port for gRPC, else the address itself',
     fallback: null,
   },
   QSCOPE_HTTP_ALLOWED_ORIGINS: {
@@ -77,7 +77,8 @@ export const VARIABLES = Object.freeze({
   },
   QSCOPE_DEVICE_VERIFICATION_URI: { shouldBe: 'the URL of the page where users type device codes', fallback: null },
   QSCOPE_ERROR_DOCS_URL: {
-    shouldBe: 'the URL where docs/errors.md can be read, which refusals link to',
+    shouldBe:
+      'the URL where docs/errors.md can be read, which refusals link to; the default is the page that the HTTP port serves, and no link without that port',
     fallback: null,
   },
   QSCOPE_KEYRING_FILE: { shouldBe: 'the path of the keyring file', fallback: null },

@@ -63,6 +63,11 @@ export interface ErrorRow<Details extends ErrorDetails> {
   readonly cases?: Readonly<Record<string, string>>
   /** Whether the same call may be sent again as it is. */
   readonly retryable: boolean
+  /**
+   * The scheme of the challenge that goes with it over HTTP (RFC 9110 §11.6.1).
+   * `Bearer` (RFC 6750 §3) names the error only to callers who showed a token.
+   */
+  readonly challenge?: 'Basic' | 'Bearer'
   /** Carries the type of the details; never set. */
   readonly details?: Details
 }
@@ -135,6 +140,7 @@ export const registry = Object.freeze({
     description:
       'A parameter of the request is missing or malformed, or contradicts another; the field violations say which. Correct the request.',
     retryable: false,
+    challenge: 'Bearer',
   }),
   'oauth.invalid_client': row<{ readonly because?: keyof typeof INVALID_CLIENT }>({
     oauthError: 'invalid_client',
@@ -144,6 +150,7 @@ export const registry = Object.freeze({
       'Client authentication failed. Check the client id, its secret or other proof, and whether the client is enabled and registered for this way to authenticate.',
     cases: INVALID_CLIENT,
     retryable: false,
+    challenge: 'Basic',
   }),
   'oauth.invalid_grant': row({
     oauthError: 'invalid_grant',
@@ -214,6 +221,7 @@ export const registry = Object.freeze({
     description: 'The bearer token is not good: it is unknown, expired, revoked or malformed. Mint another one.',
     cases: INVALID_TOKEN,
     retryable: false,
+    challenge: 'Bearer',
   }),
   'oauth.insufficient_scope': row<Metadata<'required_scopes'>>({
     oauthError: 'insufficient_scope',
@@ -222,6 +230,7 @@ export const registry = Object.freeze({
     description:
       'The token lacks scopes that are required: {required_scopes}. Mint one that has them, from a client that is registered for them.',
     retryable: false,
+    challenge: 'Bearer',
   }),
   'oauth.server_error': row({
     oauthError: 'server_error',

@@ -115,14 +115,17 @@ function refusalFor(error: StoreError, ctx: CallContext, lane: Lane): FailedResu
       return fail('oauth.temporarily_unavailable', { retryAfterMs: retryDelay() })
     case 'outcome_unknown':
       // What only adds rows may add them again: nobody holds the first.
-      return lane === 'append'
-        ? outcomeUnknownSafely()
-        : fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' }, because: 'false' })
+      return lane === 'append' ? outcomeUnknownSafely() : outcomeUnknown()
     case 'broken':
       return fail('oauth.server_error')
     default:
       return error.fault satisfies never
   }
+}
+
+/** For calls that must not be made again before it is known what became of them. */
+export function outcomeUnknown(): FailedResult {
+  return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' }, because: 'false' })
 }
 
 /** For calls that may be made again as they are. */

@@ -1,20 +1,29 @@
 import { type DescMethodServerStreaming, type DescMethodUnary, toBinary } from '@bufbuild/protobuf'
-import type { handleServerStreamingCall, handleUnaryCall, Server, ServerWritableStream } from '@grpc/grpc-js'
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Server,
+  ServerWritableStream,
+  sendUnaryData,
+} from '@grpc/grpc-js'
 import { beginTogether } from '../event-loop.ts'
 import type { Logger } from '../logger.ts'
 import { fail } from '../results.ts'
+import type { Connections } from './connections.ts'
 import { Interruption, toGrpcStatus, toInterruptedStatus } from './errors.ts'
 import { GrpcOrigin } from './grpc-origin.ts'
 import { rayIdMetadata } from './metadata.ts'
 import type { Pipeline } from './pipeline.ts'
+import { givenUp } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
 
 export interface AdapterOptions {
   readonly pipeline: Pipeline
   readonly state: ServingState
+  readonly connections: Connections
   readonly newRayId: () => string
-  readonly helpBase: string
+  readonly helpBase: string | undefined
   readonly log: Logger
 }
 
@@ -37,20 +46,36 @@ export function serveRoute(server: Server, route: Route, options: AdapterOptions
 }
 
 function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnaryCall<Buffer, Buffer> {
-  const { pipeline, state, newRayId, helpBase } = options
+  const { pipeline, state, connections, newRayId, helpBase } = options
+  /** Whose callers wait; whoever takes one out of it answers. */
+  const waiting = new Map<GrpcOrigin, sendUnaryData<Buffer>>()
+  connections.onGivingUp((session) => {
+    for (const [origin, callback] of waiting) {
+      if (session !== null && !origin.isOn(session)) continue
+      waiting.delete(origin)
+      origin.giveUp()
+      callback(toGrpcStatus(givenUp(method), origin.rayId, helpBase))
+    }
+  })
   return (call, callback) => {
     const leave = state.enter()
-    const origin = new GrpcOrigin(call, newRayId)
+    const origin = new GrpcOrigin(call, connections, newRayId)
+    waiting.set(origin, callback)
     beginTogether(() => {
       pipeline
         .call(method, origin, call.request)
         .then((result) => {
+          if (!waiting.delete(origin)) return
           origin.answered()
           call.sendMetadata(rayIdMetadata(origin.rayId))
           if (result.ok) callback(null, asBuffer(toBinary(method.output, result.value)))
           else callback(toGrpcStatus(result, origin.rayId, helpBase))
         })
-        .catch((error: unknown) => callback(statusOfThrown(error, origin, options)))
+        .catch((error: unknown) => {
+          // What was answered and could not be sent has nobody waiting either.
+          waiting.delete(origin)
+          if (!origin.isGivenUp) callback(statusOfThrown(error, origin, options))
+        })
         .finally(leave)
     })
   }
@@ -60,11 +85,22 @@ function streamCall(
   method: DescMethodServerStreaming,
   options: AdapterOptions,
 ): handleServerStreamingCall<Buffer, Buffer> {
-  const { pipeline, state, newRayId, helpBase } = options
+  const { pipeline, state, connections, newRayId, helpBase } = options
+  const waiting = new Map<GrpcOrigin, ServerWritableStream<Buffer, Buffer>>()
+  connections.onGivingUp((session) => {
+    for (const [origin, call] of waiting) {
+      if (session !== null && !origin.isOn(session)) continue
+      waiting.delete(origin)
+      origin.giveUp()
+      call.emit('error', toGrpcStatus(givenUp(method), origin.rayId, helpBase))
+    }
+  })
 
   async function send(call: ServerWritableStream<Buffer, Buffer>, origin: GrpcOrigin): Promise<void> {
     for await (const item of pipeline.stream(method, origin, call.request)) {
+      if (origin.isGivenUp) return
       if (!item.ok) {
+        waiting.delete(origin)
         origin.answered()
         call.emit('error', toGrpcStatus(item, origin.rayId, helpBase))
         return
@@ -72,17 +108,24 @@ function streamCall(
       if (call.cancelled) return
       if (!call.write(asBuffer(toBinary(method.output, item.value)))) await writable(call)
     }
+    if (!waiting.delete(origin)) return
     origin.answered()
     call.end()
   }
 
   return (call) => {
     const leave = state.enter()
-    const origin = new GrpcOrigin(call, newRayId)
+    const origin = new GrpcOrigin(call, connections, newRayId)
     call.sendMetadata(rayIdMetadata(origin.rayId))
+    waiting.set(origin, call)
     send(call, origin)
-      .catch((error: unknown) => call.emit('error', statusOfThrown(error, origin, options)))
-      .finally(leave)
+      .catch((error: unknown) => {
+        if (!origin.isGivenUp) call.emit('error', statusOfThrown(error, origin, options))
+      })
+      .finally(() => {
+        waiting.delete(origin)
+        leave()
+      })
   }
 }
 

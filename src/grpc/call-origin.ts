@@ -14,6 +14,8 @@ export interface CallOrigin {
   readonly deadline: EpochMs | null
   /** May be made when first read: an AbortController a call costs a quarter of the throughput. */
   readonly signal: AbortSignal
+  /** See `CallContext`; made when first read. */
+  readonly connectionEnds?: AbortSignal
   /** Works on the database directly: management methods ask it for no credentials. */
   readonly operator: boolean
   /** The first value of a metadata key that is text; a transport without metadata has no such function. */

@@ -39,4 +39,8 @@ export class Call implements CallContext {
   get signal(): AbortSignal {
     return this.origin.signal
   }
+
+  get connectionEnds(): AbortSignal | undefined {
+    return this.origin.connectionEnds
+  }
 }

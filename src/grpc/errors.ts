@@ -57,7 +57,7 @@ export class Interruption extends Error {
  * @param helpBase where the errors are documented, such as
  *   `https://issuer/docs/errors`; without it there is no Help.
  */
-export function toRpcStatus(failed: FailedResult, rayId: string, helpBase?: string): RpcStatus {
+export function toRpcStatus(failed: FailedResult, rayId: string, helpBase?: string | undefined): RpcStatus {
   const row = registry[failed.code]
   return create(StatusSchema, {
     code: status[row.status],
@@ -76,7 +76,7 @@ export function toRpcStatus(failed: FailedResult, rayId: string, helpBase?: stri
 }
 
 /** What grpc-js sends for a refusal: the status, and the details in the trailers. */
-export function toGrpcStatus(failed: FailedResult, rayId: string, helpBase?: string) {
+export function toGrpcStatus(failed: FailedResult, rayId: string, helpBase?: string | undefined) {
   const rpcStatus = toRpcStatus(failed, rayId, helpBase)
   const metadata = new Metadata()
   metadata.set(RAY_ID_KEY, rayId)
@@ -111,8 +111,13 @@ function shortened({ metadata = {} }: ErrorDetails): Record<string, string> {
   )
 }
 
+/** Where a page of errors speaks of this one: `oauth-invalid-grant`. */
+export function anchorOf(code: ErrorCode): string {
+  return code.replaceAll(/[._]/g, '-')
+}
+
 function helpLink(code: ErrorCode, helpBase: string) {
-  return { description: `What ${code} means`, url: `${helpBase}#${code.replaceAll(/[._]/g, '-')}` }
+  return { description: `What ${code} means`, url: `${helpBase}#${anchorOf(code)}` }
 }
 
 function pack<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>) {

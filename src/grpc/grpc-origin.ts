@@ -2,7 +2,9 @@ import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
 import type { PeerCertificate } from '../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { CallOrigin } from './call-origin.ts'
+import type { Connections } from './connections.ts'
 import type { Interruption } from './errors.ts'
+import { sessionOf } from './grpc-js-internals.ts'
 import { rayIdFrom } from './metadata.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
 
@@ -16,11 +18,14 @@ export class GrpcOrigin implements CallOrigin {
   readonly deadline: EpochMs | null
   readonly operator = false
   readonly #call: GrpcCall
+  readonly #connections: Connections
   #answered = false
+  #givenUp = false
   #controller: AbortController | null = null
 
-  constructor(call: GrpcCall, newRayId: () => string) {
+  constructor(call: GrpcCall, connections: Connections, newRayId: () => string) {
     this.#call = call
+    this.#connections = connections
     this.rayId = rayIdFrom(call.metadata, newRayId)
     this.peer = addressOf(call.getPeer())
     this.authorization = call.metadata.get('authorization').map(String)
@@ -35,11 +40,15 @@ export class GrpcOrigin implements CallOrigin {
     if (this.#controller === null) {
       const controller = new AbortController()
       this.#controller = controller
-      if (this.#call.cancelled) controller.abort()
+      if (this.#call.cancelled || this.#givenUp) controller.abort()
       // grpc-js tells of every call's end in this way; only an end before the answer is one to act on.
       else this.#call.once('cancelled', () => this.#answered || controller.abort())
     }
     return this.#controller.signal
+  }
+
+  get connectionEnds(): AbortSignal {
+    return this.#connections.endOf(this.#call)
   }
 
   header(name: string): string | undefined {
@@ -47,6 +56,7 @@ export class GrpcOrigin implements CallOrigin {
   }
 
   interruption(): Interruption['kind'] | null {
+    if (this.#givenUp) return 'CANCELLED'
     if (this.#answered || !this.#call.cancelled) return null
     return this.deadline !== null && this.deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
   }
@@ -54,6 +64,21 @@ export class GrpcOrigin implements CallOrigin {
   /** Says that the answer is on its way, so that the end of the call is no interruption. */
   answered(): void {
     this.#answered = true
+  }
+
+  get isGivenUp(): boolean {
+    return this.#givenUp
+  }
+
+  /** Whether the call came on this HTTP/2 session. */
+  isOn(session: object): boolean {
+    return sessionOf(this.#call) === session
+  }
+
+  /** The server waits no longer for the handler, and has told the caller so. */
+  giveUp(): void {
+    this.#givenUp = true
+    this.#controller?.abort()
   }
 }
 

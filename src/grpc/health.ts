@@ -17,6 +17,7 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
 } from '../gen/grpc/health/v1/health_pb.ts'
 import type { FailedResult, Result } from '../results.ts'
+import type { Connections } from './connections.ts'
 import { toGrpcStatus } from './errors.ts'
 import { addressOf } from './grpc-origin.ts'
 import { rayIdFrom, rayIdMetadata } from './metadata.ts'
@@ -38,6 +39,7 @@ export function serveHealth(
   server: Server,
   serviceNames: readonly string[],
   state: ServingState,
+  connections: Connections,
   { newRayId, helpBase }: SystemServiceOptions,
 ): void {
   const names: ReadonlySet<string> = new Set([OVERALL, ...serviceNames])
@@ -82,16 +84,20 @@ export function serveHealth(
     const tell = () => {
       call.write(known ? current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN }))
     }
-    const forget = state.onChange(() => {
+    const connectionEnds = connections.endOf(call)
+    const end = () => call.end()
+    const stopTelling = state.onChange(() => {
       if (known) tell()
-      if (state.draining) call.end()
+      if (state.draining) end()
     })
+    connectionEnds.addEventListener('abort', end)
     call.on('cancelled', () => {
+      stopTelling()
+      connectionEnds.removeEventListener('abort', end)
       place.value()
-      forget()
     })
     tell()
-    if (state.draining) call.end()
+    if (state.draining || connectionEnds.aborted) end()
   }
 
   serveSystemMethod(server, Health.method.check, 'unary', check)

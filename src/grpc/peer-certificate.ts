@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
 import { type PeerCertificate, thumbprintOf } from '../domain/certificate.ts'
 import { alternativeName } from '../domain/tls-client-subject.ts'
+import { sessionOf } from './grpc-js-internals.ts'
 
 /** Read once a connection: a certificate does not change on it. */
 const known = new WeakMap<TLSSocket, PeerCertificate | null>()
@@ -15,7 +16,7 @@ const known = new WeakMap<TLSSocket, PeerCertificate | null>()
  */
 export function peerCertificateOf(call: object): PeerCertificate | null {
   // HTTP/2 hands out a proxy of the socket, which answers for the one behind it.
-  return certificateOn(at(call, 'call', 'stream', 'session', 'socket'))
+  return certificateOn(sessionOf(call)?.socket)
 }
 
 /** The certificate that the other end of a connection showed; `null` where there is none, or no TLS. */
@@ -67,11 +68,4 @@ function alternativeNamesOf(printed: string): readonly string[] {
 
 function unquoted(value: string): string {
   return value.startsWith('"') ? String(JSON.parse(value)) : value
-}
-
-function at(from: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
-    from,
-  )
 }

@@ -14,7 +14,7 @@ import { atMoment } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
-import { type FlowRunner, outcomeUnknownSafely } from '../flows/runner.ts'
+import type { FlowRunner } from '../flows/runner.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
 import { JsonRequest } from '../request-limits/json-request.ts'
@@ -34,6 +34,7 @@ import { type CredentialsReader, credentialsField, credentialsReader } from './c
 import { Interruption } from './errors.ts'
 import { evenRefusal } from './even-refusal.ts'
 import { redacted } from './redact.ts'
+import { withRetryAdvice } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
 import { type CallSize, type Line, Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
@@ -270,11 +271,6 @@ function scan(
   const client = credentialsField === null ? null : (Reflect.get(request, credentialsField.localName) ?? null)
   // The descriptor says that the field, where set, is this message.
   return success({ items: 0, early: client as ClientAuthentication | null })
-}
-
-/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
-function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
-  return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
 }
 
 /** What a request takes on the wire; one made in this process takes nothing that counts. */

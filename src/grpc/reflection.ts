@@ -15,6 +15,7 @@ import {
 } from '../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../gen/grpc/reflection/v1alpha/reflection_pb.ts'
 import { type FailedResult, fail, type Result } from '../results.ts'
+import type { Connections } from './connections.ts'
 import { createDescriptorIndex, type DescriptorIndex } from './descriptor-index.ts'
 import { toGrpcStatus } from './errors.ts'
 import { addressOf } from './grpc-origin.ts'
@@ -50,6 +51,7 @@ export function serveReflection(
   services: readonly DescService[],
   moreFiles: readonly DescFile[],
   state: ServingState,
+  connections: Connections,
   { newRayId, helpBase, log }: SystemServiceOptions,
 ): void {
   const listed = [...services, ServerReflection, ServerReflectionAlpha]
@@ -107,13 +109,18 @@ export function serveReflection(
           refuse(fail('oauth.server_error'))
         })
     })
-    const forget = state.onChange(() => state.draining && call.end())
-    call.on('end', () => void asked.then(() => call.end()))
+    const connectionEnds = connections.endOf(call)
+    const end = () => call.end()
+    const stopListening = state.onChange(() => state.draining && end())
+    connectionEnds.addEventListener('abort', end)
+    call.on('end', () => void asked.then(end))
     call.on('cancelled', () => {
       clearTimeout(life)
       place.value()
-      forget()
+      stopListening()
+      connectionEnds.removeEventListener('abort', end)
     })
+    if (connectionEnds.aborted) end()
   }
 
   for (const path of [ServerReflection, ServerReflectionAlpha].map((each) =>

@@ -4,29 +4,25 @@ import { Health } from '../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../gen/qscope/v1/error_reason_pb.ts'
 import type { Logger } from '../logger.ts'
 import { serveRoute } from './adapter.ts'
+import { type ConnectionLimits, Connections, LEAVE_MS } from './connections.ts'
 import { serveHealth } from './health.ts'
 import { IncomingMessages } from './incoming-messages.ts'
 import type { Pipeline } from './pipeline.ts'
 import { serveReflection } from './reflection.ts'
-import { keepRepeatedAuthorization } from './repeated-headers.ts'
+import { correctRequestHeaders } from './request-headers.ts'
 import { servicesOf } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
 import { watchIncoming } from './watch-incoming.ts'
 import { within } from './within.ts'
 
 /** What a caller may use up. Times are milliseconds. */
-export interface GrpcLimits {
+export interface GrpcLimits extends ConnectionLimits {
   /** The largest request, in bytes. */
   readonly maxMessageBytes: number
   /** Calls at once on one connection. */
   readonly maxConcurrentStreams: number
-  /** After this a connection is asked to go, so that load spreads over new instances. */
-  readonly maxConnectionAgeMs: number
-  readonly maxConnectionAgeGraceMs: number
+  /** After this a connection without calls is closed. */
   readonly maxConnectionIdleMs: number
-  /** How often a silent peer is pinged, and how long it may take to answer. */
-  readonly keepaliveTimeMs: number
-  readonly keepaliveTimeoutMs: number
 }
 
 export const DEFAULT_LIMITS: GrpcLimits = Object.freeze({
@@ -46,8 +42,10 @@ export interface GrpcServerOptions {
   readonly state: ServingState
   readonly log: Logger
   readonly newRayId: () => string
-  /** Where the errors are documented; becomes the Help link of each. */
-  readonly helpBase: string
+  /** A number in [0, 1) for jitter. */
+  readonly jitter: () => number
+  /** Where the errors are documented; becomes the Help link of each. `undefined`: they have none. */
+  readonly helpBase: string | undefined
   readonly limits?: Partial<GrpcLimits>
   /** Whether anyone may read the schema from the server; on if not given. */
   readonly reflection?: boolean
@@ -60,12 +58,9 @@ export interface GrpcServerOptions {
 export interface GrpcServer {
   /** @throws Error of one line, when the address cannot be had. */
   start(): Promise<{ readonly port: number }>
-  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them. */
+  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
   stop(graceMs: number): Promise<void>
 }
-
-/** How long aborted calls may take to notice. */
-const ABORT_MS = 1_000
 
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { listen, pipeline, state, log, newRayId, helpBase } = options
@@ -74,63 +69,62 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { maxMessageBytes } = limits
   const incoming = options.incoming ?? new IncomingMessages(maxMessageBytes)
   const server = new Server(channelOptions(limits))
-  /** The address with the port that was had; `null` while there is none. */
-  let bound: string | null = null
+  const connections = new Connections(limits, options.jitter)
   const services = [...servicesOf(pipeline.routes), Health]
 
-  for (const route of pipeline.routes) serveRoute(server, route, { pipeline, state, newRayId, helpBase, log })
+  for (const route of pipeline.routes)
+    serveRoute(server, route, { pipeline, state, connections, newRayId, helpBase, log })
   serveHealth(
     server,
     services.map((service) => service.typeName),
     state,
+    connections,
     { newRayId, helpBase, log },
   )
   if (options.reflection ?? true) {
     // No request refers to these files, but the details of every error do.
-    serveReflection(server, services, [file_google_rpc_error_details, file_qscope_v1_error_reason], state, {
-      newRayId,
-      helpBase,
-      log,
-    })
+    const moreFiles = [file_google_rpc_error_details, file_qscope_v1_error_reason]
+    serveReflection(server, services, moreFiles, state, connections, { newRayId, helpBase, log })
   }
 
   return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.bindAsync(listen, options.credentials ?? ServerCredentials.createInsecure(), (error, port) => {
-          if (error === null) {
-            keepRepeatedAuthorization(server)
-            watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
-            bound = listen.replace(/:\d+$/, `:${port}`)
-            resolve({ port })
-          } else reject(new Error(`gRPC cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error }))
-        })
-      }),
+    start: async () => {
+      const port = await bind(server, listen, options.credentials ?? ServerCredentials.createInsecure())
+      correctRequestHeaders(server)
+      connections.follow(server)
+      watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
+      return { port }
+    },
 
     stop: async (graceMs) => {
       state.drain()
-      // `forceShutdown` finds no connections while channelz is off (grpc-js 1.14); `drain` does, and destroys them after the grace.
-      if (bound !== null) server.drain(bound, graceMs)
+      connections.askToGo()
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
       if (!(await within(graceMs, closed))) {
         log.warn({ graceMs }, 'calls still running are aborted')
-        await within(ABORT_MS, closed)
+        connections.giveUp()
+        await within(LEAVE_MS, closed)
+        connections.destroy()
       }
-      await within(ABORT_MS, state.idle())
-      bound = null
+      await within(LEAVE_MS, state.idle())
     },
   }
+}
+
+function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, credentials, (error, port) => {
+      if (error === null) resolve(port)
+      else reject(new Error(`gRPC cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error }))
+    })
+  })
 }
 
 function channelOptions(limits: GrpcLimits): ChannelOptions {
   return {
     'grpc.max_receive_message_length': limits.maxMessageBytes,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
-    'grpc.max_connection_age_ms': limits.maxConnectionAgeMs,
-    'grpc.max_connection_age_grace_ms': limits.maxConnectionAgeGraceMs,
     'grpc.max_connection_idle_ms': limits.maxConnectionIdleMs,
-    'grpc.keepalive_time_ms': limits.keepaliveTimeMs,
-    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     'grpc.enable_channelz': 0,
   }
 }

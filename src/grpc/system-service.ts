@@ -11,7 +11,7 @@ type Kind = 'unary' | 'serverStream' | 'bidi'
 export interface SystemServiceOptions {
   readonly newRayId: () => string
   /** Where the errors are documented; becomes the Help link of each. */
-  readonly helpBase: string
+  readonly helpBase: string | undefined
   readonly log: Logger
 }
 

@@ -14,7 +14,7 @@ export interface WatchOptions {
   readonly incoming: IncomingMessages
   readonly maxMessageBytes: number
   readonly newRayId: () => string
-  readonly helpBase: string
+  readonly helpBase: string | undefined
 }
 
 /**

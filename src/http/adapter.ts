@@ -1,8 +1,9 @@
-import type { DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
+import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
 import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { epochMs } from '../domain/ids.ts'
 import { Interruption } from '../grpc/errors.ts'
 import type { Pipeline } from '../grpc/pipeline.ts'
+import { givenUp } from '../grpc/retry-advice.ts'
 import type { Route } from '../grpc/routes.ts'
 import type { ServingState } from '../grpc/serving-state.ts'
 import type { Logger } from '../logger.ts'
@@ -16,8 +17,14 @@ import { raced } from './race.ts'
 export interface HttpAdapterOptions {
   readonly pipeline: Pipeline
   readonly state: ServingState
-  readonly helpBase: string
+  readonly helpBase: string | undefined
   readonly log: Logger
+}
+
+/** What the calls of a server with a port of its own need beside that. */
+export interface HttpCallOptions extends HttpAdapterOptions {
+  /** Aborted when the server waits no longer for its calls. */
+  readonly givingUp: AbortSignal
 }
 
 /** A call as Connect hands it on, for the pipeline. */
@@ -27,7 +34,7 @@ interface HttpCall {
 }
 
 /** Lets the pipeline answer a route. */
-export function serveHttpRoute(router: ConnectRouter, route: Route, options: HttpAdapterOptions): void {
+export function serveHttpRoute(router: ConnectRouter, route: Route, options: HttpCallOptions): void {
   switch (route.kind) {
     case 'unary':
       router.rpc(route.method, unaryCall(route.method, options))
@@ -40,7 +47,7 @@ export function serveHttpRoute(router: ConnectRouter, route: Route, options: Htt
   }
 }
 
-function unaryCall(method: DescMethodUnary, options: HttpAdapterOptions) {
+function unaryCall(method: DescMethodUnary, options: HttpCallOptions) {
   const { pipeline, state, helpBase } = options
   return async (parsed: Message, context: HandlerContext): Promise<Message> => {
     const { origin, message } = callOf(parsed, context)
@@ -52,12 +59,12 @@ function unaryCall(method: DescMethodUnary, options: HttpAdapterOptions) {
       if (result.ok) return result.value
       throw toConnectError(result, origin, helpBase)
     } catch (error) {
-      throw errorOfThrown(error, origin, options)
+      throw errorOfThrown(error, method, origin, options)
     }
   }
 }
 
-function streamCall(method: DescMethodServerStreaming, options: HttpAdapterOptions) {
+function streamCall(method: DescMethodServerStreaming, options: HttpCallOptions) {
   const { pipeline, state, helpBase } = options
   return async function* (parsed: Message, context: HandlerContext): AsyncGenerator<Message, void, void> {
     const { origin, message } = callOf(parsed, context)
@@ -71,7 +78,7 @@ function streamCall(method: DescMethodServerStreaming, options: HttpAdapterOptio
         yield next.value.value
       }
     } catch (error) {
-      throw errorOfThrown(error, origin, options)
+      throw errorOfThrown(error, method, origin, options)
     } finally {
       void items.return().then(leave, leave)
     }
@@ -90,7 +97,16 @@ function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext):
 }
 
 /** The pipeline turns accidents into answers itself; what else arrives here happened on the way out. */
-function errorOfThrown(error: unknown, origin: HttpOrigin, { helpBase, log }: HttpAdapterOptions): ConnectError {
+function errorOfThrown(
+  error: unknown,
+  method: DescMethod,
+  origin: HttpOrigin,
+  { helpBase, givingUp, log }: HttpCallOptions,
+): ConnectError {
+  // Whichever aborts it first: the caller, the deadline or the server.
+  if (givingUp.aborted && origin.signal.reason === givingUp.reason) {
+    return toConnectError(givenUp(method), origin, helpBase)
+  }
   const kind = origin.interruption()
   if (kind !== null) return toInterruptedError(new Interruption(kind))
   if (error instanceof ConnectError) return error

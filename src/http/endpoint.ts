@@ -14,6 +14,8 @@ export interface Answer {
   readonly cacheControl?: string
   /** In whole seconds. */
   readonly retryAfter?: number
+  /** More of them. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export function textAnswer(status: number, text: string): Answer {

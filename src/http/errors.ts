@@ -1,7 +1,7 @@
 import { createRegistry } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { type ErrorCode, registry, type StatusName } from '../errors/registry.ts'
+import { type ErrorDetails, type ErrorRow, registry, type StatusName } from '../errors/registry.ts'
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts'
 import type { CallOrigin } from '../grpc/call-origin.ts'
 import { type Interruption, toRpcStatus } from '../grpc/errors.ts'
@@ -28,7 +28,7 @@ export const CODES = Object.freeze({
 export function toConnectError(
   failed: FailedResult,
   { rayId, authorization }: CallOrigin,
-  helpBase: string,
+  helpBase: string | undefined,
 ): ConnectError {
   const { message, details } = toRpcStatus(failed, rayId, helpBase)
   const outgoing = details.flatMap((packed) => {
@@ -36,12 +36,7 @@ export function toConnectError(
     const desc = value && DETAILS.getMessage(value.$typeName)
     return value === undefined || desc === undefined ? [] : [{ desc, value }]
   })
-  return new ConnectError(
-    message,
-    CODES[registry[failed.code].status],
-    headersOf(failed, authorization.length > 0),
-    outgoing,
-  )
+  return new ConnectError(message, CODES[registry[failed.code].status], headersOf(failed, authorization), outgoing)
 }
 
 /** What a call ends with where nobody waits: the transport's own status, without details. */
@@ -49,8 +44,9 @@ export function toInterruptedError({ kind, message }: Interruption): ConnectErro
   return new ConnectError(message, kind === 'CANCELLED' ? Code.Canceled : Code.DeadlineExceeded)
 }
 
-function headersOf({ code, details: { retryAfterMs } }: FailedResult, triedToProve: boolean): Record<string, string> {
-  const challenge = challengeOf(code, triedToProve)
+function headersOf(failed: FailedResult, authorization: readonly string[]): Record<string, string> {
+  const { retryAfterMs } = failed.details
+  const challenge = challengeOf(failed, authorization)
   return {
     // RFC 9110 §10.2.3, in whole seconds.
     ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
@@ -58,11 +54,27 @@ function headersOf({ code, details: { retryAfterMs } }: FailedResult, triedToPro
   }
 }
 
-/** RFC 9110 §11.6.1: a 401 says how to prove oneself. `null`: the answer is none. */
-function challengeOf(code: ErrorCode, triedToProve: boolean): string | null {
-  // RFC 6749 §5.2.
-  if (code === 'oauth.invalid_client') return 'Basic realm="qscope", charset="UTF-8"'
-  if (code !== 'oauth.invalid_token') return null
-  // RFC 6750 §3.1: who showed no token is told of no error.
-  return triedToProve ? 'Bearer realm="qscope", error="invalid_token"' : 'Bearer realm="qscope"'
+const BEARER = /^bearer(?:$|\s)/i
+/** RFC 6750 §3: what a scope may hold, which needs no escape between quotes. Headers are no place for more of it. */
+const SCOPE = /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
+
+/** RFC 9110 §11.6.1 and RFC 6750 §3: how to prove oneself, or what was wrong with the token. `null`: nothing of that is at stake. */
+function challengeOf({ code, details }: FailedResult, authorization: readonly string[]): string | null {
+  const { challenge, oauthError, status }: ErrorRow<ErrorDetails> = registry[code]
+  switch (challenge) {
+    case undefined:
+      return null
+    // RFC 6749 §5.2.
+    case 'Basic':
+      return 'Basic realm="qscope", charset="UTF-8"'
+    case 'Bearer': {
+      // RFC 6750 §3.1: who showed no token, or tried another scheme, is told of no error.
+      const showedToken = authorization.some((value) => BEARER.test(value))
+      if (!showedToken) return status === 'UNAUTHENTICATED' ? 'Bearer realm="qscope"' : null
+      const scope = details.metadata?.['required_scopes'] ?? ''
+      return `Bearer realm="qscope", error="${oauthError}"${SCOPE.test(scope) ? `, scope="${scope}"` : ''}`
+    }
+    default:
+      return challenge satisfies never
+  }
 }

@@ -1,12 +1,13 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { IncomingCall, IncomingMessages } from '../grpc/incoming-messages.ts'
+import { mediaTypeOf } from '../grpc/media-type.ts'
 import { JsonRequest } from '../request-limits/json-request.ts'
 import type { FailedResult } from '../results.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Connect streams and gRPC-Web put each message into an envelope: a byte of flags, four of length. */
-const ENVELOPED = /^application\/(?:connect\+|grpc-web)/i
-const JSON_TYPE = /^application\/(?:json|connect\+json|grpc-web\+json)(?:$|[\s;])/i
+const ENVELOPED = /^application\/(?:connect\+|grpc-web)/
+const JSON_TYPE = /^application\/(?:json|connect\+json|grpc-web\+json)$/
 const ENVELOPE_BYTES = 5
 
 /** What a body may take. */
@@ -31,7 +32,7 @@ export async function* messageBody(
   peer: string,
   limits: BodyLimits,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const type = exchange.request.headers['content-type'] ?? ''
+  const type = mediaTypeOf(exchange.request.headers['content-type'] ?? '')
   const enveloped = ENVELOPED.test(type)
   const isJson = JSON_TYPE.test(type)
   const body = await readAll(exchange, peer, enveloped ? limits.maxBytes + ENVELOPE_BYTES : limits.maxBytes, limits)

@@ -3,8 +3,9 @@ import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import type { IncomingMessages } from '../grpc/incoming-messages.ts'
+import { mediaTypeOf } from '../grpc/media-type.ts'
 import { RAY_ID_KEY, rayIdOf } from '../grpc/ray-id.ts'
-import { type HttpAdapterOptions, serveHttpRoute } from './adapter.ts'
+import { type HttpCallOptions, serveHttpRoute } from './adapter.ts'
 import { crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
 import { toConnectError } from './errors.ts'
@@ -17,7 +18,7 @@ import { messageBody } from './request-body.ts'
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const READING = Object.freeze(['GET', 'HEAD'])
 
-export interface ListenerOptions extends HttpAdapterOptions {
+export interface ListenerOptions extends HttpCallOptions {
   readonly endpoints: readonly Endpoint[]
   readonly newRayId: () => string
   /** Of web pages that may call. */
@@ -40,6 +41,7 @@ export function requestListener(
     acceptCompression: [],
     readMaxBytes: maxMessageBytes,
     maxTimeoutMs: MAX_TIMEOUT_MS,
+    shutdownSignal: options.givingUp,
     // Whoever reads with curl shall see `"active": false`.
     jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(pipeline.routes) },
   })
@@ -57,6 +59,8 @@ export function requestListener(
       incoming,
       refusalOf: (failed) => toConnectError(failed, origin, helpBase),
     })
+    const contentType = call.header.get('content-type')
+    if (contentType !== null) call.header.set('content-type', mediaTypeOf(contentType))
     const answer = await handler({ ...call, body })
     if (answer.status === 405) response.setHeader('allow', handler.allowedMethods.join(', '))
     await universalResponseToNodeResponse(answer, response)
@@ -79,6 +83,10 @@ export function requestListener(
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('cache-control', 'no-store')
     if (state.draining) response.setHeader('connection', 'close')
+    if (!takeHost(request)) {
+      response.setHeader('connection', 'close')
+      return send(response, textAnswer(400, 'bad request'))
+    }
     if (!crossOrigin(request, response)) return
     const exchange = { request, response, rayId, message: null }
     const path = pathOf(request)
@@ -99,7 +107,22 @@ export function requestListener(
   }
 }
 
-/** `null`: what came is no request, such as one for the host `a b`. */
+/** RFC 3986 §3.2: a name or an address, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/i
+
+/**
+ * RFC 9112 §3.2: a request names its host once; only one of HTTP/1.0 may leave it
+ * out. Returns whether it does. Which host that is makes no difference here, but
+ * Connect wants one.
+ */
+function takeHost({ headers, headersDistinct, httpVersion }: IncomingMessage): boolean {
+  const [host, ...more] = headersDistinct['host'] ?? []
+  if (more.length > 0 || (host === undefined && httpVersion !== '1.0') || !HOST.test(host ?? '')) return false
+  headers.host = host === undefined || host === '' ? 'localhost' : host
+  return true
+}
+
+/** `null`: what came is no request. */
 function connectRequest(exchange: Exchange, response: ServerResponse): UniversalServerRequest | null {
   const values = createContextValues().set(EXCHANGE, exchange)
   try {
@@ -116,7 +139,9 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return target.split('?', 1).join('')
 }
 
-function send(response: ServerResponse, { status, contentType, body, cacheControl, retryAfter }: Answer): void {
+function send(response: ServerResponse, answer: Answer): void {
+  const { status, contentType, body, cacheControl, retryAfter, headers = {} } = answer
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl)
   if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })

@@ -5,6 +5,7 @@ import { IncomingMessages } from '../grpc/incoming-messages.ts'
 import { type ClientCertificates, contextOf, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import { within } from '../grpc/within.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
+import { errorsPageEndpoint } from './endpoints/errors-page.ts'
 import { healthEndpoint } from './endpoints/health.ts'
 import { keySetEndpoint } from './endpoints/key-set.ts'
 import { type Abilities, metadataEndpoints } from './endpoints/metadata.ts'
@@ -43,7 +44,7 @@ export interface HttpTls {
 export interface HttpServer {
   /** @throws Error of one line, when the address cannot be had. */
   start(): Promise<{ readonly port: number }>
-  /** Refuses new calls, lets the running ones finish for up to `graceMs`, then cuts them off. */
+  /** Refuses new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -56,7 +57,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, state, log } = options
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
   let url = options.urlAt(listen.port)
-  const server = openServer(options, limits, () => url)
+  const givingUp = new AbortController()
+  const server = openServer(options, limits, () => url, givingUp.signal)
 
   return {
     start: () =>
@@ -76,7 +78,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     stop: async (graceMs) => {
       state.drain()
       // Until then new calls are refused with a reason, and `/readyz` says that this is the end.
-      if (!(await within(graceMs, state.idle()))) log.warn({ graceMs }, 'HTTP calls still running are cut off')
+      if (!(await within(graceMs, state.idle()))) {
+        log.warn({ graceMs }, 'HTTP calls still running are aborted')
+        givingUp.abort(new Error('the server stops'))
+      }
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       const looking = setInterval(() => server.closeIdleConnections(), LOOK_MS)
       await within(LEAVE_MS, closed)
@@ -87,16 +92,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 }
 
-function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => string): Server {
+function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => string, givingUp: AbortSignal): Server {
   const { tls, metrics } = options
   const listener = requestListener({
     ...options,
+    givingUp,
     maxMessageBytes: limits.maxMessageBytes,
     incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
     endpoints: [
       healthEndpoint,
       readinessEndpoint(options.state),
       keySetEndpoint(options.pipeline),
+      errorsPageEndpoint(),
       ...metadataEndpoints(options.abilities, url),
       ...(metrics === null ? [] : [metricsEndpoint(metrics)]),
     ],

@@ -107,10 +107,10 @@ onEveryBackend(
       const { started, watch } = await ahead(async () => {
         const codes = await grants.startDevice(device)
         const watching = grants.watchDevice(device, codes)
-        await vi.waitFor(() => expect(watching.items).toHaveLength(1), { timeout: 5_000 })
+        await vi.waitFor(() => expect(watching.items).toHaveLength(1), { timeout: 60_000 })
         return { started: codes, watch: watching }
       })
-      await vi.waitFor(() => expect(watch.items).toHaveLength(2), { timeout: 5_000 })
+      await vi.waitFor(() => expect(watch.items).toHaveLength(2), { timeout: 60_000 })
       await grants.approveDevice(started)
       await watch.ended
       expect(watch.items.at(-1)?.state).toBe(State.APPROVED)

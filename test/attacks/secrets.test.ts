@@ -20,7 +20,7 @@ import { LIMITS_OFF } from './limits-off.ts'
 import { Needles } from './needles.ts'
 import { serve } from './served.ts'
 
-const TIMEOUT = 60_000
+const TIMEOUT = 300_000
 const issuers = await trustedIssuers(suiteFolder())
 
 /** The command line, told secrets in every way; what it logs, and answers that hold none. */

@@ -4,7 +4,7 @@ import Sqlite from 'better-sqlite3'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { emptyFolder, qscope } from './process.ts'
 
-const TIMEOUT = 60_000
+const TIMEOUT = 300_000
 
 describe('qscope audit', () => {
   const folder = emptyFolder()

@@ -3,7 +3,7 @@ import { databaseKinds, mysqlDatabases } from '../setup/fresh-database.ts'
 import { createSharedDatabase } from '../setup/least-privilege.ts'
 import { emptyFolder, qscope } from './process.ts'
 
-const TIMEOUT = 120_000
+const TIMEOUT = 300_000
 
 interface Finding {
   readonly check: string

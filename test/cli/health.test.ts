@@ -4,7 +4,7 @@ import { run, qscope as start, temporaryDirectory } from '../e2e/process.ts'
 import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
 import { freePort } from '../setup/free-port.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 300_000
 vi.setConfig({ testTimeout: TIMEOUT_MS })
 
 const folder = suiteFolder()

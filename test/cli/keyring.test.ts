@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { emptyFolder, qscope } from './process.ts'
 
-const TIMEOUT = 120_000
+const TIMEOUT = 300_000
 
 interface KeyRow {
   readonly purpose: string

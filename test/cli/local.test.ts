@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
-const TIMEOUT = 60_000
+const TIMEOUT = 300_000
 
 describe('the command line on an embedded database', () => {
   const folder = emptyFolder()

@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
-const TIMEOUT = 60_000
+const TIMEOUT = 300_000
 const NOTHING = {
   deleted: { accessTokens: 0, grants: 0, deviceAuthorizations: 0, assertionIds: 0 },
   erasedReplays: 0,

@@ -6,7 +6,7 @@ import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
-const TIMEOUT = 60_000
+const TIMEOUT = 300_000
 const running = new Set<ChildProcess>()
 
 afterEach(() => {
@@ -87,9 +87,9 @@ test(
     expect((await qscope(folder, ['client', 'create', '--admin'])).code).toBe(0)
     expect((await qscope(folder, ['migrate', 'down', '--yes'])).code).toBe(0)
     const { child, stderr, ended } = await serve(folder)
-    await expect.poll(stderr, { timeout: 5_000 }).toContain('qscope migrate up')
+    await expect.poll(stderr, { timeout: 60_000 }).toContain('qscope migrate up')
     expect((await qscope(folder, ['migrate', 'up'])).code).toBe(0)
-    await expect.poll(stderr, { timeout: 5_000 }).toContain('serving again')
+    await expect.poll(stderr, { timeout: 60_000 }).toContain('serving again')
     child.kill('SIGINT')
     expect(await ended).toEqual([0, null])
   },

@@ -14,7 +14,7 @@ const SEED = testSeed()
 const WITHIN_MESSAGES = 40
 /** Every so many, all connections at once. */
 const ALL_EVERY = 5
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 300_000
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
   describe.skipIf(!kind.available)(`connections cut in the midst of transactions, on ${kind.name}`, () => {

@@ -100,11 +100,11 @@ for (const { shared, start, site } of KINDS) {
       await second.setReadOnly(true)
       // Sessions hear of it when their server gets round to telling them.
       const noHost = { serving: false, problem: expect.stringContaining('read-only') }
-      await vi.waitFor(async () => expect(await backend.check()).toMatchObject(noHost), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await backend.check()).toMatchObject(noHost), { timeout: 60_000 })
       await expect(mint(backend, aToken('someone'))).rejects.toMatchObject({ fault: 'unavailable' })
       await first.setReadOnly(false)
-      await vi.waitFor(async () => expect(await backend.check()).toEqual({ serving: true }), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await backend.check()).toEqual({ serving: true }), { timeout: 60_000 })
       await use()
-    }, 60_000)
+    }, 300_000)
   })
 }

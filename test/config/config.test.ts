@@ -25,7 +25,7 @@ describe('an empty environment', () => {
       database: { embedded: true, file: './data/qscope.db' },
       grpcListen: { host: '127.0.0.1', port: 50_051 },
       issuer: 'http://127.0.0.1:50051',
-      errorDocsUrl: 'http://127.0.0.1:50051/docs/errors',
+      errorDocsUrl: null,
       keyringFile: './data/qscope.keyring.json',
       log: { level: 'info', format: 'json' },
       reflection: true,

@@ -39,6 +39,11 @@ describe('the port for HTTP', () => {
     expect(told.http?.url).toBe('https://auth.internal:8443')
   })
 
+  it('is not taken to be where the issuer names the port for gRPC', () => {
+    const variables = { QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_ISSUER: 'http://127.0.0.1:50051' }
+    expect(parse(variables).http?.url).toBe(null)
+  })
+
   it('opens beyond loopback with TLS only, unless told', () => {
     const variables = { QSCOPE_HTTP_LISTEN: '0.0.0.0:8080' }
     expect(problemsOf(variables)).toEqual([

@@ -18,7 +18,8 @@ export interface Requirement {
 
 const FRONT_END =
   'QScope has no authorization endpoint: the front-end that owns login and consent has, and reports to CreateAuthorizationCode'
-const NO_HTTP = 'the contract is gRPC: there are no forms, query strings or HTTP responses of this server'
+const NO_FORMS = 'there is no endpoint for forms: grants are calls, over gRPC or as Connect has them over HTTP'
+const METADATA = 'test/http/documents.test.ts, test/docs/claims.test.ts'
 const BY_CLIENT = 'a demand on clients'
 const TLS = 'test/grpc/tls.test.ts, test/e2e/tls.test.ts'
 const NO_IMPLICIT = 'there is no implicit grant (RFC 9700 §2.1.2)'
@@ -51,7 +52,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       notApplicable: FRONT_END,
     },
     { clause: '3.1.2.5', says: 'what the redirection endpoint shows', notApplicable: BY_CLIENT },
-    { clause: '3.2', says: 'POST, TLS, parameters of the endpoint', notApplicable: NO_HTTP },
+    { clause: '3.2', says: 'POST, TLS, parameters of the endpoint', notApplicable: NO_FORMS },
     {
       clause: '3.2.1',
       says: 'authenticates the client at the token endpoint',
@@ -73,7 +74,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '4.4.3', says: 'no refresh token' },
     { clause: '4.5', says: 'extension grants by absolute URI', notApplicable: 'each grant is a method of its own' },
     { clause: '5.1', says: 'token_type, expires_in, scope' },
-    { clause: '5.1', says: 'Cache-Control: no-store', notApplicable: NO_HTTP },
+    { clause: '5.1', says: 'Cache-Control: no-store', shownBy: 'test/http/calls.test.ts' },
     { clause: '5.2', says: 'the error codes; 401 for a failed Authorization header' },
     {
       clause: '6',
@@ -135,7 +136,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
   ],
   '8628': [
     { clause: '3.1', says: 'authenticates the client; judges the scope' },
-    { clause: '3.1', says: 'POST over TLS', notApplicable: NO_HTTP },
+    { clause: '3.1', says: 'POST over TLS', notApplicable: NO_FORMS },
     { clause: '3.2', says: 'device_code, user_code, verification_uri, expires_in, interval' },
     { clause: '3.3', says: 'the user reviews and decides; what follows a wrong code' },
     { clause: '3.3.1', says: 'a URI with the user code; the user still confirms it', notApplicable: FRONT_END },
@@ -145,7 +146,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '4',
       says: 'device_authorization_endpoint in the metadata',
-      notApplicable: 'RFC 8414 metadata is not published: there is no such endpoint over HTTP',
+      notApplicable: 'the metadata (RFC 8414) names places for forms over HTTP, and there is none for this grant',
     },
     { clause: '5.1', says: 'rate-limits user codes, which cannot be guessed in their lifetime' },
     { clause: '5.2', says: 'a device code cannot be guessed' },
@@ -185,8 +186,8 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '3.2', says: 'cnf in introspection' },
     {
       clause: '3.3',
-      says: 'metadata of the server and the client',
-      notApplicable: 'RFC 8414 metadata is not published; what a client by certificate gets is always bound',
+      says: 'tls_client_certificate_bound_access_tokens in the metadata of the server',
+      shownBy: METADATA,
     },
     {
       clause: '4',
@@ -238,7 +239,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '2.1.1',
       says: 'publishes code_challenge_methods_supported',
-      notApplicable: 'RFC 8414 metadata is not published; the documentation says S256',
+      shownBy: METADATA,
     },
     { clause: '2.1.2', says: 'no implicit grant' },
     { clause: '2.2.1', says: 'sender-constrained access tokens', shownBy: 'test/conformance/rfc8705.test.ts' },
@@ -261,7 +262,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '2.6',
       says: 'publishes metadata (RFC 8414)',
-      notApplicable: 'the contract is the metadata: reflection and the published proto',
+      shownBy: METADATA,
     },
     { clause: '4.1.3', says: 'exact comparison, save the port of loopback addresses' },
     {
@@ -270,7 +271,11 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       shownBy: '§4.5',
     },
     { clause: '4.3', says: 'nothing in browser histories', notApplicable: FRONT_END },
-    { clause: '4.3.2', says: 'no access tokens in query strings', notApplicable: NO_HTTP },
+    {
+      clause: '4.3.2',
+      says: 'no access tokens in query strings',
+      notApplicable: 'tokens travel in a header or in a message: no call reads one from the URL',
+    },
     { clause: '4.4', says: 'mix-up', notApplicable: FRONT_END },
     { clause: '4.5', says: 'stolen codes: PKCE, and reuse revokes' },
     { clause: '4.6', says: 'access token injection', notApplicable: NO_IMPLICIT },

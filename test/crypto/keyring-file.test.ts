@@ -61,7 +61,7 @@ describe('a keyring file', () => {
     const active = readKeyringFile(path)?.material.pepper.active
     expect(new Set(answers.map(({ stdout }) => stdout.trim()))).toEqual(new Set([active]))
     expect(readdirSync(folder)).toEqual(['keyring.json'])
-  }, 30_000)
+  }, 300_000)
 
   test('open to other users is used, with a warning that says what to do', () => {
     const path = join(newFolder(), 'keyring.json')

@@ -121,7 +121,7 @@ describe('changing a keyring file', () => {
     expect(kept).toHaveLength(21)
     expect(kept).toEqual(expect.arrayContaining(made))
     expect(readdirSync(folder)).toEqual(['keyring.json'])
-  }, 30_000)
+  }, 300_000)
 
   test('that fails leaves it as it was, and can be tried again', async () => {
     const { folder, path } = newFile()
@@ -140,7 +140,7 @@ describe('changing a keyring file', () => {
     await expect(addPepper(path)).rejects.toThrow(/if none runs any more, remove .*\.lock$/)
     rmSync(`${path}.lock`)
     await addPepper(path)
-  }, 30_000)
+  }, 300_000)
 
   test('needs the file', async () => {
     await expect(addPepper(join(tmpdir(), 'qscope-none', 'keyring.json'))).rejects.toThrow(

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { CHANNEL_SETTINGS } from '../../scripts/service-config.ts'
 import { parseDuration } from '../../src/config/duration.ts'
 import { at, documentsIn, documentsOf, isKnownVariable, nodeOf, nodesOf, ROOT } from './documents.ts'
 import { nameOf, ofKind, podOf, validate, workloadsOf } from './manifests.ts'
@@ -48,6 +49,16 @@ describe('the manifests', () => {
         path.slice(String(mount?.['mountPath']).length + 1),
       )
     }
+  })
+
+  it('leaves clients the time to find a new pod before the next old one goes', () => {
+    const [deployment = {}] = ofKind(base, 'Deployment')
+    const minReadySeconds = Number(at(deployment, 'spec', 'minReadySeconds'))
+    // gRPC looks up a name every 30 s at the most.
+    expect(minReadySeconds).toBeGreaterThan(30 + CHANNEL_SETTINGS.maxReconnectBackoffMs / 1_000)
+    expect(at(deployment, 'spec', 'strategy', 'rollingUpdate', 'maxUnavailable')).toBe(0)
+    const written = JSON.parse(readFileSync(join(ROOT, 'clients/channel-settings.json'), 'utf8'))
+    expect(written).toEqual(CHANNEL_SETTINGS)
   })
 
   it.each(workloadsOf(base).map((workload) => [nameOf(workload), workload] as const))(

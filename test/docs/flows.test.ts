@@ -7,7 +7,7 @@ import { runShell } from './shell.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const FLOWS = join(ROOT, 'docs', 'flows')
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 300_000
 const pages = readdirSync(FLOWS).filter((name) => name !== 'README.md')
 const read = (page: string) => readFileSync(join(FLOWS, page), 'utf8')
 

@@ -25,4 +25,4 @@ test('http.md is run as written, on a server that ends at the signal', async () 
   }
   server.child.kill('SIGTERM')
   expect(await server.ended).toEqual({ code: 0, signal: null })
-}, 120_000)
+}, 300_000)

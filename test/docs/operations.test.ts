@@ -6,7 +6,7 @@ import { blocksOf, matchesJson, matchesText } from './page.ts'
 import { runShell } from './shell.ts'
 
 const DOCS = resolve(import.meta.dirname, '..', '..', 'docs')
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 300_000
 
 /** Pages whose walk first makes files in a folder, then needs a server that has them. */
 const PAGES: readonly [page: string, folder: string, env: (folder: string) => Record<string, string>][] = [

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { METHODS, mayBeSentAgain } from '../../scripts/service-config.ts'
+import { CHANNEL_SETTINGS, METHODS, mayBeSentAgain } from '../../scripts/service-config.ts'
 
 const proto = resolve(import.meta.dirname, '..', '..', 'proto', 'qscope', 'v1')
 const comments = new Map(
@@ -39,5 +39,35 @@ describe('the service config that clients are given', () => {
     const found = methods.filter(({ name }) => redeeming.includes(name))
     expect(found).toHaveLength(redeeming.length)
     expect(found.filter(({ method }) => mayBeSentAgain(method))).toEqual([])
+  })
+})
+
+describe('the channel settings that clients are given', () => {
+  const root = resolve(import.meta.dirname, '..', '..')
+  const { initialReconnectBackoffMs, maxReconnectBackoffMs } = CHANNEL_SETTINGS
+  const clients = [
+    ['Go', 'clients/go/connection.go', [/BaseDelay: +(\d+) \* time\.Millisecond/, /MaxDelay: +(\d+) \* time\.Second/]],
+    [
+      'Python',
+      'clients/python/src/qscope_client/connection.py',
+      [/"grpc\.initial_reconnect_backoff_ms", ([\d_]+)/, /"grpc\.max_reconnect_backoff_ms", ([\d_]+)/],
+    ],
+    [
+      'Java',
+      'clients/java/src/main/java/internal/qscope/client/Connection.java',
+      [/MAX_RECONNECT_BACKOFF_MS = ([\d_]+)/],
+    ],
+    [
+      'TypeScript',
+      'packages/client/src/grpc-js/channel.ts',
+      [/INITIAL_RECONNECT_BACKOFF_MS = ([\d_]+)/, /MAX_RECONNECT_BACKOFF_MS = ([\d_]+)/],
+    ],
+  ] as const
+
+  it.each(clients)('are those of the client for %s', (_language, file, patterns) => {
+    const source = readFileSync(join(root, file), 'utf8')
+    const found = patterns.map((pattern) => Number(pattern.exec(source)?.[1]?.replaceAll('_', '')))
+    const inMs = file.endsWith('.go') ? found.map((value, at) => (at === 1 ? value * 1_000 : value)) : found
+    expect(inMs).toEqual([initialReconnectBackoffMs, maxReconnectBackoffMs].slice(-patterns.length))
   })
 })

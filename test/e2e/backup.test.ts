@@ -12,7 +12,7 @@ import { qscope, run, temporaryDirectory } from './process.ts'
 
 const PAGE = resolve(import.meta.dirname, '..', '..', 'docs', 'operations.md')
 const { introspectToken, mintToken } = TokenService.method
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 300_000
 
 /** A backup as docs/operations.md has it: the section, the program it takes, and what its variables stand for. */
 interface Backup {

@@ -89,7 +89,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         expect(await isActive(await mint())).toBe(true)
         server.child.kill('SIGTERM')
         expect((await server.ended).code).toBe(0)
-      }, 60_000)
+      }, 300_000)
     }
   })
 }

@@ -29,4 +29,4 @@ it('a running server checks what is made under a rotated pepper, from its first 
   connection.close()
   server.child.kill('SIGTERM')
   expect((await server.ended).code).toBe(0)
-}, 120_000)
+}, 300_000)

@@ -6,7 +6,7 @@ import { type Connection, connect } from '../setup/client.ts'
 import type { DatabaseKind } from '../setup/fresh-database.ts'
 import { restartableServer } from './restartable-server.ts'
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 180_000
 
 /** A worker that a connection of the test's own leads to. */
 export interface ReachedWorker extends Pick<Connection, 'call' | 'stream'> {

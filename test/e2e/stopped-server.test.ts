@@ -57,7 +57,7 @@ describe.each(databaseKinds.filter(({ available }) => available))(
       }
       running.child.kill('SIGTERM')
       expect((await running.ended).code).toBe(0)
-    }, 60_000)
+    }, 300_000)
 
     it('ends a watch before a redemption or after its delivery, never between', async () => {
       const server = await restartableServer(kind)
@@ -67,13 +67,25 @@ describe.each(databaseKinds.filter(({ available }) => available))(
       const watches = devices.map((device) => grants.watchDevice(client, device))
       const ends = watches.map(({ ended }) => unlessStopping(ended.then(() => 'told' as const)))
       while (watches.some(({ items }) => items.length === 0)) await sleep(10)
+      let told = 0
+      for (const { ended } of watches) {
+        void ended.then(
+          () => {
+            told += 1
+          },
+          () => undefined,
+        )
+      }
+      const stopping = Promise.withResolvers<void>()
       const approvals = devices.map(async (device, n) => {
-        // One after the other, so that the stop comes in their midst.
+        // One after the other, so that the stop comes in their midst; the second half begins with it.
+        if (n >= WATCHES / 2) await stopping.promise
         await sleep((800 * n) / WATCHES)
         return await unlessStopping(grants.approveDevice(device).then(() => 'approved' as const))
       })
-      await sleep(500)
+      await expect.poll(() => told).toBeGreaterThanOrEqual(WATCHES / 4)
       running.child.kill('SIGTERM')
+      stopping.resolve()
       const [approved, ended] = await Promise.all([Promise.all(approvals), Promise.all(ends)])
       expect(await running.ended).toEqual({ code: 0, signal: null })
       expect(ended).toContain('told')
@@ -93,6 +105,6 @@ describe.each(databaseKinds.filter(({ available }) => available))(
       }
       running.child.kill('SIGTERM')
       expect((await running.ended).code).toBe(0)
-    }, 60_000)
+    }, 300_000)
   },
 )

@@ -134,7 +134,7 @@ describe.each(databaseKinds.filter(({ available }) => available))('workers on $n
       const load = await redemptionLoad(throughAll(server, await server.reach()))
       const { client } = load
       const ending = load.untilItEnds()
-      await sleep(LOAD_MS)
+      await expect.poll(() => load.counts().answered).toBeGreaterThan(20)
       const ended = stopped(server)
       const { codes, devices } = await ending
       expect(await ended).toEqual({ code: 0, signal: null })
@@ -209,7 +209,7 @@ describe('limits of a server with workers', () => {
         if (reason === 'OAUTH_INVALID_CLIENT') judged += 1
         else expect(reason).toBe('LIMIT_EXCEEDED')
         // Longer than they take to tell each other.
-        await sleep(50)
+        await sleep(200)
       }
       expect(judged).toBe(9)
       // Who proved itself to one is let through by all.
@@ -313,6 +313,53 @@ describe('the workers of a server', () => {
       const refused = ended.filter((each) => each.status === 'rejected')
       expect(refused.map(({ reason }) => reason.status)).toEqual(['UNAVAILABLE'])
       for (const connection of connections) connection.close()
+      expect(await stopped(server)).toEqual({ code: 0, signal: null })
+    },
+    MINUTES_MS,
+  )
+
+  it(
+    'are replaced when one of them hangs, and its callers are answered by the next',
+    async () => {
+      const server = await serverOfWorkers(sqliteFiles, 2)
+      const [one, other] = await server.reach()
+      if (one === undefined || other === undefined) throw new Error('two were to be reached')
+      const { client } = await server.registerClient({ scopes: ['orders.read'] })
+      // Nothing of it runs any more, as in a loop without end.
+      process.kill(one.pid, 'SIGSTOP')
+      const waiting = one.call(mintToken, { client }, { deadlineMs: MINUTES_MS }).catch((error: unknown) => error)
+      const killed = server.line(({ msg, pid }) => msg === 'a worker hangs and is killed' && pid === one.pid)
+      for (let ended = false; !ended; ) {
+        await other.call(mintToken, { client })
+        ended = await Promise.race([killed.then(() => true), sleep(200).then(() => false)])
+      }
+      expect(Number((await killed)['silentMs'])).toBeGreaterThan(25_000)
+      await server.line(({ msg, pid, how }) => msg === 'a worker ended' && pid === one.pid && how === 'a hang')
+      expect(await waiting).toMatchObject({ status: 'UNAVAILABLE' })
+      const [successor, same] = await server.reach()
+      expect(same?.pid).toBe(other.pid)
+      expect(successor?.pid).not.toBe(one.pid)
+      await one.call(mintToken, { client })
+      expect(await stopped(server)).toEqual({ code: 0, signal: null })
+    },
+    MINUTES_MS,
+  )
+
+  it(
+    'are not taken for hanging when the machine, or the primary alone, stood still for longer than that',
+    async () => {
+      const server = await serverOfWorkers(sqliteFiles, 2)
+      const reached = await server.reach()
+      const { client } = await server.registerClient({ scopes: ['orders.read'] })
+      const primary = server.running.child.pid ?? 0
+      for (const all of [[primary, ...reached.map(({ pid }) => pid)], [primary]]) {
+        for (const pid of all) process.kill(pid, 'SIGSTOP')
+        await sleep(33_000)
+        for (const pid of all) process.kill(pid, 'SIGCONT')
+        await sleep(3_000)
+        for (const { call } of reached) await call(mintToken, { client })
+      }
+      expect(server.lines().filter(({ msg }) => /hangs|ended/.test(String(msg)))).toEqual([])
       expect(await stopped(server)).toEqual({ code: 0, signal: null })
     },
     MINUTES_MS,

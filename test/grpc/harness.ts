@@ -84,6 +84,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
     state,
     log,
     newRayId: () => 'fresh-ray-id',
+    jitter: () => 0.5,
     helpBase: 'http://127.0.0.1/docs/errors',
     ...more,
   })

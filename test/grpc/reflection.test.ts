@@ -207,7 +207,7 @@ describe('reflection', () => {
       `http://${server.address}/grpc.health.v1.Health/Check`,
     )
     expect(JSON.parse(health.stdout)).toEqual({ status: 'SERVING' })
-  }, 20_000)
+  }, 300_000)
 
   it.runIf(hasGrpcurl)(
     'serves grpcurl',

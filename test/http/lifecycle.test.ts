@@ -21,13 +21,12 @@ const NOTHING = success({})
 function stubborn() {
   const begun = Promise.withResolvers<CallContext>()
   const released = Promise.withResolvers<void>()
-  const routes = tokenRoutes({
-    mintToken: async (ctx) => {
-      begun.resolve(ctx)
-      await released.promise
-      return NOTHING
-    },
-  })
+  const hold = async (ctx: CallContext) => {
+    begun.resolve(ctx)
+    await released.promise
+    return NOTHING
+  }
+  const routes = tokenRoutes({ mintToken: hold, introspectToken: hold })
   return { routes, begun: begun.promise, release: () => released.resolve() }
 }
 
@@ -147,17 +146,44 @@ describe('a server that stops', () => {
     await expect(fetch(`${url}/healthz`)).rejects.toThrow()
   })
 
-  it('cuts off what still runs when its patience ends', async () => {
+  it.each([
+    ['is told not to call again blindly', 'MintToken', {}, 'false'],
+    ['is told to call again', 'IntrospectToken', { token: 'x' }, 'true'],
+  ])('what still runs when its patience ends %s', async (_what, method, more, safe) => {
     const handler = stubborn()
     const { url, server, lines } = await startHttp(handler.routes)
-    const running = post(url, 'TokenService/MintToken', asOrders)
+    const running = post(url, `TokenService/${method}`, { ...asOrders, ...more })
     const { signal } = await handler.begun
-    const cut = expect(running).rejects.toThrow()
     await server.stop(50)
-    await cut
+    const { status, text, json, headers } = await running
+    expect([status, json]).toMatchObject([409, { code: 'aborted' }])
+    expect(text).toContain('RESOURCE_OUTCOME_UNKNOWN')
+    expect(text).toContain(`"safe_to_retry":"${safe}"`)
+    expect(headers.has('retry-after')).toBe(safe === 'true')
     expect(signal.aborted).toBe(true)
-    expect(lines.map(({ msg }) => msg)).toContain('HTTP calls still running are cut off')
+    expect(lines.map(({ msg }) => msg)).toContain('HTTP calls still running are aborted')
     handler.release()
+  })
+
+  it.each(transports)('tells a call over %s that outlasts it, and a stream that does', async (_name, transport) => {
+    const service = streamProbe({ anyone: true })
+    const begun = Promise.withResolvers<void>()
+    const routes = route(service, {
+      async *try() {
+        yield NOTHING
+        begun.resolve()
+        await new Promise(() => undefined)
+      },
+    })
+    const { url, server } = await startHttp(routes)
+    const items = createClient(service, transport({ baseUrl: url, httpVersion: '1.1' }))
+      .try({})
+      [Symbol.asyncIterator]()
+    await items.next()
+    const ended = connectErrorOf(items.next())
+    await begun.promise
+    await server.stop(50)
+    expect((await ended).code).toBe(Code.Aborted)
   })
 
   it('closes connections that are kept alive, and those that never spoke', async () => {

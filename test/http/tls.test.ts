@@ -71,7 +71,7 @@ describe('with QSCOPE_TLS_CERT_FILE the HTTP port', () => {
     expect(before.shown).toBe(new X509Certificate(first.cert).fingerprint256)
     await expect(fetch(httpUrl.replace('https:', 'http:') + METADATA)).rejects.toThrow()
     put(second)
-    await expect.poll(() => lines.map(({ msg }) => msg), { timeout: 10_000 }).toContain('TLS certificate replaced')
+    await expect.poll(() => lines.map(({ msg }) => msg), { timeout: 60_000 }).toContain('TLS certificate replaced')
     expect((await fetchTls(httpUrl + METADATA, {})).shown).toBe(new X509Certificate(second.cert).fingerprint256)
   })
 

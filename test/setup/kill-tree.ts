@@ -18,7 +18,7 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-function childrenOf(parent: number): number[] {
+export function childrenOf(parent: number): number[] {
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return processes.map(Number).filter((pid) => parentOf(pid) === parent)
 }

@@ -4,16 +4,17 @@ import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
 import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
+import { insistOnFreePort } from '../../src/app/insist-on-free-port.ts'
 import { openAppTelemetry } from '../../src/app/open-app-telemetry.ts'
 import { openHttpServer } from '../../src/app/open-http-server.ts'
 import { serverStateOf } from '../../src/app/server-state.ts'
 import { seedOf } from '../../src/app/set-up.ts'
 import { openTlsFiles } from '../../src/app/tls-files.ts'
-import { openApp } from '../../src/app.ts'
+import { helpBaseOf, openApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
-import { uuidV7 } from '../../src/crypto/random.ts'
+import { jitter, uuidV7 } from '../../src/crypto/random.ts'
 import { drawToken } from '../../src/crypto/token.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import {
@@ -70,7 +71,13 @@ export async function startServer(
       stoppedAt = ms
     },
   }
-  const config = parseConfig(environment)
+  const parsed = parseConfig(environment)
+  // Links to the HTTP port name it before it is open.
+  const httpConfig = parsed.http && {
+    ...parsed.http,
+    listen: await insistOnFreePort('QSCOPE_HTTP_LISTEN', parsed.http.listen),
+  }
+  const config = { ...parsed, http: httpConfig }
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const telemetry = await openAppTelemetry(config, log)
   const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
@@ -81,7 +88,8 @@ export async function startServer(
     state: app.state,
     log,
     newRayId: uuidV7,
-    helpBase: `${ISSUER}/docs/errors`,
+    jitter,
+    helpBase: helpBaseOf(config),
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
     ...(tls !== null && { credentials: tls.credentials }),

@@ -90,7 +90,7 @@ describe.skipIf(mariaDbBinaries() === null)('a MariaDB with a binary log, and an
     expect(await triggers()).toHaveLength(2)
     await expect(runSql(shared.ownerUrl, CHANGE)).rejects.toThrow('append-only')
     await shared.drop()
-  }, 120_000)
+  }, 300_000)
 })
 
 async function writeEvent(database: FreshDatabase): Promise<void> {

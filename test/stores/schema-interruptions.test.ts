@@ -107,7 +107,7 @@ for (const kind of databaseKinds) {
         expect(await catalogOf(database)).toEqual(whole)
         return
       }
-    }, 60_000)
+    }, 300_000)
 
     test('is not one that was refused: what is in the way is told each time, until it is gone', async () => {
       const database = await kind.create()

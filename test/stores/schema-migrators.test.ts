@@ -60,7 +60,7 @@ for (const kind of databaseKinds) {
           const { clientId, clientSecret } = await admin(directory, environment)
           const client = { clientId, method: { case: 'clientSecret' as const, value: clientSecret } }
           for (const connection of early ?? (await listening(servers))) {
-            await expect.poll(() => healthOf(connection), { timeout: 10_000 }).toBe(Serving.SERVING)
+            await expect.poll(() => healthOf(connection), { timeout: 60_000 }).toBe(Serving.SERVING)
             const { token } = await connection.call(TokenService.method.mintToken, { client })
             expect(token?.accessToken).toMatch(/^qat_/)
             connection.close()

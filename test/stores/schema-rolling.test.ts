@@ -55,7 +55,7 @@ for (const kind of databaseKinds) {
       await up(database, LATER)
       const advice = /newer than this server.*9002_breaking.*run a newer server/
       expect(await next.check()).toEqual({ serving: false, problem: expect.stringMatching(advice) })
-      await expect.poll(() => old.app.state.serving, { timeout: 5_000 }).toBe(false)
+      await expect.poll(() => old.app.state.serving, { timeout: 60_000 }).toBe(false)
       expect(await old.app.backend.check()).toEqual({ serving: false, problem: expect.stringMatching(advice) })
       expect(await refusalOf(grantsOn(old).mint(old.admin))).toMatchObject({ status: 'UNAVAILABLE' })
       await onSchema(
@@ -71,13 +71,13 @@ for (const kind of databaseKinds) {
         database,
         async (migrations) => {
           expect((await migrations.down()).migrations).toEqual([BREAKING.name])
-          await expect.poll(() => old.app.state.serving, { timeout: 5_000 }).toBe(true)
+          await expect.poll(() => old.app.state.serving, { timeout: 60_000 }).toBe(true)
           expect((await migrations.down()).migrations).toEqual([ADDITIVE.name])
         },
         LATER,
       )
       await grantsOn(old).signIn(await grantsOn(old).webClient())
-    }, 60_000)
+    }, 300_000)
 
     if (kind.name !== 'sqlite') {
       test('wait for a table that somebody holds without stopping the servers', async () => {
@@ -96,7 +96,7 @@ for (const kind of databaseKinds) {
         expect((await migration).migrations).toEqual([ADDITIVE.name])
         await work.rounds(CALLERS)
         expect(await work.stop()).toEqual([])
-      }, 60_000)
+      }, 300_000)
     }
 
     test('start with the schema: a new server does not serve on the old one, and says so', async () => {

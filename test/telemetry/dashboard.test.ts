@@ -103,7 +103,7 @@ describe('dashboard and alerts', () => {
     // Statuses become labels when they are first answered.
     for (const { status } of Object.values(registry)) valuesOf.get('code')?.add(status)
     for (const status of ['CANCELLED', 'DEADLINE_EXCEEDED']) valuesOf.get('code')?.add(status)
-  }, 60_000)
+  }, 300_000)
   afterAll(async () => {
     await server.stop()
     await database.drop()

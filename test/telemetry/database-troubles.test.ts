@@ -61,7 +61,7 @@ describe('a database in trouble', () => {
     expect(await value('qscope_database_failures_total', { operation: 'append', fault: 'broken' })).toBe(1)
     expect(await value('qscope_failures_total', { reason: 'OAUTH_SERVER_ERROR' })).toBe(2)
     const spans = () => collector.spans.filter((span) => span.traceId === traceId)
-    await expect.poll(() => spans().filter(({ kind }) => kind === 'server').length, { timeout: 5_000 }).toBe(1)
+    await expect.poll(() => spans().filter(({ kind }) => kind === 'server').length, { timeout: 60_000 }).toBe(1)
     const failed = spans().filter((span) => span.failed)
     expect(failed.map(({ name, attributes }) => [name, attributes['error.type']]).toSorted()).toEqual([
       ['qscope.v1.TokenService/IntrospectToken', 'INTERNAL'],

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../logger.ts'
+import type { Reload } from '../reload.ts'
+import { BEAT_MS, Heartbeats } from './heartbeats.ts'
 import { endLostConnections } from './lost-connections.ts'
 import { marked, type Order, type Report, reportIn } from './messages.ts'
 import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
@@ -10,6 +12,9 @@ import { Rounds } from './rounds.ts'
 
 /** Sources run as they are, and compiled once packed: the worker's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+/** As the primary runs, and without the signal that opens a debugger. */
+const EXEC_ARGV = [...new Set([...process.execArgv, '--disable-sigusr1'])]
 
 export interface CrewOptions {
   readonly config: Config
@@ -26,6 +31,9 @@ interface Post {
   worker: Worker | null
   state: 'starting' | 'opening' | 'opened' | 'listening'
   listeningSince: number
+  heartbeats: Heartbeats
+  /** Whether the primary killed it because it hung. */
+  hung: boolean
   /** Why it could not start, as it said itself. */
   problem: string | null
   /** Waits to fill the post again. */
@@ -35,21 +43,27 @@ interface Post {
 /** The workers of one server, seen from the primary: started together, replaced when they end, stopped together. */
 export class Crew {
   readonly #options: CrewOptions
+  /** As it is now: workers that start later work by it. */
+  #config: Config
   readonly #posts: readonly Post[]
   readonly #begun = Promise.withResolvers<Address>()
   readonly #hopeless = Promise.withResolvers<string>()
   readonly #allGone = Promise.withResolvers<void>()
   readonly #rounds = new Rounds()
   #phase: 'starting' | 'serving' | 'stopping' = 'starting'
+  #looking: NodeJS.Timeout | undefined
 
   constructor(options: CrewOptions) {
     this.#options = options
+    this.#config = options.config
     this.#posts = Array.from({ length: options.config.workers }, (_, index) => ({
       number: index + 1,
       restarts: new Restarts(),
       worker: null,
       state: 'starting',
       listeningSince: 0,
+      heartbeats: new Heartbeats(performance.now()),
+      hung: false,
       problem: null,
       waiting: undefined,
     }))
@@ -65,14 +79,23 @@ export class Crew {
     // Whole connections in turn: a client has few, and each lives long, so that chance would load workers unevenly.
     cluster.schedulingPolicy = cluster.SCHED_RR
     // Configurations and counts travel as they are: `advanced` knows `Map`.
-    cluster.setupPrimary({ exec: fileURLToPath(ENTRY), args: [], serialization: 'advanced' })
+    cluster.setupPrimary({ exec: fileURLToPath(ENTRY), args: [], execArgv: EXEC_ARGV, serialization: 'advanced' })
     for (const post of this.#posts) this.#fill(post)
+    this.#looking = setInterval(() => this.#look(), BEAT_MS)
     return await this.#begun.promise
+  }
+
+  /** Has all of them take up what was read again, and those that start later. */
+  reload(reload: Reload): void {
+    const { trustedIssuers } = reload
+    if (trustedIssuers !== null) this.#config = { ...this.#config, trustedIssuers }
+    for (const post of this.#posts) if (post.state !== 'starting') send(post, { kind: 'reload', reload })
   }
 
   /** Lets all of them drain; throws if some had to be killed because they took longer. */
   async stop(withinMs: number): Promise<void> {
     this.#phase = 'stopping'
+    clearInterval(this.#looking)
     for (const post of this.#posts) {
       clearTimeout(post.waiting)
       // One that does not listen to orders yet has nothing to finish either.
@@ -93,6 +116,7 @@ export class Crew {
   /** At once, whatever they do. */
   kill(): void {
     this.#phase = 'stopping'
+    clearInterval(this.#looking)
     for (const { worker } of this.#posts) worker?.process.kill('SIGKILL')
   }
 
@@ -102,23 +126,40 @@ export class Crew {
     endLostConnections(worker)
     post.worker = worker
     post.problem = null
+    post.hung = false
+    post.heartbeats = new Heartbeats(performance.now())
     log.info({ worker: post.number, pid: worker.process.pid }, 'worker started')
     worker.on('message', (message: unknown) => {
       const report = reportIn(message)
       if (report !== null) this.#heed(post, report)
     })
-    worker.on('exit', (code, signal) => this.#ended(post, signal ?? `exit code ${code}`))
+    worker.on('exit', (code, signal) => this.#ended(post, post.hung ? 'a hang' : (signal ?? `exit code ${code}`)))
     worker.on('error', (error) => log.error({ worker: post.number, err: error }, 'trouble with a worker'))
   }
 
+  /** Kills workers that hang; what follows is as for any that ends. */
+  #look(): void {
+    for (const post of this.#posts) {
+      const { worker, heartbeats, number } = post
+      if (worker === null || post.hung || !heartbeats.looked(post.state === 'starting')) continue
+      post.hung = true
+      const silentMs = Math.round(performance.now() - heartbeats.lastHeardAt)
+      this.#options.log.error({ worker: number, pid: worker.process.pid, silentMs }, 'a worker hangs and is killed')
+      worker.process.kill('SIGKILL')
+    }
+  }
+
   #heed(post: Post, report: Report): void {
+    post.heartbeats.heard(performance.now())
     switch (report.kind) {
       case 'ready': {
         post.state = 'opening'
-        const { config, fingerprintKey } = this.#options
-        send(post, { kind: 'open', number: post.number, config, fingerprintKey })
+        const { fingerprintKey } = this.#options
+        send(post, { kind: 'open', number: post.number, config: this.#config, fingerprintKey })
         break
       }
+      case 'beat':
+        break
       case 'opened':
         post.state = 'opened'
         if (this.#phase !== 'starting') send(post, { kind: 'listen' })
@@ -161,7 +202,9 @@ export class Crew {
   #ended(post: Post, how: string): void {
     const { log } = this.#options
     const pid = post.worker?.process.pid ?? 0
-    const servedMs = post.state === 'listening' ? Math.round(performance.now() - post.listeningSince) : 0
+    // One that hung served as long as it was heard of.
+    const end = post.hung ? post.heartbeats.lastHeardAt : performance.now()
+    const servedMs = post.state === 'listening' ? Math.round(end - post.listeningSince) : 0
     const { problem } = post
     post.worker = null
     post.state = 'starting'
@@ -197,8 +240,8 @@ export class Crew {
   }
 }
 
-function isSound({ state, listeningSince }: Post): boolean {
-  return state === 'listening' && performance.now() - listeningSince >= SOUND_AFTER_MS
+function isSound({ state, listeningSince, heartbeats }: Post): boolean {
+  return state === 'listening' && heartbeats.isAlive && performance.now() - listeningSince >= SOUND_AFTER_MS
 }
 
 /** Of a worker that is gone its exit tells, not what could no longer be sent to it. */

@@ -1,5 +1,6 @@
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
+import type { Reload } from '../reload.ts'
 import type { Measured } from './rounds.ts'
 
 /** Counts by name and key, added up since the last message; see `Sharing`. */
@@ -17,6 +18,8 @@ export type Order =
     }
   | { readonly kind: 'listen' }
   | { readonly kind: 'stop' }
+  /** What was read again and can be used. */
+  | { readonly kind: 'reload'; readonly reload: Reload }
   /** What another worker counted. */
   | { readonly kind: 'counts'; readonly counts: Counts }
   /** Asks what the worker has measured; it answers with the round. */
@@ -28,6 +31,8 @@ export type Order =
 export type Report =
   /** It listens to orders: what came before is lost. */
   | { readonly kind: 'ready' }
+  /** Its event loop turns. */
+  | { readonly kind: 'beat' }
   /** Everything is open but the port. */
   | { readonly kind: 'opened' }
   | { readonly kind: 'listening'; readonly address: Address }

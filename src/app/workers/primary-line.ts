@@ -1,6 +1,8 @@
 import type { Worker } from 'node:cluster'
 import type { Announcement } from '../announce.ts'
+import type { Reload } from '../reload.ts'
 import type { Keeper } from '../serve.ts'
+import { BEAT_MS } from './heartbeats.ts'
 import { marked, type Order, orderIn, type Report } from './messages.ts'
 import type { Measured } from './rounds.ts'
 import { SharedCounts } from './shared-counts.ts'
@@ -16,6 +18,9 @@ export class PrimaryLine implements Keeper {
   readonly #stopAsked = Promise.withResolvers<string>()
   #counts: SharedCounts | null = null
   #listens = false
+  #reload: ((reload: Reload) => Promise<void>) | null = null
+  /** What came before it could be taken up. */
+  #missed: Reload | null = null
   #measure: (() => Promise<Measured>) | null = null
   readonly #wanted = new Map<number, (measured: readonly Measured[]) => void>()
   #lastWanted = 0
@@ -33,6 +38,7 @@ export class PrimaryLine implements Keeper {
       this.#stopAsked.resolve('the primary is gone')
     })
     void this.#report({ kind: 'ready' })
+    setInterval(() => void this.#report({ kind: 'beat' }), BEAT_MS).unref()
   }
 
   get opening(): Promise<Opening> {
@@ -56,6 +62,11 @@ export class PrimaryLine implements Keeper {
   listening({ address }: Announcement): void {
     this.#listens = true
     void this.#report({ kind: 'listening', address })
+  }
+
+  reloadWith(apply: (reload: Reload) => Promise<void>): void {
+    this.#reload = apply
+    if (this.#missed !== null) this.#take(this.#missed)
   }
 
   /** Resolves when it is told. */
@@ -95,6 +106,9 @@ export class PrimaryLine implements Keeper {
         this.#stopAsked.resolve('the primary stops')
         this.#mayListen.resolve()
         break
+      case 'reload':
+        this.#take(order.reload)
+        break
       case 'counts':
         this.#counts?.hear(order.counts)
         break
@@ -108,6 +122,11 @@ export class PrimaryLine implements Keeper {
       default:
         order satisfies never
     }
+  }
+
+  #take(reload: Reload): void {
+    if (this.#reload === null) this.#missed = reload
+    else void this.#reload(reload)
   }
 
   async #answerMeasure(round: number): Promise<void> {

@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import { drawFingerprintKey } from '../../crypto/fingerprints.ts'
 import type { Log } from '../../log/create-log.ts'
 import { announce } from '../announce.ts'
+import { onHangUp, readAgain } from '../reload.ts'
 import type { SetUp } from '../set-up.ts'
 import { stopSignal } from '../stop-signals.ts'
 import { adminNotice } from '../welcome.ts'
@@ -17,6 +18,11 @@ const CLOSING_MS = 5_000
  */
 export async function supervise(config: Config, log: Log, setUp: SetUp): Promise<void> {
   const crew = new Crew({ config, log, fingerprintKey: drawFingerprintKey() })
+  onHangUp(async () => {
+    const reload = await readAgain(config, log)
+    crew.reload(reload)
+    log.info({ parts: reload.parts }, 'reloaded')
+  })
   const stopAsked = stopSignal(log, () => crew.kill())
   const admin = setUp.created ? setUp.admin : null
   try {

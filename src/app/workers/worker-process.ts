@@ -3,13 +3,14 @@ import cluster from 'node:cluster'
 import { openAppKeyring } from '../../app.ts'
 import { createLog } from '../../log/create-log.ts'
 import { endOnAccident, serveUntilAsked } from '../serve.ts'
-import { stopSignal } from '../stop-signals.ts'
+import { outliveSignals, stopSignal } from '../stop-signals.ts'
 import { openTlsFiles } from '../tls-files.ts'
 import { type Opening, PrimaryLine } from './primary-line.ts'
 
 async function serveAsWorker(line: PrimaryLine, { config, number, fingerprintKey }: Opening): Promise<void> {
   const log = createLog(config.log, { worker: number, pid: process.pid })
   endOnAccident(log)
+  outliveSignals(log)
   void stopSignal(log).then((signal) => line.askToStop(signal))
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const keyring = await openAppKeyring(config, log)

@@ -33,7 +33,8 @@ export interface WatchOptions {
  * Waits for a device authorization's decision (RFC 8628 §3.4 without the
  * polling): PENDING at once and as a heartbeat, then the decision, and the end.
  * It sleeps between looks and holds nothing of the database meanwhile. A server
- * that stops ends it before a redemption, never between that and its delivery.
+ * that stops, or a connection that is asked to go, ends it before a redemption,
+ * never between that and its delivery.
  */
 export async function* watchDeviceAuthorization(
   ctx: CallContext,
@@ -57,10 +58,12 @@ async function* watch(
   presentedCode: string,
   { runner, now, stopping }: WatchOptions,
 ): AsyncGenerator<Result<WatchEvent>, void, void> {
-  const ended = AbortSignal.any([ctx.signal, stopping])
+  const { connectionEnds } = ctx
+  const leaving = connectionEnds === undefined ? stopping : AbortSignal.any([stopping, connectionEnds])
+  const ended = AbortSignal.any([ctx.signal, leaving])
   let beatAt = Number.NEGATIVE_INFINITY
   while (!ctx.signal.aborted) {
-    if (stopping.aborted) {
+    if (leaving.aborted) {
       yield fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
       return
     }

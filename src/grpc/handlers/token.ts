@@ -36,7 +36,7 @@ import type { ServiceHandlers } from '../routes.ts'
 export interface TokenHandlerOptions {
   readonly issuer: string
   /** Where errors are documented; see `toRpcStatus`. */
-  readonly helpBase: string
+  readonly helpBase: string | undefined
 }
 
 export function tokenHandlers(

@@ -166,7 +166,7 @@ describe.each(CASES)('a $kind server that verifies $how', ({ start, config, veri
             () => 'in',
             () => 'out',
           ),
-        { timeout: 5_000 },
+        { timeout: 60_000 },
       )
       .toBe('out')
     expectRefused(await errorOf(check(token)))

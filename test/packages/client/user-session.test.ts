@@ -76,7 +76,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect(await events('refresh_token.reused')).toBe(0)
     session.presentAgain()
     await expect
-      .poll(async () => (await errorOf(session.token())).reason, { timeout: 10_000 })
+      .poll(async () => (await errorOf(session.token())).reason, { timeout: 60_000 })
       .toBe('OAUTH_INVALID_GRANT')
     expect(await events('refresh_token.reused')).toBe(1)
   })
@@ -101,7 +101,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     await sleep(2_000)
     await proxy.up()
     await expect
-      .poll(async () => (await session.token().catch(() => null))?.value, { timeout: 10_000 })
+      .poll(async () => (await session.token().catch(() => null))?.value, { timeout: 60_000 })
       .toMatch(/^qat_/)
   })
 

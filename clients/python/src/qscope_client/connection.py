@@ -10,6 +10,10 @@ _SERVICE_CONFIG = files(__package__).joinpath("service-config.json").read_text("
 
 _OPTIONS = (
     ("grpc.service_config", _SERVICE_CONFIG),
+    # As clients/channel-settings.json says: gRPC's own pauses between attempts to connect grow to 120 s, in which
+    # instances that were restarted one after the other may all have gone.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 10_000),
     # Finds out that a watched server is gone, where no packet would tell.
     ("grpc.keepalive_time_ms", 300_000),
     ("grpc.keepalive_timeout_ms", 10_000),

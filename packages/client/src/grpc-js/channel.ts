@@ -14,6 +14,14 @@ import { deferred } from '../deferred.ts'
 import { isLoopbackTarget } from '../loopback.ts'
 import { QScopeError } from '../qscope-error.ts'
 
+/**
+ * The pauses between attempts to connect, as clients/channel-settings.json says.
+ * Those of grpc-js grow to 120 s, in which instances that were restarted one
+ * after the other may all have gone.
+ */
+const INITIAL_RECONNECT_BACKOFF_MS = 500
+const MAX_RECONNECT_BACKOFF_MS = 10_000
+
 /** How the connection is made. */
 export interface GrpcJsChannelOptions {
   /**
@@ -46,6 +54,8 @@ export function grpcJsChannel(address: string, options: GrpcJsChannelOptions = {
   // The library never repeats a call by itself: a code or a refresh token is good once.
   const client = new Client(address, secure, {
     'grpc.enable_retries': 0,
+    'grpc.initial_reconnect_backoff_ms': INITIAL_RECONNECT_BACKOFF_MS,
+    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
     // A proxy of the environment would carry plaintext off this machine.
     ...(isPlaintext && options.allowPlaintext !== true && { 'grpc.enable_http_proxy': 0 }),
   })

@@ -11,11 +11,13 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /** A connection with the published retry policy. */
 public final class Connection {
   private static final Map<String, ?> SERVICE_CONFIG = read("service-config.json");
+  private static final long MAX_RECONNECT_BACKOFF_MS = 10_000;
 
   private Connection() {}
 
@@ -41,12 +43,33 @@ public final class Connection {
   }
 
   private static ManagedChannel build(String target, ChannelCredentials credentials) {
-    return Grpc.newChannelBuilder(target, credentials)
+    var channel = Grpc.newChannelBuilder(target, credentials)
         .defaultServiceConfig(SERVICE_CONFIG)
         // Finds out that a watched server is gone, where no packet would tell.
         .keepAliveTime(5, TimeUnit.MINUTES)
         .keepAliveTimeout(10, TimeUnit.SECONDS)
         .build();
+    boundReconnectBackoff(channel);
+    return channel;
+  }
+
+  /**
+   * Has the channel try again after {@code maxReconnectBackoffMs} of clients/channel-settings.json at the latest. gRPC's
+   * own pauses grow to 120 s, in which instances that were restarted one after the other may all have gone, and in Java
+   * no option shortens them.
+   */
+  private static void boundReconnectBackoff(ManagedChannel channel) {
+    var timer = Executors.newSingleThreadScheduledExecutor(task -> {
+      var thread = new Thread(task, "qscope-reconnect");
+      thread.setDaemon(true);
+      return thread;
+    });
+    timer.scheduleWithFixedDelay(
+        () -> {
+          if (channel.isShutdown()) timer.shutdown();
+          else channel.resetConnectBackoff();
+        },
+        MAX_RECONNECT_BACKOFF_MS, MAX_RECONNECT_BACKOFF_MS, TimeUnit.MILLISECONDS);
   }
 
   @SuppressWarnings("unchecked") // a JSON object, as the class path has it

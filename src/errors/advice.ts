@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../src/errors/registry.ts'
+import type { ErrorCode } from './registry.ts'
 
-/** What docs/errors.md says of an error beyond its row of the registry. */
+/** What docs/errors.md and the server's own page say of an error beyond its row of the registry. */
 export interface ErrorAdvice {
   /** In which cases it is sent. */
   readonly when: string
