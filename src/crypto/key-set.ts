@@ -20,12 +20,15 @@ export type ReadKeySet =
 export interface KeySetLimits {
   readonly maxBytes: number
   readonly maxKeys: number
-  /** Leaves keys out that could not be used, rather than refusing all; private ones are refused always. */
-  readonly skipUnusable: boolean
+  /**
+   * Leaves out keys that are broken, rather than refusing all. Keys for something
+   * else, such as encryption, are left out always; private ones are refused always.
+   */
+  readonly skipBroken: boolean
 }
 
-export const CLIENT_KEYS: KeySetLimits = Object.freeze({ maxBytes: 32_768, maxKeys: 10, skipUnusable: false })
-export const ISSUER_KEYS: KeySetLimits = Object.freeze({ maxBytes: 262_144, maxKeys: 100, skipUnusable: true })
+export const CLIENT_KEYS: KeySetLimits = Object.freeze({ maxBytes: 32_768, maxKeys: 10, skipBroken: false })
+export const ISSUER_KEYS: KeySetLimits = Object.freeze({ maxBytes: 262_144, maxKeys: 100, skipBroken: true })
 
 const LEAST_RSA_BITS = 2_048
 /** Beyond this a verification takes long enough to be an attack. */
@@ -40,16 +43,21 @@ export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
   const listed = listOf(text, limits)
   if (typeof listed === 'string') return { ok: false, problems: [listed] }
   const problems: string[] = []
+  const skipped: string[] = []
   const keys: VerificationKey[] = []
   for (const [index, jwk] of listed.entries()) {
     const read = readKey(jwk)
-    if (typeof read !== 'string') keys.push(read)
-    else if (!limits.skipUnusable || read === SECRET) problems.push(`keys[${index}] ${read}`)
+    if (read.kind === 'usable') keys.push(read.key)
+    else if (read.kind === 'secret') problems.push(`keys[${index}] ${SECRET}`)
+    else if (read.kind === 'broken' && !limits.skipBroken) problems.push(`keys[${index}] ${read.problem}`)
+    else skipped.push(`keys[${index}] ${read.problem}`)
   }
   const kids = keys.flatMap(({ kid }) => kid ?? [])
   // RFC 7517 §4.5 lets an issuer do so; a client that does has made a mistake.
-  if (!limits.skipUnusable && new Set(kids).size < kids.length) problems.push('has two keys with one kid')
-  if (problems.length === 0 && keys.length === 0) problems.push('has no key that can be used')
+  if (!limits.skipBroken && new Set(kids).size < kids.length) problems.push('has two keys with one kid')
+  if (problems.length === 0 && keys.length === 0) {
+    problems.push('has no key that can be used', ...skipped.slice(0, MOST_TOLD))
+  }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, keys: Object.freeze(keys) }
 }
 
@@ -60,29 +68,44 @@ function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unk
   return keys.length > maxKeys ? `has more than ${maxKeys} keys` : keys
 }
 
+/** Of the keys that were left out, where none remains. */
+const MOST_TOLD = 10
 const SECRET = 'is not a public key: take care, what was sent is no secret any more'
 
+type ReadKey =
+  | { readonly kind: 'usable'; readonly key: VerificationKey }
+  /** It is nobody's but its owner's. */
+  | { readonly kind: 'secret' }
+  /** It is for something else than signatures, or for an algorithm that is not used here (RFC 7517 §5). */
+  | { readonly kind: 'foreign'; readonly problem: string }
+  | { readonly kind: 'broken'; readonly problem: string }
+
+const foreign = (problem: string): ReadKey => ({ kind: 'foreign', problem })
+const broken = (problem: string): ReadKey => ({ kind: 'broken', problem })
+
 /** The key, or what is wrong with it. */
-function readKey(value: unknown): VerificationKey | string {
+function readKey(value: unknown): ReadKey {
   const jwk = membersOf(value)
-  if (jwk === null) return 'is not an object'
-  if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return SECRET
+  if (jwk === null) return broken('is not an object')
+  if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return { kind: 'secret' }
   const { kid, use, key_ops: operations } = jwk
-  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > 256)) return 'has a kid of no use'
-  if (use !== undefined && use !== 'sig') return 'is not for signatures (use)'
+  if (use !== undefined && use !== 'sig') return foreign('is not for signatures (use)')
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
-    return 'is not for verifying (key_ops)'
+    return foreign('is not for verifying (key_ops)')
   }
   const algorithm = algorithmOf(jwk)
-  if (algorithm === null) return `is not for one of ${ASSERTION_ALGORITHMS.join(', ')}`
-  const key = publicKeyOf(jwk)
-  if (key === null) return 'is not a valid key'
-  const { modulusLength: bits, publicExponent } = key.asymmetricKeyDetails ?? {}
-  if (publicExponent !== undefined && !isUsableExponent(publicExponent)) return 'is not a valid key'
-  if (bits !== undefined && (bits < LEAST_RSA_BITS || bits > MOST_RSA_BITS)) {
-    return `is RSA of ${bits} bits, not of ${LEAST_RSA_BITS} to ${MOST_RSA_BITS}`
+  if (algorithm === null) return foreign(`is not for one of ${ASSERTION_ALGORITHMS.join(', ')}`)
+  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > 256)) {
+    return broken('has a kid of no use')
   }
-  return Object.freeze({ kid: kid ?? null, algorithm, key })
+  const key = publicKeyOf(jwk)
+  if (key === null) return broken('is not a valid key')
+  const { modulusLength: bits, publicExponent } = key.asymmetricKeyDetails ?? {}
+  if (publicExponent !== undefined && !isUsableExponent(publicExponent)) return broken('is not a valid key')
+  if (bits !== undefined && (bits < LEAST_RSA_BITS || bits > MOST_RSA_BITS)) {
+    return broken(`is RSA of ${bits} bits, not of ${LEAST_RSA_BITS} to ${MOST_RSA_BITS}`)
+  }
+  return { kind: 'usable', key: Object.freeze({ kid: kid ?? null, algorithm, key }) }
 }
 
 function isUsableExponent(exponent: bigint): boolean {

@@ -42,12 +42,12 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     advice: 'Use another grant, or ask the operator.',
   },
   'oauth.invalid_scope': {
-    when: 'A scope is malformed, or beyond what the client, the grant or the subject token allows; or the request asks for `qscope:` permissions where they are not issued.',
+    when: 'A scope is malformed, or beyond what the client, the grant, the subject token or the rule for an assertion allows; none is left of those that were granted; or the request asks for `qscope:` permissions where they are not issued.',
     details: '`metadata.rejected_scopes`, separated by spaces',
     advice: 'Ask for fewer scopes, or have the client registered for them.',
   },
   'oauth.invalid_target': {
-    when: 'An audience is not among the client’s, does not go with the scopes, or the client has lost all audiences of the grant.',
+    when: 'An audience is not among the client’s, does not go with the scopes, or the client that answers for it is disabled or was deleted; or the client has lost all audiences of the grant.',
     details: '`metadata.rejected_audiences`, separated by spaces',
     advice: 'Ask for registered audiences. A token with `qscope:` scopes is for this server alone: mint it separately.',
   },

@@ -169,6 +169,17 @@ onEveryBackend(
         await mintWith(await signed(pair, claims({ exp: inSeconds(300), nbf: inSeconds(20), iat: inSeconds(20) })))
       })
 
+      it('is taken from a client whose clock is ahead by some seconds, though it names the longest life there is', async () => {
+        const { pair, claims, mintWith } = await keyClient(server)
+        for (const ahead of [0, 2, 10, 28]) {
+          const times = { exp: inSeconds(ahead + 300), nbf: inSeconds(ahead), iat: inSeconds(ahead) }
+          await mintWith(await signed(pair, claims(times)))
+        }
+        for (const more of [{ exp: inSeconds(335) }, { exp: inSeconds(3_600) }]) {
+          expect((await refusalOf(mintWith(await signed(pair, claims(more))))).reason).toBe('OAUTH_INVALID_CLIENT')
+        }
+      })
+
       it('needs a jti, and proves a client once', async () => {
         const { pair, claims, mintWith } = await keyClient(server)
         expect((await refusalOf(mintWith(await signed(pair, claims({ jti: undefined }))))).reason).toBe(
@@ -326,6 +337,43 @@ onEveryBackend(
           const refused = await refusalOf(register(jwks))
           expect([jwks, refused.reason]).toEqual([jwks, 'REGISTRATION_INVALID_CLIENT_METADATA'])
           expect(new Set(refused.violations)).toEqual(new Set(['jwks']))
+        }
+      })
+
+      it('§3 may hold keys for something else beside the one that signs, and these prove nothing', async () => {
+        const [pair, other] = [signingPair('ES256'), signingPair('RS256')]
+        const { alg: _alg, ...rsa } = other.publicJwk
+        const beside: readonly object[] = [
+          { ...rsa, use: 'enc' },
+          { ...other.publicJwk, use: 'enc', alg: 'RSA-OAEP-256' },
+          { ...rsa, alg: 'RSA-OAEP' },
+          { ...rsa, key_ops: ['encrypt', 'wrapKey'] },
+          { ...rsa, use: 'enc', kid: pair.kid },
+          { kty: 'OKP', crv: 'X25519', x: 'AAAA', kid: 'x' },
+          { kty: 'EC', crv: 'P-521', x: 'AA', y: 'AA' },
+          { kty: 'AKP', alg: 'ML-DSA-44', pub: 'AA' },
+        ]
+        for (const key of beside) {
+          const jwks = JSON.stringify({ keys: [key, pair.publicJwk] })
+          const { claims, mintWith } = await keyClient(server, pair, { jwks })
+          await mintWith(await signed(pair, claims()))
+          expect((await refusalOf(mintWith(await signed(other, claims())))).reason).toBe('OAUTH_INVALID_CLIENT')
+          const alone = await refusalOf(register(JSON.stringify({ keys: [key] })))
+          expect(alone).toMatchObject({ reason: 'REGISTRATION_INVALID_CLIENT_METADATA' })
+          expect(alone.details.badRequest?.fieldViolations[1]?.description).toMatch(/^keys\[0\] is not for /)
+        }
+      })
+
+      it('§3 is refused as a whole with a private or symmetric key, or a broken one, beside a good one', async () => {
+        const [pair, other] = [signingPair('ES256'), signingPair('RS256')]
+        for (const key of [
+          { ...privateJwk(other), use: 'enc' },
+          { kty: 'oct', k: 'c2VjcmV0', use: 'enc' },
+          { ...signingPair('ES256').publicJwk, x: 'AA' },
+          'key',
+        ]) {
+          const refused = await refusalOf(register(JSON.stringify({ keys: [pair.publicJwk, key] })))
+          expect(refused).toMatchObject({ reason: 'REGISTRATION_INVALID_CLIENT_METADATA', violations: ['jwks'] })
         }
       })
 

@@ -680,6 +680,28 @@ onEveryBackend('RFC 8628', (server, database) => {
       }
     })
 
+    it('§6.1 punctuation of any kind and script is ignored, wherever it stands', async () => {
+      const { client, device } = await started()
+      const [one = '', two = ''] = device.userCode.split('-')
+      const dashes =
+        '_.:,;/|~+=*#·•\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u05be\u058a\u1806\u301c\u3030\u30a0\u30fc\uff0d\uff3f\uff70'
+      const spaces = '\t\n\r\u00a0\u2002\u2007\u2009\u202f\u3000\u200b\u200e\ufeff\u00ad'
+      for (const between of dashes + spaces) {
+        expect([between, (await look(`${one}${between}${two}`))?.clientId]).toEqual([between, client.clientId])
+      }
+      for (const typed of [`«${one} – ${two}».`, `(${one.toLowerCase()})(${two})`, `__${one}__${two}__`]) {
+        expect((await look(typed))?.clientId).toBe(client.clientId)
+      }
+      await grants.approveDevice({ userCode: `${one}_${two}` })
+      expect((await grants.redeemDevice(client, device)).accessToken).not.toBe('')
+    })
+
+    it('§6.1 a user code as typed is bounded before anything is made of it', async () => {
+      const { device } = await started()
+      const refused = await refusalOf(look(device.userCode + '-'.repeat(24)))
+      expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['user_code'] })
+    })
+
     it('§6.1 invalid_request: what cannot be a user code, which counts as no attempt', async () => {
       const attemptKey = server.unique('session-')
       for (let i = 0; i < 2; i += 1) {
@@ -688,7 +710,10 @@ onEveryBackend('RFC 8628', (server, database) => {
           'BCDF-GHJKL',
           'AEIO-UAEI',
           '1234-5678',
-          'BCDF_GHJK',
+          '--------',
+          'BCDF-GHJß',
+          'BCDF-GHﬀ',
+          'BCDF\u0301GHJK',
           '🙂',
           'ＢＣＤＦＧＨＪＫ',
         ]) {

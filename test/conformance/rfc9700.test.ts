@@ -150,12 +150,12 @@ onEveryBackend('RFC 9700', (server, database) => {
         )
       for (const scopes of [[], ['stock.read']]) {
         await register(scopes)
-        for (const attempt of [
+        const attempts = [
           grants.refresh(client, tokens.refreshToken),
           grants.exchangeCode(client, code),
           grants.redeemDevice(client, device),
-        ]) {
-          const refused = await refusalOf(attempt)
+        ]
+        for (const refused of await Promise.all(attempts.map((attempt) => refusalOf(attempt)))) {
           expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_SCOPE' })
           expect(refused.metadata['rejected_scopes']).toBe('orders.read orders.write')
         }
@@ -220,8 +220,9 @@ onEveryBackend('RFC 9700', (server, database) => {
           [audience, grants.refresh(client, tokens.refreshToken)],
           [audience, grants.redeemDevice(client, device)],
         ]
-        for (const [rejected, attempt] of attempts) {
-          const refused = await refusalOf(attempt)
+        const refusals = await Promise.all(attempts.map(([, attempt]) => refusalOf(attempt)))
+        for (const [index, refused] of refusals.entries()) {
+          const rejected = attempts[index]?.[0]
           expect(refused).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_TARGET' })
           expect(refused.metadata['rejected_audiences']).toBe(rejected)
         }

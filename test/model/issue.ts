@@ -82,7 +82,7 @@ async function rememberRefresh(
     client,
     grant,
     issuedAt: world.now,
-    expiresAt: Math.min(world.now + client.profile.refreshTtl, grant.expiresAt),
+    expiresAt: world.endAfter(client.profile.refreshTtl, grant.expiresAt),
     spent: false,
     spending: null,
   }

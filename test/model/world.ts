@@ -2,6 +2,8 @@ import type { MAccess, MClient, MCode, MDevice, MGrant, MRefresh, MToken, MUser,
 
 /** RFC 8693, rules: at most so many exchanges lie between a token and the first. */
 export const MAX_EXCHANGES = 5
+/** So many actors stand in a token. */
+export const MAX_ACTORS = 5
 
 /**
  * The rules' own account of what has happened: who exists, what was issued, and
@@ -31,6 +33,19 @@ export class World {
 
   get now(): number {
     return this.#now()
+  }
+
+  /** When something ends that lives for so long: with the last whole second that it reaches. */
+  endAfter(ms: number, latest = Number.POSITIVE_INFINITY): number {
+    return Math.floor(Math.min(this.now + ms, latest) / 1_000) * 1_000
+  }
+
+  /** Whether the client that answers for an audience is shut out; one that nobody ever answered for is open. */
+  isClosed(audience: string): boolean {
+    const owners = this.clients.filter(
+      ({ clientId, profile }) => clientId === audience || profile.resourceAudiences.includes(audience),
+    )
+    return owners.length > 0 && owners.every(({ admitted, deleted }) => !admitted || deleted)
   }
 
   record(client: MClient, ...types: string[]): void {

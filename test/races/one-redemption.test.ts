@@ -61,7 +61,8 @@ onEveryBackend('many redemptions at once', (server, database) => {
       for (const generation of [1, 2]) {
         const outcomes = await crowd.rush(CALLERS, () => refresh(current.refreshToken))
         expect(reasonsOf(outcomes)).toEqual({})
-        const answers = answersOf(outcomes).map(({ token }) => JSON.stringify(tokensOf(token)))
+        // What is left of it grows less from answer to answer.
+        const answers = answersOf(outcomes).map(({ token }) => JSON.stringify({ ...tokensOf(token), expiresIn: 0 }))
         expect(new Set(answers).size).toBe(1)
         const successor = tokensOf(answersOf(outcomes)[0]?.token)
         const spent = [current.refreshToken, successor.refreshToken, successor.accessToken]

@@ -144,6 +144,10 @@ const mint = step(
         [
           ...when(!isWithin(scopes, profile.scopes), 'oauth.invalid_scope'),
           ...when(!isWithin(audiences, profile.audiences), 'oauth.invalid_target'),
+          ...when(
+            audiences.some((audience) => world.isClosed(audience)),
+            'oauth.invalid_target',
+          ),
           ...when(lifetimeMs > profile.accessTtl, 'oauth.invalid_request'),
         ],
       ),
@@ -157,7 +161,7 @@ const mint = step(
       subject: clientId,
       scopes: scopes.length > 0 ? scopes : profile.scopes,
       audiences,
-      expiresAt: world.now + lifetimeMs,
+      expiresAt: world.endAfter(lifetimeMs),
     }
     const { refresh } = await remember(world, system, issue, minted.token)
     expect(refresh).toBeNull()

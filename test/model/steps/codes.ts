@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { boolean, constantFrom, nat, record } from 'fast-check'
+import type { ErrorCode } from '../../../src/errors/registry.ts'
 import { CodeChallengeMethod, TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import type { MClient, MCode, MGrant, MUser } from '../entities.ts'
 import { remember } from '../issue.ts'
@@ -42,7 +43,7 @@ export function grantOf(
     audiences,
     clientGeneration: client.generation,
     userGeneration: user.generation,
-    expiresAt: world.now + client.profile.maxLifetime,
+    expiresAt: world.endAfter(client.profile.maxLifetime),
     tokensUntil: until,
     revoked: false,
     gone: false,
@@ -53,15 +54,24 @@ export function grantOf(
 }
 
 /** What tokens of a grant are issued with: what was consented to, as far as the client may have it now. */
-export function reachOf({ scopes, audiences, client, user, expiresAt }: MGrant, now: number) {
+export function reachOf({ scopes, audiences, client, user, expiresAt }: MGrant, world: World) {
   const { profile } = client
   return {
     client,
     subject: user.userId,
     scopes: scopes.filter((scope) => profile.scopes.includes(scope)),
-    audiences: audiences.filter((audience) => profile.audiences.includes(audience)),
-    expiresAt: Math.min(now + profile.accessTtl, expiresAt),
+    audiences: audiences.filter((audience) => profile.audiences.includes(audience) && !world.isClosed(audience)),
+    expiresAt: world.endAfter(profile.accessTtl, expiresAt),
   }
+}
+
+/** Nothing is issued for nobody, or for nothing, because all that was consented to is lost. */
+export function lossesOf(grant: MGrant, world: World): ErrorCode[] {
+  const reach = reachOf(grant, world)
+  return [
+    ...when(grant.scopes.length > 0 && reach.scopes.length === 0, 'oauth.invalid_scope'),
+    ...when(grant.audiences.length > 0 && reach.audiences.length === 0, 'oauth.invalid_target'),
+  ]
 }
 
 export interface Consent {
@@ -98,12 +108,16 @@ export async function create(world: World, system: System, consent: Consent): Pr
       ...when(profile.requirePkce && !challenge, 'oauth.invalid_request'),
       ...when(!isWithin(scopes, profile.scopes), 'oauth.invalid_scope'),
       ...when(!isWithin(audiences, profile.audiences), 'oauth.invalid_target'),
+      ...when(
+        audiences.some((audience) => world.isClosed(audience)),
+        'oauth.invalid_target',
+      ),
       ...refusalsFor(chosen),
     ]),
   )
   if (created === null) return
   const user = await userOf(world, system, chosen)
-  const expiresAt = world.now + profile.codeTtl
+  const expiresAt = world.endAfter(profile.codeTtl)
   const granted = { scopes: scopes.length > 0 ? scopes : profile.scopes, audiences, until: expiresAt }
   const grant = grantOf(world, client, user, granted)
   const verifier = challenge ? VERIFIER : null
@@ -162,13 +176,13 @@ export async function redeem(world: World, system: System, redemption: Redemptio
   )
   const isBound = client === grant.client && fits(verifier, code) && !grant.gone
   const isGood = isBound && !elsewhere && !code.spent && world.now < code.expiresAt && world.grantStands(grant)
-  const exchanged = compare(answer, firstOf(turnedAway, when(!isGood, 'oauth.invalid_grant')))
+  const exchanged = compare(answer, firstOf(turnedAway, when(!isGood, 'oauth.invalid_grant'), lossesOf(grant, world)))
   // A further use by the bound client, whatever else is wrong with it, revokes the family.
   if (turnedAway.length === 0 && isBound && code.spent) world.revokeFamily(grant, 'authorization_code.reused')
   if (exchanged === null) return
   code.spent = true
   world.record(client, 'token.issued')
-  await remember(world, system, { ...reachOf(grant, world.now), grant }, exchanged.token)
+  await remember(world, system, { ...reachOf(grant, world), grant }, exchanged.token)
 }
 
 const exchangeCode = step(

@@ -22,7 +22,7 @@ import {
 } from '../step.ts'
 import type { System } from '../system.ts'
 import { isWithin, stands, type World } from '../world.ts'
-import { grantOf, reachOf } from './codes.ts'
+import { grantOf, lossesOf, reachOf } from './codes.ts'
 import { chooseUser, refusalsFor, someUser, type UserChoice, userOf } from './users.ts'
 
 const {
@@ -62,6 +62,10 @@ async function begin(
     firstOf(authentication(client, wrong), when(!profile.grants.includes('device_code'), 'oauth.unauthorized_client'), [
       ...when(!isWithin(scopes, profile.scopes), 'oauth.invalid_scope'),
       ...when(!isWithin(audiences, profile.audiences), 'oauth.invalid_target'),
+      ...when(
+        audiences.some((audience) => world.isClosed(audience)),
+        'oauth.invalid_target',
+      ),
     ]),
   )
   if (started === null) return
@@ -74,7 +78,7 @@ async function begin(
     clientGeneration: client.generation,
     scopes: scopes.length > 0 ? scopes : profile.scopes,
     audiences,
-    expiresAt: world.now + profile.deviceTtl,
+    expiresAt: world.endAfter(profile.deviceTtl),
     decision: 'pending',
     interval: profile.pollInterval,
     lastPolledAt: null,
@@ -205,7 +209,7 @@ function judge(world: World, device: MDevice): { refusals: ErrorCode[]; interval
   // Ended with its client; the rules do not say by which name.
   if (!isClientIn(device)) return answer(['oauth.device.expired_token', 'oauth.invalid_grant'])
   if (decision === 'approved') {
-    return answer(grant !== null && world.grantStands(grant) ? [] : ['oauth.invalid_grant'])
+    return answer(grant !== null && world.grantStands(grant) ? lossesOf(grant, world) : ['oauth.invalid_grant'])
   }
   const tooFast = lastPolledAt !== null && world.now < lastPolledAt + interval
   return tooFast
@@ -242,7 +246,7 @@ async function redeem(
   if (redeemed === null || grant === null) return
   device.decision = 'redeemed'
   world.record(client, 'token.issued', 'device.redeemed')
-  await remember(world, system, { ...reachOf(grant, world.now), grant }, redeemed.token)
+  await remember(world, system, { ...reachOf(grant, world), grant }, redeemed.token)
 }
 
 const poll = step(

@@ -20,7 +20,7 @@ import {
   which,
 } from '../step.ts'
 import type { System } from '../system.ts'
-import { depthOf, isMeantFor, isWithin, MAX_EXCHANGES, type World } from '../world.ts'
+import { depthOf, isMeantFor, isWithin, MAX_ACTORS, MAX_EXCHANGES, type World } from '../world.ts'
 
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 const REFRESH_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:refresh_token'
@@ -41,19 +41,28 @@ function tokenOf(world: World, index: number, client: MClient): MToken | null {
   return pickLikely(world.accessTokens, index, (token) => isAcceptable(world, token, client))
 }
 
-/** A token for somebody does not become one for anybody because no audience was asked. */
-function audiencesFor(asked: readonly string[], subject: MAccess, { clientId, profile }: MClient): readonly string[] {
+/** A token for somebody does not become one for anybody because no audience was asked, nor one for those who are shut out. */
+function audiencesFor(world: World, asked: readonly string[], subject: MAccess, client: MClient): readonly string[] {
   if (asked.length > 0 || subject.audiences.length === 0) return asked
+  return registeredFor(subject, client).filter((audience) => !world.isClosed(audience))
+}
+
+function registeredFor(subject: MAccess, { clientId, profile }: MClient): readonly string[] {
   const kept = subject.audiences.filter((audience) => profile.audiences.includes(audience))
   if (kept.length > 0) return kept
   if (profile.audiences.length > 0) return profile.audiences
   return subject.audiences.filter((each) => each === clientId || profile.resourceAudiences.includes(each))
 }
 
-/** The client may ask for nothing, and none of the subject's audiences is one it answers for. */
-function isStranded(subject: MAccess, client: MClient): boolean {
-  const { audiences } = client.profile
-  return subject.audiences.length > 0 && audiences.length === 0 && !isMeantFor(subject, client)
+/** The client may ask for nothing that is open, and none of the subject's audiences is one it answers for. */
+function isStranded(world: World, subject: MAccess, client: MClient): boolean {
+  return subject.audiences.length > 0 && audiencesFor(world, [], subject, client).length === 0
+}
+
+/** The actor's chain, else the client, before the subject's. */
+function actorsFor(subject: MAccess, actor: MToken | null, { clientId, profile }: MClient): readonly string[] {
+  if (actor?.use === 'access') return [actor.subject, ...actor.actors, ...subject.actors]
+  return profile.impersonates ? subject.actors : [clientId, ...subject.actors]
 }
 
 interface Exchange {
@@ -73,7 +82,7 @@ async function trade(world: World, system: System, asked: Exchange): Promise<voi
   const subject = tokenOf(world, index, client)
   const actor = actorIndex === null ? null : tokenOf(world, actorIndex, client)
   if (subject === null) return
-  const { profile, clientId } = client
+  const { profile } = client
   const audiences = audiencesOf(world, indexes)
   const answer = await system.call(TokenService.method.exchangeToken, {
     client: proofOf(client, wrong),
@@ -90,27 +99,32 @@ async function trade(world: World, system: System, asked: Exchange): Promise<voi
     when(!isAcceptable(world, subject, client), 'oauth.invalid_request'),
     when(subject.use === 'access' && depthOf(subject) >= MAX_EXCHANGES, 'oauth.invalid_request'),
     when(actor !== null && !mayAct(world, actor, client), 'oauth.invalid_request'),
+    when(subject.use === 'access' && actorsFor(subject, actor, client).length > MAX_ACTORS, 'oauth.invalid_request'),
   )
   if (turnedAway.length > 0 || subject.use === 'refresh') return void compare(answer, turnedAway)
   const reach = subject.scopes.filter((scope) => profile.scopes.includes(scope))
   const exchanged = compare(answer, [
     ...when(!isWithin(scopes, reach), 'oauth.invalid_scope'),
+    ...when(scopes.length === 0 && reach.length === 0 && subject.scopes.length > 0, 'oauth.invalid_scope'),
     ...when(!isWithin(audiences, profile.audiences), 'oauth.invalid_target'),
-    ...when(audiences.length === 0 && isStranded(subject, client), 'oauth.invalid_target'),
+    ...when(
+      audiences.some((audience) => world.isClosed(audience)),
+      'oauth.invalid_target',
+    ),
+    ...when(audiences.length === 0 && isStranded(world, subject, client), 'oauth.invalid_target'),
   ])
   if (exchanged === null) return
   expect(exchanged.token?.issuedTokenType).toBe(ACCESS_TOKEN_TYPE)
   world.record(client, 'token.exchanged')
-  const acting = actor?.use === 'access' ? [actor.subject] : profile.impersonates ? [] : [clientId]
   const issue = {
     client,
     grant: null,
     subject: subject.subject,
     scopes: scopes.length > 0 ? scopes : reach,
-    audiences: audiencesFor(audiences, subject, client),
-    expiresAt: Math.min(world.now + profile.accessTtl, subject.expiresAt, actor?.expiresAt ?? subject.expiresAt),
+    audiences: audiencesFor(world, audiences, subject, client),
+    expiresAt: world.endAfter(profile.accessTtl, Math.min(subject.expiresAt, actor?.expiresAt ?? subject.expiresAt)),
     parent: subject,
-    actors: [...acting, ...subject.actors],
+    actors: actorsFor(subject, actor, client),
   }
   await remember(world, system, issue, exchanged.token)
 }

@@ -59,8 +59,10 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
    * PRIVATE_KEY_JWT and for nothing else: 1 to 10 public keys, 32 KiB at most.
    * A key is RSA of 2048 to 8192 bits, EC on P-256 or Ed25519. It verifies one
    * algorithm: its `alg`, or by default RS256 (RSA), ES256 (EC), EdDSA (Ed25519);
-   * an RSA key with `"alg": "PS256"` verifies PS256. Private and symmetric keys,
-   * and two keys with one `kid`, are refused.
+   * an RSA key with `"alg": "PS256"` verifies PS256. Keys for something else, such
+   * as encryption (`use`, `key_ops`, `kty`, `alg`), are left out; one that
+   * verifies must remain. Private and symmetric keys, broken ones, and two that
+   * verify with one `kid`, are refused.
    *
    * @generated from field: optional string jwks = 5;
    */

@@ -148,7 +148,7 @@ export type StartDeviceAuthorizationResponse = Message<"qscope.v1.StartDeviceAut
   verificationUriComplete: string;
 
   /**
-   * expires_in is how long the codes work.
+   * expires_in is how long the codes work, rounded down to the second.
    *
    * @generated from field: google.protobuf.Duration expires_in = 5;
    */
@@ -176,7 +176,8 @@ export const StartDeviceAuthorizationResponseSchema: GenMessage<StartDeviceAutho
  */
 export type GetDeviceAuthorizationRequest = Message<"qscope.v1.GetDeviceAuthorizationRequest"> & {
   /**
-   * user_code as the user typed it: case, spaces and dash do not matter.
+   * user_code as the user typed it: case, spaces and punctuation of any kind do
+   * not matter (RFC 8628 §6.1).
    *
    * @generated from field: string user_code = 1;
    */

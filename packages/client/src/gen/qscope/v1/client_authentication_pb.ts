@@ -51,7 +51,8 @@ export type ClientAuthentication = Message<"qscope.v1.ClientAuthentication"> & {
      * client_assertion is a JWT signed by the client (RFC 7523 §2.2) with one of
      * its registered keys: RS256, PS256, ES256 or EdDSA. `iss` and `sub` are the
      * client id, `aud` is exactly the issuer, `exp` is at most 5 minutes ahead,
-     * `jti` is new: an assertion proves the client once.
+     * `jti` is new: an assertion proves the client once. It is a compact JWS to
+     * the letter (RFC 7515 §7.1): no padding, no white space, no name twice.
      *
      * @generated from field: string client_assertion = 3;
      */

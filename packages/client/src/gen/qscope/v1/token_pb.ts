@@ -35,14 +35,16 @@ export type IssuedToken = Message<"qscope.v1.IssuedToken"> & {
   tokenType: string;
 
   /**
-   * expires_in is the token's lifetime from now.
+   * expires_in is what is left of the token's lifetime, rounded down to the
+   * second (within the last second, to the millisecond).
    *
    * @generated from field: google.protobuf.Duration expires_in = 3;
    */
   expiresIn?: Duration | undefined;
 
   /**
-   * expire_time is when it stops working.
+   * expire_time is when it stops working, for everybody: a whole second, the last
+   * that its lifetime reaches, and the `exp` of a JWT.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 4;
    */
