@@ -46,8 +46,9 @@ const RETRY_AFTER_MS = 1_000
 export interface Pipeline {
   readonly routes: readonly Route[]
   /**
-   * Answers a unary call: a request still encoded is parsed first. Accidents
-   * are logged and become `oauth.server_error`.
+   * Answers a unary call: a request still encoded is parsed first; one that is
+   * not is used up, for its credentials are taken out of it. Accidents are logged
+   * and become `oauth.server_error`.
    *
    * @throws Interruption when the handler failed because nobody waits any more.
    */
@@ -139,9 +140,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (isDraining()) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     const scanned = scan(entry, request)
     if (!scanned.ok) return scanned
-    const { early, items } = scanned.value
+    const { early, items, message } = scanned.value
     const credentials = entry.readCredentials(early, ctx.origin.authorization)
-    return credentials.ok ? success({ request, credentials: credentials.value, items }) : credentials
+    if (!credentials.ok) return credentials
+    // The entry is the method's, and so is its parser.
+    return success({ request: (message as MessageShape<I> | null) ?? request, credentials: credentials.value, items })
   }
 
   /** Waits for the call's turn; what it answers ends the turn. A failure says that there is no room to wait. */
@@ -177,6 +180,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     // The entry is the method's, and so is its parser.
     const request = decoded.value as MessageShape<I>
     log.debug({ rayId: ctx.rayId, method: entry.path, request: redacted(input, request) }, 'request')
+    // What proved the caller was validated before, and is of no more use.
+    if (entry.credentialsField !== null) Reflect.set(request, entry.credentialsField.localName, undefined)
     const violations = validator.validate(input, request)
     return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : success(request)
   }
@@ -266,11 +271,11 @@ function isEncoded(request: Message | EncodedRequest): request is EncodedRequest
 function scan(
   { parser, credentialsField }: Entry,
   request: Message | EncodedRequest,
-): Result<ScannedRequest<typeof ClientAuthenticationSchema>> {
+): Result<ScannedRequest<DescMessage, typeof ClientAuthenticationSchema>> {
   if (isEncoded(request)) return parser.scan(request)
   const client = credentialsField === null ? null : (Reflect.get(request, credentialsField.localName) ?? null)
   // The descriptor says that the field, where set, is this message.
-  return success({ items: 0, early: client as ClientAuthentication | null })
+  return success({ items: 0, early: client as ClientAuthentication | null, message: request })
 }
 
 /** What a request takes on the wire; one made in this process takes nothing that counts. */

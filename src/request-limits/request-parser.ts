@@ -18,12 +18,17 @@ import { messageLimits } from './message-limits.ts'
 export type EncodedRequest = Uint8Array | JsonRequest
 
 /** A request that may be decoded. */
-export interface ScannedRequest<E extends DescMessage> {
+export interface ScannedRequest<I extends DescMessage, E extends DescMessage> {
   /** How many things it asks for beside itself: what its lists hold. */
   readonly items: number
   /** The field that is read before the rest; `null`: it was not sent. */
   readonly early: MessageShape<E> | null
+  /** The whole of it, where it is so small that it was decoded at once; else `null`. */
+  readonly message: MessageShape<I> | null
 }
+
+/** Up to so many bytes are decoded at once: that costs less than to decode a part of them twice. */
+const SMALL = 2_048
 
 export interface RequestParserOptions<E extends DescMessage> {
   /** RFC 6749 §3.1: "Parameters sent without a value MUST be treated as if they were omitted from the request." */
@@ -35,8 +40,8 @@ export interface RequestParserOptions<E extends DescMessage> {
 /** Reads requests of one type from either encoding, none of them larger or other than its schema allows. */
 export interface RequestParser<I extends DescMessage, E extends DescMessage> {
   /** Looks at all of a request and decodes only what is read early: what a stranger may have done. */
-  scan(encoded: EncodedRequest): Result<ScannedRequest<E>>
-  /** Decodes a request that was scanned. */
+  scan(encoded: EncodedRequest): Result<ScannedRequest<I, E>>
+  /** Decodes a request that was scanned, and not decoded yet. */
   decode(encoded: EncodedRequest): Result<MessageShape<I>>
 }
 
@@ -53,6 +58,7 @@ export function requestParser<I extends DescMessage, E extends DescMessage>(
   const [binary, json] = [new BinaryScan(limits, earlyLimits), new JsonScan(limits, earlyLimits)]
   const decodeAll = decoder(input, emptyIsOmitted)
   const decodeEarly = early === null ? null : decoder(early.schema, emptyIsOmitted)
+  const earlyName = early?.field.localName ?? null
 
   return {
     scan(encoded) {
@@ -62,12 +68,23 @@ export function requestParser<I extends DescMessage, E extends DescMessage>(
       const violation = scan.scan(bytes)
       if (violation !== null) return fail('oauth.invalid_request', { violations: [violation] })
       const { items, earlyFrom, earlyTo } = scan
-      if (decodeEarly === null || earlyTo < 0) return success({ items, early: null })
+      if (bytes.length <= SMALL) {
+        const decoded = decodeAll(bytes, isJson)
+        if (!decoded.ok) return decoded
+        const message = decoded.value
+        return success({ items, early: earlyName === null ? null : earlyOf(message, earlyName), message })
+      }
+      if (decodeEarly === null || earlyTo < 0) return success({ items, early: null, message: null })
       const decoded = decodeEarly(bytes.subarray(earlyFrom, earlyTo), isJson)
-      return decoded.ok ? success({ items, early: decoded.value }) : decoded
+      return decoded.ok ? success({ items, early: decoded.value, message: null }) : decoded
     },
     decode: (encoded) =>
       encoded instanceof JsonRequest ? decodeAll(encoded.encoded, true) : decodeAll(encoded, false),
+  }
+
+  /** The descriptor says that the field, where set, is this message. */
+  function earlyOf(message: MessageShape<I>, name: string): MessageShape<E> | null {
+    return (Reflect.get(message, name) ?? null) as MessageShape<E> | null
   }
 }
 

@@ -483,6 +483,9 @@ onEveryBackend('RFC 8628', (server, database) => {
         expect(await refusalOf(watch.ended)).toMatchObject(invalidGrant)
         expect(watch.items).toEqual([])
       }
+      for (const deviceCode of IMPOSSIBLE_TOKENS) {
+        expect(await refusalOf(grants.watchDevice(client, { deviceCode }).ended)).toMatchObject(invalidGrant)
+      }
     })
 
     it('§3.5 of two watchers one has the token', async () => {

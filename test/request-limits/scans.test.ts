@@ -16,6 +16,7 @@ import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import {
   BatchIntrospectTokensRequestSchema,
   BatchMintTokensRequestSchema,
+  MintTokenRequestSchema,
   TokenService,
 } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
@@ -184,6 +185,32 @@ describe('a scan', () => {
     const limits = messageLimits(schema)
     expect(new BinaryScan(limits).scan(toBinary(schema, message))).toBeNull()
     expect(new JsonScan(limits).scan(Buffer.from(JSON.stringify(toJson(schema, message), null, 2)))).toBeNull()
+  })
+
+  it.each([
+    ['a field that reaches beyond its message', '0a020a03616263', 'client.client_id', 'is not a valid encoding'],
+    ['a field that comes twice', '0a000a00', 'client', 'is set more than once'],
+    ['both members of a choice', '0a0412001a00', 'client.client_secret', null],
+    ['a text that is sent as a number', '0a020801', 'client.client_id', 'is not a valid encoding'],
+    ['a message that is sent as a group', '0b0c', 'client', 'is not a valid encoding'],
+    ['an unknown group', '7b7c', '', 'is not a valid encoding'],
+    ['the end of no group', '7c', '', 'is not a valid encoding'],
+    ['a wire type that there is not', '7f', '', 'is not a valid encoding'],
+    ['a field without a number', '0000', '', 'is not a valid encoding'],
+    ['a tag of more than 32 bits', '8a8080808001', '', 'is not a valid encoding'],
+    ['a tag that breaks off', '8a', '', 'is not a valid encoding'],
+    ['a length of more than 32 bits', '0a808080808001', 'client', 'is not a valid encoding'],
+    ['a number of more than ten bytes', '78ffffffffffffffffffff01', '', 'is not a valid encoding'],
+    ['a text with U+0000', '1203610062', 'scopes', 'holds the character U+0000'],
+  ])('refuses %s', (_what, hex, field, description) => {
+    const violation = new BinaryScan(messageLimits(MintTokenRequestSchema)).scan(Buffer.from(hex, 'hex'))
+    if (description === null) expect(violation?.description).toMatch(/method/)
+    else expect(violation).toEqual({ field, description })
+  })
+
+  it('lets a token with U+0000 pass, for its flow to judge', () => {
+    const encoded = Buffer.from('1203610062', 'hex')
+    expect(new BinaryScan(messageLimits(BatchIntrospectTokensRequestSchema)).scan(encoded)).toBeNull()
   })
 
   it('knows the greatest length of every list in the contract, but for the paths of a mask', () => {
