@@ -11,7 +11,7 @@ import { grantsOn } from '../../setup/grants.ts'
 import { CHANNELS, errorOf, givenServer } from './given.ts'
 import { startNetworkProxy } from './network-proxy.ts'
 
-const server = givenServer()
+const server = givenServer({ QSCOPE_ERROR_DOCS_URL: 'https://docs.example/errors' })
 
 describe.each(CHANNELS)('an error over $transport', ({ open }) => {
   const channel = (address = server().address) => {
@@ -27,7 +27,7 @@ describe.each(CHANNELS)('an error over $transport', ({ open }) => {
     expect(error).toMatchObject({ status: 'INVALID_ARGUMENT', reason: 'OAUTH_INVALID_REQUEST' })
     expect(error.fieldViolations.map(({ field }) => field)).toContain('client_id')
     expect(error.rayId).toMatch(/^[0-9a-f-]{36}$/)
-    expect(error.helpUrl).toMatch(/#oauth-invalid-request$/)
+    expect(error.helpUrl).toBe('https://docs.example/errors#oauth-invalid-request')
     expect(error.isOutcomeUnknown).toBe(false)
   })
 
