@@ -44,6 +44,24 @@ QScope tells what it does in three ways: a line of its log for each call, metric
 collector that takes OTLP. The ray id, which callers get in \`x-ray-id\`, stands in log lines, audit events and spans; the log
 line of a traced call names its trace (\`traceId\`).
 
+## Log
+
+The log is JSON, one object in each line, on standard error; on a terminal, or with \`QSCOPE_LOG_FORMAT=pretty\`, it is text for
+people. Every JSON line begins with the same members in the same order:
+
+| member | holds |
+|---|---|
+| \`level\` | \`debug\`, \`info\`, \`warn\` or \`error\` |
+| \`time\` | ISO 8601, in UTC, with milliseconds |
+| \`service\` | \`qscope\` |
+| \`version\` | the version that runs |
+| \`msg\` | what happened, in fixed words; \`call\` for the line that each call leaves |
+| \`worker\`, \`pid\` | which process wrote it, where several serve together |
+
+After these come the members of that event, such as \`rayId\`, \`method\`, \`code\`, \`reason\`, \`durationMs\`, \`peer\` and \`clientId\`
+of a call, or \`err\` with \`type\`, \`message\` and \`stack\`. No line holds a secret. Text that a caller wrote is cut after 2,048
+characters.
+
 ## Metrics
 
 \`/metrics\` on the HTTP port (\`QSCOPE_HTTP_LISTEN\`) answers in Prometheus' text format. Keep that port to those who scrape:

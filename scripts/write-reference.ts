@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { VARIABLES, type Variable } from '../src/config/variables.ts'
+import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../src/config/variables.ts'
 import { ERROR_ADVICE } from '../src/errors/advice.ts'
 import { type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/grpc/errors.ts'
@@ -103,20 +103,27 @@ function retry(code: keyof typeof registry, { retryable }: ErrorRow<object>): st
 }
 
 function configurationPage(): string {
-  const rows = Object.entries<Variable>(VARIABLES).map(([name, { fallback, secret, shouldBe }]) => {
+  const entries = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
+  const rows = entries.map(([name, { fallback, secret, shouldBe, does }]) => {
     const file = secret === true ? `, or \`${name}_FILE\`` : ''
-    return `| \`${name}\`${file} | ${fallback === null ? 'see below' : `\`${fallback}\``} | ${shouldBe} |`
+    return `| \`${name}\`${file} | ${does} | ${fallback === null ? 'see below' : `\`${fallback}\``} | ${shouldBe} |`
   })
   return `# Configuration
 
 Generated from \`src/config/variables.ts\` by \`npm run docs\`.
 
-QScope reads environment variables, once, at the start; every problem is reported at once. A \`…_FILE\` variable names a
-file that holds the value. \`qscope config\` prints the effective values, secrets masked.
+QScope reads environment variables, once, at the start; every problem is reported at once, in a line that names its
+variable. A \`…_FILE\` variable of a secret names a file that holds the value; one line end at its end is left out.
+\`qscope config\` prints the effective values, secrets masked; \`qscope config --help\` says what each variable does.
 
-| variable | default | should be |
-|---|---|---|
+| variable | what it does | default | should be |
+|---|---|---|---|
 ${rows.join('\n')}
+
+URLs are judged as they are written, because others compare them character by character (RFC 8414 §3.3). They have no
+white space, no credentials and no fragment; every percent sign begins an encoded character; scheme and host are in lower
+case, without the default port. What is written otherwise is refused, and the line says how to write it. A slash at the end of
+a URL stays; only origins may have one or not. Hosts that end with a number are IPv4 addresses in four decimal parts.
 
 What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on servers, \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\`
 for all; [databases.md](databases.md) explains them.

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/tls.ts'
+import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import { type ClientCertificates, contextOf, TlsCredentials, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import type { Logger } from '../logger.ts'
 import { messageOf } from '../message-of.ts'
@@ -79,11 +80,7 @@ export function insistOnSound(material: TlsMaterial, { certFile, keyFile, client
   const certificate = sound(`QSCOPE_TLS_CERT_FILE: ${certFile} is no certificate in PEM`, () => {
     return new X509Certificate(material.cert)
   })
-  if (isEncryptedKey(material.key)) {
-    throw new UnsoundTls(
-      `QSCOPE_TLS_KEY_FILE: ${keyFile} is encrypted, and there is no passphrase to read it with; decrypt it: openssl pkey -in ${keyFile} -out <file>`,
-    )
-  }
+  if (isEncryptedKey(material.key)) throw new UnsoundTls(`QSCOPE_TLS_KEY_FILE: ${encryptedKeyProblem(keyFile)}`)
   const key = sound(`QSCOPE_TLS_KEY_FILE: ${keyFile} is no private key in PEM`, () => createPrivateKey(material.key))
   if (!certificate.checkPrivateKey(key)) {
     throw new UnsoundTls(`QSCOPE_TLS_KEY_FILE: ${keyFile} is not the key of the certificate ${certFile}`)
@@ -95,11 +92,6 @@ export function insistOnSound(material: TlsMaterial, { certFile, keyFile, client
   sound('QSCOPE_TLS_CERT_FILE, QSCOPE_TLS_KEY_FILE: no TLS server can use them', () => {
     return createSecureContext(contextOf(material))
   })
-}
-
-/** RFC 5958 §3, or the older form of OpenSSL (RFC 1421 §4.6.1.1). */
-function isEncryptedKey(pem: Buffer): boolean {
-  return pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----') || pem.includes('Proc-Type: 4,ENCRYPTED')
 }
 
 function sound<T>(problem: string, make: () => T): T {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
 import { type Address, formatAddress, isLoopback } from '../config/address.ts'
+import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import { messageOf } from '../message-of.ts'
 import type { ConnectionOptions } from './options.ts'
 import { UsageError } from './usage-error.ts'
@@ -38,7 +39,7 @@ export function wayTo(address: Address, options: SecurityOptions): WayToServer {
   }
   const channel = isPlain
     ? credentials.createInsecure()
-    : credentials.createSsl(contentOf(caFile), contentOf(keyFile), contentOf(certFile))
+    : credentials.createSsl(contentOf(caFile), keyOf(keyFile), contentOf(certFile))
   return { address, channel, options: isLoopback(address.host) ? WITHOUT_PROXY : {} }
 }
 
@@ -47,6 +48,12 @@ export const WITHOUT_PROXY: ChannelOptions = Object.freeze({ 'grpc.enable_http_p
 
 function isPlaintext({ tls, caFile, certFile }: SecurityOptions): boolean {
   return !tls && caFile === undefined && certFile === undefined
+}
+
+function keyOf(path: string | undefined): Buffer | null {
+  const key = contentOf(path)
+  if (path !== undefined && key !== null && isEncryptedKey(key)) throw new UsageError(encryptedKeyProblem(path))
+  return key
 }
 
 function contentOf(path: string | undefined): Buffer | null {

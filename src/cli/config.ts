@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { describeConfig } from '../config/config.ts'
+import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../config/variables.ts'
 import { readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { table } from './table.ts'
@@ -8,6 +9,7 @@ export function configCommand(): Command {
   return new Command('config')
     .description('print the effective configuration, secrets masked')
     .option('--json', 'print one JSON document')
+    .addHelpText('after', explanation)
     .action((options: { readonly json?: boolean }) => {
       const config = readConfig()
       const settings = describeConfig(config)
@@ -28,4 +30,14 @@ export function configCommand(): Command {
           ].join('\n'),
       )
     })
+}
+
+/** What each variable does: help must be there before the configuration is right. */
+function explanation(): string {
+  const variables = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
+  const paragraphs = variables.map(([name, { does, shouldBe, fallback }]) => {
+    const usual = fallback === null ? '' : `\n      Default: ${fallback}`
+    return `  ${name}\n      ${does}\n      Should be ${shouldBe}.${usual}`
+  })
+  return `\nVariables:\n${paragraphs.join('\n')}`
 }

@@ -1,4 +1,6 @@
+import { writeSync } from 'node:fs'
 import { pino } from 'pino'
+import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../logger.ts'
 import { printableLines } from '../printable.ts'
@@ -18,6 +20,10 @@ const STDERR = 2
 /** What processes write to one pipe mixes only in pieces longer than this: `PIPE_BUF` in pipe(7). */
 const PIECE_BYTES = 4_096
 const FLUSH_EVERY_MS = 200
+/** At the end, a pipe that is full is waited for this often, for so long. */
+const MOST_TRIES = 100
+const RETRY_MS = 10
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
 /** JSON lines, or lines for people, on standard error; written in the background and flushed at exit. */
 export function createLog(config: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null = null): Log {
@@ -38,8 +44,10 @@ export function createLog(config: Pick<Config['log'], 'level' | 'format'>, field
   }
   const flush = () => {
     try {
-      handOver()
       destination.flushSync()
+      // Handed over, they would be written in the background, where the end of the process overtakes them.
+      writeNow(lines)
+      lines = ''
     } catch {
       // Nowhere is left to write to.
     }
@@ -59,35 +67,78 @@ export function createLog(config: Pick<Config['log'], 'level' | 'format'>, field
       lines += written
     },
   }
+  const head = new LineHead()
   const log = pino(
     {
       level: config.level,
       base: fields,
-      timestamp: isoTime(),
+      timestamp: () => head.text(),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
+      errorKey: NO_ERROR_KEY,
     },
     stream,
   )
   return {
-    debug: (fields, message) => log.debug(fields, message),
-    info: (fields, message) => log.info(fields, message),
-    warn: (fields, message) => log.warn(fields, message),
-    error: (fields, message) => log.error(fields, message),
+    debug: (fields, message) => {
+      head.message = message
+      log.debug(fields)
+    },
+    info: (fields, message) => {
+      head.message = message
+      log.info(fields)
+    },
+    warn: (fields, message) => {
+      head.message = message
+      log.warn(fields)
+    },
+    error: (fields, message) => {
+      head.message = message
+      log.error(fields)
+    },
     flush,
   }
 }
 
-/** The time as pino wants it, put into words once a millisecond. */
-function isoTime(): () => string {
-  let at = Number.NaN
-  let text = ''
-  return () => {
-    const now = Date.now()
-    if (now !== at) {
-      at = now
-      text = `,"time":"${new Date(now).toISOString()}"`
+/** Writes all of it before it returns, for as long as somebody reads it. */
+function writeNow(text: string): void {
+  let rest = Buffer.from(text)
+  for (let tries = 0; rest.length > 0 && tries < MOST_TRIES; ) {
+    try {
+      rest = rest.subarray(writeSync(STDERR, rest))
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error
+      // The pipe is full.
+      tries += 1
+      Atomics.wait(SLEEPER, 0, 0, RETRY_MS)
     }
-    return text
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null
+}
+
+/** Under its usual one pino would take an error's message for the line's, and write it at the end. */
+const NO_ERROR_KEY = 'none'
+const ORIGIN = `,"service":"qscope","version":${JSON.stringify(manifest.version)},"msg":`
+
+/**
+ * What every line begins with, after its level: time, service, version, message. pino writes
+ * a message last; what it asks for as the time may be more than that, and it asks for each line.
+ */
+class LineHead {
+  message = ''
+  #at = Number.NaN
+  #time = ''
+
+  text(): string {
+    const now = Date.now()
+    if (now !== this.#at) {
+      // Put into words once a millisecond.
+      this.#at = now
+      this.#time = `,"time":"${new Date(now).toISOString()}"${ORIGIN}`
+    }
+    return this.#time + JSON.stringify(this.message)
   }
 }

@@ -3,11 +3,11 @@ import { printable } from '../printable.ts'
 
 const COLOURS: Readonly<Record<string, string>> = Object.freeze({ debug: '90', info: '32', warn: '33', error: '31' })
 
-/** Turns one line of JSON into one for people: time, level, message, fields. */
+/** Turns one line of JSON into one for people: time, level, message, fields. They know which service they look at. */
 export function prettyLine(line: string, colours: boolean): string {
   const parsed: unknown = JSON.parse(line)
   if (typeof parsed !== 'object' || parsed === null) return line
-  const { time, level, msg, err, ...fields } = parsed as Record<string, unknown>
+  const { time, level, msg, err, service: _service, version: _version, ...fields } = parsed as Record<string, unknown>
   const paint = (text: string, code: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text)
   const rest = Object.entries(fields).map(
     ([name, value]) =>

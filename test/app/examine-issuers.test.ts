@@ -1,12 +1,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { insistOnIssuerKeyFiles, issuerKeyFindings } from '../../src/app/examine-issuers.ts'
+import { insistOnIssuerKeyFiles, issuerKeyFindings, issuerRuleFindings } from '../../src/app/examine-issuers.ts'
+import { monitorHealth } from '../../src/app/health-monitor.ts'
 import { ConfigError, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { jwksOf, signingPair } from '../setup/assertions.ts'
 import { suiteFolder } from '../setup/certificates.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer } from '../setup/server.ts'
 import { keyServer } from '../setup/trusted-issuers.ts'
+import { quiet } from '../stores/given.ts'
 
 const folder = suiteFolder()
 const good = jwksOf(signingPair('ES256'))
@@ -44,6 +49,41 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['folder.json', /is no file/],
   ['/dev/zero', /is no file/],
 ]
+
+describe('a rule of a trusted issuer', () => {
+  it('that does not fit its client is a finding of the doctor, and a line of the log of each start', async () => {
+    const database = await sqliteFiles.create()
+    const rules = [
+      { claims: { sub: 'a' }, client_id: 'ghost', scopes: ['read'] },
+      { claims: { sub: 'b' }, client_id: 'orders', scopes: ['read', 'write', 'admin'] },
+      { claims: { sub: 'c' }, client_id: 'no-grant', scopes: ['read'] },
+      { claims: { sub: 'd' }, client_id: 'fits', scopes: ['read'] },
+    ]
+    const file = join(folder, 'rules.json')
+    writeFileSync(file, JSON.stringify({ issuers: [{ issuer: 'https://i.example', jwks_file: 'good.json', rules }] }))
+    const server = await startServer(database.url, undefined, undefined, { QSCOPE_TRUSTED_ISSUERS_FILE: file })
+    try {
+      const jwt = [GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER]
+      await server.registerClient({ clientId: 'orders', scopes: ['read'], grantTypes: jwt })
+      await server.registerClient({ clientId: 'no-grant', scopes: ['read'] })
+      await server.registerClient({ clientId: 'fits', scopes: ['read'], grantTypes: jwt })
+      const findings = await issuerRuleFindings(server.app, quiet)
+      expect(findings.map(({ state, finding }) => [state, finding])).toEqual([
+        ['warning', 'rule 0 of https://i.example names the client ghost, which does not exist'],
+        ['warning', 'rule 1 of https://i.example gives scopes that the client orders does not have: write admin'],
+        ['warning', 'rule 2 of https://i.example names the client no-grant, which may not use the grant jwt_bearer'],
+      ])
+      const warnings: string[] = []
+      const warn = (_fields: object, text: string) => void warnings.push(text)
+      const monitor = await monitorHealth(server.app, { ...quiet, warn, flush: () => undefined })
+      monitor.stop()
+      expect(warnings).toEqual(expect.arrayContaining(findings.map(({ finding }) => finding)))
+    } finally {
+      await server.stop()
+      await database.drop()
+    }
+  })
+})
 
 describe('a key set of a trusted issuer', () => {
   it('that can be used lets the server start', async () => {

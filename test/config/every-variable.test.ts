@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
-import { VARIABLES } from '../../src/config/variables.ts'
+import { VARIABLES, type Variable } from '../../src/config/variables.ts'
 
 const NAMES = Object.keys(VARIABLES)
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
 const SECRET = 'hunter2-is-secret'
 /** What nobody means, for whichever variable. */
 const BAD: Readonly<Record<string, string>> = {
@@ -79,6 +82,12 @@ describe('every variable', () => {
     const outcome = outcomeOf({ ...beside, [name]: 'nonsense value' })
     const told = expect.stringMatching(new RegExp(`^${name}: should .*not "nonsense value"`))
     expect(outcome).toEqual(expect.arrayContaining([told]))
+  })
+
+  it.each(NAMES)('%s says what it does, on the page of the configuration too', (name) => {
+    const { does } = Object.entries<Variable>(VARIABLES).find(([each]) => each === name)?.[1] ?? { does: '' }
+    expect(does).toMatch(/^[A-Z].{20,}\.$/)
+    expect(PAGE).toContain(`| ${does} |`)
   })
 
   it('names the issuer where none can be made of the address', () => {

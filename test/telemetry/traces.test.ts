@@ -85,6 +85,17 @@ onEveryBackend(
       expect(collector.paths).toEqual(new Set(['POST /v1/traces']))
     })
 
+    it('follow a caller whose trace state is hostile, without the state and without a pause', async () => {
+      const { client } = await server.registerClient({})
+      const { traceId, spanId, metadata } = callerTrace()
+      const hostile = { ...metadata, tracestate: 'eyJ'.repeat(20_000) }
+      const used = process.threadCpuUsage()
+      await server.call(mintToken, { client }, { metadata: hostile })
+      // Searched again from each beginning, it took ten seconds of the one thread that everybody waits for.
+      expect(process.threadCpuUsage(used).user / 1_000).toBeLessThan(2_000)
+      expect(named(await spansOf(traceId), MINT)).toMatchObject({ parentId: spanId, traceState: '' })
+    })
+
     it('name the trace in the call’s log line, and take its id for the ray id where the caller names none', async () => {
       const { client } = await server.registerClient({})
       const { traceId, metadata } = callerTrace()
