@@ -13,6 +13,7 @@ const PREFACE = Buffer.concat([
   Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
 ])
 const SETTINGS = 4
+const RESET = 'ECONNRESET'
 
 /** How a connection is secured; `verifies`: whether the server's certificate counts. */
 export type Security =
@@ -82,6 +83,7 @@ function networkObstacle(error: Error): Obstacle {
 function tlsObstacle({ host, port }: Address, security: Extract<Security, { kind: 'tls' }>): Promise<Obstacle | null> {
   const { ca, cert, key, verifies } = security
   const { promise, resolve } = Promise.withResolvers<Obstacle | null>()
+  let established = false
   const socket = connectTls(
     {
       host,
@@ -94,6 +96,7 @@ function tlsObstacle({ host, port }: Address, security: Extract<Security, { kind
       ...(key !== null && { key }),
     },
     () => {
+      established = true
       const problem = verifies ? certificateObstacle(socket.authorizationError, socket.getPeerCertificate()) : null
       if (problem !== null) return resolve(problem)
       // What the server says first is its consent, or an alert.
@@ -102,9 +105,9 @@ function tlsObstacle({ host, port }: Address, security: Extract<Security, { kind
     },
   )
   socket
-    .once('error', (error) => resolve(alertObstacle(error, cert !== null)))
+    .once('error', (error) => resolve(alertObstacle(codeOf(error), { established, showsCertificate: cert !== null })))
     .once('timeout', () => resolve({ kind: 'other_tls', code: 'ETIMEDOUT' }))
-    .once('close', () => resolve({ kind: 'other_tls', code: 'ECONNRESET' }))
+    .once('close', () => resolve(alertObstacle(RESET, { established, showsCertificate: cert !== null })))
   return promise.finally(() => socket.destroy())
 }
 
@@ -123,9 +126,17 @@ function certificateObstacle(error: Error | string | null, certificate: PeerCert
   }
 }
 
-/** RFC 8446 §6.2. */
-function alertObstacle(error: Error, showsCertificate: boolean): Obstacle {
-  const code = codeOf(error)
+/**
+ * RFC 8446 §6.2. A server that reset a connection which stood already disliked
+ * what came last from the client, its certificate; the alert may be lost with it.
+ */
+function alertObstacle(
+  code: string,
+  { established, showsCertificate }: { readonly established: boolean; readonly showsCertificate: boolean },
+): Obstacle {
+  if (established && code === RESET) {
+    return showsCertificate ? { kind: 'refuses_client_certificate', code } : { kind: 'wants_client_certificate' }
+  }
   if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/.test(code) && !showsCertificate)
     return { kind: 'wants_client_certificate' }
   if (/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE|ACCESS_DENIED|HANDSHAKE_FAILURE)/.test(code)) {

@@ -19,8 +19,10 @@ interface Options
   extends Pick<ConnectionOptions, 'json' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
   readonly service: string
   readonly alive?: true
-  readonly timeout: ReturnType<typeof duration>
+  readonly timeout?: ReturnType<typeof duration>
 }
+
+const PATIENCE = duration('5s')
 
 export function health(): Command {
   return new Command('health')
@@ -28,7 +30,7 @@ export function health(): Command {
     .option('--server <host:port>', 'ask this server instead of the one that this environment configures', address)
     .option('--service <name>', 'about this service, such as qscope.v1.TokenService', '')
     .option('--alive', 'be content with any answer: for liveness, as a server without its database needs no restart')
-    .option('--timeout <duration>', 'how long to wait', duration, duration('5s'))
+    .option('--timeout <duration>', 'how long to wait (default 5s)', duration)
     .option('--tls', 'over TLS, with a certificate that this machine trusts')
     .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
     .option('--cert-file <path>', 'the certificate to show to the server')
@@ -39,7 +41,7 @@ export function health(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { server, service, timeout, alive = false, json = false } = options
+  const { server, service, timeout = PATIENCE, alive = false, json = false } = options
   const asked = server === undefined ? ownServer(readConfig()) : wayTo(server, options)
   const where = formatAddress(asked.address)
   const answer = await check(where, asked, service, durationMs(timeout))
