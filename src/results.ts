@@ -13,6 +13,8 @@ export interface FailedResult {
   readonly ok: false
   readonly code: ErrorCode
   readonly details: ErrorDetails
+  /** The claim that did not hold, for the log; never sent. */
+  readonly condition?: string
 }
 
 export function success<T>(value: T): SuccessResult<T> {

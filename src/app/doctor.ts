@@ -10,6 +10,7 @@ import { examineDatabase } from './examine-database.ts'
 import { issuerKeyFindings } from './examine-issuers.ts'
 import { tlsFindings } from './examine-tls.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
+import { describeObstacle, findObstacle, PLAINTEXT, type Security } from './probe-server.ts'
 
 const MEBIBYTE = 1_048_576
 const FREE_PROBLEM = 16 * MEBIBYTE
@@ -25,9 +26,9 @@ export async function examine(config: Config, log: Logger): Promise<readonly Fin
   findings.push(...(await guarded('disk', () => diskFindings(config))))
   findings.push(...(await guarded('tls', () => tlsFindings(config))))
   findings.push(...(await guarded('trusted issuers', () => issuerKeyFindings(config))))
-  findings.push(...(await guarded('listener', () => listenerFindings('listener', config.grpcListen))))
+  findings.push(...(await guarded('listener', () => listenerFindings('listener', config.grpcListen, config))))
   const { http } = config
-  if (http !== null) findings.push(...(await guarded('http', () => listenerFindings('http', http.listen))))
+  if (http !== null) findings.push(...(await guarded('http', () => listenerFindings('http', http.listen, config))))
   return findings
 }
 
@@ -52,7 +53,12 @@ async function diskFindings({ database: { file } }: Config): Promise<readonly Fi
   return [free < FREE_WARNING ? warning('disk', finding, 'free some space soon') : ok('disk', finding)]
 }
 
-async function listenerFindings(check: string, listen: Address): Promise<readonly Finding[]> {
+/** The server's own certificate is examined as a file. */
+function asConfigured({ tls }: Config): Security {
+  return tls === null ? PLAINTEXT : { kind: 'tls', ca: null, cert: null, key: null, verifies: false }
+}
+
+async function listenerFindings(check: string, listen: Address, config: Config): Promise<readonly Finding[]> {
   const shown = formatAddress(listen)
   const host = listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host === '::' ? '::1' : listen.host
   const { promise, resolve: answer } = Promise.withResolvers<boolean>()
@@ -63,5 +69,14 @@ async function listenerFindings(check: string, listen: Address): Promise<readonl
     .once('timeout', () => answer(false))
   const taken = await promise
   socket.destroy()
-  return [ok(check, taken ? `something listens on ${shown} already` : `${shown} is free; no server runs there`)]
+  if (!taken) return [ok(check, `${shown} is free; no server runs there`)]
+  const obstacle = await findObstacle({ host, port: listen.port }, asConfigured(config))
+  if (obstacle === null || check !== 'listener') return [ok(check, `something listens on ${shown} already`)]
+  return [
+    warning(
+      check,
+      describeObstacle(obstacle, { host, port: listen.port }, 'environment'),
+      'start the server with this configuration, or correct the variables',
+    ),
+  ]
 }

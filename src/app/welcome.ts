@@ -41,30 +41,42 @@ interface Endpoint {
   readonly tls: boolean
 }
 
+/** A secret in an argument would stand in the list of processes and in the shell's history. */
+const FROM_A_VARIABLE = [
+  'Put the secret into a variable: it is pasted where nobody sees it, and kept out of the history of the shell.',
+  '  read -rs ADMIN_SECRET',
+]
+
 function adminLines(admin: FirstAdmin, endpoint: Endpoint): readonly string[] {
+  const client = { clientId: admin.clientId, clientSecret: '%s' }
+  const mint = `printf '${JSON.stringify({ client })}' "$ADMIN_SECRET"`
+  const verify = `printf '${JSON.stringify({ client, token: '%s' })}' "$ADMIN_SECRET" "$TOKEN"`
   const { address, tls } = endpoint
   const how = tls ? '-cacert ca.pem' : '-plaintext'
-  const client = { clientId: admin.clientId, clientSecret: admin.clientSecret }
-  const mint = { client }
-  const verify = { client, token: 'TOKEN' }
   return [
     adminNotice(admin),
+    ...FROM_A_VARIABLE,
+    '',
     'Mint a token:',
     ...callLines(endpoint, 'MintToken', mint),
     '',
-    'Verify it, with its access_token in place of TOKEN:',
+    'Paste its accessToken, and verify it:',
+    '  read -rs TOKEN',
     ...callLines(endpoint, 'VerifyToken', verify),
     '',
     'grpcurl does the same:',
-    `  grpcurl ${how} -d '${JSON.stringify(mint)}' ${address} qscope.v1.TokenService/MintToken`,
-    `  grpcurl ${how} -d '${JSON.stringify(verify)}' ${address} qscope.v1.TokenService/VerifyToken`,
+    `  ${mint} |`,
+    `    grpcurl ${how} -d @ ${address} qscope.v1.TokenService/MintToken`,
+    `  ${verify} |`,
+    `    grpcurl ${how} -d @ ${address} qscope.v1.TokenService/VerifyToken`,
   ]
 }
 
-function callLines({ address, tls }: Endpoint, method: string, request: object): readonly string[] {
+function callLines({ address, tls }: Endpoint, method: string, request: string): readonly string[] {
   const how = tls ? '--cacert ca.pem' : '--http2-prior-knowledge'
   return [
-    `  npx buf curl --protocol grpc ${how} -d '${JSON.stringify(request)}' \\`,
+    `  ${request} |`,
+    `    npx buf curl --protocol grpc ${how} -d @- \\`,
     `    ${tls ? 'https' : 'http'}://${address}/qscope.v1.TokenService/${method}`,
   ]
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
+import { describeObstacle, findObstacle, PLAINTEXT, type Security, type ToldBy } from '../app/probe-server.ts'
 import { type Address, formatAddress, isLoopback } from '../config/address.ts'
 import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import { messageOf } from '../message-of.ts'
@@ -11,6 +12,9 @@ export interface WayToServer {
   readonly address: Address
   readonly channel: ChannelCredentials
   readonly options: ChannelOptions
+  /** As the channel is, for whoever looks why no call gets through. */
+  readonly security: Security
+  readonly toldBy: ToldBy
 }
 
 export type SecurityOptions = Pick<ConnectionOptions, 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'>
@@ -37,10 +41,25 @@ export function wayTo(address: Address, options: SecurityOptions): WayToServer {
   if (plaintext && !isPlain) {
     throw new UsageError('--plaintext contradicts --tls, --ca-file and --cert-file: give only one of them')
   }
-  const channel = isPlain
-    ? credentials.createInsecure()
-    : credentials.createSsl(contentOf(caFile), keyOf(keyFile), contentOf(certFile))
-  return { address, channel, options: isLoopback(address.host) ? WITHOUT_PROXY : {} }
+  const base = { address, options: isLoopback(address.host) ? WITHOUT_PROXY : {}, toldBy: 'options' } as const
+  if (isPlain) return { ...base, channel: credentials.createInsecure(), security: PLAINTEXT }
+  const [ca, key, cert] = [contentOf(caFile), keyOf(keyFile), contentOf(certFile)]
+  const security = { kind: 'tls', ca, key, cert, verifies: true } as const
+  return { ...base, channel: sslChannel(ca, key, cert), security }
+}
+
+/** Why no call gets through, and what to do; `null`: nothing is in the way now. */
+export async function whyUnreachable({ address, security, toldBy }: WayToServer): Promise<string | null> {
+  const obstacle = await findObstacle(address, security)
+  return obstacle === null ? null : describeObstacle(obstacle, address, toldBy)
+}
+
+function sslChannel(ca: Buffer | null, key: Buffer | null, cert: Buffer | null): ChannelCredentials {
+  try {
+    return credentials.createSsl(ca, key, cert)
+  } catch (error) {
+    throw new UsageError(`--ca-file, --cert-file or --key-file cannot be used: ${messageOf(error)}`)
+  }
 }
 
 /** A proxy of the environment would carry plaintext off this machine. */

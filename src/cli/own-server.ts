@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
+import { PLAINTEXT, type Security } from '../app/probe-server.ts'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls.ts'
 import { type WayToServer, WITHOUT_PROXY } from './channel.ts'
@@ -13,11 +14,14 @@ const ANYWHERE: ReadonlyMap<string, string> = new Map([
 /** The way from beside it to the server that this environment configures. */
 export function ownServer({ grpcListen: { host, port }, tls }: Config): WayToServer {
   if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN leaves the port open: give --server')
+  const security = securityOf(tls)
   return {
     address: { host: ANYWHERE.get(host) ?? host, port },
-    channel: channelOf(tls),
+    channel: channelOf(security),
     // RFC 6066 §3: a handshake names no address.
     options: { ...WITHOUT_PROXY, ...(tls !== null && { 'grpc.ssl_target_name_override': 'localhost' }) },
+    security,
+    toldBy: 'environment',
   }
 }
 
@@ -26,11 +30,17 @@ export function ownServer({ grpcListen: { host, port }, tls }: Config): WayToSer
  * renewed: it is not verified. Nothing secret is sent, and the address is the
  * server's own.
  */
-function channelOf(tls: TlsConfig | null): ChannelCredentials {
-  if (tls === null) return credentials.createInsecure()
+function securityOf(tls: TlsConfig | null): Security {
+  if (tls === null) return PLAINTEXT
   // Where the server insists on a certificate, its own is the one at hand.
   const shown = tls.clientAuth === 'require' ? tls : null
   const key = shown === null ? null : readFileSync(shown.keyFile)
   const cert = shown === null ? null : readFileSync(shown.certFile)
-  return credentials.createSsl(null, key, cert, { rejectUnauthorized: false })
+  return { kind: 'tls', ca: null, key, cert, verifies: false }
+}
+
+function channelOf(security: Security): ChannelCredentials {
+  return security.kind === 'plaintext'
+    ? credentials.createInsecure()
+    : credentials.createSsl(null, security.key, security.cert, { rejectUnauthorized: false })
 }

@@ -45,7 +45,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-function program(): Command {
+/** All commands there are. */
+export function program(): Command {
   const root = new Command('qscope').description('OAuth 2.0 token service over gRPC')
   root.addCommand(serveCommand())
   root.addCommand(group('migrate', 'the database schema', [migrateUp(), migrateDown(), migrateStatus()]))

@@ -7,14 +7,15 @@ import { StatusSchema } from '../gen/google/rpc/status_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { type AnyMethod, accessOf, withClient } from './call-access.ts'
 import { type CallCredentials, CallFailure, type Calls, type Refusal } from './calls.ts'
-import type { WayToServer } from './channel.ts'
+import { type WayToServer, whyUnreachable } from './channel.ts'
 import { UsageError } from './usage-error.ts'
 
 const DEADLINE_MS = 30_000
 const DETAILS = 'grpc-status-details-bin'
 
 /** Calls a server over gRPC. */
-export function openRemoteCalls({ address, channel, options }: WayToServer, proof: CallCredentials): Calls {
+export function openRemoteCalls(way: WayToServer, proof: CallCredentials): Calls {
+  const { address, channel, options } = way
   const server = formatAddress(address)
   const client = new Client(server, channel, options)
   const minted = new Map<string, Promise<string>>()
@@ -35,7 +36,7 @@ export function openRemoteCalls({ address, channel, options }: WayToServer, proo
         metadata,
         { deadline: Date.now() + DEADLINE_MS },
         (error, answer) => {
-          if (error !== null) reject(new CallFailure(refusalOf(error, server)))
+          if (error !== null) refusalOf(error, way).then((refusal) => reject(new CallFailure(refusal)), reject)
           else if (answer !== undefined) resolve(answer)
         },
       )
@@ -75,7 +76,7 @@ export function openRemoteCalls({ address, channel, options }: WayToServer, proo
   }
 }
 
-function refusalOf(error: ServiceError, server: string): Refusal {
+async function refusalOf(error: ServiceError, way: WayToServer): Promise<Refusal> {
   const [raw] = error.metadata?.get(DETAILS) ?? []
   const bytes = Buffer.isBuffer(raw) ? raw : Buffer.alloc(0)
   const details = bytes.length === 0 ? [] : fromBinary(StatusSchema, bytes).details
@@ -92,7 +93,9 @@ function refusalOf(error: ServiceError, server: string): Refusal {
     reason: info?.reason ?? null,
     status: status[error.code] ?? String(error.code),
     description:
-      info === undefined && error.code === status.UNAVAILABLE ? `no server answers at ${server}` : error.details,
+      info === undefined && error.code === status.UNAVAILABLE
+        ? ((await whyUnreachable(way)) ?? `no server answers at ${formatAddress(way.address)}: ${error.details}`)
+        : error.details,
     violations: detail((any) => anyUnpack(any, BadRequestSchema))?.fieldViolations ?? [],
     metadata: info?.metadata ?? {},
     rayId: detail((any) => anyUnpack(any, RequestInfoSchema))?.requestId ?? (typeof rayId === 'string' ? rayId : null),

@@ -51,18 +51,33 @@ export interface AccessTokenStanding {
   readonly signingKeyRevoked: boolean
 }
 
+export type InactiveReason =
+  | 'revoked'
+  | 'expired'
+  | 'grant_revoked'
+  | 'signing_key_revoked'
+  | 'client_disabled'
+  | 'client_tokens_revoked'
+  | 'user_deactivated'
+  | 'user_tokens_revoked'
+
 /**
  * Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`), as
  * far as it depends on itself; its ancestors must be active too.
  */
 export function isActive(standing: AccessTokenStanding, now: EpochMs): boolean {
+  return whyInactive(standing, now) === null
+}
+
+/** Why an access token is not active: for the log of the server, never for a caller (RFC 7662 §2.2). `null`: it is. */
+export function whyInactive(standing: AccessTokenStanding, now: EpochMs): InactiveReason | null {
   const { token, client, user, grantRevoked, signingKeyRevoked } = standing
-  return (
-    token.revokedAt === null &&
-    now < token.expiresAt &&
-    !grantRevoked &&
-    !signingKeyRevoked &&
-    isPartyActive(client, token.clientGeneration) &&
-    (token.userGeneration === null || (user !== null && isPartyActive(user, token.userGeneration)))
-  )
+  if (token.revokedAt !== null) return 'revoked'
+  if (now >= token.expiresAt) return 'expired'
+  if (grantRevoked) return 'grant_revoked'
+  if (signingKeyRevoked) return 'signing_key_revoked'
+  if (!isPartyActive(client, token.clientGeneration)) return client.active ? 'client_tokens_revoked' : 'client_disabled'
+  if (token.userGeneration === null) return null
+  if (user === null || !user.active) return 'user_deactivated'
+  return isPartyActive(user, token.userGeneration) ? null : 'user_tokens_revoked'
 }

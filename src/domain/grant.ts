@@ -36,14 +36,26 @@ export interface GrantStanding {
 }
 
 /** Whether what was issued on a grant can still count. */
-export function isGrantActive({ grant, client, user }: GrantStanding, now: EpochMs): boolean {
-  return (
-    grant.revokedAt === null &&
-    now < grant.expiresAt &&
-    isPartyActive(client, grant.clientGeneration) &&
-    isPartyActive(user, grant.userGeneration)
-  )
+export function isGrantActive(standing: GrantStanding, now: EpochMs): boolean {
+  return whyGrantInactive(standing, now) === null
 }
+
+/** Why nothing that was issued on a grant counts any more, for the log of the server; `null`: it can count. */
+export function whyGrantInactive({ grant, client, user }: GrantStanding, now: EpochMs): GrantInactiveReason | null {
+  if (grant.revokedAt !== null) return 'grant_revoked'
+  if (now >= grant.expiresAt) return 'grant_expired'
+  if (!isPartyActive(client, grant.clientGeneration)) return client.active ? 'client_tokens_revoked' : 'client_disabled'
+  if (!isPartyActive(user, grant.userGeneration)) return user.active ? 'user_tokens_revoked' : 'user_deactivated'
+  return null
+}
+
+export type GrantInactiveReason =
+  | 'grant_revoked'
+  | 'grant_expired'
+  | 'client_disabled'
+  | 'client_tokens_revoked'
+  | 'user_deactivated'
+  | 'user_tokens_revoked'
 
 /** A party stands, and nothing of it was revoked since the given generation. */
 export function isPartyActive(party: PartyStanding, generation: number): boolean {

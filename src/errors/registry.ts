@@ -296,7 +296,7 @@ export const registry = Object.freeze({
     oauthError: null,
     rfc: null,
     status: 'ALREADY_EXISTS',
-    description: 'The client id {name} is taken, or was a deleted client’s. Choose another one.',
+    description: 'The client id {name} is taken, or belonged to a client that was deleted. Choose another one.',
     retryable: false,
   }),
   'resource.not_found': row<Resource & { readonly because?: keyof typeof NOT_FOUND }>({

@@ -56,7 +56,7 @@ function chain<In extends object, Out extends object>(steps: readonly Step[]): C
         const result = answer instanceof Promise ? await answer : answer
         if (!result.ok) {
           ctx.log.debug({ rayId: ctx.rayId, condition: step.name, code: result.code }, 'condition does not hold')
-          return result
+          return { ...result, condition: step.name }
         }
         Object.assign(known, result.value)
       }

@@ -71,14 +71,14 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
 
   /** What a refusal wants written stands before it is answered. */
   async function refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof LOST_RACE> {
-    const { effect, ok, code, details } = refusal
+    const { effect, ...failed } = refusal
     if (effect === undefined) return refusal
     const ended = await backend.decide<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
       const value = await effect(withStores(ctx, services, stores))
       return { commit: value !== LOST_RACE, value }
     })
     if (ended === JUDGE_ANEW) return LOST_RACE
-    return ended ?? { ok, code, details }
+    return ended ?? failed
   }
 
   return {

@@ -34,6 +34,7 @@ export function startAccessLine(
           method: path,
           code,
           ...(reason === null ? {} : { reason }),
+          ...(failure?.condition === undefined ? {} : { condition: failure.condition }),
           durationMs: Math.round(durationMs * 1000) / 1000,
           peer: origin.peer,
           ...clientOf(caller),

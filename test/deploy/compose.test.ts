@@ -57,6 +57,20 @@ describe('compose.yaml', () => {
     expect(at(base, 'services', 'qscope', 'ports')).toEqual(['127.0.0.1:50051:50051'])
   })
 
+  it('gives the database every password in a file, so that its log prints none', () => {
+    const environment = nodeOf(at(base, 'services', 'mysql', 'environment'))
+    const passwords = Object.entries(environment).filter(([name]) => name.includes('PASSWORD'))
+    expect(passwords).toEqual([
+      ['MYSQL_PASSWORD_FILE', '/run/secrets/mysql-password'],
+      ['MYSQL_ROOT_PASSWORD_FILE', '/run/secrets/mysql-root-password'],
+    ])
+    const handed = passwords.map(([, path]) => String(path).replace('/run/secrets/', ''))
+    expect(at(base, 'services', 'mysql', 'secrets')).toEqual(handed)
+    for (const name of handed) expect(at(base, 'secrets', name, 'file')).toBe(`./secrets/${name}`)
+    const page = readFileSync(join(ROOT, 'docs', 'container.md'), 'utf8')
+    for (const name of handed) expect(page).toContain(`secrets/${name}`)
+  })
+
   it('lets no secret be committed', () => {
     expect(readFileSync(join(ROOT, '.gitignore'), 'utf8').split('\n')).toContain('/secrets/')
   })

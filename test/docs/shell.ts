@@ -8,8 +8,8 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 const TIMEOUT_MS = 240_000
 /** The address that pages call, which a test's server has not. */
 export const DOCUMENTED_ADDRESS = '127.0.0.1:50051'
-/** `TOKEN=qat_…   # accessToken of that answer`: what a reader pastes. */
-const PASTED = /^(\w+)=\S*…\S* +# (\w+).*$/gm
+/** `read -rs TOKEN   # accessToken of that answer`, or `ID=…   # keyId of that answer`: what a reader pastes. */
+const PASTED = /^(?:read -rs (?<secret>\w+)|(?<plain>\w+)=\S*…\S*) +# (?<key>\w+).*$/gm
 
 export interface ShellBlock {
   readonly text: string
@@ -38,7 +38,10 @@ export async function runBlocks(
     const outputs = blocks.map((_, index) => join(directory, `${String(index).padStart(4, '0')}.out`))
     const lines = blocks.map(({ text, refused = false }, index) => {
       const typed = text
-        .replaceAll(PASTED, (_, name: string, key: string) => (name in variables ? ':' : `${name}=$(pasted ${key})`))
+        .replaceAll(PASTED, (_, secret: string | undefined, plain: string | undefined, key: string) => {
+          const name = secret ?? plain ?? ''
+          return name in variables ? ':' : `${name}=$(pasted ${key})`
+        })
         .replaceAll(DOCUMENTED_ADDRESS, address)
       return refused ? failing(typed, outputs[index] ?? '') : `{\n${typed}\n} > '${outputs[index]}'`
     })

@@ -42,13 +42,20 @@ describe('the first start', () => {
     expect(secret).toMatch(/^qcs_[0-9A-Za-z]{49}$/)
     expect(server.stderr).not.toContain(secret)
 
-    const pasted = [...server.stdout.matchAll(/npx buf (curl [^\n]*\\\n[^\n]*)/g)].map((match) => match[1] ?? '')
+    const printed = server.stdout.slice(server.stdout.indexOf('Put the secret into a variable'))
+    expect(printed).toContain('\n  read -rs ADMIN_SECRET\n')
+    expect(printed).toContain('\n  read -rs TOKEN\n')
+    expect(printed).not.toContain(secret)
+    const pasted = [...printed.matchAll(/^ {2}printf .*\|\n {4}npx buf .*\\\n.*$/gm)].map(([text]) => text)
     expect(pasted.length).toBe(2)
-    const shell = async (command: string) =>
-      JSON.parse((await promisify(execFile)('sh', ['-c', `${BUF} ${command}`])).stdout)
-    const { token } = await shell(pasted[0] ?? '')
+    const shell = async (command = '', more = {}) => {
+      const env = { ...process.env, ADMIN_SECRET: secret, ...more }
+      const typed = command.replace('npx buf', BUF)
+      return JSON.parse((await promisify(execFile)('bash', ['-c', typed], { env })).stdout)
+    }
+    const { token } = await shell(pasted[0])
     expect(token.accessToken).toMatch(/^qat_/)
-    const verified = await shell((pasted[1] ?? '').replace('TOKEN', token.accessToken))
+    const verified = await shell(pasted[1], { TOKEN: token.accessToken })
     expect(verified.claims.clientId).toBe('admin')
 
     expect(statSync(join(directory, 'data', 'qscope.db')).mode & 0o777).toBe(0o600)

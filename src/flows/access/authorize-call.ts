@@ -3,7 +3,8 @@ import type { EpochMs } from '../../domain/ids.ts'
 import { isPermission } from '../../domain/scopes.ts'
 import { type FailedResult, fail, mapResult, type Result, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
-import { isAccepted, lookUpAccessToken } from '../conditions/presented-token.ts'
+import { lookUpAccessToken, whyNotAccepted } from '../conditions/presented-token.ts'
+import { noteRefusal } from '../conditions/token-refusal.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 import { authenticateClient, type ClientProof } from './authenticate-client.ts'
@@ -88,18 +89,25 @@ async function admitBearer(
   permission: string,
 ): Promise<Result<{ readonly caller: Caller }>> {
   const standing = await lookUpAccessToken(ctx, presented)
-  if (standing === null || !(await isAccepted(ctx, standing))) return fail('oauth.invalid_token')
+  const refusal = standing === null ? 'unknown' : await whyNotAccepted(ctx, standing)
+  if (standing === null || refusal !== null) {
+    noteRefusal(ctx, refusal ?? 'unknown', standing?.token ?? null)
+    return fail('oauth.invalid_token')
+  }
   const { token, client } = standing
   // RFC 8705 §3: a bound token is of no use without the key of its certificate.
   if (token.confirmation !== null && token.confirmation !== ctx.certificate?.thumbprint) {
+    noteRefusal(ctx, 'certificate_mismatch', token)
     return fail('oauth.invalid_token', { because: 'certificate' })
   }
   // A permission counts only while the client is still registered for it.
   const permissions = new Set(token.scopes.filter((scope) => isPermission(scope) && client.scopes.includes(scope)))
   if (!permissions.has(permission)) {
+    noteRefusal(ctx, 'missing_scope', token)
     return fail('oauth.insufficient_scope', { metadata: { required_scopes: permission } })
   }
   if (token.audiences.length > 0 && !token.audiences.includes(ctx.services.issuer)) {
+    noteRefusal(ctx, 'wrong_audience', token)
     return fail('oauth.invalid_token', { because: 'audience' })
   }
   return success({ caller: { kind: 'bearer', clientId: token.clientId, tokenId: token.tokenId, permissions } })

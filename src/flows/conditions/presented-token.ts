@@ -1,11 +1,12 @@
 import { hashToken, readToken } from '../../crypto/token.ts'
-import { type AccessToken, type AccessTokenStanding, isActive } from '../../domain/access-token.ts'
+import { type AccessToken, type AccessTokenStanding, isActive, whyInactive } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
-import { isGrantActive } from '../../domain/grant.ts'
+import { whyGrantInactive } from '../../domain/grant.ts'
 import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
 import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
 import { readPresentedJwt } from './presented-jwt.ts'
+import type { TokenRefusal } from './token-refusal.ts'
 
 export interface PresentedToken {
   /** As the caller was handed it; any string. */
@@ -45,29 +46,45 @@ async function findAccessToken(
 
 /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
 export async function isAccepted(ctx: FlowContext, standing: AccessTokenStanding): Promise<boolean> {
-  if (!isActive(standing, ctx.now)) return false
+  return (await whyNotAccepted(ctx, standing)) === null
+}
+
+/** Why an access token does not count, for the log of the server; `null`: it does. */
+export async function whyNotAccepted(ctx: FlowContext, standing: AccessTokenStanding): Promise<TokenRefusal | null> {
+  const reason = whyInactive(standing, ctx.now)
   const { ancestors } = standing.token
-  if (ancestors.length === 0) return true
+  if (reason !== null || ancestors.length === 0) return reason
   const found = await Promise.all(ancestors.map((tokenId) => ctx.stores.accessTokens.findById(ctx, tokenId)))
-  return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now))
+  return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now)) ? null : 'ancestor_inactive'
 }
 
 /** A refresh token counts while it is unspent and its grant stands. */
 export function isRefreshable(standing: RefreshTokenStanding, now: FlowContext['now']): boolean {
-  const { consumedAt, expiresAt } = standing.token
-  return consumedAt === null && now < expiresAt && isGrantActive(standing, now)
+  return whyNotRefreshable(standing, now) === null
 }
 
-/**
- * The token if it is active and the viewer's to see; otherwise `null`, without a
- * reason (RFC 7662 §2.2).
- */
-export async function lookUpVisible(ctx: FlowContext, viewer: Viewer, presented: string): Promise<Found | null> {
-  const found = await lookUpToken(ctx, presented)
-  if (found === null || !maySee(viewer, found)) return null
-  const active = found.use === 'access' ? await isAccepted(ctx, found.standing) : isRefreshable(found.standing, ctx.now)
-  return active ? found : null
+function whyNotRefreshable(standing: RefreshTokenStanding, now: FlowContext['now']): TokenRefusal | null {
+  const { consumedAt, expiresAt } = standing.token
+  if (consumedAt !== null) return 'spent'
+  return now >= expiresAt ? 'expired' : whyGrantInactive(standing, now)
 }
+
+/** A presented value, and why it does not count for the viewer; `null`: it does. */
+export type Judged =
+  | { readonly found: Found; readonly refusal: null }
+  | { readonly found: Found | null; readonly refusal: TokenRefusal }
+
+/** Looks a presented value up for a viewer. The reason is for the log: no caller hears it (RFC 7662 §2.2). */
+export async function judgePresented(ctx: FlowContext, viewer: Viewer, presented: string): Promise<Judged> {
+  const found = await lookUpToken(ctx, presented)
+  if (found === null) return UNKNOWN
+  if (!maySee(viewer, found)) return { found, refusal: 'not_visible' }
+  const refusal =
+    found.use === 'access' ? await whyNotAccepted(ctx, found.standing) : whyNotRefreshable(found.standing, ctx.now)
+  return { found, refusal }
+}
+
+const UNKNOWN: Judged = Object.freeze({ found: null, refusal: 'unknown' } as const)
 
 /** One's own tokens; of others' access tokens, those that are meant for the viewer or for nobody in particular. */
 function maySee(viewer: Viewer, { use, standing }: Found): boolean {

@@ -1,7 +1,9 @@
 import { success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { type Found, lookUpVisible } from '../conditions/presented-token.ts'
+import { type Found, type Judged, judgePresented } from '../conditions/presented-token.ts'
+import { noteRefusal } from '../conditions/token-refusal.ts'
+import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 
 interface PresentedTokens {
@@ -12,9 +14,29 @@ interface PresentedTokens {
 const presentedTokensAreLookedUp = condition<
   PresentedTokens & { readonly viewer: Viewer },
   { readonly found: readonly (Found | null)[] }
->('presentedTokensAreLookedUp', async (ctx, { presented, viewer }) =>
-  success({ found: await Promise.all(presented.map((value) => lookUpVisible(ctx, viewer, value))) }),
-)
+>('presentedTokensAreLookedUp', async (ctx, { presented, viewer }) => {
+  const judged = await Promise.all(presented.map((value) => judgePresented(ctx, viewer, value)))
+  noteRefusals(ctx, judged)
+  return success({ found: judged.map(({ found, refusal }) => (refusal === null ? found : null)) })
+})
+
+/** A call leaves no more lines than these, however many tokens it asks about. */
+const MAX_NOTED = 20
+
+function noteRefusals(ctx: FlowContext, judged: readonly Judged[]): void {
+  let noted = 0
+  let more = 0
+  for (const { found, refusal } of judged) {
+    if (refusal === null) continue
+    if (found !== null && noted === MAX_NOTED) {
+      more += 1
+      continue
+    }
+    if (found !== null) noted += 1
+    noteRefusal(ctx, refusal, found?.standing.token ?? null)
+  }
+  if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'more tokens of this call were refused')
+}
 
 /** RFC 7662, for one token or many: each if it is active and the caller's to see, else `null`; in their order. */
 export const introspectTokens = defineFlow({

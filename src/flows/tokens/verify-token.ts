@@ -3,7 +3,8 @@ import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { type Found, lookUpVisible, type PresentedToken } from '../conditions/presented-token.ts'
+import { type Found, judgePresented, type PresentedToken } from '../conditions/presented-token.ts'
+import { noteRefusal } from '../conditions/token-refusal.ts'
 import { defineFlow } from '../flow.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
@@ -23,35 +24,41 @@ type Good = { readonly found: Found; readonly token: AccessToken }
 const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
   'tokenIsGood',
   async (ctx, { presented, viewer }) => {
-    const found = await lookUpVisible(ctx, viewer, presented)
-    return found?.use === 'access' ? success({ found, token: found.standing.token }) : invalidToken('presented')
+    const { found, refusal } = await judgePresented(ctx, viewer, presented)
+    if (refusal === null && found.use === 'access') return success({ found, token: found.standing.token })
+    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.standing.token ?? null)
+    return invalidToken('presented')
   },
 )
 
 /** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(
   'tokenIsForAudience',
-  (_ctx, { token, audience }) =>
-    audience === null || token.audiences.includes(audience) ? HOLDS : invalidToken('presented_audience'),
+  (ctx, { token, audience }) => {
+    if (audience === null || token.audiences.includes(audience)) return HOLDS
+    noteRefusal(ctx, 'wrong_audience', token)
+    return invalidToken('presented_audience')
+  },
 )
 
 /** RFC 8705 §3: a token that is bound to a certificate is good only together with it. */
 const bearerHoldsCertificate = condition<{
   readonly token: AccessToken
   readonly presentedCertificate: string | null
-}>('bearerHoldsCertificate', (_ctx, { token, presentedCertificate }) =>
-  token.confirmation === null || token.confirmation === presentedCertificate
-    ? HOLDS
-    : invalidToken('presented_certificate'),
-)
+}>('bearerHoldsCertificate', (ctx, { token, presentedCertificate }) => {
+  if (token.confirmation === null || token.confirmation === presentedCertificate) return HOLDS
+  noteRefusal(ctx, 'certificate_mismatch', token)
+  return invalidToken('presented_certificate')
+})
 
 /** RFC 6750 §3.1, insufficient_scope: every required scope is in the token. */
 const tokenHasScopes = condition<{ readonly token: AccessToken; readonly requiredScopes: readonly string[] }>(
   'tokenHasScopes',
-  (_ctx, { token, requiredScopes }) =>
-    beyond(requiredScopes, token.scopes).length === 0
-      ? HOLDS
-      : fail('oauth.insufficient_scope', { metadata: { required_scopes: requiredScopes.join(' ') } }),
+  (ctx, { token, requiredScopes }) => {
+    if (beyond(requiredScopes, token.scopes).length === 0) return HOLDS
+    noteRefusal(ctx, 'missing_scope', token)
+    return fail('oauth.insufficient_scope', { metadata: { required_scopes: requiredScopes.join(' ') } })
+  },
 )
 
 /** RFC 6750 §3, the resource server's side: the presented access token permits what is asked. */

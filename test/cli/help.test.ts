@@ -1,0 +1,45 @@
+import type { Command } from 'commander'
+import { describe, expect, test } from 'vitest'
+import { program } from '../../src/cli/program.ts'
+import { emptyFolder, qscope } from './process.ts'
+
+const TIMEOUT = 60_000
+
+function everyCommand(command: Command, names: readonly string[] = []): readonly (readonly [string, Command])[] {
+  return [
+    [names.join(' '), command],
+    ...command.commands.flatMap((child) => everyCommand(child, [...names, child.name()])),
+  ]
+}
+
+describe('the help of qscope', () => {
+  const commands = everyCommand(program())
+
+  test('is there for every command', () => {
+    expect(commands.length).toBeGreaterThan(40)
+  })
+
+  test.each(commands)(
+    '%s says what it does and what each argument, option and command under it is for',
+    (_name, command) => {
+      const help = command.helpInformation()
+      expect(help).toContain('Usage: qscope')
+      expect(command.description()).not.toBe('')
+      for (const { long } of command.options) expect(help).toContain(long)
+      for (const option of command.options) expect(option.description).not.toBe('')
+      for (const child of command.commands) expect(help).toMatch(new RegExp(`^ +${child.name()}\\b`, 'm'))
+      expect(help).not.toMatch(/undefined|\[object|NaN/)
+    },
+  )
+
+  test.each([['health'], ['client create'], ['']])(
+    'is printed, exit code 0, by qscope %s --help',
+    async (name) => {
+      const args = [...name.split(' ').filter(Boolean), '--help']
+      const { code, stdout, stderr } = await qscope(emptyFolder(), args)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toContain(`Usage: qscope ${name}`.trim())
+    },
+    TIMEOUT,
+  )
+})
