@@ -26,6 +26,7 @@ public final class Main {
               Devices::visit,
               Exchange::visit,
               Offline::visit,
+              Verifiers::visit,
               Revoke::visit,
               Manage::visit,
               Refusals::visit,

@@ -18,6 +18,7 @@ import internal.qscope.v1.ClientAuthentication;
  * @param frontEnd may record what users decided
  * @param operator may read clients and tokens
  * @param assertion what the platform says about orders
+ * @param verifierCasesFile has the tokens of clients/conformance
  */
 record Settings(
     String address,
@@ -35,7 +36,8 @@ record Settings(
     Registered courier,
     @SerializedName("front_end") Registered frontEnd,
     Registered operator,
-    String assertion) {
+    String assertion,
+    @SerializedName("verifier_cases_file") String verifierCasesFile) {
 
   /** A client as the registration told it. */
   record Registered(

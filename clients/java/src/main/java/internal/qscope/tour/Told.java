@@ -1,6 +1,7 @@
 package internal.qscope.tour;
 
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.rpc.BadRequest;
 import internal.qscope.client.Refusal;
 import internal.qscope.v1.Actor;
@@ -14,7 +15,7 @@ import java.util.Map;
 
 /** What steps print. */
 final class Told {
-  private static final Gson GSON = new Gson();
+  private static final Gson GSON = new GsonBuilder().serializeNulls().create();
 
   private Told() {}
 
