@@ -9,12 +9,14 @@ export interface QScope {
   readonly client: ClientProof
 }
 
-/** TLS unless `QSCOPE_PLAINTEXT=1` asks for plaintext. */
+/** TLS unless `QSCOPE_PLAINTEXT=1` asks for plaintext, wherever the server is. */
 export function openQScope(env: NodeJS.ProcessEnv): QScope {
   const { QSCOPE_ADDRESS = '127.0.0.1:50051', QSCOPE_CLIENT_ID = '', QSCOPE_CLIENT_SECRET, QSCOPE_CA_FILE } = env
+  const allowPlaintext = env['QSCOPE_PLAINTEXT'] === '1'
   const secure = credentials.createSsl(QSCOPE_CA_FILE === undefined ? null : readFileSync(QSCOPE_CA_FILE))
   const channel = grpcJsChannel(QSCOPE_ADDRESS, {
-    credentials: env['QSCOPE_PLAINTEXT'] === '1' ? credentials.createInsecure() : secure,
+    credentials: allowPlaintext ? credentials.createInsecure() : secure,
+    allowPlaintext,
   })
   const proof = QSCOPE_CLIENT_SECRET === undefined ? {} : { clientSecret: QSCOPE_CLIENT_SECRET }
   return { channel, client: { clientId: QSCOPE_CLIENT_ID, ...proof } }

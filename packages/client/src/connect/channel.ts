@@ -5,7 +5,8 @@ import { QScopeError } from '../qscope-error.ts'
 /**
  * A `Channel` over a transport of Connect: `createGrpcTransport` of
  * `@connectrpc/connect-node` to the gRPC port, or any other to the HTTP side
- * door. The transport's `baseUrl` says whether the connection is encrypted.
+ * door. The transport's `baseUrl` says whether the connection is encrypted;
+ * with the interceptor `refusePlaintext` it does not leave this machine unless.
  */
 export function connectChannel(transport: Transport): Channel {
   return {

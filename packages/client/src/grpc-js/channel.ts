@@ -10,6 +10,8 @@ import {
 } from '@bufbuild/protobuf'
 import { type ChannelCredentials, Client, credentials, type CallOptions as GrpcOptions, Metadata } from '@grpc/grpc-js'
 import type { CallOptions, Channel } from '../channel.ts'
+import { deferred } from '../deferred.ts'
+import { isLoopbackTarget } from '../loopback.ts'
 import { QScopeError } from '../qscope-error.ts'
 
 /** How the connection is made. */
@@ -20,6 +22,11 @@ export interface GrpcJsChannelOptions {
    * for plaintext.
    */
   readonly credentials?: ChannelCredentials | undefined
+  /**
+   * Lets plaintext leave this machine, where anybody can read the secrets and tokens of the calls and put in keys of
+   * their own: inside a mesh that encrypts. Without it plaintext goes to a loopback address or a Unix socket only.
+   */
+  readonly allowPlaintext?: boolean | undefined
 }
 
 /** A `Channel` over grpc-js, which keeps a connection and makes it anew when it breaks. */
@@ -29,8 +36,19 @@ export interface GrpcJsChannel extends Channel {
 
 /** @param address `host:port`, or any target that grpc-js resolves, such as `dns:///qscope.internal:50051`. */
 export function grpcJsChannel(address: string, options: GrpcJsChannelOptions = {}): GrpcJsChannel {
+  const secure = options.credentials ?? credentials.createSsl()
+  const isPlaintext = !secure._isSecure()
+  if (isPlaintext && options.allowPlaintext !== true && !isLoopbackTarget(address)) {
+    throw new TypeError(
+      `${address} is not on this machine: secrets do not go there in plaintext (or say allowPlaintext)`,
+    )
+  }
   // The library never repeats a call by itself: a code or a refresh token is good once.
-  const client = new Client(address, options.credentials ?? credentials.createSsl(), { 'grpc.enable_retries': 0 })
+  const client = new Client(address, secure, {
+    'grpc.enable_retries': 0,
+    // A proxy of the environment would carry plaintext off this machine.
+    ...(isPlaintext && options.allowPlaintext !== true && { 'grpc.enable_http_proxy': 0 }),
+  })
 
   return {
     unary: (method, request, callOptions = {}) => unary(client, method, request, callOptions),
@@ -47,7 +65,7 @@ async function unary<I extends DescMessage, O extends DescMessage>(
 ): Promise<MessageShape<O>> {
   const { signal } = options
   signal?.throwIfAborted()
-  const { promise, resolve, reject } = Promise.withResolvers<MessageShape<O>>()
+  const { promise, resolve, reject } = deferred<MessageShape<O>>()
   const call = client.makeUnaryRequest(
     pathOf(method),
     encoder(method.input),

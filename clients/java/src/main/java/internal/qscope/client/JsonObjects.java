@@ -95,6 +95,9 @@ final class JsonObjects {
 
   private static Number number(String text) {
     var value = Double.parseDouble(text);
-    return value == Math.rint(value) && Math.abs(value) < 1e15 ? Long.valueOf((long) value) : Double.valueOf(value);
+    if (value == Math.rint(value) && Math.abs(value) < 1e15) {
+      return (long) value;
+    }
+    return value;
   }
 }
