@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_authentication.proto.
  */
 export const file_qscope_v1_client_authentication: GenFile = /*@__PURE__*/
-  fileDesc("CiVxc2NvcGUvdjEvY2xpZW50X2F1dGhlbnRpY2F0aW9uLnByb3RvEglxc2NvcGUudjEikwEKFENsaWVudEF1dGhlbnRpY2F0aW9uEh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARImCg1jbGllbnRfc2VjcmV0GAIgASgJQg2AAQG6SAdyBRABGIACSAASKgoQY2xpZW50X2Fzc2VydGlvbhgDIAEoCUIOgAEBukgIcgYQARiAgAFIAEIICgZtZXRob2RiBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("CiVxc2NvcGUvdjEvY2xpZW50X2F1dGhlbnRpY2F0aW9uLnByb3RvEglxc2NvcGUudjEikwEKFENsaWVudEF1dGhlbnRpY2F0aW9uEh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARImCg1jbGllbnRfc2VjcmV0GAIgASgJQg2AAQG6SAdyBRABGIACSAASKgoQY2xpZW50X2Fzc2VydGlvbhgDIAEoCUIOgAEBukgIcgYQARiAgAFIAEIICgZtZXRob2RCbAoSaW50ZXJuYWwucXNjb3BlLnYxQhlDbGllbnRBdXRoZW50aWNhdGlvblByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate]);
 
 /**
  * ClientAuthentication proves an OAuth client (RFC 6749 §2.3) inside a request.

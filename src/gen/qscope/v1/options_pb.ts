@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/options.proto.
  */
 export const file_qscope_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Chdxc2NvcGUvdjEvb3B0aW9ucy5wcm90bxIJcXNjb3BlLnYxIl8KBkFjY2VzcxISCgpwZXJtaXNzaW9uGAEgASgJEh0KFWNsaWVudF9hdXRoZW50aWNhdGlvbhgCIAEoCBIOCgZhbnlvbmUYAyABKAgSEgoKaWRlbXBvdGVudBgEIAEoCDpLCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxj3igMgASgLMhEucXNjb3BlLnYxLkFjY2Vzc1IGYWNjZXNzYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Chdxc2NvcGUvdjEvb3B0aW9ucy5wcm90bxIJcXNjb3BlLnYxIl8KBkFjY2VzcxISCgpwZXJtaXNzaW9uGAEgASgJEh0KFWNsaWVudF9hdXRoZW50aWNhdGlvbhgCIAEoCBIOCgZhbnlvbmUYAyABKAgSEgoKaWRlbXBvdGVudBgEIAEoCDpLCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxj3igMgASgLMhEucXNjb3BlLnYxLkFjY2Vzc1IGYWNjZXNzQl8KEmludGVybmFsLnFzY29wZS52MUIMT3B0aW9uc1Byb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Access says who may call a method. The server enforces it in one place and

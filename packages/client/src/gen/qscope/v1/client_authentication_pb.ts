@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_authentication.proto.
  */
 export const file_qscope_v1_client_authentication: GenFile = /*@__PURE__*/
-  fileDesc("CiVxc2NvcGUvdjEvY2xpZW50X2F1dGhlbnRpY2F0aW9uLnByb3RvEglxc2NvcGUudjEicgoUQ2xpZW50QXV0aGVudGljYXRpb24SEQoJY2xpZW50X2lkGAEgASgJEhwKDWNsaWVudF9zZWNyZXQYAiABKAlCA4ABAUgAEh8KEGNsaWVudF9hc3NlcnRpb24YAyABKAlCA4ABAUgAQggKBm1ldGhvZGIGcHJvdG8z");
+  fileDesc("CiVxc2NvcGUvdjEvY2xpZW50X2F1dGhlbnRpY2F0aW9uLnByb3RvEglxc2NvcGUudjEicgoUQ2xpZW50QXV0aGVudGljYXRpb24SEQoJY2xpZW50X2lkGAEgASgJEhwKDWNsaWVudF9zZWNyZXQYAiABKAlCA4ABAUgAEh8KEGNsaWVudF9hc3NlcnRpb24YAyABKAlCA4ABAUgAQggKBm1ldGhvZEJsChJpbnRlcm5hbC5xc2NvcGUudjFCGUNsaWVudEF1dGhlbnRpY2F0aW9uUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM");
 
 /**
  * ClientAuthentication proves an OAuth client (RFC 6749 §2.3) inside a request.

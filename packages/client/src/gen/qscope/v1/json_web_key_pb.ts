@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/json_web_key.proto.
  */
 export const file_qscope_v1_json_web_key: GenFile = /*@__PURE__*/
-  fileDesc("Chxxc2NvcGUvdjEvanNvbl93ZWJfa2V5LnByb3RvEglxc2NvcGUudjEisgEKCkpzb25XZWJLZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEhAKA2NydhgFIAEoCUgAiAEBEg4KAXgYBiABKAlIAYgBARIOCgF5GAcgASgJSAKIAQESDgoBbhgIIAEoCUgDiAEBEg4KAWUYCSABKAlIBIgBAUIGCgRfY3J2QgQKAl94QgQKAl95QgQKAl9uQgQKAl9lYgZwcm90bzM");
+  fileDesc("Chxxc2NvcGUvdjEvanNvbl93ZWJfa2V5LnByb3RvEglxc2NvcGUudjEisgEKCkpzb25XZWJLZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEhAKA2NydhgFIAEoCUgAiAEBEg4KAXgYBiABKAlIAYgBARIOCgF5GAcgASgJSAKIAQESDgoBbhgIIAEoCUgDiAEBEg4KAWUYCSABKAlIBIgBAUIGCgRfY3J2QgQKAl94QgQKAl95QgQKAl9uQgQKAl9lQmIKEmludGVybmFsLnFzY29wZS52MUIPSnNvbldlYktleVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z");
 
 /**
  * JsonWebKey is a public key (RFC 7517 §4). The names are those of the RFC, so
