@@ -6,6 +6,7 @@ package qscope
 
 import (
 	_ "embed"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,6 +20,15 @@ import (
 //go:embed service-config.json
 var serviceConfig string
 
+// plaintextAllowed is a mark among the options; gRPC does nothing with it.
+type plaintextAllowed struct{ grpc.EmptyDialOption }
+
+// AllowPlaintext lets plaintext leave this machine, where anybody can read the
+// secrets and tokens of the calls and put in keys of their own: inside a mesh
+// that encrypts. Without it Connect takes insecure.NewCredentials() only for a
+// loopback address or a Unix socket.
+func AllowPlaintext() grpc.DialOption { return plaintextAllowed{} }
+
 // Connect returns a connection to QScope at an address such as
 // "dns:///qscope.internal:50051". It is made once and shared: calls of any
 // number of goroutines travel on it side by side. Calls are spread over all
@@ -27,6 +37,9 @@ var serviceConfig string
 func Connect(
 	target string, transport credentials.TransportCredentials, more ...grpc.DialOption,
 ) (*grpc.ClientConn, error) {
+	if transport.Info().SecurityProtocol == "insecure" && !allowsPlaintext(more) && !isLoopback(target) {
+		return nil, fmt.Errorf("%q is not on this machine: secrets do not go there in plaintext (or say AllowPlaintext)", target)
+	}
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
@@ -34,4 +47,13 @@ func Connect(
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 10 * time.Second}),
 	}, more...)
 	return grpc.NewClient(target, options...)
+}
+
+func allowsPlaintext(options []grpc.DialOption) bool {
+	for _, option := range options {
+		if _, is := option.(plaintextAllowed); is {
+			return true
+		}
+	}
+	return false
 }

@@ -1,3 +1,4 @@
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BUILD_MS, cacheFolder, generateStubs, hasToolchain, ROOT, run } from './toolchain.ts'
@@ -31,6 +32,84 @@ describe.skipIf(!hasGo)('the package for Go', () => {
       expect(await run(join(root, 'bin', 'gofmt'), ['-l', '.'], { cwd: SOURCE })).toBe('')
       await run('go', ['vet', './...'], { cwd: SOURCE })
       await run('go', ['test', './...'], { cwd: SOURCE })
+    },
+    BUILD_MS,
+  )
+})
+
+/** Templates of buf as their users write them; `docs/clients.md` shows the second. */
+const MANAGED = Object.freeze([
+  {
+    kind: 'managed mode as it comes',
+    module: 'qscope.internal/client',
+    out: '.',
+    option: 'module=qscope.internal/client',
+    managed: 'managed:\n  enabled: true\n',
+  },
+  {
+    kind: 'no managed mode',
+    module: 'qscope.internal/client',
+    out: 'gen',
+    option: 'paths=source_relative',
+    managed: '',
+  },
+  {
+    kind: "managed mode with a module's own prefix",
+    module: 'shop.example/orders',
+    out: 'gen',
+    option: 'paths=source_relative',
+    managed: `managed:
+  enabled: true
+  disable:
+    - file_option: go_package
+      path: google
+    - file_option: go_package
+      path: buf
+  override:
+    - file_option: go_package_prefix
+      value: shop.example/orders/gen
+`,
+  },
+])
+
+const USES_STUBS = (module: string) => `package main
+
+import (
+	"fmt"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	qscopev1 "${module}/gen/qscope/v1"
+)
+
+func main() {
+	field := (&qscopev1.VerifyTokenRequest{}).ProtoReflect().Descriptor().Fields().ByName("token")
+	rules := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	var results *qscopev1.BatchMintTokensResult
+	fmt.Println(rules.GetString() != nil, status.FromProto(results.GetStatus()).Code())
+}
+`
+
+describe.skipIf(!hasGo)('stubs for Go of a module of its own', () => {
+  it.each(MANAGED)(
+    'are generated with $kind, and run beside the packages that they import',
+    async ({ module, out, option, managed }) => {
+      const folder = join(cacheFolder('go'), 'naive')
+      rmSync(folder, { recursive: true, force: true })
+      mkdirSync(folder)
+      const own = readFileSync(join(SOURCE, 'go.mod'), 'utf8').replace(/^module .*$/m, `module ${module}`)
+      writeFileSync(join(folder, 'go.mod'), own)
+      cpSync(join(SOURCE, 'go.sum'), join(folder, 'go.sum'))
+      const plugins = ['protoc-gen-go', 'protoc-gen-go-grpc'].map(
+        (name) => `  - local: [go, tool, -C, ${SOURCE}, ${name}]\n    out: ${out}\n    opt: ${option}\n`,
+      )
+      writeFileSync(join(folder, 'buf.gen.yaml'), `version: v2\n${managed}plugins:\n${plugins.join('')}`)
+      const buf = join(ROOT, 'node_modules', '.bin', 'buf')
+      await run(buf, ['generate', ROOT, '--path', join(ROOT, 'proto', 'qscope')], { cwd: folder })
+      writeFileSync(join(folder, 'main.go'), USES_STUBS(module))
+      expect(await run('go', ['run', '.'], { cwd: folder })).toBe('true OK\n')
     },
     BUILD_MS,
   )

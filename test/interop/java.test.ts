@@ -1,7 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { hasToolchain, ROOT, run } from './toolchain.ts'
+import { BUILD_MS, cacheFolder, hasToolchain, ROOT, run } from './toolchain.ts'
 import { describeTour } from './tour.ts'
 
 const hasJava = hasToolchain({
@@ -25,8 +25,50 @@ describe.skipIf(!hasJava)('the package for Java', () => {
   it('was held against its own tests, which the build ran', () => {
     const reports = readdirSync(join(TARGET, 'surefire-reports')).filter((name) => name.endsWith('.xml'))
     expect(reports).toEqual([
+      'TEST-internal.qscope.client.ConnectionTest.xml',
       'TEST-internal.qscope.client.RemedyTest.xml',
       'TEST-internal.qscope.client.TokenSourceTest.xml',
     ])
   })
+})
+
+const USES_STUBS = `
+import build.buf.validate.ValidateProto;
+import internal.qscope.v1.BatchMintTokensResult;
+import internal.qscope.v1.TokenServiceGrpc;
+import internal.qscope.v1.VerifyTokenRequest;
+
+public final class Program {
+  public static void main(String[] arguments) {
+    var token = VerifyTokenRequest.getDescriptor().findFieldByName("token");
+    var rules = token.getOptions().getExtension(ValidateProto.field);
+    var status = BatchMintTokensResult.newBuilder().setStatus(com.google.rpc.Status.newBuilder().setCode(3)).getStatus();
+    System.out.println(rules.hasString() + " " + status.getCode() + " " + TokenServiceGrpc.SERVICE_NAME);
+  }
+}
+`
+
+describe.skipIf(!hasJava)('stubs for Java of a program of its own', () => {
+  it(
+    'are generated with protoc and its plugin alone, validation rules included, and run',
+    async () => {
+      const folder = join(cacheFolder('java'), 'naive')
+      rmSync(folder, { recursive: true, force: true })
+      const [sources, classes] = [join(folder, 'sources'), join(folder, 'classes')]
+      for (const each of [sources, classes]) mkdirSync(each, { recursive: true })
+      const [own, thirdParty] = [join(ROOT, 'proto'), join(ROOT, 'proto', 'third_party')]
+      const files = readdirSync(join(own, 'qscope', 'v1')).map((name) => `qscope/v1/${name}`)
+      const plugin = `--plugin=protoc-gen-grpc-java=${join(TARGET, 'protoc', 'protoc-gen-grpc-java')}`
+      const to = [`--java_out=${sources}`, plugin, `--grpc-java_out=@generated=omit:${sources}`]
+      const protoc = join(TARGET, 'protoc', 'protoc')
+      await run(protoc, ['-I', own, '-I', thirdParty, ...to, ...files, 'buf/validate/validate.proto'])
+      writeFileSync(join(sources, 'Program.java'), USES_STUBS)
+      const libraries = join(TARGET, 'lib', '*')
+      // The compiler finds the stubs that the program names, and those that they name.
+      await run('javac', ['-cp', libraries, '-sourcepath', sources, '-d', classes, join(sources, 'Program.java')])
+      const printed = await run('java', ['-cp', [classes, libraries].join(delimiter), 'Program'])
+      expect(printed).toBe('true 3 qscope.v1.TokenService\n')
+    },
+    BUILD_MS,
+  )
 })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BUILD_MS, cacheFolder, generateStubs, hasToolchain, ROOT, run } from './toolchain.ts'
@@ -46,6 +46,36 @@ describe.skipIf(!hasPython)('the package for Python', () => {
       await python('-m', 'mypy')
       await python('-m', 'unittest', 'discover', '-s', 'tests')
       expect(await python('-c', 'import qscope_client; print(qscope_client.__file__)')).toContain(ENVIRONMENT)
+    },
+    BUILD_MS,
+  )
+})
+
+const USES_STUBS = `
+import sys
+sys.path.insert(0, sys.argv[1])
+from buf.validate import validate_pb2
+from google.rpc import status_pb2
+from qscope.v1 import token_service_pb2, token_service_pb2_grpc
+assert token_service_pb2.__file__.startswith(sys.argv[1]), token_service_pb2.__file__
+rules = token_service_pb2.VerifyTokenRequest.DESCRIPTOR.fields_by_name["token"].GetOptions().Extensions[validate_pb2.field]
+status = token_service_pb2.BatchMintTokensResult(status=status_pb2.Status(code=3)).status
+print(rules.HasField("string"), status.code, token_service_pb2_grpc.TokenServiceStub.__name__)
+`
+
+describe.skipIf(!hasPython)('stubs for Python of a program of its own', () => {
+  it(
+    'are generated with grpcio-tools alone, validation rules included, and run',
+    async () => {
+      const folder = join(cacheFolder('python'), 'naive')
+      rmSync(folder, { recursive: true, force: true })
+      mkdirSync(folder)
+      const [own, thirdParty] = [join(ROOT, 'proto'), join(ROOT, 'proto', 'third_party')]
+      const files = readdirSync(join(own, 'qscope', 'v1')).map((name) => `qscope/v1/${name}`)
+      const include = ['-I', own, '-I', thirdParty]
+      const to = [`--python_out=${folder}`, `--pyi_out=${folder}`, `--grpc_python_out=${folder}`]
+      await python('-m', 'grpc_tools.protoc', ...include, ...to, ...files, 'buf/validate/validate.proto')
+      expect(await python('-c', USES_STUBS, folder)).toBe('True 3 TokenServiceStub\n')
     },
     BUILD_MS,
   )

@@ -4,6 +4,8 @@ from importlib.resources import files
 
 import grpc
 
+from qscope_client.loopback import is_loopback
+
 _SERVICE_CONFIG = files(__package__).joinpath("service-config.json").read_text("utf-8")
 
 _OPTIONS = (
@@ -14,16 +16,25 @@ _OPTIONS = (
 )
 
 
-def connect(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+def connect(target: str, credentials: grpc.ChannelCredentials | None, *, allow_plaintext: bool = False) -> grpc.Channel:
     """
     Return a connection to QScope at an address such as ``dns:///qscope.internal:50051``.
 
     It is made once and shared by all threads. Calls are spread over all addresses of the name; look-ups and minting are
-    sent again by the library while the server is away, whatever spends a code or a refresh token is not. Without
-    credentials it is plaintext, for a server on this machine.
+    sent again by the library while the server is away, whatever spends a code or a refresh token is not.
+
+    Without credentials it is plaintext, to a loopback address or a Unix socket only: elsewhere anybody could read the
+    secrets and tokens of the calls and put in keys of their own. ``allow_plaintext`` lets it leave this machine, inside
+    a mesh that encrypts.
     """
     if credentials is None:
-        return grpc.insecure_channel(target, _OPTIONS)
+        if allow_plaintext:
+            return grpc.insecure_channel(target, _OPTIONS)
+        if not is_loopback(target):
+            message = f"{target} is not on this machine: secrets do not go there in plaintext (or say allow_plaintext)"
+            raise ValueError(message)
+        # A proxy of the environment would carry plaintext off this machine.
+        return grpc.insecure_channel(target, (*_OPTIONS, ("grpc.enable_http_proxy", 0)))
     return grpc.secure_channel(target, credentials, _OPTIONS)
 
 

@@ -3,6 +3,7 @@ package internal.qscope.client;
 import com.google.gson.Gson;
 import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -22,8 +23,24 @@ public final class Connection {
    * Connects to QScope at an address such as {@code dns:///qscope.internal:50051}. A connection is made once and shared
    * by all threads. Calls are spread over all addresses of the name; look-ups and minting are sent again by the library
    * while the server is away, whatever spends a code or a refresh token is not.
+   *
+   * <p>Plaintext goes to a loopback address or a Unix socket only: elsewhere anybody could read the secrets and tokens of
+   * the calls and put in keys of their own.
    */
   public static ManagedChannel open(String target, ChannelCredentials credentials) {
+    if (credentials instanceof InsecureChannelCredentials && !Loopback.isLoopback(target)) {
+      throw new IllegalArgumentException(
+          target + " is not on this machine: secrets do not go there in plaintext (or say openPlaintext)");
+    }
+    return build(target, credentials);
+  }
+
+  /** The same in plaintext wherever it goes: inside a mesh that encrypts. */
+  public static ManagedChannel openPlaintext(String target) {
+    return build(target, InsecureChannelCredentials.create());
+  }
+
+  private static ManagedChannel build(String target, ChannelCredentials credentials) {
     return Grpc.newChannelBuilder(target, credentials)
         .defaultServiceConfig(SERVICE_CONFIG)
         // Finds out that a watched server is gone, where no packet would tell.

@@ -1,0 +1,43 @@
+package internal.qscope.client;
+
+import static org.testng.Assert.assertFalse;
+import static org.testng.Assert.assertThrows;
+import static org.testng.Assert.assertTrue;
+
+import com.google.gson.Gson;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.TlsChannelCredentials;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.testng.annotations.Test;
+
+public class ConnectionTest {
+  /** What the libraries of all languages are held against. */
+  private record Cases(List<String> loopback, List<String> elsewhere) {}
+
+  private static Cases cases() throws IOException {
+    return new Gson().fromJson(Files.readString(Path.of("../conformance/plaintext-cases.json")), Cases.class);
+  }
+
+  @Test
+  public void plaintextStaysOnThisMachineUnlessAskedFor() throws IOException {
+    var plaintext = InsecureChannelCredentials.create();
+    for (var target : cases().loopback()) {
+      assertTrue(Loopback.isLoopback(target), target);
+    }
+    for (var target : cases().elsewhere()) {
+      assertFalse(Loopback.isLoopback(target), target);
+      assertThrows(IllegalArgumentException.class, () -> Connection.open(target, plaintext));
+    }
+  }
+
+  @Test
+  public void plaintextLeavesThisMachineWhereItIsAskedFor() {
+    var target = "dns:///qscope.internal:50051";
+    Connection.openPlaintext(target).shutdownNow();
+    Connection.open(target, TlsChannelCredentials.create()).shutdownNow();
+    Connection.open("127.0.0.1:50051", InsecureChannelCredentials.create()).shutdownNow();
+  }
+}
