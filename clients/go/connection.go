@@ -55,12 +55,13 @@ func Connect(
 		return nil, fmt.Errorf("%q is not on this machine: secrets do not go there in plaintext (or say AllowPlaintext)", target)
 	}
 	options := append([]grpc.DialOption{
-		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithConnectParams(reconnect),
 		// Finds out that a watched server is gone, where no packet would tell.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 10 * time.Second}),
 	}, more...)
+	// Last, so that nothing else is in its place.
+	options = append(options, grpc.WithTransportCredentials(transport))
 	return grpc.NewClient(target, options...)
 }
 

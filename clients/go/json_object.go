@@ -4,17 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"unicode/utf8"
 )
 
 // mostLevels is how deep JSON may be nested: a token of QScope has a few levels.
 const mostLevels = 64
 
+// surrogate is half a character, of which parsers make different ones. QScope
+// escapes no whole one.
+var surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+
 // readObject reads an object of JSON (RFC 8259) whose members have names of
 // their own, in objects inside it too (RFC 7515 §4, RFC 7519 §4): two parsers
 // that take different ones of two members would see different tokens.
 func readObject(text []byte) (map[string]any, error) {
-	if !utf8.Valid(text) || !json.Valid(text) {
+	if !utf8.Valid(text) || !json.Valid(text) || surrogate.Match(text) {
 		return nil, errors.New("not JSON in UTF-8")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))

@@ -60,8 +60,13 @@ describe.skipIf(!hasJava)('stubs for Java of a program of its own', () => {
       const files = readdirSync(join(own, 'qscope', 'v1')).map((name) => `qscope/v1/${name}`)
       const plugin = `--plugin=protoc-gen-grpc-java=${join(TARGET, 'protoc', 'protoc-gen-grpc-java')}`
       const to = [`--java_out=${sources}`, plugin, `--grpc-java_out=@generated=omit:${sources}`]
-      const protoc = join(TARGET, 'protoc', 'protoc')
-      await run(protoc, ['-I', own, '-I', thirdParty, ...to, ...files, 'buf/validate/validate.proto'])
+      // As Maven's plugins do: the types that protoc knows of come with protobuf's library.
+      const known = join(folder, 'known')
+      mkdirSync(known)
+      const library = readdirSync(join(TARGET, 'lib')).find((name) => /^protobuf-java-\d/.test(name)) ?? ''
+      await run('jar', ['xf', join(TARGET, 'lib', library), 'google/protobuf'], { cwd: known })
+      const include = ['-I', own, '-I', thirdParty, '-I', known]
+      await run(join(TARGET, 'protoc', 'protoc'), [...include, ...to, ...files, 'buf/validate/validate.proto'])
       writeFileSync(join(sources, 'Program.java'), USES_STUBS)
       const libraries = join(TARGET, 'lib', '*')
       // The compiler finds the stubs that the program names, and those that they name.

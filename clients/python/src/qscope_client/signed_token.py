@@ -17,6 +17,8 @@ _TYPES = ("at+jwt", "application/at+jwt")
 _REFUSED = ("crit", "b64", "jwk", "jku", "x5c", "x5u")
 _PART = re.compile(r"[A-Za-z0-9_-]+")
 _PARTS = 3
+#: Half a character, of which parsers make different ones. QScope escapes no whole one.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: How deep JSON may be nested: a token of QScope has a few levels.
 _MOST_LEVELS = 64
 
@@ -67,6 +69,8 @@ def read_object(text: bytes) -> dict[str, Any]:
 
     Two parsers that take different ones of two members would see different tokens (RFC 7515 §4, RFC 7519 §4).
     """
+    if _SURROGATE.search(text) is not None:
+        _refuse("it has half a character")
     try:
         value = json.loads(text.decode("utf-8"), object_pairs_hook=_unique_members, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

@@ -3,6 +3,9 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** A token of QScope has a few; what reads it may recurse. */
 const MOST_LEVELS = 64
 
+/** Half a character, of which parsers make different ones. QScope escapes no whole one. */
+const SURROGATE = /\\u[dD][89a-fA-F]/
+
 /** One string, or one sign that opens, closes or separates members. */
 const MARKS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
@@ -14,6 +17,7 @@ const MARKS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 export function readJsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
   try {
     const text = UTF8.decode(bytes)
+    if (SURROGATE.test(text)) return null
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
     return isOrderly(text) ? Object.fromEntries(Object.entries(value)) : null

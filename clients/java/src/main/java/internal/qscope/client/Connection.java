@@ -2,6 +2,7 @@ package internal.qscope.client;
 
 import com.google.gson.Gson;
 import io.grpc.ChannelCredentials;
+import io.grpc.ChoiceChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
@@ -30,7 +31,7 @@ public final class Connection {
    * the calls and put in keys of their own.
    */
   public static ManagedChannel open(String target, ChannelCredentials credentials) {
-    if (credentials instanceof InsecureChannelCredentials && !Loopback.isLoopback(target)) {
+    if (mayBePlaintext(credentials) && !Loopback.isLoopback(target)) {
       throw new IllegalArgumentException(
           target + " is not on this machine: secrets do not go there in plaintext (or say openPlaintext)");
     }
@@ -40,6 +41,14 @@ public final class Connection {
   /** The same in plaintext wherever it goes: inside a mesh that encrypts. */
   public static ManagedChannel openPlaintext(String target) {
     return build(target, InsecureChannelCredentials.create());
+  }
+
+  /** Whether nothing encrypts, whatever is laid around it. */
+  private static boolean mayBePlaintext(ChannelCredentials credentials) {
+    var bare = credentials.withoutBearerTokens();
+    return bare instanceof InsecureChannelCredentials
+        || (bare instanceof ChoiceChannelCredentials choice
+            && choice.getCredentialsList().stream().anyMatch(Connection::mayBePlaintext));
   }
 
   private static ManagedChannel build(String target, ChannelCredentials credentials) {

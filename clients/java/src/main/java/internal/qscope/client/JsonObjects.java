@@ -15,11 +15,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** Reads JSON without a choice: two parsers that read a text differently would see different tokens. */
 final class JsonObjects {
   /** How deep JSON may be nested: a token of QScope has a few levels. */
   private static final int MOST_LEVELS = 64;
+
+  /** Half a character, of which parsers make different ones. QScope escapes no whole one. */
+  private static final Pattern SURROGATE = Pattern.compile("\\\\u[dD][89a-fA-F]");
 
   private JsonObjects() {}
 
@@ -33,6 +37,9 @@ final class JsonObjects {
       // The reader passes over a byte order mark.
       if (!text.startsWith("{") && !text.startsWith(" ")) {
         throw new MalformedTokenException("not an object");
+      }
+      if (SURROGATE.matcher(text).find()) {
+        throw new MalformedTokenException("it has half a character");
       }
       var reader = new JsonReader(new StringReader(text));
       reader.setStrictness(Strictness.STRICT);

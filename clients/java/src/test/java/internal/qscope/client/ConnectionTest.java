@@ -5,6 +5,8 @@ import static org.testng.Assert.assertThrows;
 import static org.testng.Assert.assertTrue;
 
 import com.google.gson.Gson;
+import io.grpc.ChoiceChannelCredentials;
+import io.grpc.CompositeChannelCredentials;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.TlsChannelCredentials;
 import java.io.IOException;
@@ -31,6 +33,15 @@ public class ConnectionTest {
       assertFalse(Loopback.isLoopback(target), target);
       assertThrows(IllegalArgumentException.class, () -> Connection.open(target, plaintext));
     }
+  }
+
+  @Test
+  public void plaintextIsRecognizedInsideOtherCredentials() {
+    var plaintext = InsecureChannelCredentials.create();
+    var choice = ChoiceChannelCredentials.create(TlsChannelCredentials.create(), plaintext);
+    assertThrows(IllegalArgumentException.class, () -> Connection.open("qscope.internal:50051", choice));
+    var composite = CompositeChannelCredentials.create(plaintext, new BearerToken(new TokenSource(() -> null)));
+    assertThrows(IllegalArgumentException.class, () -> Connection.open("qscope.internal:50051", composite));
   }
 
   @Test
