@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
 import { setUpDatabase } from '../app/set-up.ts'
 import { openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
@@ -20,9 +21,12 @@ export async function openLocalCalls(
   const keyring = await openAppKeyring(config, log)
   if (setUp) await setUpDatabase(config, log, keyring, { withAdmin: false })
   const app = await openApp(config, log, keyring)
+  // What keeps a database from being written, such as a full disk, keeps nobody from looking into it.
+  let onlyReadable: string | null = null
   try {
     const health = await app.backend.check()
-    if (!health.serving) throw new Error(health.problem)
+    if (!health.serving && !health.readable) throw new Error(health.problem)
+    if (!health.serving) onlyReadable = health.problem
     if (insistOnKeys) await app.checkKeys()
   } catch (error) {
     await app.close()
@@ -31,6 +35,8 @@ export async function openLocalCalls(
   return {
     provesClient: proof.client !== null,
     call: async (method, request) => {
+      const reads = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS
+      if (onlyReadable !== null && !reads) throw new Error(onlyReadable)
       const rayId = uuidV7()
       const message = create(method.input, withClient(method, request, proof))
       const result = await app.pipeline.call(method, operatorOrigin(rayId), message)

@@ -17,7 +17,6 @@ import { readWorkers } from './workers.ts'
 /** What the process was told, parsed once. */
 export interface Config {
   readonly database: DatabaseTarget
-  /** Of no use to a database that is embedded. */
   readonly connections: Connections
   /** How many calls may wait in each lane of the database before more are refused. */
   readonly maxQueuedCalls: number

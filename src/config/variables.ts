@@ -16,6 +16,11 @@ export const VARIABLES = Object.freeze({
     fallback: 'sqlite:./data/qscope.db',
     secret: true,
   },
+  QSCOPE_SQLITE_WAL_LIMIT: {
+    shouldBe:
+      'a whole number of bytes from 262144 to 1073741824, that the write-ahead log of an embedded database may take; on a small volume it takes a sixteenth of it at most',
+    fallback: '67108864',
+  },
   QSCOPE_DATABASE_TLS: { shouldBe: 'on or off', fallback: null },
   QSCOPE_DATABASE_CA_FILE: {
     shouldBe: 'the path of a readable file of CA certificates in PEM',

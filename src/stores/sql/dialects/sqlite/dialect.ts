@@ -9,6 +9,7 @@ import { SqliteHandle } from './handle.ts'
 import { provideFile, sqliteFile, temporaryFile } from './location.ts'
 import { openSqliteMigration } from './migration-session.ts'
 import { setUpHandle } from './set-up-handle.ts'
+import { walLimitFor } from './wal-limit.ts'
 import { SqliteWriter } from './writer.ts'
 
 /** A reader meets a lock only while a log is recovered or folded back. */
@@ -23,11 +24,11 @@ export const sqlite: Dialect = Object.freeze({
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   },
-  connect: async (url, _settings, log) => {
+  connect: async (url, { walLimit }, log) => {
     const file = sqliteFile(url)
-    if (file === null) return await connectToMemory(log)
+    if (file === null) return await connectToMemory(walLimit, log)
     provideFile(file)
-    return await connectTo(file, log, true)
+    return await connectTo(file, walLimit, log, true)
   },
   connectForMigration: async (url) => {
     const file = sqliteFile(url)
@@ -39,9 +40,10 @@ export const sqlite: Dialect = Object.freeze({
 } satisfies Dialect)
 
 /** The writer opens first: it makes the log that a reader cannot make. */
-async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise<Connected> {
+async function connectTo(file: string, mostOfWal: number, log: Logger, mayReopen: boolean): Promise<Connected> {
+  const walLimit = walLimitFor(file, mostOfWal)
   const troubles = new FileTroubles(file)
-  const writer = new SqliteWriter(troubles, log, mayReopen)
+  const writer = new SqliteWriter(troubles, walLimit, log, mayReopen)
   await writer.open()
   const guarded = <T>(work: () => T): T => {
     try {
@@ -52,7 +54,7 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
   }
   try {
     const reader = guarded(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
-    setUpHandle(reader)
+    setUpHandle(reader, walLimit)
     return {
       execute: async (statement) => guarded(() => reader.run(statement)),
       // One transaction writes at a time.
@@ -74,13 +76,13 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
  * each other out, so this is a file without a name: migrated, opened twice, and
  * removed from its directory.
  */
-async function connectToMemory(log: Logger): Promise<Connected> {
+async function connectToMemory(walLimit: number, log: Logger): Promise<Connected> {
   const { file, vanish } = temporaryFile()
   try {
     const migrations = createMigrations(sqlite, await openSqliteMigration(file))
     await migrations.up()
     await migrations.close()
-    const connected = await connectTo(file, log, false)
+    const connected = await connectTo(file, walLimit, log, false)
     // Each connection opens the log with its first look.
     await connected.writers.append.probe()
     await connected.execute({ sql: 'select 1 from oauth_clients', parameters: [] })
