@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf'
-import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
 import { setUpDatabase } from '../app/set-up.ts'
 import { openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
@@ -35,12 +34,11 @@ export async function openLocalCalls(
   return {
     provesClient: proof.client !== null,
     call: async (method, request) => {
-      const reads = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS
-      if (onlyReadable !== null && !reads) throw new Error(onlyReadable)
       const rayId = uuidV7()
       const message = create(method.input, withClient(method, request, proof))
       const result = await app.pipeline.call(method, operatorOrigin(rayId), message)
       if (result.ok) return result.value
+      if (onlyReadable !== null && result.code === 'oauth.temporarily_unavailable') throw new Error(onlyReadable)
       throw failure(result.code, result.details, rayId)
     },
     close: () => app.close(),
