@@ -123,7 +123,7 @@ function underWayText({ direction, migration }: NonNullable<SchemaState['underWa
 }
 
 async function withMigrations<T>(work: (migrations: Migrations) => Promise<T>): Promise<T> {
-  const config = readConfig()
+  const config = readConfig({ usesKeyring: false })
   const migrations = await openAppMigrations(config, openLog(config, { quiet: true }))
   try {
     return await work(migrations)

@@ -11,7 +11,7 @@ import { qscope, run } from './process.ts'
 const { introspectToken, mintToken } = TokenService.method
 const ENVIRONMENT = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0', QSCOPE_DATABASE_URL: 'sqlite:./qscope.db' }
 const AT_ONCE = 100
-const TIMEOUT_MS = 180_000
+const TIMEOUT_MS = 300_000
 
 describe.runIf(canMount).each(['8m', '24m'])('a volume of %s that the database itself fills', (size) => {
   it(
