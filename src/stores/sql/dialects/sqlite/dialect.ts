@@ -27,13 +27,13 @@ export const sqlite: Dialect = Object.freeze({
   connect: async (url, { walLimit }, log) => {
     const file = sqliteFile(url)
     if (file === null) return await connectToMemory(walLimit, log)
-    provideFile(file)
+    provideFile(file, log)
     return await connectTo(file, walLimit, log, true)
   },
-  connectForMigration: async (url) => {
+  connectForMigration: async (url, _settings, log) => {
     const file = sqliteFile(url)
     if (file === null) throw new Error('a database in memory is migrated when it is opened')
-    provideFile(file)
+    provideFile(file, log)
     return await openSqliteMigration(file)
   },
   facts: sqliteFacts,

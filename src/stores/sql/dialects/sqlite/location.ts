@@ -1,16 +1,7 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fchmodSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-} from 'node:fs'
+import { accessSync, closeSync, constants, fchmodSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import type { Logger } from '../../../../logger.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 
 const SCHEME = 'sqlite:'
@@ -35,20 +26,16 @@ export function sqliteFile(url: string): string | null {
 }
 
 /**
- * Creates the file and its directory if they are absent, for nobody else to read,
- * whatever the umask. The directory's own must be there: a path that leads nowhere
- * is rather mistyped.
+ * Creates the file and its directories if they are absent, for nobody else to
+ * read, whatever the umask. A path that led nowhere may be mistyped, so that is said.
  */
-export function provideFile(file: string): void {
+export function provideFile(file: string, log: Logger): void {
   const directory = dirname(file)
-  if (!existsSync(directory) && !existsSync(dirname(directory))) {
-    throw new DatabaseTrouble(
-      'unavailable',
-      `the database ${file} cannot be created: there is no directory ${dirname(directory)}`,
-    )
-  }
   try {
-    if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 })
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (made !== undefined && made !== directory) {
+      log.warn({ file }, `there was no directory ${made}: it is made for the database ${file}`)
+    }
     createPrivately(file)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
