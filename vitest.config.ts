@@ -29,6 +29,7 @@ const LONG = [
   'test/e2e/database-server.test.ts',
   'test/e2e/draining-connections.test.ts',
   'test/e2e/faults.test.ts',
+  'test/e2e/full-disk.test.ts',
   'test/e2e/jumping-clock.test.ts',
   'test/e2e/keyring-reload.test.ts',
   'test/e2e/killed-server.test.ts',

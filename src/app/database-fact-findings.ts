@@ -2,7 +2,8 @@ import type { Config } from '../config/config.ts'
 import type { DatabaseFact } from '../stores/contract.ts'
 import type { AuditProtection } from '../stores/sql/bookkeeping.ts'
 import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../stores/sql/fact-row.ts'
-import { type Finding, ok, warning } from './finding.ts'
+import { MISSING_PRIVILEGES } from '../stores/sql/needed-privileges.ts'
+import { type Finding, ok, problem, warning } from './finding.ts'
 
 /** What a database tells of itself, against what this process asks of it. */
 export function databaseFactFindings(
@@ -19,6 +20,7 @@ export function databaseFactFindings(
 
 function findingOf({ name, value, concern }: DatabaseFact): Finding {
   const check = `database ${name}`
+  if (name === MISSING_PRIVILEGES && concern !== null) return problem(check, value, concern)
   return concern === null ? ok(check, value) : warning(check, value, concern)
 }
 

@@ -2,9 +2,9 @@ import { type Config, parseConfig } from '../config/config.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { createLog, type Log } from '../log/create-log.ts'
 
-/** The configuration of this process; throws `ConfigError`. */
-export function readConfig(): Config {
-  return parseConfig(readEnvironment(process.env), process.stderr.isTTY === true)
+/** The configuration of this process; throws `ConfigError`. `usesKeyring`: whether a database on a server needs one. */
+export function readConfig({ usesKeyring = true }: { readonly usesKeyring?: boolean } = {}): Config {
+  return parseConfig(readEnvironment(process.env), process.stderr.isTTY === true, usesKeyring)
 }
 
 /** The process's log. A quiet one, for commands that answer a person, leaves out what is not a warning unless asked. */

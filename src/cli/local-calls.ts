@@ -27,9 +27,12 @@ export async function openLocalCalls(
       ? openKeyringFile(config)
       : await openAppKeyring(config, log, missing)
   const app = await openApp(config, log, keyring)
+  // What keeps a database from being written, such as a full disk, keeps nobody from looking into it.
+  let onlyReadable: string | null = null
   try {
     const health = await app.backend.check()
-    if (!health.serving) throw new Error(health.problem)
+    if (!health.serving && !health.readable) throw new Error(health.problem)
+    if (!health.serving) onlyReadable = health.problem
     if (insistOnKeys) await app.checkKeys()
   } catch (error) {
     await app.close()
@@ -42,6 +45,7 @@ export async function openLocalCalls(
       const message = create(method.input, withClient(method, request, proof))
       const result = await app.pipeline.call(method, operatorOrigin(rayId), message)
       if (result.ok) return result.value
+      if (onlyReadable !== null && result.code === 'oauth.temporarily_unavailable') throw new Error(onlyReadable)
       throw failure(result, rayId)
     },
     close: () => app.close(),

@@ -137,7 +137,7 @@ function isAbsent({ database: { file } }: Config): boolean {
 }
 
 async function withMigrations<T>(work: (migrations: Migrations) => Promise<T>): Promise<T> {
-  const config = readConfig()
+  const config = readConfig({ usesKeyring: false })
   const migrations = await openAppMigrations(config, openLog(config, { quiet: true }))
   try {
     return await work(migrations)

@@ -19,7 +19,6 @@ import { readWorkers } from './workers.ts'
 /** What the process was told, parsed once. */
 export interface Config {
   readonly database: DatabaseTarget
-  /** Of no use to a database that is embedded. */
   readonly connections: Connections
   /** How many calls may wait in each lane of the database before more are refused. */
   readonly maxQueuedCalls: number
@@ -80,9 +79,10 @@ export class ConfigError extends Error {
 
 /**
  * Reads the environment into a frozen configuration. Throws `ConfigError` with
- * every problem at once. `terminal`: whether a person reads the log.
+ * every problem at once. `terminal`: whether a person reads the log; `usesKeyring`:
+ * whether a database on a server must have one.
  */
-export function parseConfig(environment: Environment, terminal = false): Config {
+export function parseConfig(environment: Environment, terminal = false, usesKeyring = true): Config {
   const problems = [...environment.problems]
   const warnings = [...environment.warnings]
   const broken = new Set<VariableName>()
@@ -190,7 +190,7 @@ export function parseConfig(environment: Environment, terminal = false): Config 
     purgeRetentionMs: read('QSCOPE_PURGE_RETENTION', SCHEMAS.purgeRetention, VARIABLES.QSCOPE_PURGE_RETENTION.fallback),
   }
 
-  if (config.keyringFile === null && !database.embedded && !broken.has('QSCOPE_DATABASE_URL')) {
+  if (usesKeyring && config.keyringFile === null && !database.embedded && !broken.has('QSCOPE_DATABASE_URL')) {
     complain(
       'QSCOPE_KEYRING_FILE',
       `should be ${VARIABLES.QSCOPE_KEYRING_FILE.shouldBe}; a database on a server needs it`,

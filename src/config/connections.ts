@@ -7,8 +7,10 @@ import type { Environment } from './environment.ts'
 import { SCHEMAS } from './schemas.ts'
 import { VARIABLES, type VariableName } from './variables.ts'
 
-/** How a database on a server is talked to. */
+/** How a database is talked to. */
 export interface Connections {
+  /** Of an embedded database: how large its write-ahead log may get before it is folded back, in bytes. */
+  readonly walLimit: number
   /** At most, of each process. */
   readonly poolSize: number
   readonly connectTimeoutMs: number
@@ -32,10 +34,11 @@ export interface Complaints {
  */
 export function readConnections(
   { values }: Environment,
-  { embedded, parameters }: DatabaseTarget,
+  { embedded, parameters, doubt }: DatabaseTarget,
   read: Read,
   { complain, warn }: Complaints,
 ): Connections {
+  if (doubt !== null) complain('QSCOPE_DATABASE_URL', doubt)
   if (parameters.length > 0) {
     // A name that is none of these may be the rest of a password with a question mark in it.
     const names = parameters.map((name) => (PARAMETERS.has(name.toLowerCase()) ? JSON.stringify(name) : 'another'))
@@ -47,6 +50,7 @@ export function readConnections(
   if (caFile !== null && !tls) warn('QSCOPE_DATABASE_CA_FILE is not used, because QSCOPE_DATABASE_TLS is off')
   const ca = caFile === null ? null : readCertificates(caFile, complain)
   return Object.freeze({
+    walLimit: read('QSCOPE_SQLITE_WAL_LIMIT', SCHEMAS.walLimit, VARIABLES.QSCOPE_SQLITE_WAL_LIMIT.fallback),
     poolSize: read('QSCOPE_DATABASE_POOL_SIZE', SCHEMAS.poolSize, VARIABLES.QSCOPE_DATABASE_POOL_SIZE.fallback),
     connectTimeoutMs: read(
       'QSCOPE_DATABASE_CONNECT_TIMEOUT',

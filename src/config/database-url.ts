@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseServerUrl } from '../domain/server-url.ts'
 
 /** Which database, as far as configuration must know. */
@@ -12,21 +13,46 @@ export interface DatabaseTarget {
   readonly hosts: readonly string[]
   /** The names behind the question mark: all of them unknown. */
   readonly parameters: readonly string[]
+  /** Why the path is hardly what was meant, and what it is understood as; `null`: it is fine. */
+  readonly doubt: string | null
 }
 
-const SQLITE = /^sqlite:(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/
+const SQLITE = /^sqlite:(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/s
 
-/** Reads a database URL; `null` if it is none that QScope knows. */
-export function parseDatabaseUrl(url: string): DatabaseTarget | null {
+/** Reads a database URL; `null` if it is none that QScope knows. Schemes may be in capitals, as in any URL. */
+export function parseDatabaseUrl(text: string): DatabaseTarget | null {
+  const url = text.replace(/^[a-z]+:/i, (scheme) => scheme.toLowerCase())
   const [, path, query = ''] = SQLITE.exec(url) ?? []
   if (path !== undefined) {
     const file = path === ':memory:' ? null : path
-    return { url, embedded: true, file, hosts: [], parameters: [...new URLSearchParams(query).keys()] }
+    return {
+      url,
+      embedded: true,
+      file,
+      hosts: [],
+      parameters: [...new URLSearchParams(query).keys()],
+      doubt: doubtOf(path),
+    }
   }
   const server = parseServerUrl(url)
   if (server === null) return null
   const hosts = server.hosts.map(({ host }) => host)
-  return { url, embedded: false, file: null, hosts, parameters: [...server.parameters.keys()] }
+  return { url, embedded: false, file: null, hosts, parameters: [...server.parameters.keys()], doubt: null }
+}
+
+/** A file of another name is another database, and an empty one. */
+function doubtOf(path: string): string | null {
+  if (/^\s|\s$|\p{Cc}/u.test(path)) {
+    return `should name a file without white space around it and without line ends, but is understood as ${JSON.stringify(path)}`
+  }
+  if (/^~/.test(path)) {
+    return `is understood as the file ${resolve(path)}: a path is taken as it is, so write the home directory in full`
+  }
+  if (/^\/\/[^/]/.test(path)) {
+    const rest = path.slice(2)
+    return `is understood as the file ${resolve(path)}: write sqlite:${rest} for a path from the working directory, or sqlite:/${rest}`
+  }
+  return null
 }
 
 /**

@@ -103,6 +103,7 @@ export const SCHEMAS = {
   flag: z.enum(['0', '1']).transform((value) => value === '1'),
   grace: durationBetween('0s', '10m'),
   workers: z.union([z.literal('auto'), wholeNumber(1, 64)]),
+  walLimit: wholeNumber(262_144, 1_073_741_824),
   poolSize: wholeNumber(3, 500),
   queuedCalls: wholeNumber(1, 1_000_000),
   connectTimeout: durationBetween('100ms', '1m'),

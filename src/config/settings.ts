@@ -23,6 +23,7 @@ export function settingsOf(
   const onOff = (value: boolean) => (value ? 'on' : 'off')
   const shown = {
     QSCOPE_DATABASE_URL: maskUrl(config.database.url),
+    QSCOPE_SQLITE_WAL_LIMIT: String(config.connections.walLimit),
     QSCOPE_DATABASE_TLS: onOff(config.connections.tls !== null),
     QSCOPE_DATABASE_CA_FILE: environment.values.get('QSCOPE_DATABASE_CA_FILE') ?? '(none)',
     QSCOPE_DATABASE_POOL_SIZE: String(config.connections.poolSize),

@@ -24,6 +24,12 @@ export const VARIABLES = Object.freeze({
     shouldBe: 'on or off',
     fallback: null,
   },
+  QSCOPE_SQLITE_WAL_LIMIT: {
+    does: 'Bounds the write-ahead log of an embedded database, which otherwise grows until it is folded back into the database file.',
+    shouldBe:
+      'a whole number of bytes from 262144 to 1073741824, that the write-ahead log of an embedded database may take; on a small volume it takes a sixteenth of it at most',
+    fallback: '67108864',
+  },
   QSCOPE_DATABASE_CA_FILE: {
     does: "Verifies the database server's certificate against these authorities instead of those that Node.js trusts.",
     shouldBe: 'the path of a readable file of CA certificates in PEM',

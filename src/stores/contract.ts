@@ -514,7 +514,12 @@ export interface DatabaseFact {
 export type BackendHealth =
   | { readonly serving: true }
   /** `problem` is one line for the log: what is wrong, and what to do. */
-  | { readonly serving: false; readonly problem: string }
+  | {
+      readonly serving: false
+      readonly problem: string
+      /** Whether the schema fits and reads work: only what writes is refused. */
+      readonly readable: boolean
+    }
 
 /**
  * What can go wrong with a database, as far as callers must tell it apart.

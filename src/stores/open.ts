@@ -27,6 +27,7 @@ const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze
 const MAX_QUEUED_CALLS = 10_000
 
 const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
+  walLimit: 67_108_864,
   poolSize: 15,
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 10_000,
@@ -102,7 +103,7 @@ function isInMemory(url: string): boolean {
 
 async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
-  const load = DIALECTS[scheme]
+  const load = DIALECTS[scheme.toLowerCase()]
   if (load === undefined) {
     throw new DatabaseTrouble(
       'unavailable',

@@ -60,7 +60,13 @@ describe('the database', () => {
 describe('connections', () => {
   test('are as many and as patient as the defaults say', () => {
     expect(configOf({})).toMatchObject({
-      connections: { poolSize: 15, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, tls: null },
+      connections: {
+        walLimit: 67_108_864,
+        poolSize: 15,
+        connectTimeoutMs: 5_000,
+        statementTimeoutMs: 10_000,
+        tls: null,
+      },
       maxQueuedCalls: 10_000,
     })
   })
@@ -74,7 +80,7 @@ describe('connections', () => {
     }
     const config = configOf(env)
     expect(config).toMatchObject({
-      connections: { poolSize: 500, connectTimeoutMs: 100, statementTimeoutMs: 2_500 },
+      connections: { walLimit: 67_108_864, poolSize: 500, connectTimeoutMs: 100, statementTimeoutMs: 2_500 },
       maxQueuedCalls: 1,
     })
     const shown = Object.fromEntries(config.settings.map(({ name, value }) => [name, value]))

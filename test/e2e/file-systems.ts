@@ -35,10 +35,18 @@ export function makeReadOnly(directory: string): void {
   quietly('mount', ['-o', 'remount,ro', directory])
 }
 
-/** Writes until no byte more fits; the answer gives the space back. */
-export function fill(directory: string): () => void {
-  const file = join(directory, 'filler')
+let fillers = 0
+
+/** Writes so many bytes, or until no byte more fits; the answer gives the space back. */
+export function fill(directory: string, bytes: number | null = null): () => void {
+  fillers += 1
+  const file = join(directory, `filler-${fillers}`)
   const descriptor = openSync(file, 'w')
+  if (bytes !== null) {
+    writeSync(descriptor, Buffer.alloc(bytes))
+    closeSync(descriptor)
+    return () => rmSync(file)
+  }
   for (const size of [65_536, 4_096, 1]) {
     try {
       while (true) writeSync(descriptor, Buffer.alloc(size))

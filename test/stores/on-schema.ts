@@ -7,7 +7,7 @@ import { quiet } from './given.ts'
 
 /** Opens the schema as a version does that knows these migrations: all there are, unless told. */
 export async function onSchema<T>(
-  database: FreshDatabase,
+  database: Pick<FreshDatabase, 'url'>,
   work: (migrations: Migrations) => Promise<T>,
   steps: readonly MigrationStep[] = MIGRATIONS,
 ): Promise<T> {

@@ -16,7 +16,13 @@ import { aClient, anEvent, change, options, quiet, seal } from './given.ts'
 import { onSchema } from './on-schema.ts'
 
 const DIALECTS: Readonly<Record<FreshDatabase['kind']['name'], Dialect>> = { sqlite, mysql, postgres }
-const SETTINGS = Object.freeze({ poolSize: 4, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, tls: null })
+const SETTINGS = Object.freeze({
+  walLimit: 67_108_864,
+  poolSize: 4,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 10_000,
+  tls: null,
+})
 const TIMEOUT = 900_000
 
 const seed: Seed = {

@@ -54,9 +54,9 @@ for (const kind of databaseKinds) {
 
       await up(database, LATER)
       const advice = /newer than this server.*9002_breaking.*run a newer server/
-      expect(await next.check()).toEqual({ serving: false, problem: expect.stringMatching(advice) })
+      expect(await next.check()).toMatchObject({ serving: false, problem: expect.stringMatching(advice) })
       await expect.poll(() => old.app.state.serving, { timeout: 60_000 }).toBe(false)
-      expect(await old.app.backend.check()).toEqual({ serving: false, problem: expect.stringMatching(advice) })
+      expect(await old.app.backend.check()).toMatchObject({ serving: false, problem: expect.stringMatching(advice) })
       expect(await refusalOf(grantsOn(old).mint(old.admin))).toMatchObject({ status: 'UNAVAILABLE' })
       await onSchema(
         database,
@@ -106,7 +106,7 @@ for (const kind of databaseKinds) {
       const next = await openBackend(database.url, { ...options, migrations: NEXT })
       onTestFinished(() => next.close())
       const advice = /older than this server.*9001_additive.*qscope migrate up/
-      expect(await next.check()).toEqual({ serving: false, problem: expect.stringMatching(advice) })
+      expect(await next.check()).toMatchObject({ serving: false, problem: expect.stringMatching(advice) })
       await up(database, NEXT)
       expect(await next.check()).toEqual({ serving: true })
     })

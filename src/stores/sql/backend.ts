@@ -112,8 +112,9 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     rayId: 'housekeeping',
   }
 
-  async function examine(signal: AbortSignal): Promise<string | null> {
+  async function examine(signal: AbortSignal, seen: { readable: boolean }): Promise<string | null> {
     misfit = schemaStateOf(await readBookkeeping(anySchema), parts.migrations ?? MIGRATIONS).problem
+    seen.readable = misfit === null
     if (misfit === null) await probe(signal)
     return misfit
   }
@@ -150,11 +151,12 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     },
     check: async (): Promise<BackendHealth> => {
       const signal = AbortSignal.timeout(CHECK_MS)
+      const seen = { readable: false }
       try {
-        const problem = await withinTime(examine(signal), signal)
-        return problem === null ? { serving: true } : { serving: false, problem }
+        const problem = await withinTime(examine(signal, seen), signal)
+        return problem === null ? { serving: true } : { serving: false, problem, ...seen }
       } catch (error) {
-        return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error) }
+        return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error), ...seen }
       }
     },
     facts: () => dialect.facts(execute),

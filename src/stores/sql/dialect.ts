@@ -115,8 +115,10 @@ export interface ColumnTypes {
   isAlreadyDone(error: unknown): boolean
 }
 
-/** How a database on a server is talked to; one that is embedded has no use for it. */
+/** How a database is talked to. */
 export interface ConnectionSettings {
+  /** Of an embedded database: how large its write-ahead log may get before it is folded back, in bytes. */
+  readonly walLimit: number
   /** Connections of this process at most: two in five read, the others write. */
   readonly poolSize: number
   readonly connectTimeoutMs: number

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServerHost } from '../../../domain/server-url.ts'
 import type { Statement, StatementResult } from '../dialect.ts'
 import { DatabaseTrouble } from '../trouble.ts'
@@ -129,8 +130,13 @@ export class ServerConnection {
       () => giveUp(new DatabaseTrouble('unavailable', `the database did not answer within ${statementTimeoutMs} ms`)),
       statementTimeoutMs - connectTimeoutMs,
     ).unref()
-    if (this.#host === null || this.#session === null || connectTimeoutMs >= statementTimeoutMs) return
-    if (await this.#sessions.isAtWork(this.#host, this.#session)) return
+    const [host, session] = [this.#host, this.#session]
+    if (host === null || session === null || connectTimeoutMs >= statementTimeoutMs) return
+    // A statement that is at work now may end later, and its answer not arrive.
+    while (await this.#sessions.isAtWork(host, session)) {
+      await sleep(connectTimeoutMs, undefined, { ref: false })
+      if (this.#expire !== expire) return
+    }
     giveUp(new DatabaseTrouble('lost', 'the connection to the database has gone dumb: the server is not at work on it'))
   }
 }

@@ -35,10 +35,13 @@ export class SessionWatch {
   async #ask(host: ServerHost): Promise<ReadonlySet<string> | null> {
     try {
       const { connection } = await openConnection(this.#driver, this.#target, host)
+      // What is destroyed fails as lost.
+      const timer = setTimeout(() => connection.destroy(), this.#target.settings.connectTimeoutMs)
       try {
         const rows = await factRows(({ sql }) => connection.say(sql), this.#driver.sessionsAtWork)
         return new Set(rows.map((row) => row.get('id') ?? ''))
       } finally {
+        clearTimeout(timer)
         connection.destroy()
       }
     } catch (error) {

@@ -1,61 +1,143 @@
 import { SOCKET_CODES } from '../../server/socket-codes.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
+import { DatabaseTrouble, type TroubleKind } from '../../trouble.ts'
 
 /** Said by the driver. */
 const CONNECTION_LOST = 'PROTOCOL_CONNECTION_LOST'
+const UNKNOWN_PLUGIN = 'AUTH_SWITCH_PLUGIN_ERROR'
+
+interface Meaning {
+  readonly kind: TroubleKind
+  /** Stands before what the server says; `''`: nothing does. */
+  readonly says: string
+  readonly codes: readonly number[]
+}
+
+/**
+ * What the servers' errors mean, by class, as long as no commit was sent: nothing
+ * of the transaction stands then.
+ *
+ * @see https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+ * @see https://mariadb.com/kb/en/mariadb-error-code-reference/
+ */
+const MEANINGS: readonly Meaning[] = [
+  // ER_DUP_KEY, ER_DUP_ENTRY, ER_DUP_UNIQUE, ER_DUP_ENTRY_WITH_KEY_NAME
+  { kind: 'duplicate', says: '', codes: [1022, 1062, 1169, 1586] },
+  {
+    // Worth another try at once. ER_CHECKREAD, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK (on Galera also a conflict with
+    // another node), ER_TABLE_DEF_CHANGED, ER_XA_RBDEADLOCK, ER_LOCK_NOWAIT
+    kind: 'conflict',
+    says: '',
+    codes: [1020, 1205, 1213, 1412, 1614, 3572],
+  },
+  {
+    // Another host, or this one after a switch-over, takes writes. ER_OPTION_PREVENTS_STATEMENT (--read-only,
+    // --super-read-only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY
+    kind: 'lost',
+    says: 'the database is read-only: ',
+    codes: [1290, 1792, 1836, 1874],
+  },
+  {
+    // Of the connection. ER_UNKNOWN_COM_ERROR (a node of a cluster that has no quorum, or is joining),
+    // ER_SERVER_SHUTDOWN, ER_NET_READ_ERROR_FROM_PIPE to ER_NET_WRITE_INTERRUPTED, ER_NEW_ABORTING_CONNECTION,
+    // ER_CONNECTION_KILLED, ER_SERVER_OFFLINE_MODE, ER_SESSION_WAS_KILLED, ER_CLIENT_INTERACTION_TIMEOUT
+    kind: 'lost',
+    says: 'the database server does not answer: ',
+    codes: [1047, 1053, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1927, 3032, 3169, 4031],
+  },
+  {
+    // What is prepared is gone, or there is too much of it: to give up the connection frees what it had prepared.
+    // ER_UNKNOWN_STMT_HANDLER, ER_MAX_PREPARED_STMT_COUNT_REACHED, ER_NEED_REPREPARE
+    kind: 'lost',
+    says: 'the database keeps no more prepared statements: ',
+    codes: [1243, 1461, 1615],
+  },
+  {
+    // ER_DISK_FULL, ER_ERROR_ON_WRITE, ER_RECORD_FILE_FULL, ER_TRANS_CACHE_FULL
+    kind: 'unavailable',
+    says: 'there is no space left for the database: ',
+    codes: [1021, 1026, 1114, 1197],
+  },
+  {
+    // Of the machine. ER_CANT_LOCK, ER_CANT_OPEN_FILE, ER_ERROR_ON_READ, ER_OUTOFMEMORY, ER_OUT_OF_SORTMEMORY,
+    // ER_CON_COUNT_ERROR, ER_OUT_OF_RESOURCES, ER_STACK_OVERRUN, ER_CANT_CREATE_THREAD, ER_STACK_OVERRUN_NEED_MORE,
+    // ER_BINLOG_LOGGING_IMPOSSIBLE
+    kind: 'unavailable',
+    says: 'the database has no resources left: ',
+    codes: [1015, 1016, 1024, 1037, 1038, 1040, 1041, 1119, 1135, 1436, 1598],
+  },
+  {
+    // Limits and quotas that somebody set. ER_HOST_IS_BLOCKED, ER_TOO_MANY_USER_CONNECTIONS, ER_LOCK_TABLE_FULL,
+    // ER_USER_LIMIT_REACHED, ER_TOO_MANY_CONCURRENT_TRXS, ER_TOO_BIG_SELECT
+    kind: 'unavailable',
+    says: 'a limit of the database is reached: ',
+    codes: [1104, 1129, 1203, 1206, 1226, 1637],
+  },
+  {
+    // Broken off. ER_FILSORT_ABORT, ER_QUERY_INTERRUPTED, ER_STATEMENT_TIMEOUT (MariaDB), ER_QUERY_TIMEOUT (MySQL)
+    kind: 'unavailable',
+    says: 'the database broke the statement off: ',
+    codes: [1028, 1317, 1969, 3024],
+  },
+  {
+    // Not for a caller to wait for. ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR,
+    // ER_HOST_NOT_PRIVILEGED, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
+    // ER_PROCACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_MUST_CHANGE_PASSWORD,
+    // ER_MUST_CHANGE_PASSWORD_LOGIN, ER_ACCOUNT_HAS_BEEN_LOCKED, ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB)
+    kind: 'broken',
+    says: "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
+    codes: [1044, 1045, 1049, 1130, 1142, 1143, 1227, 1370, 1698, 1820, 1862, 3118, 4151],
+  },
+  {
+    // ER_BAD_NULL_ERROR, ER_WARN_DATA_OUT_OF_RANGE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_DATA_TOO_LONG,
+    // ER_ROW_IS_REFERENCED, ER_NO_REFERENCED_ROW, their successors, ER_SIGNAL_EXCEPTION (a trigger's), checks
+    kind: 'refused',
+    says: '',
+    codes: [1048, 1216, 1217, 1264, 1366, 1406, 1451, 1452, 1644, 3819, 4025],
+  },
+]
+const MEANING_OF: ReadonlyMap<number, Meaning> = new Map(
+  MEANINGS.flatMap((meaning) => meaning.codes.map((code) => [code, meaning] as const)),
+)
+
+/** ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR */
+const MISFITS: ReadonlySet<number> = new Set([1146, 1054])
+/** ER_GET_ERRNO: the number of the system or the storage engine stands in the text. */
+const OF_THE_ENGINE = 1030
+/** EIO, ENOMEM, ENFILE, EMFILE, ENOSPC, EROFS, EDQUOT; of the engine: the file of records is full, too many transactions. */
+const PASSING: ReadonlySet<number> = new Set([5, 12, 23, 24, 28, 30, 122, 135, 177])
+/** Of the engine: lock wait timeout, lock table full, deadlock. */
+const CONTENDED: ReadonlySet<number> = new Set([146, 147, 149])
 
 /** Tells what an error of MySQL or MariaDB means to its callers, as long as no commit was sent. */
 export function troubleOf(error: unknown): DatabaseTrouble {
   if (error instanceof DatabaseTrouble) return error
   const { code, errno, message, fatal } = describe(error)
-  switch (errno) {
-    case 1062: // duplicate key
-      return new DatabaseTrouble('duplicate', message, error)
-    case 1213: // deadlock; on Galera also a conflict with another node
-    case 1205: // lock wait timeout
-    case 1020: // record changed since it was read
-      return new DatabaseTrouble('conflict', message, error)
-    case 1290: // --read-only, --super-read-only
-    case 1792: // read-only transaction
-    case 1836: // read-only mode
-      // Another host, or this one after a switch-over, takes writes.
-      return new DatabaseTrouble('lost', `the database is read-only: ${message}`, error)
-    case 1047: // a node of a cluster that has no quorum, or is joining
-    case 1053: // shutting down
-    case 1927: // killed
-      return new DatabaseTrouble('lost', `the database server does not answer: ${message}`, error)
-    case 1021: // disk full
-    case 1114: // table full
-      return new DatabaseTrouble('unavailable', `there is no space left for the database: ${message}`, error)
-    case 1040: // too many connections
-    case 1203: // too many connections of this user
-    case 1317: // killed
-    case 3024: // statement timeout
-      return new DatabaseTrouble('unavailable', `the database refuses work: ${message}`, error)
-    case 1044: // access denied
-    case 1045:
-    case 1049: // unknown database
-    case 1142:
-      return new DatabaseTrouble('unavailable', `the database cannot be opened: ${message}`, error)
-    case 1146: // no such table
-    case 1054: // no such column
-      return new DatabaseTrouble('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
-    case 1048: // null
-    case 1264: // out of range
-    case 1366: // wrong value
-    case 1406: // too long
-    case 1451: // foreign keys
-    case 1452:
-    case 1644: // a trigger's signal
-    case 3819: // check
-    case 4025:
-      return new DatabaseTrouble('refused', message, error)
-    default:
+  const meaning = MEANING_OF.get(errno)
+  if (meaning !== undefined) return new DatabaseTrouble(meaning.kind, `${meaning.says}${message}`, error)
+  if (errno === OF_THE_ENGINE) return engineTrouble(message, error)
+  if (MISFITS.has(errno)) {
+    return new DatabaseTrouble('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }
+  if (code === UNKNOWN_PLUGIN || /unknown plugin/i.test(message))
+    return new DatabaseTrouble('broken', noPlugin(message), error)
   if (fatal || code === CONNECTION_LOST || SOCKET_CODES.has(code)) {
     return new DatabaseTrouble('lost', `the connection to the database is lost: ${message || code}`, error)
   }
   return new DatabaseTrouble('broken', message, error)
+}
+
+function engineTrouble(message: string, error: unknown): DatabaseTrouble {
+  const number = Number(/error:? (\d+)/i.exec(message)?.[1])
+  if (CONTENDED.has(number)) return new DatabaseTrouble('conflict', message, error)
+  if (PASSING.has(number))
+    return new DatabaseTrouble('unavailable', `the database cannot write or read: ${message}`, error)
+  return new DatabaseTrouble('broken', message, error)
+}
+
+/** Such as MariaDB's ed25519: what the client does not speak, the account must not ask for. */
+function noPlugin(message: string): string {
+  const plugin = /plugin '?(\w+)/.exec(message)?.[1] ?? 'one that is not known'
+  return `the database asks for an authentication that QScope does not speak (${plugin}): let the account use mysql_native_password or caching_sha2_password, such as \`alter user … identified via mysql_native_password using password('…')\``
 }
 
 function describe(error: unknown) {

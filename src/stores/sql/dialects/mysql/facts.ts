@@ -5,6 +5,7 @@ import { auditLogFact, type FactRow, fact, factPairs, factRow, factRows, setting
 import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
 import { auditLogChanges } from './audit-log-changes.ts'
 import { galeraFacts } from './galera-facts.ts'
+import { mysqlPrivilegeFacts } from './privileges.ts'
 import { SESSION_VARIABLES, settingsFor } from './session.ts'
 
 /** They compare bytes, and trailing spaces count. */
@@ -34,6 +35,7 @@ export async function mysqlFacts(execute: Execute): Promise<readonly DatabaseFac
     await clockFact(execute, 'select unix_timestamp(now(6)) * 1000 as ms'),
     fact('tls', [status.get('ssl_version'), status.get('ssl_cipher')].filter(Boolean).join(' ') || 'plaintext'),
     auditLogFact(await auditLogChanges(execute)),
+    ...(await mysqlPrivilegeFacts(execute)),
   ]
 }
 

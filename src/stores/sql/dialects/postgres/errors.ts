@@ -1,5 +1,70 @@
 import { SOCKET_CODES } from '../../server/socket-codes.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
+import { DatabaseTrouble, type TroubleKind } from '../../trouble.ts'
+
+interface Meaning {
+  readonly kind: TroubleKind
+  /** Stands before what the server says; `''`: nothing does. */
+  readonly says: string
+}
+
+const READ_ONLY: Meaning = { kind: 'lost', says: 'the database is read-only: ' }
+const GONE: Meaning = { kind: 'lost', says: 'the database server does not answer: ' }
+const STATEMENTS: Meaning = { kind: 'lost', says: 'the database does not keep what was prepared: ' }
+const LOST: Meaning = { kind: 'lost', says: 'the connection to the database is lost: ' }
+const FULL: Meaning = { kind: 'unavailable', says: 'there is no space left for the database: ' }
+const EXHAUSTED: Meaning = { kind: 'unavailable', says: 'the database has no resources left: ' }
+const BROKEN_OFF: Meaning = { kind: 'unavailable', says: 'the database broke the statement off: ' }
+const NOT_NOW: Meaning = { kind: 'unavailable', says: 'the database cannot do this now: ' }
+const NOT_OPENED: Meaning = { kind: 'unavailable', says: 'the database cannot be opened: ' }
+const CONFLICT: Meaning = { kind: 'conflict', says: '' }
+const REFUSED: Meaning = { kind: 'refused', says: '' }
+const BROKEN: Meaning = { kind: 'broken', says: '' }
+const DENIED: Meaning = {
+  kind: 'broken',
+  says: "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
+}
+
+/** By the first two characters of the code, which name its class; as long as no commit was sent. */
+const CLASSES: Readonly<Record<string, Meaning>> = {
+  '08': LOST, // connection exception
+  '22': REFUSED, // a value that does not fit
+  '23': REFUSED, // another constraint, or a trigger's refusal
+  '28': NOT_OPENED, // authorization
+  '40': CONFLICT, // transaction rollback
+  '53': EXHAUSTED, // insufficient resources: too many connections, out of memory
+  '55': NOT_NOW, // object not in prerequisite state
+  '57': NOT_NOW, // operator intervention
+  '58': EXHAUSTED, // system error, such as an I/O error
+  '72': CONFLICT, // snapshot failure
+}
+
+/** What means something else than its class, or has none. */
+const CODES: Readonly<Record<string, Meaning>> = {
+  '23505': { kind: 'duplicate', says: '' }, // unique_violation
+  '25006': READ_ONLY, // read_only_sql_transaction: a replica, or a primary no more
+  '25P03': GONE, // idle_in_transaction_session_timeout
+  '25P04': GONE, // transaction_timeout
+  '26000': STATEMENTS, // invalid_sql_statement_name: a pooler gave the statement's connection away
+  '3D000': NOT_OPENED, // invalid_catalog_name
+  '40002': REFUSED, // transaction_integrity_constraint_violation
+  '40003': { kind: 'outcome_unknown', says: '' }, // statement_completion_unknown
+  '42501': DENIED, // insufficient_privilege
+  '42P05': STATEMENTS, // duplicate_prepared_statement
+  '53100': FULL, // disk_full
+  '55P02': BROKEN, // cant_change_runtime_param
+  '55P03': CONFLICT, // lock_not_available
+  '57014': BROKEN_OFF, // query_canceled
+  '57P01': GONE, // admin_shutdown
+  '57P02': GONE, // crash_shutdown
+  '57P03': GONE, // cannot_connect_now
+  '57P04': GONE, // database_dropped
+  '57P05': GONE, // idle_session_timeout
+  '58P01': BROKEN, // undefined_file
+  '58P02': BROKEN, // duplicate_file
+}
+
+/** undefined_table, undefined_column */
+const MISFITS: ReadonlySet<string> = new Set(['42P01', '42703'])
 
 /**
  * Tells what an error of PostgreSQL means to its callers, as long as no commit was sent.
@@ -9,43 +74,15 @@ import { DatabaseTrouble } from '../../trouble.ts'
 export function troubleOf(error: unknown): DatabaseTrouble {
   if (error instanceof DatabaseTrouble) return error
   const { code, message } = describe(error)
-  switch (code) {
-    case '23505': // unique violation
-      return new DatabaseTrouble('duplicate', message, error)
-    case '40001': // serialization failure
-    case '40P01': // deadlock
-    case '55P03': // lock timeout
-      return new DatabaseTrouble('conflict', message, error)
-    case '25006': // read-only transaction: a replica, or a primary no more
-      return new DatabaseTrouble('lost', `the database is read-only: ${message}`, error)
-    case '57P01': // shutting down
-    case '57P02': // crashed
-    case '57P03': // starting up
-      return new DatabaseTrouble('lost', `the database server does not answer: ${message}`, error)
-    case '53100': // disk full
-      return new DatabaseTrouble('unavailable', `there is no space left for the database: ${message}`, error)
-    case '57014': // canceled
-      return new DatabaseTrouble('unavailable', `the database refuses work: ${message}`, error)
-    case '3D000': // unknown database
-    case '42501': // no privilege
-      return new DatabaseTrouble('unavailable', `the database cannot be opened: ${message}`, error)
-    case '42P01': // no such table
-    case '42703': // no such column
-      return new DatabaseTrouble('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
-    default:
+  if (MISFITS.has(code)) {
+    return new DatabaseTrouble('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }
-  switch (code.slice(0, 2)) {
-    case '08': // connection exception
-      return new DatabaseTrouble('lost', `the connection to the database is lost: ${message}`, error)
-    case '22': // a value that does not fit
-    case '23': // another constraint, or a trigger's refusal
-      return new DatabaseTrouble('refused', message, error)
-    case '28': // authorization
-      return new DatabaseTrouble('unavailable', `the database cannot be opened: ${message}`, error)
-    case '53': // too many connections, out of memory
-      return new DatabaseTrouble('unavailable', `the database refuses work: ${message}`, error)
-    default:
-  }
+  // Codes of the system, such as EPIPE, are longer than those of the server, or shorter.
+  const meaning = /^[0-9A-Z]{5}$/.test(code) ? (CODES[code] ?? CLASSES[code.slice(0, 2)]) : undefined
+  if (meaning !== undefined) return new DatabaseTrouble(meaning.kind, `${meaning.says}${message}`, error)
+  // The schema was changed meanwhile; a new connection prepares anew.
+  if (/cached plan must not change/.test(message))
+    return new DatabaseTrouble('lost', `${STATEMENTS.says}${message}`, error)
   if (SOCKET_CODES.has(code) || isDriverLoss(error)) {
     return new DatabaseTrouble('lost', `the connection to the database is lost: ${message || code}`, error)
   }

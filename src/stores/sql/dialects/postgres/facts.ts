@@ -3,6 +3,7 @@ import { clockFact } from '../../clock-fact.ts'
 import type { Execute } from '../../dialect.ts'
 import { auditLogFact, type FactRow, fact, factRow, settingFact } from '../../fact-row.ts'
 import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
+import { postgresPrivilegeFacts } from './privileges.ts'
 import { SESSION_SETTINGS, settingsFor } from './session.ts'
 
 const OLDEST_VERSION_NUMBER = 130_000
@@ -45,6 +46,7 @@ export async function postgresFacts(execute: Execute): Promise<readonly Database
     await clockFact(execute, 'select extract(epoch from clock_timestamp()) * 1000 as ms'),
     ...(cockroach ? [] : [await tlsFact(execute)]),
     await changesFact(execute),
+    ...(cockroach ? [] : await postgresPrivilegeFacts(execute)),
   ]
 }
 

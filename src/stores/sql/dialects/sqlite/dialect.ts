@@ -10,6 +10,7 @@ import { provideFile, sqliteFile, temporaryFile } from './location.ts'
 import { openSqliteMigration } from './migration-session.ts'
 import { SqliteScanner } from './scanner.ts'
 import { setUpHandle } from './set-up-handle.ts'
+import { walLimitFor } from './wal-limit.ts'
 import { SqliteWriter } from './writer.ts'
 
 /** A reader meets a lock only while a log is recovered or folded back. */
@@ -24,25 +25,26 @@ export const sqlite: Dialect = Object.freeze({
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   },
-  connect: async (url, _settings, log) => {
+  connect: async (url, { walLimit }, log) => {
     const file = sqliteFile(url)
-    if (file === null) return await connectToMemory(log)
-    provideFile(file)
-    return await connectTo(file, log, true)
+    if (file === null) return await connectToMemory(walLimit, log)
+    provideFile(file, log)
+    return await connectTo(file, walLimit, log, true)
   },
-  connectForMigration: async (url) => {
+  connectForMigration: async (url, _settings, log) => {
     const file = sqliteFile(url)
     if (file === null) throw new Error('a database in memory is migrated when it is opened')
-    provideFile(file)
+    provideFile(file, log)
     return await openSqliteMigration(file)
   },
   facts: sqliteFacts,
 } satisfies Dialect)
 
 /** The writer opens first: it makes the log that a reader cannot make. */
-async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise<Connected> {
+async function connectTo(file: string, mostOfWal: number, log: Logger, mayReopen: boolean): Promise<Connected> {
+  const walLimit = walLimitFor(file, mostOfWal)
   const troubles = new FileTroubles(file)
-  const writer = new SqliteWriter(troubles, log, mayReopen)
+  const writer = new SqliteWriter(troubles, walLimit, log, mayReopen)
   await writer.open()
   const guarded = <T>(work: () => T): T => {
     try {
@@ -53,10 +55,10 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
   }
   try {
     const reader = guarded(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
-    setUpHandle(reader)
+    setUpHandle(reader, walLimit)
     const execute: Execute = async (statement) => guarded(() => reader.run(statement))
     // A file that has lost its name cannot be opened a third time.
-    const scanner = mayReopen ? new SqliteScanner(troubles) : null
+    const scanner = mayReopen ? new SqliteScanner(troubles, walLimit) : null
     return {
       execute,
       scan: scanner?.execute ?? execute,
@@ -80,13 +82,13 @@ async function connectTo(file: string, log: Logger, mayReopen: boolean): Promise
  * each other out, so this is a file without a name: migrated, opened twice, and
  * removed from its directory.
  */
-async function connectToMemory(log: Logger): Promise<Connected> {
+async function connectToMemory(walLimit: number, log: Logger): Promise<Connected> {
   const { file, vanish } = temporaryFile()
   try {
     const migrations = createMigrations(sqlite, await openSqliteMigration(file))
     await migrations.up()
     await migrations.close()
-    const connected = await connectTo(file, log, false)
+    const connected = await connectTo(file, walLimit, log, false)
     // Each connection opens the log with its first look.
     await connected.writers.append.probe()
     await connected.execute({ sql: 'select 1 from oauth_clients', parameters: [] })

@@ -14,14 +14,29 @@ export function failureOf(error: unknown): SqliteFailure {
   return { code, message: error.message }
 }
 
+const UNCONFIRMED: ReadonlySet<string> = new Set([
+  'SQLITE_IOERR_FSYNC',
+  'SQLITE_IOERR_DIR_FSYNC',
+  'SQLITE_IOERR_COMMIT_ATOMIC',
+])
+/** The file system says that what it gives is not what was written. */
+const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_IOERR_CORRUPTFS', 'SQLITE_IOERR_DATA'])
+
 /** Tells what an error of SQLite means to its callers. */
 export function troubleOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseTrouble {
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
     return new DatabaseTrouble('duplicate', message, cause)
   }
   // The commit may survive on the disk although it was taken back.
-  if (code === 'SQLITE_IOERR_FSYNC') {
+  if (UNCONFIRMED.has(code)) {
     return new DatabaseTrouble('outcome_unknown', `the disk did not confirm what was written to ${file}`, cause)
+  }
+  if (DAMAGED.has(code)) {
+    return new DatabaseTrouble(
+      'broken',
+      `the database ${file} is damaged (${message}): restore it from a backup`,
+      cause,
+    )
   }
   const family = code.split('_').slice(0, 2).join('_')
   switch (family) {
@@ -31,11 +46,24 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
       return new DatabaseTrouble('refused', message, cause)
     case 'SQLITE_BUSY':
     case 'SQLITE_LOCKED':
+    case 'SQLITE_PROTOCOL':
       return new DatabaseTrouble('busy', `another process holds the lock of the database ${file}`, cause)
     case 'SQLITE_FULL':
       return new DatabaseTrouble('unavailable', `there is no space left for the database ${file}`, cause)
     case 'SQLITE_READONLY':
-      return new DatabaseTrouble('unavailable', `the database ${file} is read-only`, cause)
+      return new DatabaseTrouble(
+        'unavailable',
+        code === 'SQLITE_READONLY_DBMOVED'
+          ? `the database ${file} was moved or removed while it was open`
+          : `the database ${file} is read-only`,
+        cause,
+      )
+    case 'SQLITE_NOMEM':
+    case 'SQLITE_INTERRUPT':
+    case 'SQLITE_NOLFS':
+      return new DatabaseTrouble('unavailable', `the database ${file} has no resources left: ${message}`, cause)
+    case 'SQLITE_SCHEMA':
+      return new DatabaseTrouble('conflict', message, cause)
     case 'SQLITE_IOERR':
       return new DatabaseTrouble('unavailable', `the database ${file} cannot be read or written: ${message}`, cause)
     case 'SQLITE_CANTOPEN':
@@ -75,7 +103,7 @@ export class FileTroubles {
 
   of(failure: SqliteFailure, cause?: unknown): DatabaseTrouble {
     const trouble = troubleOf(failure, this.file, cause)
-    if (/^SQLITE_(CORRUPT|NOTADB)/.test(failure.code)) this.corruption ??= trouble
+    if (/^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS|IOERR_DATA)/.test(failure.code)) this.corruption ??= trouble
     return trouble
   }
 }

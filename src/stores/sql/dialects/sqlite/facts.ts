@@ -1,3 +1,5 @@
+import { existsSync, statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { DatabaseFact } from '../../../contract.ts'
 import type { Execute } from '../../dialect.ts'
 import { fact, factRow } from '../../fact-row.ts'
@@ -25,5 +27,36 @@ export async function sqliteFacts(execute: Execute): Promise<readonly DatabaseFa
       level === 'FULL' || level === 'EXTRA' ? null : 'a power failure can lose answered calls: it should be FULL',
     ),
     fact('foreign_keys', foreignKeys ? 'on' : 'off', foreignKeys ? null : 'references are not checked'),
+    ...(existsSync(file)
+      ? [modeFact(file), spaceFact(file, Number(await ask('pragma journal_size_limit', 'journal_size_limit')))]
+      : []),
   ]
+}
+
+const OTHERS_BITS = 0o077
+const MODE_BITS = 0o777
+
+function modeFact(file: string): DatabaseFact {
+  const mode = statSync(file).mode & MODE_BITS
+  const shown = `0${mode.toString(8).padStart(3, '0')}`
+  const open = (mode & OTHERS_BITS) !== 0
+  return fact('file_mode', shown, open ? `others on this machine may open it: chmod 600 ${file}*` : null)
+}
+
+/** The log grows beside the file, and is folded into it: both must fit at once. */
+function spaceFact(file: string, walLimit: number): DatabaseFact {
+  const { bavail, bsize } = statfsSync(dirname(file))
+  const free = bavail * bsize
+  const needed = 2 * walLimit
+  return fact(
+    'free_space',
+    `${mebibytes(free)} MiB`,
+    free < needed
+      ? `the write-ahead log may take ${mebibytes(walLimit)} MiB, and as much again when it is folded back: free some space, or lower QSCOPE_SQLITE_WAL_LIMIT`
+      : null,
+  )
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round((10 * bytes) / 1_048_576) / 10
 }

@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { accessSync, closeSync, constants, fchmodSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import type { Logger } from '../../../../logger.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 
 const SCHEME = 'sqlite:'
@@ -14,19 +15,47 @@ export function sqliteFile(url: string): string | null {
   if (!url.startsWith(SCHEME) || plain === '') {
     throw new DatabaseTrouble('unavailable', `a database URL for SQLite is sqlite:<path> or ${SCHEME}${MEMORY}`)
   }
+  // The library would cut it off, and open another file.
+  if (plain !== plain.trim()) {
+    throw new DatabaseTrouble(
+      'unavailable',
+      `the path of the database has white space around it: ${JSON.stringify(plain)}`,
+    )
+  }
   return resolve(plain)
 }
 
-/** Creates the file and its directory if they are absent, for nobody else to read. */
-export function provideFile(file: string): void {
+/**
+ * Creates the file and its directories if they are absent, for nobody else to
+ * read, whatever the umask. A path that led nowhere may be mistyped, so that is said.
+ */
+export function provideFile(file: string, log: Logger): void {
+  const directory = dirname(file)
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    closeSync(openSync(file, 'a', 0o600))
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (made !== undefined && made !== directory) {
+      log.warn({ file }, `there was no directory ${made}: it is made for the database ${file}`)
+    }
+    createPrivately(file)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     // A file that may only be read is opened all the same: what fails then is the writing.
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return
     throw new DatabaseTrouble('unavailable', `the database ${file} cannot be created: ${String(error)}`, error)
+  }
+}
+
+/** SQLite gives its log and its index the mode of the file. */
+function createPrivately(file: string): void {
+  try {
+    const created = openSync(file, 'wx', 0o600)
+    // A umask may have taken the owner's rights, too.
+    fchmodSync(created, 0o600)
+    closeSync(created)
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    if (!isThere) throw error
+    closeSync(openSync(file, 'a'))
   }
 }
 

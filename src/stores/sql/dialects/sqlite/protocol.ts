@@ -16,6 +16,13 @@ export type Answer =
   | { readonly ok: true; readonly result: StatementResult }
   | { readonly ok: false; readonly failure: SqliteFailure }
 
+/** What the writer's thread is given when it starts. */
+export interface WriterData {
+  readonly file: string
+  /** How large the write-ahead log may get before it is folded back, in bytes. */
+  readonly walLimit: number
+}
+
 export interface OrderMessage {
   readonly id: number
   readonly order: Order

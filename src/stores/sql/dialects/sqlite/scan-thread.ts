@@ -16,6 +16,12 @@ export interface ScanMessage {
   readonly statement: Packed | null
 }
 
+export interface ScanThreadData {
+  readonly file: string
+  /** In bytes. */
+  readonly walLimit: number
+}
+
 function answerTo(work: () => StatementResult): Answer {
   try {
     return { ok: true, result: work() }
@@ -24,7 +30,7 @@ function answerTo(work: () => StatementResult): Answer {
   }
 }
 
-function serve(port: NonNullable<typeof parentPort>, file: string): void {
+function serve(port: NonNullable<typeof parentPort>, { file, walLimit }: ScanThreadData): void {
   const unpacker = new Unpacker()
   let handle: SqliteHandle | null = null
   const run = (statement: Statement | null): StatementResult => {
@@ -36,7 +42,7 @@ function serve(port: NonNullable<typeof parentPort>, file: string): void {
     id: OPENED,
     answer: answerTo(() => {
       handle = new SqliteHandle(file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
-      setUpHandle(handle)
+      setUpHandle(handle, walLimit)
       return NOTHING
     }),
   })
@@ -49,4 +55,5 @@ function serve(port: NonNullable<typeof parentPort>, file: string): void {
   })
 }
 
-if (parentPort !== null) serve(parentPort, String(workerData))
+// What the thread's starter hands over is typed there.
+if (parentPort !== null) serve(parentPort, workerData as ScanThreadData)

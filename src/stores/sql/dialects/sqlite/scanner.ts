@@ -3,7 +3,7 @@ import type { Statement, StatementResult } from '../../dialect.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
 import { type AnswerMessage, OPENED, packed } from './protocol.ts'
-import type { ScanMessage } from './scan-thread.ts'
+import type { ScanMessage, ScanThreadData } from './scan-thread.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./scan-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -25,12 +25,14 @@ interface Thread {
  */
 export class SqliteScanner {
   readonly #troubles: FileTroubles
+  readonly #walLimit: number
   #thread: Thread | null = null
   #lastId = OPENED
   #closed = false
 
-  constructor(troubles: FileTroubles) {
+  constructor(troubles: FileTroubles, walLimit: number) {
     this.#troubles = troubles
+    this.#walLimit = walLimit
   }
 
   execute = async (statement: Statement): Promise<StatementResult> => {
@@ -51,7 +53,8 @@ export class SqliteScanner {
   }
 
   #start(): Thread {
-    const worker = new Worker(ENTRY, { workerData: this.#troubles.file, execArgv: [] })
+    const data: ScanThreadData = { file: this.#troubles.file, walLimit: this.#walLimit }
+    const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
     const pending = new Map<number, Pending>()
     const { promise: opened, resolve, reject } = Promise.withResolvers<StatementResult>()
     pending.set(OPENED, { resolve, reject })

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { StatementResult } from '../../dialect.ts'
 import { beginImmediate } from './begin-immediate.ts'
-import { failureOf } from './errors.ts'
+import { failureOf, type SqliteFailure } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import {
   type Answer,
@@ -13,31 +13,54 @@ import {
   type Packed,
   type PackedDraft,
   Unpacker,
+  type WriterData,
 } from './protocol.ts'
 import { setUpHandle } from './set-up-handle.ts'
+import { walPages } from './wal-limit.ts'
 
 /** While the file is opened; after that each transaction waits for its lock by itself. */
 const OPENING_TIMEOUT_MS = 100
-/** Pages of the write-ahead log before it is folded back: rare and long beats frequent and short here. */
-const CHECKPOINT_PAGES = 16_000
-
 /** A batch this recent proves that the disk takes writes. */
 const PROOF_MS = 10_000
 
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
-function open(file: string): SqliteHandle {
+function open({ file, walLimit }: WriterData): SqliteHandle {
   const handle = new SqliteHandle(file, { timeout: OPENING_TIMEOUT_MS })
   handle.pragma('journal_mode = WAL')
-  setUpHandle(handle)
-  handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  setUpHandle(handle, walLimit)
+  handle.pragma(`wal_autocheckpoint = ${walPages(walLimit)}`)
   handle.pragma('busy_timeout = 0')
   return handle
 }
 
-/** When a write was last seen to arrive on the disk; in milliseconds of `performance.now`. */
-interface Proof {
-  at: number
+interface Disk {
+  /** When a write was last seen to arrive on it; in milliseconds of `performance.now`. */
+  provedAt: number
+  /** It was full, and the log is not folded back since. */
+  full: boolean
+}
+
+/**
+ * On a full disk the write-ahead log is where the space is: folded back into the
+ * file it is cut off, and what is written next finds room. `false`: not even that
+ * can be done, until somebody makes space.
+ */
+function makeRoom(handle: SqliteHandle, disk: Disk): boolean {
+  if (handle.inTransaction) return false
+  try {
+    handle.pragma('wal_checkpoint(TRUNCATE)')
+    disk.full = false
+    return true
+  } catch (error) {
+    if (!isPassing(failureOf(error))) throw error
+    return false
+  }
+}
+
+/** Full still, or another process reads the log at this moment. */
+function isPassing({ code }: SqliteFailure): boolean {
+  return /^SQLITE_(FULL|BUSY|LOCKED|IOERR)/.test(code)
 }
 
 const unpacker = new Unpacker()
@@ -65,13 +88,13 @@ function goesAsDrafted(handle: SqliteHandle, draft: readonly PackedDraft[]): boo
   }
 }
 
-function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult {
+function obey(handle: SqliteHandle, order: Order, disk: Disk): StatementResult {
   switch (order.kind) {
     case 'batch':
       beginImmediate(handle)
       for (const statement of order.statements) run(handle, statement)
       handle.exec('commit')
-      proof.at = performance.now()
+      disk.provedAt = performance.now()
       return NOTHING
     case 'drafts':
       beginImmediate(handle)
@@ -79,7 +102,7 @@ function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult
     case 'finish':
       for (const statement of order.statements) run(handle, statement)
       handle.exec('commit')
-      proof.at = performance.now()
+      disk.provedAt = performance.now()
       return NOTHING
     case 'execute':
       return run(handle, order.statement)
@@ -95,10 +118,10 @@ function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult
     case 'probe':
       beginImmediate(handle)
       // A lock alone says nothing of a disk that is full or read-only. Nobody reads this number, but it is a write.
-      if (performance.now() - proof.at > PROOF_MS) {
+      if (performance.now() - disk.provedAt > PROOF_MS) {
         handle.pragma('user_version = 0')
         handle.exec('commit')
-        proof.at = performance.now()
+        disk.provedAt = performance.now()
       } else handle.exec('rollback')
       return NOTHING
     case 'close':
@@ -110,32 +133,47 @@ function obey(handle: SqliteHandle, order: Order, proof: Proof): StatementResult
 }
 
 /** A batch or probe that fails leaves no transaction open; in a transaction the main thread decides. */
-function answerTo(handle: SqliteHandle, order: Order, proof: Proof): Answer {
+function answerTo(handle: SqliteHandle, order: Order, disk: Disk): Answer {
+  // What found the disk full is rolled back by now.
+  if (disk.full && !handle.inTransaction && order.kind !== 'close') makeRoom(handle, disk)
+  const answer = attempt(handle, order, disk)
+  // Nothing of it stands: where there is room now it is written after all.
+  const again = order.kind === 'batch' || order.kind === 'probe'
+  return !answer.ok && disk.full && again && makeRoom(handle, disk) ? attempt(handle, order, disk) : answer
+}
+
+function attempt(handle: SqliteHandle, order: Order, disk: Disk): Answer {
   try {
-    return { ok: true, result: obey(handle, order, proof) }
+    return { ok: true, result: obey(handle, order, disk) }
   } catch (error) {
     const failure = failureOf(error)
-    proof.at = Number.NEGATIVE_INFINITY
+    disk.provedAt = Number.NEGATIVE_INFINITY
+    if (failure.code.startsWith('SQLITE_FULL')) disk.full = true
     if (order.kind !== 'execute' && handle.inTransaction) handle.exec('rollback')
     return { ok: false, failure }
   }
 }
 
-function serve(port: NonNullable<typeof parentPort>, file: string): void {
+function serve(port: NonNullable<typeof parentPort>, data: WriterData): void {
   const tell = (message: AnswerMessage) => port.postMessage(message)
   let handle: SqliteHandle
   try {
-    handle = open(file)
+    handle = open(data)
   } catch (error) {
     tell({ id: OPENED, answer: { ok: false, failure: failureOf(error) } })
     return
   }
-  const proof: Proof = { at: Number.NEGATIVE_INFINITY }
+  const disk: Disk = { provedAt: Number.NEGATIVE_INFINITY, full: false }
   port.on('message', ({ id, order }: OrderMessage) => {
-    tell({ id, answer: answerTo(handle, order, proof) })
+    tell({ id, answer: answerTo(handle, order, disk) })
     if (order.kind === 'close') port.close()
   })
   tell({ id: OPENED, answer: { ok: true, result: NOTHING } })
 }
 
-if (parentPort !== null) serve(parentPort, String(workerData))
+/** What the thread is started with. */
+function isWriterData(data: unknown): data is WriterData {
+  return typeof data === 'object' && data !== null && 'file' in data && 'walLimit' in data
+}
+
+if (parentPort !== null && isWriterData(workerData)) serve(parentPort, workerData)

@@ -3,7 +3,15 @@ import type { Logger } from '../../../../logger.ts'
 import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
-import { type AnswerMessage, OPENED, type Order, type OrderMessage, packed, packedDraft } from './protocol.ts'
+import {
+  type AnswerMessage,
+  OPENED,
+  type Order,
+  type OrderMessage,
+  packed,
+  packedDraft,
+  type WriterData,
+} from './protocol.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -22,6 +30,7 @@ interface Pending {
 export class SqliteWriter implements Writer {
   readonly #troubles: FileTroubles
   readonly #file: string
+  readonly #walLimit: number
   readonly #log: Logger
   readonly #mayReopen: boolean
   readonly #pending = new Map<number, Pending>()
@@ -30,7 +39,8 @@ export class SqliteWriter implements Writer {
   #lastId = OPENED
   #closing = false
 
-  constructor(troubles: FileTroubles, log: Logger, mayReopen: boolean) {
+  constructor(troubles: FileTroubles, walLimit: number, log: Logger, mayReopen: boolean) {
+    this.#walLimit = walLimit
     this.#troubles = troubles
     this.#file = troubles.file
     this.#log = log
@@ -39,7 +49,8 @@ export class SqliteWriter implements Writer {
 
   /** Opens the file, creating it if it is absent; throws `DatabaseTrouble`. */
   async open(): Promise<void> {
-    const worker = new Worker(ENTRY, { workerData: this.#file, execArgv: [] })
+    const data: WriterData = { file: this.#file, walLimit: this.#walLimit }
+    const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
     this.#worker = worker
     this.#opened = new Promise<StatementResult>((resolve, reject) => {
       this.#pending.set(OPENED, { order: null, resolve, reject })

@@ -1,0 +1,75 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../src/gen/grpc/health/v1/health_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { connect, Refused } from '../setup/client.ts'
+import { canMount, fill, smallFileSystem } from './file-systems.ts'
+import { qscope, run } from './process.ts'
+
+const { introspectToken, mintToken } = TokenService.method
+const ENVIRONMENT = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0', QSCOPE_DATABASE_URL: 'sqlite:./qscope.db' }
+const AT_ONCE = 100
+const TIMEOUT_MS = 300_000
+
+describe.runIf(canMount).each(['8m', '24m'])('a volume of %s that the database itself fills', (size) => {
+  it(
+    'is kept from its log, is read when it is full, and is written again when there is space',
+    async () => {
+      const directory = await smallFileSystem(size)
+      const file = join(directory, 'qscope.db')
+      // So that there is something to give back.
+      const spare = fill(directory, 1_048_576)
+      const server = qscope(directory, ['serve'], { ...ENVIRONMENT, QSCOPE_MINT_RATE: 'off' })
+      onTestFinished(() => void server.child.kill('SIGKILL'))
+      const [, address = ''] = await server.until(/listens on (\S+)/)
+      const connection = connect(address)
+      onTestFinished(() => connection.close())
+      const value = /client secret {2}(\S+)/.exec(server.stdout)?.[1] ?? ''
+      const client = { clientId: 'admin', method: { case: 'clientSecret' as const, value } }
+      const mint = async () => (await connection.call(mintToken, { client })).token?.accessToken ?? ''
+      const token = await mint()
+
+      let refusal: unknown = null
+      while (refusal === null) {
+        const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, mint))
+        refusal = outcomes.find((outcome) => outcome.status === 'rejected')?.reason ?? null
+      }
+      expect(refusal).toBeInstanceOf(Refused)
+      expect(refusal).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
+      // The space is the rows', not the log's.
+      expect(statSync(`${file}-wal`).size).toBeLessThan(statSync(file).size / 4)
+      expect((await connection.call(introspectToken, { client, token })).active).toBe(true)
+
+      const reading = [
+        ['audit', 'verify'],
+        ['audit', 'list'],
+        ['client', 'list'],
+        ['migrate', 'status'],
+      ]
+      const read = async () => {
+        for (const command of reading) {
+          const { code, stderr } = await run(directory, command, ENVIRONMENT)
+          expect({ command, code, stderr }).toEqual({ command, code: 0, stderr: '' })
+        }
+      }
+      await read()
+      const told = await run(directory, ['doctor'], ENVIRONMENT)
+      expect(told.stdout).toMatch(/database free_space +warning/)
+
+      spare()
+      for (const until = Date.now() + 60_000; ; await sleep(200)) {
+        const { status } = await connection.call(Health.method.check, {})
+        if (status === Serving.SERVING || Date.now() > until) {
+          expect(status).toBe(Serving.SERVING)
+          break
+        }
+      }
+      expect((await connection.call(introspectToken, { client, token: await mint() })).active).toBe(true)
+      server.child.kill('SIGTERM')
+      expect((await server.ended).code).toBe(0)
+    },
+    TIMEOUT_MS,
+  )
+})
