@@ -12,8 +12,8 @@ import (
 const mostLevels = 64
 
 // surrogate is half a character, of which parsers make different ones. QScope
-// escapes no whole one.
-var surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+// escapes no whole one. A backslash may be escaped itself.
+var surrogate = regexp.MustCompile(`[^\\](?:\\\\)*\\u[dD][89a-fA-F]`)
 
 // readObject reads an object of JSON (RFC 8259) whose members have names of
 // their own, in objects inside it too (RFC 7515 §4, RFC 7519 §4): two parsers

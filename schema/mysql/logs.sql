@@ -29,8 +29,6 @@ create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id);
 
 create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
-create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
-
 create table oauth_audit_heads (
   writer_id varchar(36) not null primary key,
   ordinal bigint not null,
@@ -55,6 +53,8 @@ create table oauth_audit_roster (
   updated_at bigint not null,
   updated_by varchar(191) not null
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
 
 create trigger oauth_audit_log_no_update before update on oauth_audit_log
 for each row signal sqlstate '45000' set message_text = 'the audit log is append-only';

@@ -28,8 +28,6 @@ create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id) wher
 
 create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
-create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
-
 create table oauth_audit_heads (
   writer_id varchar(36) collate "C" not null primary key,
   ordinal bigint not null,
@@ -54,6 +52,8 @@ create table oauth_audit_roster (
   updated_at bigint not null,
   updated_by varchar(191) collate "C" not null
 );
+
+create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
 
 create function oauth_audit_log_refuse_change() returns trigger language plpgsql as $$
 begin

@@ -28,8 +28,6 @@ create index oauth_audit_log_by_user on oauth_audit_log (user_id, event_id) wher
 
 create index oauth_audit_log_by_ray on oauth_audit_log (ray_id);
 
-create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
-
 create table oauth_audit_heads (
   writer_id text not null primary key,
   ordinal integer not null,
@@ -54,6 +52,8 @@ create table oauth_audit_roster (
   updated_at integer not null,
   updated_by text not null
 ) strict;
+
+create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
 
 create trigger oauth_audit_log_no_update before update on oauth_audit_log
 begin

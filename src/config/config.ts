@@ -35,8 +35,7 @@ export interface Config {
   readonly trustedIssuersFile: string | null
   readonly issuer: string
   readonly deviceVerificationUri: string
-  /** Where docs/errors.md is published. */
-  /** `null`: where the HTTP port is, if there is one. */
+  /** Where docs/errors.md is published; `null`: where the HTTP port is, if there is one. */
   readonly errorDocsUrl: string | null
   /** `null`: the keys are drawn in memory and die with the process. */
   readonly keyringFile: string | null

@@ -19,8 +19,11 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What matters of a JSON text: strings, each with the colon that makes it a name, and where objects begin and end. */
-const TOKENS = /"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}]/g
+/**
+ * What matters of a JSON text: strings, each with the colon that makes it a name, and where objects begin and end.
+ * A string without an end, which JSON does not have, is one too, so that no text is looked at twice.
+ */
+const TOKENS = /"([^"\\]*(?:\\.[^"\\]*)*)"?(\s*:)?|[{}]/g
 
 /** Of a text that is known to be JSON; each of its characters is looked at once. */
 function namesAreUnique(text: string): boolean {

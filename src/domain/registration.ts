@@ -116,13 +116,16 @@ function configProblems({ type, config }: ClientRegistration): RegistrationProbl
   return problems
 }
 
+/** Of public keys: drawn at random, so that once in ten thousand they read like a secret. */
+const KEY_MATERIAL = /"[nxy]"\s*:\s*"[\w-]*"/g
+
 /** What identifies something is kept and shown as it is, so that no token or secret may be part of it; free text is masked instead. */
 function secretProblems(registration: ClientRegistration): RegistrationProblem[] {
   const { clientId, jwks, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } = registration
   const each = (name: string, values: readonly string[]) => values.map((value, index) => [`${name}[${index}]`, value])
   const identifiers = [
     ['client_id', clientId],
-    ['jwks', jwks],
+    ['jwks', jwks?.replaceAll(KEY_MATERIAL, '')],
     ['tls_client_subject', tlsClientSubject],
     ...each('redirect_uris', redirectUris),
     ...each('scopes', scopes),

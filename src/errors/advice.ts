@@ -139,7 +139,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
       'With `true`, repeat the call. With `false`, look first whether it took effect; a refresh may be repeated within its replay window, a code or device code begins again.',
   },
   'limit.exceeded': {
-    when: 'A cap or a rate limit is reached: minting, failed authentications, live tokens, pending device authorizations, watches, user codes, secrets.',
+    when: 'A cap or a rate limit is reached: minting, failed authentications, live tokens, pending device authorizations, watches, user codes, secrets, signing keys.',
     details: '`QuotaFailure`: whose limit and which; `RetryInfo`',
     advice:
       'Repeat the call after the delay. If it comes often, see [limits.md](limits.md): reuse tokens until shortly before they expire.',

@@ -2,7 +2,7 @@ import type { DescEnum } from '@bufbuild/protobuf'
 import type { Violation } from '@bufbuild/protovalidate'
 
 /** `^[A-Za-z0-9._-]{1,128}$`: a class of characters, and how many. */
-const PATTERN = /`\^\[(?<characters>[^\]]+)\](?:\+|\{(?<least>\d+)(?:,(?<most>\d+))?\})\$`/
+const PATTERN = /`\^\[(?<characters>[^\]`]+)\](?:\+|\{(?<least>\d+)(?:,(?<most>\d+))?\})\$`/
 const DAY_SECONDS = 86_400
 
 /** What a violated rule asks of its field, in plain words: "must be from 1s to 1d". Holds no value of the message. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -93,6 +93,15 @@ describe('the files of an embedded database', () => {
     } finally {
       process.umask(before)
     }
+  })
+
+  test('are for their owner alone where the path is a link to a file that is not there yet', async () => {
+    const [link, target] = [join(directory(), 'link.db'), join(directory(), 'target.db')]
+    symlinkSync(target, link)
+    const migrations = await openMigrations(`sqlite:${link}`, quiet)
+    await migrations.up()
+    await migrations.close()
+    expect(statSync(target).mode & 0o777).toBe(0o600)
   })
 
   test('that others may open give concern', async () => {

@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withoutSecrets } from '../../src/domain/masked-text.ts'
+import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
@@ -96,6 +98,22 @@ for (const kind of databaseKinds.filter(({ name }) => name === 'sqlite')) {
       expect(refused.reason).toBe('REGISTRATION_INVALID_CLIENT_METADATA')
       expect(refused.details.badRequest?.fieldViolations).toMatchObject([{ field, description: HOLDS_SECRET }])
       expect(JSON.stringify(refused.details) + refused.message).not.toContain(token)
+    })
+
+    test('are refused in a public key, but not seen in the number that it is', async () => {
+      const { n = '', ...rsa } = generateKeyPairSync('rsa', { modulusLength: 2_048 }).publicKey.export({
+        format: 'jwk',
+      })
+      const unlucky = { ...rsa, alg: 'RS256', n: `${n.slice(0, 40)}qat_Sx7Sx7Sx${n.slice(52)}` }
+      const register = (keys: object[]) =>
+        server.registerClient({
+          clientId: server.unique('c-'),
+          authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
+          jwks: JSON.stringify({ keys }),
+        })
+      await register([unlucky])
+      const refused = await refusalOf(register([{ ...unlucky, kid: KINDS[0] }]))
+      expect(refused.details.badRequest?.fieldViolations).toMatchObject([{ field: 'jwks', description: HOLDS_SECRET }])
     })
 
     test.each(SECRETS)('are refused in the external id of a user: %s', async (secret) => {

@@ -19,8 +19,11 @@ const NAMES = [
   '0007_audit_log',
   '0008_signing_keys',
   '0009_assertion_ids',
+  '0010_audit_events_by_type',
 ]
-const LAST = '0009_assertion_ids'
+const LAST = '0010_audit_events_by_type'
+/** Later ones only add. */
+const SERVERS_FROM = '0009_assertion_ids'
 
 const seed: Seed = {
   seal,
@@ -64,7 +67,7 @@ for (const kind of databaseKinds) {
           applied: NAMES,
           pending: [],
           unknown: [],
-          serversFrom: LAST,
+          serversFrom: SERVERS_FROM,
           auditProtection: 'triggers',
           underWay: null,
           problem: null,
@@ -101,7 +104,7 @@ for (const kind of databaseKinds) {
       await withMigrations((migrations) => migrations.down())
       expect(await backend.check()).toMatchObject({
         serving: false,
-        problem: expect.stringMatching(/older than this server.*0009_assertion_ids.*qscope migrate up/),
+        problem: expect.stringMatching(/older than this server.*0010_audit_events_by_type.*qscope migrate up/),
       })
       await withMigrations((migrations) => migrations.up())
       await database.query("insert into qscope_migrations (name, applied_at) values ('0999_future', 0)")

@@ -1,4 +1,4 @@
-import { type Kysely, MysqlAdapter } from 'kysely'
+import type { Kysely } from 'kysely'
 import { MIGRATIONS } from '../../src/stores/sql/migrations/all.ts'
 import type { MigrationStep } from '../../src/stores/sql/migrations/migration-step.ts'
 
@@ -33,8 +33,7 @@ export const ADDITIVE: MigrationStep = {
     },
     down: async (db: Kysely<unknown>) => {
       await db.schema.dropTable('oauth_ratings').execute()
-      const index = db.schema.dropIndex('oauth_users_by_nickname')
-      await (db.getExecutor().adapter instanceof MysqlAdapter ? index.on('oauth_users') : index).execute()
+      await types.dropIndex(db, 'oauth_users', 'oauth_users_by_nickname')
       await db.schema.alterTable('oauth_clients').dropColumn('rating').execute()
       for (const table of TABLES) await db.schema.alterTable(table).dropColumn('nickname').execute()
     },

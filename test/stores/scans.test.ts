@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { clientId, userId } from '../../src/domain/ids.ts'
 import type { AuditFilter } from '../../src/stores/contract.ts'
+import { FileTroubles } from '../../src/stores/sql/dialects/sqlite/errors.ts'
+import { SqliteScanner } from '../../src/stores/sql/dialects/sqlite/scanner.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { context, openMigrated } from './given.ts'
 
@@ -58,6 +60,15 @@ it('keep the event loop free while a filter looks through a large log that none 
   const shares = looks.map(({ tookMs, stoodMs }) => stoodMs / tookMs)
   expect(Math.min(...shares)).toBeLessThan(0.5)
 }, 60_000)
+
+it('are over when they are closed, also where their file cannot be opened', async () => {
+  const scanner = new SqliteScanner(new FileTroubles('/nowhere/qscope.db'), 262_144)
+  const asked = scanner.execute({ sql: 'select 1', parameters: [] })
+  const [answer, closed] = await Promise.allSettled([asked, scanner.close()])
+  expect(answer.status).toBe('rejected')
+  expect(closed.status).toBe('fulfilled')
+  await expect(scanner.execute({ sql: 'select 1', parameters: [] })).rejects.toMatchObject({ kind: 'unavailable' })
+})
 
 it('find events of a type that is rare without looking through the others, and of several types in order', async () => {
   const { page } = await largeLog()

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Backend } from '../../src/stores/contract.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import { setUpSession } from '../../src/stores/sql/dialects/mysql/session.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import {
   type DatabaseKind,
@@ -278,5 +279,14 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
     await inTransaction(backend, async () => false)
     await opened.pop()?.close()
     await database.drop()
+  })
+})
+
+/** Answers that MariaDB gives from version 12 on. */
+test.each(['ON', 'NO_LOCK', 'NO_LOCK_NO_ADMIN'])('a MySQL session is refused where read_only is %s', async (value) => {
+  const say = async () => ({ rows: [{ Variable_name: 'read_only', Value: value }], affected: 0 })
+  await expect(setUpSession({ say })).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringContaining('read-only'),
   })
 })

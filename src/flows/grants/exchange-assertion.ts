@@ -27,10 +27,11 @@ type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims
 
 const RETRY_AFTER_MS = 5_000
 const SHOWN = 512
-/** Says no more than that: where the keys are, and what is wrong there, is in the log and known to `qscope doctor`. */
+
 /**
  * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
- * expired; no hint which of these fails. Keys that cannot be had accept nothing.
+ * expired; no hint which of these fails. Keys that cannot be had accept nothing;
+ * where they are, and what is wrong there, is in the log and known to `qscope doctor`.
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
   const { trustedIssuers } = ctx.services

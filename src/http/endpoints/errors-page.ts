@@ -85,7 +85,7 @@ ${facts.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join('\n')}
 function marked(text: string): string {
   return escaped(text)
     .replaceAll(/`([^`]+)`/g, '<code>$1</code>')
-    .replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+    .replaceAll(/\[([^[\]]+)\]\([^()]*\)/g, '$1')
 }
 
 const ENTITIES: Readonly<Record<string, string>> = Object.freeze({

@@ -105,6 +105,7 @@ export interface ColumnTypes {
   table<T extends string, C extends string>(builder: CreateTableBuilder<T, C>): CreateTableBuilder<T, C>
   /** Leaves rows without a value out of an index, where the database can. */
   ofPresent<C>(builder: CreateIndexBuilder<C>, column: C & string): CreateIndexBuilder<C>
+  dropIndex(db: Kysely<unknown>, table: string, name: string): Promise<void>
   /** Makes the database itself refuse to change or delete the rows of a table. */
   makeAppendOnly(db: Kysely<unknown>, table: string, key: string): Promise<void>
   /** Lets them be changed again; does nothing where they can be. */

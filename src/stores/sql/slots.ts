@@ -70,6 +70,7 @@ export class Slots<Slot> {
     const { promise, resolve, reject } = Promise.withResolvers<Slot>()
     const leave = (reason: unknown) => {
       this.#waiting.delete(waiter)
+      stopWaiting()
       reject(reason)
     }
     const cancelled = () => leave(signal?.reason)
@@ -80,10 +81,14 @@ export class Slots<Slot> {
             () => leave(new StoreError('unavailable', 'no connection to the database became free in time')),
             Math.max(0, patienceOf(ctx) - Date.now()),
           )
+    // The signal may be one that outlives the call.
+    const stopWaiting = () => {
+      signal?.removeEventListener('abort', cancelled)
+      if (tired !== null) clearTimeout(tired)
+    }
     const waiter: Waiter<Slot> = {
       enter: (slot) => {
-        signal?.removeEventListener('abort', cancelled)
-        if (tired !== null) clearTimeout(tired)
+        stopWaiting()
         resolve(slot)
       },
     }

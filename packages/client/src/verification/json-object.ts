@@ -3,11 +3,14 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** A token of QScope has a few; what reads it may recurse. */
 const MOST_LEVELS = 64
 
-/** Half a character, of which parsers make different ones. QScope escapes no whole one. */
-const SURROGATE = /\\u[dD][89a-fA-F]/
+/** Half a character, of which parsers make different ones. QScope escapes no whole one. A backslash may be escaped itself. */
+const SURROGATE = /[^\\](?:\\\\)*\\u[dD][89a-fA-F]/
 
-/** One string, or one sign that opens, closes or separates members. */
-const MARKS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
+/**
+ * One string, or one sign that opens, closes or separates members. A string without an end, which JSON does not have, is
+ * one too, so that no text is looked at twice.
+ */
+const MARKS = /"(?:[^"\\]|\\.)*"?|[{}[\],:]/g
 
 /**
  * Reads an object of JSON (RFC 8259) whose members have names of their own, in

@@ -7,6 +7,7 @@ import { leases } from './0006_leases.ts'
 import { auditLog } from './0007_audit_log.ts'
 import { signingKeys } from './0008_signing_keys.ts'
 import { assertionIds } from './0009_assertion_ids.ts'
+import { auditEventsByType } from './0010_audit_events_by_type.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   },
   { name: '0008_signing_keys', serversFrom: '0008_signing_keys', migration: signingKeys },
   { name: '0009_assertion_ids', serversFrom: '0009_assertion_ids', migration: assertionIds },
+  { name: '0010_audit_events_by_type', serversFrom: null, migration: auditEventsByType },
 ])

@@ -19,6 +19,7 @@ export function mysqlTypes(collation: string): ColumnTypes {
       builder.modifyEnd(sql`engine = InnoDB default character set utf8mb4 collate ${sql.raw(collation)}`),
     // Every row is in every index here.
     ofPresent: (builder) => builder,
+    dropIndex: (db, table, name) => db.schema.dropIndex(name).on(table).execute(),
     makeAppendOnly: async (db: Kysely<unknown>, table: string) => {
       for (const change of ['update', 'delete']) {
         await sql`create trigger ${sql.table(`${table}_no_${change}`)} before ${sql.raw(change)} on ${sql.table(table)}

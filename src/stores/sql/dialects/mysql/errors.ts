@@ -24,10 +24,11 @@ const MEANINGS: readonly Meaning[] = [
   { kind: 'duplicate', says: '', codes: [1022, 1062, 1169, 1586] },
   {
     // Worth another try at once. ER_CHECKREAD, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK (on Galera also a conflict with
-    // another node), ER_TABLE_DEF_CHANGED, ER_XA_RBDEADLOCK, ER_LOCK_NOWAIT
+    // another node), ER_TABLE_DEF_CHANGED, ER_XA_RBDEADLOCK, ER_TRANSACTION_ROLLBACK_DURING_COMMIT (the same on Group
+    // Replication), ER_LOCK_NOWAIT
     kind: 'conflict',
     says: '',
-    codes: [1020, 1205, 1213, 1412, 1614, 3572],
+    codes: [1020, 1205, 1213, 1412, 1614, 3101, 3572],
   },
   {
     // Another host, or this one after a switch-over, takes writes. ER_OPTION_PREVENTS_STATEMENT (--read-only,

@@ -73,6 +73,7 @@ const SYNC_WAIT: SessionSetting = {
 const ALL: readonly SessionSetting[] = [...COMMON, ...BY_OTHER_STATEMENTS, ...OF_SOME]
 const SESSION_ID = 'pseudo_thread_id'
 const READ_ONLY = ['read_only', 'super_read_only']
+const WRITABLE: ReadonlySet<string> = new Set(['off', '0'])
 const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', SESSION_ID, ...READ_ONLY]
 
 /** What the session and the server tell of themselves. */
@@ -90,7 +91,8 @@ export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise
   await say(ISOLATION)
   await say(`set ${NAMES}, ${assignments(COMMON)}`)
   const told = await toldBy(say)
-  if (READ_ONLY.some((name) => told.get(name)?.toLowerCase() === 'on')) {
+  // MariaDB has more ways to be read-only than ON.
+  if (READ_ONLY.some((name) => !WRITABLE.has(told.get(name)?.toLowerCase() ?? 'off'))) {
     throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
   }
   const isNode = told.get('wsrep_on')?.toLowerCase() === 'on'

@@ -14,6 +14,7 @@ export const postgresTypes: ColumnTypes = Object.freeze({
   table: (builder) => builder,
   ofPresent: <C>(builder: CreateIndexBuilder<C>, column: C & string) =>
     builder.where(sql.ref(column), 'is not', null) as CreateIndexBuilder<C>,
+  dropIndex: (db, _table, name) => db.schema.dropIndex(name).execute(),
   makeAppendOnly: async (db: Kysely<unknown>, table: string) => {
     const refuse = sql.ref(`${table}_refuse_change`)
     await sql`create function ${refuse}() returns trigger language plpgsql as $$

@@ -13,6 +13,7 @@ export const sqliteTypes: ColumnTypes = Object.freeze({
   table: (builder) => builder.modifyEnd(sql`strict`),
   ofPresent: <C>(builder: CreateIndexBuilder<C>, column: C & string) =>
     builder.where(sql.ref(column), 'is not', null) as CreateIndexBuilder<C>,
+  dropIndex: (db, _table, name) => db.schema.dropIndex(name).execute(),
   makeAppendOnly: async (db: Kysely<unknown>, table: string, key: string) => {
     for (const change of ['update', 'delete']) {
       await sql`create trigger ${sql.ref(`${table}_no_${change}`)} before ${sql.raw(change)} on ${sql.table(table)}

@@ -55,7 +55,8 @@ function createPrivately(file: string): void {
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw error
-    closeSync(openSync(file, 'a'))
+    // What is there may be a link to a file that is not.
+    closeSync(openSync(file, 'a', 0o600))
   }
 }
 

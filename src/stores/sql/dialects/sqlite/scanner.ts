@@ -2,11 +2,14 @@ import { Worker } from 'node:worker_threads'
 import type { Statement, StatementResult } from '../../dialect.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
-import { type AnswerMessage, OPENED, packed } from './protocol.ts'
+import { type AnswerMessage, OPENED, type Packed, packed } from './protocol.ts'
 import type { ScanMessage, ScanThreadData } from './scan-thread.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./scan-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+/** Nobody waits for an answer to it. */
+const CLOSE = -1
 
 interface Pending {
   readonly resolve: (result: StatementResult) => void
@@ -40,7 +43,7 @@ export class SqliteScanner {
     this.#thread ??= this.#start()
     const thread = this.#thread
     await thread.opened
-    return await this.#ask(thread, { statement: packed(statement) })
+    return await this.#ask(thread, packed(statement))
   }
 
   async close(): Promise<void> {
@@ -48,7 +51,8 @@ export class SqliteScanner {
     const thread = this.#thread
     if (thread === null) return
     const gone = new Promise((resolve) => thread.worker.once('exit', resolve))
-    await this.#ask(thread, { statement: null })
+    // It comes to this after what it was given before; one that dies first is gone as well.
+    thread.worker.postMessage({ id: CLOSE, statement: null } satisfies ScanMessage)
     await gone
   }
 
@@ -72,11 +76,11 @@ export class SqliteScanner {
     return thread
   }
 
-  #ask({ worker, pending }: Thread, message: Omit<ScanMessage, 'id'>): Promise<StatementResult> {
+  #ask({ worker, pending }: Thread, statement: Packed): Promise<StatementResult> {
     const { promise, resolve, reject } = Promise.withResolvers<StatementResult>()
     this.#lastId += 1
     pending.set(this.#lastId, { resolve, reject })
-    worker.postMessage({ ...message, id: this.#lastId } satisfies ScanMessage)
+    worker.postMessage({ id: this.#lastId, statement } satisfies ScanMessage)
     return promise
   }
 

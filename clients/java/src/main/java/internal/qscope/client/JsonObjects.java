@@ -22,8 +22,11 @@ final class JsonObjects {
   /** How deep JSON may be nested: a token of QScope has a few levels. */
   private static final int MOST_LEVELS = 64;
 
-  /** Half a character, of which parsers make different ones. QScope escapes no whole one. */
-  private static final Pattern SURROGATE = Pattern.compile("\\\\u[dD][89a-fA-F]");
+  /**
+   * Half a character, of which parsers make different ones. QScope escapes no whole one. A backslash may be escaped
+   * itself.
+   */
+  private static final Pattern SURROGATE = Pattern.compile("[^\\\\](?:\\\\\\\\)*\\\\u[dD][89a-fA-F]");
 
   private JsonObjects() {}
 
@@ -35,8 +38,8 @@ final class JsonObjects {
     try {
       var text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
       // The reader passes over a byte order mark.
-      if (!text.startsWith("{") && !text.startsWith(" ")) {
-        throw new MalformedTokenException("not an object");
+      if (text.startsWith("\ufeff")) {
+        throw new MalformedTokenException("it begins with a byte order mark");
       }
       if (SURROGATE.matcher(text).find()) {
         throw new MalformedTokenException("it has half a character");
