@@ -11,6 +11,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'domain', files: /^domain\//, may: [] },
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
   { layer: 'event-loop', files: /^event-loop\.ts$/, may: [] },
+  { layer: 'deadlines', files: /^deadlines\.ts$/, may: [] },
   { layer: 'message-of', files: /^message-of\.ts$/, may: [] },
   { layer: 'printable', files: /^printable\.ts$/, may: [] },
   { layer: 'config', files: /^config\//, may: ['domain', 'message-of'] },
@@ -23,7 +24,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'stores',
     files: /^stores\//,
-    may: ['stores/contract', 'domain', 'context', 'event-loop', 'logger', 'message-of', 'trace'],
+    may: ['stores/contract', 'domain', 'context', 'deadlines', 'event-loop', 'logger', 'message-of', 'trace'],
   },
   {
     layer: 'flows',
@@ -34,7 +35,19 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'grpc',
     files: /^grpc\//,
-    may: ['request-limits', 'flows', 'results', 'errors', 'domain', 'context', 'event-loop', 'gen', 'logger', 'trace'],
+    may: [
+      'request-limits',
+      'flows',
+      'results',
+      'errors',
+      'domain',
+      'context',
+      'deadlines',
+      'event-loop',
+      'gen',
+      'logger',
+      'trace',
+    ],
   },
   {
     layer: 'telemetry',

@@ -36,6 +36,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
       case 'read':
         return success(issued)
       case 'append': {
+        insistOnTime(ctx)
         // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
         const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, AppendStores>[]
         await backend.append(ctx, (stores) => {
@@ -46,6 +47,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
         return success(issued)
       }
       case 'transaction': {
+        insistOnTime(ctx)
         const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, TransactionStores>[]
         const ended = await backend.decide<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
           const laneContext = withStores(ctx, services, stores)
@@ -96,6 +98,13 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
         throw error
       }
     },
+  }
+}
+
+/** What a call wants written is not written when its caller has stopped waiting for it; what a refusal wants is. */
+function insistOnTime({ deadline }: CallContext): void {
+  if (deadline !== null && deadline <= Date.now()) {
+    throw new StoreError('unavailable', 'the deadline was over before anything was written')
   }
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts'
 import type { FailedResult } from '../results.ts'
 import type { MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
+import type { Interruption } from './errors.ts'
 
 /** The one line at `info` that every call leaves; the method's observer is told the same. */
 export function startAccessLine(
@@ -21,8 +22,7 @@ export function startAccessLine(
       failure = failed
       return failed
     },
-    end: (caller: Caller): void => {
-      const interruption = origin.interruption()
+    end: (caller: Caller, interruption: Interruption['kind'] | null): void => {
       const code = interruption ?? (failure === null ? 'OK' : registry[failure.code].status)
       const reason = failure === null ? null : failure.code
       const durationMs = performance.now() - begun

@@ -5,6 +5,8 @@ import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
 import type { Span } from '../trace.ts'
 import type { CallOrigin } from './call-origin.ts'
+import type { Interruption } from './errors.ts'
+import type { CallTurn } from './turns.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 
@@ -20,6 +22,10 @@ export class Call implements CallContext {
   caller: Caller = ANONYMOUS
   /** Set when the call begins. */
   span: Span | undefined = undefined
+  /** While it has one. */
+  turn: CallTurn | null = null
+  /** Its deadline is over, and it was not waited for any longer. */
+  isLate = false
   /** Set with the credentials, before the handler sees it. */
   proveAgain: CallContext['proveAgain'] = async () => success(this.caller)
 
@@ -30,6 +36,11 @@ export class Call implements CallContext {
     this.log = log
     this.peer = origin.peer
     this.deadline = origin.deadline
+  }
+
+  /** Why nobody waits for the answer any more; `null` while somebody does. */
+  interruption(): Interruption['kind'] | null {
+    return this.isLate ? 'DEADLINE_EXCEEDED' : this.origin.interruption()
   }
 
   get certificate(): PeerCertificate | null {

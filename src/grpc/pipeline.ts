@@ -11,6 +11,7 @@ import {
 } from '@bufbuild/protobuf'
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
+import { Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
@@ -36,7 +37,7 @@ import { evenRefusal } from './even-refusal.ts'
 import { redacted } from './redact.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
-import { type CallSize, type Line, Turns } from './turns.ts'
+import { type CallTurn, Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
@@ -94,18 +95,12 @@ interface Said<I extends DescMessage> {
   readonly items: number
 }
 
-/** A call that may run: in whose line, and how much of it. */
-interface CallTurn {
-  readonly caller: string | null
-  readonly line: Line
-  readonly size: CallSize
-}
-
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { routes, runner, log, now, isDraining, observer } = options
   const validator = options.validator ?? createRequestValidator(routes.map(({ method }) => method.input))
   const turns = new Turns(() => performance.now())
+  const deadlines = new Deadlines()
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {
     const { method } = route
@@ -147,29 +142,42 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return success({ request: (message as MessageShape<I> | null) ?? request, credentials: credentials.value, items })
   }
 
-  /** Waits for the call's turn; what it answers ends the turn. A failure says that there is no room to wait. */
-  async function turnOf<I extends DescMessage>(
-    { origin }: Call,
+  /** Waits for the call's turn, which lasts until `leaveTurn`. A failure says that there is no room to wait. */
+  async function takeTurn<I extends DescMessage>(
+    ctx: Call,
     { request, credentials, items }: Said<I>,
   ): Promise<Result<CallTurn>> {
+    const { origin } = ctx
     const size = { bytes: bytesOf(request), items }
     const caller = claimedBy(credentials, origin)
     const line = turns.lineOf(caller, peerKey(origin.peer))
-    const entered = turns.enter(line, size, () => origin.interruption() !== null)
+    const entered = turns.enter(line, size, () => ctx.interruption() !== null)
     const turn = typeof entered === 'string' ? entered : await entered
-    if (turn === 'gone') throw new Interruption(origin.interruption() ?? 'CANCELLED')
+    if (turn === 'gone') throw new Interruption(ctx.interruption() ?? 'CANCELLED')
     if (turn === 'full') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
-    return success({ caller, line, size })
+    ctx.turn = { caller, line, size }
+    return success(ctx.turn)
   }
 
-  /** The rest of what comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
+  function leaveTurn(ctx: Call): void {
+    if (ctx.turn === null) return
+    turns.leave(ctx.turn.line, ctx.turn.size)
+    ctx.turn = null
+  }
+
+  /** All that comes before the handler. Who calls is judged before what is asked, so that strangers learn nothing. */
   async function admit<I extends DescMessage>(
     entry: Entry,
     ctx: Call,
     input: I,
-    { request: encoded, credentials }: Said<I>,
-    turn: CallTurn,
+    received: MessageShape<I> | EncodedRequest,
   ): Promise<Result<MessageShape<I>>> {
+    const said = read<I>(entry, ctx, received)
+    if (!said.ok) return said
+    const { request: encoded, credentials } = said.value
+    const entered = await takeTurn(ctx, said.value)
+    if (!entered.ok) return entered
+    const turn = entered.value
     const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
     if (turn.caller !== null && hasShownProof(caller.value)) turns.proved(turn.caller, turn.line)
@@ -198,9 +206,47 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return await (credentials.kind === 'client' ? evenRefusal(judge) : judge())
   }
 
+  async function answer<I extends DescMessage, O extends DescMessage>(
+    entry: Entry,
+    ctx: Call,
+    { input, output }: DescMethodUnary<I, O>,
+    received: MessageShape<I> | EncodedRequest,
+  ): Promise<Result<MessageShape<O>>> {
+    const request = await admit(entry, ctx, input, received)
+    if (!request.ok) return request
+    if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
+    const answered = await entry.route.handle(ctx, request.value)
+    if (!answered.ok) return withRetryAdvice(entry.rule, answered)
+    return success(complete(output, answered.value))
+  }
+
+  /** The work, as long as its caller waits. What it waits for, such as a database, may take longer. */
+  function untilDeadline<T>(ctx: Call, work: Promise<T>): Promise<T> {
+    return deadlines.within(ctx.deadline, work, () => {
+      ctx.isLate = true
+      return new Interruption('DEADLINE_EXCEEDED')
+    })
+  }
+
+  /** The same for each item of a stream. */
+  async function* itemsUntilDeadline<T>(ctx: Call, stream: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+    const items = stream[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const next = await untilDeadline(ctx, items.next())
+        if (next.done === true) return
+        yield next.value
+      }
+    } finally {
+      const ended = items.return?.()
+      if (!ctx.isLate) await ended
+      else ended?.catch((error: unknown) => log.warn({ rayId: ctx.rayId, err: error }, 'accident after the deadline'))
+    }
+  }
+
   /** The one place where an accident becomes an answer; its cause goes to the log and nowhere else. */
   function answerTo(accident: unknown, ctx: Call, path: string): FailedResult {
-    const interruption = ctx.origin.interruption()
+    const interruption = ctx.interruption()
     if (interruption !== null) throw new Interruption(interruption, { cause: accident })
     log.error({ rayId: ctx.rayId, method: path, err: accident }, 'accident')
     return fail('oauth.server_error')
@@ -209,55 +255,42 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     routes,
 
-    call: async (method, origin, encoded) => {
+    call: async (method, origin, received) => {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
-      let turn: Result<CallTurn> | null = null
       try {
-        const said = read(entry, ctx, encoded)
-        if (!said.ok) return line.failed(said)
-        turn = await turnOf(ctx, said.value)
-        if (!turn.ok) return line.failed(turn)
-        const request = await admit(entry, ctx, method.input, said.value, turn.value)
-        if (!request.ok) return line.failed(request)
-        if (entry.route.kind !== 'unary') throw new Error(`${entry.path} answers with a stream`)
-        const answer = await entry.route.handle(ctx, request.value)
-        if (!answer.ok) return line.failed(withRetryAdvice(entry.rule, answer))
-        return success(complete(method.output, answer.value))
+        const answered = await untilDeadline(ctx, answer(entry, ctx, method, received))
+        return answered.ok ? answered : line.failed(answered)
       } catch (accident) {
         return line.failed(answerTo(accident, ctx, entry.path))
       } finally {
-        if (turn?.ok) turns.leave(turn.value.line, turn.value.size)
-        line.end(ctx.caller)
+        leaveTurn(ctx)
+        line.end(ctx.caller, ctx.interruption())
       }
     },
 
-    stream: async function* (method, origin, encoded) {
+    stream: async function* (method, origin, received) {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
       try {
-        const said = read(entry, ctx, encoded)
-        if (!said.ok) return yield line.failed(said)
-        const turn = await turnOf(ctx, said.value)
-        if (!turn.ok) return yield line.failed(turn)
         // A stream may stay open for long, so it keeps its turn only until its caller is known.
-        const request = await admit(entry, ctx, method.input, said.value, turn.value).finally(() => {
-          turns.leave(turn.value.line, turn.value.size)
+        const request = await untilDeadline(ctx, admit(entry, ctx, method.input, received)).finally(() => {
+          leaveTurn(ctx)
         })
         if (!request.ok) return yield line.failed(request)
         if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
-        for await (const item of entry.route.handle(ctx, request.value)) {
+        for await (const item of itemsUntilDeadline(ctx, entry.route.handle(ctx, request.value))) {
           if (!item.ok) return yield line.failed(item)
           yield success(complete(method.output, item.value))
         }
       } catch (accident) {
         yield line.failed(answerTo(accident, ctx, entry.path))
       } finally {
-        line.end(ctx.caller)
+        line.end(ctx.caller, ctx.interruption())
       }
     },
   }

@@ -50,6 +50,14 @@ export interface Line {
   lookThroughAt: number
 }
 
+/** A call that may run: in whose line, and how much of it. */
+export interface CallTurn {
+  /** Who says to be calling, and can show it. */
+  readonly caller: string | null
+  readonly line: Line
+  readonly size: CallSize
+}
+
 /** What comes of a call: it may run, was abandoned while it waited, or finds no room to wait. */
 export type Turn = 'in' | 'gone' | 'full'
 

@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { IncomingCall, IncomingMessages } from '../grpc/incoming-messages.ts'
 import { mediaTypeOf } from '../grpc/media-type.ts'
@@ -62,25 +63,27 @@ async function readAll(
     body.resume()
   }
   response.once('close', over)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const onData = (chunk: Uint8Array) => {
+    size += chunk.byteLength
+    if (size > maxBytes) return body.stop()
+    message.received(chunk)
+    chunks.push(chunk)
+  }
   try {
     message.expect(declared === undefined ? maxBytes : Number(declared))
-    const chunks: Uint8Array[] = []
-    let size = 0
     await body.mayGoOn
-    // Destroyed with the iterator, the request would take the answer's connection along.
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      if (!(chunk instanceof Uint8Array)) continue
-      size += chunk.byteLength
-      if (size > maxBytes) throw tooLarge()
-      message.received(chunk)
-      if (body.refusal !== null) break
-      chunks.push(chunk)
-    }
+    request.on('data', onData)
+    // Whoever must give way may be silent, and its end far away.
+    await Promise.race([finished(request, { writable: false }), body.stopped])
+    if (size > maxBytes) throw tooLarge()
     if (body.refusal === null) return chunks.length === 1 ? (chunks[0] ?? EMPTY_PROTO) : Buffer.concat(chunks)
     response.setHeader('connection', 'close')
     request.resume()
     throw refusalOf(body.refusal)
   } finally {
+    request.off('data', onData)
     message.close()
     response.off('close', over)
   }
@@ -93,11 +96,17 @@ class IncomingBody implements IncomingCall {
   refusal: FailedResult | null = null
   /** Resolves when the body may be read, or never will be. */
   mayGoOn: Promise<void> = Promise.resolve()
+  /** Resolves when no more of it is to be read, though it is not complete. */
+  readonly stopped: Promise<void>
+  readonly stop: () => void
   #goOn: () => void = () => undefined
 
   constructor(connection: object, peer: string) {
+    const { promise, resolve } = Promise.withResolvers<void>()
     this.connection = connection
     this.peer = peer
+    this.stopped = promise
+    this.stop = resolve
   }
 
   pause(): void {
@@ -112,6 +121,7 @@ class IncomingBody implements IncomingCall {
 
   refuse(failure: FailedResult): void {
     this.refusal = failure
+    this.stop()
     this.#goOn()
   }
 }

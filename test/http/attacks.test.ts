@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { IncomingMessages } from '../../src/grpc/incoming-messages.ts'
 import { success } from '../../src/results.ts'
 import { tokenRoutes } from '../grpc/harness.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
@@ -101,8 +102,17 @@ describe('a caller who takes their time', () => {
   })
 })
 
-describe('a body that is larger than it may be', () => {
-  it('is refused while it still comes in', async () => {
+describe('a body', () => {
+  it('is let go of when it takes too long, though nothing more of it comes', async () => {
+    const incoming = new IncomingMessages(1_000, { arrivalMs: 500 })
+    const { port: own } = await startHttp(tokenRoutes(), { incoming })
+    const refused = await send(`${head(['content-type: application/json', 'content-length: 900'])}{`, own)
+    expect(statusOf(refused)).toBe(429)
+    expect(refused).toContain('resource_exhausted')
+    expect(incoming.bytes).toBe(0)
+  })
+
+  it('that is larger than it may be is refused while it still comes in', async () => {
     const socket = await dial()
     const answer = text(socket)
     socket.write(head(['content-type: application/json', 'transfer-encoding: chunked']))

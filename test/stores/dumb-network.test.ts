@@ -1,9 +1,14 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { clientId, epochMs } from '../../src/domain/ids.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import type { Backend } from '../../src/stores/contract.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
+import { startServer } from '../setup/server.ts'
 import { aClient, aToken, context, inTransaction, mint, openMigrated, options, quiet, register } from './given.ts'
 
 const CONNECT_MS = 500
@@ -13,6 +18,7 @@ const LATE_MS = 1_000
 const RECOVERY_MS = CONNECT_MS + 2_000
 const DEADLINE_MS = 1_500
 const TIMEOUT_MS = 120_000
+const POLL = { timeout: TIMEOUT_MS / 2 }
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
   describe.skipIf(!kind.available)(`a network to ${kind.name} that goes dumb`, () => {
@@ -106,6 +112,50 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         expect(tookMs).toBeLessThan(DEADLINE_MS + LATE_MS)
         proxy.goDumbAfter(null)
         expect(await recovers(backend)).toBeLessThan(RECOVERY_MS)
+      },
+      TIMEOUT_MS,
+    )
+
+    test(
+      'lets every call that is served go at its deadline, whatever its look-ups wait for',
+      async () => {
+        database = await kind.createMigrated()
+        proxy = await startProxy(database.url)
+        const server = await startServer(proxy.url, undefined, undefined, {
+          QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+          QSCOPE_DATABASE_CONNECT_TIMEOUT: '1s',
+        })
+        const { client, token } = server.admin
+        const { mintToken, introspectToken, listTokens } = TokenService.method
+        const calls = (deadlineMs: number): Promise<unknown>[] => [
+          server.call(mintToken, { client }, { deadlineMs }),
+          server.call(introspectToken, { client, token }, { deadlineMs }),
+          server.call(introspectToken, { client, token: server.unknownToken() }, { deadlineMs }),
+          server.call(listTokens, {}, { bearer: token, deadlineMs }),
+          server.call(ClientService.method.getClient, { clientId: client.clientId }, { bearer: token, deadlineMs }),
+          server.call(UserService.method.listUsers, {}, { bearer: token, deadlineMs }),
+          server.stream(DeviceService.method.watchDeviceAuthorization, { client }, { deadlineMs }).ended,
+          fetch(`${server.httpUrl}/qscope.v1.TokenService/IntrospectToken`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', 'connect-timeout-ms': String(deadlineMs) },
+            body: JSON.stringify({ client: { clientId: client.clientId, clientSecret: client.method.value }, token }),
+          }),
+        ]
+        await Promise.allSettled(calls(TIMEOUT_MS))
+        const isOfCall = ({ msg }: Record<string, unknown>) => msg === 'call'
+        const before = server.lines.filter(isOfCall).length
+        proxy.freeze()
+        const running = calls(DEADLINE_MS)
+        await Promise.allSettled(running)
+        await expect.poll(() => server.lines.filter(isOfCall).length - before, POLL).toBe(running.length)
+        for (const line of server.lines.filter(isOfCall).slice(before)) {
+          expect(line).toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+          expect(line['durationMs']).toBeLessThan(DEADLINE_MS + LATE_MS)
+        }
+        proxy.thaw()
+        proxy.cut()
+        await server.call(mintToken, { client }, { deadlineMs: TIMEOUT_MS })
+        await server.stop()
       },
       TIMEOUT_MS,
     )
