@@ -4,8 +4,12 @@ const REVERSE_DOMAIN_SCHEME = /^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:$/
 /** RFC 3986 §2: what a URI is written with; anything else would be rewritten by parsers, each in its way. */
 const URI_CHARACTERS = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/
 
-/** Parsers forgive missing and surplus slashes; here they are a mistake. */
-const AUTHORITY = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?(?=[/?]|$)/i
+/** Parsers forgive missing and surplus slashes, and zeros before a port; here they are a mistake. */
+const AUTHORITY = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?:0|[1-9]\d{0,4}))?(?=[/?]|$)/i
+
+const BROKEN_PERCENT = /%(?![0-9A-Fa-f]{2})/
+/** RFC 3986 §5.2.4: a browser goes elsewhere than such a path says. */
+const DOT_SEGMENT = /^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 
 /** Says why a URI cannot be registered, or `null` when it can. */
 export function redirectUriProblem(uri: string): string | null {
@@ -13,11 +17,13 @@ export function redirectUriProblem(uri: string): string | null {
   if (uri.includes('#')) return 'must not have a fragment (RFC 6749 §3.1.2)'
   const url = URL.canParse(uri) ? new URL(uri) : null
   if (url === null) return 'must be an absolute URI'
+  if (BROKEN_PERCENT.test(uri)) return 'must have two hexadecimal digits behind each percent sign'
+  if (DOT_SEGMENT.test(uri)) return 'must not have . or .. as a part of its path'
   if (url.username !== '' || url.password !== '') return 'must not carry user information'
   const host = writtenHost(uri)
   switch (url.protocol) {
     case 'https:':
-      if (host === null) return 'must name a host'
+      if (host === null) return 'must name a host, and its port without zeros in front'
       return host.toLowerCase() === url.hostname ? null : `must write its host as it is, ${url.hostname}`
     case 'http:':
       return host !== null && LOOPBACK_HOSTS.has(host)
@@ -49,7 +55,7 @@ export function redirectUriMatches(registered: string, presented: string): boole
   return a !== null && a === loopbackWithoutPort(presented)
 }
 
-const LOOPBACK_URI = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::(\d{1,5}))?([/?].*)?$/
+const LOOPBACK_URI = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::(0|[1-9]\d{0,4}))?([/?].*)?$/
 
 function loopbackWithoutPort(uri: string): string | null {
   const match = LOOPBACK_URI.exec(uri)

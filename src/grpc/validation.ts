@@ -2,6 +2,7 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator } from '@bufbuild/protovalidate'
 import type { FieldViolation } from '../errors/registry.ts'
+import { impossibleTimeIn, timeFieldsOf } from '../request-limits/impossible-times.ts'
 import { shortenLists, textListsOf } from '../request-limits/shorten-lists.ts'
 import { MAX_VIOLATIONS } from './errors.ts'
 import { violationSentence } from './violation-sentence.ts'
@@ -29,6 +30,8 @@ export function createRequestValidator(schemas: Iterable<DescMessage> = []): Req
   const validator = createValidator({ regexMatch })
 
   function validate(schema: DescMessage, message: Message): readonly FieldViolation[] {
+    const impossibleTime = impossibleTimeIn(message, timeFieldsOf(schema))
+    if (impossibleTime !== null) return [impossibleTime]
     shortenLists(message, textListsOf(schema), MAX_VIOLATIONS)
     const result = validator.validate(schema, message)
     switch (result.kind) {

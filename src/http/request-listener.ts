@@ -59,6 +59,10 @@ export function requestListener(
       incoming,
       refusalOf: (failed) => toConnectError(failed, origin, helpBase),
     })
+    // RFC 9110 §8.4.1: codings are compared without case, and "identity" says that there is none.
+    const coding = call.header.get('content-encoding')?.trim().toLowerCase()
+    if (coding === 'identity' || coding === '') call.header.delete('content-encoding')
+    else if (coding !== undefined) call.header.set('content-encoding', coding)
     const contentType = call.header.get('content-type')
     if (contentType !== null) call.header.set('content-type', mediaTypeOf(contentType))
     const answer = await handler({ ...call, body })

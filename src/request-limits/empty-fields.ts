@@ -1,4 +1,11 @@
-import { type DescField, type DescMessage, type JsonObject, type Message, ScalarType } from '@bufbuild/protobuf'
+import {
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  ScalarType,
+} from '@bufbuild/protobuf'
 
 /** Takes the fields that were sent without a value out of a request. */
 export interface EmptyFields {
@@ -12,11 +19,15 @@ export interface EmptyFields {
 export function emptyFields(input: DescMessage): EmptyFields {
   const optional = input.fields.filter((field) => isText(field) && hasPresence(field)).map(({ localName }) => localName)
   const choices = new Set(input.fields.filter(isText).flatMap(({ oneof }) => oneof?.localName ?? []))
-  const others = input.fields.filter((field) => isSingle(field) && !isText(field))
-  const names = others.flatMap(({ name, jsonName }) => [name, jsonName])
+  // Beside one member of a oneof, JSON can name another without a value.
+  const others = input.fields.filter((field) => isSingle(field) && (!isText(field) || field.oneof !== undefined))
+  const names = others.flatMap(namesOf)
   const nested = input.fields.flatMap((field) =>
-    field.fieldKind === 'message' && field.message !== input && !isWellKnown(field.message)
-      ? [{ name: field.localName, within: emptyFields(field.message) }]
+    (field.fieldKind === 'message' || field.fieldKind === 'list') &&
+    field.message !== undefined &&
+    field.message !== input &&
+    !isWellKnown(field.message)
+      ? [{ localName: field.localName, names: namesOf(field), within: emptyFields(field.message) }]
       : [],
   )
   return {
@@ -24,15 +35,31 @@ export function emptyFields(input: DescMessage): EmptyFields {
       for (const name of optional) if (Reflect.get(message, name) === '') Reflect.deleteProperty(message, name)
       for (const name of choices)
         if (isEmptyChoice(Reflect.get(message, name))) Reflect.set(message, name, { case: undefined })
-      for (const { name, within } of nested) {
-        const inner: unknown = Reflect.get(message, name)
-        if (isMessage(inner)) within.omit(inner)
+      for (const { localName, within } of nested) {
+        const inner: unknown = Reflect.get(message, localName)
+        if (Array.isArray(inner)) for (const item of inner) within.omit(item)
+        else if (isMessage(inner)) within.omit(inner)
       }
     },
     omitFromJson(value) {
       for (const name of names) if (value[name] === '') delete value[name]
+      for (const { names: spellings, within } of nested)
+        for (const name of spellings) {
+          const inner = value[name]
+          if (Array.isArray(inner)) for (const item of inner) omitInside(within, item)
+          else omitInside(within, inner)
+        }
     },
   }
+}
+
+function omitInside(within: EmptyFields, value: JsonValue | undefined): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) within.omitFromJson(value)
+}
+
+/** In the contract, and in JSON. */
+function namesOf({ name, jsonName }: DescField): readonly string[] {
+  return [name, jsonName]
 }
 
 function isText(field: DescField): boolean {

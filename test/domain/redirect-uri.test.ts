@@ -19,6 +19,8 @@ const good = [
   'https://192.0.2.1/callback',
   'https://[2001:db8::1]:8443/callback',
   'https://xn--pp-lia.example.com/',
+  'https://app.example.com/.well-known/...?next=/../a%2Fb',
+  'http://127.0.0.1:0/callback',
 ]
 
 const bad = [
@@ -42,6 +44,22 @@ const bad = [
   'https://äpp.example.com/',
   ' https://app.example.com/',
   'https://app.example.com\\@evil.example/',
+  'https://app.example.com:0443/callback',
+  'https://app.example.com:00443/callback',
+  'http://127.0.0.1:08080/callback',
+  'http://[::1]:00080/callback',
+  'https://app.example.com/%zz',
+  'https://app.example.com/callback?a=%2',
+  'https://app.example.com/callback%',
+  'com.example.app:/%zz',
+  'https://app.example.com/../callback',
+  'https://app.example.com/a/./callback',
+  'https://app.example.com/a/..',
+  'https://app.example.com/a/..?x=y',
+  'https://app.example.com/%2e%2E/callback',
+  'https://app.example.com/.%2e/callback',
+  'http://127.0.0.1:8080/a/../callback',
+  'com.example.app:/a/../callback',
   ...[
     '127.1',
     '127.0.1',
@@ -115,6 +133,7 @@ describe('redirect URIs', () => {
     expect(redirectUriMatches('https://a.example/cb', 'https://a.example/cb/')).toBe(false)
     expect(redirectUriMatches('https://a.example/cb', 'https://A.example/cb')).toBe(false)
     expect(redirectUriMatches('https://a.example/cb', 'https://a.example:443/cb')).toBe(false)
+    expect(redirectUriMatches('http://127.0.0.1/cb', 'http://127.0.0.1:08080/cb')).toBe(false)
   })
 
   it('match loopback addresses on any port (RFC 8252 §7.3), and localhost on its own only', () => {

@@ -51,6 +51,25 @@ describe('RFC 9110 §8.3.1: over HTTP', () => {
   )
 })
 
+describe('RFC 9110 §8.4.1: the coding of a body', () => {
+  const post = (coding: string) => fetchRaw({ 'content-type': 'application/json', 'content-encoding': coding })
+
+  it.each(['identity', 'Identity', 'IDENTITY'])('%s says that there is none', async (coding) => {
+    expect(statusOf(await post(coding))).toBe(200)
+  })
+
+  it.each(['gzip', 'GZIP', 'br', 'identity, gzip'])('%s is refused, because none is offered', async (coding) => {
+    expect(statusOf(await post(coding))).toBe(501)
+  })
+
+  async function fetchRaw(headers: Readonly<Record<string, string>>): Promise<string> {
+    const { port } = await startHttp(routes)
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    const head = [`POST ${KEYS} HTTP/1.1`, 'host: a', 'connection: close', 'content-length: 2', ...lines]
+    return await answerTo(port, [...head, '', '{}'].join('\r\n'))
+  }
+})
+
 describe('RFC 9112 §3.2: the host', () => {
   const post = (version: string, ...lines: readonly string[]) =>
     [

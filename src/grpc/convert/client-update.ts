@@ -1,6 +1,7 @@
 import { isFieldSet } from '@bufbuild/protobuf'
 import { clientId } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
+import { holdsSecret } from '../../domain/secret-text.ts'
 import type { ClientChanges } from '../../flows/clients/update-client.ts'
 import {
   ClientConfigSchema,
@@ -38,6 +39,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
   } satisfies Record<string, Reader>),
 )
 
+const SHOWN_PATH = /^[A-Za-z0-9_.*]{1,128}$/
 const CONFIG_PREFIX = 'config.'
 const METADATA_PREFIX = 'config.metadata.'
 
@@ -62,7 +64,7 @@ export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpd
   const paths = effectivePaths(message, request.updateMask?.paths ?? [])
   const violations = paths.flatMap((path) => {
     const description = pathProblem(path)
-    return description === null ? [] : [{ field: 'update_mask', description: `${path}: ${description}` }]
+    return description === null ? [] : [{ field: 'update_mask', description: `${shown(path)}: ${description}` }]
   })
   if (violations.length > 0) return fail('oauth.invalid_request', { violations })
   return success({ clientId: clientId(message.clientId), changes: readChanges(message, paths), etag })
@@ -90,6 +92,11 @@ function pathProblem(path: string): string | null {
   if (path === '*') return 'must be the only path'
   if (path.startsWith(METADATA_PREFIX)) return 'name config.metadata: the map is replaced as a whole'
   return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'there is no such field'
+}
+
+/** A path is a text of the caller's: what can be none is not repeated. */
+function shown(path: string): string {
+  return SHOWN_PATH.test(path) && !holdsSecret(path) ? path : '…'
 }
 
 function readChanges(message: ClientMessage, paths: readonly string[]): ClientChanges {
