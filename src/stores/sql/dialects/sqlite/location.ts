@@ -1,4 +1,14 @@
-import { accessSync, closeSync, constants, fchmodSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Logger } from '../../../../logger.ts'
@@ -77,6 +87,19 @@ export function whyNotWritable(file: string): string | null {
     }
   }
   return null
+}
+
+/** Of the index beside its log, which also those who only read make where there is none. */
+const INDEX_BYTES = 32_768
+
+/** Whether there is no space even for the index without which nobody reads a file. */
+export function lacksSpace(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file))
+    return bavail * bsize < INDEX_BYTES
+  } catch {
+    return false
+  }
 }
 
 /** A file in a directory of its own, which `vanish` removes while connections keep using it. */
