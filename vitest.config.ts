@@ -45,6 +45,7 @@ const LONG = [
   'test/services/audit-verification.test.ts',
   'test/services/authentication-timing.test.ts',
   'test/services/contention.test.ts',
+  'test/stores/dumb-network.test.ts',
   'test/stores/schema-audit.test.ts',
   'test/stores/schema-interruptions.test.ts',
   'test/stores/schema-migrators.test.ts',

@@ -1,8 +1,8 @@
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeDirectories } from '../make-directories.ts'
 import type { KeyMaterial } from './keyring.ts'
 import { KeyringFileError, parseKeyring, printKeyring } from './keyring-format.ts'
 import { randomBytes } from './random.ts'
@@ -48,9 +49,11 @@ export function readKeyringFile(path: string): KeyringFile | null {
 export function createKeyringFile(path: string, material: KeyMaterial): KeyMaterial {
   const temporary = join(dirname(path), `.keyring-${randomBytes(8).toString('hex')}.tmp`)
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeDirectories(dirname(path))
     const file = openSync(temporary, 'wx', 0o600)
     try {
+      // A umask may have taken the owner's rights, too.
+      fchmodSync(file, 0o600)
       writeSync(file, printKeyring(material))
       fsyncSync(file)
     } finally {

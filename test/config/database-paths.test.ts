@@ -95,14 +95,26 @@ describe('the files of an embedded database', () => {
     }
   })
 
-  test('are for their owner alone where the path is a link to a file that is not there yet', async () => {
-    const [link, target] = [join(directory(), 'link.db'), join(directory(), 'target.db')]
-    symlinkSync(target, link)
-    const migrations = await openMigrations(`sqlite:${link}`, quiet)
-    await migrations.up()
-    await migrations.close()
-    expect(statSync(target).mode & 0o777).toBe(0o600)
-  })
+  test.each([0o000, 0o077])(
+    'and the folders that they need are so too, also behind a link, under umask %o',
+    async (umask) => {
+      const folder = directory()
+      const [file, link] = [join(folder, 'real.db'), join(folder, 'link.db')]
+      symlinkSync(file, link)
+      const before = process.umask(umask)
+      try {
+        for (const path of [link, join(folder, 'one', 'two', 'qscope.db')]) {
+          const migrations = await openMigrations(`sqlite:${path}`, quiet)
+          await migrations.up()
+          await migrations.close()
+        }
+      } finally {
+        process.umask(before)
+      }
+      const modes = ['real.db', 'one/two/qscope.db', 'one/two', 'one'].map((name) => statSync(join(folder, name)).mode)
+      expect(modes.map((mode) => mode & 0o777)).toEqual([0o600, 0o600, 0o700, 0o700])
+    },
+  )
 
   test('that others may open give concern', async () => {
     const file = join(directory(), 'qscope.db')

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { drawKeyMaterial } from '../../src/crypto/keyring.ts'
 import { createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
+import { changeKeyringFile } from '../../src/crypto/keyring-file-change.ts'
 import { KeyringFileError } from '../../src/crypto/keyring-format.ts'
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'qscope-keyring-'))
@@ -37,6 +38,22 @@ describe('a keyring file', () => {
     expect(readKeyringFile(path)).toEqual({ material, warning: null })
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(readdirSync(join(folder, 'sub'))).toEqual(['keyring.json'])
+  })
+
+  test.each([0o000, 0o022, 0o077, 0o277])('and its folders are for their owner alone under umask %o', async (umask) => {
+    const folder = join(newFolder(), 'one', 'two')
+    const path = join(folder, 'keyring.json')
+    const modeOf = (file: string) => statSync(file).mode & 0o777
+    const before = process.umask(umask)
+    try {
+      createKeyringFile(path, drawKeyMaterial())
+      expect([modeOf(path), modeOf(folder), modeOf(join(folder, '..'))]).toEqual([0o600, 0o700, 0o700])
+      await changeKeyringFile(path, (material) => material)
+      expect(modeOf(path)).toBe(0o600)
+      expect(readdirSync(folder)).toEqual(['keyring.json'])
+    } finally {
+      process.umask(before)
+    }
   })
 
   test('is absent as null', () => {

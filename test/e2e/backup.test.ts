@@ -1,12 +1,13 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { blocksOf } from '../docs/page.ts'
 import { runBlocks } from '../docs/shell.ts'
 import { connect } from '../setup/client.ts'
-import { type DatabaseKind, mysqlDatabases, postgresDatabases, sqliteFiles } from '../setup/fresh-database.ts'
 import { installed } from '../setup/installed.ts'
+import { createSharedDatabase } from '../setup/least-privilege.ts'
 import { missing } from '../setup/requirement.ts'
 import { qscope, run, temporaryDirectory } from './process.ts'
 
@@ -14,52 +15,99 @@ const PAGE = resolve(import.meta.dirname, '..', '..', 'docs', 'operations.md')
 const { introspectToken, mintToken } = TokenService.method
 const TIMEOUT_MS = 300_000
 
-/** A backup as docs/operations.md has it: the section, the program it takes, and what its variables stand for. */
+/** What is backed up, for its two users, and where it is put back. */
+interface Databases {
+  readonly owner: Readonly<Record<string, string>>
+  readonly server: Readonly<Record<string, string>>
+  readonly restored: Readonly<Record<string, string>>
+  /** What databases.md has done after a migration, and after a restore. */
+  grantServer(): Promise<void>
+  grantServerOfRestored(): Promise<void>
+  /** What the variables of the blocks stand for; files are written into the folder that is the user's home. */
+  variables(home: string): Record<string, string>
+}
+
+/** A backup as docs/operations.md has it: the section, and the program it takes. */
 interface Backup {
-  readonly kind: DatabaseKind
+  readonly name: string
+  readonly available: boolean
   readonly section: string
   readonly program: string
-  readonly variables: (from: URL, to: URL) => Record<string, string>
+  readonly create: () => Promise<Databases>
 }
 
 const BACKUPS: readonly Backup[] = [
-  { kind: sqliteFiles, section: '### SQLite', program: 'sqlite3', variables: () => ({}) },
   {
-    kind: mysqlDatabases,
-    section: '### MySQL and MariaDB',
-    program: 'mariadb-dump',
-    variables: (from, to) => ({
-      CONNECTION: `--protocol=tcp --host=${from.hostname} --port=${from.port} --user=${from.username}`,
-      MYSQL_PWD: from.password,
-      DATABASE: from.pathname.slice(1),
-      RESTORED: to.pathname.slice(1),
+    name: 'sqlite',
+    available: true,
+    section: '### SQLite',
+    program: 'sqlite3',
+    create: async () => ({
+      owner: {},
+      server: {},
+      restored: {},
+      grantServer: async () => undefined,
+      grantServerOfRestored: async () => undefined,
+      variables: () => ({}),
     }),
   },
   {
-    kind: postgresDatabases,
+    name: 'mysql',
+    available: inject('mysqlUrl') !== null,
+    section: '### MySQL and MariaDB',
+    program: 'mariadb-dump',
+    create: () =>
+      ofDocumentedUsers(inject('mysqlUrl'), (from, to, home) => {
+        writeFileSync(join(home, '.my.cnf'), `[client]\npassword=${from.password}\n`, { mode: 0o600 })
+        return {
+          CONNECTION: `--protocol=tcp --host=${from.hostname} --port=${from.port} --user=${from.username}`,
+          DATABASE: from.pathname.slice(1),
+          RESTORED: to.pathname.slice(1),
+        }
+      }),
+  },
+  {
+    name: 'postgres',
+    available: inject('postgresUrl') !== null,
     section: '### PostgreSQL',
     program: 'pg_dump',
-    variables: (from, to) => ({ DATABASE: from.href, RESTORED: to.href }),
+    create: () => ofDocumentedUsers(inject('postgresUrl'), (from, to) => ({ DATABASE: from.href, RESTORED: to.href })),
   },
 ]
 
-for (const { kind, section, program, variables } of BACKUPS) {
-  const found = installed(program) !== null
-  if (!found) missing(program, `backup and restore on ${kind.name}`, `${program} is not installed`)
+/** Users, grants and databases as docs/databases.md makes them; whoever dumps and restores is the owner. */
+async function ofDocumentedUsers(
+  administrator: string | null,
+  variables: (from: URL, to: URL, home: string) => Record<string, string>,
+): Promise<Databases> {
+  const database = await createSharedDatabase(administrator ?? '')
+  onTestFinished(() => database.drop())
+  const restored = await database.createAnother()
+  return {
+    owner: { QSCOPE_DATABASE_URL: database.ownerUrl },
+    server: { QSCOPE_DATABASE_URL: database.serverUrl },
+    restored: { QSCOPE_DATABASE_URL: restored.serverUrl },
+    grantServer: () => database.grantServer(),
+    grantServerOfRestored: () => restored.grantServer(),
+    variables: (home) => variables(new URL(database.ownerUrl), new URL(restored.ownerUrl), home),
+  }
+}
 
-  describe.skipIf(!kind.available || !found)(`a backup of ${kind.name}, as operations.md takes it`, () => {
-    it('brings back what there was, and nothing since', { timeout: TIMEOUT_MS }, async () => {
+for (const { name, available, section, program, create } of BACKUPS) {
+  const found = installed(program) !== null
+  if (!found) missing(program, `backup and restore on ${name}`, `${program} is not installed`)
+
+  describe.skipIf(!available || !found)(`a backup of ${name}, as operations.md takes it`, () => {
+    it('brings back what there was, and nothing since, for the documented users', { timeout: TIMEOUT_MS }, async () => {
       const directory = await temporaryDirectory()
-      const [from, to] = [await kind.create(), await kind.create()]
-      onTestFinished(async () => void (await Promise.all([from.drop(), to.drop()])))
+      const { owner, server, restored, grantServer, grantServerOfRestored, variables } = await create()
+      const migrated = await run(directory, ['migrate', 'up'], owner)
+      expect(migrated).toMatchObject({ code: 0, stderr: '' })
+      await grantServer()
       const keyring = join(directory, 'data', 'qscope.keyring.json')
-      const env = {
-        QSCOPE_KEYRING_FILE: keyring,
-        QSCOPE_GRPC_LISTEN: '127.0.0.1:0',
-        ...(kind === sqliteFiles ? {} : { QSCOPE_DATABASE_URL: from.url }),
-      }
-      await mkdir(dirname(keyring))
-      expect((await run(directory, ['migrate', 'up'], env)).code).toBe(0)
+      expect(existsSync(keyring)).toBe(false)
+      const common = { QSCOPE_KEYRING_FILE: keyring, QSCOPE_GRPC_LISTEN: '127.0.0.1:0' }
+      const env = { ...common, ...server }
       const made = await run(directory, ['client', 'create', '--admin', '--json'], env)
       const { client: registered, clientSecret } = JSON.parse(made.stdout)
       const client = { clientId: registered.clientId, method: { case: 'clientSecret' as const, value: clientSecret } }
@@ -68,25 +116,39 @@ for (const { kind, section, program, variables } of BACKUPS) {
       const [backup, restore] = blocksOf(text.slice(text.indexOf(section)))
       const [BACKUP, KEYS] = [join(directory, 'backup'), join(directory, 'keys')]
       await Promise.all([mkdir(BACKUP), mkdir(KEYS)])
-      const names = { BACKUP, KEYS, QSCOPE_KEYRING_FILE: keyring, ...variables(new URL(from.url), new URL(to.url)) }
+      const names = { HOME: directory, BACKUP, KEYS, QSCOPE_KEYRING_FILE: keyring, ...variables(directory) }
       const type = async (block = { text: 'false' }) => await runBlocks([block], { variables: names, cwd: directory })
 
       const first = await serving(directory, env)
       const before = (await first.call(mintToken, { client })).token?.accessToken ?? ''
       await type(backup)
+      for (const folder of [BACKUP, KEYS]) {
+        for (const file of await readdir(folder)) {
+          expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o600])
+        }
+      }
       const since = (await first.call(mintToken, { client })).token?.accessToken ?? ''
       const head = await run(directory, ['audit', 'head'], env)
       await first.stop()
       await type(restore)
+      await grantServerOfRestored()
 
-      const restored = kind === sqliteFiles ? env : { ...env, QSCOPE_DATABASE_URL: to.url }
-      const verified = await run(directory, ['audit', 'verify'], restored)
+      const again = { ...common, ...restored }
+      const verified = await run(directory, ['audit', 'verify'], again)
       expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining('intact') })
-      expect((await run(directory, ['doctor'], restored)).code).toBe(0)
+      const examined = await run(directory, ['doctor', '--json'], again)
+      expect(examined.code).toBe(0)
+      const { findings } = JSON.parse(examined.stdout)
+      expect(findings).toContainEqual(expect.objectContaining({ check: 'audit log', state: 'ok' }))
+      if (name !== 'sqlite') {
+        for (const check of ['database missing_privileges', 'database privileges']) {
+          expect(findings).toContainEqual(expect.objectContaining({ check, state: 'ok' }))
+        }
+      }
       await writeFile(join(directory, 'head.json'), head.stdout)
-      const behind = await run(directory, ['audit', 'verify', '--head', 'head.json'], restored)
+      const behind = await run(directory, ['audit', 'verify', '--head', 'head.json'], again)
       expect(behind.code).toBe(1)
-      const second = await serving(directory, restored)
+      const second = await serving(directory, again)
       expect((await second.call(introspectToken, { client, token: before })).active).toBe(true)
       expect((await second.call(introspectToken, { client, token: since })).active).toBe(false)
       await second.stop()

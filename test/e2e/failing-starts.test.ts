@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -51,6 +52,21 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
       return { QSCOPE_DATABASE_URL: 'sqlite:./file/qscope.db', QSCOPE_KEYRING_FILE: './keyring.json' }
     },
     /^qscope: QSCOPE_DATABASE_URL: /,
+  ],
+  'a database file where no folder can be made': [
+    () => ({ QSCOPE_DATABASE_URL: 'sqlite:/proc/none/deep/qscope.db', QSCOPE_KEYRING_FILE: './keyring.json' }),
+    /^qscope: QSCOPE_DATABASE_URL: .*\/proc\/none/,
+  ],
+  'a keyring file where no folder can be made': [
+    () => ({ QSCOPE_KEYRING_FILE: '/proc/none/deep/keyring.json' }),
+    /^qscope: QSCOPE_KEYRING_FILE: .*\/proc\/none/,
+  ],
+  'a pipe for a database file': [
+    (folder) => {
+      execFileSync('mkfifo', [join(folder, 'pipe')])
+      return { QSCOPE_DATABASE_URL: 'sqlite:./pipe', QSCOPE_KEYRING_FILE: './keyring.json' }
+    },
+    /^qscope: QSCOPE_DATABASE_URL: .*pipe.*no regular file/,
   ],
   'a keyring file below what is no folder': [
     (folder) => {

@@ -6,7 +6,7 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../src/
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { connect, Refused } from '../setup/client.ts'
 import { canMount, fill, smallFileSystem } from './file-systems.ts'
-import { qscope, run } from './process.ts'
+import { qscope, run, temporaryDirectory } from './process.ts'
 
 const { introspectToken, mintToken } = TokenService.method
 const ENVIRONMENT = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0', QSCOPE_DATABASE_URL: 'sqlite:./qscope.db' }
@@ -69,6 +69,43 @@ describe.runIf(canMount).each(['8m', '24m'])('a volume of %s that the database i
       expect((await connection.call(introspectToken, { client, token: await mint() })).active).toBe(true)
       server.child.kill('SIGTERM')
       expect((await server.ended).code).toBe(0)
+    },
+    TIMEOUT_MS,
+  )
+})
+
+describe.runIf(canMount)('a volume without a byte to spare', () => {
+  it(
+    'lets nobody read while no server has the file open, which is said, and does again when there is space',
+    async () => {
+      const directory = await smallFileSystem('8m')
+      const keyring = join(await temporaryDirectory(), 'keyring.json')
+      const environment = { ...ENVIRONMENT, QSCOPE_KEYRING_FILE: keyring }
+      for (const command of [
+        ['migrate', 'up'],
+        ['client', 'create', '--admin'],
+      ]) {
+        expect(await run(directory, command, environment)).toMatchObject({ code: 0 })
+      }
+      const spare = fill(directory)
+      const commands = [
+        ['audit', 'verify'],
+        ['audit', 'list'],
+        ['client', 'list'],
+        ['migrate', 'status'],
+      ]
+      for (const command of [...commands, ['serve']]) {
+        expect(await run(directory, command, environment)).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(
+            /^qscope: (QSCOPE_DATABASE_URL: )?there is no space left for the database \S+: .* takes 32 KiB beside it\n$/,
+          ),
+        })
+      }
+      spare()
+      for (const command of commands) {
+        expect(await run(directory, command, environment)).toMatchObject({ code: 0, stderr: '' })
+      }
     },
     TIMEOUT_MS,
   )

@@ -6,13 +6,18 @@ import { runSql } from './run-sql.ts'
 
 const PAGE = join(resolve(import.meta.dirname, '..', '..'), 'docs', 'databases.md')
 
-/** A database with the two users that the page on databases describes. */
-export interface SharedDatabase {
+/** A database, and the two users that the page on databases describes. */
+interface DatabaseOfUsers {
   readonly ownerUrl: string
   readonly serverUrl: string
   readonly adminUrl: string
   /** What the page has done after a migration. */
   grantServer(): Promise<void>
+}
+
+export interface SharedDatabase extends DatabaseOfUsers {
+  /** A further database for the same users, with the same grants; goes with the first. */
+  createAnother(): Promise<DatabaseOfUsers>
   drop(): Promise<void>
 }
 
@@ -21,7 +26,8 @@ interface Kind {
   /** Who runs each of the page's blocks, and where. */
   readonly before: readonly ('server' | 'database')[]
   readonly after: 'adminUrl' | 'ownerUrl'
-  readonly drop: (name: string) => readonly string[]
+  /** The database first. */
+  readonly drop: (name: string) => readonly [string, ...string[]]
 }
 
 const MYSQL: Kind = {
@@ -42,38 +48,58 @@ const POSTGRES: Kind = {
 export async function createSharedDatabase(administrator: string): Promise<SharedDatabase> {
   const kind = administrator.startsWith('mysql:') ? MYSQL : POSTGRES
   const name = `qscope_${randomBytes(6).toString('hex')}`
-  const urlOf = (user: string | null, database = name) => {
-    const url = new URL(administrator)
-    if (user !== null) Object.assign(url, { username: `${name}_${user}`, password: `${user}-password` })
-    url.pathname = `/${database}`
-    return url.href
-  }
-  const urls = { adminUrl: urlOf(null), ownerUrl: urlOf('owner'), serverUrl: urlOf('server') }
-  const blocks = statementBlocks(kind.heading, name)
-  const [afterwards = []] = blocks.slice(kind.before.length)
-  for (const [index, where] of kind.before.entries()) {
-    const url = where === 'server' ? administrator : urls.adminUrl
-    for (const statement of blocks[index] ?? []) await runSql(url, statement)
+  const others: string[] = []
+  const create = async (database: string): Promise<DatabaseOfUsers> => {
+    const urlOf = (user: string | null) => {
+      const url = new URL(administrator)
+      if (user !== null) Object.assign(url, { username: `${name}_${user}`, password: `${user}-password` })
+      url.pathname = `/${database}`
+      return url.href
+    }
+    const urls = { adminUrl: urlOf(null), ownerUrl: urlOf('owner'), serverUrl: urlOf('server') }
+    const blocks = statementBlocks(kind.heading, { database, users: name })
+    const [afterwards = []] = blocks.slice(kind.before.length)
+    for (const [index, where] of kind.before.entries()) {
+      const url = where === 'server' ? administrator : urls.adminUrl
+      for (const statement of blocks[index] ?? []) {
+        if (database === name || !ABOUT_USERS.test(statement)) await runSql(url, statement)
+      }
+    }
+    return {
+      ...urls,
+      grantServer: async () => {
+        for (const statement of afterwards) await runSql(urls[kind.after], statement)
+      },
+    }
   }
   return {
-    ...urls,
-    grantServer: async () => {
-      for (const statement of afterwards) await runSql(urls[kind.after], statement)
+    ...(await create(name)),
+    createAnother: async () => {
+      const other = `${name}_${others.length + 2}`
+      others.push(other)
+      return await create(other)
     },
     drop: async () => {
+      for (const other of others) await runSql(administrator, kind.drop(other)[0])
       for (const statement of kind.drop(name)) await runSql(administrator, statement)
     },
   }
 }
 
-/** The statements of each SQL block below a heading, in a database and for users of another name. */
-function statementBlocks(heading: string, name: string): readonly (readonly string[])[] {
+/** What is done once, however many databases the users share. */
+const ABOUT_USERS = /^(?:create (?:user|role)|grant \w+ to current_user)\b/
+
+/** The statements of each SQL block below a heading, for a database and users of other names. */
+function statementBlocks(
+  heading: string,
+  { database, users }: { readonly database: string; readonly users: string },
+): readonly (readonly string[])[] {
   const [, below = ''] = readFileSync(PAGE, 'utf8').split(`${heading}\n`)
   const [section = ''] = below.split(/^##/m)
   return blocksOf(section).map(({ text }) =>
     text
-      .replaceAll(/\bqscope\b/g, name)
-      .replaceAll(/\bqscope_(owner|server)\b/g, `${name}_$1`)
+      .replaceAll(/\bqscope\b/g, database)
+      .replaceAll(/\bqscope_(owner|server)\b/g, `${users}_$1`)
       .replaceAll(/^--.*$/gm, '')
       .split(';')
       .map((statement) => statement.trim())

@@ -8,14 +8,15 @@ import type { Backend } from '../../src/stores/contract.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
+import { scaled } from '../setup/scale.ts'
 import { startServer } from '../setup/server.ts'
 import { aClient, aToken, context, inTransaction, mint, openMigrated, options, quiet, register } from './given.ts'
 
 const CONNECT_MS = 500
 const LIMITS = { poolSize: 5, connectTimeoutMs: CONNECT_MS, statementTimeoutMs: 20_000 }
-/** What a call may take beyond its deadline, and the database beyond the time limit to come back. */
-const LATE_MS = 1_000
-const RECOVERY_MS = CONNECT_MS + 2_000
+/** What a call may take beyond its deadline, and the database to come back: patient, but less than any other time limit. */
+const LATE_MS = 10_000
+const RECOVERY_MS = CONNECT_MS + 10_000
 const DEADLINE_MS = 1_500
 const TIMEOUT_MS = 120_000
 const POLL = { timeout: TIMEOUT_MS / 2 }
@@ -75,13 +76,15 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
           await works(backend)
           return performance.now() - began
         } catch (error) {
-          if (performance.now() - began > 10 * RECOVERY_MS) throw error
+          if (performance.now() - began > 2 * RECOVERY_MS) throw error
         }
       }
     }
 
     /** Beyond handshake, set-up and the first statements: established connections are among them. */
-    const PACKETS = Array.from({ length: 26 }, (_, packets) => packets)
+    const MOST_PACKETS = 26
+    const step = Math.floor(MOST_PACKETS / scaled(MOST_PACKETS, 6))
+    const PACKETS = Array.from({ length: MOST_PACKETS }, (_, packets) => packets).filter((at) => at % step === 0)
     test.each(PACKETS)(
       'after %i packets of each new connection lets calls go at their deadline, and comes back in time',
       { timeout: TIMEOUT_MS },
@@ -170,7 +173,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
           fault: 'unavailable',
         })
         await expect(openMigrations(proxy.url, quiet, LIMITS)).rejects.toMatchObject({ fault: 'unavailable' })
-        expect(performance.now() - began).toBeLessThan(10 * RECOVERY_MS)
+        expect(performance.now() - began).toBeLessThan(2 * RECOVERY_MS)
       },
       TIMEOUT_MS,
     )

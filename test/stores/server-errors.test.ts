@@ -2,13 +2,17 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import type { Dialect, Execute } from '../../src/stores/sql/dialect.ts'
+import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
 import { troubleOf as mysqlTrouble } from '../../src/stores/sql/dialects/mysql/errors.ts'
+import { postgres } from '../../src/stores/sql/dialects/postgres/dialect.ts'
 import { troubleOf as postgresTrouble } from '../../src/stores/sql/dialects/postgres/errors.ts'
 import { troubleOf as sqliteTrouble } from '../../src/stores/sql/dialects/sqlite/errors.ts'
+import { factRows } from '../../src/stores/sql/fact-row.ts'
 import { mysqlDatabases, mysqlDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
 import { runSql } from '../setup/run-sql.ts'
-import { aClient, aToken, context, mint, openMigrated, options, register } from './given.ts'
+import { aClient, aToken, context, mint, openMigrated, options, quiet, register } from './given.ts'
 
 const TIMEOUT_MS = 60_000
 
@@ -107,19 +111,61 @@ describe.skipIf(!mysqlDatabases.available)('a MariaDB that is short of something
       await database.drop()
     }
   })
+})
 
-  test('keeps a bounded number of statements for each connection', { timeout: TIMEOUT_MS }, async () => {
-    const database = await mysqlDatabases.createMigrated()
-    const backend = await openBackend(database.url, { ...options, connections: { poolSize: 3 } })
+describe('a connection keeps what it prepared, and a bounded number of it,', () => {
+  const SETTINGS = { walLimit: 0, poolSize: 3, connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, tls: null }
+  const DIFFERENT = 700
+
+  /** How many statements the server keeps for the one connection that reads: after one, and after many. */
+  async function keptBy(dialect: Dialect, url: string, count: (execute: Execute) => Promise<unknown>) {
+    const connected = await dialect.connect(url, SETTINGS, quiet)
     try {
-      for (let n = 1; n <= 400; n += 1) {
-        const many = Array.from({ length: n }, (_, at) => `orders-${at}`)
-        await backend.reads.clients.audienceOwners(context(), many)
+      const prepare = async (n: number) => {
+        const sql = `select ${n} as n`
+        expect((await connected.execute({ sql, parameters: [] })).rows).toHaveLength(1)
       }
-      const [row] = await database.query("show global status like 'prepared_stmt_count'")
-      expect(Number(row?.['Value'])).toBeLessThan(16_000)
+      await prepare(0)
+      await prepare(0)
+      const one = Number(await count(connected.execute))
+      for (let n = 0; n < DIFFERENT; n += 1) await prepare(n)
+      // Those that were given up still can be run.
+      for (let n = 0; n < 3; n += 1) await prepare(n)
+      return { one, many: Number(await count(connected.execute)) }
     } finally {
-      await backend.close()
+      await connected.close()
+    }
+  }
+
+  test.skipIf(!mysqlDatabases.available)('on MariaDB', { timeout: TIMEOUT_MS }, async () => {
+    // Of its own, for it counts those of all connections together.
+    const server = await startMariaDb()
+    if (server === null) throw new Error('there is no MariaDB')
+    try {
+      const database = await mysqlDatabasesOn(server.url).create()
+      const { one, many } = await keptBy(mysql, database.url, async () => {
+        const [row] = await database.query("show global status like 'prepared_stmt_count'")
+        return row?.['Value']
+      })
+      expect(one).toBeGreaterThanOrEqual(1)
+      expect(many).toBeGreaterThanOrEqual(100)
+      expect(many).toBeLessThanOrEqual(200)
+    } finally {
+      await server.stop()
+    }
+  })
+
+  test.skipIf(!postgresDatabases.available)('on PostgreSQL', { timeout: TIMEOUT_MS }, async () => {
+    const database = await postgresDatabases.create()
+    try {
+      const { one, many } = await keptBy(postgres, database.url, async (execute) => {
+        const [row] = await factRows(execute, 'select count(*)::text as kept from pg_prepared_statements')
+        return row?.get('kept')
+      })
+      expect(one).toBeGreaterThanOrEqual(1)
+      expect(many).toBeGreaterThanOrEqual(400)
+      expect(many).toBeLessThanOrEqual(500)
+    } finally {
       await database.drop()
     }
   })

@@ -4,13 +4,7 @@ import type { Backend } from '../../src/stores/contract.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { setUpSession } from '../../src/stores/sql/dialects/mysql/session.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
-import {
-  type DatabaseKind,
-  type FreshDatabase,
-  mysqlDatabases,
-  mysqlDatabasesOn,
-  postgresDatabases,
-} from '../setup/fresh-database.ts'
+import { type FreshDatabase, mysqlDatabases, mysqlDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
 import { runSql } from '../setup/run-sql.ts'
 import type { DatabaseServer } from '../setup/server-process.ts'
@@ -54,11 +48,6 @@ async function open(url: string): Promise<Backend> {
   const backend = await openBackend(url, { ...options, connections: { poolSize: 5 } })
   opened.push(backend)
   return backend
-}
-async function migrated(kind: DatabaseKind): Promise<FreshDatabase> {
-  const database = await kind.create()
-  await (await openMigrated(database)).close()
-  return database
 }
 
 describe.skipIf(!mysqlDatabases.available)('a session on MariaDB', () => {
@@ -117,10 +106,20 @@ describe.skipIf(!mysqlDatabases.available)('a session on MariaDB', () => {
     await skipping?.stop()
   })
 
-  /** A database, and the URL of a user who is no administrator. */
+  const databases = new Map<DatabaseServer, Promise<FreshDatabase>>()
+  async function migratedOn(on: DatabaseServer): Promise<FreshDatabase> {
+    const database = await mysqlDatabasesOn(on.url).create()
+    await (await openMigrated(database)).close()
+    return database
+  }
+
+  /** The server's database without a user in it, and the URL of somebody who is no administrator. */
   async function withPlainUser(on: DatabaseServer | null) {
     if (on === null) throw new Error('there is no MariaDB')
-    const database = await migrated(mysqlDatabasesOn(on.url))
+    const migrated = databases.get(on) ?? migratedOn(on)
+    databases.set(on, migrated)
+    const database = await migrated
+    await database.query('delete from oauth_users')
     const url = new URL(database.url)
     const user = `plain_${randomBytes(4).toString('hex')}`
     await runSql(on.url, `create user ${user} identified by 'plain'`)
@@ -214,7 +213,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   const nameOf = ({ url }: FreshDatabase) => new URL(url).pathname.slice(1)
 
   test.each(DEFAULTS)('keeps names apart where the database has %s', { timeout: TIMEOUT_MS }, async (text) => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     await database.query(`alter database ${nameOf(database)} set ${text}`)
     await expectNamesApart(await open(database.url), look(database))
     await opened.pop()?.close()
@@ -222,7 +221,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   })
 
   test.each(DEFAULTS.slice(0, 5))('keeps names apart where the role has %s', { timeout: TIMEOUT_MS }, async (text) => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     const role = `plain_${randomBytes(4).toString('hex')}`
     await database.query(`create role ${role} login password 'plain'`)
     await database.query(`grant select, insert, update, delete on all tables in schema public to ${role}`)
@@ -254,7 +253,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   )
 
   test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     const proxy = await startProxy(database.url)
     proxies.push(proxy)
     proxy.rewrite("set session client_encoding = 'UTF8'", "set session client_encoding='LATIN1'")
@@ -266,7 +265,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   })
 
   test('that is changed later is noticed by the health check', { timeout: TIMEOUT_MS }, async () => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     const proxy = await startProxy(database.url)
     proxies.push(proxy)
     const backend = await open(proxy.url)

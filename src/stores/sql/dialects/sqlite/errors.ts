@@ -1,5 +1,5 @@
 import { DatabaseTrouble } from '../../trouble.ts'
-import { whyNotWritable } from './location.ts'
+import { lacksSpace, whyNotWritable } from './location.ts'
 
 /** An error of SQLite as it is known on both sides of the thread. */
 export interface SqliteFailure {
@@ -65,6 +65,13 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
     case 'SQLITE_SCHEMA':
       return new DatabaseTrouble('conflict', message, cause)
     case 'SQLITE_IOERR':
+      if (lacksSpace(file)) {
+        return new DatabaseTrouble(
+          'unavailable',
+          `there is no space left for the database ${file}: while no server has it open, to read it takes 32 KiB beside it`,
+          cause,
+        )
+      }
       return new DatabaseTrouble('unavailable', `the database ${file} cannot be read or written: ${message}`, cause)
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_PERM':

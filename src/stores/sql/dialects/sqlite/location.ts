@@ -1,11 +1,24 @@
-import { accessSync, closeSync, constants, fchmodSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Logger } from '../../../../logger.ts'
+import { makeDirectories } from '../../../../make-directories.ts'
+import { messageOf } from '../../../../message-of.ts'
 import { DatabaseTrouble } from '../../trouble.ts'
 
 const SCHEME = 'sqlite:'
 const MEMORY = ':memory:'
+const OWNER_ONLY = 0o600
 
 /** The file that a database URL names, as an absolute path; `null` if it is to live in memory only. */
 export function sqliteFile(url: string): string | null {
@@ -32,8 +45,8 @@ export function sqliteFile(url: string): string | null {
 export function provideFile(file: string, log: Logger): void {
   const directory = dirname(file)
   try {
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
-    if (made !== undefined && made !== directory) {
+    const made = makeDirectories(directory)
+    if (made !== null && made !== directory) {
       log.warn({ file }, `there was no directory ${made}: it is made for the database ${file}`)
     }
     createPrivately(file)
@@ -41,22 +54,24 @@ export function provideFile(file: string, log: Logger): void {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     // A file that may only be read is opened all the same: what fails then is the writing.
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return
-    throw new DatabaseTrouble('unavailable', `the database ${file} cannot be created: ${String(error)}`, error)
+    throw new DatabaseTrouble('unavailable', `the database ${file} cannot be created: ${messageOf(error)}`, error)
   }
 }
 
 /** SQLite gives its log and its index the mode of the file. */
 function createPrivately(file: string): void {
   try {
-    const created = openSync(file, 'wx', 0o600)
+    const created = openSync(file, 'wx', OWNER_ONLY)
     // A umask may have taken the owner's rights, too.
-    fchmodSync(created, 0o600)
+    fchmodSync(created, OWNER_ONLY)
     closeSync(created)
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw error
-    // What is there may be a link to a file that is not.
-    closeSync(openSync(file, 'a', 0o600))
+    // To open a pipe waits for its reader, for ever.
+    if (!(statSync(file, { throwIfNoEntry: false })?.isFile() ?? true)) throw new Error('it is no regular file')
+    // A link that leads to nothing yet is there, too.
+    closeSync(openSync(file, 'a', OWNER_ONLY))
   }
 }
 
@@ -72,6 +87,19 @@ export function whyNotWritable(file: string): string | null {
     }
   }
   return null
+}
+
+/** Of the index beside its log, which also those who only read make where there is none. */
+const INDEX_BYTES = 32_768
+
+/** Whether there is no space even for the index without which nobody reads a file. */
+export function lacksSpace(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file))
+    return bavail * bsize < INDEX_BYTES
+  } catch {
+    return false
+  }
 }
 
 /** A file in a directory of its own, which `vanish` removes while connections keep using it. */

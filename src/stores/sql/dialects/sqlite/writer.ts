@@ -58,15 +58,17 @@ export class SqliteWriter implements Writer {
     worker.on('message', ({ id, answer }: AnswerMessage) => {
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
-      if (answer.ok) pending?.resolve(answer.result)
-      else pending?.reject(this.#troubles.of(answer.failure))
+      if (answer.ok) return pending?.resolve(answer.result)
+      // A thread that could not open the file ends, and that is said; it did not die.
+      if (id === OPENED && this.#worker === worker) this.#worker = null
+      pending?.reject(this.#troubles.of(answer.failure))
     })
     worker.on('error', (error) => this.#died(worker, error))
     worker.on('exit', () => this.#died(worker, null))
     try {
       await this.#opened
     } catch (error) {
-      this.#worker = null
+      if (this.#worker === worker) this.#worker = null
       await worker.terminate()
       throw error
     }
