@@ -8,16 +8,20 @@ import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { dump } from '../setup/dump.ts'
+import type { FreshDatabase } from '../setup/fresh-database.ts'
 import { grantsOn, isSpan, pkcePair, REDIRECT_URI } from '../setup/grants.ts'
 import { IMPOSSIBLE_TOKENS } from '../setup/impossible-tokens.ts'
 import { partOf } from '../setup/jwt.ts'
+import type { TestServer } from '../setup/server.ts'
 
 const { mintToken, batchMintTokens, createAuthorizationCode, introspectToken, revokeToken, verifyToken } =
   TokenService.method
 const invalidGrant = { status: 'FAILED_PRECONDITION', reason: 'OAUTH_INVALID_GRANT' }
 const TOKEN_FORM = /^q[ar]t_[0-9A-Za-z]{49}$/
 
-onEveryBackend('RFC 6749', (server, database) => {
+const ERROR_DOCS = 'https://docs.example/errors'
+
+const suite = (server: TestServer, database: FreshDatabase) => {
   const grants = grantsOn(server)
   const service = (more = {}) =>
     server.registerClient({ scopes: ['orders.read', 'orders.write'], audiences: ['https://orders.example'], ...more })
@@ -653,11 +657,11 @@ onEveryBackend('RFC 6749', (server, database) => {
       expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
     })
 
-    it('carries the ray id beside the reason, and no help link where nothing answers one', async () => {
+    it('carries ray id and help link beside the reason', async () => {
       const refused = await refusalOf(server.call(mintToken, {}, { metadata: { 'x-ray-id': 'my-ray.1' } }))
       expect(refused.rayId).toBe('my-ray.1')
       expect(refused.details.info?.domain).toBe('qscope')
-      expect(refused.details.help).toBeUndefined()
+      expect(refused.details.help?.links[0]?.url).toBe(`${ERROR_DOCS}#oauth-invalid-client`)
     })
   })
 
@@ -702,4 +706,6 @@ onEveryBackend('RFC 6749', (server, database) => {
       }
     })
   })
-})
+}
+
+onEveryBackend('RFC 6749', suite, { variables: { QSCOPE_ERROR_DOCS_URL: ERROR_DOCS } })

@@ -24,9 +24,8 @@ async function expectNamesApart(backend: Backend, look: (sql: string) => Promise
   }
   await backend.transaction(context(), insert(users.slice(0, half)))
   await backend.decide(context(), insert(users.slice(half)))
-  for (const user of users) {
-    expect(await backend.reads.users.findByExternalId(context(), user.externalId)).toEqual(user)
-  }
+  const found = users.map(({ externalId }) => backend.reads.users.findByExternalId(context(), externalId))
+  expect(await Promise.all(found)).toEqual(users)
   // Past the backend: what it takes for right must be right for everybody.
   const stored = await look('select hex(external_id) as bytes from oauth_users limit 10000')
   const names = stored.map((row) => Buffer.from(String(row['bytes']), 'hex').toString('utf8'))
