@@ -51,7 +51,11 @@ export function privilegeFacts(
   return [
     grants.length === 0
       ? fact(MISSING_PRIVILEGES, 'none')
-      : fact(MISSING_PRIVILEGES, `${user} lacks rights on ${grants.length} tables`, `${grants.join('; ')};`),
+      : fact(
+          MISSING_PRIVILEGES,
+          `${user} lacks rights on ${grants.length === 1 ? '1 table' : `${grants.length} tables`}`,
+          `${grants.join('; ')};`,
+        ),
     fact('privileges', excess ?? 'what a server needs', excess === null ? null : advice),
   ]
 }
