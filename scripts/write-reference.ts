@@ -129,8 +129,8 @@ What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on se
 for all; [databases.md](databases.md) explains them.
 
 Defaults that depend on others: TLS is on where a file of CA certificates is given; without such a file the authorities
-count that Node.js trusts. The issuer is \`http://\` and the gRPC address; device codes are typed at the issuer's
-\`/device\`, errors are explained at its \`/docs/errors\`, unless told otherwise; the keyring lies beside an embedded database
+count that Node.js trusts. The issuer is \`http://\`, with TLS \`https://\`, and the gRPC address; device codes are typed at the
+issuer's \`/device\`; the keyring lies beside an embedded database
 (\`data/qscope.keyring.json\`) and must be named for any other; calls are traced where an OTLP endpoint is given
 ([telemetry.md](telemetry.md)); the log is \`pretty\` on a terminal, else \`json\`.
 `

@@ -55,8 +55,12 @@ export async function openKeyring(
 /** The keyring of the configuration as it is; throws `KeyringFileError` if there is none. */
 export function openKeyringFile({ keyringFile }: Config): Keyring {
   const file = keyringFile === null ? null : readKeyringFile(keyringFile)
-  if (file === null)
-    throw new KeyringFileError(`there is no keyring file ${keyringFile ?? ''}: set QSCOPE_KEYRING_FILE`)
+  if (file === null) {
+    const remedy = 'qscope serve and qscope keyring create make one, and QSCOPE_KEYRING_FILE names another'
+    throw new KeyringFileError(
+      keyringFile === null ? 'QSCOPE_KEYRING_FILE is not set' : `there is no keyring file ${keyringFile}: ${remedy}`,
+    )
+  }
   return new Keyring(file.material)
 }
 

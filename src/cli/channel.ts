@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
 import { describeObstacle, findObstacle, PLAINTEXT, type Security, type ToldBy } from '../app/probe-server.ts'
 import { type Address, formatAddress, isLoopback } from '../config/address.ts'
@@ -45,7 +47,8 @@ export function wayTo(address: Address, options: SecurityOptions): WayToServer {
   if (isPlain) return { ...base, channel: credentials.createInsecure(), security: PLAINTEXT }
   const [ca, key, cert] = [contentOf(caFile), keyOf(keyFile), contentOf(certFile)]
   const security = { kind: 'tls', ca, key, cert, verifies: true } as const
-  return { ...base, channel: sslChannel(ca, key, cert), security }
+  const channelOptions = { ...base.options, ...(isIP(address.host) !== 0 && NAMES_NO_ADDRESS) }
+  return { ...base, options: channelOptions, channel: sslChannel(address.host, ca, key, cert), security }
 }
 
 /** Why no call gets through, and what to do; `null`: nothing is in the way now. */
@@ -54,13 +57,19 @@ export async function whyUnreachable({ address, security, toldBy }: WayToServer)
   return obstacle === null ? null : describeObstacle(obstacle, address, toldBy)
 }
 
-function sslChannel(ca: Buffer | null, key: Buffer | null, cert: Buffer | null): ChannelCredentials {
+/** The certificate is held against the host that the operator gave, whatever the handshake names. */
+function sslChannel(host: string, ca: Buffer | null, key: Buffer | null, cert: Buffer | null): ChannelCredentials {
   try {
-    return credentials.createSsl(ca, key, cert)
+    return credentials.createSsl(ca, key, cert, {
+      checkServerIdentity: (_named, certificate) => checkServerIdentity(host, certificate),
+    })
   } catch (error) {
     throw new UsageError(`--ca-file, --cert-file or --key-file cannot be used: ${messageOf(error)}`)
   }
 }
+
+/** RFC 6066 §3: a handshake names no address. Node.js warns of one that does. */
+export const NAMES_NO_ADDRESS: ChannelOptions = Object.freeze({ 'grpc.ssl_target_name_override': 'localhost' })
 
 /** A proxy of the environment would carry plaintext off this machine. */
 export const WITHOUT_PROXY: ChannelOptions = Object.freeze({ 'grpc.enable_http_proxy': 0 })

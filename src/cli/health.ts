@@ -17,7 +17,7 @@ import { ownServer } from './own-server.ts'
 
 interface Options
   extends Pick<ConnectionOptions, 'json' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
-  readonly service: string
+  readonly service?: string
   readonly alive?: true
   readonly timeout?: ReturnType<typeof duration>
 }
@@ -28,7 +28,7 @@ export function health(): Command {
   return new Command('health')
     .description('ask a server whether it serves; exit code 1 if it does not, or does not answer')
     .option('--server <host:port>', 'ask this server instead of the one that this environment configures', address)
-    .option('--service <name>', 'about this service, such as qscope.v1.TokenService', '')
+    .option('--service <name>', 'about this service, such as qscope.v1.TokenService (default: the server as a whole)')
     .option('--alive', 'be content with any answer: for liveness, as a server without its database needs no restart')
     .option('--timeout <duration>', 'how long to wait (default 5s)', duration)
     .option('--tls', 'over TLS, with a certificate that this machine trusts')
@@ -41,7 +41,7 @@ export function health(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { server, service, timeout = PATIENCE, alive = false, json = false } = options
+  const { server, service = '', timeout = PATIENCE, alive = false, json = false } = options
   const asked = server === undefined ? ownServer(readConfig()) : wayTo(server, options)
   const where = formatAddress(asked.address)
   const answer = await check(where, asked, service, durationMs(timeout))

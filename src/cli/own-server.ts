@@ -3,7 +3,7 @@ import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import { PLAINTEXT, type Security } from '../app/probe-server.ts'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls.ts'
-import { type WayToServer, WITHOUT_PROXY } from './channel.ts'
+import { NAMES_NO_ADDRESS, type WayToServer, WITHOUT_PROXY } from './channel.ts'
 import { UsageError } from './usage-error.ts'
 
 const ANYWHERE: ReadonlyMap<string, string> = new Map([
@@ -18,8 +18,7 @@ export function ownServer({ grpcListen: { host, port }, tls }: Config): WayToSer
   return {
     address: { host: ANYWHERE.get(host) ?? host, port },
     channel: channelOf(security),
-    // RFC 6066 §3: a handshake names no address.
-    options: { ...WITHOUT_PROXY, ...(tls !== null && { 'grpc.ssl_target_name_override': 'localhost' }) },
+    options: { ...WITHOUT_PROXY, ...(tls !== null && NAMES_NO_ADDRESS) },
     security,
     toldBy: 'environment',
   }

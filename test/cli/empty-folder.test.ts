@@ -56,7 +56,7 @@ describe('in an empty folder', () => {
   test.each([
     [['migrate', 'status'], 1, /^pending +0001/m],
     [['migrate', 'down', '--yes'], 0, /^nothing to undo$/m],
-    [['keyring', 'status'], 1, /there is no keyring file/],
+    [['keyring', 'status'], 1, /there is no keyring file .*: qscope serve and qscope keyring create make one/],
     [['keyring', 'rotate'], 1, /keyring/],
     [['keyring', 'activate', 'pepper-12345678'], 1, /keyring/],
     [['keyring', 'remove', 'pepper-12345678'], 1, /there is no keyring file/],

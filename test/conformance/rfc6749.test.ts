@@ -657,7 +657,7 @@ const suite = (server: TestServer, database: FreshDatabase) => {
       expect(refused.metadata['rejected_audiences']).toBe('https://other.example')
     })
 
-    it('carries ray id and help link beside the reason', async () => {
+    it('carries the ray id beside the reason, and no link where no page of errors is served', async () => {
       const refused = await refusalOf(server.call(mintToken, {}, { metadata: { 'x-ray-id': 'my-ray.1' } }))
       expect(refused.rayId).toBe('my-ray.1')
       expect(refused.details.info?.domain).toBe('qscope')

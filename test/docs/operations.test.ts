@@ -14,12 +14,20 @@ const PAGES: readonly [page: string, folder: string, env: (folder: string) => Re
     'tls.md',
     'TLS',
     (folder) => ({
+      QSCOPE_DATABASE_URL: `sqlite:${join(folder, 'qscope.db')}`,
       QSCOPE_TLS_CERT_FILE: join(folder, 'server.pem'),
       QSCOPE_TLS_KEY_FILE: join(folder, 'server.key'),
       QSCOPE_TLS_CLIENT_CA_FILE: join(folder, 'ca.pem'),
     }),
   ],
-  ['workload-identity.md', 'CLUSTER', (folder) => ({ QSCOPE_TRUSTED_ISSUERS_FILE: join(folder, 'issuers.json') })],
+  [
+    'workload-identity.md',
+    'CLUSTER',
+    (folder) => ({
+      QSCOPE_DATABASE_URL: `sqlite:${join(folder, 'qscope.db')}`,
+      QSCOPE_TRUSTED_ISSUERS_FILE: join(folder, 'issuers.json'),
+    }),
+  ],
 ]
 
 test.each(PAGES)(

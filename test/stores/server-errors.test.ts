@@ -68,6 +68,33 @@ test.each([
   }
 })
 
+describe('the message says where to look', () => {
+  const mysql = (error: object) => mysqlTrouble(Object.assign(new Error('said'), error)).message
+  const postgres = (error: object) => postgresTrouble(Object.assign(new Error('said'), error)).message
+
+  test('at the log-in, where the database does not let the user in', () => {
+    for (const errno of [1045, 1049, 1130, 1698]) expect(mysql({ errno })).toMatch(/refuses QScope's log-in .*: said$/)
+    for (const code of ['28P01', '28000', '3D000'])
+      expect(postgres({ code })).toMatch(/refuses QScope's log-in .*: said$/)
+  })
+
+  test('at the grants, where it lets the user in', () => {
+    for (const errno of [1044, 1142]) expect(mysql({ errno })).toMatch(/docs\/databases\.md has the grants.*: said$/)
+    expect(postgres({ code: '42501' })).toMatch(/docs\/databases\.md has the grants.*: said$/)
+  })
+
+  test('at host and port, where no connection came about; a connection that was there is lost', () => {
+    for (const says of [mysql, postgres]) {
+      for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT']) {
+        expect(says({ code })).toBe(
+          'the database cannot be reached: said; check host and port in QSCOPE_DATABASE_URL, and that it runs',
+        )
+      }
+      expect(says({ code: 'ECONNRESET' })).toBe('the connection to the database is lost: said')
+    }
+  })
+})
+
 describe.skipIf(!mysqlDatabases.available)('a MariaDB that is short of something', () => {
   test('prepares nothing more: calls are unavailable, and go on when it does again', {
     timeout: TIMEOUT_MS,

@@ -53,7 +53,7 @@ export function privilegeFacts(
       ? fact(MISSING_PRIVILEGES, 'none')
       : fact(
           MISSING_PRIVILEGES,
-          `${user} lacks rights on ${grants.length} table${grants.length === 1 ? '' : 's'}`,
+          `${user} lacks rights on ${grants.length === 1 ? '1 table' : `${grants.length} tables`}`,
           `${grants.join('; ')};`,
         ),
     fact('privileges', excess ?? 'what a server needs', excess === null ? null : advice),

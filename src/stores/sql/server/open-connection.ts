@@ -13,7 +13,12 @@ export async function openConnection(driver: ServerDriver, target: ServerTarget,
   const { promise: expired, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
-      reject(new DatabaseTrouble('lost', `the database did not let a connection get ready in ${connectTimeoutMs} ms`)),
+      reject(
+        new DatabaseTrouble(
+          'lost',
+          `the database did not let a connection get ready in ${connectTimeoutMs} ms: it is slow, or no such database listens there; check scheme, host and port in QSCOPE_DATABASE_URL`,
+        ),
+      ),
     connectTimeoutMs,
   )
   try {

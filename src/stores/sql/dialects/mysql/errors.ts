@@ -1,4 +1,4 @@
-import { SOCKET_CODES } from '../../server/socket-codes.ts'
+import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
 import { DatabaseTrouble, type TroubleKind } from '../../trouble.ts'
 
 /** Said by the driver. */
@@ -80,13 +80,18 @@ const MEANINGS: readonly Meaning[] = [
     codes: [1028, 1317, 1969, 3024],
   },
   {
-    // Not for a caller to wait for. ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR,
-    // ER_HOST_NOT_PRIVILEGED, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
-    // ER_PROCACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_MUST_CHANGE_PASSWORD,
-    // ER_MUST_CHANGE_PASSWORD_LOGIN, ER_ACCOUNT_HAS_BEEN_LOCKED, ER_ACCOUNT_HAS_BEEN_LOCKED (MariaDB)
+    // ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_HOST_NOT_PRIVILEGED, ER_ACCESS_DENIED_NO_PASSWORD_ERROR,
+    // ER_MUST_CHANGE_PASSWORD, ER_MUST_CHANGE_PASSWORD_LOGIN, ER_ACCOUNT_HAS_BEEN_LOCKED, the same of MariaDB
+    kind: 'broken',
+    says: LOG_IN_REFUSED,
+    codes: [1045, 1049, 1130, 1698, 1820, 1862, 3118, 4151],
+  },
+  {
+    // Not for a caller to wait for. ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR,
+    // ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_PROCACCESS_DENIED_ERROR
     kind: 'broken',
     says: "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
-    codes: [1044, 1045, 1049, 1130, 1142, 1143, 1227, 1370, 1698, 1820, 1862, 3118, 4151],
+    codes: [1044, 1142, 1143, 1227, 1370],
   },
   {
     // ER_BAD_NULL_ERROR, ER_WARN_DATA_OUT_OF_RANGE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_DATA_TOO_LONG,
@@ -122,7 +127,7 @@ export function troubleOf(error: unknown): DatabaseTrouble {
   if (code === UNKNOWN_PLUGIN || /unknown plugin/i.test(message))
     return new DatabaseTrouble('broken', noPlugin(message), error)
   if (fatal || code === CONNECTION_LOST || SOCKET_CODES.has(code)) {
-    return new DatabaseTrouble('lost', `the connection to the database is lost: ${message || code}`, error)
+    return new DatabaseTrouble('lost', socketTrouble(code, message), error)
   }
   return new DatabaseTrouble('broken', message, error)
 }

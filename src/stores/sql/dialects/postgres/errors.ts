@@ -1,4 +1,4 @@
-import { SOCKET_CODES } from '../../server/socket-codes.ts'
+import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
 import { DatabaseTrouble, type TroubleKind } from '../../trouble.ts'
 
 interface Meaning {
@@ -15,7 +15,7 @@ const FULL: Meaning = { kind: 'unavailable', says: 'there is no space left for t
 const EXHAUSTED: Meaning = { kind: 'unavailable', says: 'the database has no resources left: ' }
 const BROKEN_OFF: Meaning = { kind: 'unavailable', says: 'the database broke the statement off: ' }
 const NOT_NOW: Meaning = { kind: 'unavailable', says: 'the database cannot do this now: ' }
-const NOT_OPENED: Meaning = { kind: 'unavailable', says: 'the database cannot be opened: ' }
+const LOG_IN: Meaning = { kind: 'unavailable', says: LOG_IN_REFUSED }
 const CONFLICT: Meaning = { kind: 'conflict', says: '' }
 const REFUSED: Meaning = { kind: 'refused', says: '' }
 const BROKEN: Meaning = { kind: 'broken', says: '' }
@@ -29,7 +29,7 @@ const CLASSES: Readonly<Record<string, Meaning>> = {
   '08': LOST, // connection exception
   '22': REFUSED, // a value that does not fit
   '23': REFUSED, // another constraint, or a trigger's refusal
-  '28': NOT_OPENED, // authorization
+  '28': LOG_IN, // authorization
   '40': CONFLICT, // transaction rollback
   '53': EXHAUSTED, // insufficient resources: too many connections, out of memory
   '55': NOT_NOW, // object not in prerequisite state
@@ -45,7 +45,7 @@ const CODES: Readonly<Record<string, Meaning>> = {
   '25P03': GONE, // idle_in_transaction_session_timeout
   '25P04': GONE, // transaction_timeout
   '26000': STATEMENTS, // invalid_sql_statement_name: a pooler gave the statement's connection away
-  '3D000': NOT_OPENED, // invalid_catalog_name
+  '3D000': LOG_IN, // invalid_catalog_name
   '40002': REFUSED, // transaction_integrity_constraint_violation
   '40003': { kind: 'outcome_unknown', says: '' }, // statement_completion_unknown
   '42501': DENIED, // insufficient_privilege
@@ -84,7 +84,7 @@ export function troubleOf(error: unknown): DatabaseTrouble {
   if (/cached plan must not change/.test(message))
     return new DatabaseTrouble('lost', `${STATEMENTS.says}${message}`, error)
   if (SOCKET_CODES.has(code) || isDriverLoss(error)) {
-    return new DatabaseTrouble('lost', `the connection to the database is lost: ${message || code}`, error)
+    return new DatabaseTrouble('lost', socketTrouble(code, message), error)
   }
   return new DatabaseTrouble('broken', message, error)
 }
