@@ -8,7 +8,7 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -81,7 +81,7 @@ function replace(target: string, text: string): void {
       const own = statSync(temporary)
       if (own.uid !== uid || own.gid !== gid) fchownSync(file, uid, gid)
       fchmodSync(file, mode & 0o777)
-      writeSync(file, text)
+      writeFileSync(file, text)
       fsyncSync(file)
     } finally {
       closeSync(file)

@@ -7,7 +7,7 @@ import {
   readFileSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { makeDirectories } from '../make-directories.ts'
@@ -51,15 +51,16 @@ export function createKeyringFile(path: string, material: KeyMaterial): KeyMater
   try {
     makeDirectories(dirname(path))
     const file = openSync(temporary, 'wx', 0o600)
+    // Also what could not be written whole holds keys.
     try {
-      // A umask may have taken the owner's rights, too.
-      fchmodSync(file, 0o600)
-      writeSync(file, printKeyring(material))
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    try {
+      try {
+        // A umask may have taken the owner's rights, too.
+        fchmodSync(file, 0o600)
+        writeFileSync(file, printKeyring(material))
+        fsyncSync(file)
+      } finally {
+        closeSync(file)
+      }
       linkSync(temporary, path)
       syncFolder(dirname(path))
       return material

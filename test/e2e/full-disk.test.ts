@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -102,6 +102,12 @@ describe.runIf(canMount)('a volume without a byte to spare', () => {
           ),
         })
       }
+      const another = { ...environment, QSCOPE_KEYRING_FILE: join(directory, 'another.json') }
+      expect(await run(directory, ['keyring', 'create'], another)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('another.json cannot be created (ENOSPC)'),
+      })
+      expect(readdirSync(directory).filter((name) => /keyring|another/.test(name))).toEqual([])
       spare()
       for (const command of commands) {
         expect(await run(directory, command, environment)).toMatchObject({ code: 0, stderr: '' })
