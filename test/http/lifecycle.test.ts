@@ -6,6 +6,7 @@ import { Code, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/context.ts'
+import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { route } from '../../src/grpc/routes.ts'
 import { success } from '../../src/results.ts'
@@ -166,24 +167,27 @@ describe('a server that stops', () => {
   })
 
   it.each(transports)('tells a call over %s that outlasts it, and a stream that does', async (_name, transport) => {
+    const handler = stubborn()
     const service = streamProbe({ anyone: true })
     const begun = Promise.withResolvers<void>()
-    const routes = route(service, {
+    const stream = route(service, {
       async *try() {
         yield NOTHING
         begun.resolve()
         await new Promise(() => undefined)
       },
     })
-    const { url, server } = await startHttp(routes)
-    const items = createClient(service, transport({ baseUrl: url, httpVersion: '1.1' }))
-      .try({})
-      [Symbol.asyncIterator]()
+    const { url, server } = await startHttp([...handler.routes, ...stream])
+    const over = transport({ baseUrl: url, httpVersion: '1.1' })
+    const items = createClient(service, over).try({})[Symbol.asyncIterator]()
     await items.next()
-    const ended = connectErrorOf(items.next())
-    await begun.promise
+    const cut = [items.next(), createClient(TokenService, over).mintToken({ client })].map(connectErrorOf)
+    await Promise.all([begun.promise, handler.begun])
     await server.stop(50)
-    expect((await ended).code).toBe(Code.Aborted)
+    // A client takes a connection that was cut for aborted, too: only the reason is the server's.
+    const told = (await Promise.all(cut)).map((error) => [error.code, error.findDetails(ErrorInfoSchema)[0]?.reason])
+    expect(told).toEqual(cut.map(() => [Code.Aborted, 'RESOURCE_OUTCOME_UNKNOWN']))
+    handler.release()
   })
 
   it('closes connections that are kept alive, and those that never spoke', async () => {
