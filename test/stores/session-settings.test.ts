@@ -29,9 +29,8 @@ async function expectNamesApart(backend: Backend, look: (sql: string) => Promise
   }
   await backend.transaction(context(), insert(users.slice(0, half)))
   await backend.decide(context(), insert(users.slice(half)))
-  for (const user of users) {
-    expect(await backend.reads.users.findByExternalId(context(), user.externalId)).toEqual(user)
-  }
+  const found = users.map(({ externalId }) => backend.reads.users.findByExternalId(context(), externalId))
+  expect(await Promise.all(found)).toEqual(users)
   // Past the backend: what it takes for right must be right for everybody.
   const stored = await look('select hex(external_id) as bytes from oauth_users limit 10000')
   const names = stored.map((row) => Buffer.from(String(row['bytes']), 'hex').toString('utf8'))
@@ -213,7 +212,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   const nameOf = ({ url }: FreshDatabase) => new URL(url).pathname.slice(1)
 
   test.each(DEFAULTS)('keeps names apart where the database has %s', { timeout: TIMEOUT_MS }, async (text) => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     await database.query(`alter database ${nameOf(database)} set ${text}`)
     await expectNamesApart(await open(database.url), look(database))
     await opened.pop()?.close()
@@ -221,7 +220,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   })
 
   test.each(DEFAULTS.slice(0, 5))('keeps names apart where the role has %s', { timeout: TIMEOUT_MS }, async (text) => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     const role = `plain_${randomBytes(4).toString('hex')}`
     await database.query(`create role ${role} login password 'plain'`)
     await database.query(`grant select, insert, update, delete on all tables in schema public to ${role}`)
@@ -253,7 +252,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   )
 
   test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     const proxy = await startProxy(database.url)
     proxies.push(proxy)
     proxy.rewrite("set session client_encoding = 'UTF8'", "set session client_encoding='LATIN1'")
@@ -265,7 +264,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   })
 
   test('that is changed later is noticed by the health check', { timeout: TIMEOUT_MS }, async () => {
-    const database = await migrated(postgresDatabases)
+    const database = await postgresDatabases.createMigrated()
     const proxy = await startProxy(database.url)
     proxies.push(proxy)
     const backend = await open(proxy.url)
