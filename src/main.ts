@@ -4,9 +4,11 @@
 import { endOnSignalsAsFirstProcess } from './cli/first-process.ts'
 import { keepDebuggerClosed } from './cli/keep-debugger-closed.ts'
 import { nodeVersionProblem } from './cli/node-version.ts'
+import { outliveSignalsAsServer } from './cli/outlive-signals.ts'
 
 // Before the rest of the program is loaded, which takes most of a start.
 endOnSignalsAsFirstProcess()
+outliveSignalsAsServer(process.argv.slice(2))
 keepDebuggerClosed()
 const problem = nodeVersionProblem(process.version)
 if (problem === null) {

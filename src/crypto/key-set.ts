@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import { jsonObject } from './json-object.ts'
 
 /** What assertions may be signed with; nothing symmetric, and never `none`. */
 export const ASSERTION_ALGORITHMS = Object.freeze(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)
@@ -63,8 +64,9 @@ export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
 
 function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unknown[] | string {
   if (Buffer.byteLength(text) > maxBytes) return `is larger than ${maxBytes / 1_024} KiB`
-  const keys = membersOf(parsed(text))?.['keys']
-  if (!Array.isArray(keys)) return 'is not a JSON Web Key Set: {"keys": […]}'
+  // RFC 7517 §4: of a member that comes twice, such as a second list of keys, parsers take different ones.
+  const keys = jsonObject(Buffer.from(text))?.['keys']
+  if (!Array.isArray(keys)) return 'is not a JSON Web Key Set: {"keys": […]}, each name once'
   return keys.length > maxKeys ? `has more than ${maxKeys} keys` : keys
 }
 
@@ -129,14 +131,6 @@ function algorithmOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): Asse
 function publicKeyOf(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
   try {
     return createPublicKey({ key: jwk, format: 'jwk' })
-  } catch {
-    return null
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
   } catch {
     return null
   }

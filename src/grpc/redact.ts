@@ -1,7 +1,8 @@
 import { type DescField, type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf'
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect'
-import { AnySchema, DurationSchema, FieldMaskSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
+import { AnySchema, DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import { holdsSecret } from '../domain/secret-text.ts'
+import { isPossible } from '../request-limits/impossible-times.ts'
 
 const REDACTED = '[redacted]'
 /** Of a text in a log line; what is longer than any field may be is no field, but a mistake or an attack. */
@@ -11,9 +12,7 @@ type Scalar = string | number | bigint | boolean | Uint8Array
 type FieldPlan = { readonly field: DescField; readonly show: (message: ReflectMessage, field: DescField) => unknown }
 
 /** Shown as JSON has them: they carry no bearer value and read badly field by field. */
-const AS_JSON: ReadonlySet<string> = new Set(
-  [TimestampSchema, DurationSchema, FieldMaskSchema].map((schema) => schema.typeName),
-)
+const AS_JSON: ReadonlySet<string> = new Set([TimestampSchema, DurationSchema].map((schema) => schema.typeName))
 
 /** What is shown of each message type, compiled when it is first met. */
 const plans = new Map<string, readonly FieldPlan[]>()
@@ -28,7 +27,8 @@ export function redacted<Desc extends DescMessage>(schema: Desc, message: Messag
 }
 
 function showMessage(message: ReflectMessage): unknown {
-  if (AS_JSON.has(message.desc.typeName)) return toJson(message.desc, message.message)
+  // What JSON cannot write is shown field by field: a request is logged before it is validated.
+  if (AS_JSON.has(message.desc.typeName) && isPossible(message.message)) return toJson(message.desc, message.message)
   const shown: Record<string, unknown> = {}
   for (const { field, show } of planOf(message.desc)) {
     if (message.isSet(field)) shown[field.name] = show(message, field)

@@ -5,10 +5,11 @@ import {
   FIXED32,
   FIXED64,
   type FieldLimits,
+  LONGEST_MASK,
   type MessageLimits,
   VARINT,
 } from './message-limits.ts'
-import { excessOf, inside, nulIn, refusal, repeatedKeyIn, TOO_DEEP } from './refusals.ts'
+import { excessOf, inside, MASK_TOO_LONG, nulIn, refusal, repeatedKeyIn, TOO_DEEP } from './refusals.ts'
 import { SlotCounts } from './slot-counts.ts'
 import { DEEPEST, type Tally } from './tally.ts'
 
@@ -100,6 +101,7 @@ export class BinaryScan implements Tally {
     if (field.encoding !== BYTES) return this.#skip(wireType, end) ? null : refusal(field.name, BROKEN.description)
     const length = this.#varint32(end)
     if (length === NONE || length > end - this.#at) return refusal(field.name, BROKEN.description)
+    if (field.json === 'mask' && length > LONGEST_MASK) return refusal(field.name, MASK_TOO_LONG)
     const inner = this.#at + length
     if (field.kind === 'map') return this.#entry(field, base, inner, depth)
     if (field.message !== null) {

@@ -61,6 +61,11 @@ export function impossibleTimeIn(message: Message, fields: TimeFields): FieldVio
   return null
 }
 
+/** Whether a message is no time or span out of range. */
+export function isPossible(message: Message): boolean {
+  return problemOf(message, null) === null
+}
+
 function firstOf(items: readonly unknown[], within: TimeFields | null): FieldViolation | null {
   for (const [index, item] of items.entries()) {
     const violation = problemOf(item, within)

@@ -1,7 +1,7 @@
 import { holdsSecret } from '../domain/secret-text.ts'
 import type { FieldViolation } from '../errors/registry.ts'
-import type { FieldLimits, MessageLimits } from './message-limits.ts'
-import { excessOf, inside, nulIn, refusal, repeatedKeyIn, TOO_DEEP } from './refusals.ts'
+import { type FieldLimits, LONGEST_MASK, type MessageLimits } from './message-limits.ts'
+import { excessOf, inside, MASK_TOO_LONG, nulIn, refusal, repeatedKeyIn, TOO_DEEP } from './refusals.ts'
 import { SlotCounts } from './slot-counts.ts'
 import { DEEPEST, type Tally } from './tally.ts'
 
@@ -198,6 +198,7 @@ export class JsonScan implements Tally {
     for (let at = this.#from; at < this.#to; at += 1) if (this.#bytes[at] === COMMA) count += 1
     const [paths] = field.message?.fields ?? []
     if (paths !== undefined && count > paths.most) return inside(field.name, excessOf(paths))
+    if (this.#to - this.#from > LONGEST_MASK) return refusal(field.name, MASK_TOO_LONG)
     this.messages += 1
     this.values += count
     return null

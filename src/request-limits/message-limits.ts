@@ -2,6 +2,9 @@ import { type DescField, type DescMessage, type DescOneof, getOption, hasOption,
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 
+/** All paths of a mask together, in bytes; those of every field there is take a few hundred. */
+export const LONGEST_MASK = 65_536
+
 /** For lists whose rules give no number. */
 const DEFAULT_ITEMS = 10_000
 

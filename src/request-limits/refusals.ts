@@ -27,3 +27,5 @@ export function repeatedKeyIn(name: string): FieldViolation {
 }
 
 export const TOO_DEEP = Object.freeze(refusal('', 'is nested too deeply'))
+
+export const MASK_TOO_LONG = 'has paths that are too long, or too many of them'

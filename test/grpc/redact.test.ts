@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
 import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
+import { UpdateClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { BatchMintTokensResponseSchema, MintTokenRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { redacted } from '../../src/grpc/redact.ts'
 
@@ -37,6 +38,26 @@ describe('a message in the log', () => {
     const shown = JSON.stringify(redacted(BatchMintTokensResponseSchema, message))
     expect(shown).not.toContain('hidden')
     expect(shown).toContain('type.googleapis.com/qscope.v1.ClientAuthentication')
+  })
+
+  it('shows what JSON cannot write field by field, as a request is logged before it is validated', () => {
+    const lifetime = { seconds: 2n ** 62n, nanos: -1 }
+    const message = create(MintTokenRequestSchema, { lifetime })
+    expect(JSON.parse(JSON.stringify(redacted(MintTokenRequestSchema, message)))).toEqual({
+      lifetime: { seconds: String(lifetime.seconds), nanos: -1 },
+    })
+    const paths = ['displayName', 'scopes', 'a__b']
+    const update = create(UpdateClientRequestSchema, { updateMask: { paths } })
+    expect(JSON.parse(JSON.stringify(redacted(UpdateClientRequestSchema, update)))).toEqual({ update_mask: { paths } })
+  })
+
+  it('redacts a secret among the paths of a mask, and shortens a long one', () => {
+    const paths = [`qcs_${'a'.repeat(49)}`, 'a'.repeat(10_000)]
+    const update = create(UpdateClientRequestSchema, { updateMask: { paths } })
+    const shown = JSON.stringify(redacted(UpdateClientRequestSchema, update))
+    expect(shown).toContain('[redacted]')
+    expect(shown).not.toContain('qcs_')
+    expect(shown.length).toBeLessThan(3_000)
   })
 
   it('is not even looked at when its level is off', () => {

@@ -178,7 +178,7 @@ describe('a scan', () => {
       UpdateClientRequestSchema,
       create(UpdateClientRequestSchema, {
         client: { grantTypes: Array(6).fill(1), config },
-        updateMask: { paths: Array(10_000).fill('scopes') },
+        updateMask: { paths: Array(1_000).fill('scopes') },
       }),
     ],
   ])('lets pass what is at the very bounds of the schema (%s)', (schema, message) => {
@@ -211,6 +211,21 @@ describe('a scan', () => {
   it('lets a token with U+0000 pass, for its flow to judge', () => {
     const encoded = Buffer.from('1203610062', 'hex')
     expect(new BinaryScan(messageLimits(BatchIntrospectTokensRequestSchema)).scan(encoded)).toBeNull()
+  })
+
+  it.each([1, 1_000])('refuses a mask of %i paths that take more than any mask takes, in either encoding', (count) => {
+    const refused = { field: 'update_mask', description: 'has paths that are too long, or too many of them' }
+    for (const [bytes, expected] of [
+      [60_000, null],
+      [1_000_000, refused],
+    ] as const) {
+      const paths = Array.from({ length: count }, () => 'a'.repeat(bytes / count - 3))
+      const message = create(UpdateClientRequestSchema, { updateMask: { paths } })
+      const limits = messageLimits(UpdateClientRequestSchema)
+      const json = JSON.stringify({ updateMask: paths.join(',') })
+      expect(new BinaryScan(limits).scan(toBinary(UpdateClientRequestSchema, message))).toEqual(expected)
+      expect(new JsonScan(limits).scan(Buffer.from(json))).toEqual(expected)
+    }
   })
 
   it('knows the greatest length of every list in the contract, but for the paths of a mask', () => {
