@@ -128,7 +128,6 @@ describe('a URL', () => {
         config: {
           issuer,
           deviceVerificationUri: 'https://h.example/a/device',
-          errorDocsUrl: 'https://h.example/a/docs/errors',
         },
       })
     }
