@@ -15,7 +15,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'message-of', files: /^message-of\.ts$/, may: [] },
   { layer: 'make-directories', files: /^make-directories\.ts$/, may: [] },
   { layer: 'printable', files: /^printable\.ts$/, may: [] },
-  { layer: 'config', files: /^config\//, may: ['domain', 'message-of'] },
+  { layer: 'config', files: /^config\//, may: ['domain', 'message-of', 'printable'] },
   { layer: 'trace', files: /^trace\.ts$/, may: [] },
   { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
   { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results', 'trace'] },

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
+import { printable } from '../printable.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type Connections, readConnections } from './connections.ts'
 import type { DatabaseTarget } from './database-url.ts'
@@ -120,7 +121,7 @@ export function parseConfig(environment: Environment, terminal = false, usesKeyr
     const { shouldBe } = VARIABLES.QSCOPE_ISSUER
     complain(
       'QSCOPE_ISSUER',
-      `should be set to ${shouldBe}: no URL can be made of QSCOPE_GRPC_LISTEN, ${quoted(formatAddress(grpcListen))}`,
+      `should be set to ${shouldBe}: no URL can be made of QSCOPE_GRPC_LISTEN, ${JSON.stringify(masked(formatAddress(grpcListen)))}`,
     )
   }
   const issuerSet = environment.values.has('QSCOPE_ISSUER') && !broken.has('QSCOPE_ISSUER')
@@ -223,13 +224,7 @@ function keyringBeside({ file }: DatabaseTarget): string | null {
   return file === null ? null : `${file.replace(/\.db$/, '')}.keyring.json`
 }
 
-const LONGEST_QUOTE = 200
 const LONGEST_PROBLEM = 900
-
-/** A value that may be shown; long ones by their beginning. */
-function quoted(text: string): string {
-  return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text)
-}
 
 /**
  * One line that a terminal can show. Paths and what the system says of them may have line ends in them, and a
@@ -241,10 +236,6 @@ function presentable(problem: string, { values }: Environment): string {
     const shown = masked(value)
     if (shown !== value) text = text.replaceAll(value, () => shown)
   }
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped)
+  const line = printable(text)
   return line.length > LONGEST_PROBLEM ? `${line.slice(0, LONGEST_PROBLEM)}…` : line
-}
-
-function escaped(character: string): string {
-  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 }

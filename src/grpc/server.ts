@@ -12,6 +12,7 @@ import { serveReflection } from './reflection.ts'
 import { correctRequestHeaders } from './request-headers.ts'
 import { servicesOf } from './routes.ts'
 import type { ServingState } from './serving-state.ts'
+import { spreadStreams } from './spread-streams.ts'
 import { watchIncoming } from './watch-incoming.ts'
 import { within } from './within.ts'
 
@@ -93,6 +94,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       correctRequestHeaders(server)
       connections.follow(server)
       watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
+      spreadStreams(server)
       return { port }
     },
 

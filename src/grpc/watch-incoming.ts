@@ -2,6 +2,7 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import type { Metadata, Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../results.ts'
 import { toGrpcStatus } from './errors.ts'
+import { http2ServersOf } from './grpc-js-internals.ts'
 import { addressOf } from './grpc-origin.ts'
 import type { IncomingCall, IncomingMessage, IncomingMessages } from './incoming-messages.ts'
 import { rayIdOf } from './ray-id.ts'
@@ -21,12 +22,8 @@ export interface WatchOptions {
  * Has the messages of all calls counted while they arrive: grpc-js keeps a message
  * until all of it is there, and asks nobody whether it may. To be called when the
  * server is bound.
- *
- * @throws Error when grpc-js keeps its HTTP/2 servers elsewhere: nothing would bound the memory then.
  */
 export function watchIncoming(server: Server, options: WatchOptions): void {
-  const http2Servers: unknown = Reflect.get(server, 'http2Servers')
-  if (!(http2Servers instanceof Map)) throw new Error('the HTTP/2 servers of grpc-js are not where they were')
   const begin = (stream: ServerHttp2Stream, _headers: object, flags: number, raw: readonly string[]) => {
     // By now grpc-js has begun to read the call, unless it has answered it already.
     const { session } = stream
@@ -37,7 +34,7 @@ export function watchIncoming(server: Server, options: WatchOptions): void {
     stream.once('end', onEnd)
     stream.once('close', onEnd)
   }
-  for (const http2Server of http2Servers.keys()) http2Server.on('stream', begin)
+  for (const http2Server of http2ServersOf(server)) http2Server.on('stream', begin)
 }
 
 /** Functions for all calls, not three for each. */

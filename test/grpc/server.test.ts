@@ -137,6 +137,14 @@ describe('a caller that stops waiting', () => {
   })
 })
 
+describe('a deadline', () => {
+  it.each([10, 30, 400, 3_000])('may be %i days away', async (days) => {
+    const server = await startServer(tokenRoutes({ mintToken: async () => success({}) }))
+    const deadline = Date.now() + days * 86_400_000
+    expect((await call(server.client, mintToken, { client }, {}, { deadline })).error).toBeNull()
+  })
+})
+
 describe('stopping', () => {
   it('finishes a running call and refuses new ones', async () => {
     const slow = slowRoutes()
