@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { type AddHelpTextContext, Command } from 'commander'
 import { describeConfig } from '../config/config.ts'
 import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../config/variables.ts'
 import { readConfig } from './environment.ts'
@@ -32,12 +32,17 @@ export function configCommand(): Command {
     })
 }
 
+const INDENT = '      '
+
 /** What each variable does: help must be there before the configuration is right. */
-function explanation(): string {
+function explanation({ command }: AddHelpTextContext): string {
+  const helper = command.createHelp()
+  const width = (process.stdout.columns ?? 80) - INDENT.length
+  const paragraph = (text: string) => helper.boxWrap(text, width).replaceAll(/^/gm, INDENT)
   const variables = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
   const paragraphs = variables.map(([name, { does, shouldBe, fallback }]) => {
-    const usual = fallback === null ? '' : `\n      Default: ${fallback}`
-    return `  ${name}\n      ${does}\n      Should be ${shouldBe}.${usual}`
+    const usual = fallback === null ? [] : [`Default: ${fallback}`]
+    return [`  ${name}`, ...[does, `Should be ${shouldBe}.`, ...usual].map(paragraph)].join('\n')
   })
   return `\nVariables:\n${paragraphs.join('\n')}`
 }

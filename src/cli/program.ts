@@ -35,6 +35,9 @@ import { tokenMint } from './token/mint.ts'
 import { tokenRevoke } from './token/revoke.ts'
 import { tokenVerify } from './token/verify.ts'
 
+/** Descriptions beside the longest options are wrapped in a terminal of 80 columns too. */
+const NARROWEST_COLUMN = 20
+
 /** Runs a command line and returns its exit code: 0 fine, 1 failed, 2 wrong usage. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   try {
@@ -101,6 +104,7 @@ function prepare(command: Command): void {
   command
     .exitOverride()
     .configureOutput({ writeOut: writeAnswer, writeErr: writeNotice })
+    .configureHelp({ minWidthToWrap: NARROWEST_COLUMN })
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for usage)')
   for (const child of command.commands) prepare(child)

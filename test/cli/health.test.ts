@@ -91,7 +91,14 @@ test('verifies the certificate of a server that it is told to ask', async () => 
   const { directory, address } = await started('127.0.0.1', tls)
   const { code, stderr } = await run(directory, ['health', '--server', address, '--ca-file', ca.certFile])
   expect(code).toBe(1)
-  expect(stderr).toContain('ERR_TLS_CERT_ALTNAME_INVALID')
+  expect(stderr).toMatch(/^qscope: .* is not for 127\.0\.0\.1, but for DNS:qscope\.internal: .+\n$/)
+})
+
+test('asks a server by its address over TLS, and says nothing but the answer', async () => {
+  const tls = { QSCOPE_TLS_CERT_FILE: serving.certFile, QSCOPE_TLS_KEY_FILE: serving.keyFile }
+  const { directory, address } = await started('127.0.0.1', tls)
+  const answer = await run(directory, ['health', '--server', address, '--ca-file', ca.certFile])
+  expect(answer).toEqual({ code: 0, stdout: 'SERVING\n', stderr: '' })
 })
 
 test('a port that is left open, and an environment that is wrong, are said', async () => {

@@ -32,6 +32,16 @@ describe('the help of qscope', () => {
     },
   )
 
+  test.each([['client create'], ['config'], ['token mint'], ['health']])(
+    'fits into 80 columns: qscope %s',
+    async (name) => {
+      const { stdout } = await qscope(emptyFolder(), [...name.split(' '), '--help'])
+      expect(stdout).toContain(`Usage: qscope ${name}`)
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+    },
+    TIMEOUT,
+  )
+
   test.each([['health'], ['client create'], ['']])(
     'is printed, exit code 0, by qscope %s --help',
     async (name) => {
