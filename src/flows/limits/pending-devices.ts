@@ -8,6 +8,14 @@ interface Started {
   readonly expiresAt: EpochMs
 }
 
+/** One that counts; `since` on a clock that is never put back, in milliseconds. */
+interface Counted extends Started {
+  readonly since: number
+}
+
+/** It counts before its commit, and cannot be found until then. After this long, what is not found was rolled back. */
+const LONGEST_COMMIT_MS = 60_000
+
 /** Beyond this many, the longest unused one is forgotten. */
 const MAX_SHARES = 10_000
 
@@ -17,7 +25,7 @@ const MAX_SHARES = 10_000
  * shall not use up what it may have pending for everybody.
  */
 export class PendingDevices {
-  readonly #shares = new Map<string, readonly Started[]>()
+  readonly #shares = new Map<string, readonly Counted[]>()
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
   readonly #tell: Tell
@@ -39,7 +47,13 @@ export class PendingDevices {
     const { deviceAuthorizations } = ctx.stores
     const looked = this.#pending(ctx, clientId)
     const found = await Promise.all(looked.map(({ hash }) => deviceAuthorizations.findByDeviceCode(ctx, hash)))
-    const ended = new Set(looked.filter((_, at) => found[at]?.authorization.decision !== 'pending'))
+    const now = performance.now()
+    const ended = new Set(
+      looked.filter(({ since }, at) => {
+        const decision = found[at]?.authorization.decision
+        return decision === undefined ? now - since > LONGEST_COMMIT_MS : decision !== 'pending'
+      }),
+    )
     const left = this.#pending(ctx, clientId).filter((each) => !ended.has(each))
     this.#shares.set(keyOf(ctx, clientId), left)
   }
@@ -54,12 +68,12 @@ export class PendingDevices {
   #add(key: string, started: Started): void {
     const before = this.#shares.get(key) ?? []
     this.#shares.delete(key)
-    this.#shares.set(key, [...before, started])
+    this.#shares.set(key, [...before, { ...started, since: performance.now() }])
     const [oldest] = this.#shares.keys()
     if (this.#shares.size > MAX_SHARES && oldest !== undefined) this.#shares.delete(oldest)
   }
 
-  #pending(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId): readonly Started[] {
+  #pending(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId): readonly Counted[] {
     return (this.#shares.get(keyOf(ctx, clientId)) ?? []).filter(({ expiresAt }) => expiresAt > ctx.now)
   }
 }
