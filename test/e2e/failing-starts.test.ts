@@ -77,7 +77,7 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
   ],
   'a database server that is not there': [
     () => ({ QSCOPE_DATABASE_URL: 'mysql://u:hunter2@127.0.0.1:1/q', QSCOPE_KEYRING_FILE: './keyring.json' }),
-    /^qscope: QSCOPE_DATABASE_URL: .*127\.0\.0\.1/,
+    /^qscope: the database cannot be reached: .*127\.0\.0\.1:1; .*QSCOPE_DATABASE_URL/,
   ],
   'an issuer without its keys': [
     (folder) => {
