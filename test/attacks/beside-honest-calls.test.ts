@@ -16,8 +16,8 @@ import type { Attack } from './attacker.ts'
  */
 const P99_MS = 1_000
 const CALLS_A_SECOND = 50
-const ATTACK_MS = scaled(20_000, 4_000)
-const CONTROL_MS = scaled(10_000, 3_000)
+const ATTACK_MS = scaled(20_000, 3_000)
+const CONTROL_MS = scaled(10_000, 2_000)
 const PATIENCE_MS = 180_000
 const MIB = 1024 * 1024
 

@@ -85,7 +85,7 @@ import (
 )
 
 func main() {
-	field := (&qscopev1.VerifyTokenRequest{}).ProtoReflect().Descriptor().Fields().ByName("token")
+	field := (&qscopev1.VerifyTokenRequest{}).ProtoReflect().Descriptor().Fields().ByName("audience")
 	rules := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
 	var results *qscopev1.BatchMintTokensResult
 	fmt.Println(rules.GetString() != nil, status.FromProto(results.GetStatus()).Code())

@@ -40,8 +40,8 @@ import internal.qscope.v1.VerifyTokenRequest;
 
 public final class Program {
   public static void main(String[] arguments) {
-    var token = VerifyTokenRequest.getDescriptor().findFieldByName("token");
-    var rules = token.getOptions().getExtension(ValidateProto.field);
+    var audience = VerifyTokenRequest.getDescriptor().findFieldByName("audience");
+    var rules = audience.getOptions().getExtension(ValidateProto.field);
     var status = BatchMintTokensResult.newBuilder().setStatus(com.google.rpc.Status.newBuilder().setCode(3)).getStatus();
     System.out.println(rules.hasString() + " " + status.getCode() + " " + TokenServiceGrpc.SERVICE_NAME);
   }

@@ -58,7 +58,7 @@ from buf.validate import validate_pb2
 from google.rpc import status_pb2
 from qscope.v1 import token_service_pb2, token_service_pb2_grpc
 assert token_service_pb2.__file__.startswith(sys.argv[1]), token_service_pb2.__file__
-rules = token_service_pb2.VerifyTokenRequest.DESCRIPTOR.fields_by_name["token"].GetOptions().Extensions[validate_pb2.field]
+rules = token_service_pb2.VerifyTokenRequest.DESCRIPTOR.fields_by_name["audience"].GetOptions().Extensions[validate_pb2.field]
 status = token_service_pb2.BatchMintTokensResult(status=status_pb2.Status(code=3)).status
 print(rules.HasField("string"), status.code, token_service_pb2_grpc.TokenServiceStub.__name__)
 `

@@ -17,7 +17,7 @@ _TYPES = ("at+jwt", "application/at+jwt")
 _REFUSED = ("crit", "b64", "jwk", "jku", "x5c", "x5u")
 _PART = re.compile(r"[A-Za-z0-9_-]+")
 _PARTS = 3
-#: Half a character, of which parsers make different ones. QScope escapes no whole one. A backslash may be escaped itself.
+#: Half a character, of which parsers make different ones. QScope escapes no whole one. A backslash may be escaped too.
 _SURROGATE = re.compile(rb"[^\\](?:\\\\)*\\u[dD][89a-fA-F]")
 #: How deep JSON may be nested: a token of QScope has a few levels.
 _MOST_LEVELS = 64
