@@ -113,7 +113,7 @@ export class Turns {
   /** Each call that was let in says `leave` in the end, with the same size. */
   enter(line: Line, size: CallSize, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
     const turns = turnsOf(size)
-    if (line.waiting.size === 0 && hasTurns(line, turns, this.#mostOf(line))) {
+    if (line.waiting.size === 0 && this.#hasTurnsNow(line, turns)) {
       line.running += turns
       return 'in'
     }
@@ -143,9 +143,8 @@ export class Turns {
 
   leave(line: Line, size: CallSize): void {
     line.running -= turnsOf(size)
-    const most = this.#mostOf(line)
     for (const waiter of line.waiting) {
-      if (!hasTurns(line, waiter.turns, most)) break
+      if (!this.#hasTurnsNow(line, waiter.turns)) break
       const isIn = !waiter.isAbandoned()
       if (isIn) line.running += waiter.turns
       this.#dismiss(line, waiter, isIn ? 'in' : 'gone')
@@ -155,6 +154,11 @@ export class Turns {
     lines.delete(line.name)
     if (line.counts) this.#counting -= 1
     line.counts = false
+  }
+
+  /** The clock is read only where it matters. */
+  #hasTurnsNow(line: Line, turns: number): boolean {
+    return hasTurns(line, turns, AT_ONCE_BESIDE_OTHERS) || hasTurns(line, turns, this.#mostOf(line))
   }
 
   #mostOf({ isProven }: Line): number {

@@ -31,8 +31,9 @@ export function watchIncoming(server: Server, options: WatchOptions): void {
     if (isWhole || session === undefined || stream.listenerCount('data') === 0) return
     calls.set(stream, new StreamCall(stream, session, raw, options))
     stream.prependListener('data', onData)
-    stream.once('end', onEnd)
-    stream.once('close', onEnd)
+    // Not `once`, which makes a function for each: to end twice does no harm.
+    stream.on('end', onEnd)
+    stream.on('close', onEnd)
   }
   for (const http2Server of http2ServersOf(server)) http2Server.on('stream', begin)
 }
