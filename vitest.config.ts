@@ -41,6 +41,8 @@ const LONG = [
   'test/e2e/tls.test.ts',
   'test/e2e/workers-reload.test.ts',
   'test/e2e/workers.test.ts',
+  'test/grpc/draining.test.ts',
+  'test/http/lifecycle.test.ts',
   'test/interop/**',
   'test/model/**',
   'test/races/fifo-limits.test.ts',
