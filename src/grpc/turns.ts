@@ -113,7 +113,7 @@ export class Turns {
   /** Each call that was let in says `leave` in the end, with the same size. */
   enter(line: Line, size: CallSize, isAbandoned: () => boolean): Promise<Turn> | Exclude<Turn, 'gone'> {
     const turns = turnsOf(size)
-    if (line.waiting.size === 0 && this.#hasTurnsNow(line, turns)) {
+    if (line.waiting.size === 0 && this.#hasTurns(line, turns)) {
       line.running += turns
       return 'in'
     }
@@ -144,7 +144,7 @@ export class Turns {
   leave(line: Line, size: CallSize): void {
     line.running -= turnsOf(size)
     for (const waiter of line.waiting) {
-      if (!this.#hasTurnsNow(line, waiter.turns)) break
+      if (!this.#hasTurns(line, waiter.turns)) break
       const isIn = !waiter.isAbandoned()
       if (isIn) line.running += waiter.turns
       this.#dismiss(line, waiter, isIn ? 'in' : 'gone')
@@ -156,9 +156,10 @@ export class Turns {
     line.counts = false
   }
 
-  /** The clock is read only where it matters. */
-  #hasTurnsNow(line: Line, turns: number): boolean {
-    return hasTurns(line, turns, AT_ONCE_BESIDE_OTHERS) || hasTurns(line, turns, this.#mostOf(line))
+  /** Whoever runs nothing may begin anything. The clock is read only where it matters. */
+  #hasTurns(line: Line, turns: number): boolean {
+    const running = line.running + turns
+    return line.running === 0 || running <= AT_ONCE_BESIDE_OTHERS || running <= this.#mostOf(line)
   }
 
   #mostOf({ isProven }: Line): number {
@@ -198,9 +199,4 @@ export class Turns {
 
 function turnsOf({ items }: CallSize): number {
   return 1 + Math.floor(items / ITEMS_OF_A_TURN)
-}
-
-/** Whoever runs nothing may begin anything. */
-function hasTurns({ running }: Line, turns: number, most: number): boolean {
-  return running === 0 || running + turns <= most
 }

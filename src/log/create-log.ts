@@ -79,23 +79,17 @@ export function createLog(config: Pick<Config['log'], 'level' | 'format'>, field
     },
     stream,
   )
+  const at =
+    (level: keyof Logger): Logger['info'] =>
+    (fields, message) => {
+      head.message = message
+      log[level](fields)
+    }
   return {
-    debug: (fields, message) => {
-      head.message = message
-      log.debug(fields)
-    },
-    info: (fields, message) => {
-      head.message = message
-      log.info(fields)
-    },
-    warn: (fields, message) => {
-      head.message = message
-      log.warn(fields)
-    },
-    error: (fields, message) => {
-      head.message = message
-      log.error(fields)
-    },
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
     flush,
   }
 }
