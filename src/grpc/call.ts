@@ -4,9 +4,9 @@ import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
 import type { Span } from '../trace.ts'
+import type { AdmittedCall } from './admission-control.ts'
 import type { CallOrigin } from './call-origin.ts'
 import type { Interruption } from './errors.ts'
-import type { CallTurn } from './turns.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 
@@ -23,7 +23,7 @@ export class Call implements CallContext {
   /** Set when the call begins. */
   span: Span | undefined = undefined
   /** While it has one. */
-  turn: CallTurn | null = null
+  turn: AdmittedCall | null = null
   /** Its deadline is over, and it was not waited for any longer. */
   isLate = false
   /** Set with the credentials, before the handler sees it. */

@@ -28,6 +28,7 @@ import {
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
 import { startAccessLine } from './access-line.ts'
+import { AdmissionControl, type AdmittedCall } from './admission-control.ts'
 import { Call } from './call.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
@@ -37,7 +38,6 @@ import { evenRefusal } from './even-refusal.ts'
 import { redacted } from './redact.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
-import { type CallTurn, Turns } from './turns.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
@@ -99,7 +99,7 @@ interface Said<I extends DescMessage> {
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { routes, runner, log, now, isDraining, observer } = options
   const validator = options.validator ?? createRequestValidator(routes.map(({ method }) => method.input))
-  const turns = new Turns(() => performance.now())
+  const admissionControl = new AdmissionControl(() => performance.now())
   const deadlines = new Deadlines()
   const entries = new Map<DescMethod, Entry>()
   for (const route of routes) {
@@ -142,26 +142,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return success({ request: (message as MessageShape<I> | null) ?? request, credentials: credentials.value, items })
   }
 
-  /** Waits for the call's turn, which lasts until `leaveTurn`. A failure says that there is no room to wait. */
+  /** Waits for the call's admission, which lasts until `leaveTurn`. A failure says that there is no room to wait. */
   async function takeTurn<I extends DescMessage>(
     ctx: Call,
     { request, credentials, items }: Said<I>,
-  ): Promise<Result<CallTurn>> {
+  ): Promise<Result<AdmittedCall>> {
     const { origin } = ctx
     const size = { bytes: bytesOf(request), items }
     const caller = claimedBy(credentials, origin)
-    const line = turns.lineOf(caller, peerKey(origin.peer))
-    const entered = turns.enter(line, size, () => ctx.interruption() !== null)
-    const turn = typeof entered === 'string' ? entered : await entered
-    if (turn === 'gone') throw new Interruption(ctx.interruption() ?? 'CANCELLED')
-    if (turn === 'full') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
-    ctx.turn = { caller, line, size }
+    const queue = admissionControl.queueOf(caller, peerKey(origin.peer))
+    const admitted = admissionControl.admit(queue, size, () => ctx.interruption() !== null)
+    const admission = typeof admitted === 'string' ? admitted : await admitted
+    if (admission === 'gone') throw new Interruption(ctx.interruption() ?? 'CANCELLED')
+    if (admission === 'full') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    ctx.turn = { caller, queue, size }
     return success(ctx.turn)
   }
 
   function leaveTurn(ctx: Call): void {
     if (ctx.turn === null) return
-    turns.leave(ctx.turn.line, ctx.turn.size)
+    admissionControl.release(ctx.turn.queue, ctx.turn.size)
     ctx.turn = null
   }
 
@@ -175,12 +175,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const said = read<I>(entry, ctx, received)
     if (!said.ok) return said
     const { request: encoded, credentials } = said.value
-    const entered = await takeTurn(ctx, said.value)
-    if (!entered.ok) return entered
-    const turn = entered.value
+    const admitted = await takeTurn(ctx, said.value)
+    if (!admitted.ok) return admitted
+    const admission = admitted.value
     const caller = await authorize(entry, ctx, credentials)
     if (!caller.ok) return caller
-    if (turn.caller !== null && hasShownProof(caller.value)) turns.proved(turn.caller, turn.line)
+    if (admission.caller !== null && hasShownProof(caller.value))
+      admissionControl.proved(admission.caller, admission.queue)
     ctx.caller = caller.value
     ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
     const decoded = isEncoded(encoded) ? entry.parser.decode(encoded) : success(encoded)
@@ -277,7 +278,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const line = startAccessLine(log, entry, origin)
       ctx.span = line.span
       try {
-        // A stream may stay open for long, so it keeps its turn only until its caller is known.
+        // A stream may stay open for long, so it keeps its admission only until its caller is known.
         const request = await untilDeadline(ctx, admit(entry, ctx, method.input, received)).finally(() => {
           leaveTurn(ctx)
         })

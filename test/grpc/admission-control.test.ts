@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type CallSize, Turns } from '../../src/grpc/turns.ts'
+import { AdmissionControl, type CallCost } from '../../src/grpc/admission-control.ts'
 
 const MANY = 100
 
@@ -9,17 +9,17 @@ const waits = () => false
 
 /** Turns, by the callers' names: at an address each, and proven unless told otherwise. */
 function turnsBy(now: () => number) {
-  const turns = new Turns(now)
-  const lineOf = (caller: string) => turns.lineOf(caller, `address of ${caller}`)
+  const turns = new AdmissionControl(now)
+  const lineOf = (caller: string) => turns.queueOf(caller, `address of ${caller}`)
   return {
     turns,
     /** As a call does that shows who it is. */
     prove: (caller: string) => turns.proved(caller, lineOf(caller)),
-    enter(caller: string, size: CallSize, isAbandoned: () => boolean) {
+    enter(caller: string, size: CallCost, isAbandoned: () => boolean) {
       if (!lineOf(caller).isProven) turns.proved(caller, lineOf(caller))
-      return turns.enter(lineOf(caller), size, isAbandoned)
+      return turns.admit(lineOf(caller), size, isAbandoned)
     },
-    leave: (caller: string, size: CallSize) => turns.leave(lineOf(caller), size),
+    leave: (caller: string, size: CallCost) => turns.release(lineOf(caller), size),
   }
 }
 
@@ -165,8 +165,8 @@ describe('turns', () => {
     const atOnce = entered.length
     turns.prove('busy')
     for (let n = 0; n < MANY; n += 1) {
-      const stranger = turns.turns.lineOf(`made up ${n}`, `address ${n % 10}`)
-      turns.turns.enter(stranger, SMALL, waits)
+      const stranger = turns.turns.queueOf(`made up ${n}`, `address ${n % 10}`)
+      turns.turns.admit(stranger, SMALL, waits)
       turns.leave('busy', SMALL)
       await settled()
       turns.prove('busy')
@@ -177,7 +177,7 @@ describe('turns', () => {
   it('are few for all those at an address together who have not proved who they are, while others call', () => {
     let now = 1
     const { turns, prove } = turnsBy(() => now)
-    const enter = (caller: string, address: string) => turns.enter(turns.lineOf(caller, address), SMALL, waits)
+    const enter = (caller: string, address: string) => turns.admit(turns.queueOf(caller, address), SMALL, waits)
     const entered = (address: string) =>
       Array.from({ length: MANY }, (_, n) => enter(`made up ${n}`, address)).filter((turn) => turn === 'in').length
     prove('honest')
@@ -187,18 +187,18 @@ describe('turns', () => {
     now += 10_000
     const alone = turnsBy(() => now).turns
     const before = Array.from({ length: MANY }, (_, n) =>
-      alone.enter(alone.lineOf(`made up ${n}`, 'here'), SMALL, waits),
+      alone.admit(alone.queueOf(`made up ${n}`, 'here'), SMALL, waits),
     )
     expect(before.filter((turn) => turn === 'in').length).toBeGreaterThan(here)
   })
 
   it('wait in a line of their own once they have proved who they are', () => {
     const { turns } = turnsBy(() => 0)
-    const honest = turns.lineOf('honest', 'here')
-    expect(turns.enter(honest, SMALL, waits)).toBe('in')
+    const honest = turns.queueOf('honest', 'here')
+    expect(turns.admit(honest, SMALL, waits)).toBe('in')
     turns.proved('honest', honest)
-    turns.leave(honest, SMALL)
-    for (let n = 0; n < MANY; n += 1) void turns.enter(turns.lineOf(`made up ${n}`, 'here'), SMALL, waits)
-    expect(turns.enter(turns.lineOf('honest', 'here'), SMALL, waits)).toBe('in')
+    turns.release(honest, SMALL)
+    for (let n = 0; n < MANY; n += 1) void turns.admit(turns.queueOf(`made up ${n}`, 'here'), SMALL, waits)
+    expect(turns.admit(turns.queueOf('honest', 'here'), SMALL, waits)).toBe('in')
   })
 })
