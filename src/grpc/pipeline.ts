@@ -27,7 +27,7 @@ import {
 } from '../request-limits/request-parser.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { accessRule } from './access.ts'
-import { startAccessLine } from './access-line.ts'
+import { startAccessLog } from './access-log.ts'
 import { AdmissionControl, type AdmittedCall } from './admission-control.ts'
 import { Call } from './call.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
@@ -259,39 +259,39 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     call: async (method, origin, received) => {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
-      const line = startAccessLine(log, entry, origin)
-      ctx.span = line.span
+      const accessLog = startAccessLog(log, entry, origin)
+      ctx.span = accessLog.span
       try {
         const answered = await untilDeadline(ctx, answer(entry, ctx, method, received))
-        return answered.ok ? answered : line.failed(answered)
+        return answered.ok ? answered : accessLog.failed(answered)
       } catch (accident) {
-        return line.failed(answerTo(accident, ctx, entry.path))
+        return accessLog.failed(answerTo(accident, ctx, entry.path))
       } finally {
         leaveTurn(ctx)
-        line.end(ctx.caller, ctx.interruption())
+        accessLog.end(ctx.caller, ctx.interruption())
       }
     },
 
     stream: async function* (method, origin, received) {
       const entry = entryOf(method)
       const ctx = new Call(origin, now(), log)
-      const line = startAccessLine(log, entry, origin)
-      ctx.span = line.span
+      const accessLog = startAccessLog(log, entry, origin)
+      ctx.span = accessLog.span
       try {
         // A stream may stay open for long, so it keeps its admission only until its caller is known.
         const request = await untilDeadline(ctx, admit(entry, ctx, method.input, received)).finally(() => {
           leaveTurn(ctx)
         })
-        if (!request.ok) return yield line.failed(request)
+        if (!request.ok) return yield accessLog.failed(request)
         if (entry.route.kind !== 'serverStream') throw new Error(`${entry.path} answers with one message`)
         for await (const item of itemsUntilDeadline(ctx, entry.route.handle(ctx, request.value))) {
-          if (!item.ok) return yield line.failed(item)
+          if (!item.ok) return yield accessLog.failed(item)
           yield success(complete(method.output, item.value))
         }
       } catch (accident) {
-        yield line.failed(answerTo(accident, ctx, entry.path))
+        yield accessLog.failed(answerTo(accident, ctx, entry.path))
       } finally {
-        line.end(ctx.caller, ctx.interruption())
+        accessLog.end(ctx.caller, ctx.interruption())
       }
     },
   }

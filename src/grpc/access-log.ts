@@ -7,7 +7,7 @@ import type { CallOrigin } from './call-origin.ts'
 import type { Interruption } from './errors.ts'
 
 /** The one line at `info` that every call leaves; the method's observer is told the same. */
-export function startAccessLine(
+export function startAccessLog(
   log: Logger,
   { path, observer }: { readonly path: string; readonly observer: MethodObserver | null },
   origin: CallOrigin,
