@@ -34,10 +34,10 @@ import type { CallObserver, MethodObserver } from './call-observer.ts'
 import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsField, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
-import { evenRefusal } from './even-refusal.ts'
 import { redacted } from './redact.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
+import { withUniformFailureDelay } from './uniform-failure-delay.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
@@ -204,7 +204,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (ctx.origin.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
     const attempt = { rule, credentials, provedAt: again === null ? null : ctx.now }
     const judge = () => runner.execute(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
-    return await (credentials.kind === 'client' ? evenRefusal(judge) : judge())
+    return await (credentials.kind === 'client' ? withUniformFailureDelay(judge) : judge())
   }
 
   async function answer<I extends DescMessage, O extends DescMessage>(

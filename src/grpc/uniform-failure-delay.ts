@@ -1,7 +1,7 @@
 import type { Result } from '../results.ts'
 
 /** Above what the look-ups take on a database that is not overloaded. */
-const REFUSAL_MS = 5
+const FAILURE_DELAY_MS = 5
 
 /** Calls that begin in one millisecond share a timer. */
 let begun = Number.NaN
@@ -13,7 +13,7 @@ let due: Promise<void> = Promise.resolve()
  * must not tell them apart. The timer starts before the look-ups, so what they
  * take does not show in when it ends. Who is admitted waits for nothing.
  */
-export async function evenRefusal<T>(judge: () => Promise<Result<T>>): Promise<Result<T>> {
+export async function withUniformFailureDelay<T>(judge: () => Promise<Result<T>>): Promise<Result<T>> {
   const evenly = fromNow()
   const result = await judge()
   if (!result.ok) await evenly
@@ -24,7 +24,7 @@ function fromNow(): Promise<void> {
   const now = Math.floor(performance.now())
   if (now !== begun) {
     begun = now
-    due = new Promise((resolve) => setTimeout(resolve, REFUSAL_MS))
+    due = new Promise((resolve) => setTimeout(resolve, FAILURE_DELAY_MS))
   }
   return due
 }
