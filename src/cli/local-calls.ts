@@ -3,7 +3,7 @@ import { openKeyringFile } from '../app/open-keyring.ts'
 import { insistOnDatabase, openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { registry } from '../errors/registry.ts'
-import { operatorOrigin } from '../grpc/call-origin.ts'
+import { operatorCallInfo } from '../grpc/call-info.ts'
 import { reasonOf } from '../grpc/errors.ts'
 import { sentenceOf } from '../grpc/refusal-sentence.ts'
 import type { FailedResult } from '../results.ts'
@@ -43,7 +43,7 @@ export async function openLocalCalls(
     call: async (method, request) => {
       const rayId = uuidV7()
       const message = create(method.input, withClient(method, request, proof))
-      const result = await app.pipeline.call(method, operatorOrigin(rayId), message)
+      const result = await app.pipeline.call(method, operatorCallInfo(rayId), message)
       if (result.ok) return result.value
       if (onlyReadable !== null && result.code === 'oauth.temporarily_unavailable') throw new Error(onlyReadable)
       throw failure(result, rayId)

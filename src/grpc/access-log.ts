@@ -2,18 +2,18 @@ import type { Caller } from '../context.ts'
 import { registry } from '../errors/registry.ts'
 import type { Logger } from '../logger.ts'
 import type { FailedResult } from '../results.ts'
+import type { CallInfo } from './call-info.ts'
 import type { MethodObserver } from './call-observer.ts'
-import type { CallOrigin } from './call-origin.ts'
 import type { Interruption } from './errors.ts'
 
 /** The one line at `info` that every call leaves; the method's observer is told the same. */
 export function startAccessLog(
   log: Logger,
   { path, observer }: { readonly path: string; readonly observer: MethodObserver | null },
-  origin: CallOrigin,
+  info: CallInfo,
 ) {
   const begun = performance.now()
-  const span = observer?.begun(origin)
+  const span = observer?.begun(info)
   let failure: FailedResult | null = null
   return {
     span,
@@ -29,14 +29,14 @@ export function startAccessLog(
       observer?.ended(code, interruption === null ? reason : null, durationMs, span)
       log.info(
         {
-          rayId: origin.rayId,
+          rayId: info.rayId,
           ...(span === undefined ? {} : { traceId: span.traceId }),
           method: path,
           code,
           ...(reason === null ? {} : { reason }),
           ...(failure?.condition === undefined ? {} : { condition: failure.condition }),
           durationMs: Math.round(durationMs * 1000) / 1000,
-          peer: origin.peer,
+          peer: info.peer,
           ...clientOf(caller),
         },
         'call',

@@ -11,7 +11,7 @@ import type { Logger } from '../logger.ts'
 import { fail } from '../results.ts'
 import type { Connections } from './connections.ts'
 import { Interruption, toGrpcStatus, toInterruptedStatus } from './errors.ts'
-import { GrpcOrigin } from './grpc-origin.ts'
+import { GrpcCallInfo } from './grpc-call-info.ts'
 import { rayIdMetadata } from './metadata.ts'
 import type { Pipeline } from './pipeline.ts'
 import { givenUp } from './retry-advice.ts'
@@ -48,33 +48,33 @@ export function serveRoute(server: Server, route: Route, options: AdapterOptions
 function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnaryCall<Buffer, Buffer> {
   const { pipeline, state, connections, newRayId, helpBase } = options
   /** Whose callers wait; whoever takes one out of it answers. */
-  const waiting = new Map<GrpcOrigin, sendUnaryData<Buffer>>()
+  const waiting = new Map<GrpcCallInfo, sendUnaryData<Buffer>>()
   connections.onGivingUp((session) => {
-    for (const [origin, callback] of waiting) {
-      if (session !== null && !origin.isOn(session)) continue
-      waiting.delete(origin)
-      origin.giveUp()
-      callback(toGrpcStatus(givenUp(method), origin.rayId, helpBase))
+    for (const [info, callback] of waiting) {
+      if (session !== null && !info.isOn(session)) continue
+      waiting.delete(info)
+      info.giveUp()
+      callback(toGrpcStatus(givenUp(method), info.rayId, helpBase))
     }
   })
   return (call, callback) => {
     const leave = state.enter()
-    const origin = new GrpcOrigin(call, connections, newRayId)
-    waiting.set(origin, callback)
+    const info = new GrpcCallInfo(call, connections, newRayId)
+    waiting.set(info, callback)
     beginTogether(() => {
       pipeline
-        .call(method, origin, call.request)
+        .call(method, info, call.request)
         .then((result) => {
-          if (!waiting.delete(origin)) return
-          origin.answered()
-          call.sendMetadata(rayIdMetadata(origin.rayId))
+          if (!waiting.delete(info)) return
+          info.answered()
+          call.sendMetadata(rayIdMetadata(info.rayId))
           if (result.ok) callback(null, asBuffer(toBinary(method.output, result.value)))
-          else callback(toGrpcStatus(result, origin.rayId, helpBase))
+          else callback(toGrpcStatus(result, info.rayId, helpBase))
         })
         .catch((error: unknown) => {
           // What was answered and could not be sent has nobody waiting either.
-          waiting.delete(origin)
-          if (!origin.isGivenUp) callback(statusOfThrown(error, origin, options))
+          waiting.delete(info)
+          if (!info.isGivenUp) callback(statusOfThrown(error, info, options))
         })
         .finally(leave)
     })
@@ -86,44 +86,44 @@ function streamCall(
   options: AdapterOptions,
 ): handleServerStreamingCall<Buffer, Buffer> {
   const { pipeline, state, connections, newRayId, helpBase } = options
-  const waiting = new Map<GrpcOrigin, ServerWritableStream<Buffer, Buffer>>()
+  const waiting = new Map<GrpcCallInfo, ServerWritableStream<Buffer, Buffer>>()
   connections.onGivingUp((session) => {
-    for (const [origin, call] of waiting) {
-      if (session !== null && !origin.isOn(session)) continue
-      waiting.delete(origin)
-      origin.giveUp()
-      call.emit('error', toGrpcStatus(givenUp(method), origin.rayId, helpBase))
+    for (const [info, call] of waiting) {
+      if (session !== null && !info.isOn(session)) continue
+      waiting.delete(info)
+      info.giveUp()
+      call.emit('error', toGrpcStatus(givenUp(method), info.rayId, helpBase))
     }
   })
 
-  async function send(call: ServerWritableStream<Buffer, Buffer>, origin: GrpcOrigin): Promise<void> {
-    for await (const item of pipeline.stream(method, origin, call.request)) {
-      if (origin.isGivenUp) return
+  async function send(call: ServerWritableStream<Buffer, Buffer>, info: GrpcCallInfo): Promise<void> {
+    for await (const item of pipeline.stream(method, info, call.request)) {
+      if (info.isGivenUp) return
       if (!item.ok) {
-        waiting.delete(origin)
-        origin.answered()
-        call.emit('error', toGrpcStatus(item, origin.rayId, helpBase))
+        waiting.delete(info)
+        info.answered()
+        call.emit('error', toGrpcStatus(item, info.rayId, helpBase))
         return
       }
       if (call.cancelled) return
       if (!call.write(asBuffer(toBinary(method.output, item.value)))) await writable(call)
     }
-    if (!waiting.delete(origin)) return
-    origin.answered()
+    if (!waiting.delete(info)) return
+    info.answered()
     call.end()
   }
 
   return (call) => {
     const leave = state.enter()
-    const origin = new GrpcOrigin(call, connections, newRayId)
-    call.sendMetadata(rayIdMetadata(origin.rayId))
-    waiting.set(origin, call)
-    send(call, origin)
+    const info = new GrpcCallInfo(call, connections, newRayId)
+    call.sendMetadata(rayIdMetadata(info.rayId))
+    waiting.set(info, call)
+    send(call, info)
       .catch((error: unknown) => {
-        if (!origin.isGivenUp) call.emit('error', statusOfThrown(error, origin, options))
+        if (!info.isGivenUp) call.emit('error', statusOfThrown(error, info, options))
       })
       .finally(() => {
-        waiting.delete(origin)
+        waiting.delete(info)
         leave()
       })
   }
@@ -144,10 +144,10 @@ function writable(call: ServerWritableStream<Buffer, Buffer>): Promise<void> {
 }
 
 /** The pipeline turns accidents into answers itself; what arrives here happened on the way out. */
-function statusOfThrown(error: unknown, origin: GrpcOrigin, { helpBase, log }: AdapterOptions) {
+function statusOfThrown(error: unknown, info: GrpcCallInfo, { helpBase, log }: AdapterOptions) {
   if (error instanceof Interruption) return toInterruptedStatus(error)
-  log.error({ rayId: origin.rayId, err: error }, 'accident while answering')
-  return toGrpcStatus(fail('oauth.server_error'), origin.rayId, helpBase)
+  log.error({ rayId: info.rayId, err: error }, 'accident while answering')
+  return toGrpcStatus(fail('oauth.server_error'), info.rayId, helpBase)
 }
 
 function same(message: Buffer): Buffer {

@@ -1,7 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf'
 import type { ErrorCode, StatusName } from '../errors/registry.ts'
 import type { Span } from '../trace.ts'
-import type { CallOrigin } from './call-origin.ts'
+import type { CallInfo } from './call-info.ts'
 import type { Interruption } from './errors.ts'
 
 /** The status that a call ends with. */
@@ -10,7 +10,7 @@ export type EndStatus = 'OK' | StatusName | Interruption['kind']
 /** Sees the calls of one method. It stands in the path of each, so it is quick and never throws. */
 export interface MethodObserver {
   /** A call begins. The span is the call's, if it is traced. */
-  begun(origin: CallOrigin): Span | undefined
+  begun(info: CallInfo): Span | undefined
   /** It ends: with what status, for which registered reason, after how long, and with the span that `begun` gave. */
   ended(status: EndStatus, reason: ErrorCode | null, durationMs: number, span: Span | undefined): void
 }

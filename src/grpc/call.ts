@@ -5,14 +5,14 @@ import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
 import type { Span } from '../trace.ts'
 import type { AdmittedCall } from './admission-control.ts'
-import type { CallOrigin } from './call-origin.ts'
+import type { CallInfo } from './call-info.ts'
 import type { Interruption } from './errors.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 
 /** The context of one call; the signal stays the origin's, made when first read. */
 export class Call implements CallContext {
-  readonly origin: CallOrigin
+  readonly info: CallInfo
   readonly rayId: string
   readonly now: EpochMs
   readonly log: Logger
@@ -29,29 +29,29 @@ export class Call implements CallContext {
   /** Set with the credentials, before the handler sees it. */
   proveAgain: CallContext['proveAgain'] = async () => success(this.caller)
 
-  constructor(origin: CallOrigin, now: EpochMs, log: Logger) {
-    this.origin = origin
-    this.rayId = origin.rayId
+  constructor(info: CallInfo, now: EpochMs, log: Logger) {
+    this.info = info
+    this.rayId = info.rayId
     this.now = now
     this.log = log
-    this.peer = origin.peer
-    this.deadline = origin.deadline
+    this.peer = info.peer
+    this.deadline = info.deadline
   }
 
   /** Why nobody waits for the answer any more; `null` while somebody does. */
   interruption(): Interruption['kind'] | null {
-    return this.isLate ? 'DEADLINE_EXCEEDED' : this.origin.interruption()
+    return this.isLate ? 'DEADLINE_EXCEEDED' : this.info.interruption()
   }
 
   get certificate(): PeerCertificate | null {
-    return this.origin.certificate
+    return this.info.certificate
   }
 
   get signal(): AbortSignal {
-    return this.origin.signal
+    return this.info.signal
   }
 
   get connectionEnds(): AbortSignal | undefined {
-    return this.origin.connectionEnds
+    return this.info.connectionEnds
   }
 }

@@ -19,7 +19,7 @@ import {
 import type { FailedResult, Result } from '../results.ts'
 import type { Connections } from './connections.ts'
 import { toGrpcStatus } from './errors.ts'
-import { addressOf } from './grpc-origin.ts'
+import { addressOf } from './grpc-call-info.ts'
 import { rayIdFrom, rayIdMetadata } from './metadata.ts'
 import { OpenStreams } from './open-streams.ts'
 import type { ServingState } from './serving-state.ts'

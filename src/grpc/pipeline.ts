@@ -30,8 +30,8 @@ import { accessRule } from './access.ts'
 import { startAccessLog } from './access-log.ts'
 import { AdmissionControl, type AdmittedCall } from './admission-control.ts'
 import { Call } from './call.ts'
+import type { CallInfo } from './call-info.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
-import type { CallOrigin } from './call-origin.ts'
 import { type CredentialsReader, credentialsField, credentialsReader } from './credentials.ts'
 import { Interruption } from './errors.ts'
 import { redacted } from './redact.ts'
@@ -55,13 +55,13 @@ export interface Pipeline {
    */
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
-    origin: CallOrigin,
+    info: CallInfo,
     request: MessageShape<I> | EncodedRequest,
   ): Promise<Result<MessageShape<O>>>
   /** Answers with a stream; a failed item is the last. Throws as `call` does. */
   stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
-    origin: CallOrigin,
+    info: CallInfo,
     request: MessageShape<I> | EncodedRequest,
   ): AsyncGenerator<Result<MessageShape<O>>, void, void>
 }
@@ -136,7 +136,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const scanned = scan(entry, request)
     if (!scanned.ok) return scanned
     const { early, items, message } = scanned.value
-    const credentials = entry.readCredentials(early, ctx.origin.authorization)
+    const credentials = entry.readCredentials(early, ctx.info.authorization)
     if (!credentials.ok) return credentials
     // The entry is the method's, and so is its parser.
     return success({ request: (message as MessageShape<I> | null) ?? request, credentials: credentials.value, items })
@@ -147,10 +147,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ctx: Call,
     { request, credentials, items }: Said<I>,
   ): Promise<Result<AdmittedCall>> {
-    const { origin } = ctx
+    const { info } = ctx
     const size = { bytes: bytesOf(request), items }
-    const caller = claimedBy(credentials, origin)
-    const queue = admissionControl.queueOf(caller, peerKey(origin.peer))
+    const caller = claimedBy(credentials, info)
+    const queue = admissionControl.queueOf(caller, peerKey(info.peer))
     const admitted = admissionControl.admit(queue, size, () => ctx.interruption() !== null)
     const admission = typeof admitted === 'string' ? admitted : await admitted
     if (admission === 'gone') throw new Interruption(ctx.interruption() ?? 'CANCELLED')
@@ -201,7 +201,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     credentials: Credentials,
     again: EpochMs | null = null,
   ): Promise<Result<Caller>> {
-    if (ctx.origin.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
+    if (ctx.info.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
     const attempt = { rule, credentials, provedAt: again === null ? null : ctx.now }
     const judge = () => runner.execute(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
     return await (credentials.kind === 'client' ? withUniformFailureDelay(judge) : judge())
@@ -256,10 +256,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   return {
     routes,
 
-    call: async (method, origin, received) => {
+    call: async (method, info, received) => {
       const entry = entryOf(method)
-      const ctx = new Call(origin, now(), log)
-      const accessLog = startAccessLog(log, entry, origin)
+      const ctx = new Call(info, now(), log)
+      const accessLog = startAccessLog(log, entry, info)
       ctx.span = accessLog.span
       try {
         const answered = await untilDeadline(ctx, answer(entry, ctx, method, received))
@@ -272,10 +272,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
     },
 
-    stream: async function* (method, origin, received) {
+    stream: async function* (method, info, received) {
       const entry = entryOf(method)
-      const ctx = new Call(origin, now(), log)
-      const accessLog = startAccessLog(log, entry, origin)
+      const ctx = new Call(info, now(), log)
+      const accessLog = startAccessLog(log, entry, info)
       ctx.span = accessLog.span
       try {
         // A stream may stay open for long, so it keeps its admission only until its caller is known.
@@ -324,14 +324,14 @@ function hasShownProof(caller: Caller): boolean {
 }
 
 /** Who says to be calling, and can show it; `null`: nobody in particular, such as a public client, whose id anybody knows. */
-function claimedBy(credentials: Credentials, origin: CallOrigin): string | null {
+function claimedBy(credentials: Credentials, info: CallInfo): string | null {
   switch (credentials.kind) {
     case 'client':
-      return credentials.proof.kind === 'none' && origin.certificate === null
+      return credentials.proof.kind === 'none' && info.certificate === null
         ? null
-        : `client ${credentials.clientId} ${origin.peer}`
+        : `client ${credentials.clientId} ${info.peer}`
     case 'bearer':
-      return `bearer ${origin.peer}`
+      return `bearer ${info.peer}`
     case 'none':
     case 'malformed':
       return null

@@ -2,8 +2,8 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import type { Metadata, Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../results.ts'
 import { toGrpcStatus } from './errors.ts'
+import { addressOf } from './grpc-call-info.ts'
 import { http2ServersOf } from './grpc-js-internals.ts'
-import { addressOf } from './grpc-origin.ts'
 import type { IncomingCall, IncomingMessage, IncomingMessages } from './incoming-messages.ts'
 import { rayIdOf } from './ray-id.ts'
 

@@ -11,7 +11,7 @@ import type { EncodedRequest } from '../request-limits/request-parser.ts'
 import { fail } from '../results.ts'
 import { toConnectError, toInterruptedError } from './errors.ts'
 import { EXCHANGE } from './exchange.ts'
-import { HttpOrigin } from './http-origin.ts'
+import { HttpCallInfo } from './http-call-info.ts'
 import { raced } from './race.ts'
 
 export interface HttpAdapterOptions {
@@ -29,7 +29,7 @@ export interface HttpCallOptions extends HttpAdapterOptions {
 
 /** A call as Connect hands it on, for the pipeline. */
 interface HttpCall {
-  readonly origin: HttpOrigin
+  readonly info: HttpCallInfo
   readonly message: Message | EncodedRequest
 }
 
@@ -50,16 +50,16 @@ export function serveHttpRoute(router: ConnectRouter, route: Route, options: Htt
 function unaryCall(method: DescMethodUnary, options: HttpCallOptions) {
   const { pipeline, state, helpBase } = options
   return async (parsed: Message, context: HandlerContext): Promise<Message> => {
-    const { origin, message } = callOf(parsed, context)
+    const { info, message } = callOf(parsed, context)
     const leave = state.enter()
     try {
       // What nobody waits for any more still runs, and counts until it has ended.
-      const running = pipeline.call(method, origin, message).finally(leave)
+      const running = pipeline.call(method, info, message).finally(leave)
       const result = await raced(running, context.signal)
       if (result.ok) return result.value
-      throw toConnectError(result, origin, helpBase)
+      throw toConnectError(result, info, helpBase)
     } catch (error) {
-      throw errorOfThrown(error, method, origin, options)
+      throw errorOfThrown(error, method, info, options)
     }
   }
 }
@@ -67,18 +67,18 @@ function unaryCall(method: DescMethodUnary, options: HttpCallOptions) {
 function streamCall(method: DescMethodServerStreaming, options: HttpCallOptions) {
   const { pipeline, state, helpBase } = options
   return async function* (parsed: Message, context: HandlerContext): AsyncGenerator<Message, void, void> {
-    const { origin, message } = callOf(parsed, context)
+    const { info, message } = callOf(parsed, context)
     const leave = state.enter()
-    const items = pipeline.stream(method, origin, message)
+    const items = pipeline.stream(method, info, message)
     try {
       for (;;) {
         const next = await raced(items.next(), context.signal)
         if (next.done === true) return
-        if (!next.value.ok) throw toConnectError(next.value, origin, helpBase)
+        if (!next.value.ok) throw toConnectError(next.value, info, helpBase)
         yield next.value.value
       }
     } catch (error) {
-      throw errorOfThrown(error, method, origin, options)
+      throw errorOfThrown(error, method, info, options)
     } finally {
       void items.return().then(leave, leave)
     }
@@ -91,7 +91,7 @@ function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext):
   const left = timeoutMs()
   const deadline = left === undefined ? null : epochMs(Math.floor(Date.now() + left))
   return {
-    origin: new HttpOrigin(exchange.request, exchange.rayId, signal, deadline),
+    info: new HttpCallInfo(exchange.request, exchange.rayId, signal, deadline),
     message: exchange.message ?? parsed,
   }
 }
@@ -100,16 +100,16 @@ function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext):
 function errorOfThrown(
   error: unknown,
   method: DescMethod,
-  origin: HttpOrigin,
+  info: HttpCallInfo,
   { helpBase, givingUp, log }: HttpCallOptions,
 ): ConnectError {
   // Whichever aborts it first: the caller, the deadline or the server.
-  if (givingUp.aborted && origin.signal.reason === givingUp.reason) {
-    return toConnectError(givenUp(method), origin, helpBase)
+  if (givingUp.aborted && info.signal.reason === givingUp.reason) {
+    return toConnectError(givenUp(method), info, helpBase)
   }
-  const kind = origin.interruption()
+  const kind = info.interruption()
   if (kind !== null) return toInterruptedError(new Interruption(kind))
   if (error instanceof ConnectError) return error
-  log.error({ rayId: origin.rayId, err: error }, 'accident while answering')
-  return toConnectError(fail('oauth.server_error'), origin, helpBase)
+  log.error({ rayId: info.rayId, err: error }, 'accident while answering')
+  return toConnectError(fail('oauth.server_error'), info, helpBase)
 }

@@ -1,9 +1,9 @@
-import type { HttpOrigin } from './http-origin.ts'
+import type { HttpCallInfo } from './http-call-info.ts'
 
 /** A document that is fetched with GET, beside the calls. */
 export interface Endpoint {
   readonly path: string
-  answer(origin: HttpOrigin): Promise<Answer> | Answer
+  answer(info: HttpCallInfo): Promise<Answer> | Answer
 }
 
 export interface Answer {

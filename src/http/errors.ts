@@ -3,7 +3,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { type ErrorDetails, type ErrorRow, registry, type StatusName } from '../errors/registry.ts'
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts'
-import type { CallOrigin } from '../grpc/call-origin.ts'
+import type { CallInfo } from '../grpc/call-info.ts'
 import { type Interruption, toRpcStatus } from '../grpc/errors.ts'
 import type { FailedResult } from '../results.ts'
 
@@ -27,7 +27,7 @@ export const CODES = Object.freeze({
 /** A refusal in Connect's words, with the same details as on gRPC. */
 export function toConnectError(
   failed: FailedResult,
-  { rayId, authorization }: CallOrigin,
+  { rayId, authorization }: CallInfo,
   helpBase: string | undefined,
 ): ConnectError {
   const { message, details } = toRpcStatus(failed, rayId, helpBase)

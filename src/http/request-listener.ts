@@ -10,7 +10,7 @@ import { crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoint.ts'
 import { toConnectError } from './errors.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
-import { HttpOrigin } from './http-origin.ts'
+import { HttpCallInfo } from './http-call-info.ts'
 import { jsonTypes } from './json-types.ts'
 import { messageBody } from './request-body.ts'
 
@@ -53,7 +53,7 @@ export function requestListener(
     if (call === null) return send(response, textAnswer(400, 'bad request'))
     // It was held against the body that Connect does not see.
     call.header.delete('content-length')
-    const origin = new HttpOrigin(exchange.request, exchange.rayId, call.signal, null)
+    const origin = new HttpCallInfo(exchange.request, exchange.rayId, call.signal, null)
     const body = messageBody(exchange, origin.peer, {
       maxBytes: maxMessageBytes,
       incoming,
@@ -78,7 +78,7 @@ export function requestListener(
     }
     const gone = new AbortController()
     response.once('close', () => gone.abort())
-    send(response, await endpoint.answer(new HttpOrigin(request, rayId, gone.signal, null)))
+    send(response, await endpoint.answer(new HttpCallInfo(request, rayId, gone.signal, null)))
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -20,9 +20,9 @@ export function observeCalls(metrics: CallMetrics, tracer: Tracer | null): CallO
       const counted = metrics.of({ service: parent.typeName, method: name })
       const method = `${parent.typeName}/${name}`
       return {
-        begun: (origin) => {
+        begun: (info) => {
           counted.begun()
-          return tracer?.begin(method, origin)
+          return tracer?.begin(method, info)
         },
         ended: (status, reason, durationMs, span) => {
           counted.ended(status, reason, durationMs)

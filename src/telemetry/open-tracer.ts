@@ -3,7 +3,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { detectResources, envDetector, resourceFromAttributes, serviceNameEnvDetector } from '@opentelemetry/resources'
 import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace'
-import type { CallOrigin } from '../grpc/call-origin.ts'
+import type { CallInfo } from '../grpc/call-info.ts'
 import { boundedTraceParent, boundedTraceState } from '../grpc/trace-context.ts'
 import type { Logger } from '../logger.ts'
 import { BoundedExport } from './bounded-export.ts'
@@ -22,10 +22,10 @@ export interface TracingOptions {
 const EXPORT_TIMEOUT_MS = 5_000
 
 /** What callers told of their trace; what cannot be passed on counts as absent. */
-const headers: TextMapGetter<CallOrigin> = {
+const headers: TextMapGetter<CallInfo> = {
   keys: () => ['traceparent', 'tracestate'],
-  get: (origin, key) => {
-    const value = origin.header?.(key)
+  get: (info, key) => {
+    const value = info.header?.(key)
     if (value === undefined) return undefined
     return key === 'tracestate' ? boundedTraceState(value) : boundedTraceParent(value)
   },
@@ -57,9 +57,9 @@ export function openTracer(
   const propagator = new W3CTraceContextPropagator()
 
   return {
-    begin: (method, origin) => {
-      const parent: Context = propagator.extract(ROOT_CONTEXT, origin, headers)
-      const attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method, 'qscope.ray_id': origin.rayId }
+    begin: (method, info) => {
+      const parent: Context = propagator.extract(ROOT_CONTEXT, info, headers)
+      const attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method, 'qscope.ray_id': info.rayId }
       const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent)
       return span.isRecording() ? new SdkSpan(tracer, parent, span) : undefined
     },

@@ -4,7 +4,7 @@ import { epochMs } from '../../src/domain/ids.ts'
 import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { operatorOrigin } from '../../src/grpc/call-origin.ts'
+import { operatorCallInfo } from '../../src/grpc/call-info.ts'
 import { givenGrants } from '../races/given.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
@@ -20,7 +20,7 @@ onEveryBackend('a call whose deadline is over before it writes', (server) => {
   ) =>
     server.app.pipeline.call(
       method,
-      { ...operatorOrigin('late'), deadline: epochMs(Date.now() - 1) },
+      { ...operatorCallInfo('late'), deadline: epochMs(Date.now() - 1) },
       create(method.input, request),
     )
 

@@ -12,8 +12,8 @@ import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { uuidV7 } from '../../src/crypto/random.ts'
 import { type EpochMs, epochMs } from '../../src/domain/ids.ts'
-import type { CallOrigin } from '../../src/grpc/call-origin.ts'
-import { operatorOrigin } from '../../src/grpc/call-origin.ts'
+import type { CallInfo } from '../../src/grpc/call-info.ts'
+import { operatorCallInfo } from '../../src/grpc/call-info.ts'
 import type { Result } from '../../src/results.ts'
 import type { PurgeKind } from '../../src/stores/contract.ts'
 import { openMigrations } from '../../src/stores/open.ts'
@@ -68,6 +68,6 @@ export async function openSystem(databaseUrl: string): Promise<System> {
 }
 
 /** Each moment has its address, so that limits by address see strangers. */
-function origin(time: EpochMs): CallOrigin {
-  return { ...operatorOrigin(uuidV7()), peer: `at-${time}` }
+function origin(time: EpochMs): CallInfo {
+  return { ...operatorCallInfo(uuidV7()), peer: `at-${time}` }
 }

@@ -3,7 +3,7 @@ import type { EpochMs } from '../domain/ids.ts'
 import type { Interruption } from './errors.ts'
 
 /** What a transport knows of a call: all that the pipeline needs beside the method and the message. */
-export interface CallOrigin {
+export interface CallInfo {
   readonly rayId: string
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
@@ -25,7 +25,7 @@ export interface CallOrigin {
 }
 
 /** The command line's own call, inside the process. */
-export function operatorOrigin(rayId: string, signal: AbortSignal = new AbortController().signal): CallOrigin {
+export function operatorCallInfo(rayId: string, signal: AbortSignal = new AbortController().signal): CallInfo {
   return {
     rayId,
     peer: 'local',

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { CallOrigin } from '../grpc/call-origin.ts'
+import type { CallInfo } from '../grpc/call-info.ts'
 import type { Interruption } from '../grpc/errors.ts'
 import { certificateOn } from '../grpc/peer-certificate.ts'
 
 /** A call that came over HTTP. What proxies say of the caller (`x-forwarded-for` and the like) counts for nothing. */
-export class HttpOrigin implements CallOrigin {
+export class HttpCallInfo implements CallInfo {
   readonly rayId: string
   readonly peer: string
   readonly authorization: readonly string[]

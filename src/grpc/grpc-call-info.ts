@@ -1,7 +1,7 @@
 import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
 import type { PeerCertificate } from '../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
-import type { CallOrigin } from './call-origin.ts'
+import type { CallInfo } from './call-info.ts'
 import type { Connections } from './connections.ts'
 import type { Interruption } from './errors.ts'
 import { sessionOf } from './grpc-js-internals.ts'
@@ -11,7 +11,7 @@ import { peerCertificateOf } from './peer-certificate.ts'
 type GrpcCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
 /** A call that came over gRPC. Its signal is aborted by cancellation, by the deadline and by a forced stop. */
-export class GrpcOrigin implements CallOrigin {
+export class GrpcCallInfo implements CallInfo {
   readonly rayId: string
   readonly peer: string
   readonly authorization: readonly string[]
