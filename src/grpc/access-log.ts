@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts'
 import type { FailedResult } from '../results.ts'
 import type { CallInfo } from './call-info.ts'
 import type { MethodObserver } from './call-observer.ts'
-import type { Interruption } from './errors.ts'
+import type { CallEnded } from './errors.ts'
 
 /** The one line at `info` that every call leaves; the method's observer is told the same. */
 export function startAccessLog(
@@ -22,7 +22,7 @@ export function startAccessLog(
       failure = failed
       return failed
     },
-    end: (caller: Caller, interruption: Interruption['kind'] | null): void => {
+    end: (caller: Caller, interruption: CallEnded['kind'] | null): void => {
       const code = interruption ?? (failure === null ? 'OK' : registry[failure.code].status)
       const reason = failure === null ? null : failure.code
       const durationMs = performance.now() - begun

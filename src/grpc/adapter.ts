@@ -10,7 +10,7 @@ import { beginTogether } from '../event-loop.ts'
 import type { Logger } from '../logger.ts'
 import { fail } from '../results.ts'
 import type { Connections } from './connections.ts'
-import { Interruption, toGrpcStatus, toInterruptedStatus } from './errors.ts'
+import { CallEnded, toEndedStatus, toGrpcStatus } from './errors.ts'
 import { GrpcCallInfo } from './grpc-call-info.ts'
 import { rayIdMetadata } from './metadata.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -145,7 +145,7 @@ function writable(call: ServerWritableStream<Buffer, Buffer>): Promise<void> {
 
 /** The pipeline turns accidents into answers itself; what arrives here happened on the way out. */
 function statusOfThrown(error: unknown, info: GrpcCallInfo, { helpBase, log }: AdapterOptions) {
-  if (error instanceof Interruption) return toInterruptedStatus(error)
+  if (error instanceof CallEnded) return toEndedStatus(error)
   log.error({ rayId: info.rayId, err: error }, 'accident while answering')
   return toGrpcStatus(fail('oauth.server_error'), info.rayId, helpBase)
 }

@@ -1,6 +1,6 @@
 import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { Interruption } from './errors.ts'
+import type { CallEnded } from './errors.ts'
 
 /** What a transport knows of a call: all that the pipeline needs beside the method and the message. */
 export interface CallInfo {
@@ -21,7 +21,7 @@ export interface CallInfo {
   /** The first value of a metadata key that is text; a transport without metadata has no such function. */
   header?(name: string): string | undefined
   /** Why nobody waits for the answer any more; `null` while somebody does. */
-  interruption(): Interruption['kind'] | null
+  endedBy(): CallEnded['kind'] | null
 }
 
 /** The command line's own call, inside the process. */
@@ -34,6 +34,6 @@ export function operatorCallInfo(rayId: string, signal: AbortSignal = new AbortC
     deadline: null,
     signal,
     operator: true,
-    interruption: () => (signal.aborted ? 'CANCELLED' : null),
+    endedBy: () => (signal.aborted ? 'CANCELLED' : null),
   }
 }

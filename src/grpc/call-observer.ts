@@ -2,10 +2,10 @@ import type { DescMethod } from '@bufbuild/protobuf'
 import type { ErrorCode, StatusName } from '../errors/registry.ts'
 import type { Span } from '../trace.ts'
 import type { CallInfo } from './call-info.ts'
-import type { Interruption } from './errors.ts'
+import type { CallEnded } from './errors.ts'
 
 /** The status that a call ends with. */
-export type EndStatus = 'OK' | StatusName | Interruption['kind']
+export type EndStatus = 'OK' | StatusName | CallEnded['kind']
 
 /** Sees the calls of one method. It stands in the path of each, so it is quick and never throws. */
 export interface MethodObserver {

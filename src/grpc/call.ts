@@ -6,7 +6,7 @@ import { success } from '../results.ts'
 import type { Span } from '../trace.ts'
 import type { AdmittedCall } from './admission-control.ts'
 import type { CallInfo } from './call-info.ts'
-import type { Interruption } from './errors.ts'
+import type { CallEnded } from './errors.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 
@@ -39,8 +39,8 @@ export class Call implements CallContext {
   }
 
   /** Why nobody waits for the answer any more; `null` while somebody does. */
-  interruption(): Interruption['kind'] | null {
-    return this.isLate ? 'DEADLINE_EXCEEDED' : this.info.interruption()
+  interruption(): CallEnded['kind'] | null {
+    return this.isLate ? 'DEADLINE_EXCEEDED' : this.info.endedBy()
   }
 
   get certificate(): PeerCertificate | null {

@@ -41,10 +41,10 @@ export function reasonOf(code: ErrorCode): Reason {
 }
 
 /** Nobody waits for the answer any more; the transport has its own status for it. */
-export class Interruption extends Error {
+export class CallEnded extends Error {
   readonly kind: 'CANCELLED' | 'DEADLINE_EXCEEDED'
 
-  constructor(kind: Interruption['kind'], options?: ErrorOptions) {
+  constructor(kind: CallEnded['kind'], options?: ErrorOptions) {
     super(kind === 'CANCELLED' ? 'The call was cancelled.' : 'The deadline has passed.', options)
     this.kind = kind
   }
@@ -85,7 +85,7 @@ export function toGrpcStatus(failed: FailedResult, rayId: string, helpBase?: str
 }
 
 /** What grpc-js sends where nobody waits: the transport's own status, without details. */
-export function toInterruptedStatus(interruption: Interruption) {
+export function toEndedStatus(interruption: CallEnded) {
   return { code: status[interruption.kind], details: interruption.message }
 }
 

@@ -3,7 +3,7 @@ import type { PeerCertificate } from '../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { CallInfo } from './call-info.ts'
 import type { Connections } from './connections.ts'
-import type { Interruption } from './errors.ts'
+import type { CallEnded } from './errors.ts'
 import { sessionOf } from './grpc-js-internals.ts'
 import { rayIdFrom } from './metadata.ts'
 import { peerCertificateOf } from './peer-certificate.ts'
@@ -55,7 +55,7 @@ export class GrpcCallInfo implements CallInfo {
     return this.#call.metadata.get(name)[0]?.toString()
   }
 
-  interruption(): Interruption['kind'] | null {
+  endedBy(): CallEnded['kind'] | null {
     if (this.#givenUp) return 'CANCELLED'
     if (this.#answered || !this.#call.cancelled) return null
     return this.deadline !== null && this.deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'

@@ -33,7 +33,7 @@ import { Call } from './call.ts'
 import type { CallInfo } from './call-info.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
 import { type CredentialsReader, credentialsField, credentialsReader } from './credentials.ts'
-import { Interruption } from './errors.ts'
+import { CallEnded } from './errors.ts'
 import { redacted } from './redact.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import { pathOf, type Route } from './routes.ts'
@@ -153,7 +153,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const queue = admissionControl.queueOf(caller, peerKey(info.peer))
     const admitted = admissionControl.admit(queue, size, () => ctx.interruption() !== null)
     const admission = typeof admitted === 'string' ? admitted : await admitted
-    if (admission === 'gone') throw new Interruption(ctx.interruption() ?? 'CANCELLED')
+    if (admission === 'gone') throw new CallEnded(ctx.interruption() ?? 'CANCELLED')
     if (admission === 'full') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     ctx.turn = { caller, queue, size }
     return success(ctx.turn)
@@ -225,7 +225,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function untilDeadline<T>(ctx: Call, work: Promise<T>): Promise<T> {
     return deadlines.within(ctx.deadline, work, () => {
       ctx.isLate = true
-      return new Interruption('DEADLINE_EXCEEDED')
+      return new CallEnded('DEADLINE_EXCEEDED')
     })
   }
 
@@ -248,7 +248,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   /** The one place where an accident becomes an answer; its cause goes to the log and nowhere else. */
   function answerTo(accident: unknown, ctx: Call, path: string): FailedResult {
     const interruption = ctx.interruption()
-    if (interruption !== null) throw new Interruption(interruption, { cause: accident })
+    if (interruption !== null) throw new CallEnded(interruption, { cause: accident })
     log.error({ rayId: ctx.rayId, method: path, err: accident }, 'accident')
     return fail('oauth.server_error')
   }

@@ -1,7 +1,7 @@
 import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
 import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { epochMs } from '../domain/ids.ts'
-import { Interruption } from '../grpc/errors.ts'
+import { CallEnded } from '../grpc/errors.ts'
 import type { Pipeline } from '../grpc/pipeline.ts'
 import { givenUp } from '../grpc/retry-advice.ts'
 import type { Route } from '../grpc/routes.ts'
@@ -9,7 +9,7 @@ import type { ServingState } from '../grpc/serving-state.ts'
 import type { Logger } from '../logger.ts'
 import type { EncodedRequest } from '../request-limits/request-parser.ts'
 import { fail } from '../results.ts'
-import { toConnectError, toInterruptedError } from './errors.ts'
+import { toConnectError, toEndedError } from './errors.ts'
 import { EXCHANGE } from './exchange.ts'
 import { HttpCallInfo } from './http-call-info.ts'
 import { raced } from './race.ts'
@@ -107,8 +107,8 @@ function errorOfThrown(
   if (givingUp.aborted && info.signal.reason === givingUp.reason) {
     return toConnectError(givenUp(method), info, helpBase)
   }
-  const kind = info.interruption()
-  if (kind !== null) return toInterruptedError(new Interruption(kind))
+  const kind = info.endedBy()
+  if (kind !== null) return toEndedError(new CallEnded(kind))
   if (error instanceof ConnectError) return error
   log.error({ rayId: info.rayId, err: error }, 'accident while answering')
   return toConnectError(fail('oauth.server_error'), info, helpBase)

@@ -4,7 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { type ErrorDetails, type ErrorRow, registry, type StatusName } from '../errors/registry.ts'
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts'
 import type { CallInfo } from '../grpc/call-info.ts'
-import { type Interruption, toRpcStatus } from '../grpc/errors.ts'
+import { type CallEnded, toRpcStatus } from '../grpc/errors.ts'
 import type { FailedResult } from '../results.ts'
 
 const DETAILS = createRegistry(file_google_rpc_error_details)
@@ -40,7 +40,7 @@ export function toConnectError(
 }
 
 /** What a call ends with where nobody waits: the transport's own status, without details. */
-export function toInterruptedError({ kind, message }: Interruption): ConnectError {
+export function toEndedError({ kind, message }: CallEnded): ConnectError {
   return new ConnectError(message, kind === 'CANCELLED' ? Code.Canceled : Code.DeadlineExceeded)
 }
 

@@ -3,7 +3,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { CallInfo } from '../grpc/call-info.ts'
-import type { Interruption } from '../grpc/errors.ts'
+import type { CallEnded } from '../grpc/errors.ts'
 import { certificateOn } from '../grpc/peer-certificate.ts'
 
 /** A call that came over HTTP. What proxies say of the caller (`x-forwarded-for` and the like) counts for nothing. */
@@ -35,7 +35,7 @@ export class HttpCallInfo implements CallInfo {
     return this.#request.headersDistinct[name]?.[0]
   }
 
-  interruption(): Interruption['kind'] | null {
+  endedBy(): CallEnded['kind'] | null {
     if (!this.signal.aborted) return null
     const { reason }: { readonly reason: unknown } = this.signal
     return reason instanceof ConnectError && reason.code === Code.DeadlineExceeded ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
