@@ -48,7 +48,7 @@ export interface CallContext {
    * Proves the caller again, with the same credentials at a later moment: for
    * calls that last, so that they see a rotated secret or a changed client too.
    */
-  readonly proveAgain: (now: EpochMs) => Promise<Result<Caller>>
+  readonly reauthenticate: (now: EpochMs) => Promise<Result<Caller>>
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
   /** What the caller showed in the TLS handshake with this server; `null`: nothing, or there was none. */

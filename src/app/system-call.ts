@@ -14,7 +14,7 @@ export function systemCall(name: string, log: Logger, now: EpochMs): CallContext
     deadline: null,
     log,
     caller,
-    proveAgain: async () => success(caller),
+    reauthenticate: async () => success(caller),
     peer: 'local',
     certificate: null,
   }

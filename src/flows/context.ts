@@ -71,7 +71,7 @@ class BoundCall<Stores> implements FlowContext<Stores> {
   readonly deadline: EpochMs | null
   readonly log: Logger
   readonly caller: Caller
-  readonly proveAgain: CallContext['proveAgain']
+  readonly reauthenticate: CallContext['reauthenticate']
   readonly peer: string
   readonly span: Span | undefined
 
@@ -84,7 +84,7 @@ class BoundCall<Stores> implements FlowContext<Stores> {
     this.deadline = call.deadline
     this.log = call.log
     this.caller = call.caller
-    this.proveAgain = call.proveAgain
+    this.reauthenticate = call.reauthenticate
     this.peer = call.peer
     this.span = call.span
   }

@@ -27,7 +27,7 @@ export class Call implements CallContext {
   /** Its deadline is over, and it was not waited for any longer. */
   isLate = false
   /** Set with the credentials, before the handler sees it. */
-  proveAgain: CallContext['proveAgain'] = async () => success(this.caller)
+  reauthenticate: CallContext['reauthenticate'] = async () => success(this.caller)
 
   constructor(info: CallInfo, now: EpochMs, log: Logger) {
     this.info = info

@@ -183,7 +183,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (admission.caller !== null && hasShownProof(caller.value))
       admissionControl.proved(admission.caller, admission.queue)
     ctx.caller = caller.value
-    ctx.proveAgain = (at) => authorize(entry, ctx, credentials, at)
+    ctx.reauthenticate = (at) => authorize(entry, ctx, credentials, at)
     const decoded = isEncoded(encoded) ? entry.parser.decode(encoded) : success(encoded)
     if (!decoded.ok) return decoded
     // The entry is the method's, and so is its parser.
@@ -202,7 +202,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     again: EpochMs | null = null,
   ): Promise<Result<Caller>> {
     if (ctx.info.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
-    const attempt = { rule, credentials, provedAt: again === null ? null : ctx.now }
+    const attempt = { rule, credentials, authenticatedAt: again === null ? null : ctx.now }
     const judge = () => runner.execute(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
     return await (credentials.kind === 'client' ? withUniformFailureDelay(judge) : judge())
   }

@@ -15,7 +15,7 @@ export type ClientProof =
   | { readonly kind: 'secret'; readonly secret: string }
   | { readonly kind: 'assertion'; readonly assertion: string }
 
-export interface ProvedClient {
+export interface AuthenticatedClient {
   readonly client: Client
   /** What proved it, if it was a certificate. */
   readonly certificate: CertificateThumbprint | null
@@ -33,18 +33,18 @@ const RETRY_AFTER_MS = 1_000
 /**
  * Proves a client by its registered method. An unknown id, a wrong proof and a
  * disabled client cost the same look-ups and the same HMAC, and give the same
- * answer; whoever failed too often is refused before. `provedAt`: when the same proof held before in this call; an assertion
+ * answer; whoever failed too often is refused before. `authenticatedAt`: when the same proof held before in this call; an assertion
  * is then judged at that moment and not used up again, but by the keys of now.
  */
 export async function authenticateClient(
   ctx: FlowContext,
   presentedId: string,
   proof: ClientProof,
-  provedAt: EpochMs | null,
-): Promise<Result<ProvedClient>> {
+  authenticatedAt: EpochMs | null,
+): Promise<Result<AuthenticatedClient>> {
   const { authenticationGate: gate, authenticationFailures: failures } = ctx.services
   const attempt = { clientId: presentedId, proof }
-  if (provedAt === null) {
+  if (authenticatedAt === null) {
     const admitted = gate.admit(ctx, attempt)
     if (!admitted.ok) return admitted
   }
@@ -53,14 +53,14 @@ export async function authenticateClient(
   const lookUp = ctx.stores.clientSecrets.ofClient(ctx, clientId)
   const [client, secrets] = await Promise.all([finding, lookUp])
   const secretId = proof.kind === 'secret' ? matchingSecret(ctx, proof.secret, secrets, lookUp) : null
-  const evidence = client?.enabled ? await evidenceFor(ctx, client, proof, secretId, provedAt ?? ctx.now) : null
+  const evidence = client?.enabled ? await evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now) : null
   const refuse = () => {
     gate.failed(ctx, attempt)
     failures.report(ctx, { clientId: presentedId, known: client !== null })
     return fail('oauth.invalid_client')
   }
   if (client === null || evidence === null) return refuse()
-  if (evidence.assertion !== null && provedAt === null) {
+  if (evidence.assertion !== null && authenticatedAt === null) {
     const consumption = await ctx.services.assertionIds.consume(ctx, evidence.assertion)
     if (consumption === 'used') return refuse()
     if (consumption === 'overloaded') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })

@@ -32,11 +32,11 @@ interface Attempt {
   readonly rule: AccessRule
   readonly credentials: Credentials
   /** When the same credentials proved the caller before in this call; `null`: they have not yet. */
-  readonly provedAt: EpochMs | null
+  readonly authenticatedAt: EpochMs | null
 }
 
 const callerIsAdmitted = condition<Attempt, { readonly caller: Caller }>('callerIsAdmitted', async (ctx, attempt) => {
-  const { rule, credentials, provedAt } = attempt
+  const { rule, credentials, authenticatedAt: provedAt } = attempt
   if (rule.anyone && (!rule.clientAuthentication || credentials.kind === 'none')) {
     return success({ caller: { kind: 'anonymous' } })
   }

@@ -69,7 +69,7 @@ async function* watch(
     }
     const moment = now()
     // The client may have been changed, or its secret rotated, since it was proved.
-    const caller = await ctx.proveAgain(moment)
+    const caller = await ctx.reauthenticate(moment)
     if (!caller.ok) {
       yield caller
       return
