@@ -23,8 +23,8 @@ import { type EpochMs, epochMs } from './domain/ids.ts'
 import { AssertionIds } from './flows/access/assertion-ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
 import { AuthenticationGate } from './flows/access/authentication-gate.ts'
+import { RateLimiter } from './flows/access/rate-limiter.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
-import { TokenBuckets } from './flows/access/token-buckets.ts'
 import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
 import { LiveTokens } from './flows/limits/live-tokens.ts'
 import { OpenWatches } from './flows/limits/open-watches.ts'
@@ -115,10 +115,10 @@ export async function openApp(
     userCodeAttempts: new UserCodeAttempts(sharing),
     observer: observers?.flows,
     limits: {
-      mints: new TokenBuckets(limits.mintRate, { sharing, name: 'mints' }),
+      mints: new RateLimiter(limits.mintRate, { sharing, name: 'mints' }),
       liveTokens: new LiveTokens(limits.maxLiveTokensPerClient, sharing),
       pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
-      publicDeviceStarts: new TokenBuckets(limits.deviceStartRate, { sharing, name: 'public-device-starts' }),
+      publicDeviceStarts: new RateLimiter(limits.deviceStartRate, { sharing, name: 'public-device-starts' }),
       publicDevices: new PendingDevices(
         {
           perClient: limits.maxPendingDeviceAuthorizations,
@@ -126,7 +126,7 @@ export async function openApp(
         },
         sharing,
       ),
-      devicePolls: new TokenBuckets(DEVICE_POLLS, { sharing, name: 'device-polls' }),
+      devicePolls: new RateLimiter(DEVICE_POLLS, { sharing, name: 'device-polls' }),
     },
   })
   const state = createServingState()

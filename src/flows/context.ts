@@ -9,8 +9,8 @@ import type { Span } from '../trace.ts'
 import type { AssertionIds } from './access/assertion-ids.ts'
 import type { AuthenticationFailures } from './access/authentication-failures.ts'
 import type { AuthenticationGate } from './access/authentication-gate.ts'
+import type { RateLimiter } from './access/rate-limiter.ts'
 import type { SecretUsage } from './access/secret-usage.ts'
-import type { TokenBuckets } from './access/token-buckets.ts'
 import type { TrustedIssuers } from './access/trusted-issuers.ts'
 import type { UserCodeAttempts } from './devices/user-code-attempts.ts'
 import type { FlowObserver } from './flow-observer.ts'
@@ -38,16 +38,16 @@ export interface FlowServices {
 /** Caps that are the server's, not a client's. */
 export interface FlowLimits {
   /** Tokens issued without a user, by client. */
-  readonly mints: TokenBuckets
+  readonly mints: RateLimiter
   readonly liveTokens: LiveTokens
   /** Undecided device authorizations of one client. */
   readonly pendingDeviceAuthorizations: number
   /** Device authorizations that public clients start, by address. */
-  readonly publicDeviceStarts: TokenBuckets
+  readonly publicDeviceStarts: RateLimiter
   /** What of them is pending, by address and client. */
   readonly publicDevices: PendingDevices
   /** Polls that are noted, by device authorization. */
-  readonly devicePolls: TokenBuckets
+  readonly devicePolls: RateLimiter
 }
 
 /** The context inside a flow: the call's, and the stores the step may use. */

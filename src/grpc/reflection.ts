@@ -3,7 +3,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { epochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import { TokenBuckets } from '../flows/access/token-buckets.ts'
+import { RateLimiter } from '../flows/access/rate-limiter.ts'
 import {
   ErrorResponseSchema,
   ExtensionNumberResponseSchema,
@@ -57,7 +57,7 @@ export function serveReflection(
   const listed = [...services, ServerReflection, ServerReflectionAlpha]
   const names = listed.map((service) => service.typeName).sort()
   const streams = new OpenStreams('streams of reflection', STREAMS)
-  const questions = new TokenBuckets(QUESTIONS)
+  const questions = new RateLimiter(QUESTIONS)
   let opening: Promise<DescriptorIndex> | null = null
 
   /** The comments are large, and most servers are never asked. */

@@ -4,7 +4,7 @@ import type { Counts } from '../../src/app/workers/messages.ts'
 import { SharedCounts } from '../../src/app/workers/shared-counts.ts'
 import { clientId, epochMs, type TokenHash } from '../../src/domain/ids.ts'
 import { AuthenticationGate } from '../../src/flows/access/authentication-gate.ts'
-import { TokenBuckets } from '../../src/flows/access/token-buckets.ts'
+import { RateLimiter } from '../../src/flows/access/rate-limiter.ts'
 import { PendingDevices } from '../../src/flows/limits/pending-devices.ts'
 
 const KEY = 'drawn once'
@@ -24,7 +24,7 @@ function twoWorkers() {
 
 describe('a token bucket of two workers', () => {
   const limit = { burst: 10, perMinute: 60 }
-  const bucketsOf = (sharing: SharedCounts) => new TokenBuckets(limit, { sharing, name: 'mints' })
+  const bucketsOf = (sharing: SharedCounts) => new RateLimiter(limit, { sharing, name: 'mints' })
 
   it('is emptied by both, and filled for both', async () => {
     const { one, two } = twoWorkers()
@@ -59,7 +59,7 @@ describe('a token bucket of two workers', () => {
   it('tells at once what is rare, and a flood in few messages', async () => {
     const { one, two, told } = twoWorkers()
     bucketsOf(two)
-    const buckets = new TokenBuckets({ burst: 100_000, perMinute: 60 }, { sharing: one, name: 'mints' })
+    const buckets = new RateLimiter({ burst: 100_000, perMinute: 60 }, { sharing: one, name: 'mints' })
     buckets.take('orders', epochMs(Date.now()))
     expect(told).toHaveLength(1)
     for (let n = 0; n < 1_000; n += 1) buckets.take('orders', epochMs(Date.now()))

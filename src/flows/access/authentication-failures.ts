@@ -6,7 +6,7 @@ import type { Backend, StoreContext } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import type { FlowContext } from '../context.ts'
 import type { Sharing } from '../limits/sharing.ts'
-import { TokenBuckets } from './token-buckets.ts'
+import { RateLimiter } from './rate-limiter.ts'
 
 const PER_PEER = { burst: 20, perMinute: 20 }
 const PER_CLIENT = { burst: 20, perMinute: 20 }
@@ -30,15 +30,15 @@ export interface AuthenticationFailure {
  */
 export class AuthenticationFailures {
   readonly #backend: Pick<Backend, 'append'>
-  readonly #peers: TokenBuckets
-  readonly #clients: TokenBuckets
-  readonly #overall: TokenBuckets
+  readonly #peers: RateLimiter
+  readonly #clients: RateLimiter
+  readonly #overall: RateLimiter
 
   constructor(backend: Pick<Backend, 'append'>, sharing: Sharing) {
     this.#backend = backend
-    this.#peers = new TokenBuckets(PER_PEER, { sharing, name: 'recorded-failures-of-peers' })
-    this.#clients = new TokenBuckets(PER_CLIENT, { sharing, name: 'recorded-failures-of-clients' })
-    this.#overall = new TokenBuckets(OVERALL, { sharing, name: 'recorded-failures' })
+    this.#peers = new RateLimiter(PER_PEER, { sharing, name: 'recorded-failures-of-peers' })
+    this.#clients = new RateLimiter(PER_CLIENT, { sharing, name: 'recorded-failures-of-clients' })
+    this.#overall = new RateLimiter(OVERALL, { sharing, name: 'recorded-failures' })
   }
 
   report(ctx: FlowContext, failure: AuthenticationFailure): void {

@@ -4,7 +4,7 @@ import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS, type Result } from '../../results.ts'
 import { alone, type Sharing, type Tell } from '../limits/sharing.ts'
 import type { ClientProof } from './authenticate-client.ts'
-import { type BucketLimit, TokenBuckets } from './token-buckets.ts'
+import { type RateLimit, RateLimiter } from './rate-limiter.ts'
 
 /** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
 const LONGEST_ID = 128
@@ -32,9 +32,9 @@ type Attempt = ClientAttempt | { readonly bearer: string }
  * limit is reached may exceed it.
  */
 export class AuthenticationGate {
-  readonly #clients: TokenBuckets
-  readonly #peers: TokenBuckets
-  readonly #bearers: TokenBuckets
+  readonly #clients: RateLimiter
+  readonly #peers: RateLimiter
+  readonly #bearers: RateLimiter
   readonly #fingerprint: (secret: string) => string
   /** Fingerprints of proofs that were right, the longest unused one first. */
   readonly #proven = new Set<string>()
@@ -42,12 +42,12 @@ export class AuthenticationGate {
   readonly #tellProven: Tell
 
   constructor(
-    limits: { readonly perClient: BucketLimit | null; readonly perPeer: BucketLimit | null },
+    limits: { readonly perClient: RateLimit | null; readonly perPeer: RateLimit | null },
     sharing: Sharing = alone(),
   ) {
-    this.#clients = new TokenBuckets(limits.perClient, { sharing, name: 'authentication-failures-of-clients' })
-    this.#peers = new TokenBuckets(limits.perPeer, { sharing, name: 'authentication-failures-of-peers' })
-    this.#bearers = new TokenBuckets(limits.perPeer, { sharing, name: 'bearer-failures-of-peers' })
+    this.#clients = new RateLimiter(limits.perClient, { sharing, name: 'authentication-failures-of-clients' })
+    this.#peers = new RateLimiter(limits.perPeer, { sharing, name: 'authentication-failures-of-peers' })
+    this.#bearers = new RateLimiter(limits.perPeer, { sharing, name: 'bearer-failures-of-peers' })
     this.#fingerprint = fingerprinter(sharing.fingerprintKey)
     this.#tellProven = sharing.join('proofs', (name, count) => {
       if (count > 0) this.#remember(name)

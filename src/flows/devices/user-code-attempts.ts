@@ -1,6 +1,6 @@
 import type { CallContext } from '../../context.ts'
 import { actorOf } from '../../context.ts'
-import { TokenBuckets } from '../access/token-buckets.ts'
+import { RateLimiter } from '../access/rate-limiter.ts'
 import type { Sharing } from '../limits/sharing.ts'
 
 /** RFC 8628 §5.1: a person mistypes a few times; a guesser has to try for years. */
@@ -14,12 +14,12 @@ const PER_CALLER = { burst: 100, perMinute: 60 }
  * parallel guesses do not slip through; a right one is given back.
  */
 export class UserCodeAttempts {
-  readonly #keys: TokenBuckets
-  readonly #callers: TokenBuckets
+  readonly #keys: RateLimiter
+  readonly #callers: RateLimiter
 
   constructor(sharing: Sharing) {
-    this.#keys = new TokenBuckets(PER_ATTEMPT_KEY, { sharing, name: 'user-codes-of-attempt-keys' })
-    this.#callers = new TokenBuckets(PER_CALLER, { sharing, name: 'user-codes-of-callers' })
+    this.#keys = new RateLimiter(PER_ATTEMPT_KEY, { sharing, name: 'user-codes-of-attempt-keys' })
+    this.#callers = new RateLimiter(PER_CALLER, { sharing, name: 'user-codes-of-callers' })
   }
 
   /** `false`: too many wrong ones. */

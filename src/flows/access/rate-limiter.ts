@@ -1,7 +1,7 @@
 import type { EpochMs } from '../../domain/ids.ts'
 import type { Sharing, Tell } from '../limits/sharing.ts'
 
-export interface BucketLimit {
+export interface RateLimit {
   /** How many may come at once. */
   readonly burst: number
   readonly perMinute: number
@@ -22,13 +22,13 @@ const MAX_KEYS = 10_000
 const MINUTE = 60_000
 
 /** Token buckets by key, in the memory of one process, or of those that share them. */
-export class TokenBuckets {
-  readonly #limit: BucketLimit | null
+export class RateLimiter {
+  readonly #limit: RateLimit | null
   readonly #buckets = new Map<string, Bucket>()
   readonly #tell: Tell | null
 
   /** `limit` `null`: no limit. `shared`: with whom, under which name. */
-  constructor(limit: BucketLimit | null, shared: SharedAs | null = null) {
+  constructor(limit: RateLimit | null, shared: SharedAs | null = null) {
     this.#limit = limit
     this.#tell = limit === null || shared === null ? null : shared.sharing.join(shared.name, this.#hear)
   }
@@ -70,7 +70,7 @@ export class TokenBuckets {
   }
 
   /** Filled up to now, and the one used last. */
-  #bucketOf(key: string, limit: BucketLimit, now: EpochMs): Bucket {
+  #bucketOf(key: string, limit: RateLimit, now: EpochMs): Bucket {
     const bucket = this.#buckets.get(key) ?? { level: limit.burst, at: now }
     this.#buckets.delete(key)
     this.#buckets.set(key, bucket)
@@ -89,7 +89,7 @@ export class TokenBuckets {
   }
 }
 
-function levelOf(bucket: Bucket, limit: BucketLimit, now: EpochMs): number {
+function levelOf(bucket: Bucket, limit: RateLimit, now: EpochMs): number {
   const gained = (Math.max(0, now - bucket.at) * limit.perMinute) / MINUTE
   return Math.min(limit.burst, bucket.level + gained)
 }
