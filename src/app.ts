@@ -26,10 +26,10 @@ import { AuthenticationGate } from './flows/access/authentication-gate.ts'
 import { RateLimiter } from './flows/access/rate-limiter.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
 import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
+import { type CounterSync, unsharedCounters } from './flows/limits/counter-sync.ts'
 import { LiveTokens } from './flows/limits/live-tokens.ts'
 import { OpenWatches } from './flows/limits/open-watches.ts'
 import { PendingDevices } from './flows/limits/pending-devices.ts'
-import { alone, type Sharing } from './flows/limits/sharing.ts'
 import { createFlowRunner, type FlowRunner } from './flows/runner.ts'
 import { AuditService } from './gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from './gen/qscope/v1/client_service_pb.ts'
@@ -88,9 +88,9 @@ export async function openApp(
   keyring: Keyring,
   {
     now = () => epochMs(Date.now()),
-    sharing = alone(),
+    sharing = unsharedCounters(),
     observers,
-  }: { readonly now?: () => EpochMs; readonly sharing?: Sharing; readonly observers?: Observers } = {},
+  }: { readonly now?: () => EpochMs; readonly sharing?: CounterSync; readonly observers?: Observers } = {},
 ): Promise<App> {
   const opening = openAppBackend(config, log, keyring, observers)
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
@@ -115,10 +115,13 @@ export async function openApp(
     userCodeAttempts: new UserCodeAttempts(sharing),
     observer: observers?.flows,
     limits: {
-      mints: new RateLimiter(limits.mintRate, { sharing, name: 'mints' }),
+      mints: new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
       liveTokens: new LiveTokens(limits.maxLiveTokensPerClient, sharing),
       pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
-      publicDeviceStarts: new RateLimiter(limits.deviceStartRate, { sharing, name: 'public-device-starts' }),
+      publicDeviceStarts: new RateLimiter(limits.deviceStartRate, {
+        counterSync: sharing,
+        name: 'public-device-starts',
+      }),
       publicDevices: new PendingDevices(
         {
           perClient: limits.maxPendingDeviceAuthorizations,
@@ -126,7 +129,7 @@ export async function openApp(
         },
         sharing,
       ),
-      devicePolls: new RateLimiter(DEVICE_POLLS, { sharing, name: 'device-polls' }),
+      devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync: sharing, name: 'device-polls' }),
     },
   })
   const state = createServingState()

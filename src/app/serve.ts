@@ -3,7 +3,7 @@ import { formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
-import type { Sharing } from '../flows/limits/sharing.ts'
+import type { CounterSync } from '../flows/limits/counter-sync.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
 import { printable } from '../printable.ts'
@@ -45,7 +45,7 @@ export interface Premises {
   readonly keyring: Keyring
   readonly setUp: SetUp
   /** With whom it counts; nobody if not given. */
-  readonly sharing?: Sharing
+  readonly sharing?: CounterSync
 }
 
 /** How long the collector may take for the last spans when the server stops. */

@@ -5,7 +5,7 @@ import type { Keeper } from '../serve.ts'
 import { BEAT_MS } from './heartbeats.ts'
 import { marked, type Order, orderIn, type Report } from './messages.ts'
 import type { Measured } from './rounds.ts'
-import { SharedCounts } from './shared-counts.ts'
+import { WorkerCounterSync } from './worker-counter-sync.ts'
 
 /** The first order, by which a worker opens. */
 export type Opening = Extract<Order, { readonly kind: 'open' }>
@@ -16,7 +16,7 @@ export class PrimaryLine implements Keeper {
   readonly #opening = Promise.withResolvers<Opening>()
   readonly #mayListen = Promise.withResolvers<void>()
   readonly #stopAsked = Promise.withResolvers<string>()
-  #counts: SharedCounts | null = null
+  #counts: WorkerCounterSync | null = null
   #listens = false
   #reload: ((reload: Reload) => Promise<void>) | null = null
   /** What came before it could be taken up. */
@@ -89,8 +89,8 @@ export class PrimaryLine implements Keeper {
   }
 
   /** What this worker counts together with the others. */
-  shareCounts(fingerprintKey: string): SharedCounts {
-    this.#counts = new SharedCounts(fingerprintKey, (counts) => void this.#report({ kind: 'counts', counts }))
+  shareCounts(fingerprintKey: string): WorkerCounterSync {
+    this.#counts = new WorkerCounterSync(fingerprintKey, (counts) => void this.#report({ kind: 'counts', counts }))
     return this.#counts
   }
 

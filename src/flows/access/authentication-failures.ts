@@ -5,7 +5,7 @@ import { holdsSecret } from '../../domain/secret-text.ts'
 import type { Backend, StoreContext } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import type { FlowContext } from '../context.ts'
-import type { Sharing } from '../limits/sharing.ts'
+import type { CounterSync } from '../limits/counter-sync.ts'
 import { RateLimiter } from './rate-limiter.ts'
 
 const PER_PEER = { burst: 20, perMinute: 20 }
@@ -34,11 +34,11 @@ export class AuthenticationFailures {
   readonly #clients: RateLimiter
   readonly #overall: RateLimiter
 
-  constructor(backend: Pick<Backend, 'append'>, sharing: Sharing) {
+  constructor(backend: Pick<Backend, 'append'>, sharing: CounterSync) {
     this.#backend = backend
-    this.#peers = new RateLimiter(PER_PEER, { sharing, name: 'recorded-failures-of-peers' })
-    this.#clients = new RateLimiter(PER_CLIENT, { sharing, name: 'recorded-failures-of-clients' })
-    this.#overall = new RateLimiter(OVERALL, { sharing, name: 'recorded-failures' })
+    this.#peers = new RateLimiter(PER_PEER, { counterSync: sharing, name: 'recorded-failures-of-peers' })
+    this.#clients = new RateLimiter(PER_CLIENT, { counterSync: sharing, name: 'recorded-failures-of-clients' })
+    this.#overall = new RateLimiter(OVERALL, { counterSync: sharing, name: 'recorded-failures' })
   }
 
   report(ctx: FlowContext, failure: AuthenticationFailure): void {

@@ -2,7 +2,7 @@ import type { CallContext } from '../../context.ts'
 import { fingerprinter } from '../../crypto/fingerprints.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS, type Result } from '../../results.ts'
-import { alone, type Sharing, type Tell } from '../limits/sharing.ts'
+import { type CounterSync, type PublishCount, unsharedCounters } from '../limits/counter-sync.ts'
 import type { ClientProof } from './authenticate-client.ts'
 import { type RateLimit, RateLimiter } from './rate-limiter.ts'
 
@@ -39,17 +39,20 @@ export class AuthenticationGate {
   /** Fingerprints of proofs that were right, the longest unused one first. */
   readonly #proven = new Set<string>()
   /** Of a proof that became right (1), or is no more (-1). */
-  readonly #tellProven: Tell
+  readonly #tellProven: PublishCount
 
   constructor(
     limits: { readonly perClient: RateLimit | null; readonly perPeer: RateLimit | null },
-    sharing: Sharing = alone(),
+    sharing: CounterSync = unsharedCounters(),
   ) {
-    this.#clients = new RateLimiter(limits.perClient, { sharing, name: 'authentication-failures-of-clients' })
-    this.#peers = new RateLimiter(limits.perPeer, { sharing, name: 'authentication-failures-of-peers' })
-    this.#bearers = new RateLimiter(limits.perPeer, { sharing, name: 'bearer-failures-of-peers' })
+    this.#clients = new RateLimiter(limits.perClient, {
+      counterSync: sharing,
+      name: 'authentication-failures-of-clients',
+    })
+    this.#peers = new RateLimiter(limits.perPeer, { counterSync: sharing, name: 'authentication-failures-of-peers' })
+    this.#bearers = new RateLimiter(limits.perPeer, { counterSync: sharing, name: 'bearer-failures-of-peers' })
     this.#fingerprint = fingerprinter(sharing.fingerprintKey)
-    this.#tellProven = sharing.join('proofs', (name, count) => {
+    this.#tellProven = sharing.subscribe('proofs', (name, count) => {
       if (count > 0) this.#remember(name)
       else if (count < 0) this.#proven.delete(name)
     })

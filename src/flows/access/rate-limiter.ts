@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../domain/ids.ts'
-import type { Sharing, Tell } from '../limits/sharing.ts'
+import type { CounterSync, PublishCount } from '../limits/counter-sync.ts'
 
 export interface RateLimit {
   /** How many may come at once. */
@@ -13,7 +13,7 @@ interface Bucket {
 }
 
 export interface SharedAs {
-  readonly sharing: Sharing
+  readonly counterSync: CounterSync
   readonly name: string
 }
 
@@ -25,12 +25,12 @@ const MINUTE = 60_000
 export class RateLimiter {
   readonly #limit: RateLimit | null
   readonly #buckets = new Map<string, Bucket>()
-  readonly #tell: Tell | null
+  readonly #tell: PublishCount | null
 
   /** `limit` `null`: no limit. `shared`: with whom, under which name. */
   constructor(limit: RateLimit | null, shared: SharedAs | null = null) {
     this.#limit = limit
-    this.#tell = limit === null || shared === null ? null : shared.sharing.join(shared.name, this.#hear)
+    this.#tell = limit === null || shared === null ? null : shared.counterSync.subscribe(shared.name, this.#hear)
   }
 
   /**

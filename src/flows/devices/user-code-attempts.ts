@@ -1,7 +1,7 @@
 import type { CallContext } from '../../context.ts'
 import { actorOf } from '../../context.ts'
 import { RateLimiter } from '../access/rate-limiter.ts'
-import type { Sharing } from '../limits/sharing.ts'
+import type { CounterSync } from '../limits/counter-sync.ts'
 
 /** RFC 8628 §5.1: a person mistypes a few times; a guesser has to try for years. */
 const PER_ATTEMPT_KEY = { burst: 10, perMinute: 1 }
@@ -17,9 +17,9 @@ export class UserCodeAttempts {
   readonly #keys: RateLimiter
   readonly #callers: RateLimiter
 
-  constructor(sharing: Sharing) {
-    this.#keys = new RateLimiter(PER_ATTEMPT_KEY, { sharing, name: 'user-codes-of-attempt-keys' })
-    this.#callers = new RateLimiter(PER_CALLER, { sharing, name: 'user-codes-of-callers' })
+  constructor(sharing: CounterSync) {
+    this.#keys = new RateLimiter(PER_ATTEMPT_KEY, { counterSync: sharing, name: 'user-codes-of-attempt-keys' })
+    this.#callers = new RateLimiter(PER_CALLER, { counterSync: sharing, name: 'user-codes-of-callers' })
   }
 
   /** `false`: too many wrong ones. */

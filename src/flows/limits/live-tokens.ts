@@ -1,6 +1,6 @@
 import { type ClientId, type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { FlowContext } from '../context.ts'
-import type { Sharing, Tell } from './sharing.ts'
+import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 /** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */
 const SHORTEST_MS = 10_000
@@ -26,12 +26,12 @@ export class LiveTokens {
   readonly #most: number | null
   readonly #estimates = new Map<string, Estimate>()
 
-  readonly #tell: Tell
+  readonly #tell: PublishCount
 
   /** `most` `null`: no cap, and nothing is counted. */
-  constructor(most: number | null, sharing: Sharing) {
+  constructor(most: number | null, sharing: CounterSync) {
     this.#most = most
-    this.#tell = sharing.join('live-tokens', (clientId, count) => {
+    this.#tell = sharing.subscribe('live-tokens', (clientId, count) => {
       const estimate = this.#estimates.get(clientId)
       if (estimate !== undefined) estimate.tokens += count
     })

@@ -1,7 +1,7 @@
 import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import type { FlowContext } from '../context.ts'
-import type { Sharing, Tell } from './sharing.ts'
+import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 interface Started {
   readonly hash: TokenHash
@@ -28,11 +28,11 @@ export class PendingDevices {
   readonly #shares = new Map<string, readonly Counted[]>()
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
-  readonly #tell: Tell
+  readonly #tell: PublishCount
 
-  constructor(limits: { readonly perClient: number; readonly perPeer: number }, sharing: Sharing) {
+  constructor(limits: { readonly perClient: number; readonly perPeer: number }, sharing: CounterSync) {
     this.most = Math.min(limits.perPeer, Math.max(1, Math.floor(limits.perClient / 2)))
-    this.#tell = sharing.join('pending-devices', (told) => {
+    this.#tell = sharing.subscribe('pending-devices', (told) => {
       const { key, started } = readStart(told)
       this.#add(key, started)
     })

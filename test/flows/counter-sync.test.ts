@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Counts } from '../../src/app/workers/messages.ts'
-import { SharedCounts } from '../../src/app/workers/shared-counts.ts'
+import { WorkerCounterSync } from '../../src/app/workers/worker-counter-sync.ts'
 import { clientId, epochMs, type TokenHash } from '../../src/domain/ids.ts'
 import { AuthenticationGate } from '../../src/flows/access/authentication-gate.ts'
 import { RateLimiter } from '../../src/flows/access/rate-limiter.ts'
@@ -13,9 +13,9 @@ const LONGER_THAN_A_REST_MS = 60
 /** Two workers, and what each told the other. */
 function twoWorkers() {
   const told: Counts[] = []
-  const one: SharedCounts = new SharedCounts(KEY, (counts) => tell(two, counts))
-  const two: SharedCounts = new SharedCounts(KEY, (counts) => tell(one, counts))
-  function tell(to: SharedCounts, counts: Counts): void {
+  const one: WorkerCounterSync = new WorkerCounterSync(KEY, (counts) => tell(two, counts))
+  const two: WorkerCounterSync = new WorkerCounterSync(KEY, (counts) => tell(one, counts))
+  function tell(to: WorkerCounterSync, counts: Counts): void {
     told.push(counts)
     to.hear(structuredClone(counts))
   }
@@ -24,7 +24,7 @@ function twoWorkers() {
 
 describe('a token bucket of two workers', () => {
   const limit = { burst: 10, perMinute: 60 }
-  const bucketsOf = (sharing: SharedCounts) => new RateLimiter(limit, { sharing, name: 'mints' })
+  const bucketsOf = (sharing: WorkerCounterSync) => new RateLimiter(limit, { counterSync: sharing, name: 'mints' })
 
   it('is emptied by both, and filled for both', async () => {
     const { one, two } = twoWorkers()
@@ -59,7 +59,7 @@ describe('a token bucket of two workers', () => {
   it('tells at once what is rare, and a flood in few messages', async () => {
     const { one, two, told } = twoWorkers()
     bucketsOf(two)
-    const buckets = new RateLimiter({ burst: 100_000, perMinute: 60 }, { sharing: one, name: 'mints' })
+    const buckets = new RateLimiter({ burst: 100_000, perMinute: 60 }, { counterSync: one, name: 'mints' })
     buckets.take('orders', epochMs(Date.now()))
     expect(told).toHaveLength(1)
     for (let n = 0; n < 1_000; n += 1) buckets.take('orders', epochMs(Date.now()))
@@ -72,7 +72,7 @@ describe('a token bucket of two workers', () => {
 describe('the gate of two workers', () => {
   const at = (peer: string) => ({ peer, now: epochMs(Date.now()), certificate: null })
   const showing = (secret: string) => ({ clientId: 'orders', proof: { kind: 'secret' as const, secret } })
-  const gateOf = (sharing: SharedCounts) =>
+  const gateOf = (sharing: WorkerCounterSync) =>
     new AuthenticationGate({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } }, sharing)
 
   it('refuses at one who guessed at the other, and lets through at one who proved itself at the other', async () => {

@@ -1,15 +1,15 @@
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { Hear, Sharing, Tell } from '../../flows/limits/sharing.ts'
+import type { CounterSync, CountSubscriber, PublishCount } from '../../flows/limits/counter-sync.ts'
 import type { Counts } from './messages.ts'
 
 /** Counts travel at once, and then at most so often: a flood makes longer messages, not more of them. */
 const EVERY_MS = 20
 
 /** A worker's part in the counts that it shares with the others. */
-export class SharedCounts implements Sharing {
+export class WorkerCounterSync implements CounterSync {
   readonly fingerprintKey: string
   readonly #send: (counts: Counts) => void
-  readonly #hearers = new Map<string, Hear>()
+  readonly #hearers = new Map<string, CountSubscriber>()
   #untold = new Map<string, Map<string, number>>()
   #resting = false
 
@@ -18,7 +18,7 @@ export class SharedCounts implements Sharing {
     this.#send = send
   }
 
-  join(name: string, hear: Hear): Tell {
+  subscribe(name: string, hear: CountSubscriber): PublishCount {
     this.#hearers.set(name, hear)
     return (key, count) => this.#note(name, key, count)
   }
