@@ -22,7 +22,7 @@ import { SigningKeys } from './crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from './domain/ids.ts'
 import { AssertionIds } from './flows/access/assertion-ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
-import { AuthenticationGate } from './flows/access/authentication-gate.ts'
+import { BruteForceGuard } from './flows/access/brute-force-guard.ts'
 import { RateLimiter } from './flows/access/rate-limiter.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
 import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
@@ -104,7 +104,7 @@ export async function openApp(
     signingKeys: new SigningKeys(keyring),
     signingAlgorithm,
     issuer,
-    authenticationGate: new AuthenticationGate(
+    bruteForceGuard: new BruteForceGuard(
       { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
       sharing,
     ),

@@ -8,7 +8,7 @@ import type { ReadStores } from '../stores/contract.ts'
 import type { Span } from '../trace.ts'
 import type { AssertionIds } from './access/assertion-ids.ts'
 import type { AuthenticationFailures } from './access/authentication-failures.ts'
-import type { AuthenticationGate } from './access/authentication-gate.ts'
+import type { BruteForceGuard } from './access/brute-force-guard.ts'
 import type { RateLimiter } from './access/rate-limiter.ts'
 import type { SecretUsage } from './access/secret-usage.ts'
 import type { TrustedIssuers } from './access/trusted-issuers.ts'
@@ -25,7 +25,7 @@ export interface FlowServices {
   readonly signingAlgorithm: SigningAlgorithm
   /** `iss` of what is issued, and the audience of management tokens. */
   readonly issuer: string
-  readonly authenticationGate: AuthenticationGate
+  readonly bruteForceGuard: BruteForceGuard
   readonly authenticationFailures: AuthenticationFailures
   readonly assertionIds: AssertionIds
   readonly trustedIssuers: TrustedIssuers

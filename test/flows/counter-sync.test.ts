@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Counts } from '../../src/app/workers/messages.ts'
 import { WorkerCounterSync } from '../../src/app/workers/worker-counter-sync.ts'
 import { clientId, epochMs, type TokenHash } from '../../src/domain/ids.ts'
-import { AuthenticationGate } from '../../src/flows/access/authentication-gate.ts'
+import { BruteForceGuard } from '../../src/flows/access/brute-force-guard.ts'
 import { RateLimiter } from '../../src/flows/access/rate-limiter.ts'
 import { PendingDevices } from '../../src/flows/limits/pending-devices.ts'
 
@@ -73,7 +73,7 @@ describe('the gate of two workers', () => {
   const at = (peer: string) => ({ peer, now: epochMs(Date.now()), certificate: null })
   const showing = (secret: string) => ({ clientId: 'orders', proof: { kind: 'secret' as const, secret } })
   const gateOf = (sharing: WorkerCounterSync) =>
-    new AuthenticationGate({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } }, sharing)
+    new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } }, sharing)
 
   it('refuses at one who guessed at the other, and lets through at one who proved itself at the other', async () => {
     const { one, two } = twoWorkers()

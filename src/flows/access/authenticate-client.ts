@@ -42,7 +42,7 @@ export async function authenticateClient(
   proof: ClientProof,
   authenticatedAt: EpochMs | null,
 ): Promise<Result<AuthenticatedClient>> {
-  const { authenticationGate: gate, authenticationFailures: failures } = ctx.services
+  const { bruteForceGuard: gate, authenticationFailures: failures } = ctx.services
   const attempt = { clientId: presentedId, proof }
   if (authenticatedAt === null) {
     const admitted = gate.admit(ctx, attempt)

@@ -25,7 +25,7 @@ export interface AuthenticationFailure {
 
 /**
  * Records failed client authentications in the audit log, limited so that they
- * cannot flood it; whether more are judged at all is the `AuthenticationGate`'s. Nobody waits for the record: an answer that took longer for
+ * cannot flood it; whether more are judged at all is the `BruteForceGuard`'s. Nobody waits for the record: an answer that took longer for
  * a recorded failure would tell known ids from unknown ones.
  */
 export class AuthenticationFailures {

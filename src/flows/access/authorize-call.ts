@@ -57,7 +57,7 @@ async function judgeBearer(
   permission: string,
   provedAt: EpochMs | null,
 ): Promise<Result<{ readonly caller: Caller }>> {
-  const { authenticationGate: gate } = ctx.services
+  const { bruteForceGuard: gate } = ctx.services
   const attempt = { bearer: presented }
   if (provedAt === null) {
     const admitted = gate.admit(ctx, attempt)

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
-import { AuthenticationGate } from '../../src/flows/access/authentication-gate.ts'
+import { BruteForceGuard } from '../../src/flows/access/brute-force-guard.ts'
 
 const NOW = epochMs(1_800_000_000_000)
 const at = (peer: string, laterMs = 0) => ({ peer, now: epochMs(NOW + laterMs), certificate: null })
 const showing = (clientId: string, secret: string) => ({ clientId, proof: { kind: 'secret' as const, secret } })
 const newGate = () =>
-  new AuthenticationGate({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } })
+  new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } })
 
 describe('guessing', () => {
   it('keeps nobody away at other addresses', () => {
@@ -56,7 +56,7 @@ describe('guessing', () => {
   })
 
   it('is not held back where the limits are off', () => {
-    const gate = new AuthenticationGate({ perClient: null, perPeer: null })
+    const gate = new BruteForceGuard({ perClient: null, perPeer: null })
     for (let n = 0; n < 1_000; n += 1) gate.failed(at('192.0.2.1'), showing('orders', 'guess'))
     expect(gate.admit(at('192.0.2.1'), showing('orders', 'guess')).ok).toBe(true)
   })

@@ -31,7 +31,7 @@ type Attempt = ClientAttempt | { readonly bearer: string }
  * neighbours' clients away. Only failures count: calls under way at once when the
  * limit is reached may exceed it.
  */
-export class AuthenticationGate {
+export class BruteForceGuard {
   readonly #clients: RateLimiter
   readonly #peers: RateLimiter
   readonly #bearers: RateLimiter
