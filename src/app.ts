@@ -20,9 +20,9 @@ import type { Keyring } from './crypto/keyring.ts'
 import { jitter, uuidV7 } from './crypto/random.ts'
 import { SigningKeys } from './crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from './domain/ids.ts'
-import { AssertionIds } from './flows/access/assertion-ids.ts'
 import { AuthenticationFailures } from './flows/access/authentication-failures.ts'
 import { BruteForceGuard } from './flows/access/brute-force-guard.ts'
+import { JtiReplayGuard } from './flows/access/jti-replay-guard.ts'
 import { RateLimiter } from './flows/access/rate-limiter.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
 import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
@@ -109,7 +109,7 @@ export async function openApp(
       sharing,
     ),
     authenticationFailures: new AuthenticationFailures(backend, sharing),
-    assertionIds: new AssertionIds(backend, log),
+    jtiReplayGuard: new JtiReplayGuard(backend, log),
     trustedIssuers: trustedIssuers.byIssuer,
     secretUsage,
     userCodeAttempts: new UserCodeAttempts(sharing),

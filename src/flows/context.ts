@@ -6,9 +6,9 @@ import type { SigningAlgorithm } from '../domain/signing-key.ts'
 import type { Logger } from '../logger.ts'
 import type { ReadStores } from '../stores/contract.ts'
 import type { Span } from '../trace.ts'
-import type { AssertionIds } from './access/assertion-ids.ts'
 import type { AuthenticationFailures } from './access/authentication-failures.ts'
 import type { BruteForceGuard } from './access/brute-force-guard.ts'
+import type { JtiReplayGuard } from './access/jti-replay-guard.ts'
 import type { RateLimiter } from './access/rate-limiter.ts'
 import type { SecretUsage } from './access/secret-usage.ts'
 import type { TrustedIssuers } from './access/trusted-issuers.ts'
@@ -27,7 +27,7 @@ export interface FlowServices {
   readonly issuer: string
   readonly bruteForceGuard: BruteForceGuard
   readonly authenticationFailures: AuthenticationFailures
-  readonly assertionIds: AssertionIds
+  readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
   readonly secretUsage: SecretUsage
   readonly userCodeAttempts: UserCodeAttempts

@@ -6,8 +6,8 @@ import { clientId as asClientId, type EpochMs, type SecretId } from '../../domai
 import { isCertificateOf } from '../../domain/tls-client-subject.ts'
 import { fail, type Result, success } from '../../results.ts'
 import type { FlowContext } from '../context.ts'
-import type { SingleUse } from './assertion-ids.ts'
 import { readClientAssertion } from './client-assertion.ts'
+import type { SingleUse } from './jti-replay-guard.ts'
 
 /** What a client shows beside its id (RFC 6749 §2.3); a certificate came with the connection. */
 export type ClientProof =
@@ -61,7 +61,7 @@ export async function authenticateClient(
   }
   if (client === null || evidence === null) return refuse()
   if (evidence.assertion !== null && authenticatedAt === null) {
-    const consumption = await ctx.services.assertionIds.consume(ctx, evidence.assertion)
+    const consumption = await ctx.services.jtiReplayGuard.consume(ctx, evidence.assertion)
     if (consumption === 'used') return refuse()
     if (consumption === 'overloaded') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
   }

@@ -2,8 +2,8 @@ import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from 
 import { CLIENT_KEYS, readKeySet, type VerificationKey } from '../../crypto/key-set.ts'
 import type { Client } from '../../domain/client.ts'
 import { type EpochMs, milliseconds } from '../../domain/ids.ts'
-import type { SingleUse } from './assertion-ids.ts'
 import { endOf, isTimely } from './assertion-times.ts'
+import type { SingleUse } from './jti-replay-guard.ts'
 
 /** Long enough to travel; a stolen one is of no use for longer. */
 const LONGEST = milliseconds(300_000)

@@ -92,7 +92,7 @@ const assertionIsNew = condition<Verified & { readonly client: Client }>(
     const { issuer: name, singleUse } = issuer.terms
     if (!singleUse || claims.jti === undefined) return HOLDS
     const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
-    const consumption = await ctx.services.assertionIds.consume(ctx, use)
+    const consumption = await ctx.services.jtiReplayGuard.consume(ctx, use)
     if (consumption === 'first') return HOLDS
     giveMintBack(ctx, client)
     return consumption === 'overloaded'

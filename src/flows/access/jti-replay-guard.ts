@@ -31,7 +31,7 @@ const MAX_ATTEMPTS = 8
  * of concurrent calls share a transaction, apart from the lanes of tokens, so
  * that neither many assertions nor replays of one make other calls wait.
  */
-export class AssertionIds {
+export class JtiReplayGuard {
   readonly #backend: Pick<Backend, 'transaction'>
   readonly #log: Logger
   #waiting: Waiting[] = []
