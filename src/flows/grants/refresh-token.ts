@@ -11,7 +11,7 @@ import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, narrowedScopes, type Reach, refuseReuse } from '../conditions/grant.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
-import { keepAnswer, replayAnswer } from './refresh-replay.ts'
+import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'
 import { holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
 
 interface RefreshRequest {
@@ -51,7 +51,7 @@ const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { reado
   'refreshTokenIsUnspentOrReplayed',
   async (ctx, { client, standing, value, requestedScopes }): Promise<Judgement<Replay>> => {
     if (standing.token.consumedAt === null) return success({ replayed: null })
-    const replayed = await replayAnswer(ctx, client, standing, value, requestedScopes)
+    const replayed = await repeatedAnswer(ctx, client, standing, value, requestedScopes)
     switch (replayed.kind) {
       case 'again':
         return success({ replayed: replayed.issued })

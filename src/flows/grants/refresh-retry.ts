@@ -1,4 +1,4 @@
-import { openReplay, sealReplay } from '../../crypto/replay.ts'
+import { openReplay, sealReplay } from '../../crypto/kept-answer.ts'
 import { type AccessTokenStanding, isActive } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
@@ -39,7 +39,7 @@ export function keepAnswer(
 }
 
 /** What a replay gives back, if it may. */
-export type Replayed =
+export type RepeatedAnswer =
   | { readonly kind: 'again'; readonly issued: IssuedTokens }
   /** Inside the window, but asking for something else, or the answer is of no use any more. */
   | { readonly kind: 'refused' }
@@ -51,13 +51,13 @@ export type Replayed =
  * being active. An answer is given again only while all of it still counts: not
  * one whose tokens have expired or were revoked since, by whatever way.
  */
-export async function replayAnswer(
+export async function repeatedAnswer(
   ctx: FlowContext,
   client: Client,
   { token, grant }: RefreshTokenStanding,
   value: RawToken,
   requestedScopes: readonly string[],
-): Promise<Replayed> {
+): Promise<RepeatedAnswer> {
   const { replay, successorId } = token
   if (replay === null || successorId === null || ctx.now >= replay.until) return { kind: 'reuse' }
   const kept = JSON.parse(openReplay(value, token.tokenId, replay.answer)) as KeptAnswer
