@@ -27,9 +27,9 @@ import { RateLimiter } from './flows/access/rate-limiter.ts'
 import { SecretUsage } from './flows/access/secret-usage.ts'
 import { UserCodeAttempts } from './flows/devices/user-code-attempts.ts'
 import { type CounterSync, unsharedCounters } from './flows/limits/counter-sync.ts'
-import { LiveTokens } from './flows/limits/live-tokens.ts'
-import { OpenWatches } from './flows/limits/open-watches.ts'
-import { PendingDevices } from './flows/limits/pending-devices.ts'
+import { LiveTokenQuota } from './flows/limits/live-token-quota.ts'
+import { PendingDeviceQuota } from './flows/limits/pending-device-quota.ts'
+import { WatchQuota } from './flows/limits/watch-quota.ts'
 import { createFlowRunner, type FlowRunner } from './flows/runner.ts'
 import { AuditService } from './gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from './gen/qscope/v1/client_service_pb.ts'
@@ -116,13 +116,13 @@ export async function openApp(
     observer: observers?.flows,
     limits: {
       mints: new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
-      liveTokens: new LiveTokens(limits.maxLiveTokensPerClient, sharing),
+      liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, sharing),
       pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
       publicDeviceStarts: new RateLimiter(limits.deviceStartRate, {
         counterSync: sharing,
         name: 'public-device-starts',
       }),
-      publicDevices: new PendingDevices(
+      publicDevices: new PendingDeviceQuota(
         {
           perClient: limits.maxPendingDeviceAuthorizations,
           perPeer: limits.maxPendingDeviceAuthorizationsPerPeer,
@@ -148,7 +148,7 @@ export async function openApp(
         now,
         verificationUri,
         stopping: stopping.signal,
-        watches: new OpenWatches(limits.maxWatchesPerPeer),
+        watches: new WatchQuota(limits.maxWatchesPerPeer),
       }),
     ),
     ...route(UserService, userHandlers(runner)),

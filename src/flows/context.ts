@@ -14,8 +14,8 @@ import type { SecretUsage } from './access/secret-usage.ts'
 import type { TrustedIssuers } from './access/trusted-issuers.ts'
 import type { UserCodeAttempts } from './devices/user-code-attempts.ts'
 import type { FlowObserver } from './flow-observer.ts'
-import type { LiveTokens } from './limits/live-tokens.ts'
-import type { PendingDevices } from './limits/pending-devices.ts'
+import type { LiveTokenQuota } from './limits/live-token-quota.ts'
+import type { PendingDeviceQuota } from './limits/pending-device-quota.ts'
 
 /** What flows share, made once by the composition root. */
 export interface FlowServices {
@@ -39,13 +39,13 @@ export interface FlowServices {
 export interface FlowLimits {
   /** Tokens issued without a user, by client. */
   readonly mints: RateLimiter
-  readonly liveTokens: LiveTokens
+  readonly liveTokens: LiveTokenQuota
   /** Undecided device authorizations of one client. */
   readonly pendingDeviceAuthorizations: number
   /** Device authorizations that public clients start, by address. */
   readonly publicDeviceStarts: RateLimiter
   /** What of them is pending, by address and client. */
-  readonly publicDevices: PendingDevices
+  readonly publicDevices: PendingDeviceQuota
   /** Polls that are noted, by device authorization. */
   readonly devicePolls: RateLimiter
 }

@@ -5,7 +5,7 @@ import { WorkerCounterSync } from '../../src/app/workers/worker-counter-sync.ts'
 import { clientId, epochMs, type TokenHash } from '../../src/domain/ids.ts'
 import { BruteForceGuard } from '../../src/flows/access/brute-force-guard.ts'
 import { RateLimiter } from '../../src/flows/access/rate-limiter.ts'
-import { PendingDevices } from '../../src/flows/limits/pending-devices.ts'
+import { PendingDeviceQuota } from '../../src/flows/limits/pending-device-quota.ts'
 
 const KEY = 'drawn once'
 const LONGER_THAN_A_REST_MS = 60
@@ -106,7 +106,7 @@ describe('pending devices of two workers', () => {
   it('fill one share, which empties when they expire', async () => {
     const { one, two } = twoWorkers()
     const limits = { perClient: 100, perPeer: 2 }
-    const [ones, twos] = [new PendingDevices(limits, one), new PendingDevices(limits, two)]
+    const [ones, twos] = [new PendingDeviceQuota(limits, one), new PendingDeviceQuota(limits, two)]
     const now = epochMs(1_800_000_000_000)
     const ctx = { peer: '2001:db8::1', now }
     const tv = clientId('tv')

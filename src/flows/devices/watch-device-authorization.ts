@@ -4,7 +4,7 @@ import { jitter } from '../../crypto/random.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import { fail, type Result, success } from '../../results.ts'
 import type { IssuedTokens } from '../grants/issue-tokens.ts'
-import type { OpenWatches } from '../limits/open-watches.ts'
+import type { WatchQuota } from '../limits/watch-quota.ts'
 import type { FlowRunner } from '../runner.ts'
 import { redeemDeviceCode, watchedDeviceState } from './redeem-device-code.ts'
 
@@ -26,7 +26,7 @@ export interface WatchOptions {
   /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal
   /** The watches under way in this process. */
-  readonly watches: OpenWatches
+  readonly watches: WatchQuota
 }
 
 /**

@@ -24,7 +24,7 @@ const MAX_SHARES = 10_000
  * in these processes and that may still be pending: whoever can name the client
  * shall not use up what it may have pending for everybody.
  */
-export class PendingDevices {
+export class PendingDeviceQuota {
   readonly #shares = new Map<string, readonly Counted[]>()
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number

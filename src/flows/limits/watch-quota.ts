@@ -9,7 +9,7 @@ const RETRY_AFTER_MS = 1_000
 const HELD_OF_CODE = 64
 
 /** The watches under way in this process, by device code and by address: each costs look-ups for as long as it lasts. */
-export class OpenWatches {
+export class WatchQuota {
   readonly #mostPerPeer: number
   readonly #open = new Map<string, number>()
 

@@ -22,7 +22,7 @@ interface Estimate {
  * now and then, and added to in between, also what other workers mint. What
  * expires, is revoked, or is minted by another instance shows with the next count.
  */
-export class LiveTokens {
+export class LiveTokenQuota {
   readonly #most: number | null
   readonly #estimates = new Map<string, Estimate>()
 
