@@ -3,7 +3,7 @@ import type { Client } from '../src/domain/client.ts'
 import type { ClientId, TokenId } from '../src/domain/ids.ts'
 import { given } from '../src/flows/condition.ts'
 import { callerIsClient, grantIsAllowed } from '../src/flows/conditions/caller.ts'
-import { audiencesAreAllowed, scopesAreAllowed, type TokenWishes } from '../src/flows/conditions/request.ts'
+import { audiencesAreAllowed, scopesAreAllowed, type TokenRequest } from '../src/flows/conditions/request.ts'
 import { fail } from '../src/results.ts'
 
 /**
@@ -12,14 +12,14 @@ import { fail } from '../src/results.ts'
  */
 describe('types', () => {
   it('let a condition follow only what establishes its needs', () => {
-    const chain = given<TokenWishes>().and(callerIsClient)
+    const chain = given<TokenRequest>().and(callerIsClient)
     expectTypeOf(chain.and<object>)
       .parameter(0)
       .not.toExtend<never>()
     // @ts-expect-error the audiences are judged by the scopes, which nobody has established
     chain.and(audiencesAreAllowed)
     // @ts-expect-error no client is known yet
-    given<TokenWishes>().and(grantIsAllowed('client_credentials'))
+    given<TokenRequest>().and(grantIsAllowed('client_credentials'))
     expectTypeOf(chain.and(scopesAreAllowed).and(audiencesAreAllowed).check).returns.resolves.toBeObject()
   })
 

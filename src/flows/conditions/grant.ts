@@ -25,10 +25,10 @@ export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
 }
 
 /** What a grant still reaches: what was consented to, as far as its client may have it now. */
-export type Reach = Pick<Grant, 'scopes' | 'audiences'>
+export type EffectiveScope = Pick<Grant, 'scopes' | 'audiences'>
 
 /** What was consented to, as far as the client is registered for it now. */
-export function reachOf({ scopes, audiences }: Grant, client: Client): Reach {
+export function reachOf({ scopes, audiences }: Grant, client: Client): EffectiveScope {
   return {
     scopes: scopes.filter((scope) => client.scopes.includes(scope)),
     audiences: audiences.filter((audience) => client.audiences.includes(audience)),
@@ -42,7 +42,7 @@ export function reachOf({ scopes, audiences }: Grant, client: Client): Reach {
  */
 export const grantStillReaches = condition<
   { readonly client: Client; readonly standing: { readonly grant: Grant } },
-  { readonly reach: Reach }
+  { readonly reach: EffectiveScope }
 >('grantStillReaches', async (ctx, { client, standing: { grant } }) => {
   const { scopes, audiences } = reachOf(grant, client)
   if (scopes.length === 0 && grant.scopes.length > 0) return refuseScopes(grant.scopes)
@@ -55,7 +55,7 @@ export const grantStillReaches = condition<
 /** RFC 6749 §6: scopes within the grant's reach; none asked means all of them. */
 export function narrowedScopes(
   requested: readonly string[],
-  reach: Reach,
+  reach: EffectiveScope,
 ): Result<{ readonly scopes: readonly string[] }> {
   return requested.length === 0 ? success({ scopes: reach.scopes }) : judgeScopes(requested, reach.scopes)
 }

@@ -6,7 +6,7 @@ import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 
 /** What is asked of a token, whatever the grant. */
-export interface TokenWishes {
+export interface TokenRequest {
   /** Empty: the default. */
   readonly requestedScopes: readonly string[]
   /** Empty: the default. */
@@ -15,7 +15,7 @@ export interface TokenWishes {
   readonly requestedLifetime: Milliseconds | null
 }
 
-type ForClient = Pick<TokenWishes, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
+type ForClient = Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
 
 /** RFC 6749 §3.3: no scope beyond the allowed ones, each well-formed. */
 export function judgeScopes(
@@ -111,7 +111,7 @@ export async function openAmong(ctx: FlowContext, audiences: readonly string[]):
 
 /** RFC 6749 §4.2.2, expires_in: a token may live shorter than its client's do, never longer. */
 export const lifetimeIsAllowed = condition<
-  TokenWishes & { readonly client: Client },
+  TokenRequest & { readonly client: Client },
   { readonly lifetime: Milliseconds }
 >('lifetimeIsAllowed', (_ctx, { client, requestedLifetime }) => {
   const longest = client.config.accessTokenTtl

@@ -13,7 +13,7 @@ import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
+import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 
@@ -91,7 +91,7 @@ const authorizationIsStored = postcondition<
 export const startDeviceAuthorization = defineFlow({
   name: 'startDeviceAuthorization',
   lane: 'transaction',
-  preconditions: given<Pick<TokenWishes, 'requestedScopes' | 'requestedAudiences'>>()
+  preconditions: given<Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'>>()
     .and(callerIsClient)
     .and(grantIsAllowed('device_code'))
     .and(delegatedScopesAreAllowed)

@@ -4,34 +4,34 @@ import type { AppendStores } from '../../stores/contract.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { type Signing, signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
+import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
 import { judgeMinting } from '../limits/minting.ts'
 import { appendToken } from './append-token.ts'
-import { type IssuedTokens, issueOwnToken, type TokenGrounds } from './issue-tokens.ts'
+import { type IssuedTokens, issueOwnToken, type TokenBasis } from './issue-tokens.ts'
 
-interface Wishes {
-  readonly wishes: readonly TokenWishes[]
+interface BatchRequest {
+  readonly requests: readonly TokenRequest[]
 }
 
-const grounds = given<TokenWishes & Signing & { readonly client: Client }>()
+const basis = given<TokenRequest & Signing & { readonly client: Client }>()
   .and(scopesAreAllowed)
   .and(audiencesAreAllowed)
   .and(lifetimeIsAllowed)
   .and(tokenIsNotTooLong((content) => content))
 
 /** Each wish is judged by the conditions of the single grant, on its own. */
-const wishesAreJudged = condition<
-  Wishes & Signing & { readonly client: Client },
-  { readonly judged: readonly Result<TokenGrounds>[] }
->('wishesAreJudged', async (ctx, { wishes, client, signer }) =>
-  success({ judged: await Promise.all(wishes.map((wish) => grounds.check(ctx, { ...wish, client, signer }))) }),
+const requestsAreEvaluated = condition<
+  BatchRequest & Signing & { readonly client: Client },
+  { readonly judged: readonly Result<TokenBasis>[] }
+>('wishesAreJudged', async (ctx, { requests: wishes, client, signer }) =>
+  success({ judged: await Promise.all(wishes.map((wish) => basis.check(ctx, { ...wish, client, signer }))) }),
 )
 
 /** The batch counts as the tokens that it would be issued; beyond the limits it is refused as a whole. */
 const mintsAreWithinLimits = condition<{
   readonly client: Client
-  readonly judged: readonly Result<TokenGrounds>[]
+  readonly judged: readonly Result<TokenBasis>[]
 }>('mintsAreWithinLimits', async (ctx, { client, judged }) => {
   const count = judged.filter((item) => item.ok).length
   return count === 0 ? HOLDS : await judgeMinting(ctx, client, count)
@@ -50,11 +50,11 @@ export const clientCredentialsBatch = defineFlow({
   name: 'clientCredentialsBatch',
   lane: 'append',
   issues: { grant: 'client_credentials', count: (items) => items.filter((item) => item.ok).length },
-  preconditions: given<Wishes>()
+  preconditions: given<BatchRequest>()
     .and(callerIsClient)
     .and(grantIsAllowed('client_credentials'))
     .and(signerIsReady)
-    .and(wishesAreJudged)
+    .and(requestsAreEvaluated)
     .and(mintsAreWithinLimits),
   run: async (ctx, { judged }) =>
     await Promise.all(judged.map(async (item) => (item.ok ? success(await issueOwnToken(ctx, item.value)) : item))),

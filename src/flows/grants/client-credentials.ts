@@ -1,7 +1,7 @@
 import { given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
+import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
@@ -12,7 +12,7 @@ export const clientCredentials = defineFlow({
   name: 'clientCredentials',
   lane: 'append',
   issues: oneToken('client_credentials'),
-  preconditions: given<TokenWishes>()
+  preconditions: given<TokenRequest>()
     .and(callerIsClient)
     .and(grantIsAllowed('client_credentials'))
     .and(scopesAreAllowed)

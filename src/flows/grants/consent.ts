@@ -10,7 +10,7 @@ import { auditEvent } from '../audit/event.ts'
 import type { FlowContext } from '../context.ts'
 
 /** What a user has consented to. */
-export interface ConsentGrounds {
+export interface ConsentBasis {
   readonly client: Client
   readonly user: User
   readonly scopes: readonly string[]
@@ -18,7 +18,7 @@ export interface ConsentGrounds {
 }
 
 /** The consent as a grant, the head of the family of what will be issued on it. */
-export function draftGrant(ctx: FlowContext, grounds: ConsentGrounds, tokensUntil: EpochMs): Grant {
+export function draftGrant(ctx: FlowContext, grounds: ConsentBasis, tokensUntil: EpochMs): Grant {
   const { client, user, scopes, audiences } = grounds
   return Object.freeze({
     grantId: grantId(uuidV7()),

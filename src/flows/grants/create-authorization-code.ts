@@ -13,12 +13,12 @@ import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { clientExists, clientMayObtainConsent } from '../conditions/client.ts'
-import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenWishes } from '../conditions/request.ts'
+import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
 import { defineFlow } from '../flow.ts'
 import { draftGrant, storeConsent } from './consent.ts'
 
-interface Consent extends ReferredUser, Pick<TokenWishes, 'requestedScopes' | 'requestedAudiences'> {
+interface Consent extends ReferredUser, Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> {
   readonly clientId: ClientId
   readonly redirectUri: string
   /** S256; `null`: the client made none. */

@@ -14,7 +14,7 @@ import {
   audiencesAreAllowed,
   defaultScopes,
   lifetimeIsAllowed,
-  type TokenWishes,
+  type TokenRequest,
   withoutPermissions,
 } from '../conditions/request.ts'
 import { defineFlow, oneToken } from '../flow.ts'
@@ -22,7 +22,7 @@ import { giveMintBack, mintingIsWithinLimits } from '../limits/minting.ts'
 import { issuanceEvent } from './append-token.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
 
-type AssertionRequest = TokenWishes & { readonly assertion: string }
+type AssertionRequest = TokenRequest & { readonly assertion: string }
 type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims }
 
 const RETRY_AFTER_MS = 5_000
@@ -74,7 +74,7 @@ const assertionStandsForClient = condition<Verified, { readonly client: Client; 
 
 /** RFC 7521 §4.1: no scope beyond the rule's and the client's, and one at least; permissions of this server never. */
 const scopesAreOfRule = condition<
-  TokenWishes & { readonly client: Client; readonly rule: AssertionRule },
+  TokenRequest & { readonly client: Client; readonly rule: AssertionRule },
   { readonly scopes: readonly string[] }
 >('scopesAreOfRule', (_ctx, { client, rule, requestedScopes }) => {
   const both = withoutPermissions(client.scopes).filter((scope) => rule.scopes.includes(scope))

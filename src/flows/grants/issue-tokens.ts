@@ -18,14 +18,14 @@ export interface IssuedTokens {
 }
 
 /** What has been established about a client's own token before it is drawn. */
-export interface TokenGrounds extends Signing {
+export interface TokenBasis extends Signing {
   readonly client: Client
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly lifetime: Milliseconds
 }
 
-type Particulars = Pick<
+type DrawnClaims = Pick<
   AccessToken,
   'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
 >
@@ -34,7 +34,7 @@ type Particulars = Pick<
 export async function drawAccessToken(
   ctx: FlowContext,
   { client, signer }: Signing & { readonly client: Client },
-  particulars: Particulars,
+  particulars: DrawnClaims,
 ): Promise<IssuedTokens> {
   const { signingKeys, issuer } = ctx.services
   const unnamed = {
@@ -54,7 +54,7 @@ export async function drawAccessToken(
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
-export async function issueOwnToken(ctx: FlowContext, grounds: TokenGrounds): Promise<IssuedTokens> {
+export async function issueOwnToken(ctx: FlowContext, grounds: TokenBasis): Promise<IssuedTokens> {
   const { client, scopes, audiences, lifetime } = grounds
   return await drawAccessToken(ctx, grounds, {
     subject: client.clientId,
@@ -70,7 +70,7 @@ export async function issueOwnToken(ctx: FlowContext, grounds: TokenGrounds): Pr
 }
 
 /** What has been established about the tokens of a grant. */
-export interface FamilyGrounds extends Signing {
+export interface FamilyBasis extends Signing {
   readonly client: Client
   readonly grant: Grant
   /** Of the access token; a refresh token carries the grant's. */
@@ -81,7 +81,7 @@ export interface FamilyGrounds extends Signing {
 /** Tokens of a user's grant: an access token and, where the client may have one, a refresh token. Neither outlives the grant. */
 export async function issueFamilyTokens(
   ctx: FlowContext,
-  grounds: FamilyGrounds,
+  grounds: FamilyBasis,
   predecessorId: TokenId | null = null,
 ): Promise<IssuedTokens> {
   const { client, grant, scopes, audiences } = grounds

@@ -8,7 +8,7 @@ import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, given, type Judgement, LOST_RACE, postcondition } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { grantStillReaches, narrowedScopes, type Reach, refuseReuse } from '../conditions/grant.ts'
+import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } from '../conditions/grant.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'
@@ -72,7 +72,7 @@ const refreshTokenIsFresh = condition<Own & Replay>('refreshTokenIsFresh', (ctx,
 
 /** RFC 6749 §6: no scope beyond the grant's, nor beyond what the client may have now; none asked means all of them. */
 const scopesAreWithinGrant = condition<
-  RefreshRequest & { readonly reach: Reach },
+  RefreshRequest & { readonly reach: EffectiveScope },
   { readonly scopes: readonly string[] }
 >('scopesAreWithinGrant', (_ctx, { reach, requestedScopes }) => narrowedScopes(requestedScopes, reach))
 

@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { timeLeft } from '../../domain/expiry.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
-import type { TokenWishes } from '../../flows/conditions/request.ts'
+import type { TokenRequest } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
 import {
@@ -16,7 +16,7 @@ import {
 import type { BatchMintTokensItem, MintTokenRequest } from '../../gen/qscope/v1/token_service_pb.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
-export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenRequest | BatchMintTokensItem): TokenWishes {
+export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenRequest | BatchMintTokensItem): TokenRequest {
   return {
     requestedScopes: scopes,
     requestedAudiences: audiences,

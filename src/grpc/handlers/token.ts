@@ -53,7 +53,7 @@ export function tokenHandlers(
       return toToken(ctx, await execute(clientCredentials, ctx, fromTokenWishes(request)))
     },
     async batchMintTokens(ctx, { requests }) {
-      const minted = await execute(clientCredentialsBatch, ctx, { wishes: requests.map(fromTokenWishes) })
+      const minted = await execute(clientCredentialsBatch, ctx, { requests: requests.map(fromTokenWishes) })
       const toResult = (item: Result<IssuedTokens>) =>
         item.ok
           ? { case: 'token' as const, value: toIssuedToken(item.value, ctx.now) }
