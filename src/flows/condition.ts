@@ -6,7 +6,7 @@ import type { FlowContext } from './context.ts'
 export const LOST_RACE = Symbol('lost race')
 
 /** An effect's answer when what the flow lacked is there now: it stands, and the flow is judged anew. */
-export const JUDGE_ANEW = Symbol('judge anew')
+export const RETRY = Symbol('judge anew')
 
 /**
  * What a refusal leaves behind, such as a revocation; commits in a transaction of
@@ -14,7 +14,7 @@ export const JUDGE_ANEW = Symbol('judge anew')
  */
 export type Effect = (
   ctx: FlowContext<TransactionStores>,
-) => Promise<FailedResult | typeof LOST_RACE | typeof JUDGE_ANEW | undefined>
+) => Promise<FailedResult | typeof LOST_RACE | typeof RETRY | undefined>
 
 /** A refusal, and what it wants written. */
 export interface Refusal extends FailedResult {
@@ -22,19 +22,19 @@ export interface Refusal extends FailedResult {
 }
 
 /** What a condition finds. */
-export type Judgement<T> = SuccessResult<T> | Refusal
+export type Decision<T> = SuccessResult<T> | Refusal
 
 /** A claim: reads facts, and returns new ones or refuses. */
 export interface Condition<Needs extends object, Adds extends object = object> {
   /** In the present tense, such as `clientIsAuthenticated`. Logged, never sent. */
   readonly name: string
-  readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Judgement<Adds>> | Judgement<Adds>
+  readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Decision<Adds>> | Decision<Adds>
 }
 
 /** Conditions one after the other; the compiler proves that each finds established what it needs. */
 export interface ConditionChain<In extends object, Out extends object> {
   and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds>
-  check(ctx: FlowContext, facts: Readonly<In>): Promise<Judgement<Readonly<Out>>>
+  check(ctx: FlowContext, facts: Readonly<In>): Promise<Decision<Readonly<Out>>>
 }
 
 /** The empty chain: what is given with the call. */

@@ -2,7 +2,7 @@ import type { CallContext } from '../context.ts'
 import { jitter } from '../crypto/random.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { type AppendStores, type Backend, StoreError, type TransactionStores } from '../stores/contract.ts'
-import { JUDGE_ANEW, LOST_RACE, type Postcondition, type Refusal } from './condition.ts'
+import { LOST_RACE, type Postcondition, RETRY, type Refusal } from './condition.ts'
 import { type FlowServices, withStores } from './context.ts'
 import type { Flow, Lane } from './flow.ts'
 
@@ -79,7 +79,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
       const value = await effect(withStores(ctx, services, stores))
       return { commit: value !== LOST_RACE, value }
     })
-    if (ended === JUDGE_ANEW) return LOST_RACE
+    if (ended === RETRY) return LOST_RACE
     return ended ?? failed
   }
 

@@ -2,7 +2,7 @@ import { LONGEST_JWT } from '../../crypto/jwt.ts'
 import type { Client } from '../../domain/client.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
 import { fail, HOLDS, success } from '../../results.ts'
-import { condition, type Judgement } from '../condition.ts'
+import { condition, type Decision } from '../condition.ts'
 import { refuseUntilActive, refuseUntilCovered } from '../keys/first-signing-key.ts'
 
 /** What access tokens are signed with; `null`: they are opaque. */
@@ -11,7 +11,7 @@ export type Signing = { readonly signer: SigningKey | null }
 /** RFC 9068 §2.1: for a client of JWTs there is a key that signs, read for this call, which will outlast what it signs. */
 export const signerIsReady = condition<{ readonly client: Client }, Signing>(
   'signerIsReady',
-  async (ctx, { client: { config } }): Promise<Judgement<Signing>> => {
+  async (ctx, { client: { config } }): Promise<Decision<Signing>> => {
     if (config.accessTokenFormat === 'opaque') return success({ signer: null })
     const { signingAlgorithm } = ctx.services
     const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)

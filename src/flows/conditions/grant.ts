@@ -5,7 +5,7 @@ import type { Grant } from '../../domain/grant.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, type Refusal } from '../condition.ts'
-import { judgeScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
+import { evaluateScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
 
 /**
  * RFC 9700 §4.5, §4.14: what was spent was shown again, so one of two holders is
@@ -57,5 +57,5 @@ export function narrowedScopes(
   requested: readonly string[],
   reach: EffectiveScope,
 ): Result<{ readonly scopes: readonly string[] }> {
-  return requested.length === 0 ? success({ scopes: reach.scopes }) : judgeScopes(requested, reach.scopes)
+  return requested.length === 0 ? success({ scopes: reach.scopes }) : evaluateScopes(requested, reach.scopes)
 }

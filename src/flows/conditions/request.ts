@@ -18,7 +18,7 @@ export interface TokenRequest {
 type ForClient = Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
 
 /** RFC 6749 §3.3: no scope beyond the allowed ones, each well-formed. */
-export function judgeScopes(
+export function evaluateScopes(
   requested: readonly string[],
   allowed: readonly string[],
 ): Result<{ readonly scopes: readonly string[] }> {
@@ -28,7 +28,7 @@ export function judgeScopes(
 }
 
 /**
- * As `judgeScopes`; none asked means all the allowed ones. Where none is left of
+ * As `evaluateScopes`; none asked means all the allowed ones. Where none is left of
  * what was granted, nothing is issued: a token without scopes is not what was meant.
  */
 export function defaultScopes(
@@ -36,7 +36,7 @@ export function defaultScopes(
   allowed: readonly string[],
   granted: readonly string[],
 ): Result<{ readonly scopes: readonly string[] }> {
-  if (requested.length > 0) return judgeScopes(requested, allowed)
+  if (requested.length > 0) return evaluateScopes(requested, allowed)
   return allowed.length === 0 && granted.length > 0 ? refuseScopes(granted) : success({ scopes: allowed })
 }
 
@@ -58,7 +58,7 @@ export function refuseAudiences(rejected: readonly string[]): FailedResult {
 export const scopesAreAllowed = condition<ForClient, { readonly scopes: readonly string[] }>(
   'scopesAreAllowed',
   (_ctx, { client, requestedScopes, requestedAudiences }) => {
-    if (requestedScopes.length > 0) return judgeScopes(requestedScopes, client.scopes)
+    if (requestedScopes.length > 0) return evaluateScopes(requestedScopes, client.scopes)
     return success({ scopes: requestedAudiences.length === 0 ? client.scopes : withoutPermissions(client.scopes) })
   },
 )
@@ -68,7 +68,7 @@ export const delegatedScopesAreAllowed = condition<ForClient, { readonly scopes:
   'delegatedScopesAreAllowed',
   (_ctx, { client, requestedScopes }) => {
     const allowed = withoutPermissions(client.scopes)
-    return requestedScopes.length > 0 ? judgeScopes(requestedScopes, allowed) : success({ scopes: allowed })
+    return requestedScopes.length > 0 ? evaluateScopes(requestedScopes, allowed) : success({ scopes: allowed })
   },
 )
 

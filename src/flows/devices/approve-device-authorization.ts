@@ -8,7 +8,7 @@ import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
-import { judgeScopes } from '../conditions/request.ts'
+import { evaluateScopes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
 import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'
 import { defineFlow } from '../flow.ts'
@@ -40,7 +40,7 @@ const scopesAreAmongThoseAsked = condition<Approval & KnownDevice, { readonly sc
   'scopesAreAmongThoseAsked',
   (_ctx, { requestedScopes, device }) => {
     const { scopes } = device.authorization
-    return requestedScopes.length === 0 ? success({ scopes }) : judgeScopes(requestedScopes, scopes)
+    return requestedScopes.length === 0 ? success({ scopes }) : evaluateScopes(requestedScopes, scopes)
   },
 )
 

@@ -6,7 +6,7 @@ import { type EpochMs, milliseconds } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { auditEvent } from '../audit/event.ts'
-import { condition, given, type Judgement, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
+import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { deviceCodeIsOwn, type OwnDevice, type PresentedDeviceCode } from '../conditions/device-code.ts'
@@ -20,7 +20,7 @@ import { capFamilies, holdFamily, storeFamilyTokens } from '../grants/store-fami
 const SLOW_DOWN_MS = 5_000
 
 /** RFC 8628 §3.5: the state is judged before the pace; only a pending code can be polled too fast. */
-const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device, state }): Judgement<object> => {
+const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device, state }): Decision<object> => {
   switch (state) {
     case 'approved':
       return HOLDS

@@ -5,7 +5,7 @@ import type { RawToken } from '../../domain/ids.ts'
 import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
-import { condition, given, type Judgement, LOST_RACE, postcondition } from '../condition.ts'
+import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } from '../conditions/grant.ts'
@@ -49,7 +49,7 @@ type Replay = { readonly replayed: IssuedTokens | null }
  */
 const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { readonly client: Client }, Replay>(
   'refreshTokenIsUnspentOrReplayed',
-  async (ctx, { client, standing, value, requestedScopes }): Promise<Judgement<Replay>> => {
+  async (ctx, { client, standing, value, requestedScopes }): Promise<Decision<Replay>> => {
     if (standing.token.consumedAt === null) return success({ replayed: null })
     const replayed = await repeatedAnswer(ctx, client, standing, value, requestedScopes)
     switch (replayed.kind) {

@@ -2,7 +2,7 @@ import { actorOf } from '../../context.ts'
 import { earliestActivation, type SigningKey } from '../../domain/signing-key.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
-import { condition, given, type Judgement, LOST_RACE, postcondition } from '../condition.ts'
+import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
 import { type NamedSigningKey, refuseFrom, signingKeyExists } from '../conditions/signing-key.ts'
 import { defineFlow } from '../flow.ts'
 import { keyEvent } from './draft-signing-key.ts'
@@ -15,7 +15,7 @@ type Former = { readonly former: SigningKey | null }
 /** RFC 9068 §4, RFC 7517 §5: nobody is handed a token that a key set they may still keep cannot verify. */
 const keyIsPublishedLongEnough = condition<Named, Former>(
   'keyIsPublishedLongEnough',
-  async (ctx, { key }): Promise<Judgement<Former>> => {
+  async (ctx, { key }): Promise<Decision<Former>> => {
     if (key.state === 'active') return success({ former: null })
     if (key.state !== 'prepared') return refuseFrom(key.state)
     const former = await ctx.stores.signingKeys.findActive(ctx, key.algorithm)

@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts'
 import { fail } from '../../results.ts'
-import { JUDGE_ANEW, LOST_RACE, type Refusal } from '../condition.ts'
+import { LOST_RACE, RETRY, type Refusal } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 import { draftSigningKey, keyEvent } from './draft-signing-key.ts'
 
@@ -25,7 +25,7 @@ export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgo
     }
     if (!(await signingKeys.activate(key.keyId, { at: inside.now, by: actorOf(inside) }))) return LOST_RACE
     await auditLog.append(keyEvent(inside, 'key.activated', key))
-    return JUDGE_ANEW
+    return RETRY
   })
 }
 
@@ -33,7 +33,7 @@ export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgo
 export function refuseUntilCovered({ keyId }: SigningKey, lifetime: SigningKey['longestLifetime']): Refusal {
   return refuseMeanwhile(async (inside) => {
     const change = { at: inside.now, by: actorOf(inside) }
-    return (await inside.stores.signingKeys.coverLifetime(keyId, lifetime, change)) ? JUDGE_ANEW : LOST_RACE
+    return (await inside.stores.signingKeys.coverLifetime(keyId, lifetime, change)) ? RETRY : LOST_RACE
   })
 }
 

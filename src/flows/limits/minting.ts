@@ -7,7 +7,7 @@ import type { FlowContext } from '../context.ts'
  * Whether a client may be issued so many tokens now: its rate holds, and it has
  * not too many live ones. Asked before anything is drawn or written.
  */
-export async function judgeMinting(ctx: FlowContext, { clientId }: Client, count: number): Promise<Result<object>> {
+export async function evaluateMinting(ctx: FlowContext, { clientId }: Client, count: number): Promise<Result<object>> {
   const { mints, liveTokens } = ctx.services.limits
   const subject = `client:${clientId}`
   if (!mints.take(clientId, ctx.now, count)) {
@@ -29,5 +29,5 @@ export function giveMintBack({ services: { limits } }: FlowContext, { clientId }
 /** The client keeps to its limits with one more token. */
 export const mintingIsWithinLimits = condition<{ readonly client: Client }>(
   'mintingIsWithinLimits',
-  (ctx, { client }) => judgeMinting(ctx, client, 1),
+  (ctx, { client }) => evaluateMinting(ctx, client, 1),
 )
