@@ -26,7 +26,7 @@ export interface Flow<Input extends object, Facts extends object, Output, L exte
   /** Decides what to issue. Touches no store and cannot fail. */
   readonly run: (ctx: FlowContext, facts: Readonly<Facts>) => Output | Promise<Output>
   /** Whether there is nothing to write after all; the lane is then not entered. */
-  readonly isIdle?: (ctx: FlowContext, facts: Readonly<Facts>) => boolean
+  readonly skipWrite?: (ctx: FlowContext, facts: Readonly<Facts>) => boolean
   /** Writes, and confirms it was first to. If one fails, nothing of the flow stands. */
   readonly postconditions: readonly Postcondition<Facts & { readonly issued: Output }, Lanes[L]>[]
 }

@@ -30,7 +30,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
     const judged = await flow.preconditions.check(flowContext, input)
     if (!judged.ok) return await refuse(ctx, judged)
     const issued = await flow.run(flowContext, judged.value)
-    if (flow.isIdle?.(flowContext, judged.value)) return success(issued)
+    if (flow.skipWrite?.(flowContext, judged.value)) return success(issued)
     const facts = { ...judged.value, issued }
     switch (flow.lane) {
       case 'read':

@@ -38,7 +38,7 @@ export const enableClient = defineFlow({
   lane: 'transaction',
   preconditions: given<ClientNamed>().and(clientExists).and(callerHoldsPermissionsAtStake),
   run: switched(true),
-  isIdle: (_ctx, { client }) => client.enabled,
+  skipWrite: (_ctx, { client }) => client.enabled,
   postconditions: [switchIsStored],
 })
 
@@ -48,6 +48,6 @@ export const disableClient = defineFlow({
   lane: 'transaction',
   preconditions: given<ClientNamed>().and(clientExists),
   run: switched(false),
-  isIdle: (_ctx, { client }) => !client.enabled,
+  skipWrite: (_ctx, { client }) => !client.enabled,
   postconditions: [switchIsStored],
 })

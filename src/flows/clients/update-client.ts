@@ -79,6 +79,6 @@ export const updateClient = defineFlow({
           updatedAt: ctx.now,
           updatedBy: actorOf(ctx),
         },
-  isIdle: (_ctx, { changes }) => changesNothing(changes),
+  skipWrite: (_ctx, { changes }) => changesNothing(changes),
   postconditions: [changeIsStored],
 })

@@ -82,6 +82,6 @@ export const approveDeviceAuthorization = defineFlow({
     .and(tokenIsNotTooLong(({ scopes, device }) => ({ scopes, audiences: device.authorization.audiences }))),
   run: (ctx, { client, user, scopes, device: { authorization } }): Grant =>
     draftGrant(ctx, { client, user, scopes, audiences: authorization.audiences }, authorization.expiresAt),
-  isIdle: (_ctx, { state }) => state !== 'pending',
+  skipWrite: (_ctx, { state }) => state !== 'pending',
   postconditions: [approvalIsFirst],
 })

@@ -25,6 +25,6 @@ export const denyDeviceAuthorization = defineFlow({
   lane: 'transaction',
   preconditions: given<TypedUserCode>().and(userCodeIsKnown).and(decisionIsOpenOrTheSame),
   run: () => null,
-  isIdle: (_ctx, { state }) => state === 'denied',
+  skipWrite: (_ctx, { state }) => state === 'denied',
   postconditions: [denialIsFirst],
 })

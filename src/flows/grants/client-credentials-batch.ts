@@ -58,6 +58,6 @@ export const clientCredentialsBatch = defineFlow({
     .and(mintsAreWithinLimits),
   run: async (ctx, { judged }) =>
     await Promise.all(judged.map(async (item) => (item.ok ? success(await issueOwnToken(ctx, item.value)) : item))),
-  isIdle: (_ctx, { judged }) => !judged.some((item) => item.ok),
+  skipWrite: (_ctx, { judged }) => !judged.some((item) => item.ok),
   postconditions: [issuedTokensAreStored],
 })

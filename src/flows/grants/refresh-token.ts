@@ -111,6 +111,6 @@ export const refreshToken = defineFlow({
     .and(tokenIsNotTooLong(({ scopes, reach: { audiences } }) => ({ scopes, audiences }))),
   run: async (ctx, { client, signer, replayed, scopes, reach: { audiences }, standing: { grant, token } }) =>
     replayed ?? (await issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }, token.tokenId)),
-  isIdle: (_ctx, { replayed }) => replayed !== null,
+  skipWrite: (_ctx, { replayed }) => replayed !== null,
   postconditions: [successorIsTheOnlyOne],
 })

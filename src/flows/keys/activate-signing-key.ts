@@ -49,6 +49,6 @@ export const activateSigningKey = defineFlow({
   lane: 'transaction',
   preconditions: given<NamedSigningKey>().and(signingKeyExists).and(keyIsPublishedLongEnough),
   run: (ctx, { key }): SigningKey => (key.state === 'active' ? key : { ...key, state: 'active', activatedAt: ctx.now }),
-  isIdle: (_ctx, { key }) => key.state === 'active',
+  skipWrite: (_ctx, { key }) => key.state === 'active',
   postconditions: [keyIsTheOnlyActiveOne],
 })

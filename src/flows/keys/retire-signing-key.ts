@@ -37,6 +37,6 @@ export const retireSigningKey = defineFlow({
   lane: 'transaction',
   preconditions: given<NamedSigningKey>().and(signingKeyExists).and(keyIsNotRevoked),
   run: (ctx, { key }): SigningKey => (key.state === 'retired' ? key : retired(key, ctx.now)),
-  isIdle: (_ctx, { key }) => key.state === 'retired',
+  skipWrite: (_ctx, { key }) => key.state === 'retired',
   postconditions: [keyIsRetired],
 })

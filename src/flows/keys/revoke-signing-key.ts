@@ -29,6 +29,6 @@ export const revokeSigningKey = defineFlow({
   preconditions: given<Revocation>().and(signingKeyExists),
   run: (ctx, { key }): SigningKey =>
     key.state === 'revoked' ? key : { ...key, state: 'revoked', privateKey: null, revokedAt: ctx.now },
-  isIdle: (_ctx, { key }) => key.state === 'revoked',
+  skipWrite: (_ctx, { key }) => key.state === 'revoked',
   postconditions: [keyIsRevoked],
 })

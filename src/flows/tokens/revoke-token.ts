@@ -52,6 +52,6 @@ export const revokeToken = defineFlow({
   lane: 'transaction',
   preconditions: given<PresentedToken>().and(callerIsClient).and(tokenIsOwnOrUnknown),
   run: () => null,
-  isIdle: (ctx, facts) => isNothingToRevoke(facts, ctx.now),
+  skipWrite: (ctx, facts) => isNothingToRevoke(facts, ctx.now),
   postconditions: [tokenIsRevoked],
 })

@@ -140,6 +140,6 @@ export const revokeTokens = defineFlow({
     if (target.kind === 'client' || target.kind === 'user') return null
     return isEnded ? 0 : 1
   },
-  isIdle: (_ctx, { isEnded }) => isEnded,
+  skipWrite: (_ctx, { isEnded }) => isEnded,
   postconditions: [targetIsRevoked],
 })

@@ -21,6 +21,6 @@ export const registerUser = defineFlow({
   lane: 'transaction',
   preconditions: given<ReferredUser>().and(userIsKnownOrNew),
   run: (_ctx, { user }): User => user,
-  isIdle: (_ctx, { userIsNew }) => !userIsNew,
+  skipWrite: (_ctx, { userIsNew }) => !userIsNew,
   postconditions: [userIsStored],
 })

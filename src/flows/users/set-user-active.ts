@@ -23,7 +23,7 @@ function defineSwitch(name: string, active: boolean) {
     preconditions: given<ReferredUser>().and(userExists),
     run: (ctx, { user }): User =>
       user.active === active ? user : { ...user, active, updatedAt: ctx.now, updatedBy: actorOf(ctx) },
-    isIdle: (_ctx, { user }) => user.active === active,
+    skipWrite: (_ctx, { user }) => user.active === active,
     postconditions: [switchIsStored],
   })
 }
