@@ -14,7 +14,7 @@ import { grantStillReaches } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from '../grants/issue-tokens.ts'
-import { capFamilies, holdFamily, storeFamilyTokens } from '../grants/store-family-tokens.ts'
+import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-family-tokens.ts'
 
 /** RFC 8628 §3.5: by this much the interval grows, for this and all later polls. */
 const SLOW_DOWN_MS = 5_000
@@ -94,11 +94,11 @@ type Redeemed = OwnDevice & { readonly client: Client; readonly issued: IssuedTo
 const codeIsRedeemedOnce = postcondition<Redeemed, TransactionStores>('codeIsRedeemedOnce', async (ctx, facts) => {
   const { client, device, issued } = facts
   const change = { at: ctx.now, by: actorOf(ctx) }
-  if (!(await holdFamily(ctx, client, issued, true))) return LOST_RACE
+  if (!(await lockFamily(ctx, client, issued, true))) return LOST_RACE
   const { deviceAuthorizationId } = device.authorization
   if (!(await ctx.stores.deviceAuthorizations.redeem(deviceAuthorizationId, change))) return LOST_RACE
   await storeFamilyTokens(ctx, client, issued, 'token.issued')
-  await capFamilies(ctx, client, issued)
+  await enforceFamilyLimits(ctx, client, issued)
   const { clientId, userId, grantId, tokenId } = issued.token
   await ctx.stores.auditLog.append(auditEvent(ctx, 'device.redeemed', { clientId, userId, grantId, tokenId }))
   return HOLDS

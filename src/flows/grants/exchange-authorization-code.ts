@@ -11,7 +11,7 @@ import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
-import { capFamilies, holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
+import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-family-tokens.ts'
 
 interface CodeExchange {
   /** As the client shows it; any string. */
@@ -66,10 +66,10 @@ const codeIsSpentOnce = postcondition<
   Standing & { readonly client: Client; readonly issued: IssuedTokens },
   TransactionStores
 >('codeIsSpentOnce', async (ctx, { client, standing, issued }) => {
-  if (!(await holdFamily(ctx, client, issued, true))) return LOST_RACE
+  if (!(await lockFamily(ctx, client, issued, true))) return LOST_RACE
   if (!(await ctx.stores.authorizationCodes.consume(standing.code.codeId, ctx.now))) return LOST_RACE
   await storeFamilyTokens(ctx, client, issued, 'token.issued')
-  await capFamilies(ctx, client, issued)
+  await enforceFamilyLimits(ctx, client, issued)
   return HOLDS
 })
 

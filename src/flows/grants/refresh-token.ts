@@ -12,7 +12,7 @@ import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } f
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'
-import { holdFamily, storeFamilyTokens } from './store-family-tokens.ts'
+import { lockFamily, storeFamilyTokens } from './store-family-tokens.ts'
 
 interface RefreshRequest {
   /** As the client shows it; any string. */
@@ -82,7 +82,7 @@ type Rotated = RefreshRequest & Own & { readonly client: Client; readonly issued
 const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('successorIsTheOnlyOne', async (ctx, facts) => {
   const { client, issued, standing, value, requestedScopes } = facts
   if (issued.refresh === null) throw new Error('a client that refreshes may have refresh tokens')
-  if (!(await holdFamily(ctx, client, issued, false))) return LOST_RACE
+  if (!(await lockFamily(ctx, client, issued, false))) return LOST_RACE
   const { tokenId, predecessorId } = standing.token
   const replay = keepAnswer(ctx, client, { value, tokenId }, issued, requestedScopes)
   const rotation = { successorId: issued.refresh.token.tokenId, replay }

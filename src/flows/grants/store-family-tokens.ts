@@ -15,7 +15,7 @@ type Ctx = FlowContext<TransactionStores>
  * grant; `false` if the grant was revoked meanwhile. A new family counts against
  * the client's caps, so it takes the client's row as well.
  */
-export async function holdFamily(ctx: Ctx, client: Client, issued: IssuedTokens, isNew: boolean): Promise<boolean> {
+export async function lockFamily(ctx: Ctx, client: Client, issued: IssuedTokens, isNew: boolean): Promise<boolean> {
   const { token, refresh } = issued
   if (token.grantId === null) throw new Error('tokens of a family belong to a grant')
   if (isNew && refresh !== null && isCapped(client) && !(await ctx.stores.clients.lock(client.clientId))) return false
@@ -52,7 +52,7 @@ async function capAccessTokens(ctx: Ctx, client: Client, grantId: GrantId): Prom
 }
 
 /** Per client, and per client and user: the family with the oldest refresh token goes first, as a whole. */
-export async function capFamilies(ctx: Ctx, client: Client, { refresh }: IssuedTokens): Promise<void> {
+export async function enforceFamilyLimits(ctx: Ctx, client: Client, { refresh }: IssuedTokens): Promise<void> {
   if (refresh === null) return
   const { maxActiveRefreshTokens, maxActiveRefreshTokensPerUser } = client.config
   const { clientId } = client
