@@ -2,13 +2,13 @@ import type { Logger } from '../logger.ts'
 import type { AuditSeal, Backend } from './contract.ts'
 import { createBackend } from './sql/backend.ts'
 import { NO_BOOKKEEPING } from './sql/bookkeeping.ts'
+import { DatabaseError, withStoreErrors } from './sql/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { createMigrations, type Migrations } from './sql/migrate.ts'
 import { MIGRATIONS } from './sql/migrations/all.ts'
 import type { MigrationStep } from './sql/migrations/migration-step.ts'
 import { schemaStateOf } from './sql/schema-state.ts'
-import { DatabaseTrouble, withStoreErrors } from './sql/trouble.ts'
 import type { StoreObserver } from './store-observer.ts'
 
 const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')).sqlite
@@ -105,7 +105,7 @@ async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
   const load = DIALECTS[scheme.toLowerCase()]
   if (load === undefined) {
-    throw new DatabaseTrouble(
+    throw new DatabaseError(
       'unavailable',
       `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, mysql: or postgres:`,
     )

@@ -4,10 +4,10 @@ import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Span } from '../../trace.ts'
 import { type AppendStores, type StoreContext, StoreError } from '../contract.ts'
 import type { StoreObserver } from '../store-observer.ts'
+import { DatabaseError, storeError } from './database-error.ts'
 import type { DraftedStatement } from './dialect.ts'
 import { failureOf, observed } from './observed.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
-import { DatabaseTrouble, storeError } from './trouble.ts'
 
 /** More units than this go with the next batch. */
 const LARGEST_BATCH = 256
@@ -202,5 +202,5 @@ function spansOf(units: readonly Unit[]): readonly Span[] {
 
 /** Whether one unit's rows may be at fault, rather than the database. */
 function isOfOneUnit(error: unknown): boolean {
-  return !(error instanceof DatabaseTrouble) || error.kind === 'duplicate' || error.kind === 'refused'
+  return !(error instanceof DatabaseError) || error.kind === 'duplicate' || error.kind === 'refused'
 }

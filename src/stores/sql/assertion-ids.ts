@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely'
 import type { AssertionIdStore } from '../contract.ts'
+import { falseIfTaken } from './database-error.ts'
 import { bytes } from './rows.ts'
 import type { Database } from './schema.ts'
 import { padded } from './sized-statements.ts'
-import { falseIfTaken } from './trouble.ts'
 
 /** The primary key decides who is first to show an assertion. */
 export function assertionIds(db: Kysely<Database>): AssertionIdStore {

@@ -1,9 +1,9 @@
 import { type Insertable, type Kysely, sql } from 'kysely'
 import { NO_HASH } from '../../domain/audit-record.ts'
 import type { AuditSeal } from '../contract.ts'
+import { DatabaseError, falseIfTaken } from './database-error.ts'
 import { bytes, integer } from './rows.ts'
 import type { AuditRosterTable, Database } from './schema.ts'
-import { DatabaseTrouble, falseIfTaken } from './trouble.ts'
 
 /** Heads and roster are written by the server itself. */
 export const KEEPER = 'qscope'
@@ -49,5 +49,5 @@ async function insertFirst(db: Kysely<Database>, row: Insertable<AuditRosterTabl
   const inserted = await falseIfTaken(async () => {
     await db.insertInto('oauth_audit_roster').values(row).execute()
   })
-  if (!inserted) throw new DatabaseTrouble('conflict', 'another writer made the roster of the audit log first')
+  if (!inserted) throw new DatabaseError('conflict', 'another writer made the roster of the audit log first')
 }

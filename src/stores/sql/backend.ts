@@ -20,6 +20,7 @@ import { codeReads, findCodes } from './authorization-codes.ts'
 import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients, findClosedAudiences } from './clients.ts'
+import { DatabaseError, storeError } from './database-error.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
 import { DraftLane } from './draft-lane.ts'
@@ -39,7 +40,6 @@ import { sendThrough } from './send-units.ts'
 import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
 import { Slots } from './slots.ts'
 import { TransactionLane } from './transaction-lane.ts'
-import { DatabaseTrouble, storeError } from './trouble.ts'
 import { userReads } from './users.ts'
 import { writerSlot } from './writer-slot.ts'
 
@@ -250,6 +250,6 @@ async function withinTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
 }
 
 function messageOf(error: unknown): string {
-  if (error instanceof StoreError || error instanceof DatabaseTrouble) return error.message
+  if (error instanceof StoreError || error instanceof DatabaseError) return error.message
   return error instanceof Error ? `the database cannot be used: ${error.message}` : 'the database cannot be used'
 }

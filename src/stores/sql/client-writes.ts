@@ -3,9 +3,9 @@ import type { ClientRegistration } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
 import type { Change, ClientReads, ClientStore } from '../contract.ts'
 import { deleteConfig, insertConfig, updateConfig } from './client-configs.ts'
+import { falseIfTaken } from './database-error.ts'
 import { asFlag } from './rows.ts'
 import type { Database } from './schema.ts'
-import { falseIfTaken } from './trouble.ts'
 
 type ClientWrites = Omit<ClientStore, keyof ClientReads>
 

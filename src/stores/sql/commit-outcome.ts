@@ -1,7 +1,7 @@
 import type { AuditChain, SealedEvents } from './audit-chain.ts'
+import { DatabaseError, isOutcomeUnknown } from './database-error.ts'
 import { orRolledBack } from './or-rolled-back.ts'
 import { backOff } from './retry.ts'
-import { DatabaseTrouble, isOutcomeUnknown } from './trouble.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
 /**
@@ -26,11 +26,11 @@ export async function confirmed(
   } catch (error) {
     if (!isOutcomeUnknown(error)) throw error
     if ((await outcomeOf(slot, sealed, until, jitter)) === 'committed') return
-    throw new DatabaseTrouble('lost', 'the connection to the database broke; nothing was written', error)
+    throw new DatabaseError('lost', 'the connection to the database broke; nothing was written', error)
   }
 }
 
-/** @throws DatabaseTrouble `outcome_unknown`, after which the chain goes on under another name. */
+/** @throws DatabaseError `outcome_unknown`, after which the chain goes on under another name. */
 async function outcomeOf(slot: WriterSlot, sealed: SealedEvents, until: number, jitter: () => number) {
   // What audits nothing may be done twice: the contract of `transaction` says so.
   if (sealed.statements.length === 0) return 'rolled_back'
@@ -38,10 +38,10 @@ async function outcomeOf(slot: WriterSlot, sealed: SealedEvents, until: number, 
     try {
       return await readBack(slot, sealed)
     } catch (error) {
-      if (!(error instanceof DatabaseTrouble)) throw error
+      if (!(error instanceof DatabaseError)) throw error
       if (Date.now() >= until) {
         slot.chain.restart()
-        throw new DatabaseTrouble(
+        throw new DatabaseError(
           'outcome_unknown',
           `a commit was not confirmed, nor could be read back: ${error.message}`,
           error,

@@ -2,9 +2,9 @@ import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { DeviceDecision } from '../../domain/device-authorization.ts'
 import type { DeviceAuthorizationId } from '../../domain/ids.ts'
 import type { Change, DeviceAuthorizationReads, DeviceAuthorizationStore } from '../contract.ts'
+import { falseIfTaken } from './database-error.ts'
 import { integer } from './rows.ts'
 import type { Database } from './schema.ts'
-import { falseIfTaken } from './trouble.ts'
 
 type DeviceWrites = Omit<DeviceAuthorizationStore, keyof DeviceAuthorizationReads>
 

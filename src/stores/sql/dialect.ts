@@ -26,7 +26,7 @@ export interface StatementResult {
   readonly affected: number
 }
 
-/** Runs one statement; throws nothing but `DatabaseTrouble`. */
+/** Runs one statement; throws nothing but `DatabaseError`. */
 export type Execute = (statement: Statement) => Promise<StatementResult>
 
 /** A connection that writes, used by one transaction at a time. */

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { EpochMs } from '../../domain/ids.ts'
+import { falseIfTaken } from './database-error.ts'
 import type { Database } from './schema.ts'
-import { falseIfTaken } from './trouble.ts'
 
 /**
  * Takes a lease that is free, has run out or is held already; `false`: roll back.

@@ -8,6 +8,7 @@ import {
   NO_BOOKKEEPING,
   readBookkeeping,
 } from './bookkeeping.ts'
+import { DatabaseError, withStoreErrors } from './database-error.ts'
 import type { Dialect, MigrationSession } from './dialect.ts'
 import { kyselyOver } from './kysely.ts'
 import { MIGRATIONS } from './migrations/all.ts'
@@ -15,7 +16,6 @@ import type { MigrationStep } from './migrations/migration-step.ts'
 import { Migrator } from './migrator.ts'
 import { newerSchema, type SchemaState, schemaStateOf } from './schema-state.ts'
 import { transactionStores } from './transaction-stores.ts'
-import { DatabaseTrouble, withStoreErrors } from './trouble.ts'
 
 const BOOKKEEPING_TABLES = Object.freeze(['qscope_migrations', 'qscope_schema'])
 
@@ -98,7 +98,7 @@ export function createMigrations(
   async function bringUp(audit: AuditProtection | null): Promise<readonly string[]> {
     const { problem, unknown } = await status()
     if (unknown.length > 0) {
-      if (problem !== null) throw new DatabaseTrouble('broken', problem)
+      if (problem !== null) throw new DatabaseError('broken', problem)
       return []
     }
     if (!(await hasBookkeeping())) await createBookkeeping(tablesOf, types)
@@ -110,7 +110,7 @@ export function createMigrations(
 
   async function takeDown(all: boolean): Promise<readonly string[]> {
     const { unknown } = await status()
-    if (unknown.length > 0) throw new DatabaseTrouble('broken', newerSchema(unknown))
+    if (unknown.length > 0) throw new DatabaseError('broken', newerSchema(unknown))
     if (!(await hasBookkeeping())) return []
     const finished = await migrator.finish()
     const undone = finished?.direction === 'down' ? [finished.name] : []

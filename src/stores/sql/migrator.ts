@@ -1,12 +1,12 @@
 import type { Kysely } from 'kysely'
 import { type AuditProtection, type Bookkeeping, readBookkeeping, type UnderWay } from './bookkeeping.ts'
+import { DatabaseError, type DatabaseErrorKind } from './database-error.ts'
 import type { Dialect, MigrationSession, Statement } from './dialect.ts'
 import { Journal } from './journal.ts'
 import type { MigrationStep } from './migrations/migration-step.ts'
 import { recordStatements } from './record-statements.ts'
 import { backOff } from './retry.ts'
 import type { Database } from './schema.ts'
-import { DatabaseTrouble, type TroubleKind } from './trouble.ts'
 
 type Direction = UnderWay['direction']
 
@@ -117,7 +117,7 @@ export class Migrator {
         await this.#session.execute(statement)
         return
       } catch (error) {
-        const isInTheWay = error instanceof DatabaseTrouble && error.kind === 'conflict'
+        const isInTheWay = error instanceof DatabaseError && error.kind === 'conflict'
         if (!isInTheWay || Date.now() >= until) throw error
         await backOff(attempts, until, () => 0.5)
       }
@@ -144,20 +144,20 @@ export class Migrator {
 }
 
 function isLost(error: unknown): boolean {
-  return !(error instanceof DatabaseTrouble) || error.kind === 'lost'
+  return !(error instanceof DatabaseError) || error.kind === 'lost'
 }
 
 function located(error: unknown, place: string): unknown {
-  if (!(error instanceof DatabaseTrouble)) return error
-  return new DatabaseTrouble(error.kind, `${place}: ${error.message}`, error.cause)
+  if (!(error instanceof DatabaseError)) return error
+  return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)
 }
 
 /** Kinds of trouble that say nothing of what was asked for. */
-const PASSING: ReadonlySet<TroubleKind> = new Set(['lost', 'busy', 'conflict'])
+const PASSING: ReadonlySet<DatabaseErrorKind> = new Set(['lost', 'busy', 'conflict'])
 
 function triggersRefused(error: unknown, table: string): unknown {
-  if (!(error instanceof DatabaseTrouble) || PASSING.has(error.kind)) return error
-  return new DatabaseTrouble(
+  if (!(error instanceof DatabaseError) || PASSING.has(error.kind)) return error
+  return new DatabaseError(
     'broken',
     `the database refuses the triggers that keep ${table} append-only (${error.message}): let the migrating user make them, or run \`qscope migrate up --audit=grants\` and give the server's user no UPDATE and DELETE on it`,
     error.cause,

@@ -1,6 +1,6 @@
 import { StoreError } from '../contract.ts'
 import type { Failure, Over } from '../store-observer.ts'
-import { storeError } from './trouble.ts'
+import { storeError } from './database-error.ts'
 
 /** Lets whoever watches know how the work ends. */
 export async function observed<T>(over: Over | undefined, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoreContext } from '../contract.ts'
 import type { RetryCause } from '../store-observer.ts'
-import { DatabaseTrouble } from './trouble.ts'
+import { DatabaseError } from './database-error.ts'
 
 /** How long a call without a deadline is tried. */
 const PATIENCE_MS = 5_000
@@ -16,11 +16,11 @@ export function patienceOf(ctx: Pick<StoreContext, 'deadline'>): number {
 }
 
 /** Trouble that may be over at the next try. */
-export type Passing = DatabaseTrouble & { readonly kind: RetryCause }
+export type Passing = DatabaseError & { readonly kind: RetryCause }
 
 /** Whether a failed attempt left nothing behind and another one before `until` may do better. */
 export function isWorthAnotherTry(error: unknown, attempts: number, until: number): error is Passing {
-  if (!(error instanceof DatabaseTrouble)) return false
+  if (!(error instanceof DatabaseError)) return false
   switch (error.kind) {
     case 'conflict':
     case 'busy':

@@ -1,6 +1,6 @@
 /** Where rows become values: what a database holds is parsed, not believed. */
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import { DatabaseTrouble } from './trouble.ts'
+import { DatabaseError } from './database-error.ts'
 
 /** An integer of at most 2^53: drivers give big ones as text or bigint. */
 export function integer(value: unknown, column: string): number {
@@ -101,6 +101,6 @@ function json(value: string, column: string): unknown {
   }
 }
 
-function unreadable(column: string): DatabaseTrouble {
-  return new DatabaseTrouble('broken', `a row holds a value in ${column} that no version of qscope writes`)
+function unreadable(column: string): DatabaseError {
+  return new DatabaseError('broken', `a row holds a value in ${column} that no version of qscope writes`)
 }

@@ -1,9 +1,9 @@
 import type { Insertable, Kysely } from 'kysely'
 import type { SigningKey } from '../../domain/signing-key.ts'
 import type { SigningKeyReads, SigningKeyStore } from '../contract.ts'
+import { falseIfTaken } from './database-error.ts'
 import type { Database } from './schema.ts'
 import type { SigningKeyTable } from './signing-key-schema.ts'
-import { falseIfTaken } from './trouble.ts'
 
 /** The row that whoever adds a key holds; as a lease it has run out, and nobody takes it. */
 const LOCK = 'signing-keys'

@@ -3,10 +3,10 @@ import { Deadlines } from '../../deadlines.ts'
 import { type Ending, type StoreContext, StoreError, type TransactionStores } from '../contract.ts'
 import type { StoreObserver } from '../store-observer.ts'
 import { confirmed } from './commit-outcome.ts'
+import { DatabaseError, isConflict, isOutcomeUnknown, storeError } from './database-error.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
 import type { Slots } from './slots.ts'
-import { DatabaseTrouble, isConflict, isOutcomeUnknown, storeError } from './trouble.ts'
 import type { WriterSlot } from './writer-slot.ts'
 
 type WorkIn<T> = (slot: WriterSlot) => Promise<Ending<T>>
@@ -85,7 +85,7 @@ export class TransactionLane {
       for (const statement of sealed.statements) await slot.writer.execute(statement)
       // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
       if (slot.failure !== null) throw slot.failure
-      if (progress.callerLeft) throw new DatabaseTrouble('unavailable', 'the caller was told that nothing is written')
+      if (progress.callerLeft) throw new DatabaseError('unavailable', 'the caller was told that nothing is written')
       progress.commitSent = true
       await confirmed(slot, sealed, () => slot.writer.commit(), until, this.#jitter)
       return ending.value

@@ -2,9 +2,9 @@ import { type Kysely, type Selectable, sql } from 'kysely'
 import { userId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { UserReads, UserStore } from '../contract.ts'
+import { falseIfTaken } from './database-error.ts'
 import { asFlag, flag, integer, moment, textOf } from './rows.ts'
 import type { Database, UserTable } from './schema.ts'
-import { falseIfTaken } from './trouble.ts'
 
 const USER_COLUMNS = [
   'user_id',

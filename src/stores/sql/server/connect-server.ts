@@ -1,9 +1,9 @@
 import { epochMs } from '../../../domain/ids.ts'
 import { parseServerUrl } from '../../../domain/server-url.ts'
 import type { Logger } from '../../../logger.ts'
+import { DatabaseError } from '../database-error.ts'
 import type { Connected, ConnectionSettings, Execute } from '../dialect.ts'
 import { Slots } from '../slots.ts'
-import { DatabaseTrouble } from '../trouble.ts'
 import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
 import { Hosts } from './hosts.ts'
 import { openConnection } from './open-connection.ts'
@@ -68,7 +68,7 @@ export async function openOne(driver: ServerDriver, url: string, settings: Conne
 
 function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
   const parsed = parseServerUrl(url)
-  if (parsed === null) throw new DatabaseTrouble('unavailable', 'this is not the URL of a database on a server')
+  if (parsed === null) throw new DatabaseError('unavailable', 'this is not the URL of a database on a server')
   return { url: parsed, settings, manyAtOnce: false }
 }
 

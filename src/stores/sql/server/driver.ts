@@ -1,8 +1,8 @@
 import type { ServerHost, ServerUrl } from '../../../domain/server-url.ts'
+import type { DatabaseError } from '../database-error.ts'
 import type { ConnectionSettings, Execute, Statement, StatementResult } from '../dialect.ts'
-import type { DatabaseTrouble } from '../trouble.ts'
 
-/** A connection as a driver gives it. Throws nothing but `DatabaseTrouble`; runs one statement at a time. */
+/** A connection as a driver gives it. Throws nothing but `DatabaseError`; runs one statement at a time. */
 export interface RawConnection {
   /** Whether it is still there, as far as the driver knows. */
   readonly usable: boolean
@@ -26,7 +26,7 @@ export interface Written {
   /** Of each that was run, how many rows it wrote, or matched. */
   readonly affected: readonly number[]
   /** Why the one after these was refused, and none after it run. */
-  readonly failure: DatabaseTrouble | null
+  readonly failure: DatabaseError | null
 }
 
 /** Where a database is, and how it is talked to. */

@@ -1,5 +1,5 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
-import { DatabaseTrouble } from '../trouble.ts'
+import { DatabaseError } from '../database-error.ts'
 
 /**
  * The hosts of one database, tried in order. All connections prefer the one that
@@ -21,7 +21,7 @@ export class Hosts {
 
   /** Opens on the first host that can be used; throws what each one said. */
   async open<T>(openOn: (host: ServerHost) => Promise<T>): Promise<{ readonly host: ServerHost; readonly opened: T }> {
-    const troubles: { readonly host: ServerHost; readonly trouble: DatabaseTrouble }[] = []
+    const troubles: { readonly host: ServerHost; readonly trouble: DatabaseError }[] = []
     const first = this.#preferred
     for (let step = 0; step < this.#hosts.length; step += 1) {
       const index = (first + step) % this.#hosts.length
@@ -32,19 +32,19 @@ export class Hosts {
         this.#preferred = index
         return { host, opened }
       } catch (error) {
-        if (!(error instanceof DatabaseTrouble)) throw error
+        if (!(error instanceof DatabaseError)) throw error
         troubles.push({ host, trouble: unreachable(error) })
       }
     }
     const [only, ...others] = troubles
     if (only !== undefined && others.length === 0) throw only.trouble
     const said = troubles.map(({ host, trouble }) => `${host.host}: ${trouble.message}`).join('; ')
-    throw new DatabaseTrouble('unavailable', `no host of the database can be used (${said})`, only?.trouble)
+    throw new DatabaseError('unavailable', `no host of the database can be used (${said})`, only?.trouble)
   }
 }
 
 /** What stands in the way of a connection, such as a certificate, says nothing of the data behind it. */
-function unreachable(trouble: DatabaseTrouble): DatabaseTrouble {
+function unreachable(trouble: DatabaseError): DatabaseError {
   if (trouble.kind !== 'broken') return trouble
-  return new DatabaseTrouble('unavailable', `the database cannot be connected to: ${trouble.message}`, trouble)
+  return new DatabaseError('unavailable', `the database cannot be connected to: ${trouble.message}`, trouble)
 }

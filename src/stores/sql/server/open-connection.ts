@@ -1,5 +1,5 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
-import { DatabaseTrouble } from '../trouble.ts'
+import { DatabaseError } from '../database-error.ts'
 import type { Dialled, Opened, ServerDriver, ServerTarget } from './driver.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function openConnection(driver: ServerDriver, target: ServerTarget,
   const timer = setTimeout(
     () =>
       reject(
-        new DatabaseTrouble(
+        new DatabaseError(
           'lost',
           `the database did not let a connection get ready in ${connectTimeoutMs} ms: it is slow, or no such database listens there; check scheme, host and port in QSCOPE_DATABASE_URL`,
         ),

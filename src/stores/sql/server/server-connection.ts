@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServerHost } from '../../../domain/server-url.ts'
+import { DatabaseError } from '../database-error.ts'
 import type { Statement, StatementResult } from '../dialect.ts'
-import { DatabaseTrouble } from '../trouble.ts'
 import type { RawConnection, ServerDriver, ServerTarget, Written } from './driver.ts'
 import type { Hosts } from './hosts.ts'
 import { openConnection } from './open-connection.ts'
@@ -20,7 +20,7 @@ export class ServerConnection {
   /** One for all statements: it runs on, and means something only while one is under way. */
   #timer: NodeJS.Timeout | null = null
   /** Gives up the statement under way. */
-  #expire: ((why: DatabaseTrouble) => void) | null = null
+  #expire: ((why: DatabaseError) => void) | null = null
 
   constructor(driver: ServerDriver, target: ServerTarget, hosts: Hosts, sessions: SessionWatch) {
     this.#driver = driver
@@ -31,13 +31,13 @@ export class ServerConnection {
 
   /** Opens it unless it is open, where the others are. */
   async ready(): Promise<void> {
-    if (this.#closed) throw new DatabaseTrouble('unavailable', 'the database is being closed')
+    if (this.#closed) throw new DatabaseError('unavailable', 'the database is being closed')
     if (this.#raw?.usable === true && this.#host !== null && this.#hosts.isPreferred(this.#host)) return
     this.drop()
     const { host, opened } = await this.#hosts.open((one) => openConnection(this.#driver, this.#target, one))
     if (this.#closed) {
       opened.connection.destroy()
-      throw new DatabaseTrouble('unavailable', 'the database is being closed')
+      throw new DatabaseError('unavailable', 'the database is being closed')
     }
     this.#host = host
     this.#raw = opened.connection
@@ -88,14 +88,14 @@ export class ServerConnection {
   /** What breaks the connection lets it be opened anew; a server that does not answer counts as gone. */
   async #run<T>(work: (raw: RawConnection) => Promise<T>): Promise<T> {
     const raw = this.#raw
-    if (raw === null) throw new DatabaseTrouble('lost', 'the connection to the database is lost')
+    if (raw === null) throw new DatabaseError('lost', 'the connection to the database is lost')
     const { promise: expired, reject } = Promise.withResolvers<never>()
     this.#expire = reject
     this.#startTimer()
     try {
       return await Promise.race([work(raw), expired])
     } catch (error) {
-      const isGone = !raw.usable || (error instanceof DatabaseTrouble && error.kind === 'lost')
+      const isGone = !raw.usable || (error instanceof DatabaseError && error.kind === 'lost')
       if (isGone || this.#expire === null) this.drop()
       throw error
     } finally {
@@ -118,16 +118,16 @@ export class ServerConnection {
   }
 
   /** A statement that is not answered as soon as a new connection would be: it may be long, or the connection dumb. */
-  async #lookAfter(expire: (why: DatabaseTrouble) => void): Promise<void> {
+  async #lookAfter(expire: (why: DatabaseError) => void): Promise<void> {
     const { connectTimeoutMs, statementTimeoutMs } = this.#target.settings
-    const giveUp = (why: DatabaseTrouble) => {
+    const giveUp = (why: DatabaseError) => {
       // By now another statement may be under way.
       if (this.#expire !== expire) return
       this.#expire = null
       expire(why)
     }
     setTimeout(
-      () => giveUp(new DatabaseTrouble('unavailable', `the database did not answer within ${statementTimeoutMs} ms`)),
+      () => giveUp(new DatabaseError('unavailable', `the database did not answer within ${statementTimeoutMs} ms`)),
       statementTimeoutMs - connectTimeoutMs,
     ).unref()
     const [host, session] = [this.#host, this.#session]
@@ -137,11 +137,11 @@ export class ServerConnection {
       await sleep(connectTimeoutMs, undefined, { ref: false })
       if (this.#expire !== expire) return
     }
-    giveUp(new DatabaseTrouble('lost', 'the connection to the database has gone dumb: the server is not at work on it'))
+    giveUp(new DatabaseError('lost', 'the connection to the database has gone dumb: the server is not at work on it'))
   }
 }
 
 /** Whether what only looks, or begins, does better on another connection: it meets no lock of others. */
 export function isStale(error: unknown): boolean {
-  return error instanceof DatabaseTrouble && (error.kind === 'lost' || error.kind === 'conflict')
+  return error instanceof DatabaseError && (error.kind === 'lost' || error.kind === 'conflict')
 }

@@ -1,8 +1,8 @@
 import type { Logger } from '../../../logger.ts'
 import { messageOf } from '../../../message-of.ts'
+import { DatabaseError, isConflict } from '../database-error.ts'
 import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../dialect.ts'
 import { orRolledBack } from '../or-rolled-back.ts'
-import { DatabaseTrouble, isConflict } from '../trouble.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 
 /** So often a batch of drafts is sent again without those that failed; then those behind them go alone too. */
@@ -121,7 +121,7 @@ export class ServerWriter implements Writer {
     try {
       await this.#connection.say('rollback')
     } catch (error) {
-      const isGone = error instanceof DatabaseTrouble && error.kind === 'lost'
+      const isGone = error instanceof DatabaseError && error.kind === 'lost'
       if (!isGone) this.#log.warn({ err: error }, 'a transaction could not be rolled back; dropping its connection')
       this.#connection.drop()
     }
@@ -145,12 +145,12 @@ export class ServerWriter implements Writer {
 }
 
 /** What may have been committed, unless it lost to another transaction. */
-function unconfirmed(error: unknown): DatabaseTrouble {
+function unconfirmed(error: unknown): DatabaseError {
   if (isConflict(error)) return error
-  return new DatabaseTrouble('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
+  return new DatabaseError('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
 }
 
 /** Whether the draft is at fault, or waited in vain for a row, rather than the database: alone it holds nobody up. */
-function isOfOneDraft({ kind }: DatabaseTrouble): boolean {
+function isOfOneDraft({ kind }: DatabaseError): boolean {
   return kind === 'duplicate' || kind === 'refused' || kind === 'conflict'
 }

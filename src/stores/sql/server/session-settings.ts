@@ -1,6 +1,6 @@
 import type { DatabaseFact } from '../../contract.ts'
+import { DatabaseError } from '../database-error.ts'
 import { fact } from '../fact-row.ts'
-import { DatabaseTrouble } from '../trouble.ts'
 
 /** A setting of a session on which the meaning of statements hangs. */
 export interface SessionSetting {
@@ -52,7 +52,7 @@ export function sessionFact(deviations: readonly Deviation[]): DatabaseFact {
  */
 export function insistOn(deviations: readonly Deviation[]): void {
   if (deviations.length === 0) return
-  throw new DatabaseTrouble(
+  throw new DatabaseError(
     'unavailable',
     `the session of the database is not as QScope sets it (${deviationText(deviations)}): ${CHANGED}`,
   )

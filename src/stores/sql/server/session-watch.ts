@@ -1,6 +1,6 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
+import { DatabaseError } from '../database-error.ts'
 import { factRows } from '../fact-row.ts'
-import { DatabaseTrouble } from '../trouble.ts'
 import type { ServerDriver, ServerTarget } from './driver.ts'
 import { openConnection } from './open-connection.ts'
 
@@ -45,7 +45,7 @@ export class SessionWatch {
         connection.destroy()
       }
     } catch (error) {
-      const isAway = error instanceof DatabaseTrouble && error.kind === 'lost'
+      const isAway = error instanceof DatabaseError && error.kind === 'lost'
       return isAway ? new Set() : null
     }
   }

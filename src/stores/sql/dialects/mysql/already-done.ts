@@ -1,4 +1,4 @@
-import { DatabaseTrouble } from '../../trouble.ts'
+import { DatabaseError } from '../../database-error.ts'
 
 /** What a schema change that was made before is refused with. */
 const ERRORS: ReadonlySet<unknown> = new Set([
@@ -15,6 +15,6 @@ const ERRORS: ReadonlySet<unknown> = new Set([
 ])
 
 export function isAlreadyDone(error: unknown): boolean {
-  if (!(error instanceof DatabaseTrouble) || !(error.cause instanceof Error)) return false
+  if (!(error instanceof DatabaseError) || !(error.cause instanceof Error)) return false
   return 'errno' in error.cause && ERRORS.has(error.cause.errno)
 }

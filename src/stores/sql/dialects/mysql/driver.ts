@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
 import { type Connection as CoreConnection, createConnection } from 'mysql2'
 import type { ServerHost } from '../../../../domain/server-url.ts'
+import { DatabaseError } from '../../database-error.ts'
 import type { Statement, StatementResult } from '../../dialect.ts'
 import { bindable } from '../../server/bindable.ts'
 import type { Dialled, RawConnection, ServerDriver, ServerTarget, Written } from '../../server/driver.ts'
 import { KEEPALIVE_AFTER_MS } from '../../server/keepalive.ts'
 import { endWithin } from '../../server/open-connection.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 import { troubleOf } from './errors.ts'
 import { setUpSession, verifySession } from './session.ts'
 
@@ -49,7 +49,7 @@ function dialMysql(
   const { tls } = settings
   if (tls !== null && isIP(host) !== 0) {
     // The client would check the certificate against "localhost".
-    throw new DatabaseTrouble(
+    throw new DatabaseError(
       'unavailable',
       `over TLS a host must be given by name, so that its certificate can be checked`,
     )

@@ -1,12 +1,12 @@
+import { DatabaseError, type DatabaseErrorKind } from '../../database-error.ts'
 import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
-import { DatabaseTrouble, type TroubleKind } from '../../trouble.ts'
 
 /** Said by the driver. */
 const CONNECTION_LOST = 'PROTOCOL_CONNECTION_LOST'
 const UNKNOWN_PLUGIN = 'AUTH_SWITCH_PLUGIN_ERROR'
 
 interface Meaning {
-  readonly kind: TroubleKind
+  readonly kind: DatabaseErrorKind
   /** Stands before what the server says; `''`: nothing does. */
   readonly says: string
   readonly codes: readonly number[]
@@ -115,29 +115,29 @@ const PASSING: ReadonlySet<number> = new Set([5, 12, 23, 24, 28, 30, 122, 135, 1
 const CONTENDED: ReadonlySet<number> = new Set([146, 147, 149])
 
 /** Tells what an error of MySQL or MariaDB means to its callers, as long as no commit was sent. */
-export function troubleOf(error: unknown): DatabaseTrouble {
-  if (error instanceof DatabaseTrouble) return error
+export function troubleOf(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error
   const { code, errno, message, fatal } = describe(error)
   const meaning = MEANING_OF.get(errno)
-  if (meaning !== undefined) return new DatabaseTrouble(meaning.kind, `${meaning.says}${message}`, error)
+  if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.says}${message}`, error)
   if (errno === OF_THE_ENGINE) return engineTrouble(message, error)
   if (MISFITS.has(errno)) {
-    return new DatabaseTrouble('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
+    return new DatabaseError('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }
   if (code === UNKNOWN_PLUGIN || /unknown plugin/i.test(message))
-    return new DatabaseTrouble('broken', noPlugin(message), error)
+    return new DatabaseError('broken', noPlugin(message), error)
   if (fatal || code === CONNECTION_LOST || SOCKET_CODES.has(code)) {
-    return new DatabaseTrouble('lost', socketTrouble(code, message), error)
+    return new DatabaseError('lost', socketTrouble(code, message), error)
   }
-  return new DatabaseTrouble('broken', message, error)
+  return new DatabaseError('broken', message, error)
 }
 
-function engineTrouble(message: string, error: unknown): DatabaseTrouble {
+function engineTrouble(message: string, error: unknown): DatabaseError {
   const number = Number(/error:? (\d+)/i.exec(message)?.[1])
-  if (CONTENDED.has(number)) return new DatabaseTrouble('conflict', message, error)
+  if (CONTENDED.has(number)) return new DatabaseError('conflict', message, error)
   if (PASSING.has(number))
-    return new DatabaseTrouble('unavailable', `the database cannot write or read: ${message}`, error)
-  return new DatabaseTrouble('broken', message, error)
+    return new DatabaseError('unavailable', `the database cannot write or read: ${message}`, error)
+  return new DatabaseError('broken', message, error)
 }
 
 /** Such as MariaDB's ed25519: what the client does not speak, the account must not ask for. */

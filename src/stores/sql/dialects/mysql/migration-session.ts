@@ -1,8 +1,8 @@
+import { DatabaseError } from '../../database-error.ts'
 import type { ConnectionSettings, MigrationSession } from '../../dialect.ts'
 import { openOne } from '../../server/connect-server.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { migrationTransaction } from '../../server/migration-transaction.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 import { mysqlTypes } from './column-types.ts'
 import { mysqlDriver } from './driver.ts'
 
@@ -28,7 +28,7 @@ export async function openMysqlMigration(url: string, settings: ConnectionSettin
       await say(`set session lock_wait_timeout = ${TABLE_LOCK_SECONDS}`)
       const { rows } = await say(`select get_lock(${LOCK_NAME}, ${LOCK_SECONDS}) as taken`)
       if (!isTaken(rows[0])) {
-        throw new DatabaseTrouble('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`)
+        throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`)
       }
       const result = await work()
       await say(`select release_lock(${LOCK_NAME})`)

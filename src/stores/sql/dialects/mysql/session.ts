@@ -1,7 +1,7 @@
+import { DatabaseError } from '../../database-error.ts'
 import { factPairs } from '../../fact-row.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 
 /** A row lock is waited for this long; the transaction is run again after that. */
 const LOCK_WAIT_SECONDS = 2
@@ -93,7 +93,7 @@ export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise
   const told = await toldBy(say)
   // MariaDB has more ways to be read-only than ON.
   if (READ_ONLY.some((name) => !WRITABLE.has(told.get(name)?.toLowerCase() ?? 'off'))) {
-    throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
+    throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
   }
   const isNode = told.get('wsrep_on')?.toLowerCase() === 'on'
   if (isNode) await insistOnReadyNode(say)
@@ -121,7 +121,7 @@ export function settingsFor(told: ReadonlyMap<string, string>): readonly Session
 async function insistOnReadyNode(say: RawConnection['say']): Promise<void> {
   const { rows } = await say("show global status where variable_name = 'wsrep_ready' and value = 'ON'")
   if (rows.length > 0) return
-  throw new DatabaseTrouble('unavailable', 'this node of the cluster is not ready: it has no quorum, or is joining')
+  throw new DatabaseError('unavailable', 'this node of the cluster is not ready: it has no quorum, or is joining')
 }
 
 async function toldBy(say: RawConnection['say']): Promise<ReadonlyMap<string, string>> {

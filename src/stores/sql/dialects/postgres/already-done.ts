@@ -1,4 +1,4 @@
-import { DatabaseTrouble } from '../../trouble.ts'
+import { DatabaseError } from '../../database-error.ts'
 
 /** What a schema change that was made before is refused with. */
 const CODES: ReadonlySet<unknown> = new Set([
@@ -12,6 +12,6 @@ const CODES: ReadonlySet<unknown> = new Set([
 ])
 
 export function isAlreadyDone(error: unknown): boolean {
-  if (!(error instanceof DatabaseTrouble) || !(error.cause instanceof Error)) return false
+  if (!(error instanceof DatabaseError) || !(error.cause instanceof Error)) return false
   return 'code' in error.cause && CODES.has(error.cause.code)
 }

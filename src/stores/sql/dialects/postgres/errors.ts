@@ -1,8 +1,8 @@
+import { DatabaseError, type DatabaseErrorKind } from '../../database-error.ts'
 import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
-import { DatabaseTrouble, type TroubleKind } from '../../trouble.ts'
 
 interface Meaning {
-  readonly kind: TroubleKind
+  readonly kind: DatabaseErrorKind
   /** Stands before what the server says; `''`: nothing does. */
   readonly says: string
 }
@@ -71,22 +71,22 @@ const MISFITS: ReadonlySet<string> = new Set(['42P01', '42703'])
  *
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-export function troubleOf(error: unknown): DatabaseTrouble {
-  if (error instanceof DatabaseTrouble) return error
+export function troubleOf(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error
   const { code, message } = describe(error)
   if (MISFITS.has(code)) {
-    return new DatabaseTrouble('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
+    return new DatabaseError('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }
   // Codes of the system, such as EPIPE, are longer than those of the server, or shorter.
   const meaning = /^[0-9A-Z]{5}$/.test(code) ? (CODES[code] ?? CLASSES[code.slice(0, 2)]) : undefined
-  if (meaning !== undefined) return new DatabaseTrouble(meaning.kind, `${meaning.says}${message}`, error)
+  if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.says}${message}`, error)
   // The schema was changed meanwhile; a new connection prepares anew.
   if (/cached plan must not change/.test(message))
-    return new DatabaseTrouble('lost', `${STATEMENTS.says}${message}`, error)
+    return new DatabaseError('lost', `${STATEMENTS.says}${message}`, error)
   if (SOCKET_CODES.has(code) || isDriverLoss(error)) {
-    return new DatabaseTrouble('lost', socketTrouble(code, message), error)
+    return new DatabaseError('lost', socketTrouble(code, message), error)
   }
-  return new DatabaseTrouble('broken', message, error)
+  return new DatabaseError('broken', message, error)
 }
 
 /** What the driver says of a connection that ended has no code. */

@@ -1,7 +1,7 @@
+import { DatabaseError } from '../../database-error.ts'
 import type { ConnectionSettings, MigrationSession } from '../../dialect.ts'
 import { openOne } from '../../server/connect-server.ts'
 import { migrationTransaction } from '../../server/migration-transaction.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 import { postgresTypes } from './column-types.ts'
 import { postgresDriver } from './driver.ts'
 
@@ -43,7 +43,7 @@ async function takeLock(say: (sql: string) => Promise<unknown>): Promise<void> {
     // Who waits for a table stops everybody behind it, so that must not be for long.
     await say(`set lock_timeout = '${TABLE_LOCK_SECONDS}s'`)
   } catch (error) {
-    if (!(error instanceof DatabaseTrouble) || error.kind !== 'conflict') throw error
-    throw new DatabaseTrouble('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`, error)
+    if (!(error instanceof DatabaseError) || error.kind !== 'conflict') throw error
+    throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`, error)
   }
 }

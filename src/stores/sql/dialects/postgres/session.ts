@@ -1,7 +1,7 @@
+import { DatabaseError } from '../../database-error.ts'
 import { factRow } from '../../fact-row.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 
 const exactly = (name: string, value: string): SessionSetting => ({
   name,
@@ -52,11 +52,11 @@ export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
 export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
   const server = await factRow(({ sql }) => say(sql), SERVER)
   if (server.get('transaction_read_only') === 'on') {
-    throw new DatabaseTrouble('unavailable', 'the database is read-only: it is a replica, or was set so')
+    throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
   }
   const encoding = server.get('server_encoding') ?? 'unknown'
   if (!/^UTF-?8$/i.test(encoding)) {
-    throw new DatabaseTrouble(
+    throw new DatabaseError(
       'unavailable',
       `the database has the encoding ${encoding}, in which not every name can be stored: create it with encoding UTF8`,
     )

@@ -1,4 +1,4 @@
-import { DatabaseTrouble } from '../../trouble.ts'
+import { DatabaseError } from '../../database-error.ts'
 import { lacksSpace, whyNotWritable } from './location.ts'
 
 /** An error of SQLite as it is known on both sides of the thread. */
@@ -23,35 +23,31 @@ const UNCONFIRMED: ReadonlySet<string> = new Set([
 const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_IOERR_CORRUPTFS', 'SQLITE_IOERR_DATA'])
 
 /** Tells what an error of SQLite means to its callers. */
-export function troubleOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseTrouble {
+export function troubleOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseError {
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
-    return new DatabaseTrouble('duplicate', message, cause)
+    return new DatabaseError('duplicate', message, cause)
   }
   // The commit may survive on the disk although it was taken back.
   if (UNCONFIRMED.has(code)) {
-    return new DatabaseTrouble('outcome_unknown', `the disk did not confirm what was written to ${file}`, cause)
+    return new DatabaseError('outcome_unknown', `the disk did not confirm what was written to ${file}`, cause)
   }
   if (DAMAGED.has(code)) {
-    return new DatabaseTrouble(
-      'broken',
-      `the database ${file} is damaged (${message}): restore it from a backup`,
-      cause,
-    )
+    return new DatabaseError('broken', `the database ${file} is damaged (${message}): restore it from a backup`, cause)
   }
   const family = code.split('_').slice(0, 2).join('_')
   switch (family) {
     case 'SQLITE_CONSTRAINT':
     case 'SQLITE_MISMATCH':
     case 'SQLITE_TOOBIG':
-      return new DatabaseTrouble('refused', message, cause)
+      return new DatabaseError('refused', message, cause)
     case 'SQLITE_BUSY':
     case 'SQLITE_LOCKED':
     case 'SQLITE_PROTOCOL':
-      return new DatabaseTrouble('busy', `another process holds the lock of the database ${file}`, cause)
+      return new DatabaseError('busy', `another process holds the lock of the database ${file}`, cause)
     case 'SQLITE_FULL':
-      return new DatabaseTrouble('unavailable', `there is no space left for the database ${file}`, cause)
+      return new DatabaseError('unavailable', `there is no space left for the database ${file}`, cause)
     case 'SQLITE_READONLY':
-      return new DatabaseTrouble(
+      return new DatabaseError(
         'unavailable',
         code === 'SQLITE_READONLY_DBMOVED'
           ? `the database ${file} was moved or removed while it was open`
@@ -61,40 +57,40 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
     case 'SQLITE_NOMEM':
     case 'SQLITE_INTERRUPT':
     case 'SQLITE_NOLFS':
-      return new DatabaseTrouble('unavailable', `the database ${file} has no resources left: ${message}`, cause)
+      return new DatabaseError('unavailable', `the database ${file} has no resources left: ${message}`, cause)
     case 'SQLITE_SCHEMA':
-      return new DatabaseTrouble('conflict', message, cause)
+      return new DatabaseError('conflict', message, cause)
     case 'SQLITE_IOERR':
       if (lacksSpace(file)) {
-        return new DatabaseTrouble(
+        return new DatabaseError(
           'unavailable',
           `there is no space left for the database ${file}: while no server has it open, to read it takes 32 KiB beside it`,
           cause,
         )
       }
-      return new DatabaseTrouble('unavailable', `the database ${file} cannot be read or written: ${message}`, cause)
+      return new DatabaseError('unavailable', `the database ${file} cannot be read or written: ${message}`, cause)
     case 'SQLITE_CANTOPEN':
     case 'SQLITE_PERM':
     case 'SQLITE_AUTH':
-      return new DatabaseTrouble(
+      return new DatabaseError(
         'unavailable',
         `the database ${file} cannot be opened: ${whyNotWritable(file) ?? message}`,
         cause,
       )
     case 'SQLITE_CORRUPT':
-      return new DatabaseTrouble('broken', `the database ${file} is corrupt: restore it from a backup`, cause)
+      return new DatabaseError('broken', `the database ${file} is corrupt: restore it from a backup`, cause)
     case 'SQLITE_NOTADB':
-      return new DatabaseTrouble('broken', `${file} is not an SQLite database`, cause)
+      return new DatabaseError('broken', `${file} is not an SQLite database`, cause)
     case 'SQLITE_ERROR':
       return message.startsWith('no such table') || message.startsWith('no such column')
-        ? new DatabaseTrouble(
+        ? new DatabaseError(
             'broken',
             `the schema of ${file} does not fit (${message}): run \`qscope migrate up\``,
             cause,
           )
-        : new DatabaseTrouble('broken', message, cause)
+        : new DatabaseError('broken', message, cause)
     default:
-      return new DatabaseTrouble('broken', message, cause)
+      return new DatabaseError('broken', message, cause)
   }
 }
 
@@ -102,13 +98,13 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
 export class FileTroubles {
   readonly file: string
   /** The first sign that the file is damaged. */
-  corruption: DatabaseTrouble | null = null
+  corruption: DatabaseError | null = null
 
   constructor(file: string) {
     this.file = file
   }
 
-  of(failure: SqliteFailure, cause?: unknown): DatabaseTrouble {
+  of(failure: SqliteFailure, cause?: unknown): DatabaseError {
     const trouble = troubleOf(failure, this.file, cause)
     if (/^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS|IOERR_DATA)/.test(failure.code)) this.corruption ??= trouble
     return trouble

@@ -14,7 +14,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Logger } from '../../../../logger.ts'
 import { makeDirectories } from '../../../../make-directories.ts'
 import { messageOf } from '../../../../message-of.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
+import { DatabaseError } from '../../database-error.ts'
 
 const SCHEME = 'sqlite:'
 const MEMORY = ':memory:'
@@ -26,11 +26,11 @@ export function sqliteFile(url: string): string | null {
   if (path === MEMORY) return null
   const plain = path.replace(/^\/\/(?=\/)/, '')
   if (!url.startsWith(SCHEME) || plain === '') {
-    throw new DatabaseTrouble('unavailable', `a database URL for SQLite is sqlite:<path> or ${SCHEME}${MEMORY}`)
+    throw new DatabaseError('unavailable', `a database URL for SQLite is sqlite:<path> or ${SCHEME}${MEMORY}`)
   }
   // The library would cut it off, and open another file.
   if (plain !== plain.trim()) {
-    throw new DatabaseTrouble(
+    throw new DatabaseError(
       'unavailable',
       `the path of the database has white space around it: ${JSON.stringify(plain)}`,
     )
@@ -54,7 +54,7 @@ export function provideFile(file: string, log: Logger): void {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     // A file that may only be read is opened all the same: what fails then is the writing.
     if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return
-    throw new DatabaseTrouble('unavailable', `the database ${file} cannot be created: ${messageOf(error)}`, error)
+    throw new DatabaseError('unavailable', `the database ${file} cannot be created: ${messageOf(error)}`, error)
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseError } from '../../database-error.ts'
 import type { MigrationSession, Statement } from '../../dialect.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 import { sqliteTypes } from './column-types.ts'
 import { failureOf, troubleOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
@@ -19,7 +19,7 @@ export async function openSqliteMigration(file: string): Promise<MigrationSessio
     try {
       return work()
     } catch (error) {
-      throw error instanceof DatabaseTrouble ? error : troubleOf(failureOf(error), file, error)
+      throw error instanceof DatabaseError ? error : troubleOf(failureOf(error), file, error)
     }
   }
   const handle = guarded(() => new SqliteHandle(file, { timeout: 0 }))
@@ -58,7 +58,7 @@ async function patiently(attempt: () => void): Promise<void> {
       attempt()
       return
     } catch (error) {
-      const busy = error instanceof DatabaseTrouble && error.kind === 'busy'
+      const busy = error instanceof DatabaseError && error.kind === 'busy'
       if (!busy || Date.now() >= until) throw error
       await sleep(POLL_MS)
     }

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
+import { DatabaseError } from '../../database-error.ts'
 import type { Statement, StatementResult } from '../../dialect.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
 import { type AnswerMessage, OPENED, type Packed, packed } from './protocol.ts'
 import type { ScanMessage, ScanThreadData } from './scan-thread.ts'
@@ -90,7 +90,7 @@ export class SqliteScanner {
     thread.pending.clear()
   }
 
-  #gone(cause?: unknown): DatabaseTrouble {
-    return new DatabaseTrouble('unavailable', `the reader of the database ${this.#troubles.file} is gone`, cause)
+  #gone(cause?: unknown): DatabaseError {
+    return new DatabaseError('unavailable', `the reader of the database ${this.#troubles.file} is gone`, cause)
   }
 }

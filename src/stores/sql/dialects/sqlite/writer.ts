@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../logger.ts'
+import { DatabaseError } from '../../database-error.ts'
 import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
-import { DatabaseTrouble } from '../../trouble.ts'
 import type { FileTroubles } from './errors.ts'
 import {
   type AnswerMessage,
@@ -47,7 +47,7 @@ export class SqliteWriter implements Writer {
     this.#mayReopen = mayReopen
   }
 
-  /** Opens the file, creating it if it is absent; throws `DatabaseTrouble`. */
+  /** Opens the file, creating it if it is absent; throws `DatabaseError`. */
   async open(): Promise<void> {
     const data: WriterData = { file: this.#file, walLimit: this.#walLimit }
     const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
@@ -156,14 +156,14 @@ export class SqliteWriter implements Writer {
       const mayStand = order?.kind === 'batch' || order?.kind === 'finish' || order?.kind === 'commit'
       reject(
         mayStand
-          ? new DatabaseTrouble('outcome_unknown', `the writer of ${this.#file} died while committing`, error)
+          ? new DatabaseError('outcome_unknown', `the writer of ${this.#file} died while committing`, error)
           : this.#gone(error),
       )
     }
     this.#pending.clear()
   }
 
-  #gone(cause?: unknown): DatabaseTrouble {
-    return new DatabaseTrouble('unavailable', `the writer of the database ${this.#file} is gone`, cause)
+  #gone(cause?: unknown): DatabaseError {
+    return new DatabaseError('unavailable', `the writer of the database ${this.#file} is gone`, cause)
   }
 }

@@ -10,7 +10,7 @@ import { StoreError, type StoreFault } from '../contract.ts'
  * - `lost`: the connection broke before the commit was sent; nothing was written.
  * - the rest as in `StoreFault`.
  */
-export type TroubleKind =
+export type DatabaseErrorKind =
   | 'duplicate'
   | 'refused'
   | 'conflict'
@@ -21,10 +21,10 @@ export type TroubleKind =
   | 'broken'
 
 /** Thrown at the edge to a driver; never leaves stores/sql. */
-export class DatabaseTrouble extends Error {
-  readonly kind: TroubleKind
+export class DatabaseError extends Error {
+  readonly kind: DatabaseErrorKind
 
-  constructor(kind: TroubleKind, message: string, cause?: unknown) {
+  constructor(kind: DatabaseErrorKind, message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'DatabaseTrouble'
     this.kind = kind
@@ -40,11 +40,11 @@ const FAULTS = Object.freeze({
   unavailable: 'unavailable',
   outcome_unknown: 'outcome_unknown',
   broken: 'broken',
-} as const satisfies Record<TroubleKind, StoreFault>)
+} as const satisfies Record<DatabaseErrorKind, StoreFault>)
 
 /** What leaves stores/sql: a `StoreError` for a database's trouble, anything else as it is. */
 export function storeError(error: unknown): unknown {
-  return error instanceof DatabaseTrouble ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
+  return error instanceof DatabaseError ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
 }
 
 /** Runs work whose troubles leave stores/sql. */
@@ -62,16 +62,16 @@ export async function falseIfTaken(write: () => Promise<void>): Promise<boolean>
     await write()
     return true
   } catch (error) {
-    if (error instanceof DatabaseTrouble && error.kind === 'duplicate') return false
+    if (error instanceof DatabaseError && error.kind === 'duplicate') return false
     throw error
   }
 }
 
-export function isConflict(error: unknown): error is DatabaseTrouble {
-  return error instanceof DatabaseTrouble && error.kind === 'conflict'
+export function isConflict(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.kind === 'conflict'
 }
 
 /** Whether a commit may stand although it was not confirmed. */
 export function isOutcomeUnknown(error: unknown): boolean {
-  return error instanceof DatabaseTrouble && error.kind === 'outcome_unknown'
+  return error instanceof DatabaseError && error.kind === 'outcome_unknown'
 }
