@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events'
 import { expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
-import { Slots } from '../../src/stores/sql/slots.ts'
+import { ConnectionPool } from '../../src/stores/sql/connection-pool.ts'
 
 it('leave nothing behind on a signal that goes on when those in line lose patience', async () => {
-  const slots = new Slots(['only'], 10)
+  const slots = new ConnectionPool(['only'], 10)
   const { signal } = new AbortController()
   const held = Promise.withResolvers<void>()
   const holder = slots.use(null, () => held.promise)

@@ -20,6 +20,7 @@ import { codeReads, findCodes } from './authorization-codes.ts'
 import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients, findClosedAudiences } from './clients.ts'
+import { ConnectionPool } from './connection-pool.ts'
 import { DatabaseError, storeError } from './database-error.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
@@ -38,10 +39,9 @@ import type { Database } from './schema.ts'
 import { schemaStateOf } from './schema-state.ts'
 import { sendThrough } from './send-units.ts'
 import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
-import { Slots } from './slots.ts'
 import { TransactionLane } from './transaction-lane.ts'
 import { userReads } from './users.ts'
-import { writerSlot } from './writer-slot.ts'
+import { writeSession } from './write-session.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
@@ -82,17 +82,17 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   const { observer, jitter, maxQueuedCalls } = parts
   const { writers } = connected
   const laneOf = (writer: Writer) => {
-    const slot = writerSlot(dialect, writer, parts)
-    const slots = new Slots([slot], maxQueuedCalls)
-    return { slots, lane: new AppendLane(sendThrough(slots, slot, jitter), maxQueuedCalls, jitter, observer) }
+    const session = writeSession(dialect, writer, parts)
+    const slots = new ConnectionPool([session], maxQueuedCalls)
+    return { slots, lane: new AppendLane(sendThrough(slots, session, jitter), maxQueuedCalls, jitter, observer) }
   }
   const appends = laneOf(writers.append)
   const drafts = writers.drafts === writers.append ? appends : writers.drafts && laneOf(writers.drafts)
   const transactionSlots =
     writers.transactions.length === 0
       ? appends.slots
-      : new Slots(
-          writers.transactions.map((writer) => writerSlot(dialect, writer, parts)),
+      : new ConnectionPool(
+          writers.transactions.map((writer) => writeSession(dialect, writer, parts)),
           maxQueuedCalls,
         )
   const transactionLane = new TransactionLane(transactionSlots, jitter, observer)

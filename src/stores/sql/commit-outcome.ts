@@ -2,7 +2,7 @@ import type { AuditChain, SealedEvents } from './audit-chain.ts'
 import { DatabaseError, isOutcomeUnknown } from './database-error.ts'
 import { orRolledBack } from './or-rolled-back.ts'
 import { backOff } from './retry.ts'
-import type { WriterSlot } from './writer-slot.ts'
+import type { WriteSession } from './write-session.ts'
 
 /**
  * Commits, and finds out how that ended if nobody says. A transaction's events
@@ -14,7 +14,7 @@ import type { WriterSlot } from './writer-slot.ts'
  * then, and `lost` if nothing was written.
  */
 export async function confirmed(
-  slot: WriterSlot,
+  session: WriteSession,
   sealed: SealedEvents,
   commit: () => Promise<void>,
   until: number,
@@ -22,25 +22,25 @@ export async function confirmed(
 ): Promise<void> {
   try {
     await commit()
-    slot.chain.advance(sealed)
+    session.chain.advance(sealed)
   } catch (error) {
     if (!isOutcomeUnknown(error)) throw error
-    if ((await outcomeOf(slot, sealed, until, jitter)) === 'committed') return
+    if ((await outcomeOf(session, sealed, until, jitter)) === 'committed') return
     throw new DatabaseError('lost', 'the connection to the database broke; nothing was written', error)
   }
 }
 
 /** @throws DatabaseError `outcome_unknown`, after which the chain goes on under another name. */
-async function outcomeOf(slot: WriterSlot, sealed: SealedEvents, until: number, jitter: () => number) {
+async function outcomeOf(session: WriteSession, sealed: SealedEvents, until: number, jitter: () => number) {
   // What audits nothing may be done twice: the contract of `transaction` says so.
   if (sealed.statements.length === 0) return 'rolled_back'
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return await readBack(slot, sealed)
+      return await readBack(session, sealed)
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error
       if (Date.now() >= until) {
-        slot.chain.restart()
+        session.chain.restart()
         throw new DatabaseError(
           'outcome_unknown',
           `a commit was not confirmed, nor could be read back: ${error.message}`,
@@ -52,9 +52,9 @@ async function outcomeOf(slot: WriterSlot, sealed: SealedEvents, until: number, 
   }
 }
 
-async function readBack(slot: WriterSlot, sealed: SealedEvents): Promise<'committed' | 'rolled_back'> {
-  const { writer, chain } = slot
-  slot.failure = null
+async function readBack(session: WriteSession, sealed: SealedEvents): Promise<'committed' | 'rolled_back'> {
+  const { writer, chain } = session
+  session.failure = null
   await writer.begin()
   return await orRolledBack(writer, async () => {
     const stored = await chain.takeStored(sealed, Date.now())

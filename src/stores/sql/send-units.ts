@@ -3,42 +3,46 @@ import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
 import type { AppendedRows, SendUnits } from './append-lane.ts'
 import type { SealedEvents } from './audit-chain.ts'
 import { confirmed } from './commit-outcome.ts'
+import type { ConnectionPool } from './connection-pool.ts'
 import type { DraftRunner, Statement } from './dialect.ts'
 import { orRolledBack } from './or-rolled-back.ts'
-import type { Slots } from './slots.ts'
-import type { WriterSlot } from './writer-slot.ts'
+import type { WriteSession } from './write-session.ts'
 
 const NONE: ReadonlySet<AppendedRows> = new Set()
 
 /** Turns the units of a batch into one transaction, its audit rows sealed in the order they are sent. */
-export function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter: () => number): SendUnits {
+export function sendThrough(
+  slots: ConnectionPool<WriteSession>,
+  { db }: WriteSession,
+  jitter: () => number,
+): SendUnits {
   const tokenInserts = accessTokenInserts(db)
   const insertsOf = (units: readonly AppendedRows[]) =>
     tokenInserts.of(units.flatMap(({ tokens }) => tokens).map(accessTokenRow))
 
-  async function appendAll(slot: WriterSlot, units: readonly AppendedRows[], until: number): Promise<void> {
-    const { chain, writer } = slot
+  async function appendAll(session: WriteSession, units: readonly AppendedRows[], until: number): Promise<void> {
+    const { chain, writer } = session
     const inserts = insertsOf(units)
     const events = units.flatMap((unit) => unit.events)
     // Rows that no event goes with leave no trace to read back.
     if (events.length === 0) return await writer.batch(inserts)
     if (!chain.isNew) {
       const sealed = chain.seal(events)
-      return await confirmed(slot, sealed, () => writer.batch([...inserts, ...sealed.statements]), until, jitter)
+      return await confirmed(session, sealed, () => writer.batch([...inserts, ...sealed.statements]), until, jitter)
     }
     await writer.begin()
-    const sealed = await orRolledBack(writer, () => sealedAfter(slot, inserts, events))
-    await confirmed(slot, sealed, () => writer.commit(), until, jitter)
+    const sealed = await orRolledBack(writer, () => sealedAfter(session, inserts, events))
+    await confirmed(session, sealed, () => writer.commit(), until, jitter)
   }
 
   /** The drafts first: what they decide says which events there are. */
   async function runDrafts(
     drafts: DraftRunner,
-    slot: WriterSlot,
+    session: WriteSession,
     units: readonly AppendedRows[],
     until: number,
   ): Promise<ReadonlySet<AppendedRows>> {
-    const { chain, writer } = slot
+    const { chain, writer } = session
     const verdicts = await drafts.begin(units.map(({ draft }) => draft))
     const refuted = new Set(units.filter((_, at) => verdicts[at] !== true))
     const standing = units.filter((unit) => !refuted.has(unit))
@@ -46,28 +50,28 @@ export function sendThrough(slots: Slots<WriterSlot>, { db }: WriterSlot, jitter
     const prepared = await orRolledBack(writer, async () => {
       const inserts = insertsOf(standing)
       const events = standing.flatMap((unit) => unit.events)
-      if (chain.isNew) return { sealed: await sealedAfter(slot, inserts, events), last: [] }
+      if (chain.isNew) return { sealed: await sealedAfter(session, inserts, events), last: [] }
       const sealed = chain.seal(events)
       return { sealed, last: [...inserts, ...sealed.statements] }
     })
-    await confirmed(slot, prepared.sealed, () => drafts.commit(prepared.last), until, jitter)
+    await confirmed(session, prepared.sealed, () => drafts.commit(prepared.last), until, jitter)
     return refuted
   }
 
   return (units, until) =>
-    slots.use(null, async (slot) => {
-      const { drafts } = slot.writer
+    slots.use(null, async (session) => {
+      const { drafts } = session.writer
       if (drafts !== null && units.some(({ draft }) => draft.length > 0)) {
-        return await runDrafts(drafts, slot, units, until)
+        return await runDrafts(drafts, session, units, until)
       }
-      await appendAll(slot, units, until)
+      await appendAll(session, units, until)
       return NONE
     })
 }
 
 /** Writes rows and the first events of a chain, which ask the database, in the open transaction. */
 async function sealedAfter(
-  { writer, chain }: WriterSlot,
+  { writer, chain }: WriteSession,
   inserts: readonly Statement[],
   events: readonly AuditEvent[],
 ): Promise<SealedEvents> {

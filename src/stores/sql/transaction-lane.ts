@@ -3,13 +3,13 @@ import { Deadlines } from '../../deadlines.ts'
 import { type Ending, type StoreContext, StoreError, type TransactionStores } from '../contract.ts'
 import type { StoreObserver } from '../store-observer.ts'
 import { confirmed } from './commit-outcome.ts'
+import type { ConnectionPool } from './connection-pool.ts'
 import { DatabaseError, isConflict, isOutcomeUnknown, storeError } from './database-error.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 import type { Database } from './schema.ts'
-import type { Slots } from './slots.ts'
-import type { WriterSlot } from './writer-slot.ts'
+import type { WriteSession } from './write-session.ts'
 
-type WorkIn<T> = (slot: WriterSlot) => Promise<Ending<T>>
+type WorkIn<T> = (session: WriteSession) => Promise<Ending<T>>
 
 /** How far the transaction of a call has come. */
 interface Progress {
@@ -25,12 +25,12 @@ interface Progress {
  * call's deadline.
  */
 export class TransactionLane {
-  readonly #slots: Slots<WriterSlot>
+  readonly #slots: ConnectionPool<WriteSession>
   readonly #jitter: () => number
   readonly #observer: StoreObserver | undefined
   readonly #deadlines = new Deadlines()
 
-  constructor(slots: Slots<WriterSlot>, jitter: () => number, observer?: StoreObserver) {
+  constructor(slots: ConnectionPool<WriteSession>, jitter: () => number, observer?: StoreObserver) {
     this.#slots = slots
     this.#jitter = jitter
     this.#observer = observer
@@ -59,7 +59,7 @@ export class TransactionLane {
   async #runUntil<T>(until: number, ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>, progress: Progress): Promise<T> {
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await this.#slots.use(ctx, (slot) => this.#attempt(slot, work, until, progress))
+        return await this.#slots.use(ctx, (session) => this.#attempt(session, work, until, progress))
       } catch (error) {
         if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
         ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
@@ -70,30 +70,30 @@ export class TransactionLane {
     }
   }
 
-  async #attempt<T>(slot: WriterSlot, work: WorkIn<T>, until: number, progress: Progress): Promise<T> {
+  async #attempt<T>(session: WriteSession, work: WorkIn<T>, until: number, progress: Progress): Promise<T> {
     progress.commitSent = false
-    slot.events = []
-    slot.failure = null
+    session.events = []
+    session.failure = null
     try {
-      await slot.writer.begin()
-      const ending = await work(slot)
+      await session.writer.begin()
+      const ending = await work(session)
       if (!ending.commit) {
-        await slot.writer.rollback()
+        await session.writer.rollback()
         return ending.value
       }
-      const sealed = await slot.chain.sealInside(slot.events)
-      for (const statement of sealed.statements) await slot.writer.execute(statement)
+      const sealed = await session.chain.sealInside(session.events)
+      for (const statement of sealed.statements) await session.writer.execute(statement)
       // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
-      if (slot.failure !== null) throw slot.failure
+      if (session.failure !== null) throw session.failure
       if (progress.callerLeft) throw new DatabaseError('unavailable', 'the caller was told that nothing is written')
       progress.commitSent = true
-      await confirmed(slot, sealed, () => slot.writer.commit(), until, this.#jitter)
+      await confirmed(session, sealed, () => session.writer.commit(), until, this.#jitter)
       return ending.value
     } catch (error) {
       if (isOutcomeUnknown(error)) throw error
-      await slot.writer.rollback()
+      await session.writer.rollback()
       // A lost race may show in a statement that was refused, but the race is why.
-      throw isConflict(error) ? error : (slot.failure ?? error)
+      throw isConflict(error) ? error : (session.failure ?? error)
     }
   }
 }

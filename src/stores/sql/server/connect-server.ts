@@ -1,9 +1,9 @@
 import { epochMs } from '../../../domain/ids.ts'
 import { parseServerUrl } from '../../../domain/server-url.ts'
 import type { Logger } from '../../../logger.ts'
+import { ConnectionPool } from '../connection-pool.ts'
 import { DatabaseError } from '../database-error.ts'
 import type { Connected, ConnectionSettings, Execute } from '../dialect.ts'
-import { Slots } from '../slots.ts'
 import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
 import { Hosts } from './hosts.ts'
 import { openConnection } from './open-connection.ts'
@@ -44,7 +44,7 @@ export async function connectServer(
   // Beside the one that appends, which seldom waits for a row; and transactions that cannot be drafted need one.
   const drafter = driver.sendsManyAtOnce && otherCount > 1 ? batchWriter() : null
   const others = Array.from({ length: otherCount - (drafter === null ? 0 : 1) }, writer)
-  const readSlots = new Slots(readers, MOST_WAITING_READS)
+  const readSlots = new ConnectionPool(readers, MOST_WAITING_READS)
   await readers[0]?.ready()
   return {
     execute: readThrough(readSlots, settings.statementTimeoutMs),
@@ -73,7 +73,7 @@ function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
 }
 
 /** A connection may have gone stale unnoticed; a read can be repeated. None waits in line for longer than it may take. */
-function readThrough(readers: Slots<ServerConnection>, patienceMs: number): Execute {
+function readThrough(readers: ConnectionPool<ServerConnection>, patienceMs: number): Execute {
   const { signal } = new AbortController()
   return (statement) =>
     readers.use({ signal, deadline: epochMs(Date.now() + patienceMs) }, async (reader) => {

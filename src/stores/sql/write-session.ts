@@ -8,7 +8,7 @@ import type { Database } from './schema.ts'
 import { transactionStores } from './transaction-stores.ts'
 
 /** A writer, with what belongs to it alone. */
-export interface WriterSlot {
+export interface WriteSession {
   readonly writer: Writer
   /** Kysely inside the writer's transaction. */
   readonly db: Kysely<Database>
@@ -21,22 +21,22 @@ export interface WriterSlot {
   failure: unknown
 }
 
-export function writerSlot(
+export function writeSession(
   dialect: Dialect,
   writer: Writer,
   { seal, newId }: { readonly seal: AuditSeal; readonly newId: () => string },
-): WriterSlot {
+): WriteSession {
   const execute: Execute = async (statement) => {
     try {
       return await writer.execute(statement)
     } catch (error) {
-      slot.failure ??= error
+      session.failure ??= error
       throw error
     }
   }
   const db = kyselyOver(dialect.kysely, execute)
-  const stores = transactionStores(db, (event) => void slot.events.push(event))
-  const slot: WriterSlot = {
+  const stores = transactionStores(db, (event) => void session.events.push(event))
+  const session: WriteSession = {
     writer,
     db,
     stores,
@@ -44,5 +44,5 @@ export function writerSlot(
     events: [],
     failure: null,
   }
-  return slot
+  return session
 }

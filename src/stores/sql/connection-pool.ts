@@ -9,7 +9,7 @@ interface Waiter<Slot> {
 }
 
 /** Hands out what one user at a time may have, such as a connection: first come, first served. */
-export class Slots<Slot> {
+export class ConnectionPool<Slot> {
   readonly #slots: readonly Slot[]
   readonly #free: Slot[]
   readonly #maxWaiting: number
