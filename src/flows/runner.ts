@@ -108,7 +108,7 @@ function insistOnTime({ deadline }: CallContext): void {
   }
 }
 
-/** A unit of the append lane is filled before it is sent, so its postconditions neither wait nor lose. */
+/** An entry of a group commit is filled before it is sent, so its postconditions neither wait nor lose. */
 function insistOnSuccess(name: string, answer: unknown): void {
   const fine = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true
   if (!fine) throw new Error(`postcondition ${name} of an append flow did not hold at once`)

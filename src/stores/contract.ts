@@ -398,7 +398,7 @@ export interface ReadStores {
   readonly auditChains: AuditChainReads
 }
 
-/** What a unit of the append lane may write: new rows, nothing that depends on others. */
+/** What an entry of a group commit may write: new rows, nothing that depends on others. */
 export interface AppendStores {
   readonly accessTokens: AccessTokenWrites
   readonly auditLog: AuditLogWrites
@@ -458,8 +458,8 @@ export interface Backend {
   readonly maintenance: Maintenance
   /**
    * Hands over rows to be inserted, all or nothing; `fill` runs at once and
-   * synchronously. Units of concurrent calls share a commit. Resolves after the
-   * commit is durable. A call that is cancelled while its unit waits is taken
+   * synchronously. Entries of concurrent calls share a commit. Resolves after the
+   * commit is durable. A call that is cancelled while its entry waits is taken
    * out of the queue; after it was sent, never.
    */
   append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void>
@@ -497,7 +497,7 @@ export interface PoolLoad {
 export interface BackendLoad {
   /** `append` writes what many calls share; transactions have connections of their own, or take turns with it. */
   readonly pools: { readonly read: PoolLoad; readonly append: PoolLoad; readonly transaction: PoolLoad }
-  /** Units that wait to be sent in the append lane. */
+  /** Entries that wait to be sent in the append lane. */
   readonly waitingUnits: number
   /** Look-ups that wait to be sent. */
   readonly waitingLookUps: number

@@ -20,7 +20,7 @@ export type LookUp = (typeof LOOK_UPS)[number]
 
 /** What concurrent calls send to the database together. */
 export interface SentBatch {
-  /** Look-ups, or units to be written. */
+  /** Look-ups, or entries to be written. */
   readonly size: number
   /** How long the one waited that waited longest. */
   readonly waitedMs: number
@@ -41,7 +41,7 @@ export type RetryCause = 'conflict' | 'busy' | 'lost'
 export interface StoreObserver {
   /** Whom batches of these look-ups are told, before they are sent. Asked once for each. */
   ofReads(lookUp: LookUp): (batch: SentBatch) => Over
-  /** A batch of units is sent to be written in one transaction. If that fails, it may be sent again. */
+  /** A batch of entries is sent to be written in one transaction. If that fails, it may be sent again. */
   appendSent(batch: SentBatch): Over
   /** A batch failed for good: its callers are told. */
   appendFailed(failure: Failure): void

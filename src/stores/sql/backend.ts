@@ -13,19 +13,20 @@ import {
 } from '../contract.ts'
 import type { LookUp, StoreObserver } from '../store-observer.ts'
 import { accessTokenReads, findAccessTokens, findAccessTokensById } from './access-tokens.ts'
-import { AppendLane } from './append-lane.ts'
 import { auditChainReads } from './audit-chain-reads.ts'
 import { auditReads } from './audit-log.ts'
 import { codeReads, findCodes } from './authorization-codes.ts'
 import { readBookkeeping } from './bookkeeping.ts'
 import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients, findClosedAudiences } from './clients.ts'
+import { commitThrough } from './commit-batch.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import { DatabaseError, storeError } from './database-error.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
 import { DraftLane } from './draft-lane.ts'
 import { grantReads } from './grants.ts'
+import { GroupCommit } from './group-commit.ts'
 import { hashKey } from './hash-key.ts'
 import { kyselyOver } from './kysely.ts'
 import { maintenanceOn } from './maintenance.ts'
@@ -37,7 +38,6 @@ import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './r
 import { backOff, isWorthAnotherTry } from './retry.ts'
 import type { Database } from './schema.ts'
 import { schemaStateOf } from './schema-state.ts'
-import { sendThrough } from './send-units.ts'
 import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
 import { TransactionLane } from './transaction-lane.ts'
 import { userReads } from './users.ts'
@@ -84,7 +84,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   const laneOf = (writer: Writer) => {
     const session = writeSession(dialect, writer, parts)
     const slots = new ConnectionPool([session], maxQueuedCalls)
-    return { slots, lane: new AppendLane(sendThrough(slots, session, jitter), maxQueuedCalls, jitter, observer) }
+    return { slots, lane: new GroupCommit(commitThrough(slots, session, jitter), maxQueuedCalls, jitter, observer) }
   }
   const appends = laneOf(writers.append)
   const drafts = writers.drafts === writers.append ? appends : writers.drafts && laneOf(writers.drafts)

@@ -1,7 +1,7 @@
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
-import type { AppendLane } from './append-lane.ts'
 import type { Dialect } from './dialect.ts'
 import { DraftBook } from './draft-book.ts'
+import type { GroupCommit } from './group-commit.ts'
 import type { TransactionLane } from './transaction-lane.ts'
 
 /**
@@ -12,12 +12,12 @@ import type { TransactionLane } from './transaction-lane.ts'
  * every other case the work is run again, in a transaction of its own.
  */
 export class DraftLane {
-  readonly #appends: AppendLane
+  readonly #appends: GroupCommit
   readonly #whole: TransactionLane
   readonly #dialect: Pick<Dialect, 'kysely'>
   readonly #books: DraftBook[] = []
 
-  constructor(appends: AppendLane, whole: TransactionLane, dialect: Pick<Dialect, 'kysely'>) {
+  constructor(appends: GroupCommit, whole: TransactionLane, dialect: Pick<Dialect, 'kysely'>) {
     this.#appends = appends
     this.#whole = whole
     this.#dialect = dialect

@@ -9,66 +9,66 @@ import type { DraftedStatement } from './dialect.ts'
 import { failureOf, observed } from './observed.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 
-/** More units than this go with the next batch. */
+/** More entries than this go with the next batch. */
 const LARGEST_BATCH = 256
 const NO_DRAFT: readonly DraftedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 
 /** What one call writes. */
-export interface AppendedRows {
+export interface EntryRows {
   /** A drafted transaction, which stands only as it was drafted; empty: nothing is decided. */
   readonly draft: readonly DraftedStatement[]
   readonly tokens: readonly AccessToken[]
   readonly events: readonly AuditEvent[]
 }
 
-interface Unit extends AppendedRows {
+interface Entry extends EntryRows {
   readonly until: number
   readonly span: Span | undefined
   /** Sent without others, after a batch it was in was refused. */
-  alone: boolean
+  sentAlone: boolean
   /** Whether all of it is written; `false`: none, for it did not go as drafted. */
   readonly done: (stands: boolean) => void
   readonly failed: (error: unknown) => void
 }
 
 /**
- * Commits the rows of all units together, save those whose draft the database
+ * Commits the rows of all entries together, save those whose draft the database
  * refuted, which it returns; throws with nothing written, or `outcome_unknown`
  * if that could not be found out `until` then.
  */
-export type SendUnits = (units: readonly AppendedRows[], until: number) => Promise<ReadonlySet<AppendedRows>>
+export type CommitBatch = (entries: readonly EntryRows[], until: number) => Promise<ReadonlySet<EntryRows>>
 
 /**
- * Group commit. Units of concurrent calls share a transaction; the next one is
+ * Group commit. Entries of concurrent calls share a transaction; the next one is
  * sent when the one before is back, never after a fixed delay. A batch that the
- * database refuses is sent again unit by unit, so only the unit at fault fails.
+ * database refuses is sent again entry by entry, so only the entry at fault fails.
  */
-export class AppendLane {
-  readonly #send: SendUnits
+export class GroupCommit {
+  readonly #send: CommitBatch
   readonly #jitter: () => number
   readonly #maxQueued: number
   readonly #observer: StoreObserver | undefined
   /** When the first of those began to wait that wait now. */
   #since = 0
   readonly #deadlines = new Deadlines()
-  #queue = new Set<Unit>()
+  #queue = new Set<Entry>()
   #running: Promise<void> | null = null
   #closed = false
 
-  constructor(send: SendUnits, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
+  constructor(send: CommitBatch, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
     this.#send = send
     this.#maxQueued = maxQueued
     this.#jitter = jitter
     this.#observer = observer
   }
 
-  /** How many units wait to be sent. */
+  /** How many entries wait to be sent. */
   get waiting(): number {
     return this.#queue.size
   }
 
-  /** Resolves after the unit's commit is durable. */
+  /** Resolves after the entry's commit is durable. */
   async add(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
     const tokens: AccessToken[] = []
     const events: AuditEvent[] = []
@@ -99,8 +99,8 @@ export class AppendLane {
     await this.#running
   }
 
-  /** The signal of a call is costly to make: it is read only when the unit waits behind a batch. */
-  async #enqueue(ctx: StoreContext, rows: AppendedRows): Promise<boolean> {
+  /** The signal of a call is costly to make: it is read only when the entry waits behind a batch. */
+  async #enqueue(ctx: StoreContext, rows: EntryRows): Promise<boolean> {
     if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
     if (this.#queue.size >= this.#maxQueued) {
       throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
@@ -109,11 +109,11 @@ export class AppendLane {
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<boolean>()
     const stopListening = () => signal?.removeEventListener('abort', leave)
-    const unit: Unit = {
+    const entry: Entry = {
       ...rows,
       until: patienceOf(ctx),
       span: ctx.span,
-      alone: false,
+      sentAlone: false,
       done: (stands) => {
         stopListening()
         resolve(stands)
@@ -123,17 +123,17 @@ export class AppendLane {
         reject(error)
       },
     }
-    // A unit that was sent is no longer in the queue, and ends as the database says.
+    // A entry that was sent is no longer in the queue, and ends as the database says.
     const leave = () => {
-      if (this.#queue.delete(unit)) reject(signal?.reason)
+      if (this.#queue.delete(entry)) reject(signal?.reason)
     }
     signal?.addEventListener('abort', leave, { once: true })
     if (this.#queue.size === 0) this.#since = performance.now()
-    this.#queue.add(unit)
+    this.#queue.add(entry)
     this.#running ??= this.#run()
     return await this.#deadlines.within(ctx.deadline, promise, () => {
       stopListening()
-      return this.#queue.delete(unit)
+      return this.#queue.delete(entry)
         ? new StoreError('unavailable', 'the database took nothing more before the deadline')
         : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
     })
@@ -143,24 +143,24 @@ export class AppendLane {
     // What the rest of this turn of the event loop adds goes along.
     await new Promise((resolve) => setImmediate(resolve))
     for (let attempts = 1; this.#queue.size > 0; ) {
-      const units = this.#take()
-      const until = Math.max(...units.map((unit) => unit.until))
+      const entries = this.#take()
+      const until = Math.max(...entries.map((entry) => entry.until))
       try {
-        const refuted = await observed(this.#tell(units), () => this.#send(units, until))
-        for (const unit of units) unit.done(!refuted.has(unit))
+        const refuted = await observed(this.#tell(entries), () => this.#send(entries, until))
+        for (const entry of entries) entry.done(!refuted.has(entry))
         attempts = 1
       } catch (error) {
         if (isWorthAnotherTry(error, attempts, until)) {
-          this.#putBack(this.#stillPatient(units, error))
+          this.#putBack(this.#stillPatient(entries, error))
           this.#observer?.triedAgain('append', error.kind)
           await backOff(attempts, until, this.#jitter)
           attempts += 1
-        } else if (units.length > 1 && isOfOneUnit(error)) {
-          for (const unit of units) unit.alone = true
-          this.#putBack(units)
+        } else if (entries.length > 1 && isOfOneEntry(error)) {
+          for (const entry of entries) entry.sentAlone = true
+          this.#putBack(entries)
         } else {
           this.#observer?.appendFailed(failureOf(error))
-          for (const unit of units) unit.failed(storeError(error))
+          for (const entry of entries) entry.failed(storeError(error))
           attempts = 1
         }
       }
@@ -168,39 +168,39 @@ export class AppendLane {
     this.#running = null
   }
 
-  #tell(units: readonly Unit[]) {
+  #tell(entries: readonly Entry[]) {
     if (this.#observer === undefined) return undefined
     const waitedMs = performance.now() - this.#since
-    return this.#observer.appendSent({ size: units.length, waitedMs, spans: spansOf(units) })
+    return this.#observer.appendSent({ size: entries.length, waitedMs, spans: spansOf(entries) })
   }
 
-  #take(): readonly Unit[] {
-    const units: Unit[] = []
-    for (const unit of this.#queue) {
-      if (units.length === LARGEST_BATCH || (unit.alone && units.length > 0)) break
-      units.push(unit)
-      this.#queue.delete(unit)
-      if (unit.alone) break
+  #take(): readonly Entry[] {
+    const entries: Entry[] = []
+    for (const entry of this.#queue) {
+      if (entries.length === LARGEST_BATCH || (entry.sentAlone && entries.length > 0)) break
+      entries.push(entry)
+      this.#queue.delete(entry)
+      if (entry.sentAlone) break
     }
-    return units
+    return entries
   }
 
-  #putBack(units: readonly Unit[]): void {
-    this.#queue = new Set([...units, ...this.#queue])
+  #putBack(entries: readonly Entry[]): void {
+    this.#queue = new Set([...entries, ...this.#queue])
   }
 
-  #stillPatient(units: readonly Unit[], error: unknown): readonly Unit[] {
+  #stillPatient(entries: readonly Entry[], error: unknown): readonly Entry[] {
     const now = Date.now()
-    for (const unit of units) if (unit.until <= now) unit.failed(storeError(error))
-    return units.filter((unit) => unit.until > now)
+    for (const entry of entries) if (entry.until <= now) entry.failed(storeError(error))
+    return entries.filter((entry) => entry.until > now)
   }
 }
 
-function spansOf(units: readonly Unit[]): readonly Span[] {
-  return units.flatMap(({ span }) => span ?? [])
+function spansOf(entries: readonly Entry[]): readonly Span[] {
+  return entries.flatMap(({ span }) => span ?? [])
 }
 
-/** Whether one unit's rows may be at fault, rather than the database. */
-function isOfOneUnit(error: unknown): boolean {
+/** Whether one entry's rows may be at fault, rather than the database. */
+function isOfOneEntry(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.kind === 'duplicate' || error.kind === 'refused'
 }

@@ -1,29 +1,29 @@
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
-import type { AppendedRows, SendUnits } from './append-lane.ts'
 import type { SealedEvents } from './audit-chain.ts'
 import { confirmed } from './commit-outcome.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { DraftRunner, Statement } from './dialect.ts'
+import type { CommitBatch, EntryRows } from './group-commit.ts'
 import { orRolledBack } from './or-rolled-back.ts'
 import type { WriteSession } from './write-session.ts'
 
-const NONE: ReadonlySet<AppendedRows> = new Set()
+const NONE: ReadonlySet<EntryRows> = new Set()
 
-/** Turns the units of a batch into one transaction, its audit rows sealed in the order they are sent. */
-export function sendThrough(
+/** Turns the entries of a batch into one transaction, its audit rows sealed in the order they are sent. */
+export function commitThrough(
   slots: ConnectionPool<WriteSession>,
   { db }: WriteSession,
   jitter: () => number,
-): SendUnits {
+): CommitBatch {
   const tokenInserts = accessTokenInserts(db)
-  const insertsOf = (units: readonly AppendedRows[]) =>
-    tokenInserts.of(units.flatMap(({ tokens }) => tokens).map(accessTokenRow))
+  const insertsOf = (entries: readonly EntryRows[]) =>
+    tokenInserts.of(entries.flatMap(({ tokens }) => tokens).map(accessTokenRow))
 
-  async function appendAll(session: WriteSession, units: readonly AppendedRows[], until: number): Promise<void> {
+  async function appendAll(session: WriteSession, entries: readonly EntryRows[], until: number): Promise<void> {
     const { chain, writer } = session
-    const inserts = insertsOf(units)
-    const events = units.flatMap((unit) => unit.events)
+    const inserts = insertsOf(entries)
+    const events = entries.flatMap((entry) => entry.events)
     // Rows that no event goes with leave no trace to read back.
     if (events.length === 0) return await writer.batch(inserts)
     if (!chain.isNew) {
@@ -39,17 +39,17 @@ export function sendThrough(
   async function runDrafts(
     drafts: DraftRunner,
     session: WriteSession,
-    units: readonly AppendedRows[],
+    entries: readonly EntryRows[],
     until: number,
-  ): Promise<ReadonlySet<AppendedRows>> {
+  ): Promise<ReadonlySet<EntryRows>> {
     const { chain, writer } = session
-    const verdicts = await drafts.begin(units.map(({ draft }) => draft))
-    const refuted = new Set(units.filter((_, at) => verdicts[at] !== true))
-    const standing = units.filter((unit) => !refuted.has(unit))
+    const verdicts = await drafts.begin(entries.map(({ draft }) => draft))
+    const refuted = new Set(entries.filter((_, at) => verdicts[at] !== true))
+    const standing = entries.filter((entry) => !refuted.has(entry))
     // The transaction is open: what cannot be sealed leaves it rolled back.
     const prepared = await orRolledBack(writer, async () => {
       const inserts = insertsOf(standing)
-      const events = standing.flatMap((unit) => unit.events)
+      const events = standing.flatMap((entry) => entry.events)
       if (chain.isNew) return { sealed: await sealedAfter(session, inserts, events), last: [] }
       const sealed = chain.seal(events)
       return { sealed, last: [...inserts, ...sealed.statements] }
@@ -58,13 +58,13 @@ export function sendThrough(
     return refuted
   }
 
-  return (units, until) =>
+  return (entries, until) =>
     slots.use(null, async (session) => {
       const { drafts } = session.writer
-      if (drafts !== null && units.some(({ draft }) => draft.length > 0)) {
-        return await runDrafts(drafts, session, units, until)
+      if (drafts !== null && entries.some(({ draft }) => draft.length > 0)) {
+        return await runDrafts(drafts, session, entries, until)
       }
-      await appendAll(session, units, until)
+      await appendAll(session, entries, until)
       return NONE
     })
 }
