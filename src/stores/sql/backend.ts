@@ -24,7 +24,6 @@ import { ConnectionPool } from './connection-pool.ts'
 import { DatabaseError, storeError } from './database-error.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
-import { DraftLane } from './draft-lane.ts'
 import { grantReads } from './grants.ts'
 import { GroupCommit } from './group-commit.ts'
 import { hashKey } from './hash-key.ts'
@@ -39,6 +38,7 @@ import { backOff, isWorthAnotherTry } from './retry.ts'
 import type { Database } from './schema.ts'
 import { schemaStateOf } from './schema-state.ts'
 import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
+import { SpeculativeTransactions } from './speculative-transactions.ts'
 import { TransactionLane } from './transaction-lane.ts'
 import { userReads } from './users.ts'
 import { writeSession } from './write-session.ts'
@@ -96,7 +96,8 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
           maxQueuedCalls,
         )
   const transactionLane = new TransactionLane(transactionSlots, jitter, observer)
-  const deciding = drafts === null ? transactionLane : new DraftLane(drafts.lane, transactionLane, dialect)
+  const deciding =
+    drafts === null ? transactionLane : new SpeculativeTransactions(drafts.lane, transactionLane, dialect)
   const lanes = [...new Set([appends, drafts ?? appends])]
   const { reads, waitingLookUps } = readStores(db, lists, parts.maxQueuedCalls, observer)
 

@@ -3,7 +3,7 @@ import { accessTokenInserts, accessTokenRow } from './access-token-writes.ts'
 import type { SealedEvents } from './audit-chain.ts'
 import { confirmed } from './commit-outcome.ts'
 import type { ConnectionPool } from './connection-pool.ts'
-import type { DraftRunner, Statement } from './dialect.ts'
+import type { SpeculativeRunner, Statement } from './dialect.ts'
 import type { CommitBatch, EntryRows } from './group-commit.ts'
 import { orRolledBack } from './or-rolled-back.ts'
 import type { WriteSession } from './write-session.ts'
@@ -35,17 +35,17 @@ export function commitThrough(
     await confirmed(session, sealed, () => writer.commit(), until, jitter)
   }
 
-  /** The drafts first: what they decide says which events there are. */
-  async function runDrafts(
-    drafts: DraftRunner,
+  /** The recorded transactions first: what they decide says which events there are. */
+  async function runRecorded(
+    speculative: SpeculativeRunner,
     session: WriteSession,
     entries: readonly EntryRows[],
     until: number,
   ): Promise<ReadonlySet<EntryRows>> {
     const { chain, writer } = session
-    const verdicts = await drafts.begin(entries.map(({ draft }) => draft))
-    const refuted = new Set(entries.filter((_, at) => verdicts[at] !== true))
-    const standing = entries.filter((entry) => !refuted.has(entry))
+    const verdicts = await speculative.begin(entries.map(({ recorded }) => recorded))
+    const rejected = new Set(entries.filter((_, at) => verdicts[at] !== true))
+    const standing = entries.filter((entry) => !rejected.has(entry))
     // The transaction is open: what cannot be sealed leaves it rolled back.
     const prepared = await orRolledBack(writer, async () => {
       const inserts = insertsOf(standing)
@@ -54,15 +54,15 @@ export function commitThrough(
       const sealed = chain.seal(events)
       return { sealed, last: [...inserts, ...sealed.statements] }
     })
-    await confirmed(session, prepared.sealed, () => drafts.commit(prepared.last), until, jitter)
-    return refuted
+    await confirmed(session, prepared.sealed, () => speculative.commit(prepared.last), until, jitter)
+    return rejected
   }
 
   return (entries, until) =>
     slots.use(null, async (session) => {
-      const { drafts } = session.writer
-      if (drafts !== null && entries.some(({ draft }) => draft.length > 0)) {
-        return await runDrafts(drafts, session, entries, until)
+      const { speculative } = session.writer
+      if (speculative !== null && entries.some(({ recorded }) => recorded.length > 0)) {
+        return await runRecorded(speculative, session, entries, until)
       }
       await appendAll(session, entries, until)
       return NONE

@@ -16,7 +16,7 @@ export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
 export type Query = Pick<CompiledQuery, 'sql' | 'parameters' | 'query'>
 
 /** A statement of a drafted transaction, and how many rows it must write for the draft to stand. */
-export interface DraftedStatement extends Statement {
+export interface RecordedStatement extends Statement {
   readonly affects: number
 }
 
@@ -41,17 +41,17 @@ export interface Writer {
   /** Finds out whether a write would succeed now; throws if not. */
   probe(): Promise<void>
   /** Where transactions that share a commit are cheaper than one each; `null`: they would wait for each other in vain. */
-  readonly drafts: DraftRunner | null
+  readonly speculative: SpeculativeRunner | null
 }
 
 /** Runs what different calls drafted in one transaction. */
-export interface DraftRunner {
+export interface SpeculativeRunner {
   /**
    * Begins a transaction, leaves it open, and runs each draft in it whole or not
    * at all. Tells of each whether it stands: every statement wrote as many rows as
    * it must.
    */
-  begin(drafts: readonly (readonly DraftedStatement[])[]): Promise<readonly boolean[]>
+  begin(drafts: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
   /** Runs the statements and commits; resolves after the commit is durable. What fails is rolled back. */
   commit(statements: readonly Statement[]): Promise<void>
 }

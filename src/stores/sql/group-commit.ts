@@ -5,19 +5,19 @@ import type { Span } from '../../trace.ts'
 import { type AppendStores, type StoreContext, StoreError } from '../contract.ts'
 import type { StoreObserver } from '../store-observer.ts'
 import { DatabaseError, storeError } from './database-error.ts'
-import type { DraftedStatement } from './dialect.ts'
+import type { RecordedStatement } from './dialect.ts'
 import { failureOf, observed } from './observed.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from './retry.ts'
 
 /** More entries than this go with the next batch. */
 const LARGEST_BATCH = 256
-const NO_DRAFT: readonly DraftedStatement[] = Object.freeze([])
+const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 
 /** What one call writes. */
 export interface EntryRows {
-  /** A drafted transaction, which stands only as it was drafted; empty: nothing is decided. */
-  readonly draft: readonly DraftedStatement[]
+  /** A recorded transaction, which stands only as it was recorded; empty: nothing is decided. */
+  readonly recorded: readonly RecordedStatement[]
   readonly tokens: readonly AccessToken[]
   readonly events: readonly AuditEvent[]
 }
@@ -27,14 +27,14 @@ interface Entry extends EntryRows {
   readonly span: Span | undefined
   /** Sent without others, after a batch it was in was refused. */
   sentAlone: boolean
-  /** Whether all of it is written; `false`: none, for it did not go as drafted. */
+  /** Whether all of it is written; `false`: none, for it did not go as recorded. */
   readonly done: (stands: boolean) => void
   readonly failed: (error: unknown) => void
 }
 
 /**
- * Commits the rows of all entries together, save those whose draft the database
- * refuted, which it returns; throws with nothing written, or `outcome_unknown`
+ * Commits the rows of all entries together, save those whose recorded transaction the database
+ * rejected, which it returns; throws with nothing written, or `outcome_unknown`
  * if that could not be found out `until` then.
  */
 export type CommitBatch = (entries: readonly EntryRows[], until: number) => Promise<ReadonlySet<EntryRows>>
@@ -76,21 +76,21 @@ export class GroupCommit {
       accessTokens: { insert: (token) => void tokens.push(token) },
       auditLog: { append: (event) => void events.push(event) },
     })
-    await this.#enqueue(ctx, { draft: NO_DRAFT, tokens, events })
+    await this.#enqueue(ctx, { recorded: NOTHING_RECORDED, tokens, events })
   }
 
   /**
-   * Resolves after the commit is durable, or with `false` if the draft was refuted
+   * Resolves after the commit is durable, or with `false` if the recorded transaction was rejected
    * and nothing of it is written.
    */
-  async addDraft(
+  async addRecorded(
     ctx: StoreContext,
     {
       statements,
       events,
-    }: { readonly statements: readonly DraftedStatement[]; readonly events: readonly AuditEvent[] },
+    }: { readonly statements: readonly RecordedStatement[]; readonly events: readonly AuditEvent[] },
   ): Promise<boolean> {
-    return await this.#enqueue(ctx, { draft: statements, tokens: NO_TOKENS, events })
+    return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events })
   }
 
   /** Writes out what waits, and refuses newcomers. */
@@ -146,8 +146,8 @@ export class GroupCommit {
       const entries = this.#take()
       const until = Math.max(...entries.map((entry) => entry.until))
       try {
-        const refuted = await observed(this.#tell(entries), () => this.#send(entries, until))
-        for (const entry of entries) entry.done(!refuted.has(entry))
+        const rejected = await observed(this.#tell(entries), () => this.#send(entries, until))
+        for (const entry of entries) entry.done(!rejected.has(entry))
         attempts = 1
       } catch (error) {
         if (isWorthAnotherTry(error, attempts, until)) {

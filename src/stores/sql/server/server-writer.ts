@@ -1,25 +1,25 @@
 import type { Logger } from '../../../logger.ts'
 import { messageOf } from '../../../message-of.ts'
 import { DatabaseError, isConflict } from '../database-error.ts'
-import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../dialect.ts'
+import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../dialect.ts'
 import { orRolledBack } from '../or-rolled-back.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 
 /** So often a batch of drafts is sent again without those that failed; then those behind them go alone too. */
 const MOST_ROUNDS = 3
 
-type Draft = readonly DraftedStatement[]
+type Draft = readonly RecordedStatement[]
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
-  readonly drafts: DraftRunner | null
+  readonly speculative: SpeculativeRunner | null
   readonly #connection: ServerConnection
   readonly #probe: string
   readonly #log: Logger
 
   /** `manyAtOnce`: whether its connection was opened to carry many statements in one round trip. */
   constructor(connection: ServerConnection, manyAtOnce: boolean, probe: string, log: Logger) {
-    this.drafts = manyAtOnce
+    this.speculative = manyAtOnce
       ? { begin: (drafts) => this.#beginDrafts(drafts), commit: (statements) => this.#commitAfter(statements) }
       : null
     this.#connection = connection
@@ -71,7 +71,7 @@ export class ServerWriter implements Writer {
    */
   async #commitAfter(statements: readonly Statement[]): Promise<void> {
     await orRolledBack(this, async () => {
-      if (this.drafts !== null) await this.#writeAll(statements)
+      if (this.speculative !== null) await this.#writeAll(statements)
       else for (const statement of statements) await this.execute(statement)
     })
     await this.commit()
@@ -109,7 +109,7 @@ export class ServerWriter implements Writer {
     const { affected, failure } = await this.#connection.writeAll(statements)
     if (failure !== null && !isOfOneDraft(failure)) throw failure
     let at = -1
-    const wentAsDrafted = ({ affects }: DraftedStatement) => {
+    const wentAsDrafted = ({ affects }: RecordedStatement) => {
       at += 1
       return at > affected.length ? sparing : affected[at] === affects
     }

@@ -1,4 +1,4 @@
-import type { DraftedStatement, Statement, StatementResult } from '../../dialect.ts'
+import type { RecordedStatement, Statement, StatementResult } from '../../dialect.ts'
 import type { SqliteFailure } from './errors.ts'
 
 /** What the main thread asks of the writer's thread. */
@@ -47,7 +47,7 @@ export interface Packed extends Statement {
   readonly bytesAt: readonly number[]
 }
 
-export interface PackedDraft extends Packed, DraftedStatement {}
+export interface PackedDraft extends Packed, RecordedStatement {}
 
 const NO_BYTES: readonly number[] = Object.freeze([])
 
@@ -65,7 +65,7 @@ export function packed({ sql, parameters }: Statement): Packed {
   return { sql, parameters: travelling ?? parameters, bytesAt: bytesAt ?? NO_BYTES }
 }
 
-export function packedDraft(draft: readonly DraftedStatement[]): readonly PackedDraft[] {
+export function packedDraft(draft: readonly RecordedStatement[]): readonly PackedDraft[] {
   return draft.map((statement) => ({ ...packed(statement), affects: statement.affects }))
 }
 

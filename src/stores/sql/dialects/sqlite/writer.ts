@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../logger.ts'
 import { DatabaseError } from '../../database-error.ts'
-import type { DraftedStatement, DraftRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
+import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
 import type { FileTroubles } from './errors.ts'
 import {
   type AnswerMessage,
@@ -83,8 +83,8 @@ export class SqliteWriter implements Writer {
   }
 
   /** One connection writes, so transactions of their own would only wait for each other's flush. */
-  readonly drafts: DraftRunner = {
-    begin: async (drafts: readonly (readonly DraftedStatement[])[]) => {
+  readonly speculative: SpeculativeRunner = {
+    begin: async (drafts: readonly (readonly RecordedStatement[])[]) => {
       await this.#reopen()
       const { rows } = await this.#order({ kind: 'drafts', drafts: drafts.map(packedDraft) })
       return rows.map((stands) => stands === true)

@@ -1,21 +1,20 @@
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
 import type { Dialect } from './dialect.ts'
-import { DraftBook } from './draft-book.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { TransactionLane } from './transaction-lane.ts'
+import { TransactionRecorder } from './transaction-recorder.ts'
 
 /**
  * Lets transactions of different calls share a commit, where a transaction of
- * its own for each costs more. The work is run on paper first, supposing that
- * every write finds its row, as it does unless a race is lost; what it wrote
- * down is then run among others, and stands only if all was as supposed. In
+ * its own for each costs more. The work is run speculatively first, supposing that
+ * every write finds its row, as it does unless a race is lost; what it\n * recorded is then run among others, and stands only if all was as supposed. In
  * every other case the work is run again, in a transaction of its own.
  */
-export class DraftLane {
+export class SpeculativeTransactions {
   readonly #appends: GroupCommit
   readonly #whole: TransactionLane
   readonly #dialect: Pick<Dialect, 'kysely'>
-  readonly #books: DraftBook[] = []
+  readonly #recorders: TransactionRecorder[] = []
 
   constructor(appends: GroupCommit, whole: TransactionLane, dialect: Pick<Dialect, 'kysely'>) {
     this.#appends = appends
@@ -24,9 +23,9 @@ export class DraftLane {
   }
 
   async run<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T> {
-    const book = this.#books.pop() ?? new DraftBook(this.#dialect)
-    const draft = await book.write(work).finally(() => this.#books.push(book))
-    if (draft !== null && (await this.#appends.addDraft(ctx, draft))) return draft.value
+    const recorder = this.#recorders.pop() ?? new TransactionRecorder(this.#dialect)
+    const recorded = await recorder.record(work).finally(() => this.#recorders.push(recorder))
+    if (recorded !== null && (await this.#appends.addRecorded(ctx, recorded))) return recorded.value
     return await this.#whole.run(ctx, work)
   }
 }

@@ -1,25 +1,25 @@
 import { InsertQueryNode, type RootOperationNode, ValuesNode } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Ending, TransactionStores } from '../contract.ts'
-import type { Dialect, DraftedStatement } from './dialect.ts'
+import type { Dialect, RecordedStatement } from './dialect.ts'
 import { kyselyOver } from './kysely.ts'
 import { transactionStores } from './transaction-stores.ts'
 
 /** A transaction that was written down instead of run, supposing that each of its writes finds its row. */
-export interface Draft<T> {
-  readonly statements: readonly DraftedStatement[]
+export interface RecordedTransaction<T> {
+  readonly statements: readonly RecordedStatement[]
   readonly events: readonly AuditEvent[]
   /** What the transaction answers if it goes as supposed. */
   readonly value: T
 }
 
 /** Thrown into work that asks the database something; the work is then run where it gets an answer. */
-class AsksTheDatabase extends Error {}
+class NeedsAnAnswer extends Error {}
 
 /** Writes transactions down, one at a time; its stores are made once, and keep what they compile. */
-export class DraftBook {
+export class TransactionRecorder {
   readonly #stores: TransactionStores
-  #statements: DraftedStatement[] = []
+  #statements: RecordedStatement[] = []
   #events: AuditEvent[] = []
   #asked = false
 
@@ -28,7 +28,7 @@ export class DraftBook {
       const affects = rowsWritten(query)
       if (affects === null) {
         this.#asked = true
-        throw new AsksTheDatabase()
+        throw new NeedsAnAnswer()
       }
       this.#statements.push({ sql, parameters, affects })
       return { rows: [], affected: affects }
@@ -37,7 +37,7 @@ export class DraftBook {
   }
 
   /** `null`: the work depends on what the database says, or does not end in a commit. */
-  async write<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<Draft<T> | null> {
+  async record<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<RecordedTransaction<T> | null> {
     this.#statements = []
     this.#events = []
     this.#asked = false
