@@ -39,7 +39,7 @@ import type { Database } from './schema.ts'
 import { schemaStateOf } from './schema-state.ts'
 import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './signing-keys.ts'
 import { SpeculativeTransactions } from './speculative-transactions.ts'
-import { TransactionLane } from './transaction-lane.ts'
+import { TransactionRunner } from './transaction-runner.ts'
 import { userReads } from './users.ts'
 import { writeSession } from './write-session.ts'
 
@@ -95,7 +95,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
           writers.transactions.map((writer) => writeSession(dialect, writer, parts)),
           maxQueuedCalls,
         )
-  const transactionLane = new TransactionLane(transactionSlots, jitter, observer)
+  const transactionLane = new TransactionRunner(transactionSlots, jitter, observer)
   const deciding =
     drafts === null ? transactionLane : new SpeculativeTransactions(drafts.lane, transactionLane, dialect)
   const lanes = [...new Set([appends, drafts ?? appends])]

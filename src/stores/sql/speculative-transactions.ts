@@ -1,8 +1,8 @@
 import type { Ending, StoreContext, TransactionStores } from '../contract.ts'
 import type { Dialect } from './dialect.ts'
 import type { GroupCommit } from './group-commit.ts'
-import type { TransactionLane } from './transaction-lane.ts'
 import { TransactionRecorder } from './transaction-recorder.ts'
+import type { TransactionRunner } from './transaction-runner.ts'
 
 /**
  * Lets transactions of different calls share a commit, where a transaction of
@@ -12,11 +12,11 @@ import { TransactionRecorder } from './transaction-recorder.ts'
  */
 export class SpeculativeTransactions {
   readonly #appends: GroupCommit
-  readonly #whole: TransactionLane
+  readonly #whole: TransactionRunner
   readonly #dialect: Pick<Dialect, 'kysely'>
   readonly #recorders: TransactionRecorder[] = []
 
-  constructor(appends: GroupCommit, whole: TransactionLane, dialect: Pick<Dialect, 'kysely'>) {
+  constructor(appends: GroupCommit, whole: TransactionRunner, dialect: Pick<Dialect, 'kysely'>) {
     this.#appends = appends
     this.#whole = whole
     this.#dialect = dialect

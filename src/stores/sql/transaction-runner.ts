@@ -24,7 +24,7 @@ interface Progress {
  * rolled back and run again from the start, after a pause of its own, until the
  * call's deadline.
  */
-export class TransactionLane {
+export class TransactionRunner {
   readonly #slots: ConnectionPool<WriteSession>
   readonly #jitter: () => number
   readonly #observer: StoreObserver | undefined
