@@ -21,6 +21,7 @@ import { clientSecretReads, findSecrets } from './client-secrets.ts'
 import { clientReads, findClients, findClosedAudiences } from './clients.ts'
 import { commitThrough } from './commit-batch.ts'
 import { ConnectionPool } from './connection-pool.ts'
+import { DataLoader } from './data-loader.ts'
 import { DatabaseError, storeError } from './database-error.ts'
 import { deviceAuthorizationReads, findDeviceCodes } from './device-authorizations.ts'
 import type { Connected, Dialect, Execute, Writer } from './dialect.ts'
@@ -32,7 +33,6 @@ import { maintenanceOn } from './maintenance.ts'
 import { MIGRATIONS } from './migrations/all.ts'
 import type { MigrationStep } from './migrations/migration-step.ts'
 import { observed } from './observed.ts'
-import { ReadBatcher } from './read-batcher.ts'
 import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './refresh-tokens.ts'
 import { backOff, isWorthAnotherTry } from './retry.ts'
 import type { Database } from './schema.ts'
@@ -192,7 +192,7 @@ const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 function readStores(db: Kysely<Database>, lists: Kysely<Database>, most: number, observer: StoreObserver | undefined) {
   const batchers: { readonly waiting: number }[] = []
   const batched = <Key, Value>(lookUp: LookUp, load: Load<Key, Value>, nameOf: (key: Key) => string, absent: Value) => {
-    const batcher = new ReadBatcher(load, nameOf, absent, most, observer?.ofReads(lookUp))
+    const batcher = new DataLoader(load, nameOf, absent, most, observer?.ofReads(lookUp))
     batchers.push(batcher)
     return (key: Key, span?: Span) => batcher.find(key, span)
   }

@@ -9,7 +9,7 @@ import {
 } from '../../domain/signing-key.ts'
 import type { Span } from '../../trace.ts'
 import type { SigningKeyReads } from '../contract.ts'
-import { ReadBatcher } from './read-batcher.ts'
+import { DataLoader } from './data-loader.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from './rows.ts'
 import type { Database } from './schema.ts'
 import type { SigningKeyTable } from './signing-key-schema.ts'
@@ -41,7 +41,7 @@ export function signingKeyReads(
   findActive: (algorithm: SigningAlgorithm, span?: Span) => Promise<SigningKey | null>,
 ): SigningKeyReads {
   // Open to anyone, so that many who ask at once must not keep other look-ups waiting.
-  const published = new ReadBatcher(findPublished(db), () => PUBLISHED, [], 1)
+  const published = new DataLoader(findPublished(db), () => PUBLISHED, [], 1)
   return {
     find: ({ span }, id) => find(id, span),
     findActive: ({ span }, algorithm) => findActive(algorithm, span),

@@ -7,7 +7,7 @@ import { observed } from './observed.ts'
 /** More keys than this wait for the next batch. */
 const LARGEST_BATCH = 512
 
-interface Asked<Key, Value> {
+interface PendingKey<Key, Value> {
   readonly key: Key
   readonly answer: Promise<Value>
   readonly resolve: (value: Value) => void
@@ -20,7 +20,7 @@ interface Asked<Key, Value> {
  * A look-up joins only a batch that is not sent yet, so it reads whatever was
  * committed before it asked; those who ask for the same key share the answer.
  */
-export class ReadBatcher<Key, Value> {
+export class DataLoader<Key, Value> {
   readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value
@@ -29,7 +29,7 @@ export class ReadBatcher<Key, Value> {
   /** When the first of those began to wait that wait now, and which of them are traced. */
   #since = 0
   #spans: Span[] = []
-  #waiting = new Map<string, Asked<Key, Value>>()
+  #waiting = new Map<string, PendingKey<Key, Value>>()
   #busy = false
 
   constructor(
@@ -80,7 +80,7 @@ export class ReadBatcher<Key, Value> {
     this.#busy = false
   }
 
-  #take(): ReadonlyMap<string, Asked<Key, Value>> {
+  #take(): ReadonlyMap<string, PendingKey<Key, Value>> {
     const all = this.#waiting
     if (all.size <= LARGEST_BATCH) {
       this.#waiting = new Map()
@@ -91,7 +91,7 @@ export class ReadBatcher<Key, Value> {
     return batch
   }
 
-  async #send(batch: ReadonlyMap<string, Asked<Key, Value>>, over: Over | undefined): Promise<void> {
+  async #send(batch: ReadonlyMap<string, PendingKey<Key, Value>>, over: Over | undefined): Promise<void> {
     try {
       const found = await observed(over, () => this.#load(Array.from(batch.values(), (asked) => asked.key)))
       callersGoOn()
