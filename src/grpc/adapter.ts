@@ -6,7 +6,7 @@ import type {
   ServerWritableStream,
   sendUnaryData,
 } from '@grpc/grpc-js'
-import { beginTogether } from '../event-loop.ts'
+import { startTogether } from '../batch-scheduler.ts'
 import type { Logger } from '../logger.ts'
 import { fail } from '../results.ts'
 import type { Connections } from './connections.ts'
@@ -61,7 +61,7 @@ function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnar
     const leave = state.enter()
     const info = new GrpcCallInfo(call, connections, newRayId)
     waiting.set(info, callback)
-    beginTogether(() => {
+    startTogether(() => {
       pipeline
         .call(method, info, call.request)
         .then((result) => {

@@ -1,4 +1,4 @@
-import { callersGoOn, whenAllHaveAsked } from '../../event-loop.ts'
+import { callersResume, scheduleBatch } from '../../batch-scheduler.ts'
 import type { Span } from '../../trace.ts'
 import { StoreError } from '../contract.ts'
 import type { Over, SentBatch } from '../store-observer.ts'
@@ -64,7 +64,7 @@ export class DataLoader<Key, Value> {
     this.#waiting.set(name, { key, answer: promise, resolve, reject })
     if (!this.#busy) {
       this.#busy = true
-      whenAllHaveAsked(() => void this.#sendAll())
+      scheduleBatch(() => void this.#sendAll())
     }
     return promise
   }
@@ -94,7 +94,7 @@ export class DataLoader<Key, Value> {
   async #send(batch: ReadonlyMap<string, PendingKey<Key, Value>>, over: Over | undefined): Promise<void> {
     try {
       const found = await observed(over, () => this.#load(Array.from(batch.values(), (asked) => asked.key)))
-      callersGoOn()
+      callersResume()
       for (const [name, asked] of batch) asked.resolve(found.get(name) ?? this.#absent)
     } catch (error) {
       for (const asked of batch.values()) asked.reject(error)

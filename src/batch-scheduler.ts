@@ -10,7 +10,7 @@ let asking = false
 let beginning: (() => void)[] = []
 
 /** Begins it with all others that arrive in this turn, once what the sockets had is read. */
-export function beginTogether(begin: () => void): void {
+export function startTogether(begin: () => void): void {
   if (beginning.length === 0) setImmediate(beginAll)
   beginning.push(begin)
 }
@@ -25,13 +25,13 @@ function beginAll(): void {
 }
 
 /** Runs it when all have asked who are about to: now or, where callers go on with an answer, after the last of them. */
-export function whenAllHaveAsked(send: () => void): void {
+export function scheduleBatch(send: () => void): void {
   if (asking) process.nextTick(send)
   else setImmediate(send)
 }
 
 /** Says that callers go on with an answer now; what they ask next, they ask before anybody else is heard. */
-export function callersGoOn(): void {
+export function callersResume(): void {
   if (asking) return
   asking = true
   // Ticks come after all that promises have to do.

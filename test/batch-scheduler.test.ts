@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { beginTogether, callersGoOn, whenAllHaveAsked } from '../src/event-loop.ts'
+import { callersResume, scheduleBatch, startTogether } from '../src/batch-scheduler.ts'
 
 /** Notes what happens, until the turn after the next is over. */
 async function told(happen: (note: (what: string) => void) => void): Promise<readonly string[]> {
@@ -12,9 +12,9 @@ async function told(happen: (note: (what: string) => void) => void): Promise<rea
 test('what arrives in one turn begins together, in its order, and what it asks is sent once all have asked', async () => {
   const notes = await told((note) => {
     for (const call of ['first', 'second']) {
-      beginTogether(() => {
+      startTogether(() => {
         note(`${call} asks`)
-        whenAllHaveAsked(() => note(`${call} is sent`))
+        scheduleBatch(() => note(`${call} is sent`))
       })
     }
     note('read')
@@ -27,11 +27,11 @@ test('what callers ask when they go on with an answer is sent before anybody els
   const notes = await told((note) => {
     setImmediate(async () => {
       await null
-      callersGoOn()
+      callersResume()
       for (const caller of ['first', 'second']) {
         void Promise.resolve().then(() => {
           note(`${caller} asks`)
-          whenAllHaveAsked(() => note(`${caller} is sent`))
+          scheduleBatch(() => note(`${caller} is sent`))
         })
       }
     })
@@ -42,7 +42,7 @@ test('what callers ask when they go on with an answer is sent before anybody els
 
 test('what is asked by itself waits for the rest of its turn', async () => {
   const notes = await told((note) => {
-    whenAllHaveAsked(() => note('sent'))
+    scheduleBatch(() => note('sent'))
     process.nextTick(() => note('another asks'))
   })
   expect(notes).toEqual(['another asks', 'sent'])
