@@ -3,14 +3,14 @@ import type { AccessToken } from '../../domain/access-token.ts'
 import { hashOf } from '../../domain/certificate.ts'
 import { type TokenId, tokenId } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore, Change } from '../contract.ts'
+import { isOneRow, PreparedStatement } from './prepared-statement.ts'
 import type { Database } from './schema.ts'
 import { InsertStatements } from './sized-statements.ts'
-import { isOneRow, StatementTemplate } from './statement-template.ts'
 import type { AccessTokenTable } from './token-schema.ts'
 
 export function accessTokenWrites(db: Kysely<Database>): Omit<AccessTokenStore, keyof AccessTokenReads> {
   const inserts = accessTokenInserts(db)
-  const revoking = new StatementTemplate<Change & { readonly id: TokenId; readonly reason: string }>((value) =>
+  const revoking = new PreparedStatement<Change & { readonly id: TokenId; readonly reason: string }>((value) =>
     db
       .updateTable('oauth_access_tokens')
       .set({

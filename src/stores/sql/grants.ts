@@ -11,9 +11,9 @@ import {
   type UserStandingRow,
   userStandingOf,
 } from './parties.ts'
+import { isOneRow, PreparedStatement } from './prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from './rows.ts'
 import type { Database } from './schema.ts'
-import { isOneRow, StatementTemplate } from './statement-template.ts'
 
 /** The columns of a grant and of how its parties stand, where they are joined to what was issued on it. */
 export const GRANT_STANDING = [
@@ -66,7 +66,7 @@ export function grantReads(db: Kysely<Database>): GrantReads {
 }
 
 export function grantWrites(db: Kysely<Database>): Omit<GrantStore, keyof GrantReads> {
-  const holding = new StatementTemplate<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>((value) => {
+  const holding = new PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>((value) => {
     const until = value('tokensUntil')
     return db
       .updateTable('oauth_grants')

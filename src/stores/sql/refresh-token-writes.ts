@@ -3,9 +3,9 @@ import { type EpochMs, grantId, type TokenId } from '../../domain/ids.ts'
 import type { RefreshToken } from '../../domain/refresh-token.ts'
 import type { RefreshTokenReads, RefreshTokenStore } from '../contract.ts'
 import { grantMayComeBack } from './parties.ts'
+import { isOneRow, PreparedStatement } from './prepared-statement.ts'
 import type { Database } from './schema.ts'
 import { InsertStatements } from './sized-statements.ts'
-import { isOneRow, StatementTemplate } from './statement-template.ts'
 import type { RefreshTokenTable } from './token-schema.ts'
 
 interface Spending {
@@ -20,7 +20,7 @@ export function refreshTokenWrites(db: Kysely<Database>): Omit<RefreshTokenStore
   const inserts = new InsertStatements<Insertable<RefreshTokenTable>>((rows) =>
     db.insertInto('oauth_refresh_tokens').values(rows).compile(),
   )
-  const spending = new StatementTemplate<Spending>((value) =>
+  const spending = new PreparedStatement<Spending>((value) =>
     db
       .updateTable('oauth_refresh_tokens')
       .set((row) => ({
@@ -34,7 +34,7 @@ export function refreshTokenWrites(db: Kysely<Database>): Omit<RefreshTokenStore
       .where('token_id', '=', value('id'))
       .where('consumed_at', 'is', null),
   )
-  const erasing = new StatementTemplate<{ readonly id: TokenId }>((value) =>
+  const erasing = new PreparedStatement<{ readonly id: TokenId }>((value) =>
     db
       .updateTable('oauth_refresh_tokens')
       .set({ replay_answer: null, replay_until: null })

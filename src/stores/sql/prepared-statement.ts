@@ -1,7 +1,7 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
 
 /** Stands for a value that is not known yet. */
-class Blank {
+class Placeholder {
   readonly name: string
 
   constructor(name: string) {
@@ -10,26 +10,26 @@ class Blank {
 }
 
 /** Names the values of a template while it is built. */
-export type Fill<Values> = <Name extends keyof Values & string>(name: Name) => Values[Name]
+export type PlaceholderOf<Values> = <Name extends keyof Values & string>(name: Name) => Values[Name]
 
 /**
  * A statement whose text is always the same, compiled when it is first used: to
  * build it anew costs more than to run it.
  */
-export class StatementTemplate<Values extends object> {
-  readonly #build: (value: Fill<Values>) => Compilable
+export class PreparedStatement<Values extends object> {
+  readonly #build: (value: PlaceholderOf<Values>) => Compilable
   #compiled: CompiledQuery | null = null
 
   /** `build` hands each value on as it is, as a parameter: it must not look at it. */
-  constructor(build: (value: Fill<Values>) => Compilable) {
+  constructor(build: (value: PlaceholderOf<Values>) => Compilable) {
     this.#build = build
   }
 
   with(values: Values): CompiledQuery {
     // A blank poses as the value whose place it keeps; nothing looks at it before it is filled in.
-    this.#compiled ??= this.#build((name) => new Blank(name) as unknown as Values[typeof name]).compile()
+    this.#compiled ??= this.#build((name) => new Placeholder(name) as unknown as Values[typeof name]).compile()
     const parameters = this.#compiled.parameters.map((parameter) =>
-      parameter instanceof Blank ? Reflect.get(values, parameter.name) : parameter,
+      parameter instanceof Placeholder ? Reflect.get(values, parameter.name) : parameter,
     )
     return { ...this.#compiled, parameters }
   }
