@@ -1,5 +1,5 @@
 import type { CertificateThumbprint } from './certificate.ts'
-import { isPartyActive, type PartyStanding } from './grant.ts'
+import { isPartyActive, type PrincipalStatus } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, SigningKeyId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** An access token as it is stored: everything but its value. */
@@ -37,14 +37,14 @@ export interface AccessToken {
 }
 
 /** A token together with the standing of whom it depends on, read in one look. */
-export interface AccessTokenStanding {
+export interface AccessTokenStatus {
   readonly token: AccessToken
-  readonly client: PartyStanding & {
+  readonly client: PrincipalStatus & {
     /** What the client is registered for now. */
     readonly scopes: readonly string[]
   }
   /** `null` without a user. */
-  readonly user: PartyStanding | null
+  readonly user: PrincipalStatus | null
   /** Whether its grant was revoked; `false` without a grant. */
   readonly grantRevoked: boolean
   /** Whether the key that signed it was revoked; `false` for an opaque one. */
@@ -65,12 +65,12 @@ export type InactiveReason =
  * Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`), as
  * far as it depends on itself; its ancestors must be active too.
  */
-export function isActive(standing: AccessTokenStanding, now: EpochMs): boolean {
+export function isActive(standing: AccessTokenStatus, now: EpochMs): boolean {
   return whyInactive(standing, now) === null
 }
 
 /** Why an access token is not active: for the log of the server, never for a caller (RFC 7662 §2.2). `null`: it is. */
-export function whyInactive(standing: AccessTokenStanding, now: EpochMs): InactiveReason | null {
+export function whyInactive(standing: AccessTokenStatus, now: EpochMs): InactiveReason | null {
   const { token, client, user, grantRevoked, signingKeyRevoked } = standing
   if (token.revokedAt !== null) return 'revoked'
   if (now >= token.expiresAt) return 'expired'

@@ -1,4 +1,4 @@
-import type { GrantStanding } from './grant.ts'
+import type { GrantStatus } from './grant.ts'
 import type { AuthorizationCodeId, EpochMs, GrantId, TokenHash } from './ids.ts'
 
 /** An authorization code as it is stored (RFC 6749 §4.1.2): everything but its value. */
@@ -17,6 +17,6 @@ export interface AuthorizationCode {
   readonly rayId: string
 }
 
-export interface AuthorizationCodeStanding extends GrantStanding {
+export interface AuthorizationCodeStatus extends GrantStatus {
   readonly code: AuthorizationCode
 }

@@ -1,4 +1,4 @@
-import { isPartyActive, type PartyStanding } from './grant.ts'
+import { isPartyActive, type PrincipalStatus } from './grant.ts'
 import type {
   ClientId,
   DeviceAuthorizationId,
@@ -37,15 +37,15 @@ export interface DeviceAuthorization {
   readonly rayId: string
 }
 
-export interface DeviceAuthorizationStanding {
+export interface DeviceAuthorizationStatus {
   readonly authorization: DeviceAuthorization
-  readonly client: PartyStanding & { readonly displayName: string }
+  readonly client: PrincipalStatus & { readonly displayName: string }
 }
 
 export type DeviceState = DeviceDecision | 'expired'
 
 /** How far it has come: what was not used in time, or whose client was shut out meanwhile, has expired. */
-export function deviceStateOf({ authorization, client }: DeviceAuthorizationStanding, now: EpochMs): DeviceState {
+export function deviceStateOf({ authorization, client }: DeviceAuthorizationStatus, now: EpochMs): DeviceState {
   const { decision, expiresAt, clientGeneration } = authorization
   if (decision === 'redeemed' || decision === 'denied') return decision
   return now < expiresAt && isPartyActive(client, clientGeneration) ? decision : 'expired'

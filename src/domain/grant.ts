@@ -22,26 +22,26 @@ export interface Grant {
 }
 
 /** What can end everything of a client or a user at once. */
-export interface PartyStanding {
+export interface PrincipalStatus {
   /** Enabled or active, and not deleted. */
   readonly active: boolean
   readonly tokenGeneration: number
 }
 
 /** A grant together with the standing of its two parties, read in one look. */
-export interface GrantStanding {
+export interface GrantStatus {
   readonly grant: Grant
-  readonly client: PartyStanding
-  readonly user: PartyStanding
+  readonly client: PrincipalStatus
+  readonly user: PrincipalStatus
 }
 
 /** Whether what was issued on a grant can still count. */
-export function isGrantActive(standing: GrantStanding, now: EpochMs): boolean {
+export function isGrantActive(standing: GrantStatus, now: EpochMs): boolean {
   return whyGrantInactive(standing, now) === null
 }
 
 /** Why nothing that was issued on a grant counts any more, for the log of the server; `null`: it can count. */
-export function whyGrantInactive({ grant, client, user }: GrantStanding, now: EpochMs): GrantInactiveReason | null {
+export function whyGrantInactive({ grant, client, user }: GrantStatus, now: EpochMs): GrantInactiveReason | null {
   if (grant.revokedAt !== null) return 'grant_revoked'
   if (now >= grant.expiresAt) return 'grant_expired'
   if (!isPartyActive(client, grant.clientGeneration)) return client.active ? 'client_tokens_revoked' : 'client_disabled'
@@ -58,6 +58,6 @@ export type GrantInactiveReason =
   | 'user_tokens_revoked'
 
 /** A party stands, and nothing of it was revoked since the given generation. */
-export function isPartyActive(party: PartyStanding, generation: number): boolean {
+export function isPartyActive(party: PrincipalStatus, generation: number): boolean {
   return party.active && party.tokenGeneration === generation
 }

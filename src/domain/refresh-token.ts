@@ -1,4 +1,4 @@
-import type { GrantStanding } from './grant.ts'
+import type { GrantStatus } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** The answer to a refresh, encrypted under the spent token's own value, for a client that lost it. */
@@ -26,6 +26,6 @@ export interface RefreshToken {
   readonly rayId: string
 }
 
-export interface RefreshTokenStanding extends GrantStanding {
+export interface RefreshTokenStatus extends GrantStatus {
   readonly token: RefreshToken
 }

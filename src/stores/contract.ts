@@ -4,14 +4,14 @@
  * `test/stores/contract.ts` is the definition that every backend runs.
  */
 import type { CallContext } from '../context.ts'
-import type { AccessToken, AccessTokenStanding } from '../domain/access-token.ts'
+import type { AccessToken, AccessTokenStatus } from '../domain/access-token.ts'
 import type { AuditEvent, AuditEventType } from '../domain/audit-event.ts'
 import type { AuditHead, AuditRecord, AuditRoster, UnsealedHead, UnsealedRecord } from '../domain/audit-record.ts'
-import type { AuthorizationCode, AuthorizationCodeStanding } from '../domain/authorization-code.ts'
+import type { AuthorizationCode, AuthorizationCodeStatus } from '../domain/authorization-code.ts'
 import type { Client, ClientRegistration, ClientType } from '../domain/client.ts'
 import type { ClientSecret } from '../domain/client-secret.ts'
-import type { DeviceAuthorization, DeviceAuthorizationStanding } from '../domain/device-authorization.ts'
-import type { Grant, GrantStanding } from '../domain/grant.ts'
+import type { DeviceAuthorization, DeviceAuthorizationStatus } from '../domain/device-authorization.ts'
+import type { Grant, GrantStatus } from '../domain/grant.ts'
 import type {
   AuditEventId,
   AuthorizationCodeId,
@@ -28,7 +28,7 @@ import type {
   UserCodeHash,
   UserId,
 } from '../domain/ids.ts'
-import type { RefreshToken, RefreshTokenStanding, Replay } from '../domain/refresh-token.ts'
+import type { RefreshToken, RefreshTokenStatus, Replay } from '../domain/refresh-token.ts'
 import type { SigningAlgorithm, SigningKey, SigningKeyState } from '../domain/signing-key.ts'
 import type { User } from '../domain/user.ts'
 
@@ -130,15 +130,11 @@ export interface AccessTokenFilter {
 }
 
 export interface AccessTokenReads {
-  findByHash(ctx: StoreContext, hash: TokenHash): Promise<AccessTokenStanding | null>
+  findByHash(ctx: StoreContext, hash: TokenHash): Promise<AccessTokenStatus | null>
   /** Batched like `findByHash`: checks of exchanged tokens look their ancestors up by it. */
-  findById(ctx: StoreContext, tokenId: TokenId): Promise<AccessTokenStanding | null>
+  findById(ctx: StoreContext, tokenId: TokenId): Promise<AccessTokenStatus | null>
   /** Newest first, those of deleted clients left out. */
-  page(
-    ctx: StoreContext,
-    filter: AccessTokenFilter,
-    page: PageRequest<TokenId>,
-  ): Promise<readonly AccessTokenStanding[]>
+  page(ctx: StoreContext, filter: AccessTokenFilter, page: PageRequest<TokenId>): Promise<readonly AccessTokenStatus[]>
   /** How many of a client are unexpired at `ctx.now`, unrevoked and of its generation; counted up to `most`. */
   countLive(ctx: StoreContext, clientId: ClientId, most: number): Promise<number>
 }
@@ -178,7 +174,7 @@ export interface UserStore extends UserReads {
 }
 
 export interface GrantReads {
-  find(ctx: StoreContext, grantId: GrantId): Promise<GrantStanding | null>
+  find(ctx: StoreContext, grantId: GrantId): Promise<GrantStatus | null>
 }
 
 export interface GrantStore extends GrantReads {
@@ -194,7 +190,7 @@ export interface GrantStore extends GrantReads {
 }
 
 export interface AuthorizationCodeReads {
-  findByHash(ctx: StoreContext, hash: TokenHash): Promise<AuthorizationCodeStanding | null>
+  findByHash(ctx: StoreContext, hash: TokenHash): Promise<AuthorizationCodeStatus | null>
 }
 
 export interface AuthorizationCodeStore extends AuthorizationCodeReads {
@@ -204,14 +200,10 @@ export interface AuthorizationCodeStore extends AuthorizationCodeReads {
 }
 
 export interface RefreshTokenReads {
-  findByHash(ctx: StoreContext, hash: TokenHash): Promise<RefreshTokenStanding | null>
-  findById(ctx: StoreContext, tokenId: TokenId): Promise<RefreshTokenStanding | null>
+  findByHash(ctx: StoreContext, hash: TokenHash): Promise<RefreshTokenStatus | null>
+  findById(ctx: StoreContext, tokenId: TokenId): Promise<RefreshTokenStatus | null>
   /** Newest first, those of deleted clients left out; `activeAt` keeps the unspent, unexpired ones of active grants. */
-  page(
-    ctx: StoreContext,
-    filter: AccessTokenFilter,
-    page: PageRequest<TokenId>,
-  ): Promise<readonly RefreshTokenStanding[]>
+  page(ctx: StoreContext, filter: AccessTokenFilter, page: PageRequest<TokenId>): Promise<readonly RefreshTokenStatus[]>
 }
 
 /** What a refresh token was exchanged for. */
@@ -237,9 +229,9 @@ export interface RefreshTokenStore extends RefreshTokenReads {
 }
 
 export interface DeviceAuthorizationReads {
-  findByDeviceCode(ctx: StoreContext, hash: TokenHash): Promise<DeviceAuthorizationStanding | null>
+  findByDeviceCode(ctx: StoreContext, hash: TokenHash): Promise<DeviceAuthorizationStatus | null>
   /** The latest one under any of these hashes (one for each pepper). */
-  findByUserCode(ctx: StoreContext, hashes: readonly UserCodeHash[]): Promise<DeviceAuthorizationStanding | null>
+  findByUserCode(ctx: StoreContext, hashes: readonly UserCodeHash[]): Promise<DeviceAuthorizationStatus | null>
   /** The peppers that the user codes which can still be decided at `ctx.now` were hashed under. */
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
 }

@@ -1,6 +1,6 @@
 import { hashToken, readToken } from '../../crypto/token.ts'
 import type { Client } from '../../domain/client.ts'
-import { type DeviceAuthorizationStanding, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
+import { type DeviceAuthorizationStatus, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
 import { fail, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
@@ -10,7 +10,7 @@ export interface PresentedDeviceCode {
 }
 
 export interface OwnDevice {
-  readonly device: DeviceAuthorizationStanding
+  readonly device: DeviceAuthorizationStatus
   readonly state: DeviceState
 }
 

@@ -1,8 +1,8 @@
 import { hashToken, readToken } from '../../crypto/token.ts'
-import { type AccessToken, type AccessTokenStanding, isActive, whyInactive } from '../../domain/access-token.ts'
+import { type AccessToken, type AccessTokenStatus, isActive, whyInactive } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
 import { whyGrantInactive } from '../../domain/grant.ts'
-import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
+import type { RefreshTokenStatus } from '../../domain/refresh-token.ts'
 import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
 import { readPresentedJwt } from './presented-jwt.ts'
@@ -15,8 +15,8 @@ export interface PresentedToken {
 
 /** What a presented value turned out to be. */
 export type Found =
-  | { readonly use: 'access'; readonly standing: AccessTokenStanding }
-  | { readonly use: 'refresh'; readonly standing: RefreshTokenStanding }
+  | { readonly use: 'access'; readonly standing: AccessTokenStatus }
+  | { readonly use: 'refresh'; readonly standing: RefreshTokenStatus }
 
 /** Looks a presented value up; what cannot be a token of ours costs no query. */
 export async function lookUpToken(ctx: FlowContext, presented: string): Promise<Found | null> {
@@ -30,7 +30,7 @@ export async function lookUpToken(ctx: FlowContext, presented: string): Promise<
 }
 
 /** The same for an access token, opaque or a JWT, whichever its client gets now. */
-export function lookUpAccessToken(ctx: FlowContext, presented: string): Promise<AccessTokenStanding | null> {
+export function lookUpAccessToken(ctx: FlowContext, presented: string): Promise<AccessTokenStatus | null> {
   return findAccessToken(ctx, presented, readToken(presented))
 }
 
@@ -38,19 +38,19 @@ async function findAccessToken(
   ctx: FlowContext,
   presented: string,
   read: ReturnType<typeof readToken>,
-): Promise<AccessTokenStanding | null> {
+): Promise<AccessTokenStatus | null> {
   if (read !== null && read.kind !== 'access') return null
   const token = read === null ? await readPresentedJwt(ctx, presented) : read.token
   return token === null ? null : await ctx.stores.accessTokens.findByHash(ctx, hashToken(token))
 }
 
 /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
-export async function isAccepted(ctx: FlowContext, standing: AccessTokenStanding): Promise<boolean> {
+export async function isAccepted(ctx: FlowContext, standing: AccessTokenStatus): Promise<boolean> {
   return (await whyNotAccepted(ctx, standing)) === null
 }
 
 /** Why an access token does not count, for the log of the server; `null`: it does. */
-export async function whyNotAccepted(ctx: FlowContext, standing: AccessTokenStanding): Promise<TokenRefusal | null> {
+export async function whyNotAccepted(ctx: FlowContext, standing: AccessTokenStatus): Promise<TokenRefusal | null> {
   const reason = whyInactive(standing, ctx.now)
   const { ancestors } = standing.token
   if (reason !== null || ancestors.length === 0) return reason
@@ -59,11 +59,11 @@ export async function whyNotAccepted(ctx: FlowContext, standing: AccessTokenStan
 }
 
 /** A refresh token counts while it is unspent and its grant stands. */
-export function isRefreshable(standing: RefreshTokenStanding, now: FlowContext['now']): boolean {
+export function isRefreshable(standing: RefreshTokenStatus, now: FlowContext['now']): boolean {
   return whyNotRefreshable(standing, now) === null
 }
 
-function whyNotRefreshable(standing: RefreshTokenStanding, now: FlowContext['now']): TokenRefusal | null {
+function whyNotRefreshable(standing: RefreshTokenStatus, now: FlowContext['now']): TokenRefusal | null {
   const { consumedAt, expiresAt } = standing.token
   if (consumedAt !== null) return 'spent'
   return now >= expiresAt ? 'expired' : whyGrantInactive(standing, now)

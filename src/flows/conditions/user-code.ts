@@ -1,6 +1,6 @@
 import { actorOf } from '../../context.ts'
 import { readUserCode } from '../../crypto/user-code.ts'
-import { type DeviceAuthorizationStanding, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
+import { type DeviceAuthorizationStatus, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
 import { fail, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
@@ -12,7 +12,7 @@ export interface TypedUserCode {
 }
 
 export interface KnownDevice {
-  readonly device: DeviceAuthorizationStanding
+  readonly device: DeviceAuthorizationStatus
   readonly state: Exclude<DeviceState, 'expired'>
 }
 

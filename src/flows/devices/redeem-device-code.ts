@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import type { Client } from '../../domain/client.ts'
-import { type DeviceAuthorizationStanding, deviceStateOf } from '../../domain/device-authorization.ts'
-import { type GrantStanding, isGrantActive } from '../../domain/grant.ts'
+import { type DeviceAuthorizationStatus, deviceStateOf } from '../../domain/device-authorization.ts'
+import { type GrantStatus, isGrantActive } from '../../domain/grant.ts'
 import { type EpochMs, milliseconds } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
@@ -42,7 +42,7 @@ const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device
  * one is in time, the others are too fast. A flood of them is answered without
  * being written: that must not cost the other callers their place.
  */
-function refusePending(ctx: FlowContext, device: DeviceAuthorizationStanding): Refusal {
+function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Refusal {
   const { deviceAuthorizationId, deviceCodeHash, pollInterval, expiresAt } = device.authorization
   const isOutrun = ctx.now + pollInterval >= expiresAt
   const pace = judgePace(device, ctx.now)
@@ -64,7 +64,7 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStanding): R
 }
 
 /** RFC 8628 §3.5: the first poll is never too fast; one before the interval is over lets it grow for good. */
-function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStanding, now: EpochMs) {
+function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStatus, now: EpochMs) {
   // A poll that lies further ahead than an interval was noted before the clock was put back.
   const since = lastPolledAt === null ? null : now - lastPolledAt
   if (since === null || since >= pollInterval || since < -pollInterval) {
@@ -79,7 +79,7 @@ function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuth
 }
 
 /** The consent still stands: it was not revoked, and nobody was shut out since. */
-const consentStands = condition<OwnDevice, { readonly standing: GrantStanding }>(
+const consentStands = condition<OwnDevice, { readonly standing: GrantStatus }>(
   'consentStands',
   async (ctx, { device }) => {
     const { grantId } = device.authorization

@@ -1,6 +1,6 @@
 import { verifierMatches } from '../../crypto/pkce.ts'
 import { hashToken, readToken } from '../../crypto/token.ts'
-import type { AuthorizationCodeStanding } from '../../domain/authorization-code.ts'
+import type { AuthorizationCodeStatus } from '../../domain/authorization-code.ts'
 import type { Client } from '../../domain/client.ts'
 import { isGrantActive } from '../../domain/grant.ts'
 import { fail, HOLDS, success } from '../../results.ts'
@@ -21,7 +21,7 @@ interface CodeExchange {
   readonly codeVerifier: string | null
 }
 
-type Standing = { readonly standing: AuthorizationCodeStanding }
+type Standing = { readonly standing: AuthorizationCodeStatus }
 
 /** RFC 6749 §4.1.3: the code exists and was issued to this client; another's attempt changes nothing. */
 const codeIsOwn = condition<CodeExchange & { readonly client: Client }, Standing>(

@@ -1,8 +1,8 @@
 import { openReplay, sealReplay } from '../../crypto/kept-answer.ts'
-import { type AccessTokenStanding, isActive } from '../../domain/access-token.ts'
+import { type AccessTokenStatus, isActive } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
-import type { RefreshTokenStanding, Replay } from '../../domain/refresh-token.ts'
+import type { RefreshTokenStatus, Replay } from '../../domain/refresh-token.ts'
 import { beyond, isSameSet } from '../../domain/scopes.ts'
 import { reachOf } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
@@ -54,7 +54,7 @@ export type RepeatedAnswer =
 export async function repeatedAnswer(
   ctx: FlowContext,
   client: Client,
-  { token, grant }: RefreshTokenStanding,
+  { token, grant }: RefreshTokenStatus,
   value: RawToken,
   requestedScopes: readonly string[],
 ): Promise<RepeatedAnswer> {
@@ -81,7 +81,7 @@ export async function repeatedAnswer(
     : { kind: 'refused' }
 }
 
-function issuedAgain(access: AccessTokenStanding, kept: KeptAnswer, successor: RefreshTokenStanding): IssuedTokens {
+function issuedAgain(access: AccessTokenStatus, kept: KeptAnswer, successor: RefreshTokenStatus): IssuedTokens {
   return {
     token: access.token,
     value: kept.accessToken,

@@ -2,7 +2,7 @@ import { hashToken, readToken } from '../../crypto/token.ts'
 import type { Client } from '../../domain/client.ts'
 import { isGrantActive } from '../../domain/grant.ts'
 import type { RawToken } from '../../domain/ids.ts'
-import type { RefreshTokenStanding } from '../../domain/refresh-token.ts'
+import type { RefreshTokenStatus } from '../../domain/refresh-token.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
@@ -21,7 +21,7 @@ interface RefreshRequest {
   readonly requestedScopes: readonly string[]
 }
 
-type Own = { readonly value: RawToken; readonly standing: RefreshTokenStanding }
+type Own = { readonly value: RawToken; readonly standing: RefreshTokenStatus }
 
 /** RFC 6749 §6: the refresh token exists and was issued to this client. */
 const refreshTokenIsOwn = condition<RefreshRequest & { readonly client: Client }, Own>(

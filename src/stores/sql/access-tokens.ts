@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
-import type { AccessTokenStanding } from '../../domain/access-token.ts'
+import type { AccessTokenStatus } from '../../domain/access-token.ts'
 import { thumbprintOf } from '../../domain/certificate.ts'
 import { clientId, grantId, signingKeyId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
 import type { Span } from '../../trace.ts'
@@ -7,14 +7,14 @@ import type { AccessTokenFilter, AccessTokenReads, PageRequest } from '../contra
 import type { StoredInt } from './columns.ts'
 import { hashKey } from './hash-key.ts'
 import {
-  CLIENT_STANDING,
-  type ClientStandingRow,
-  clientStandingOf,
+  CLIENT_STATUS,
+  type ClientStatusRow,
+  clientStatusOf,
   rowByRow,
-  tokenPartiesAreActive,
-  USER_STANDING,
-  userStandingOf,
-} from './parties.ts'
+  tokenPrincipalsAreActive,
+  USER_STATUS,
+  userStatusOf,
+} from './principal-status.ts'
 import { hash32, integer, integerOrNull, moment, momentOrNull, stringList, words } from './rows.ts'
 import type { Database } from './schema.ts'
 import { KeyedQuery } from './sized-statements.ts'
@@ -24,7 +24,7 @@ type TokenRow = Omit<
   Selectable<AccessTokenTable>,
   'revocation_reason' | 'created_at' | 'created_by' | 'updated_at' | 'updated_by'
 >
-interface StandingRow extends TokenRow, ClientStandingRow {
+interface StandingRow extends TokenRow, ClientStatusRow {
   readonly client_scopes: string
   /** Null without a user, as are the grant's without a grant. */
   readonly user_active: StoredInt | null
@@ -39,7 +39,7 @@ interface StandingRow extends TokenRow, ClientStandingRow {
 /** Looks tokens up by hash, each with the standing of whom it depends on, in one statement. */
 export function findAccessTokens(
   db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, AccessTokenStanding>> {
+): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, AccessTokenStatus>> {
   const query = new KeyedQuery<TokenHash, StandingRow>((hashes) =>
     standings(db).where('oauth_access_tokens.token_hash', 'in', hashes).compile(),
   )
@@ -49,7 +49,7 @@ export function findAccessTokens(
 /** The same by handle. */
 export function findAccessTokensById(
   db: Kysely<Database>,
-): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, AccessTokenStanding>> {
+): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, AccessTokenStatus>> {
   const query = new KeyedQuery<TokenId, StandingRow>((ids) =>
     standings(db).where('oauth_access_tokens.token_id', 'in', ids).compile(),
   )
@@ -58,8 +58,8 @@ export function findAccessTokensById(
 
 export function accessTokenReads(
   db: Kysely<Database>,
-  findByHash: (hash: TokenHash, span?: Span) => Promise<AccessTokenStanding | null>,
-  findById: (id: TokenId, span?: Span) => Promise<AccessTokenStanding | null>,
+  findByHash: (hash: TokenHash, span?: Span) => Promise<AccessTokenStatus | null>,
+  findById: (id: TokenId, span?: Span) => Promise<AccessTokenStatus | null>,
 ): AccessTokenReads {
   return {
     findByHash: ({ span }, hash) => findByHash(hash, span),
@@ -108,7 +108,7 @@ function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequ
       query
         .where('oauth_access_tokens.revoked_at', 'is', null)
         .where('oauth_access_tokens.expires_at', '>', activeAt ?? 0)
-        .where(rowByRow(tokenPartiesAreActive())),
+        .where(rowByRow(tokenPrincipalsAreActive())),
     )
     .$if(page.after !== null, (query) => query.where('oauth_access_tokens.token_id', '<', page.after ?? ''))
     .orderBy('oauth_access_tokens.token_id', 'desc')
@@ -146,8 +146,8 @@ function standings(db: Kysely<Database>) {
       'oauth_grants.revoked_at as grant_revoked_at',
       'oauth_signing_keys.key_id as signing_key_found',
       'oauth_signing_keys.revoked_at as signing_key_revoked_at',
-      ...CLIENT_STANDING,
-      ...USER_STANDING,
+      ...CLIENT_STATUS,
+      ...USER_STATUS,
     ])
 }
 
@@ -157,12 +157,12 @@ async function rowsOf(db: Kysely<Database>, query: CompiledQuery<StandingRow>): 
 
 function keyed(
   rows: readonly StandingRow[],
-  nameOf: (standing: AccessTokenStanding) => string,
-): ReadonlyMap<string, AccessTokenStanding> {
+  nameOf: (standing: AccessTokenStatus) => string,
+): ReadonlyMap<string, AccessTokenStatus> {
   return new Map(rows.map(standingOf).map((standing) => [nameOf(standing), standing]))
 }
 
-function standingOf(row: StandingRow): AccessTokenStanding {
+function standingOf(row: StandingRow): AccessTokenStatus {
   const { user_active, user_deleted_at, user_token_generation } = row
   return Object.freeze({
     token: Object.freeze({
@@ -186,11 +186,11 @@ function standingOf(row: StandingRow): AccessTokenStanding {
       revokedAt: momentOrNull(row.revoked_at, 'revoked_at'),
       rayId: row.ray_id,
     }),
-    client: Object.freeze({ ...clientStandingOf(row), scopes: words(row.client_scopes) }),
+    client: Object.freeze({ ...clientStatusOf(row), scopes: words(row.client_scopes) }),
     user:
       user_active === null || user_token_generation === null
         ? null
-        : userStandingOf({ user_active, user_deleted_at, user_token_generation }),
+        : userStatusOf({ user_active, user_deleted_at, user_token_generation }),
     // A grant that is gone was purged: nothing of it counts any more.
     grantRevoked: row.grant_id !== null && (row.grant_found === null || row.grant_revoked_at !== null),
     signingKeyRevoked:

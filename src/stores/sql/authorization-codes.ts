@@ -1,21 +1,21 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuthorizationCodeStanding } from '../../domain/authorization-code.ts'
+import type { AuthorizationCodeStatus } from '../../domain/authorization-code.ts'
 import { authorizationCodeId, grantId, type TokenHash } from '../../domain/ids.ts'
 import type { Span } from '../../trace.ts'
 import type { AuthorizationCodeReads, AuthorizationCodeStore } from '../contract.ts'
-import { GRANT_STANDING, type GrantStandingRow, grantStandingOf } from './grants.ts'
+import { GRANT_STANDING, type GrantStatusRow, grantStatusOf } from './grants.ts'
 import { hashKey } from './hash-key.ts'
 import { hash32, moment, momentOrNull } from './rows.ts'
 import type { Database } from './schema.ts'
 import { KeyedQuery } from './sized-statements.ts'
 import type { AuthorizationCodeTable } from './token-schema.ts'
 
-type CodeRow = Omit<Selectable<AuthorizationCodeTable>, 'updated_at' | 'updated_by'> & GrantStandingRow
+type CodeRow = Omit<Selectable<AuthorizationCodeTable>, 'updated_at' | 'updated_by'> & GrantStatusRow
 
 /** Looks codes up by hash, each with its grant and how the grant's parties stand, in one statement. */
 export function findCodes(
   db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, AuthorizationCodeStanding>> {
+): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, AuthorizationCodeStatus>> {
   const query = new KeyedQuery<TokenHash, CodeRow>((hashes) =>
     db
       .selectFrom('oauth_authorization_codes')
@@ -44,7 +44,7 @@ export function findCodes(
 }
 
 export function codeReads(
-  findByHash: (hash: TokenHash, span?: Span) => Promise<AuthorizationCodeStanding | null>,
+  findByHash: (hash: TokenHash, span?: Span) => Promise<AuthorizationCodeStatus | null>,
 ): AuthorizationCodeReads {
   return { findByHash: ({ span }, hash) => findByHash(hash, span) }
 }
@@ -88,9 +88,9 @@ export function codeWrites(db: Kysely<Database>): Omit<AuthorizationCodeStore, k
   }
 }
 
-function standingOf(row: CodeRow): AuthorizationCodeStanding {
+function standingOf(row: CodeRow): AuthorizationCodeStatus {
   return Object.freeze({
-    ...grantStandingOf(row),
+    ...grantStatusOf(row),
     code: Object.freeze({
       codeId: authorizationCodeId(row.code_id),
       hash: hash32(row.code_hash, 'code_hash') as TokenHash,

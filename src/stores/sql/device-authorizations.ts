@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { DeviceAuthorizationStanding, DeviceDecision } from '../../domain/device-authorization.ts'
+import type { DeviceAuthorizationStatus, DeviceDecision } from '../../domain/device-authorization.ts'
 import {
   clientId,
   deviceAuthorizationId,
@@ -12,7 +12,7 @@ import {
 import type { Span } from '../../trace.ts'
 import type { DeviceAuthorizationReads } from '../contract.ts'
 import { hashKey } from './hash-key.ts'
-import { CLIENT_STANDING, type ClientStandingRow, clientStandingOf } from './parties.ts'
+import { CLIENT_STATUS, type ClientStatusRow, clientStatusOf } from './principal-status.ts'
 import { hash32, integer, moment, momentOrNull, oneOf, stringList, words } from './rows.ts'
 import type { Database } from './schema.ts'
 import { KeyedQuery } from './sized-statements.ts'
@@ -24,12 +24,12 @@ type DeviceRow = Omit<
   Selectable<DeviceCodeTable>,
   'live_user_code_hash' | 'lock_version' | 'updated_at' | 'updated_by'
 > &
-  ClientStandingRow & { readonly client_display_name: string }
+  ClientStatusRow & { readonly client_display_name: string }
 
 /** Looks device authorizations up by device code, each with the standing of its client, in one statement. */
 export function findDeviceCodes(
   db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, DeviceAuthorizationStanding>> {
+): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, DeviceAuthorizationStatus>> {
   const query = new KeyedQuery<TokenHash, DeviceRow>((hashes) =>
     standings(db).where('oauth_device_codes.device_code_hash', 'in', hashes).compile(),
   )
@@ -41,7 +41,7 @@ export function findDeviceCodes(
 
 export function deviceAuthorizationReads(
   db: Kysely<Database>,
-  findByDeviceCode: (hash: TokenHash, span?: Span) => Promise<DeviceAuthorizationStanding | null>,
+  findByDeviceCode: (hash: TokenHash, span?: Span) => Promise<DeviceAuthorizationStatus | null>,
 ): DeviceAuthorizationReads {
   return {
     findByDeviceCode: ({ span }, hash) => findByDeviceCode(hash, span),
@@ -90,11 +90,11 @@ function standings(db: Kysely<Database>) {
       'oauth_device_codes.created_at',
       'oauth_device_codes.created_by',
       'oauth_clients.display_name as client_display_name',
-      ...CLIENT_STANDING,
+      ...CLIENT_STATUS,
     ])
 }
 
-function standingOf(row: DeviceRow): DeviceAuthorizationStanding {
+function standingOf(row: DeviceRow): DeviceAuthorizationStatus {
   return Object.freeze({
     authorization: Object.freeze({
       deviceAuthorizationId: deviceAuthorizationId(row.device_authorization_id),
@@ -114,6 +114,6 @@ function standingOf(row: DeviceRow): DeviceAuthorizationStanding {
       expiresAt: moment(row.expires_at, 'expires_at'),
       rayId: row.ray_id,
     }),
-    client: Object.freeze({ ...clientStandingOf(row), displayName: row.client_display_name }),
+    client: Object.freeze({ ...clientStatusOf(row), displayName: row.client_display_name }),
   })
 }

@@ -1,17 +1,17 @@
 import { type Kysely, sql } from 'kysely'
-import type { Grant, GrantStanding } from '../../domain/grant.ts'
+import type { Grant, GrantStatus } from '../../domain/grant.ts'
 import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../domain/ids.ts'
 import type { GrantReads, GrantStore } from '../contract.ts'
 import type { StoredInt } from './columns.ts'
-import {
-  CLIENT_STANDING,
-  type ClientStandingRow,
-  clientStandingOf,
-  USER_STANDING,
-  type UserStandingRow,
-  userStandingOf,
-} from './parties.ts'
 import { isOneRow, PreparedStatement } from './prepared-statement.ts'
+import {
+  CLIENT_STATUS,
+  type ClientStatusRow,
+  clientStatusOf,
+  USER_STATUS,
+  type UserStatusRow,
+  userStatusOf,
+} from './principal-status.ts'
 import { integer, moment, momentOrNull, stringList, words } from './rows.ts'
 import type { Database } from './schema.ts'
 
@@ -30,11 +30,11 @@ export const GRANT_STANDING = [
   'oauth_grants.tokens_until as grant_tokens_until',
   'oauth_grants.revoked_at as grant_revoked_at',
   'oauth_grants.ray_id as grant_ray_id',
-  ...CLIENT_STANDING,
-  ...USER_STANDING,
+  ...CLIENT_STATUS,
+  ...USER_STATUS,
 ] as const
 
-export interface GrantStandingRow extends ClientStandingRow, UserStandingRow {
+export interface GrantStatusRow extends ClientStatusRow, UserStatusRow {
   readonly grant_id: string
   readonly grant_client_id: string
   readonly grant_user_id: string
@@ -60,7 +60,7 @@ export function grantReads(db: Kysely<Database>): GrantReads {
         .select(GRANT_STANDING)
         .where('oauth_grants.grant_id', '=', id)
         .executeTakeFirst()
-      return row === undefined ? null : Object.freeze(grantStandingOf(row))
+      return row === undefined ? null : Object.freeze(grantStatusOf(row))
     },
   }
 }
@@ -94,7 +94,7 @@ export function grantWrites(db: Kysely<Database>): Omit<GrantStore, keyof GrantR
   }
 }
 
-export function grantStandingOf(row: GrantStandingRow): GrantStanding {
+export function grantStatusOf(row: GrantStatusRow): GrantStatus {
   return {
     grant: Object.freeze({
       grantId: grantId(row.grant_id),
@@ -111,8 +111,8 @@ export function grantStandingOf(row: GrantStandingRow): GrantStanding {
       revokedAt: momentOrNull(row.grant_revoked_at, 'revoked_at'),
       rayId: row.grant_ray_id,
     }),
-    client: clientStandingOf(row),
-    user: userStandingOf(row),
+    client: clientStatusOf(row),
+    user: userStatusOf(row),
   }
 }
 

@@ -1,23 +1,23 @@
 import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
 import { clientId, epochMs, grantId, type TokenHash, type TokenId, tokenId, userId } from '../../domain/ids.ts'
-import type { RefreshToken, RefreshTokenStanding, Replay } from '../../domain/refresh-token.ts'
+import type { RefreshToken, RefreshTokenStatus, Replay } from '../../domain/refresh-token.ts'
 import type { Span } from '../../trace.ts'
 import type { AccessTokenFilter, PageRequest, RefreshTokenReads } from '../contract.ts'
-import { GRANT_STANDING, type GrantStandingRow, grantStandingOf } from './grants.ts'
+import { GRANT_STANDING, type GrantStatusRow, grantStatusOf } from './grants.ts'
 import { hashKey } from './hash-key.ts'
-import { grantIsActive, rowByRow } from './parties.ts'
+import { grantIsActive, rowByRow } from './principal-status.ts'
 import { bytes, hash32, moment, momentOrNull } from './rows.ts'
 import type { Database } from './schema.ts'
 import { KeyedQuery } from './sized-statements.ts'
 import type { RefreshTokenTable } from './token-schema.ts'
 
 type TokenRow = Omit<Selectable<RefreshTokenTable>, 'created_at' | 'created_by' | 'updated_at' | 'updated_by'> &
-  GrantStandingRow
+  GrantStatusRow
 
 /** Looks tokens up by hash, each with its grant and how the grant's parties stand, in one statement. */
 export function findRefreshTokens(
   db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, RefreshTokenStanding>> {
+): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, RefreshTokenStatus>> {
   const query = new KeyedQuery<TokenHash, TokenRow>((hashes) =>
     standings(db).where('oauth_refresh_tokens.token_hash', 'in', hashes).compile(),
   )
@@ -27,7 +27,7 @@ export function findRefreshTokens(
 /** The same by handle. */
 export function findRefreshTokensById(
   db: Kysely<Database>,
-): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, RefreshTokenStanding>> {
+): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, RefreshTokenStatus>> {
   const query = new KeyedQuery<TokenId, TokenRow>((ids) =>
     standings(db).where('oauth_refresh_tokens.token_id', 'in', ids).compile(),
   )
@@ -36,8 +36,8 @@ export function findRefreshTokensById(
 
 export function refreshTokenReads(
   db: Kysely<Database>,
-  findByHash: (hash: TokenHash, span?: Span) => Promise<RefreshTokenStanding | null>,
-  findById: (id: TokenId, span?: Span) => Promise<RefreshTokenStanding | null>,
+  findByHash: (hash: TokenHash, span?: Span) => Promise<RefreshTokenStatus | null>,
+  findById: (id: TokenId, span?: Span) => Promise<RefreshTokenStatus | null>,
 ): RefreshTokenReads {
   return {
     findByHash: ({ span }, hash) => findByHash(hash, span),
@@ -104,12 +104,12 @@ async function rowsOf(db: Kysely<Database>, query: CompiledQuery<TokenRow>): Pro
 
 function keyed(
   rows: readonly TokenRow[],
-  nameOf: (standing: RefreshTokenStanding) => string,
-): ReadonlyMap<string, RefreshTokenStanding> {
+  nameOf: (standing: RefreshTokenStatus) => string,
+): ReadonlyMap<string, RefreshTokenStatus> {
   return new Map(rows.map(standingOf).map((standing) => [nameOf(standing), standing]))
 }
 
-function standingOf(row: TokenRow): RefreshTokenStanding {
+function standingOf(row: TokenRow): RefreshTokenStatus {
   const token: RefreshToken = Object.freeze({
     tokenId: tokenId(row.token_id),
     hash: hash32(row.token_hash, 'token_hash') as TokenHash,
@@ -124,7 +124,7 @@ function standingOf(row: TokenRow): RefreshTokenStanding {
     replay: replayOf(row),
     rayId: row.ray_id,
   })
-  return Object.freeze({ ...grantStandingOf(row), token })
+  return Object.freeze({ ...grantStatusOf(row), token })
 }
 
 function replayOf({ replay_answer, replay_until }: TokenRow): Replay | null {

@@ -1,44 +1,44 @@
 import { type Expression, expressionBuilder, type SqlBool, sql } from 'kysely'
-import type { PartyStanding } from '../../domain/grant.ts'
+import type { PrincipalStatus } from '../../domain/grant.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import type { StoredInt } from './columns.ts'
 import { flag, integer } from './rows.ts'
 import type { Database } from './schema.ts'
 
 /** The columns that say how a client stands, where its row is joined. */
-export const CLIENT_STANDING = [
+export const CLIENT_STATUS = [
   'oauth_clients.enabled as client_enabled',
   'oauth_clients.deleted_at as client_deleted_at',
   'oauth_clients.token_generation as client_token_generation',
 ] as const
 
 /** The columns that say how a user stands, where its row is joined. */
-export const USER_STANDING = [
+export const USER_STATUS = [
   'oauth_users.active as user_active',
   'oauth_users.deleted_at as user_deleted_at',
   'oauth_users.token_generation as user_token_generation',
 ] as const
 
-export interface ClientStandingRow {
+export interface ClientStatusRow {
   readonly client_enabled: StoredInt
   readonly client_deleted_at: StoredInt | null
   readonly client_token_generation: StoredInt
 }
 
-export interface UserStandingRow {
+export interface UserStatusRow {
   readonly user_active: StoredInt
   readonly user_deleted_at: StoredInt | null
   readonly user_token_generation: StoredInt
 }
 
-export function clientStandingOf(row: ClientStandingRow): PartyStanding {
+export function clientStatusOf(row: ClientStatusRow): PrincipalStatus {
   return Object.freeze({
     active: flag(row.client_enabled, 'enabled') && row.client_deleted_at === null,
     tokenGeneration: integer(row.client_token_generation, 'token_generation'),
   })
 }
 
-export function userStandingOf(row: UserStandingRow): PartyStanding {
+export function userStatusOf(row: UserStatusRow): PrincipalStatus {
   return Object.freeze({
     active: flag(row.user_active, 'active') && row.user_deleted_at === null,
     tokenGeneration: integer(row.user_token_generation, 'token_generation'),
@@ -65,7 +65,7 @@ export function grantMayComeBack(at: EpochMs): Expression<SqlBool> {
 }
 
 /** What `isActive` says of a token's grant, signing key and parties, in SQL; they are joined where there are any. */
-export function tokenPartiesAreActive(): Expression<SqlBool> {
+export function tokenPrincipalsAreActive(): Expression<SqlBool> {
   const all = expressionBuilder<
     Database,
     'oauth_access_tokens' | 'oauth_grants' | 'oauth_clients' | 'oauth_users' | 'oauth_signing_keys'
