@@ -2,7 +2,7 @@ import { type ChainEnd, sealExportedHead } from '../../crypto/exported-head.ts'
 import { success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { defineFlow } from '../flow.ts'
-import { allHeads } from './verify-roster.ts'
+import { allHeads } from './verify-writer-registry.ts'
 
 const headsAreRead = condition<object, { readonly chains: readonly ChainEnd[] }>('headsAreRead', async (ctx) => {
   const chains: ChainEnd[] = []

@@ -6,7 +6,7 @@ import { defineFlow } from '../flow.ts'
 import type { ChainBreak } from './chain-break.ts'
 import type { ChainPlace } from './chain-walk.ts'
 import { CHAIN_START, verifyChain } from './verify-chain.ts'
-import { allHeads, verifyRoster } from './verify-roster.ts'
+import { allHeads, verifyRoster } from './verify-writer-registry.ts'
 import { WalkBudget } from './walk-budget.ts'
 
 const LIST = 'audit_verification'

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../domain/audit-event.ts'
 import { NO_HASH, recordOf } from '../../domain/audit-record.ts'
 import type { AuditSeal } from '../contract.ts'
 import { auditInserts, auditRow } from './audit-log.ts'
-import { enrol, KEEPER } from './audit-roster.ts'
+import { registerWriter, SERVER_ITSELF } from './audit-writer-registry.ts'
 import type { Statement } from './dialect.ts'
 import { hash32 } from './rows.ts'
 import type { AuditLogTable, Database } from './schema.ts'
@@ -62,7 +62,7 @@ export class AuditChain {
   async sealInside(events: readonly AuditEvent[]): Promise<SealedEvents> {
     const [first] = events
     if (first === undefined || this.#end.ordinal !== null) return this.seal(events)
-    return this.#sealAs(await enrol(this.#db, this.#seal, this.#end.writerId, first.createdAt), events)
+    return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, first.createdAt), events)
   }
 
   /** Notes that sealed events are committed. */
@@ -88,7 +88,7 @@ export class AuditChain {
       .where('writer_id', '=', writerId)
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
-      const ordinal = await enrol(this.#db, this.#seal, writerId, at)
+      const ordinal = await registerWriter(this.#db, this.#seal, writerId, at)
       const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH }
       await this.#db.executeQuery(this.#newHead(nowhere, at))
       return null
@@ -135,13 +135,19 @@ export class AuditChain {
     const { writerId, ordinal } = end
     return this.#db
       .insertInto('oauth_audit_heads')
-      .values({ writer_id: writerId, ordinal, ...this.#headColumns(end, at), created_at: at, created_by: KEEPER })
+      .values({
+        writer_id: writerId,
+        ordinal,
+        ...this.#headColumns(end, at),
+        created_at: at,
+        created_by: SERVER_ITSELF,
+      })
       .compile()
   }
 
   #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd, at: number) {
     const { keyId } = this.#seal
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: KEEPER }
+    return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: SERVER_ITSELF }
   }
 }

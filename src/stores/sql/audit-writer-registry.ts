@@ -6,8 +6,8 @@ import { bytes, integer } from './rows.ts'
 import type { AuditRosterTable, Database } from './schema.ts'
 
 /** Heads and roster are written by the server itself. */
-export const KEEPER = 'qscope'
-const ROSTER = 'writers'
+export const SERVER_ITSELF = 'qscope'
+const REGISTRY = 'writers'
 
 /**
  * Enters a writer in the roster, inside the transaction of its first events, and
@@ -15,18 +15,23 @@ const ROSTER = 'writers'
  * other's chains. What was tampered with is not mended by it: the total goes on
  * from what is stored, and shows the difference for ever.
  */
-export async function enrol(db: Kysely<Database>, seal: AuditSeal, writerId: string, at: number): Promise<number> {
-  const changed = { updated_at: at, updated_by: KEEPER }
+export async function registerWriter(
+  db: Kysely<Database>,
+  seal: AuditSeal,
+  writerId: string,
+  at: number,
+): Promise<number> {
+  const changed = { updated_at: at, updated_by: SERVER_ITSELF }
   // Counts first: the row is held from here on, so that what is read next is the latest.
   await db
     .updateTable('oauth_audit_roster')
     .set({ writers: sql<number>`writers + 1`, ...changed })
-    .where('name', '=', ROSTER)
+    .where('name', '=', REGISTRY)
     .execute()
   const row = await db
     .selectFrom('oauth_audit_roster')
     .select(['writers', 'total'])
-    .where('name', '=', ROSTER)
+    .where('name', '=', REGISTRY)
     .executeTakeFirst()
   const last = await db
     .selectFrom('oauth_audit_heads')
@@ -37,9 +42,9 @@ export async function enrol(db: Kysely<Database>, seal: AuditSeal, writerId: str
   const before = row === undefined ? NO_HASH : bytes(row.total, 'total')
   const entry = { writers: ordinal, total: seal.rosterTotal(before, { ordinal, writerId }), ...changed }
   if (row === undefined) {
-    await insertFirst(db, { name: ROSTER, ...entry, created_at: at, created_by: KEEPER })
+    await insertFirst(db, { name: REGISTRY, ...entry, created_at: at, created_by: SERVER_ITSELF })
   } else {
-    await db.updateTable('oauth_audit_roster').set(entry).where('name', '=', ROSTER).execute()
+    await db.updateTable('oauth_audit_roster').set(entry).where('name', '=', REGISTRY).execute()
   }
   return ordinal
 }
