@@ -472,7 +472,7 @@ export interface Backend {
   /** Whether reads and writes work and the schema fits; resolves quickly either way. */
   check(): Promise<BackendHealth>
   /** What an operator should know of the database; throws like any read. */
-  facts(): Promise<readonly DatabaseFact[]>
+  facts(): Promise<readonly Diagnostic[]>
   /** How much of it is in use at this moment. */
   load(): BackendLoad
   /** Writes out what waits, then lets go of the database. */
@@ -496,11 +496,11 @@ export interface BackendLoad {
 }
 
 /** One thing that `doctor` tells of a database, such as its isolation level. */
-export interface DatabaseFact {
+export interface Diagnostic {
   readonly name: string
   readonly value: string
   /** What is wrong with it and what to do, in one line; `null`: nothing. */
-  readonly concern: string | null
+  readonly warning: string | null
 }
 
 export type BackendHealth =

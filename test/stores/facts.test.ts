@@ -2,18 +2,18 @@ import Sqlite from 'better-sqlite3'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
-import type { DatabaseFact } from '../../src/stores/contract.ts'
-import { clockFact } from '../../src/stores/sql/clock-fact.ts'
+import type { Diagnostic } from '../../src/stores/contract.ts'
+import { clockDiagnostic } from '../../src/stores/sql/clock-diagnostic.ts'
 import type { Execute } from '../../src/stores/sql/dialect.ts'
-import { mysqlFacts } from '../../src/stores/sql/dialects/mysql/facts.ts'
-import { galeraFacts } from '../../src/stores/sql/dialects/mysql/galera-facts.ts'
-import { postgresFacts } from '../../src/stores/sql/dialects/postgres/facts.ts'
-import { sqliteFacts } from '../../src/stores/sql/dialects/sqlite/facts.ts'
+import { mysqlFacts } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
+import { galeraFacts } from '../../src/stores/sql/dialects/mysql/galera-diagnostics.ts'
+import { postgresFacts } from '../../src/stores/sql/dialects/postgres/diagnostics.ts'
+import { sqliteFacts } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
 import { databaseKinds, type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { openMigrated } from './given.ts'
 
-const concerns = (facts: readonly DatabaseFact[]) =>
-  facts.filter(({ concern }) => concern !== null).map(({ name, value }) => ({ name, value }))
+const concerns = (facts: readonly Diagnostic[]) =>
+  facts.filter(({ warning: concern }) => concern !== null).map(({ name, value }) => ({ name, value }))
 
 /** Everything a database of one kind tells, whatever its settings. */
 const TOLD = {
@@ -118,7 +118,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
 
   test('tells of a cluster only on a node of one', () => {
     expect(galera({ wsrep_on: 'OFF' })).toEqual([])
-    expect(galera({}).map(({ value, concern }) => [value, concern])).toEqual([
+    expect(galera({}).map(({ value, warning: concern }) => [value, concern])).toEqual([
       ['3', null],
       ['Primary', null],
       ['Synced', null],
@@ -174,17 +174,17 @@ describe.skipIf(!postgresDatabases.available)('PostgreSQL', () => {
 
 describe('a clock', () => {
   const showing = (ms: () => number) =>
-    clockFact(async () => ({ rows: [{ ms: String(ms()) }], affected: 0 }), 'select the time')
+    clockDiagnostic(async () => ({ rows: [{ ms: String(ms()) }], affected: 0 }), 'select the time')
 
   test('within a second gives no concern', async () => {
     expect(await showing(() => Date.now())).toEqual({ name: 'clock', value: "as this machine's", concern: null })
-    expect((await showing(() => Date.now() - 900)).concern).toBeNull()
+    expect((await showing(() => Date.now() - 900)).warning).toBeNull()
   })
 
   test('further apart does, whichever is ahead', async () => {
     const ahead = await showing(() => Date.now() + 60_000)
     expect(ahead.value).toMatch(/^(59|60)\d{3} ms ahead of this machine's$/)
-    expect(ahead.concern).toMatch(/NTP/)
+    expect(ahead.warning).toMatch(/NTP/)
     expect((await showing(() => Date.now() - 60_000)).value).toMatch(/ms behind this machine's$/)
   })
 })

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import { diagnosticRows } from '../../src/stores/sql/diagnostic-row.ts'
 import type { Dialect, Execute } from '../../src/stores/sql/dialect.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
 import { troubleOf as mysqlTrouble } from '../../src/stores/sql/dialects/mysql/errors.ts'
 import { postgres } from '../../src/stores/sql/dialects/postgres/dialect.ts'
 import { troubleOf as postgresTrouble } from '../../src/stores/sql/dialects/postgres/errors.ts'
 import { troubleOf as sqliteTrouble } from '../../src/stores/sql/dialects/sqlite/errors.ts'
-import { factRows } from '../../src/stores/sql/fact-row.ts'
 import { mysqlDatabases, mysqlDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
 import { runSql } from '../setup/run-sql.ts'
@@ -186,7 +186,7 @@ describe('a connection keeps what it prepared, and a bounded number of it,', () 
     const database = await postgresDatabases.create()
     try {
       const { one, many } = await keptBy(postgres, database.url, async (execute) => {
-        const [row] = await factRows(execute, 'select count(*)::text as kept from pg_prepared_statements')
+        const [row] = await diagnosticRows(execute, 'select count(*)::text as kept from pg_prepared_statements')
         return row?.get('kept')
       })
       expect(one).toBeGreaterThanOrEqual(1)

@@ -7,7 +7,7 @@ import type {
   RawBuilder,
 } from 'kysely'
 import type { Logger } from '../../logger.ts'
-import type { DatabaseFact, PoolLoad } from '../contract.ts'
+import type { Diagnostic, PoolLoad } from '../contract.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
@@ -136,5 +136,5 @@ export interface Dialect {
   connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
   /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
-  facts(execute: Execute): Promise<readonly DatabaseFact[]>
+  facts(execute: Execute): Promise<readonly Diagnostic[]>
 }

@@ -1,5 +1,5 @@
-import type { DatabaseFact } from '../contract.ts'
-import { fact } from './fact-row.ts'
+import type { Diagnostic } from '../contract.ts'
+import { diagnostic } from './diagnostic-row.ts'
 
 const READS = ['SELECT'] as const
 const APPENDS = ['SELECT', 'INSERT'] as const
@@ -42,7 +42,7 @@ export function privilegeFacts(
     tableName,
     excess,
   }: { readonly user: string; readonly tableName: (table: string) => string; readonly excess: string | null },
-): readonly DatabaseFact[] {
+): readonly Diagnostic[] {
   const grants = Object.entries(NEEDED_PRIVILEGES).flatMap(([table, needed]) => {
     const missing = needed.filter((privilege) => !has(table, privilege))
     return missing.length === 0 ? [] : [`grant ${missing.join(', ').toLowerCase()} on ${tableName(table)} to ${user}`]
@@ -50,12 +50,12 @@ export function privilegeFacts(
   const advice = `servers need less: give them a user of their own (docs/databases.md)`
   return [
     grants.length === 0
-      ? fact(MISSING_PRIVILEGES, 'none')
-      : fact(
+      ? diagnostic(MISSING_PRIVILEGES, 'none')
+      : diagnostic(
           MISSING_PRIVILEGES,
           `${user} lacks rights on ${grants.length === 1 ? '1 table' : `${grants.length} tables`}`,
           `${grants.join('; ')};`,
         ),
-    fact('privileges', excess ?? 'what a server needs', excess === null ? null : advice),
+    diagnostic('privileges', excess ?? 'what a server needs', excess === null ? null : advice),
   ]
 }

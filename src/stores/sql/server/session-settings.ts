@@ -1,6 +1,6 @@
-import type { DatabaseFact } from '../../contract.ts'
+import type { Diagnostic } from '../../contract.ts'
 import { DatabaseError } from '../database-error.ts'
-import { fact } from '../fact-row.ts'
+import { diagnostic } from '../diagnostic-row.ts'
 
 /** A setting of a session on which the meaning of statements hangs. */
 export interface SessionSetting {
@@ -41,9 +41,9 @@ function deviationText(deviations: readonly Deviation[]): string {
 }
 
 /** Told by `doctor`: of a session that was set up, and what it has become. */
-export function sessionFact(deviations: readonly Deviation[]): DatabaseFact {
-  if (deviations.length === 0) return fact('session', 'as QScope sets it')
-  return fact('session', deviationText(deviations), CHANGED)
+export function sessionFact(deviations: readonly Deviation[]): Diagnostic {
+  if (deviations.length === 0) return diagnostic('session', 'as QScope sets it')
+  return diagnostic('session', deviationText(deviations), CHANGED)
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
 import { DatabaseError } from '../database-error.ts'
-import { factRows } from '../fact-row.ts'
+import { diagnosticRows } from '../diagnostic-row.ts'
 import type { ServerDriver, ServerTarget } from './driver.ts'
 import { openConnection } from './open-connection.ts'
 
@@ -38,7 +38,7 @@ export class SessionWatch {
       // What is destroyed fails as lost.
       const timer = setTimeout(() => connection.destroy(), this.#target.settings.connectTimeoutMs)
       try {
-        const rows = await factRows(({ sql }) => connection.say(sql), this.#driver.sessionsAtWork)
+        const rows = await diagnosticRows(({ sql }) => connection.say(sql), this.#driver.sessionsAtWork)
         return new Set(rows.map((row) => row.get('id') ?? ''))
       } finally {
         clearTimeout(timer)

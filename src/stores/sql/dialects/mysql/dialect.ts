@@ -2,8 +2,8 @@ import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
 import type { Dialect } from '../../dialect.ts'
 import { connectServer } from '../../server/connect-server.ts'
 import { withoutMigrationLock } from '../../server/migration-lock.ts'
+import { mysqlFacts } from './diagnostics.ts'
 import { mysqlDriver } from './driver.ts'
-import { mysqlFacts } from './facts.ts'
 import { openMysqlMigration } from './migration-session.ts'
 
 /** MySQL, MariaDB, and what speaks their protocol. */

@@ -1,6 +1,6 @@
-import type { DatabaseFact } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract.ts'
+import { diagnosticRow, diagnosticRows } from '../../diagnostic-row.ts'
 import type { Execute } from '../../dialect.ts'
-import { factRow, factRows } from '../../fact-row.ts'
 import { privilegeFacts } from '../../needed-privileges.ts'
 
 /** Told by the server of this user, and of the role that it has on. */
@@ -16,11 +16,16 @@ union all select table_name, privilege_type from information_schema.table_privil
 const OWNERS = ['ALTER', 'DROP', 'CREATE', 'TRIGGER', 'SUPER']
 
 /** What the session's user is granted; of what comes through a role nothing is told. */
-export async function mysqlPrivilegeFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
-  const about = await factRow(execute, 'select current_user() as user, database() as name, current_role() as role')
+export async function mysqlPrivilegeFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+  const about = await diagnosticRow(
+    execute,
+    'select current_user() as user, database() as name, current_role() as role',
+  )
   if (about.get('role') !== undefined && about.get('role') !== 'NONE') return []
   const granted = new Set(
-    (await factRows(execute, GRANTED)).map((row) => `${row.get('table_name')} ${row.get('privilege')}`.toUpperCase()),
+    (await diagnosticRows(execute, GRANTED)).map((row) =>
+      `${row.get('table_name')} ${row.get('privilege')}`.toUpperCase(),
+    ),
   )
   const everywhere = (privilege: string) => granted.has(`* ${privilege}`)
   const owned = OWNERS.filter(everywhere)

@@ -1,5 +1,5 @@
 import { DatabaseError } from '../../database-error.ts'
-import { factPairs } from '../../fact-row.ts'
+import { diagnosticPairs } from '../../diagnostic-row.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
 
@@ -125,7 +125,7 @@ async function insistOnReadyNode(say: RawConnection['say']): Promise<void> {
 }
 
 async function toldBy(say: RawConnection['say']): Promise<ReadonlyMap<string, string>> {
-  return await factPairs(({ sql }) => say(sql), SESSION_VARIABLES)
+  return await diagnosticPairs(({ sql }) => say(sql), SESSION_VARIABLES)
 }
 
 function assignments(settings: readonly SessionSetting[]): string {

@@ -2,8 +2,8 @@ import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'ky
 import type { Dialect } from '../../dialect.ts'
 import { connectServer } from '../../server/connect-server.ts'
 import { withoutMigrationLock } from '../../server/migration-lock.ts'
+import { postgresFacts } from './diagnostics.ts'
 import { postgresDriver } from './driver.ts'
-import { postgresFacts } from './facts.ts'
 import { openPostgresMigration } from './migration-session.ts'
 
 /** PostgreSQL, and what speaks its protocol. */

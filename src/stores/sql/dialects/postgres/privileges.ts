@@ -1,6 +1,6 @@
-import type { DatabaseFact } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract.ts'
+import { diagnosticRow, diagnosticRows } from '../../diagnostic-row.ts'
 import type { Execute } from '../../dialect.ts'
-import { factRow, factRows } from '../../fact-row.ts'
 import { NEEDED_PRIVILEGES, privilegeFacts } from '../../needed-privileges.ts'
 
 const NAMES = Object.keys(NEEDED_PRIVILEGES)
@@ -14,9 +14,11 @@ const ABOUT = `select quote_ident(current_user) as user, current_setting('is_sup
   exists (select 1 from pg_tables where tablename = 'oauth_clients' and tableowner = current_user) as owner`
 
 /** What the session's user may do, by itself or through a role. */
-export async function postgresPrivilegeFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
-  const about = await factRow(execute, ABOUT)
-  const granted = new Set((await factRows(execute, GRANTED)).map((row) => `${row.get('name')} ${row.get('privilege')}`))
+export async function postgresPrivilegeFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+  const about = await diagnosticRow(execute, ABOUT)
+  const granted = new Set(
+    (await diagnosticRows(execute, GRANTED)).map((row) => `${row.get('name')} ${row.get('privilege')}`),
+  )
   const user = about.get('user') ?? ''
   const isSuperuser = about.get('superuser') === 'on'
   const isOwner = about.get('owner') === 'true'

@@ -1,5 +1,5 @@
 import { DatabaseError } from '../../database-error.ts'
-import { factRow } from '../../fact-row.ts'
+import { diagnosticRow } from '../../diagnostic-row.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
 
@@ -50,7 +50,7 @@ export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
  * database and the role, options and poolers come in between.
  */
 export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
-  const server = await factRow(({ sql }) => say(sql), SERVER)
+  const server = await diagnosticRow(({ sql }) => say(sql), SERVER)
   if (server.get('transaction_read_only') === 'on') {
     throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
   }
@@ -75,7 +75,7 @@ export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise
 
 /** Throws unless the session still is as it was set up. */
 export async function verifySession({ say }: Pick<RawConnection, 'say'>): Promise<void> {
-  const told = await factRow(({ sql }) => say(sql), SESSION_SETTINGS)
+  const told = await diagnosticRow(({ sql }) => say(sql), SESSION_SETTINGS)
   insistOn(deviationsOf(settingsFor(told), told))
 }
 

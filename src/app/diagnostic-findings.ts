@@ -1,13 +1,13 @@
 import type { Config } from '../config/config.ts'
-import type { DatabaseFact } from '../stores/contract.ts'
+import type { Diagnostic } from '../stores/contract.ts'
 import type { AuditProtection } from '../stores/sql/bookkeeping.ts'
-import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../stores/sql/fact-row.ts'
+import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../stores/sql/diagnostic-row.ts'
 import { MISSING_PRIVILEGES } from '../stores/sql/needed-privileges.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 /** What a database tells of itself, against what this process asks of it. */
 export function databaseFactFindings(
-  facts: readonly DatabaseFact[],
+  facts: readonly Diagnostic[],
   protection: AuditProtection | null,
   { connections: { poolSize } }: Config,
 ): readonly Finding[] {
@@ -18,16 +18,16 @@ export function databaseFactFindings(
   ]
 }
 
-function findingOf({ name, value, concern }: DatabaseFact): Finding {
+function findingOf({ name, value, warning: concern }: Diagnostic): Finding {
   const check = `database ${name}`
   if (name === MISSING_PRIVILEGES && concern !== null) return problem(check, value, concern)
   return concern === null ? ok(check, value) : warning(check, value, concern)
 }
 
-function sizedUp(fact: DatabaseFact, poolSize: number): DatabaseFact {
+function sizedUp(fact: Diagnostic, poolSize: number): Diagnostic {
   if (!(Number(fact.value) <= poolSize)) return fact
   const concern = `this process alone may open ${poolSize}: raise it, or lower QSCOPE_DATABASE_POOL_SIZE`
-  return { ...fact, concern }
+  return { ...fact, warning: concern }
 }
 
 function auditLogFinding(protection: AuditProtection | null, changes: string): Finding {

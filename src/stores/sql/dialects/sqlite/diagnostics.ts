@@ -1,32 +1,32 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { DatabaseFact } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract.ts'
+import { diagnostic, diagnosticRow } from '../../diagnostic-row.ts'
 import type { Execute } from '../../dialect.ts'
-import { fact, factRow } from '../../fact-row.ts'
 
 const SYNCHRONOUS = Object.freeze(['OFF', 'NORMAL', 'FULL', 'EXTRA'])
 
-export async function sqliteFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
-  const ask = async (question: string, column: string) => (await factRow(execute, question)).get(column) ?? ''
+export async function sqliteFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+  const ask = async (question: string, column: string) => (await diagnosticRow(execute, question)).get(column) ?? ''
   const version = await ask('select sqlite_version() as version', 'version')
   const file = await ask("select file from pragma_database_list where name = 'main'", 'file')
   const journal = await ask('pragma journal_mode', 'journal_mode')
   const level = SYNCHRONOUS[Number(await ask('pragma synchronous', 'synchronous'))] ?? 'unknown'
   const foreignKeys = (await ask('pragma foreign_keys', 'foreign_keys')) === '1'
   return [
-    fact('version', `SQLite ${version}`),
-    fact('file', file),
-    fact(
+    diagnostic('version', `SQLite ${version}`),
+    diagnostic('file', file),
+    diagnostic(
       'journal_mode',
       journal,
       journal === 'wal' ? null : 'readers and the writer wait for each other; is the file system fit for WAL?',
     ),
-    fact(
+    diagnostic(
       'synchronous',
       level,
       level === 'FULL' || level === 'EXTRA' ? null : 'a power failure can lose answered calls: it should be FULL',
     ),
-    fact('foreign_keys', foreignKeys ? 'on' : 'off', foreignKeys ? null : 'references are not checked'),
+    diagnostic('foreign_keys', foreignKeys ? 'on' : 'off', foreignKeys ? null : 'references are not checked'),
     ...(existsSync(file)
       ? [modeFact(file), spaceFact(file, Number(await ask('pragma journal_size_limit', 'journal_size_limit')))]
       : []),
@@ -36,19 +36,19 @@ export async function sqliteFacts(execute: Execute): Promise<readonly DatabaseFa
 const OTHERS_BITS = 0o077
 const MODE_BITS = 0o777
 
-function modeFact(file: string): DatabaseFact {
+function modeFact(file: string): Diagnostic {
   const mode = statSync(file).mode & MODE_BITS
   const shown = `0${mode.toString(8).padStart(3, '0')}`
   const open = (mode & OTHERS_BITS) !== 0
-  return fact('file_mode', shown, open ? `others on this machine may open it: chmod 600 ${file}*` : null)
+  return diagnostic('file_mode', shown, open ? `others on this machine may open it: chmod 600 ${file}*` : null)
 }
 
 /** The log grows beside the file, and is folded into it: both must fit at once. */
-function spaceFact(file: string, walLimit: number): DatabaseFact {
+function spaceFact(file: string, walLimit: number): Diagnostic {
   const { bavail, bsize } = statfsSync(dirname(file))
   const free = bavail * bsize
   const needed = 2 * walLimit
-  return fact(
+  return diagnostic(
     'free_space',
     `${mebibytes(free)} MiB`,
     free < needed

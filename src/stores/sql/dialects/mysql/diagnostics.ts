@@ -1,10 +1,18 @@
-import type { DatabaseFact } from '../../../contract.ts'
-import { clockFact } from '../../clock-fact.ts'
+import type { Diagnostic } from '../../../contract.ts'
+import { clockDiagnostic } from '../../clock-diagnostic.ts'
+import {
+  auditLogDiagnostic,
+  type DiagnosticRow,
+  diagnostic,
+  diagnosticPairs,
+  diagnosticRow,
+  diagnosticRows,
+  settingDiagnostic,
+} from '../../diagnostic-row.ts'
 import type { Execute } from '../../dialect.ts'
-import { auditLogFact, type FactRow, fact, factPairs, factRow, factRows, settingFact } from '../../fact-row.ts'
 import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
 import { auditLogChanges } from './audit-log-changes.ts'
-import { galeraFacts } from './galera-facts.ts'
+import { galeraFacts } from './galera-diagnostics.ts'
 import { mysqlPrivilegeFacts } from './privileges.ts'
 import { SESSION_VARIABLES, settingsFor } from './session.ts'
 
@@ -18,48 +26,57 @@ const STATUS = `show status where variable_name in ('ssl_version', 'ssl_cipher',
   'wsrep_cluster_status', 'wsrep_local_state_comment')`
 
 /** Of MySQL, MariaDB and what speaks their protocol. */
-export async function mysqlFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
-  const about = await factRow(execute, 'select version() as version, @@version_comment as comment')
-  const session = await factPairs(execute, SESSION_VARIABLES)
-  const variables = await factPairs(execute, VARIABLES)
-  const status = await factPairs(execute, STATUS)
+export async function mysqlFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+  const about = await diagnosticRow(execute, 'select version() as version, @@version_comment as comment')
+  const session = await diagnosticPairs(execute, SESSION_VARIABLES)
+  const variables = await diagnosticPairs(execute, VARIABLES)
+  const status = await diagnosticPairs(execute, STATUS)
   return [
-    fact('version', `${about.get('version')} (${about.get('comment')})`),
+    diagnostic('version', `${about.get('version')} (${about.get('comment')})`),
     isolationFact(variables),
     sessionFact(deviationsOf(settingsFor(session), session)),
     await collationFact(execute),
     ...durabilityFacts(variables),
-    ...settingFact(variables, 'read_only', ['off', '0'], 'nothing can be written here: name a host that takes writes'),
-    fact('max_connections', variables.get('max_connections') ?? 'unknown'),
+    ...settingDiagnostic(
+      variables,
+      'read_only',
+      ['off', '0'],
+      'nothing can be written here: name a host that takes writes',
+    ),
+    diagnostic('max_connections', variables.get('max_connections') ?? 'unknown'),
     ...galeraFacts(variables, status),
-    await clockFact(execute, 'select unix_timestamp(now(6)) * 1000 as ms'),
-    fact('tls', [status.get('ssl_version'), status.get('ssl_cipher')].filter(Boolean).join(' ') || 'plaintext'),
-    auditLogFact(await auditLogChanges(execute)),
+    await clockDiagnostic(execute, 'select unix_timestamp(now(6)) * 1000 as ms'),
+    diagnostic('tls', [status.get('ssl_version'), status.get('ssl_cipher')].filter(Boolean).join(' ') || 'plaintext'),
+    auditLogDiagnostic(await auditLogChanges(execute)),
     ...(await mysqlPrivilegeFacts(execute)),
   ]
 }
 
-function isolationFact(variables: FactRow): DatabaseFact {
+function isolationFact(variables: DiagnosticRow): Diagnostic {
   const level = variables.get('transaction_isolation') ?? variables.get('tx_isolation') ?? 'unknown'
   const concern = 'QScope asks for READ-COMMITTED in each session; does something between it and the server undo that?'
-  return fact('isolation', level, level === 'READ-COMMITTED' ? null : concern)
+  return diagnostic('isolation', level, level === 'READ-COMMITTED' ? null : concern)
 }
 
-async function collationFact(execute: Execute): Promise<DatabaseFact> {
-  const rows = await factRows(
+async function collationFact(execute: Execute): Promise<Diagnostic> {
+  const rows = await diagnosticRows(
     execute,
     `select distinct collation_name as collation_name from information_schema.columns
 where table_schema = database() and table_name like 'oauth%' and collation_name is not null`,
   )
   const names = rows.map((row) => row.get('collation_name') ?? '')
   const concern = 'some names that differ count as equal: convert the tables to utf8mb4_nopad_bin or utf8mb4_0900_bin'
-  return fact('collation', names.join(', ') || 'no tables', names.every((name) => BYTE_WISE.has(name)) ? null : concern)
+  return diagnostic(
+    'collation',
+    names.join(', ') || 'no tables',
+    names.every((name) => BYTE_WISE.has(name)) ? null : concern,
+  )
 }
 
-function durabilityFacts(variables: FactRow): readonly DatabaseFact[] {
+function durabilityFacts(variables: DiagnosticRow): readonly Diagnostic[] {
   const flush = 'a crash can lose answered calls: set it to 1'
-  const facts = settingFact(variables, 'innodb_flush_log_at_trx_commit', ['1'], flush)
+  const facts = settingDiagnostic(variables, 'innodb_flush_log_at_trx_commit', ['1'], flush)
   if (variables.get('log_bin') !== 'ON') return facts
   const binlog = 'after a crash the binary log, and with it the replicas, can differ from the tables: set it to 1'
-  return [...facts, ...settingFact(variables, 'sync_binlog', ['1'], binlog)]
+  return [...facts, ...settingDiagnostic(variables, 'sync_binlog', ['1'], binlog)]
 }

@@ -1,7 +1,13 @@
-import type { DatabaseFact } from '../../../contract.ts'
-import { clockFact } from '../../clock-fact.ts'
+import type { Diagnostic } from '../../../contract.ts'
+import { clockDiagnostic } from '../../clock-diagnostic.ts'
+import {
+  auditLogDiagnostic,
+  type DiagnosticRow,
+  diagnostic,
+  diagnosticRow,
+  settingDiagnostic,
+} from '../../diagnostic-row.ts'
 import type { Execute } from '../../dialect.ts'
-import { auditLogFact, type FactRow, fact, factRow, settingFact } from '../../fact-row.ts'
 import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
 import { postgresPrivilegeFacts } from './privileges.ts'
 import { SESSION_SETTINGS, settingsFor } from './session.ts'
@@ -24,9 +30,9 @@ const QUESTION = `select version() as version, pg_is_in_recovery() as in_recover
   ${SETTINGS.map((name) => `current_setting('${name}', true) as ${name}`).join(', ')}`
 
 /** Of PostgreSQL, and of CockroachDB as far as it knows the same. */
-export async function postgresFacts(execute: Execute): Promise<readonly DatabaseFact[]> {
-  const row = await factRow(execute, QUESTION)
-  const session = await factRow(execute, SESSION_SETTINGS)
+export async function postgresFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+  const row = await diagnosticRow(execute, QUESTION)
+  const session = await diagnosticRow(execute, SESSION_SETTINGS)
   const cockroach = /^CockroachDB/.test(row.get('version') ?? '')
   return [
     versionFact(row, cockroach),
@@ -35,67 +41,67 @@ export async function postgresFacts(execute: Execute): Promise<readonly Database
     encodingFact(row),
     ...(cockroach ? [] : durabilityFacts(row)),
     ...(row.get('in_recovery') === 'true'
-      ? [fact('in_recovery', 'yes', 'a standby takes no writes: name the primary too')]
-      : settingFact(
+      ? [diagnostic('in_recovery', 'yes', 'a standby takes no writes: name the primary too')]
+      : settingDiagnostic(
           row,
           'transaction_read_only',
           ['off'],
           'nothing can be written here: name a host that takes writes',
         )),
-    fact('max_connections', row.get('max_connections') ?? 'unknown'),
-    await clockFact(execute, 'select extract(epoch from clock_timestamp()) * 1000 as ms'),
+    diagnostic('max_connections', row.get('max_connections') ?? 'unknown'),
+    await clockDiagnostic(execute, 'select extract(epoch from clock_timestamp()) * 1000 as ms'),
     ...(cockroach ? [] : [await tlsFact(execute)]),
     await changesFact(execute),
     ...(cockroach ? [] : await postgresPrivilegeFacts(execute)),
   ]
 }
 
-function versionFact(row: FactRow, cockroach: boolean): DatabaseFact {
+function versionFact(row: DiagnosticRow, cockroach: boolean): Diagnostic {
   // "PostgreSQL 15.18 (Debian …) on x86_64-pc-linux-gnu, compiled by …"
   const version = (row.get('version') ?? 'unknown').replace(/ on .*| \(x86.*/s, '')
-  if (cockroach) return fact('version', version, 'QScope is written for CockroachDB, but was not run on it')
+  if (cockroach) return diagnostic('version', version, 'QScope is written for CockroachDB, but was not run on it')
   const old = Number(row.get('server_version_num')) < OLDEST_VERSION_NUMBER
-  return fact('version', version, old ? 'QScope is written for PostgreSQL 13 and newer' : null)
+  return diagnostic('version', version, old ? 'QScope is written for PostgreSQL 13 and newer' : null)
 }
 
-function isolationFact(row: FactRow, cockroach: boolean): DatabaseFact {
+function isolationFact(row: DiagnosticRow, cockroach: boolean): Diagnostic {
   const level = row.get('transaction_isolation') ?? 'unknown'
   const expected = level === 'read committed' || (cockroach && level === 'serializable')
   const concern = 'QScope is made for "read committed"; does something between it and the server change that?'
-  return fact('isolation', level, expected ? null : concern)
+  return diagnostic('isolation', level, expected ? null : concern)
 }
 
-function encodingFact(row: FactRow): DatabaseFact {
+function encodingFact(row: DiagnosticRow): Diagnostic {
   const encoding = row.get('server_encoding') ?? 'unknown'
   const value = `${encoding}, collation ${row.get('datcollate') ?? 'unknown'}`
-  return fact(
+  return diagnostic(
     'encoding',
     value,
     /^UTF-?8$/i.test(encoding) ? null : 'not every name can be stored: create the database with encoding UTF8',
   )
 }
 
-function durabilityFacts(row: FactRow): readonly DatabaseFact[] {
+function durabilityFacts(row: DiagnosticRow): readonly Diagnostic[] {
   const durable = ['on', 'local', 'remote_write', 'remote_apply']
   return [
-    ...settingFact(row, 'synchronous_commit', durable, 'a crash can lose answered calls: set it to on'),
-    ...settingFact(row, 'fsync', ['on'], 'a power failure can destroy the database: set it to on'),
-    ...settingFact(row, 'full_page_writes', ['on'], 'a power failure can destroy the database: set it to on'),
+    ...settingDiagnostic(row, 'synchronous_commit', durable, 'a crash can lose answered calls: set it to on'),
+    ...settingDiagnostic(row, 'fsync', ['on'], 'a power failure can destroy the database: set it to on'),
+    ...settingDiagnostic(row, 'full_page_writes', ['on'], 'a power failure can destroy the database: set it to on'),
   ]
 }
 
 /** Of this session; not every pooler or relative of PostgreSQL tells. */
-async function tlsFact(execute: Execute): Promise<DatabaseFact> {
-  const row = await factRow(execute, 'select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()')
-  return fact('tls', row.get('ssl') === 'true' ? `${row.get('version')} ${row.get('cipher')}` : 'plaintext')
+async function tlsFact(execute: Execute): Promise<Diagnostic> {
+  const row = await diagnosticRow(execute, 'select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()')
+  return diagnostic('tls', row.get('ssl') === 'true' ? `${row.get('version')} ${row.get('cipher')}` : 'plaintext')
 }
 
 /** An owner has them all. */
-async function changesFact(execute: Execute): Promise<DatabaseFact> {
+async function changesFact(execute: Execute): Promise<Diagnostic> {
   const changes = ['UPDATE', 'DELETE', 'TRUNCATE']
   const columns = changes.map(
     (change) => `has_table_privilege(to_regclass('oauth_audit_log'), '${change}') as ${change}`,
   )
-  const row = await factRow(execute, `select ${columns.join(', ')}`)
-  return auditLogFact(changes.filter((change) => row.get(change.toLowerCase()) === 'true'))
+  const row = await diagnosticRow(execute, `select ${columns.join(', ')}`)
+  return auditLogDiagnostic(changes.filter((change) => row.get(change.toLowerCase()) === 'true'))
 }
