@@ -24,9 +24,9 @@ describe('a worker that ended', () => {
   it('is given up after five short lives before it, unless another worker is sound', () => {
     const restarts = new Restarts()
     delaysAfter(restarts, 5)
-    expect(restarts.isHopeless(false)).toBe(false)
+    expect(restarts.isCrashLoop(false)).toBe(false)
     restarts.ended(SOUND_AFTER_MS - 1)
-    expect(restarts.isHopeless(true)).toBe(false)
-    expect(restarts.isHopeless(false)).toBe(true)
+    expect(restarts.isCrashLoop(true)).toBe(false)
+    expect(restarts.isCrashLoop(false)).toBe(true)
   })
 })

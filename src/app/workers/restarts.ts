@@ -15,7 +15,7 @@ export class Restarts {
   }
 
   /** Whether trying on helps nobody. */
-  isHopeless(othersAreSound: boolean): boolean {
+  isCrashLoop(othersAreSound: boolean): boolean {
     return this.#shortLives > MOST_SHORT_LIVES && !othersAreSound
   }
 

@@ -6,7 +6,7 @@ import { onHangUp, readAgain } from '../reload.ts'
 import type { SetUp } from '../set-up.ts'
 import { stopSignal } from '../stop-signals.ts'
 import { adminNotice } from '../welcome.ts'
-import { Crew } from './crew.ts'
+import { WorkerPool } from './worker-pool.ts'
 
 /** Beyond the grace, for closing what is open; a worker that needs longer hangs. */
 const CLOSING_MS = 5_000
@@ -17,16 +17,16 @@ const CLOSING_MS = 5_000
  * cannot start, or end as fast as they are replaced.
  */
 export async function supervise(config: Config, log: Log, setUp: SetUp): Promise<void> {
-  const crew = new Crew({ config, log, fingerprintKey: drawFingerprintKey() })
+  const workers = new WorkerPool({ config, log, fingerprintKey: drawFingerprintKey() })
   onHangUp(async () => {
     const reload = await readAgain(config, log)
-    crew.reload(reload)
+    workers.reload(reload)
     log.info({ parts: reload.parts }, 'reloaded')
   })
-  const stopAsked = stopSignal(log, () => crew.kill())
+  const stopAsked = stopSignal(log, () => workers.kill())
   const admin = setUp.created ? setUp.admin : null
   try {
-    const address = await crew.start()
+    const address = await workers.start()
     announce(config, log, {
       address,
       httpAddress: config.http?.listen ?? null,
@@ -34,15 +34,15 @@ export async function supervise(config: Config, log: Log, setUp: SetUp): Promise
       needsAdmin: setUp.created && admin === null,
     })
   } catch (error) {
-    crew.kill()
+    workers.kill()
     // The secret of a client that is already stored must not be lost with the start.
     if (admin !== null) process.stdout.write(adminNotice(admin))
     throw error
   }
-  const hopeless = crew.hopeless.then((problem) => new Error(problem))
-  const end = await Promise.race([stopAsked, hopeless])
+  const crashLoop = workers.crashLoop.then((problem) => new Error(problem))
+  const end = await Promise.race([stopAsked, crashLoop])
   log.info({ reason: end instanceof Error ? end.message : end }, 'stopping the workers')
-  await crew.stop(config.shutdownGraceMs + CLOSING_MS)
+  await workers.stop(config.shutdownGraceMs + CLOSING_MS)
   log.info({}, 'stopped')
   log.flush()
   if (end instanceof Error) throw end

@@ -16,7 +16,7 @@ const ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts'
 /** As the primary runs, and without the signal that opens a debugger. */
 const EXEC_ARGV = [...new Set([...process.execArgv, '--disable-sigusr1'])]
 
-export interface CrewOptions {
+export interface WorkerPoolOptions {
   readonly config: Config
   readonly log: Logger
   /** For what workers tell each other of secrets. */
@@ -24,7 +24,7 @@ export interface CrewOptions {
 }
 
 /** The place of one worker after the other. */
-interface Post {
+interface WorkerSlot {
   /** From 1; stands in the log lines of whoever has it. */
   readonly number: number
   readonly restarts: Restarts
@@ -36,27 +36,27 @@ interface Post {
   hung: boolean
   /** Why it could not start, as it said itself. */
   problem: string | null
-  /** Waits to fill the post again. */
+  /** Waits to fill the slot again. */
   waiting: NodeJS.Timeout | undefined
 }
 
 /** The workers of one server, seen from the primary: started together, replaced when they end, stopped together. */
-export class Crew {
-  readonly #options: CrewOptions
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions
   /** As it is now: workers that start later work by it. */
   #config: Config
-  readonly #posts: readonly Post[]
+  readonly #slots: readonly WorkerSlot[]
   readonly #begun = Promise.withResolvers<Address>()
-  readonly #hopeless = Promise.withResolvers<string>()
+  readonly #crashLoop = Promise.withResolvers<string>()
   readonly #allGone = Promise.withResolvers<void>()
   readonly #rounds = new Rounds()
   #phase: 'starting' | 'serving' | 'stopping' = 'starting'
   #looking: NodeJS.Timeout | undefined
 
-  constructor(options: CrewOptions) {
+  constructor(options: WorkerPoolOptions) {
     this.#options = options
     this.#config = options.config
-    this.#posts = Array.from({ length: options.config.workers }, (_, index) => ({
+    this.#slots = Array.from({ length: options.config.workers }, (_, index) => ({
       number: index + 1,
       restarts: new Restarts(),
       worker: null,
@@ -70,8 +70,8 @@ export class Crew {
   }
 
   /** Resolves, with why, when workers end as fast as they are replaced. */
-  get hopeless(): Promise<string> {
-    return this.#hopeless.promise
+  get crashLoop(): Promise<string> {
+    return this.#crashLoop.promise
   }
 
   /** Resolves when all workers listen; throws an error of one line, that of the first one that cannot. */
@@ -80,7 +80,7 @@ export class Crew {
     cluster.schedulingPolicy = cluster.SCHED_RR
     // Configurations and counts travel as they are: `advanced` knows `Map`.
     cluster.setupPrimary({ exec: fileURLToPath(ENTRY), args: [], execArgv: EXEC_ARGV, serialization: 'advanced' })
-    for (const post of this.#posts) this.#fill(post)
+    for (const slot of this.#slots) this.#fill(slot)
     this.#looking = setInterval(() => this.#look(), BEAT_MS)
     return await this.#begun.promise
   }
@@ -89,18 +89,18 @@ export class Crew {
   reload(reload: Reload): void {
     const { trustedIssuers } = reload
     if (trustedIssuers !== null) this.#config = { ...this.#config, trustedIssuers }
-    for (const post of this.#posts) if (post.state !== 'starting') send(post, { kind: 'reload', reload })
+    for (const slot of this.#slots) if (slot.state !== 'starting') send(slot, { kind: 'reload', reload })
   }
 
   /** Lets all of them drain; throws if some had to be killed because they took longer. */
   async stop(withinMs: number): Promise<void> {
     this.#phase = 'stopping'
     clearInterval(this.#looking)
-    for (const post of this.#posts) {
-      clearTimeout(post.waiting)
+    for (const slot of this.#slots) {
+      clearTimeout(slot.waiting)
       // One that does not listen to orders yet has nothing to finish either.
-      if (post.state === 'starting') post.worker?.process.kill('SIGKILL')
-      else send(post, { kind: 'stop' })
+      if (slot.state === 'starting') slot.worker?.process.kill('SIGKILL')
+      else send(slot, { kind: 'stop' })
     }
     this.#noteGone()
     let late = false
@@ -117,71 +117,71 @@ export class Crew {
   kill(): void {
     this.#phase = 'stopping'
     clearInterval(this.#looking)
-    for (const { worker } of this.#posts) worker?.process.kill('SIGKILL')
+    for (const { worker } of this.#slots) worker?.process.kill('SIGKILL')
   }
 
-  #fill(post: Post): void {
+  #fill(slot: WorkerSlot): void {
     const { log } = this.#options
     const worker = cluster.fork()
     endLostConnections(worker)
-    post.worker = worker
-    post.problem = null
-    post.hung = false
-    post.heartbeats = new Heartbeats(performance.now())
-    log.info({ worker: post.number, pid: worker.process.pid }, 'worker started')
+    slot.worker = worker
+    slot.problem = null
+    slot.hung = false
+    slot.heartbeats = new Heartbeats(performance.now())
+    log.info({ worker: slot.number, pid: worker.process.pid }, 'worker started')
     worker.on('message', (message: unknown) => {
       const report = reportIn(message)
-      if (report !== null) this.#heed(post, report)
+      if (report !== null) this.#heed(slot, report)
     })
-    worker.on('exit', (code, signal) => this.#ended(post, post.hung ? 'a hang' : (signal ?? `exit code ${code}`)))
-    worker.on('error', (error) => log.error({ worker: post.number, err: error }, 'trouble with a worker'))
+    worker.on('exit', (code, signal) => this.#ended(slot, slot.hung ? 'a hang' : (signal ?? `exit code ${code}`)))
+    worker.on('error', (error) => log.error({ worker: slot.number, err: error }, 'trouble with a worker'))
   }
 
   /** Kills workers that hang; what follows is as for any that ends. */
   #look(): void {
-    for (const post of this.#posts) {
-      const { worker, heartbeats, number } = post
-      if (worker === null || post.hung || !heartbeats.looked(post.state === 'starting')) continue
-      post.hung = true
+    for (const slot of this.#slots) {
+      const { worker, heartbeats, number } = slot
+      if (worker === null || slot.hung || !heartbeats.looked(slot.state === 'starting')) continue
+      slot.hung = true
       const silentMs = Math.round(performance.now() - heartbeats.lastHeardAt)
       this.#options.log.error({ worker: number, pid: worker.process.pid, silentMs }, 'a worker hangs and is killed')
       worker.process.kill('SIGKILL')
     }
   }
 
-  #heed(post: Post, report: Report): void {
-    post.heartbeats.heard(performance.now())
+  #heed(slot: WorkerSlot, report: Report): void {
+    slot.heartbeats.heard(performance.now())
     switch (report.kind) {
       case 'ready': {
-        post.state = 'opening'
+        slot.state = 'opening'
         const { fingerprintKey } = this.#options
-        send(post, { kind: 'open', number: post.number, config: this.#config, fingerprintKey })
+        send(slot, { kind: 'open', number: slot.number, config: this.#config, fingerprintKey })
         break
       }
       case 'beat':
         break
       case 'opened':
-        post.state = 'opened'
-        if (this.#phase !== 'starting') send(post, { kind: 'listen' })
+        slot.state = 'opened'
+        if (this.#phase !== 'starting') send(slot, { kind: 'listen' })
         // Together, so that those who wait for the port do not all meet the first.
-        else if (this.#all('opened')) for (const each of this.#posts) send(each, { kind: 'listen' })
+        else if (this.#all('opened')) for (const each of this.#slots) send(each, { kind: 'listen' })
         break
       case 'listening':
-        post.state = 'listening'
-        post.listeningSince = performance.now()
+        slot.state = 'listening'
+        slot.listeningSince = performance.now()
         if (this.#phase === 'starting' && this.#all('listening')) {
           this.#phase = 'serving'
           this.#begun.resolve(report.address)
         }
         break
       case 'failed':
-        post.problem = report.problem
+        slot.problem = report.problem
         break
       case 'counts':
-        for (const each of this.#posts) if (each !== post) send(each, report)
+        for (const each of this.#slots) if (each !== slot) send(each, report)
         break
       case 'measurements_wanted':
-        void this.#measure(post, report.wanted)
+        void this.#measure(slot, report.wanted)
         break
       case 'measured':
         this.#rounds.note(report.round, report.measured)
@@ -191,31 +191,31 @@ export class Crew {
     }
   }
 
-  async #measure(post: Post, wanted: number): Promise<void> {
-    const serving = this.#posts.filter(({ state }) => state === 'listening')
+  async #measure(slot: WorkerSlot, wanted: number): Promise<void> {
+    const serving = this.#slots.filter(({ state }) => state === 'listening')
     const measured = await this.#rounds.begin(serving.length, (round) => {
       for (const each of serving) send(each, { kind: 'measure', round })
     })
-    send(post, { kind: 'measurements', wanted, measured })
+    send(slot, { kind: 'measurements', wanted, measured })
   }
 
-  #ended(post: Post, how: string): void {
+  #ended(slot: WorkerSlot, how: string): void {
     const { log } = this.#options
-    const pid = post.worker?.process.pid ?? 0
+    const pid = slot.worker?.process.pid ?? 0
     // One that hung served as long as it was heard of.
-    const end = post.hung ? post.heartbeats.lastHeardAt : performance.now()
-    const servedMs = post.state === 'listening' ? Math.round(end - post.listeningSince) : 0
-    const { problem } = post
-    post.worker = null
-    post.state = 'starting'
+    const end = slot.hung ? slot.heartbeats.lastHeardAt : performance.now()
+    const servedMs = slot.state === 'listening' ? Math.round(end - slot.listeningSince) : 0
+    const { problem } = slot
+    slot.worker = null
+    slot.state = 'starting'
     switch (this.#phase) {
       case 'starting':
         this.#begun.reject(new Error(problem ?? `a worker ended with ${how} before it served`))
         break
       case 'serving':
-        log.error({ worker: post.number, pid, how, servedMs, ...(problem !== null && { problem }) }, 'a worker ended')
-        post.restarts.ended(servedMs)
-        this.#replace(post, problem ?? how)
+        log.error({ worker: slot.number, pid, how, servedMs, ...(problem !== null && { problem }) }, 'a worker ended')
+        slot.restarts.ended(servedMs)
+        this.#replace(slot, problem ?? how)
         break
       case 'stopping':
         this.#noteGone()
@@ -225,26 +225,26 @@ export class Crew {
     }
   }
 
-  #replace(post: Post, lastEnd: string): void {
-    if (post.restarts.isHopeless(this.#posts.some(isSound))) {
-      this.#hopeless.resolve(`workers end as fast as they are replaced; the last one: ${lastEnd}`)
-    } else post.waiting = setTimeout(() => this.#fill(post), post.restarts.delayMs())
+  #replace(slot: WorkerSlot, lastEnd: string): void {
+    if (slot.restarts.isCrashLoop(this.#slots.some(isSound))) {
+      this.#crashLoop.resolve(`workers end as fast as they are replaced; the last one: ${lastEnd}`)
+    } else slot.waiting = setTimeout(() => this.#fill(slot), slot.restarts.delayMs())
   }
 
-  #all(state: Post['state']): boolean {
-    return this.#posts.every((post) => post.state === state)
+  #all(state: WorkerSlot['state']): boolean {
+    return this.#slots.every((slot) => slot.state === state)
   }
 
   #noteGone(): void {
-    if (this.#posts.every(({ worker }) => worker === null)) this.#allGone.resolve()
+    if (this.#slots.every(({ worker }) => worker === null)) this.#allGone.resolve()
   }
 }
 
-function isSound({ state, listeningSince, heartbeats }: Post): boolean {
+function isSound({ state, listeningSince, heartbeats }: WorkerSlot): boolean {
   return state === 'listening' && heartbeats.isAlive && performance.now() - listeningSince >= SOUND_AFTER_MS
 }
 
 /** Of a worker that is gone its exit tells, not what could no longer be sent to it. */
-function send({ worker }: Post, order: Order): void {
+function send({ worker }: WorkerSlot, order: Order): void {
   if (worker?.isConnected() === true) worker.send(marked(order), () => undefined)
 }
