@@ -7,7 +7,7 @@ import type { Measured } from './rounds.ts'
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** From the primary to a worker. */
-export type Order =
+export type Command =
   /** The first one, once it is ready: how to work. All workers share one configuration, whenever they start. */
   | {
       readonly kind: 'open'
@@ -28,8 +28,8 @@ export type Order =
   | { readonly kind: 'measurements'; readonly wanted: number; readonly measured: readonly Measured[] }
 
 /** From a worker to the primary. */
-export type Report =
-  /** It listens to orders: what came before is lost. */
+export type WorkerEvent =
+  /** It listens to commands: what came before is lost. */
   | { readonly kind: 'ready' }
   /** Its event loop turns. */
   | { readonly kind: 'beat' }
@@ -45,18 +45,18 @@ export type Report =
 
 const MARK = 'qscope'
 
-/** Marked, since libraries speak over the same line. */
-export function marked<T extends Order | Report>(message: T): { readonly [MARK]: T } {
+/** Marked, since libraries speak over the same channel. */
+export function marked<T extends Command | WorkerEvent>(message: T): { readonly [MARK]: T } {
   return { [MARK]: message }
 }
 
 /** A message of ours; `null` for one of somebody else. */
-export function orderIn(message: unknown): Order | null {
-  return contentOf(message) as Order | null
+export function commandIn(message: unknown): Command | null {
+  return contentOf(message) as Command | null
 }
 
-export function reportIn(message: unknown): Report | null {
-  return contentOf(message) as Report | null
+export function eventIn(message: unknown): WorkerEvent | null {
+  return contentOf(message) as WorkerEvent | null
 }
 
 /** Both ends are this program, in one version. */

@@ -6,7 +6,7 @@ import type { Logger } from '../../logger.ts'
 import type { Reload } from '../reload.ts'
 import { BEAT_MS, Heartbeats } from './heartbeats.ts'
 import { endLostConnections } from './lost-connections.ts'
-import { marked, type Order, type Report, reportIn } from './messages.ts'
+import { type Command, eventIn, marked, type WorkerEvent } from './messages.ts'
 import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
 import { Rounds } from './rounds.ts'
 
@@ -98,7 +98,7 @@ export class WorkerPool {
     clearInterval(this.#looking)
     for (const slot of this.#slots) {
       clearTimeout(slot.waiting)
-      // One that does not listen to orders yet has nothing to finish either.
+      // One that does not listen to commands yet has nothing to finish either.
       if (slot.state === 'starting') slot.worker?.process.kill('SIGKILL')
       else send(slot, { kind: 'stop' })
     }
@@ -130,8 +130,8 @@ export class WorkerPool {
     slot.heartbeats = new Heartbeats(performance.now())
     log.info({ worker: slot.number, pid: worker.process.pid }, 'worker started')
     worker.on('message', (message: unknown) => {
-      const report = reportIn(message)
-      if (report !== null) this.#heed(slot, report)
+      const event = eventIn(message)
+      if (event !== null) this.#handle(slot, event)
     })
     worker.on('exit', (code, signal) => this.#ended(slot, slot.hung ? 'a hang' : (signal ?? `exit code ${code}`)))
     worker.on('error', (error) => log.error({ worker: slot.number, err: error }, 'trouble with a worker'))
@@ -149,9 +149,9 @@ export class WorkerPool {
     }
   }
 
-  #heed(slot: WorkerSlot, report: Report): void {
+  #handle(slot: WorkerSlot, event: WorkerEvent): void {
     slot.heartbeats.heard(performance.now())
-    switch (report.kind) {
+    switch (event.kind) {
       case 'ready': {
         slot.state = 'opening'
         const { fingerprintKey } = this.#options
@@ -171,23 +171,23 @@ export class WorkerPool {
         slot.listeningSince = performance.now()
         if (this.#phase === 'starting' && this.#all('listening')) {
           this.#phase = 'serving'
-          this.#begun.resolve(report.address)
+          this.#begun.resolve(event.address)
         }
         break
       case 'failed':
-        slot.problem = report.problem
+        slot.problem = event.problem
         break
       case 'counts':
-        for (const each of this.#slots) if (each !== slot) send(each, report)
+        for (const each of this.#slots) if (each !== slot) send(each, event)
         break
       case 'measurements_wanted':
-        void this.#measure(slot, report.wanted)
+        void this.#measure(slot, event.wanted)
         break
       case 'measured':
-        this.#rounds.note(report.round, report.measured)
+        this.#rounds.note(event.round, event.measured)
         break
       default:
-        report satisfies never
+        event satisfies never
     }
   }
 
@@ -245,6 +245,6 @@ function isSound({ state, listeningSince, heartbeats }: WorkerSlot): boolean {
 }
 
 /** Of a worker that is gone its exit tells, not what could no longer be sent to it. */
-function send({ worker }: WorkerSlot, order: Order): void {
-  if (worker?.isConnected() === true) worker.send(marked(order), () => undefined)
+function send({ worker }: WorkerSlot, command: Command): void {
+  if (worker?.isConnected() === true) worker.send(marked(command), () => undefined)
 }

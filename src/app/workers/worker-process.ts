@@ -5,26 +5,26 @@ import { createLog } from '../../log/create-log.ts'
 import { endOnAccident, serveUntilAsked } from '../serve.ts'
 import { outliveSignals, stopSignal } from '../stop-signals.ts'
 import { openTlsFiles } from '../tls-files.ts'
-import { type Opening, PrimaryLine } from './primary-line.ts'
+import { type Opening, WorkerChannel } from './worker-channel.ts'
 
-async function serveAsWorker(line: PrimaryLine, { config, number, fingerprintKey }: Opening): Promise<void> {
+async function serveAsWorker(channel: WorkerChannel, { config, number, fingerprintKey }: Opening): Promise<void> {
   const log = createLog(config.log, { worker: number, pid: process.pid })
   endOnAccident(log)
   outliveSignals(log)
-  void stopSignal(log).then((signal) => line.askToStop(signal))
+  void stopSignal(log).then((signal) => channel.askToStop(signal))
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   const keyring = await openAppKeyring(config, log)
-  const sharing = line.shareCounts(fingerprintKey)
-  await serveUntilAsked(config, log, line, { tls, keyring, sharing, setUp: { created: false } })
+  const sharing = channel.shareCounts(fingerprintKey)
+  await serveUntilAsked(config, log, channel, { tls, keyring, sharing, setUp: { created: false } })
 }
 
 const { worker } = cluster
 if (worker === undefined) throw new Error('a worker is started by the primary of a server')
-const line = new PrimaryLine(worker)
+const channel = new WorkerChannel(worker)
 try {
-  await serveAsWorker(line, await line.opening)
+  await serveAsWorker(channel, await channel.opening)
   process.exit(0)
 } catch (error) {
-  await line.failed(error instanceof Error ? error.message.split('\n', 1).join('') : String(error))
+  await channel.failed(error instanceof Error ? error.message.split('\n', 1).join('') : String(error))
   process.exit(1)
 }

@@ -3,15 +3,15 @@ import type { Announcement } from '../announce.ts'
 import type { Reload } from '../reload.ts'
 import type { Keeper } from '../serve.ts'
 import { BEAT_MS } from './heartbeats.ts'
-import { marked, type Order, orderIn, type Report } from './messages.ts'
+import { type Command, commandIn, marked, type WorkerEvent } from './messages.ts'
 import type { Measured } from './rounds.ts'
 import { WorkerCounterSync } from './worker-counter-sync.ts'
 
-/** The first order, by which a worker opens. */
-export type Opening = Extract<Order, { readonly kind: 'open' }>
+/** The first command, by which a worker opens. */
+export type Opening = Extract<Command, { readonly kind: 'open' }>
 
-/** A worker's end of the line to the primary, who keeps it. */
-export class PrimaryLine implements Keeper {
+/** A worker's end of the channel to the primary. */
+export class WorkerChannel implements Keeper {
   readonly #worker: Worker
   readonly #opening = Promise.withResolvers<Opening>()
   readonly #mayListen = Promise.withResolvers<void>()
@@ -28,8 +28,8 @@ export class PrimaryLine implements Keeper {
   constructor(worker: Worker) {
     this.#worker = worker
     worker.on('message', (message: unknown) => {
-      const order = orderIn(message)
-      if (order !== null) this.#heed(order)
+      const command = commandIn(message)
+      if (command !== null) this.#handle(command)
     })
     // Without its primary no connection arrives; Node would end the process at once, with its calls unanswered.
     worker.on('disconnect', () => {
@@ -37,8 +37,8 @@ export class PrimaryLine implements Keeper {
       for (const resolve of this.#wanted.values()) resolve([])
       this.#stopAsked.resolve('the primary is gone')
     })
-    void this.#report({ kind: 'ready' })
-    setInterval(() => void this.#report({ kind: 'beat' }), BEAT_MS).unref()
+    void this.#emit({ kind: 'ready' })
+    setInterval(() => void this.#emit({ kind: 'beat' }), BEAT_MS).unref()
   }
 
   get opening(): Promise<Opening> {
@@ -55,13 +55,13 @@ export class PrimaryLine implements Keeper {
   }
 
   async opened(): Promise<void> {
-    await this.#report({ kind: 'opened' })
+    await this.#emit({ kind: 'opened' })
     await this.#mayListen.promise
   }
 
   listening({ address }: Announcement): void {
     this.#listens = true
-    void this.#report({ kind: 'listening', address })
+    void this.#emit({ kind: 'listening', address })
   }
 
   reloadWith(apply: (reload: Reload) => Promise<void>): void {
@@ -71,7 +71,7 @@ export class PrimaryLine implements Keeper {
 
   /** Resolves when it is told. */
   async failed(problem: string): Promise<void> {
-    await this.#report({ kind: 'failed', problem })
+    await this.#emit({ kind: 'failed', problem })
   }
 
   /** Whichever worker is asked answers for all; without the primary for itself. */
@@ -83,21 +83,21 @@ export class PrimaryLine implements Keeper {
       const wanted = this.#lastWanted
       const { promise, resolve } = Promise.withResolvers<readonly Measured[]>()
       this.#wanted.set(wanted, resolve)
-      await this.#report({ kind: 'measurements_wanted', wanted })
+      await this.#emit({ kind: 'measurements_wanted', wanted })
       return await promise
     }
   }
 
   /** What this worker counts together with the others. */
   shareCounts(fingerprintKey: string): WorkerCounterSync {
-    this.#counts = new WorkerCounterSync(fingerprintKey, (counts) => void this.#report({ kind: 'counts', counts }))
+    this.#counts = new WorkerCounterSync(fingerprintKey, (counts) => void this.#emit({ kind: 'counts', counts }))
     return this.#counts
   }
 
-  #heed(order: Order): void {
-    switch (order.kind) {
+  #handle(command: Command): void {
+    switch (command.kind) {
       case 'open':
-        this.#opening.resolve(order)
+        this.#opening.resolve(command)
         break
       case 'listen':
         this.#mayListen.resolve()
@@ -107,20 +107,20 @@ export class PrimaryLine implements Keeper {
         this.#mayListen.resolve()
         break
       case 'reload':
-        this.#take(order.reload)
+        this.#take(command.reload)
         break
       case 'counts':
-        this.#counts?.hear(order.counts)
+        this.#counts?.hear(command.counts)
         break
       case 'measure':
-        void this.#answerMeasure(order.round)
+        void this.#answerMeasure(command.round)
         break
       case 'measurements':
-        this.#wanted.get(order.wanted)?.(order.measured)
-        this.#wanted.delete(order.wanted)
+        this.#wanted.get(command.wanted)?.(command.measured)
+        this.#wanted.delete(command.wanted)
         break
       default:
-        order satisfies never
+        command satisfies never
     }
   }
 
@@ -130,13 +130,13 @@ export class PrimaryLine implements Keeper {
   }
 
   async #answerMeasure(round: number): Promise<void> {
-    if (this.#measure !== null) await this.#report({ kind: 'measured', round, measured: await this.#measure() })
+    if (this.#measure !== null) await this.#emit({ kind: 'measured', round, measured: await this.#measure() })
   }
 
   /** A primary that is gone has `disconnect` to say so, not what could no longer be sent to it. */
-  #report(report: Report): Promise<void> {
+  #emit(event: WorkerEvent): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#worker.isConnected()) this.#worker.send(marked(report), () => resolve())
+      if (this.#worker.isConnected()) this.#worker.send(marked(event), () => resolve())
       else resolve()
     })
   }
