@@ -7,7 +7,7 @@ import type { Logger } from '../logger.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
 import type { TlsFiles } from './tls-files.ts'
 
-export interface HttpPremises {
+export interface HttpServerDependencies {
   readonly config: Config
   readonly app: Pick<App, 'pipeline' | 'state' | 'incoming' | 'trustedIssuers'>
   readonly tls: TlsFiles | null
@@ -16,7 +16,13 @@ export interface HttpPremises {
 }
 
 /** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
-export async function openHttpServer({ config, app, tls, log, metrics }: HttpPremises): Promise<HttpServer | null> {
+export async function openHttpServer({
+  config,
+  app,
+  tls,
+  log,
+  metrics,
+}: HttpServerDependencies): Promise<HttpServer | null> {
   const { pipeline, state, incoming, trustedIssuers } = app
   if (config.http === null) return null
   const { createHttpServer } = await import('../http/server.ts')

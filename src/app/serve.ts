@@ -27,7 +27,7 @@ import type { Measured } from './workers/rounds.ts'
 import { supervise } from './workers/supervise.ts'
 
 /** Who starts and stops a server, and hears how it goes: an operator, or the primary of several workers. */
-export interface Keeper {
+export interface Lifecycle {
   /** Resolves with the reason when the server is to stop. */
   readonly stopAsked: Promise<string>
   /** Everything is open but the port; resolves when that may be. */
@@ -40,7 +40,7 @@ export interface Keeper {
 }
 
 /** What a server finds when it opens. */
-export interface Premises {
+export interface ServerDependencies {
   readonly tls: TlsFiles | null
   readonly keyring: Keyring
   readonly setUp: SetUp
@@ -75,7 +75,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
     tls?.stop()
     return await supervise({ ...config, grpcListen, http }, log, setUp)
   }
-  const keeper: Keeper = {
+  const keeper: Lifecycle = {
     stopAsked: stopSignal(log),
     opened: async () => undefined,
     listening: (announcement) => announce(config, log, announcement),
@@ -91,7 +91,12 @@ export async function serve(config: Config, log: Log): Promise<void> {
 }
 
 /** Serves in this process until its keeper asks it to stop; resolves when it has drained. */
-export async function serveUntilAsked(config: Config, log: Log, keeper: Keeper, premises: Premises): Promise<void> {
+export async function serveUntilAsked(
+  config: Config,
+  log: Log,
+  keeper: Lifecycle,
+  premises: ServerDependencies,
+): Promise<void> {
   const { tls, keyring, setUp, sharing } = premises
   const telemetry = await openAppTelemetry(config, log)
   const app = await during('QSCOPE_DATABASE_URL', () =>

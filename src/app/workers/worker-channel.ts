@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster'
 import type { Announcement } from '../announce.ts'
 import type { Reload } from '../reload.ts'
-import type { Keeper } from '../serve.ts'
+import type { Lifecycle } from '../serve.ts'
 import { BEAT_MS } from './heartbeats.ts'
 import { type Command, commandIn, marked, type WorkerEvent } from './messages.ts'
 import type { Measured } from './rounds.ts'
@@ -11,7 +11,7 @@ import { WorkerCounterSync } from './worker-counter-sync.ts'
 export type Opening = Extract<Command, { readonly kind: 'open' }>
 
 /** A worker's end of the channel to the primary. */
-export class WorkerChannel implements Keeper {
+export class WorkerChannel implements Lifecycle {
   readonly #worker: Worker
   readonly #opening = Promise.withResolvers<Opening>()
   readonly #mayListen = Promise.withResolvers<void>()
