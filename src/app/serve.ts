@@ -23,7 +23,7 @@ import { during } from './start-failure.ts'
 import { outliveSignals, stopSignal } from './stop-signals.ts'
 import { openTlsFiles, type TlsFiles } from './tls-files.ts'
 import { adminNotice } from './welcome.ts'
-import type { Measured } from './workers/rounds.ts'
+import type { Measured } from './workers/metrics-aggregation.ts'
 import { supervise } from './workers/supervise.ts'
 
 /** Who starts and stops a server, and hears how it goes: an operator, or the primary of several workers. */
@@ -36,7 +36,7 @@ export interface Lifecycle {
   /** Hears how this process takes up what was read again. */
   reloadWith(apply: (reload: Reload) => Promise<void>): void
   /** Hears how this process measures itself; what it returns tells the values of all that serve together. */
-  measureWith(own: () => Promise<Measured>): () => Promise<readonly Measured[]>
+  aggregateMetrics(own: () => Promise<Measured>): () => Promise<readonly Measured[]>
 }
 
 /** What a server finds when it opens. */
@@ -85,7 +85,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
         await apply(reload)
         log.info({ parts: reload.parts }, 'reloaded')
       }),
-    measureWith: (own) => async () => [await own()],
+    aggregateMetrics: (own) => async () => [await own()],
   }
   await serveUntilAsked({ ...config, grpcListen, http }, log, keeper, { tls, keyring, setUp })
 }
@@ -118,7 +118,7 @@ export async function serveUntilAsked(
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
   })
-  const measurements = keeper.measureWith(() => telemetry.snapshot())
+  const measurements = keeper.aggregateMetrics(() => telemetry.snapshot())
   const http = await openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })
   let monitor: HealthMonitor
   let address = config.grpcListen

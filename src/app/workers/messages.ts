@@ -1,7 +1,7 @@
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import type { Reload } from '../reload.ts'
-import type { Measured } from './rounds.ts'
+import type { Measured } from './metrics-aggregation.ts'
 
 /** Counts by name and key, added up since the last message; see `Sharing`. */
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>

@@ -4,7 +4,7 @@ import type { Reload } from '../reload.ts'
 import type { Lifecycle } from '../serve.ts'
 import { BEAT_MS } from './heartbeats.ts'
 import { type Command, commandIn, marked, type WorkerEvent } from './messages.ts'
-import type { Measured } from './rounds.ts'
+import type { Measured } from './metrics-aggregation.ts'
 import { WorkerCounterSync } from './worker-counter-sync.ts'
 
 /** The first command, by which a worker opens. */
@@ -75,7 +75,7 @@ export class WorkerChannel implements Lifecycle {
   }
 
   /** Whichever worker is asked answers for all; without the primary for itself. */
-  measureWith(own: () => Promise<Measured>): () => Promise<readonly Measured[]> {
+  aggregateMetrics(own: () => Promise<Measured>): () => Promise<readonly Measured[]> {
     this.#measure = own
     return async () => {
       if (!this.#worker.isConnected()) return [await own()]

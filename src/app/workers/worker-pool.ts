@@ -7,8 +7,8 @@ import type { Reload } from '../reload.ts'
 import { BEAT_MS, Heartbeats } from './heartbeats.ts'
 import { endLostConnections } from './lost-connections.ts'
 import { type Command, eventIn, marked, type WorkerEvent } from './messages.ts'
+import { MetricsAggregation } from './metrics-aggregation.ts'
 import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
-import { Rounds } from './rounds.ts'
 
 /** Sources run as they are, and compiled once packed: the worker's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -49,7 +49,7 @@ export class WorkerPool {
   readonly #begun = Promise.withResolvers<Address>()
   readonly #crashLoop = Promise.withResolvers<string>()
   readonly #allGone = Promise.withResolvers<void>()
-  readonly #rounds = new Rounds()
+  readonly #aggregations = new MetricsAggregation()
   #phase: 'starting' | 'serving' | 'stopping' = 'starting'
   #looking: NodeJS.Timeout | undefined
 
@@ -184,7 +184,7 @@ export class WorkerPool {
         void this.#measure(slot, event.wanted)
         break
       case 'measured':
-        this.#rounds.note(event.round, event.measured)
+        this.#aggregations.note(event.round, event.measured)
         break
       default:
         event satisfies never
@@ -193,7 +193,7 @@ export class WorkerPool {
 
   async #measure(slot: WorkerSlot, wanted: number): Promise<void> {
     const serving = this.#slots.filter(({ state }) => state === 'listening')
-    const measured = await this.#rounds.begin(serving.length, (round) => {
+    const measured = await this.#aggregations.begin(serving.length, (round) => {
       for (const each of serving) send(each, { kind: 'measure', round })
     })
     send(slot, { kind: 'measurements', wanted, measured })

@@ -7,7 +7,7 @@ export type Measured = readonly MetricSnapshot[]
 const PATIENCE_MS = 2_000
 
 /** Collects what the workers measured, in the primary: whichever of them is asked for metrics answers for all. */
-export class Rounds {
+export class MetricsAggregation {
   readonly #running = new Map<number, { missing: number; readonly measured: Measured[]; readonly end: () => void }>()
   #last = 0
 
