@@ -7,8 +7,8 @@ import type { FlowRunner } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
 import type { Result } from '../results.ts'
 import type { Backend } from '../stores/contract.ts'
+import { backgroundCall } from './background-call.ts'
 import { type Repetition, repeat } from './repeat.ts'
-import { systemCall } from './system-call.ts'
 
 const NAME = 'signing-key-rotation'
 /** Longer than a round takes; a dead holder's lease is free after this. */
@@ -84,7 +84,7 @@ export class KeyRotation {
 
   async #rotate(periodMs: number): Promise<Rotated> {
     const { backend, runner, log, now, algorithm } = this.#options
-    const ctx = systemCall(NAME, log, now())
+    const ctx = backgroundCall(NAME, log, now())
     const keys = (await backend.reads.signingKeys.published(ctx)).filter((key) => key.algorithm === algorithm)
     const active = keys.find(({ state }) => state === 'active')
     // The first key is made for the first token that needs one.

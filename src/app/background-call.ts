@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
 
 /** A call that the process makes of its own accord; `name` says in the audit log what for. */
-export function systemCall(name: string, log: Logger, now: EpochMs): CallContext {
+export function backgroundCall(name: string, log: Logger, now: EpochMs): CallContext {
   const caller: Caller = Object.freeze({ kind: 'system', name })
   return {
     rayId: uuidV7(),
