@@ -4,7 +4,7 @@ import { maskUrl } from '../config/database-url.ts'
 import type { Log } from '../log/create-log.ts'
 import { printableLines } from '../printable.ts'
 import type { FirstAdmin } from './first-admin.ts'
-import { welcome } from './welcome.ts'
+import { startupBanner } from './startup-banner.ts'
 
 export interface Announcement {
   /** As bound. */
@@ -18,11 +18,11 @@ export interface Announcement {
 }
 
 /** Tells the log and the operator that calls are answered. */
-export function announce(config: Config, log: Log, announcement: Announcement): void {
+export function printStartupBanner(config: Config, log: Log, announcement: Announcement): void {
   const { admin, needsAdmin } = announcement
   const address = formatAddress(announcement.address)
   const httpAddress = announcement.httpAddress && formatAddress(announcement.httpAddress)
   const { tls, database, issuer, workers } = config
   log.info({ address, httpAddress, tls: tls !== null, database: maskUrl(database.url), issuer, workers }, 'listening')
-  process.stdout.write(printableLines(welcome({ address, httpAddress, config, admin, needsAdmin })))
+  process.stdout.write(printableLines(startupBanner({ address, httpAddress, config, admin, needsAdmin })))
 }

@@ -8,11 +8,11 @@ import { createGrpcServer } from '../grpc/server.ts'
 import type { Log } from '../log/create-log.ts'
 import { printable } from '../printable.ts'
 import { expose } from '../telemetry/metrics.ts'
-import { type Announcement, announce } from './announce.ts'
+import { type Announcement, printStartupBanner } from './announce.ts'
+import { assertPortFree } from './assert-port-free.ts'
 import { insistOnIssuerKeyFiles } from './examine-issuers.ts'
 import { grpcLimitsOf } from './grpc-limits.ts'
 import { type HealthMonitor, monitorHealth } from './health-monitor.ts'
-import { insistOnFreePort } from './insist-on-free-port.ts'
 import { followKeyringFile } from './keyring-reload.ts'
 import { openAppTelemetry } from './open-app-telemetry.ts'
 import { openHttpServer } from './open-http-server.ts'
@@ -20,9 +20,9 @@ import { onHangUp, type Reload, readAgain } from './reload.ts'
 import { serverStateOf } from './server-state.ts'
 import { type SetUp, seedInMemory, setUpDatabase } from './set-up.ts'
 import { during } from './start-failure.ts'
+import { adminNotice } from './startup-banner.ts'
 import { outliveSignals, stopSignal } from './stop-signals.ts'
 import { openTlsFiles, type TlsFiles } from './tls-files.ts'
-import { adminNotice } from './welcome.ts'
 import type { Measured } from './workers/metrics-aggregation.ts'
 import { supervise } from './workers/supervise.ts'
 
@@ -60,10 +60,10 @@ export async function serve(config: Config, log: Log): Promise<void> {
   endOnAccident(log)
   outliveSignals(log)
   // Found out before a secret is drawn that would be shown only once.
-  const grpcListen = await insistOnFreePort('QSCOPE_GRPC_LISTEN', config.grpcListen)
+  const grpcListen = await assertPortFree('QSCOPE_GRPC_LISTEN', config.grpcListen)
   const http = config.http && {
     ...config.http,
-    listen: await insistOnFreePort('QSCOPE_HTTP_LISTEN', config.http.listen),
+    listen: await assertPortFree('QSCOPE_HTTP_LISTEN', config.http.listen),
   }
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
   await insistOnIssuerKeyFiles(config)
@@ -78,7 +78,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
   const keeper: Lifecycle = {
     stopAsked: stopSignal(log),
     opened: async () => undefined,
-    listening: (announcement) => announce(config, log, announcement),
+    listening: (announcement) => printStartupBanner(config, log, announcement),
     reloadWith: (apply) =>
       onHangUp(async () => {
         const reload = await readAgain(config, log)

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
+import { assertPortFree } from '../../src/app/assert-port-free.ts'
 import { drawFirstAdmin } from '../../src/app/first-admin.ts'
 import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
-import { insistOnFreePort } from '../../src/app/insist-on-free-port.ts'
 import { openAppTelemetry } from '../../src/app/open-app-telemetry.ts'
 import { openHttpServer } from '../../src/app/open-http-server.ts'
 import { serverStateOf } from '../../src/app/server-state.ts'
@@ -75,7 +75,7 @@ export async function startServer(
   // Links to the HTTP port name it before it is open.
   const httpConfig = parsed.http && {
     ...parsed.http,
-    listen: await insistOnFreePort('QSCOPE_HTTP_LISTEN', parsed.http.listen),
+    listen: await assertPortFree('QSCOPE_HTTP_LISTEN', parsed.http.listen),
   }
   const config = { ...parsed, http: httpConfig }
   const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)

@@ -1,11 +1,11 @@
 import type { Config } from '../../config/config.ts'
 import { drawFingerprintKey } from '../../crypto/fingerprints.ts'
 import type { Log } from '../../log/create-log.ts'
-import { announce } from '../announce.ts'
+import { printStartupBanner } from '../announce.ts'
 import { onHangUp, readAgain } from '../reload.ts'
 import type { SetUp } from '../set-up.ts'
+import { adminNotice } from '../startup-banner.ts'
 import { stopSignal } from '../stop-signals.ts'
-import { adminNotice } from '../welcome.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** Beyond the grace, for closing what is open; a worker that needs longer hangs. */
@@ -27,7 +27,7 @@ export async function supervise(config: Config, log: Log, setUp: SetUp): Promise
   const admin = setUp.created ? setUp.admin : null
   try {
     const address = await workers.start()
-    announce(config, log, {
+    printStartupBanner(config, log, {
       address,
       httpAddress: config.http?.listen ?? null,
       admin,

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { FirstAdmin } from './first-admin.ts'
 
-export interface Welcome {
+export interface StartupBanner {
   /** As bound. */
   readonly address: string
   /** As bound; `null`: there is no HTTP. */
@@ -14,7 +14,7 @@ export interface Welcome {
 }
 
 /** What a new server tells its operator on standard output, ready to be pasted. */
-export function welcome({ address, httpAddress, config, admin, needsAdmin }: Welcome): string {
+export function startupBanner({ address, httpAddress, config, admin, needsAdmin }: StartupBanner): string {
   const lines = [
     `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
   ]

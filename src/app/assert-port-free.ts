@@ -4,7 +4,7 @@ import { type Address, formatAddress } from '../config/address.ts'
 const LISTENERS = Object.freeze({ QSCOPE_GRPC_LISTEN: 'gRPC', QSCOPE_HTTP_LISTEN: 'HTTP' })
 
 /** The address that a variable says, with a port that is free where 0 asked for one. Throws an error of one line if nobody can listen there. */
-export async function insistOnFreePort(variable: keyof typeof LISTENERS, address: Address): Promise<Address> {
+export async function assertPortFree(variable: keyof typeof LISTENERS, address: Address): Promise<Address> {
   const { promise, resolve, reject } = Promise.withResolvers<Address>()
   const probe = createServer()
   probe.once('error', (error: NodeJS.ErrnoException) => {
