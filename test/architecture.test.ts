@@ -42,12 +42,28 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
     files: /^flows\//,
     may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'trace'],
   },
-  { layer: 'request-limits', files: /^request-limits\//, may: ['results', 'errors', 'domain'] },
   {
-    layer: 'grpc',
-    files: /^grpc\//,
+    layer: 'rpc',
+    files: /^rpc\//,
     may: [
-      'request-limits',
+      'flows',
+      'results',
+      'errors',
+      'domain',
+      'context',
+      'deadlines',
+      'event-loop',
+      'gen',
+      'logger',
+      'trace',
+      'transports/grpc',
+    ],
+  },
+  {
+    layer: 'transports/grpc',
+    files: /^transports\/(grpc\/|[a-z-]+\.ts$)/,
+    may: [
+      'rpc',
       'flows',
       'results',
       'errors',
@@ -63,12 +79,12 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'telemetry',
     files: /^telemetry\//,
-    may: ['grpc', 'flows', 'stores/contract', 'stores', 'errors', 'domain', 'logger', 'trace'],
+    may: ['transports/grpc', 'rpc', 'flows', 'stores/contract', 'stores', 'errors', 'domain', 'logger', 'trace'],
   },
   {
-    layer: 'http',
-    files: /^http\//,
-    may: ['request-limits', 'grpc', 'flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
+    layer: 'transports/http',
+    files: /^transports\/http\//,
+    may: ['transports/grpc', 'rpc', 'flows', 'results', 'errors', 'domain', 'context', 'gen', 'logger'],
   },
   { layer: 'app', files: /^app(\.ts$|\/)/, may: ['*'] },
   { layer: 'cli', files: /^cli\//, may: ['*'] },
@@ -126,12 +142,12 @@ describe('architecture', () => {
   const outside = (package_: RegExp, home: RegExp) =>
     files.filter((file) => !home.test(file) && importsOf(file).some(({ specifier }) => package_.test(specifier)))
 
-  it('keeps gRPC in grpc/ and in the command that calls a server', () => {
-    expect(outside(/^@grpc\//, /^(grpc\/|cli\/|serve\.ts)/)).toEqual([])
+  it('keeps gRPC in transports/grpc/ and in the command that calls a server', () => {
+    expect(outside(/^@grpc\//, /^(transports\/|rpc\/|cli\/)/)).toEqual([])
   })
 
-  it('keeps Connect in http/', () => {
-    expect(outside(/^@connectrpc\//, /^http\//)).toEqual([])
+  it('keeps Connect in transports/http/', () => {
+    expect(outside(/^@connectrpc\//, /^transports\/http\//)).toEqual([])
   })
 
   it('keeps what measures and traces in telemetry/, and its SDK in what is loaded on demand', () => {
@@ -149,7 +165,7 @@ describe('architecture', () => {
   })
 
   it('lets no flow, domain value or store see a message', () => {
-    expect(outside(/^@bufbuild\//, /^(grpc|http|cli|gen|request-limits)\//)).toEqual([])
+    expect(outside(/^@bufbuild\//, /^(transports|rpc|cli|gen)\//)).toEqual([])
   })
 
   it('keeps the client package out of the server', () => {

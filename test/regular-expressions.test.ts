@@ -44,7 +44,7 @@ describe('the search for regular expressions', () => {
 
   it('finds those of all layers and of the contract', () => {
     const places = found.map(({ place }) => place)
-    for (const place of ['src/domain/', 'src/config/', 'src/grpc/', 'src/cli/', 'packages/client/', 'proto/']) {
+    for (const place of ['src/domain/', 'src/config/', 'src/rpc/', 'src/cli/', 'packages/client/', 'proto/']) {
       expect(places.some((each) => each.startsWith(place))).toBe(true)
     }
     expect(different.length).toBeGreaterThan(60)

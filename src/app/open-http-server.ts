@@ -2,9 +2,9 @@ import { type App, helpBaseOf, httpUrlOf } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import type { HttpServer } from '../http/server.ts'
 import type { Logger } from '../logger.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
+import type { HttpServer } from '../transports/http/server.ts'
 import type { TlsFiles } from './tls-files.ts'
 
 export interface HttpServerDependencies {
@@ -25,7 +25,7 @@ export async function openHttpServer({
 }: HttpServerDependencies): Promise<HttpServer | null> {
   const { pipeline, state, incoming, trustedIssuers } = app
   if (config.http === null) return null
-  const { createHttpServer } = await import('../http/server.ts')
+  const { createHttpServer } = await import('../transports/http/server.ts')
   const { http } = config
   const { listen, allowedOrigins } = http
   const { maxMessageBytes, issuer } = config

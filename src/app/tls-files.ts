@@ -3,9 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/tls.ts'
 import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
-import { type ClientCertificates, contextOf, TlsCredentials, type TlsMaterial } from '../grpc/tls-credentials.ts'
 import type { Logger } from '../logger.ts'
 import { messageOf } from '../message-of.ts'
+import {
+  type ClientCertificates,
+  contextOf,
+  TlsCredentials,
+  type TlsMaterial,
+} from '../transports/grpc/tls-credentials.ts'
 import { repeat } from './repeat.ts'
 
 /** TLS credentials that follow their files. */

@@ -1,4 +1,4 @@
-import type { CallObserver, EndStatus } from '../grpc/call-observer.ts'
+import type { CallObserver, EndStatus } from '../rpc/call-observer.ts'
 import type { CallMetrics } from './call-metrics.ts'
 import type { Tracer } from './tracer.ts'
 

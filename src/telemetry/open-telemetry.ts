@@ -1,6 +1,6 @@
 import type { FlowObserver } from '../flows/flow-observer.ts'
-import type { CallObserver } from '../grpc/call-observer.ts'
 import type { Logger } from '../logger.ts'
+import type { CallObserver } from '../rpc/call-observer.ts'
 import type { StoreObserver } from '../stores/store-observer.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { FlowMetrics } from './flow-metrics.ts'

@@ -1,4 +1,4 @@
-import type { CallInfo } from '../grpc/call-info.ts'
+import type { CallInfo } from '../rpc/call-info.ts'
 import type { Span } from '../trace.ts'
 
 /** Begins the span of each call, and sees to it that spans get where they should. */

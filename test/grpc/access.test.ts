@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
-import { createPipeline } from '../../src/grpc/pipeline.ts'
-import { route } from '../../src/grpc/routes.ts'
 import { success } from '../../src/results.ts'
+import { createPipeline } from '../../src/rpc/pipeline.ts'
+import { route } from '../../src/rpc/routes.ts'
 import { runner } from './harness.ts'
 import { unaryProbe } from './test-service.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AdmissionControl, type CallCost } from '../../src/grpc/admission-control.ts'
+import { AdmissionControl, type CallCost } from '../../src/rpc/admission-control.ts'
 
 const MANY = 100
 

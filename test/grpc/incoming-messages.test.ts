@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type IncomingMessage, IncomingMessages } from '../../src/grpc/incoming-messages.ts'
+import { type IncomingMessage, IncomingMessages } from '../../src/rpc/incoming-messages.ts'
 
 const MIB = 1024 * 1024
 const LIMITS = { totalBytes: 16 * MIB, connectionBytes: 4 * MIB, arrivalMs: 30_000 }

@@ -3,8 +3,8 @@ import { buffer } from 'node:stream/consumers'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { GetJsonWebKeySetRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { mediaTypeOf } from '../../src/grpc/media-type.ts'
 import { success } from '../../src/results.ts'
+import { mediaTypeOf } from '../../src/transports/media-type.ts'
 import { startServer, tokenRoutes } from './harness.ts'
 
 /** The HTTP status and the status of gRPC that a call of this content type gets. */

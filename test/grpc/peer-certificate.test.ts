@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { peerCertificateOf, readCertificate } from '../../src/grpc/peer-certificate.ts'
+import { peerCertificateOf, readCertificate } from '../../src/transports/peer-certificate.ts'
 import { selfSigned, selfSignedWith, suiteFolder } from '../setup/certificates.ts'
 
 const folder = suiteFolder()

@@ -6,7 +6,7 @@ import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
 import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
 import { UpdateClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { BatchMintTokensResponseSchema, MintTokenRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { redacted } from '../../src/grpc/redact.ts'
+import { redacted } from '../../src/rpc/redact.ts'
 
 const secret = create(ClientAuthenticationSchema, {
   clientId: 'orders',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
-import { route } from '../../src/grpc/routes.ts'
 import { success } from '../../src/results.ts'
+import { route } from '../../src/rpc/routes.ts'
 
 const events = async () => success({})
 const others = { getAuditEvent: events, verifyAuditLog: events, exportAuditHead: events }

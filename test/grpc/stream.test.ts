@@ -8,8 +8,8 @@ import {
   type MintTokenResponse,
   MintTokenResponseSchema,
 } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { route } from '../../src/grpc/routes.ts'
 import { fail, type Result, success } from '../../src/results.ts'
+import { route } from '../../src/rpc/routes.ts'
 import { detailsOf, startServer } from './harness.ts'
 import { streamProbe } from './test-service.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { rayIdOf } from '../../src/grpc/ray-id.ts'
-import { boundedTraceParent, boundedTraceState } from '../../src/grpc/trace-context.ts'
+import { rayIdOf } from '../../src/rpc/ray-id.ts'
+import { boundedTraceParent, boundedTraceState } from '../../src/rpc/trace-context.ts'
 
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, it } from 'vitest'
 import { UpdateClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
-import { fromUpdateClient } from '../../src/grpc/convert/client-update.ts'
+import { fromUpdateClient } from '../../src/rpc/convert/client-update.ts'
 
 it.each([
   ['a secret', `qcs_${'a'.repeat(49)}`],

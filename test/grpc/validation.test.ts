@@ -3,9 +3,9 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
 import { BatchMintTokensRequestSchema, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { createPipeline } from '../../src/grpc/pipeline.ts'
-import { createRequestValidator } from '../../src/grpc/validation.ts'
 import { success } from '../../src/results.ts'
+import { createPipeline } from '../../src/rpc/pipeline.ts'
+import { createRequestValidator } from '../../src/rpc/validation.ts'
 import { call, detailsOf, GOOD_SECRET, runner, startServer, tokenRoutes } from './harness.ts'
 
 const { batchMintTokens } = TokenService.method

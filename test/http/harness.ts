@@ -1,8 +1,8 @@
 import { ConnectError } from '@connectrpc/connect'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
-import type { Route } from '../../src/grpc/routes.ts'
-import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts'
+import type { Route } from '../../src/rpc/routes.ts'
+import { createHttpServer, type HttpServerOptions } from '../../src/transports/http/server.ts'
 import { startServer } from '../grpc/harness.ts'
 
 const JSON_TYPE = Object.freeze({ 'content-type': 'application/json' })

@@ -7,9 +7,9 @@ import {
   BatchMintTokensRequestSchema,
   MintTokenRequestSchema,
 } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { credentialsField } from '../../src/grpc/credentials.ts'
-import { JsonRequest } from '../../src/request-limits/json-request.ts'
-import { requestParser } from '../../src/request-limits/request-parser.ts'
+import { credentialsField } from '../../src/rpc/credentials.ts'
+import { JsonRequest } from '../../src/rpc/request-limits/json-request.ts'
+import { requestParser } from '../../src/rpc/request-limits/request-parser.ts'
 
 const MEGABYTE = 1024 * 1024 - 64
 /** The bound is 20 ms; ten times that leaves room for a machine that does other work. */

@@ -6,7 +6,7 @@ import {
   RotateClientSecretRequestSchema,
 } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { BatchMintTokensRequestSchema, MintTokenRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { createRequestValidator } from '../../src/grpc/validation.ts'
+import { createRequestValidator } from '../../src/rpc/validation.ts'
 
 const validator = createRequestValidator()
 

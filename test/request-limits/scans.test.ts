@@ -20,9 +20,9 @@ import {
   TokenService,
 } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
-import { BinaryScan } from '../../src/request-limits/binary-scan.ts'
-import { JsonScan } from '../../src/request-limits/json-scan.ts'
-import { messageLimits } from '../../src/request-limits/message-limits.ts'
+import { BinaryScan } from '../../src/rpc/request-limits/binary-scan.ts'
+import { JsonScan } from '../../src/rpc/request-limits/json-scan.ts'
+import { messageLimits } from '../../src/rpc/request-limits/message-limits.ts'
 import { scaled } from '../setup/scale.ts'
 import { seededRandom, testSeed } from '../setup/seeded-random.ts'
 import { binaryRequest, jsonRequest, type Pick } from './encodings.ts'

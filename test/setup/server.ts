@@ -25,8 +25,8 @@ import {
 import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService, type RegisterClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { createGrpcServer } from '../../src/grpc/server.ts'
 import { openMigrations } from '../../src/stores/open.ts'
+import { createGrpcServer } from '../../src/transports/grpc/server.ts'
 import { connect, decodeDetails } from './client.ts'
 
 const ISSUER = 'http://127.0.0.1:50051'

@@ -8,7 +8,7 @@ import {
   type VerifyAuditLogResponse,
   VerifyAuditLogResponseSchema,
 } from '../../gen/qscope/v1/audit_service_pb.ts'
-import { toVerification } from '../../grpc/convert/audit.ts'
+import { toVerification } from '../../rpc/convert/audit.ts'
 import type { Calls } from '../calls.ts'
 import { readConfig } from '../environment.ts'
 import { type ConnectionOptions, nameOf, withConnection } from '../options.ts'

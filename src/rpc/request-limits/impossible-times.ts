@@ -1,0 +1,90 @@
+import type { DescField, DescMessage, Message } from '@bufbuild/protobuf'
+import { isMessage } from '@bufbuild/protobuf'
+import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
+import type { FieldViolation } from '../../errors/registry.ts'
+import { inside, refusal } from './refusals.ts'
+
+/** Where the times and spans of a message are. */
+export type TimeFields = readonly TimeField[]
+interface TimeField {
+  readonly name: string
+  readonly localName: string
+  /** Of the message in the field; `null`: the field is a time or a span itself. */
+  readonly within: TimeFields | null
+}
+
+/** What `google/protobuf/duration.proto` and `timestamp.proto` allow, in seconds. */
+const LONGEST_SPAN = 315_576_000_000n
+const FIRST_MOMENT = -62_135_596_800n
+const LAST_MOMENT = 253_402_300_799n
+const MOST_NANOS = 999_999_999
+
+const IMPOSSIBLE_SPAN = Object.freeze(refusal('', 'is not a possible duration: its seconds or nanos are out of range'))
+const IMPOSSIBLE_TIME = Object.freeze(refusal('', 'is not a possible time: its seconds or nanos are out of range'))
+
+const known = new WeakMap<DescMessage, TimeFields>()
+
+/** The times and spans that a message can hold; looked up once. */
+export function timeFieldsOf(schema: DescMessage): TimeFields {
+  const before = known.get(schema)
+  if (before !== undefined) return before
+  const fields: TimeField[] = []
+  // Before its fields, so that a message inside of itself finds it.
+  known.set(schema, fields)
+  for (const field of schema.fields) {
+    const found = timeFieldOf(field)
+    if (found !== null) fields.push(found)
+  }
+  return fields
+}
+
+function timeFieldOf({ name, localName, fieldKind, message, oneof }: DescField): TimeField | null {
+  if ((fieldKind !== 'message' && fieldKind !== 'list') || message === undefined || oneof !== undefined) return null
+  if (message.typeName === DurationSchema.typeName || message.typeName === TimestampSchema.typeName)
+    return { name, localName, within: null }
+  const within = timeFieldsOf(message)
+  return within.length === 0 ? null : { name, localName, within }
+}
+
+/**
+ * The first time or span that the JSON encoding could not write. The binary encoding can, and rules for durations compare
+ * seconds before nanos: "2 s and -2,147,483,648 ns" would pass for more than a second.
+ */
+export function impossibleTimeIn(message: Message, fields: TimeFields): FieldViolation | null {
+  for (const { name, localName, within } of fields) {
+    const value: unknown = Reflect.get(message, localName)
+    if (value === undefined) continue
+    const violation = Array.isArray(value) ? firstOf(value, within) : problemOf(value, within)
+    if (violation === null) continue
+    return Array.isArray(value) ? { ...violation, field: `${name}${violation.field}` } : inside(name, violation)
+  }
+  return null
+}
+
+/** Whether a message is no time or span out of range. */
+export function isPossible(message: Message): boolean {
+  return problemOf(message, null) === null
+}
+
+function firstOf(items: readonly unknown[], within: TimeFields | null): FieldViolation | null {
+  for (const [index, item] of items.entries()) {
+    const violation = problemOf(item, within)
+    if (violation !== null) return inside(`[${index}]`, violation)
+  }
+  return null
+}
+
+function problemOf(value: unknown, within: TimeFields | null): FieldViolation | null {
+  if (isMessage(value, DurationSchema)) {
+    const { seconds, nanos } = value
+    const isMixed = (seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0)
+    const isInRange = seconds >= -LONGEST_SPAN && seconds <= LONGEST_SPAN && Math.abs(nanos) <= MOST_NANOS
+    return isInRange && !isMixed ? null : IMPOSSIBLE_SPAN
+  }
+  if (isMessage(value, TimestampSchema)) {
+    const { seconds, nanos } = value
+    const isInRange = seconds >= FIRST_MOMENT && seconds <= LAST_MOMENT && nanos >= 0 && nanos <= MOST_NANOS
+    return isInRange ? null : IMPOSSIBLE_TIME
+  }
+  return within !== null && isMessage(value) ? impossibleTimeIn(value, within) : null
+}

@@ -1,0 +1,94 @@
+import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { PeerCertificate } from '../../domain/certificate.ts'
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
+import type { CallInfo } from '../../rpc/call-info.ts'
+import { peerCertificateOf } from '../peer-certificate.ts'
+import type { Connections } from './connections.ts'
+import type { CallEnded } from './errors.ts'
+import { sessionOf } from './grpc-js-internals.ts'
+import { rayIdFrom } from './metadata.ts'
+
+type GrpcCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
+
+/** A call that came over gRPC. Its signal is aborted by cancellation, by the deadline and by a forced stop. */
+export class GrpcCallInfo implements CallInfo {
+  readonly rayId: string
+  readonly peer: string
+  readonly authorization: readonly string[]
+  readonly deadline: EpochMs | null
+  readonly operator = false
+  readonly #call: GrpcCall
+  readonly #connections: Connections
+  #answered = false
+  #givenUp = false
+  #controller: AbortController | null = null
+
+  constructor(call: GrpcCall, connections: Connections, newRayId: () => string) {
+    this.#call = call
+    this.#connections = connections
+    this.rayId = rayIdFrom(call.metadata, newRayId)
+    this.peer = addressOf(call.getPeer())
+    this.authorization = call.metadata.get('authorization').map(String)
+    this.deadline = momentOf(call.getDeadline())
+  }
+
+  get certificate(): PeerCertificate | null {
+    return peerCertificateOf(this.#call)
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      const controller = new AbortController()
+      this.#controller = controller
+      if (this.#call.cancelled || this.#givenUp) controller.abort()
+      // grpc-js tells of every call's end in this way; only an end before the answer is one to act on.
+      else this.#call.once('cancelled', () => this.#answered || controller.abort())
+    }
+    return this.#controller.signal
+  }
+
+  get connectionEnds(): AbortSignal {
+    return this.#connections.endOf(this.#call)
+  }
+
+  header(name: string): string | undefined {
+    return this.#call.metadata.get(name)[0]?.toString()
+  }
+
+  endedBy(): CallEnded['kind'] | null {
+    if (this.#givenUp) return 'CANCELLED'
+    if (this.#answered || !this.#call.cancelled) return null
+    return this.deadline !== null && this.deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
+  }
+
+  /** Says that the answer is on its way, so that the end of the call is no interruption. */
+  answered(): void {
+    this.#answered = true
+  }
+
+  get isGivenUp(): boolean {
+    return this.#givenUp
+  }
+
+  /** Whether the call came on this HTTP/2 session. */
+  isOn(session: object): boolean {
+    return sessionOf(this.#call) === session
+  }
+
+  /** The server waits no longer for the handler, and has told the caller so. */
+  giveUp(): void {
+    this.#givenUp = true
+    this.#controller?.abort()
+  }
+}
+
+function momentOf(deadline: Date | number): EpochMs | null {
+  const moment = Number(deadline)
+  return Number.isFinite(moment) ? epochMs(moment) : null
+}
+
+/** `192.0.2.1:4711` → `192.0.2.1`; IPv4 in IPv6 clothing as IPv4. */
+export function addressOf(peer: string): string {
+  const colon = peer.lastIndexOf(':')
+  return (colon < 0 ? peer : peer.slice(0, colon)).replace(/^::ffff:(?=\d+\.)/, '')
+}

@@ -1,0 +1,148 @@
+import { type ChannelOptions, Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
+import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
+import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
+import type { Logger } from '../../logger.ts'
+import { IncomingMessages } from '../../rpc/incoming-messages.ts'
+import type { Pipeline } from '../../rpc/pipeline.ts'
+import { servicesOf } from '../../rpc/routes.ts'
+import type { ServingState } from '../../rpc/serving-state.ts'
+import { within } from '../within.ts'
+import { serveRoute } from './adapter.ts'
+import { type ConnectionLimits, Connections, LEAVE_MS } from './connections.ts'
+import { serveHealth } from './health.ts'
+import { serveReflection } from './reflection.ts'
+import { correctRequestHeaders } from './request-headers.ts'
+import { spreadStreams } from './spread-streams.ts'
+import { watchIncoming } from './watch-incoming.ts'
+
+/** What a caller may use up. Times are milliseconds. */
+export interface GrpcLimits extends ConnectionLimits {
+  /** The largest request, in bytes. */
+  readonly maxMessageBytes: number
+  /** Calls at once on one connection. */
+  readonly maxConcurrentStreams: number
+  /** After this a connection without calls is closed. */
+  readonly maxConnectionIdleMs: number
+}
+
+export const DEFAULT_LIMITS: GrpcLimits = Object.freeze({
+  maxMessageBytes: 1024 * 1024,
+  maxConcurrentStreams: 1_000,
+  maxConnectionAgeMs: 30 * 60_000,
+  maxConnectionAgeGraceMs: 60_000,
+  maxConnectionIdleMs: 15 * 60_000,
+  keepaliveTimeMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+})
+
+export interface GrpcServerOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string
+  readonly pipeline: Pipeline
+  readonly state: ServingState
+  readonly log: Logger
+  readonly newRayId: () => string
+  /** A number in [0, 1) for jitter. */
+  readonly jitter: () => number
+  /** Where the errors are documented; becomes the Help link of each. `undefined`: they have none. */
+  readonly helpBase: string | undefined
+  readonly limits?: Partial<GrpcLimits>
+  /** Whether anyone may read the schema from the server; on if not given. */
+  readonly reflection?: boolean
+  /** What messages on their way may take, counted together with those of other ports; alone if not given. */
+  readonly incoming?: IncomingMessages
+  /** Plaintext if not given. */
+  readonly credentials?: ServerCredentials
+}
+
+export interface GrpcServer {
+  /** @throws Error of one line, when the address cannot be had. */
+  start(): Promise<{ readonly port: number }>
+  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
+  stop(graceMs: number): Promise<void>
+}
+
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { listen, pipeline, state, log, newRayId, helpBase } = options
+  setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const { maxMessageBytes } = limits
+  const incoming = options.incoming ?? new IncomingMessages(maxMessageBytes)
+  const server = new Server(channelOptions(limits))
+  const connections = new Connections(limits, options.jitter)
+  const services = [...servicesOf(pipeline.routes), Health]
+
+  for (const route of pipeline.routes)
+    serveRoute(server, route, { pipeline, state, connections, newRayId, helpBase, log })
+  serveHealth(
+    server,
+    services.map((service) => service.typeName),
+    state,
+    connections,
+    { newRayId, helpBase, log },
+  )
+  if (options.reflection ?? true) {
+    // No request refers to these files, but the details of every error do.
+    const moreFiles = [file_google_rpc_error_details, file_qscope_v1_error_reason]
+    serveReflection(server, services, moreFiles, state, connections, { newRayId, helpBase, log })
+  }
+
+  return {
+    start: async () => {
+      const port = await bind(server, listen, options.credentials ?? ServerCredentials.createInsecure())
+      correctRequestHeaders(server)
+      connections.follow(server)
+      watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
+      spreadStreams(server)
+      return { port }
+    },
+
+    stop: async (graceMs) => {
+      state.drain()
+      connections.askToGo()
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+      if (!(await within(graceMs, closed))) {
+        log.warn({ graceMs }, 'calls still running are aborted')
+        connections.giveUp()
+        await within(LEAVE_MS, closed)
+        connections.destroy()
+      }
+      await within(LEAVE_MS, state.idle())
+    },
+  }
+}
+
+function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(listen, credentials, (error, port) => {
+      if (error === null) resolve(port)
+      else reject(new Error(`gRPC cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error }))
+    })
+  })
+}
+
+function channelOptions(limits: GrpcLimits): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maxMessageBytes,
+    'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
+    'grpc.max_connection_idle_ms': limits.maxConnectionIdleMs,
+    'grpc.enable_channelz': 0,
+  }
+}
+
+function reasonOf(error: Error): string {
+  const [code] = /E[A-Z]{4,}/.exec(error.message) ?? []
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'the address is already in use'
+    case 'EACCES':
+      return 'permission denied (ports below 1024 need a privilege)'
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have the address'
+    case 'ENOTFOUND':
+      return 'the host name does not resolve'
+    default:
+      return error.message.split('\n', 1).join('')
+  }
+}

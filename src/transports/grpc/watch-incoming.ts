@@ -1,0 +1,138 @@
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Metadata, Server } from '@grpc/grpc-js'
+import type { FailedResult } from '../../results.ts'
+import type { IncomingCall, IncomingMessage, IncomingMessages } from '../../rpc/incoming-messages.ts'
+import { rayIdOf } from '../../rpc/ray-id.ts'
+import { toGrpcStatus } from './errors.ts'
+import { addressOf } from './grpc-call-info.ts'
+import { http2ServersOf } from './grpc-js-internals.ts'
+
+/** A byte of flags, four of length. */
+const PREFIX_BYTES = 5
+const COMPRESSED = 1
+
+export interface WatchOptions {
+  readonly incoming: IncomingMessages
+  readonly maxMessageBytes: number
+  readonly newRayId: () => string
+  readonly helpBase: string | undefined
+}
+
+/**
+ * Has the messages of all calls counted while they arrive: grpc-js keeps a message
+ * until all of it is there, and asks nobody whether it may. To be called when the
+ * server is bound.
+ */
+export function watchIncoming(server: Server, options: WatchOptions): void {
+  const begin = (stream: ServerHttp2Stream, _headers: object, flags: number, raw: readonly string[]) => {
+    // By now grpc-js has begun to read the call, unless it has answered it already.
+    const { session } = stream
+    const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
+    if (isWhole || session === undefined || stream.listenerCount('data') === 0) return
+    calls.set(stream, new StreamCall(stream, session, raw, options))
+    stream.prependListener('data', onData)
+    // Not `once`, which makes a function for each: to end twice does no harm.
+    stream.on('end', onEnd)
+    stream.on('close', onEnd)
+  }
+  for (const http2Server of http2ServersOf(server)) http2Server.on('stream', begin)
+}
+
+/** Functions for all calls, not three for each. */
+const calls = new WeakMap<ServerHttp2Stream, StreamCall>()
+
+function onData(this: ServerHttp2Stream, piece: Buffer): void {
+  calls.get(this)?.received(piece)
+}
+
+function onEnd(this: ServerHttp2Stream): void {
+  calls.get(this)?.over()
+}
+
+const addresses = new WeakMap<Http2Session, string>()
+
+function addressOfSession(session: Http2Session): string {
+  const known = addresses.get(session)
+  if (known !== undefined) return known
+  // Closed before it was asked, a socket has no address left.
+  const address = addressOf(`${session.socket?.remoteAddress ?? 'gone'}:`)
+  addresses.set(session, address)
+  return address
+}
+
+class StreamCall implements IncomingCall {
+  readonly peer: string
+  readonly connection: Http2Session
+  readonly #stream: ServerHttp2Stream
+  readonly #rawHeaders: readonly string[]
+  readonly #options: WatchOptions
+  readonly #message: IncomingMessage
+
+  constructor(stream: ServerHttp2Stream, session: Http2Session, rawHeaders: readonly string[], options: WatchOptions) {
+    this.#stream = stream
+    this.#rawHeaders = rawHeaders
+    this.#options = options
+    this.connection = session
+    this.peer = addressOfSession(session)
+    let headerBytes = 0
+    for (const text of rawHeaders) headerBytes += text.length
+    this.#message = options.incoming.open(this, headerBytes)
+  }
+
+  received(piece: Buffer): void {
+    if (!this.#message.sizeIsKnown) this.#message.expect(this.#sizeFrom(piece))
+    this.#message.received(piece)
+  }
+
+  over(): void {
+    this.#message.close()
+  }
+
+  pause(): void {
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  refuse(failure: FailedResult): void {
+    const stream = this.#stream
+    if (stream.closed || stream.destroyed) return
+    if (!stream.headersSent) {
+      const { newRayId, helpBase } = this.#options
+      const { code, details, metadata } = toGrpcStatus(
+        failure,
+        rayIdOf((key) => this.#header(key), newRayId),
+        helpBase,
+      )
+      stream.respond(trailersOnly(code, details, metadata), { endStream: true })
+    }
+    // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted. What came of it is let go of.
+    stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  #header(key: string): string | undefined {
+    const at = this.#rawHeaders.findIndex((name, index) => index % 2 === 0 && name === key)
+    return at < 0 ? undefined : this.#rawHeaders[at + 1]
+  }
+
+  /** A compressed message may unfold to the largest that there is; so may one that hides its size. */
+  #sizeFrom(first: Buffer): number {
+    const { maxMessageBytes } = this.#options
+    if (first.byteLength < PREFIX_BYTES) return maxMessageBytes + PREFIX_BYTES
+    const declared = Math.min(first.readUInt32BE(1), maxMessageBytes)
+    return PREFIX_BYTES + declared + (first.readUInt8(0) === COMPRESSED ? maxMessageBytes : 0)
+  }
+}
+
+/** What grpc-js sends for a refusal before anything else was sent. */
+function trailersOnly(code: number, details: string, metadata: Metadata) {
+  return {
+    ':status': 200,
+    'content-type': 'application/grpc+proto',
+    'grpc-status': String(code),
+    'grpc-message': encodeURI(details),
+    ...metadata.toHttp2Headers(),
+  }
+}

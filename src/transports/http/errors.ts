@@ -1,0 +1,80 @@
+import { createRegistry } from '@bufbuild/protobuf'
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { type ErrorDetails, type ErrorRow, registry, type StatusName } from '../../errors/registry.ts'
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
+import type { FailedResult } from '../../results.ts'
+import type { CallInfo } from '../../rpc/call-info.ts'
+import { type CallEnded, toRpcStatus } from '../grpc/errors.ts'
+
+const DETAILS = createRegistry(file_google_rpc_error_details)
+
+/** The status of a refusal, as Connect counts it. */
+export const CODES = Object.freeze({
+  INVALID_ARGUMENT: Code.InvalidArgument,
+  NOT_FOUND: Code.NotFound,
+  ALREADY_EXISTS: Code.AlreadyExists,
+  PERMISSION_DENIED: Code.PermissionDenied,
+  UNAUTHENTICATED: Code.Unauthenticated,
+  RESOURCE_EXHAUSTED: Code.ResourceExhausted,
+  FAILED_PRECONDITION: Code.FailedPrecondition,
+  ABORTED: Code.Aborted,
+  UNIMPLEMENTED: Code.Unimplemented,
+  INTERNAL: Code.Internal,
+  UNAVAILABLE: Code.Unavailable,
+} satisfies Record<StatusName, Code>)
+
+/** A refusal in Connect's words, with the same details as on gRPC. */
+export function toConnectError(
+  failed: FailedResult,
+  { rayId, authorization }: CallInfo,
+  helpBase: string | undefined,
+): ConnectError {
+  const { message, details } = toRpcStatus(failed, rayId, helpBase)
+  const outgoing = details.flatMap((packed) => {
+    const value = anyUnpack(packed, DETAILS)
+    const desc = value && DETAILS.getMessage(value.$typeName)
+    return value === undefined || desc === undefined ? [] : [{ desc, value }]
+  })
+  return new ConnectError(message, CODES[registry[failed.code].status], headersOf(failed, authorization), outgoing)
+}
+
+/** What a call ends with where nobody waits: the transport's own status, without details. */
+export function toEndedError({ kind, message }: CallEnded): ConnectError {
+  return new ConnectError(message, kind === 'CANCELLED' ? Code.Canceled : Code.DeadlineExceeded)
+}
+
+function headersOf(failed: FailedResult, authorization: readonly string[]): Record<string, string> {
+  const { retryAfterMs } = failed.details
+  const challenge = challengeOf(failed, authorization)
+  return {
+    // RFC 9110 §10.2.3, in whole seconds.
+    ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
+    ...(challenge !== null && { 'www-authenticate': challenge }),
+  }
+}
+
+const BEARER = /^bearer(?:$|\s)/i
+/** RFC 6750 §3: what a scope may hold, which needs no escape between quotes. Headers are no place for more of it. */
+const SCOPE = /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
+
+/** RFC 9110 §11.6.1 and RFC 6750 §3: how to prove oneself, or what was wrong with the token. `null`: nothing of that is at stake. */
+function challengeOf({ code, details }: FailedResult, authorization: readonly string[]): string | null {
+  const { challenge, oauthError, status }: ErrorRow<ErrorDetails> = registry[code]
+  switch (challenge) {
+    case undefined:
+      return null
+    // RFC 6749 §5.2.
+    case 'Basic':
+      return 'Basic realm="qscope", charset="UTF-8"'
+    case 'Bearer': {
+      // RFC 6750 §3.1: who showed no token, or tried another scheme, is told of no error.
+      const showedToken = authorization.some((value) => BEARER.test(value))
+      if (!showedToken) return status === 'UNAUTHENTICATED' ? 'Bearer realm="qscope"' : null
+      const scope = details.metadata?.['required_scopes'] ?? ''
+      return `Bearer realm="qscope", error="${oauthError}"${SCOPE.test(scope) ? `, scope="${scope}"` : ''}`
+    }
+    default:
+      return challenge satisfies never
+  }
+}
