@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { uuidV7 } from '../../src/crypto/random.ts'
 import { clientId } from '../../src/domain/ids.ts'
 import { embeddedFile, openBackend, openMigrations } from '../../src/stores/open.ts'
-import type { Seed } from '../../src/stores/sql/migrate.ts'
+import type { Seed } from '../../src/stores/sql/migrate/migrate.ts'
 import { databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import { aClient, anEvent, change, context, inTransaction, options, quiet, register, seal } from './given.ts'
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import { MIGRATIONS } from '../../src/stores/sql/migrations/all.ts'
-import type { MigrationStep } from '../../src/stores/sql/migrations/migration-step.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrate/migration-step.ts'
+import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 
 const TABLES = Object.freeze([
   'oauth_clients',

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
+import { recordStatements } from '../../src/stores/sql/core/record-statements.ts'
 import { mysqlTypes } from '../../src/stores/sql/dialects/mysql/column-types.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
-import type { MigrationStep } from '../../src/stores/sql/migrations/migration-step.ts'
-import { recordStatements } from '../../src/stores/sql/record-statements.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrate/migration-step.ts'
 import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
 
 type Value = string | number | Buffer | null

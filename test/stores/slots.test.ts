@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
-import { ConnectionPool } from '../../src/stores/sql/connection-pool.ts'
+import { ConnectionPool } from '../../src/stores/sql/engine/connection-pool.ts'
 
 it('leave nothing behind on a signal that goes on when those in line lose patience', async () => {
   const slots = new ConnectionPool(['only'], 10)

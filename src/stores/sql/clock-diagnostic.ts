@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../contract.ts'
+import type { Execute } from './core/dialect.ts'
 import { diagnostic, diagnosticRow } from './diagnostic-row.ts'
-import type { Execute } from './dialect.ts'
 
 const MOST_APART_MS = 1_000
 

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../contract.ts'
-import type { Execute } from './dialect.ts'
+import type { Execute } from './core/dialect.ts'
 
 /** Settings and states by name, as text; what is absent or NULL is not in it. */
 export type DiagnosticRow = ReadonlyMap<string, string>

@@ -1,4 +1,4 @@
-import type { Hash, Int, NullableInt } from './columns.ts'
+import type { Hash, Int, NullableInt } from './core/columns.ts'
 import type { SigningKeyTable } from './signing-key-schema.ts'
 import type {
   AccessTokenTable,

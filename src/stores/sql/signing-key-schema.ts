@@ -1,4 +1,4 @@
-import type { Int, NullableBytes, NullableInt } from './columns.ts'
+import type { Int, NullableBytes, NullableInt } from './core/columns.ts'
 
 export interface SigningKeyTable {
   key_id: string

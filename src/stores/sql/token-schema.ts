@@ -1,4 +1,4 @@
-import type { Hash, Int, NullableBytes, NullableHash, NullableInt } from './columns.ts'
+import type { Hash, Int, NullableBytes, NullableHash, NullableInt } from './core/columns.ts'
 
 export interface GrantTable {
   grant_id: string

@@ -1,6 +1,6 @@
 import type { ServerHost, ServerUrl } from '../../../domain/server-url.ts'
-import type { DatabaseError } from '../database-error.ts'
-import type { ConnectionSettings, Execute, Statement, StatementResult } from '../dialect.ts'
+import type { DatabaseError } from '../core/database-error.ts'
+import type { ConnectionSettings, Execute, Statement, StatementResult } from '../core/dialect.ts'
 
 /** A connection as a driver gives it. Throws nothing but `DatabaseError`; runs one statement at a time. */
 export interface RawConnection {

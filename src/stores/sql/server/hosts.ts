@@ -1,5 +1,5 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
-import { DatabaseError } from '../database-error.ts'
+import { DatabaseError } from '../core/database-error.ts'
 
 /**
  * The hosts of one database, tried in order. All connections prefer the one that

@@ -1,8 +1,8 @@
 import type { Logger } from '../../../logger.ts'
 import { messageOf } from '../../../message-of.ts'
-import { DatabaseError, isConflict } from '../database-error.ts'
-import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../dialect.ts'
-import { orRolledBack } from '../or-rolled-back.ts'
+import { DatabaseError, isConflict } from '../core/database-error.ts'
+import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../core/dialect.ts'
+import { orRolledBack } from '../core/or-rolled-back.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 
 /** So often a batch of drafts is sent again without those that failed; then those behind them go alone too. */

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../../contract.ts'
-import { DatabaseError } from '../database-error.ts'
+import { DatabaseError } from '../core/database-error.ts'
 import { diagnostic } from '../diagnostic-row.ts'
 
 /** A setting of a session on which the meaning of statements hangs. */

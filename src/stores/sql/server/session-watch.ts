@@ -1,5 +1,5 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
-import { DatabaseError } from '../database-error.ts'
+import { DatabaseError } from '../core/database-error.ts'
 import { diagnosticRows } from '../diagnostic-row.ts'
 import type { ServerDriver, ServerTarget } from './driver.ts'
 import { openConnection } from './open-connection.ts'

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../database-error.ts'
+import { DatabaseError } from '../../core/database-error.ts'
 
 /** What a schema change that was made before is refused with. */
 const ERRORS: ReadonlySet<unknown> = new Set([

@@ -1,4 +1,4 @@
-import type { Execute } from '../../dialect.ts'
+import type { Execute } from '../../core/dialect.ts'
 
 /** To explain a statement takes the privileges that it takes itself, and changes nothing. */
 const CHANGES = Object.freeze({

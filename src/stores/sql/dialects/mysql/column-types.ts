@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { ColumnTypes } from '../../dialect.ts'
+import type { ColumnTypes } from '../../core/dialect.ts'
 import { isAlreadyDone } from './already-done.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../../../contract.ts'
 import { clockDiagnostic } from '../../clock-diagnostic.ts'
+import type { Execute } from '../../core/dialect.ts'
 import {
   auditLogDiagnostic,
   type DiagnosticRow,
@@ -9,7 +10,6 @@ import {
   diagnosticRows,
   settingDiagnostic,
 } from '../../diagnostic-row.ts'
-import type { Execute } from '../../dialect.ts'
 import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
 import { auditLogChanges } from './audit-log-changes.ts'
 import { galeraFacts } from './galera-diagnostics.ts'

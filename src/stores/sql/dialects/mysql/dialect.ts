@@ -1,5 +1,5 @@
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
-import type { Dialect } from '../../dialect.ts'
+import type { Dialect } from '../../core/dialect.ts'
 import { connectServer } from '../../server/connect-server.ts'
 import { withoutMigrationLock } from '../../server/migration-lock.ts'
 import { mysqlFacts } from './diagnostics.ts'

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../../contract.ts'
+import type { Execute } from '../../core/dialect.ts'
 import { diagnosticRow, diagnosticRows } from '../../diagnostic-row.ts'
-import type { Execute } from '../../dialect.ts'
 import { privilegeFacts } from '../../needed-privileges.ts'
 
 /** Told by the server of this user, and of the role that it has on. */

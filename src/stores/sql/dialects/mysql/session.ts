@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../database-error.ts'
+import { DatabaseError } from '../../core/database-error.ts'
 import { diagnosticPairs } from '../../diagnostic-row.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../../../contract.ts'
 import { clockDiagnostic } from '../../clock-diagnostic.ts'
+import type { Execute } from '../../core/dialect.ts'
 import {
   auditLogDiagnostic,
   type DiagnosticRow,
@@ -7,7 +8,6 @@ import {
   diagnosticRow,
   settingDiagnostic,
 } from '../../diagnostic-row.ts'
-import type { Execute } from '../../dialect.ts'
 import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
 import { postgresPrivilegeFacts } from './privileges.ts'
 import { SESSION_SETTINGS, settingsFor } from './session.ts'

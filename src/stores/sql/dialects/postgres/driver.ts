@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import type { ServerHost } from '../../../../domain/server-url.ts'
-import type { Statement, StatementResult } from '../../dialect.ts'
+import type { Statement, StatementResult } from '../../core/dialect.ts'
 import { bindable } from '../../server/bindable.ts'
 import type { Dialled, RawConnection, ServerDriver, ServerTarget } from '../../server/driver.ts'
 import { KEEPALIVE_AFTER_MS } from '../../server/keepalive.ts'

@@ -1,4 +1,4 @@
-import { DatabaseError, type DatabaseErrorKind } from '../../database-error.ts'
+import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
 import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
 
 interface Meaning {

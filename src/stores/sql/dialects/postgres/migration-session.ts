@@ -1,5 +1,5 @@
-import { DatabaseError } from '../../database-error.ts'
-import type { ConnectionSettings, MigrationSession } from '../../dialect.ts'
+import { DatabaseError } from '../../core/database-error.ts'
+import type { ConnectionSettings, MigrationSession } from '../../core/dialect.ts'
 import { openOne } from '../../server/connect-server.ts'
 import { migrationTransaction } from '../../server/migration-transaction.ts'
 import { postgresTypes } from './column-types.ts'

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../../contract.ts'
+import type { Execute } from '../../core/dialect.ts'
 import { diagnosticRow, diagnosticRows } from '../../diagnostic-row.ts'
-import type { Execute } from '../../dialect.ts'
 import { NEEDED_PRIVILEGES, privilegeFacts } from '../../needed-privileges.ts'
 
 const NAMES = Object.keys(NEEDED_PRIVILEGES)

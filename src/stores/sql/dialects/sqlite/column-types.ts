@@ -1,5 +1,5 @@
 import { type CreateIndexBuilder, type Kysely, sql } from 'kysely'
-import type { ColumnTypes } from '../../dialect.ts'
+import type { ColumnTypes } from '../../core/dialect.ts'
 
 /** SQLite ignores lengths, compares text byte by byte, and checks types only in STRICT tables. */
 export const sqliteTypes: ColumnTypes = Object.freeze({

@@ -1,8 +1,8 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Diagnostic } from '../../../contract.ts'
+import type { Execute } from '../../core/dialect.ts'
 import { diagnostic, diagnosticRow } from '../../diagnostic-row.ts'
-import type { Execute } from '../../dialect.ts'
 
 const SYNCHRONOUS = Object.freeze(['OFF', 'NORMAL', 'FULL', 'EXTRA'])
 

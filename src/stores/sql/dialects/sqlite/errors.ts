@@ -1,4 +1,4 @@
-import { DatabaseError } from '../../database-error.ts'
+import { DatabaseError } from '../../core/database-error.ts'
 import { lacksSpace, whyNotWritable } from './location.ts'
 
 /** An error of SQLite as it is known on both sides of the thread. */

@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3'
-import type { Statement, StatementResult } from '../../dialect.ts'
+import type { Statement, StatementResult } from '../../core/dialect.ts'
 
 /** Different texts of statements are few; this bounds what an unusual list could add. */
 const MOST_STATEMENTS = 500

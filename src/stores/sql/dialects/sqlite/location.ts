@@ -14,7 +14,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Logger } from '../../../../logger.ts'
 import { makeDirectories } from '../../../../make-directories.ts'
 import { messageOf } from '../../../../message-of.ts'
-import { DatabaseError } from '../../database-error.ts'
+import { DatabaseError } from '../../core/database-error.ts'
 
 const SCHEME = 'sqlite:'
 const MEMORY = ':memory:'

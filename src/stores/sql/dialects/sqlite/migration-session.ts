@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseError } from '../../database-error.ts'
-import type { MigrationSession, Statement } from '../../dialect.ts'
+import { DatabaseError } from '../../core/database-error.ts'
+import type { MigrationSession, Statement } from '../../core/dialect.ts'
 import { sqliteTypes } from './column-types.ts'
 import { failureOf, troubleOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'

@@ -1,4 +1,4 @@
-import type { RecordedStatement, Statement, StatementResult } from '../../dialect.ts'
+import type { RecordedStatement, Statement, StatementResult } from '../../core/dialect.ts'
 import type { SqliteFailure } from './errors.ts'
 
 /** What the main thread asks of the writer's thread. */

@@ -1,6 +1,6 @@
 /** The thread of a connection that only reads: a list that looks through a large table does not stop the event loop. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Statement, StatementResult } from '../../dialect.ts'
+import type { Statement, StatementResult } from '../../core/dialect.ts'
 import { failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import { type Answer, type AnswerMessage, OPENED, type Packed, Unpacker } from './protocol.ts'

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { DatabaseError } from '../../database-error.ts'
-import type { Statement, StatementResult } from '../../dialect.ts'
+import { DatabaseError } from '../../core/database-error.ts'
+import type { Statement, StatementResult } from '../../core/dialect.ts'
 import type { FileTroubles } from './errors.ts'
 import { type AnswerMessage, OPENED, type Packed, packed } from './protocol.ts'
 import type { ScanMessage, ScanThreadData } from './scan-thread.ts'

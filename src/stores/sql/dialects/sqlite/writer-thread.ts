@@ -1,6 +1,6 @@
 /** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { StatementResult } from '../../dialect.ts'
+import type { StatementResult } from '../../core/dialect.ts'
 import { beginImmediate } from './begin-immediate.ts'
 import { failureOf, type SqliteFailure } from './errors.ts'
 import { SqliteHandle } from './handle.ts'

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../logger.ts'
-import { DatabaseError } from '../../database-error.ts'
-import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../../dialect.ts'
+import { DatabaseError } from '../../core/database-error.ts'
+import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../../core/dialect.ts'
 import type { FileTroubles } from './errors.ts'
 import {
   type AnswerMessage,

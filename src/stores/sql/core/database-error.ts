@@ -1,0 +1,77 @@
+import { StoreError, type StoreFault } from '../../contract.ts'
+
+/**
+ * What went wrong in a database, told alike for all dialects.
+ *
+ * - `duplicate`: a unique constraint refused a row.
+ * - `refused`: another constraint, a trigger or a type refused it.
+ * - `conflict`: lost to another transaction (deadlock, lock wait); rolled back, worth another try.
+ * - `busy`: another process holds the write lock; nothing was written, worth another try.
+ * - `lost`: the connection broke before the commit was sent; nothing was written.
+ * - the rest as in `StoreFault`.
+ */
+export type DatabaseErrorKind =
+  | 'duplicate'
+  | 'refused'
+  | 'conflict'
+  | 'busy'
+  | 'lost'
+  | 'unavailable'
+  | 'outcome_unknown'
+  | 'broken'
+
+/** Thrown at the edge to a driver; never leaves stores/sql. */
+export class DatabaseError extends Error {
+  readonly kind: DatabaseErrorKind
+
+  constructor(kind: DatabaseErrorKind, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'DatabaseTrouble'
+    this.kind = kind
+  }
+}
+
+const FAULTS = Object.freeze({
+  duplicate: 'broken',
+  refused: 'broken',
+  conflict: 'contended',
+  busy: 'unavailable',
+  lost: 'unavailable',
+  unavailable: 'unavailable',
+  outcome_unknown: 'outcome_unknown',
+  broken: 'broken',
+} as const satisfies Record<DatabaseErrorKind, StoreFault>)
+
+/** What leaves stores/sql: a `StoreError` for a database's trouble, anything else as it is. */
+export function storeError(error: unknown): unknown {
+  return error instanceof DatabaseError ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
+}
+
+/** Runs work whose troubles leave stores/sql. */
+export async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storeError(error)
+  }
+}
+
+/** The unique keys decide who gets an id, a name or a code. */
+export async function falseIfTaken(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write()
+    return true
+  } catch (error) {
+    if (error instanceof DatabaseError && error.kind === 'duplicate') return false
+    throw error
+  }
+}
+
+export function isConflict(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.kind === 'conflict'
+}
+
+/** Whether a commit may stand although it was not confirmed. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof DatabaseError && error.kind === 'outcome_unknown'
+}

@@ -1,0 +1,140 @@
+import type {
+  CompiledQuery,
+  CreateIndexBuilder,
+  CreateTableBuilder,
+  Kysely,
+  Dialect as KyselyDialect,
+  RawBuilder,
+} from 'kysely'
+import type { Logger } from '../../../logger.ts'
+import type { Diagnostic, PoolLoad } from '../../contract.ts'
+
+/** A statement and its values, as drivers take them. */
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
+
+/** The same as Kysely compiles it. */
+export type Query = Pick<CompiledQuery, 'sql' | 'parameters' | 'query'>
+
+/** A statement of a drafted transaction, and how many rows it must write for the draft to stand. */
+export interface RecordedStatement extends Statement {
+  readonly affects: number
+}
+
+export interface StatementResult {
+  readonly rows: unknown[]
+  /** Rows inserted, deleted, or matched by an update. */
+  readonly affected: number
+}
+
+/** Runs one statement; throws nothing but `DatabaseError`. */
+export type Execute = (statement: Statement) => Promise<StatementResult>
+
+/** A connection that writes, used by one transaction at a time. */
+export interface Writer {
+  readonly execute: Execute
+  /** Runs the statements in a transaction of their own; resolves after the commit is durable. */
+  batch(statements: readonly Statement[]): Promise<void>
+  begin(): Promise<void>
+  commit(): Promise<void>
+  /** Never throws: what cannot be rolled back has lost its connection, which rolls it back. */
+  rollback(): Promise<void>
+  /** Finds out whether a write would succeed now; throws if not. */
+  probe(): Promise<void>
+  /** Where transactions that share a commit are cheaper than one each; `null`: they would wait for each other in vain. */
+  readonly speculative: SpeculativeRunner | null
+}
+
+/** Runs what different calls drafted in one transaction. */
+export interface SpeculativeRunner {
+  /**
+   * Begins a transaction, leaves it open, and runs each draft in it whole or not
+   * at all. Tells of each whether it stands: every statement wrote as many rows as
+   * it must.
+   */
+  begin(drafts: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
+  /** Runs the statements and commits; resolves after the commit is durable. What fails is rolled back. */
+  commit(statements: readonly Statement[]): Promise<void>
+}
+
+/** The connections that write, by what they serve. */
+export interface Writers {
+  readonly append: Writer
+  /** Runs drafts: the one that appends, or another one beside it; `null`: there are none here. */
+  readonly drafts: Writer | null
+  /** Where there are none, transactions take turns with what is appended. */
+  readonly transactions: readonly Writer[]
+}
+
+/** A database that was opened. */
+export interface Connected {
+  /** Reads what is committed. */
+  readonly execute: Execute
+  /** The same for what may look through a whole table: however long it takes, it keeps nobody else waiting. */
+  readonly scan: Execute
+  readonly writers: Writers
+  /** Of the connections that read. */
+  readLoad(): PoolLoad
+  close(): Promise<void>
+}
+
+/** A connection that changes the schema. */
+export interface MigrationSession {
+  readonly execute: Execute
+  readonly types: ColumnTypes
+  /** Runs `work` while no other migrator can; on an embedded database all of it stands or nothing. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>
+  /** Inside `exclusively`: lets all writes of `work` stand or none. Schema changes are not among them. */
+  transaction(work: () => Promise<void>): Promise<void>
+  close(): Promise<void>
+}
+
+/** How columns and tables are spelled. */
+export interface ColumnTypes {
+  /** Text of at most so many characters, compared byte by byte, trailing spaces included. */
+  identifier(length: number): RawBuilder<unknown>
+  readonly text: RawBuilder<unknown>
+  /** 32 bytes. */
+  readonly hash: RawBuilder<unknown>
+  /** At most 64 KiB. */
+  readonly bytes: RawBuilder<unknown>
+  /** Milliseconds since 1970, or a span of them. */
+  readonly epochMs: RawBuilder<unknown>
+  readonly integer: RawBuilder<unknown>
+  /** 0 or 1. */
+  readonly flag: RawBuilder<unknown>
+  table<T extends string, C extends string>(builder: CreateTableBuilder<T, C>): CreateTableBuilder<T, C>
+  /** Leaves rows without a value out of an index, where the database can. */
+  ofPresent<C>(builder: CreateIndexBuilder<C>, column: C & string): CreateIndexBuilder<C>
+  dropIndex(db: Kysely<unknown>, table: string, name: string): Promise<void>
+  /** Makes the database itself refuse to change or delete the rows of a table. */
+  makeAppendOnly(db: Kysely<unknown>, table: string, key: string): Promise<void>
+  /** Lets them be changed again; does nothing where they can be. */
+  dropAppendOnly(db: Kysely<unknown>, table: string): Promise<void>
+  /** Asks for the names of all tables that a name without a schema may mean. */
+  readonly tableNames: RawBuilder<{ readonly name: string }>
+  /** Whether an error says that what it refuses to change is so already; nothing is where all of `exclusively` is rolled back. */
+  isAlreadyDone(error: unknown): boolean
+}
+
+/** How a database is talked to. */
+export interface ConnectionSettings {
+  /** Of an embedded database: how large its write-ahead log may get before it is folded back, in bytes. */
+  readonly walLimit: number
+  /** Connections of this process at most: two in five read, the others write. */
+  readonly poolSize: number
+  readonly connectTimeoutMs: number
+  /** A statement that takes longer has lost its connection. */
+  readonly statementTimeoutMs: number
+  /** `null`: plaintext. `ca` holds certificates in PEM; `null`: those that Node.js trusts. */
+  readonly tls: { readonly ca: string | null } | null
+}
+
+/** Everything in which databases differ. */
+export interface Dialect {
+  readonly name: string
+  readonly kysely: Pick<KyselyDialect, 'createAdapter' | 'createQueryCompiler' | 'createIntrospector'>
+  connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
+  connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
+  /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
+  facts(execute: Execute): Promise<readonly Diagnostic[]>
+}

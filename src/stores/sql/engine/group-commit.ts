@@ -1,0 +1,206 @@
+import { Deadlines } from '../../../deadlines.ts'
+import type { AccessToken } from '../../../domain/access-token.ts'
+import type { AuditEvent } from '../../../domain/audit-event.ts'
+import type { Span } from '../../../trace.ts'
+import { type AppendStores, type StoreContext, StoreError } from '../../contract.ts'
+import type { StoreObserver } from '../../store-observer.ts'
+import { DatabaseError, storeError } from '../core/database-error.ts'
+import type { RecordedStatement } from '../core/dialect.ts'
+import { failureOf, observed } from '../core/observed.ts'
+import { backOff, isWorthAnotherTry, patienceOf } from '../core/retry.ts'
+
+/** More entries than this go with the next batch. */
+const LARGEST_BATCH = 256
+const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
+const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
+
+/** What one call writes. */
+export interface EntryRows {
+  /** A recorded transaction, which stands only as it was recorded; empty: nothing is decided. */
+  readonly recorded: readonly RecordedStatement[]
+  readonly tokens: readonly AccessToken[]
+  readonly events: readonly AuditEvent[]
+}
+
+interface Entry extends EntryRows {
+  readonly until: number
+  readonly span: Span | undefined
+  /** Sent without others, after a batch it was in was refused. */
+  sentAlone: boolean
+  /** Whether all of it is written; `false`: none, for it did not go as recorded. */
+  readonly done: (stands: boolean) => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * Commits the rows of all entries together, save those whose recorded transaction the database
+ * rejected, which it returns; throws with nothing written, or `outcome_unknown`
+ * if that could not be found out `until` then.
+ */
+export type CommitBatch = (entries: readonly EntryRows[], until: number) => Promise<ReadonlySet<EntryRows>>
+
+/**
+ * Group commit. Entries of concurrent calls share a transaction; the next one is
+ * sent when the one before is back, never after a fixed delay. A batch that the
+ * database refuses is sent again entry by entry, so only the entry at fault fails.
+ */
+export class GroupCommit {
+  readonly #send: CommitBatch
+  readonly #jitter: () => number
+  readonly #maxQueued: number
+  readonly #observer: StoreObserver | undefined
+  /** When the first of those began to wait that wait now. */
+  #since = 0
+  readonly #deadlines = new Deadlines()
+  #queue = new Set<Entry>()
+  #running: Promise<void> | null = null
+  #closed = false
+
+  constructor(send: CommitBatch, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
+    this.#send = send
+    this.#maxQueued = maxQueued
+    this.#jitter = jitter
+    this.#observer = observer
+  }
+
+  /** How many entries wait to be sent. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /** Resolves after the entry's commit is durable. */
+  async add(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
+    const tokens: AccessToken[] = []
+    const events: AuditEvent[] = []
+    fill({
+      accessTokens: { insert: (token) => void tokens.push(token) },
+      auditLog: { append: (event) => void events.push(event) },
+    })
+    await this.#enqueue(ctx, { recorded: NOTHING_RECORDED, tokens, events })
+  }
+
+  /**
+   * Resolves after the commit is durable, or with `false` if the recorded transaction was rejected
+   * and nothing of it is written.
+   */
+  async addRecorded(
+    ctx: StoreContext,
+    {
+      statements,
+      events,
+    }: { readonly statements: readonly RecordedStatement[]; readonly events: readonly AuditEvent[] },
+  ): Promise<boolean> {
+    return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events })
+  }
+
+  /** Writes out what waits, and refuses newcomers. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#running
+  }
+
+  /** The signal of a call is costly to make: it is read only when the entry waits behind a batch. */
+  async #enqueue(ctx: StoreContext, rows: EntryRows): Promise<boolean> {
+    if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
+    if (this.#queue.size >= this.#maxQueued) {
+      throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
+    }
+    const signal = this.#running === null ? null : ctx.signal
+    signal?.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+    const stopListening = () => signal?.removeEventListener('abort', leave)
+    const entry: Entry = {
+      ...rows,
+      until: patienceOf(ctx),
+      span: ctx.span,
+      sentAlone: false,
+      done: (stands) => {
+        stopListening()
+        resolve(stands)
+      },
+      failed: (error) => {
+        stopListening()
+        reject(error)
+      },
+    }
+    // A entry that was sent is no longer in the queue, and ends as the database says.
+    const leave = () => {
+      if (this.#queue.delete(entry)) reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', leave, { once: true })
+    if (this.#queue.size === 0) this.#since = performance.now()
+    this.#queue.add(entry)
+    this.#running ??= this.#run()
+    return await this.#deadlines.within(ctx.deadline, promise, () => {
+      stopListening()
+      return this.#queue.delete(entry)
+        ? new StoreError('unavailable', 'the database took nothing more before the deadline')
+        : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+    })
+  }
+
+  async #run(): Promise<void> {
+    // What the rest of this turn of the event loop adds goes along.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let attempts = 1; this.#queue.size > 0; ) {
+      const entries = this.#take()
+      const until = Math.max(...entries.map((entry) => entry.until))
+      try {
+        const rejected = await observed(this.#tell(entries), () => this.#send(entries, until))
+        for (const entry of entries) entry.done(!rejected.has(entry))
+        attempts = 1
+      } catch (error) {
+        if (isWorthAnotherTry(error, attempts, until)) {
+          this.#putBack(this.#stillPatient(entries, error))
+          this.#observer?.triedAgain('append', error.kind)
+          await backOff(attempts, until, this.#jitter)
+          attempts += 1
+        } else if (entries.length > 1 && isOfOneEntry(error)) {
+          for (const entry of entries) entry.sentAlone = true
+          this.#putBack(entries)
+        } else {
+          this.#observer?.appendFailed(failureOf(error))
+          for (const entry of entries) entry.failed(storeError(error))
+          attempts = 1
+        }
+      }
+    }
+    this.#running = null
+  }
+
+  #tell(entries: readonly Entry[]) {
+    if (this.#observer === undefined) return undefined
+    const waitedMs = performance.now() - this.#since
+    return this.#observer.appendSent({ size: entries.length, waitedMs, spans: spansOf(entries) })
+  }
+
+  #take(): readonly Entry[] {
+    const entries: Entry[] = []
+    for (const entry of this.#queue) {
+      if (entries.length === LARGEST_BATCH || (entry.sentAlone && entries.length > 0)) break
+      entries.push(entry)
+      this.#queue.delete(entry)
+      if (entry.sentAlone) break
+    }
+    return entries
+  }
+
+  #putBack(entries: readonly Entry[]): void {
+    this.#queue = new Set([...entries, ...this.#queue])
+  }
+
+  #stillPatient(entries: readonly Entry[], error: unknown): readonly Entry[] {
+    const now = Date.now()
+    for (const entry of entries) if (entry.until <= now) entry.failed(storeError(error))
+    return entries.filter((entry) => entry.until > now)
+  }
+}
+
+function spansOf(entries: readonly Entry[]): readonly Span[] {
+  return entries.flatMap(({ span }) => span ?? [])
+}
+
+/** Whether one entry's rows may be at fault, rather than the database. */
+function isOfOneEntry(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || error.kind === 'duplicate' || error.kind === 'refused'
+}

@@ -1,0 +1,61 @@
+import { InsertQueryNode, type RootOperationNode, ValuesNode } from 'kysely'
+import type { AuditEvent } from '../../../domain/audit-event.ts'
+import type { Ending, TransactionStores } from '../../contract.ts'
+import type { Dialect, RecordedStatement } from '../core/dialect.ts'
+import { kyselyOver } from '../core/kysely.ts'
+import { transactionStores } from '../stores.ts'
+
+/** A transaction that was written down instead of run, supposing that each of its writes finds its row. */
+export interface RecordedTransaction<T> {
+  readonly statements: readonly RecordedStatement[]
+  readonly events: readonly AuditEvent[]
+  /** What the transaction answers if it goes as supposed. */
+  readonly value: T
+}
+
+/** Thrown into work that asks the database something; the work is then run where it gets an answer. */
+class NeedsAnAnswer extends Error {}
+
+/** Writes transactions down, one at a time; its stores are made once, and keep what they compile. */
+export class TransactionRecorder {
+  readonly #stores: TransactionStores
+  #statements: RecordedStatement[] = []
+  #events: AuditEvent[] = []
+  #asked = false
+
+  constructor(dialect: Pick<Dialect, 'kysely'>) {
+    const db = kyselyOver(dialect.kysely, async ({ sql, parameters, query }) => {
+      const affects = rowsWritten(query)
+      if (affects === null) {
+        this.#asked = true
+        throw new NeedsAnAnswer()
+      }
+      this.#statements.push({ sql, parameters, affects })
+      return { rows: [], affected: affects }
+    })
+    this.#stores = transactionStores(db, (event) => void this.#events.push(event))
+  }
+
+  /** `null`: the work depends on what the database says, or does not end in a commit. */
+  async record<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<RecordedTransaction<T> | null> {
+    this.#statements = []
+    this.#events = []
+    this.#asked = false
+    try {
+      const { commit, value } = await work(this.#stores)
+      if (!commit || this.#asked) return null
+      return { statements: this.#statements, events: this.#events, value }
+    } catch (error) {
+      if (this.#asked) return null
+      throw error
+    }
+  }
+}
+
+/** How many rows a statement writes if all is as supposed; `null`: that is not all it is for. */
+function rowsWritten(query: RootOperationNode): number | null {
+  if (InsertQueryNode.is(query)) {
+    return query.values !== undefined && ValuesNode.is(query.values) ? query.values.values.length : null
+  }
+  return query.kind === 'UpdateQueryNode' || query.kind === 'DeleteQueryNode' ? 1 : null
+}

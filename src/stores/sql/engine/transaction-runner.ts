@@ -1,0 +1,99 @@
+import type { Kysely } from 'kysely'
+import { Deadlines } from '../../../deadlines.ts'
+import { type Ending, type StoreContext, StoreError, type TransactionStores } from '../../contract.ts'
+import type { StoreObserver } from '../../store-observer.ts'
+import { DatabaseError, isConflict, isOutcomeUnknown, storeError } from '../core/database-error.ts'
+import { backOff, isWorthAnotherTry, patienceOf } from '../core/retry.ts'
+import type { Database } from '../schema.ts'
+import { confirmed } from './commit-outcome.ts'
+import type { ConnectionPool } from './connection-pool.ts'
+import type { WriteSession } from './write-session.ts'
+
+type WorkIn<T> = (session: WriteSession) => Promise<Ending<T>>
+
+/** How far the transaction of a call has come. */
+interface Progress {
+  /** Whether it may stand by now. */
+  commitSent: boolean
+  /** The caller was told that it does not stand. */
+  callerLeft: boolean
+}
+
+/**
+ * Runs transactions that decide races. What lost a deadlock or met a lock is
+ * rolled back and run again from the start, after a pause of its own, until the
+ * call's deadline.
+ */
+export class TransactionRunner {
+  readonly #slots: ConnectionPool<WriteSession>
+  readonly #jitter: () => number
+  readonly #observer: StoreObserver | undefined
+  readonly #deadlines = new Deadlines()
+
+  constructor(slots: ConnectionPool<WriteSession>, jitter: () => number, observer?: StoreObserver) {
+    this.#slots = slots
+    this.#jitter = jitter
+    this.#observer = observer
+  }
+
+  async run<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T> {
+    return await this.#runIn(ctx, ({ stores }) => work(stores))
+  }
+
+  /** The same for what is nobody's call. */
+  async runBare<T>(ctx: Omit<StoreContext, 'now'>, work: (db: Kysely<Database>) => Promise<Ending<T>>): Promise<T> {
+    return await this.#runIn(ctx, ({ db }) => work(db))
+  }
+
+  async #runIn<T>(ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>): Promise<T> {
+    const progress: Progress = { commitSent: false, callerLeft: false }
+    return await this.#deadlines.within(ctx.deadline, this.#runUntil(patienceOf(ctx), ctx, work, progress), () => {
+      if (progress.commitSent) {
+        return new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+      }
+      progress.callerLeft = true
+      return new StoreError('unavailable', 'the database did not answer before the deadline')
+    })
+  }
+
+  async #runUntil<T>(until: number, ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>, progress: Progress): Promise<T> {
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await this.#slots.use(ctx, (session) => this.#attempt(session, work, until, progress))
+      } catch (error) {
+        if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
+        ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
+        this.#observer?.triedAgain('transaction', error.kind)
+        ctx.span?.note('tried again', { 'qscope.cause': error.kind })
+        await backOff(attempts, until, this.#jitter)
+      }
+    }
+  }
+
+  async #attempt<T>(session: WriteSession, work: WorkIn<T>, until: number, progress: Progress): Promise<T> {
+    progress.commitSent = false
+    session.events = []
+    session.failure = null
+    try {
+      await session.writer.begin()
+      const ending = await work(session)
+      if (!ending.commit) {
+        await session.writer.rollback()
+        return ending.value
+      }
+      const sealed = await session.chain.sealInside(session.events)
+      for (const statement of sealed.statements) await session.writer.execute(statement)
+      // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
+      if (session.failure !== null) throw session.failure
+      if (progress.callerLeft) throw new DatabaseError('unavailable', 'the caller was told that nothing is written')
+      progress.commitSent = true
+      await confirmed(session, sealed, () => session.writer.commit(), until, this.#jitter)
+      return ending.value
+    } catch (error) {
+      if (isOutcomeUnknown(error)) throw error
+      await session.writer.rollback()
+      // A lost race may show in a statement that was refused, but the race is why.
+      throw isConflict(error) ? error : (session.failure ?? error)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import type { Kysely } from 'kysely'
+import type { ColumnTypes } from '../core/dialect.ts'
+import { flag, integer, oneOf } from '../core/rows.ts'
+import type { Database } from '../schema.ts'
+
+const PROTECTIONS = Object.freeze(['triggers', 'grants'] as const)
+const DIRECTIONS = Object.freeze(['up', 'down'] as const)
+
+/** What keeps the rows of the audit log as they are: triggers of the database, or that the server's user lacks the grants. */
+export type AuditProtection = (typeof PROTECTIONS)[number]
+
+/** A migration that was begun: somebody is at it, or was interrupted. */
+export interface UnderWay {
+  readonly migration: string
+  readonly direction: (typeof DIRECTIONS)[number]
+  /** How many were run. */
+  readonly statement: number
+  /** Whether the next one may have been run as well: nobody is left who was told. */
+  readonly tried: boolean
+}
+
+/** What a database tells of its own schema. */
+export interface Bookkeeping {
+  readonly applied: readonly string[]
+  /** The newest migration that a server must know to work here. */
+  readonly serversFrom: string | null
+  readonly auditProtection: AuditProtection | null
+  readonly underWay: UnderWay | null
+}
+
+export const NO_BOOKKEEPING: Bookkeeping = Object.freeze({
+  applied: Object.freeze([]),
+  serversFrom: null,
+  auditProtection: null,
+  underWay: null,
+})
+
+/** The tables must exist. The names are read first: what the row tells is then never older than they are. */
+export async function readBookkeeping(db: Kysely<Database>): Promise<Bookkeeping> {
+  const names = await db.selectFrom('qscope_migrations').select('name').orderBy('name').execute()
+  const row = await db
+    .selectFrom('qscope_schema')
+    .select(['servers_from', 'audit_protection', 'running_migration', 'running_direction', 'running_statement'])
+    .select('running_tried')
+    .where('id', '=', 1)
+    .executeTakeFirst()
+  const { running_migration: migration, running_direction: direction } = row ?? {}
+  return {
+    applied: names.map(({ name }) => name),
+    serversFrom: row?.servers_from ?? null,
+    auditProtection: row?.audit_protection ? oneOf(row.audit_protection, PROTECTIONS, 'audit_protection') : null,
+    underWay:
+      migration && direction
+        ? {
+            migration,
+            direction: oneOf(direction, DIRECTIONS, 'running_direction'),
+            statement: integer(row?.running_statement, 'running_statement'),
+            tried: flag(row?.running_tried, 'running_tried'),
+          }
+        : null,
+  }
+}
+
+/** Makes the tables, where they are not there yet, even if another attempt was interrupted. */
+export async function createBookkeeping(db: Pick<Kysely<unknown>, 'schema'>, types: ColumnTypes): Promise<void> {
+  const { epochMs } = types
+  const name = types.identifier(64)
+  await types
+    .table(db.schema.createTable('qscope_migrations').ifNotExists())
+    .addColumn('name', name, (column) => column.notNull().primaryKey())
+    .addColumn('applied_at', epochMs, (column) => column.notNull())
+    .execute()
+  await types
+    .table(db.schema.createTable('qscope_schema').ifNotExists())
+    .addColumn('id', types.integer, (column) => column.notNull().primaryKey())
+    .addColumn('servers_from', name)
+    .addColumn('audit_protection', types.identifier(16))
+    .addColumn('running_migration', name)
+    .addColumn('running_direction', types.identifier(16))
+    .addColumn('running_statement', types.integer)
+    .addColumn('running_tried', types.flag)
+    .addColumn('updated_at', epochMs, (column) => column.notNull())
+    .execute()
+}
+
+export async function dropBookkeeping(db: Pick<Kysely<unknown>, 'schema'>): Promise<void> {
+  await db.schema.dropTable('qscope_schema').execute()
+  await db.schema.dropTable('qscope_migrations').execute()
+}

@@ -1,0 +1,165 @@
+import type { Kysely } from 'kysely'
+import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts'
+import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
+import { recordStatements } from '../core/record-statements.ts'
+import { backOff } from '../core/retry.ts'
+import type { Database } from '../schema.ts'
+import { type AuditProtection, type Bookkeeping, readBookkeeping, type UnderWay } from './bookkeeping.ts'
+import { Journal } from './journal.ts'
+import type { MigrationStep } from './migration-step.ts'
+
+type Direction = UnderWay['direction']
+
+/** How long servers may keep a statement from its table. */
+const PATIENCE_MS = 60_000
+
+/** Changes a schema whose bookkeeping is there, step by step, while it has the database for itself. */
+export class Migrator {
+  readonly #dialect: Dialect
+  readonly #session: MigrationSession
+  readonly #db: Kysely<Database>
+  readonly #steps: readonly MigrationStep[]
+  readonly #journal: Journal
+
+  constructor(dialect: Dialect, session: MigrationSession, db: Kysely<Database>, steps: readonly MigrationStep[]) {
+    this.#dialect = dialect
+    this.#session = session
+    this.#db = db
+    this.#steps = steps
+    this.#journal = new Journal(db, session)
+  }
+
+  /** Does the rest of what was interrupted; says which way that was. */
+  async finish(): Promise<{ readonly name: string; readonly direction: Direction } | null> {
+    await this.#journal.open()
+    const { underWay } = await this.#books()
+    const step = this.#steps.find(({ name }) => name === underWay?.migration)
+    if (underWay === null || step === undefined) return null
+    await this.#run(step, underWay.direction, underWay)
+    return { name: step.name, direction: underWay.direction }
+  }
+
+  /** Applies what is pending; returns the names. */
+  async up(): Promise<readonly string[]> {
+    const { applied } = await this.#books()
+    const pending = this.#steps.filter(({ name }) => !applied.includes(name))
+    for (const step of pending) await this.#run(step, 'up')
+    return pending.map(({ name }) => name)
+  }
+
+  /** Undoes the last ones; returns their names. */
+  async down(count: number): Promise<readonly string[]> {
+    const { applied } = await this.#books()
+    const last = this.#steps
+      .filter(({ name }) => applied.includes(name))
+      .toReversed()
+      .slice(0, count)
+    for (const step of last) await this.#run(step, 'down')
+    return last.map(({ name }) => name)
+  }
+
+  /** Keeps the audit log append-only as wanted or, where nothing is, as it was; triggers stay once they are there. */
+  async protectAudit(wanted: AuditProtection | null): Promise<void> {
+    const { applied, auditProtection } = await this.#books()
+    const protection = wanted ?? auditProtection ?? 'triggers'
+    const tables = this.#steps.flatMap(({ name, appendOnly }) => (applied.includes(name) ? (appendOnly ?? []) : []))
+    if (tables.length === 0 || auditProtection === 'triggers' || auditProtection === protection) return
+    if (protection === 'triggers') {
+      for (const { table, key } of tables) {
+        const statements = await this.#statements(async (db) => {
+          await this.#session.types.dropAppendOnly(db, table)
+          await this.#session.types.makeAppendOnly(db, table, key)
+        })
+        try {
+          for (const statement of statements) await this.#execute(statement)
+        } catch (error) {
+          throw triggersRefused(error, table)
+        }
+      }
+    }
+    await this.#journal.protectAudit(protection)
+  }
+
+  /** Each statement is noted before it is run: the one that was noted last when a migrator died may have been run or not. */
+  async #run(step: MigrationStep, direction: Direction, left: UnderWay | null = null): Promise<void> {
+    const { applied } = await this.#books()
+    const others = this.#steps.filter(({ name }) => name !== step.name && applied.includes(name))
+    if (left === null) await this.#journal.begin(step, direction, this.#serversFrom([...others, step]))
+    const statements = await this.#statementsOf(step, direction)
+    for (const [index, statement] of statements.entries()) {
+      if (left !== null && index < left.statement) continue
+      await this.#journal.attempt(index)
+      try {
+        await this.#execute(statement)
+      } catch (error) {
+        const wasTried = left?.tried === true && index === left.statement
+        if (wasTried && this.#session.types.isAlreadyDone(error)) continue
+        // Where even the note fails, its reason is the same, and told better by the statement's error.
+        if (!wasTried && !isLost(error)) await this.#journal.refused().catch(() => undefined)
+        throw located(error, `${step.name}, statement ${index + 1} of ${statements.length}`)
+      }
+    }
+    const standing = direction === 'up' ? [...others, step] : others
+    await this.#journal.end(step, direction, this.#serversFrom(standing))
+  }
+
+  /** The newest migration that any of these wants servers to know. */
+  #serversFrom(standing: readonly MigrationStep[]): string | null {
+    const wanted = new Set(standing.map(({ serversFrom }) => serversFrom))
+    return this.#steps.findLast(({ name }) => wanted.has(name))?.name ?? null
+  }
+
+  /** Servers at work may be in the way; giving way to them now and then lets them go on. */
+  async #execute(statement: Statement): Promise<void> {
+    const until = Date.now() + PATIENCE_MS
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await this.#session.execute(statement)
+        return
+      } catch (error) {
+        const isInTheWay = error instanceof DatabaseError && error.kind === 'conflict'
+        if (!isInTheWay || Date.now() >= until) throw error
+        await backOff(attempts, until, () => 0.5)
+      }
+    }
+  }
+
+  async #statementsOf({ appendOnly, migration }: MigrationStep, direction: Direction): Promise<readonly Statement[]> {
+    const { types } = this.#session
+    const { down, up } = migration(types)
+    if (direction === 'up') return await this.#statements(up)
+    return await this.#statements(async (db) => {
+      if (appendOnly !== undefined) await types.dropAppendOnly(db, appendOnly.table)
+      await down?.(db)
+    })
+  }
+
+  #statements(write: (db: Kysely<unknown>) => Promise<void>): Promise<readonly Statement[]> {
+    return recordStatements(this.#dialect, write)
+  }
+
+  #books(): Promise<Bookkeeping> {
+    return readBookkeeping(this.#db)
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || error.kind === 'lost'
+}
+
+function located(error: unknown, place: string): unknown {
+  if (!(error instanceof DatabaseError)) return error
+  return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)
+}
+
+/** Kinds of trouble that say nothing of what was asked for. */
+const PASSING: ReadonlySet<DatabaseErrorKind> = new Set(['lost', 'busy', 'conflict'])
+
+function triggersRefused(error: unknown, table: string): unknown {
+  if (!(error instanceof DatabaseError) || PASSING.has(error.kind)) return error
+  return new DatabaseError(
+    'broken',
+    `the database refuses the triggers that keep ${table} append-only (${error.message}): let the migrating user make them, or run \`qscope migrate up --audit=grants\` and give the server's user no UPDATE and DELETE on it`,
+    error.cause,
+  )
+}

@@ -1,0 +1,35 @@
+import type { Bookkeeping } from './bookkeeping.ts'
+import type { MigrationStep } from './migration-step.ts'
+
+/** Where the schema of a database stands against what this version was built for. */
+export interface SchemaState extends Bookkeeping {
+  /** Known here, not applied there: the schema is too old. */
+  readonly pending: readonly string[]
+  /** Applied there, or about to be, and not known here: the schema is newer. */
+  readonly unknown: readonly string[]
+  /** Why a server of this version does not work on it, and what to do, in one line; `null`: it does. */
+  readonly problem: string | null
+}
+
+export function schemaStateOf(books: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
+  const { applied, auditProtection, serversFrom, underWay } = books
+  const isKnown = (name: string) => known.some((step) => step.name === name)
+  const pending = known.map((step) => step.name).filter((name) => !applied.includes(name))
+  const unknown = [...applied, ...(underWay === null ? [] : [underWay.migration])].filter((name) => !isKnown(name))
+  const isUnprotected = auditProtection === null && known.some((step) => step.appendOnly !== undefined)
+
+  function problem(): string | null {
+    if (unknown.length > 0 && (pending.length > 0 || (serversFrom !== null && !isKnown(serversFrom)))) {
+      return newerSchema(unknown)
+    }
+    if (pending.length > 0) {
+      return `the database schema is older than this server (it lacks ${pending.join(', ')}): run \`qscope migrate up\``
+    }
+    return isUnprotected ? 'nothing keeps the audit log append-only yet: run `qscope migrate up`' : null
+  }
+  return Object.freeze({ ...books, pending, unknown, problem: problem() })
+}
+
+export function newerSchema(unknown: readonly string[]): string {
+  return `the database schema is newer than this server (it has ${unknown.join(', ')}): run a newer server`
+}

@@ -1,0 +1,35 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+import type { ColumnTypes } from '../../core/dialect.ts'
+
+/** References to users; who deleted one is kept, whom it was is not. */
+export function users(types: ColumnTypes): Migration {
+  const { epochMs, flag, integer } = types
+  const actor = types.identifier(191)
+  return {
+    up: async (db: Kysely<unknown>) => {
+      await types
+        .table(db.schema.createTable('oauth_users'))
+        .addColumn('user_id', types.identifier(36), (column) => column.notNull().primaryKey())
+        .addColumn('external_id', types.identifier(255))
+        .addColumn('active', flag, (column) => column.notNull())
+        .addColumn('token_generation', integer, (column) => column.notNull())
+        .addColumn('deleted_at', epochMs)
+        .addColumn('created_at', epochMs, (column) => column.notNull())
+        .addColumn('created_by', actor, (column) => column.notNull())
+        .addColumn('updated_at', epochMs, (column) => column.notNull())
+        .addColumn('updated_by', actor, (column) => column.notNull())
+        .execute()
+      // A deleted user's is null, and so free for another.
+      await db.schema
+        .createIndex('oauth_users_by_external_id')
+        .on('oauth_users')
+        .unique()
+        .columns(['external_id'])
+        .execute()
+    },
+    down: async (db: Kysely<unknown>) => {
+      await db.schema.dropTable('oauth_users').execute()
+    },
+  }
+}

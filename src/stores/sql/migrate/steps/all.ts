@@ -1,0 +1,30 @@
+import type { MigrationStep } from '../migration-step.ts'
+import { clients } from './0001_clients.ts'
+import { users } from './0002_users.ts'
+import { grants } from './0003_grants.ts'
+import { accessTokens } from './0004_access_tokens.ts'
+import { deviceCodes } from './0005_device_codes.ts'
+import { leases } from './0006_leases.ts'
+import { auditLog } from './0007_audit_log.ts'
+import { signingKeys } from './0008_signing_keys.ts'
+import { assertionIds } from './0009_assertion_ids.ts'
+import { auditEventsByType } from './0010_audit_events_by_type.ts'
+
+/** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
+export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
+  { name: '0001_clients', serversFrom: '0001_clients', migration: clients },
+  { name: '0002_users', serversFrom: '0002_users', migration: users },
+  { name: '0003_grants', serversFrom: '0003_grants', migration: grants },
+  { name: '0004_access_tokens', serversFrom: '0004_access_tokens', migration: accessTokens },
+  { name: '0005_device_codes', serversFrom: '0005_device_codes', migration: deviceCodes },
+  { name: '0006_leases', serversFrom: '0006_leases', migration: leases },
+  {
+    name: '0007_audit_log',
+    serversFrom: '0007_audit_log',
+    appendOnly: { table: 'oauth_audit_log', key: 'event_id' },
+    migration: auditLog,
+  },
+  { name: '0008_signing_keys', serversFrom: '0008_signing_keys', migration: signingKeys },
+  { name: '0009_assertion_ids', serversFrom: '0009_assertion_ids', migration: assertionIds },
+  { name: '0010_audit_events_by_type', serversFrom: null, migration: auditEventsByType },
+])

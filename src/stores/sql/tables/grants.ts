@@ -1,0 +1,139 @@
+import { type Kysely, sql } from 'kysely'
+import type { Grant, GrantStatus } from '../../../domain/grant.ts'
+import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
+import type { GrantReads, GrantStore } from '../../contract.ts'
+import type { StoredInt } from '../core/columns.ts'
+import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'
+import type { Database } from '../schema.ts'
+import {
+  CLIENT_STATUS,
+  type ClientStatusRow,
+  clientStatusOf,
+  USER_STATUS,
+  type UserStatusRow,
+  userStatusOf,
+} from './principal-status.ts'
+
+/** The columns of a grant and of how its parties stand, where they are joined to what was issued on it. */
+export const GRANT_STANDING = [
+  'oauth_grants.grant_id',
+  'oauth_grants.client_id as grant_client_id',
+  'oauth_grants.user_id as grant_user_id',
+  'oauth_grants.scopes as grant_scopes',
+  'oauth_grants.audiences as grant_audiences',
+  'oauth_grants.client_generation as grant_client_generation',
+  'oauth_grants.user_generation as grant_user_generation',
+  'oauth_grants.created_at as grant_created_at',
+  'oauth_grants.created_by as grant_created_by',
+  'oauth_grants.expires_at as grant_expires_at',
+  'oauth_grants.tokens_until as grant_tokens_until',
+  'oauth_grants.revoked_at as grant_revoked_at',
+  'oauth_grants.ray_id as grant_ray_id',
+  ...CLIENT_STATUS,
+  ...USER_STATUS,
+] as const
+
+export interface GrantStatusRow extends ClientStatusRow, UserStatusRow {
+  readonly grant_id: string
+  readonly grant_client_id: string
+  readonly grant_user_id: string
+  readonly grant_scopes: string
+  readonly grant_audiences: string
+  readonly grant_client_generation: StoredInt
+  readonly grant_user_generation: StoredInt
+  readonly grant_created_at: StoredInt
+  readonly grant_created_by: string
+  readonly grant_expires_at: StoredInt
+  readonly grant_tokens_until: StoredInt
+  readonly grant_revoked_at: StoredInt | null
+  readonly grant_ray_id: string
+}
+
+export function grantReads(db: Kysely<Database>): GrantReads {
+  return {
+    find: async (_ctx, id) => {
+      const row = await db
+        .selectFrom('oauth_grants')
+        .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_grants.client_id')
+        .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_grants.user_id')
+        .select(GRANT_STANDING)
+        .where('oauth_grants.grant_id', '=', id)
+        .executeTakeFirst()
+      return row === undefined ? null : Object.freeze(grantStatusOf(row))
+    },
+  }
+}
+
+export function grantWrites(db: Kysely<Database>): Omit<GrantStore, keyof GrantReads> {
+  const holding = new PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>((value) => {
+    const until = value('tokensUntil')
+    return db
+      .updateTable('oauth_grants')
+      .set({
+        lock_version: sql<number>`lock_version + 1`,
+        tokens_until: sql<number>`case when tokens_until < ${until} then ${until} else tokens_until end`,
+      })
+      .where('grant_id', '=', value('id'))
+      .where('revoked_at', 'is', null)
+  })
+  return {
+    insert: async (grant) => {
+      await db.insertInto('oauth_grants').values(grantRow(grant)).execute()
+    },
+    revoke: async (id, reason, { at, by }) => {
+      const result = await db
+        .updateTable('oauth_grants')
+        .set({ revoked_at: at, revocation_reason: reason, updated_at: at, updated_by: by })
+        .where('grant_id', '=', id)
+        .where('revoked_at', 'is', null)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    hold: async (id, tokensUntil) => isOneRow(await db.executeQuery(holding.with({ id, tokensUntil }))),
+  }
+}
+
+export function grantStatusOf(row: GrantStatusRow): GrantStatus {
+  return {
+    grant: Object.freeze({
+      grantId: grantId(row.grant_id),
+      clientId: clientId(row.grant_client_id),
+      userId: userId(row.grant_user_id),
+      scopes: words(row.grant_scopes),
+      audiences: stringList(row.grant_audiences, 'audiences'),
+      clientGeneration: integer(row.grant_client_generation, 'client_generation'),
+      userGeneration: integer(row.grant_user_generation, 'user_generation'),
+      createdAt: moment(row.grant_created_at, 'created_at'),
+      createdBy: row.grant_created_by,
+      expiresAt: moment(row.grant_expires_at, 'expires_at'),
+      tokensUntil: moment(row.grant_tokens_until, 'tokens_until'),
+      revokedAt: momentOrNull(row.grant_revoked_at, 'revoked_at'),
+      rayId: row.grant_ray_id,
+    }),
+    client: clientStatusOf(row),
+    user: userStatusOf(row),
+  }
+}
+
+function grantRow(grant: Grant) {
+  return {
+    grant_id: grant.grantId,
+    client_id: grant.clientId,
+    user_id: grant.userId,
+    scopes: grant.scopes.join(' '),
+    audiences: JSON.stringify(grant.audiences),
+    client_generation: grant.clientGeneration,
+    user_generation: grant.userGeneration,
+    expires_at: grant.expiresAt,
+    tokens_until: grant.tokensUntil,
+    revoked_at: grant.revokedAt,
+    revocation_reason: null,
+    lock_version: 0,
+    ray_id: grant.rayId,
+    created_at: grant.createdAt,
+    created_by: grant.createdBy,
+    updated_at: null,
+    updated_by: null,
+  }
+}
