@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { type App, systemContext } from '../app.ts'
 import { exportedRow, printExportEnd } from '../crypto/audit-export-format.ts'
 import { type ChainEnd, openExportedHead, sealExportedHead } from '../crypto/exported-head.ts'
 import type { AuditHead } from '../domain/audit-record.ts'
 import type { Logger } from '../logger.ts'
 import { printableLines } from '../printable.ts'
+import { type App, systemContext } from './app.ts'
 
 const PAGE = 500
 const HEADS = 500

@@ -1,7 +1,7 @@
-import type { App } from '../app.ts'
 import type { Log } from '../log/create-log.ts'
 import { messageOf } from '../message-of.ts'
-import { issuerRuleFindings } from './examine-issuers.ts'
+import type { App } from './app.ts'
+import { issuerRuleFindings } from './doctor/examine-issuers.ts'
 
 const EVERY_MS = 1_000
 

@@ -1,10 +1,10 @@
-import { type App, helpBaseOf, httpUrlOf } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { Logger } from '../logger.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
 import type { HttpServer } from '../transports/http/server.ts'
+import { type App, helpBaseOf, httpUrlOf } from './app.ts'
 import type { TlsFiles } from './tls-files.ts'
 
 export interface HttpServerDependencies {

@@ -1,7 +1,7 @@
-import { type App, systemContext } from '../app.ts'
 import type { Logger } from '../logger.ts'
 import { StoreError } from '../stores/contract.ts'
 import type { KeyState, ServerState } from '../telemetry/state-metrics.ts'
+import { type App, systemContext } from './app.ts'
 
 /** What telemetry shows of a running application. */
 export function serverStateOf(app: App, log: Logger): ServerState {

@@ -1,8 +1,8 @@
-import { type App, sealOf, systemContext } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { Logger } from '../logger.ts'
+import { type App, sealOf, systemContext } from './app.ts'
 import { drawFirstAdmin, type FirstAdmin } from './first-admin.ts'
 import { openAppMigrations } from './open-migrations.ts'
 

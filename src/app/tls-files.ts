@@ -11,7 +11,7 @@ import {
   TlsCredentials,
   type TlsMaterial,
 } from '../transports/grpc/tls-credentials.ts'
-import { repeat } from './repeat.ts'
+import { repeat } from './jobs/repeat.ts'
 
 /** TLS credentials that follow their files. */
 export interface TlsFiles {

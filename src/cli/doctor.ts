@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { examine } from '../app/doctor.ts'
-import type { Finding } from '../app/finding.ts'
+import { examine } from '../app/doctor/doctor.ts'
+import type { Finding } from '../app/doctor/finding.ts'
 import { ConfigError } from '../config/config.ts'
 import { openLog, readConfig } from './environment.ts'
 import { createOutput } from './output.ts'

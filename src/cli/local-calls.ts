@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
+import { insistOnDatabase, openApp, openAppKeyring } from '../app/app.ts'
 import { openKeyringFile } from '../app/open-keyring.ts'
-import { insistOnDatabase, openApp, openAppKeyring } from '../app.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { registry } from '../errors/registry.ts'
 import type { FailedResult } from '../results.ts'

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { insistOnIssuerKeyFiles, issuerKeyFindings, issuerRuleFindings } from '../../src/app/examine-issuers.ts'
+import { insistOnIssuerKeyFiles, issuerKeyFindings, issuerRuleFindings } from '../../src/app/doctor/examine-issuers.ts'
 import { monitorHealth } from '../../src/app/health-monitor.ts'
 import { ConfigError, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'

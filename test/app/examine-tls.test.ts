@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { tlsFindings } from '../../src/app/examine-tls.ts'
+import { tlsFindings } from '../../src/app/doctor/examine-tls.ts'
 import { wayTo } from '../../src/cli/channel.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'

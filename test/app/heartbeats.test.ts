@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Heartbeats, MOST_MISSED, MOST_MISSED_AT_START } from '../../src/app/workers/heartbeats.ts'
+import { Heartbeats, MOST_MISSED, MOST_MISSED_AT_START } from '../../src/app/cluster/heartbeats.ts'
 
 /** What so many looks say, the last of them. */
 function afterLooks(heartbeats: Heartbeats, looks: number, isLoading = false): boolean {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { Purge, type PurgeOptions } from '../../src/app/purge.ts'
+import { Purge, type PurgeOptions } from '../../src/app/jobs/purge.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Restarts, SOUND_AFTER_MS } from '../../src/app/workers/restarts.ts'
+import { Restarts, SOUND_AFTER_MS } from '../../src/app/cluster/restarts.ts'
 
 /** Ends so many workers that never served, and tells what each successor waits. */
 function delaysAfter(restarts: Restarts, ends: number): readonly number[] {

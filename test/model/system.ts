@@ -6,7 +6,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import { pino } from 'pino'
-import { openApp } from '../../src/app.ts'
+import { openApp } from '../../src/app/app.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
+import { systemContext } from '../../src/app/app.ts'
 import { keyReferences } from '../../src/app/open-keyring.ts'
-import { systemContext } from '../../src/app.ts'
 import { drawKeyMaterial, KEY_PURPOSES, Keyring } from '../../src/crypto/keyring.ts'
 import { withActive, withNewKey, withoutKey } from '../../src/crypto/keyring-rotation.ts'
 import { AuditBreakKind, AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
+import { insistOnDatabase, openApp } from '../../app/app.ts'
 import { exportAuditLog } from '../../app/audit-export.ts'
 import { openKeyringFile } from '../../app/open-keyring.ts'
-import { insistOnDatabase, openApp } from '../../app.ts'
 import { openLog, readConfig } from '../environment.ts'
 import { readExportedHead } from './exported-head-file.ts'
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { databaseKeyReferences } from '../../app/app.ts'
 import { openKeyringFile } from '../../app/open-keyring.ts'
-import { databaseKeyReferences } from '../../app.ts'
 import { changeKeyringFile } from '../../crypto/keyring-file-change.ts'
 import { purposeOf, withoutKey } from '../../crypto/keyring-rotation.ts'
 import { keyId } from '../../domain/ids.ts'

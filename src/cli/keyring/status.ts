@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { databaseKeyReferences } from '../../app/app.ts'
 import { type KeyReferences, openKeyringFile } from '../../app/open-keyring.ts'
-import { databaseKeyReferences } from '../../app.ts'
 import type { Config } from '../../config/config.ts'
 import { KEY_PURPOSES, type Keyring } from '../../crypto/keyring.ts'
 import { messageOf } from '../../message-of.ts'

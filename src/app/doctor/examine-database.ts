@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
+import { isLoopback } from '../../config/address.ts'
+import type { Config } from '../../config/config.ts'
+import { maskUrl } from '../../config/database-url.ts'
+import type { Logger } from '../../logger.ts'
+import type { SchemaState } from '../../stores/sql/migrate/schema-state.ts'
 import { openApp, openAppKeyring, systemContext } from '../app.ts'
-import { isLoopback } from '../config/address.ts'
-import type { Config } from '../config/config.ts'
-import { maskUrl } from '../config/database-url.ts'
-import type { Logger } from '../logger.ts'
-import type { SchemaState } from '../stores/sql/migrate/schema-state.ts'
+import { openAppMigrations } from '../open-migrations.ts'
 import { databaseFactFindings } from './diagnostic-findings.ts'
 import { examineClock } from './examine-clock.ts'
 import { issuerRuleFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
-import { openAppMigrations } from './open-migrations.ts'
 
 /** The database from the outside in: how it is reached, its schema, what it tells of itself, what is in it. */
 export async function examineDatabase(config: Config, log: Logger): Promise<readonly Finding[]> {

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { jitter, uuidV7 } from '../crypto/random.ts'
-import { type EpochMs, epochMs } from '../domain/ids.ts'
-import type { Logger } from '../logger.ts'
-import type { Maintenance, PurgeKind } from '../stores/contract.ts'
+import { jitter, uuidV7 } from '../../crypto/random.ts'
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
+import type { Logger } from '../../logger.ts'
+import type { Maintenance, PurgeKind } from '../../stores/contract.ts'
 import {
   type Backlog,
   type PerKind,

@@ -1,8 +1,8 @@
-import type { Config } from '../config/config.ts'
-import type { Diagnostic } from '../stores/contract.ts'
-import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../stores/sql/diagnostic-row.ts'
-import type { AuditProtection } from '../stores/sql/migrate/bookkeeping.ts'
-import { MISSING_PRIVILEGES } from '../stores/sql/needed-privileges.ts'
+import type { Config } from '../../config/config.ts'
+import type { Diagnostic } from '../../stores/contract.ts'
+import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../../stores/sql/diagnostic-row.ts'
+import type { AuditProtection } from '../../stores/sql/migrate/bookkeeping.ts'
+import { MISSING_PRIVILEGES } from '../../stores/sql/needed-privileges.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 /** What a database tells of itself, against what this process asks of it. */

@@ -1,4 +1,4 @@
-import { messageOf } from '../message-of.ts'
+import { messageOf } from '../../message-of.ts'
 /** What was looked at, what was found, and what to do about it. */
 export interface Finding {
   readonly check: string

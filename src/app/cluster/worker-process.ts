@@ -1,7 +1,7 @@
 /** The process of one worker: its primary tells it how to serve, when to listen and when to stop. */
 import cluster from 'node:cluster'
-import { openAppKeyring } from '../../app.ts'
 import { createLog } from '../../log/create-log.ts'
+import { openAppKeyring } from '../app.ts'
 import { endOnAccident, serveUntilAsked } from '../serve.ts'
 import { outliveSignals, stopSignal } from '../stop-signals.ts'
 import { openTlsFiles } from '../tls-files.ts'

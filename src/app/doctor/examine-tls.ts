@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
-import type { Config } from '../config/config.ts'
-import { messageOf } from '../message-of.ts'
+import type { Config } from '../../config/config.ts'
+import { messageOf } from '../../message-of.ts'
+import { insistOnSound, readFiles } from '../tls-files.ts'
 import type { Finding } from './finding.ts'
-import { insistOnSound, readFiles } from './tls-files.ts'
 
 const DAY = 86_400_000
 /** A certificate that is renewed by machines is renewed earlier than this. */

@@ -1,7 +1,7 @@
 import { connect as connectPlain } from 'node:net'
 import { connect as connectTls, type PeerCertificate } from 'node:tls'
-import { type Address, formatAddress } from '../config/address.ts'
-import { messageOf } from '../message-of.ts'
+import { type Address, formatAddress } from '../../config/address.ts'
+import { messageOf } from '../../message-of.ts'
 
 /** How long each look may take. */
 const PATIENCE_MS = 2_000

@@ -1,11 +1,11 @@
+import { type Config, ConfigError } from '../../config/config.ts'
+import { clientId } from '../../domain/ids.ts'
+import type { TrustedIssuer } from '../../domain/trusted-issuer.ts'
+import type { Logger } from '../../logger.ts'
+import { messageOf } from '../../message-of.ts'
 import { type App, systemContext } from '../app.ts'
-import { type Config, ConfigError } from '../config/config.ts'
-import { clientId } from '../domain/ids.ts'
-import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
-import type { Logger } from '../logger.ts'
-import { messageOf } from '../message-of.ts'
+import { fetchIssuerKeys } from '../issuer-keys.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
-import { fetchIssuerKeys } from './issuer-keys.ts'
 
 const CHECK = 'trusted issuers'
 
