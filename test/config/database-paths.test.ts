@@ -121,14 +121,14 @@ describe('the files of an embedded database', () => {
     const migrations = await openMigrations(`sqlite:${file}`, quiet)
     await migrations.up()
     await migrations.close()
-    const modeFact = async () => {
+    const modeDiagnostic = async () => {
       const backend = await openBackend(`sqlite:${file}`, options)
       const facts = await backend.facts()
       await backend.close()
       return facts.find(({ name }) => name === 'file_mode')
     }
-    expect(await modeFact()).toEqual({ name: 'file_mode', value: '0600', concern: null })
+    expect(await modeDiagnostic()).toEqual({ name: 'file_mode', value: '0600', warning: null })
     chmodSync(file, 0o666)
-    expect(await modeFact()).toMatchObject({ value: '0666', concern: expect.stringContaining('chmod 600') })
+    expect(await modeDiagnostic()).toMatchObject({ value: '0666', warning: expect.stringContaining('chmod 600') })
   })
 })
