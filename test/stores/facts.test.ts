@@ -13,7 +13,7 @@ import { databaseKinds, type FreshDatabase, mysqlDatabases, postgresDatabases } 
 import { openMigrated } from './given.ts'
 
 const concerns = (facts: readonly Diagnostic[]) =>
-  facts.filter(({ warning: concern }) => concern !== null).map(({ name, value }) => ({ name, value }))
+  facts.filter(({ warning }) => warning !== null).map(({ name, value }) => ({ name, value }))
 
 /** Everything a database of one kind tells, whatever its settings. */
 const TOLD = {
@@ -100,12 +100,12 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
           { name: 'collation', value: 'utf8mb4_general_ci' },
         ]),
       )
-      expect(facts).toContainEqual({ name: 'audit_log_changes', value: 'none', concern: null })
+      expect(facts).toContainEqual({ name: 'audit_log_changes', value: 'none', warning: null })
       await connection.query('create table oauth_audit_log (sequence int)')
       expect(await mysqlFacts(execute)).toContainEqual({
         name: 'audit_log_changes',
         value: 'UPDATE, DELETE',
-        concern: null,
+        warning: null,
       })
       await connection.end()
     })
@@ -118,7 +118,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
 
   test('tells of a cluster only on a node of one', () => {
     expect(galera({ wsrep_on: 'OFF' })).toEqual([])
-    expect(galera({}).map(({ value, warning: concern }) => [value, concern])).toEqual([
+    expect(galera({}).map(({ value, warning }) => [value, warning])).toEqual([
       ['3', null],
       ['Primary', null],
       ['Synced', null],
@@ -177,7 +177,7 @@ describe('a clock', () => {
     clockDiagnostic(async () => ({ rows: [{ ms: String(ms()) }], affected: 0 }), 'select the time')
 
   test('within a second gives no concern', async () => {
-    expect(await showing(() => Date.now())).toEqual({ name: 'clock', value: "as this machine's", concern: null })
+    expect(await showing(() => Date.now())).toEqual({ name: 'clock', value: "as this machine's", warning: null })
     expect((await showing(() => Date.now() - 900)).warning).toBeNull()
   })
 

@@ -32,12 +32,12 @@ for (const { name, url } of SERVERS) {
           await onSchema({ url: shared.ownerUrl }, (migrations) => migrations.up())
           await shared.grantServer()
           expect(await factsOf(shared.serverUrl)).toMatchObject({
-            missing_privileges: { value: 'none', concern: null },
-            privileges: { concern: null },
+            missing_privileges: { value: 'none', warning: null },
+            privileges: { warning: null },
           })
           expect(await factsOf(shared.ownerUrl)).toMatchObject({
             missing_privileges: { value: 'none' },
-            privileges: { value: expect.stringContaining('owns the schema'), concern: expect.stringContaining('less') },
+            privileges: { value: expect.stringContaining('owns the schema'), warning: expect.stringContaining('less') },
           })
         } finally {
           await shared.drop()
@@ -68,12 +68,12 @@ for (const { name, url } of SERVERS) {
                 expect(await missing()).toEqual({
                   name: 'missing_privileges',
                   value: expect.stringContaining('lacks rights on 1 table'),
-                  concern: `${statement};`,
+                  warning: `${statement};`,
                 })
                 await runSql(grantor, statement)
               }
             }
-            expect(await missing()).toMatchObject({ value: 'none', concern: null })
+            expect(await missing()).toMatchObject({ value: 'none', warning: null })
           } finally {
             await backend.close()
           }
