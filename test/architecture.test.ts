@@ -21,7 +21,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results', 'trace'] },
   { layer: 'log', files: /^log\//, may: ['logger', 'config', 'printable'] },
   { layer: 'crypto', files: /^crypto\//, may: ['domain', 'make-directories'] },
-  { layer: 'stores/contract', files: /^stores\/contract\.ts$/, may: ['domain', 'context'] },
+  { layer: 'stores/contract', files: /^stores\/contract\//, may: ['domain', 'context'] },
   {
     layer: 'stores',
     files: /^stores\//,

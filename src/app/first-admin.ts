@@ -5,7 +5,7 @@ import { epochMs } from '../domain/ids.ts'
 import { adminRegistration } from '../flows/clients/admin-client.ts'
 import { drawClientSecret } from '../flows/clients/client-secret.ts'
 import { draftClient, registrationEvent, storeRegisteredClient } from '../flows/clients/register-client.ts'
-import type { TransactionStores } from '../stores/contract.ts'
+import type { TransactionStores } from '../stores/contract/backend.ts'
 
 const FIRST_ADMIN_ID = 'admin'
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })

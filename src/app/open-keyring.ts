@@ -4,7 +4,8 @@ import { createKeyringFile, readKeyringFile } from '../crypto/keyring-file.ts'
 import { KeyringFileError } from '../crypto/keyring-format.ts'
 import type { KeyId } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
-import type { Backend, StoreContext } from '../stores/contract.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
 
 export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
 

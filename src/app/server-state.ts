@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts'
-import { StoreError } from '../stores/contract.ts'
+import { StoreError } from '../stores/contract/errors.ts'
 import type { KeyState, ServerState } from '../telemetry/state-metrics.ts'
 import { type App, systemContext } from './app.ts'
 

@@ -1,5 +1,5 @@
 import { type FailedResult, type SuccessResult, success } from '../results.ts'
-import type { TransactionStores } from '../stores/contract.ts'
+import type { TransactionStores } from '../stores/contract/backend.ts'
 import type { FlowContext } from './context.ts'
 
 /** A postcondition's or effect's answer when another call was first: everything is rolled back and judged anew. */

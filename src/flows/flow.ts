@@ -1,5 +1,5 @@
 import type { GrantType } from '../domain/client.ts'
-import type { AppendStores, ReadStores, TransactionStores } from '../stores/contract.ts'
+import type { AppendStores, ReadStores, TransactionStores } from '../stores/contract/backend.ts'
 import type { ConditionChain, Postcondition } from './condition.ts'
 import type { FlowContext } from './context.ts'
 

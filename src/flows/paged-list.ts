@@ -1,5 +1,5 @@
 import { success } from '../results.ts'
-import type { PageRequest } from '../stores/contract.ts'
+import type { PageRequest } from '../stores/contract/context.ts'
 import { condition, given } from './condition.ts'
 import { cutPage, type ListRequest, oneMore, type Page, pageTokenIsOfThisList } from './conditions/paging.ts'
 import type { FlowContext } from './context.ts'

@@ -1,5 +1,6 @@
 import type { Logger } from '../logger.ts'
-import type { AuditSeal, Backend } from './contract.ts'
+import type { AuditSeal } from './contract/audit-log.ts'
+import type { Backend } from './contract/backend.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'

@@ -1,4 +1,4 @@
-import type { StoreFault } from '../stores/contract.ts'
+import type { StoreFault } from '../stores/contract/errors.ts'
 import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/store-observer.ts'
 import { type Count, Counter } from './counter.ts'
 import { BATCH_SIZES, DATABASE_SECONDS, type Distribution, Histogram } from './histogram.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
-import type { Backend } from '../../src/stores/contract.ts'
+import type { Backend } from '../../src/stores/contract/backend.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import {
   type FreshDatabase,

@@ -15,7 +15,7 @@ import { type EpochMs, epochMs } from '../../src/domain/ids.ts'
 import type { Result } from '../../src/results.ts'
 import type { CallInfo } from '../../src/rpc/call-info.ts'
 import { operatorCallInfo } from '../../src/rpc/call-info.ts'
-import type { PurgeKind } from '../../src/stores/contract.ts'
+import type { PurgeKind } from '../../src/stores/contract/maintenance.ts'
 import { openMigrations } from '../../src/stores/open.ts'
 
 export const ISSUER = 'http://127.0.0.1:50051'

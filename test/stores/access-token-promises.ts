@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { isActive } from '../../src/domain/access-token.ts'
 import { thumbprintOf } from '../../src/domain/certificate.ts'
 import { clientId, epochMs, grantId, type TokenHash, tokenId, type UserId } from '../../src/domain/ids.ts'
-import type { AccessTokenFilter } from '../../src/stores/contract.ts'
+import type { AccessTokenFilter } from '../../src/stores/contract/access-tokens.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,

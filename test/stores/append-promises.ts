@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
-import { StoreError } from '../../src/stores/contract.ts'
+import { StoreError } from '../../src/stores/contract/errors.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import type { Subject } from './contract.ts'
 import {

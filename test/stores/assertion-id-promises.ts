@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { randomBytes, uuidV7 } from '../../src/crypto/random.ts'
 import { epochMs } from '../../src/domain/ids.ts'
-import type { AssertionUse } from '../../src/stores/contract.ts'
+import type { AssertionUse } from '../../src/stores/contract/assertion-ids.ts'
 import type { Subject } from './contract.ts'
 import { context, inTransaction, NOW, winners } from './given.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { recordOf } from '../../src/domain/audit-record.ts'
 import { auditEventId, clientId, epochMs, userId } from '../../src/domain/ids.ts'
-import type { AuditFilter } from '../../src/stores/contract.ts'
+import type { AuditFilter } from '../../src/stores/contract/audit-log.ts'
 import type { DatabaseKind } from '../setup/fresh-database.ts'
 import type { Subject } from './contract.ts'
 import { anEvent, context, inTransaction, NOW, seal } from './given.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { DEFAULT_CLIENT_CONFIG } from '../../src/domain/client.ts'
 import { clientId, epochMs, milliseconds } from '../../src/domain/ids.ts'
-import type { ClientFilter } from '../../src/stores/contract.ts'
+import type { ClientFilter } from '../../src/stores/contract/clients.ts'
 import type { Subject } from './contract.ts'
 import { aClient, aSecret, aToken, change, context, inTransaction, mint, NOW, register } from './given.ts'
 

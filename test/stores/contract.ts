@@ -1,6 +1,6 @@
 /** The definition of a storage backend: every promise of src/stores/contract.ts, on real databases. */
 import { afterAll, beforeAll, describe } from 'vitest'
-import type { Backend } from '../../src/stores/contract.ts'
+import type { Backend } from '../../src/stores/contract/backend.ts'
 import type { FreshDatabase, MigratedKind } from '../setup/fresh-database.ts'
 import { accessTokenPromises } from './access-token-promises.ts'
 import { appendPromises } from './append-promises.ts'

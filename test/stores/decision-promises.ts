@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
-import type { TransactionStores } from '../../src/stores/contract.ts'
+import type { TransactionStores } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import type { Subject } from './contract.ts'
 import { aClient, anEvent, aToken, aUser, change, context, inTransaction, mint, options, register } from './given.ts'

@@ -28,7 +28,9 @@ import {
 } from '../../src/domain/ids.ts'
 import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
-import type { AuditSeal, Backend, Change, StoreContext, TransactionStores } from '../../src/stores/contract.ts'
+import type { AuditSeal } from '../../src/stores/contract/audit-log.ts'
+import type { Backend, TransactionStores } from '../../src/stores/contract/backend.ts'
+import type { Change, StoreContext } from '../../src/stores/contract/context.ts'
 import { type BackendOptions, openBackend, openMigrations } from '../../src/stores/open.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
 

@@ -4,7 +4,8 @@ import { isGrantActive } from '../../src/domain/grant.ts'
 import { clientId, epochMs, type TokenHash, type TokenId, tokenId } from '../../src/domain/ids.ts'
 import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
-import type { AccessTokenFilter, Rotation } from '../../src/stores/contract.ts'
+import type { AccessTokenFilter } from '../../src/stores/contract/access-tokens.ts'
+import type { Rotation } from '../../src/stores/contract/refresh-tokens.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { clientId, userId } from '../../src/domain/ids.ts'
-import type { AuditFilter } from '../../src/stores/contract.ts'
+import type { AuditFilter } from '../../src/stores/contract/audit-log.ts'
 import { FileTroubles } from '../../src/stores/sql/dialects/sqlite/errors.ts'
 import { SqliteScanner } from '../../src/stores/sql/dialects/sqlite/scanner.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'

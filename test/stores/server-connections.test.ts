@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clientId, epochMs } from '../../src/domain/ids.ts'
-import type { Backend } from '../../src/stores/contract.ts'
+import type { Backend } from '../../src/stores/contract/backend.ts'
 import { type BackendOptions, openBackend } from '../../src/stores/open.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Backend } from '../../src/stores/contract.ts'
+import type { Backend } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { setUpSession } from '../../src/stores/sql/dialects/mysql/session.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'

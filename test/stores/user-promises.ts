@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { epochMs, type UserId, userId } from '../../src/domain/ids.ts'
-import type { Change } from '../../src/stores/contract.ts'
+import type { Change } from '../../src/stores/contract/context.ts'
 import type { Subject } from './contract.ts'
 import { aUser, change, context, enroll, inTransaction, NOW, winners } from './given.ts'
 

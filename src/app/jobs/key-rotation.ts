@@ -6,7 +6,7 @@ import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { Logger } from '../../logger.ts'
 import type { Result } from '../../results.ts'
-import type { Backend } from '../../stores/contract.ts'
+import type { Backend } from '../../stores/contract/backend.ts'
 import { backgroundCall } from '../background-call.ts'
 import { type Repetition, repeat } from './repeat.ts'
 

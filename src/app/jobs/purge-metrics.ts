@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../domain/ids.ts'
-import type { PurgeKind } from '../../stores/contract.ts'
+import type { PurgeKind } from '../../stores/contract/maintenance.ts'
 
 export const PURGE_KINDS: readonly PurgeKind[] = Object.freeze([
   'access_tokens',

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { jitter, uuidV7 } from '../../crypto/random.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { Logger } from '../../logger.ts'
-import type { Maintenance, PurgeKind } from '../../stores/contract.ts'
+import type { Maintenance, PurgeKind } from '../../stores/contract/maintenance.ts'
 import {
   type Backlog,
   type PerKind,

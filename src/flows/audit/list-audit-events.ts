@@ -1,5 +1,5 @@
 import { auditEventId } from '../../domain/ids.ts'
-import type { AuditFilter } from '../../stores/contract.ts'
+import type { AuditFilter } from '../../stores/contract/audit-log.ts'
 import { definePagedList } from '../paged-list.ts'
 
 /** What `ListAuditEvents` filters by. */

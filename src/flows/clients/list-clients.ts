@@ -1,5 +1,5 @@
 import { clientId } from '../../domain/ids.ts'
-import type { ClientFilter } from '../../stores/contract.ts'
+import type { ClientFilter } from '../../stores/contract/clients.ts'
 import { definePagedList } from '../paged-list.ts'
 
 /** Registered clients in the order of their ids. */

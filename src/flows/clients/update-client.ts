@@ -3,7 +3,7 @@ import { type Client, type ClientConfig, type ClientRegistration, etagOf } from 
 import type { ClientId } from '../../domain/ids.ts'
 import { withMaskedTexts } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'

@@ -1,6 +1,6 @@
 import { openPageToken, sealPageToken } from '../../crypto/page-token.ts'
 import { fail, success } from '../../results.ts'
-import type { PageRequest } from '../../stores/contract.ts'
+import type { PageRequest } from '../../stores/contract/context.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 

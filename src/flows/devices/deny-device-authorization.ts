@@ -1,6 +1,6 @@
 import { actorOf } from '../../context.ts'
 import { fail, HOLDS } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'

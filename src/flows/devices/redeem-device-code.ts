@@ -4,7 +4,7 @@ import { type DeviceAuthorizationStatus, deviceStateOf } from '../../domain/devi
 import { type GrantStatus, isGrantActive } from '../../domain/grant.ts'
 import { type EpochMs, milliseconds } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'

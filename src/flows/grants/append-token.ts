@@ -1,7 +1,7 @@
 import type { AccessToken } from '../../domain/access-token.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import { HOLDS } from '../../results.ts'
-import type { AppendStores } from '../../stores/contract.ts'
+import type { AppendStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { postcondition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'

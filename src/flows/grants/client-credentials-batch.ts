@@ -1,6 +1,6 @@
 import type { Client } from '../../domain/client.ts'
 import { HOLDS, type Result, success } from '../../results.ts'
-import type { AppendStores } from '../../stores/contract.ts'
+import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { type Signing, signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'

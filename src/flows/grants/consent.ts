@@ -5,7 +5,7 @@ import { expiryAfter } from '../../domain/expiry.ts'
 import type { Grant } from '../../domain/grant.ts'
 import { type EpochMs, grantId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import type { FlowContext } from '../context.ts'
 

@@ -9,7 +9,7 @@ import { authorizationCodeId, type ClientId, type RawToken } from '../../domain/
 import { redirectUriMatches } from '../../domain/redirect-uri.ts'
 import type { User } from '../../domain/user.ts'
 import { fail, HOLDS } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { clientExists, clientMayObtainConsent } from '../conditions/client.ts'

@@ -4,7 +4,7 @@ import type { AuthorizationCodeStatus } from '../../domain/authorization-code.ts
 import type { Client } from '../../domain/client.ts'
 import { isGrantActive } from '../../domain/grant.ts'
 import { fail, HOLDS, success } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'

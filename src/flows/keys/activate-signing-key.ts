@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import { earliestActivation, type SigningKey } from '../../domain/signing-key.ts'
 import { fail, HOLDS, success } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
 import { type NamedSigningKey, refuseFrom, signingKeyExists } from '../conditions/signing-key.ts'
 import { defineFlow } from '../flow.ts'

@@ -1,5 +1,5 @@
 import { signingKeyId } from '../../domain/ids.ts'
-import type { SigningKeyFilter } from '../../stores/contract.ts'
+import type { SigningKeyFilter } from '../../stores/contract/signing-keys.ts'
 import { definePagedList } from '../paged-list.ts'
 
 /** Signing keys in all states, the last prepared first. */

@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
 import { HOLDS } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { type NamedSigningKey, signingKeyExists } from '../conditions/signing-key.ts'
 import { defineFlow } from '../flow.ts'

@@ -1,5 +1,5 @@
 import { type TokenId, tokenId } from '../../domain/ids.ts'
-import type { AccessTokenFilter } from '../../stores/contract.ts'
+import type { AccessTokenFilter } from '../../stores/contract/access-tokens.ts'
 import { type Found, isAccepted, isRefreshable } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { definePagedList } from '../paged-list.ts'

@@ -1,5 +1,5 @@
 import { userId } from '../../domain/ids.ts'
-import type { UserFilter } from '../../stores/contract.ts'
+import type { UserFilter } from '../../stores/contract/users.ts'
 import { definePagedList } from '../paged-list.ts'
 
 /** Users, the last registered first. */

@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import type { User } from '../../domain/user.ts'
 import { HOLDS } from '../../results.ts'
-import type { TransactionStores } from '../../stores/contract.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { type ReferredUser, userExists } from '../conditions/user.ts'

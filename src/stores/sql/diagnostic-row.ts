@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../contract.ts'
+import type { Diagnostic } from '../contract/backend.ts'
 import type { Execute } from './core/dialect.ts'
 
 /** Settings and states by name, as text; what is absent or NULL is not in it. */

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../contract.ts'
+import type { Diagnostic } from '../contract/backend.ts'
 import { diagnostic } from './diagnostic-row.ts'
 
 const READS = ['SELECT'] as const

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
-import type { TransactionStores } from '../contract.ts'
+import type { TransactionStores } from '../contract/backend.ts'
 import { auditChainReads } from './audit/chain-reads.ts'
 import { auditReads } from './audit/log.ts'
 import { hashKey } from './core/hash-key.ts'

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { AuditHead, AuditRecord } from '../../../domain/audit-record.ts'
 import { keyId } from '../../../domain/ids.ts'
-import type { AuditChainReads } from '../../contract.ts'
+import type { AuditChainReads } from '../../contract/audit-log.ts'
 import type { AuditHeadTable, AuditLogTable, Database } from '../schema.ts'
 
 /** Numbers and bytes are taken as they are: whoever tampered with a row is not to stop its being examined. */

@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
 import { NO_HASH, recordOf } from '../../../domain/audit-record.ts'
-import type { AuditSeal } from '../../contract.ts'
+import type { AuditSeal } from '../../contract/audit-log.ts'
 import type { Statement } from '../core/dialect.ts'
 import { hash32 } from '../core/rows.ts'
 import type { InsertStatements } from '../core/sized-statements.ts'

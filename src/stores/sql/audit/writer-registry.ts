@@ -1,6 +1,6 @@
 import { type Insertable, type Kysely, sql } from 'kysely'
 import { NO_HASH } from '../../../domain/audit-record.ts'
-import type { AuditSeal } from '../../contract.ts'
+import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer } from '../core/rows.ts'
 import type { AuditRosterTable, Database } from '../schema.ts'

@@ -1,4 +1,4 @@
-import { StoreError, type StoreFault } from '../../contract.ts'
+import { StoreError, type StoreFault } from '../../contract/errors.ts'
 
 /**
  * What went wrong in a database, told alike for all dialects.

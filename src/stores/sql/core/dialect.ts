@@ -7,7 +7,7 @@ import type {
   RawBuilder,
 } from 'kysely'
 import type { Logger } from '../../../logger.ts'
-import type { Diagnostic, PoolLoad } from '../../contract.ts'
+import type { Diagnostic, PoolLoad } from '../../contract/backend.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>

@@ -1,4 +1,4 @@
-import { StoreError } from '../../contract.ts'
+import { StoreError } from '../../contract/errors.ts'
 import type { Failure, Over } from '../../store-observer.ts'
 import { storeError } from './database-error.ts'
 

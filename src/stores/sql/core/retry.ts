@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { StoreContext } from '../../contract.ts'
+import type { StoreContext } from '../../contract/context.ts'
 import type { RetryCause } from '../../store-observer.ts'
 import { DatabaseError } from './database-error.ts'
 

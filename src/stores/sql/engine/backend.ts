@@ -1,16 +1,10 @@
 import type { Kysely } from 'kysely'
 import type { Logger } from '../../../logger.ts'
 import type { Span } from '../../../trace.ts'
-import {
-  type AppendStores,
-  type AuditSeal,
-  type Backend,
-  type BackendHealth,
-  type PoolLoad,
-  type ReadStores,
-  type StoreContext,
-  StoreError,
-} from '../../contract.ts'
+import type { AuditSeal } from '../../contract/audit-log.ts'
+import type { AppendStores, Backend, BackendHealth, PoolLoad, ReadStores } from '../../contract/backend.ts'
+import type { StoreContext } from '../../contract/context.ts'
+import { StoreError } from '../../contract/errors.ts'
 import type { LookUp, StoreObserver } from '../../store-observer.ts'
 import { auditChainReads } from '../audit/chain-reads.ts'
 import { auditReads } from '../audit/log.ts'

@@ -1,4 +1,6 @@
-import { type PoolLoad, type StoreContext, StoreError } from '../../contract.ts'
+import type { PoolLoad } from '../../contract/backend.ts'
+import type { StoreContext } from '../../contract/context.ts'
+import { StoreError } from '../../contract/errors.ts'
 import { patienceOf } from '../core/retry.ts'
 
 /** What of a call decides how long it waits in line. */

@@ -1,6 +1,6 @@
 import { callersResume, scheduleBatch } from '../../../batch-scheduler.ts'
 import type { Span } from '../../../trace.ts'
-import { StoreError } from '../../contract.ts'
+import { StoreError } from '../../contract/errors.ts'
 import type { Over, SentBatch } from '../../store-observer.ts'
 import { observed } from '../core/observed.ts'
 

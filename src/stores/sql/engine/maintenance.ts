@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { type EpochMs, grantId } from '../../../domain/ids.ts'
-import type { Ending, Maintenance, PurgeKind } from '../../contract.ts'
+import type { Ending } from '../../contract/backend.ts'
+import type { Maintenance, PurgeKind } from '../../contract/maintenance.ts'
 import { integer, momentOrNull } from '../core/rows.ts'
 import { padded } from '../core/sized-statements.ts'
 import type { Database } from '../schema.ts'

@@ -1,4 +1,5 @@
-import type { Ending, StoreContext, TransactionStores } from '../../contract.ts'
+import type { Ending, TransactionStores } from '../../contract/backend.ts'
+import type { StoreContext } from '../../contract/context.ts'
 import type { Dialect } from '../core/dialect.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { TransactionRecorder } from './transaction-recorder.ts'

@@ -1,6 +1,6 @@
 import { InsertQueryNode, type RootOperationNode, ValuesNode } from 'kysely'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
-import type { Ending, TransactionStores } from '../../contract.ts'
+import type { Ending, TransactionStores } from '../../contract/backend.ts'
 import type { Dialect, RecordedStatement } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import { transactionStores } from '../stores.ts'

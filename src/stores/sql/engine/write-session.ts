@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
-import type { AuditSeal, TransactionStores } from '../../contract.ts'
+import type { AuditSeal } from '../../contract/audit-log.ts'
+import type { TransactionStores } from '../../contract/backend.ts'
 import { AuditChain } from '../audit/chain.ts'
 import type { Dialect, Execute, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../../../domain/audit-event.ts'
-import type { AuditSeal, TransactionStores } from '../../contract.ts'
+import type { AuditSeal } from '../../contract/audit-log.ts'
+import type { TransactionStores } from '../../contract/backend.ts'
 import { AuditChain } from '../audit/chain.ts'
 import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../contract.ts'
+import type { Diagnostic } from '../../contract/backend.ts'
 import { DatabaseError } from '../core/database-error.ts'
 import { diagnostic } from '../diagnostic-row.ts'
 

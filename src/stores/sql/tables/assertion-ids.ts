@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { AssertionIdStore } from '../../contract.ts'
+import type { AssertionIdStore } from '../../contract/assertion-ids.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { bytes } from '../core/rows.ts'
 import { padded } from '../core/sized-statements.ts'

@@ -1,7 +1,7 @@
 import type { Insertable, Kysely, Selectable } from 'kysely'
 import type { ClientConfig } from '../../../domain/client.ts'
 import { type ClientId, milliseconds } from '../../../domain/ids.ts'
-import type { Change } from '../../contract.ts'
+import type { Change } from '../../contract/context.ts'
 import { asFlag, flag, integer, integerOrNull, oneOf, stringMap } from '../core/rows.ts'
 import type { ClientConfigTable, Database } from '../schema.ts'
 

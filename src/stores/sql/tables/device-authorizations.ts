@@ -10,7 +10,7 @@ import {
   type UserCodeHash,
 } from '../../../domain/ids.ts'
 import type { Span } from '../../../trace.ts'
-import type { DeviceAuthorizationReads } from '../../contract.ts'
+import type { DeviceAuthorizationReads } from '../../contract/device-authorizations.ts'
 import { hashKey } from '../core/hash-key.ts'
 import { hash32, integer, moment, momentOrNull, oneOf, stringList, words } from '../core/rows.ts'
 import { KeyedQuery } from '../core/sized-statements.ts'

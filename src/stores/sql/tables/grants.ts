@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Grant, GrantStatus } from '../../../domain/grant.ts'
 import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
-import type { GrantReads, GrantStore } from '../../contract.ts'
+import type { GrantReads, GrantStore } from '../../contract/grants.ts'
 import type { StoredInt } from '../core/columns.ts'
 import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'

@@ -1,7 +1,7 @@
 import type { Insertable, Kysely } from 'kysely'
 import { type EpochMs, grantId, type TokenId } from '../../../domain/ids.ts'
 import type { RefreshToken } from '../../../domain/refresh-token.ts'
-import type { RefreshTokenReads, RefreshTokenStore } from '../../contract.ts'
+import type { RefreshTokenReads, RefreshTokenStore } from '../../contract/refresh-tokens.ts'
 import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { InsertStatements } from '../core/sized-statements.ts'
 import type { Database } from '../schema.ts'

@@ -1,6 +1,6 @@
 import type { Insertable, Kysely } from 'kysely'
 import type { SigningKey } from '../../../domain/signing-key.ts'
-import type { SigningKeyReads, SigningKeyStore } from '../../contract.ts'
+import type { SigningKeyReads, SigningKeyStore } from '../../contract/signing-keys.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import type { Database } from '../schema.ts'
 import type { SigningKeyTable } from '../signing-key-schema.ts'

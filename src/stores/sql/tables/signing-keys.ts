@@ -8,7 +8,7 @@ import {
   type SigningKey,
 } from '../../../domain/signing-key.ts'
 import type { Span } from '../../../trace.ts'
-import type { SigningKeyReads } from '../../contract.ts'
+import type { SigningKeyReads } from '../../contract/signing-keys.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from '../core/rows.ts'
 import { KeyedQuery } from '../core/sized-statements.ts'
 import { DataLoader } from '../engine/data-loader.ts'

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { userId } from '../../../domain/ids.ts'
 import type { User } from '../../../domain/user.ts'
-import type { UserReads, UserStore } from '../../contract.ts'
+import type { UserReads, UserStore } from '../../contract/users.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { asFlag, flag, integer, moment, textOf } from '../core/rows.ts'
 import type { Database, UserTable } from '../schema.ts'

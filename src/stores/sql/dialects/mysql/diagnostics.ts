@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract/backend.ts'
 import { clockDiagnostic } from '../../clock-diagnostic.ts'
 import type { Execute } from '../../core/dialect.ts'
 import {

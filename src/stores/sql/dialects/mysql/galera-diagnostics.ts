@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract/backend.ts'
 import { type DiagnosticRow, diagnostic } from '../../diagnostic-row.ts'
 
 /** With two nodes, losing one leaves no majority. */

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract/backend.ts'
 import type { Execute } from '../../core/dialect.ts'
 import { diagnosticRow, diagnosticRows } from '../../diagnostic-row.ts'
 import { privilegeFacts } from '../../needed-privileges.ts'

@@ -1,6 +1,6 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Diagnostic } from '../../../contract.ts'
+import type { Diagnostic } from '../../../contract/backend.ts'
 import type { Execute } from '../../core/dialect.ts'
 import { diagnostic, diagnosticRow } from '../../diagnostic-row.ts'
 

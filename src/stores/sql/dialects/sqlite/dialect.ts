@@ -1,6 +1,6 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { Logger } from '../../../../logger.ts'
-import type { PoolLoad } from '../../../contract.ts'
+import type { PoolLoad } from '../../../contract/backend.ts'
 import type { Connected, Dialect, Execute } from '../../core/dialect.ts'
 import { createMigrations } from '../../migrate/migrate.ts'
 import { sqliteFacts } from './diagnostics.ts'

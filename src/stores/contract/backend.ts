@@ -1,0 +1,127 @@
+/**
+ * What a storage backend is. The contract speaks in facts: absence is `null`, a
+ * write that may lose a race returns whether it won, and nobody judges here.
+ * `test/stores/contract.ts` is the definition that every backend runs.
+ */
+import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
+import type { AssertionIdStore } from './assertion-ids.ts'
+import type { AuditChainReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
+import type { AuthorizationCodeReads, AuthorizationCodeStore } from './authorization-codes.ts'
+import type { ClientSecretReads, ClientSecretStore } from './client-secrets.ts'
+import type { ClientReads, ClientStore } from './clients.ts'
+import type { StoreContext } from './context.ts'
+import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from './device-authorizations.ts'
+import type { GrantReads, GrantStore } from './grants.ts'
+import type { Maintenance } from './maintenance.ts'
+import type { RefreshTokenReads, RefreshTokenStore } from './refresh-tokens.ts'
+import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
+import type { UserReads, UserStore } from './users.ts'
+
+/** Committed facts. The look-ups of one turn of the event loop travel together; there is no cache. */
+export interface ReadStores {
+  readonly clients: ClientReads
+  readonly clientSecrets: ClientSecretReads
+  readonly users: UserReads
+  readonly grants: GrantReads
+  readonly authorizationCodes: AuthorizationCodeReads
+  readonly accessTokens: AccessTokenReads
+  readonly refreshTokens: RefreshTokenReads
+  readonly deviceAuthorizations: DeviceAuthorizationReads
+  readonly signingKeys: SigningKeyReads
+  readonly auditLog: AuditLogReads
+  readonly auditChains: AuditChainReads
+}
+
+/** What an entry of a group commit may write: new rows, nothing that depends on others. */
+export interface AppendStores {
+  readonly accessTokens: AccessTokenWrites
+  readonly auditLog: AuditLogWrites
+}
+
+/** The stores bound to one transaction: reads see its own writes. */
+export interface TransactionStores {
+  readonly clients: ClientStore
+  readonly clientSecrets: ClientSecretStore
+  readonly users: UserStore
+  readonly grants: GrantStore
+  readonly authorizationCodes: AuthorizationCodeStore
+  readonly accessTokens: AccessTokenStore
+  readonly refreshTokens: RefreshTokenStore
+  readonly deviceAuthorizations: DeviceAuthorizationStore
+  readonly assertionIds: AssertionIdStore
+  readonly signingKeys: SigningKeyStore
+  readonly auditLog: AuditLogStore
+  readonly auditChains: AuditChainReads
+}
+
+/** How a transaction ends, and what it answers. */
+export type Ending<T> = { readonly commit: boolean; readonly value: T }
+
+export interface Backend {
+  readonly dialect: string
+  readonly reads: ReadStores
+  readonly maintenance: Maintenance
+  /**
+   * Hands over rows to be inserted, all or nothing; `fill` runs at once and
+   * synchronously. Entries of concurrent calls share a commit. Resolves after the
+   * commit is durable. A call that is cancelled while its entry waits is taken
+   * out of the queue; after it was sent, never.
+   */
+  append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void>
+  /**
+   * Runs `work` in a transaction of its own that decides races; on a deadlock it
+   * is rolled back and run again, from the start, until the deadline. `work` sees
+   * only the stores it is given. A commit that is not confirmed is read back by
+   * the audit events it wrote; `work` that writes without any may be done twice.
+   */
+  transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
+  /**
+   * The same for work that touches nothing but its stores, of which therefore only
+   * the last run counts: it may first be run on paper, supposing that each write
+   * finds its row, and share the commit of others if it does. A call that is
+   * cancelled while it waits is taken out of the queue.
+   */
+  decide<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
+  /** Whether reads and writes work and the schema fits; resolves quickly either way. */
+  check(): Promise<BackendHealth>
+  /** What an operator should know of the database; throws like any read. */
+  facts(): Promise<readonly Diagnostic[]>
+  /** How much of it is in use at this moment. */
+  load(): BackendLoad
+  /** Writes out what waits, then lets go of the database. */
+  close(): Promise<void>
+}
+
+/** Connections of one kind: how many there are at most, how many work, and how many calls or batches wait for one. */
+export interface PoolLoad {
+  readonly size: number
+  readonly used: number
+  readonly waiting: number
+}
+
+export interface BackendLoad {
+  /** `append` writes what many calls share; transactions have connections of their own, or take turns with it. */
+  readonly pools: { readonly read: PoolLoad; readonly append: PoolLoad; readonly transaction: PoolLoad }
+  /** Entries that wait to be sent in the append lane. */
+  readonly waitingUnits: number
+  /** Look-ups that wait to be sent. */
+  readonly waitingLookUps: number
+}
+
+/** One thing that `doctor` tells of a database, such as its isolation level. */
+export interface Diagnostic {
+  readonly name: string
+  readonly value: string
+  /** What is wrong with it and what to do, in one line; `null`: nothing. */
+  readonly warning: string | null
+}
+
+export type BackendHealth =
+  | { readonly serving: true }
+  /** `problem` is one line for the log: what is wrong, and what to do. */
+  | {
+      readonly serving: false
+      readonly problem: string
+      /** Whether the schema fits and reads work: only what writes is refused. */
+      readonly readable: boolean
+    }

@@ -1,0 +1,61 @@
+import type { Client, ClientRegistration, ClientType } from '../../domain/client.ts'
+import type { ClientId } from '../../domain/ids.ts'
+import type { Change, PageRequest, StoreContext } from './context.ts'
+
+export interface ClientFilter {
+  readonly enabled: boolean | null
+  readonly type: ClientType | null
+  readonly idPrefix: string | null
+}
+
+export interface ClientReads {
+  /** The client, enabled or not; `null` if there is none or it was deleted. */
+  find(ctx: StoreContext, clientId: ClientId): Promise<Client | null>
+  /** Whether the id is in use or was: a deleted client's stays reserved. */
+  isReserved(ctx: StoreContext, clientId: ClientId): Promise<boolean>
+  /** Who answers for each of these audiences; the unowned are left out. The id of a deleted client stays its own. */
+  audienceOwners(ctx: StoreContext, audiences: readonly string[]): Promise<ReadonlyMap<string, ClientId>>
+  /**
+   * Whether the client that answers for an audience is disabled, or was deleted
+   * and nobody has taken the audience since; `false` where nobody ever did.
+   */
+  isAudienceClosed(ctx: StoreContext, audience: string): Promise<boolean>
+  /** In ascending byte order of the ids, deleted ones left out. */
+  page(ctx: StoreContext, filter: ClientFilter, page: PageRequest<ClientId>): Promise<readonly Client[]>
+}
+
+export interface ClientStore extends ClientReads {
+  /**
+   * Registers a client, enabled, at version 1 and token generation 1, together
+   * with its config and the audiences it answers for (its own id among them).
+   * Of any number of concurrent calls that want the same id or audience, exactly
+   * one returns `true`; after `false` nothing more may be done in this
+   * transaction but rolling it back.
+   */
+  insert(client: ClientRegistration, change: Change): Promise<boolean>
+  /**
+   * Replaces everything of a registration that can change, if its version is
+   * still `version`, and adds one to it. `false`: it was not, or an audience is
+   * another's; roll back.
+   */
+  update(client: ClientRegistration, version: number, change: Change): Promise<boolean>
+  /** Enables or disables, under the same rule. */
+  setEnabled(clientId: ClientId, enabled: boolean, version: number, change: Change): Promise<boolean>
+  /**
+   * Ends every token, code and grant made until now by starting a new token
+   * generation. `false`: there is no such client.
+   */
+  startTokenGeneration(clientId: ClientId, change: Change): Promise<boolean>
+  /**
+   * Deletes a client, its config, secrets and audiences, if its version is still
+   * `version`. The id stays reserved, and its tokens are inactive.
+   */
+  delete(clientId: ClientId, version: number, change: Change): Promise<boolean>
+  /**
+   * Takes the client's row until the end of the transaction, so that others who
+   * take it wait; on a cluster, whose row locks are local to a node, the loser
+   * is rolled back. Changes nothing that a caller can see. `false`: there is no
+   * such client.
+   */
+  lock(clientId: ClientId): Promise<boolean>
+}
