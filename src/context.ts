@@ -1,6 +1,6 @@
 import type { CertificateThumbprint, PeerCertificate } from './domain/certificate.ts'
 import type { Client } from './domain/client.ts'
-import type { ClientId, EpochMs, TokenId } from './domain/ids.ts'
+import { type ClientId, type EpochMs, epochMs, type TokenId } from './domain/ids.ts'
 import type { Logger } from './logger.ts'
 import type { Result } from './results.ts'
 import type { Span } from './trace.ts'
@@ -78,4 +78,12 @@ export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
 /** The call at a later moment. */
 export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
   return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
+}
+
+/** What work needs of a context that no caller waits for. */
+export type BackgroundContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'deadline' | 'signal'>
+
+/** The context of work that no caller waits for: nothing cancels it, and it has no deadline. */
+export function backgroundContext(rayId: string, log: Logger, now: EpochMs = epochMs(Date.now())): BackgroundContext {
+  return { rayId, now, log, deadline: null, signal: new AbortController().signal }
 }

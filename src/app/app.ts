@@ -1,11 +1,5 @@
-import { existsSync } from 'node:fs'
-import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
-import type { HttpConfig } from '../config/http.ts'
-import type { TlsConfig } from '../config/tls.ts'
-import { auditSealOf } from '../crypto/audit-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import { jitter, uuidV7 } from '../crypto/random.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import { AuthenticationFailures } from '../flows/access/authentication-failures.ts'
@@ -13,6 +7,7 @@ import { BruteForceGuard } from '../flows/access/brute-force-guard.ts'
 import { JtiReplayGuard } from '../flows/access/jti-replay-guard.ts'
 import { RateLimiter } from '../flows/access/rate-limiter.ts'
 import { SecretUsage } from '../flows/access/secret-usage.ts'
+import type { FlowServices } from '../flows/context.ts'
 import { UserCodeAttempts } from '../flows/devices/user-code-attempts.ts'
 import { type CounterSync, unsharedCounters } from '../flows/limits/counter-sync.ts'
 import { LiveTokenQuota } from '../flows/limits/live-token-quota.ts'
@@ -34,25 +29,16 @@ import { tokenHandlers } from '../rpc/handlers/token.ts'
 import { userHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
 import { createPipeline, type Pipeline } from '../rpc/pipeline.ts'
-import { route } from '../rpc/routes.ts'
+import { type Route, route } from '../rpc/routes.ts'
 import { createServingState, type ServingState } from '../rpc/serving-state.ts'
-import { createRequestValidator } from '../rpc/validation.ts'
-import type { AuditSeal } from '../stores/contract/audit-log.ts'
+import { createRequestValidator, type RequestValidator } from '../rpc/validation.ts'
 import type { Backend } from '../stores/contract/backend.ts'
-import type { StoreContext } from '../stores/contract/context.ts'
-import { openBackend } from '../stores/open.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
+import { openConfiguredBackend } from './database.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
-import {
-  insistOnKeys,
-  type KeyReferences,
-  keyReferences,
-  type MissingKeyring,
-  NO_REFERENCES,
-  openKeyring,
-} from './open-keyring.ts'
-import { openAppMigrations } from './open-migrations.ts'
+import { assertKeysPresent, keyReferences } from './keyring.ts'
+import { helpBaseOf } from './listeners.ts'
 import { TrustedIssuerSet } from './trusted-issuers.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
@@ -60,8 +46,31 @@ const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
 
 const SERVICES = Object.freeze([ClientService, TokenService, DeviceService, UserService, AuditService, KeyService])
 
+export interface AppOptions {
+  readonly now?: () => EpochMs
+  /** Shares what is counted with other processes; this one counts alone if not given. */
+  readonly counterSync?: CounterSync
+  readonly observers?: Observers
+}
+
+/** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
+export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
+  const opening = openConfiguredBackend(config, log, keyring, options.observers?.stores)
+  // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
+  const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  return new App({ config, log, keyring, backend: await opening, validator, ...options })
+}
+
+interface AppParts extends AppOptions {
+  readonly config: Config
+  readonly log: Logger
+  readonly keyring: Keyring
+  readonly backend: Backend
+  readonly validator: RequestValidator
+}
+
 /** Everything that answers calls, joined together. */
-export interface App {
+export class App {
   readonly backend: Backend
   readonly runner: FlowRunner
   readonly pipeline: Pipeline
@@ -71,183 +80,138 @@ export interface App {
   readonly keyring: Keyring
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: TrustedIssuerSet
-  /** Deletes expired rows; idle until it is started. */
+  /** Deletes expired rows. */
   readonly purge: Purge
-  /** Replaces the signing key in time; idle until it is started. */
+  /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
-  /** Throws `KeyringFileError` if the database refers to a key that is not here. */
-  checkKeys(): Promise<void>
-  /** Writes out what waits in the background. */
-  flush(): Promise<void>
-  /** Flushes, and lets go of the database. */
-  close(): Promise<void>
-}
+  readonly #config: Config
+  readonly #log: Logger
+  readonly #secretUsage: SecretUsage
 
-/** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
-export async function openApp(
-  config: Config,
-  log: Logger,
-  keyring: Keyring,
-  {
-    now = () => epochMs(Date.now()),
-    sharing = unsharedCounters(),
-    observers,
-  }: { readonly now?: () => EpochMs; readonly sharing?: CounterSync; readonly observers?: Observers } = {},
-): Promise<App> {
-  const opening = openAppBackend(config, log, keyring, observers)
-  // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
-  const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
-  const backend = await opening
-  const secretUsage = new SecretUsage(backend, log)
-  const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
-  const { issuer, signingAlgorithm, limits } = config
-  const runner = createFlowRunner(backend, {
-    keyring,
-    signingKeys: new SigningKeys(keyring),
-    signingAlgorithm,
-    issuer,
-    bruteForceGuard: new BruteForceGuard(
-      { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
-      sharing,
-    ),
-    authenticationFailures: new AuthenticationFailures(backend, sharing),
-    jtiReplayGuard: new JtiReplayGuard(backend, log),
-    trustedIssuers: trustedIssuers.byIssuer,
-    secretUsage,
-    userCodeAttempts: new UserCodeAttempts(sharing),
-    observer: observers?.flows,
-    limits: {
-      mints: new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
-      liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, sharing),
-      pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
-      publicDeviceStarts: new RateLimiter(limits.deviceStartRate, {
-        counterSync: sharing,
-        name: 'public-device-starts',
-      }),
-      publicDevices: new PendingDeviceQuota(
-        {
-          perClient: limits.maxPendingDeviceAuthorizations,
-          perPeer: limits.maxPendingDeviceAuthorizationsPerPeer,
-        },
-        sharing,
-      ),
-      devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync: sharing, name: 'device-polls' }),
-    },
-  })
-  const state = createServingState()
-  const stopping = new AbortController()
-  state.onChange(() => {
-    if (state.draining) stopping.abort()
-  })
-  const { deviceVerificationUri: verificationUri } = config
-  const routes = [
-    ...route(ClientService, clientHandlers(runner)),
-    ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
-    ...route(
-      DeviceService,
-      deviceHandlers({
-        runner,
-        now,
-        verificationUri,
-        stopping: stopping.signal,
-        watches: new WatchQuota(limits.maxWatchesPerPeer),
-      }),
-    ),
-    ...route(UserService, userHandlers(runner)),
-    ...route(AuditService, auditHandlers(runner)),
-    ...route(KeyService, keyHandlers(runner)),
-  ]
-  const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs } = config
-  const purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
-  const keyRotation = new KeyRotation({
-    backend,
-    runner,
+  constructor({
+    config,
     log,
-    now,
-    algorithm: signingAlgorithm,
-    periodMs: config.signingKeyRotationMs,
-  })
-  const isDraining = () => state.draining
-  const pipeline = createPipeline({ routes, runner, log, now, isDraining, validator, observer: observers?.calls })
-  return {
-    backend,
-    runner,
-    pipeline,
-    state,
-    incoming: new IncomingMessages(config.maxMessageBytes),
     keyring,
-    trustedIssuers,
-    purge,
-    keyRotation,
-    checkKeys: async () => insistOnKeys(keyring, await keyReferences(backend, systemContext(log)), config),
-    flush: () => secretUsage.flush(),
-    close: async () => {
-      purge.stop()
-      keyRotation.stop()
-      await secretUsage.close()
-      await backend.close()
-    },
+    backend,
+    validator,
+    now = () => epochMs(Date.now()),
+    counterSync = unsharedCounters(),
+    observers,
+  }: AppParts) {
+    this.#config = config
+    this.#log = log
+    this.backend = backend
+    this.keyring = keyring
+    this.#secretUsage = new SecretUsage(backend, log)
+    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
+    const { issuer, signingAlgorithm, limits } = config
+    this.runner = createFlowRunner(backend, {
+      keyring,
+      signingKeys: new SigningKeys(keyring),
+      signingAlgorithm,
+      issuer,
+      bruteForceGuard: new BruteForceGuard(
+        { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
+        counterSync,
+      ),
+      authenticationFailures: new AuthenticationFailures(backend, counterSync),
+      jtiReplayGuard: new JtiReplayGuard(backend, log),
+      trustedIssuers: this.trustedIssuers.byIssuer,
+      secretUsage: this.#secretUsage,
+      userCodeAttempts: new UserCodeAttempts(counterSync),
+      observer: observers?.flows,
+      limits: flowLimits(limits, counterSync),
+    })
+    this.state = createServingState()
+    this.incoming = new IncomingMessages(config.maxMessageBytes)
+    this.pipeline = createPipeline({
+      routes: this.#routes(now),
+      runner: this.runner,
+      log,
+      now,
+      isDraining: () => this.state.draining,
+      validator,
+      observer: observers?.calls,
+    })
+    const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
+    this.purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
+    this.keyRotation = new KeyRotation({
+      backend,
+      runner: this.runner,
+      log,
+      now,
+      algorithm: signingAlgorithm,
+      periodMs,
+    })
+  }
+
+  /** Throws `KeyringFileError` if the database refers to a key that is not here. */
+  async checkKeys(): Promise<void> {
+    assertKeysPresent(this.keyring, await keyReferences(this.backend, this.#log), this.#config)
+  }
+
+  /** Begins the work that a server does in the background. */
+  startJobs(): void {
+    this.purge.start()
+    this.keyRotation.start()
+  }
+
+  /** Begins no more work in the background. */
+  stopJobs(): void {
+    this.purge.stop()
+    this.keyRotation.stop()
+  }
+
+  /** Writes out what waits in the background. */
+  async flush(): Promise<void> {
+    await this.#secretUsage.flush()
+  }
+
+  /** Stops, flushes, and closes the database. */
+  async close(): Promise<void> {
+    this.stopJobs()
+    await this.#secretUsage.close()
+    await this.backend.close()
+  }
+
+  #routes(now: () => EpochMs): readonly Route[] {
+    const { issuer, deviceVerificationUri: verificationUri, limits } = this.#config
+    const { runner, state } = this
+    const stopping = new AbortController()
+    state.onChange(() => {
+      if (state.draining) stopping.abort()
+    })
+    return [
+      ...route(ClientService, clientHandlers(runner)),
+      ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(
+        DeviceService,
+        deviceHandlers({
+          runner,
+          now,
+          verificationUri,
+          stopping: stopping.signal,
+          watches: new WatchQuota(limits.maxWatchesPerPeer),
+        }),
+      ),
+      ...route(UserService, userHandlers(runner)),
+      ...route(AuditService, auditHandlers(runner)),
+      ...route(KeyService, keyHandlers(runner)),
+    ]
   }
 }
 
-/** Opens the keyring; for one that is missing, asks the database whether it refers to keys. */
-export async function openAppKeyring(config: Config, log: Logger, missing?: MissingKeyring): Promise<Keyring> {
-  return await openKeyring(config, log, (provisional) => databaseKeyReferences(config, log, provisional), missing)
-}
-
-/** For commands: only `serve` and `migrate` make a database. Throws an error of one line where there is none. */
-export function insistOnDatabase({ database: { file } }: Config): void {
-  if (file === null || existsSync(file)) return
-  throw new Error(
-    `there is no database at ${file}: qscope serve and qscope migrate up make one, QSCOPE_DATABASE_URL names another, and --server asks a running server`,
-  )
-}
-
-/** The keys that the database refers to; none if it has no tables, or is not there yet. */
-export async function databaseKeyReferences(config: Config, log: Logger, keyring: Keyring): Promise<KeyReferences> {
-  const { embedded, file } = config.database
-  if (embedded && (file === null || !existsSync(file))) return NO_REFERENCES
-  const migrations = await openAppMigrations(config, log)
-  try {
-    if (await migrations.isEmpty()) return NO_REFERENCES
-  } finally {
-    await migrations.close()
+function flowLimits(limits: Config['limits'], counterSync: CounterSync): FlowServices['limits'] {
+  const { maxPendingDeviceAuthorizations } = limits
+  return {
+    mints: new RateLimiter(limits.mintRate, { counterSync, name: 'mints' }),
+    liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, counterSync),
+    pendingDeviceAuthorizations: maxPendingDeviceAuthorizations,
+    publicDeviceStarts: new RateLimiter(limits.deviceStartRate, { counterSync, name: 'public-device-starts' }),
+    publicDevices: new PendingDeviceQuota(
+      { perClient: maxPendingDeviceAuthorizations, perPeer: limits.maxPendingDeviceAuthorizationsPerPeer },
+      counterSync,
+    ),
+    devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync, name: 'device-polls' }),
   }
-  const backend = await openAppBackend(config, log, keyring)
-  try {
-    return await keyReferences(backend, systemContext(log))
-  } finally {
-    await backend.close()
-  }
-}
-
-async function openAppBackend(config: Config, log: Logger, keyring: Keyring, observers?: Observers): Promise<Backend> {
-  const { database, connections, maxQueuedCalls } = config
-  const seal = sealOf(keyring)
-  const observer = observers?.stores
-  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
-}
-
-/**
- * Where the errors are documented: the page that is named, or else the one that
- * the HTTP port serves. `undefined`: nowhere that a caller could reach. The port
- * must be known.
- */
-export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefined {
-  if (errorDocsUrl !== null) return errorDocsUrl
-  return http === null ? undefined : `${httpUrlOf(http, tls, http.listen.port)}/docs/errors`
-}
-
-/** Where callers reach the HTTP port. */
-export function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, port: number): string {
-  return url ?? `${tls === null ? 'http' : 'https'}://${formatAddress({ host: listen.host, port })}`
-}
-
-export function sealOf(keyring: Keyring): AuditSeal {
-  return auditSealOf(keyring)
-}
-
-/** For what the process does of its own accord. */
-export function systemContext(log: Logger): StoreContext {
-  return { rayId: uuidV7(), now: epochMs(Date.now()), log, deadline: null, signal: new AbortController().signal }
 }

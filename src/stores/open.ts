@@ -1,12 +1,13 @@
 import type { Logger } from '../logger.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
+import type { Migrations, SchemaState } from './contract/migrations.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { createBackend } from './sql/engine/backend.ts'
 import { NO_BOOKKEEPING } from './sql/migrate/bookkeeping.ts'
-import { createMigrations, type Migrations } from './sql/migrate/migrate.ts'
+import { createMigrations } from './sql/migrate/migrate.ts'
 import type { MigrationStep } from './sql/migrate/migration-step.ts'
 import { schemaStateOf } from './sql/migrate/schema-state.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
@@ -86,6 +87,11 @@ export async function openMigrations(
       steps,
     )
   })
+}
+
+/** Where the schema of a database stands that is still to be made. */
+export function absentSchema(): SchemaState {
+  return schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
 }
 
 /** The file of an embedded database as an absolute path; `null` if it is in memory or on a server. */
