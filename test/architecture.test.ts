@@ -12,6 +12,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
   { layer: 'batch-scheduler', files: /^batch-scheduler\.ts$/, may: [] },
   { layer: 'deadlines', files: /^deadlines\.ts$/, may: [] },
+  { layer: 'micro-batcher', files: /^micro-batcher\.ts$/, may: [] },
   { layer: 'message-of', files: /^message-of\.ts$/, may: [] },
   { layer: 'make-directories', files: /^make-directories\.ts$/, may: [] },
   { layer: 'printable', files: /^printable\.ts$/, may: [] },
@@ -34,13 +35,14 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
       'logger',
       'make-directories',
       'message-of',
+      'micro-batcher',
       'trace',
     ],
   },
   {
     layer: 'flows',
     files: /^flows\//,
-    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'trace'],
+    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'micro-batcher', 'trace'],
   },
   {
     layer: 'rpc',
