@@ -1,7 +1,7 @@
-import { actorOf, type CallContext } from '../../context.ts'
-import { uuidV7At } from '../../crypto/random.ts'
-import type { AuditEvent, AuditEventType } from '../../domain/audit-event.ts'
-import { auditEventId } from '../../domain/ids.ts'
+import { actorOf, type CallContext } from './context.ts'
+import { uuidV7At } from './crypto/random.ts'
+import type { AuditEvent, AuditEventType } from './domain/audit-event.ts'
+import { auditEventId } from './domain/ids.ts'
 
 type Concerning = Partial<Pick<AuditEvent, 'clientId' | 'userId' | 'tokenId' | 'grantId' | 'metadata'>>
 
