@@ -11,6 +11,8 @@ const src = resolve(import.meta.dirname, '..', 'src')
 const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonly may: readonly string[] }[] = [
   { layer: 'gen', files: /^gen\//, may: [] },
   { layer: 'main', files: /^main\.ts$/, may: ['cli'] },
+  // What flows and what comes before them answer and record alike.
+  { layer: 'answers', files: /^(store-failure|audit-event)\.ts$/, may: ['crypto', 'stores/contract'] },
   { layer: 'shared', files: /^(domain\/|errors\/|[a-z-]+\.ts$)/, may: [] },
   { layer: 'config', files: /^config\//, may: [] },
   { layer: 'log', files: /^log\//, may: ['config'] },
@@ -18,9 +20,9 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'stores/contract', files: /^stores\/contract\//, may: [] },
   { layer: 'stores', files: /^stores\//, may: ['stores/contract'] },
   { layer: 'rate-limits', files: /^rate-limits\//, may: ['stores/contract', 'crypto'] },
-  { layer: 'auth', files: /^auth\//, may: ['stores/contract', 'crypto', 'rate-limits'] },
-  { layer: 'flows', files: /^flows\//, may: ['auth', 'rate-limits', 'crypto', 'stores/contract'] },
-  { layer: 'rpc', files: /^rpc\//, may: ['flows', 'auth', 'rate-limits', 'gen', 'transports/grpc'] },
+  { layer: 'auth', files: /^auth\//, may: ['answers', 'stores/contract', 'crypto', 'rate-limits'] },
+  { layer: 'flows', files: /^flows\//, may: ['answers', 'auth', 'rate-limits', 'crypto', 'stores/contract'] },
+  { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen', 'transports/grpc'] },
   { layer: 'transports/grpc', files: /^transports\/(grpc\/|[a-z-]+\.ts$)/, may: ['rpc', 'flows', 'gen'] },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports/grpc', 'rpc', 'flows', 'gen'] },
   {
