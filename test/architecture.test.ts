@@ -78,6 +78,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
       'stores/contract',
       'logger',
       'trace',
+      'bounded-map',
     ],
   },
   {

@@ -48,7 +48,7 @@ export async function* watchDeviceAuthorization(
   try {
     yield* watch(ctx, presentedCode, options)
   } finally {
-    entered.value()
+    options.watches.leave(ctx, presentedCode)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CallContext } from '../../context.ts'
 import { peerKey } from '../../domain/peer-key.ts'
-import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
+import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../../results.ts'
 
 /** A device watches once; a few more while it reconnects. */
 const MOST_PER_CODE = 4
@@ -16,27 +16,34 @@ export class WatchQuota {
     this.#mostPerPeer = mostPerPeer
   }
 
-  /** Takes a place; what it answers gives it back. */
-  enter(ctx: Pick<CallContext, 'peer'>, presentedCode: string): Result<() => void> {
-    const peer = `peer:${peerKey(ctx.peer)}`
-    const code = `device_code:${presentedCode.slice(0, HELD_OF_CODE)}`
-    if (this.#of(peer) >= this.#mostPerPeer) return full(peer, `at most ${this.#mostPerPeer} watches of one address`)
-    if (this.#of(code) >= MOST_PER_CODE) return full(peer, `at most ${MOST_PER_CODE} watches of one device code`)
-    for (const key of [peer, code]) this.#open.set(key, this.#of(key) + 1)
-    return success(() => {
-      for (const key of [peer, code]) this.#leave(key)
-    })
+  /** Takes a place, which `leave` gives back. */
+  enter({ peer }: Pick<CallContext, 'peer'>, presentedCode: string): Result<object> {
+    const [address, code] = keysOf(peer, presentedCode)
+    if (this.#of(address) >= this.#mostPerPeer) {
+      return full(address, `at most ${this.#mostPerPeer} watches of one address`)
+    }
+    if (this.#of(code) >= MOST_PER_CODE) return full(code, `at most ${MOST_PER_CODE} watches of one device code`)
+    this.#open.set(address, this.#of(address) + 1)
+    this.#open.set(code, this.#of(code) + 1)
+    return HOLDS
+  }
+
+  /** Gives the place of a watch back that entered. */
+  leave({ peer }: Pick<CallContext, 'peer'>, presentedCode: string): void {
+    for (const key of keysOf(peer, presentedCode)) {
+      const left = this.#of(key) - 1
+      if (left > 0) this.#open.set(key, left)
+      else this.#open.delete(key)
+    }
   }
 
   #of(key: string): number {
     return this.#open.get(key) ?? 0
   }
+}
 
-  #leave(key: string): void {
-    const left = this.#of(key) - 1
-    if (left > 0) this.#open.set(key, left)
-    else this.#open.delete(key)
-  }
+function keysOf(peer: string, presentedCode: string): readonly [address: string, code: string] {
+  return [`peer:${peerKey(peer)}`, `device_code:${presentedCode.slice(0, HELD_OF_CODE)}`]
 }
 
 function full(subject: string, description: string) {
