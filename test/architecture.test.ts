@@ -78,7 +78,6 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
       'stores/contract',
       'logger',
       'trace',
-      'bounded-map',
     ],
   },
   {
@@ -107,6 +106,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
     may: [
       'rpc',
       'flows',
+      'rate-limits',
       'results',
       'errors',
       'domain',
@@ -121,7 +121,18 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'telemetry',
     files: /^telemetry\//,
-    may: ['transports/grpc', 'rpc', 'flows', 'stores/contract', 'stores', 'errors', 'domain', 'logger', 'trace'],
+    may: [
+      'transports/grpc',
+      'rpc',
+      'flows',
+      'auth',
+      'stores/contract',
+      'stores',
+      'errors',
+      'domain',
+      'logger',
+      'trace',
+    ],
   },
   {
     layer: 'transports/http',

@@ -9,13 +9,13 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf'
+import type { AccessRule, CallAuthorizer } from '../auth/authorize-call.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import type { AccessRule, CallAuthorizer } from '../flows/access/authorize-call.ts'
-import type { Credentials } from '../flows/access/credentials.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'

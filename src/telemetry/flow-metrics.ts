@@ -1,5 +1,5 @@
+import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import type { GrantType } from '../domain/client.ts'
-import type { AuthenticationObserver } from '../flows/access/authentication-failures.ts'
 import type { FlowObserver } from '../flows/flow-observer.ts'
 import { type Count, Counter } from './counter.ts'
 import type { Metric } from './metric.ts'

@@ -1,4 +1,4 @@
-import type { AuthenticationObserver } from '../flows/access/authentication-failures.ts'
+import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import type { FlowObserver } from '../flows/flow-observer.ts'
 import type { Logger } from '../logger.ts'
 import type { CallObserver } from '../rpc/call-observer.ts'

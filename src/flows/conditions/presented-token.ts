@@ -1,3 +1,4 @@
+import type { TokenRefusal } from '../../auth/token-refusal.ts'
 import { hashToken, readToken } from '../../crypto/token.ts'
 import type { AccessToken, AccessTokenStatus } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
@@ -5,7 +6,6 @@ import { whyGrantInactive } from '../../domain/grant.ts'
 import type { RefreshTokenStatus } from '../../domain/refresh-token.ts'
 import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
-import type { TokenRefusal } from './token-refusal.ts'
 
 export interface PresentedToken {
   /** As the caller was handed it; any string. */

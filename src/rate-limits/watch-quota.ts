@@ -1,6 +1,6 @@
-import type { CallContext } from '../../context.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../../results.ts'
+import type { CallContext } from '../context.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../results.ts'
 
 /** A device watches once; a few more while it reconnects. */
 const MOST_PER_CODE = 4

@@ -1,8 +1,8 @@
-import type { ClientId } from '../../domain/ids.ts'
-import { fail, HOLDS, type Result } from '../../results.ts'
-import type { StoreContext } from '../../stores/contract/context.ts'
-import type { RateLimiter } from '../access/rate-limiter.ts'
+import type { ClientId } from '../domain/ids.ts'
+import { fail, HOLDS, type Result } from '../results.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
 import type { LiveTokenQuota } from './live-token-quota.ts'
+import type { RateLimiter } from './rate-limiter.ts'
 
 /** How many access tokens a client may be issued without a user: its rate, and how many may be live. */
 export class MintingLimits {

@@ -1,7 +1,7 @@
-import { BoundedMap } from '../../bounded-map.ts'
-import { type ClientId, type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { AccessTokenReads } from '../../stores/contract/access-tokens.ts'
-import type { StoreContext } from '../../stores/contract/context.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import { type ClientId, type EpochMs, epochMs } from '../domain/ids.ts'
+import type { AccessTokenReads } from '../stores/contract/access-tokens.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 /** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */

@@ -1,9 +1,9 @@
-import { BoundedMap } from '../../bounded-map.ts'
-import type { CallContext } from '../../context.ts'
-import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../../domain/ids.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import type { StoreContext } from '../../stores/contract/context.ts'
-import type { DeviceAuthorizationReads } from '../../stores/contract/device-authorizations.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { CallContext } from '../context.ts'
+import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { DeviceAuthorizationReads } from '../stores/contract/device-authorizations.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 interface Started {

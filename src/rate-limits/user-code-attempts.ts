@@ -1,6 +1,6 @@
-import { actorOf, type CallContext } from '../../context.ts'
-import { RateLimiter } from '../access/rate-limiter.ts'
-import type { CounterSync } from '../limits/counter-sync.ts'
+import { actorOf, type CallContext } from '../context.ts'
+import type { CounterSync } from './counter-sync.ts'
+import { RateLimiter } from './rate-limiter.ts'
 
 /** RFC 8628 §5.1: a person mistypes a few times; a guesser has to try for years. */
 const PER_ATTEMPT_KEY = { burst: 10, perMinute: 1 }

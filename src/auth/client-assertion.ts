@@ -1,8 +1,8 @@
-import { BoundedMap } from '../../bounded-map.ts'
-import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
-import { CLIENT_KEYS, readKeySet, type VerificationKey } from '../../crypto/key-set.ts'
-import type { Client } from '../../domain/client.ts'
-import { type EpochMs, milliseconds } from '../../domain/ids.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../crypto/assertion.ts'
+import { CLIENT_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set.ts'
+import type { Client } from '../domain/client.ts'
+import { type EpochMs, milliseconds } from '../domain/ids.ts'
 import { endOf, isTimely } from './assertion-times.ts'
 import type { SingleUse } from './jti-replay-guard.ts'
 

@@ -1,6 +1,6 @@
-import { BoundedMap } from '../../bounded-map.ts'
-import type { EpochMs } from '../../domain/ids.ts'
-import type { CounterSync, PublishCount } from '../limits/counter-sync.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 export interface RateLimit {
   /** How many may come at once. */

@@ -1,13 +1,13 @@
-import type { Caller } from '../../context.ts'
-import type { EpochMs } from '../../domain/ids.ts'
-import { isPermission } from '../../domain/scopes.ts'
-import { type FailedResult, fail, type Result, success } from '../../results.ts'
-import { refusalForStoreError } from '../../store-failure.ts'
-import { noteRefusal } from '../conditions/token-refusal.ts'
+import type { Caller } from '../context.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import { isPermission } from '../domain/scopes.ts'
+import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { refusalForStoreError } from '../store-failure.ts'
 import type { AccessTokenVerifier } from './access-token-verifier.ts'
 import type { AuthenticationContext, ClientAuthenticator } from './authenticate-client.ts'
 import type { BruteForceGuard } from './brute-force-guard.ts'
 import type { Credentials } from './credentials.ts'
+import { noteRefusal } from './token-refusal.ts'
 
 /** Who may call a method, as its `access` option says. */
 export interface AccessRule {

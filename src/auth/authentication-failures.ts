@@ -1,12 +1,12 @@
-import { auditEvent } from '../../audit-event.ts'
-import type { CallContext } from '../../context.ts'
-import { type ClientId, isRegistrableClientId } from '../../domain/ids.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import { holdsSecret } from '../../domain/secret-text.ts'
-import type { Backend } from '../../stores/contract/backend.ts'
-import type { StoreContext } from '../../stores/contract/context.ts'
-import type { CounterSync } from '../limits/counter-sync.ts'
-import { RateLimiter } from './rate-limiter.ts'
+import { auditEvent } from '../audit-event.ts'
+import type { CallContext } from '../context.ts'
+import { type ClientId, isRegistrableClientId } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { holdsSecret } from '../domain/secret-text.ts'
+import type { CounterSync } from '../rate-limits/counter-sync.ts'
+import { RateLimiter } from '../rate-limits/rate-limiter.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
 
 const PER_PEER = { burst: 20, perMinute: 20 }
 const PER_CLIENT = { burst: 20, perMinute: 20 }

@@ -1,11 +1,11 @@
-import { readJwt } from '../../crypto/jwt.ts'
-import type { SigningKeys } from '../../crypto/signing-keys.ts'
-import { hashToken, readToken } from '../../crypto/token.ts'
-import { type AccessTokenStatus, isActive, whyInactive } from '../../domain/access-token.ts'
-import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../../domain/ids.ts'
-import type { ReadStores } from '../../stores/contract/backend.ts'
-import type { StoreContext } from '../../stores/contract/context.ts'
-import type { TokenRefusal } from '../conditions/token-refusal.ts'
+import { readJwt } from '../crypto/jwt.ts'
+import type { SigningKeys } from '../crypto/signing-keys.ts'
+import { hashToken, readToken } from '../crypto/token.ts'
+import { type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
+import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../domain/ids.ts'
+import type { ReadStores } from '../stores/contract/backend.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { TokenRefusal } from './token-refusal.ts'
 
 /** By so much the clocks of instances may differ. */
 const CLOCK_TOLERANCE_MS = 60_000

@@ -1,11 +1,11 @@
-import { BoundedMap } from '../../bounded-map.ts'
-import type { CallContext } from '../../context.ts'
-import { fingerprinter } from '../../crypto/fingerprints.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import { fail, HOLDS, type Result } from '../../results.ts'
-import { type CounterSync, type PublishCount, unsharedCounters } from '../limits/counter-sync.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { CallContext } from '../context.ts'
+import { fingerprinter } from '../crypto/fingerprints.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { type CounterSync, type PublishCount, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type RateLimit, RateLimiter } from '../rate-limits/rate-limiter.ts'
+import { fail, HOLDS, type Result } from '../results.ts'
 import type { ClientProof } from './credentials.ts'
-import { type RateLimit, RateLimiter } from './rate-limiter.ts'
 
 /** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
 const LONGEST_ID = 128
