@@ -1,6 +1,9 @@
-import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../../domain/ids.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import type { FlowContext } from '../context.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { CallContext } from '../context.ts'
+import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { DeviceAuthorizationReads } from '../stores/contract/device-authorizations.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 interface Started {
@@ -25,26 +28,29 @@ const MAX_SHARES = 10_000
  * shall not use up what it may have pending for everybody.
  */
 export class PendingDeviceQuota {
-  readonly #shares = new Map<string, readonly Counted[]>()
+  readonly #shares = new BoundedMap<string, readonly Counted[]>(MAX_SHARES)
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
   readonly #tell: PublishCount
 
-  constructor(limits: { readonly perClient: number; readonly perPeer: number }, sharing: CounterSync) {
+  constructor(limits: { readonly perClient: number; readonly perPeer: number }, counterSync: CounterSync) {
     this.most = Math.min(limits.perPeer, Math.max(1, Math.floor(limits.perClient / 2)))
-    this.#tell = sharing.subscribe('pending-devices', (told) => {
+    this.#tell = counterSync.subscribe('pending-devices', (told) => {
       const { key, started } = readStart(told)
       this.#add(key, started)
     })
   }
 
-  isFull(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId): boolean {
+  isFull(ctx: Pick<CallContext, 'peer' | 'now'>, clientId: ClientId): boolean {
     return this.#pending(ctx, clientId).length >= this.most
   }
 
   /** Forgets the decided ones of a full share, wherever they were decided. */
-  async review(ctx: FlowContext, clientId: ClientId): Promise<void> {
-    const { deviceAuthorizations } = ctx.stores
+  async review(
+    ctx: StoreContext & Pick<CallContext, 'peer'>,
+    clientId: ClientId,
+    deviceAuthorizations: Pick<DeviceAuthorizationReads, 'findByDeviceCode'>,
+  ): Promise<void> {
     const looked = this.#pending(ctx, clientId)
     const found = await Promise.all(looked.map(({ hash }) => deviceAuthorizations.findByDeviceCode(ctx, hash)))
     const now = performance.now()
@@ -58,7 +64,7 @@ export class PendingDeviceQuota {
     this.#shares.set(keyOf(ctx, clientId), left)
   }
 
-  add(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId, started: Started): void {
+  add(ctx: Pick<CallContext, 'peer' | 'now'>, clientId: ClientId, started: Started): void {
     const key = keyOf(ctx, clientId)
     this.#shares.set(key, this.#pending(ctx, clientId))
     this.#add(key, started)
@@ -67,13 +73,10 @@ export class PendingDeviceQuota {
 
   #add(key: string, started: Started): void {
     const before = this.#shares.get(key) ?? []
-    this.#shares.delete(key)
     this.#shares.set(key, [...before, { ...started, since: performance.now() }])
-    const [oldest] = this.#shares.keys()
-    if (this.#shares.size > MAX_SHARES && oldest !== undefined) this.#shares.delete(oldest)
   }
 
-  #pending(ctx: Pick<FlowContext, 'peer' | 'now'>, clientId: ClientId): readonly Counted[] {
+  #pending(ctx: Pick<CallContext, 'peer' | 'now'>, clientId: ClientId): readonly Counted[] {
     return (this.#shares.get(keyOf(ctx, clientId)) ?? []).filter(({ expiresAt }) => expiresAt > ctx.now)
   }
 }
@@ -89,6 +92,6 @@ function readStart(told: string): { readonly key: string; readonly started: Star
   return { key: key.join(' '), started }
 }
 
-function keyOf({ peer }: Pick<FlowContext, 'peer'>, clientId: ClientId): string {
+function keyOf({ peer }: Pick<CallContext, 'peer'>, clientId: ClientId): string {
   return `${peerKey(peer)} ${clientId}`
 }
