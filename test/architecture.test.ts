@@ -46,19 +46,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'rpc',
     files: /^rpc\//,
-    may: [
-      'flows',
-      'results',
-      'errors',
-      'domain',
-      'context',
-      'deadlines',
-      'batch-scheduler',
-      'gen',
-      'logger',
-      'trace',
-      'transports/grpc',
-    ],
+    may: ['flows', 'results', 'errors', 'domain', 'context', 'deadlines', 'batch-scheduler', 'gen', 'logger', 'trace'],
   },
   {
     layer: 'transports/grpc',
@@ -80,7 +68,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'telemetry',
     files: /^telemetry\//,
-    may: ['transports/grpc', 'rpc', 'flows', 'stores/contract', 'stores', 'errors', 'domain', 'logger', 'trace'],
+    may: ['rpc', 'flows', 'stores/contract', 'stores', 'errors', 'domain', 'logger', 'trace'],
   },
   {
     layer: 'transports/http',
