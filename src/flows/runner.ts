@@ -94,8 +94,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
         }
         return contended()
       } catch (error) {
-        if (error instanceof StoreError) return refusalForStoreError(error, ctx, flow.lane === 'append')
-        throw error
+        return refusalForStoreError(error, ctx, flow.lane === 'append')
       }
     },
   }

@@ -41,7 +41,8 @@ const peerIsWithinItsShare = condition<{ readonly client: Client }>('peerIsWithi
       retryAfterMs: Math.max(1, publicDeviceStarts.waitFor(peer, ctx.now)),
     })
   }
-  if (publicDevices.isFull(ctx, client.clientId)) await publicDevices.review(ctx, client.clientId)
+  if (publicDevices.isFull(ctx, client.clientId))
+    await publicDevices.review(ctx, client.clientId, ctx.stores.deviceAuthorizations)
   return publicDevices.isFull(ctx, client.clientId) ? shareIsUsedUp(ctx) : HOLDS
 })
 
