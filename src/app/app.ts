@@ -1,18 +1,15 @@
+import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import { ClientAuthenticator } from '../auth/authenticate-client.ts'
+import { AuthenticationFailures } from '../auth/authentication-failures.ts'
+import { CallAuthorizer } from '../auth/authorize-call.ts'
+import { BruteForceGuard } from '../auth/brute-force-guard.ts'
+import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
+import { SecretUsage } from '../auth/secret-usage.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
-import { AuthenticationFailures } from '../flows/access/authentication-failures.ts'
-import { BruteForceGuard } from '../flows/access/brute-force-guard.ts'
-import { JtiReplayGuard } from '../flows/access/jti-replay-guard.ts'
-import { RateLimiter } from '../flows/access/rate-limiter.ts'
-import { SecretUsage } from '../flows/access/secret-usage.ts'
 import type { FlowServices } from '../flows/context.ts'
-import { UserCodeAttempts } from '../flows/devices/user-code-attempts.ts'
-import { type CounterSync, unsharedCounters } from '../flows/limits/counter-sync.ts'
-import { LiveTokenQuota } from '../flows/limits/live-token-quota.ts'
-import { PendingDeviceQuota } from '../flows/limits/pending-device-quota.ts'
-import { WatchQuota } from '../flows/limits/watch-quota.ts'
 import { createFlowRunner, type FlowRunner } from '../flows/runner.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
@@ -21,6 +18,13 @@ import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
+import { type CounterSync, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
+import { MintingLimits } from '../rate-limits/minting-limits.ts'
+import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
+import { RateLimiter } from '../rate-limits/rate-limiter.ts'
+import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
+import { WatchQuota } from '../rate-limits/watch-quota.ts'
 import { auditHandlers } from '../rpc/handlers/audit.ts'
 import { clientHandlers } from '../rpc/handlers/client.ts'
 import { deviceHandlers } from '../rpc/handlers/device.ts'
@@ -73,6 +77,8 @@ interface AppParts extends AppOptions {
 export class App {
   readonly backend: Backend
   readonly runner: FlowRunner
+  /** Decides who may call. */
+  readonly authorizer: CallAuthorizer
   readonly pipeline: Pipeline
   readonly state: ServingState
   /** What messages on their way may take, whichever port they come by. */
@@ -105,28 +111,40 @@ export class App {
     this.#secretUsage = new SecretUsage(backend, log)
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
     const { issuer, signingAlgorithm, limits } = config
+    const { reads } = backend
+    const signingKeys = new SigningKeys(keyring)
+    const accessTokens = new AccessTokenVerifier({ reads, signingKeys, issuer })
+    const jtiReplayGuard = new JtiReplayGuard(backend, log)
+    const bruteForceGuard = new BruteForceGuard(
+      { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
+      counterSync,
+    )
+    const clients = new ClientAuthenticator({
+      reads,
+      keyring,
+      issuer,
+      bruteForceGuard,
+      authenticationFailures: new AuthenticationFailures(backend, counterSync, observers?.flows),
+      jtiReplayGuard,
+      secretUsage: this.#secretUsage,
+    })
+    this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
     this.runner = createFlowRunner(backend, {
       keyring,
-      signingKeys: new SigningKeys(keyring),
+      signingKeys,
       signingAlgorithm,
       issuer,
-      bruteForceGuard: new BruteForceGuard(
-        { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
-        counterSync,
-      ),
-      authenticationFailures: new AuthenticationFailures(backend, counterSync),
-      jtiReplayGuard: new JtiReplayGuard(backend, log),
+      accessTokens,
+      jtiReplayGuard,
       trustedIssuers: this.trustedIssuers.byIssuer,
-      secretUsage: this.#secretUsage,
-      userCodeAttempts: new UserCodeAttempts(counterSync),
       observer: observers?.flows,
-      limits: flowLimits(limits, counterSync),
+      limits: flowLimits(limits, backend, counterSync),
     })
     this.state = createServingState()
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = createPipeline({
       routes: this.#routes(now),
-      runner: this.runner,
+      authorizer: this.authorizer,
       log,
       now,
       isDraining: () => this.state.draining,
@@ -201,11 +219,14 @@ export class App {
   }
 }
 
-function flowLimits(limits: Config['limits'], counterSync: CounterSync): FlowServices['limits'] {
+function flowLimits(limits: Config['limits'], { reads }: Backend, counterSync: CounterSync): FlowServices['limits'] {
   const { maxPendingDeviceAuthorizations } = limits
   return {
-    mints: new RateLimiter(limits.mintRate, { counterSync, name: 'mints' }),
-    liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, counterSync),
+    minting: new MintingLimits(
+      new RateLimiter(limits.mintRate, { counterSync, name: 'mints' }),
+      new LiveTokenQuota(limits.maxLiveTokensPerClient, reads.accessTokens, counterSync),
+    ),
+    userCodeAttempts: new UserCodeAttempts(counterSync),
     pendingDeviceAuthorizations: maxPendingDeviceAuthorizations,
     publicDeviceStarts: new RateLimiter(limits.deviceStartRate, { counterSync, name: 'public-device-starts' }),
     publicDevices: new PendingDeviceQuota(

@@ -11,7 +11,7 @@ import {
 } from '../app/doctor/probe-server.ts'
 import { type Address, formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
-import type { TlsConfig } from '../config/tls.ts'
+import type { TlsConfig } from '../config/rules.ts'
 import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import { messageOf } from '../message-of.ts'
 import { UsageError } from './failure.ts'

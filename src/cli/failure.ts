@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../config/problems.ts'
 import { firstLineOf } from '../message-of.ts'
 import { CallFailure } from './calls.ts'
 import { writeError } from './terminal.ts'

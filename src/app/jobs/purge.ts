@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { Logger } from '../../logger.ts'
-import type { Maintenance, PurgeKind } from '../../stores/contract/maintenance.ts'
+import type { Maintenance } from '../../stores/contract/maintenance.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const LEASE_NAME = 'purge'
@@ -19,13 +20,6 @@ const PAUSE_MS = 20
 const MOST_COUNTED = 10_000
 /** With its jitter well within the 60 s that an answer may outlive its replay window. */
 const SWEEP_MS = 30_000
-
-export const PURGE_KINDS: readonly PurgeKind[] = Object.freeze([
-  'access_tokens',
-  'grants',
-  'device_authorizations',
-  'assertion_ids',
-])
 
 export type PerKind<T> = Readonly<Record<PurgeKind, T>>
 
@@ -175,7 +169,7 @@ export class Purge {
     let leasedAt = performance.now()
     if (!(await this.#lease.acquire())) return null
     const deleted = perKind(() => 0)
-    let kinds = PURGE_KINDS
+    let kinds: readonly PurgeKind[] = PURGE_KINDS
     while (kinds.length > 0) {
       const open: PurgeKind[] = []
       for (const kind of kinds) {
