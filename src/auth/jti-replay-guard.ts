@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { CallContext } from '../context.ts'
+import { backgroundContext, type CallContext } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
@@ -77,7 +77,7 @@ export class JtiReplayGuard {
 
   /** The uses that are stored now; others were first with the rest. */
   async #store(uses: readonly AssertionUse[]): Promise<ReadonlySet<string>> {
-    const ctx = { rayId: 'assertion-ids', now: nowOf(uses), log: this.#log, deadline: null, signal: NEVER }
+    const ctx = backgroundContext('assertion-ids', this.#log, nowOf(uses))
     for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
       const stored = await this.#backend.transaction<ReadonlySet<string> | null>(ctx, async (stores) => {
         const known = await stores.assertionIds.find(
@@ -98,7 +98,6 @@ export class JtiReplayGuard {
 
 /** What `created_by` holds. */
 const LONGEST_NAME = 191
-const NEVER = new AbortController().signal
 
 /** In one order for everyone, so that two instances cannot wait for each other. */
 function firstOfEach(batch: readonly Waiting[]): readonly AssertionUse[] {
