@@ -61,7 +61,7 @@ export interface ExportVerification {
   readonly chains: number
   readonly events: number
   readonly breaks: readonly ChainBreak[]
-  /** Whether the export goes on after an earlier one whose head was not given: where it begins is taken on its word. */
+  /** Whether the export goes on after an earlier one whose head was not given: its beginning is not verified. */
   readonly startsUnproved: boolean
 }
 

@@ -125,7 +125,7 @@ async function fetchDocument(url: string, { ca, maxBytes }: FetchOptions): Promi
   const request = url.startsWith('https:')
     ? requestTls(url, { ...options, ...(ca !== null && { ca }) })
     : requestPlain(url, options)
-  // An error that nobody hears would end the process, and a host may cause more than one.
+  // An error without a listener would end the process, and a host may cause more than one.
   request.on('error', reject).once('response', (response) => {
     const giveUp = (error: Error) => {
       request.destroy()

@@ -79,7 +79,7 @@ export class TlsFiles {
     try {
       assertUsable(found, this.#config)
     } catch (error) {
-      // Logged once for each change, not at every look.
+      // Logged once for each change, not at every check.
       this.#log.error({ err: error }, CANNOT_BE_USED)
       return
     }

@@ -2,7 +2,7 @@ import type { Address } from '../../config/address.ts'
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts'
 import type { ProcessMetrics } from './metrics-aggregation.ts'
 
-/** Starts and stops the server of this process, and is told how it goes: for an operator, or for the primary of several workers. */
+/** Decides when the server of this process starts to listen and stops: for an operator, or for the primary of several workers. */
 export interface Lifecycle {
   /** Resolves with the reason when the server is to stop. */
   readonly stopRequested: Promise<string>

@@ -200,7 +200,7 @@ export class WorkerPool {
   #onExit(slot: WorkerSlot, how: string): void {
     const { log } = this.#options
     const pid = slot.worker?.process.pid ?? 0
-    // One that hung served as long as it was heard of.
+    // A worker that hung served until its last heartbeat.
     const end = slot.hung ? slot.heartbeats.lastBeatAt : performance.now()
     const servedMs = slot.state === 'listening' ? Math.round(end - slot.listeningSince) : 0
     const { problem } = slot

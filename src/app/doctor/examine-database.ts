@@ -49,11 +49,11 @@ function connectionsFinding({ connections: { poolSize, tls }, database: { hosts 
   return ok('connections', `${most}, ${tls === null ? 'in plaintext on this machine' : 'over TLS'}`)
 }
 
-function schemaFinding({ applied, serversFrom, unknown, problem: misfit }: SchemaState): Finding {
+function schemaFinding({ applied, serversFrom, unknown, problem: text }: SchemaState): Finding {
   const newest = applied.at(-1) ?? 'nothing'
-  if (misfit !== null) {
+  if (text !== null) {
     const advice = unknown.length > 0 ? 'run a newer version' : 'run: qscope migrate up'
-    return problem('schema', misfit, advice)
+    return problem('schema', text, advice)
   }
   const since = serversFrom === null ? '' : `, for servers from ${serversFrom} on`
   return ok('schema', `fits this version${unknown.length > 0 ? ', which is older' : ''}: at ${newest}${since}`)

@@ -24,10 +24,10 @@ export function problem(check: string, finding: string, advice: string): Finding
 /** An examination that breaks off is a finding too. */
 export async function guarded(
   check: string,
-  look: () => Promise<readonly Finding[]> | readonly Finding[],
+  examine: () => Promise<readonly Finding[]> | readonly Finding[],
 ): Promise<readonly Finding[]> {
   try {
-    return await look()
+    return await examine()
   } catch (error) {
     return [problem(check, firstLineOf(error), 'see the message, and the log for more')]
   }

@@ -16,7 +16,7 @@ const CONTINUE_AFTER_MS = 1_000
 /** Small, so that no call waits long behind a batch, and no replica lags. */
 const BATCH = 500
 const PAUSE_MS = 20
-/** The backlog is counted this far; beyond, more is not worth the reading. */
+/** The backlog is counted up to this; a larger number is not worth the reading. */
 const MOST_COUNTED = 10_000
 /** With its jitter well within the 60 s that an answer may outlive its replay window. */
 const SWEEP_MS = 30_000
@@ -34,7 +34,7 @@ export interface Backlog {
 /** What a round did. */
 export interface PurgeRound {
   readonly deleted: PerKind<number>
-  /** `null`: the process is stopping, and did not look. */
+  /** `null`: the process is stopping, and did not count it. */
   readonly backlog: PerKind<Backlog> | null
   /** Whether everything is gone that had ended when the round began. */
   readonly complete: boolean
@@ -49,7 +49,7 @@ export interface PurgeMetrics {
   readonly failures: number
   readonly deleted: PerKind<number>
   readonly erasedReplays: number
-  /** As of the last look. */
+  /** As it was last counted. */
   readonly backlog: PerKind<Backlog>
   /** `null`: not yet. */
   readonly lookedAt: EpochMs | null
