@@ -23,7 +23,11 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'auth', files: /^auth\//, may: ['answers', 'stores/contract', 'crypto', 'rate-limits'] },
   { layer: 'flows', files: /^flows\//, may: ['answers', 'auth', 'rate-limits', 'crypto', 'stores/contract'] },
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen', 'transports/grpc'] },
-  { layer: 'transports/grpc', files: /^transports\/(grpc\/|[a-z-]+\.ts$)/, may: ['rpc', 'flows', 'rate-limits', 'gen'] },
+  {
+    layer: 'transports/grpc',
+    files: /^transports\/(grpc\/|[a-z-]+\.ts$)/,
+    may: ['rpc', 'flows', 'rate-limits', 'gen'],
+  },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports/grpc', 'rpc', 'flows', 'gen'] },
   {
     layer: 'telemetry',
