@@ -32,7 +32,7 @@ type AuditedContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'caller' | 'pe
 
 /**
  * Records failed client authentications in the audit log, limited so that they
- * cannot flood it; whether more are judged at all is the `BruteForceGuard`'s.
+ * cannot flood it. The `BruteForceGuard` decides whether more may be attempted.
  * Nobody waits for the record: an answer that took longer for a recorded failure
  * would tell known ids from unknown ones.
  */
