@@ -1,7 +1,9 @@
 import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
 import { isPermission } from '../domain/scopes.ts'
 import type { AccessRule } from '../flows/access/authorize-call.ts'
+import { outcomeUnknown, outcomeUnknownSafely } from '../flows/runner.ts'
 import { access } from '../gen/qscope/v1/options_pb.ts'
+import type { FailedResult } from '../results.ts'
 import { pathOf } from './routes.ts'
 
 /**
@@ -23,4 +25,14 @@ export function accessRule(method: DescMethod): AccessRule {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)
   }
   return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone, idempotent })
+}
+
+/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
+export function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
+  return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
+}
+
+/** The answer to a call that the server aborts: it may still be carried out. */
+export function abortedCall(method: DescMethod): FailedResult {
+  return withRetryAdvice(accessRule(method), outcomeUnknown())
 }
