@@ -1,9 +1,9 @@
 import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
+import type { AccessRule } from '../auth/authorize-call.ts'
 import { isPermission } from '../domain/scopes.ts'
-import type { AccessRule } from '../flows/access/authorize-call.ts'
-import { outcomeUnknown, outcomeUnknownSafely } from '../flows/runner.ts'
 import { access } from '../gen/qscope/v1/options_pb.ts'
 import type { FailedResult } from '../results.ts'
+import { outcomeUnknown, outcomeUnknownSafely } from '../store-failure.ts'
 import { pathOf } from './routes.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Credentials } from '../flows/access/authorize-call.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import type { RequestValidator } from './request-validator.ts'

@@ -7,9 +7,9 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf'
+import type { CallAuthorizer } from '../auth/authorize-call.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { FlowRunner } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { AccessLog } from './access-log.ts'
@@ -51,7 +51,7 @@ const STAGES: readonly Stage[] = Object.freeze([
 
 export interface PipelineOptions {
   readonly routes: readonly Route[]
-  readonly runner: FlowRunner
+  readonly authorizer: CallAuthorizer
   readonly log: Logger
   readonly now: () => EpochMs
   readonly isDraining: () => boolean
@@ -71,13 +71,13 @@ export class Pipeline {
   readonly #now: () => EpochMs
 
   /** @throws Error naming the method, when one lacks a sound access option. */
-  constructor({ routes, runner, log, now, isDraining, validator, observer }: PipelineOptions) {
+  constructor({ routes, authorizer, log, now, isDraining, validator, observer }: PipelineOptions) {
     this.routes = routes
     this.#methods = new Map(routes.map((route) => [route.method, new ServedMethod(route, observer)]))
     this.#services = {
       isDraining,
       admissionControl: new AdmissionControl(() => performance.now()),
-      runner,
+      authorizer,
       failureDelay: new UniformFailureDelay(),
       redactor: new Redactor(),
       validator: validator ?? new RequestValidator(routes.map(({ method }) => method.input)),

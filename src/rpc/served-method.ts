@@ -1,5 +1,5 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf'
-import type { AccessRule } from '../flows/access/authorize-call.ts'
+import type { AccessRule } from '../auth/authorize-call.ts'
 import { ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { accessRule } from './access.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'

@@ -1,9 +1,8 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf'
+import type { CallAuthorizer } from '../auth/authorize-call.ts'
 import { atMoment, type Caller } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import { authorizeCall } from '../flows/access/authorize-call.ts'
-import type { FlowRunner } from '../flows/runner.ts'
 import type { ClientAuthentication } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import { withRetryAdvice } from './access.ts'
@@ -20,7 +19,7 @@ import type { UniformFailureDelay } from './uniform-failure-delay.ts'
 export interface StageServices {
   readonly isDraining: () => boolean
   readonly admissionControl: AdmissionControl
-  readonly runner: FlowRunner
+  readonly authorizer: CallAuthorizer
   readonly failureDelay: UniformFailureDelay
   readonly redactor: Redactor
   readonly validator: RequestValidator
@@ -119,7 +118,7 @@ export async function authenticate(call: Call, services: StageServices): Promise
 /** `again`: when the same credentials are checked once more; `null`: they are checked for the first time. */
 async function authorize(
   call: Call,
-  { runner, failureDelay }: StageServices,
+  { authorizer, failureDelay }: StageServices,
   again: EpochMs | null,
 ): Promise<Result<Caller>> {
   const { rule } = call.method
@@ -127,7 +126,7 @@ async function authorize(
   if (call.info.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
   const attempt = { rule, credentials, authenticatedAt: again === null ? null : call.now }
   const delay = credentials.kind === 'client' ? failureDelay.start() : null
-  const caller = await runner.execute(authorizeCall, atMoment(call, again ?? call.now), attempt)
+  const caller = await authorizer.authorize(atMoment(call, again ?? call.now), attempt)
   if (!caller.ok && delay !== null) await delay
   return caller
 }

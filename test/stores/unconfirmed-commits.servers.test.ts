@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { clientId, epochMs } from '../../src/domain/ids.ts'
+import type { Backend } from '../../src/stores/contract/backend.ts'
+import { openBackend } from '../../src/stores/open.ts'
+import { type CommitFault, type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
+import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
+import { aClient, anEvent, aToken, change, context, openMigrated, options, ownTransaction, register } from './given.ts'
+
+for (const kind of [mysqlDatabases, postgresDatabases]) {
+  describe.skipIf(!kind.available)(`a commit that is not confirmed on ${kind.name}`, () => {
+    let database: FreshDatabase
+    let proxy: DatabaseProxy
+    let backend: Backend
+    beforeEach(async () => {
+      database = await kind.createMigrated()
+      const straight = await openMigrated(database)
+      await register(straight, aClient('someone'))
+      await straight.close()
+      proxy = await startProxy(database.url)
+      backend = await openBackend(proxy.url, options)
+    })
+    afterEach(async () => {
+      await backend.close()
+      await proxy.close()
+      await database.drop()
+    })
+
+    const count = async (sql: string) => {
+      const [row] = await database.query(sql)
+      return Number(Object.values(row ?? {})[0])
+    }
+    const tokens = () => count('select count(*) from oauth_access_tokens')
+    const chainEnds = () => count('select coalesce(sum(sequence), 0) from oauth_audit_heads')
+    const events = () => count('select count(*) from oauth_audit_log')
+    const mint = (over = {}) =>
+      backend.append(context(over), (stores) => {
+        void stores.accessTokens.insert(aToken('someone'))
+        void stores.auditLog.append(anEvent())
+      })
+
+    test('is not made by what was cut off before it, while a row was waited for', async () => {
+      const straight = await openBackend(database.url, options)
+      const before = await events()
+      await mint()
+      const held = Promise.withResolvers<void>()
+      const release = Promise.withResolvers<void>()
+      const holding = ownTransaction(straight, context(), async (stores) => {
+        await stores.clients.lock(clientId('someone'))
+        held.resolve()
+        await release.promise
+        return { commit: true, value: null }
+      })
+      await held.promise
+      const minting = mint()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      proxy.cut()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      release.resolve()
+      await holding
+      await minting
+      await mint()
+      expect(await tokens()).toBe(3)
+      expect(await events()).toBe(before + 3)
+      expect(await chainEnds()).toBe(before + 3)
+      await straight.close()
+    })
+
+    for (const fault of ['dropped', 'unanswered'] as const satisfies readonly CommitFault[]) {
+      test(`is read back: what is appended stands once, first thing or later (${fault})`, async () => {
+        const before = await events()
+        proxy.failNextCommit(fault)
+        await mint()
+        expect(proxy.failed).toBe(true)
+        await mint()
+        proxy.failNextCommit(fault)
+        await mint()
+        await mint()
+        expect(await tokens()).toBe(4)
+        expect(await events()).toBe(before + 4)
+        expect(await chainEnds()).toBe(before + 4)
+      })
+
+      test(`is read back: a decision is made once (${fault})`, async () => {
+        let runs = 0
+        const decide = () =>
+          ownTransaction(backend, context(), async (stores) => {
+            runs += 1
+            const won = await stores.clients.startTokenGeneration(clientId('someone'), change)
+            await stores.auditLog.append(anEvent())
+            return { commit: won, value: won }
+          })
+        const generation = async () =>
+          (await backend.reads.clients.find(context(), clientId('someone')))?.tokenGeneration
+        proxy.failNextCommit(fault)
+        expect(await decide()).toBe(true)
+        expect(proxy.failed).toBe(true)
+        expect(await generation()).toBe(2)
+        expect(runs).toBe(fault === 'dropped' ? 2 : 1)
+        proxy.failNextCommit(fault)
+        await decide()
+        expect(await generation()).toBe(3)
+      })
+
+      test(`is read back: decisions that share a commit are each made once (${fault})`, async () => {
+        const before = await events()
+        const won = () => {
+          const token = aToken('someone')
+          return backend.transaction(context(), async (stores) => {
+            await stores.accessTokens.insert(token)
+            const revoked = await stores.accessTokens.revoke(token.tokenId, 'test', change)
+            await stores.auditLog.append(anEvent())
+            return { commit: revoked, value: revoked }
+          })
+        }
+        for (const round of [1, 2]) {
+          proxy.failNextCommit(fault)
+          expect(await Promise.all([won(), won(), won()])).toEqual([true, true, true])
+          expect(proxy.failed).toBe(true)
+          expect(await tokens()).toBe(3 * round)
+          expect(await events()).toBe(before + 3 * round)
+          expect(await chainEnds()).toBe(before + 3 * round)
+        }
+      })
+
+      test(`is read back as soon as the database is there again (${fault})`, async () => {
+        await mint()
+        proxy.failNextCommit(fault, 600)
+        await mint()
+        expect(await tokens()).toBe(2)
+      })
+
+      test(`stays unknown if the database is away until the deadline, and the next call is served (${fault})`, async () => {
+        await mint()
+        proxy.failNextCommit(fault, 900)
+        await expect(mint({ deadline: epochMs(Date.now() + 400) })).rejects.toMatchObject({ fault: 'outcome_unknown' })
+        await expect(mint({ deadline: epochMs(Date.now() + 100) })).rejects.toMatchObject({ fault: 'unavailable' })
+        await new Promise((resolve) => setTimeout(resolve, 700))
+        await mint()
+        expect(await tokens()).toBe(fault === 'dropped' ? 2 : 3)
+        expect(await events()).toBe(await chainEnds())
+      })
+    }
+  })
+}
