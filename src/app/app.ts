@@ -22,7 +22,7 @@ import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
-import { type CounterSync, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { MintingLimits } from '../rate-limits/minting-limits.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
@@ -95,7 +95,7 @@ export async function openApp(
   keyring: Keyring,
   {
     now = () => epochMs(Date.now()),
-    sharing = unsharedCounters(),
+    sharing = new UnsharedCounters(),
     observers,
   }: { readonly now?: () => EpochMs; readonly sharing?: CounterSync; readonly observers?: Observers } = {},
 ): Promise<App> {
