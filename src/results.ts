@@ -32,6 +32,14 @@ export function fail<Code extends ErrorCode>(code: Code, ...[details]: DetailsAr
   return { ok: false, code, details: details ?? {} }
 }
 
+/** Refuses a request for what is wrong with one of its fields. */
+export function invalidRequest(field: string, description: string): FailedResult {
+  return fail('oauth.invalid_request', { violations: [{ field, description }] })
+}
+
+/** When to come back, in milliseconds, where nothing better is known. */
+export const RETRY_AFTER_MS = 1_000
+
 /** Applies a function to a success; a refusal passes through. */
 export function mapResult<T, U>(result: Result<T>, change: (value: T) => U): Result<U> {
   return result.ok ? success(change(result.value)) : result

@@ -10,6 +10,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'errors', files: /^errors\//, may: [] },
   { layer: 'domain', files: /^domain\//, may: [] },
   { layer: 'logger', files: /^logger\.ts$/, may: [] },
+  { layer: 'bounded-map', files: /^bounded-map\.ts$/, may: [] },
   { layer: 'batch-scheduler', files: /^batch-scheduler\.ts$/, may: [] },
   { layer: 'deadlines', files: /^deadlines\.ts$/, may: [] },
   { layer: 'micro-batcher', files: /^micro-batcher\.ts$/, may: [] },
@@ -21,7 +22,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'results', files: /^results\.ts$/, may: ['errors'] },
   { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results', 'trace'] },
   { layer: 'log', files: /^log\//, may: ['logger', 'config', 'printable'] },
-  { layer: 'crypto', files: /^crypto\//, may: ['domain', 'make-directories'] },
+  { layer: 'crypto', files: /^crypto\//, may: ['domain', 'make-directories', 'bounded-map'] },
   { layer: 'stores/contract', files: /^stores\/contract\//, may: ['domain', 'context'] },
   {
     layer: 'stores',
@@ -42,7 +43,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'flows',
     files: /^flows\//,
-    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'micro-batcher', 'trace'],
+    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'micro-batcher', 'trace', 'bounded-map'],
   },
   {
     layer: 'rpc',

@@ -1,6 +1,6 @@
 import type { CallContext } from '../context.ts'
 import { jitter } from '../crypto/random.ts'
-import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
 import { LOST_RACE, type Postcondition, RETRY, type Refusal } from './condition.ts'
@@ -9,7 +9,6 @@ import type { Flow, Lane } from './flow.ts'
 
 /** How often a flow that keeps losing its race is judged anew. */
 const MAX_ATTEMPTS = 8
-const RETRY_AFTER_MS = 1_000
 
 /** Runs flows: the template that nobody overrides. */
 export interface FlowRunner {

@@ -1,5 +1,5 @@
 import { peerKey } from '../domain/peer-key.ts'
-import { type FailedResult, fail } from '../results.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS } from '../results.ts'
 
 /** What calls may hold while their messages are on their way. */
 export interface IncomingLimits {
@@ -27,7 +27,6 @@ const SHARE_OF_LARGE = 0.75
 const BYTES_OF_A_PIECE = 256
 /** A compressed message counts twice, and nobody is to be alone with it. */
 const MESSAGES_THAT_FIT = 4
-const RETRY_AFTER_MS = 1_000
 const LOOK_EVERY_MS = 1_000
 
 /** A call whose message is on its way, as its transport handles it. */

@@ -18,7 +18,7 @@ import { type AccessRule, authorizeCall, type Credentials } from '../flows/acces
 import type { FlowRunner } from '../flows/runner.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
-import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import { CallEnded } from '../transports/grpc/errors.ts'
 import { accessRule } from './access.ts'
 import { startAccessLog } from './access-log.ts'
@@ -41,7 +41,6 @@ import { withUniformFailureDelay } from './uniform-failure-delay.ts'
 import { createRequestValidator, type RequestValidator } from './validation.ts'
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
-const RETRY_AFTER_MS = 1_000
 
 /** The path of every call, whichever transport it came by. */
 export interface Pipeline {

@@ -4,7 +4,7 @@ import type { Client } from '../../domain/client.ts'
 import { isSecretValid } from '../../domain/client-secret.ts'
 import { clientId as asClientId, type EpochMs, type SecretId } from '../../domain/ids.ts'
 import { isCertificateOf } from '../../domain/tls-client-subject.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import type { FlowContext } from '../context.ts'
 import { readClientAssertion } from './client-assertion.ts'
 import type { SingleUse } from './jti-replay-guard.ts'
@@ -27,8 +27,6 @@ interface Evidence {
   readonly secretId: SecretId | null
   readonly assertion: SingleUse | null
 }
-
-const RETRY_AFTER_MS = 1_000
 
 /**
  * Proves a client by its registered method. An unknown id, a wrong proof and a

@@ -1,6 +1,6 @@
 import { type ChainEnd, openExportedHead } from '../../crypto/exported-head.ts'
 import { openPageToken, sealPageToken } from '../../crypto/page-token.ts'
-import { fail, success } from '../../results.ts'
+import { invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { defineFlow } from '../flow.ts'
 import type { ChainBreak } from './chain-break.ts'
@@ -47,7 +47,7 @@ const exportedHeadIsOurs = condition<VerificationWish, Exported>('exportedHeadIs
   if (exportedHead === '') return success({ exported: new Map() })
   const exported = openExportedHead(ctx.services.keyring, exportedHead)
   if (typeof exported !== 'string') return success({ exported })
-  return fail('oauth.invalid_request', { violations: [{ field: 'exported_head', description: exported }] })
+  return invalidRequest('exported_head', exported)
 })
 
 /** A token says which places were checked already, so it must be one that this service gave out. */
@@ -57,7 +57,7 @@ const pageTokenIsOfThisWalk = condition<VerificationWish, From>('pageTokenIsOfTh
   const cursor = openPageToken(ctx.services.keyring, LIST, { exportedHead }, pageToken)
   if (cursor !== null) return success({ from: readRest(cursor) })
   const description = 'must be the next_page_token of the part before, with the same exported head'
-  return fail('oauth.invalid_request', { violations: [{ field: 'page_token', description }] })
+  return invalidRequest('page_token', description)
 })
 
 const logIsWalked = condition<VerificationWish & Exported & From, { readonly verification: Verification }>(

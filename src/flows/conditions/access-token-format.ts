@@ -1,7 +1,7 @@
 import { LONGEST_JWT } from '../../crypto/jwt.ts'
 import type { Client } from '../../domain/client.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
-import { fail, HOLDS, success } from '../../results.ts'
+import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, type Decision } from '../condition.ts'
 import { refuseUntilActive, refuseUntilCovered } from '../keys/first-signing-key.ts'
 
@@ -45,6 +45,6 @@ export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(con
     const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES) * 4) / 3)
     if (bytes <= LONGEST_JWT) return HOLDS
     const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
-    return fail('oauth.invalid_request', { violations: [{ field: 'scopes', description }] })
+    return invalidRequest('scopes', description)
   })
 }

@@ -1,5 +1,5 @@
 import { openPageToken, sealPageToken } from '../../crypto/page-token.ts'
-import { fail, success } from '../../results.ts'
+import { invalidRequest, success } from '../../results.ts'
 import type { PageRequest } from '../../stores/contract/context.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
@@ -31,7 +31,7 @@ export function pageTokenIsOfThisList(list: string) {
     const after = openPageToken(ctx.services.keyring, list, filter, pageToken)
     if (after !== null) return success({ page: { after, limit } })
     const description = 'must be the next_page_token of the page before, with the same filter'
-    return fail('oauth.invalid_request', { violations: [{ field: 'page_token', description }] })
+    return invalidRequest('page_token', description)
   })
 }
 

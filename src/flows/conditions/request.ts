@@ -1,7 +1,7 @@
 import type { Client } from '../../domain/client.ts'
 import type { Milliseconds } from '../../domain/ids.ts'
 import { beyond, distinct, isReservedScope, isScopeToken } from '../../domain/scopes.ts'
-import { type FailedResult, fail, type Result, success } from '../../results.ts'
+import { type FailedResult, fail, invalidRequest, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 
@@ -118,5 +118,5 @@ export const lifetimeIsAllowed = condition<
   if (requestedLifetime === null) return success({ lifetime: longest })
   if (requestedLifetime <= longest) return success({ lifetime: requestedLifetime })
   const description = `must be at most the client's access_token_ttl, ${longest / 1_000} s`
-  return fail('oauth.invalid_request', { violations: [{ field: 'lifetime', description }] })
+  return invalidRequest('lifetime', description)
 })

@@ -1,7 +1,7 @@
 import { actorOf } from '../../context.ts'
 import { readUserCode } from '../../crypto/user-code.ts'
 import { type DeviceAuthorizationStatus, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
-import { fail, success } from '../../results.ts'
+import { fail, invalidRequest, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
 export interface TypedUserCode {
@@ -26,7 +26,7 @@ export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
     const code = readUserCode(typedCode)
     if (code === null) {
       const description = 'must be eight letters, such as BCDF-GHJK'
-      return fail('oauth.invalid_request', { violations: [{ field: 'user_code', description }] })
+      return invalidRequest('user_code', description)
     }
     if (!userCodeAttempts.begin(ctx, attemptKey)) {
       return fail('limit.exceeded', {

@@ -4,7 +4,7 @@ import { type UserId, userId } from '../../domain/ids.ts'
 import { HOLDS_SECRET } from '../../domain/masked-text.ts'
 import { holdsSecret } from '../../domain/secret-text.ts'
 import type { User } from '../../domain/user.ts'
-import { fail, HOLDS, success } from '../../results.ts'
+import { fail, HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 
@@ -41,7 +41,7 @@ export const userIsKnownOrNew = condition<ReferredUser, { readonly user: User; r
     if (userReference.kind === 'user') return notFound(userReference)
     const { externalId, field } = userReference
     if (holdsSecret(externalId)) {
-      return fail('oauth.invalid_request', { violations: [{ field, description: HOLDS_SECRET }] })
+      return invalidRequest(field, HOLDS_SECRET)
     }
     return success({ user: draftUser(ctx, externalId), userIsNew: true })
   },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext } from '../../context.ts'
 import { jitter } from '../../crypto/random.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import type { IssuedTokens } from '../grants/issue-tokens.ts'
 import type { WatchQuota } from '../limits/watch-quota.ts'
 import type { FlowRunner } from '../runner.ts'
@@ -11,7 +11,6 @@ import { redeemDeviceCode, watchedDeviceState } from './redeem-device-code.ts'
 /** A decision made on another instance is seen after this long at the most. */
 const LOOK_EVERY_MS = 500
 const HEARTBEAT_MS = 15_000
-const RETRY_AFTER_MS = 1_000
 
 export type WatchEvent =
   | { readonly state: 'pending' }

@@ -8,7 +8,7 @@ import type { Grant } from '../../domain/grant.ts'
 import { authorizationCodeId, type ClientId, type RawToken } from '../../domain/ids.ts'
 import { redirectUriMatches } from '../../domain/redirect-uri.ts'
 import type { User } from '../../domain/user.ts'
-import { fail, HOLDS } from '../../results.ts'
+import { HOLDS, invalidRequest } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
@@ -34,25 +34,23 @@ export interface IssuedAuthorizationCode {
   readonly grant: Grant
 }
 
-const invalid = (field: string, description: string) =>
-  fail('oauth.invalid_request', { violations: [{ field, description }] })
-
 /** RFC 9700 §2.1, RFC 6749 §3.1.2.3: the redirect URI is one of the client's. */
 const redirectUriIsRegistered = condition<{ readonly client: Client; readonly redirectUri: string }>(
   'redirectUriIsRegistered',
   (_ctx, { client, redirectUri }) =>
     client.redirectUris.some((registered) => redirectUriMatches(registered, redirectUri))
       ? HOLDS
-      : invalid('redirect_uri', 'is not registered for the client'),
+      : invalidRequest('redirect_uri', 'is not registered for the client'),
 )
 
 /** RFC 7636 §4.4.1, RFC 9700 §2.1.1: a challenge where the client must use PKCE, and S256 named with it. */
 const challengeIsGiven = condition<Consent & { readonly client: Client }>('challengeIsGiven', (_ctx, facts) => {
   const { client, codeChallenge, challengeMethodNamed } = facts
   const mustHave = client.config.requirePkce || client.type === 'public'
-  if (codeChallenge === null && mustHave) return invalid('code_challenge', 'is required of this client (RFC 7636)')
+  if (codeChallenge === null && mustHave)
+    return invalidRequest('code_challenge', 'is required of this client (RFC 7636)')
   if ((codeChallenge !== null) !== challengeMethodNamed) {
-    return invalid('code_challenge_method', 'must be S256 with a code_challenge, and absent without')
+    return invalidRequest('code_challenge_method', 'must be S256 with a code_challenge, and absent without')
   }
   return HOLDS
 })

@@ -2,7 +2,7 @@ import type { AccessToken } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
 import { expiryWithin } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import { fail, HOLDS, success } from '../../results.ts'
+import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
@@ -42,21 +42,20 @@ interface ExchangeRequest {
 
 type Asked = ExchangeRequest & { readonly client: Client }
 
-const invalid = (field: string, description: string) =>
-  fail('oauth.invalid_request', { violations: [{ field, description }] })
-
 /** RFC 8693 §2.1: types that this server knows, and an actor token type if and only if there is an actor token. */
 const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ctx, request) => {
   const { subjectTokenType, actorToken, actorTokenType, requestedTokenType } = request
   const wanted = `must be ${ACCESS_TOKEN_TYPE}`
-  if (subjectTokenType !== ACCESS_TOKEN_TYPE) return invalid('subject_token_type', wanted)
+  if (subjectTokenType !== ACCESS_TOKEN_TYPE) return invalidRequest('subject_token_type', wanted)
   if (requestedTokenType !== null && requestedTokenType !== ACCESS_TOKEN_TYPE) {
-    return invalid('requested_token_type', wanted)
+    return invalidRequest('requested_token_type', wanted)
   }
   if (actorToken === null && actorTokenType !== null) {
-    return invalid('actor_token_type', 'must be absent without an actor_token')
+    return invalidRequest('actor_token_type', 'must be absent without an actor_token')
   }
-  return actorToken !== null && actorTokenType !== ACCESS_TOKEN_TYPE ? invalid('actor_token_type', wanted) : HOLDS
+  return actorToken !== null && actorTokenType !== ACCESS_TOKEN_TYPE
+    ? invalidRequest('actor_token_type', wanted)
+    : HOLDS
 })
 
 /**
@@ -76,7 +75,7 @@ const subjectTokenIsAcceptable = condition<Asked, { readonly subject: AccessToke
   async (ctx, { subjectToken, client }) => {
     const subject = await acceptable(ctx, subjectToken, client)
     return subject === null || subject.ancestors.length >= MAX_EXCHANGES
-      ? invalid('subject_token', 'is not acceptable')
+      ? invalidRequest('subject_token', 'is not acceptable')
       : success({ subject })
   },
 )
@@ -104,14 +103,14 @@ const actorIsKnown = condition<
     const { allowImpersonation } = client.config
     const actors = allowImpersonation ? subject.actors : [client.clientId, ...subject.actors]
     return actors.length > MAX_ACTORS
-      ? invalid('subject_token', 'is not acceptable')
+      ? invalidRequest('subject_token', 'is not acceptable')
       : success({ actors, until: subject.expiresAt })
   }
   const actor = await acceptableActor(ctx, actorToken, client)
   const actors = actor === null ? [] : [actor.subject, ...actor.actors, ...subject.actors]
   // Nobody acts for longer than they can prove to be there.
   return actor === null || actors.length > MAX_ACTORS
-    ? invalid('actor_token', 'is not acceptable')
+    ? invalidRequest('actor_token', 'is not acceptable')
     : success({ actors, until: epochMs(Math.min(subject.expiresAt, actor.expiresAt)) })
 })
 

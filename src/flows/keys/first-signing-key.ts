@@ -1,11 +1,9 @@
 import { actorOf } from '../../context.ts'
 import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts'
-import { fail } from '../../results.ts'
+import { fail, RETRY_AFTER_MS } from '../../results.ts'
 import { LOST_RACE, RETRY, type Refusal } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
 import { draftSigningKey, keyEvent } from './draft-signing-key.ts'
-
-const RETRY_AFTER_MS = 1_000
 
 /**
  * Where no key of the algorithm signs: the one prepared first is activated, or a

@@ -1,10 +1,9 @@
 import type { CallContext } from '../../context.ts'
 import { peerKey } from '../../domain/peer-key.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 
 /** A device watches once; a few more while it reconnects. */
 const MOST_PER_CODE = 4
-const RETRY_AFTER_MS = 1_000
 /** Any text may be presented; what is longer than a device code stands for none, and is not held whole. */
 const HELD_OF_CODE = 64
 

@@ -10,7 +10,7 @@ import {
   type ClientConfig as ConfigMessage,
 } from '../../gen/qscope/v1/client_pb.ts'
 import type { UpdateClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { fail, invalidRequest, type Result, success } from '../../results.ts'
 import { fromAuthenticationMethod, fromClientType, fromGrantTypes, fromTlsClientSubject } from './client.ts'
 import { fromClientConfig, isConfigField, readConfigFields } from './client-config.ts'
 
@@ -110,5 +110,5 @@ function readChanges(message: ClientMessage, paths: readonly string[]): ClientCh
 }
 
 function violation(field: string, description: string): Result<never> {
-  return fail('oauth.invalid_request', { violations: [{ field, description }] })
+  return invalidRequest(field, description)
 }

@@ -25,7 +25,7 @@ import {
   type RevokeTokensRequest,
   type TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
-import { fail, mapResult, type Result } from '../../results.ts'
+import { invalidRequest, mapResult, type Result } from '../../results.ts'
 import { toRpcStatus } from '../../transports/grpc/errors.ts'
 import { toJsonWebKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
@@ -128,7 +128,7 @@ export function tokenHandlers(
     async revokeTokens(ctx, request) {
       const target = fromRevocationTarget(request)
       if (target === null) {
-        return fail('oauth.invalid_request', { violations: [{ field: 'target', description: 'one must be set' }] })
+        return invalidRequest('target', 'one must be set')
       }
       const revoked = await execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
       return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))

@@ -7,7 +7,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import { isFieldError } from '@bufbuild/protobuf/reflect'
-import { type FailedResult, fail, type Result, success } from '../../results.ts'
+import { type FailedResult, fail, invalidRequest, type Result, success } from '../../results.ts'
 import { BinaryScan } from './binary-scan.ts'
 import { emptyFields } from './empty-fields.ts'
 import { JsonRequest } from './json-request.ts'
@@ -114,5 +114,5 @@ function unreadable(error: unknown, isJson: boolean): FailedResult {
   const encoding = isJson
     ? 'is not a valid JSON encoding of the request'
     : 'the message is not a valid encoding of the request'
-  return fail('oauth.invalid_request', { violations: [{ field, description: encoding }] })
+  return invalidRequest(field, encoding)
 }

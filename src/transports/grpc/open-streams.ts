@@ -1,7 +1,5 @@
 import { peerKey } from '../../domain/peer-key.ts'
-import { fail, type Result, success } from '../../results.ts'
-
-const RETRY_AFTER_MS = 1_000
+import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 
 /** How many streams of one kind anybody may keep open. */
 export interface StreamLimits {

@@ -14,7 +14,7 @@ import {
   ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts'
-import { type FailedResult, fail, type Result } from '../../results.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result } from '../../results.ts'
 import { pathOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import type { Connections } from './connections.ts'
@@ -31,7 +31,6 @@ const STREAMS = Object.freeze({ perPeer: 8, inAll: 64 })
 const QUESTIONS = Object.freeze({ burst: 2_000, perMinute: 2_000 })
 /** A stream ends by itself after this, as at any shutdown: tools open another. A message may take a little longer to arrive. */
 const LIFE_MS = 20_000
-const RETRY_AFTER_MS = 1_000
 
 type Answer = ServerReflectionResponse['messageResponse'] | Files
 type ReflectionCall = ServerDuplexStream<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer>
