@@ -49,7 +49,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
       case 'transaction': {
         insistOnTime(ctx)
         const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, TransactionStores>[]
-        const ended = await backend.decide<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
+        const ended = await backend.transaction<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
           const laneContext = withStores(ctx, services, stores)
           for (const post of posts) {
             const confirmed = await post.confirm(laneContext, facts)
@@ -75,7 +75,7 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
   async function refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof LOST_RACE> {
     const { effect, ...failed } = refusal
     if (effect === undefined) return refusal
-    const ended = await backend.decide<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
+    const ended = await backend.transaction<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
       const value = await effect(withStores(ctx, services, stores))
       return { commit: value !== LOST_RACE, value }
     })
