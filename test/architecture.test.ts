@@ -23,7 +23,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'context', files: /^context\.ts$/, may: ['domain', 'logger', 'results', 'trace'] },
   { layer: 'log', files: /^log\//, may: ['logger', 'config', 'printable'] },
   { layer: 'crypto', files: /^crypto\//, may: ['domain', 'make-directories', 'bounded-map'] },
-  { layer: 'stores/contract', files: /^stores\/contract\//, may: ['domain', 'context'] },
+  { layer: 'stores/contract', files: /^stores\/contract\//, may: ['domain', 'context', 'trace'] },
   {
     layer: 'stores',
     files: /^stores\//,
@@ -43,7 +43,18 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   {
     layer: 'flows',
     files: /^flows\//,
-    may: ['results', 'errors', 'domain', 'context', 'crypto', 'stores/contract', 'logger', 'micro-batcher', 'trace', 'bounded-map'],
+    may: [
+      'results',
+      'errors',
+      'domain',
+      'context',
+      'crypto',
+      'stores/contract',
+      'logger',
+      'micro-batcher',
+      'trace',
+      'bounded-map',
+    ],
   },
   {
     layer: 'rpc',

@@ -117,6 +117,7 @@ export async function serveUntilAsked(
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
+    scheduler: app.scheduler,
   })
   const measurements = keeper.aggregateMetrics(() => telemetry.snapshot())
   const http = await openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })

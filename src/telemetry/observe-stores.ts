@@ -1,4 +1,4 @@
-import type { Over, SentBatch, StoreObserver } from '../stores/store-observer.ts'
+import type { Over, SentBatch, StoreObserver } from '../stores/contract/store-observer.ts'
 import type { Span } from '../trace.ts'
 import type { StoreMetrics } from './store-metrics.ts'
 

@@ -1,7 +1,7 @@
 import type { FlowObserver } from '../flows/flow-observer.ts'
 import type { Logger } from '../logger.ts'
 import type { CallObserver } from '../rpc/call-observer.ts'
-import type { StoreObserver } from '../stores/store-observer.ts'
+import type { StoreObserver } from '../stores/contract/store-observer.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { FlowMetrics } from './flow-metrics.ts'
 import type { MetricSnapshot } from './metric.ts'

@@ -1,5 +1,5 @@
 import type { StoreFault } from '../stores/contract/errors.ts'
-import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/store-observer.ts'
+import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/contract/store-observer.ts'
 import { type Count, Counter } from './counter.ts'
 import { BATCH_SIZES, DATABASE_SECONDS, type Distribution, Histogram } from './histogram.ts'
 import type { Metric } from './metric.ts'

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { TransactionStores } from '../contract/backend.ts'
-import { auditChainReads } from './audit/chain-reads.ts'
-import { auditReads } from './audit/log.ts'
+import { SqlAuditChains } from './audit/chain-reads.ts'
+import { TransactionAuditLog } from './audit/log.ts'
 import { hashKey } from './core/hash-key.ts'
 import type { Database } from './schema.ts'
 import { accessTokenWrites } from './tables/access-token-writes.ts'
@@ -18,7 +18,13 @@ import { grantReads, grantWrites } from './tables/grants.ts'
 import { refreshTokenWrites } from './tables/refresh-token-writes.ts'
 import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from './tables/refresh-tokens.ts'
 import { signingKeyWrites } from './tables/signing-key-writes.ts'
-import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from './tables/signing-keys.ts'
+import {
+  findActiveSigningKeys,
+  findPublishedKeys,
+  findSigningKeys,
+  PUBLISHED,
+  signingKeyReads,
+} from './tables/signing-keys.ts'
 import { userReads, userWrites } from './tables/users.ts'
 
 /** The stores bound to one transaction; audit events are collected, and written as its last rows. */
@@ -59,15 +65,17 @@ export function transactionStores(db: Kysely<Database>, collect: (event: AuditEv
       ...deviceAuthorizationWrites(db),
     },
     signingKeys: {
-      ...signingKeyReads(db, alone(findSigningKeys(db), String, null), alone(findActiveSigningKeys(db), String, null)),
+      ...signingKeyReads(
+        db,
+        alone(findSigningKeys(db), String, null),
+        alone(findActiveSigningKeys(db), String, null),
+        alone(findPublishedKeys(db), () => PUBLISHED, []),
+      ),
       ...signingKeyWrites(db),
     },
     assertionIds: assertionIds(db),
-    auditLog: {
-      ...auditReads(db),
-      append: (event: AuditEvent) => collect(event),
-    },
-    auditChains: auditChainReads(db),
+    auditLog: new TransactionAuditLog(db, collect),
+    auditChains: new SqlAuditChains(db),
   })
 }
 

@@ -6,7 +6,7 @@ import type {
   ServerWritableStream,
   sendUnaryData,
 } from '@grpc/grpc-js'
-import { startTogether } from '../../batch-scheduler.ts'
+import type { BatchScheduler } from '../../batch-scheduler.ts'
 import type { Logger } from '../../logger.ts'
 import { fail } from '../../results.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
@@ -22,6 +22,7 @@ export interface AdapterOptions {
   readonly pipeline: Pipeline
   readonly state: ServingState
   readonly connections: Connections
+  readonly scheduler: BatchScheduler
   readonly newRayId: () => string
   readonly helpBase: string | undefined
   readonly log: Logger
@@ -46,7 +47,7 @@ export function serveRoute(server: Server, route: Route, options: AdapterOptions
 }
 
 function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnaryCall<Buffer, Buffer> {
-  const { pipeline, state, connections, newRayId, helpBase } = options
+  const { pipeline, state, connections, scheduler, newRayId, helpBase } = options
   /** Whose callers wait; whoever takes one out of it answers. */
   const waiting = new Map<GrpcCallInfo, sendUnaryData<Buffer>>()
   connections.onGivingUp((session) => {
@@ -61,7 +62,7 @@ function unaryCall(method: DescMethodUnary, options: AdapterOptions): handleUnar
     const leave = state.enter()
     const info = new GrpcCallInfo(call, connections, newRayId)
     waiting.set(info, callback)
-    startTogether(() => {
+    scheduler.startTogether(() => {
       pipeline
         .call(method, info, call.request)
         .then((result) => {

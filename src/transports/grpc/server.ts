@@ -1,4 +1,5 @@
 import { type ChannelOptions, Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
+import { BatchScheduler } from '../../batch-scheduler.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
@@ -52,6 +53,8 @@ export interface GrpcServerOptions {
   readonly reflection?: boolean
   /** What messages on their way may take, counted together with those of other ports; alone if not given. */
   readonly incoming?: IncomingMessages
+  /** Shared with the stores that answer the calls; its own if not given. */
+  readonly scheduler?: BatchScheduler
   /** Plaintext if not given. */
   readonly credentials?: ServerCredentials
 }
@@ -69,12 +72,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const { maxMessageBytes } = limits
   const incoming = options.incoming ?? new IncomingMessages(maxMessageBytes)
+  const scheduler = options.scheduler ?? new BatchScheduler()
   const server = new Server(channelOptions(limits))
   const connections = new Connections(limits, options.jitter)
   const services = [...servicesOf(pipeline.routes), Health]
 
   for (const route of pipeline.routes)
-    serveRoute(server, route, { pipeline, state, connections, newRayId, helpBase, log })
+    serveRoute(server, route, { pipeline, state, connections, scheduler, newRayId, helpBase, log })
   serveHealth(
     server,
     services.map((service) => service.typeName),

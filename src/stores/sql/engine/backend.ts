@@ -1,23 +1,23 @@
 import type { Kysely } from 'kysely'
+import type { BatchScheduler } from '../../../batch-scheduler.ts'
 import type { Logger } from '../../../logger.ts'
 import type { Span } from '../../../trace.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type { AppendStores, Backend, BackendHealth, PoolLoad, ReadStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { LookUp, StoreObserver } from '../../store-observer.ts'
-import { auditChainReads } from '../audit/chain-reads.ts'
-import { auditReads } from '../audit/log.ts'
-import { DatabaseError, storeError } from '../core/database-error.ts'
+import type { LookUp, StoreObserver } from '../../contract/store-observer.ts'
+import { SqlAuditChains } from '../audit/chain-reads.ts'
+import { SqlAuditLog } from '../audit/log.ts'
+import { DatabaseError, observed, storeError } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
 import { hashKey } from '../core/hash-key.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import { observed } from '../core/observed.ts'
-import { backOff, isWorthAnotherTry } from '../core/retry.ts'
+import { backOff, isRetryable } from '../core/retry.ts'
 import { readBookkeeping } from '../migrate/bookkeeping.ts'
-import type { MigrationStep } from '../migrate/migration-step.ts'
 import { schemaStateOf } from '../migrate/schema-state.ts'
 import { MIGRATIONS } from '../migrate/steps/all.ts'
+import type { MigrationStep } from '../migrate/steps/migration-step.ts'
 import type { Database } from '../schema.ts'
 import { accessTokenReads, findAccessTokens, findAccessTokensById } from '../tables/access-tokens.ts'
 import { codeReads, findCodes } from '../tables/authorization-codes.ts'
@@ -26,16 +26,22 @@ import { clientReads, findClients, findClosedAudiences } from '../tables/clients
 import { deviceAuthorizationReads, findDeviceCodes } from '../tables/device-authorizations.ts'
 import { grantReads } from '../tables/grants.ts'
 import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from '../tables/refresh-tokens.ts'
-import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from '../tables/signing-keys.ts'
+import {
+  findActiveSigningKeys,
+  findPublishedKeys,
+  findSigningKeys,
+  PUBLISHED,
+  signingKeyReads,
+} from '../tables/signing-keys.ts'
 import { userReads } from '../tables/users.ts'
-import { commitThrough } from './commit-batch.ts'
+import { BatchCommit } from './batch-commit.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import { DataLoader } from './data-loader.ts'
 import { GroupCommit } from './group-commit.ts'
-import { maintenanceOn } from './maintenance.ts'
+import { SqlMaintenance } from './maintenance.ts'
 import { SpeculativeTransactions } from './speculative-transactions.ts'
 import { TransactionRunner } from './transaction-runner.ts'
-import { writeSession } from './write-session.ts'
+import { WriteSession } from './write-session.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
@@ -48,6 +54,8 @@ export interface BackendParts {
   readonly newId: () => string
   /** In [0, 1); spreads retries. */
   readonly jitter: () => number
+  /** Shared with whatever begins calls. */
+  readonly scheduler: BatchScheduler
   /** How many calls may wait in each lane. */
   readonly maxQueuedCalls: number
   readonly observer?: StoreObserver | undefined
@@ -63,39 +71,40 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     if (misfit !== null) throw new StoreError('unavailable', misfit)
   }
   const execute = withStoreErrors(connected.execute)
-  const anySchema = kyselyOver(dialect.kysely, execute)
-  const db = kyselyOver(dialect.kysely, async (statement) => {
+  const anySchema = kyselyOver<Database>(dialect.kysely, execute)
+  const db = kyselyOver<Database>(dialect.kysely, async (statement) => {
     refuseMisfit()
     return await execute(statement)
   })
   const scan = withStoreErrors(connected.scan)
-  const lists = kyselyOver(dialect.kysely, async (statement) => {
+  const lists = kyselyOver<Database>(dialect.kysely, async (statement) => {
     refuseMisfit()
     return await scan(statement)
   })
   const { observer, jitter, maxQueuedCalls } = parts
   const { writers } = connected
   const laneOf = (writer: Writer) => {
-    const session = writeSession(dialect, writer, parts)
+    const session = new WriteSession(dialect, writer, parts)
     const slots = new ConnectionPool([session], maxQueuedCalls)
-    return { slots, lane: new GroupCommit(commitThrough(slots, session, jitter), maxQueuedCalls, jitter, observer) }
+    return { slots, lane: new GroupCommit(new BatchCommit(slots, session, jitter), maxQueuedCalls, jitter, observer) }
   }
   const appends = laneOf(writers.append)
-  const drafts = writers.drafts === writers.append ? appends : writers.drafts && laneOf(writers.drafts)
+  const speculative =
+    writers.speculative === writers.append ? appends : writers.speculative && laneOf(writers.speculative)
   const transactionSlots =
     writers.transactions.length === 0
       ? appends.slots
       : new ConnectionPool(
-          writers.transactions.map((writer) => writeSession(dialect, writer, parts)),
+          writers.transactions.map((writer) => new WriteSession(dialect, writer, parts)),
           maxQueuedCalls,
         )
   const transactionLane = new TransactionRunner(transactionSlots, jitter, observer)
   const transactions =
-    drafts === null ? transactionLane : new SpeculativeTransactions(drafts.lane, transactionLane, dialect)
-  const lanes = [...new Set([appends, drafts ?? appends])]
-  const { reads, waitingLookUps } = readStores(db, lists, parts.maxQueuedCalls, observer)
+    speculative === null ? transactionLane : new SpeculativeTransactions(speculative.lane, transactionLane, dialect)
+  const lanes = [...new Set([appends, speculative ?? appends])]
+  const { reads, waitingLookUps } = readStores(db, lists, parts)
 
-  /** However often it is run, drafted or alone, a transaction is one to whoever watches. */
+  /** However often it is run, speculatively or alone, a transaction is one to whoever watches. */
   const begun = <T>(ctx: Omit<StoreContext, 'now'>, run: () => Promise<T>) =>
     observed(observer?.transactionBegun(ctx.span), run)
 
@@ -121,7 +130,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
       try {
         return await appends.slots.use({ signal, deadline: null }, ({ writer }) => writer.probe())
       } catch (error) {
-        if (!isWorthAnotherTry(error, attempts, until)) throw error
+        if (!isRetryable(error, attempts, until)) throw error
         await backOff(attempts, until, jitter)
       }
     }
@@ -131,7 +140,9 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
   return {
     dialect: dialect.name,
     reads,
-    maintenance: maintenanceOn(db, (work) => begun(housekeeping, () => transactionLane.runBare(housekeeping, work))),
+    maintenance: new SqlMaintenance(db, (work) =>
+      begun(housekeeping, () => transactionLane.runBare(housekeeping, work)),
+    ),
     append: async (ctx, fill: (stores: AppendStores) => void) => {
       refuseMisfit()
       await appends.lane.add(ctx, fill)
@@ -150,7 +161,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
         return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error), ...seen }
       }
     },
-    facts: () => dialect.facts(execute),
+    facts: () => dialect.diagnostics(execute),
     load: () => ({
       pools: {
         read: connected.readLoad(),
@@ -179,13 +190,26 @@ function together(loads: readonly PoolLoad[]): PoolLoad {
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 
 /** The look-ups that calls are made of are batched; lists and counts are not, and are read apart from them. */
-function readStores(db: Kysely<Database>, lists: Kysely<Database>, most: number, observer: StoreObserver | undefined) {
-  const batchers: { readonly waiting: number }[] = []
+function readStores(
+  db: Kysely<Database>,
+  lists: Kysely<Database>,
+  { maxQueuedCalls: maxWaiting, observer, scheduler }: BackendParts,
+) {
+  const loaders: { readonly waiting: number }[] = []
   const batched = <Key, Value>(lookUp: LookUp, load: Load<Key, Value>, nameOf: (key: Key) => string, absent: Value) => {
-    const batcher = new DataLoader(load, nameOf, absent, most, observer?.ofReads(lookUp))
-    batchers.push(batcher)
-    return (key: Key, span?: Span) => batcher.find(key, span)
+    const onBatch = observer?.ofReads(lookUp)
+    const loader = new DataLoader({ load, nameOf, absent, maxWaiting, scheduler, onBatch })
+    loaders.push(loader)
+    return (key: Key, span?: Span) => loader.find(key, span)
   }
+  // Open to anyone, so that many who ask at once must not keep other look-ups waiting.
+  const published = new DataLoader({
+    load: findPublishedKeys(db),
+    nameOf: () => PUBLISHED,
+    absent: [],
+    maxWaiting: 1,
+    scheduler,
+  })
   const findClient = batched('clients', findClients(db), String, null)
   const hasClosedAudience = batched('closed_audiences', findClosedAudiences(db), String, false)
   const reads: ReadStores = Object.freeze({
@@ -215,11 +239,12 @@ function readStores(db: Kysely<Database>, lists: Kysely<Database>, most: number,
       db,
       batched('signing_keys', findSigningKeys(db), String, null),
       batched('active_signing_keys', findActiveSigningKeys(db), String, null),
+      (now) => published.find(now),
     ),
-    auditLog: auditReads(lists),
-    auditChains: auditChainReads(lists),
+    auditLog: new SqlAuditLog(lists),
+    auditChains: new SqlAuditChains(lists),
   })
-  return { reads, waitingLookUps: () => batchers.reduce((sum, { waiting }) => sum + waiting, 0) }
+  return { reads, waitingLookUps: () => loaders.reduce((sum, { waiting }) => sum + waiting, 0) }
 }
 
 type Load<Key, Value> = (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>

@@ -11,7 +11,6 @@ import type { Span } from '../../../trace.ts'
 import type { SigningKeyReads } from '../../contract/signing-keys.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from '../core/rows.ts'
 import { KeyedQuery } from '../core/sized-statements.ts'
-import { DataLoader } from '../engine/data-loader.ts'
 import type { Database } from '../schema.ts'
 import type { SigningKeyTable } from '../signing-key-schema.ts'
 
@@ -39,13 +38,12 @@ export function signingKeyReads(
   db: Kysely<Database>,
   find: (id: SigningKeyId, span?: Span) => Promise<SigningKey | null>,
   findActive: (algorithm: SigningAlgorithm, span?: Span) => Promise<SigningKey | null>,
+  findPublished: (now: EpochMs) => Promise<readonly SigningKey[]>,
 ): SigningKeyReads {
-  // Open to anyone, so that many who ask at once must not keep other look-ups waiting.
-  const published = new DataLoader(findPublished(db), () => PUBLISHED, [], 1)
   return {
     find: ({ span }, id) => find(id, span),
     findActive: ({ span }, algorithm) => findActive(algorithm, span),
-    published: async ({ now }) => (await published.find(now)).filter((key) => isPublished(key, now)),
+    published: async ({ now }) => (await findPublished(now)).filter((key) => isPublished(key, now)),
     page: async (_ctx, { state }, { after, limit }) => {
       const rows = await keys(db)
         .$if(state !== null, (query) => query.where('state', '=', state ?? ''))
@@ -68,12 +66,13 @@ export function signingKeyReads(
   }
 }
 
-const PUBLISHED = 'published'
+/** The name under which look-ups of the published keys share an answer. */
+export const PUBLISHED = 'published'
 /** By more than this the clocks of those who share a look-up never differ. */
 const MARGIN_MS = 60_000
 
 /** Looks up the keys that are published around the first of these moments, and some that no longer are. */
-function findPublished(
+export function findPublishedKeys(
   db: Kysely<Database>,
 ): (moments: readonly EpochMs[]) => Promise<ReadonlyMap<string, readonly SigningKey[]>> {
   return async ([from = epochMs(0)]) => {
