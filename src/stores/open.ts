@@ -6,7 +6,7 @@ import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
-import { createBackend } from './sql/engine/backend.ts'
+import { SqlBackend } from './sql/engine/backend.ts'
 import { DatabaseMigrations, InMemoryMigrations, type Migrations } from './sql/migrate/migrate.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
 import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
@@ -68,7 +68,7 @@ export async function openBackend(url: string, options: BackendOptions): Promise
     const dialect = await dialectOf(url)
     const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
     const scheduler = options.scheduler ?? new BatchScheduler()
-    return createBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options, scheduler })
+    return new SqlBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options, scheduler })
   })
 }
 

@@ -3,7 +3,7 @@ import type { AuditHead, AuditRecord, AuditRoster } from '../../../domain/audit-
 import { keyId } from '../../../domain/ids.ts'
 import type { AuditChainReads } from '../../contract/audit-log.ts'
 import type { StoreContext } from '../../contract/context.ts'
-import type { AuditHeadTable, AuditLogTable, Database } from '../schema.ts'
+import type { AuditHeadTable, AuditLogTable, Database } from '../core/schema.ts'
 
 /** Numbers and bytes are taken as they are: whoever tampered with a row is not to stop its being examined. */
 export class SqlAuditChains implements AuditChainReads {

@@ -9,6 +9,7 @@ import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, failureOf, observed, storeError } from '../core/database-error.ts'
 import type { RecordedStatement } from '../core/dialect.ts'
 import { backOff, isRetryable, retryUntil } from '../core/retry.ts'
+import { EntryStores } from '../tables/stores.ts'
 import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
 /** More entries than this go with the next batch. */
@@ -57,13 +58,13 @@ export class GroupCommit {
 
   /** Resolves after the entry's commit is durable. */
   async add(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
-    const tokens: AccessToken[] = []
-    const events: AuditEvent[] = []
-    fill({
-      accessTokens: { insert: (token) => void tokens.push(token) },
-      auditLog: { append: (event) => void events.push(event) },
+    const stores = new EntryStores()
+    fill(stores)
+    await this.#enqueue(ctx, {
+      recorded: NOTHING_RECORDED,
+      tokens: stores.accessTokens.rows,
+      events: stores.auditLog.rows,
     })
-    await this.#enqueue(ctx, { recorded: NOTHING_RECORDED, tokens, events })
   }
 
   /**

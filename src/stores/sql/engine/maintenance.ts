@@ -4,8 +4,8 @@ import type { Ending } from '../../contract/backend.ts'
 import type { Maintenance, PurgeKind } from '../../contract/maintenance.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { integer, momentOrNull } from '../core/rows.ts'
+import type { Database } from '../core/schema.ts'
 import { padded } from '../core/sized-statements.ts'
-import type { Database } from '../schema.ts'
 import { deleteGrants } from '../tables/purge-grants.ts'
 
 /** Runs work in a short transaction of its own. */

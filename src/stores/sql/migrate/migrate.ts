@@ -6,8 +6,8 @@ import { AuditChain } from '../audit/chain.ts'
 import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import type { Database } from '../schema.ts'
-import { transactionStores } from '../stores.ts'
+import type { Database } from '../core/schema.ts'
+import { transactionStores } from '../tables/stores.ts'
 import {
   type AuditProtection,
   createBookkeeping,

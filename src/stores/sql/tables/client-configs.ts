@@ -3,7 +3,7 @@ import type { ClientConfig } from '../../../domain/client.ts'
 import { type ClientId, milliseconds } from '../../../domain/ids.ts'
 import type { Change } from '../../contract/context.ts'
 import { asFlag, flag, integer, integerOrNull, oneOf, stringMap } from '../core/rows.ts'
-import type { ClientConfigTable, Database } from '../schema.ts'
+import type { ClientConfigTable, Database } from '../core/schema.ts'
 
 /** The columns that a client is read with. */
 export const CONFIG_COLUMNS = [
