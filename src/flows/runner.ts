@@ -1,6 +1,6 @@
 import type { CallContext } from '../context.ts'
-import { jitter } from '../crypto/random.ts'
-import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
+import { type FailedResult, type Result, success } from '../results.ts'
+import { contended, refusalForStoreError } from '../store-failure.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
 import { LOST_RACE, type Postcondition, RETRY, type Refusal } from './condition.ts'
@@ -92,10 +92,9 @@ export function createFlowRunner(backend: Backend, services: FlowServices): Flow
           services.observer?.raceLost(flow.name)
           ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; judging anew')
         }
-        return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
+        return contended()
       } catch (error) {
-        if (error instanceof StoreError) return refusalFor(error, ctx, flow.lane)
-        throw error
+        return refusalForStoreError(error, ctx, flow.lane === 'append')
       }
     },
   }
@@ -112,41 +111,4 @@ function insistOnTime({ deadline }: CallContext): void {
 function insistOnSuccess(name: string, answer: unknown): void {
   const fine = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true
   if (!fine) throw new Error(`postcondition ${name} of an append flow did not hold at once`)
-}
-
-/** The one place where a database's accident becomes a registered answer; other faults stay accidents. */
-function refusalFor(error: StoreError, ctx: CallContext, lane: Lane): FailedResult {
-  ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
-  switch (error.fault) {
-    case 'contended':
-      return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
-    case 'unavailable':
-      return fail('oauth.temporarily_unavailable', { retryAfterMs: retryDelay() })
-    case 'outcome_unknown':
-      // What only adds rows may add them again: nobody holds the first.
-      return lane === 'append' ? outcomeUnknownSafely() : outcomeUnknown()
-    case 'broken':
-      return fail('oauth.server_error')
-    default:
-      return error.fault satisfies never
-  }
-}
-
-/** For calls that must not be made again before it is known what became of them. */
-export function outcomeUnknown(): FailedResult {
-  return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' }, because: 'false' })
-}
-
-/** For calls that may be made again as they are. */
-export function outcomeUnknownSafely(): FailedResult {
-  return fail('resource.outcome_unknown', {
-    metadata: { safe_to_retry: 'true' },
-    retryAfterMs: retryDelay(),
-    because: 'true',
-  })
-}
-
-/** Spread out, so that callers do not come back together. */
-function retryDelay(): number {
-  return Math.round(RETRY_AFTER_MS * (0.5 + jitter()))
 }

@@ -1,7 +1,7 @@
+import { auditEvent } from '../../audit-event.ts'
 import type { ClientId, SecretId } from '../../domain/ids.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
 import { clientExists } from '../conditions/client.ts'

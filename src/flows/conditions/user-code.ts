@@ -22,13 +22,13 @@ const RETRY_AFTER_MS = 60_000
 export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
   'userCodeIsKnown',
   async (ctx, { typedCode, attemptKey }) => {
-    const { userCodeAttempts, keyring } = ctx.services
+    const { keyring, limits } = ctx.services
     const code = readUserCode(typedCode)
     if (code === null) {
       const description = 'must be eight letters, such as BCDF-GHJK'
       return invalidRequest('user_code', description)
     }
-    if (!userCodeAttempts.begin(ctx, attemptKey)) {
+    if (!limits.userCodeAttempts.begin(ctx, attemptKey)) {
       return fail('limit.exceeded', {
         quota: { subject: `client:${actorOf(ctx)}`, description: 'too many wrong user codes' },
         retryAfterMs: RETRY_AFTER_MS,
@@ -42,7 +42,7 @@ export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
         because: 'user_code',
       })
     }
-    userCodeAttempts.forgive(ctx, attemptKey)
+    limits.userCodeAttempts.forgive(ctx, attemptKey)
     return success({ device, state })
   },
 )

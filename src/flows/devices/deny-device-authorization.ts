@@ -1,7 +1,7 @@
+import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'
 import { defineFlow } from '../flow.ts'

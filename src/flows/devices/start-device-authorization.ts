@@ -1,3 +1,4 @@
+import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken, hashToken } from '../../crypto/token.ts'
@@ -9,7 +10,6 @@ import { deviceAuthorizationId, type RawToken } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
@@ -41,7 +41,8 @@ const peerIsWithinItsShare = condition<{ readonly client: Client }>('peerIsWithi
       retryAfterMs: Math.max(1, publicDeviceStarts.waitFor(peer, ctx.now)),
     })
   }
-  if (publicDevices.isFull(ctx, client.clientId)) await publicDevices.review(ctx, client.clientId)
+  if (publicDevices.isFull(ctx, client.clientId))
+    await publicDevices.review(ctx, client.clientId, ctx.stores.deviceAuthorizations)
   return publicDevices.isFull(ctx, client.clientId) ? shareIsUsedUp(ctx) : HOLDS
 })
 

@@ -6,7 +6,6 @@ import { type Signing, signerIsReady, tokenIsNotTooLong } from '../conditions/ac
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { defineFlow } from '../flow.ts'
-import { evaluateMinting } from '../limits/minting.ts'
 import { appendToken } from './append-token.ts'
 import { type IssuedTokens, issueOwnToken, type TokenBasis } from './issue-tokens.ts'
 
@@ -34,7 +33,7 @@ const mintsAreWithinLimits = condition<{
   readonly judged: readonly Result<TokenBasis>[]
 }>('mintsAreWithinLimits', async (ctx, { client, judged }) => {
   const count = judged.filter((item) => item.ok).length
-  return count === 0 ? HOLDS : await evaluateMinting(ctx, client, count)
+  return count === 0 ? HOLDS : await ctx.services.limits.minting.reserve(ctx, client.clientId, count)
 })
 
 const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<IssuedTokens>[] }, AppendStores>(

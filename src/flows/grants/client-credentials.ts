@@ -1,9 +1,9 @@
 import { given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { mintingIsWithinLimits } from '../conditions/minting.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
 import { issueOwnToken } from './issue-tokens.ts'
 

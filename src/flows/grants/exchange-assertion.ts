@@ -1,3 +1,5 @@
+import { endOf, isTimely } from '../../auth/assertion-times.ts'
+import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
 import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
@@ -5,11 +7,10 @@ import { withoutSecrets } from '../../domain/masked-text.ts'
 import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract/backend.ts'
-import { endOf, isTimely } from '../access/assertion-times.ts'
-import type { KnownIssuer } from '../access/trusted-issuers.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { grantIsAllowed } from '../conditions/caller.ts'
+import { mintingIsWithinLimits } from '../conditions/minting.ts'
 import {
   audiencesAreAllowed,
   defaultScopes,
@@ -18,7 +19,6 @@ import {
   withoutPermissions,
 } from '../conditions/request.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { giveMintBack, mintingIsWithinLimits } from '../limits/minting.ts'
 import { issuanceEvent } from './append-token.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
 
@@ -94,7 +94,7 @@ const assertionIsNew = condition<Verified & { readonly client: Client }>(
     const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
     const consumption = await ctx.services.jtiReplayGuard.consume(ctx, use)
     if (consumption === 'first') return HOLDS
-    giveMintBack(ctx, client)
+    ctx.services.limits.minting.release(client.clientId, 1)
     return consumption === 'overloaded'
       ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
       : fail('oauth.invalid_grant')

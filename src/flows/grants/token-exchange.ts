@@ -6,7 +6,8 @@ import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
+import { mintingIsWithinLimits } from '../conditions/minting.ts'
+import { isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import {
   audiencesAreAllowed,
   defaultScopes,
@@ -16,7 +17,6 @@ import {
 } from '../conditions/request.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { mintingIsWithinLimits } from '../limits/minting.ts'
 import { tokenIsAppended } from './append-token.ts'
 import { drawAccessToken } from './issue-tokens.ts'
 
@@ -64,7 +64,7 @@ const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ct
  */
 async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
   const found = await lookUpToken(ctx, presented)
-  if (found?.use !== 'access' || !(await isAccepted(ctx, found.standing))) return null
+  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.standing))) return null
   const { token } = found.standing
   return token.clientId === client.clientId || isMeantFor(token, client) ? token : null
 }

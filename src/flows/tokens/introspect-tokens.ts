@@ -1,8 +1,8 @@
+import { noteRefusal } from '../../auth/token-refusal.ts'
 import { success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
 import { type Found, type Judged, judgePresented } from '../conditions/presented-token.ts'
-import { noteRefusal } from '../conditions/token-refusal.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 

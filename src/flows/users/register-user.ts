@@ -1,7 +1,7 @@
+import { auditEvent } from '../../audit-event.ts'
 import type { User } from '../../domain/user.ts'
 import { HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { auditEvent } from '../audit/event.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { type ReferredUser, userIsKnownOrNew } from '../conditions/user.ts'
 import { defineFlow } from '../flow.ts'

@@ -3,7 +3,6 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { epochMs } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
-import { RateLimiter } from '../../flows/access/rate-limiter.ts'
 import {
   ErrorResponseSchema,
   ExtensionNumberResponseSchema,
@@ -14,14 +13,14 @@ import {
   ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts'
+import { RateLimiter } from '../../rate-limits/rate-limiter.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result } from '../../results.ts'
 import { pathOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import type { Connections } from './connections.ts'
 import { createDescriptorIndex, type DescriptorIndex } from './descriptor-index.ts'
-import { toGrpcStatus } from './errors.ts'
-import { addressOf } from './grpc-call-info.ts'
-import { rayIdFrom, rayIdMetadata } from './metadata.ts'
+import { rayIdMetadata, toGrpcStatus } from './errors.ts'
+import { addressOf, rayIdFrom } from './grpc-call-info.ts'
 import { OpenStreams } from './open-streams.ts'
 import { type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
 

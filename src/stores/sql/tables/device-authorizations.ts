@@ -1,8 +1,9 @@
 import { type Kysely, type Selectable, sql, type UpdateObject } from 'kysely'
-import type {
-  DeviceAuthorization,
-  DeviceAuthorizationStatus,
-  DeviceDecision,
+import {
+  DEVICE_DECISIONS,
+  type DeviceAuthorization,
+  type DeviceAuthorizationStatus,
+  type DeviceDecision,
 } from '../../../domain/device-authorization.ts'
 import {
   type ClientId,
@@ -26,8 +27,6 @@ import { hash32, hashKey, integer, moment, momentOrNull, oneOf, stringList, word
 import type { Database, DeviceCodeTable } from '../core/schema.ts'
 import { CLIENT_STATUS, type ClientStatusRow, clientStatusOf } from './principal-status.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
-
-const DECISIONS: readonly DeviceDecision[] = Object.freeze(['pending', 'approved', 'denied', 'redeemed'])
 
 type DeviceRow = Omit<
   Selectable<DeviceCodeTable>,
@@ -233,7 +232,7 @@ function statusOf(row: DeviceRow): DeviceAuthorizationStatus {
       scopes: words(row.scopes),
       audiences: stringList(row.audiences, 'audiences'),
       clientGeneration: integer(row.client_generation, 'client_generation'),
-      decision: oneOf(row.decision, DECISIONS, 'decision'),
+      decision: oneOf(row.decision, DEVICE_DECISIONS, 'decision'),
       pollInterval: milliseconds(integer(row.poll_interval, 'poll_interval')),
       lastPolledAt: momentOrNull(row.last_polled_at, 'last_polled_at'),
       grantId: row.grant_id === null ? null : grantId(row.grant_id),

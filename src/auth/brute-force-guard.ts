@@ -1,0 +1,115 @@
+import { BoundedMap } from '../bounded-map.ts'
+import type { CallContext } from '../context.ts'
+import { fingerprinter } from '../crypto/fingerprints.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { type CounterSync, type PublishCount, UnsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type RateLimit, RateLimiter } from '../rate-limits/rate-limiter.ts'
+import { fail, HOLDS, type Result } from '../results.ts'
+import type { ClientProof } from './credentials.ts'
+
+/** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
+const LONGEST_ID = 128
+const MAX_PROVEN = 10_000
+
+/** A client that wants to prove itself. */
+export interface ClientAttempt {
+  readonly clientId: string
+  readonly proof: ClientProof
+}
+
+/** What a caller shows to be let in. */
+type Attempt = ClientAttempt | { readonly bearer: string }
+
+/**
+ * Slows down whoever guesses: an address that failed too often, as one client
+ * or as any, is refused before anything is looked up. Nobody is locked out by
+ * others: no limit spans addresses, and a proof that was right lately passes
+ * whatever its address has done, so that a guesser behind the same proxy does
+ * not keep the owner of the secret away. It is still verified, of course.
+ *
+ * Ids are told apart as presented, existing or not, so that the limit says
+ * nothing about which exist. Bearer tokens are told apart by nothing, and have a
+ * limit of their own: an application whose token has expired does not keep its
+ * neighbours' clients away. Only failures count: calls under way at once when the
+ * limit is reached may exceed it.
+ */
+export class BruteForceGuard {
+  readonly #clients: RateLimiter
+  readonly #peers: RateLimiter
+  readonly #bearers: RateLimiter
+  readonly #fingerprint: (secret: string) => string
+  /** Fingerprints of proofs that were right, the longest unused one first. */
+  readonly #proven = new BoundedMap<string, true>(MAX_PROVEN)
+  /** Of a proof that became right (1), or is no more (-1). */
+  readonly #publishProven: PublishCount
+
+  constructor(
+    limits: { readonly perClient: RateLimit | null; readonly perPeer: RateLimit | null },
+    counterSync: CounterSync = new UnsharedCounters(),
+  ) {
+    this.#clients = new RateLimiter(limits.perClient, { counterSync, name: 'authentication-failures-of-clients' })
+    this.#peers = new RateLimiter(limits.perPeer, { counterSync, name: 'authentication-failures-of-peers' })
+    this.#bearers = new RateLimiter(limits.perPeer, { counterSync, name: 'bearer-failures-of-peers' })
+    this.#fingerprint = fingerprinter(counterSync.fingerprintKey)
+    this.#publishProven = counterSync.subscribe('proofs', (name, count) => {
+      if (count > 0) this.#proven.set(name, true)
+      else if (count < 0) this.#proven.delete(name)
+    })
+  }
+
+  /** Refuses an attempt that has to wait, before anything is looked up for it. */
+  admit(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): Result<object> {
+    const peer = peerKey(ctx.peer)
+    const wait = this.#waitOf(ctx, peer, attempt)
+    if (wait === 0) return HOLDS
+    const name = this.#nameOf(ctx, attempt)
+    if (name !== null && this.#proven.has(name)) return HOLDS
+    const what = 'bearer' in attempt ? 'bearer tokens' : 'client authentications'
+    const description = `too many ${what} from this address failed`
+    return fail('limit.exceeded', { quota: { subject: `peer:${peer}`, description }, retryAfterMs: wait })
+  }
+
+  succeeded(ctx: Pick<CallContext, 'certificate'>, attempt: Attempt): void {
+    const name = this.#nameOf(ctx, attempt)
+    if (name === null) return
+    if (!this.#proven.has(name)) this.#publishProven(name, 1)
+    this.#proven.set(name, true)
+  }
+
+  failed(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): void {
+    const peer = peerKey(ctx.peer)
+    if ('bearer' in attempt) this.#bearers.take(peer, ctx.now)
+    else {
+      this.#clients.take(pairOf(peer, attempt), ctx.now)
+      this.#peers.take(peer, ctx.now)
+    }
+    const name = this.#nameOf(ctx, attempt)
+    // What was right once, such as a revoked secret, is a guess like any other now.
+    if (name !== null && this.#proven.delete(name)) this.#publishProven(name, -1)
+  }
+
+  #waitOf({ now }: Pick<CallContext, 'now'>, peer: string, attempt: Attempt): number {
+    if ('bearer' in attempt) return this.#bearers.waitFor(peer, now)
+    return Math.max(this.#clients.waitFor(pairOf(peer, attempt), now), this.#peers.waitFor(peer, now))
+  }
+
+  /** `null`: the proof is never the same twice. */
+  #nameOf({ certificate }: Pick<CallContext, 'certificate'>, attempt: Attempt): string | null {
+    if ('bearer' in attempt) return this.#fingerprint(`bearer ${attempt.bearer}`)
+    const { clientId, proof } = attempt
+    switch (proof.kind) {
+      case 'secret':
+        return this.#fingerprint(`secret ${clientId} ${proof.secret}`)
+      case 'none':
+        return this.#fingerprint(`certificate ${clientId} ${certificate?.thumbprint ?? ''}`)
+      case 'assertion':
+        return null
+      default:
+        return proof satisfies never
+    }
+  }
+}
+
+function pairOf(peer: string, { clientId }: ClientAttempt): string {
+  return `${peer} ${clientId.slice(0, LONGEST_ID + 1)}`
+}

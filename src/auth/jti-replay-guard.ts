@@ -1,0 +1,92 @@
+import { hash } from 'node:crypto'
+import { backgroundContext, type CallContext } from '../context.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import { type EpochMs, epochMs } from '../domain/ids.ts'
+import type { Logger } from '../logger.ts'
+import { MicroBatcher } from '../micro-batcher.ts'
+import type { AssertionUse } from '../stores/contract/assertion-ids.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+
+/** An assertion that proved what it says, and may be used once. */
+export interface SingleUse {
+  /** Who made it: the same id of another is another. */
+  readonly madeBy: { readonly kind: 'client' | 'issuer'; readonly name: string }
+  readonly jti: string
+  readonly expiresAt: EpochMs
+}
+
+/** `overloaded`: too many wait; nothing was written. */
+export type Consumption = 'first' | 'used' | 'overloaded'
+
+const MAX_BATCH_SIZE = 128
+const MAX_WAITING = 10_000
+const MAX_ATTEMPTS = 8
+/** What `created_by` holds. */
+const LONGEST_NAME = 191
+
+/**
+ * Spends assertions, across all instances: the insert of an id decides. The ids
+ * of concurrent calls share a transaction, apart from the lanes of tokens, so
+ * that neither many assertions nor replays of one make other calls wait.
+ */
+export class JtiReplayGuard {
+  readonly #backend: Pick<Backend, 'transaction'>
+  readonly #log: Logger
+  readonly #batches: MicroBatcher<AssertionUse, Consumption>
+
+  constructor(backend: Pick<Backend, 'transaction'>, log: Logger) {
+    this.#backend = backend
+    this.#log = log
+    this.#batches = new MicroBatcher<AssertionUse, Consumption>({
+      send: async (uses) => {
+        const stored = await this.#store(firstOfEach(uses))
+        return ({ useId }) => (stored.has(useId) ? 'first' : 'used')
+      },
+      schedule: (sendNow) => void setImmediate(sendNow),
+      maxBatchSize: MAX_BATCH_SIZE,
+      maxWaiting: MAX_WAITING,
+    })
+  }
+
+  /** Of any number of concurrent calls with one assertion, exactly one is `first`. Throws `StoreError`. */
+  async consume({ now }: Pick<CallContext, 'now'>, { madeBy, jti, expiresAt }: SingleUse): Promise<Consumption> {
+    const use: AssertionUse = {
+      hash: hash('sha256', JSON.stringify([madeBy.kind, madeBy.name, jti]), 'buffer'),
+      useId: uuidV7(),
+      expiresAt,
+      usedAt: now,
+      by: madeBy.name.slice(0, LONGEST_NAME),
+    }
+    return (await this.#batches.add(use)) ?? 'overloaded'
+  }
+
+  /** The uses that are stored now; others were first with the rest. */
+  async #store(uses: readonly AssertionUse[]): Promise<ReadonlySet<string>> {
+    const ctx = backgroundContext('assertion-ids', uses[0]?.usedAt ?? epochMs(0), this.#log)
+    for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
+      const stored = await this.#backend.transaction<ReadonlySet<string> | null>(ctx, async (stores) => {
+        const known = await stores.assertionIds.find(
+          ctx,
+          uses.map((use) => use.hash),
+        )
+        // A commit that went through unnoticed is tried again, and finds itself.
+        const holders = new Map(known.map((each) => [each.hash.toString('hex'), each.useId]))
+        const fresh = uses.filter((use) => !holders.has(use.hash.toString('hex')))
+        if (!(await stores.assertionIds.insert(fresh))) return { commit: false, value: null }
+        return { commit: fresh.length > 0, value: new Set([...holders.values(), ...fresh.map((use) => use.useId)]) }
+      })
+      if (stored !== null) return stored
+    }
+    throw new Error('assertions could not be stored: others kept being first')
+  }
+}
+
+/** In one order for everyone, so that two instances cannot wait for each other. */
+function firstOfEach(uses: readonly AssertionUse[]): readonly AssertionUse[] {
+  const first = new Map<string, AssertionUse>()
+  for (const use of uses) {
+    const key = use.hash.toString('hex')
+    if (!first.has(key)) first.set(key, use)
+  }
+  return [...first.keys()].sort().flatMap((key) => first.get(key) ?? [])
+}

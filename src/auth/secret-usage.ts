@@ -1,0 +1,56 @@
+import { backgroundContext } from '../context.ts'
+import { type EpochMs, epochMs, type SecretId } from '../domain/ids.ts'
+import type { Logger } from '../logger.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+
+const MINUTE = 60_000
+const FLUSH_EVERY_MS = 5_000
+
+/**
+ * Notes when secrets were last used, to the minute and in the background: the
+ * call that used one does not wait for it. A crash may lose the last seconds.
+ */
+export class SecretUsage {
+  readonly #backend: Pick<Backend, 'transaction'>
+  readonly #log: Logger
+  /** What was noted last, so that a busy secret costs one write a minute. */
+  readonly #noted = new Map<SecretId, EpochMs>()
+  #waiting = new Map<SecretId, EpochMs>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(backend: Pick<Backend, 'transaction'>, log: Logger) {
+    this.#backend = backend
+    this.#log = log
+    this.#timer = setInterval(() => void this.flush(), FLUSH_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  note(secretId: SecretId, now: EpochMs): void {
+    const minute = epochMs(now - (now % MINUTE))
+    if (this.#noted.get(secretId) === minute) return
+    this.#noted.set(secretId, minute)
+    this.#waiting.set(secretId, minute)
+  }
+
+  /** Writes what was noted; what cannot be written is noted again. */
+  async flush(): Promise<void> {
+    if (this.#waiting.size === 0) return
+    const uses = this.#waiting
+    this.#waiting = new Map()
+    const ctx = backgroundContext('secret-usage', epochMs(Date.now()), this.#log)
+    try {
+      await this.#backend.transaction(ctx, async (stores) => {
+        for (const [secretId, at] of uses) await stores.clientSecrets.markUsed(secretId, at)
+        return { commit: true, value: null }
+      })
+    } catch (error) {
+      for (const [secretId, at] of uses) if (!this.#waiting.has(secretId)) this.#waiting.set(secretId, at)
+      this.#log.warn({ err: error }, 'the last use of client secrets could not be noted; trying again')
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.flush()
+  }
+}

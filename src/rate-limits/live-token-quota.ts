@@ -1,0 +1,82 @@
+import { BoundedMap } from '../bounded-map.ts'
+import { type ClientId, type EpochMs, epochMs } from '../domain/ids.ts'
+import type { AccessTokenReads } from '../stores/contract/access-tokens.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { CounterSync, PublishCount } from './counter-sync.ts'
+
+/** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */
+const SHORTEST_MS = 10_000
+const LONGEST_MS = 60_000
+const REST_PER_COUNT = 100
+/** Beyond this many clients the longest unused one is forgotten, and counted again when it comes. */
+const MAX_CLIENTS = 10_000
+
+interface Estimate {
+  /** Live tokens when they were counted, and those asked for since. */
+  tokens: number
+  /** When they are to be counted again. */
+  due: EpochMs
+  counting: Promise<void> | null
+}
+
+/**
+ * How many live access tokens each client has, about: counted in the database
+ * now and then, and added to in between, also what other workers mint. What
+ * expires, is revoked, or is minted by another instance shows with the next count.
+ */
+export class LiveTokenQuota {
+  readonly #most: number | null
+  readonly #accessTokens: Pick<AccessTokenReads, 'countLive'>
+  readonly #estimates = new BoundedMap<string, Estimate>(MAX_CLIENTS)
+  readonly #tell: PublishCount
+
+  /** `most` `null`: no cap, and nothing is counted. */
+  constructor(most: number | null, accessTokens: Pick<AccessTokenReads, 'countLive'>, counterSync: CounterSync) {
+    this.#most = most
+    this.#accessTokens = accessTokens
+    this.#tell = counterSync.subscribe('live-tokens', (clientId, count) => {
+      const estimate = this.#estimates.get(clientId)
+      if (estimate !== undefined) estimate.tokens += count
+    })
+  }
+
+  get most(): number | null {
+    return this.#most
+  }
+
+  /** Makes room for `count` more tokens of a client: 0, or after how many milliseconds it is worth another try. */
+  async reserve(ctx: StoreContext, clientId: ClientId, count: number): Promise<number> {
+    const most = this.#most
+    if (most === null) return 0
+    const estimate = this.#estimates.get(clientId) ?? { tokens: Number.NaN, due: ctx.now, counting: null }
+    this.#estimates.set(clientId, estimate)
+    // A count that is due later than any is was made before the clock was put back.
+    const isDue = ctx.now >= estimate.due || estimate.due - ctx.now > LONGEST_MS
+    if (isDue && estimate.counting === null) {
+      estimate.counting = this.#count(ctx, clientId, estimate, most).finally(() => {
+        estimate.counting = null
+      })
+      await estimate.counting
+    } else if (Number.isNaN(estimate.tokens)) await estimate.counting
+    if (estimate.tokens + count > most) return Math.max(1, estimate.due - ctx.now)
+    estimate.tokens += count
+    this.#tell(clientId, count)
+    return 0
+  }
+
+  /** Undoes a reservation of tokens that are not issued after all. */
+  giveBack(clientId: ClientId, count: number): void {
+    const estimate = this.#estimates.get(clientId)
+    if (estimate !== undefined) estimate.tokens -= count
+  }
+
+  async #count(ctx: StoreContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {
+    const before = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens
+    const begun = performance.now()
+    const counted = await this.#accessTokens.countLive(ctx, clientId, most)
+    const rest = (performance.now() - begun) * REST_PER_COUNT
+    const meanwhile = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens - before
+    estimate.tokens = counted + meanwhile
+    estimate.due = epochMs(ctx.now + Math.round(Math.min(LONGEST_MS, Math.max(SHORTEST_MS, rest))))
+  }
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { insistOnIssuerKeyFiles, issuerKeyFindings, issuerRuleFindings } from '../../src/app/doctor/examine-issuers.ts'
+import { monitorHealth } from '../../src/app/health-monitor.ts'
+import { parseConfig } from '../../src/config/config.ts'
+import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { jwksOf, signingPair } from '../setup/assertions.ts'
+import { suiteFolder } from '../setup/certificates.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer } from '../setup/server.ts'
+import { keyServer } from '../setup/trusted-issuers.ts'
+import { quiet } from '../stores/given.ts'
+
+const folder = suiteFolder()
+const good = jwksOf(signingPair('ES256'))
+const RULE = { claims: { sub: 'a' }, client_id: 'orders', scopes: ['read'] }
+writeFileSync(join(folder, 'good.json'), good)
+writeFileSync(join(folder, 'nonsense.json'), '<html>')
+writeFileSync(join(folder, 'empty.json'), '')
+writeFileSync(join(folder, 'no-keys.json'), '{"keys":[]}')
+writeFileSync(join(folder, 'large.json'), JSON.stringify({ ...JSON.parse(good), x: 'x'.repeat(300_000) }))
+mkdirSync(join(folder, 'folder.json'))
+
+function configOf(...keys: readonly Readonly<Record<string, string>>[]) {
+  const issuers = keys.map((where, index) => ({ issuer: `https://i${index}.example`, ...where, rules: [RULE] }))
+  const file = join(folder, 'issuers.json')
+  writeFileSync(file, JSON.stringify({ issuers }))
+  return parseConfig(readEnvironment({ QSCOPE_TRUSTED_ISSUERS_FILE: file }))
+}
+
+async function problemsOf(...files: readonly string[]): Promise<readonly string[]> {
+  try {
+    await insistOnIssuerKeyFiles(configOf(...files.map((file) => ({ jwks_file: file }))))
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+const BAD: readonly (readonly [string, RegExp])[] = [
+  ['missing.json', /ENOENT/],
+  ['nonsense.json', /is not a JSON Web Key Set/],
+  ['empty.json', /is not a JSON Web Key Set/],
+  ['no-keys.json', /has no key that can be used/],
+  ['large.json', /is larger than 256 KiB/],
+  ['folder.json', /is no file/],
+  ['/dev/zero', /is no file/],
+]
+
+describe('a rule of a trusted issuer', () => {
+  it('that does not fit its client is a finding of the doctor, and a line of the log of each start', async () => {
+    const database = await sqliteFiles.create()
+    const rules = [
+      { claims: { sub: 'a' }, client_id: 'ghost', scopes: ['read'] },
+      { claims: { sub: 'b' }, client_id: 'orders', scopes: ['read', 'write', 'admin'] },
+      { claims: { sub: 'c' }, client_id: 'no-grant', scopes: ['read'] },
+      { claims: { sub: 'd' }, client_id: 'fits', scopes: ['read'] },
+    ]
+    const file = join(folder, 'rules.json')
+    writeFileSync(file, JSON.stringify({ issuers: [{ issuer: 'https://i.example', jwks_file: 'good.json', rules }] }))
+    const server = await startServer(database.url, undefined, undefined, { QSCOPE_TRUSTED_ISSUERS_FILE: file })
+    try {
+      const jwt = [GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER]
+      await server.registerClient({ clientId: 'orders', scopes: ['read'], grantTypes: jwt })
+      await server.registerClient({ clientId: 'no-grant', scopes: ['read'] })
+      await server.registerClient({ clientId: 'fits', scopes: ['read'], grantTypes: jwt })
+      const findings = await issuerRuleFindings(server.app, quiet)
+      expect(findings.map(({ state, finding }) => [state, finding])).toEqual([
+        ['warning', 'rule 0 of https://i.example names the client ghost, which does not exist'],
+        ['warning', 'rule 1 of https://i.example gives scopes that the client orders does not have: write admin'],
+        ['warning', 'rule 2 of https://i.example names the client no-grant, which may not use the grant jwt_bearer'],
+      ])
+      const warnings: string[] = []
+      const warn = (_fields: object, text: string) => void warnings.push(text)
+      const monitor = await monitorHealth(server.app, { ...quiet, warn, flush: () => undefined })
+      monitor.stop()
+      expect(warnings).toEqual(expect.arrayContaining(findings.map(({ finding }) => finding)))
+    } finally {
+      await server.stop()
+      await database.drop()
+    }
+  })
+})
+
+describe('a key set of a trusted issuer', () => {
+  it('that can be used lets the server start', async () => {
+    expect(await problemsOf('good.json')).toEqual([])
+  })
+
+  it.each(BAD)('in %s stops the start with a line that says where it is and what is wrong', async (file, reason) => {
+    const [problem, ...others] = await problemsOf(file)
+    expect(others).toEqual([])
+    expect(problem).toMatch(/^QSCOPE_TRUSTED_ISSUERS_FILE: the jwks_file of https:\/\/i0\.example cannot be used: /)
+    expect(problem).toMatch(reason)
+    expect(problem).toContain(file)
+  })
+
+  it('is told together with every other', async () => {
+    expect(await problemsOf('missing.json', 'good.json', 'large.json')).toHaveLength(2)
+  })
+
+  it('at a URL is left for later: a host that is down must not stop the server', async () => {
+    await insistOnIssuerKeyFiles(configOf({ jwks_url: 'http://127.0.0.1:1/jwks' }))
+  })
+
+  it('is a finding of the doctor, wherever it is', async () => {
+    const [up, down] = [await keyServer(good), await keyServer('')]
+    down.answer = 503
+    const config = configOf(
+      { jwks_file: 'good.json' },
+      { jwks_file: 'missing.json' },
+      { jwks_url: up.url },
+      { jwks_url: down.url },
+    )
+    const findings = await issuerKeyFindings(config)
+    expect(findings.map(({ state }) => state)).toEqual(['ok', 'problem', 'ok', 'problem'])
+    expect(findings[1]?.advice).toContain('the server would not start')
+    expect(findings[3]?.finding).toContain('answers 503')
+    expect(findings[3]?.advice).toContain('refused')
+  })
+})
