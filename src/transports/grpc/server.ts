@@ -4,6 +4,7 @@ import { file_google_rpc_error_details } from '../../gen/google/rpc/error_detail
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
 import type { Logger } from '../../logger.ts'
+import { firstLineOf } from '../../message-of.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
@@ -147,6 +148,6 @@ function reasonOf(error: Error): string {
     case 'ENOTFOUND':
       return 'the host name does not resolve'
     default:
-      return error.message.split('\n', 1).join('')
+      return firstLineOf(error)
   }
 }
