@@ -6,6 +6,7 @@ import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
+import { BatchScheduler } from '../batch-scheduler.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { HttpConfig, TlsConfig } from '../config/rules.ts'
@@ -43,7 +44,7 @@ import { ServingState } from '../rpc/serving-state.ts'
 import type { AuditSeal } from '../stores/contract/audit-log.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
-import { openBackend } from '../stores/open.ts'
+import { type BackendOptions, openBackend } from '../stores/open.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
@@ -73,6 +74,8 @@ export interface App {
   readonly state: ServingState
   /** What messages on their way may take, whichever port they come by. */
   readonly incoming: IncomingMessages
+  /** Lets calls begin together, and their look-ups travel together. */
+  readonly scheduler: BatchScheduler
   readonly keyring: Keyring
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: TrustedIssuerSet
@@ -99,7 +102,8 @@ export async function openApp(
     observers,
   }: { readonly now?: () => EpochMs; readonly sharing?: CounterSync; readonly observers?: Observers } = {},
 ): Promise<App> {
-  const opening = openAppBackend(config, log, keyring, observers)
+  const scheduler = new BatchScheduler()
+  const opening = openAppBackend(config, log, keyring, { observer: observers?.stores, scheduler })
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
   const validator = new RequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   const backend = await opening
@@ -195,6 +199,7 @@ export async function openApp(
     pipeline,
     state,
     incoming: new IncomingMessages(config.maxMessageBytes),
+    scheduler,
     keyring,
     trustedIssuers,
     purge,
@@ -241,11 +246,15 @@ export async function databaseKeyReferences(config: Config, log: Logger, keyring
   }
 }
 
-async function openAppBackend(config: Config, log: Logger, keyring: Keyring, observers?: Observers): Promise<Backend> {
+async function openAppBackend(
+  config: Config,
+  log: Logger,
+  keyring: Keyring,
+  shared: Pick<BackendOptions, 'observer' | 'scheduler'> = {},
+): Promise<Backend> {
   const { database, connections, maxQueuedCalls } = config
   const seal = sealOf(keyring)
-  const observer = observers?.stores
-  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
+  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared })
 }
 
 /**

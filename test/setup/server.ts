@@ -92,6 +92,7 @@ export async function startServer(
     helpBase: helpBaseOf(config),
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
+    scheduler: app.scheduler,
     ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()

@@ -6,7 +6,7 @@ import type {
   ServerWritableStream,
   sendUnaryData,
 } from '@grpc/grpc-js'
-import { startTogether } from '../../batch-scheduler.ts'
+import type { BatchScheduler } from '../../batch-scheduler.ts'
 import type { Logger } from '../../logger.ts'
 import { fail } from '../../results.ts'
 import { abortedCall } from '../../rpc/access.ts'
@@ -22,6 +22,7 @@ export interface GrpcAdapterOptions {
   readonly pipeline: Pipeline
   readonly state: ServingState
   readonly connections: Connections
+  readonly scheduler: BatchScheduler
   readonly newRayId: () => string
   readonly helpBase: string | undefined
   readonly log: Logger
@@ -53,7 +54,7 @@ export class GrpcAdapter {
   }
 
   #unary(method: DescMethodUnary): handleUnaryCall<Buffer, Buffer> {
-    const { pipeline, state, connections, newRayId, helpBase } = this.#options
+    const { pipeline, state, connections, scheduler, newRayId, helpBase } = this.#options
     /** The calls without an answer; whoever takes one out answers it. */
     const unanswered = new Map<GrpcCallInfo, sendUnaryData<Buffer>>()
     connections.onAbort((session) => {
@@ -68,7 +69,7 @@ export class GrpcAdapter {
       const leave = state.enter()
       const info = new GrpcCallInfo(call, connections, newRayId)
       unanswered.set(info, callback)
-      startTogether(() => {
+      scheduler.startTogether(() => {
         pipeline
           .call(method, info, call.request)
           .then((result) => {

@@ -1,8 +1,10 @@
 import { type ChannelOptions, Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
+import { BatchScheduler } from '../../batch-scheduler.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
 import type { Logger } from '../../logger.ts'
+import { firstLineOf } from '../../message-of.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
@@ -52,6 +54,8 @@ export interface GrpcServerOptions {
   readonly reflection?: boolean
   /** What messages on their way may take, counted together with those of other ports; alone if not given. */
   readonly incoming?: IncomingMessages
+  /** Shared with the stores that answer the calls; its own if not given. */
+  readonly scheduler?: BatchScheduler
   /** Plaintext if not given. */
   readonly credentials?: ServerCredentials
 }
@@ -66,6 +70,7 @@ export class GrpcServer {
 
   constructor(options: GrpcServerOptions) {
     const { pipeline, state, log, newRayId, helpBase } = options
+    const scheduler = options.scheduler ?? new BatchScheduler()
     // grpc-js has one logger for the process: the server that was made last gets its lines.
     setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
     this.#options = options
@@ -74,7 +79,7 @@ export class GrpcServer {
     this.#server = new Server(channelOptions(this.#limits))
     this.#connections = new Connections(this.#limits, options.jitter)
     const connections = this.#connections
-    const adapter = new GrpcAdapter({ pipeline, state, connections, newRayId, helpBase, log })
+    const adapter = new GrpcAdapter({ pipeline, state, connections, scheduler, newRayId, helpBase, log })
     for (const route of pipeline.routes) adapter.serve(this.#server, route)
     const system = { state, connections, newRayId, helpBase, log }
     const services = [...servicesOf(pipeline.routes), Health]
@@ -143,6 +148,6 @@ function reasonOf(error: Error): string {
     case 'ENOTFOUND':
       return 'the host name does not resolve'
     default:
-      return error.message.split('\n', 1).join('')
+      return firstLineOf(error)
   }
 }

@@ -12,7 +12,7 @@ import {
   tokenId,
   userId,
 } from '../../../domain/ids.ts'
-import type { AuditFilter, AuditLogReads, AuditLogStore } from '../../contract/audit-log.ts'
+import type { AuditFilter, AuditLogReads } from '../../contract/audit-log.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
 import { integer, oneOf, stringMap } from '../core/rows.ts'
 import type { AuditLogTable, Database } from '../core/schema.ts'
@@ -73,20 +73,6 @@ export class SqlAuditLog implements AuditLogReads {
 
   #events() {
     return this.#db.selectFrom('oauth_audit_log').select(EVENT_COLUMNS)
-  }
-}
-
-/** The audit log inside a transaction: what is appended is collected, and written as its last rows. */
-export class TransactionAuditLog extends SqlAuditLog implements AuditLogStore {
-  readonly #collect: (event: AuditEvent) => void
-
-  constructor(db: Kysely<Database>, collect: (event: AuditEvent) => void) {
-    super(db)
-    this.#collect = collect
-  }
-
-  append(event: AuditEvent): void {
-    this.#collect(event)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { BatchScheduler } from '../../../batch-scheduler.ts'
 import type { Logger } from '../../../logger.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type {
@@ -15,26 +16,25 @@ import type {
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
 import type { Maintenance } from '../../contract/maintenance.ts'
-import type { StoreObserver } from '../../store-observer.ts'
-import { DatabaseError, storeError } from '../core/database-error.ts'
+import type { StoreObserver } from '../../contract/store-observer.ts'
+import { DatabaseError, observed, storeError } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import { observed } from '../core/observed.ts'
-import { backOff, isWorthAnotherTry } from '../core/retry.ts'
+import { backOff, isRetryable } from '../core/retry.ts'
 import type { Database } from '../core/schema.ts'
 import { readBookkeeping } from '../migrate/bookkeeping.ts'
-import type { MigrationStep } from '../migrate/migration-step.ts'
 import { schemaStateOf } from '../migrate/schema-state.ts'
 import { MIGRATIONS } from '../migrate/steps/all.ts'
+import type { MigrationStep } from '../migrate/steps/migration-step.ts'
 import { readStores } from '../tables/stores.ts'
+import { BatchCommit } from './batch-commit.ts'
 import { BatchedSource } from './batched-source.ts'
-import { commitThrough } from './commit-batch.ts'
 import { ConnectionPool } from './connection-pool.ts'
 import { GroupCommit } from './group-commit.ts'
-import { maintenanceOn } from './maintenance.ts'
+import { SqlMaintenance } from './maintenance.ts'
 import { SpeculativeTransactions } from './speculative-transactions.ts'
 import { TransactionRunner } from './transaction-runner.ts'
-import { type WriteSession, writeSession } from './write-session.ts'
+import { WriteSession } from './write-session.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
@@ -47,6 +47,8 @@ export interface BackendParts {
   readonly newId: () => string
   /** In [0, 1); spreads retries. */
   readonly jitter: () => number
+  /** Shared with whatever begins calls. */
+  readonly scheduler: BatchScheduler
   /** How many calls may wait in each lane. */
   readonly maxQueuedCalls: number
   readonly observer?: StoreObserver | undefined
@@ -82,32 +84,31 @@ export class SqlBackend implements Backend {
   #closing: Promise<void> | null = null
 
   constructor(dialect: Dialect, connected: Connected, parts: BackendParts) {
-    const { observer, jitter, log, maxQueuedCalls } = parts
+    const { observer, jitter, log, maxQueuedCalls, scheduler } = parts
     const { writers } = connected
     this.dialect = dialect.name
     this.#dialect = dialect
     this.#connected = connected
     this.#parts = parts
     this.#execute = withStoreErrors(connected.execute)
-    this.#anySchema = kyselyOver(dialect.kysely, this.#execute)
+    this.#anySchema = kyselyOver<Database>(dialect.kysely, this.#execute)
     const db = this.#whereSchemaFits(this.#execute)
-    this.#source = new BatchedSource(
-      db,
-      this.#whereSchemaFits(withStoreErrors(connected.scan)),
-      maxQueuedCalls,
+    this.#source = new BatchedSource(db, this.#whereSchemaFits(withStoreErrors(connected.scan)), {
+      maxWaiting: maxQueuedCalls,
+      scheduler,
       observer,
-    )
+    })
     this.reads = readStores(this.#source)
 
     this.#appends = this.#laneOf(writers.append)
     const speculative =
-      writers.drafts === writers.append ? this.#appends : writers.drafts && this.#laneOf(writers.drafts)
+      writers.speculative === writers.append ? this.#appends : writers.speculative && this.#laneOf(writers.speculative)
     this.#lanes = [...new Set([this.#appends, speculative ?? this.#appends])]
     this.#transactionPool =
       writers.transactions.length === 0
         ? this.#appends.pool
         : new ConnectionPool(
-            writers.transactions.map((writer) => writeSession(dialect, writer, parts)),
+            writers.transactions.map((writer) => new WriteSession(dialect, writer, parts)),
             maxQueuedCalls,
           )
     const alone = new TransactionRunner(this.#transactionPool, jitter, observer)
@@ -115,7 +116,7 @@ export class SqlBackend implements Backend {
 
     /** Nobody waits for it, and nobody calls it off. */
     const housekeeping = { signal: new AbortController().signal, deadline: null, log, rayId: 'housekeeping' }
-    this.maintenance = maintenanceOn(db, (work) =>
+    this.maintenance = new SqlMaintenance(db, (work) =>
       observed(observer?.transactionBegun(undefined), () => alone.runBare(housekeeping, work)),
     )
   }
@@ -143,7 +144,7 @@ export class SqlBackend implements Backend {
   }
 
   async diagnostics(): Promise<readonly Diagnostic[]> {
-    return await this.#dialect.facts(this.#execute)
+    return await this.#dialect.diagnostics(this.#execute)
   }
 
   load(): BackendLoad {
@@ -171,13 +172,13 @@ export class SqlBackend implements Backend {
 
   #laneOf(writer: Writer): CommitLane {
     const { jitter, maxQueuedCalls, observer } = this.#parts
-    const session = writeSession(this.#dialect, writer, this.#parts)
+    const session = new WriteSession(this.#dialect, writer, this.#parts)
     const pool = new ConnectionPool([session], maxQueuedCalls)
-    return { pool, commits: new GroupCommit(commitThrough(pool, session, jitter), maxQueuedCalls, jitter, observer) }
+    return { pool, commits: new GroupCommit(new BatchCommit(pool, session, jitter), maxQueuedCalls, jitter, observer) }
   }
 
   #whereSchemaFits(execute: Execute): Kysely<Database> {
-    return kyselyOver(this.#dialect.kysely, async (statement) => {
+    return kyselyOver<Database>(this.#dialect.kysely, async (statement) => {
       this.#refuseMisfit()
       return await execute(statement)
     })
@@ -202,7 +203,7 @@ export class SqlBackend implements Backend {
       try {
         return await this.#appends.pool.use({ signal, deadline: null }, ({ writer }) => writer.probe())
       } catch (error) {
-        if (!isWorthAnotherTry(error, attempts, until)) throw error
+        if (!isRetryable(error, attempts, until)) throw error
         await backOff(attempts, until, this.#parts.jitter)
       }
     }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { StoreObserver } from '../../store-observer.ts'
+import type { BatchScheduler } from '../../../batch-scheduler.ts'
+import type { StoreObserver } from '../../contract/store-observer.ts'
 import type { Database } from '../core/schema.ts'
 import type { Finder, KeyedLookUp, ReadSource } from '../tables/read-source.ts'
 import { DataLoader } from './data-loader.ts'
@@ -9,13 +10,27 @@ export class BatchedSource implements ReadSource {
   readonly db: Kysely<Database>
   readonly lists: Kysely<Database>
   readonly #maxWaiting: number
+  readonly #scheduler: BatchScheduler
   readonly #observer: StoreObserver | undefined
   readonly #loaders: { readonly waiting: number }[] = []
 
-  constructor(db: Kysely<Database>, lists: Kysely<Database>, maxWaiting: number, observer?: StoreObserver) {
+  constructor(
+    db: Kysely<Database>,
+    lists: Kysely<Database>,
+    {
+      maxWaiting,
+      scheduler,
+      observer,
+    }: {
+      readonly maxWaiting: number
+      readonly scheduler: BatchScheduler
+      readonly observer?: StoreObserver | undefined
+    },
+  ) {
     this.db = db
     this.lists = lists
     this.#maxWaiting = maxWaiting
+    this.#scheduler = scheduler
     this.#observer = observer
   }
 
@@ -25,8 +40,14 @@ export class BatchedSource implements ReadSource {
   }
 
   finder<Key, Value>({ load, nameOf, absent, name }: KeyedLookUp<Key, Value>): Finder<Key, Value> {
-    const observe = name === undefined ? undefined : this.#observer?.ofReads(name)
-    const loader = new DataLoader(load, nameOf, absent, this.#maxWaiting, observe)
+    const loader = new DataLoader({
+      load,
+      nameOf,
+      absent,
+      maxWaiting: this.#maxWaiting,
+      scheduler: this.#scheduler,
+      onBatch: name === undefined ? undefined : this.#observer?.ofReads(name),
+    })
     this.#loaders.push(loader)
     return loader
   }

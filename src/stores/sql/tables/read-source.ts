@@ -1,6 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Span } from '../../../trace.ts'
-import type { LookUp } from '../../store-observer.ts'
+import type { LookUp } from '../../contract/store-observer.ts'
 import type { Database } from '../core/schema.ts'
 import { KeyedQuery } from '../core/sized-statements.ts'
 

@@ -29,7 +29,7 @@ export async function diagnosticRows(execute: Execute, question: string): Promis
   })
 }
 
-/** The fact by this name says which of UPDATE, DELETE and TRUNCATE the server's user may do to audit events. */
+/** The diagnostic of this name says which of UPDATE, DELETE and TRUNCATE the server's user may do to audit events. */
 export const AUDIT_LOG_CHANGES = 'audit_log_changes'
 
 export function auditLogDiagnostic(allowed: readonly string[]): Diagnostic {
@@ -42,7 +42,7 @@ export function diagnostic(name: string, value: string, warning: string | null =
   return Object.freeze({ name, value, warning })
 }
 
-/** A setting that should have one of some values. One that the database does not know is no fact. */
+/** A setting that should have one of some values. None for one that the database does not know. */
 export function settingDiagnostic(
   row: DiagnosticRow,
   name: string,
@@ -52,4 +52,23 @@ export function settingDiagnostic(
   const value = row.get(name)
   if (value === undefined) return []
   return [diagnostic(name, value, wanted.includes(value.toLowerCase()) ? null : warning)]
+}
+
+const MAX_CLOCK_DIFFERENCE_MS = 1_000
+
+/** How far the clock of a database server lies from this machine's. `question` gives it as `ms`, since 1970. */
+export async function clockDiagnostic(execute: Execute, question: string): Promise<Diagnostic> {
+  const before = Date.now()
+  const there = Number((await diagnosticRow(execute, question)).get('ms'))
+  const after = Date.now()
+  // Read at some moment between the two, so only what lies outside them is certain.
+  const ahead = there < before ? there - before : there > after ? there - after : 0
+  if (!Number.isFinite(there)) return diagnostic('clock', 'unknown', 'the database did not report a time')
+  const apart = `${Math.round(Math.abs(ahead))} ms ${ahead < 0 ? 'behind' : 'ahead of'} this machine's`
+  const value = ahead === 0 ? "as this machine's" : apart
+  return diagnostic(
+    'clock',
+    value,
+    Math.abs(ahead) > MAX_CLOCK_DIFFERENCE_MS ? 'run an NTP client on both machines' : null,
+  )
 }

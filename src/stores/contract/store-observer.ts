@@ -1,5 +1,5 @@
-import type { Span } from '../trace.ts'
-import type { StoreFault } from './contract/errors.ts'
+import type { Span } from '../../trace.ts'
+import type { StoreFault } from './errors.ts'
 
 /** Look-ups that travel in batches, by what they look for. */
 export const LOOK_UPS = Object.freeze([

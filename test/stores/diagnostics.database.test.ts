@@ -3,16 +3,16 @@ import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
 import type { Diagnostic } from '../../src/stores/contract/backend.ts'
-import { clockDiagnostic } from '../../src/stores/sql/clock-diagnostic.ts'
 import type { Execute } from '../../src/stores/sql/core/dialect.ts'
-import { mysqlFacts } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
-import { galeraFacts } from '../../src/stores/sql/dialects/mysql/galera-diagnostics.ts'
-import { postgresFacts } from '../../src/stores/sql/dialects/postgres/diagnostics.ts'
-import { sqliteFacts } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
+import { clockDiagnostic } from '../../src/stores/sql/diagnostics.ts'
+import { mysqlDiagnostics } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
+import { galeraDiagnostics } from '../../src/stores/sql/dialects/mysql/galera-diagnostics.ts'
+import { postgresDiagnostics } from '../../src/stores/sql/dialects/postgres/diagnostics.ts'
+import { sqliteDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
 import { databaseKinds, type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { openMigrated } from './given.ts'
 
-const concerns = (facts: readonly Diagnostic[]) =>
+const warnings = (facts: readonly Diagnostic[]) =>
   facts.filter(({ warning }) => warning !== null).map(({ name, value }) => ({ name, value }))
 
 /** Everything a database of one kind tells, whatever its settings. */
@@ -58,7 +58,7 @@ describe.each(databaseKinds.filter(({ available }) => available))('the facts of 
         'foreign_keys',
         'read_only',
       ])
-      expect(concerns(facts).filter(({ name }) => ours.has(name))).toEqual([])
+      expect(warnings(facts).filter(({ name }) => ours.has(name))).toEqual([])
     } finally {
       await backend.close()
       await database.drop()
@@ -70,7 +70,7 @@ test('SQLite that can lose commits or locks readers out gives concern', async ()
   const database = new Sqlite(':memory:')
   const execute: Execute = async ({ sql }) => ({ rows: database.prepare(sql).all(), affected: 0 })
   for (const pragma of ['synchronous = NORMAL', 'foreign_keys = OFF']) database.pragma(pragma)
-  expect(concerns(await sqliteFacts(execute))).toEqual([
+  expect(warnings(await sqliteDiagnostics(execute))).toEqual([
     { name: 'journal_mode', value: 'memory' },
     { name: 'synchronous', value: 'NORMAL' },
     { name: 'foreign_keys', value: 'off' },
@@ -92,8 +92,8 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
       }
       await connection.query('set session transaction isolation level repeatable read')
       await connection.query('create table oauth_x (a varchar(9)) character set utf8mb4 collate utf8mb4_general_ci')
-      const facts = await mysqlFacts(execute)
-      expect(concerns(facts)).toEqual(
+      const facts = await mysqlDiagnostics(execute)
+      expect(warnings(facts)).toEqual(
         expect.arrayContaining([
           { name: 'isolation', value: 'REPEATABLE-READ' },
           { name: 'session', value: expect.stringContaining('tx_isolation is REPEATABLE-READ, not read-committed') },
@@ -102,7 +102,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
       )
       expect(facts).toContainEqual({ name: 'audit_log_changes', value: 'none', warning: null })
       await connection.query('create table oauth_audit_log (sequence int)')
-      expect(await mysqlFacts(execute)).toContainEqual({
+      expect(await mysqlDiagnostics(execute)).toContainEqual({
         name: 'audit_log_changes',
         value: 'UPDATE, DELETE',
         warning: null,
@@ -114,7 +114,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
   const node = { wsrep_on: 'ON', wsrep_sync_wait: '1' }
   const inGoodOrder = { wsrep_cluster_size: '3', wsrep_cluster_status: 'Primary', wsrep_local_state_comment: 'Synced' }
   const galera = (variables: object, status: object = inGoodOrder) =>
-    galeraFacts(new Map(Object.entries({ ...node, ...variables })), new Map(Object.entries(status)))
+    galeraDiagnostics(new Map(Object.entries({ ...node, ...variables })), new Map(Object.entries(status)))
 
   test('tells of a cluster only on a node of one', () => {
     expect(galera({ wsrep_on: 'OFF' })).toEqual([])
@@ -124,7 +124,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
       ['Synced', null],
       ['1', null],
     ])
-    expect(concerns(galera({ wsrep_sync_wait: '7' }))).toEqual([])
+    expect(warnings(galera({ wsrep_sync_wait: '7' }))).toEqual([])
   })
 
   test('gives concern about a cluster without a majority to spare, a node cut off, behind, or read too early', () => {
@@ -133,7 +133,7 @@ describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
       wsrep_cluster_status: 'non-Primary',
       wsrep_local_state_comment: 'Joining',
     }
-    expect(concerns(galera({ wsrep_sync_wait: '0' }, status)).map(({ value }) => value)).toEqual([
+    expect(warnings(galera({ wsrep_sync_wait: '0' }, status)).map(({ value }) => value)).toEqual([
       '2',
       'non-Primary',
       'Joining',
@@ -154,7 +154,7 @@ describe.skipIf(!postgresDatabases.available)('PostgreSQL', () => {
       await client.query('set synchronous_commit = off')
       await client.query('set session characteristics as transaction isolation level repeatable read, read only')
       const execute: Execute = async ({ sql }) => ({ rows: (await client.query(sql)).rows, affected: 0 })
-      expect(concerns(await postgresFacts(execute))).toEqual(
+      expect(warnings(await postgresDiagnostics(execute))).toEqual(
         expect.arrayContaining([
           { name: 'isolation', value: 'repeatable read' },
           {

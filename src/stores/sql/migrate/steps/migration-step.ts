@@ -1,5 +1,5 @@
 import type { Migration } from 'kysely/migration'
-import type { ColumnTypes } from '../core/dialect.ts'
+import type { ColumnTypes } from '../../core/dialect.ts'
 
 /** One step of the schema. */
 export interface MigrationStep {
