@@ -1,6 +1,6 @@
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf'
 import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
-import { withoutSecrets } from '../domain/masked-text.ts'
+import { withoutSecrets } from '../domain/secret-text.ts'
 import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../errors/registry.ts'
 import { Code } from '../gen/google/rpc/code_pb.ts'
 import {

@@ -1,6 +1,6 @@
 import type { CallContext } from '../../context.ts'
 import { signingKeyId } from '../../domain/ids.ts'
-import { withoutSecrets } from '../../domain/masked-text.ts'
+import { withoutSecrets } from '../../domain/secret-text.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
 import { activateSigningKey } from '../../flows/keys/activate-signing-key.ts'
 import { listSigningKeys } from '../../flows/keys/list-signing-keys.ts'

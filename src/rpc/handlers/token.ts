@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
-import { withoutSecrets } from '../../domain/masked-text.ts'
+import { withoutSecrets } from '../../domain/secret-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials } from '../../flows/grants/client-credentials.ts'
