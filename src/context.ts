@@ -75,15 +75,15 @@ export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
   }
 }
 
-/** The call at a later moment. */
-export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
-  return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
-}
-
 /** What work needs of a context that no caller waits for. */
 export type BackgroundContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'deadline' | 'signal'>
 
 /** The context of work that no caller waits for: nothing cancels it, and it has no deadline. */
 export function backgroundContext(rayId: string, log: Logger, now: EpochMs = epochMs(Date.now())): BackgroundContext {
   return { rayId, now, log, deadline: null, signal: new AbortController().signal }
+}
+
+/** The call at a later moment. */
+export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
+  return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
 }

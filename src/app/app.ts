@@ -5,6 +5,7 @@ import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
+import { BatchScheduler } from '../batch-scheduler.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
@@ -18,24 +19,24 @@ import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
-import { type CounterSync, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { MintingLimits } from '../rate-limits/minting-limits.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
-import { auditHandlers } from '../rpc/handlers/audit.ts'
-import { clientHandlers } from '../rpc/handlers/client.ts'
-import { deviceHandlers } from '../rpc/handlers/device.ts'
-import { keyHandlers } from '../rpc/handlers/key.ts'
-import { tokenHandlers } from '../rpc/handlers/token.ts'
-import { userHandlers } from '../rpc/handlers/user.ts'
+import { AuditHandlers } from '../rpc/handlers/audit.ts'
+import { ClientHandlers } from '../rpc/handlers/client.ts'
+import { DeviceHandlers } from '../rpc/handlers/device.ts'
+import { KeyHandlers } from '../rpc/handlers/key.ts'
+import { TokenHandlers } from '../rpc/handlers/token.ts'
+import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
-import { createPipeline, type Pipeline } from '../rpc/pipeline.ts'
+import { Pipeline } from '../rpc/pipeline.ts'
+import { RequestValidator } from '../rpc/request-validator.ts'
 import { type Route, route } from '../rpc/routes.ts'
-import { createServingState, type ServingState } from '../rpc/serving-state.ts'
-import { createRequestValidator, type RequestValidator } from '../rpc/validation.ts'
+import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { openConfiguredBackend } from './database.ts'
@@ -59,10 +60,11 @@ export interface AppOptions {
 
 /** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
 export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
-  const opening = openConfiguredBackend(config, log, keyring, options.observers?.stores)
+  const scheduler = new BatchScheduler()
+  const opening = openConfiguredBackend(config, log, keyring, { observer: options.observers?.stores, scheduler })
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
-  const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
-  return new App({ config, log, keyring, backend: await opening, validator, ...options })
+  const validator = new RequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  return new App({ config, log, keyring, backend: await opening, scheduler, validator, ...options })
 }
 
 interface AppParts extends AppOptions {
@@ -70,12 +72,15 @@ interface AppParts extends AppOptions {
   readonly log: Logger
   readonly keyring: Keyring
   readonly backend: Backend
+  readonly scheduler: BatchScheduler
   readonly validator: RequestValidator
 }
 
 /** Everything that answers calls, joined together. */
 export class App {
   readonly backend: Backend
+  /** Lets calls begin together, and their look-ups travel together. */
+  readonly scheduler: BatchScheduler
   readonly runner: FlowRunner
   /** Decides who may call. */
   readonly authorizer: CallAuthorizer
@@ -99,14 +104,16 @@ export class App {
     log,
     keyring,
     backend,
+    scheduler,
     validator,
     now = () => epochMs(Date.now()),
-    counterSync = unsharedCounters(),
+    counterSync = new UnsharedCounters(),
     observers,
   }: AppParts) {
     this.#config = config
     this.#log = log
     this.backend = backend
+    this.scheduler = scheduler
     this.keyring = keyring
     this.#secretUsage = new SecretUsage(backend, log)
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
@@ -140,9 +147,9 @@ export class App {
       observer: observers?.flows,
       limits: flowLimits(limits, backend, counterSync),
     })
-    this.state = createServingState()
+    this.state = new ServingState()
     this.incoming = new IncomingMessages(config.maxMessageBytes)
-    this.pipeline = createPipeline({
+    this.pipeline = new Pipeline({
       routes: this.#routes(now),
       authorizer: this.authorizer,
       log,
@@ -200,11 +207,11 @@ export class App {
       if (state.draining) stopping.abort()
     })
     return [
-      ...route(ClientService, clientHandlers(runner)),
-      ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(ClientService, new ClientHandlers(runner)),
+      ...route(TokenService, new TokenHandlers(runner, { issuer, helpBase: helpBaseOf(this.#config) })),
       ...route(
         DeviceService,
-        deviceHandlers({
+        new DeviceHandlers({
           runner,
           now,
           verificationUri,
@@ -212,9 +219,9 @@ export class App {
           watches: new WatchQuota(limits.maxWatchesPerPeer),
         }),
       ),
-      ...route(UserService, userHandlers(runner)),
-      ...route(AuditService, auditHandlers(runner)),
-      ...route(KeyService, keyHandlers(runner)),
+      ...route(UserService, new UserHandlers(runner)),
+      ...route(AuditService, new AuditHandlers(runner)),
+      ...route(KeyService, new KeyHandlers(runner)),
     ]
   }
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
 import { backgroundContext, type Caller } from '../context.ts'
-import { auditSealOf } from '../crypto/audit-seal.ts'
+import { ActiveAuditSeal } from '../crypto/audit-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import { epochMs } from '../domain/ids.ts'
@@ -79,5 +79,5 @@ export async function seedInMemory(app: App, log: Logger): Promise<FirstAdmin> {
 
 /** What a migration writes into a database that has never had a client. */
 export function seedOf(admin: FirstAdmin, keyring: Keyring): Seed {
-  return { seal: auditSealOf(keyring), newId: uuidV7, fill: (stores) => admin.store(stores) }
+  return { seal: new ActiveAuditSeal(keyring), newId: uuidV7, fill: (stores) => admin.store(stores) }
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import { auditSealOf } from '../crypto/audit-seal.ts'
+import { ActiveAuditSeal } from '../crypto/audit-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import type { Logger } from '../logger.ts'
@@ -13,10 +13,10 @@ export async function openConfiguredBackend(
   { database, connections, maxQueuedCalls }: Config,
   log: Logger,
   keyring: Keyring,
-  observer?: BackendOptions['observer'],
+  shared: Pick<BackendOptions, 'observer' | 'scheduler'> = {},
 ): Promise<Backend> {
-  const seal = auditSealOf(keyring)
-  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
+  const seal = new ActiveAuditSeal(keyring)
+  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared })
 }
 
 /** Opens the configured database to change its schema, or to ask where it stands. */

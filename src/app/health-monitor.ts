@@ -63,7 +63,7 @@ export class HealthMonitor {
   async #examine(): Promise<void> {
     const { backend, trustedIssuers } = this.#app
     await this.#app.checkKeys()
-    for (const { name, value, warning } of await backend.facts()) {
+    for (const { name, value, warning } of await backend.diagnostics()) {
       if (warning !== null) this.#log.warn({ name, value }, `the database's ${name} is ${value}: ${warning}`)
     }
     for (const problem of await issuerRuleProblems(trustedIssuers, backend, this.#log)) {

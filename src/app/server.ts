@@ -8,7 +8,7 @@ import type { Log } from '../log/create-log.ts'
 import { firstLineOf } from '../message-of.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { expose } from '../telemetry/metrics.ts'
-import { createGrpcServer } from '../transports/grpc/server.ts'
+import { GrpcServer } from '../transports/grpc/server.ts'
 import { openApp } from './app.ts'
 import type { Lifecycle } from './cluster/lifecycle.ts'
 import { type DatabaseSetup, seedInMemory } from './database-setup.ts'
@@ -45,7 +45,7 @@ export async function runServer(
   telemetry.watch(new AppState(app, log))
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
-  const server = createGrpcServer({
+  const server = new GrpcServer({
     listen: formatAddress(config.grpcListen),
     pipeline: app.pipeline,
     state: app.state,
@@ -57,6 +57,7 @@ export async function runServer(
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
+    scheduler: app.scheduler,
   })
   const collectMetrics = lifecycle.aggregateMetrics(() => telemetry.snapshot())
   const metrics = async () => await expose(await collectMetrics())

@@ -32,7 +32,7 @@ type AuditedContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'caller' | 'pe
 
 /**
  * Records failed client authentications in the audit log, limited so that they
- * cannot flood it; whether more are judged at all is the `BruteForceGuard`'s.
+ * cannot flood it. The `BruteForceGuard` decides whether more may be attempted.
  * Nobody waits for the record: an answer that took longer for a recorded failure
  * would tell known ids from unknown ones.
  */
@@ -63,6 +63,7 @@ export class AuthenticationFailures {
       metadata: { peer: ctx.peer, ...presentable(failure.clientId) },
     })
     this.#backend
+      // It outlives the call that caused it.
       .append(backgroundContext(ctx.rayId, ctx.log, ctx.now), (stores) => stores.auditLog.append(event))
       .catch((error: unknown) => {
         this.#observer?.auditWriteFailed()

@@ -64,7 +64,7 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
   const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
     const diagnostics = await guarded('database facts', async () =>
-      diagnosticFindings(await app.backend.facts(), schema.auditProtection, config),
+      diagnosticFindings(await app.backend.diagnostics(), schema.auditProtection, config),
     )
     const health = await app.backend.check()
     if (!health.serving) {

@@ -1,5 +1,5 @@
 import { type Diagnostic, MISSING_PRIVILEGES, NONE } from '../contract/backend.ts'
-import { diagnostic } from './diagnostic-row.ts'
+import { diagnostic } from './diagnostics.ts'
 
 const READS = ['SELECT'] as const
 const APPENDS = ['SELECT', 'INSERT'] as const
@@ -32,7 +32,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
 })
 
 /** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */
-export function privilegeFacts(
+export function privilegeDiagnostics(
   has: (table: string, privilege: Privilege) => boolean,
   {
     user,

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import { AUDIT_PROTECTIONS, type Bookkeeping, MIGRATION_DIRECTIONS } from '../../contract/migrations.ts'
 import type { ColumnTypes } from '../core/dialect.ts'
 import { flag, integer, oneOf } from '../core/rows.ts'
-import type { Database } from '../schema.ts'
+import type { Database } from '../core/schema.ts'
 
 export const NO_BOOKKEEPING: Bookkeeping = Object.freeze({
   applied: Object.freeze([]),

@@ -1,8 +1,8 @@
 import type { Bookkeeping, SchemaState } from '../../contract/migrations.ts'
-import type { MigrationStep } from './migration-step.ts'
+import type { MigrationStep } from './steps/migration-step.ts'
 
-export function schemaStateOf(books: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
-  const { applied, auditProtection, serversFrom, underWay } = books
+export function schemaStateOf(bookkeeping: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
+  const { applied, auditProtection, serversFrom, underWay } = bookkeeping
   const isKnown = (name: string) => known.some((step) => step.name === name)
   const pending = known.map((step) => step.name).filter((name) => !applied.includes(name))
   const unknown = [...applied, ...(underWay === null ? [] : [underWay.migration])].filter((name) => !isKnown(name))
@@ -17,7 +17,7 @@ export function schemaStateOf(books: Bookkeeping, known: readonly MigrationStep[
     }
     return isUnprotected ? 'nothing keeps the audit log append-only yet: run `qscope migrate up`' : null
   }
-  return Object.freeze({ ...books, pending, unknown, problem: problem() })
+  return Object.freeze({ ...bookkeeping, pending, unknown, problem: problem() })
 }
 
 export function newerSchema(unknown: readonly string[]): string {
