@@ -18,7 +18,7 @@ import { type CounterSync, unsharedCounters } from '../flows/limits/counter-sync
 import { LiveTokenQuota } from '../flows/limits/live-token-quota.ts'
 import { PendingDeviceQuota } from '../flows/limits/pending-device-quota.ts'
 import { WatchQuota } from '../flows/limits/watch-quota.ts'
-import { createFlowRunner, type FlowRunner } from '../flows/runner.ts'
+import { FlowRunner } from '../flows/runner.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
@@ -101,7 +101,7 @@ export async function openApp(
   const secretUsage = new SecretUsage(backend, log)
   const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
   const { issuer, signingAlgorithm, limits } = config
-  const runner = createFlowRunner(backend, {
+  const runner = new FlowRunner(backend, {
     keyring,
     signingKeys: new SigningKeys(keyring),
     signingAlgorithm,

@@ -3,102 +3,166 @@ import { jitter } from '../crypto/random.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
-import { LOST_RACE, type Postcondition, RETRY, type Refusal } from './condition.ts'
-import { type FlowServices, withStores } from './context.ts'
+import { LOST_RACE, type Postcondition, RETRY, type Refusal, refusedBy } from './condition.ts'
+import { FlowCall, type FlowContext, type FlowServices, LaneCall } from './context.ts'
 import type { Flow, Lane } from './flow.ts'
+import type { QueryFlow } from './query.ts'
+import type { Reservation } from './reservation.ts'
 
-/** How often a flow that keeps losing its race is judged anew. */
+/** How often a flow that keeps losing its race is evaluated again. */
 const MAX_ATTEMPTS = 8
+/** What a flow reserves that says nothing of it. */
+const NOTHING: readonly Reservation<object>[] = []
 
-/** Runs flows: the template that nobody overrides. */
-export interface FlowRunner {
-  execute<Input extends object, Facts extends object, Output, L extends Lane>(
-    flow: Flow<Input, Facts, Output, L>,
+/** How a pass through a flow ends; the symbols: it is evaluated again. */
+type Attempt<Output> = Result<Output> | typeof LOST_RACE | typeof RETRY
+
+/** Runs flows and queries: the template that nobody overrides. */
+export class FlowRunner {
+  readonly #backend: Backend
+  readonly #services: FlowServices
+
+  constructor(backend: Backend, services: FlowServices) {
+    this.#backend = backend
+    this.#services = services
+  }
+
+  /** Answers a query. */
+  async query<Input extends object, Facts extends object, Output>(
+    flow: QueryFlow<Input, Facts, Output>,
     ctx: CallContext,
     input: Readonly<Input>,
-  ): Promise<Result<Output>>
-}
-
-export function createFlowRunner(backend: Backend, services: FlowServices): FlowRunner {
-  /** One pass through the three steps. */
-  async function attempt<Input extends object, Facts extends object, Output, L extends Lane>(
-    flow: Flow<Input, Facts, Output, L>,
-    ctx: CallContext,
-    input: Readonly<Input>,
-  ): Promise<Result<Output> | typeof LOST_RACE> {
-    const flowContext = withStores(ctx, services, backend.reads)
-    const judged = await flow.preconditions.check(flowContext, input)
-    if (!judged.ok) return await refuse(ctx, judged)
-    const issued = await flow.run(flowContext, judged.value)
-    if (flow.skipWrite?.(flowContext, judged.value)) return success(issued)
-    const facts = { ...judged.value, issued }
-    switch (flow.lane) {
-      case 'read':
-        return success(issued)
-      case 'append': {
-        insistOnTime(ctx)
-        // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
-        const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, AppendStores>[]
-        await backend.append(ctx, (stores) => {
-          const laneContext = withStores(ctx, services, stores)
-          for (const post of posts) insistOnSuccess(post.name, post.confirm(laneContext, facts))
-        })
-        tell(flow, issued)
-        return success(issued)
-      }
-      case 'transaction': {
-        insistOnTime(ctx)
-        const posts = flow.postconditions as unknown as readonly Postcondition<typeof facts, TransactionStores>[]
-        const ended = await backend.decide<Result<Output> | typeof LOST_RACE>(ctx, async (stores) => {
-          const laneContext = withStores(ctx, services, stores)
-          for (const post of posts) {
-            const confirmed = await post.confirm(laneContext, facts)
-            if (confirmed === LOST_RACE) return { commit: false, value: LOST_RACE }
-            if (!confirmed.ok) return { commit: false, value: confirmed }
-          }
-          return { commit: true, value: success(issued) }
-        })
-        if (ended !== LOST_RACE && ended.ok) tell(flow, issued)
-        return ended
-      }
-      default:
-        return flow.lane satisfies never
+  ): Promise<Result<Output>> {
+    const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
+    try {
+      const evaluated = await flow.preconditions.check(flowContext, input)
+      if (evaluated.ok) return success(await flow.answer(flowContext, evaluated.value))
+      if (evaluated.effect !== undefined) throw new Error(`${evaluated.condition} wants to write, and a query must not`)
+      return evaluated
+    } catch (error) {
+      if (error instanceof StoreError) return refusalFor(error, ctx, null)
+      throw error
     }
   }
 
-  /** Counts what is durable now. */
-  function tell<Output>({ issues }: Pick<Flow<object, object, Output>, 'issues'>, issued: Output): void {
-    if (issues !== undefined) services.observer?.tokensIssued(issues.grant, issues.count(issued))
+  /** Executes a flow; one that loses a race is evaluated again, a few times. */
+  async execute<Input extends object, Facts extends object, Output, L extends Lane>(
+    flow: Flow<Input, Facts, Output, L>,
+    ctx: CallContext,
+    input: Readonly<Input>,
+  ): Promise<Result<Output>> {
+    let isRepeated = false
+    try {
+      for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
+        const result: Attempt<Output> = await this.#attempt(flow, ctx, input, isRepeated)
+        if (result !== LOST_RACE && result !== RETRY) return result
+        isRepeated ||= result === LOST_RACE
+        this.#services.observer?.raceLost(flow.name)
+        ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; evaluating again')
+      }
+      return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
+    } catch (error) {
+      if (error instanceof StoreError) return refusalFor(error, ctx, flow.lane)
+      throw error
+    }
   }
 
-  /** What a refusal wants written stands before it is answered. */
-  async function refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof LOST_RACE> {
+  /**
+   * One pass through the parts of a flow. `isRepeated`: the call has lost a race
+   * before, so what cannot be released is still taken.
+   */
+  async #attempt<Input extends object, Facts extends object, Output, L extends Lane>(
+    flow: Flow<Input, Facts, Output, L>,
+    ctx: CallContext,
+    input: Readonly<Input>,
+    isRepeated: boolean,
+  ): Promise<Attempt<Output>> {
+    const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
+    const evaluated = await flow.preconditions.check(flowContext, input)
+    if (!evaluated.ok) return await this.#refuse(ctx, evaluated)
+    if (flow.skipWrite?.(flowContext, evaluated.value)) return success(await flow.run(flowContext, evaluated.value))
+    const { reserve = NOTHING } = flow
+    let taken = 0
+    let isUsed = false
+    try {
+      for (const each of reserve) {
+        if (!isRepeated || each.release !== null) {
+          const answer = each.take(flowContext, evaluated.value)
+          const result: Result<object> = answer instanceof Promise ? await answer : answer
+          if (!result.ok) return refusedBy(each, ctx, result)
+        }
+        taken += 1
+      }
+      const issued = await flow.run(flowContext, evaluated.value)
+      const facts = { ...evaluated.value, issued }
+      insistOnTime(ctx)
+      // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
+      if (flow.lane === 'append') {
+        await this.#append(ctx, flow.postconditions as unknown as readonly Postcondition<object, AppendStores>[], facts)
+      } else {
+        const posts = flow.postconditions as unknown as readonly Postcondition<object, TransactionStores>[]
+        const rolledBack = await this.#transact(ctx, posts, facts)
+        if (rolledBack !== null) return rolledBack
+      }
+      isUsed = true
+      flow.afterCommit?.(flowContext, facts)
+      if (flow.issues !== undefined) {
+        this.#services.observer?.tokensIssued(flow.issues.grant, flow.issues.count(issued))
+      }
+      return success(issued)
+    } catch (error) {
+      // It may be committed: then what was taken is used, and to give it back would let the client exceed its limit.
+      if (error instanceof StoreError && error.fault === 'outcome_unknown') isUsed = true
+      throw error
+    } finally {
+      if (!isUsed) release(reserve, taken, flowContext, evaluated.value)
+    }
+  }
+
+  /** Resolves once what the postconditions wrote is durable. */
+  #append(ctx: CallContext, posts: readonly Postcondition<object, AppendStores>[], facts: object): Promise<void> {
+    return this.#backend.append(ctx, (stores) => {
+      const laneContext = new LaneCall(ctx, stores)
+      for (const post of posts) insistOnSuccess(post.name, post.confirm(laneContext, facts))
+    })
+  }
+
+  /** The same for a transaction; answers why it was rolled back instead, or `null`. */
+  #transact(
+    ctx: CallContext,
+    posts: readonly Postcondition<object, TransactionStores>[],
+    facts: object,
+  ): Promise<FailedResult | typeof LOST_RACE | null> {
+    return this.#backend.decide<FailedResult | typeof LOST_RACE | null>(ctx, async (stores) => {
+      const laneContext = new LaneCall(ctx, stores)
+      for (const post of posts) {
+        const confirmed = await post.confirm(laneContext, facts)
+        if (confirmed === LOST_RACE || !confirmed.ok) return { commit: false, value: confirmed }
+      }
+      return { commit: true, value: null }
+    })
+  }
+
+  /** What a refusal wants written stands before it is answered. `RETRY`: the flow is evaluated again instead. */
+  async #refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof RETRY> {
     const { effect, ...failed } = refusal
     if (effect === undefined) return refusal
-    const ended = await backend.decide<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
-      const value = await effect(withStores(ctx, services, stores))
+    const ended = await this.#backend.decide<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
+      const value = await effect(new LaneCall(ctx, stores))
       return { commit: value !== LOST_RACE, value }
     })
-    if (ended === RETRY) return LOST_RACE
-    return ended ?? failed
+    return ended === LOST_RACE ? RETRY : (ended ?? failed)
   }
+}
 
-  return {
-    execute: async (flow, ctx, input) => {
-      try {
-        for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
-          const result = await attempt(flow, ctx, input)
-          if (result !== LOST_RACE) return result
-          services.observer?.raceLost(flow.name)
-          ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; judging anew')
-        }
-        return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
-      } catch (error) {
-        if (error instanceof StoreError) return refusalFor(error, ctx, flow.lane)
-        throw error
-      }
-    },
-  }
+/** Gives back the first `taken` reservations, the last one first. */
+function release<Facts extends object>(
+  reserve: readonly Reservation<Facts>[],
+  taken: number,
+  ctx: FlowContext,
+  facts: Facts,
+): void {
+  for (let at = taken - 1; at >= 0; at -= 1) reserve[at]?.release?.(ctx, facts)
 }
 
 /** What a call wants written is not written when its caller has stopped waiting for it; what a refusal wants is. */
@@ -115,7 +179,7 @@ function insistOnSuccess(name: string, answer: unknown): void {
 }
 
 /** The one place where a database's accident becomes a registered answer; other faults stay accidents. */
-function refusalFor(error: StoreError, ctx: CallContext, lane: Lane): FailedResult {
+function refusalFor(error: StoreError, ctx: CallContext, lane: Lane | null): FailedResult {
   ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
   switch (error.fault) {
     case 'contended':

@@ -202,7 +202,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   ): Promise<Result<Caller>> {
     if (ctx.info.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
     const attempt = { rule, credentials, authenticatedAt: again === null ? null : ctx.now }
-    const judge = () => runner.execute(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
+    const judge = () => runner.query(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
     return await (credentials.kind === 'client' ? withUniformFailureDelay(judge) : judge())
   }
 

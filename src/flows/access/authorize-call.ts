@@ -6,7 +6,7 @@ import { condition, given } from '../condition.ts'
 import { lookUpAccessToken, whyNotAccepted } from '../conditions/presented-token.ts'
 import { noteRefusal } from '../conditions/token-refusal.ts'
 import type { FlowContext } from '../context.ts'
-import { defineFlow } from '../flow.ts'
+import { query } from '../query.ts'
 import { authenticateClient, type ClientProof } from './authenticate-client.ts'
 
 /** Who may call a method, as its `access` option says. */
@@ -114,10 +114,8 @@ async function admitBearer(
 }
 
 /** Decides who is calling and whether they may: the only way into a method that is not open to anyone. */
-export const authorizeCall = defineFlow({
+export const authorizeCall = query({
   name: 'authorizeCall',
-  lane: 'read',
   preconditions: given<Attempt>().and(callerIsAdmitted),
-  run: (_ctx, { caller }): Caller => caller,
-  postconditions: [],
+  answer: (_ctx, { caller }): Caller => caller,
 })

@@ -54,12 +54,12 @@ export class RateLimiter {
     return missing <= 0 ? 0 : Math.ceil((missing * MINUTE) / this.#limit.perMinute)
   }
 
-  /** Undoes a `take`. */
-  giveBack(key: string): void {
+  /** Undoes a `take` of as many. */
+  giveBack(key: string, count = 1): void {
     const bucket = this.#buckets.get(key)
     if (bucket === undefined || this.#limit === null) return
-    bucket.level = Math.min(this.#limit.burst, bucket.level + 1)
-    this.#tell?.(key, -1)
+    bucket.level = Math.min(this.#limit.burst, bucket.level + count)
+    this.#tell?.(key, -count)
   }
 
   /** What others took is gone here too: at once they may have taken more than there was, and it is owed. */

@@ -1,4 +1,5 @@
 import { actorOf } from '../../context.ts'
+import { randomBytes } from '../../crypto/random.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Client, ClientRegistration } from '../../domain/client.ts'
 import type { ClientSecret } from '../../domain/client-secret.ts'
@@ -12,7 +13,7 @@ import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions
 import { audiencesAreFree, registrationIsSound } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
-import { drawClientSecret } from './client-secret.ts'
+import { drawClientSecret } from './client-secrets.ts'
 
 type Registering = { readonly registration: ClientRegistration }
 
@@ -33,6 +34,11 @@ const clientIdIsFree = condition<Registering, ScopesAtStake>('clientIdIsFree', a
     ? fail('registration.client_identifier_conflict', { resource: { type: 'client', name: clientId } })
     : success({ scopesAtStake: scopes })
 })
+
+/** An id for a client that was registered without one. */
+export function drawClientId(): string {
+  return `client-${randomBytes(10).toString('hex')}`
+}
 
 /** The client as it will read back. */
 export function draftClient(

@@ -1,20 +1,44 @@
 import { actorOf } from '../../context.ts'
+import { hashToken, readToken } from '../../crypto/token.ts'
 import type { Client } from '../../domain/client.ts'
-import { type DeviceAuthorizationStatus, deviceStateOf } from '../../domain/device-authorization.ts'
+import { type DeviceAuthorizationStatus, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
 import { type GrantStatus, isGrantActive } from '../../domain/grant.ts'
 import { type EpochMs, milliseconds } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { deviceCodeIsOwn, type OwnDevice, type PresentedDeviceCode } from '../conditions/device-code.ts'
 import { grantStillReaches } from '../conditions/grant.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from '../grants/issue-tokens.ts'
-import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-family-tokens.ts'
+import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-tokens.ts'
+import { query } from '../query.ts'
+
+export interface PresentedDeviceCode {
+  /** As the device shows it; any string. */
+  readonly presentedCode: string
+}
+
+export interface OwnDevice {
+  readonly device: DeviceAuthorizationStatus
+  readonly state: DeviceState
+}
+
+/** RFC 8628 §3.4: the device code exists and was issued to this client. */
+export const deviceCodeIsOwn = condition<PresentedDeviceCode & { readonly client: Client }, OwnDevice>(
+  'deviceCodeIsOwn',
+  async (ctx, { presentedCode, client }) => {
+    const read = readToken(presentedCode)
+    if (read?.kind !== 'device_code') return fail('oauth.invalid_grant')
+    const device = await ctx.stores.deviceAuthorizations.findByDeviceCode(ctx, hashToken(read.token))
+    if (device?.authorization.clientId !== client.clientId) return fail('oauth.invalid_grant')
+    return success({ device, state: deviceStateOf(device, ctx.now) })
+  },
+)
 
 /** RFC 8628 §3.5: by this much the interval grows, for this and all later polls. */
 const SLOW_DOWN_MS = 5_000
@@ -124,13 +148,11 @@ export const redeemDeviceCode = defineFlow({
 })
 
 /** How far the client's own device authorization has come; not a poll. */
-export const watchedDeviceState = defineFlow({
+export const watchedDeviceState = query({
   name: 'watchedDeviceState',
-  lane: 'read',
   preconditions: given<PresentedDeviceCode>()
     .and(callerIsClient)
     .and(grantIsAllowed('device_code'))
     .and(deviceCodeIsOwn),
-  run: (ctx, { device }) => deviceStateOf(device, ctx.now),
-  postconditions: [],
+  answer: (_ctx, { state }): DeviceState => state,
 })

@@ -89,7 +89,7 @@ async function* watch(
 }
 
 async function lookOnce(runner: FlowRunner, ctx: CallContext, presentedCode: string): Promise<Result<WatchEvent>> {
-  const state = await runner.execute(watchedDeviceState, ctx, { presentedCode })
+  const state = await runner.query(watchedDeviceState, ctx, { presentedCode })
   if (!state.ok) return state
   switch (state.value) {
     case 'pending':

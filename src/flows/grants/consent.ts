@@ -7,7 +7,7 @@ import { type EpochMs, grantId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
-import type { FlowContext } from '../context.ts'
+import type { FlowContext, LaneContext } from '../context.ts'
 
 /** What a user has consented to. */
 export interface ConsentBasis {
@@ -39,7 +39,7 @@ export function draftGrant(ctx: FlowContext, grounds: ConsentBasis, tokensUntil:
 
 /** Registers a user seen first, and stores the consent; `false`: another call registered the user first. */
 export async function storeConsent(
-  ctx: FlowContext<TransactionStores>,
+  ctx: LaneContext<TransactionStores>,
   { user, userIsNew }: { readonly user: User; readonly userIsNew: boolean },
   grant: Grant,
 ): Promise<boolean> {

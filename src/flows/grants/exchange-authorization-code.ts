@@ -6,12 +6,13 @@ import { isGrantActive } from '../../domain/grant.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
-import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-family-tokens.ts'
+import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
 interface CodeExchange {
   /** As the client shows it; any string. */

@@ -18,7 +18,7 @@ interface KeptAnswer {
 
 /** Keeps the answer to a refresh for a client that loses it; `null` where the client has no replay window. */
 export function keepAnswer(
-  ctx: FlowContext,
+  ctx: Pick<FlowContext, 'now'>,
   client: Client,
   spent: { readonly value: RawToken; readonly tokenId: TokenId },
   issued: IssuedTokens,

@@ -6,13 +6,14 @@ import type { RefreshTokenStatus } from '../../domain/refresh-token.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } from '../conditions/grant.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'
-import { lockFamily, storeFamilyTokens } from './store-family-tokens.ts'
+import { lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
 interface RefreshRequest {
   /** As the client shows it; any string. */

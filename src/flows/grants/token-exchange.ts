@@ -4,7 +4,7 @@ import { expiryWithin } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import {
@@ -14,11 +14,12 @@ import {
   refuseAudiences,
   withoutPermissions,
 } from '../conditions/request.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { mintingIsWithinLimits } from '../limits/minting.ts'
-import { tokenIsAppended } from './append-token.ts'
 import { drawAccessToken } from './issue-tokens.ts'
+import { mintLimits } from './mint-limits.ts'
+import { tokenIsAppended } from './store-tokens.ts'
 
 /** RFC 8693 §3. */
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
@@ -162,8 +163,8 @@ export const tokenExchange = defineFlow({
     .and(audiencesAreAllowed)
     .and(audiencesAreKept)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong((content) => content))
-    .and(mintingIsWithinLimits),
+    .and(tokenIsNotTooLong((content) => content)),
+  reserve: mintLimits(),
   run: (ctx, { client, signer, subject, actors, until, scopes, audiences }) =>
     drawAccessToken(
       ctx,

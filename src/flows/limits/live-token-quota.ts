@@ -64,10 +64,12 @@ export class LiveTokenQuota {
     return 0
   }
 
-  /** Undoes a reservation of one token that is not issued after all. */
-  giveBack(clientId: ClientId): void {
+  /** Undoes a reservation of tokens that are not issued after all. */
+  giveBack(clientId: ClientId, count: number): void {
     const estimate = this.#estimates.get(clientId)
-    if (estimate !== undefined) estimate.tokens -= 1
+    if (this.#most === null || estimate === undefined) return
+    estimate.tokens -= count
+    this.#tell(clientId, -count)
   }
 
   async #count(ctx: FlowContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {

@@ -2,7 +2,7 @@ import { type TokenId, tokenId } from '../../domain/ids.ts'
 import type { AccessTokenFilter } from '../../stores/contract/access-tokens.ts'
 import { type Found, isAccepted, isRefreshable } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
-import { definePagedList } from '../paged-list.ts'
+import { pagedList } from '../paged-list.ts'
 
 /** What `ListTokens` filters by. */
 export interface TokenListFilter extends Pick<AccessTokenFilter, 'clientId' | 'userId'> {
@@ -14,7 +14,7 @@ export interface TokenListFilter extends Pick<AccessTokenFilter, 'clientId' | 'u
 export type ListedToken = Found & { readonly active: boolean }
 
 /** Issued access and refresh tokens by their handles, newest first. */
-export const listTokens = definePagedList({
+export const listTokens = pagedList({
   name: 'tokens',
   read: async (ctx, { clientId, userId, activeOnly }: TokenListFilter, { after, limit }) => {
     const filter = { clientId, userId, activeAt: activeOnly ? ctx.now : null }

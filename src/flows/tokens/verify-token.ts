@@ -5,7 +5,7 @@ import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
 import { type Found, judgePresented, type PresentedToken } from '../conditions/presented-token.ts'
 import { noteRefusal } from '../conditions/token-refusal.ts'
-import { defineFlow } from '../flow.ts'
+import { query } from '../query.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]
@@ -62,15 +62,13 @@ const tokenHasScopes = condition<{ readonly token: AccessToken; readonly require
 )
 
 /** RFC 6750 §3, the resource server's side: the presented access token permits what is asked. */
-export const verifyToken = defineFlow({
+export const verifyToken = query({
   name: 'verifyToken',
-  lane: 'read',
   preconditions: given<VerifyTokenRequest>()
     .and(callerMayCheckTokens)
     .and(tokenIsGood)
     .and(tokenIsForAudience)
     .and(bearerHoldsCertificate)
     .and(tokenHasScopes),
-  run: (_ctx, { found }): Found => found,
-  postconditions: [],
+  answer: (_ctx, { found }): Found => found,
 })

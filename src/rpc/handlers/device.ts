@@ -1,8 +1,10 @@
 import type { DeviceState } from '../../domain/device-authorization.ts'
 import { timeLeft } from '../../domain/expiry.ts'
-import { approveDeviceAuthorization } from '../../flows/devices/approve-device-authorization.ts'
-import { denyDeviceAuthorization } from '../../flows/devices/deny-device-authorization.ts'
-import { getDeviceAuthorization } from '../../flows/devices/get-device-authorization.ts'
+import {
+  approveDeviceAuthorization,
+  denyDeviceAuthorization,
+  getDeviceAuthorization,
+} from '../../flows/devices/decide-device-authorization.ts'
 import { redeemDeviceCode } from '../../flows/devices/redeem-device-code.ts'
 import { startDeviceAuthorization } from '../../flows/devices/start-device-authorization.ts'
 import { type WatchOptions, watchDeviceAuthorization } from '../../flows/devices/watch-device-authorization.ts'
@@ -27,11 +29,11 @@ export interface DeviceHandlerOptions extends WatchOptions {
 }
 
 export function deviceHandlers(options: DeviceHandlerOptions): ServiceHandlers<typeof DeviceService> {
-  const { execute } = options.runner
+  const { runner } = options
   return {
     async startDeviceAuthorization(ctx, { scopes, audiences }) {
       const wishes = { requestedScopes: scopes, requestedAudiences: audiences }
-      const started = await execute(startDeviceAuthorization, ctx, wishes)
+      const started = await runner.execute(startDeviceAuthorization, ctx, wishes)
       return mapResult(started, ({ authorization, deviceCode, userCode }) => ({
         deviceCode,
         userCode,
@@ -42,7 +44,7 @@ export function deviceHandlers(options: DeviceHandlerOptions): ServiceHandlers<t
       }))
     },
     async getDeviceAuthorization(ctx, { userCode, attemptKey = null }) {
-      const known = await execute(getDeviceAuthorization, ctx, { typedCode: userCode, attemptKey })
+      const known = await runner.query(getDeviceAuthorization, ctx, { typedCode: userCode, attemptKey })
       return mapResult(known, ({ device: { authorization, client }, state }) => ({
         deviceAuthorization: {
           clientId: authorization.clientId,
@@ -55,7 +57,7 @@ export function deviceHandlers(options: DeviceHandlerOptions): ServiceHandlers<t
       }))
     },
     async approveDeviceAuthorization(ctx, { userCode, user, scopes, attemptKey = null }) {
-      const approved = await execute(approveDeviceAuthorization, ctx, {
+      const approved = await runner.execute(approveDeviceAuthorization, ctx, {
         typedCode: userCode,
         attemptKey,
         userReference: fromUserReference(user),
@@ -64,10 +66,13 @@ export function deviceHandlers(options: DeviceHandlerOptions): ServiceHandlers<t
       return mapResult(approved, () => ({}))
     },
     async denyDeviceAuthorization(ctx, { userCode, attemptKey = null }) {
-      return mapResult(await execute(denyDeviceAuthorization, ctx, { typedCode: userCode, attemptKey }), () => ({}))
+      return mapResult(
+        await runner.execute(denyDeviceAuthorization, ctx, { typedCode: userCode, attemptKey }),
+        () => ({}),
+      )
     },
     async redeemDeviceCode(ctx, { deviceCode }) {
-      const redeemed = await execute(redeemDeviceCode, ctx, { presentedCode: deviceCode })
+      const redeemed = await runner.execute(redeemDeviceCode, ctx, { presentedCode: deviceCode })
       return mapResult(redeemed, (issued) => ({ token: toIssuedToken(issued, ctx.now) }))
     },
     async *watchDeviceAuthorization(ctx, { deviceCode }) {

@@ -4,15 +4,14 @@ import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/masked-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
-import { clientCredentials } from '../../flows/grants/client-credentials.ts'
-import { clientCredentialsBatch } from '../../flows/grants/client-credentials-batch.ts'
+import { clientCredentials, clientCredentialsBatch } from '../../flows/grants/client-credentials.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
 import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
 import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
-import { getJsonWebKeySet } from '../../flows/keys/get-json-web-key-set.ts'
+import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
@@ -40,7 +39,7 @@ export interface TokenHandlerOptions {
 }
 
 export function tokenHandlers(
-  { execute }: FlowRunner,
+  runner: FlowRunner,
   { issuer, helpBase }: TokenHandlerOptions,
 ): ServiceHandlers<typeof TokenService> {
   const toIntrospection = (found: Found | null): MessageInitShape<typeof IntrospectTokenResponseSchema> =>
@@ -50,10 +49,10 @@ export function tokenHandlers(
 
   return {
     async mintToken(ctx, request) {
-      return toToken(ctx, await execute(clientCredentials, ctx, fromTokenWishes(request)))
+      return toToken(ctx, await runner.execute(clientCredentials, ctx, fromTokenWishes(request)))
     },
     async batchMintTokens(ctx, { requests }) {
-      const minted = await execute(clientCredentialsBatch, ctx, { requests: requests.map(fromTokenWishes) })
+      const minted = await runner.execute(clientCredentialsBatch, ctx, { requests: requests.map(fromTokenWishes) })
       const toResult = (item: Result<IssuedTokens>) =>
         item.ok
           ? { case: 'token' as const, value: toIssuedToken(item.value, ctx.now) }
@@ -61,7 +60,7 @@ export function tokenHandlers(
       return mapResult(minted, (items) => ({ results: items.map((item) => ({ result: toResult(item) })) }))
     },
     async createAuthorizationCode(ctx, request) {
-      const created = await execute(createAuthorizationCode, ctx, {
+      const created = await runner.execute(createAuthorizationCode, ctx, {
         clientId: clientId(request.clientId),
         userReference: fromUserReference(request.user),
         redirectUri: request.redirectUri,
@@ -74,14 +73,14 @@ export function tokenHandlers(
     },
     async exchangeAuthorizationCode(ctx, { code, redirectUri, codeVerifier = null }) {
       const request = { presentedCode: code, redirectUri, codeVerifier }
-      return toToken(ctx, await execute(exchangeAuthorizationCode, ctx, request))
+      return toToken(ctx, await runner.execute(exchangeAuthorizationCode, ctx, request))
     },
     async refreshToken(ctx, request) {
       const wanted = { presentedToken: request.refreshToken, requestedScopes: request.scopes }
-      return toToken(ctx, await execute(refreshToken, ctx, wanted))
+      return toToken(ctx, await runner.execute(refreshToken, ctx, wanted))
     },
     async exchangeToken(ctx, request) {
-      const exchanged = await execute(tokenExchange, ctx, {
+      const exchanged = await runner.execute(tokenExchange, ctx, {
         subjectToken: request.subjectToken,
         subjectTokenType: request.subjectTokenType,
         actorToken: request.actorToken ?? null,
@@ -95,23 +94,23 @@ export function tokenHandlers(
     },
     async exchangeAssertion(ctx, { assertion, scopes, audiences }) {
       const wishes = { requestedScopes: scopes, requestedAudiences: audiences, requestedLifetime: null }
-      return toToken(ctx, await execute(exchangeAssertion, ctx, { assertion, ...wishes }))
+      return toToken(ctx, await runner.execute(exchangeAssertion, ctx, { assertion, ...wishes }))
     },
     async verifyToken(ctx, { token, requiredScopes, audience = null, presentedCertificateSha256 = null }) {
       const wanted = { presented: token, requiredScopes, audience, presentedCertificate: presentedCertificateSha256 }
-      const verified = await execute(verifyToken, ctx, wanted)
+      const verified = await runner.query(verifyToken, ctx, wanted)
       return mapResult(verified, (found) => ({ claims: toTokenClaims(found, issuer) }))
     },
     async introspectToken(ctx, { token }) {
-      const found = await execute(introspectTokens, ctx, { presented: [token] })
+      const found = await runner.query(introspectTokens, ctx, { presented: [token] })
       return mapResult(found, ([only]) => toIntrospection(only ?? null))
     },
     async batchIntrospectTokens(ctx, { tokens }) {
-      const found = await execute(introspectTokens, ctx, { presented: tokens })
+      const found = await runner.query(introspectTokens, ctx, { presented: tokens })
       return mapResult(found, (results) => ({ results: results.map(toIntrospection) }))
     },
     async revokeToken(ctx, { token }) {
-      return mapResult(await execute(revokeToken, ctx, { presented: token }), () => ({}))
+      return mapResult(await runner.execute(revokeToken, ctx, { presented: token }), () => ({}))
     },
     async listTokens(ctx, request) {
       const filter = {
@@ -120,21 +119,24 @@ export function tokenHandlers(
         activeOnly: request.activeOnly,
       }
       const { pageSize, pageToken } = request
-      return mapResult(await execute(listTokens, ctx, { filter, pageSize, pageToken }), ({ items, nextPageToken }) => ({
-        tokens: items.map(toTokenMetadata),
-        nextPageToken,
-      }))
+      return mapResult(
+        await runner.query(listTokens, ctx, { filter, pageSize, pageToken }),
+        ({ items, nextPageToken }) => ({
+          tokens: items.map(toTokenMetadata),
+          nextPageToken,
+        }),
+      )
     },
     async revokeTokens(ctx, request) {
       const target = fromRevocationTarget(request)
       if (target === null) {
         return invalidRequest('target', 'one must be set')
       }
-      const revoked = await execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
+      const revoked = await runner.execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
       return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
     },
     async getJsonWebKeySet(ctx) {
-      return mapResult(await execute(getJsonWebKeySet, ctx, {}), (keys) => ({
+      return mapResult(await runner.query(getJsonWebKeySet, ctx, {}), (keys) => ({
         keys: keys.map(toJsonWebKey),
         maxAge: toDuration(KEY_SET_MAX_AGE),
       }))

@@ -7,12 +7,20 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { auditEvent } from '../audit/event.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { evaluateScopes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
 import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'
 import { defineFlow } from '../flow.ts'
 import { draftGrant, storeConsent } from '../grants/consent.ts'
+import { query } from '../query.ts'
+
+/** RFC 8628 §3.3: what the verification page shows before the user decides. */
+export const getDeviceAuthorization = query({
+  name: 'getDeviceAuthorization',
+  preconditions: given<TypedUserCode>().and(userCodeIsKnown),
+  answer: (_ctx, { device, state }): KnownDevice => ({ device, state }),
+})
 
 interface Approval extends TypedUserCode, ReferredUser {
   /** Among those the device asked for; empty: all of them. */
@@ -25,7 +33,7 @@ type Decided = KnownDevice & { readonly user: User; readonly scopes: readonly st
  * RFC 8628 §3.3: one decision. The same again (by the same user, for the same
  * scopes) is fine, also after the device has redeemed it; any other is not.
  */
-const decisionIsOpenOrTheSame = condition<Decided>('decisionIsOpenOrTheSame', async (ctx, facts) => {
+const approvalIsOpenOrTheSame = condition<Decided>('approvalIsOpenOrTheSame', async (ctx, facts) => {
   const { state, device, user, scopes } = facts
   if (state === 'pending') return HOLDS
   const { grantId } = device.authorization
@@ -78,10 +86,33 @@ export const approveDeviceAuthorization = defineFlow({
     .and(clientStands)
     .and(userIsKnownOrNew)
     .and(userIsActive)
-    .and(decisionIsOpenOrTheSame)
+    .and(approvalIsOpenOrTheSame)
     .and(tokenIsNotTooLong(({ scopes, device }) => ({ scopes, audiences: device.authorization.audiences }))),
   run: (ctx, { client, user, scopes, device: { authorization } }): Grant =>
     draftGrant(ctx, { client, user, scopes, audiences: authorization.audiences }, authorization.expiresAt),
   skipWrite: (_ctx, { state }) => state !== 'pending',
   postconditions: [approvalIsFirst],
+})
+
+/** RFC 8628 §3.3: one decision. The same again is fine, the opposite is not. */
+const denialIsOpenOrTheSame = condition<KnownDevice>('denialIsOpenOrTheSame', (_ctx, { state }) =>
+  state === 'pending' || state === 'denied' ? HOLDS : fail('resource.conflict', { because: 'decided' }),
+)
+
+const denialIsFirst = postcondition<KnownDevice, TransactionStores>('denialIsFirst', async (ctx, { device }) => {
+  const { deviceAuthorizationId, clientId } = device.authorization
+  const change = { at: ctx.now, by: actorOf(ctx) }
+  if (!(await ctx.stores.deviceAuthorizations.deny(deviceAuthorizationId, change))) return LOST_RACE
+  await ctx.stores.auditLog.append(auditEvent(ctx, 'device.denied', { clientId }))
+  return HOLDS
+})
+
+/** RFC 8628 §3.3: the front-end reports that the user refused. */
+export const denyDeviceAuthorization = defineFlow({
+  name: 'denyDeviceAuthorization',
+  lane: 'transaction',
+  preconditions: given<TypedUserCode>().and(userCodeIsKnown).and(denialIsOpenOrTheSame),
+  run: () => null,
+  skipWrite: (_ctx, { state }) => state === 'denied',
+  postconditions: [denialIsFirst],
 })
