@@ -4,7 +4,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../src/config/variables.ts'
+import type { Variable } from '../src/config/variable.ts'
+import { CLIENT_VARIABLES, VARIABLES } from '../src/config/variables.ts'
 import { ERROR_ADVICE } from '../src/errors/advice.ts'
 import { type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/transports/grpc/errors.ts'
@@ -104,9 +105,9 @@ function retry(code: keyof typeof registry, { retryable }: ErrorRow<object>): st
 
 function configurationPage(): string {
   const entries = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
-  const rows = entries.map(([name, { fallback, secret, shouldBe, does }]) => {
-    const file = secret === true ? `, or \`${name}_FILE\`` : ''
-    return `| \`${name}\`${file} | ${does} | ${fallback === null ? 'see below' : `\`${fallback}\``} | ${shouldBe} |`
+  const rows = entries.map(([name, { default: byDefault, unset, secret, shouldBe, does }]) => {
+    const file = secret ? `, or \`${name}_FILE\`` : ''
+    return `| \`${name}\`${file} | ${does} | ${byDefault === null ? unset : `\`${byDefault}\``} | ${shouldBe} |`
   })
   return `# Configuration
 
@@ -126,12 +127,6 @@ case, without the default port. What is written otherwise is refused, and the li
 a URL stays; only origins may have one or not. Hosts that end with a number are IPv4 addresses in four decimal parts.
 
 What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on servers, \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\`
-for all; [databases.md](databases.md) explains them.
-
-Defaults that depend on others: TLS is on where a file of CA certificates is given; without such a file the authorities
-count that Node.js trusts. The issuer is \`http://\`, with TLS \`https://\`, and the gRPC address; device codes are typed at the
-issuer's \`/device\`; the keyring lies beside an embedded database
-(\`data/qscope.keyring.json\`) and must be named for any other; calls are traced where an OTLP endpoint is given
-([telemetry.md](telemetry.md)); the log is \`pretty\` on a terminal, else \`json\`.
+for all; [databases.md](databases.md) explains them. Traces are in [telemetry.md](telemetry.md).
 `
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const DIST = join(import.meta.dirname, '..', '..', 'dist', 'main.js')
 
-/** The bundled server unless told; `QSCOPE_BENCH_SERVER` names another build, to compare two. */
+/** The bundled server unless told; `QSCOPE_BENCH_SERVER` names another build. */
 export function qscopeEntry(standard: string = DIST): string {
   const entry = process.env['QSCOPE_BENCH_SERVER'] ?? standard
   if (!existsSync(entry)) throw new Error(`${entry} is not there: run npm run build`)

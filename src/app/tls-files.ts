@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
-import type { TlsConfig } from '../config/tls.ts'
+import type { TlsConfig } from '../config/rules.ts'
 import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import type { Logger } from '../logger.ts'
 import { messageOf } from '../message-of.ts'

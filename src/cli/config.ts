@@ -1,6 +1,7 @@
 import { type AddHelpTextContext, Command } from 'commander'
 import { describeConfig } from '../config/config.ts'
-import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../config/variables.ts'
+import type { Variable } from '../config/variable.ts'
+import { CLIENT_VARIABLES, VARIABLES } from '../config/variables.ts'
 import { readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { table } from './table.ts'
@@ -40,9 +41,10 @@ function explanation({ command }: AddHelpTextContext): string {
   const width = (process.stdout.columns ?? 80) - INDENT.length
   const paragraph = (text: string) => helper.boxWrap(text, width).replaceAll(/^/gm, INDENT)
   const variables = Object.entries<Variable>({ ...VARIABLES, ...CLIENT_VARIABLES })
-  const paragraphs = variables.map(([name, { does, shouldBe, fallback }]) => {
-    const usual = fallback === null ? [] : [`Default: ${fallback}`]
-    return [`  ${name}`, ...[does, `Should be ${shouldBe}.`, ...usual].map(paragraph)].join('\n')
+  const paragraphs = variables.map(([name, { does, shouldBe, unset, default: byDefault }]) => {
+    return [`  ${name}`, ...[does, `Should be ${shouldBe}.`, `Default: ${byDefault ?? unset}`].map(paragraph)].join(
+      '\n',
+    )
   })
   return `\nVariables:\n${paragraphs.join('\n')}`
 }

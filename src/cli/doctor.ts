@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { examine } from '../app/doctor/doctor.ts'
 import type { Finding } from '../app/doctor/finding.ts'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../config/problems.ts'
 import { openLog, readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { table } from './table.ts'

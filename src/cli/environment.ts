@@ -4,7 +4,7 @@ import { createLog, type Log } from '../log/create-log.ts'
 
 /** The configuration of this process; throws `ConfigError`. `usesKeyring`: whether a database on a server needs one. */
 export function readConfig({ usesKeyring = true }: { readonly usesKeyring?: boolean } = {}): Config {
-  return parseConfig(readEnvironment(process.env), process.stderr.isTTY === true, usesKeyring)
+  return parseConfig(readEnvironment(process.env), { terminal: process.stderr.isTTY === true, usesKeyring })
 }
 
 /** The process's log. A quiet one, for commands that answer a person, leaves out what is not a warning unless asked. */

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../config/problems.ts'
 import { messageOf } from '../message-of.ts'
 import { CallFailure } from './calls.ts'
 import { complain } from './terminal.ts'

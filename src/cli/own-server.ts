@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js'
 import { PLAINTEXT, type Security } from '../app/doctor/probe-server.ts'
 import type { Config } from '../config/config.ts'
-import type { TlsConfig } from '../config/tls.ts'
+import type { TlsConfig } from '../config/rules.ts'
 import { NAMES_NO_ADDRESS, type WayToServer, WITHOUT_PROXY } from './channel.ts'
 import { UsageError } from './usage-error.ts'
 

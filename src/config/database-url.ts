@@ -40,6 +40,37 @@ export function parseDatabaseUrl(text: string): DatabaseTarget | null {
   return { url, embedded: false, file: null, hosts, parameters: [...server.parameters.keys()], doubt: null }
 }
 
+/** What URLs for other programs carry behind the question mark. */
+const PARAMETERS: ReadonlySet<string> = new Set([
+  'application_name',
+  'cache',
+  'charset',
+  'collation',
+  'connect_timeout',
+  'connection_limit',
+  'mode',
+  'options',
+  'pool_timeout',
+  'schema',
+  'ssl',
+  'ssl-mode',
+  'sslaccept',
+  'sslcert',
+  'sslkey',
+  'sslmode',
+  'sslrootcert',
+  'statement_timeout',
+  'target_session_attrs',
+  'timezone',
+])
+
+/** The parameters of a URL as a message may name them. */
+export function describeParameters({ parameters }: DatabaseTarget): string {
+  // A name that is none of these may be the rest of a password with a question mark in it.
+  const names = parameters.map((name) => (PARAMETERS.has(name.toLowerCase()) ? JSON.stringify(name) : 'another'))
+  return names.join(', ')
+}
+
 /** A file of another name is another database, and an empty one. */
 function doubtOf(path: string): string | null {
   if (/^\s|\s$|\p{Cc}/u.test(path)) {

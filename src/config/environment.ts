@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { nearest } from './nearest.ts'
 import { whyUnreadable } from './quoted.ts'
 import { type ClientVariableName, KNOWN_VARIABLES, type VariableName } from './variables.ts'
 
@@ -16,7 +15,7 @@ export interface Environment {
 const PREFIX = 'QSCOPE_'
 const FILE_SUFFIX = '_FILE'
 const FILE_NAMES: ReadonlyMap<string, string> = new Map(
-  [...KNOWN_VARIABLES].filter(([, variable]) => variable.secret === true).map(([name]) => [name + FILE_SUFFIX, name]),
+  [...KNOWN_VARIABLES].filter(([, variable]) => variable.secret).map(([name]) => [name + FILE_SUFFIX, name]),
 )
 
 /** Collects the QSCOPE_ variables; secrets may stand in files instead. No `.env` file is read. */
@@ -55,4 +54,34 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 /** The value of a variable, or `null` if it is absent. */
 export function variable(environment: Environment, name: VariableName | ClientVariableName): string | null {
   return environment.values.get(name) ?? null
+}
+
+const MAX_DISTANCE = 4
+
+/** The candidate that a mistyped word most likely meant, or `null` if none is near. */
+function nearest(word: string, candidates: Iterable<string>): string | null {
+  let best: string | null = null
+  let least = MAX_DISTANCE + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(word, candidate)
+    if (distance < least) {
+      least = distance
+      best = candidate
+    }
+  }
+  return best
+}
+
+/** Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals" (1966). */
+function editDistance(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (const [row, letter] of [...a].entries()) {
+    const current = [row + 1]
+    for (const [column, other] of [...b].entries()) {
+      const replaced = (above[column] ?? 0) + (letter === other ? 0 : 1)
+      current.push(Math.min(replaced, (above[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1))
+    }
+    above = current
+  }
+  return above.at(-1) ?? 0
 }

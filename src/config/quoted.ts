@@ -10,7 +10,7 @@ const LONGEST_QUOTE = 200
  * secret. Of another variable, what may be a secret in the wrong place is masked.
  */
 export function notValue(name: string, value: string): string {
-  if (KNOWN_VARIABLES.get(name)?.secret === true) return '; its value is not shown, because it may hold a secret'
+  if (KNOWN_VARIABLES.get(name)?.secret) return '; its value is not shown, because it may hold a secret'
   return `, not ${JSON.stringify(masked(value))}`
 }
 

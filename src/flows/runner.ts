@@ -1,6 +1,6 @@
 import type { CallContext } from '../context.ts'
-import { jitter } from '../crypto/random.ts'
-import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
+import { type FailedResult, type Result, success } from '../results.ts'
+import { contended, refusalForStoreError } from '../store-failure.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
 import { LOST_RACE, type Postcondition, RETRY, type Refusal, refusedBy } from './condition.ts'
@@ -40,7 +40,7 @@ export class FlowRunner {
       if (evaluated.effect !== undefined) throw new Error(`${evaluated.condition} wants to write, and a query must not`)
       return evaluated
     } catch (error) {
-      if (error instanceof StoreError) return refusalFor(error, ctx, null)
+      if (error instanceof StoreError) return refusalForStoreError(error, ctx, true)
       throw error
     }
   }
@@ -60,9 +60,9 @@ export class FlowRunner {
         this.#services.observer?.raceLost(flow.name)
         ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; evaluating again')
       }
-      return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
+      return contended()
     } catch (error) {
-      if (error instanceof StoreError) return refusalFor(error, ctx, flow.lane)
+      if (error instanceof StoreError) return refusalForStoreError(error, ctx, flow.lane === 'append')
       throw error
     }
   }
@@ -83,6 +83,7 @@ export class FlowRunner {
     if (flow.skipWrite?.(flowContext, evaluated.value)) return success(await flow.run(flowContext, evaluated.value))
     const { reserve = NOTHING } = flow
     let taken = 0
+    let isSent = false
     let isUsed = false
     try {
       for (const each of reserve) {
@@ -96,6 +97,7 @@ export class FlowRunner {
       const issued = await flow.run(flowContext, evaluated.value)
       const facts = { ...evaluated.value, issued }
       insistOnTime(ctx)
+      isSent = true
       // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
       if (flow.lane === 'append') {
         await this.#append(ctx, flow.postconditions as unknown as readonly Postcondition<object, AppendStores>[], facts)
@@ -112,7 +114,7 @@ export class FlowRunner {
       return success(issued)
     } catch (error) {
       // It may be committed: then what was taken is used, and to give it back would let the client exceed its limit.
-      if (error instanceof StoreError && error.fault === 'outcome_unknown') isUsed = true
+      isUsed ||= isSent && error instanceof StoreError && error.fault === 'outcome_unknown'
       throw error
     } finally {
       if (!isUsed) release(reserve, taken, flowContext, evaluated.value)
@@ -133,7 +135,7 @@ export class FlowRunner {
     posts: readonly Postcondition<object, TransactionStores>[],
     facts: object,
   ): Promise<FailedResult | typeof LOST_RACE | null> {
-    return this.#backend.decide<FailedResult | typeof LOST_RACE | null>(ctx, async (stores) => {
+    return this.#backend.transaction<FailedResult | typeof LOST_RACE | null>(ctx, async (stores) => {
       const laneContext = new LaneCall(ctx, stores)
       for (const post of posts) {
         const confirmed = await post.confirm(laneContext, facts)
@@ -147,7 +149,7 @@ export class FlowRunner {
   async #refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof RETRY> {
     const { effect, ...failed } = refusal
     if (effect === undefined) return refusal
-    const ended = await this.#backend.decide<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
+    const ended = await this.#backend.transaction<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
       const value = await effect(new LaneCall(ctx, stores))
       return { commit: value !== LOST_RACE, value }
     })
@@ -176,41 +178,4 @@ function insistOnTime({ deadline }: CallContext): void {
 function insistOnSuccess(name: string, answer: unknown): void {
   const fine = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true
   if (!fine) throw new Error(`postcondition ${name} of an append flow did not hold at once`)
-}
-
-/** The one place where a database's accident becomes a registered answer; other faults stay accidents. */
-function refusalFor(error: StoreError, ctx: CallContext, lane: Lane | null): FailedResult {
-  ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
-  switch (error.fault) {
-    case 'contended':
-      return fail('resource.conflict', { retryAfterMs: retryDelay(), because: 'contended' })
-    case 'unavailable':
-      return fail('oauth.temporarily_unavailable', { retryAfterMs: retryDelay() })
-    case 'outcome_unknown':
-      // What only adds rows may add them again: nobody holds the first.
-      return lane === 'append' ? outcomeUnknownSafely() : outcomeUnknown()
-    case 'broken':
-      return fail('oauth.server_error')
-    default:
-      return error.fault satisfies never
-  }
-}
-
-/** For calls that must not be made again before it is known what became of them. */
-export function outcomeUnknown(): FailedResult {
-  return fail('resource.outcome_unknown', { metadata: { safe_to_retry: 'false' }, because: 'false' })
-}
-
-/** For calls that may be made again as they are. */
-export function outcomeUnknownSafely(): FailedResult {
-  return fail('resource.outcome_unknown', {
-    metadata: { safe_to_retry: 'true' },
-    retryAfterMs: retryDelay(),
-    because: 'true',
-  })
-}
-
-/** Spread out, so that callers do not come back together. */
-function retryDelay(): number {
-  return Math.round(RETRY_AFTER_MS * (0.5 + jitter()))
 }

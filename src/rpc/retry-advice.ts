@@ -1,7 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf'
 import type { AccessRule } from '../flows/access/authorize-call.ts'
-import { outcomeUnknown, outcomeUnknownSafely } from '../flows/runner.ts'
 import type { FailedResult } from '../results.ts'
+import { outcomeUnknown, outcomeUnknownSafely } from '../store-failure.ts'
 import { accessRule } from './access.ts'
 
 /** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */

@@ -2,8 +2,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, describeConfig, parseConfig } from '../../src/config/config.ts'
+import { describeConfig, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 
 const configOf = (env: Record<string, string>) => parseConfig(readEnvironment(env))
 

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import { describe, expect, test } from 'vitest'
-import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts'
+import { type Config, parseConfig } from '../../src/config/config.ts'
 import { maskUrl } from '../../src/config/database-url.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 
 const KEYS = { QSCOPE_KEYRING_FILE: '/run/keys.json' }
 

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts'
+import { type Config, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
-import { VARIABLES, type Variable } from '../../src/config/variables.ts'
+import { ConfigError } from '../../src/config/problems.ts'
+import type { Variable } from '../../src/config/variable.ts'
+import { VARIABLES } from '../../src/config/variables.ts'
 
 const NAMES = Object.keys(VARIABLES)
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')

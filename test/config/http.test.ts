@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError, describeConfig, parseConfig } from '../../src/config/config.ts'
+import { describeConfig, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 
 const parse = (variables: Record<string, string>) => parseConfig(readEnvironment(variables))
 

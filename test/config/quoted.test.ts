@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, describeConfig, parseConfig } from '../../src/config/config.ts'
+import { describeConfig, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 import { KNOWN_VARIABLES } from '../../src/config/variables.ts'
 import { emptyFolder, qscope } from '../cli/process.ts'
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError, describeConfig, parseConfig } from '../../src/config/config.ts'
+import { describeConfig, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 
 const CERT = { QSCOPE_TLS_CERT_FILE: 'server.pem' }
 const KEY = { QSCOPE_TLS_KEY_FILE: 'server.key' }

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { ConfigError, parseConfig } from '../../src/config/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 import { readTrustedIssuers } from '../../src/config/trusted-issuers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'qscope-issuers-'))

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseAddress } from '../../src/config/address.ts'
-import { type Config, ConfigError, describeConfig, parseConfig } from '../../src/config/config.ts'
+import { type Config, describeConfig, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
+import { ConfigError } from '../../src/config/problems.ts'
 import { readTrustedIssuers } from '../../src/config/trusted-issuers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'qscope-urls-'))

@@ -19,9 +19,9 @@ export interface Requirement {
 const FRONT_END =
   'QScope has no authorization endpoint: the front-end that owns login and consent has, and reports to CreateAuthorizationCode'
 const NO_FORMS = 'there is no endpoint for forms: grants are calls, over gRPC or as Connect has them over HTTP'
-const METADATA = 'test/http/documents.test.ts, test/docs/claims.test.ts'
+const METADATA = 'test/transports/http/documents.test.ts, test/docs/claims.test.ts'
 const BY_CLIENT = 'a demand on clients'
-const TLS = 'test/grpc/tls.test.ts, test/e2e/tls.test.ts'
+const TLS = 'test/transports/grpc/tls.test.ts, test/e2e/tls.test.ts'
 const NO_IMPLICIT = 'there is no implicit grant (RFC 9700 §2.1.2)'
 const NO_PASSWORD = 'there is no password grant (RFC 9700 §2.4)'
 
@@ -74,7 +74,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '4.4.3', says: 'no refresh token' },
     { clause: '4.5', says: 'extension grants by absolute URI', notApplicable: 'each grant is a method of its own' },
     { clause: '5.1', says: 'token_type, expires_in, scope' },
-    { clause: '5.1', says: 'Cache-Control: no-store', shownBy: 'test/http/calls.test.ts' },
+    { clause: '5.1', says: 'Cache-Control: no-store', shownBy: 'test/transports/http/calls.test.ts' },
     { clause: '5.2', says: 'the error codes; 401 for a failed Authorization header' },
     {
       clause: '6',
@@ -206,7 +206,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '7.2', says: 'a thumbprint of which no second preimage is found', shownBy: '§3.2' },
     { clause: '7.3', says: 'TLS versions', shownBy: TLS },
     { clause: '7.4', says: 'only trusted CAs vouch for names', shownBy: '§2.1' },
-    { clause: '7.5', says: 'names are parsed with care', shownBy: 'test/grpc/peer-certificate.test.ts' },
+    { clause: '7.5', says: 'names are parsed with care', shownBy: 'test/transports/peer-certificate.test.ts' },
   ],
   '9068': [
     { clause: '2.1', says: 'signed, never with alg none; the type at+jwt' },
@@ -286,7 +286,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '4.9.2',
       says: 'tokens are handled like secrets: none in logs or in the database',
-      shownBy: 'test/grpc/redact.test.ts, test/conformance/rfc6749.test.ts',
+      shownBy: 'test/rpc/redact.test.ts, test/conformance/rfc6749.test.ts',
     },
     {
       clause: '4.10.1',

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseAllDocuments } from 'yaml'
-import { CLIENT_VARIABLES, VARIABLES, type Variable } from '../../src/config/variables.ts'
+import type { Variable } from '../../src/config/variable.ts'
+import { CLIENT_VARIABLES, VARIABLES } from '../../src/config/variables.ts'
 
 export const ROOT = resolve(import.meta.dirname, '..', '..')
 

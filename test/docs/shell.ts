@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { GRPCURL } from '../grpc/grpcurl.ts'
+import { GRPCURL } from '../setup/grpcurl.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const TIMEOUT_MS = 240_000

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { GRPCURL, hasGrpcurl } from '../grpc/grpcurl.ts'
 import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
+import { GRPCURL, hasGrpcurl } from '../setup/grpcurl.ts'
 import { qscope, run, temporaryDirectory } from './process.ts'
 
 const BUF = resolve(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'buf')

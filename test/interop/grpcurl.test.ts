@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { GRPCURL, hasGrpcurl } from '../grpc/grpcurl.ts'
 import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
+import { GRPCURL, hasGrpcurl } from '../setup/grpcurl.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { run } from './toolchain.ts'
 

@@ -12,6 +12,7 @@ import {
   inTransaction,
   mint,
   options,
+  ownTransaction,
   register,
 } from './given.ts'
 
@@ -122,7 +123,7 @@ export function appendPromises(subject: () => Subject): void {
     expect(await Promise.all(tokens.map(stored))).not.toContain(false)
     await expect(mint(backend, aToken('appender'))).rejects.toMatchObject({ fault: 'unavailable' })
     await expect(
-      backend.transaction(context(), async (stores) => ({
+      ownTransaction(backend, context(), async (stores) => ({
         commit: false,
         value: await stores.clients.find(context(), clientId('appender')),
       })),

@@ -11,7 +11,7 @@ export function decisionPromises(subject: () => Subject): void {
   const storedToken = (token: ReturnType<typeof aToken>) =>
     backend().reads.accessTokens.findById(context(), token.tokenId)
   const decide = <T>(work: (stores: TransactionStores) => Promise<T>) =>
-    backend().decide(context(), async (stores) => ({ commit: true, value: await work(stores) }))
+    backend().transaction(context(), async (stores) => ({ commit: true, value: await work(stores) }))
 
   test('have one winner of 40, and write what only the winner wrote', async () => {
     const token = aToken('decider')
@@ -42,7 +42,7 @@ export function decisionPromises(subject: () => Subject): void {
       Promise.all(tokens.map((token) => decide((stores) => Promise.resolve(stores.accessTokens.insert(token))))),
       Promise.all(
         [aUser({ externalId: taken.externalId }), aUser()].map((user) =>
-          backend().decide(context(), async (stores) => {
+          backend().transaction(context(), async (stores) => {
             const fresh = await stores.users.insert(user)
             return { commit: fresh, value: fresh }
           }),
@@ -55,6 +55,17 @@ export function decisionPromises(subject: () => Subject): void {
     expect(refused).toMatchObject({ name: 'StoreError', fault: 'broken' })
     expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
     expect(await storedToken(orphan)).toBeNull()
+  })
+
+  test('stand beside each other, long ones and those that write nothing too', async () => {
+    const tokens = Array.from({ length: 100 }, () => aToken('decider'))
+    const insert = (part: typeof tokens) => async (stores: TransactionStores) => {
+      for (const token of part) await stores.accessTokens.insert(token)
+    }
+    await Promise.all(
+      [insert(tokens.slice(0, 80)), ...tokens.slice(80).map((token) => insert([token])), insert([])].map(decide),
+    )
+    expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
   })
 
   test('see what they wrote and what was committed before', async () => {
@@ -70,13 +81,13 @@ export function decisionPromises(subject: () => Subject): void {
   test('leave nothing when they are rolled back, by answer or by accident', async () => {
     const [answered, thrown] = [aToken('decider'), aToken('decider')]
     const events = [anEvent(), anEvent()] as const
-    const answer = await backend().decide(context(), async (stores) => {
+    const answer = await backend().transaction(context(), async (stores) => {
       await stores.accessTokens.insert(answered)
       await stores.auditLog.append(events[0])
       return { commit: false, value: 'no' }
     })
     expect(answer).toBe('no')
-    const accident = backend().decide(context(), async (stores) => {
+    const accident = backend().transaction(context(), async (stores) => {
       await stores.accessTokens.insert(thrown)
       await stores.auditLog.append(events[1])
       throw new Error('an accident')
@@ -96,7 +107,7 @@ export function decisionPromises(subject: () => Subject): void {
       // As many as there may be connections: where there is one, they wait for this transaction.
       ahead = others.map((token) => decide((stores) => Promise.resolve(stores.accessTokens.insert(token))))
       await new Promise((resolve) => setImmediate(resolve))
-      left = backend().decide(context({ signal: cancel.signal }), async (stores) => {
+      left = backend().transaction(context({ signal: cancel.signal }), async (stores) => {
         await stores.accessTokens.insert(waiting)
         return { commit: true, value: null }
       })
@@ -113,7 +124,7 @@ export function decisionPromises(subject: () => Subject): void {
     const other = await openBackend(subject().database.url, options)
     await other.close()
     await expect(
-      other.decide(context(), async (stores) => ({
+      other.transaction(context(), async (stores) => ({
         commit: true,
         value: await stores.accessTokens.insert(aToken('decider')),
       })),

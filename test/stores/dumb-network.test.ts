@@ -10,7 +10,18 @@ import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { scaled } from '../setup/scale.ts'
 import { startServer } from '../setup/server.ts'
-import { aClient, aToken, context, inTransaction, mint, openMigrated, options, quiet, register } from './given.ts'
+import {
+  aClient,
+  aToken,
+  context,
+  inTransaction,
+  mint,
+  openMigrated,
+  options,
+  ownTransaction,
+  quiet,
+  register,
+} from './given.ts'
 
 const CONNECT_MS = 500
 const LIMITS = { poolSize: 5, connectTimeoutMs: CONNECT_MS, statementTimeoutMs: 20_000 }
@@ -52,11 +63,14 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       const began = performance.now()
       const calls = Array.from({ length: 20 }, () => [
         backend.append(byDeadline(), (stores) => void stores.accessTokens.insert(aToken('someone'))),
+        ownTransaction(backend, byDeadline(), async ({ clients }) => ({
+          commit: true,
+          value: await clients.lock(someone),
+        })),
         backend.transaction(byDeadline(), async ({ clients }) => ({
           commit: true,
           value: await clients.lock(someone),
         })),
-        backend.decide(byDeadline(), async ({ clients }) => ({ commit: true, value: await clients.lock(someone) })),
       ])
       const outcomes = await Promise.allSettled(calls.flat())
       return { tookMs: performance.now() - began, outcomes }

@@ -29,7 +29,7 @@ import {
 import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
 import type { AuditSeal } from '../../src/stores/contract/audit-log.ts'
-import type { Backend, TransactionStores } from '../../src/stores/contract/backend.ts'
+import type { Backend, Ending, TransactionStores } from '../../src/stores/contract/backend.ts'
 import type { Change, StoreContext } from '../../src/stores/contract/context.ts'
 import { type BackendOptions, openBackend, openMigrations } from '../../src/stores/open.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
@@ -227,9 +227,21 @@ export function anEvent(over: Partial<AuditEvent> = {}): AuditEvent {
   }
 }
 
-/** Runs work in a transaction that commits if it answers true or nothing. */
+/** A transaction that no backend runs speculatively: its work reads first. */
+export function ownTransaction<T>(
+  backend: Backend,
+  ctx: StoreContext,
+  work: (stores: TransactionStores) => Promise<Ending<T>>,
+): Promise<T> {
+  return backend.transaction(ctx, async (stores) => {
+    await stores.clients.isReserved(ctx, clientId('anybody'))
+    return await work(stores)
+  })
+}
+
+/** The same for work that commits if it answers true or nothing. */
 export function inTransaction<T>(backend: Backend, work: (stores: TransactionStores) => Promise<T>): Promise<T> {
-  return backend.transaction(context(), async (stores) => {
+  return ownTransaction(backend, context(), async (stores) => {
     const value = await work(stores)
     return { commit: value !== false, value }
   })

@@ -7,7 +7,18 @@ import { clientId } from '../../src/domain/ids.ts'
 import { embeddedFile, openBackend, openMigrations } from '../../src/stores/open.ts'
 import type { Seed } from '../../src/stores/sql/migrate/migrate.ts'
 import { databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
-import { aClient, anEvent, change, context, inTransaction, options, quiet, register, seal } from './given.ts'
+import {
+  aClient,
+  anEvent,
+  change,
+  context,
+  inTransaction,
+  options,
+  ownTransaction,
+  quiet,
+  register,
+  seal,
+} from './given.ts'
 
 const NAMES = [
   '0001_clients',
@@ -183,7 +194,7 @@ describe('on sqlite', () => {
     const lock = lockFile(fileOf())
     const deadline = context({ deadline: (Date.now() + 400) as ReturnType<typeof context>['now'] })
     await expect(
-      backend.transaction(deadline, async (stores) => ({
+      ownTransaction(backend, deadline, async (stores) => ({
         commit: await stores.clients.insert(aClient('late'), change),
         value: null,
       })),

@@ -4,7 +4,18 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { type BackendOptions, openBackend } from '../../src/stores/open.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
-import { aClient, anEvent, aToken, context, inTransaction, mint, openMigrated, options, register } from './given.ts'
+import {
+  aClient,
+  anEvent,
+  aToken,
+  context,
+  inTransaction,
+  mint,
+  openMigrated,
+  options,
+  ownTransaction,
+  register,
+} from './given.ts'
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
   describe.skipIf(!kind.available)(`connections to ${kind.name}`, () => {
@@ -106,12 +117,12 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       const proxy = await proxied()
       const backend = await open(proxy.url, { connections: { poolSize: 3 } })
       const { promise: released, resolve: release } = Promise.withResolvers<void>()
-      const holding = backend.transaction(context(), async () => {
+      const holding = ownTransaction(backend, context(), async () => {
         await released
         return { commit: false, value: null }
       })
       await expect(
-        backend.transaction(context({ deadline: epochMs(Date.now() + 100) }), async () => ({
+        ownTransaction(backend, context({ deadline: epochMs(Date.now() + 100) }), async () => ({
           commit: false,
           value: 1,
         })),
@@ -126,7 +137,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       const backend = await open(database.url, { connections: { poolSize: 3 }, maxQueuedCalls: 5 })
       const outcomes = await Promise.allSettled(
         Array.from({ length: 50 }, () =>
-          backend.transaction(context(), async (stores) => {
+          ownTransaction(backend, context(), async (stores) => {
             await stores.auditLog.append(anEvent())
             return { commit: true, value: null }
           }),

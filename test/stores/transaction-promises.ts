@@ -2,7 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { clientId, epochMs } from '../../src/domain/ids.ts'
 import type { Subject } from './contract.ts'
-import { aClient, anEvent, aSecret, aToken, change, context, inTransaction, mint, register } from './given.ts'
+import {
+  aClient,
+  anEvent,
+  aSecret,
+  aToken,
+  change,
+  context,
+  inTransaction,
+  mint,
+  ownTransaction,
+  register,
+} from './given.ts'
 
 export function transactionPromises(subject: () => Subject): void {
   beforeAll(() => register(subject().backend, aClient('x-one'), aClient('x-two')))
@@ -31,13 +42,13 @@ export function transactionPromises(subject: () => Subject): void {
       await stores.clients.insert(aClient(`x-rolled-${n}`), change)
       await stores.auditLog.append(events[n] ?? anEvent())
     }
-    const answer = await backend.transaction(context(), async (stores) => {
+    const answer = await ownTransaction(backend, context(), async (stores) => {
       await write(stores, 0)
       return { commit: false, value: 'no' }
     })
     expect(answer).toBe('no')
     await expect(
-      backend.transaction(context(), async (stores) => {
+      ownTransaction(backend, context(), async (stores) => {
         await write(stores, 1)
         throw new Error('an accident')
       }),
@@ -49,7 +60,7 @@ export function transactionPromises(subject: () => Subject): void {
   test('is never committed after a failed statement, even if that was swallowed', async () => {
     const { backend } = subject()
     const token = aToken('x-one')
-    const swallowing = backend.transaction(context(), async (stores) => {
+    const swallowing = ownTransaction(backend, context(), async (stores) => {
       await stores.accessTokens.insert(token)
       await Promise.resolve(stores.accessTokens.insert(token)).catch(() => undefined)
       return { commit: true, value: null }
@@ -65,7 +76,7 @@ export function transactionPromises(subject: () => Subject): void {
     // PostgreSQL looks for deadlocks after a second.
     const patient = context({ deadline: epochMs(Date.now() + 15_000) })
     const crossing = (first: typeof one, second: typeof one) =>
-      backend.transaction(patient, async (stores) => {
+      ownTransaction(backend, patient, async (stores) => {
         await stores.clients.startTokenGeneration(first, change)
         await sleep(20)
         await stores.clients.startTokenGeneration(second, change)
@@ -97,7 +108,10 @@ export function transactionPromises(subject: () => Subject): void {
         await sleep(10)
       }),
     )
-    const waiting = backend.transaction(context({ signal: cancel.signal }), async () => ({ commit: true, value: 1 }))
+    const waiting = ownTransaction(backend, context({ signal: cancel.signal }), async () => ({
+      commit: true,
+      value: 1,
+    }))
     cancel.abort(new Error('the caller left'))
     await expect(waiting).rejects.toThrow('the caller left')
     await Promise.all(holding)

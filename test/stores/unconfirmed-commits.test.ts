@@ -4,7 +4,7 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { type CommitFault, type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
-import { aClient, anEvent, aToken, change, context, openMigrated, options, register } from './given.ts'
+import { aClient, anEvent, aToken, change, context, openMigrated, options, ownTransaction, register } from './given.ts'
 
 for (const kind of [mysqlDatabases, postgresDatabases]) {
   describe.skipIf(!kind.available)(`a commit that is not confirmed on ${kind.name}`, () => {
@@ -44,7 +44,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       await mint()
       const held = Promise.withResolvers<void>()
       const release = Promise.withResolvers<void>()
-      const holding = straight.transaction(context(), async (stores) => {
+      const holding = ownTransaction(straight, context(), async (stores) => {
         await stores.clients.lock(clientId('someone'))
         held.resolve()
         await release.promise
@@ -83,7 +83,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       test(`is read back: a decision is made once (${fault})`, async () => {
         let runs = 0
         const decide = () =>
-          backend.transaction(context(), async (stores) => {
+          ownTransaction(backend, context(), async (stores) => {
             runs += 1
             const won = await stores.clients.startTokenGeneration(clientId('someone'), change)
             await stores.auditLog.append(anEvent())
@@ -105,7 +105,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         const before = await events()
         const won = () => {
           const token = aToken('someone')
-          return backend.decide(context(), async (stores) => {
+          return backend.transaction(context(), async (stores) => {
             await stores.accessTokens.insert(token)
             const revoked = await stores.accessTokens.revoke(token.tokenId, 'test', change)
             await stores.auditLog.append(anEvent())

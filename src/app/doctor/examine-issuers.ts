@@ -1,4 +1,5 @@
-import { type Config, ConfigError } from '../../config/config.ts'
+import type { Config } from '../../config/config.ts'
+import { ConfigError } from '../../config/problems.ts'
 import { clientId } from '../../domain/ids.ts'
 import type { TrustedIssuer } from '../../domain/trusted-issuer.ts'
 import type { Logger } from '../../logger.ts'

@@ -1,9 +1,9 @@
+import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import type { Client } from '../../domain/client.ts'
 import type { Grant } from '../../domain/grant.ts'
 import { fail, type Result, success } from '../../results.ts'
-import { auditEvent } from '../audit/event.ts'
 import { condition, type Refusal } from '../condition.ts'
 import { evaluateScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
 

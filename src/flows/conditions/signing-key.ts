@@ -1,10 +1,10 @@
+import { auditEvent } from '../../audit-event.ts'
 import { actorOf, type CallContext } from '../../context.ts'
 import type { DrawnSigningKey } from '../../crypto/signing-key.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import { milliseconds, type SigningKeyId } from '../../domain/ids.ts'
 import type { SigningKey, SigningKeyState } from '../../domain/signing-key.ts'
 import { fail, success } from '../../results.ts'
-import { auditEvent } from '../audit/event.ts'
 import { condition } from '../condition.ts'
 
 export interface NamedSigningKey {

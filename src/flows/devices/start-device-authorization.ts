@@ -1,3 +1,4 @@
+import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken, hashToken } from '../../crypto/token.ts'
@@ -9,7 +10,6 @@ import { deviceAuthorizationId, type RawToken, type TokenHash } from '../../doma
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { auditEvent } from '../audit/event.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'

@@ -1,3 +1,4 @@
+import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import type { Client } from '../../domain/client.ts'
@@ -6,7 +7,6 @@ import type { Grant } from '../../domain/grant.ts'
 import { type EpochMs, grantId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { auditEvent } from '../audit/event.ts'
 import type { FlowContext, LaneContext } from '../context.ts'
 
 /** What a user has consented to. */

@@ -69,19 +69,21 @@ export interface Backend {
    */
   append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void>
   /**
-   * Runs `work` in a transaction of its own that decides races; on a deadlock it
-   * is rolled back and run again, from the start, until the deadline. `work` sees
-   * only the stores it is given. A commit that is not confirmed is read back by
-   * the audit events it wrote; `work` that writes without any may be done twice.
+   * Runs `work` in a transaction that decides races. Resolves after its commit is
+   * durable, or after the rollback that `work` asked for.
+   *
+   * `work` touches nothing but the stores it is given, because it may be run more
+   * than once and only its last run counts. After a deadlock it is rolled back and
+   * run again from the start, until the deadline. It may also be run speculatively
+   * first: its writes are recorded, each supposed to find its row, and share the
+   * commit of other calls. Whether that happens is up to the backend. Work that
+   * reads never shares a commit.
+   *
+   * A commit that is not confirmed is read back by the audit events it wrote;
+   * `work` that writes without any may be done twice. A call that is cancelled
+   * while it waits is taken out of the queue.
    */
   transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
-  /**
-   * The same for work that touches nothing but its stores, of which therefore only
-   * the last run counts: it may first be run on paper, supposing that each write
-   * finds its row, and share the commit of others if it does. A call that is
-   * cancelled while it waits is taken out of the queue.
-   */
-  decide<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
   /** Whether reads and writes work and the schema fits; resolves quickly either way. */
   check(): Promise<BackendHealth>
   /** What an operator should know of the database; throws like any read. */

@@ -90,7 +90,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
           maxQueuedCalls,
         )
   const transactionLane = new TransactionRunner(transactionSlots, jitter, observer)
-  const deciding =
+  const transactions =
     drafts === null ? transactionLane : new SpeculativeTransactions(drafts.lane, transactionLane, dialect)
   const lanes = [...new Set([appends, drafts ?? appends])]
   const { reads, waitingLookUps } = readStores(db, lists, parts.maxQueuedCalls, observer)
@@ -138,11 +138,7 @@ export function createBackend(dialect: Dialect, connected: Connected, parts: Bac
     },
     transaction: async (ctx, work) => {
       refuseMisfit()
-      return await begun(ctx, () => transactionLane.run(ctx, work))
-    },
-    decide: async (ctx, work) => {
-      refuseMisfit()
-      return await begun(ctx, () => deciding.run(ctx, work))
+      return await begun(ctx, () => transactions.run(ctx, work))
     },
     check: async (): Promise<BackendHealth> => {
       const signal = AbortSignal.timeout(CHECK_MS)

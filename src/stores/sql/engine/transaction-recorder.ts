@@ -13,6 +13,9 @@ export interface RecordedTransaction<T> {
   readonly value: T
 }
 
+/** A longer transaction would hold up those that share its commit; it runs on its own. A refresh is eight statements. */
+const LARGEST_RECORDED = 32
+
 /** Thrown into work that asks the database something; the work is then run where it gets an answer. */
 class NeedsAnAnswer extends Error {}
 
@@ -36,14 +39,14 @@ export class TransactionRecorder {
     this.#stores = transactionStores(db, (event) => void this.#events.push(event))
   }
 
-  /** `null`: the work depends on what the database says, or does not end in a commit. */
+  /** `null`: the work depends on what the database says, is too long, or does not end in a commit. */
   async record<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<RecordedTransaction<T> | null> {
     this.#statements = []
     this.#events = []
     this.#asked = false
     try {
       const { commit, value } = await work(this.#stores)
-      if (!commit || this.#asked) return null
+      if (!commit || this.#asked || this.#statements.length > LARGEST_RECORDED) return null
       return { statements: this.#statements, events: this.#events, value }
     } catch (error) {
       if (this.#asked) return null

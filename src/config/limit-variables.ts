@@ -1,0 +1,62 @@
+import { rate, wholeNumber } from './value-types.ts'
+import { Variable } from './variable.ts'
+
+/** What clients and addresses may use up, of each process; `null`: as much as they like. */
+export const LIMIT_VARIABLES = {
+  mintRate: new Variable('QSCOPE_MINT_RATE', rate('100/s', 500).note('for the tokens of each client').orOff(), {
+    default: '10000/s:20000',
+    does: 'Limits how fast each client is issued tokens without a user, in each process.',
+  }),
+  maxLiveTokensPerClient: new Variable(
+    'QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT',
+    wholeNumber(1, 1_000_000_000).note('beyond which a client mints no more').orOff(),
+    {
+      default: 'off',
+      does: 'Limits how many tokens without a user a client may have that have not expired.',
+    },
+  ),
+  authenticationFailuresPerClient: new Variable(
+    'QSCOPE_AUTHENTICATION_FAILURES_PER_CLIENT',
+    rate('60/m', 100).note('for each client from each address').orOff(),
+    {
+      default: '60/m:100',
+      does: 'Limits failed authentications as one client from one address; beyond it further attempts are refused unread.',
+    },
+  ),
+  authenticationFailuresPerPeer: new Variable(
+    'QSCOPE_AUTHENTICATION_FAILURES_PER_PEER',
+    rate('600/m', 1_000).note('for each address').orOff(),
+    {
+      default: '600/m:1000',
+      does: 'Limits failed authentications from one address, whichever client they name.',
+    },
+  ),
+  deviceStartRate: new Variable(
+    'QSCOPE_DEVICE_START_RATE',
+    rate('60/m', 100).note('for public clients from each address').orOff(),
+    {
+      default: '60/m:60',
+      does: 'Limits how fast one address starts device authorizations for public clients.',
+    },
+  ),
+  maxPendingDeviceAuthorizations: new Variable(
+    'QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS',
+    wholeNumber(1, 1_000_000).note('for each client'),
+    {
+      default: '1000',
+      does: 'Limits how many device authorizations of one client may wait for their user.',
+    },
+  ),
+  maxPendingDeviceAuthorizationsPerPeer: new Variable(
+    'QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS_PER_PEER',
+    wholeNumber(1, 1_000_000).note("for each public client from each address; at most half of the client's"),
+    {
+      default: '100',
+      does: 'Limits how many of them one address may have started, so that it cannot use up those of the others.',
+    },
+  ),
+  maxWatchesPerPeer: new Variable('QSCOPE_MAX_WATCHES_PER_PEER', wholeNumber(1, 1_000_000).note('for each address'), {
+    default: '1000',
+    does: 'Limits how many WatchDeviceAuthorization streams one address may have open.',
+  }),
+}

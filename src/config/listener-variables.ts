@@ -1,0 +1,74 @@
+import { address, choice, duration, origin, origins, path } from './value-types.ts'
+import { Variable } from './variable.ts'
+
+/** The port for HTTP. */
+export const HTTP_VARIABLES = {
+  listen: new Variable(
+    'QSCOPE_HTTP_LISTEN',
+    address('127.0.0.1:8080').note('for Connect, gRPC-Web and the well-known documents').orOff(),
+    {
+      default: 'off',
+      does: 'Opens a second port, for HTTP: Connect, gRPC-Web, JSON, the well-known documents, health and metrics.',
+    },
+  ),
+  /** `null`: at the address itself, whichever port that gets. */
+  url: new Variable('QSCOPE_HTTP_URL', origin('the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN'), {
+    default: null,
+    unset: 'the origin of QSCOPE_ISSUER where that is set and is not the port for gRPC, else the address itself',
+    does: 'Says where callers reach the HTTP port, for the links in the metadata document (RFC 8414).',
+  }),
+  allowedOrigins: new Variable(
+    'QSCOPE_HTTP_ALLOWED_ORIGINS',
+    origins('the origins, separated by commas, of web pages that may call, such as https://console.example.com'),
+    {
+      default: null,
+      unset: 'no pages',
+      does: 'Allows web pages of these origins to call the HTTP port from a browser (CORS).',
+    },
+  ),
+}
+
+/** TLS on both ports. The files are read when the server starts, and again when they change. */
+export const TLS_VARIABLES = {
+  certFile: new Variable(
+    'QSCOPE_TLS_CERT_FILE',
+    path('the certificate in PEM, those that issued it after it; with it calls travel over TLS only'),
+    { default: null, unset: 'plaintext', does: 'Turns TLS on for both ports, with this certificate.' },
+  ),
+  keyFile: new Variable('QSCOPE_TLS_KEY_FILE', path("the certificate's private key in PEM"), {
+    default: null,
+    unset: 'plaintext',
+    does: 'Names the private key of QSCOPE_TLS_CERT_FILE; it must not be encrypted.',
+  }),
+  /** `null`: nobody issues certificates of clients, and only a thumbprint tells one client from another. */
+  clientCaFile: new Variable(
+    'QSCOPE_TLS_CLIENT_CA_FILE',
+    path('the certificates in PEM of the CA that issues those of clients'),
+    {
+      default: null,
+      unset: 'no authorities',
+      does: 'Trusts client certificates that these authorities issued, for clients that authenticate with one (RFC 8705).',
+    },
+  ),
+  /** `request`: callers may show a certificate, whoever issued it. `require`: without one from the CA no connection. */
+  clientAuth: new Variable(
+    'QSCOPE_TLS_CLIENT_AUTH',
+    choice(
+      ['none', 'request', 'require'],
+      'none, request (callers may show a certificate) or require (only from the CA)',
+    ),
+    {
+      default: null,
+      unset: 'request where QSCOPE_TLS_CLIENT_CA_FILE is set, else none',
+      does: 'Decides whether callers are asked for a certificate, and whether they must have one.',
+    },
+  ),
+  reloadIntervalMs: new Variable(
+    'QSCOPE_TLS_RELOAD_INTERVAL',
+    duration('100ms', '1d', '10s').note('after which changed files are noticed'),
+    {
+      default: '10s',
+      does: 'Sets how often the TLS files are looked at, so that a renewed certificate is used without a restart.',
+    },
+  ),
+}

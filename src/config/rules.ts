@@ -1,0 +1,251 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
+import { messageOf } from '../message-of.ts'
+import { type Address, formatAddress, isLoopback } from './address.ts'
+import { type DatabaseTarget, describeParameters } from './database-url.ts'
+import type { Problems } from './problems.ts'
+import { masked, notValue } from './quoted.ts'
+import { readTrustedIssuers } from './trusted-issuers.ts'
+import { below } from './url.ts'
+import { SERVER_VARIABLES, VARIABLES, type Values, type VariableName } from './variables.ts'
+
+/** The same values, of which these are there. */
+type Given<Group, Property extends keyof Group> = Omit<Group, Property> & {
+  readonly [Each in Property]: NonNullable<Group[Each]>
+}
+
+export type HttpConfig = Given<Values['http'], 'listen' | 'allowedOrigins'>
+export type TlsConfig = Given<Values['tls'], 'certFile' | 'keyFile' | 'clientAuth'>
+
+export interface Connections extends Omit<Values['connections'], 'tls' | 'caFile'> {
+  /** `null`: plaintext. `ca`: certificates in PEM, or `null` for the authorities that Node.js trusts. */
+  readonly tls: { readonly ca: string | null } | null
+}
+
+/** What follows from several variables, in place of what each of them holds. */
+export interface Derived {
+  readonly connections: Connections
+  /** `null`: there is no port for HTTP. */
+  readonly http: HttpConfig | null
+  /** Processes that serve together; 1: this one alone. */
+  readonly workers: number
+  /** `null`: plaintext. */
+  readonly tls: TlsConfig | null
+  /** Whose assertions stand for clients; empty: nobody's. */
+  readonly trustedIssuers: readonly TrustedIssuer[]
+  readonly issuer: string
+  readonly deviceVerificationUri: string
+  /** `null`: the keys are drawn in memory and die with the process. */
+  readonly keyringFile: string | null
+  readonly log: Given<Values['log'], 'format'>
+  readonly reflection: boolean
+  /** `null`: calls are not traced. */
+  readonly tracing: Given<Values['tracing'], 'endpoint'> | null
+}
+
+/** What the rules depend on beside the variables. */
+export interface Surroundings {
+  /** Whether a person reads the log. */
+  readonly terminal: boolean
+  /** Whether a database on a server must have a keyring. */
+  readonly usesKeyring: boolean
+}
+
+/** Applies the rules that go beyond one variable, and reports where they are broken. */
+export function derive(values: Values, problems: Problems, { terminal, usesKeyring }: Surroundings): Derived {
+  const { database, grpcListen, log, reflection, tracing } = values
+  const tls = tlsOf(values, problems)
+  const issuer = issuerOf(values, tls !== null, problems)
+  const http = httpOf(values, problems)
+  const trustedIssuers = trustedIssuersOf(values, issuer, problems)
+  const derived: Derived = {
+    connections: connectionsOf(values, problems),
+    http,
+    workers: workersOf(values, problems),
+    tls,
+    trustedIssuers,
+    issuer,
+    deviceVerificationUri: values.deviceVerificationUri ?? below(issuer, 'device'),
+    keyringFile: values.keyringFile ?? keyringBeside(database),
+    log: Object.freeze({ ...log, format: log.format ?? (terminal ? 'pretty' : 'json') }),
+    reflection: reflection === 'auto' ? isLoopback(grpcListen.host) : reflection === 'on',
+    tracing: tracing.endpoint === null ? null : Object.freeze({ ...tracing, endpoint: tracing.endpoint }),
+  }
+  if (usesKeyring && derived.keyringFile === null && !database.embedded && !problems.isBroken('QSCOPE_DATABASE_URL'))
+    problems.add(
+      'QSCOPE_KEYRING_FILE',
+      `should be ${VARIABLES.QSCOPE_KEYRING_FILE.shouldBe}; a database on a server needs it`,
+    )
+  if (tls === null && !values.insecure) {
+    insistOnLoopback('QSCOPE_GRPC_LISTEN', grpcListen, problems)
+    if (http !== null) insistOnLoopback('QSCOPE_HTTP_LISTEN', http.listen, problems)
+  }
+  judgePlaintextIssuer(issuer, values.insecure, problems)
+  return derived
+}
+
+/** How variables are shown whose effective values are not what they hold themselves. */
+export function effectiveValues(values: Values, derived: Derived): Partial<Record<VariableName, string>> {
+  const { connections, tls, http, tracing } = SERVER_VARIABLES
+  return {
+    QSCOPE_DATABASE_TLS: connections.tls.type.format(derived.connections.tls !== null),
+    QSCOPE_HTTP_URL: derived.http === null ? '(off)' : (derived.http.url ?? '(the address)'),
+    QSCOPE_HTTP_ALLOWED_ORIGINS: http.allowedOrigins.type.format(derived.http?.allowedOrigins ?? []) || '(none)',
+    QSCOPE_WORKERS: String(derived.workers),
+    QSCOPE_TLS_CERT_FILE: derived.tls?.certFile ?? '(plaintext)',
+    QSCOPE_TLS_KEY_FILE: derived.tls?.keyFile ?? '(plaintext)',
+    QSCOPE_TLS_CLIENT_AUTH: derived.tls?.clientAuth ?? 'none',
+    QSCOPE_TLS_RELOAD_INTERVAL:
+      derived.tls === null ? '(plaintext)' : tls.reloadIntervalMs.type.format(derived.tls.reloadIntervalMs),
+    QSCOPE_ISSUER: derived.issuer,
+    QSCOPE_DEVICE_VERIFICATION_URI: derived.deviceVerificationUri,
+    QSCOPE_ERROR_DOCS_URL: values.errorDocsUrl ?? (derived.http === null ? '(none)' : '(the HTTP port)'),
+    QSCOPE_KEYRING_FILE: derived.keyringFile ?? '(drawn in memory)',
+    QSCOPE_LOG_FORMAT: derived.log.format,
+    QSCOPE_REFLECTION: derived.reflection ? 'on' : 'off',
+    QSCOPE_OTLP_ENDPOINT: derived.tracing?.endpoint ?? '(no traces)',
+    QSCOPE_TRACE_RATIO: derived.tracing === null ? '(no traces)' : tracing.ratio.type.format(derived.tracing.ratio),
+  }
+}
+
+/** The certificates are read here and now, so that a file that cannot be used is told beside every other problem. */
+function connectionsOf({ connections, database }: Values, problems: Problems): Connections {
+  const { tls, caFile, ...others } = connections
+  if (database.doubt !== null) problems.add('QSCOPE_DATABASE_URL', database.doubt)
+  if (database.parameters.length > 0) {
+    const instead = database.embedded ? '' : '; QSCOPE_DATABASE_… variables set what others put there'
+    const names = describeParameters(database)
+    problems.add('QSCOPE_DATABASE_URL', `should be without parameters, but has ${names}${instead}`)
+  }
+  const encrypted = tls ?? caFile !== null
+  if (caFile !== null && !encrypted) {
+    problems.warn('QSCOPE_DATABASE_CA_FILE is not used, because QSCOPE_DATABASE_TLS is off')
+  }
+  const ca = caFile === null ? null : certificatesIn(caFile, problems)
+  return Object.freeze({ ...others, tls: encrypted ? Object.freeze({ ca }) : null })
+}
+
+function certificatesIn(path: string, problems: Problems): string | null {
+  try {
+    const pem = readFileSync(path, 'utf8')
+    new X509Certificate(pem)
+    return pem
+  } catch (error) {
+    const { shouldBe } = VARIABLES.QSCOPE_DATABASE_CA_FILE
+    problems.add('QSCOPE_DATABASE_CA_FILE', `should be ${shouldBe}, not ${JSON.stringify(path)}: ${messageOf(error)}`)
+    return null
+  }
+}
+
+/** A database in memory is its process's own: `auto` leaves it alone. */
+function workersOf({ workers, database: { embedded, file } }: Values, problems: Problems): number {
+  const inMemory = embedded && file === null
+  if (workers === 'auto') return inMemory ? 1 : Math.min(64, availableParallelism())
+  if (inMemory && workers > 1) {
+    problems.add('QSCOPE_WORKERS', 'should be 1: no other process sees a database in memory')
+  }
+  return workers
+}
+
+function tlsOf({ tls }: Values, problems: Problems): TlsConfig | null {
+  const { certFile, keyFile, clientCaFile } = tls
+  if (certFile === null && keyFile === null) {
+    for (const name of ['QSCOPE_TLS_CLIENT_CA_FILE', 'QSCOPE_TLS_CLIENT_AUTH'] as const) {
+      if (problems.isSet(name)) {
+        problems.add(name, 'needs QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE beside it')
+      }
+    }
+    return null
+  }
+  if (certFile === null) problems.add('QSCOPE_TLS_CERT_FILE', 'is missing beside QSCOPE_TLS_KEY_FILE')
+  if (keyFile === null) problems.add('QSCOPE_TLS_KEY_FILE', 'is missing beside QSCOPE_TLS_CERT_FILE')
+  const clientAuth = tls.clientAuth ?? (clientCaFile === null ? 'none' : 'request')
+  if (clientAuth === 'require' && clientCaFile === null) {
+    problems.add(
+      'QSCOPE_TLS_CLIENT_CA_FILE',
+      'is missing: QSCOPE_TLS_CLIENT_AUTH=require asks for certificates of a CA',
+    )
+  }
+  if (clientAuth === 'none' && clientCaFile !== null) {
+    problems.add('QSCOPE_TLS_CLIENT_AUTH', 'should be request or require where QSCOPE_TLS_CLIENT_CA_FILE is set')
+  }
+  return Object.freeze({ ...tls, certFile: certFile ?? '', keyFile: keyFile ?? '', clientAuth })
+}
+
+function httpOf(values: Values, problems: Problems): HttpConfig | null {
+  const { http, grpcListen } = values
+  const { listen } = http
+  if (listen === null) {
+    for (const name of ['QSCOPE_HTTP_URL', 'QSCOPE_HTTP_ALLOWED_ORIGINS'] as const) {
+      if (problems.isSet(name)) problems.add(name, 'needs QSCOPE_HTTP_LISTEN beside it')
+    }
+    return null
+  }
+  if (listen.port !== 0 && listen.port === grpcListen.port && listen.host === grpcListen.host) {
+    const other = formatAddress(grpcListen)
+    problems.add('QSCOPE_HTTP_LISTEN', `should be another address than QSCOPE_GRPC_LISTEN, ${other}`)
+  }
+  const url = http.url ?? (values.issuer === null ? null : originFor(values.issuer, grpcListen))
+  return Object.freeze({ ...http, listen, url, allowedOrigins: http.allowedOrigins ?? [] })
+}
+
+/** Callers are taken to reach the port at the issuer's origin, unless that is the port for gRPC, which answers no HTTP. */
+function originFor(issuer: string, grpcListen: Address): string | null {
+  const { origin, port } = new URL(issuer)
+  return port === String(grpcListen.port) ? null : origin
+}
+
+/** Goes on in place of an issuer that is missing, so that every other problem is told as well. */
+const NO_ISSUER = 'http://localhost'
+
+function issuerOf({ issuer, grpcListen }: Values, tls: boolean, problems: Problems): string {
+  if (issuer !== null) return issuer
+  const { schema, shouldBe } = SERVER_VARIABLES.issuer.type
+  const listener = formatAddress(grpcListen)
+  const atListener = schema.safeParse(`${tls ? 'https' : 'http'}://${listener}`)
+  if (atListener.success) return atListener.data
+  if (!problems.isSet('QSCOPE_ISSUER')) {
+    problems.add(
+      'QSCOPE_ISSUER',
+      `should be set to ${shouldBe}: no URL can be made of QSCOPE_GRPC_LISTEN, ${JSON.stringify(masked(listener))}`,
+    )
+  }
+  return NO_ISSUER
+}
+
+function judgePlaintextIssuer(issuer: string, insecure: boolean, problems: Problems): void {
+  const { protocol, hostname } = new URL(issuer)
+  if (protocol !== 'http:' || isLoopback(hostname)) return
+  if (insecure) {
+    problems.warn(`QSCOPE_ISSUER is ${issuer}: it should be the https URL that clients know`)
+  } else if (!problems.isBroken('QSCOPE_GRPC_LISTEN')) {
+    const { shouldBe } = VARIABLES.QSCOPE_ISSUER
+    problems.add('QSCOPE_ISSUER', `should be ${shouldBe}${notValue('QSCOPE_ISSUER', issuer)}`)
+  }
+}
+
+function trustedIssuersOf(
+  { trustedIssuersFile: file }: Values,
+  issuer: string,
+  problems: Problems,
+): readonly TrustedIssuer[] {
+  if (file === null) return []
+  const { issuers, problems: found } = readTrustedIssuers(file, issuer)
+  for (const problem of found) problems.add('QSCOPE_TRUSTED_ISSUERS_FILE', `${file}: ${problem}`)
+  return issuers
+}
+
+/** Beside an embedded database file: `./data/qscope.db` → `./data/qscope.keyring.json`. */
+function keyringBeside({ file }: DatabaseTarget): string | null {
+  return file === null ? null : `${file.replace(/\.db$/, '')}.keyring.json`
+}
+
+function insistOnLoopback(name: VariableName, address: Address, problems: Problems): void {
+  if (isLoopback(address.host) || problems.isBroken('QSCOPE_INSECURE')) return
+  problems.add(
+    name,
+    `should be a loopback address: ${formatAddress(address)} can be reached from outside, and calls travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on, QSCOPE_INSECURE=1 allows it`,
+  )
+}

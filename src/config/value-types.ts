@@ -1,0 +1,188 @@
+import { z } from 'zod'
+import { type Address, formatAddress, parseAddress } from './address.ts'
+import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
+import { formatDuration, parseDuration } from './duration.ts'
+import { formatRate, parseRate, type Rate } from './rate.ts'
+import { judgeUrl, type UrlParts } from './url.ts'
+
+/** What a schema says where there is no more to say than what the value should be. */
+export const NOT_UNDERSTOOD = 'is not understood'
+
+/** A method's parameter is bivariant, so that types of unlike values may stand in one table. */
+type Format<Value> = { format(value: Value): string }['format']
+
+/** How the value of a variable is read, described and shown. */
+export class ValueType<Value> {
+  readonly schema: z.ZodType<Value, string>
+  /** Completes the sentence "QSCOPE_X should be …". */
+  readonly shouldBe: string
+  readonly #format: Format<Value>
+
+  constructor(schema: z.ZodType<Value, string>, shouldBe: string, format: Format<Value> = String) {
+    this.schema = schema
+    this.shouldBe = shouldBe
+    this.#format = format
+  }
+
+  /** A value as it may be written, secrets masked. */
+  format(value: Value): string {
+    return this.#format(value)
+  }
+
+  /** The same type, of which more is said. */
+  note(text: string): ValueType<Value> {
+    return new ValueType(this.schema, `${this.shouldBe}, ${text}`, this.#format)
+  }
+
+  /** The same type, or the word `off`, which is read as `null`. */
+  orOff(): ValueType<Value | null> {
+    return new ValueType<Value | null>(
+      z.union([z.literal('off').transform(() => null), this.schema]),
+      `${this.shouldBe}, or off`,
+      (value) => (value === null ? 'off' : this.#format(value)),
+    )
+  }
+}
+
+/** A string that `parse` understands. */
+function parsed<Value>(parse: (text: string) => Value | null) {
+  return z.string().transform((text, context): Value => {
+    const value = parse(text)
+    if (value !== null) return value
+    context.addIssue({ code: 'custom', message: NOT_UNDERSTOOD })
+    return z.NEVER
+  })
+}
+
+/** Any text. */
+export function text(shouldBe: string): ValueType<string> {
+  return new ValueType(z.string(), shouldBe)
+}
+
+/** Any text that is a secret; it is never shown. */
+export function secret(shouldBe: string): ValueType<string> {
+  return new ValueType(z.string(), shouldBe, () => '***')
+}
+
+/** A path, which is taken as it is written. `of`: what lies there. */
+export function path(of: string): ValueType<string> {
+  return text(`the path of ${of}`)
+}
+
+/** `unit`: such as `of bytes`. */
+export function wholeNumber(least: number, most: number, unit = ''): ValueType<number> {
+  const schema = z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(least).max(most))
+  return new ValueType(schema, `a whole number ${unit === '' ? '' : `${unit} `}from ${least} to ${most}`)
+}
+
+/** A whole number of processes, or the word `auto`. */
+export function processes(most: number): ValueType<number | 'auto'> {
+  const number = wholeNumber(1, most, 'of processes')
+  const shouldBe = `${number.shouldBe} that serve together, or auto (one for each CPU)`
+  return new ValueType(z.union([z.literal('auto'), number.schema]), shouldBe)
+}
+
+/** A number from 0 to 1. `of`: what it is a share of. */
+export function share(of: string): ValueType<number> {
+  const schema = z.string().regex(/^(0(\.\d+)?|1(\.0+)?)$/)
+  return new ValueType(schema.transform(Number), `the share of ${of}, from 0 to 1`)
+}
+
+/** A span in milliseconds. The bounds and the example are as they are written. */
+export function duration(least: string, most: string, example: string): ValueType<number> {
+  const bounds = z
+    .number()
+    .min(parseDuration(least) ?? 0)
+    .max(parseDuration(most) ?? 0)
+  const shouldBe = `a duration from ${least} to ${most}, such as ${example}`
+  return new ValueType(parsed(parseDuration).pipe(bounds), shouldBe, formatDuration)
+}
+
+/** `count`: an example without a burst; `burst`: one for it. */
+export function rate(count: string, burst: number): ValueType<Rate> {
+  return new ValueType(parsed(parseRate), `a rate such as ${count} or ${count}:${burst} (${burst} at once)`, formatRate)
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(words: readonly Word[], shouldBe = oneOf(words)): ValueType<Word> {
+  return new ValueType(z.enum(words), shouldBe)
+}
+
+function oneOf(words: readonly string[]): string {
+  if (words.length > 3) return `one of ${words.join(', ')}`
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
+export function onOff(): ValueType<boolean> {
+  const schema = z.enum(['on', 'off']).transform((word) => word === 'on')
+  return new ValueType(schema, 'on or off', (on) => (on ? 'on' : 'off'))
+}
+
+/** `1` or `0`. `to`: what 1 does. */
+export function flag(to: string): ValueType<boolean> {
+  const schema = z.enum(['0', '1']).transform((digit) => digit === '1')
+  return new ValueType(schema, `1 to ${to}, else 0`, (set) => (set ? '1' : '0'))
+}
+
+export function address(examples: string): ValueType<Address> {
+  return new ValueType(parsed(parseAddress), `host:port, such as ${examples}`, formatAddress)
+}
+
+export function databaseUrl(): ValueType<DatabaseTarget> {
+  const shouldBe =
+    'sqlite:<path>, sqlite::memory:, mysql://user:password@host:port/database or postgres://user:password@host:port/database, with several hosts as host:port,host:port'
+  return new ValueType(parsed(parseDatabaseUrl), shouldBe, ({ url }) => maskUrl(url))
+}
+
+/** A URL as it is written; `make` may have more to say against it. */
+function urlSchema(parts: UrlParts, make: (url: URL, written: string) => string | { readonly problem: string }) {
+  return z.string().transform((written, context): string => {
+    const judged = judgeUrl(written, parts)
+    const made = judged.ok ? make(judged.url, written) : { problem: judged.problem }
+    if (typeof made === 'string') return made
+    context.addIssue({ code: 'custom', message: made.problem })
+    return z.NEVER
+  })
+}
+
+/** An https or http URL, kept as it is written. */
+export function url(shouldBe: string, parts: UrlParts): ValueType<string> {
+  return new ValueType(
+    urlSchema(parts, (_url, written) => written),
+    shouldBe,
+  )
+}
+
+/** As browsers write it; the slash that is its whole path may stand there too. */
+const ORIGIN = urlSchema({ query: false }, ({ origin, href }) =>
+  href === `${origin}/` ? origin : { problem: 'has a path' },
+)
+
+/** A URL without a path. */
+export function origin(shouldBe: string): ValueType<string> {
+  return new ValueType(ORIGIN, shouldBe)
+}
+
+/** Several of them, separated by commas and, if liked, spaces. */
+export function origins(shouldBe: string): ValueType<readonly string[]> {
+  const schema = z.string().transform((list, context): readonly string[] => {
+    const each = list
+      .split(',')
+      .map((one) => trimSpaces(one))
+      .filter((one) => one !== '')
+    const read = each.map((one) => ORIGIN.safeParse(one))
+    const bad = read.find(({ success }) => !success)
+    if (bad === undefined) return Object.freeze(read.flatMap((result) => (result.success ? [result.data] : [])))
+    const reason = bad.error?.issues[0]?.message ?? NOT_UNDERSTOOD
+    context.addIssue({ code: 'custom', message: `has one at place ${read.indexOf(bad) + 1} that ${reason}` })
+    return z.NEVER
+  })
+  return new ValueType(schema, shouldBe, (list) => list.join(','))
+}
+
+function trimSpaces(written: string): string {
+  let [from, to] = [0, written.length]
+  while (from < to && written[from] === ' ') from += 1
+  while (to > from && written[to - 1] === ' ') to -= 1
+  return written.slice(from, to)
+}

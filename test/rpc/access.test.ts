@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest'
+import { epochMs } from '../../src/domain/ids.ts'
+import { success } from '../../src/results.ts'
+import { createPipeline } from '../../src/rpc/pipeline.ts'
+import { route } from '../../src/rpc/routes.ts'
+import { runner } from '../transports/grpc/harness.ts'
+import { unaryProbe } from '../transports/grpc/test-service.ts'
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+function build(rule: Parameters<typeof unaryProbe>[0]) {
+  const routes = route(unaryProbe(rule), { try: async () => success({}) })
+  return createPipeline({ routes, runner, log: silent, now: () => epochMs(0), isDraining: () => false })
+}
+
+describe('a method', () => {
+  it.each([
+    ['without an access option', null, /\/qscope\.test\.Probe\/Try lacks the option/],
+    ['that lets nobody in', {}, /Probe\/Try.*nobody/],
+    ['open to anyone and closed', { anyone: true, permission: 'qscope:tokens.read' }, /Probe\/Try.*anyone/],
+    ['with an unknown permission', { permission: 'qscope:everything' }, /Probe\/Try.*qscope:everything/],
+  ])('%s does not start the server', (_what, rule, message) => {
+    expect(() => build(rule)).toThrow(message)
+  })
+
+  it.each([
+    [{ anyone: true }],
+    [{ anyone: true, clientAuthentication: true }],
+    [{ permission: 'qscope:tokens.read', clientAuthentication: true }],
+  ])('with %o does', (rule) => {
+    expect(() => build(rule)).not.toThrow()
+  })
+})

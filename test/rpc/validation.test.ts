@@ -1,0 +1,75 @@
+import { create } from '@bufbuild/protobuf'
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { epochMs } from '../../src/domain/ids.ts'
+import { BatchMintTokensRequestSchema, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { success } from '../../src/results.ts'
+import { createPipeline } from '../../src/rpc/pipeline.ts'
+import { createRequestValidator } from '../../src/rpc/validation.ts'
+import { call, detailsOf, GOOD_SECRET, runner, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
+
+const { batchMintTokens } = TokenService.method
+
+/** A server that notes what it validates, and a request with a thousand things that are wrong. */
+async function noting() {
+  const validated: string[] = []
+  const routes = tokenRoutes({ batchMintTokens: async () => success({}) })
+  const validator = createRequestValidator(routes.map(({ method }) => method.input))
+  const pipeline = createPipeline({
+    routes,
+    runner,
+    log: pino({ level: 'silent' }),
+    now: () => epochMs(Date.now()),
+    isDraining: () => false,
+    validator: {
+      validate(schema, message) {
+        validated.push(schema.name)
+        return validator.validate(schema, message)
+      },
+    },
+  })
+  return { ...(await startServer(routes, { pipeline })), validated }
+}
+
+const requests = Array.from({ length: 10 }, () => ({ scopes: Array.from({ length: 100 }, () => 'x'.repeat(129)) }))
+const clientWith = (secret: string) => ({
+  clientId: 'orders',
+  method: { case: 'clientSecret' as const, value: secret },
+})
+
+describe('validation', () => {
+  it('describes the first sixteen of thousands of violations', () => {
+    const scopes = Array.from({ length: 200 }, (_, at) => (at < 100 ? 'good' : 'x'.repeat(129)))
+    const message = create(BatchMintTokensRequestSchema, {
+      requests: Array.from({ length: 100 }, () => ({ scopes: [...scopes] })),
+    })
+    const violations = createRequestValidator().validate(BatchMintTokensRequestSchema, message)
+    expect(violations.map(({ field }) => field)).toEqual(
+      Array.from({ length: 16 }, (_, at) => `requests[0].scopes[${100 + at}]`),
+    )
+  })
+
+  it('counts characters, not what they take in UTF-16', () => {
+    const scopes = Array.from({ length: 200 }, () => '\u{1f600}'.repeat(128))
+    const message = create(BatchMintTokensRequestSchema, { requests: [{ scopes }] })
+    expect(createRequestValidator().validate(BatchMintTokensRequestSchema, message)).toEqual([])
+    expect(message.requests[0]?.scopes).toHaveLength(200)
+  })
+
+  it('of a stranger’s request is of nothing', async () => {
+    const { client, validated } = await noting()
+    const { error } = await call(client, batchMintTokens, { requests })
+    expect(detailsOf(error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
+    expect(validated).toEqual([])
+  })
+
+  it('of the request of one who claims to be a client is of the claim, and of the rest when it is proved', async () => {
+    const { client, validated } = await noting()
+    const impostor = await call(client, batchMintTokens, { client: clientWith('wrong'), requests })
+    expect(detailsOf(impostor.error)?.info?.reason).toBe('OAUTH_INVALID_CLIENT')
+    expect(validated.splice(0)).toEqual(['ClientAuthentication'])
+    const proved = await call(client, batchMintTokens, { client: clientWith(GOOD_SECRET), requests })
+    expect(detailsOf(proved.error)?.violations).toHaveLength(16)
+    expect(validated).toEqual(['ClientAuthentication', 'BatchMintTokensRequest'])
+  })
+})

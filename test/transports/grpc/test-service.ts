@@ -1,0 +1,55 @@
+import { create, createFileRegistry, type DescService, type MessageInitShape, setExtension } from '@bufbuild/protobuf'
+import type { GenService } from '@bufbuild/protobuf/codegenv2'
+import { FileDescriptorProtoSchema, MethodOptionsSchema } from '@bufbuild/protobuf/wkt'
+import { AccessSchema, access, file_qscope_v1_options } from '../../../src/gen/qscope/v1/options_pb.ts'
+import {
+  file_qscope_v1_token_service,
+  type ListTokensRequestSchema,
+  type MintTokenResponseSchema,
+} from '../../../src/gen/qscope/v1/token_service_pb.ts'
+
+type Rule = MessageInitShape<typeof AccessSchema> | null
+type Probe<Kind extends 'unary' | 'server_streaming'> = GenService<{
+  try: { methodKind: Kind; input: typeof ListTokensRequestSchema; output: typeof MintTokenResponseSchema }
+}>
+
+/** `qscope.test.Probe` with the unary method `Try` under this rule. */
+export function unaryProbe(rule: Rule): Probe<'unary'> {
+  return compile(rule, false) as unknown as Probe<'unary'>
+}
+
+/** The same with a stream of answers. */
+export function streamProbe(rule: Rule): Probe<'server_streaming'> {
+  return compile(rule, true) as unknown as Probe<'server_streaming'>
+}
+
+/** A service compiled on the spot, for what the contract has no method for (yet, or ever). */
+function compile(rule: Rule, serverStreaming: boolean): DescService {
+  const options = create(MethodOptionsSchema)
+  if (rule !== null) setExtension(options, access, create(AccessSchema, rule))
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'qscope/test.proto',
+    package: 'qscope.test',
+    syntax: 'proto3',
+    dependency: [file_qscope_v1_token_service.proto.name, file_qscope_v1_options.proto.name],
+    service: [
+      {
+        name: 'Probe',
+        method: [
+          {
+            name: 'Try',
+            inputType: '.qscope.v1.ListTokensRequest',
+            outputType: '.qscope.v1.MintTokenResponse',
+            serverStreaming,
+            options,
+          },
+        ],
+      },
+    ],
+  })
+  const imports = [file_qscope_v1_token_service, file_qscope_v1_options]
+  const registry = createFileRegistry(file, (name) => imports.find((each) => each.proto.name === name))
+  const service = registry.getService('qscope.test.Probe')
+  if (service === undefined) throw new Error('the test service does not compile')
+  return service
+}

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { registry } from '../../../src/errors/registry.ts'
+import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { type FreshDatabase, sqliteFiles } from '../../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../../setup/server.ts'
+import { post } from './harness.ts'
+
+let server: TestServer
+let database: FreshDatabase
+/** Of a client whose tokens may list clients, and of one whose may do nothing here. */
+let powerful = ''
+let powerless = ''
+let orders = { clientId: '', clientSecret: '' }
+
+beforeAll(async () => {
+  database = await sqliteFiles.createMigrated()
+  server = await startServer(database.url, undefined, undefined, { QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
+  const tokenFor = async (scopes: string[]) => {
+    const registered = await server.registerClient({ scopes })
+    const { token } = await server.call(TokenService.method.mintToken, { client: registered.client })
+    return { ...registered, token: token?.accessToken ?? '' }
+  }
+  powerful = (await tokenFor(['qscope:clients.read'])).token
+  const other = await tokenFor(['orders.read'])
+  powerless = other.token
+  orders = other
+})
+afterAll(async () => {
+  await server.stop()
+  await database.drop()
+})
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const basic = (id: string, secret: string) => ({
+  authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
+})
+
+async function challengeOf(method: string, body: unknown, headers: Record<string, string> = {}) {
+  const answer = await post(server.httpUrl, method, body, headers)
+  return [answer.status, answer.headers.get('www-authenticate')]
+}
+
+describe('RFC 6750 §3: over HTTP,', () => {
+  it('a token without the permission is told which one the call needs', async () => {
+    expect(await challengeOf('ClientService/ListClients', {}, bearer(powerless))).toEqual([
+      403,
+      'Bearer realm="qscope", error="insufficient_scope", scope="qscope:clients.read"',
+    ])
+  })
+
+  it('a token with the permission to read is told which one it needs to write', async () => {
+    const asked = { type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'] }
+    expect(await challengeOf('ClientService/RegisterClient', asked, bearer(powerful))).toEqual([
+      403,
+      expect.stringMatching(/^Bearer realm="qscope", error="insufficient_scope", scope="qscope:clients\.[a-z]+"$/),
+    ])
+  })
+
+  it('a token that a resource server has checked for scopes that it lacks is not the token of the call', async () => {
+    const asked = { token: powerless, requiredScopes: ['orders.write', 'orders.read'] }
+    expect(await challengeOf('TokenService/VerifyToken', asked, basic(orders.clientId, orders.clientSecret))).toEqual([
+      403,
+      null,
+    ])
+  })
+
+  it.each([
+    ['unknown', () => bearer('qat_no')],
+    ['no token at all', () => ({ authorization: 'Bearer' })],
+    ['written in another case', () => ({ authorization: `bEARER ${powerless.slice(0, -1)}` })],
+    ['no b64token', () => bearer('a,b')],
+  ])('a bearer that is %s is told that it is invalid', async (_what, headers) => {
+    expect(await challengeOf('ClientService/ListClients', {}, headers())).toEqual([
+      401,
+      'Bearer realm="qscope", error="invalid_token"',
+    ])
+  })
+
+  it.each([
+    ['no credentials', () => ({})],
+    ['another scheme', () => basic(orders.clientId, orders.clientSecret)],
+    ['a scheme that nobody knows', () => ({ authorization: 'Digest username="a"' })],
+  ])('§3.1: whoever shows %s is told of the scheme and of no error', async (_what, headers) => {
+    expect(await challengeOf('ClientService/ListClients', {}, headers() as Record<string, string>)).toEqual([
+      401,
+      'Bearer realm="qscope"',
+    ])
+  })
+
+  it('§3.1: a malformed request with a token is told that it is one', async () => {
+    const malformed = { pageSize: -1 }
+    expect(await challengeOf('ClientService/ListClients', malformed, bearer(powerful))).toEqual([
+      400,
+      'Bearer realm="qscope", error="invalid_request"',
+    ])
+  })
+
+  it('a malformed request without a token is told nothing of tokens', async () => {
+    const malformed = { client: { clientId: orders.clientId, clientSecret: orders.clientSecret }, scopes: ['"'] }
+    expect(await challengeOf('TokenService/MintToken', malformed)).toEqual([400, null])
+  })
+
+  it('RFC 6749 §5.2: a client that is not proved is told how to prove itself', async () => {
+    const challenge = 'Basic realm="qscope", charset="UTF-8"'
+    expect(await challengeOf('TokenService/MintToken', {}, basic('orders', 'wrong'))).toEqual([401, challenge])
+    expect(await challengeOf('TokenService/MintToken', {})).toEqual([401, challenge])
+  })
+})
+
+it('RFC 9110 §11.6.1: every refusal that becomes a 401 has a challenge', () => {
+  const without = Object.entries(registry).filter(
+    ([, row]) => row.status === 'UNAUTHENTICATED' && !('challenge' in row && row.challenge !== undefined),
+  )
+  expect(without).toEqual([])
+})

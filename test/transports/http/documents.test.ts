@@ -1,0 +1,196 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, describe, expect, it } from 'vitest'
+import { KeyService, SigningAlgorithm } from '../../../src/gen/qscope/v1/key_service_pb.ts'
+import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { sqliteFiles } from '../../setup/fresh-database.ts'
+import { startServer } from '../../setup/server.ts'
+import { tokenRoutes } from '../grpc/harness.ts'
+import { startHttp } from './harness.ts'
+
+const database = await sqliteFiles.create()
+const server = await startServer(database.url, undefined, undefined, {
+  QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+  QSCOPE_ISSUER: 'https://auth.internal/tenants/one',
+  QSCOPE_HTTP_URL: 'https://auth.internal:8443',
+})
+afterAll(async () => {
+  await server.stop()
+  await database.drop()
+})
+const get = (path: string, init: RequestInit = {}) => fetch(server.httpUrl + path, init)
+
+/** One request as it stands, and all that comes back. */
+async function raw(url: string, request: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write(request)
+  return await text(socket)
+}
+
+describe('/healthz', () => {
+  it('says that the process lives, even where it does not serve', async () => {
+    server.app.state.setServing(false)
+    const response = await get('/healthz')
+    server.app.state.setServing(true)
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe('ok\n')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+  })
+})
+
+describe('/readyz', () => {
+  it('follows the health of gRPC', async () => {
+    expect((await get('/readyz')).status).toBe(200)
+    server.app.state.setServing(false)
+    const response = await get('/readyz')
+    server.app.state.setServing(true)
+    expect(response.status).toBe(503)
+    expect(await response.text()).toContain('the database cannot be used')
+  })
+})
+
+describe('/.well-known/jwks.json', () => {
+  it('has exactly the keys that GetJsonWebKeySet has, and may be kept for as long', async () => {
+    for (const algorithm of [SigningAlgorithm.ES256, SigningAlgorithm.RS256, SigningAlgorithm.EDDSA]) {
+      await server.call(KeyService.method.prepareSigningKey, { algorithm }, { bearer: server.admin.token })
+    }
+    const response = await get('/.well-known/jwks.json')
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('application/jwk-set+json')
+    expect(response.headers.get('cache-control')).toBe('public, max-age=300')
+    const { keys } = await server.call(TokenService.method.getJsonWebKeySet, {})
+    const members = keys.map(({ $typeName, $unknown, ...key }) =>
+      Object.entries(key).filter(([, value]) => value !== ''),
+    )
+    expect(keys).toHaveLength(3)
+    expect(await response.json()).toEqual({ keys: members.map((each) => Object.fromEntries(each)) })
+  })
+})
+
+describe('/.well-known/oauth-authorization-server', () => {
+  it('tells what the server supports, and no endpoint that it lacks (RFC 8414 §2)', async () => {
+    const response = await get('/.well-known/oauth-authorization-server')
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('application/json')
+    expect(await response.json()).toEqual({
+      issuer: 'https://auth.internal/tenants/one',
+      jwks_uri: 'https://auth.internal:8443/.well-known/jwks.json',
+      scopes_supported: expect.arrayContaining(['qscope:clients.write', 'qscope:tokens.read']),
+      response_types_supported: ['code'],
+      grant_types_supported: [
+        'authorization_code',
+        'client_credentials',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+      ],
+      code_challenge_methods_supported: ['S256'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+      token_endpoint_auth_signing_alg_values_supported: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      tls_client_certificate_bound_access_tokens: false,
+    })
+  })
+
+  it('is also where the path of the issuer puts it (RFC 8414 §3.1), and nowhere else', async () => {
+    const there = await get('/.well-known/oauth-authorization-server/tenants/one')
+    expect(await there.text()).toBe(await (await get('/.well-known/oauth-authorization-server')).text())
+    expect((await get('/.well-known/oauth-authorization-server/tenants/two')).status).toBe(404)
+  })
+})
+
+describe('/metrics', () => {
+  it('is what the source of metrics says', async () => {
+    const contentType = 'text/plain; version=0.0.4; charset=utf-8'
+    const { url } = await startHttp(tokenRoutes(), { metrics: async () => ({ contentType, text: 'up 1\n' }) })
+    const response = await fetch(`${url}/metrics`)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe(contentType)
+    expect(await response.text()).toBe('up 1\n')
+  })
+
+  it('is not there without one', async () => {
+    expect((await fetch(`${(await startHttp(tokenRoutes())).url}/metrics`)).status).toBe(404)
+  })
+
+  it('that fails is an accident in the log, and none of its words reach the caller', async () => {
+    const broken = async () => {
+      throw new Error('no numbers today')
+    }
+    const { url, lines } = await startHttp(tokenRoutes(), { metrics: broken })
+    const response = await fetch(`${url}/metrics`)
+    expect(response.status).toBe(500)
+    expect(await response.text()).toBe('internal error\n')
+    expect(JSON.stringify(lines)).toContain('no numbers today')
+  })
+})
+
+const DOCUMENTS = ['/healthz', '/readyz', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server']
+
+describe.each(DOCUMENTS)('%s', (path) => {
+  it('answers HEAD like GET, without the document', async () => {
+    const [head, full] = [await get(path, { method: 'HEAD' }), await get(path)]
+    expect(head.status).toBe(full.status)
+    expect(head.headers.get('content-length')).toBe(String((await full.arrayBuffer()).byteLength))
+    expect(await head.text()).toBe('')
+  })
+
+  it('refuses other methods, and names those there are', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const response = await get(path, { method })
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    }
+  })
+
+  it('ignores a query', async () => {
+    expect((await get(`${path}?x=1`)).status).toBe(200)
+  })
+
+  it('carries a ray id and lets no browser guess its type', async () => {
+    const { headers } = await get(path, { headers: { 'x-ray-id': 'probe-1' } })
+    expect(headers.get('x-ray-id')).toBe('probe-1')
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+  })
+})
+
+describe('what is not there', () => {
+  it.each(['/', '/index.html', '/qscope.v1.TokenService/Nothing', '/qscope.v1.TokenService', '/healthz/', '/HEALTHZ'])(
+    '%s is not found',
+    async (path) => {
+      expect((await get(path)).status).toBe(404)
+      expect((await get(path, { method: 'POST', body: '{}' })).status).toBe(404)
+    },
+  )
+
+  it.each([
+    '/../healthz',
+    '/./healthz',
+    '//healthz',
+    '/%68ealthz',
+    '/x/../../etc/passwd',
+    '/..%2fhealthz',
+    '*',
+    'healthz',
+  ])('no other spelling of a path leads anywhere: %s', async (path) => {
+    const answer = await raw(server.httpUrl, `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 40[04] /)
+  })
+
+  it('a path in absolute form is the same path (RFC 9112 §3.2.2)', async () => {
+    const request = 'GET http://localhost/healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'
+    expect(await raw(server.httpUrl, request)).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  it('a call takes POST only, and GET where the contract says that it changes nothing and holds no secret', async () => {
+    const minting = await get('/qscope.v1.TokenService/MintToken')
+    expect([minting.status, minting.headers.get('allow')]).toEqual([405, 'POST'])
+    const query = `encoding=json&message=${encodeURIComponent('{}')}`
+    expect((await get(`/qscope.v1.TokenService/GetJsonWebKeySet?${query}`)).status).toBe(200)
+  })
+
+  it('a call takes the types of Connect and gRPC-Web only', async () => {
+    for (const type of ['text/plain', 'application/grpc', 'application/x-www-form-urlencoded', 'application/jsonp']) {
+      const request = { method: 'POST', headers: { 'content-type': type }, body: '{}' }
+      expect((await get('/qscope.v1.TokenService/MintToken', request)).status).toBe(415)
+    }
+  })
+})
