@@ -1,18 +1,19 @@
 import type { CallContext } from './context.ts'
 import { jitter } from './crypto/random.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS } from './results.ts'
-import type { StoreError } from './stores/contract/errors.ts'
+import { StoreError } from './stores/contract/errors.ts'
 
 /**
- * The one place where a database's failure becomes a registered answer; other
- * faults stay exceptions. `isSafeToRepeat`: the work may be done again although
+ * The one place where a database's failure becomes a registered answer; whatever
+ * else was thrown is thrown on. `isSafeToRepeat`: the work may be done again although
  * it may have been done already, as what only adds rows may: nobody holds the first.
  */
 export function refusalForStoreError(
-  error: StoreError,
+  error: unknown,
   ctx: Pick<CallContext, 'log' | 'rayId'>,
   isSafeToRepeat: boolean,
 ): FailedResult {
+  if (!(error instanceof StoreError)) throw error
   ctx.log.warn({ rayId: ctx.rayId, fault: error.fault, err: error }, error.message)
   switch (error.fault) {
     case 'contended':

@@ -23,12 +23,16 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'auth', files: /^auth\//, may: ['answers', 'stores/contract', 'crypto', 'rate-limits'] },
   { layer: 'flows', files: /^flows\//, may: ['answers', 'auth', 'rate-limits', 'crypto', 'stores/contract'] },
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen', 'transports/grpc'] },
-  { layer: 'transports/grpc', files: /^transports\/(grpc\/|[a-z-]+\.ts$)/, may: ['rpc', 'flows', 'gen'] },
+  {
+    layer: 'transports/grpc',
+    files: /^transports\/(grpc\/|[a-z-]+\.ts$)/,
+    may: ['rpc', 'flows', 'rate-limits', 'gen'],
+  },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports/grpc', 'rpc', 'flows', 'gen'] },
   {
     layer: 'telemetry',
     files: /^telemetry\//,
-    may: ['transports/grpc', 'rpc', 'flows', 'stores/contract', 'stores'],
+    may: ['transports/grpc', 'rpc', 'flows', 'auth', 'stores/contract', 'stores'],
   },
   { layer: 'app', files: /^app\//, may: ['*'] },
   { layer: 'cli', files: /^cli\//, may: ['*'] },

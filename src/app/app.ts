@@ -1,4 +1,11 @@
 import { existsSync } from 'node:fs'
+import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import { ClientAuthenticator } from '../auth/authenticate-client.ts'
+import { AuthenticationFailures } from '../auth/authentication-failures.ts'
+import { CallAuthorizer } from '../auth/authorize-call.ts'
+import { BruteForceGuard } from '../auth/brute-force-guard.ts'
+import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
+import { SecretUsage } from '../auth/secret-usage.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { HttpConfig, TlsConfig } from '../config/rules.ts'
@@ -7,16 +14,6 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
-import { AuthenticationFailures } from '../flows/access/authentication-failures.ts'
-import { BruteForceGuard } from '../flows/access/brute-force-guard.ts'
-import { JtiReplayGuard } from '../flows/access/jti-replay-guard.ts'
-import { RateLimiter } from '../flows/access/rate-limiter.ts'
-import { SecretUsage } from '../flows/access/secret-usage.ts'
-import { UserCodeAttempts } from '../flows/devices/user-code-attempts.ts'
-import { type CounterSync, unsharedCounters } from '../flows/limits/counter-sync.ts'
-import { LiveTokenQuota } from '../flows/limits/live-token-quota.ts'
-import { PendingDeviceQuota } from '../flows/limits/pending-device-quota.ts'
-import { WatchQuota } from '../flows/limits/watch-quota.ts'
 import { FlowRunner } from '../flows/runner.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
@@ -25,6 +22,12 @@ import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
+import { type CounterSync, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
+import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
+import { RateLimiter } from '../rate-limits/rate-limiter.ts'
+import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
+import { WatchQuota } from '../rate-limits/watch-quota.ts'
 import { auditHandlers } from '../rpc/handlers/audit.ts'
 import { clientHandlers } from '../rpc/handlers/client.ts'
 import { deviceHandlers } from '../rpc/handlers/device.ts'
@@ -63,6 +66,8 @@ const SERVICES = Object.freeze([ClientService, TokenService, DeviceService, User
 export interface App {
   readonly backend: Backend
   readonly runner: FlowRunner
+  /** Lets callers in. */
+  readonly authorizer: CallAuthorizer
   readonly pipeline: Pipeline
   readonly state: ServingState
   /** What messages on their way may take, whichever port they come by. */
@@ -100,24 +105,36 @@ export async function openApp(
   const secretUsage = new SecretUsage(backend, log)
   const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
   const { issuer, signingAlgorithm, limits } = config
+  const signingKeys = new SigningKeys(keyring)
+  const accessTokens = new AccessTokenVerifier({ reads: backend.reads, signingKeys, issuer })
+  const jtiReplayGuard = new JtiReplayGuard(backend, log)
+  const bruteForceGuard = new BruteForceGuard(
+    { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
+    sharing,
+  )
+  const clients = new ClientAuthenticator({
+    reads: backend.reads,
+    keyring,
+    issuer,
+    bruteForceGuard,
+    authenticationFailures: new AuthenticationFailures(backend, sharing, observers?.flows),
+    jtiReplayGuard,
+    secretUsage,
+  })
+  const authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
   const runner = new FlowRunner(backend, {
     keyring,
-    signingKeys: new SigningKeys(keyring),
+    signingKeys,
     signingAlgorithm,
     issuer,
-    bruteForceGuard: new BruteForceGuard(
-      { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
-      sharing,
-    ),
-    authenticationFailures: new AuthenticationFailures(backend, sharing),
-    jtiReplayGuard: new JtiReplayGuard(backend, log),
+    accessTokens,
+    jtiReplayGuard,
     trustedIssuers: trustedIssuers.byIssuer,
-    secretUsage,
-    userCodeAttempts: new UserCodeAttempts(sharing),
     observer: observers?.flows,
     limits: {
       mints: new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
-      liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, sharing),
+      liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, backend.reads.accessTokens, sharing),
+      userCodeAttempts: new UserCodeAttempts(sharing),
       pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
       publicDeviceStarts: new RateLimiter(limits.deviceStartRate, {
         counterSync: sharing,
@@ -167,10 +184,11 @@ export async function openApp(
     periodMs: config.signingKeyRotationMs,
   })
   const isDraining = () => state.draining
-  const pipeline = createPipeline({ routes, runner, log, now, isDraining, validator, observer: observers?.calls })
+  const pipeline = createPipeline({ routes, authorizer, log, now, isDraining, validator, observer: observers?.calls })
   return {
     backend,
     runner,
+    authorizer,
     pipeline,
     state,
     incoming: new IncomingMessages(config.maxMessageBytes),

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises'
+import type { KnownIssuer } from '../auth/trusted-issuers.ts'
 import { mayHaveSigned, type UnverifiedAssertion } from '../crypto/assertion.ts'
 import { ISSUER_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
-import type { KnownIssuer } from '../flows/access/trusted-issuers.ts'
 import type { Logger } from '../logger.ts'
 import { fetchDocument } from './fetch-document.ts'
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { TrustedIssuers } from '../auth/trusted-issuers.ts'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
-import type { TrustedIssuers } from '../flows/access/trusted-issuers.ts'
 import { IssuerKeys, type IssuerKeysOptions } from './issuer-keys.ts'
 
 /** The issuers whose assertions stand for clients, by `iss`; they can be replaced while calls are answered. */

@@ -1,21 +1,19 @@
+import type { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import type { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
+import type { TrustedIssuers } from '../auth/trusted-issuers.ts'
 import type { CallContext, Caller } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
 import type { Logger } from '../logger.ts'
+import type { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
+import type { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
+import type { RateLimiter } from '../rate-limits/rate-limiter.ts'
+import type { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { Span } from '../trace.ts'
-import type { AuthenticationFailures } from './access/authentication-failures.ts'
-import type { BruteForceGuard } from './access/brute-force-guard.ts'
-import type { JtiReplayGuard } from './access/jti-replay-guard.ts'
-import type { RateLimiter } from './access/rate-limiter.ts'
-import type { SecretUsage } from './access/secret-usage.ts'
-import type { TrustedIssuers } from './access/trusted-issuers.ts'
-import type { UserCodeAttempts } from './devices/user-code-attempts.ts'
 import type { FlowObserver } from './flow-observer.ts'
-import type { LiveTokenQuota } from './limits/live-token-quota.ts'
-import type { PendingDeviceQuota } from './limits/pending-device-quota.ts'
 
 /** What flows share, made once by the composition root. */
 export interface FlowServices {
@@ -25,12 +23,9 @@ export interface FlowServices {
   readonly signingAlgorithm: SigningAlgorithm
   /** `iss` of what is issued, and the audience of management tokens. */
   readonly issuer: string
-  readonly bruteForceGuard: BruteForceGuard
-  readonly authenticationFailures: AuthenticationFailures
+  readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
-  readonly secretUsage: SecretUsage
-  readonly userCodeAttempts: UserCodeAttempts
   readonly limits: FlowLimits
   readonly observer?: FlowObserver | undefined
 }
@@ -40,6 +35,8 @@ export interface FlowLimits {
   /** Tokens issued without a user, by client. */
   readonly mints: RateLimiter
   readonly liveTokens: LiveTokenQuota
+  /** Wrong user codes, by front-end and end user. */
+  readonly userCodeAttempts: UserCodeAttempts
   /** Undecided device authorizations of one client. */
   readonly pendingDeviceAuthorizations: number
   /** Device authorizations that public clients start, by address. */

@@ -6,6 +6,4 @@ export interface FlowObserver {
   tokensIssued(grant: GrantType, count: number): void
   /** A flow found that another call had been faster, and is judged anew. */
   raceLost(flow: string): void
-  /** An audit event that no call waits for could not be written. */
-  auditWriteFailed(): void
 }

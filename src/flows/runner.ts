@@ -40,8 +40,7 @@ export class FlowRunner {
       if (evaluated.effect !== undefined) throw new Error(`${evaluated.condition} wants to write, and a query must not`)
       return evaluated
     } catch (error) {
-      if (error instanceof StoreError) return refusalForStoreError(error, ctx, true)
-      throw error
+      return refusalForStoreError(error, ctx, true)
     }
   }
 
@@ -62,8 +61,7 @@ export class FlowRunner {
       }
       return contended()
     } catch (error) {
-      if (error instanceof StoreError) return refusalForStoreError(error, ctx, flow.lane === 'append')
-      throw error
+      return refusalForStoreError(error, ctx, flow.lane === 'append')
     }
   }
 

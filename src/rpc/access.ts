@@ -1,6 +1,6 @@
 import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
+import type { AccessRule } from '../auth/authorize-call.ts'
 import { isPermission } from '../domain/scopes.ts'
-import type { AccessRule } from '../flows/access/authorize-call.ts'
 import { access } from '../gen/qscope/v1/options_pb.ts'
 import { pathOf } from './routes.ts'
 

@@ -1,4 +1,4 @@
-import type { Credentials } from '../flows/access/authorize-call.ts'
+import type { Credentials } from '../auth/credentials.ts'
 
 const SCHEME = /^([A-Za-z]+) +(\S+) *$/
 /** RFC 6750 §2.1: b64token. */

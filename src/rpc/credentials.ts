@@ -1,5 +1,5 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf'
-import type { Credentials } from '../flows/access/authorize-call.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { fail, type Result, success } from '../results.ts'
 import { parseAuthorization } from './authorization-header.ts'

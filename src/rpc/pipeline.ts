@@ -9,13 +9,13 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf'
+import type { AccessRule, CallAuthorizer } from '../auth/authorize-call.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import type { Caller } from '../context.ts'
 import { atMoment } from '../context.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import { type AccessRule, authorizeCall, type Credentials } from '../flows/access/authorize-call.ts'
-import type { FlowRunner } from '../flows/runner.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
@@ -67,7 +67,7 @@ export interface Pipeline {
 
 export interface PipelineOptions {
   readonly routes: readonly Route[]
-  readonly runner: FlowRunner
+  readonly authorizer: CallAuthorizer
   readonly log: Logger
   readonly now: () => EpochMs
   readonly isDraining: () => boolean
@@ -96,7 +96,7 @@ interface Said<I extends DescMessage> {
 
 /** @throws Error naming the method, when one lacks a sound access option. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { routes, runner, log, now, isDraining, observer } = options
+  const { routes, authorizer, log, now, isDraining, observer } = options
   const validator = options.validator ?? createRequestValidator(routes.map(({ method }) => method.input))
   const admissionControl = new AdmissionControl(() => performance.now())
   const deadlines = new Deadlines()
@@ -202,7 +202,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   ): Promise<Result<Caller>> {
     if (ctx.info.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
     const attempt = { rule, credentials, authenticatedAt: again === null ? null : ctx.now }
-    const judge = () => runner.query(authorizeCall, atMoment(ctx, again ?? ctx.now), attempt)
+    const judge = () => authorizer.authorize(atMoment(ctx, again ?? ctx.now), attempt)
     return await (credentials.kind === 'client' ? withUniformFailureDelay(judge) : judge())
   }
 

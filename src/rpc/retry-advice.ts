@@ -1,5 +1,5 @@
 import type { DescMethod } from '@bufbuild/protobuf'
-import type { AccessRule } from '../flows/access/authorize-call.ts'
+import type { AccessRule } from '../auth/authorize-call.ts'
 import type { FailedResult } from '../results.ts'
 import { outcomeUnknown, outcomeUnknownSafely } from '../store-failure.ts'
 import { accessRule } from './access.ts'

@@ -1,10 +1,11 @@
+import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import type { GrantType } from '../domain/client.ts'
 import type { FlowObserver } from '../flows/flow-observer.ts'
 import { type Count, Counter } from './counter.ts'
 import type { Metric } from './metric.ts'
 
 /** What flows bring about: tokens, lost races, audit events that could not be written. */
-export class FlowMetrics implements FlowObserver {
+export class FlowMetrics implements FlowObserver, AuthenticationObserver {
   readonly #tokens = new Counter({
     name: 'qscope_tokens_issued_total',
     help: 'Access tokens issued and durable; a repeated answer to a refresh issues none.',

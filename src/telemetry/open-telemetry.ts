@@ -1,3 +1,4 @@
+import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import type { FlowObserver } from '../flows/flow-observer.ts'
 import type { Logger } from '../logger.ts'
 import type { CallObserver } from '../rpc/call-observer.ts'
@@ -16,7 +17,7 @@ import { TraceMetrics } from './trace-metrics.ts'
 /** Those who see what the layers do. */
 export interface Observers {
   readonly calls: CallObserver
-  readonly flows: FlowObserver
+  readonly flows: FlowObserver & AuthenticationObserver
   readonly stores: StoreObserver
 }
 

@@ -3,14 +3,14 @@ import { epochMs } from '../../src/domain/ids.ts'
 import { success } from '../../src/results.ts'
 import { createPipeline } from '../../src/rpc/pipeline.ts'
 import { route } from '../../src/rpc/routes.ts'
-import { runner } from '../transports/grpc/harness.ts'
+import { authorizer } from '../transports/grpc/harness.ts'
 import { unaryProbe } from '../transports/grpc/test-service.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 function build(rule: Parameters<typeof unaryProbe>[0]) {
   const routes = route(unaryProbe(rule), { try: async () => success({}) })
-  return createPipeline({ routes, runner, log: silent, now: () => epochMs(0), isDraining: () => false })
+  return createPipeline({ routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false })
 }
 
 describe('a method', () => {

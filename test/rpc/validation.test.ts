@@ -6,7 +6,7 @@ import { BatchMintTokensRequestSchema, TokenService } from '../../src/gen/qscope
 import { success } from '../../src/results.ts'
 import { createPipeline } from '../../src/rpc/pipeline.ts'
 import { createRequestValidator } from '../../src/rpc/validation.ts'
-import { call, detailsOf, GOOD_SECRET, runner, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
+import { authorizer, call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
 
 const { batchMintTokens } = TokenService.method
 
@@ -17,7 +17,7 @@ async function noting() {
   const validator = createRequestValidator(routes.map(({ method }) => method.input))
   const pipeline = createPipeline({
     routes,
-    runner,
+    authorizer,
     log: pino({ level: 'silent' }),
     now: () => epochMs(Date.now()),
     isDraining: () => false,

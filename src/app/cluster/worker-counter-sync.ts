@@ -1,5 +1,5 @@
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { CounterSync, CountSubscriber, PublishCount } from '../../flows/limits/counter-sync.ts'
+import type { CounterSync, CountSubscriber, PublishCount } from '../../rate-limits/counter-sync.ts'
 import type { Counts } from './messages.ts'
 
 /** Counts travel at once, and then at most so often: a flood makes longer messages, not more of them. */

@@ -1,12 +1,11 @@
+import type { TokenRefusal } from '../../auth/token-refusal.ts'
 import { hashToken, readToken } from '../../crypto/token.ts'
-import { type AccessToken, type AccessTokenStatus, isActive, whyInactive } from '../../domain/access-token.ts'
+import type { AccessToken, AccessTokenStatus } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
 import { whyGrantInactive } from '../../domain/grant.ts'
 import type { RefreshTokenStatus } from '../../domain/refresh-token.ts'
 import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
-import { readPresentedJwt } from './presented-jwt.ts'
-import type { TokenRefusal } from './token-refusal.ts'
 
 export interface PresentedToken {
   /** As the caller was handed it; any string. */
@@ -25,37 +24,8 @@ export async function lookUpToken(ctx: FlowContext, presented: string): Promise<
     const standing = await ctx.stores.refreshTokens.findByHash(ctx, hashToken(read.token))
     return standing === null ? null : { use: 'refresh', standing }
   }
-  const standing = await findAccessToken(ctx, presented, read)
+  const standing = await ctx.services.accessTokens.find(ctx, presented, read)
   return standing === null ? null : { use: 'access', standing }
-}
-
-/** The same for an access token, opaque or a JWT, whichever its client gets now. */
-export function lookUpAccessToken(ctx: FlowContext, presented: string): Promise<AccessTokenStatus | null> {
-  return findAccessToken(ctx, presented, readToken(presented))
-}
-
-async function findAccessToken(
-  ctx: FlowContext,
-  presented: string,
-  read: ReturnType<typeof readToken>,
-): Promise<AccessTokenStatus | null> {
-  if (read !== null && read.kind !== 'access') return null
-  const token = read === null ? await readPresentedJwt(ctx, presented) : read.token
-  return token === null ? null : await ctx.stores.accessTokens.findByHash(ctx, hashToken(token))
-}
-
-/** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
-export async function isAccepted(ctx: FlowContext, standing: AccessTokenStatus): Promise<boolean> {
-  return (await whyNotAccepted(ctx, standing)) === null
-}
-
-/** Why an access token does not count, for the log of the server; `null`: it does. */
-export async function whyNotAccepted(ctx: FlowContext, standing: AccessTokenStatus): Promise<TokenRefusal | null> {
-  const reason = whyInactive(standing, ctx.now)
-  const { ancestors } = standing.token
-  if (reason !== null || ancestors.length === 0) return reason
-  const found = await Promise.all(ancestors.map((tokenId) => ctx.stores.accessTokens.findById(ctx, tokenId)))
-  return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now)) ? null : 'ancestor_inactive'
 }
 
 /** A refresh token counts while it is unspent and its grant stands. */
@@ -80,7 +50,9 @@ export async function judgePresented(ctx: FlowContext, viewer: Viewer, presented
   if (found === null) return UNKNOWN
   if (!maySee(viewer, found)) return { found, refusal: 'not_visible' }
   const refusal =
-    found.use === 'access' ? await whyNotAccepted(ctx, found.standing) : whyNotRefreshable(found.standing, ctx.now)
+    found.use === 'access'
+      ? await ctx.services.accessTokens.whyNotAccepted(ctx, found.standing)
+      : whyNotRefreshable(found.standing, ctx.now)
   return { found, refusal }
 }
 

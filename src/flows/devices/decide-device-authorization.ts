@@ -1,19 +1,63 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
+import { readUserCode } from '../../crypto/user-code.ts'
 import type { Client } from '../../domain/client.ts'
+import { type DeviceAuthorizationStatus, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
 import type { Grant } from '../../domain/grant.ts'
 import { isSameSet } from '../../domain/scopes.ts'
 import type { User } from '../../domain/user.ts'
-import { fail, HOLDS, success } from '../../results.ts'
+import { fail, HOLDS, invalidRequest, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { evaluateScopes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
-import { type KnownDevice, type TypedUserCode, userCodeIsKnown } from '../conditions/user-code.ts'
 import { defineFlow } from '../flow.ts'
 import { draftGrant, storeConsent } from '../grants/consent.ts'
 import { query } from '../query.ts'
+
+export interface TypedUserCode {
+  /** As the user typed it. */
+  readonly typedCode: string
+  /** Tells end users apart, for the limit on wrong codes; `null`: the caller does not. */
+  readonly attemptKey: string | null
+}
+
+export interface KnownDevice {
+  readonly device: DeviceAuthorizationStatus
+  readonly state: Exclude<DeviceState, 'expired'>
+}
+
+const RETRY_AFTER_MS = 60_000
+
+/** RFC 8628 §3.3, §5.1: the code stands for an authorization that has not run out; wrong ones are limited. */
+export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
+  'userCodeIsKnown',
+  async (ctx, { typedCode, attemptKey }) => {
+    const { keyring, limits } = ctx.services
+    const code = readUserCode(typedCode)
+    if (code === null) {
+      const description = 'must be eight letters, such as BCDF-GHJK'
+      return invalidRequest('user_code', description)
+    }
+    if (!limits.userCodeAttempts.begin(ctx, attemptKey)) {
+      return fail('limit.exceeded', {
+        quota: { subject: `client:${actorOf(ctx)}`, description: 'too many wrong user codes' },
+        retryAfterMs: RETRY_AFTER_MS,
+      })
+    }
+    const device = await ctx.stores.deviceAuthorizations.findByUserCode(ctx, keyring.userCodeHashes(code))
+    const state = device === null ? 'expired' : deviceStateOf(device, ctx.now)
+    if (device === null || state === 'expired' || ctx.now >= device.authorization.expiresAt) {
+      return fail('resource.not_found', {
+        resource: { type: 'device_authorization', name: 'user_code' },
+        because: 'user_code',
+      })
+    }
+    limits.userCodeAttempts.forgive(ctx, attemptKey)
+    return success({ device, state })
+  },
+)
 
 /** RFC 8628 §3.3: what the verification page shows before the user decides. */
 export const getDeviceAuthorization = query({

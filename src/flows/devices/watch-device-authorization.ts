@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext } from '../../context.ts'
 import { jitter } from '../../crypto/random.ts'
 import type { EpochMs } from '../../domain/ids.ts'
+import type { WatchQuota } from '../../rate-limits/watch-quota.ts'
 import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import type { IssuedTokens } from '../grants/issue-tokens.ts'
-import type { WatchQuota } from '../limits/watch-quota.ts'
 import type { FlowRunner } from '../runner.ts'
 import { redeemDeviceCode, watchedDeviceState } from './redeem-device-code.ts'
 
@@ -48,7 +48,7 @@ export async function* watchDeviceAuthorization(
   try {
     yield* watch(ctx, presentedCode, options)
   } finally {
-    entered.value()
+    options.watches.leave(ctx, presentedCode)
   }
 }
 

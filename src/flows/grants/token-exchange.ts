@@ -6,7 +6,7 @@ import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { isAccepted, isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
+import { isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import {
   audiencesAreAllowed,
   defaultScopes,
@@ -65,7 +65,7 @@ const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ct
  */
 async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
   const found = await lookUpToken(ctx, presented)
-  if (found?.use !== 'access' || !(await isAccepted(ctx, found.standing))) return null
+  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.standing))) return null
   const { token } = found.standing
   return token.clientId === client.clientId || isMeantFor(token, client) ? token : null
 }

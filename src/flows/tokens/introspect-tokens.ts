@@ -1,7 +1,7 @@
+import { noteRefusal } from '../../auth/token-refusal.ts'
 import { given } from '../condition.ts'
 import { callerMayCheckTokens } from '../conditions/caller.ts'
 import { type Found, type Judged, judgePresented } from '../conditions/presented-token.ts'
-import { noteRefusal } from '../conditions/token-refusal.ts'
 import type { FlowContext } from '../context.ts'
 import { query } from '../query.ts'
 

@@ -1,6 +1,6 @@
 import { type TokenId, tokenId } from '../../domain/ids.ts'
 import type { AccessTokenFilter } from '../../stores/contract/access-tokens.ts'
-import { type Found, isAccepted, isRefreshable } from '../conditions/presented-token.ts'
+import { type Found, isRefreshable } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { pagedList } from '../paged-list.ts'
 
@@ -40,5 +40,7 @@ function handleOf({ standing }: Found): TokenId {
 }
 
 async function isFoundActive(ctx: FlowContext, found: Found): Promise<boolean> {
-  return found.use === 'access' ? await isAccepted(ctx, found.standing) : isRefreshable(found.standing, ctx.now)
+  return found.use === 'access'
+    ? await ctx.services.accessTokens.isAccepted(ctx, found.standing)
+    : isRefreshable(found.standing, ctx.now)
 }

@@ -1,10 +1,10 @@
+import { noteRefusal } from '../../auth/token-refusal.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
 import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
 import { type Found, judgePresented, type PresentedToken } from '../conditions/presented-token.ts'
-import { noteRefusal } from '../conditions/token-refusal.ts'
 import { query } from '../query.ts'
 
 interface VerifyTokenRequest extends PresentedToken {

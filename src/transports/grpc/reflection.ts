@@ -3,7 +3,6 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { epochMs } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
-import { RateLimiter } from '../../flows/access/rate-limiter.ts'
 import {
   ErrorResponseSchema,
   ExtensionNumberResponseSchema,
@@ -14,6 +13,7 @@ import {
   ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts'
+import { RateLimiter } from '../../rate-limits/rate-limiter.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result } from '../../results.ts'
 import { pathOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'

@@ -38,7 +38,7 @@ afterAll(async () => {
 const orders = await application.registerClient({ clientId: 'orders', scopes: ['qscope:tokens.read'] })
 const minted = await application.call(TokenService.method.mintToken, { client: orders.client })
 
-export const { runner } = application.app
+export const { authorizer } = application.app
 /** Of the client `orders`. */
 export const GOOD_SECRET = orders.clientSecret
 /** May list tokens. */
@@ -73,7 +73,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
   const state = createServingState()
   const pipeline = createPipeline({
     routes,
-    runner,
+    authorizer,
     log,
     now: () => epochMs(Date.now()),
     isDraining: () => state.draining,

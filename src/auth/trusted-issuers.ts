@@ -1,6 +1,6 @@
-import type { UnverifiedAssertion } from '../../crypto/assertion.ts'
-import type { VerificationKey } from '../../crypto/key-set.ts'
-import type { TrustedIssuer } from '../../domain/trusted-issuer.ts'
+import type { UnverifiedAssertion } from '../crypto/assertion.ts'
+import type { VerificationKey } from '../crypto/key-set.ts'
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 
 /** An issuer, and the way to its keys. */
 export interface KnownIssuer {

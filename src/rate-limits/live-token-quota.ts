@@ -1,5 +1,7 @@
-import { type ClientId, type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { FlowContext } from '../context.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import { type ClientId, type EpochMs, epochMs } from '../domain/ids.ts'
+import type { AccessTokenReads } from '../stores/contract/access-tokens.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 /** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */
@@ -24,14 +26,15 @@ interface Estimate {
  */
 export class LiveTokenQuota {
   readonly #most: number | null
-  readonly #estimates = new Map<string, Estimate>()
-
+  readonly #accessTokens: Pick<AccessTokenReads, 'countLive'>
+  readonly #estimates = new BoundedMap<string, Estimate>(MAX_CLIENTS)
   readonly #tell: PublishCount
 
   /** `most` `null`: no cap, and nothing is counted. */
-  constructor(most: number | null, sharing: CounterSync) {
+  constructor(most: number | null, accessTokens: Pick<AccessTokenReads, 'countLive'>, counterSync: CounterSync) {
     this.#most = most
-    this.#tell = sharing.subscribe('live-tokens', (clientId, count) => {
+    this.#accessTokens = accessTokens
+    this.#tell = counterSync.subscribe('live-tokens', (clientId, count) => {
       const estimate = this.#estimates.get(clientId)
       if (estimate !== undefined) estimate.tokens += count
     })
@@ -42,14 +45,11 @@ export class LiveTokenQuota {
   }
 
   /** Makes room for `count` more tokens of a client: 0, or after how many milliseconds it is worth another try. */
-  async reserve(ctx: FlowContext, clientId: ClientId, count: number): Promise<number> {
+  async reserve(ctx: StoreContext, clientId: ClientId, count: number): Promise<number> {
     const most = this.#most
     if (most === null) return 0
     const estimate = this.#estimates.get(clientId) ?? { tokens: Number.NaN, due: ctx.now, counting: null }
-    this.#estimates.delete(clientId)
     this.#estimates.set(clientId, estimate)
-    const [oldest] = this.#estimates.keys()
-    if (this.#estimates.size > MAX_CLIENTS && oldest !== undefined) this.#estimates.delete(oldest)
     // A count that is due later than any is was made before the clock was put back.
     const isDue = ctx.now >= estimate.due || estimate.due - ctx.now > LONGEST_MS
     if (isDue && estimate.counting === null) {
@@ -72,10 +72,10 @@ export class LiveTokenQuota {
     this.#tell(clientId, -count)
   }
 
-  async #count(ctx: FlowContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {
+  async #count(ctx: StoreContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {
     const before = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens
     const begun = performance.now()
-    const counted = await ctx.stores.accessTokens.countLive(ctx, clientId, most)
+    const counted = await this.#accessTokens.countLive(ctx, clientId, most)
     const rest = (performance.now() - begun) * REST_PER_COUNT
     const meanwhile = Number.isNaN(estimate.tokens) ? 0 : estimate.tokens - before
     estimate.tokens = counted + meanwhile

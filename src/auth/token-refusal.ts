@@ -1,7 +1,7 @@
-import type { CallContext } from '../../context.ts'
-import type { InactiveReason } from '../../domain/access-token.ts'
-import type { GrantInactiveReason } from '../../domain/grant.ts'
-import type { ClientId, TokenId } from '../../domain/ids.ts'
+import type { CallContext } from '../context.ts'
+import type { InactiveReason } from '../domain/access-token.ts'
+import type { GrantInactiveReason } from '../domain/grant.ts'
+import type { ClientId, TokenId } from '../domain/ids.ts'
 
 /** Why a token was refused, as the log of the server says it. */
 export type TokenRefusal =

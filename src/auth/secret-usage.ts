@@ -1,6 +1,6 @@
-import { type EpochMs, epochMs, type SecretId } from '../../domain/ids.ts'
-import type { Logger } from '../../logger.ts'
-import type { Backend } from '../../stores/contract/backend.ts'
+import { type EpochMs, epochMs, type SecretId } from '../domain/ids.ts'
+import type { Logger } from '../logger.ts'
+import type { Backend } from '../stores/contract/backend.ts'
 
 const MINUTE = 60_000
 const FLUSH_EVERY_MS = 5_000

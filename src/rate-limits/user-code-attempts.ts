@@ -1,12 +1,13 @@
-import type { CallContext } from '../../context.ts'
-import { actorOf } from '../../context.ts'
-import { RateLimiter } from '../access/rate-limiter.ts'
-import type { CounterSync } from '../limits/counter-sync.ts'
+import { actorOf, type CallContext } from '../context.ts'
+import type { CounterSync } from './counter-sync.ts'
+import { RateLimiter } from './rate-limiter.ts'
 
 /** RFC 8628 §5.1: a person mistypes a few times; a guesser has to try for years. */
 const PER_ATTEMPT_KEY = { burst: 10, perMinute: 1 }
 /** The whole front-end, so that made-up attempt keys do not help. */
 const PER_CALLER = { burst: 100, perMinute: 60 }
+
+type CountedCall = Pick<CallContext, 'caller' | 'peer' | 'now'>
 
 /**
  * Limits wrong user codes, by the end user that a front-end tells apart and by
@@ -17,13 +18,13 @@ export class UserCodeAttempts {
   readonly #keys: RateLimiter
   readonly #callers: RateLimiter
 
-  constructor(sharing: CounterSync) {
-    this.#keys = new RateLimiter(PER_ATTEMPT_KEY, { counterSync: sharing, name: 'user-codes-of-attempt-keys' })
-    this.#callers = new RateLimiter(PER_CALLER, { counterSync: sharing, name: 'user-codes-of-callers' })
+  constructor(counterSync: CounterSync) {
+    this.#keys = new RateLimiter(PER_ATTEMPT_KEY, { counterSync, name: 'user-codes-of-attempt-keys' })
+    this.#callers = new RateLimiter(PER_CALLER, { counterSync, name: 'user-codes-of-callers' })
   }
 
   /** `false`: too many wrong ones. */
-  begin(ctx: CallContext, attemptKey: string | null): boolean {
+  begin(ctx: CountedCall, attemptKey: string | null): boolean {
     const caller = actorOf(ctx)
     if (!this.#callers.take(caller, ctx.now)) return false
     if (attemptKey === null || this.#keys.take(keyOf(caller, attemptKey), ctx.now)) return true
@@ -32,7 +33,7 @@ export class UserCodeAttempts {
   }
 
   /** The code was right after all. */
-  forgive(ctx: CallContext, attemptKey: string | null): void {
+  forgive(ctx: CountedCall, attemptKey: string | null): void {
     const caller = actorOf(ctx)
     this.#callers.giveBack(caller)
     if (attemptKey !== null) this.#keys.giveBack(keyOf(caller, attemptKey))

@@ -1,7 +1,8 @@
-import type { CallContext } from '../../context.ts'
-import type { DeviceAuthorization } from '../../domain/device-authorization.ts'
-import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../../domain/ids.ts'
-import { peerKey } from '../../domain/peer-key.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { CallContext } from '../context.ts'
+import type { DeviceAuthorization } from '../domain/device-authorization.ts'
+import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 /** Who starts one, and when. */
@@ -31,14 +32,14 @@ const MAX_SHARES = 10_000
  * shall not use up what it may have pending for everybody.
  */
 export class PendingDeviceQuota {
-  readonly #shares = new Map<string, readonly Place[]>()
+  readonly #shares = new BoundedMap<string, readonly Place[]>(MAX_SHARES)
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
   readonly #tell: PublishCount
 
-  constructor(limits: { readonly perClient: number; readonly perPeer: number }, sharing: CounterSync) {
+  constructor(limits: { readonly perClient: number; readonly perPeer: number }, counterSync: CounterSync) {
     this.most = Math.min(limits.perPeer, Math.max(1, Math.floor(limits.perClient / 2)))
-    this.#tell = sharing.subscribe('pending-devices', (told) => {
+    this.#tell = counterSync.subscribe('pending-devices', (told) => {
       const { key, started } = readStart(told)
       this.#add(key, started)
     })
@@ -53,7 +54,7 @@ export class PendingDeviceQuota {
     if (this.#pending(ctx, clientId).length >= this.most) await this.#review(ctx, clientId, lookUp)
     const places = this.#pending(ctx, clientId)
     if (places.length >= this.most) return false
-    this.#put(keyOf(ctx, clientId), [...places, { hash: null, expiresAt }])
+    this.#shares.set(keyOf(ctx, clientId), [...places, { hash: null, expiresAt }])
     return true
   }
 
@@ -61,7 +62,7 @@ export class PendingDeviceQuota {
   release(ctx: Moment, clientId: ClientId): void {
     const places = this.#pending(ctx, clientId)
     const at = places.findIndex(({ hash }) => hash === null)
-    if (at >= 0) this.#put(keyOf(ctx, clientId), places.toSpliced(at, 1))
+    if (at >= 0) this.#shares.set(keyOf(ctx, clientId), places.toSpliced(at, 1))
   }
 
   /** Gives a place that was held to the one that is stored now. */
@@ -77,21 +78,12 @@ export class PendingDeviceQuota {
     const looked = this.#pending(ctx, clientId).filter((place): place is Started => place.hash !== null)
     const found = await Promise.all(looked.map(({ hash }) => lookUp(hash)))
     const decided = new Set<Place>(looked.filter((_place, at) => (found[at]?.decision ?? 'pending') !== 'pending'))
-    this.#put(
-      keyOf(ctx, clientId),
-      this.#pending(ctx, clientId).filter((place) => !decided.has(place)),
-    )
+    const left = this.#pending(ctx, clientId).filter((place) => !decided.has(place))
+    this.#shares.set(keyOf(ctx, clientId), left)
   }
 
   #add(key: string, started: Started): void {
-    this.#put(key, [...(this.#shares.get(key) ?? []), started])
-  }
-
-  #put(key: string, places: readonly Place[]): void {
-    this.#shares.delete(key)
-    this.#shares.set(key, places)
-    const [oldest] = this.#shares.keys()
-    if (this.#shares.size > MAX_SHARES && oldest !== undefined) this.#shares.delete(oldest)
+    this.#shares.set(key, [...(this.#shares.get(key) ?? []), started])
   }
 
   #pending(ctx: Moment, clientId: ClientId): readonly Place[] {

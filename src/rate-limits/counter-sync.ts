@@ -1,5 +1,5 @@
-import { drawFingerprintKey } from '../../crypto/fingerprints.ts'
-import type { EpochMs } from '../../domain/ids.ts'
+import { drawFingerprintKey } from '../crypto/fingerprints.ts'
+import type { EpochMs } from '../domain/ids.ts'
 
 /** Hears what another worker counted; negative: taken back. */
 export type CountSubscriber = (key: string, count: number, now: EpochMs) => void

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
-import type { CallContext } from '../../context.ts'
-import { uuidV7 } from '../../crypto/random.ts'
-import type { EpochMs } from '../../domain/ids.ts'
-import type { Logger } from '../../logger.ts'
-import type { AssertionUse } from '../../stores/contract/assertion-ids.ts'
-import type { Backend } from '../../stores/contract/backend.ts'
+import type { CallContext } from '../context.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import type { Logger } from '../logger.ts'
+import type { AssertionUse } from '../stores/contract/assertion-ids.ts'
+import type { Backend } from '../stores/contract/backend.ts'
 
 /** An assertion that proved what it says, and may be used once. */
 export interface SingleUse {

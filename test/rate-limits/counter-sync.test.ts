@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Counts } from '../../src/app/cluster/messages.ts'
 import { WorkerCounterSync } from '../../src/app/cluster/worker-counter-sync.ts'
+import { BruteForceGuard } from '../../src/auth/brute-force-guard.ts'
 import { clientId, epochMs, type TokenHash } from '../../src/domain/ids.ts'
-import { BruteForceGuard } from '../../src/flows/access/brute-force-guard.ts'
-import { RateLimiter } from '../../src/flows/access/rate-limiter.ts'
-import { PendingDeviceQuota } from '../../src/flows/limits/pending-device-quota.ts'
+import { PendingDeviceQuota } from '../../src/rate-limits/pending-device-quota.ts'
+import { RateLimiter } from '../../src/rate-limits/rate-limiter.ts'
 
 const KEY = 'drawn once'
 const LONGER_THAN_A_REST_MS = 60

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { BruteForceGuard } from '../../src/auth/brute-force-guard.ts'
 import { epochMs } from '../../src/domain/ids.ts'
-import { BruteForceGuard } from '../../src/flows/access/brute-force-guard.ts'
 
 const NOW = epochMs(1_800_000_000_000)
 const at = (peer: string, laterMs = 0) => ({ peer, now: epochMs(NOW + laterMs), certificate: null })

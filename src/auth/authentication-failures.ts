@@ -1,13 +1,12 @@
-import { auditEvent } from '../../audit-event.ts'
-import type { CallContext } from '../../context.ts'
-import { type ClientId, isRegistrableClientId } from '../../domain/ids.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import { holdsSecret } from '../../domain/secret-text.ts'
-import type { Backend } from '../../stores/contract/backend.ts'
-import type { StoreContext } from '../../stores/contract/context.ts'
-import type { FlowContext } from '../context.ts'
-import type { CounterSync } from '../limits/counter-sync.ts'
-import { RateLimiter } from './rate-limiter.ts'
+import { auditEvent } from '../audit-event.ts'
+import type { CallContext } from '../context.ts'
+import { type ClientId, isRegistrableClientId } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { holdsSecret } from '../domain/secret-text.ts'
+import type { CounterSync } from '../rate-limits/counter-sync.ts'
+import { RateLimiter } from '../rate-limits/rate-limiter.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
 
 const PER_PEER = { burst: 20, perMinute: 20 }
 const PER_CLIENT = { burst: 20, perMinute: 20 }
@@ -24,25 +23,36 @@ export interface AuthenticationFailure {
   readonly known: boolean
 }
 
+/** Is told in the path of calls, so it is quick and never throws. */
+export interface AuthenticationObserver {
+  /** An audit event that no call waits for could not be written. */
+  auditWriteFailed(): void
+}
+
+type AuditedContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'caller' | 'peer'>
+
 /**
  * Records failed client authentications in the audit log, limited so that they
- * cannot flood it; whether more are judged at all is the `BruteForceGuard`'s. Nobody waits for the record: an answer that took longer for
- * a recorded failure would tell known ids from unknown ones.
+ * cannot flood it; whether more are judged at all is the `BruteForceGuard`'s.
+ * Nobody waits for the record: an answer that took longer for a recorded failure
+ * would tell known ids from unknown ones.
  */
 export class AuthenticationFailures {
   readonly #backend: Pick<Backend, 'append'>
   readonly #peers: RateLimiter
   readonly #clients: RateLimiter
   readonly #overall: RateLimiter
+  readonly #observer: AuthenticationObserver | undefined
 
-  constructor(backend: Pick<Backend, 'append'>, sharing: CounterSync) {
+  constructor(backend: Pick<Backend, 'append'>, counterSync: CounterSync, observer?: AuthenticationObserver) {
     this.#backend = backend
-    this.#peers = new RateLimiter(PER_PEER, { counterSync: sharing, name: 'recorded-failures-of-peers' })
-    this.#clients = new RateLimiter(PER_CLIENT, { counterSync: sharing, name: 'recorded-failures-of-clients' })
-    this.#overall = new RateLimiter(OVERALL, { counterSync: sharing, name: 'recorded-failures' })
+    this.#observer = observer
+    this.#peers = new RateLimiter(PER_PEER, { counterSync, name: 'recorded-failures-of-peers' })
+    this.#clients = new RateLimiter(PER_CLIENT, { counterSync, name: 'recorded-failures-of-clients' })
+    this.#overall = new RateLimiter(OVERALL, { counterSync, name: 'recorded-failures' })
   }
 
-  report(ctx: FlowContext, failure: AuthenticationFailure): void {
+  report(ctx: AuditedContext, failure: AuthenticationFailure): void {
     const bucket = failure.known ? failure.clientId : UNKNOWN
     const recorded =
       this.#peers.take(peerKey(ctx.peer), ctx.now) &&
@@ -56,7 +66,7 @@ export class AuthenticationFailures {
     this.#backend
       .append(detached(ctx), (stores) => stores.auditLog.append(event))
       .catch((error: unknown) => {
-        ctx.services.observer?.auditWriteFailed()
+        this.#observer?.auditWriteFailed()
         ctx.log.error({ rayId: ctx.rayId, err: error }, 'a failed authentication could not be recorded')
       })
   }
@@ -68,6 +78,6 @@ function presentable(claimed: string): Record<string, string> {
 }
 
 /** Outlives the call that caused it. */
-function detached(ctx: CallContext): StoreContext {
+function detached(ctx: Pick<CallContext, 'rayId' | 'now' | 'log'>): StoreContext {
   return { rayId: ctx.rayId, now: ctx.now, log: ctx.log, deadline: null, signal: new AbortController().signal }
 }

@@ -1,5 +1,5 @@
-import type { AssertionClaims } from '../../crypto/assertion.ts'
-import { type EpochMs, epochMs, type Milliseconds } from '../../domain/ids.ts'
+import type { AssertionClaims } from '../crypto/assertion.ts'
+import { type EpochMs, epochMs, type Milliseconds } from '../domain/ids.ts'
 
 /** How far the clock of who made an assertion may be ahead of ours, in seconds. */
 const SKEW = 30

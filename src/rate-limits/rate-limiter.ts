@@ -1,5 +1,6 @@
-import type { EpochMs } from '../../domain/ids.ts'
-import type { CounterSync, PublishCount } from '../limits/counter-sync.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 export interface RateLimit {
   /** How many may come at once. */
@@ -24,7 +25,7 @@ const MINUTE = 60_000
 /** Token buckets by key, in the memory of one process, or of those that share them. */
 export class RateLimiter {
   readonly #limit: RateLimit | null
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets = new BoundedMap<string, Bucket>(MAX_KEYS)
   readonly #tell: PublishCount | null
 
   /** `limit` `null`: no limit. `shared`: with whom, under which name. */
@@ -72,20 +73,10 @@ export class RateLimiter {
   /** Filled up to now, and the one used last. */
   #bucketOf(key: string, limit: RateLimit, now: EpochMs): Bucket {
     const bucket = this.#buckets.get(key) ?? { level: limit.burst, at: now }
-    this.#buckets.delete(key)
     this.#buckets.set(key, bucket)
-    this.#forgetOldest()
     bucket.level = levelOf(bucket, limit, now)
     bucket.at = now
     return bucket
-  }
-
-  #forgetOldest(): void {
-    if (this.#buckets.size <= MAX_KEYS) return
-    for (const key of this.#buckets.keys()) {
-      this.#buckets.delete(key)
-      return
-    }
   }
 }
 

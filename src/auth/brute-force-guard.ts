@@ -1,16 +1,18 @@
-import type { CallContext } from '../../context.ts'
-import { fingerprinter } from '../../crypto/fingerprints.ts'
-import { peerKey } from '../../domain/peer-key.ts'
-import { fail, HOLDS, type Result } from '../../results.ts'
-import { type CounterSync, type PublishCount, unsharedCounters } from '../limits/counter-sync.ts'
-import type { ClientProof } from './authenticate-client.ts'
-import { type RateLimit, RateLimiter } from './rate-limiter.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { CallContext } from '../context.ts'
+import { fingerprinter } from '../crypto/fingerprints.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { type CounterSync, type PublishCount, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type RateLimit, RateLimiter } from '../rate-limits/rate-limiter.ts'
+import { fail, HOLDS, type Result } from '../results.ts'
+import type { ClientProof } from './credentials.ts'
 
 /** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
 const LONGEST_ID = 128
 const MAX_PROVEN = 10_000
 
-interface ClientAttempt {
+/** A client that wants to prove itself. */
+export interface ClientAttempt {
   readonly clientId: string
   readonly proof: ClientProof
 }
@@ -37,23 +39,23 @@ export class BruteForceGuard {
   readonly #bearers: RateLimiter
   readonly #fingerprint: (secret: string) => string
   /** Fingerprints of proofs that were right, the longest unused one first. */
-  readonly #proven = new Set<string>()
+  readonly #proven = new BoundedMap<string, true>(MAX_PROVEN)
   /** Of a proof that became right (1), or is no more (-1). */
   readonly #tellProven: PublishCount
 
   constructor(
     limits: { readonly perClient: RateLimit | null; readonly perPeer: RateLimit | null },
-    sharing: CounterSync = unsharedCounters(),
+    counterSync: CounterSync = unsharedCounters(),
   ) {
     this.#clients = new RateLimiter(limits.perClient, {
-      counterSync: sharing,
+      counterSync,
       name: 'authentication-failures-of-clients',
     })
-    this.#peers = new RateLimiter(limits.perPeer, { counterSync: sharing, name: 'authentication-failures-of-peers' })
-    this.#bearers = new RateLimiter(limits.perPeer, { counterSync: sharing, name: 'bearer-failures-of-peers' })
-    this.#fingerprint = fingerprinter(sharing.fingerprintKey)
-    this.#tellProven = sharing.subscribe('proofs', (name, count) => {
-      if (count > 0) this.#remember(name)
+    this.#peers = new RateLimiter(limits.perPeer, { counterSync, name: 'authentication-failures-of-peers' })
+    this.#bearers = new RateLimiter(limits.perPeer, { counterSync, name: 'bearer-failures-of-peers' })
+    this.#fingerprint = fingerprinter(counterSync.fingerprintKey)
+    this.#tellProven = counterSync.subscribe('proofs', (name, count) => {
+      if (count > 0) this.#proven.set(name, true)
       else if (count < 0) this.#proven.delete(name)
     })
   }
@@ -74,7 +76,7 @@ export class BruteForceGuard {
     const name = this.#nameOf(ctx, attempt)
     if (name === null) return
     if (!this.#proven.has(name)) this.#tellProven(name, 1)
-    this.#remember(name)
+    this.#proven.set(name, true)
   }
 
   failed(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): void {
@@ -92,13 +94,6 @@ export class BruteForceGuard {
   #waitOf({ now }: Pick<CallContext, 'now'>, peer: string, attempt: Attempt): number {
     if ('bearer' in attempt) return this.#bearers.waitFor(peer, now)
     return Math.max(this.#clients.waitFor(pairOf(peer, attempt), now), this.#peers.waitFor(peer, now))
-  }
-
-  #remember(name: string): void {
-    this.#proven.delete(name)
-    this.#proven.add(name)
-    const [oldest] = this.#proven
-    if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
   }
 
   /** `null`: the proof is never the same twice. */

@@ -1,0 +1,83 @@
+import { readJwt } from '../crypto/jwt.ts'
+import type { SigningKeys } from '../crypto/signing-keys.ts'
+import { hashToken, readToken } from '../crypto/token.ts'
+import { type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
+import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../domain/ids.ts'
+import type { ReadStores } from '../stores/contract/backend.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { TokenRefusal } from './token-refusal.ts'
+
+/** By so much the clocks of instances may differ. */
+const CLOCK_TOLERANCE_MS = 60_000
+
+export interface AccessTokenVerifierOptions {
+  readonly reads: Pick<ReadStores, 'accessTokens' | 'signingKeys'>
+  readonly signingKeys: SigningKeys
+  /** `iss` of the JWTs that this service issued. */
+  readonly issuer: string
+}
+
+/** Finds access tokens by what a caller presents, opaque or a JWT, and says whether they count. */
+export class AccessTokenVerifier {
+  readonly #reads: AccessTokenVerifierOptions['reads']
+  readonly #signingKeys: SigningKeys
+  readonly #issuer: string
+
+  constructor({ reads, signingKeys, issuer }: AccessTokenVerifierOptions) {
+    this.#reads = reads
+    this.#signingKeys = signingKeys
+    this.#issuer = issuer
+  }
+
+  /**
+   * The access token that a presented value is, in whichever format its client
+   * gets tokens now; what cannot be one of ours costs no query. `read`: the
+   * value, if it was read before.
+   */
+  async find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
+    if (read !== null && read.kind !== 'access') return null
+    const token = read === null ? await this.#readJwt(ctx, presented) : read.token
+    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
+  }
+
+  /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
+  async isAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<boolean> {
+    return (await this.whyNotAccepted(ctx, status)) === null
+  }
+
+  /** Why an access token does not count, for the log of the server; `null`: it does. */
+  async whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<TokenRefusal | null> {
+    const reason = whyInactive(status, ctx.now)
+    const { ancestors } = status.token
+    if (reason !== null || ancestors.length === 0) return reason
+    const found = await Promise.all(ancestors.map((tokenId) => this.#reads.accessTokens.findById(ctx, tokenId)))
+    return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now)) ? null : 'ancestor_inactive'
+  }
+
+  /**
+   * RFC 9068 §4: a presented value that is a JWT of this service and may be good
+   * still; what became of it is for its row to say. Anything else is `null`, and is
+   * looked up nowhere; a key that was not met before is, once.
+   */
+  async #readJwt(ctx: StoreContext, presented: string): Promise<RawToken | null> {
+    const jwt = readJwt(presented)
+    if (jwt === null) return null
+    if (!this.#signingKeys.knows(jwt.keyId)) {
+      const key = isUuid(jwt.keyId) ? await this.#reads.signingKeys.find(ctx, signingKeyId(jwt.keyId)) : null
+      if (key === null) return null
+      this.#signingKeys.learn(key)
+    }
+    const claims = await this.#signingKeys.claimsOf(jwt)
+    return claims !== null && mayBeGood(claims, this.#issuer, ctx.now) ? jwt.value : null
+  }
+}
+
+/**
+ * RFC 7519 §4.1: whose it is, and since when it counts. Its end is in its row, so
+ * that one that has expired is treated like an opaque one.
+ */
+function mayBeGood(claims: Readonly<Record<string, unknown>>, issuer: string, now: EpochMs): boolean {
+  const { iss, exp, iat, nbf = 0 } = claims
+  const isPast = (time: unknown) => typeof time === 'number' && time * 1_000 <= now + CLOCK_TOLERANCE_MS
+  return iss === issuer && typeof exp === 'number' && isPast(iat) && isPast(nbf)
+}

@@ -1,0 +1,168 @@
+import type { CallContext } from '../context.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { CertificateThumbprint } from '../domain/certificate.ts'
+import { isCurrent } from '../domain/certificate.ts'
+import type { Client } from '../domain/client.ts'
+import { type ClientSecret, isSecretValid } from '../domain/client-secret.ts'
+import { clientId as asClientId, type EpochMs, type SecretId } from '../domain/ids.ts'
+import { isCertificateOf } from '../domain/tls-client-subject.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
+import type { ReadStores } from '../stores/contract/backend.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { AuthenticationFailures } from './authentication-failures.ts'
+import type { BruteForceGuard, ClientAttempt } from './brute-force-guard.ts'
+import { ClientAssertions } from './client-assertion.ts'
+import type { ClientProof } from './credentials.ts'
+import type { JtiReplayGuard, SingleUse } from './jti-replay-guard.ts'
+import type { SecretUsage } from './secret-usage.ts'
+
+/** What authentication needs of a call. */
+export type AuthenticationContext = StoreContext & Pick<CallContext, 'caller' | 'peer' | 'certificate'>
+
+export interface AuthenticatedClient {
+  readonly client: Client
+  /** What proved it, if it was a certificate. */
+  readonly certificate: CertificateThumbprint | null
+}
+
+/** That a client is who it says, and what is used up by saying so. */
+interface Evidence {
+  readonly certificate: CertificateThumbprint | null
+  readonly secretId: SecretId | null
+  readonly assertion: SingleUse | null
+}
+
+const NOTHING_USED: Evidence = Object.freeze({ certificate: null, secretId: null, assertion: null })
+
+type Secrets = readonly ClientSecret[]
+
+export interface ClientAuthenticatorOptions {
+  readonly reads: Pick<ReadStores, 'clients' | 'clientSecrets'>
+  readonly keyring: Keyring
+  /** Whom assertions must be meant for. */
+  readonly issuer: string
+  readonly bruteForceGuard: BruteForceGuard
+  readonly authenticationFailures: AuthenticationFailures
+  readonly jtiReplayGuard: JtiReplayGuard
+  readonly secretUsage: SecretUsage
+}
+
+/** Proves clients by the methods they are registered for (RFC 6749 §2.3). */
+export class ClientAuthenticator {
+  readonly #reads: ClientAuthenticatorOptions['reads']
+  readonly #keyring: Keyring
+  readonly #assertions: ClientAssertions
+  readonly #guard: BruteForceGuard
+  readonly #failures: AuthenticationFailures
+  readonly #replayGuard: JtiReplayGuard
+  readonly #secretUsage: SecretUsage
+  /** What was shown to the secrets of one look-up, and which of them it was. */
+  readonly #compared = new WeakMap<Promise<Secrets>, Map<string, SecretId | null>>()
+
+  constructor(options: ClientAuthenticatorOptions) {
+    this.#reads = options.reads
+    this.#keyring = options.keyring
+    this.#assertions = new ClientAssertions(options.issuer)
+    this.#guard = options.bruteForceGuard
+    this.#failures = options.authenticationFailures
+    this.#replayGuard = options.jtiReplayGuard
+    this.#secretUsage = options.secretUsage
+  }
+
+  /**
+   * Proves a client by its registered method. An unknown id, a wrong proof and a
+   * disabled client cost the same look-ups and the same HMAC, and give the same
+   * answer; whoever failed too often is refused before. `authenticatedAt`: when
+   * the same proof held before in this call; an assertion is then judged at that
+   * moment and not used up again, but by the keys of now. Throws `StoreError`.
+   */
+  async authenticate(
+    ctx: AuthenticationContext,
+    presentedId: string,
+    proof: ClientProof,
+    authenticatedAt: EpochMs | null,
+  ): Promise<Result<AuthenticatedClient>> {
+    const attempt = { clientId: presentedId, proof }
+    if (authenticatedAt === null) {
+      const admitted = this.#guard.admit(ctx, attempt)
+      if (!admitted.ok) return admitted
+    }
+    const clientId = asClientId(presentedId)
+    const finding = this.#reads.clients.find(ctx, clientId)
+    const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
+    const [client, secrets] = await Promise.all([finding, lookUp])
+    const secretId = proof.kind === 'secret' ? this.#matchingSecret(ctx.now, proof.secret, secrets, lookUp) : null
+    const evidence = client?.enabled
+      ? await this.#evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now)
+      : null
+    if (client === null || evidence === null) return this.#refuse(ctx, attempt, client !== null)
+    if (evidence.assertion !== null && authenticatedAt === null) {
+      const consumption = await this.#replayGuard.consume(ctx, evidence.assertion)
+      if (consumption === 'used') return this.#refuse(ctx, attempt, true)
+      if (consumption === 'overloaded') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    }
+    if (evidence.secretId !== null) this.#secretUsage.note(evidence.secretId, ctx.now)
+    this.#guard.succeeded(ctx, attempt)
+    return success({ client, certificate: evidence.certificate })
+  }
+
+  #refuse(ctx: AuthenticationContext, attempt: ClientAttempt, known: boolean): FailedResult {
+    this.#guard.failed(ctx, attempt)
+    this.#failures.report(ctx, { clientId: attempt.clientId, known })
+    return fail('oauth.invalid_client')
+  }
+
+  /** Only the registered method counts; whatever else is shown, even if it were right, does not. */
+  async #evidenceFor(
+    ctx: AuthenticationContext,
+    client: Client,
+    proof: ClientProof,
+    secretId: SecretId | null,
+    judgedAt: EpochMs,
+  ): Promise<Evidence | null> {
+    switch (client.authenticationMethod) {
+      case 'client_secret':
+        return secretId === null ? null : { ...NOTHING_USED, secretId }
+      case 'none':
+        return proof.kind === 'none' ? NOTHING_USED : null
+      case 'tls_client': {
+        const certificate = proof.kind === 'none' ? certificateOf(ctx, client) : null
+        return certificate === null ? null : { ...NOTHING_USED, certificate }
+      }
+      case 'private_key_jwt': {
+        if (proof.kind !== 'assertion') return null
+        const assertion = await this.#assertions.verify(client, proof.assertion, judgedAt)
+        return assertion === null ? null : { ...NOTHING_USED, assertion }
+      }
+      default:
+        return client.authenticationMethod satisfies never
+    }
+  }
+
+  /** Calls that share a look-up, which those of one turn do, share the HMAC of a secret that they all show. */
+  #matchingSecret(now: EpochMs, presented: string, secrets: Secrets, lookUp: Promise<Secrets>): SecretId | null {
+    const shared = this.#compared.get(lookUp) ?? new Map<string, SecretId | null>()
+    const known = shared.get(presented)
+    if (known !== undefined) return known
+    const match = this.#compareSecret(now, presented, secrets)
+    this.#compared.set(lookUp, shared.set(presented, match))
+    return match
+  }
+
+  #compareSecret(now: EpochMs, presented: string, secrets: Secrets): SecretId | null {
+    const valid = secrets.filter((secret) => isSecretValid(secret, now))
+    if (valid.length === 0) this.#keyring.hashSecret(presented)
+    let match: SecretId | null = null
+    for (const secret of valid) if (this.#keyring.secretMatches(presented, secret)) match = secret.secretId
+    return match
+  }
+}
+
+/** RFC 8705 §2: the certificate of the connection is the client's, and has not run out since. */
+function certificateOf(
+  { certificate, now }: Pick<CallContext, 'certificate' | 'now'>,
+  client: Client,
+): CertificateThumbprint | null {
+  if (certificate === null || client.tlsClientSubject === null || !isCurrent(certificate, now)) return null
+  return isCertificateOf(client.tlsClientSubject, certificate) ? certificate.thumbprint : null
+}
