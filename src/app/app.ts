@@ -14,6 +14,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
+import type { FlowServices } from '../flows/context.ts'
 import { FlowRunner } from '../flows/runner.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
@@ -122,7 +123,7 @@ export async function openApp(
     secretUsage,
   })
   const authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
-  const runner = new FlowRunner(backend, {
+  const services: FlowServices = {
     keyring,
     signingKeys,
     signingAlgorithm,
@@ -130,7 +131,6 @@ export async function openApp(
     accessTokens,
     jtiReplayGuard,
     trustedIssuers: trustedIssuers.byIssuer,
-    observer: observers?.flows,
     limits: {
       mints: new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
       liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, backend.reads.accessTokens, sharing),
@@ -149,7 +149,8 @@ export async function openApp(
       ),
       devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync: sharing, name: 'device-polls' }),
     },
-  })
+  }
+  const runner = new FlowRunner(backend, services, observers?.flows)
   const state = createServingState()
   const stopping = new AbortController()
   state.onChange(() => {

@@ -13,7 +13,6 @@ import type { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import type { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { Span } from '../trace.ts'
-import type { FlowObserver } from './flow-observer.ts'
 
 /** What flows share, made once by the composition root. */
 export interface FlowServices {
@@ -27,7 +26,6 @@ export interface FlowServices {
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
   readonly limits: FlowLimits
-  readonly observer?: FlowObserver | undefined
 }
 
 /** Caps that are the server's, not a client's. */

@@ -1,4 +1,5 @@
 import type { CallContext } from '../context.ts'
+import type { GrantType } from '../domain/client.ts'
 import { type FailedResult, type Result, success } from '../results.ts'
 import { contended, refusalForStoreError } from '../store-failure.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
@@ -14,17 +15,30 @@ const MAX_ATTEMPTS = 8
 /** What a flow reserves that says nothing of it. */
 const NOTHING: readonly Reservation<object>[] = []
 
+/** Sees what flows bring about. It is told in the path of calls, so it is quick and never throws. */
+export interface FlowObserver {
+  /** So many access tokens were issued: they are durable. A repeated answer issues none. */
+  tokensIssued(grant: GrantType, count: number): void
+  /** A flow found that another call had been faster, and is evaluated again. */
+  raceLost(flow: string): void
+}
+
 /** How a pass through a flow ends; the symbols: it is evaluated again. */
 type Attempt<Output> = Result<Output> | typeof LOST_RACE | typeof RETRY
 
+/** What the runner needs of a backend. */
+type FlowBackend = Pick<Backend, 'reads' | 'append' | 'transaction'>
+
 /** Runs flows and queries: the template that nobody overrides. */
 export class FlowRunner {
-  readonly #backend: Backend
+  readonly #backend: FlowBackend
   readonly #services: FlowServices
+  readonly #observer: FlowObserver | undefined
 
-  constructor(backend: Backend, services: FlowServices) {
+  constructor(backend: FlowBackend, services: FlowServices, observer?: FlowObserver) {
     this.#backend = backend
     this.#services = services
+    this.#observer = observer
   }
 
   /** Answers a query. */
@@ -56,7 +70,7 @@ export class FlowRunner {
         const result: Attempt<Output> = await this.#attempt(flow, ctx, input, isRepeated)
         if (result !== LOST_RACE && result !== RETRY) return result
         isRepeated ||= result === LOST_RACE
-        this.#services.observer?.raceLost(flow.name)
+        this.#observer?.raceLost(flow.name)
         ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; evaluating again')
       }
       return contended()
@@ -107,7 +121,7 @@ export class FlowRunner {
       isUsed = true
       flow.afterCommit?.(flowContext, facts)
       if (flow.issues !== undefined) {
-        this.#services.observer?.tokensIssued(flow.issues.grant, flow.issues.count(issued))
+        this.#observer?.tokensIssued(flow.issues.grant, flow.issues.count(issued))
       }
       return success(issued)
     } catch (error) {

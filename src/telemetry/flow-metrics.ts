@@ -1,6 +1,6 @@
 import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import type { GrantType } from '../domain/client.ts'
-import type { FlowObserver } from '../flows/flow-observer.ts'
+import type { FlowObserver } from '../flows/runner.ts'
 import { type Count, Counter } from './counter.ts'
 import type { Metric } from './metric.ts'
 

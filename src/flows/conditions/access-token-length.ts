@@ -17,7 +17,7 @@ const ACTOR_BYTES = 20
 /**
  * Nothing is issued that no check would look at, or no header would carry; and
  * nothing is consented to of which no such token could be made. A consent is
- * judged by the format that the client has then.
+ * evaluated by the format that the client has then.
  */
 export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(contentOf: (facts: Facts) => Content) {
   return condition<Facts>('tokenIsNotTooLong', (ctx, facts) => {

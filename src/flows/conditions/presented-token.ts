@@ -40,12 +40,12 @@ function whyNotRefreshable(standing: RefreshTokenStatus, now: FlowContext['now']
 }
 
 /** A presented value, and why it does not count for the viewer; `null`: it does. */
-export type Judged =
+export type EvaluatedToken =
   | { readonly found: Found; readonly refusal: null }
   | { readonly found: Found | null; readonly refusal: TokenRefusal }
 
 /** Looks a presented value up for a viewer. The reason is for the log: no caller hears it (RFC 7662 §2.2). */
-export async function judgePresented(ctx: FlowContext, viewer: Viewer, presented: string): Promise<Judged> {
+export async function evaluateToken(ctx: FlowContext, viewer: Viewer, presented: string): Promise<EvaluatedToken> {
   const found = await lookUpToken(ctx, presented)
   if (found === null) return UNKNOWN
   if (!maySee(viewer, found)) return { found, refusal: 'not_visible' }
@@ -56,7 +56,7 @@ export async function judgePresented(ctx: FlowContext, viewer: Viewer, presented
   return { found, refusal }
 }
 
-const UNKNOWN: Judged = Object.freeze({ found: null, refusal: 'unknown' } as const)
+const UNKNOWN: EvaluatedToken = Object.freeze({ found: null, refusal: 'unknown' } as const)
 
 /** One's own tokens; of others' access tokens, those that are meant for the viewer or for nobody in particular. */
 function maySee(viewer: Viewer, { use, standing }: Found): boolean {

@@ -24,7 +24,7 @@ export const signerIsReady = condition<{ readonly client: Client }, Signing>(
 
 /**
  * Where no key of the algorithm signs: the one prepared first is activated, or a
- * new one where none is prepared, and the call is judged anew. Of any number of
+ * new one where none is prepared, and the call is evaluated again. Of any number of
  * calls and instances that find none, one does it.
  */
 export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm): Promise<Refusal> {

@@ -16,7 +16,7 @@ import { defineFlow } from '../flow.ts'
 import { draftGrant, storeConsent } from '../grants/consent.ts'
 import { query } from '../query.ts'
 
-export interface TypedUserCode {
+interface TypedUserCode {
   /** As the user typed it. */
   readonly typedCode: string
   /** Tells end users apart, for the limit on wrong codes; `null`: the caller does not. */
@@ -30,15 +30,19 @@ export interface KnownDevice {
 
 const RETRY_AFTER_MS = 60_000
 
-/** RFC 8628 §3.3, §5.1: the code stands for an authorization that has not run out; wrong ones are limited. */
-export const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
+/**
+ * RFC 8628 §3.3, §5.1: the code stands for an authorization that has not run out;
+ * wrong ones are limited. An attempt is no reservation: it counts before the code
+ * is looked up, so that parallel guesses do not slip through, and what is given
+ * back is the attempt that was right.
+ */
+const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
   'userCodeIsKnown',
   async (ctx, { typedCode, attemptKey }) => {
     const { keyring, limits } = ctx.services
     const code = readUserCode(typedCode)
     if (code === null) {
-      const description = 'must be eight letters, such as BCDF-GHJK'
-      return invalidRequest('user_code', description)
+      return invalidRequest('user_code', 'must be eight letters, such as BCDF-GHJK')
     }
     if (!limits.userCodeAttempts.begin(ctx, attemptKey)) {
       return fail('limit.exceeded', {
@@ -108,7 +112,7 @@ const clientStands = condition<KnownDevice, { readonly client: Client }>('client
 
 type Approved = KnownDevice & { readonly user: User; readonly userIsNew: boolean; readonly issued: Grant }
 
-/** Of parallel decisions one counts; the others are judged anew. */
+/** Of parallel decisions one counts; the others are evaluated again. */
 const approvalIsFirst = postcondition<Approved, TransactionStores>('approvalIsFirst', async (ctx, facts) => {
   const { device, issued } = facts
   const { deviceAuthorizationId, clientId } = device.authorization

@@ -43,7 +43,7 @@ export const deviceCodeIsOwn = condition<PresentedDeviceCode & { readonly client
 /** RFC 8628 §3.5: by this much the interval grows, for this and all later polls. */
 const SLOW_DOWN_MS = 5_000
 
-/** RFC 8628 §3.5: the state is judged before the pace; only a pending code can be polled too fast. */
+/** RFC 8628 §3.5: the state is evaluated before the pace; only a pending code can be polled too fast. */
 const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device, state }): Decision<object> => {
   switch (state) {
     case 'approved':
@@ -69,7 +69,7 @@ const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device
 function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Refusal {
   const { deviceAuthorizationId, deviceCodeHash, pollInterval, expiresAt } = device.authorization
   const isOutrun = ctx.now + pollInterval >= expiresAt
-  const pace = judgePace(device, ctx.now)
+  const pace = evaluatePace(device, ctx.now)
   if (pace.isTooFast && (isOutrun || !ctx.services.limits.devicePolls.take(deviceAuthorizationId, ctx.now))) {
     return pace.refusal
   }
@@ -80,7 +80,7 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Ref
       if (!(await deviceAuthorizations.hold(deviceAuthorizationId))) return LOST_RACE
       const held = await deviceAuthorizations.findByDeviceCode(inside, deviceCodeHash)
       if (held === null) return LOST_RACE
-      const { refusal, interval } = judgePace(held, ctx.now)
+      const { refusal, interval } = evaluatePace(held, ctx.now)
       await deviceAuthorizations.notePoll(deviceAuthorizationId, { at: ctx.now, interval })
       return refusal
     },
@@ -88,7 +88,7 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Ref
 }
 
 /** RFC 8628 §3.5: the first poll is never too fast; one before the interval is over lets it grow for good. */
-function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStatus, now: EpochMs) {
+function evaluatePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStatus, now: EpochMs) {
   // A poll that lies further ahead than an interval was noted before the clock was put back.
   const since = lastPolledAt === null ? null : now - lastPolledAt
   if (since === null || since >= pollInterval || since < -pollInterval) {
@@ -114,7 +114,7 @@ const consentStands = condition<OwnDevice, { readonly standing: GrantStatus }>(
 
 type Redeemed = OwnDevice & { readonly client: Client; readonly issued: IssuedTokens }
 
-/** One redemption: of any number of parallel ones, the others are judged anew and find it redeemed. */
+/** One redemption: of any number of parallel ones, the others are evaluated again and find it redeemed. */
 const codeIsRedeemedOnce = postcondition<Redeemed, TransactionStores>('codeIsRedeemedOnce', async (ctx, facts) => {
   const { client, device, issued } = facts
   const change = { at: ctx.now, by: actorOf(ctx) }
@@ -141,9 +141,9 @@ export const redeemDeviceCode = defineFlow({
     .and(consentStands)
     .and(grantStillReaches)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ reach }) => reach)),
-  run: (ctx, { client, signer, reach, standing: { grant } }) =>
-    issueFamilyTokens(ctx, { client, signer, grant, ...reach }),
+    .and(tokenIsNotTooLong(({ effective }) => effective)),
+  run: (ctx, { client, signer, effective, standing: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
   postconditions: [codeIsRedeemedOnce],
 })
 

@@ -20,7 +20,7 @@ export type WatchEvent =
 
 export interface WatchOptions {
   readonly runner: FlowRunner
-  /** Each look is judged at its own moment. */
+  /** Each look is evaluated at its own moment. */
   readonly now: () => EpochMs
   /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal

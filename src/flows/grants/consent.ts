@@ -18,8 +18,8 @@ export interface ConsentBasis {
 }
 
 /** The consent as a grant, the head of the family of what will be issued on it. */
-export function draftGrant(ctx: FlowContext, grounds: ConsentBasis, tokensUntil: EpochMs): Grant {
-  const { client, user, scopes, audiences } = grounds
+export function draftGrant(ctx: FlowContext, basis: ConsentBasis, tokensUntil: EpochMs): Grant {
+  const { client, user, scopes, audiences } = basis
   return Object.freeze({
     grantId: grantId(uuidV7()),
     clientId: client.clientId,

@@ -62,7 +62,7 @@ const codeIsLive = condition<Standing>('codeIsLive', (ctx, { standing }) =>
   ctx.now < standing.code.expiresAt && isGrantActive(standing, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
 )
 
-/** Of any number of parallel uses one spends the code; the others are judged anew, and find it spent. */
+/** Of any number of parallel uses one spends the code; the others are evaluated again, and find it spent. */
 const codeIsSpentOnce = postcondition<
   Standing & { readonly client: Client; readonly issued: IssuedTokens },
   TransactionStores
@@ -89,8 +89,8 @@ export const exchangeAuthorizationCode = defineFlow({
     .and(codeIsLive)
     .and(grantStillReaches)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ reach }) => reach)),
-  run: (ctx, { client, signer, reach, standing: { grant } }) =>
-    issueFamilyTokens(ctx, { client, signer, grant, ...reach }),
+    .and(tokenIsNotTooLong(({ effective }) => effective)),
+  run: (ctx, { client, signer, effective, standing: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
   postconditions: [codeIsSpentOnce],
 })

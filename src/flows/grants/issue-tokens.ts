@@ -29,15 +29,15 @@ type DrawnClaims = Pick<
   'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
 >
 
-/** Draws an access token for a client, in its format; the particulars say for whom and for what. */
+/** Draws an access token for a client, in its format; the claims say for whom and for what. */
 export async function drawAccessToken(
   ctx: FlowContext,
   { client, signer }: Signing & { readonly client: Client },
-  particulars: DrawnClaims,
+  claims: DrawnClaims,
 ): Promise<IssuedTokens> {
   const { signingKeys, issuer } = ctx.services
   const unnamed = {
-    ...particulars,
+    ...claims,
     tokenId: tokenId(uuidV7()),
     signingKeyId: signer === null ? null : signer.keyId,
     clientId: client.clientId,
@@ -53,9 +53,9 @@ export async function drawAccessToken(
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
-export async function issueOwnToken(ctx: FlowContext, grounds: TokenBasis): Promise<IssuedTokens> {
-  const { client, scopes, audiences, lifetime } = grounds
-  return await drawAccessToken(ctx, grounds, {
+export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promise<IssuedTokens> {
+  const { client, scopes, audiences, lifetime } = basis
+  return await drawAccessToken(ctx, basis, {
     subject: client.clientId,
     userId: null,
     userGeneration: null,
@@ -80,12 +80,12 @@ export interface FamilyBasis extends Signing {
 /** Tokens of a user's grant: an access token and, where the client may have one, a refresh token. Neither outlives the grant. */
 export async function issueFamilyTokens(
   ctx: FlowContext,
-  grounds: FamilyBasis,
+  basis: FamilyBasis,
   predecessorId: TokenId | null = null,
 ): Promise<IssuedTokens> {
-  const { client, grant, scopes, audiences } = grounds
+  const { client, grant, scopes, audiences } = basis
   const { accessTokenTtl, refreshTokenTtl } = client.config
-  const issued = await drawAccessToken(ctx, grounds, {
+  const issued = await drawAccessToken(ctx, basis, {
     subject: grant.userId,
     userId: grant.userId,
     userGeneration: grant.userGeneration,

@@ -73,13 +73,13 @@ const refreshTokenIsFresh = condition<Own & Replay>('refreshTokenIsFresh', (ctx,
 
 /** RFC 6749 §6: no scope beyond the grant's, nor beyond what the client may have now; none asked means all of them. */
 const scopesAreWithinGrant = condition<
-  RefreshRequest & { readonly reach: EffectiveScope },
+  RefreshRequest & { readonly effective: EffectiveScope },
   { readonly scopes: readonly string[] }
->('scopesAreWithinGrant', (_ctx, { reach, requestedScopes }) => narrowedScopes(requestedScopes, reach))
+>('scopesAreWithinGrant', (_ctx, { effective, requestedScopes }) => narrowedScopes(requestedScopes, effective))
 
 type Rotated = RefreshRequest & Own & { readonly client: Client; readonly issued: IssuedTokens }
 
-/** One successor: of any number of parallel refreshes one spends the token; the others are judged anew, as repeats. */
+/** One successor: of any number of parallel refreshes one spends the token; the others are evaluated again, as repeats. */
 const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('successorIsTheOnlyOne', async (ctx, facts) => {
   const { client, issued, standing, value, requestedScopes } = facts
   if (issued.refresh === null) throw new Error('a client that refreshes may have refresh tokens')
@@ -109,8 +109,8 @@ export const refreshToken = defineFlow({
     .and(grantStillReaches)
     .and(scopesAreWithinGrant)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ scopes, reach: { audiences } }) => ({ scopes, audiences }))),
-  run: async (ctx, { client, signer, replayed, scopes, reach: { audiences }, standing: { grant, token } }) =>
+    .and(tokenIsNotTooLong(({ scopes, effective: { audiences } }) => ({ scopes, audiences }))),
+  run: async (ctx, { client, signer, replayed, scopes, effective: { audiences }, standing: { grant, token } }) =>
     replayed ?? (await issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }, token.tokenId)),
   skipWrite: (_ctx, { replayed }) => replayed !== null,
   postconditions: [successorIsTheOnlyOne],

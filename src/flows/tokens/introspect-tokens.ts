@@ -1,7 +1,7 @@
 import { noteRefusal } from '../../auth/token-refusal.ts'
 import { given } from '../condition.ts'
 import { callerMayCheckTokens } from '../conditions/caller.ts'
-import { type Found, type Judged, judgePresented } from '../conditions/presented-token.ts'
+import { type EvaluatedToken, evaluateToken, type Found } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { query } from '../query.ts'
 
@@ -13,10 +13,10 @@ interface PresentedTokens {
 /** A call leaves no more lines than these, however many tokens it asks about. */
 const MAX_NOTED = 20
 
-function noteRefusals(ctx: FlowContext, judged: readonly Judged[]): void {
+function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): void {
   let noted = 0
   let more = 0
-  for (const { found, refusal } of judged) {
+  for (const { found, refusal } of evaluated) {
     if (refusal === null) continue
     if (found !== null && noted === MAX_NOTED) {
       more += 1
@@ -33,7 +33,7 @@ export const introspectTokens = query({
   name: 'introspectTokens',
   preconditions: given<PresentedTokens>().and(callerMayCheckTokens),
   answer: async (ctx, { presented, viewer }): Promise<readonly (Found | null)[]> => {
-    const evaluated = await Promise.all(presented.map((value) => judgePresented(ctx, viewer, value)))
+    const evaluated = await Promise.all(presented.map((value) => evaluateToken(ctx, viewer, value)))
     noteRefusals(ctx, evaluated)
     return evaluated.map(({ found, refusal }) => (refusal === null ? found : null))
   },

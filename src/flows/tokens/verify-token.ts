@@ -4,7 +4,7 @@ import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { type Found, judgePresented, type PresentedToken } from '../conditions/presented-token.ts'
+import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
 import { query } from '../query.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
@@ -24,7 +24,7 @@ type Good = { readonly found: Found; readonly token: AccessToken }
 const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
   'tokenIsGood',
   async (ctx, { presented, viewer }) => {
-    const { found, refusal } = await judgePresented(ctx, viewer, presented)
+    const { found, refusal } = await evaluateToken(ctx, viewer, presented)
     if (refusal === null && found.use === 'access') return success({ found, token: found.standing.token })
     noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.standing.token ?? null)
     return invalidToken('presented')
