@@ -11,7 +11,7 @@ import { getComments } from '@bufbuild/protoplugin'
 import { oneof as oneofRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 import { registry } from '../src/errors/registry.ts'
 import { access } from '../src/gen/qscope/v1/options_pb.ts'
-import { reasonOf } from '../src/transports/grpc/errors.ts'
+import { reasonOf } from '../src/rpc/rpc-status.ts'
 import { fieldBounds } from './field-bounds.ts'
 
 const SHARED = 'messages.md'

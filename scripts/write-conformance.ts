@@ -19,7 +19,7 @@ interface Title {
 const root = join(import.meta.dirname, '..')
 const tests = join(root, 'test', 'conformance')
 const page = join(root, 'docs', 'conformance.md')
-const FILE = /^rfc(\d+)\.test\.ts$/
+const FILE = /^rfc(\d+)\.database\.test\.ts$/
 const OPENING = /^(\s*)(describe|it)\(/
 const TITLED = /^\s*(?:describe|it)\(\s*(['"`])(.*?)\1,/
 const CLAUSE = /^§(\d+(?:\.\d+)*)/

@@ -2,8 +2,7 @@ import type { Caller } from '../context.ts'
 import { registry } from '../errors/registry.ts'
 import type { Logger } from '../logger.ts'
 import type { FailedResult } from '../results.ts'
-import type { CallEnded } from '../transports/grpc/errors.ts'
-import type { CallInfo } from './call-info.ts'
+import type { CallEnded, CallInfo } from './call-info.ts'
 import type { MethodObserver } from './call-observer.ts'
 
 /** The one line at `info` that every call leaves; the method's observer is told the same. */

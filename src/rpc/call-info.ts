@@ -1,6 +1,15 @@
 import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { CallEnded } from '../transports/grpc/errors.ts'
+
+/** Nobody waits for the answer any more; the transport has its own status for it. */
+export class CallEnded extends Error {
+  readonly kind: 'CANCELLED' | 'DEADLINE_EXCEEDED'
+
+  constructor(kind: CallEnded['kind'], options?: ErrorOptions) {
+    super(kind === 'CANCELLED' ? 'The call was cancelled.' : 'The deadline has passed.', options)
+    this.kind = kind
+  }
+}
 
 /** What a transport knows of a call: all that the pipeline needs beside the method and the message. */
 export interface CallInfo {

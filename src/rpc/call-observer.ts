@@ -1,8 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf'
 import type { ErrorCode, StatusName } from '../errors/registry.ts'
 import type { Span } from '../trace.ts'
-import type { CallEnded } from '../transports/grpc/errors.ts'
-import type { CallInfo } from './call-info.ts'
+import type { CallEnded, CallInfo } from './call-info.ts'
 
 /** The status that a call ends with. */
 export type EndStatus = 'OK' | StatusName | CallEnded['kind']

@@ -4,9 +4,8 @@ import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import { success } from '../results.ts'
 import type { Span } from '../trace.ts'
-import type { CallEnded } from '../transports/grpc/errors.ts'
 import type { AdmittedCall } from './admission-control.ts'
-import type { CallInfo } from './call-info.ts'
+import type { CallEnded, CallInfo } from './call-info.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 

@@ -2,9 +2,9 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator } from '@bufbuild/protovalidate'
 import type { FieldViolation } from '../errors/registry.ts'
-import { MAX_VIOLATIONS } from '../transports/grpc/errors.ts'
 import { impossibleTimeIn, timeFieldsOf } from './request-limits/impossible-times.ts'
 import { shortenLists, textListsOf } from './request-limits/shorten-lists.ts'
+import { MAX_VIOLATIONS } from './rpc-status.ts'
 import { violationSentence } from './violation-sentence.ts'
 
 const NO_VIOLATIONS: readonly FieldViolation[] = Object.freeze([])

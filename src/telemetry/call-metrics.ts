@@ -1,6 +1,6 @@
 import { type ErrorCode, registry } from '../errors/registry.ts'
 import type { EndStatus } from '../rpc/call-observer.ts'
-import { reasonOf } from '../transports/grpc/errors.ts'
+import { reasonOf } from '../rpc/rpc-status.ts'
 import { type Count, Counter } from './counter.ts'
 import { CALL_SECONDS, Histogram } from './histogram.ts'
 import type { Metric } from './metric.ts'

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
+import type { PurgeKind } from '../domain/expiry.ts'
 import type { SigningAlgorithm, SigningKeyState } from '../domain/signing-key.ts'
 import type { BackendLoad, PoolLoad } from '../stores/contract/backend.ts'
-import type { PurgeKind } from '../stores/contract/maintenance.ts'
 import type { Definition, Metric, Sample } from './metric.ts'
 import { reading, single } from './reading.ts'
 

@@ -19,15 +19,15 @@ export interface Requirement {
 const FRONT_END =
   'QScope has no authorization endpoint: the front-end that owns login and consent has, and reports to CreateAuthorizationCode'
 const NO_FORMS = 'there is no endpoint for forms: grants are calls, over gRPC or as Connect has them over HTTP'
-const METADATA = 'test/transports/http/documents.test.ts, test/docs/claims.test.ts'
+const METADATA = 'test/transports/http/documents.sqlite.test.ts, test/docs/claims.sqlite.test.ts'
 const BY_CLIENT = 'a demand on clients'
-const TLS = 'test/transports/grpc/tls.test.ts, test/e2e/tls.test.ts'
+const TLS = 'test/transports/grpc/tls.sqlite.test.ts, test/e2e/tls.slow.test.ts'
 const NO_IMPLICIT = 'there is no implicit grant (RFC 9700 §2.1.2)'
 const NO_PASSWORD = 'there is no password grant (RFC 9700 §2.4)'
 
 export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Object.freeze({
   '6749': [
-    { clause: '2.2', says: 'the client id is unique', shownBy: 'test/services/client-service.test.ts' },
+    { clause: '2.2', says: 'the client id is unique', shownBy: 'test/services/client-service.database.test.ts' },
     { clause: '2.3', says: 'one authentication method a request; authenticates confidential clients' },
     { clause: '2.3.1', says: 'supports HTTP Basic for clients with a password' },
     { clause: '2.3.1', says: 'requires TLS where passwords travel', shownBy: TLS },
@@ -74,7 +74,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '4.4.3', says: 'no refresh token' },
     { clause: '4.5', says: 'extension grants by absolute URI', notApplicable: 'each grant is a method of its own' },
     { clause: '5.1', says: 'token_type, expires_in, scope' },
-    { clause: '5.1', says: 'Cache-Control: no-store', shownBy: 'test/transports/http/calls.test.ts' },
+    { clause: '5.1', says: 'Cache-Control: no-store', shownBy: 'test/transports/http/calls.sqlite.test.ts' },
     { clause: '5.2', says: 'the error codes; 401 for a failed Authorization header' },
     {
       clause: '6',
@@ -82,7 +82,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     },
     { clause: '7.1', says: 'token types', notApplicable: BY_CLIENT },
     { clause: '8', says: 'registering extensions', notApplicable: 'nothing is added to the registries' },
-    { clause: '10.1', says: 'no secrets for native clients', shownBy: 'test/conformance/rfc9700.test.ts' },
+    { clause: '10.1', says: 'no secrets for native clients', shownBy: 'test/conformance/rfc9700.database.test.ts' },
     { clause: '10.2', says: 'authenticates the client where possible' },
     {
       clause: '10.2',
@@ -103,7 +103,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '10.14',
       says: 'sanitizes what it receives',
-      shownBy: '§5.2; test/services/user-service.test.ts',
+      shownBy: '§5.2; test/services/user-service.database.test.ts',
     },
     { clause: '10.15', says: 'is no open redirector', notApplicable: FRONT_END },
   ],
@@ -206,11 +206,11 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '7.2', says: 'a thumbprint of which no second preimage is found', shownBy: '§3.2' },
     { clause: '7.3', says: 'TLS versions', shownBy: TLS },
     { clause: '7.4', says: 'only trusted CAs vouch for names', shownBy: '§2.1' },
-    { clause: '7.5', says: 'names are parsed with care', shownBy: 'test/transports/peer-certificate.test.ts' },
+    { clause: '7.5', says: 'names are parsed with care', shownBy: 'test/transports/peer-certificate.process.test.ts' },
   ],
   '9068': [
     { clause: '2.1', says: 'signed, never with alg none; the type at+jwt' },
-    { clause: '2.1', says: 'RS256 is among the algorithms', shownBy: 'test/services/key-service.test.ts' },
+    { clause: '2.1', says: 'RS256 is among the algorithms', shownBy: 'test/services/key-service.database.test.ts' },
     { clause: '2.2', says: 'iss, exp, aud, sub, client_id, iat, jti' },
     { clause: '2.2.1', says: 'auth_time, acr, amr', notApplicable: 'QScope logs nobody in' },
     { clause: '2.2.2', says: 'identity claims', notApplicable: 'QScope keeps nothing of users but their ids' },
@@ -227,7 +227,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       notApplicable: 'there is one default: the issuer',
     },
     { clause: '4', says: 'type, issuer, audience, signature, algorithm and times are checked' },
-    { clause: '4', says: 'publishes issuer and keys', shownBy: 'test/services/key-service.test.ts' },
+    { clause: '4', says: 'publishes issuer and keys', shownBy: 'test/services/key-service.database.test.ts' },
     { clause: '4', says: 'encryption', notApplicable: 'tokens are not encrypted: they hold ids, not personal data' },
     { clause: '5', says: 'the sub of a user cannot be taken for a client' },
     { clause: '6', says: 'nothing private in a token that its client can read', shownBy: '§2.2' },
@@ -242,7 +242,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       shownBy: METADATA,
     },
     { clause: '2.1.2', says: 'no implicit grant' },
-    { clause: '2.2.1', says: 'sender-constrained access tokens', shownBy: 'test/conformance/rfc8705.test.ts' },
+    { clause: '2.2.1', says: 'sender-constrained access tokens', shownBy: 'test/conformance/rfc8705.database.test.ts' },
     { clause: '2.2.2', says: 'refresh tokens of public clients rotate', shownBy: '§4.14.2' },
     { clause: '2.3', says: 'tokens reach no further than needed: audience and scope' },
     { clause: '2.4', says: 'no password grant' },
@@ -250,13 +250,13 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '2.5',
       says: 'asymmetric client authentication',
-      shownBy: 'test/conformance/rfc7523.test.ts, test/conformance/rfc8705.test.ts',
+      shownBy: 'test/conformance/rfc7523.database.test.ts, test/conformance/rfc8705.database.test.ts',
     },
     { clause: '2.6', says: 'end-to-end TLS', shownBy: TLS },
     {
       clause: '2.6',
       says: 'no redirect URIs in plaintext, save for loopback',
-      shownBy: 'test/conformance/rfc6749.test.ts',
+      shownBy: 'test/conformance/rfc6749.database.test.ts',
     },
     { clause: '2.6', says: 'no cross-origin requests at the authorization endpoint', notApplicable: FRONT_END },
     {
@@ -286,12 +286,12 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     {
       clause: '4.9.2',
       says: 'tokens are handled like secrets: none in logs or in the database',
-      shownBy: 'test/rpc/redact.test.ts, test/conformance/rfc6749.test.ts',
+      shownBy: 'test/rpc/redact.test.ts, test/conformance/rfc6749.database.test.ts',
     },
     {
       clause: '4.10.1',
       says: 'sender-constrained access tokens',
-      shownBy: 'test/conformance/rfc8705.test.ts',
+      shownBy: 'test/conformance/rfc8705.database.test.ts',
     },
     { clause: '4.10.2', says: 'audience-restricted access tokens', shownBy: '§2.3, §4.9.1' },
     { clause: '4.11', says: 'is no open redirector', notApplicable: FRONT_END },

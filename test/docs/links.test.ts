@@ -4,7 +4,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { expect, test } from 'vitest'
 import { registry } from '../../src/errors/registry.ts'
 import { type Help, HelpSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
-import { toRpcStatus } from '../../src/transports/grpc/errors.ts'
+import { toRpcStatus } from '../../src/rpc/rpc-status.ts'
 import { anchorsOf, fileLinksOf, linksOf } from './page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')

@@ -18,7 +18,7 @@ import {
 } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { GetUserRequestSchema } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { type FailedResult, fail } from '../../src/results.ts'
-import { sentenceOf } from '../../src/rpc/refusal-sentence.ts'
+import { sentenceOf } from '../../src/rpc/rpc-status.ts'
 import { createRequestValidator } from '../../src/rpc/validation.ts'
 
 const UUID = 'must be a UUID, such as 0192f0a1-5b7c-7d3e-9f10-2a3b4c5d6e7f'

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { rayIdOf } from '../../src/rpc/ray-id.ts'
-import { boundedTraceParent, boundedTraceState } from '../../src/rpc/trace-context.ts'
+import { boundedTraceParent, boundedTraceState, rayIdOf } from '../../src/rpc/trace-context.ts'
 
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 

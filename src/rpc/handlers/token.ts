@@ -25,12 +25,12 @@ import {
   type TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { invalidRequest, mapResult, type Result } from '../../results.ts'
-import { toRpcStatus } from '../../transports/grpc/errors.ts'
 import { toJsonWebKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenWishes, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
 import type { ServiceHandlers } from '../routes.ts'
+import { toRpcStatus } from '../rpc-status.ts'
 
 export interface TokenHandlerOptions {
   readonly issuer: string

@@ -9,14 +9,14 @@ import type {
 import { startTogether } from '../../batch-scheduler.ts'
 import type { Logger } from '../../logger.ts'
 import { fail } from '../../results.ts'
+import { CallEnded } from '../../rpc/call-info.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { givenUp } from '../../rpc/retry-advice.ts'
 import { pathOf, type Route } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import type { Connections } from './connections.ts'
-import { CallEnded, toEndedStatus, toGrpcStatus } from './errors.ts'
+import { rayIdMetadata, toEndedStatus, toGrpcStatus } from './errors.ts'
 import { GrpcCallInfo } from './grpc-call-info.ts'
-import { rayIdMetadata } from './metadata.ts'
 
 export interface AdapterOptions {
   readonly pipeline: Pipeline

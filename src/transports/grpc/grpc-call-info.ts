@@ -1,12 +1,11 @@
-import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
 import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { CallInfo } from '../../rpc/call-info.ts'
+import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
+import { rayIdOf } from '../../rpc/trace-context.ts'
 import { peerCertificateOf } from '../peer-certificate.ts'
 import type { Connections } from './connections.ts'
-import type { CallEnded } from './errors.ts'
 import { sessionOf } from './grpc-js-internals.ts'
-import { rayIdFrom } from './metadata.ts'
 
 type GrpcCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
@@ -85,6 +84,11 @@ export class GrpcCallInfo implements CallInfo {
 function momentOf(deadline: Date | number): EpochMs | null {
   const moment = Number(deadline)
   return Number.isFinite(moment) ? epochMs(moment) : null
+}
+
+/** The id of a call, from its metadata. */
+export function rayIdFrom(metadata: Metadata, newRayId: () => string): string {
+  return rayIdOf((key) => metadata.get(key)[0]?.toString(), newRayId)
 }
 
 /** `192.0.2.1:4711` → `192.0.2.1`; IPv4 in IPv6 clothing as IPv4. */

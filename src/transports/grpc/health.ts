@@ -19,9 +19,8 @@ import {
 import type { FailedResult, Result } from '../../results.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import type { Connections } from './connections.ts'
-import { toGrpcStatus } from './errors.ts'
-import { addressOf } from './grpc-call-info.ts'
-import { rayIdFrom, rayIdMetadata } from './metadata.ts'
+import { rayIdMetadata, toGrpcStatus } from './errors.ts'
+import { addressOf, rayIdFrom } from './grpc-call-info.ts'
 import { OpenStreams } from './open-streams.ts'
 import { type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
 

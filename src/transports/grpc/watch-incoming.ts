@@ -2,7 +2,7 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import type { Metadata, Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingCall, IncomingMessage, IncomingMessages } from '../../rpc/incoming-messages.ts'
-import { rayIdOf } from '../../rpc/ray-id.ts'
+import { rayIdOf } from '../../rpc/trace-context.ts'
 import { toGrpcStatus } from './errors.ts'
 import { addressOf } from './grpc-call-info.ts'
 import { http2ServersOf } from './grpc-js-internals.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { cors as connectHeaders } from '@connectrpc/connect'
 import cors from 'cors'
-import { RAY_ID_KEY } from '../../rpc/ray-id.ts'
+import { RAY_ID_KEY } from '../../rpc/trace-context.ts'
 
 /** What browsers keep a permission for; Chrome does for no longer. */
 const MAX_AGE_S = 7_200

@@ -4,8 +4,8 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { type ErrorDetails, type ErrorRow, registry, type StatusName } from '../../errors/registry.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import type { FailedResult } from '../../results.ts'
-import type { CallInfo } from '../../rpc/call-info.ts'
-import { type CallEnded, toRpcStatus } from '../grpc/errors.ts'
+import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
+import { toRpcStatus } from '../../rpc/rpc-status.ts'
 
 const DETAILS = createRegistry(file_google_rpc_error_details)
 

@@ -2,8 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { PeerCertificate } from '../../domain/certificate.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import type { CallInfo } from '../../rpc/call-info.ts'
-import type { CallEnded } from '../grpc/errors.ts'
+import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
 import { certificateOn } from '../peer-certificate.ts'
 
 /** A call that came over HTTP. What proxies say of the caller (`x-forwarded-for` and the like) counts for nothing. */

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuthenticationMethod, Client, ClientType, GrantType } from '../../../domain/client.ts'
+import { AUTHENTICATION_METHODS, CLIENT_TYPES, type Client, GRANT_TYPES } from '../../../domain/client.ts'
 import { type ClientId, clientId, epochMs } from '../../../domain/ids.ts'
 import type { Span } from '../../../trace.ts'
 import type { ClientFilter, ClientReads } from '../../contract/clients.ts'
@@ -9,21 +9,6 @@ import { KeyedQuery } from '../core/sized-statements.ts'
 import type { ClientConfigTable, ClientTable, Database } from '../schema.ts'
 import { CONFIG_COLUMNS, configOf } from './client-configs.ts'
 
-const TYPES: readonly ClientType[] = Object.freeze(['confidential', 'public'])
-const METHODS: readonly AuthenticationMethod[] = Object.freeze([
-  'client_secret',
-  'private_key_jwt',
-  'tls_client',
-  'none',
-])
-const GRANTS: readonly GrantType[] = Object.freeze([
-  'authorization_code',
-  'client_credentials',
-  'refresh_token',
-  'device_code',
-  'token_exchange',
-  'jwt_bearer',
-])
 /** Sorts after every text that begins with the same. */
 const LAST_CHARACTER = '\u{10ffff}'
 
@@ -169,12 +154,12 @@ function clientOf(row: ClientRow, resourceAudiences: readonly string[]): Client 
   return Object.freeze({
     clientId: clientId(row.client_id),
     displayName: row.display_name,
-    type: oneOf(row.type, TYPES, 'type'),
-    authenticationMethod: oneOf(row.authentication_method, METHODS, 'authentication_method'),
+    type: oneOf(row.type, CLIENT_TYPES, 'type'),
+    authenticationMethod: oneOf(row.authentication_method, AUTHENTICATION_METHODS, 'authentication_method'),
     jwks: row.jwks,
     tlsClientSubject: row.tls_client_subject,
     grantTypes: Object.freeze(
-      stringList(row.grant_types, 'grant_types').map((grant) => oneOf(grant, GRANTS, 'grant_types')),
+      stringList(row.grant_types, 'grant_types').map((grant) => oneOf(grant, GRANT_TYPES, 'grant_types')),
     ),
     redirectUris: stringList(row.redirect_uris, 'redirect_uris'),
     scopes: words(row.scopes),

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { DeviceAuthorizationStatus, DeviceDecision } from '../../../domain/device-authorization.ts'
+import { DEVICE_DECISIONS, type DeviceAuthorizationStatus } from '../../../domain/device-authorization.ts'
 import {
   clientId,
   deviceAuthorizationId,
@@ -17,8 +17,6 @@ import { KeyedQuery } from '../core/sized-statements.ts'
 import type { Database } from '../schema.ts'
 import type { DeviceCodeTable } from '../token-schema.ts'
 import { CLIENT_STATUS, type ClientStatusRow, clientStatusOf } from './principal-status.ts'
-
-const DECISIONS: readonly DeviceDecision[] = Object.freeze(['pending', 'approved', 'denied', 'redeemed'])
 
 type DeviceRow = Omit<
   Selectable<DeviceCodeTable>,
@@ -105,7 +103,7 @@ function standingOf(row: DeviceRow): DeviceAuthorizationStatus {
       scopes: words(row.scopes),
       audiences: stringList(row.audiences, 'audiences'),
       clientGeneration: integer(row.client_generation, 'client_generation'),
-      decision: oneOf(row.decision, DECISIONS, 'decision'),
+      decision: oneOf(row.decision, DEVICE_DECISIONS, 'decision'),
       pollInterval: milliseconds(integer(row.poll_interval, 'poll_interval')),
       lastPolledAt: momentOrNull(row.last_polled_at, 'last_polled_at'),
       grantId: row.grant_id === null ? null : grantId(row.grant_id),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ERROR_ADVICE } from '../../../errors/advice.ts'
 import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../../../errors/registry.ts'
-import { anchorOf, reasonOf } from '../../grpc/errors.ts'
+import { anchorOf, reasonOf } from '../../../rpc/rpc-status.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** Where the Help link of each refusal leads, with the error's anchor. */

@@ -9,7 +9,7 @@ import {
 } from '../../../gen/qscope/v1/token_service_pb.ts'
 import type { FailedResult } from '../../../results.ts'
 import type { Pipeline } from '../../../rpc/pipeline.ts'
-import { sentenceOf } from '../../../rpc/refusal-sentence.ts'
+import { sentenceOf } from '../../../rpc/rpc-status.ts'
 import type { Answer, Endpoint } from '../endpoint.ts'
 import { CODES } from '../errors.ts'
 

@@ -34,7 +34,7 @@ test.each(pages)(
         outputs.set(at, output)
       }
     }
-    // `npx vitest run test/docs/cookbook.test.ts -u` writes into the page what was printed.
+    // `npx vitest run test/docs/cookbook.slow.test.ts -u` writes into the page what was printed.
     await expect(withOutputs(text, outputs)).toMatchFileSnapshot(join(COOKBOOK, page))
   },
   TIMEOUT_MS,
