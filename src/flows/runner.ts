@@ -108,7 +108,7 @@ export class FlowRunner {
       }
       const issued = await flow.run(flowContext, evaluated.value)
       const facts = { ...evaluated.value, issued }
-      insistOnTime(ctx)
+      assertInTime(ctx)
       isSent = true
       // The lane's name and its stores go together in `Lanes`; a generic parameter cannot show it.
       if (flow.lane === 'append') {
@@ -137,7 +137,7 @@ export class FlowRunner {
   #append(ctx: CallContext, posts: readonly Postcondition<object, AppendStores>[], facts: object): Promise<void> {
     return this.#backend.append(ctx, (stores) => {
       const laneContext = new LaneCall(ctx, stores)
-      for (const post of posts) insistOnSuccess(post.name, post.confirm(laneContext, facts))
+      for (const post of posts) assertHeld(post.name, post.confirm(laneContext, facts))
     })
   }
 
@@ -180,14 +180,14 @@ function release<Facts extends object>(
 }
 
 /** What a call wants written is not written when its caller has stopped waiting for it; what a refusal wants is. */
-function insistOnTime({ deadline }: CallContext): void {
+function assertInTime({ deadline }: CallContext): void {
   if (deadline !== null && deadline <= Date.now()) {
     throw new StoreError('unavailable', 'the deadline was over before anything was written')
   }
 }
 
 /** An entry of a group commit is filled before it is sent, so its postconditions neither wait nor lose. */
-function insistOnSuccess(name: string, answer: unknown): void {
+function assertHeld(name: string, answer: unknown): void {
   const fine = typeof answer === 'object' && answer !== null && 'ok' in answer && answer.ok === true
   if (!fine) throw new Error(`postcondition ${name} of an append flow did not hold at once`)
 }

@@ -41,9 +41,9 @@ export function effectiveScopeOf({ scopes, audiences }: Grant, client: Client): 
  * for nothing, because it has lost the scopes (RFC 6749 §3.3).
  */
 export const grantStillReaches = condition<
-  { readonly client: Client; readonly standing: { readonly grant: Grant } },
+  { readonly client: Client; readonly status: { readonly grant: Grant } },
   { readonly effective: EffectiveScope }
->('grantStillReaches', async (ctx, { client, standing: { grant } }) => {
+>('grantStillReaches', async (ctx, { client, status: { grant } }) => {
   const { scopes, audiences } = effectiveScopeOf(grant, client)
   if (scopes.length === 0 && grant.scopes.length > 0) return refuseScopes(grant.scopes)
   const open = await openAmong(ctx, audiences)

@@ -85,9 +85,8 @@ const approvalIsOpenOrTheSame = condition<Decided>('approvalIsOpenOrTheSame', as
   const { state, device, user, scopes } = facts
   if (state === 'pending') return HOLDS
   const { grantId } = device.authorization
-  const standing = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
-  const isTheSame =
-    standing !== null && standing.grant.userId === user.userId && isSameSet(standing.grant.scopes, scopes)
+  const status = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
+  const isTheSame = status !== null && status.grant.userId === user.userId && isSameSet(status.grant.scopes, scopes)
   return isTheSame ? HOLDS : fail('resource.conflict', { because: 'decided' })
 })
 

@@ -103,12 +103,12 @@ function evaluatePace({ authorization: { lastPolledAt, pollInterval } }: DeviceA
 }
 
 /** The consent still stands: it was not revoked, and nobody was shut out since. */
-const consentStands = condition<OwnDevice, { readonly standing: GrantStatus }>(
+const consentStands = condition<OwnDevice, { readonly status: GrantStatus }>(
   'consentStands',
   async (ctx, { device }) => {
     const { grantId } = device.authorization
-    const standing = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
-    return standing !== null && isGrantActive(standing, ctx.now) ? success({ standing }) : fail('oauth.invalid_grant')
+    const status = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
+    return status !== null && isGrantActive(status, ctx.now) ? success({ status }) : fail('oauth.invalid_grant')
   },
 )
 
@@ -142,7 +142,7 @@ export const redeemDeviceCode = defineFlow({
     .and(grantStillReaches)
     .and(signerIsReady)
     .and(tokenIsNotTooLong(({ effective }) => effective)),
-  run: (ctx, { client, signer, effective, standing: { grant } }) =>
+  run: (ctx, { client, signer, effective, status: { grant } }) =>
     issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
   postconditions: [codeIsRedeemedOnce],
 })

@@ -65,8 +65,8 @@ const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ct
  */
 async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
   const found = await lookUpToken(ctx, presented)
-  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.standing))) return null
-  const { token } = found.standing
+  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.status))) return null
+  const { token } = found.status
   return token.clientId === client.clientId || isMeantFor(token, client) ? token : null
 }
 

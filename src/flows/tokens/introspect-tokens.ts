@@ -23,7 +23,7 @@ function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): v
       continue
     }
     if (found !== null) noted += 1
-    noteRefusal(ctx, refusal, found?.standing.token ?? null)
+    noteRefusal(ctx, refusal, found?.status.token ?? null)
   }
   if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'more tokens of this call were refused')
 }

@@ -24,8 +24,8 @@ export const listTokens = pagedList({
       ctx.stores.refreshTokens.page(ctx, filter, page),
     ])
     const found: Found[] = [
-      ...access.map((standing) => ({ use: 'access' as const, standing })),
-      ...refresh.map((standing) => ({ use: 'refresh' as const, standing })),
+      ...access.map((status) => ({ use: 'access' as const, status })),
+      ...refresh.map((status) => ({ use: 'refresh' as const, status })),
     ]
     const newest = found.sort((a, b) => (handleOf(a) < handleOf(b) ? 1 : -1)).slice(0, limit)
     return await Promise.all(newest.map(async (each) => ({ ...each, active: await isFoundActive(ctx, each) })))
@@ -35,12 +35,12 @@ export const listTokens = pagedList({
   keep: ({ active }, { activeOnly }) => active || !activeOnly,
 })
 
-function handleOf({ standing }: Found): TokenId {
-  return standing.token.tokenId
+function handleOf({ status }: Found): TokenId {
+  return status.token.tokenId
 }
 
 async function isFoundActive(ctx: FlowContext, found: Found): Promise<boolean> {
   return found.use === 'access'
-    ? await ctx.services.accessTokens.isAccepted(ctx, found.standing)
-    : isRefreshable(found.standing, ctx.now)
+    ? await ctx.services.accessTokens.isAccepted(ctx, found.status)
+    : isRefreshable(found.status, ctx.now)
 }

@@ -25,8 +25,8 @@ const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good
   'tokenIsGood',
   async (ctx, { presented, viewer }) => {
     const { found, refusal } = await evaluateToken(ctx, viewer, presented)
-    if (refusal === null && found.use === 'access') return success({ found, token: found.standing.token })
-    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.standing.token ?? null)
+    if (refusal === null && found.use === 'access') return success({ found, token: found.status.token })
+    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.status.token ?? null)
     return invalidToken('presented')
   },
 )
