@@ -23,23 +23,23 @@ import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
-import { type CounterSync, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
-import { auditHandlers } from '../rpc/handlers/audit.ts'
-import { clientHandlers } from '../rpc/handlers/client.ts'
-import { deviceHandlers } from '../rpc/handlers/device.ts'
-import { keyHandlers } from '../rpc/handlers/key.ts'
-import { tokenHandlers } from '../rpc/handlers/token.ts'
-import { userHandlers } from '../rpc/handlers/user.ts'
+import { AuditHandlers } from '../rpc/handlers/audit.ts'
+import { ClientHandlers } from '../rpc/handlers/client.ts'
+import { DeviceHandlers } from '../rpc/handlers/device.ts'
+import { KeyHandlers } from '../rpc/handlers/key.ts'
+import { TokenHandlers } from '../rpc/handlers/token.ts'
+import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
-import { createPipeline, type Pipeline } from '../rpc/pipeline.ts'
+import { Pipeline } from '../rpc/pipeline.ts'
+import { RequestValidator } from '../rpc/request-validator.ts'
 import { route } from '../rpc/routes.ts'
-import { createServingState, type ServingState } from '../rpc/serving-state.ts'
-import { createRequestValidator } from '../rpc/validation.ts'
+import { ServingState } from '../rpc/serving-state.ts'
 import type { AuditSeal } from '../stores/contract/audit-log.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
@@ -95,13 +95,13 @@ export async function openApp(
   keyring: Keyring,
   {
     now = () => epochMs(Date.now()),
-    sharing = unsharedCounters(),
+    sharing = new UnsharedCounters(),
     observers,
   }: { readonly now?: () => EpochMs; readonly sharing?: CounterSync; readonly observers?: Observers } = {},
 ): Promise<App> {
   const opening = openAppBackend(config, log, keyring, observers)
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
-  const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  const validator = new RequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   const backend = await opening
   const secretUsage = new SecretUsage(backend, log)
   const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
@@ -151,18 +151,18 @@ export async function openApp(
     },
   }
   const runner = new FlowRunner(backend, services, observers?.flows)
-  const state = createServingState()
+  const state = new ServingState()
   const stopping = new AbortController()
   state.onChange(() => {
     if (state.draining) stopping.abort()
   })
   const { deviceVerificationUri: verificationUri } = config
   const routes = [
-    ...route(ClientService, clientHandlers(runner)),
-    ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
+    ...route(ClientService, new ClientHandlers(runner)),
+    ...route(TokenService, new TokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
     ...route(
       DeviceService,
-      deviceHandlers({
+      new DeviceHandlers({
         runner,
         now,
         verificationUri,
@@ -170,9 +170,9 @@ export async function openApp(
         watches: new WatchQuota(limits.maxWatchesPerPeer),
       }),
     ),
-    ...route(UserService, userHandlers(runner)),
-    ...route(AuditService, auditHandlers(runner)),
-    ...route(KeyService, keyHandlers(runner)),
+    ...route(UserService, new UserHandlers(runner)),
+    ...route(AuditService, new AuditHandlers(runner)),
+    ...route(KeyService, new KeyHandlers(runner)),
   ]
   const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs } = config
   const purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
@@ -185,7 +185,7 @@ export async function openApp(
     periodMs: config.signingKeyRotationMs,
   })
   const isDraining = () => state.draining
-  const pipeline = createPipeline({ routes, authorizer, log, now, isDraining, validator, observer: observers?.calls })
+  const pipeline = new Pipeline({ routes, authorizer, log, now, isDraining, validator, observer: observers?.calls })
   return {
     backend,
     runner,

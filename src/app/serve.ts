@@ -6,7 +6,7 @@ import type { Log } from '../log/create-log.ts'
 import { printable } from '../printable.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { expose } from '../telemetry/metrics.ts'
-import { createGrpcServer } from '../transports/grpc/server.ts'
+import { GrpcServer } from '../transports/grpc/server.ts'
 import { type Announcement, printStartupBanner } from './announce.ts'
 import { helpBaseOf, openApp, openAppKeyring } from './app.ts'
 import { assertPortFree } from './assert-port-free.ts'
@@ -105,7 +105,7 @@ export async function serveUntilAsked(
   telemetry.watch(serverStateOf(app, log))
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setUp.created ? setUp.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
-  const server = createGrpcServer({
+  const server = new GrpcServer({
     listen: formatAddress(config.grpcListen),
     pipeline: app.pipeline,
     state: app.state,

@@ -4,7 +4,7 @@ import type { Backend } from './contract/backend.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
-import { createBackend } from './sql/engine/backend.ts'
+import { SqlBackend } from './sql/engine/backend.ts'
 import { NO_BOOKKEEPING } from './sql/migrate/bookkeeping.ts'
 import { createMigrations, type Migrations } from './sql/migrate/migrate.ts'
 import type { MigrationStep } from './sql/migrate/migration-step.ts'
@@ -66,7 +66,7 @@ export async function openBackend(url: string, options: BackendOptions): Promise
   return await withStoreErrors(async () => {
     const dialect = await dialectOf(url)
     const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
-    return createBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options })
+    return new SqlBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options })
   })
 }
 

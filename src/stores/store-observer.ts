@@ -35,7 +35,8 @@ export type Failure = StoreFault | 'other'
 export type Over = (failure: Failure | null) => void
 
 /** Why something is tried again. */
-export type RetryCause = 'conflict' | 'busy' | 'lost'
+export const RETRY_CAUSES = Object.freeze(['conflict', 'busy', 'lost'] as const)
+export type RetryCause = (typeof RETRY_CAUSES)[number]
 
 /** Sees what the stores do. It is told in the path of calls, so it is quick and never throws. */
 export interface StoreObserver {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clientId, type EpochMs, epochMs, type TokenHash } from '../../src/domain/ids.ts'
-import { unsharedCounters } from '../../src/rate-limits/counter-sync.ts'
+import { UnsharedCounters } from '../../src/rate-limits/counter-sync.ts'
 import { PendingDeviceQuota } from '../../src/rate-limits/pending-device-quota.ts'
 
 const tv = clientId('tv')
@@ -10,7 +10,7 @@ const hash = (byte: number) => Buffer.alloc(32, byte) as TokenHash
 
 /** A share of two, as one address sees it. */
 function share(decisionOf: (hash: TokenHash) => 'pending' | 'denied' | null = () => null) {
-  const quota = new PendingDeviceQuota({ perClient: 100, perPeer: 2 }, unsharedCounters())
+  const quota = new PendingDeviceQuota({ perClient: 100, perPeer: 2 }, new UnsharedCounters())
   const at = (moment: EpochMs) => ({ peer: '192.0.2.1', now: moment })
   const lookUp = async (each: TokenHash) => {
     const decision = decisionOf(each)

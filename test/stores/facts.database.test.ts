@@ -44,7 +44,7 @@ describe.each(databaseKinds.filter(({ available }) => available))('the facts of 
     const database = await kind.create()
     const backend = await openMigrated(database)
     try {
-      const facts = await backend.facts()
+      const facts = await backend.diagnostics()
       const names = facts.map(({ name }) => name)
       for (const name of TOLD[kind.name]) expect(names).toContain(name)
       if (kind.name !== 'sqlite')

@@ -1,3 +1,4 @@
+import type { CallContext } from '../../context.ts'
 import { clientId, milliseconds, secretId } from '../../domain/ids.ts'
 import { listClientSecrets, revokeClientSecret, rotateClientSecret } from '../../flows/clients/client-secrets.ts'
 import {
@@ -15,61 +16,87 @@ import { mapResult } from '../../results.ts'
 import { fromClientType, fromRegisterClient, toClient, toClientSecretInfo } from '../convert/client.ts'
 import { fromUpdateClient } from '../convert/client-update.ts'
 import { fromDuration } from '../convert/time.ts'
-import type { ServiceHandlers } from '../routes.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
-export function clientHandlers(runner: FlowRunner): ServiceHandlers<typeof ClientService> {
-  return {
-    async registerClient(ctx, request) {
-      const registration = fromRegisterClient(request, drawClientId)
-      return mapResult(await runner.execute(registerClient, ctx, { registration }), ({ client, secret }) => ({
-        client: toClient(client),
-        clientSecret: secret?.value ?? '',
-      }))
-    },
-    async getClient(ctx, request) {
-      const found = await runner.query(getClient, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(found, (client) => ({ client: toClient(client) }))
-    },
-    async listClients(ctx, { pageSize, pageToken, enabled, type, clientIdPrefix }) {
-      const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
-      return mapResult(
-        await runner.query(listClients, ctx, { filter, pageSize, pageToken }),
-        ({ items, nextPageToken }) => ({
-          clients: items.map(toClient),
-          nextPageToken,
-        }),
-      )
-    },
-    async updateClient(ctx, request) {
-      const update = fromUpdateClient(request)
-      if (!update.ok) return update
-      return mapResult(await runner.execute(updateClient, ctx, update.value), (client) => ({
-        client: toClient(client),
-      }))
-    },
-    async deleteClient(ctx, request) {
-      return mapResult(await runner.execute(deleteClient, ctx, { clientId: clientId(request.clientId) }), () => ({}))
-    },
-    async enableClient(ctx, request) {
-      const enabled = await runner.execute(enableClient, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(enabled, (client) => ({ client: toClient(client) }))
-    },
-    async disableClient(ctx, request) {
-      const disabled = await runner.execute(disableClient, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(disabled, (client) => ({ client: toClient(client) }))
-    },
-    async rotateClientSecret(ctx, request) {
-      const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
-      const rotated = await runner.execute(rotateClientSecret, ctx, { clientId: clientId(request.clientId), overlap })
-      return mapResult(rotated, ({ value, stored }) => ({ clientSecret: value, secretId: stored.secretId }))
-    },
-    async listClientSecrets(ctx, request) {
-      const listed = await runner.query(listClientSecrets, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(listed, (secrets) => ({ secrets: secrets.map(toClientSecretInfo) }))
-    },
-    async revokeClientSecret(ctx, request) {
-      const named = { clientId: clientId(request.clientId), secretId: secretId(request.secretId) }
-      return mapResult(await runner.execute(revokeClientSecret, ctx, named), () => ({}))
-    },
+type Methods = typeof ClientService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
+
+export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
+  readonly #runner: FlowRunner
+
+  constructor(runner: FlowRunner) {
+    this.#runner = runner
+  }
+
+  async registerClient(ctx: CallContext, request: Request<'registerClient'>): Answer<'registerClient'> {
+    const registration = fromRegisterClient(request, drawClientId)
+    return mapResult(await this.#runner.execute(registerClient, ctx, { registration }), ({ client, secret }) => ({
+      client: toClient(client),
+      clientSecret: secret?.value ?? '',
+    }))
+  }
+
+  async getClient(ctx: CallContext, request: Request<'getClient'>): Answer<'getClient'> {
+    const found = await this.#runner.query(getClient, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(found, (client) => ({ client: toClient(client) }))
+  }
+
+  async listClients(
+    ctx: CallContext,
+    { pageSize, pageToken, enabled, type, clientIdPrefix }: Request<'listClients'>,
+  ): Answer<'listClients'> {
+    const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
+    return mapResult(
+      await this.#runner.query(listClients, ctx, { filter, pageSize, pageToken }),
+      ({ items, nextPageToken }) => ({
+        clients: items.map(toClient),
+        nextPageToken,
+      }),
+    )
+  }
+
+  async updateClient(ctx: CallContext, request: Request<'updateClient'>): Answer<'updateClient'> {
+    const update = fromUpdateClient(request)
+    if (!update.ok) return update
+    return mapResult(await this.#runner.execute(updateClient, ctx, update.value), (client) => ({
+      client: toClient(client),
+    }))
+  }
+
+  async deleteClient(ctx: CallContext, request: Request<'deleteClient'>): Answer<'deleteClient'> {
+    return mapResult(
+      await this.#runner.execute(deleteClient, ctx, { clientId: clientId(request.clientId) }),
+      () => ({}),
+    )
+  }
+
+  async enableClient(ctx: CallContext, request: Request<'enableClient'>): Answer<'enableClient'> {
+    const enabled = await this.#runner.execute(enableClient, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(enabled, (client) => ({ client: toClient(client) }))
+  }
+
+  async disableClient(ctx: CallContext, request: Request<'disableClient'>): Answer<'disableClient'> {
+    const disabled = await this.#runner.execute(disableClient, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(disabled, (client) => ({ client: toClient(client) }))
+  }
+
+  async rotateClientSecret(ctx: CallContext, request: Request<'rotateClientSecret'>): Answer<'rotateClientSecret'> {
+    const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
+    const rotated = await this.#runner.execute(rotateClientSecret, ctx, {
+      clientId: clientId(request.clientId),
+      overlap,
+    })
+    return mapResult(rotated, ({ value, stored }) => ({ clientSecret: value, secretId: stored.secretId }))
+  }
+
+  async listClientSecrets(ctx: CallContext, request: Request<'listClientSecrets'>): Answer<'listClientSecrets'> {
+    const listed = await this.#runner.query(listClientSecrets, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(listed, (secrets) => ({ secrets: secrets.map(toClientSecretInfo) }))
+  }
+
+  async revokeClientSecret(ctx: CallContext, request: Request<'revokeClientSecret'>): Answer<'revokeClientSecret'> {
+    const named = { clientId: clientId(request.clientId), secretId: secretId(request.secretId) }
+    return mapResult(await this.#runner.execute(revokeClientSecret, ctx, named), () => ({}))
   }
 }

@@ -2,7 +2,7 @@ import type { DescField, DescMessage, Message } from '@bufbuild/protobuf'
 import { isMessage } from '@bufbuild/protobuf'
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import type { FieldViolation } from '../../errors/registry.ts'
-import { inside, refusal } from './refusals.ts'
+import { inside, refusal } from './scan.ts'
 
 /** Where the times and spans of a message are. */
 export type TimeFields = readonly TimeField[]
@@ -22,27 +22,28 @@ const MOST_NANOS = 999_999_999
 const IMPOSSIBLE_SPAN = Object.freeze(refusal('', 'is not a possible duration: its seconds or nanos are out of range'))
 const IMPOSSIBLE_TIME = Object.freeze(refusal('', 'is not a possible time: its seconds or nanos are out of range'))
 
-const known = new WeakMap<DescMessage, TimeFields>()
-
-/** The times and spans that a message can hold; looked up once. */
-export function timeFieldsOf(schema: DescMessage): TimeFields {
+/** The times and spans that a message can hold. `known`: what was found so far. */
+export function timeFieldsOf(schema: DescMessage, known = new Map<DescMessage, TimeFields>()): TimeFields {
   const before = known.get(schema)
   if (before !== undefined) return before
   const fields: TimeField[] = []
   // Before its fields, so that a message inside of itself finds it.
   known.set(schema, fields)
   for (const field of schema.fields) {
-    const found = timeFieldOf(field)
+    const found = timeFieldOf(field, known)
     if (found !== null) fields.push(found)
   }
   return fields
 }
 
-function timeFieldOf({ name, localName, fieldKind, message, oneof }: DescField): TimeField | null {
+function timeFieldOf(
+  { name, localName, fieldKind, message, oneof }: DescField,
+  known: Map<DescMessage, TimeFields>,
+): TimeField | null {
   if ((fieldKind !== 'message' && fieldKind !== 'list') || message === undefined || oneof !== undefined) return null
   if (message.typeName === DurationSchema.typeName || message.typeName === TimestampSchema.typeName)
     return { name, localName, within: null }
-  const within = timeFieldsOf(message)
+  const within = timeFieldsOf(message, known)
   return within.length === 0 ? null : { name, localName, within }
 }
 

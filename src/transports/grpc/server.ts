@@ -7,11 +7,11 @@ import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
-import { within } from '../within.ts'
-import { serveRoute } from './adapter.ts'
-import { type ConnectionLimits, Connections, LEAVE_MS } from './connections.ts'
-import { serveHealth } from './health.ts'
-import { serveReflection } from './reflection.ts'
+import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
+import { GrpcAdapter } from './adapter.ts'
+import { type ConnectionLimits, Connections } from './connections.ts'
+import { HealthService } from './health.ts'
+import { ReflectionService } from './reflection.ts'
 import { correctRequestHeaders } from './request-headers.ts'
 import { spreadStreams } from './spread-streams.ts'
 import { watchIncoming } from './watch-incoming.ts'
@@ -56,60 +56,60 @@ export interface GrpcServerOptions {
   readonly credentials?: ServerCredentials
 }
 
-export interface GrpcServer {
-  /** @throws Error of one line, when the address cannot be had. */
-  start(): Promise<{ readonly port: number }>
-  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
-  stop(graceMs: number): Promise<void>
-}
+/** The gRPC port: the calls of the pipeline, `grpc.health.v1` and, if wanted, reflection. */
+export class GrpcServer {
+  readonly #options: GrpcServerOptions
+  readonly #limits: GrpcLimits
+  readonly #incoming: IncomingMessages
+  readonly #connections: Connections
+  readonly #server: Server
 
-export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { listen, pipeline, state, log, newRayId, helpBase } = options
-  setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const { maxMessageBytes } = limits
-  const incoming = options.incoming ?? new IncomingMessages(maxMessageBytes)
-  const server = new Server(channelOptions(limits))
-  const connections = new Connections(limits, options.jitter)
-  const services = [...servicesOf(pipeline.routes), Health]
-
-  for (const route of pipeline.routes)
-    serveRoute(server, route, { pipeline, state, connections, newRayId, helpBase, log })
-  serveHealth(
-    server,
-    services.map((service) => service.typeName),
-    state,
-    connections,
-    { newRayId, helpBase, log },
-  )
-  if (options.reflection ?? true) {
+  constructor(options: GrpcServerOptions) {
+    const { pipeline, state, log, newRayId, helpBase } = options
+    // grpc-js has one logger for the process: the server that was made last gets its lines.
+    setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
+    this.#options = options
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#incoming = options.incoming ?? new IncomingMessages(this.#limits.maxMessageBytes)
+    this.#server = new Server(channelOptions(this.#limits))
+    this.#connections = new Connections(this.#limits, options.jitter)
+    const connections = this.#connections
+    const adapter = new GrpcAdapter({ pipeline, state, connections, newRayId, helpBase, log })
+    for (const route of pipeline.routes) adapter.serve(this.#server, route)
+    const system = { state, connections, newRayId, helpBase, log }
+    const services = [...servicesOf(pipeline.routes), Health]
+    const names = services.map((service) => service.typeName)
+    new HealthService(names, system).register(this.#server)
     // No request refers to these files, but the details of every error do.
     const moreFiles = [file_google_rpc_error_details, file_qscope_v1_error_reason]
-    serveReflection(server, services, moreFiles, state, connections, { newRayId, helpBase, log })
+    if (options.reflection ?? true) new ReflectionService(services, moreFiles, system).register(this.#server)
   }
 
-  return {
-    start: async () => {
-      const port = await bind(server, listen, options.credentials ?? ServerCredentials.createInsecure())
-      correctRequestHeaders(server)
-      connections.follow(server)
-      watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
-      spreadStreams(server)
-      return { port }
-    },
+  /** @throws Error of one line, when the address cannot be had. */
+  async start(): Promise<{ readonly port: number }> {
+    const { listen, credentials, newRayId, helpBase } = this.#options
+    const { maxMessageBytes } = this.#limits
+    const port = await bind(this.#server, listen, credentials ?? ServerCredentials.createInsecure())
+    correctRequestHeaders(this.#server)
+    this.#connections.follow(this.#server)
+    watchIncoming(this.#server, { incoming: this.#incoming, maxMessageBytes, newRayId, helpBase })
+    spreadStreams(this.#server)
+    return { port }
+  }
 
-    stop: async (graceMs) => {
-      state.drain()
-      connections.askToGo()
-      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
-      if (!(await within(graceMs, closed))) {
-        log.warn({ graceMs }, 'calls still running are aborted')
-        connections.giveUp()
-        await within(LEAVE_MS, closed)
-        connections.destroy()
-      }
-      await within(LEAVE_MS, state.idle())
-    },
+  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
+  async stop(graceMs: number): Promise<void> {
+    const { state, log } = this.#options
+    state.drain()
+    this.#connections.goAway()
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
+    if (!(await settlesWithin(graceMs, closed))) {
+      log.warn({ graceMs }, 'calls still running are aborted')
+      this.#connections.abortCalls()
+      await settlesWithin(FLUSH_MS, closed)
+      this.#connections.destroy()
+    }
+    await settlesWithin(FLUSH_MS, state.idle())
   }
 }
 

@@ -3,7 +3,7 @@ import { NO_HASH } from '../../../domain/audit-record.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer } from '../core/rows.ts'
-import type { AuditRosterTable, Database } from '../schema.ts'
+import type { AuditRosterTable, Database } from '../core/schema.ts'
 
 /** Heads and roster are written by the server itself. */
 export const SERVER_ITSELF = 'qscope'

@@ -7,7 +7,7 @@ import {
   type KyselyConfig,
   type QueryResult,
 } from 'kysely'
-import type { Database } from '../schema.ts'
+import type { Database } from '../core/schema.ts'
 import type { Dialect, Query, StatementResult } from './dialect.ts'
 
 type ExecuteQuery = (query: Query) => Promise<StatementResult>

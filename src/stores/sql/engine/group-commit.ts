@@ -10,6 +10,7 @@ import { DatabaseError, storeError } from '../core/database-error.ts'
 import type { RecordedStatement } from '../core/dialect.ts'
 import { failureOf, observed } from '../core/observed.ts'
 import { backOff, isWorthAnotherTry, patienceOf } from '../core/retry.ts'
+import { EntryStores } from '../tables/stores.ts'
 
 /** More entries than this go with the next batch. */
 const LARGEST_BATCH = 256
@@ -72,13 +73,13 @@ export class GroupCommit {
 
   /** Resolves after the entry's commit is durable. */
   async add(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
-    const tokens: AccessToken[] = []
-    const events: AuditEvent[] = []
-    fill({
-      accessTokens: { insert: (token) => void tokens.push(token) },
-      auditLog: { append: (event) => void events.push(event) },
+    const stores = new EntryStores()
+    fill(stores)
+    await this.#enqueue(ctx, {
+      recorded: NOTHING_RECORDED,
+      tokens: stores.accessTokens.rows,
+      events: stores.auditLog.rows,
     })
-    await this.#enqueue(ctx, { recorded: NOTHING_RECORDED, tokens, events })
   }
 
   /**

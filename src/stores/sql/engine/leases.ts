@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { EpochMs } from '../../../domain/ids.ts'
 import { falseIfTaken } from '../core/database-error.ts'
-import type { Database } from '../schema.ts'
+import type { Database } from '../core/schema.ts'
 
 /**
  * Takes a lease that is free, has run out or is held already; `false`: roll back.

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { Ending, TransactionStores } from '../../contract/backend.ts'
 import type { Dialect, RecordedStatement } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import { transactionStores } from '../stores.ts'
+import { transactionStores } from '../tables/stores.ts'
 
 /** A transaction that was written down instead of run, supposing that each of its writes finds its row. */
 export interface RecordedTransaction<T> {

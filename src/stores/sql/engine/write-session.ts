@@ -5,8 +5,8 @@ import type { TransactionStores } from '../../contract/backend.ts'
 import { AuditChain } from '../audit/chain.ts'
 import type { Dialect, Execute, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import type { Database } from '../schema.ts'
-import { transactionStores } from '../stores.ts'
+import type { Database } from '../core/schema.ts'
+import { transactionStores } from '../tables/stores.ts'
 
 /** A writer, with what belongs to it alone. */
 export interface WriteSession {

@@ -1,6 +1,6 @@
 import type { Kysely, Updateable } from 'kysely'
 import type { MigrationSession } from '../core/dialect.ts'
-import type { Database, SchemaTable } from '../schema.ts'
+import type { Database, SchemaTable } from '../core/schema.ts'
 import type { AuditProtection, UnderWay } from './bookkeeping.ts'
 import type { MigrationStep } from './migration-step.ts'
 

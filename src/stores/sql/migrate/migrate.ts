@@ -5,7 +5,7 @@ import { AuditChain } from '../audit/chain.ts'
 import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import { transactionStores } from '../stores.ts'
+import { transactionStores } from '../tables/stores.ts'
 import {
   type AuditProtection,
   createBookkeeping,

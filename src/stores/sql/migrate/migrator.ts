@@ -3,7 +3,7 @@ import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/record-statements.ts'
 import { backOff } from '../core/retry.ts'
-import type { Database } from '../schema.ts'
+import type { Database } from '../core/schema.ts'
 import { type AuditProtection, type Bookkeeping, readBookkeeping, type UnderWay } from './bookkeeping.ts'
 import { Journal } from './journal.ts'
 import type { MigrationStep } from './migration-step.ts'

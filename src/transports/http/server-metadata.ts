@@ -1,13 +1,13 @@
-import { PERMISSIONS } from '../../../domain/scopes.ts'
-import type { ClientCertificates } from '../../grpc/tls-credentials.ts'
-import type { Endpoint } from '../endpoint.ts'
+import { PERMISSIONS } from '../../domain/scopes.ts'
+import type { ClientCertificates } from '../tls.ts'
+import type { Answer, Endpoint } from './endpoints.ts'
 import { KEY_SET_PATH } from './key-set.ts'
 
 const METADATA_PATH = '/.well-known/oauth-authorization-server'
 const MAX_AGE_S = 300
 
 /** What depends on the configuration. */
-export interface Abilities {
+export interface ServerCapabilities {
   readonly issuer: string
   /** Whether assertions of any issuer stand for clients. */
   readonly assertionGrant: boolean
@@ -24,25 +24,40 @@ export interface Abilities {
  * metadata of an issuer with a path is looked for with that path at the end
  * (§3.1).
  */
-export function metadataEndpoints(abilities: Abilities, url: () => string): readonly Endpoint[] {
-  const { pathname } = new URL(abilities.issuer)
+export function metadataEndpoints(capabilities: ServerCapabilities, url: () => string): readonly Endpoint[] {
+  const { pathname } = new URL(capabilities.issuer)
   // §3.1: a slash at the end of the issuer is left out.
   const paths = new Set([METADATA_PATH, METADATA_PATH + (pathname.endsWith('/') ? pathname.slice(0, -1) : pathname)])
-  const answer = () => ({
-    status: 200,
-    contentType: 'application/json',
-    cacheControl: `public, max-age=${MAX_AGE_S}`,
-    body: JSON.stringify(metadataOf(abilities, url())),
-  })
-  return [...paths].map((path) => ({ path, answer }))
+  return [...paths].map((path) => new MetadataEndpoint(path, capabilities, url))
+}
+
+class MetadataEndpoint implements Endpoint {
+  readonly path: string
+  readonly #capabilities: ServerCapabilities
+  readonly #url: () => string
+
+  constructor(path: string, capabilities: ServerCapabilities, url: () => string) {
+    this.path = path
+    this.#capabilities = capabilities
+    this.#url = url
+  }
+
+  answer(): Answer {
+    return {
+      status: 200,
+      contentType: 'application/json',
+      cacheControl: `public, max-age=${MAX_AGE_S}`,
+      body: JSON.stringify(metadataOf(this.#capabilities, this.#url())),
+    }
+  }
 }
 
 /**
  * Without the endpoints of authorization, token, introspection and revocation:
  * those are places for forms over HTTP, and here they are calls.
  */
-function metadataOf(abilities: Abilities, url: string) {
-  const { issuer, assertionGrant, assertionAlgorithms, clientCertificates, clientCa } = abilities
+function metadataOf(capabilities: ServerCapabilities, url: string) {
+  const { issuer, assertionGrant, assertionAlgorithms, clientCertificates, clientCa } = capabilities
   return {
     issuer,
     jwks_uri: `${url}${KEY_SET_PATH}`,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { ERROR_ADVICE } from '../../../errors/advice.ts'
-import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../../../errors/registry.ts'
-import { anchorOf, reasonOf } from '../../../rpc/rpc-status.ts'
-import type { Endpoint } from '../endpoint.ts'
+import { ERROR_ADVICE } from '../../errors/advice.ts'
+import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../../errors/registry.ts'
+import { anchorOf, reasonOf } from '../../rpc/rpc-status.ts'
+import type { Answer, Endpoint } from './endpoints.ts'
 
 /** Where the Help link of each refusal leads, with the error's anchor. */
 export const ERRORS_PATH = '/docs/errors'
@@ -22,15 +22,19 @@ const POLICY = [
 ].join('; ')
 
 /** What every error means and what to do about it, for people: made once from the registry. */
-export function errorsPageEndpoint(): Endpoint {
-  const answer = Object.freeze({
+export class ErrorsPageEndpoint implements Endpoint {
+  readonly path = ERRORS_PATH
+  readonly #answer: Answer = Object.freeze({
     status: 200,
     contentType: 'text/html; charset=utf-8',
     cacheControl: `public, max-age=${MAX_AGE_S}`,
     headers: Object.freeze({ 'content-security-policy': POLICY, 'referrer-policy': 'no-referrer' }),
     body: page(),
   })
-  return { path: ERRORS_PATH, answer: () => answer }
+
+  answer(): Answer {
+    return this.#answer
+  }
 }
 
 function page(): string {
