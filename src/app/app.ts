@@ -11,7 +11,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { FlowServices } from '../flows/context.ts'
-import { createFlowRunner, type FlowRunner } from '../flows/runner.ts'
+import { FlowRunner } from '../flows/runner.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
@@ -21,7 +21,6 @@ import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
-import { MintingLimits } from '../rate-limits/minting-limits.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
@@ -136,7 +135,7 @@ export class App {
       secretUsage: this.#secretUsage,
     })
     this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
-    this.runner = createFlowRunner(backend, {
+    const services: FlowServices = {
       keyring,
       signingKeys,
       signingAlgorithm,
@@ -144,9 +143,9 @@ export class App {
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers.byIssuer,
-      observer: observers?.flows,
       limits: flowLimits(limits, backend, counterSync),
-    })
+    }
+    this.runner = new FlowRunner(backend, services, observers?.flows)
     this.state = new ServingState()
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
@@ -229,10 +228,8 @@ export class App {
 function flowLimits(limits: Config['limits'], { reads }: Backend, counterSync: CounterSync): FlowServices['limits'] {
   const { maxPendingDeviceAuthorizations } = limits
   return {
-    minting: new MintingLimits(
-      new RateLimiter(limits.mintRate, { counterSync, name: 'mints' }),
-      new LiveTokenQuota(limits.maxLiveTokensPerClient, reads.accessTokens, counterSync),
-    ),
+    mints: new RateLimiter(limits.mintRate, { counterSync, name: 'mints' }),
+    liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, reads.accessTokens, counterSync),
     userCodeAttempts: new UserCodeAttempts(counterSync),
     pendingDeviceAuthorizations: maxPendingDeviceAuthorizations,
     publicDeviceStarts: new RateLimiter(limits.deviceStartRate, { counterSync, name: 'public-device-starts' }),

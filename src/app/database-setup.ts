@@ -1,52 +1,19 @@
 import type { Config } from '../config/config.ts'
-import { backgroundContext, type Caller } from '../context.ts'
+import { backgroundContext } from '../context.ts'
 import { ActiveAuditSeal } from '../crypto/audit-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import { epochMs } from '../domain/ids.ts'
-import { adminRegistration } from '../flows/clients/admin-client.ts'
-import { drawClientSecret } from '../flows/clients/client-secret.ts'
-import { draftClient, registrationEvent, storeRegisteredClient } from '../flows/clients/register-client.ts'
 import type { Logger } from '../logger.ts'
-import type { TransactionStores } from '../stores/contract/backend.ts'
 import type { Seed } from '../stores/contract/migrations.ts'
 import type { App } from './app.ts'
 import { openConfiguredMigrations } from './database.ts'
-
-const FIRST_ADMIN_ID = 'admin'
-const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
+import { FirstAdmin } from './first-admin.ts'
 
 export type DatabaseSetup =
   /** The database had something in it, or is on a server: it is left as it is. */
   | { readonly created: false }
   /** `admin` is in it, if one was wanted. */
   | { readonly created: true; readonly admin: FirstAdmin | null }
-
-/** The first client of a new database. */
-export class FirstAdmin {
-  readonly clientId: string
-  /** Shown once. */
-  readonly clientSecret: string
-  readonly #registration: Parameters<typeof storeRegisteredClient>[1]
-  readonly #event: Parameters<typeof storeRegisteredClient>[2]
-
-  /** Draws the secret of the client. */
-  constructor(keyring: Keyring) {
-    const ctx = { caller: OPERATOR, peer: 'local', now: epochMs(Date.now()), rayId: uuidV7(), services: { keyring } }
-    const client = draftClient(ctx, adminRegistration(FIRST_ADMIN_ID))
-    const secret = drawClientSecret(ctx, client.clientId)
-    this.clientId = client.clientId
-    this.clientSecret = secret.value
-    this.#registration = { client, secret }
-    this.#event = registrationEvent(ctx, client)
-  }
-
-  /** Stores the client, in the transaction that creates the tables or in one of its own. */
-  async store(stores: TransactionStores): Promise<void> {
-    const stored = await storeRegisteredClient(stores, this.#registration, this.#event)
-    if (!stored) throw new Error('the new database already has an admin client')
-  }
-}
 
 /** Creates the schema in an embedded database that is still empty, together with its first admin client if wanted. */
 export async function setUpDatabase(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { FirstAdmin, seedOf } from '../../src/app/database-setup.ts'
+import { seedOf } from '../../src/app/database-setup.ts'
+import { FirstAdmin } from '../../src/app/first-admin.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'

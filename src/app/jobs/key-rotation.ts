@@ -1,12 +1,12 @@
-import { backgroundContext, type CallContext, type Caller } from '../../context.ts'
+import { backgroundCall, backgroundContext } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import { earliestActivation, type SigningAlgorithm } from '../../domain/signing-key.ts'
-import { activateSigningKey } from '../../flows/keys/activate-signing-key.ts'
+import { activateSigningKey } from '../../flows/keys/manage-signing-keys.ts'
 import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { Logger } from '../../logger.ts'
-import { type Result, success } from '../../results.ts'
+import type { Result } from '../../results.ts'
 import type { Backend } from '../../stores/contract/backend.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
@@ -75,7 +75,7 @@ export class KeyRotation {
 
   async #rotate(periodMs: number): Promise<Rotated> {
     const { backend, runner, log, now, algorithm } = this.#options
-    const ctx = systemCallContext(log, now())
+    const ctx = backgroundCall(NAME, backgroundContext(uuidV7(), log, now()))
     const keys = (await backend.reads.signingKeys.published(ctx)).filter((key) => key.algorithm === algorithm)
     const active = keys.find(({ state }) => state === 'active')
     // The first key is made for the first token that needs one.
@@ -97,16 +97,4 @@ export class KeyRotation {
 
 function assertSucceeded(result: Result<unknown>): void {
   if (!result.ok) throw new Error(`refused with ${result.code}`)
-}
-
-/** The context of a call that the service makes itself; the audit log names the rotation as the caller. */
-function systemCallContext(log: Logger, now: EpochMs): CallContext {
-  const caller: Caller = Object.freeze({ kind: 'system', name: NAME })
-  return {
-    ...backgroundContext(uuidV7(), log, now),
-    caller,
-    reauthenticate: async () => success(caller),
-    peer: 'local',
-    certificate: null,
-  }
 }
