@@ -6,7 +6,7 @@ import { FlowMetrics } from '../src/telemetry/flow-metrics.ts'
 import type { Metric } from '../src/telemetry/metric.ts'
 import { stateMetrics } from '../src/telemetry/state-metrics.ts'
 import { StoreMetrics } from '../src/telemetry/store-metrics.ts'
-import { TraceMetrics } from '../src/telemetry/trace-metrics.ts'
+import { TraceMetrics } from '../src/telemetry/tracer.ts'
 
 const ALERTS = join(import.meta.dirname, '..', 'deploy', 'prometheus', 'alerts.yaml')
 

@@ -75,6 +75,15 @@ export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
   }
 }
 
+/** The context of work that no caller waits for: it has no deadline, and nobody cancels it. */
+export function backgroundContext(
+  rayId: string,
+  now: EpochMs,
+  log: Logger,
+): Pick<CallContext, 'rayId' | 'now' | 'log' | 'deadline' | 'signal'> {
+  return { rayId, now, log, deadline: null, signal: new AbortController().signal }
+}
+
 /** The call at a later moment. */
 export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
   return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })

@@ -100,7 +100,7 @@ describe('architecture', () => {
   it('keeps what measures and traces in telemetry/, and its SDK in what is loaded on demand', () => {
     expect(outside(/^(prom-client|@opentelemetry\/)/, /^telemetry\//)).toEqual([])
     const sdk = files.filter((file) => importsOf(file).some(({ specifier }) => specifier.startsWith('@opentelemetry/')))
-    expect(sdk.toSorted()).toEqual(['telemetry/bounded-export.ts', 'telemetry/open-tracer.ts', 'telemetry/sdk-span.ts'])
+    expect(sdk.toSorted()).toEqual(['telemetry/bounded-export.ts', 'telemetry/open-tracer.ts'])
     const eager = files.filter((file) =>
       inside(file).some(({ target, typeOnly }) => !typeOnly && sdk.includes(target) && !sdk.includes(file)),
     )

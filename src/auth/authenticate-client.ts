@@ -73,8 +73,8 @@ export class ClientAuthenticator {
    * Proves a client by its registered method. An unknown id, a wrong proof and a
    * disabled client cost the same look-ups and the same HMAC, and give the same
    * answer; whoever failed too often is refused before. `authenticatedAt`: when
-   * the same proof held before in this call; an assertion is then judged at that
-   * moment and not used up again, but by the keys of now. Throws `StoreError`.
+   * the same proof held before in this call; an assertion is then verified as of
+   * that moment and not used up again, but by the keys of now. Throws `StoreError`.
    */
   async authenticate(
     ctx: AuthenticationContext,
@@ -118,7 +118,7 @@ export class ClientAuthenticator {
     client: Client,
     proof: ClientProof,
     secretId: SecretId | null,
-    judgedAt: EpochMs,
+    moment: EpochMs,
   ): Promise<Evidence | null> {
     switch (client.authenticationMethod) {
       case 'client_secret':
@@ -131,7 +131,7 @@ export class ClientAuthenticator {
       }
       case 'private_key_jwt': {
         if (proof.kind !== 'assertion') return null
-        const assertion = await this.#assertions.verify(client, proof.assertion, judgedAt)
+        const assertion = await this.#assertions.verify(client, proof.assertion, moment)
         return assertion === null ? null : { ...NOTHING_USED, assertion }
       }
       default:

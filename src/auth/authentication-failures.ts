@@ -1,12 +1,11 @@
 import { auditEvent } from '../audit-event.ts'
-import type { CallContext } from '../context.ts'
+import { backgroundContext, type CallContext } from '../context.ts'
 import { type ClientId, isRegistrableClientId } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import { holdsSecret } from '../domain/secret-text.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import type { Backend } from '../stores/contract/backend.ts'
-import type { StoreContext } from '../stores/contract/context.ts'
 
 const PER_PEER = { burst: 20, perMinute: 20 }
 const PER_CLIENT = { burst: 20, perMinute: 20 }
@@ -33,7 +32,7 @@ type AuditedContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'caller' | 'pe
 
 /**
  * Records failed client authentications in the audit log, limited so that they
- * cannot flood it; whether more are judged at all is the `BruteForceGuard`'s.
+ * cannot flood it. The `BruteForceGuard` decides whether more may be attempted.
  * Nobody waits for the record: an answer that took longer for a recorded failure
  * would tell known ids from unknown ones.
  */
@@ -64,7 +63,8 @@ export class AuthenticationFailures {
       metadata: { peer: ctx.peer, ...presentable(failure.clientId) },
     })
     this.#backend
-      .append(detached(ctx), (stores) => stores.auditLog.append(event))
+      // It outlives the call that caused it.
+      .append(backgroundContext(ctx.rayId, ctx.now, ctx.log), (stores) => stores.auditLog.append(event))
       .catch((error: unknown) => {
         this.#observer?.auditWriteFailed()
         ctx.log.error({ rayId: ctx.rayId, err: error }, 'a failed authentication could not be recorded')
@@ -75,9 +75,4 @@ export class AuthenticationFailures {
 /** The presented id, unless it may be a secret in the wrong place. */
 function presentable(claimed: string): Record<string, string> {
   return isRegistrableClientId(claimed) && !holdsSecret(claimed) ? { presented_client_id: claimed } : {}
-}
-
-/** Outlives the call that caused it. */
-function detached(ctx: Pick<CallContext, 'rayId' | 'now' | 'log'>): StoreContext {
-  return { rayId: ctx.rayId, now: ctx.now, log: ctx.log, deadline: null, signal: new AbortController().signal }
 }

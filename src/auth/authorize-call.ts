@@ -126,7 +126,7 @@ export class CallAuthorizer {
   }
 }
 
-/** Nothing was there to be judged, so that the caller may know why. */
+/** Nothing was shown that could be verified, so the caller may know why. */
 function refusalOf({ clientAuthentication }: AccessRule, { kind }: Credentials): FailedResult {
   if (!clientAuthentication) {
     return fail('oauth.invalid_token', {

@@ -2,7 +2,7 @@ import { BoundedMap } from '../bounded-map.ts'
 import type { CallContext } from '../context.ts'
 import { fingerprinter } from '../crypto/fingerprints.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import { type CounterSync, type PublishCount, unsharedCounters } from '../rate-limits/counter-sync.ts'
+import { type CounterSync, type PublishCount, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { type RateLimit, RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { fail, HOLDS, type Result } from '../results.ts'
 import type { ClientProof } from './credentials.ts'
@@ -17,7 +17,7 @@ export interface ClientAttempt {
   readonly proof: ClientProof
 }
 
-/** What somebody shows to be let in. */
+/** What a caller shows to be let in. */
 type Attempt = ClientAttempt | { readonly bearer: string }
 
 /**
@@ -41,26 +41,23 @@ export class BruteForceGuard {
   /** Fingerprints of proofs that were right, the longest unused one first. */
   readonly #proven = new BoundedMap<string, true>(MAX_PROVEN)
   /** Of a proof that became right (1), or is no more (-1). */
-  readonly #tellProven: PublishCount
+  readonly #publishProven: PublishCount
 
   constructor(
     limits: { readonly perClient: RateLimit | null; readonly perPeer: RateLimit | null },
-    counterSync: CounterSync = unsharedCounters(),
+    counterSync: CounterSync = new UnsharedCounters(),
   ) {
-    this.#clients = new RateLimiter(limits.perClient, {
-      counterSync,
-      name: 'authentication-failures-of-clients',
-    })
+    this.#clients = new RateLimiter(limits.perClient, { counterSync, name: 'authentication-failures-of-clients' })
     this.#peers = new RateLimiter(limits.perPeer, { counterSync, name: 'authentication-failures-of-peers' })
     this.#bearers = new RateLimiter(limits.perPeer, { counterSync, name: 'bearer-failures-of-peers' })
     this.#fingerprint = fingerprinter(counterSync.fingerprintKey)
-    this.#tellProven = counterSync.subscribe('proofs', (name, count) => {
+    this.#publishProven = counterSync.subscribe('proofs', (name, count) => {
       if (count > 0) this.#proven.set(name, true)
       else if (count < 0) this.#proven.delete(name)
     })
   }
 
-  /** Whether an attempt may be judged at all. */
+  /** Refuses an attempt that has to wait, before anything is looked up for it. */
   admit(ctx: Pick<CallContext, 'peer' | 'now' | 'certificate'>, attempt: Attempt): Result<object> {
     const peer = peerKey(ctx.peer)
     const wait = this.#waitOf(ctx, peer, attempt)
@@ -75,7 +72,7 @@ export class BruteForceGuard {
   succeeded(ctx: Pick<CallContext, 'certificate'>, attempt: Attempt): void {
     const name = this.#nameOf(ctx, attempt)
     if (name === null) return
-    if (!this.#proven.has(name)) this.#tellProven(name, 1)
+    if (!this.#proven.has(name)) this.#publishProven(name, 1)
     this.#proven.set(name, true)
   }
 
@@ -88,7 +85,7 @@ export class BruteForceGuard {
     }
     const name = this.#nameOf(ctx, attempt)
     // What was right once, such as a revoked secret, is a guess like any other now.
-    if (name !== null && this.#proven.delete(name)) this.#tellProven(name, -1)
+    if (name !== null && this.#proven.delete(name)) this.#publishProven(name, -1)
   }
 
   #waitOf({ now }: Pick<CallContext, 'now'>, peer: string, attempt: Attempt): number {

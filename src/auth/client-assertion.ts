@@ -22,7 +22,7 @@ export class ClientAssertions {
   }
 
   /**
-   * RFC 7523 §3: an assertion by which a client proves itself, judged at `now`;
+   * RFC 7523 §3: an assertion by which a client proves itself, as of `now`;
    * `null`: it proves nothing. Whether it is new is for the caller to find out.
    */
   async verify(client: Client, text: string, now: EpochMs): Promise<SingleUse | null> {

@@ -1,3 +1,4 @@
+import { backgroundContext } from '../context.ts'
 import { type EpochMs, epochMs, type SecretId } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Backend } from '../stores/contract/backend.ts'
@@ -36,8 +37,7 @@ export class SecretUsage {
     if (this.#waiting.size === 0) return
     const uses = this.#waiting
     this.#waiting = new Map()
-    const now = epochMs(Date.now())
-    const ctx = { rayId: 'secret-usage', now, log: this.#log, deadline: null, signal: new AbortController().signal }
+    const ctx = backgroundContext('secret-usage', epochMs(Date.now()), this.#log)
     try {
       await this.#backend.transaction(ctx, async (stores) => {
         for (const [secretId, at] of uses) await stores.clientSecrets.markUsed(secretId, at)

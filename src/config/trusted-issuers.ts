@@ -2,16 +2,15 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { type Milliseconds, milliseconds } from '../domain/ids.ts'
+import { CLIENT_ID, type Milliseconds, milliseconds } from '../domain/ids.ts'
+import { isReservedScope, isScopeToken } from '../domain/scopes.ts'
 import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { messageOf } from '../message-of.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
 import { judgeUrl } from './url.ts'
 
-const CLIENT_ID = /^[A-Za-z0-9._-]{3,128}$/
-/** RFC 6749 §3.3; those of this server are never issued for an assertion. */
-const SCOPE = /^(?!qscope:)[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
+const LONGEST_SCOPE = 128
 const LONGEST_LIFETIME = milliseconds(86_400_000)
 
 const duration = z.string().transform((text, context): Milliseconds => {
@@ -20,6 +19,11 @@ const duration = z.string().transform((text, context): Milliseconds => {
   context.addIssue({ code: 'custom', message: 'should be a duration such as 1h' })
   return z.NEVER
 })
+
+/** RFC 6749 §3.3; those of this server are never issued for an assertion. */
+function isIssuable(scope: string): boolean {
+  return scope.length <= LONGEST_SCOPE && isScopeToken(scope) && !isReservedScope(scope)
+}
 
 /** `sub`, or a JSON pointer (RFC 6901) such as `/kubernetes.io/namespace`. */
 const claims = z.record(z.string().min(1), z.string()).transform((given, context): readonly ClaimPattern[] => {
@@ -56,7 +60,7 @@ const ISSUER = z
         z.strictObject({
           claims,
           client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
-          scopes: z.array(z.string().regex(SCOPE, 'should be a scope, and none under qscope:')).min(1),
+          scopes: z.array(z.string().refine(isIssuable, 'should be a scope, and none under qscope:')).min(1),
         }),
       )
       .min(1),

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import type { RawToken, TokenId } from '../domain/ids.ts'
 import { randomBytes } from './random.ts'
 
 const ALGORITHM = 'aes-256-gcm'
@@ -20,4 +21,26 @@ export function unseal(key: Buffer, place: string, sealed: Buffer): Buffer {
   const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(place))
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
   return Buffer.concat([decipher.update(body), decipher.final()])
+}
+
+const KEY_BYTES = 32
+/** Part of how the key is made: another one would not open what is stored. */
+const PURPOSE = 'qscope refresh replay'
+
+/**
+ * Encrypts the answer to a refresh under the value of the token that was spent:
+ * only who still has that value can read it again; the database alone cannot.
+ * Bound to the spent token's row.
+ */
+export function sealRetryAnswer(spent: RawToken, spentId: TokenId, answer: string): Buffer {
+  return seal(keyFor(spent), spentId, Buffer.from(answer))
+}
+
+/** The answer, or throws if it was not sealed under this value for this row. */
+export function openRetryAnswer(spent: RawToken, spentId: TokenId, sealed: Buffer): string {
+  return unseal(keyFor(spent), spentId, sealed).toString('utf8')
+}
+
+function keyFor(spent: RawToken): Buffer {
+  return Buffer.from(hkdfSync('sha256', spent, '', PURPOSE, KEY_BYTES))
 }

@@ -1,10 +1,11 @@
-import type { KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { BoundedMap } from '../bounded-map.ts'
 import { type RawToken, type SigningKeyId, signingKeyId } from '../domain/ids.ts'
-import type { SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
+import type { PublicJwk, SealedPrivateKey, SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
 import { claimsOf, signJwt, type UnprovedJwt } from './jwt.ts'
 import type { Keyring } from './keyring.ts'
 import { uuidV7 } from './random.ts'
-import { type DrawnSigningKey, drawSigningKey, openPrivateKey, openPublicKey } from './signing-key.ts'
+import { drawKeyPair, publicMembers } from './signature.ts'
 
 /** More than are ever in use at once. */
 const MOST_KEPT = 64
@@ -18,8 +19,8 @@ type Verifying = Pick<SigningKey, 'keyId' | 'algorithm'> & { readonly publicKey:
  */
 export class SigningKeys {
   readonly #keyring: Keyring
-  readonly #private = new Map<SigningKeyId, KeyObject>()
-  readonly #public = new Map<string, Verifying>()
+  readonly #private = new BoundedMap<SigningKeyId, KeyObject>(MOST_KEPT)
+  readonly #public = new BoundedMap<string, Verifying>(MOST_KEPT)
   readonly #drawing = new Map<SigningAlgorithm, Promise<DrawnSigningKey>>()
 
   constructor(keyring: Keyring) {
@@ -52,7 +53,7 @@ export class SigningKeys {
   learn(key: SigningKey): void {
     if (this.knows(key.keyId)) return
     const { keyId, algorithm } = key
-    remember(this.#public, keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
+    this.#public.set(keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
   }
 
   /** What a JWT of a known key says, or `null` if that key did not sign it. */
@@ -66,16 +67,52 @@ export class SigningKeys {
     if (known !== undefined) return known
     if (key.privateKey === null) throw new Error(`the signing key ${key.keyId} signs no more`)
     const opened = openPrivateKey(this.#keyring, key, key.privateKey)
-    remember(this.#private, key.keyId, opened)
+    this.#private.set(key.keyId, opened)
     return opened
   }
 }
 
-/** The longest kept goes where there are too many. */
-function remember<Key, Value>(kept: Map<Key, Value>, key: Key, value: Value): void {
-  for (const oldest of kept.keys()) {
-    if (kept.size < MOST_KEPT) break
-    kept.delete(oldest)
+/** The parts of a signing key that say which key it is. */
+type Identity = Pick<SigningKey, 'keyId' | 'algorithm' | 'publicJwk'>
+
+/** A key pair, its private half encrypted. */
+export type DrawnSigningKey = Identity & { readonly privateKey: SealedPrivateKey }
+
+/** Draws a key pair; the private half leaves this function encrypted only. */
+export async function drawSigningKey(
+  keyring: Keyring,
+  keyId: SigningKeyId,
+  algorithm: SigningAlgorithm,
+): Promise<DrawnSigningKey> {
+  const { publicKey, privateKey } = await drawKeyPair(algorithm)
+  const identity = { keyId, algorithm, publicJwk: jwkOf(algorithm, publicKey) }
+  const plain = privateKey.export({ format: 'der', type: 'pkcs8' })
+  const sealed = keyring.encrypt(placeOf(identity), plain)
+  plain.fill(0)
+  return { ...identity, privateKey: sealed }
+}
+
+/** The private key; throws if the keyring lacks its encryption key, or if it was stored for another row. */
+export function openPrivateKey(keyring: Keyring, identity: Identity, sealed: SealedPrivateKey): KeyObject {
+  const plain = keyring.decrypt(placeOf(identity), sealed)
+  try {
+    return createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
+  } finally {
+    plain.fill(0)
   }
-  kept.set(key, value)
+}
+
+function openPublicKey({ publicJwk }: Pick<SigningKey, 'publicJwk'>): KeyObject {
+  return createPublicKey({ key: { ...publicJwk }, format: 'jwk' })
+}
+
+function jwkOf(algorithm: SigningAlgorithm, key: KeyObject): PublicJwk {
+  const all = new Map(Object.entries(key.export({ format: 'jwk' })))
+  return Object.freeze(Object.fromEntries(publicMembers(algorithm).map((name) => [name, String(all.get(name))])))
+}
+
+/** The row that a private key is bound to, its public half included: moved to another it does not open. */
+function placeOf({ keyId, algorithm, publicJwk }: Identity): string {
+  const members = publicMembers(algorithm).map((name) => publicJwk[name])
+  return JSON.stringify(['qscope signing key', keyId, algorithm, ...members])
 }

@@ -1,20 +1,25 @@
 import { type ClientId, type EpochMs, type Milliseconds, milliseconds } from './ids.ts'
 
 /** RFC 6749 §2.1. */
-export type ClientType = 'confidential' | 'public'
+export const CLIENT_TYPES = Object.freeze(['confidential', 'public'] as const)
+export type ClientType = (typeof CLIENT_TYPES)[number]
 
 /** RFC 7591 §2, `token_endpoint_auth_method`. */
-export type AuthenticationMethod = 'client_secret' | 'private_key_jwt' | 'tls_client' | 'none'
+export const AUTHENTICATION_METHODS = Object.freeze(['client_secret', 'private_key_jwt', 'tls_client', 'none'] as const)
+export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number]
 
-export type GrantType =
-  | 'authorization_code'
-  | 'client_credentials'
-  | 'refresh_token'
-  | 'device_code'
-  | 'token_exchange'
-  | 'jwt_bearer'
+export const GRANT_TYPES = Object.freeze([
+  'authorization_code',
+  'client_credentials',
+  'refresh_token',
+  'device_code',
+  'token_exchange',
+  'jwt_bearer',
+] as const)
+export type GrantType = (typeof GRANT_TYPES)[number]
 
-export type AccessTokenFormat = 'opaque' | 'jwt'
+export const ACCESS_TOKEN_FORMATS = Object.freeze(['opaque', 'jwt'] as const)
+export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number]
 
 /** Lifetimes and limits of one client; `null` caps nothing. */
 export interface ClientConfig {

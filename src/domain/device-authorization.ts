@@ -11,7 +11,8 @@ import type {
 } from './ids.ts'
 
 /** What has been decided and done; running out is a matter of the clock. */
-export type DeviceDecision = 'pending' | 'approved' | 'denied' | 'redeemed'
+export const DEVICE_DECISIONS = Object.freeze(['pending', 'approved', 'denied', 'redeemed'] as const)
+export type DeviceDecision = (typeof DEVICE_DECISIONS)[number]
 
 /** A device authorization as it is stored (RFC 8628): everything but its codes. */
 export interface DeviceAuthorization {

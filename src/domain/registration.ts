@@ -1,9 +1,8 @@
 import { type ClientRegistration, isUserGrant } from './client.ts'
 import { isRegistrableClientId } from './ids.ts'
-import { HOLDS_SECRET, withoutSecrets } from './masked-text.ts'
 import { redirectUriProblem } from './redirect-uri.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
-import { holdsSecret } from './secret-text.ts'
+import { HOLDS_SECRET, holdsSecret, withoutSecrets } from './secret-text.ts'
 import { parseTlsClientSubject } from './tls-client-subject.ts'
 
 /** One thing wrong with a registration; `field` is the path in the contract. */

@@ -1,11 +1,10 @@
 import { writeSync } from 'node:fs'
-import { pino } from 'pino'
+import { type Logger as PinoLogger, pino } from 'pino'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../logger.ts'
 import { printableLines } from '../printable.ts'
 import { prettyLine } from './pretty-line.ts'
-import { serializeError } from './serialize-error.ts'
 
 /** A logger whose lines may still be on their way. */
 export interface Log extends Logger {
@@ -27,70 +26,103 @@ const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
 /** JSON lines, or lines for people, on standard error; written in the background and flushed at exit. */
 export function createLog(config: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null = null): Log {
-  const destination = pino.destination({
-    dest: STDERR,
-    sync: false,
-    minLength: 1,
-    ...(fields !== null && { maxWrite: PIECE_BYTES }),
-  })
-  // A closed standard error must not end the service.
-  destination.on('error', () => undefined)
-  /** Joined here: the destination measures and copies each piece that it is given. */
-  let lines = ''
-  const handOver = () => {
-    if (lines === '') return
-    destination.write(lines)
-    lines = ''
+  return new ProcessLog(config, fields)
+}
+
+/** The log of a process. */
+class ProcessLog implements Log {
+  readonly #head = new LineHead()
+  readonly #out: BackgroundWriter
+  readonly #pino: PinoLogger<never, false>
+
+  constructor({ level, format }: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null) {
+    const terminal = process.stderr.isTTY === true
+    const colours = terminal && !process.env['NO_COLOR']
+    const shownOnTerminal = (line: string) => (terminal ? printableLines(line) : line)
+    const out = new BackgroundWriter(fields !== null)
+    const head = this.#head
+    this.#out = out
+    this.#pino = pino(
+      {
+        level,
+        base: fields,
+        timestamp: () => head.text(),
+        formatters: { level: (label) => ({ level: label }) },
+        serializers: { err: serializeError },
+        errorKey: NO_ERROR_KEY,
+      },
+      { write: (line) => out.write(format === 'pretty' ? prettyLine(line, colours) : shownOnTerminal(line)) },
+    )
   }
-  const flush = () => {
+
+  debug(fields: object, message: string): void {
+    this.#head.message = message
+    this.#pino.debug(fields)
+  }
+
+  info(fields: object, message: string): void {
+    this.#head.message = message
+    this.#pino.info(fields)
+  }
+
+  warn(fields: object, message: string): void {
+    this.#head.message = message
+    this.#pino.warn(fields)
+  }
+
+  error(fields: object, message: string): void {
+    this.#head.message = message
+    this.#pino.error(fields)
+  }
+
+  flush(): void {
+    this.#out.flush()
+  }
+}
+
+/** Writes to standard error in the background, and what is left when the process ends. */
+class BackgroundWriter {
+  readonly #destination: ReturnType<typeof pino.destination>
+  /** Joined here: the destination measures and copies each piece that it is given. */
+  #lines = ''
+
+  /** `shared`: other processes write to the same pipe. */
+  constructor(shared: boolean) {
+    this.#destination = pino.destination({
+      dest: STDERR,
+      sync: false,
+      minLength: 1,
+      ...(shared && { maxWrite: PIECE_BYTES }),
+    })
+    // A closed standard error must not end the service.
+    this.#destination.on('error', () => undefined)
+    setInterval(() => {
+      this.#handOver()
+      this.#destination.flush()
+    }, FLUSH_EVERY_MS).unref()
+    process.once('exit', () => this.flush())
+  }
+
+  write(line: string): void {
+    if (this.#lines.length + line.length > PIECE_BYTES) this.#handOver()
+    this.#lines += line
+  }
+
+  flush(): void {
     try {
-      destination.flushSync()
+      this.#destination.flushSync()
       // Handed over, they would be written in the background, where the end of the process overtakes them.
-      writeNow(lines)
-      lines = ''
+      writeNow(this.#lines)
+      this.#lines = ''
     } catch {
       // Nowhere is left to write to.
     }
   }
-  setInterval(() => {
-    handOver()
-    destination.flush()
-  }, FLUSH_EVERY_MS).unref()
-  process.once('exit', flush)
-  const terminal = process.stderr.isTTY === true
-  const colours = terminal && !process.env['NO_COLOR']
-  const shownOnTerminal = (line: string) => (terminal ? printableLines(line) : line)
-  const stream = {
-    write: (line: string) => {
-      const written = config.format === 'pretty' ? prettyLine(line, colours) : shownOnTerminal(line)
-      if (lines.length + written.length > PIECE_BYTES) handOver()
-      lines += written
-    },
-  }
-  const head = new LineHead()
-  const log = pino(
-    {
-      level: config.level,
-      base: fields,
-      timestamp: () => head.text(),
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: serializeError },
-      errorKey: NO_ERROR_KEY,
-    },
-    stream,
-  )
-  const at =
-    (level: keyof Logger): Logger['info'] =>
-    (fields, message) => {
-      head.message = message
-      log[level](fields)
-    }
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    flush,
+
+  #handOver(): void {
+    if (this.#lines === '') return
+    this.#destination.write(this.#lines)
+    this.#lines = ''
   }
 }
 
@@ -134,5 +166,23 @@ class LineHead {
       this.#time = `,"time":"${new Date(now).toISOString()}"${ORIGIN}`
     }
     return this.#time + JSON.stringify(this.message)
+  }
+}
+
+const MAX_CAUSES = 4
+
+/**
+ * An error as it may be logged: only known members, since drivers hang
+ * statements and their parameters on their errors.
+ */
+function serializeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? error.code : null
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code === null ? {} : { code }),
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: serializeError(error.cause, depth + 1) }),
   }
 }

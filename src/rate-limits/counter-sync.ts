@@ -1,24 +1,28 @@
 import { drawFingerprintKey } from '../crypto/fingerprints.ts'
 import type { EpochMs } from '../domain/ids.ts'
 
-/** Hears what another worker counted; negative: taken back. */
+/** Is told what another process counted; a negative count was given back. */
 export type CountSubscriber = (key: string, count: number, now: EpochMs) => void
-/** Tells the other workers what was counted here. */
+/** Tells the other processes what was counted here. */
 export type PublishCount = (key: string, count: number) => void
 
 /**
- * How processes that serve together keep counts in common: each counts for
- * itself and tells the others, who hear of it a moment later. What all of them
- * let pass within that moment may exceed a limit; over time it holds.
+ * How processes that serve together keep counters in common: each counts for
+ * itself and publishes what it counted, and the others add it a moment later. What
+ * all of them let pass within that moment may exceed a limit; over time it holds.
  */
 export interface CounterSync {
-  /** Takes part in the count of that name. */
-  subscribe(name: string, hear: CountSubscriber): PublishCount
-  /** Under which all of them name secrets that must not travel. */
+  /** Joins the counter of that name: `onCount` is told what the others count, and the answer publishes what is counted here. */
+  subscribe(name: string, onCount: CountSubscriber): PublishCount
+  /** The key of the fingerprints by which all processes name secrets, which must not travel. */
   readonly fingerprintKey: string
 }
 
-/** Of a process that serves alone. */
-export function unsharedCounters(): CounterSync {
-  return { subscribe: () => () => undefined, fingerprintKey: drawFingerprintKey() }
+/** The counters of a process that serves alone. */
+export class UnsharedCounters implements CounterSync {
+  readonly fingerprintKey = drawFingerprintKey()
+
+  subscribe(): PublishCount {
+    return () => undefined
+  }
 }

@@ -13,7 +13,8 @@ interface Bucket {
   at: EpochMs
 }
 
-export interface SharedAs {
+/** The counter that other processes count in as well. */
+export interface SharedCounter {
   readonly counterSync: CounterSync
   readonly name: string
 }
@@ -22,16 +23,17 @@ export interface SharedAs {
 const MAX_KEYS = 10_000
 const MINUTE = 60_000
 
-/** Token buckets by key, in the memory of one process, or of those that share them. */
+/** Token buckets by key, in the memory of one process, or of several that share a counter. */
 export class RateLimiter {
   readonly #limit: RateLimit | null
   readonly #buckets = new BoundedMap<string, Bucket>(MAX_KEYS)
-  readonly #tell: PublishCount | null
+  readonly #publish: PublishCount | null
 
-  /** `limit` `null`: no limit. `shared`: with whom, under which name. */
-  constructor(limit: RateLimit | null, shared: SharedAs | null = null) {
+  /** `limit` `null`: no limit. `shared` `null`: the process counts alone. */
+  constructor(limit: RateLimit | null, shared: SharedCounter | null = null) {
     this.#limit = limit
-    this.#tell = limit === null || shared === null ? null : shared.counterSync.subscribe(shared.name, this.#hear)
+    this.#publish =
+      limit === null || shared === null ? null : shared.counterSync.subscribe(shared.name, this.#countElsewhere)
   }
 
   /**
@@ -43,7 +45,7 @@ export class RateLimiter {
     const bucket = this.#bucketOf(key, this.#limit, now)
     if (bucket.level < Math.min(count, this.#limit.burst)) return false
     bucket.level -= count
-    this.#tell?.(key, count)
+    this.#publish?.(key, count)
     return true
   }
 
@@ -60,11 +62,11 @@ export class RateLimiter {
     const bucket = this.#buckets.get(key)
     if (bucket === undefined || this.#limit === null) return
     bucket.level = Math.min(this.#limit.burst, bucket.level + count)
-    this.#tell?.(key, -count)
+    this.#publish?.(key, -count)
   }
 
-  /** What others took is gone here too: at once they may have taken more than there was, and it is owed. */
-  readonly #hear = (key: string, count: number, now: EpochMs): void => {
+  /** What other processes took is gone here too. Together they may have taken more than there was: it is owed. */
+  readonly #countElsewhere = (key: string, count: number, now: EpochMs): void => {
     if (this.#limit === null) return
     const bucket = this.#bucketOf(key, this.#limit, now)
     bucket.level = Math.min(this.#limit.burst, bucket.level - count)

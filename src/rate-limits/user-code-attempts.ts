@@ -11,8 +11,8 @@ type CountedCall = Pick<CallContext, 'caller' | 'peer' | 'now'>
 
 /**
  * Limits wrong user codes, by the end user that a front-end tells apart and by
- * the front-end itself. Each attempt is counted before it is judged, so that
- * parallel guesses do not slip through; a right one is given back.
+ * the front-end itself. Each attempt is counted before the code is looked up, so
+ * that parallel guesses do not slip through; a right one is given back.
  */
 export class UserCodeAttempts {
   readonly #keys: RateLimiter

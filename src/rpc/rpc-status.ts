@@ -1,6 +1,6 @@
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf'
 import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
-import { withoutSecrets } from '../domain/masked-text.ts'
+import { withoutSecrets } from '../domain/secret-text.ts'
 import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../errors/registry.ts'
 import { Code } from '../gen/google/rpc/code_pb.ts'
 import {
@@ -21,7 +21,7 @@ const DOMAIN = 'qscope'
 const MAX_METADATA_VALUE = 1024
 /** The same, for a value that the sentence quotes. */
 const MAX_QUOTED = 200
-/** So many violations of a request are reported. */
+/** How many violations of a request are reported. */
 export const MAX_VIOLATIONS = 16
 
 const PLACEHOLDER = /\{(\w+)\}/g

@@ -1,7 +1,7 @@
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter, type SpanProcessor } from '@opentelemetry/sdk-trace'
 import type { Logger } from '../logger.ts'
-import type { TraceMetrics } from './trace-metrics.ts'
+import type { TraceMetrics } from './tracer.ts'
 
 /** Some 2 KiB each. Whoever waits for a collector that is down waits here, and no call does. */
 const MOST_WAITING = 4_096

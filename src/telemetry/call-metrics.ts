@@ -1,21 +1,8 @@
 import { type ErrorCode, registry } from '../errors/registry.ts'
 import type { EndStatus } from '../rpc/call-observer.ts'
 import { reasonOf } from '../rpc/rpc-status.ts'
-import { type Count, Counter } from './counter.ts'
-import { CALL_SECONDS, Histogram } from './histogram.ts'
-import type { Metric } from './metric.ts'
-import { reading } from './reading.ts'
-
-interface MethodCalls {
-  readonly labels: Readonly<Record<'service' | 'method', string>>
-  running: number
-}
-
-/** The calls of one method. */
-export interface MethodMetrics {
-  begun(): void
-  ended(status: EndStatus, reason: ErrorCode | null, durationMs: number): void
-}
+import { CALL_SECONDS, type Distribution, Histogram } from './histogram.ts'
+import { type Count, Counter, type Metric, Reading } from './metric.ts'
 
 /** Counts and times calls. Only served methods, registered reasons and gRPC's statuses become labels. */
 export class CallMetrics {
@@ -37,13 +24,16 @@ export class CallMetrics {
     help: 'Calls that were refused, by the reason that their ErrorInfo gives.',
     labels: ['reason'],
   })
-  readonly #failuresBy = new Map<ErrorCode, Count>()
-  readonly #methods: MethodCalls[] = []
+  /** The keys are those of the registry, whose type says so. */
+  readonly #failuresBy = this.#failures.seriesOf(Object.keys(registry) as ErrorCode[], (code) => ({
+    reason: reasonOf(code),
+  }))
+  readonly #methods: MethodMetrics[] = []
 
   readonly metrics: readonly Metric[] = [
     this.#calls,
     this.#durations,
-    reading(
+    new Reading(
       {
         name: 'qscope_calls_in_flight',
         type: 'gauge',
@@ -55,34 +45,54 @@ export class CallMetrics {
     this.#failures,
   ]
 
-  constructor() {
-    // The keys of the registry, whose type says so.
-    for (const code of Object.keys(registry) as ErrorCode[]) {
-      this.#failuresBy.set(code, this.#failures.series({ reason: reasonOf(code) }))
-    }
+  of(labels: MethodLabels): MethodMetrics {
+    const method = new MethodMetrics(labels, this.#durations.series(labels), this.#calls, this.#failuresBy)
+    this.#methods.push(method)
+    return method
+  }
+}
+
+type MethodLabels = Readonly<Record<'service' | 'method', string>>
+
+/** The calls of one method. */
+export class MethodMetrics {
+  readonly labels: MethodLabels
+  readonly #duration: Distribution
+  readonly #calls: Counter<'service' | 'method' | 'code'>
+  readonly #byStatus: Map<EndStatus, Count>
+  readonly #failures: Readonly<Record<ErrorCode, Count>>
+  #running = 0
+
+  constructor(
+    labels: MethodLabels,
+    duration: Distribution,
+    calls: Counter<'service' | 'method' | 'code'>,
+    failures: Readonly<Record<ErrorCode, Count>>,
+  ) {
+    this.labels = labels
+    this.#duration = duration
+    this.#calls = calls
+    this.#byStatus = new Map([['OK', calls.series({ ...labels, code: 'OK' })]])
+    this.#failures = failures
   }
 
-  of(labels: MethodCalls['labels']): MethodMetrics {
-    const method: MethodCalls = { labels, running: 0 }
-    this.#methods.push(method)
-    const duration = this.#durations.series(labels)
-    const byStatus = new Map<EndStatus, Count>([['OK', this.#calls.series({ ...labels, code: 'OK' })]])
-    return {
-      begun: () => {
-        method.running += 1
-      },
-      ended: (code, reason, durationMs) => {
-        method.running -= 1
-        duration.observe(durationMs / 1_000)
-        let count = byStatus.get(code)
-        if (count === undefined) {
-          count = this.#calls.series({ ...labels, code })
-          byStatus.set(code, count)
-        }
-        count.value += 1
-        const failures = reason === null ? undefined : this.#failuresBy.get(reason)
-        if (failures !== undefined) failures.value += 1
-      },
+  get running(): number {
+    return this.#running
+  }
+
+  begun(): void {
+    this.#running += 1
+  }
+
+  ended(code: EndStatus, reason: ErrorCode | null, durationMs: number): void {
+    this.#running -= 1
+    this.#duration.observe(durationMs / 1_000)
+    let count = this.#byStatus.get(code)
+    if (count === undefined) {
+      count = this.#calls.series({ ...this.labels, code })
+      this.#byStatus.set(code, count)
     }
+    count.value += 1
+    if (reason !== null) this.#failures[reason].value += 1
   }
 }

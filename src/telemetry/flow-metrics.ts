@@ -1,8 +1,7 @@
 import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
-import type { GrantType } from '../domain/client.ts'
+import { GRANT_TYPES, type GrantType } from '../domain/client.ts'
 import type { FlowObserver } from '../flows/flow-observer.ts'
-import { type Count, Counter } from './counter.ts'
-import type { Metric } from './metric.ts'
+import { type Count, Counter, type Metric } from './metric.ts'
 
 /** What flows bring about: tokens, lost races, audit events that could not be written. */
 export class FlowMetrics implements FlowObserver, AuthenticationObserver {
@@ -11,14 +10,7 @@ export class FlowMetrics implements FlowObserver, AuthenticationObserver {
     help: 'Access tokens issued and durable; a repeated answer to a refresh issues none.',
     labels: ['grant'],
   })
-  readonly #issued: Readonly<Record<GrantType, Count>> = {
-    authorization_code: this.#tokens.series({ grant: 'authorization_code' }),
-    client_credentials: this.#tokens.series({ grant: 'client_credentials' }),
-    refresh_token: this.#tokens.series({ grant: 'refresh_token' }),
-    device_code: this.#tokens.series({ grant: 'device_code' }),
-    token_exchange: this.#tokens.series({ grant: 'token_exchange' }),
-    jwt_bearer: this.#tokens.series({ grant: 'jwt_bearer' }),
-  }
+  readonly #issued = this.#tokens.seriesOf(GRANT_TYPES, (grant) => ({ grant }))
   readonly #races = new Counter({
     name: 'qscope_lost_races_total',
     help: 'Times that a flow found another call faster and was judged anew.',

@@ -2,34 +2,22 @@ import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import type { FlowObserver } from '../flows/flow-observer.ts'
 import type { Logger } from '../logger.ts'
 import type { CallObserver } from '../rpc/call-observer.ts'
-import type { StoreObserver } from '../stores/store-observer.ts'
+import type { StoreObserver } from '../stores/contract/store-observer.ts'
 import { CallMetrics } from './call-metrics.ts'
 import { FlowMetrics } from './flow-metrics.ts'
 import type { MetricSnapshot } from './metric.ts'
 import { type Exposition, expose, Metrics } from './metrics.ts'
-import { observeCalls } from './observe-calls.ts'
-import { observeStores } from './observe-stores.ts'
-import type { TracingOptions } from './open-tracer.ts'
+import { CallTelemetry } from './observe-calls.ts'
+import { StoreTelemetry } from './observe-stores.ts'
 import { type ServerState, stateMetrics } from './state-metrics.ts'
 import { StoreMetrics } from './store-metrics.ts'
-import { TraceMetrics } from './trace-metrics.ts'
+import { TraceMetrics, type Tracer, type TracingOptions } from './tracer.ts'
 
 /** Those who see what the layers do. */
 export interface Observers {
   readonly calls: CallObserver
   readonly flows: FlowObserver & AuthenticationObserver
   readonly stores: StoreObserver
-}
-
-export interface Telemetry extends Observers {
-  /** Shows the state of the server too, from now on. */
-  watch(server: ServerState): void
-  /** What this process has measured, fit to be sent to another one that exposes the workers' together. */
-  snapshot(): Promise<readonly MetricSnapshot[]>
-  /** The same as the text of a `/metrics` page. */
-  metrics(): Promise<Exposition>
-  /** Sends the last spans, for so long at most. Never throws. */
-  close(longestMs: number): Promise<void>
 }
 
 export interface TelemetryOptions {
@@ -43,25 +31,52 @@ export interface TelemetryOptions {
   readonly log: Logger
 }
 
-/** Opens what measures and traces a server. */
-export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { tracing, databaseUrl, version, instanceId, log } = options
-  const calls = new CallMetrics()
-  const flows = new FlowMetrics()
-  const stores = new StoreMetrics()
-  const traces = new TraceMetrics()
-  const metrics = new Metrics([...calls.metrics, ...flows.metrics, ...stores.metrics, ...traces.metrics])
-  const tracer =
-    tracing === null
-      ? null
-      : (await import('./open-tracer.ts')).openTracer(tracing, { version, instanceId, metrics: traces, log })
-  return {
-    calls: observeCalls(calls, tracer),
-    flows,
-    stores: observeStores(stores, databaseUrl),
-    watch: (server) => metrics.add(stateMetrics(server, version)),
-    snapshot: () => metrics.snapshot(),
-    metrics: async () => await expose([await metrics.snapshot()]),
-    close: async (longestMs) => await tracer?.close(longestMs),
+/** What measures and traces a server. */
+export class Telemetry implements Observers {
+  readonly calls: CallObserver
+  readonly flows: FlowMetrics
+  readonly stores: StoreObserver
+  readonly #metrics: Metrics
+  readonly #tracer: Tracer | null
+  readonly #version: string
+
+  constructor({ databaseUrl, version }: TelemetryOptions, traces: TraceMetrics, tracer: Tracer | null) {
+    const calls = new CallMetrics()
+    const stores = new StoreMetrics()
+    this.calls = new CallTelemetry(calls, tracer)
+    this.flows = new FlowMetrics()
+    this.stores = new StoreTelemetry(stores, databaseUrl)
+    this.#metrics = new Metrics([...calls.metrics, ...this.flows.metrics, ...stores.metrics, ...traces.metrics])
+    this.#tracer = tracer
+    this.#version = version
   }
+
+  /** Shows the state of the server too, from now on. */
+  watch(server: ServerState): void {
+    this.#metrics.add(stateMetrics(server, this.#version))
+  }
+
+  /** What this process has measured, fit to be sent to another one that exposes the workers' together. */
+  async snapshot(): Promise<readonly MetricSnapshot[]> {
+    return await this.#metrics.snapshot()
+  }
+
+  /** The same as the text of a `/metrics` page. */
+  async metrics(): Promise<Exposition> {
+    return await expose([await this.#metrics.snapshot()])
+  }
+
+  /** Sends the last spans, for so long at most. Never throws. */
+  async close(longestMs: number): Promise<void> {
+    await this.#tracer?.close(longestMs)
+  }
+}
+
+/** Opens what measures and traces a server; OpenTelemetry's SDK is loaded only where traces are on. */
+export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { tracing, version, instanceId, log } = options
+  const metrics = new TraceMetrics()
+  if (tracing === null) return new Telemetry(options, metrics, null)
+  const { openTracer } = await import('./open-tracer.ts')
+  return new Telemetry(options, metrics, openTracer(tracing, { version, instanceId, metrics, log }))
 }

@@ -1,4 +1,13 @@
-import { type Context, ROOT_CONTEXT, SpanKind, type TextMapGetter } from '@opentelemetry/api'
+import {
+  type Context,
+  type Span as OtelSpan,
+  type Tracer as OtelTracer,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapGetter,
+  trace,
+} from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { detectResources, envDetector, resourceFromAttributes, serviceNameEnvDetector } from '@opentelemetry/resources'
@@ -6,18 +15,9 @@ import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from '@o
 import type { Logger } from '../logger.ts'
 import type { CallInfo } from '../rpc/call-info.ts'
 import { boundedTraceParent, boundedTraceState } from '../rpc/trace-context.ts'
+import type { Span, SpanFacts } from '../trace.ts'
 import { BoundedExport } from './bounded-export.ts'
-import { SdkSpan } from './sdk-span.ts'
-import type { TraceMetrics } from './trace-metrics.ts'
-import type { Tracer } from './tracer.ts'
-
-/** Where traces go, and how many of the calls that no caller's trace decides for. */
-export interface TracingOptions {
-  /** The base URL of an OTLP receiver that takes protobuf over HTTP. */
-  readonly endpoint: string
-  /** From 0 to 1. */
-  readonly ratio: number
-}
+import type { TraceMetrics, Tracer, TracingOptions } from './tracer.ts'
 
 const EXPORT_TIMEOUT_MS = 5_000
 
@@ -31,56 +31,105 @@ const headers: TextMapGetter<CallInfo> = {
   },
 }
 
-/**
- * Opens OpenTelemetry's SDK. This file, and it alone, loads it, so it is
- * imported only where traces are on.
- */
-export function openTracer(
-  { endpoint, ratio }: TracingOptions,
-  { version, instanceId, metrics, log }: TracerParts,
-): Tracer {
-  const exporter = new OTLPTraceExporter({
-    url: `${endpoint}${endpoint.endsWith('/') ? '' : '/'}v1/traces`,
-    timeoutMillis: EXPORT_TIMEOUT_MS,
-  })
-  const resource = resourceFromAttributes({
-    'service.name': 'qscope',
-    'service.version': version,
-    'service.instance.id': instanceId,
-  }).merge(detectResources({ detectors: [envDetector, serviceNameEnvDetector] }))
-  const provider = new TracerProvider({
-    resource,
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
-    spanProcessors: [new BoundedExport(exporter, metrics, log)],
-  })
-  const tracer = provider.getTracer('qscope', version)
-  const propagator = new W3CTraceContextPropagator()
-
-  return {
-    begin: (method, info) => {
-      const parent: Context = propagator.extract(ROOT_CONTEXT, info, headers)
-      const attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method, 'qscope.ray_id': info.rayId }
-      const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent)
-      return span.isRecording() ? new SdkSpan(tracer, parent, span) : undefined
-    },
-    close: async (longestMs) => {
-      const { promise: late, resolve } = Promise.withResolvers<void>()
-      const timer = setTimeout(resolve, longestMs)
-      try {
-        await Promise.race([provider.shutdown(), late])
-      } catch (error) {
-        log.warn({ err: error }, 'the last traces could not be exported')
-      } finally {
-        clearTimeout(timer)
-      }
-    },
-  }
-}
-
 export interface TracerParts {
   readonly version: string
   /** Tells instances apart: a fresh UUID. */
   readonly instanceId: string
   readonly metrics: TraceMetrics
   readonly log: Logger
+}
+
+/**
+ * Opens OpenTelemetry's SDK. This file, and it alone, loads it, so it is
+ * imported only where traces are on.
+ */
+export function openTracer(options: TracingOptions, parts: TracerParts): Tracer {
+  return new SdkTracer(options, parts)
+}
+
+class SdkTracer implements Tracer {
+  readonly #provider: TracerProvider
+  readonly #tracer: OtelTracer
+  readonly #propagator = new W3CTraceContextPropagator()
+  readonly #log: Logger
+
+  constructor({ endpoint, ratio }: TracingOptions, { version, instanceId, metrics, log }: TracerParts) {
+    const exporter = new OTLPTraceExporter({
+      url: `${endpoint}${endpoint.endsWith('/') ? '' : '/'}v1/traces`,
+      timeoutMillis: EXPORT_TIMEOUT_MS,
+    })
+    const resource = resourceFromAttributes({
+      'service.name': 'qscope',
+      'service.version': version,
+      'service.instance.id': instanceId,
+    }).merge(detectResources({ detectors: [envDetector, serviceNameEnvDetector] }))
+    this.#provider = new TracerProvider({
+      resource,
+      sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+      spanProcessors: [new BoundedExport(exporter, metrics, log)],
+    })
+    this.#tracer = this.#provider.getTracer('qscope', version)
+    this.#log = log
+  }
+
+  begin(method: string, info: CallInfo): Span | undefined {
+    const parent: Context = this.#propagator.extract(ROOT_CONTEXT, info, headers)
+    const attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method, 'qscope.ray_id': info.rayId }
+    const span = this.#tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent)
+    return span.isRecording() ? new SdkSpan(this.#tracer, parent, span) : undefined
+  }
+
+  async close(longestMs: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, longestMs)
+    try {
+      await Promise.race([this.#provider.shutdown(), late])
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the last traces could not be exported')
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** A span of OpenTelemetry's SDK. Its context travels in the call's, so nothing is kept per asynchronous task. */
+class SdkSpan implements Span {
+  readonly traceId: string
+  readonly #tracer: OtelTracer
+  readonly #parent: Context
+  readonly #span: OtelSpan
+
+  /** `parent`: the context that the span was begun in. */
+  constructor(tracer: OtelTracer, parent: Context, span: OtelSpan) {
+    this.traceId = span.spanContext().traceId
+    this.#tracer = tracer
+    this.#parent = parent
+    this.#span = span
+  }
+
+  beginQuery(name: string, facts: SpanFacts, sharers: readonly Span[] = []): Span {
+    const links = sharers.flatMap((sharer) =>
+      sharer instanceof SdkSpan ? [{ context: sharer.#span.spanContext() }] : [],
+    )
+    const context = trace.setSpan(this.#parent, this.#span)
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: facts, links }, context)
+    // So that a call whose work was done in another's trace can be followed there.
+    for (const sharer of sharers) {
+      if (sharer instanceof SdkSpan) sharer.#span.addLink({ context: span.spanContext() })
+    }
+    return new SdkSpan(this.#tracer, context, span)
+  }
+
+  note(event: string, facts: SpanFacts): void {
+    this.#span.addEvent(event, facts)
+  }
+
+  end(failure: string | null, facts: SpanFacts = {}): void {
+    this.#span.setAttributes(facts)
+    if (failure !== null) {
+      this.#span.setAttribute('error.type', failure)
+      this.#span.setStatus({ code: SpanStatusCode.ERROR })
+    }
+    this.#span.end()
+  }
 }

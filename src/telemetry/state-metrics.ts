@@ -1,9 +1,8 @@
 import { performance } from 'node:perf_hooks'
+import type { PurgeKind } from '../domain/expiry.ts'
 import type { SigningAlgorithm, SigningKeyState } from '../domain/signing-key.ts'
 import type { BackendLoad, PoolLoad } from '../stores/contract/backend.ts'
-import type { PurgeKind } from '../stores/contract/maintenance.ts'
-import type { Definition, Metric, Sample } from './metric.ts'
-import { reading, single } from './reading.ts'
+import { type Definition, type Metric, Reading, type Sample, single } from './metric.ts'
 
 /** What the purge has done since the process began, and what it found at its last look. */
 export interface PurgeState {
@@ -40,7 +39,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
   const gauge = (definition: Omit<Definition, 'type'>): Definition => ({ ...definition, type: 'gauge' })
   const counter = (definition: Omit<Definition, 'type'>): Definition => ({ ...definition, type: 'counter' })
   const pool = (name: string, help: string, value: (load: PoolLoad) => number) =>
-    reading(gauge({ name, help, labels: ['pool'] }), () => {
+    new Reading(gauge({ name, help, labels: ['pool'] }), () => {
       const { pools } = server.load()
       return POOLS.map((each) => ({ labels: { pool: each }, value: value(pools[each]) }))
     })
@@ -48,7 +47,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
     byKind(() => of(server.purge()), value)
 
   return [
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_build_info',
         help: 'Always 1; the labels tell the version of QScope and of Node.js.',
@@ -57,7 +56,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       }),
       () => [{ labels: { version, node_version: process.version }, value: 1 }],
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_serving',
         help: 'Whether the server takes calls: 1, or 0 while the database cannot be used or the server stops.',
@@ -66,7 +65,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       }),
       () => single(server.serving() ? 1 : 0),
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_draining',
         help: 'Whether the server is stopping: 1 while running calls may finish, else 0.',
@@ -75,7 +74,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       }),
       () => single(server.draining() ? 1 : 0),
     ),
-    reading(
+    new Reading(
       counter({
         name: 'qscope_event_loop_active_seconds_total',
         help: 'Seconds in which the event loop worked; its rate is the share of a processor core that calls can have.',
@@ -90,25 +89,25 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       'Calls and batches that wait for a connection.',
       ({ waiting }) => waiting,
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_database_waiting',
         help: 'What waits to be sent with the next batch.',
         labels: ['lane'],
       }),
       () => {
-        const { waitingLookUps, waitingUnits } = server.load()
+        const { waitingLookUps, waitingEntries } = server.load()
         return [
           { labels: { lane: 'read' }, value: waitingLookUps },
-          { labels: { lane: 'append' }, value: waitingUnits },
+          { labels: { lane: 'append' }, value: waitingEntries },
         ]
       },
     ),
-    reading(
+    new Reading(
       counter({ name: 'qscope_purge_rounds_total', help: 'Rounds in which this process purged.', labels: [] }),
       () => single(server.purge().rounds),
     ),
-    reading(
+    new Reading(
       counter({
         name: 'qscope_purge_failures_total',
         help: 'Rounds and sweeps of the purge that the database broke off.',
@@ -116,14 +115,14 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       }),
       () => single(server.purge().failures),
     ),
-    reading(
+    new Reading(
       counter({ name: 'qscope_purged_rows_total', help: 'Expired rows that were deleted.', labels: ['kind'] }),
       purged(
         ({ deleted }) => deleted,
         (count) => count,
       ),
     ),
-    reading(
+    new Reading(
       counter({
         name: 'qscope_purge_erased_replays_total',
         help: 'Answers kept for lost refresh responses that were erased.',
@@ -131,7 +130,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       }),
       () => single(server.purge().erasedReplays),
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_purge_backlog_rows',
         help: 'Expired rows that waited to be deleted at the last look, counted up to 10,000.',
@@ -143,7 +142,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
         ({ count }) => count,
       ),
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_purge_oldest_seconds',
         help: 'How long ago the oldest row that waits should have gone, at the last look; 0 if none waits.',
@@ -155,7 +154,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
         ({ oldestAgeMs }) => (oldestAgeMs ?? 0) / 1_000,
       ),
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_purge_last_look_timestamp_seconds',
         help: 'When this process last looked for expired rows; absent until it has.',
@@ -167,7 +166,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
         return lookedAt === null ? [] : single(lookedAt / 1_000)
       },
     ),
-    reading(
+    new Reading(
       gauge({
         name: 'qscope_signing_key_age_seconds',
         help: 'Age of the oldest published signing key, since it was prepared or activated; absent without keys, or while the database does not answer.',

@@ -1,8 +1,15 @@
-import type { StoreFault } from '../stores/contract/errors.ts'
-import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/store-observer.ts'
-import { type Count, Counter } from './counter.ts'
+import { STORE_FAULTS, type StoreFault } from '../stores/contract/errors.ts'
+import {
+  type Failure,
+  type LookUp,
+  type Over,
+  RETRY_CAUSES,
+  type RetryCause,
+  type SentBatch,
+  type StoreObserver,
+} from '../stores/contract/store-observer.ts'
 import { BATCH_SIZES, DATABASE_SECONDS, type Distribution, Histogram } from './histogram.ts'
-import type { Metric } from './metric.ts'
+import { type Count, Counter, type Metric } from './metric.ts'
 
 type Faults = Readonly<Record<StoreFault, Count>>
 type Kind<Label extends string> = readonly [size: Histogram<Label>, wait: Histogram<Label>, duration: Histogram<Label>]
@@ -69,18 +76,11 @@ export class StoreMetrics implements StoreObserver {
   }
 
   #faults(operation: 'read' | 'append' | 'transaction'): Faults {
-    const of = (fault: StoreFault) => this.#failures.series({ operation, fault })
-    return {
-      contended: of('contended'),
-      unavailable: of('unavailable'),
-      outcome_unknown: of('outcome_unknown'),
-      broken: of('broken'),
-    }
+    return this.#failures.seriesOf(STORE_FAULTS, (fault) => ({ operation, fault }))
   }
 
   #causes(lane: 'append' | 'transaction'): Readonly<Record<RetryCause, Count>> {
-    const of = (cause: RetryCause) => this.#retries.series({ lane, cause })
-    return { conflict: of('conflict'), busy: of('busy'), lost: of('lost') }
+    return this.#retries.seriesOf(RETRY_CAUSES, (cause) => ({ lane, cause }))
   }
 }
 

@@ -1,5 +1,14 @@
 import type { CallInfo } from '../rpc/call-info.ts'
 import type { Span } from '../trace.ts'
+import { Counter, type Metric } from './metric.ts'
+
+/** Where traces go, and how many of the calls that no caller's trace decides for. */
+export interface TracingOptions {
+  /** The base URL of an OTLP receiver that takes protobuf over HTTP. */
+  readonly endpoint: string
+  /** From 0 to 1. */
+  readonly ratio: number
+}
 
 /** Begins the span of each call, and sees to it that spans get where they should. */
 export interface Tracer {
@@ -7,4 +16,17 @@ export interface Tracer {
   begin(method: string, info: CallInfo): Span | undefined
   /** Sends what waits, for so long at most, and ends. Never throws. */
   close(longestMs: number): Promise<void>
+}
+
+/** What became of the spans of sampled calls; zero while traces are off. */
+export class TraceMetrics {
+  readonly #spans = new Counter({
+    name: 'qscope_trace_spans_total',
+    help: 'Spans by what became of them: exported, refused by the collector or not delivered, or dropped because too many waited.',
+    labels: ['outcome'],
+  })
+  readonly exported = this.#spans.series({ outcome: 'exported' })
+  readonly failed = this.#spans.series({ outcome: 'failed' })
+  readonly dropped = this.#spans.series({ outcome: 'dropped' })
+  readonly metrics: readonly Metric[] = [this.#spans]
 }

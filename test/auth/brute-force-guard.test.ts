@@ -5,59 +5,59 @@ import { epochMs } from '../../src/domain/ids.ts'
 const NOW = epochMs(1_800_000_000_000)
 const at = (peer: string, laterMs = 0) => ({ peer, now: epochMs(NOW + laterMs), certificate: null })
 const showing = (clientId: string, secret: string) => ({ clientId, proof: { kind: 'secret' as const, secret } })
-const newGate = () =>
+const newGuard = () =>
   new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } })
 
 describe('guessing', () => {
   it('keeps nobody away at other addresses', () => {
-    const gate = newGate()
+    const guard = newGuard()
     const honest = showing('orders', 'right')
-    for (let n = 0; n < 100; n += 1) gate.failed(at('192.0.2.1'), showing('orders', `guess ${n}`))
-    expect(gate.admit(at('192.0.2.1'), honest).ok).toBe(false)
-    expect(gate.admit(at('192.0.2.2'), honest).ok).toBe(true)
+    for (let n = 0; n < 100; n += 1) guard.failed(at('192.0.2.1'), showing('orders', `guess ${n}`))
+    expect(guard.admit(at('192.0.2.1'), honest).ok).toBe(false)
+    expect(guard.admit(at('192.0.2.2'), honest).ok).toBe(true)
   })
 
   it('is not helped by the many addresses of one host', () => {
-    const gate = newGate()
-    for (let n = 0; n < 6; n += 1) gate.failed(at(`2001:db8:0:1::${n}`), showing(`client-${n}`, 'guess'))
-    const refused = gate.admit(at('2001:db8:0:1:9:9:9:9'), showing('another', 'guess'))
+    const guard = newGuard()
+    for (let n = 0; n < 6; n += 1) guard.failed(at(`2001:db8:0:1::${n}`), showing(`client-${n}`, 'guess'))
+    const refused = guard.admit(at('2001:db8:0:1:9:9:9:9'), showing('another', 'guess'))
     const quota = { subject: 'peer:2001:db8:0:1::/64', description: expect.any(String) }
     expect(refused).toMatchObject({ ok: false, code: 'limit.exceeded', details: { quota, retryAfterMs: 10_000 } })
-    expect(gate.admit(at('2001:db8:0:2::1'), showing('another', 'guess')).ok).toBe(true)
-    expect(gate.admit(at('2001:db8:0:1::1', 10_000), showing('another', 'guess')).ok).toBe(true)
+    expect(guard.admit(at('2001:db8:0:2::1'), showing('another', 'guess')).ok).toBe(true)
+    expect(guard.admit(at('2001:db8:0:1::1', 10_000), showing('another', 'guess')).ok).toBe(true)
   })
 
   it('keeps those away at its own address who have proved nothing yet, until the bucket has filled', () => {
-    const gate = newGate()
-    gate.succeeded(at('192.0.2.1'), showing('orders', 'right'))
-    for (let n = 0; n < 3; n += 1) gate.failed(at('192.0.2.1'), showing('orders', 'guess'))
-    expect(gate.admit(at('192.0.2.1'), showing('orders', 'right')).ok).toBe(true)
-    expect(gate.admit(at('192.0.2.1'), showing('orders', 'new')).ok).toBe(false)
-    expect(gate.admit(at('192.0.2.1'), showing('other', 'right')).ok).toBe(true)
-    expect(gate.admit(at('192.0.2.1', 60_000), showing('orders', 'new')).ok).toBe(true)
+    const guard = newGuard()
+    guard.succeeded(at('192.0.2.1'), showing('orders', 'right'))
+    for (let n = 0; n < 3; n += 1) guard.failed(at('192.0.2.1'), showing('orders', 'guess'))
+    expect(guard.admit(at('192.0.2.1'), showing('orders', 'right')).ok).toBe(true)
+    expect(guard.admit(at('192.0.2.1'), showing('orders', 'new')).ok).toBe(false)
+    expect(guard.admit(at('192.0.2.1'), showing('other', 'right')).ok).toBe(true)
+    expect(guard.admit(at('192.0.2.1', 60_000), showing('orders', 'new')).ok).toBe(true)
   })
 
   it('by bearer tokens has a limit of its own, which keeps no token away that was right lately', () => {
-    const gate = newGate()
-    gate.succeeded(at('192.0.2.1'), { bearer: 'right' })
+    const guard = newGuard()
+    guard.succeeded(at('192.0.2.1'), { bearer: 'right' })
     for (let n = 0; n < 6; n += 1) {
-      expect(gate.admit(at('192.0.2.1'), { bearer: `guess ${n}` }).ok).toBe(true)
-      gate.failed(at('192.0.2.1'), { bearer: `guess ${n}` })
+      expect(guard.admit(at('192.0.2.1'), { bearer: `guess ${n}` }).ok).toBe(true)
+      guard.failed(at('192.0.2.1'), { bearer: `guess ${n}` })
     }
-    expect(gate.admit(at('192.0.2.1'), { bearer: 'guess' })).toMatchObject({
+    expect(guard.admit(at('192.0.2.1'), { bearer: 'guess' })).toMatchObject({
       code: 'limit.exceeded',
       details: { quota: { subject: 'peer:192.0.2.1' }, retryAfterMs: 10_000 },
     })
-    expect(gate.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(true)
-    expect(gate.admit(at('192.0.2.1'), showing('orders', 'secret')).ok).toBe(true)
-    expect(gate.admit(at('192.0.2.2'), { bearer: 'guess' }).ok).toBe(true)
-    gate.failed(at('192.0.2.1'), { bearer: 'right' })
-    expect(gate.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(false)
+    expect(guard.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(true)
+    expect(guard.admit(at('192.0.2.1'), showing('orders', 'secret')).ok).toBe(true)
+    expect(guard.admit(at('192.0.2.2'), { bearer: 'guess' }).ok).toBe(true)
+    guard.failed(at('192.0.2.1'), { bearer: 'right' })
+    expect(guard.admit(at('192.0.2.1'), { bearer: 'right' }).ok).toBe(false)
   })
 
   it('is not held back where the limits are off', () => {
-    const gate = new BruteForceGuard({ perClient: null, perPeer: null })
-    for (let n = 0; n < 1_000; n += 1) gate.failed(at('192.0.2.1'), showing('orders', 'guess'))
-    expect(gate.admit(at('192.0.2.1'), showing('orders', 'guess')).ok).toBe(true)
+    const guard = new BruteForceGuard({ perClient: null, perPeer: null })
+    for (let n = 0; n < 1_000; n += 1) guard.failed(at('192.0.2.1'), showing('orders', 'guess'))
+    expect(guard.admit(at('192.0.2.1'), showing('orders', 'guess')).ok).toBe(true)
   })
 })

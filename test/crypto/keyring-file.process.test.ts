@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { drawKeyMaterial } from '../../src/crypto/keyring.ts'
-import { createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
-import { changeKeyringFile } from '../../src/crypto/keyring-file-change.ts'
+import { changeKeyringFile, createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
 import { KeyringFileError } from '../../src/crypto/keyring-format.ts'
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'qscope-keyring-'))

@@ -14,8 +14,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { drawKeyMaterial, KEY_PURPOSES, Keyring } from '../../src/crypto/keyring.ts'
-import { createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
-import { changeKeyringFile } from '../../src/crypto/keyring-file-change.ts'
+import { changeKeyringFile, createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
 import { mergedMaterial, withActive, withNewKey, withoutKey } from '../../src/crypto/keyring-rotation.ts'
 import { keyId } from '../../src/domain/ids.ts'
 
@@ -103,7 +102,7 @@ describe('changing a keyring file', () => {
   test('by several processes at once loses no key', async () => {
     const { folder, path } = newFile()
     const script = `
-      import { changeKeyringFile } from ${JSON.stringify(join(process.cwd(), 'src/crypto/keyring-file-change.ts'))}
+      import { changeKeyringFile } from ${JSON.stringify(join(process.cwd(), 'src/crypto/keyring-file.ts'))}
       import { withNewKey } from ${JSON.stringify(join(process.cwd(), 'src/crypto/keyring-rotation.ts'))}
       for (let i = 0; i < 5; i += 1) {
         let id

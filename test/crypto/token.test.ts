@@ -2,8 +2,15 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { base62, base62Length, base62Number } from '../../src/crypto/base62.ts'
-import { drawToken, hashToken, readToken, type TokenKind } from '../../src/crypto/token.ts'
+import {
+  base62,
+  base62Length,
+  base62Number,
+  drawToken,
+  hashToken,
+  readToken,
+  type TokenKind,
+} from '../../src/crypto/token.ts'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const kinds = fc.constantFrom<TokenKind>('access', 'refresh', 'authorization_code', 'device_code', 'client_secret')

@@ -22,7 +22,7 @@ function twoWorkers() {
   return { one, two, told }
 }
 
-describe('a token bucket of two workers', () => {
+describe('a rate limiter of two workers', () => {
   const limit = { burst: 10, perMinute: 60 }
   const bucketsOf = (sharing: WorkerCounterSync) => new RateLimiter(limit, { counterSync: sharing, name: 'mints' })
 
@@ -69,15 +69,15 @@ describe('a token bucket of two workers', () => {
   })
 })
 
-describe('the gate of two workers', () => {
+describe('the brute-force guard of two workers', () => {
   const at = (peer: string) => ({ peer, now: epochMs(Date.now()), certificate: null })
   const showing = (secret: string) => ({ clientId: 'orders', proof: { kind: 'secret' as const, secret } })
-  const gateOf = (sharing: WorkerCounterSync) =>
+  const guardOf = (sharing: WorkerCounterSync) =>
     new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } }, sharing)
 
   it('refuses at one who guessed at the other, and lets through at one who proved itself at the other', async () => {
     const { one, two } = twoWorkers()
-    const [ones, twos] = [gateOf(one), gateOf(two)]
+    const [ones, twos] = [guardOf(one), guardOf(two)]
     ones.succeeded(at('192.0.2.1'), showing('right'))
     for (let n = 0; n < 3; n += 1) ones.failed(at('192.0.2.1'), showing(`guess ${n}`))
     await sleep(LONGER_THAN_A_REST_MS)
@@ -91,9 +91,9 @@ describe('the gate of two workers', () => {
 
   it('tells nobody the secrets', async () => {
     const { one, told } = twoWorkers()
-    const gate = gateOf(one)
-    gate.succeeded(at('192.0.2.1'), showing('the-right-secret'))
-    gate.failed(at('192.0.2.1'), showing('the-wrong-secret'))
+    const guard = guardOf(one)
+    guard.succeeded(at('192.0.2.1'), showing('the-right-secret'))
+    guard.failed(at('192.0.2.1'), showing('the-wrong-secret'))
     await sleep(LONGER_THAN_A_REST_MS)
     expect(told.length).toBeGreaterThan(0)
     const text = JSON.stringify(told.map((counts) => [...counts].map(([name, keys]) => [name, ...keys])))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openPrivateKey } from '../../src/crypto/signing-key.ts'
+import { openPrivateKey } from '../../src/crypto/signing-keys.ts'
 import { signingKeyId } from '../../src/domain/ids.ts'
 import { KeyService, SigningAlgorithm, SigningKeyState } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { withoutSecrets } from '../../src/domain/masked-text.ts'
+import { withoutSecrets } from '../../src/domain/secret-text.ts'
 import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'

@@ -1,6 +1,6 @@
 import { toJson } from '@bufbuild/protobuf'
 import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify, SignJWT } from 'jose'
-import { openPrivateKey } from '../../src/crypto/signing-key.ts'
+import { openPrivateKey } from '../../src/crypto/signing-keys.ts'
 import { epochMs, signingKeyId } from '../../src/domain/ids.ts'
 import type { SigningKey } from '../../src/domain/signing-key.ts'
 import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { randomBytes, uuidV7 } from '../../src/crypto/random.ts'
+import type { PurgeKind } from '../../src/domain/expiry.ts'
 import { epochMs, tokenId } from '../../src/domain/ids.ts'
-import type { PurgeKind } from '../../src/stores/contract/maintenance.ts'
 import { aUse } from './assertion-id-promises.ts'
 import type { Subject } from './contract.ts'
 import {

@@ -6,7 +6,7 @@ import { type ReadableSpan, type SpanExporter, TracerProvider } from '@opentelem
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { BoundedExport } from '../../src/telemetry/bounded-export.ts'
-import { TraceMetrics } from '../../src/telemetry/trace-metrics.ts'
+import { TraceMetrics } from '../../src/telemetry/tracer.ts'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
 import { connect } from '../setup/client.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'

@@ -1,12 +1,5 @@
+import type { PurgeKind } from '../../domain/expiry.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import type { PurgeKind } from '../../stores/contract/maintenance.ts'
-
-export const PURGE_KINDS: readonly PurgeKind[] = Object.freeze([
-  'access_tokens',
-  'grants',
-  'device_authorizations',
-  'assertion_ids',
-])
 
 export type PerKind<T> = Readonly<Record<PurgeKind, T>>
 

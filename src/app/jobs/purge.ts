@@ -1,17 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jitter, uuidV7 } from '../../crypto/random.ts'
+import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { Logger } from '../../logger.ts'
-import type { Maintenance, PurgeKind } from '../../stores/contract/maintenance.ts'
-import {
-  type Backlog,
-  type PerKind,
-  PURGE_KINDS,
-  type PurgeMetrics,
-  type PurgeRound,
-  perKind,
-} from './purge-metrics.ts'
+import type { Maintenance } from '../../stores/contract/maintenance.ts'
+import { type Backlog, type PerKind, type PurgeMetrics, type PurgeRound, perKind } from './purge-metrics.ts'
 import { type Repetition, repeat } from './repeat.ts'
 
 const LEASE = 'purge'
@@ -130,7 +124,7 @@ export class Purge {
     let leasedAt = performance.now()
     if (!(await this.#takeLease())) return null
     const deleted = perKind(() => 0)
-    let kinds = PURGE_KINDS
+    let kinds: readonly PurgeKind[] = PURGE_KINDS
     while (kinds.length > 0) {
       const open: PurgeKind[] = []
       for (const kind of kinds) {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { changeKeyringFile } from '../../crypto/keyring-file-change.ts'
+import { changeKeyringFile } from '../../crypto/keyring-file.ts'
 import { purposeOf, withActive } from '../../crypto/keyring-rotation.ts'
 import { keyId } from '../../domain/ids.ts'
 import { createOutput } from '../output.ts'

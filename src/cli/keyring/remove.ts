@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { databaseKeyReferences } from '../../app/app.ts'
 import { openKeyringFile } from '../../app/open-keyring.ts'
-import { changeKeyringFile } from '../../crypto/keyring-file-change.ts'
+import { changeKeyringFile } from '../../crypto/keyring-file.ts'
 import { purposeOf, withoutKey } from '../../crypto/keyring-rotation.ts'
 import { keyId } from '../../domain/ids.ts'
 import { openLog, readConfig } from '../environment.ts'

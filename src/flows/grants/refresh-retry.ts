@@ -1,4 +1,4 @@
-import { openReplay, sealReplay } from '../../crypto/kept-answer.ts'
+import { openRetryAnswer, sealRetryAnswer } from '../../crypto/aead.ts'
 import { type AccessTokenStatus, isActive } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
@@ -33,7 +33,7 @@ export function keepAnswer(
     requestedScopes,
   }
   return {
-    answer: sealReplay(spent.value, spent.tokenId, JSON.stringify(answer)),
+    answer: sealRetryAnswer(spent.value, spent.tokenId, JSON.stringify(answer)),
     until: later(ctx.now, window),
   }
 }
@@ -60,7 +60,7 @@ export async function repeatedAnswer(
 ): Promise<RepeatedAnswer> {
   const { replay, successorId } = token
   if (replay === null || successorId === null || ctx.now >= replay.until) return { kind: 'reuse' }
-  const kept = JSON.parse(openReplay(value, token.tokenId, replay.answer)) as KeptAnswer
+  const kept = JSON.parse(openRetryAnswer(value, token.tokenId, replay.answer)) as KeptAnswer
   const [successor, access] = await Promise.all([
     ctx.stores.refreshTokens.findById(ctx, successorId),
     ctx.stores.accessTokens.findById(ctx, kept.accessTokenId),

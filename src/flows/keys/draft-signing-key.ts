@@ -1,6 +1,6 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf, type CallContext } from '../../context.ts'
-import type { DrawnSigningKey } from '../../crypto/signing-key.ts'
+import type { DrawnSigningKey } from '../../crypto/signing-keys.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import { milliseconds } from '../../domain/ids.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'

@@ -1,6 +1,6 @@
 import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
-import { drawSigningKey } from '../../crypto/signing-key.ts'
+import { drawSigningKey } from '../../crypto/signing-keys.ts'
 import { signingKeyId } from '../../domain/ids.ts'
 import { earliestActivation, type SigningAlgorithm, type SigningKey } from '../../domain/signing-key.ts'
 import { fail, HOLDS } from '../../results.ts'

@@ -6,7 +6,8 @@
  * - `outcome_unknown`: the connection broke while committing, and reading back did not settle it.
  * - `broken`: corrupt or not what the schema says; an operator must look.
  */
-export type StoreFault = 'contended' | 'unavailable' | 'outcome_unknown' | 'broken'
+export const STORE_FAULTS = Object.freeze(['contended', 'unavailable', 'outcome_unknown', 'broken'] as const)
+export type StoreFault = (typeof STORE_FAULTS)[number]
 
 /** Thrown by every backend operation that cannot be done. */
 export class StoreError extends Error {

@@ -1,7 +1,5 @@
+import type { PurgeKind } from '../../domain/expiry.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-
-/** What grows with use, and is deleted when nobody can ask for it any more. */
-export type PurgeKind = 'access_tokens' | 'grants' | 'device_authorizations' | 'assertion_ids'
 
 /** Housekeeping, apart from calls: what is deleted here no check would have accepted. */
 export interface Maintenance {

@@ -3,7 +3,7 @@ import { reflect } from '@bufbuild/protobuf/reflect'
 import { type Any, AnySchema, anyPack } from '@bufbuild/protobuf/wkt'
 import { describe, expect, it } from 'vitest'
 import { file_google_rpc_error_details } from '../../../src/gen/google/rpc/error_details_pb.ts'
-import { jsonTypes } from '../../../src/transports/http/json-types.ts'
+import { jsonTypes } from '../../../src/transports/http/request-handler.ts'
 import { post, startApplication } from './application.ts'
 
 const server = await startApplication()

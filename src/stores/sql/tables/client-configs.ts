@@ -1,9 +1,9 @@
 import type { Insertable, Kysely, Selectable } from 'kysely'
-import type { ClientConfig } from '../../../domain/client.ts'
+import { ACCESS_TOKEN_FORMATS, type ClientConfig } from '../../../domain/client.ts'
 import { type ClientId, milliseconds } from '../../../domain/ids.ts'
 import type { Change } from '../../contract/context.ts'
 import { asFlag, flag, integer, integerOrNull, oneOf, stringMap } from '../core/rows.ts'
-import type { ClientConfigTable, Database } from '../schema.ts'
+import type { ClientConfigTable, Database } from '../core/schema.ts'
 
 /** The columns that a client is read with. */
 export const CONFIG_COLUMNS = [
@@ -35,7 +35,7 @@ export function configOf(row: Selectable<ConfigColumns>): ClientConfig {
     deviceCodeTtl: span('device_code_ttl'),
     devicePollInterval: span('device_poll_interval'),
     requirePkce: flag(row.require_pkce, 'require_pkce'),
-    accessTokenFormat: oneOf(row.access_token_format, ['opaque', 'jwt'], 'access_token_format'),
+    accessTokenFormat: oneOf(row.access_token_format, ACCESS_TOKEN_FORMATS, 'access_token_format'),
     maxActiveRefreshTokens: integerOrNull(row.max_active_refresh_tokens, 'max_active_refresh_tokens'),
     maxActiveRefreshTokensPerUser: integerOrNull(
       row.max_active_refresh_tokens_per_user,
