@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { backgroundCall, backgroundContext } from '../../src/context.ts'
+import { epochMs } from '../../src/domain/ids.ts'
 import { condition, given, LOST_RACE, postcondition, RETRY } from '../../src/flows/condition.ts'
 import type { FlowServices } from '../../src/flows/context.ts'
 import { defineFlow, type Flow } from '../../src/flows/flow.ts'
