@@ -3,10 +3,8 @@ import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
 import { openAppMigrations } from '../app/open-migrations.ts'
 import type { Config } from '../config/config.ts'
-import { type AuditProtection, NO_BOOKKEEPING } from '../stores/sql/migrate/bookkeeping.ts'
-import type { Migrations } from '../stores/sql/migrate/migrate.ts'
-import { type SchemaState, schemaStateOf } from '../stores/sql/migrate/schema-state.ts'
-import { MIGRATIONS } from '../stores/sql/migrate/steps/all.ts'
+import type { AuditProtection, Migrations, SchemaState } from '../stores/contract/migrations.ts'
+import { absentSchema } from '../stores/open.ts'
 import { openLog, readConfig } from './environment.ts'
 import { createOutput } from './output.ts'
 import { keyValues } from './table.ts'
@@ -91,7 +89,7 @@ export function migrateStatus(): Command {
     .description('tell where the schema stands; exit code 1 if it does not fit this version')
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
-      const state = isAbsent(readConfig()) ? EMPTY : await withMigrations((migrations) => migrations.status())
+      const state = isAbsent(readConfig()) ? absentSchema() : await withMigrations((migrations) => migrations.status())
       const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state
       const fits = problem === null
       const output = createOutput(options.json ?? false)
@@ -127,9 +125,6 @@ export function migrateStatus(): Command {
 function underWayText({ direction, migration }: NonNullable<SchemaState['underWay']>): string {
   return `${migration} (${direction}); if nobody is at it, \`qscope migrate ${direction}\` does the rest`
 }
-
-/** Where a database that is still to be made stands. */
-const EMPTY = schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
 
 /** Whether there is no file yet: looking at it, or undoing what was never done, makes none. */
 function isAbsent({ database: { file } }: Config): boolean {

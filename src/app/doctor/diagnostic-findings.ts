@@ -1,8 +1,6 @@
 import type { Config } from '../../config/config.ts'
-import type { Diagnostic } from '../../stores/contract/backend.ts'
-import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../../stores/sql/diagnostics.ts'
-import type { AuditProtection } from '../../stores/sql/migrate/bookkeeping.ts'
-import { MISSING_PRIVILEGES } from '../../stores/sql/needed-privileges.ts'
+import { AUDIT_LOG_CHANGES, type Diagnostic, MISSING_PRIVILEGES, NONE } from '../../stores/contract/backend.ts'
+import type { AuditProtection } from '../../stores/contract/migrations.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 /** What a database tells of itself, against what this process asks of it. */
@@ -14,7 +12,7 @@ export function databaseFactFindings(
   const told = facts.filter(({ name }) => name !== AUDIT_LOG_CHANGES)
   return [
     ...told.map((fact) => findingOf(fact.name === 'max_connections' ? sizedUp(fact, poolSize) : fact)),
-    auditLogFinding(protection, facts.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NO_CHANGES),
+    auditLogFinding(protection, facts.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NONE),
   ]
 }
 
@@ -32,7 +30,7 @@ function sizedUp(fact: Diagnostic, poolSize: number): Diagnostic {
 
 function auditLogFinding(protection: AuditProtection | null, changes: string): Finding {
   if (protection === 'triggers') return ok('audit log', 'append-only: triggers refuse changes')
-  if (changes === NO_CHANGES) return ok('audit log', "append-only: this process's user has no right to change it")
+  if (changes === NONE) return ok('audit log', "append-only: this process's user has no right to change it")
   return warning(
     'audit log',
     `this process's user has the right to ${changes}, and no trigger refuses it`,

@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { BatchScheduler } from '../../../batch-scheduler.ts'
+import { backgroundContext } from '../../../context.ts'
+import { epochMs } from '../../../domain/ids.ts'
 import type { Logger } from '../../../logger.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type {
@@ -114,11 +116,10 @@ export class SqlBackend implements Backend {
     const alone = new TransactionRunner(this.#transactionPool, jitter, observer)
     this.#transactions = speculative === null ? alone : new SpeculativeTransactions(speculative.commits, alone, dialect)
 
-    /** Nobody waits for it, and nobody calls it off. */
-    const housekeeping = { signal: new AbortController().signal, deadline: null, log, rayId: 'housekeeping' }
-    this.maintenance = new SqlMaintenance(db, (work) =>
-      observed(observer?.transactionBegun(undefined), () => alone.runBare(housekeeping, work)),
-    )
+    this.maintenance = new SqlMaintenance(db, (work) => {
+      const ctx = backgroundContext('housekeeping', epochMs(Date.now()), log)
+      return observed(observer?.transactionBegun(undefined), () => alone.runBare(ctx, work))
+    })
   }
 
   async append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
