@@ -10,7 +10,7 @@ import { BatchScheduler } from '../batch-scheduler.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { HttpConfig, TlsConfig } from '../config/rules.ts'
-import { auditSealOf } from '../crypto/audit-seal.ts'
+import { ActiveAuditSeal } from '../crypto/audit-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
@@ -273,7 +273,7 @@ export function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, po
 }
 
 export function sealOf(keyring: Keyring): AuditSeal {
-  return auditSealOf(keyring)
+  return new ActiveAuditSeal(keyring)
 }
 
 /** For what the process does of its own accord. */

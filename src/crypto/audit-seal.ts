@@ -60,13 +60,24 @@ export function isSame(stored: Buffer, computed: Buffer): boolean {
 }
 
 /** Seals new rows and heads under the active audit key: a chain keeps the key it began with. */
-export function auditSealOf(keyring: Keyring) {
-  const keyId = keyring.active('audit')
-  return Object.freeze({
-    keyId,
-    hash: (record: UnsealedRecord) => eventHash(keyring, record),
-    headMac: (head: UnsealedHead) => headMac(keyring, head),
-    rosterTotal: (before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>) =>
-      rosterTotal(keyring, keyId, before, writer),
-  })
+export class ActiveAuditSeal {
+  readonly keyId: KeyId
+  readonly #keyring: Keyring
+
+  constructor(keyring: Keyring) {
+    this.#keyring = keyring
+    this.keyId = keyring.active('audit')
+  }
+
+  hash(record: UnsealedRecord): Buffer {
+    return eventHash(this.#keyring, record)
+  }
+
+  headMac(head: UnsealedHead): Buffer {
+    return headMac(this.#keyring, head)
+  }
+
+  rosterTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer {
+    return rosterTotal(this.#keyring, this.keyId, before, writer)
+  }
 }

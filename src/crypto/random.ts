@@ -3,25 +3,49 @@ import { v7 } from 'uuid'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 
 const POOL_BYTES = 8192
-const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
-let used = POOL_BYTES
-/** How many ids were drawn, from a random start so that instances differ. */
-let drawn = randomFillSync(Buffer.alloc(4)).readUInt32BE() >>> 1
 
 /**
  * Fresh bytes of the operating system's generator, drawn in pools: one call a
  * token costs ten times as much. Bytes are wiped from the pool as they leave it.
  */
-export function randomBytes(length: number): Buffer {
-  if (length > POOL_BYTES) throw new RangeError(`at most ${POOL_BYTES} random bytes at a time`)
-  if (used + length > POOL_BYTES) {
-    randomFillSync(pool)
-    used = 0
+class RandomPool {
+  readonly #bytes = Buffer.allocUnsafeSlow(POOL_BYTES)
+  #used = POOL_BYTES
+
+  take(length: number): Buffer {
+    if (length > POOL_BYTES) throw new RangeError(`at most ${POOL_BYTES} random bytes at a time`)
+    if (this.#used + length > POOL_BYTES) {
+      randomFillSync(this.#bytes)
+      this.#used = 0
+    }
+    const end = this.#used + length
+    const bytes = Buffer.from(this.#bytes.subarray(this.#used, end))
+    this.#bytes.fill(0, this.#used, end)
+    this.#used = end
+    return bytes
   }
-  const bytes = Buffer.from(pool.subarray(used, used + length))
-  pool.fill(0, used, used + length)
-  used += length
-  return bytes
+}
+
+/** Numbers UUIDs, so that of two drawn in one millisecond the later sorts after. */
+class UuidSequence {
+  /** From a random start, so that processes differ. */
+  #drawn = randomFillSync(Buffer.alloc(4)).readUInt32BE() >>> 1
+
+  next(): number {
+    this.#drawn = (this.#drawn + 1) >>> 0
+    return this.#drawn
+  }
+}
+
+/**
+ * One for the process, as the operating system's generator is: nobody can tell from bytes or ids who else draws, and
+ * UUIDs sort within a millisecond only if all of a process are numbered together.
+ */
+const POOL = new RandomPool()
+const SEQUENCE = new UuidSequence()
+
+export function randomBytes(length: number): Buffer {
+  return POOL.take(length)
 }
 
 /** A UUIDv7 (RFC 9562 §5.7): sorts by time, also within one millisecond of this process. */
@@ -31,8 +55,7 @@ export function uuidV7(): string {
 
 /** A UUIDv7 of a given moment: its first 48 bits are that millisecond, and of two drawn for one the later sorts after. */
 export function uuidV7At(moment: EpochMs): string {
-  drawn = (drawn + 1) >>> 0
-  return v7({ msecs: moment, seq: drawn, random: randomBytes(16) })
+  return v7({ msecs: moment, seq: SEQUENCE.next(), random: randomBytes(16) })
 }
 
 /** A number in [0, 1) for jitter; not for secrets. */

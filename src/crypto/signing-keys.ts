@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { BoundedMap } from '../bounded-map.ts'
 import { type RawToken, type SigningKeyId, signingKeyId } from '../domain/ids.ts'
 import type { PublicJwk, SealedPrivateKey, SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
 import { claimsOf, signJwt, type UnprovedJwt } from './jwt.ts'
@@ -18,8 +19,8 @@ type Verifying = Pick<SigningKey, 'keyId' | 'algorithm'> & { readonly publicKey:
  */
 export class SigningKeys {
   readonly #keyring: Keyring
-  readonly #private = new Map<SigningKeyId, KeyObject>()
-  readonly #public = new Map<string, Verifying>()
+  readonly #private = new BoundedMap<SigningKeyId, KeyObject>(MOST_KEPT)
+  readonly #public = new BoundedMap<string, Verifying>(MOST_KEPT)
   readonly #drawing = new Map<SigningAlgorithm, Promise<DrawnSigningKey>>()
 
   constructor(keyring: Keyring) {
@@ -52,7 +53,7 @@ export class SigningKeys {
   learn(key: SigningKey): void {
     if (this.knows(key.keyId)) return
     const { keyId, algorithm } = key
-    remember(this.#public, keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
+    this.#public.set(keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
   }
 
   /** What a JWT of a known key says, or `null` if that key did not sign it. */
@@ -66,18 +67,9 @@ export class SigningKeys {
     if (known !== undefined) return known
     if (key.privateKey === null) throw new Error(`the signing key ${key.keyId} signs no more`)
     const opened = openPrivateKey(this.#keyring, key, key.privateKey)
-    remember(this.#private, key.keyId, opened)
+    this.#private.set(key.keyId, opened)
     return opened
   }
-}
-
-/** The longest kept goes where there are too many. */
-function remember<Key, Value>(kept: Map<Key, Value>, key: Key, value: Value): void {
-  for (const oldest of kept.keys()) {
-    if (kept.size < MOST_KEPT) break
-    kept.delete(oldest)
-  }
-  kept.set(key, value)
 }
 
 /** The parts of a signing key that say which key it is. */

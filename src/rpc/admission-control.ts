@@ -24,7 +24,7 @@ const ITEMS_PER_SLOT = 8
 export interface CallCost {
   /** Of its message as it was encoded. */
   readonly bytes: number
-  /** How many items it asks for, beside the call itself. */
+  /** How many items it asks for. */
   readonly items: number
 }
 

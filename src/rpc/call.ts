@@ -33,7 +33,7 @@ export class Call implements CallContext {
   readonly received: Message | EncodedRequest
   /** Of the request, what authenticates a client; `null`: nothing. */
   clientAuthentication: ClientAuthentication | null = null
-  /** How many items the request asks for beside itself. */
+  /** How many items the request asks for. */
   items = 0
   credentials: Credentials = NO_CREDENTIALS
   /** While it occupies admission control. */

@@ -23,7 +23,7 @@ const CALL_OVERHEAD_BYTES = 8 * 1024
 const WINDOW_BYTES = 64 * 1024
 /** Large messages that are read take no more of the total than this, so that small ones find room. */
 const SHARE_OF_LARGE = 0.75
-/** What is kept of a piece of a message beside its bytes. */
+/** What a piece of a message takes in addition to its bytes. */
 const PIECE_OVERHEAD_BYTES = 256
 /** A compressed message counts twice, and others must still fit beside it. */
 const MESSAGES_THAT_FIT = 4
@@ -262,7 +262,7 @@ export class IncomingMessage {
     return this.#size !== null
   }
 
-  /** Tells the size of all that will come. */
+  /** The size of the whole message is known. */
   expect(size: number): void {
     this.#size = size
     this.#messages.expect(this, size)

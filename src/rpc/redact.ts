@@ -6,7 +6,7 @@ import { isPossible } from './request-limits/impossible-times.ts'
 
 const REDACTED = '[redacted]'
 /** Of a text in a log line; what is longer than any field may be is no field, but a mistake or an attack. */
-const LONGEST_SHOWN = 2_048
+const MAX_SHOWN_TEXT = 2_048
 
 type Scalar = string | number | bigint | boolean | Uint8Array
 interface FieldPlan {
@@ -93,5 +93,5 @@ function showScalar(value: Scalar): unknown {
 }
 
 function shortened(text: string): string {
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}… (${text.length} characters)` : text
+  return text.length > MAX_SHOWN_TEXT ? `${text.slice(0, MAX_SHOWN_TEXT)}… (${text.length} characters)` : text
 }

@@ -1,6 +1,6 @@
 /** What the tests of stores are given: values, contexts, an opened backend. */
 
-import { auditSealOf } from '../../src/crypto/audit-seal.ts'
+import { ActiveAuditSeal } from '../../src/crypto/audit-seal.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { jitter, randomBytes, uuidV7, uuidV7At } from '../../src/crypto/random.ts'
 import type { AccessToken } from '../../src/domain/access-token.ts'
@@ -38,7 +38,7 @@ const nothing = () => undefined
 export const quiet = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
 const keyring = new Keyring(drawKeyMaterial())
-export const seal: AuditSeal = auditSealOf(keyring)
+export const seal: AuditSeal = new ActiveAuditSeal(keyring)
 export const options: BackendOptions = { seal, log: quiet, newId: uuidV7, jitter }
 
 export const NOW = epochMs(1_800_000_000_000)

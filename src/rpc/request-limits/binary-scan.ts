@@ -5,7 +5,7 @@ import {
   FIXED32,
   FIXED64,
   type FieldLimits,
-  LONGEST_MASK,
+  MAX_MASK_BYTES,
   type MessageLimits,
   VARINT,
 } from './message-limits.ts'
@@ -22,8 +22,8 @@ import {
   TOO_DEEP,
 } from './scan.ts'
 
-/** So many fields that this server does not know may come: those of clients that are newer than it. */
-const UNKNOWN_FIELDS = 1_000
+/** How many fields may come that this server does not know: those of clients that are newer than it. */
+const MAX_UNKNOWN_FIELDS = 1_000
 
 const NOTHING = new Uint8Array()
 
@@ -68,7 +68,7 @@ export class BinaryScan extends Scan {
       const field = limits.byNumber.get(tag >>> 3)
       if (field === undefined) {
         this.unknown += 1
-        if (this.unknown > UNKNOWN_FIELDS) return TOO_MANY_UNKNOWN
+        if (this.unknown > MAX_UNKNOWN_FIELDS) return TOO_MANY_UNKNOWN
         if (!this.#skip(tag & 7, end)) return BROKEN
         continue
       }
@@ -82,12 +82,12 @@ export class BinaryScan extends Scan {
   #field(field: FieldLimits, wireType: number, base: number, end: number, depth: number): FieldViolation | null {
     if (field.packable && wireType === BYTES) return this.#packed(field, base, end)
     if (wireType !== field.encoding) return refusal(field.name, BROKEN.description)
-    if (this.counts.add(base + field.slot, 1) > field.most) return excessOf(field)
+    if (this.counts.add(base + field.slot, 1) > field.max) return excessOf(field)
     if (field.kind !== 'single') this.values += 1
     if (field.encoding !== BYTES) return this.#skip(wireType, end) ? null : refusal(field.name, BROKEN.description)
     const length = this.#varint32(end)
     if (length === NONE || length > end - this.#at) return refusal(field.name, BROKEN.description)
-    if (field.json === 'mask' && length > LONGEST_MASK) return refusal(field.name, MASK_TOO_LONG)
+    if (field.json === 'mask' && length > MAX_MASK_BYTES) return refusal(field.name, MASK_TOO_LONG)
     const inner = this.#at + length
     if (field.kind === 'map') return this.#entry(field, base, inner, depth)
     if (field.message !== null) {
@@ -111,7 +111,7 @@ export class BinaryScan extends Scan {
     if (length === NONE || length === 0 || length > end - this.#at) return refusal(field.name, BROKEN.description)
     const inner = this.#at + length
     while (this.#at < inner) {
-      if (this.counts.add(base + field.slot, 1) > field.most) return excessOf(field)
+      if (this.counts.add(base + field.slot, 1) > field.max) return excessOf(field)
       this.values += 1
       if (!this.#skip(field.encoding, inner)) return refusal(field.name, BROKEN.description)
     }

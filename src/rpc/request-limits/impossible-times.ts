@@ -14,10 +14,10 @@ interface TimeField {
 }
 
 /** What `google/protobuf/duration.proto` and `timestamp.proto` allow, in seconds. */
-const LONGEST_SPAN = 315_576_000_000n
-const FIRST_MOMENT = -62_135_596_800n
-const LAST_MOMENT = 253_402_300_799n
-const MOST_NANOS = 999_999_999
+const MAX_DURATION_SECONDS = 315_576_000_000n
+const MIN_TIMESTAMP_SECONDS = -62_135_596_800n
+const MAX_TIMESTAMP_SECONDS = 253_402_300_799n
+const MAX_NANOS = 999_999_999
 
 const IMPOSSIBLE_SPAN = Object.freeze(refusal('', 'is not a possible duration: its seconds or nanos are out of range'))
 const IMPOSSIBLE_TIME = Object.freeze(refusal('', 'is not a possible time: its seconds or nanos are out of range'))
@@ -79,12 +79,14 @@ function problemOf(value: unknown, within: TimeFields | null): FieldViolation | 
   if (isMessage(value, DurationSchema)) {
     const { seconds, nanos } = value
     const isMixed = (seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0)
-    const isInRange = seconds >= -LONGEST_SPAN && seconds <= LONGEST_SPAN && Math.abs(nanos) <= MOST_NANOS
+    const isInRange =
+      seconds >= -MAX_DURATION_SECONDS && seconds <= MAX_DURATION_SECONDS && Math.abs(nanos) <= MAX_NANOS
     return isInRange && !isMixed ? null : IMPOSSIBLE_SPAN
   }
   if (isMessage(value, TimestampSchema)) {
     const { seconds, nanos } = value
-    const isInRange = seconds >= FIRST_MOMENT && seconds <= LAST_MOMENT && nanos >= 0 && nanos <= MOST_NANOS
+    const isInRange =
+      seconds >= MIN_TIMESTAMP_SECONDS && seconds <= MAX_TIMESTAMP_SECONDS && nanos >= 0 && nanos <= MAX_NANOS
     return isInRange ? null : IMPOSSIBLE_TIME
   }
   return within !== null && isMessage(value) ? impossibleTimeIn(value, within) : null

@@ -1,6 +1,6 @@
 import { holdsSecret } from '../../domain/secret-text.ts'
 import type { FieldViolation } from '../../errors/registry.ts'
-import { type FieldLimits, LONGEST_MASK, type MessageLimits } from './message-limits.ts'
+import { type FieldLimits, MAX_MASK_BYTES, type MessageLimits } from './message-limits.ts'
 import { excessOf, inside, MASK_TOO_LONG, MAX_DEPTH, nulIn, refusal, repeatedKeyIn, Scan, TOO_DEEP } from './scan.ts'
 
 const QUOTE = 0x22
@@ -13,15 +13,15 @@ const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
 /** The longest number, name of an enum value, time or duration, as it is written: escapes take six bytes a character. */
-const LONGEST_SHORT = 512
+const MAX_SHORT_BYTES = 512
 /** The longest name of a field, likewise. */
-const LONGEST_NAME = 512
+const MAX_NAME_BYTES = 512
 const SHOWN_NAME = /^[A-Za-z0-9_]{1,64}$/
 
 const NULL = 'null'
 /** Seconds with up to nine digits behind the point. */
 const DURATION = /^-?[0-9]{1,12}(?:\.[0-9]{1,9})?s$/
-const LONGEST_DURATION = 24
+const MAX_DURATION_BYTES = 24
 
 const NOTHING = Buffer.alloc(0)
 const BROKEN = Object.freeze(refusal('', 'is not a valid JSON encoding of the request'))
@@ -103,7 +103,7 @@ export class JsonScan extends Scan {
     let count = 0
     do {
       count += 1
-      if (count > field.most) return excessOf(field)
+      if (count > field.max) return excessOf(field)
       this.#space()
       const violation = this.#value(field, depth)
       if (violation !== null) return violation
@@ -126,7 +126,7 @@ export class JsonScan extends Scan {
     let count = 0
     do {
       count += 1
-      if (count > field.most) return excessOf(field)
+      if (count > field.max) return excessOf(field)
       this.#space()
       if (!this.#string()) return broken(field.name)
       const key = this.#decoded()
@@ -161,7 +161,7 @@ export class JsonScan extends Scan {
     if (first !== QUOTE) return this.#word(field, field.message !== null)
     if (field.json === 'any' || field.json === 'message' || !this.#string()) return broken(field.name)
     const length = this.#to - this.#from
-    if (field.json === 'short' && length > LONGEST_SHORT) return broken(field.name)
+    if (field.json === 'short' && length > MAX_SHORT_BYTES) return broken(field.name)
     if (field.json === 'duration' && !this.#isDuration()) return broken(field.name)
     if (field.json === 'mask') return this.#mask(field)
     if (field.message !== null) this.messages += 1
@@ -174,8 +174,8 @@ export class JsonScan extends Scan {
     let count = this.#to === this.#from ? 0 : 1
     for (let at = this.#from; at < this.#to; at += 1) if (this.#bytes[at] === COMMA) count += 1
     const [paths] = field.message?.fields ?? []
-    if (paths !== undefined && count > paths.most) return inside(field.name, excessOf(paths))
-    if (this.#to - this.#from > LONGEST_MASK) return refusal(field.name, MASK_TOO_LONG)
+    if (paths !== undefined && count > paths.max) return inside(field.name, excessOf(paths))
+    if (this.#to - this.#from > MAX_MASK_BYTES) return refusal(field.name, MASK_TOO_LONG)
     this.messages += 1
     this.values += count
     return null
@@ -186,7 +186,7 @@ export class JsonScan extends Scan {
     const length = this.#to - this.#from
     return (
       length === 0 ||
-      (length <= LONGEST_DURATION && DURATION.test(this.#bytes.toString('latin1', this.#from, this.#to)))
+      (length <= MAX_DURATION_BYTES && DURATION.test(this.#bytes.toString('latin1', this.#from, this.#to)))
     )
   }
 
@@ -195,7 +195,7 @@ export class JsonScan extends Scan {
     const from = this.#at
     while (isOfWord(this.#bytes[this.#at])) this.#at += 1
     const length = this.#at - from
-    if (length === 0 || length > LONGEST_SHORT) return broken(field.name)
+    if (length === 0 || length > MAX_SHORT_BYTES) return broken(field.name)
     const isNull = length === NULL.length && this.#bytes.toString('latin1', from, this.#at) === NULL
     if (onlyNull && !isNull) return broken(field.name)
     return null
@@ -252,7 +252,7 @@ export class JsonScan extends Scan {
 
   /** The last string as the name of a field; `null`: it can be none. */
   #name(): string | null {
-    return this.#to - this.#from > LONGEST_NAME ? null : this.#decoded()
+    return this.#to - this.#from > MAX_NAME_BYTES ? null : this.#decoded()
   }
 
   /** `null`: it is no text. */

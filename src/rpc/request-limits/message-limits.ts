@@ -3,7 +3,7 @@ import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 
 /** All paths of a mask together, in bytes; those of every field there is take a few hundred. */
-export const LONGEST_MASK = 65_536
+export const MAX_MASK_BYTES = 65_536
 
 /** For lists whose rules give no number. */
 const DEFAULT_ITEMS = 10_000
@@ -39,7 +39,7 @@ export interface FieldLimits {
   readonly slot: number
   readonly oneof: string | null
   /** How many values it may hold. */
-  readonly most: number
+  readonly max: number
   readonly kind: 'single' | 'list' | 'map'
   readonly encoding: Encoding
   /** Several values may come in one occurrence (packed). */
@@ -104,7 +104,7 @@ function fieldLimits(
     jsonSlot,
     slot,
     oneof: field.oneof?.name ?? null,
-    most: mostOf(field),
+    max: maxOf(field),
     kind,
     encoding,
     packable: kind === 'list' && encoding !== BYTES,
@@ -123,7 +123,7 @@ function fieldLimits(
 /** An entry of a map is a message of its own on the wire. In JSON, `value` says what the values are. */
 function entryLimits(field: DescField & { fieldKind: 'map' }, known: Map<DescMessage, MessageLimits>): MessageLimits {
   if (field.mapKey !== ScalarType.STRING) throw new Error(`${field} has keys that are not text`)
-  const common = { oneof: null, most: 1, kind: 'single', packable: false } as const
+  const common = { oneof: null, max: 1, kind: 'single', packable: false } as const
   const key: FieldLimits = {
     ...common,
     name: 'key',
@@ -161,7 +161,7 @@ function rulesOf(field: DescField) {
   return hasOption(field, fieldRules) ? getOption(field, fieldRules).type : undefined
 }
 
-function mostOf(field: DescField): number {
+function maxOf(field: DescField): number {
   if (field.fieldKind !== 'list' && field.fieldKind !== 'map') return 1
   const rules = rulesOf(field)
   const most = rules?.case === 'repeated' ? rules.value.maxItems : rules?.case === 'map' ? rules.value.maxPairs : 0n

@@ -27,7 +27,7 @@ export type EncodedRequest = Uint8Array | JsonRequest
 
 /** A request that may be decoded. */
 export interface ScannedRequest<I extends DescMessage, E extends DescMessage> {
-  /** How many things it asks for beside itself: what its lists hold. */
+  /** How many items it asks for: what its lists hold. */
   readonly items: number
   /** The field that is read before the rest; `null`: it was not sent. */
   readonly early: MessageShape<E> | null
@@ -35,8 +35,8 @@ export interface ScannedRequest<I extends DescMessage, E extends DescMessage> {
   readonly message: MessageShape<I> | null
 }
 
-/** Up to so many bytes are decoded at once: that costs less than to decode a part of them twice. */
-const SMALL = 2_048
+/** A request of up to this size is decoded whole: that costs less than to decode a part of it twice. */
+const SMALL_REQUEST_BYTES = 2_048
 
 export interface RequestParserOptions<E extends DescMessage> {
   /** RFC 6749 §3.1: "Parameters sent without a value MUST be treated as if they were omitted from the request." */
@@ -76,7 +76,7 @@ export class RequestParser<I extends DescMessage, E extends DescMessage> {
     const violation = scan.scan(bytes)
     if (violation !== null) return fail('oauth.invalid_request', { violations: [violation] })
     const { items, earlyFrom, earlyTo } = scan
-    if (bytes.length <= SMALL) {
+    if (bytes.length <= SMALL_REQUEST_BYTES) {
       const decoded = this.#request.decode(bytes, isJson)
       return decoded.ok ? success({ items, early: this.#earlyOf(decoded.value), message: decoded.value }) : decoded
     }

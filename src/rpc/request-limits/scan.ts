@@ -110,8 +110,8 @@ export function inside(name: string, { field, description }: FieldViolation): Fi
 }
 
 /** What is said of a field that holds more than it may. */
-export function excessOf({ name, kind, most, oneof }: FieldLimits): FieldViolation {
-  if (kind !== 'single') return refusal(name, `must have at most ${most} items`)
+export function excessOf({ name, kind, max, oneof }: FieldLimits): FieldViolation {
+  if (kind !== 'single') return refusal(name, `must have at most ${max} items`)
   // RFC 6749 §3.1: parameters must not be included more than once.
   return refusal(name, oneof === null ? 'is set more than once' : `is set beside another ${oneof}, or more than once`)
 }

@@ -23,10 +23,10 @@ import { StreamQuota, type SystemServiceOptions, serveSystemMethod } from './sys
 
 /** A tool opens one, or a few. Each holds an answer until it is read. */
 const STREAMS = Object.freeze({ perPeer: 8, total: 64 })
-/** What one address may ask: a tool that describes everything asks once for each message. */
-const QUESTIONS = Object.freeze({ burst: 2_000, perMinute: 2_000 })
+/** The requests of one address: a tool that describes everything makes one for each message. */
+const REQUEST_RATE = Object.freeze({ burst: 2_000, perMinute: 2_000 })
 /** A stream ends by itself after this, as at any shutdown: tools open another. A message may take a little longer to arrive. */
-const LIFE_MS = 20_000
+const MAX_STREAM_AGE_MS = 20_000
 
 type Answer = ServerReflectionResponse['messageResponse'] | Files
 type ReflectionCall = ServerDuplexStream<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer>
@@ -47,7 +47,7 @@ export class ReflectionService {
   readonly #moreFiles: readonly DescFile[]
   readonly #options: SystemServiceOptions
   readonly #streams = new StreamQuota('streams of reflection', STREAMS)
-  readonly #questions = new RateLimiter(QUESTIONS)
+  readonly #questions = new RateLimiter(REQUEST_RATE)
   #index: Promise<DescriptorIndex> | null = null
 
   /** `moreFiles`: what no request refers to, but answers contain. */
@@ -83,7 +83,7 @@ export class ReflectionService {
     }
     call.sendMetadata(rayIdMetadata(rayId))
     const sent = new Set<DescFile>()
-    const life = setTimeout(() => call.end(), LIFE_MS).unref()
+    const life = setTimeout(() => call.end(), MAX_STREAM_AGE_MS).unref()
     /** One question after the other: the next is read when the answer has left, or nearly. */
     let replying: Promise<void> = Promise.resolve()
     call.on('data', (request: Result<ServerReflectionRequest>) => {

@@ -24,11 +24,11 @@ export function crossOriginRule(origins: readonly string[]): CrossOriginRule {
     maxAge: MAX_AGE_S,
   })
   return (request, response) => {
-    let goesOn = false
+    let isAllowed = false
     // With a list of origins it decides before it returns.
     handle(request, response, () => {
-      goesOn = true
+      isAllowed = true
     })
-    return goesOn
+    return isAllowed
   }
 }

@@ -16,7 +16,7 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** Where callers reach the port that was had, such as `https://qscope.internal:8443`. */
   readonly urlAt: (port: number) => string
-  /** What the server can do, told to whoever asks. */
+  /** What the server can do, as its metadata says. */
   readonly capabilities: ServerCapabilities
   /** The numbers of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
   readonly metrics: MetricsSource | null
