@@ -53,7 +53,7 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Ref
     ...fail('oauth.device.authorization_pending', { retryAfterMs: pollInterval }),
     effect: async (inside) => {
       const { deviceAuthorizations } = inside.stores
-      if (!(await deviceAuthorizations.hold(deviceAuthorizationId))) return LOST_RACE
+      if (!(await deviceAuthorizations.lock(deviceAuthorizationId))) return LOST_RACE
       const held = await deviceAuthorizations.findByDeviceCode(inside, deviceCodeHash)
       if (held === null) return LOST_RACE
       const { refusal, interval } = judgePace(held, ctx.now)

@@ -20,7 +20,7 @@ export async function lockFamily(ctx: Ctx, client: Client, issued: IssuedTokens,
   if (token.grantId === null) throw new Error('tokens of a family belong to a grant')
   if (isNew && refresh !== null && isCapped(client) && !(await ctx.stores.clients.lock(client.clientId))) return false
   const tokensUntil = Math.max(token.expiresAt, refresh?.token.expiresAt ?? 0)
-  return await ctx.stores.grants.hold(token.grantId, epochMs(tokensUntil))
+  return await ctx.stores.grants.lock(token.grantId, epochMs(tokensUntil))
 }
 
 /** Stores the tokens, lets the oldest go where a cap is exceeded, and records the issue. The rows are held. */
