@@ -51,10 +51,10 @@ export interface BackendParts {
   readonly jitter: () => number
   /** Shared with whatever begins calls. */
   readonly scheduler: BatchScheduler
-  /** How many calls may wait in each lane. */
+  /** How many calls may wait for each kind of connection. */
   readonly maxQueuedCalls: number
   readonly observer?: StoreObserver | undefined
-  /** The migrations that this server knows: all there are, unless told. */
+  /** The migrations that this server knows: all there are, unless given. */
   readonly migrations?: readonly MigrationStep[]
 }
 
@@ -197,7 +197,7 @@ export class SqlBackend implements Backend {
     return this.#misfit
   }
 
-  /** A lock that is soon gone is no trouble. */
+  /** A lock that is soon released is no problem. */
   async #probe(signal: AbortSignal): Promise<void> {
     const until = Date.now() + PROBE_PATIENCE_MS
     for (let attempts = 1; ; attempts += 1) {
