@@ -6,7 +6,7 @@ import { defineFlow } from '../flow.ts'
 import type { ChainBreak } from './chain-break.ts'
 import type { ChainPlace } from './chain-walk.ts'
 import { CHAIN_START, verifyChain } from './verify-chain.ts'
-import { allHeads, verifyRoster } from './verify-writer-registry.ts'
+import { allHeads, verifyWriterRegistry } from './verify-writer-registry.ts'
 import { WalkBudget } from './walk-budget.ts'
 
 const LIST = 'audit_verification'
@@ -65,7 +65,7 @@ const logIsWalked = condition<VerificationWish & Exported & From, { readonly ver
   async (ctx, { exported, exportedHead, maxEvents, from }) => {
     const patience = ctx.deadline === null ? null : ctx.deadline - ctx.now
     const budget = new WalkBudget(maxEvents === 0 ? DEFAULT_MAX_EVENTS : maxEvents, patience)
-    const breaks: ChainBreak[] = from === null ? [...(await verifyRoster(ctx, exported))] : []
+    const breaks: ChainBreak[] = from === null ? [...(await verifyWriterRegistry(ctx, exported))] : []
     let chains = 0
     let events = 0
     let nextPageToken = ''

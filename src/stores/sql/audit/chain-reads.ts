@@ -18,7 +18,7 @@ export function auditChainReads(db: Kysely<Database>): AuditChainReads {
     return row === undefined ? null : Number(row.sequence)
   }
   return {
-    roster: async () => {
+    writerRegistry: async () => {
       const row = await db.selectFrom('oauth_audit_roster').select(['writers', 'total']).executeTakeFirst()
       return row === undefined ? null : { writers: Number(row.writers), total: bytesOf(row.total) }
     },

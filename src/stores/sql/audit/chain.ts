@@ -58,7 +58,7 @@ export class AuditChain {
     return this.#sealAs(this.#end.ordinal, events)
   }
 
-  /** Seals in the open transaction of the writer; the first events enter it in the roster. */
+  /** Seals in the open transaction of the writer; the first events enter it in the registry. */
   async sealInside(events: readonly AuditEvent[]): Promise<SealedEvents> {
     const [first] = events
     if (first === undefined || this.#end.ordinal !== null) return this.seal(events)

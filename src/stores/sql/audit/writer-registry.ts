@@ -5,12 +5,12 @@ import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer } from '../core/rows.ts'
 import type { AuditRosterTable, Database } from '../schema.ts'
 
-/** Heads and roster are written by the server itself. */
+/** Heads and the registry are written by the server itself. */
 export const SERVER_ITSELF = 'qscope'
 const REGISTRY = 'writers'
 
 /**
- * Enters a writer in the roster, inside the transaction of its first events, and
+ * Enters a writer in the registry, inside the transaction of its first events, and
  * returns which writer it is. Others who enter wait for the row, not for each
  * other's chains. What was tampered with is not mended by it: the total goes on
  * from what is stored, and shows the difference for ever.
@@ -40,7 +40,7 @@ export async function registerWriter(
   const highest = last === undefined || last.ordinal === null ? 0 : integer(last.ordinal, 'ordinal')
   const ordinal = Math.max(row === undefined ? 1 : integer(row.writers, 'writers'), highest + 1)
   const before = row === undefined ? NO_HASH : bytes(row.total, 'total')
-  const entry = { writers: ordinal, total: seal.rosterTotal(before, { ordinal, writerId }), ...changed }
+  const entry = { writers: ordinal, total: seal.registryTotal(before, { ordinal, writerId }), ...changed }
   if (row === undefined) {
     await insertFirst(db, { name: REGISTRY, ...entry, created_at: at, created_by: SERVER_ITSELF })
   } else {
@@ -49,10 +49,10 @@ export async function registerWriter(
   return ordinal
 }
 
-/** Two writers may find no roster at once: one of them makes it, and the other begins again. */
+/** Two writers may find no registry at once: one of them makes it, and the other begins again. */
 async function insertFirst(db: Kysely<Database>, row: Insertable<AuditRosterTable>): Promise<void> {
   const inserted = await falseIfTaken(async () => {
     await db.insertInto('oauth_audit_roster').values(row).execute()
   })
-  if (!inserted) throw new DatabaseError('conflict', 'another writer made the roster of the audit log first')
+  if (!inserted) throw new DatabaseError('conflict', 'another writer made the writer registry of the audit log first')
 }
