@@ -1,41 +1,45 @@
 /**
  * Lets the calls of one turn of the event loop go through the same steps at the
- * same time: what they ask of the database then travels together, and the
- * processor finds the code of a step where it left it for the call before.
+ * same time. What they ask of the database then travels together, and the
+ * processor finds the code of a step still in its cache.
+ *
+ * A server has one, which its transports and its stores share.
  */
+export class BatchScheduler {
+  /** Whether all who are about to ask do so before the next tick. */
+  #asking = false
+  #beginning: (() => void)[] = []
 
-/** Whether all who are about to ask do so before the next tick. */
-let asking = false
+  /** Begins a call with all others that arrive in this turn, once everything that was received is read. */
+  startTogether(begin: () => void): void {
+    if (this.#beginning.length === 0) setImmediate(this.#beginAll)
+    this.#beginning.push(begin)
+  }
 
-let beginning: (() => void)[] = []
+  /** Sends a batch when all have asked who are about to: now or, where callers resume, after the last of them. */
+  schedule(send: () => void): void {
+    if (this.#asking) process.nextTick(send)
+    else setImmediate(send)
+  }
 
-/** Begins it with all others that arrive in this turn, once what the sockets had is read. */
-export function startTogether(begin: () => void): void {
-  if (beginning.length === 0) setImmediate(beginAll)
-  beginning.push(begin)
-}
+  /** Says that callers resume with an answer now; what they ask next, they ask before anything else is received. */
+  callersResume(): void {
+    if (this.#asking) return
+    this.#asking = true
+    // Ticks come after everything that promises have to do.
+    process.nextTick(this.#stopAsking)
+  }
 
-/** `begin` must not throw: it would keep the others from beginning. */
-function beginAll(): void {
-  const all = beginning
-  beginning = []
-  asking = true
-  for (const begin of all) begin()
-  asking = false
-}
+  /** A `begin` must not throw: it would keep the others from beginning. */
+  readonly #beginAll = (): void => {
+    const all = this.#beginning
+    this.#beginning = []
+    this.#asking = true
+    for (const begin of all) begin()
+    this.#asking = false
+  }
 
-/** Runs it when all have asked who are about to: now or, where callers go on with an answer, after the last of them. */
-export function scheduleBatch(send: () => void): void {
-  if (asking) process.nextTick(send)
-  else setImmediate(send)
-}
-
-/** Says that callers go on with an answer now; what they ask next, they ask before anybody else is heard. */
-export function callersResume(): void {
-  if (asking) return
-  asking = true
-  // Ticks come after all that promises have to do.
-  process.nextTick(() => {
-    asking = false
-  })
+  readonly #stopAsking = (): void => {
+    this.#asking = false
+  }
 }

@@ -1,20 +1,22 @@
 import { expect, test } from 'vitest'
-import { callersResume, scheduleBatch, startTogether } from '../src/batch-scheduler.ts'
+import { BatchScheduler } from '../src/batch-scheduler.ts'
 
 /** Notes what happens, until the turn after the next is over. */
-async function told(happen: (note: (what: string) => void) => void): Promise<readonly string[]> {
+async function told(
+  happen: (scheduler: BatchScheduler, note: (what: string) => void) => void,
+): Promise<readonly string[]> {
   const notes: string[] = []
-  happen((what) => notes.push(what))
+  happen(new BatchScheduler(), (what) => notes.push(what))
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve))
   return notes
 }
 
 test('what arrives in one turn begins together, in its order, and what it asks is sent once all have asked', async () => {
-  const notes = await told((note) => {
+  const notes = await told((scheduler, note) => {
     for (const call of ['first', 'second']) {
-      startTogether(() => {
+      scheduler.startTogether(() => {
         note(`${call} asks`)
-        scheduleBatch(() => note(`${call} is sent`))
+        scheduler.schedule(() => note(`${call} is sent`))
       })
     }
     note('read')
@@ -24,14 +26,14 @@ test('what arrives in one turn begins together, in its order, and what it asks i
 })
 
 test('what callers ask when they go on with an answer is sent before anybody else is heard', async () => {
-  const notes = await told((note) => {
+  const notes = await told((scheduler, note) => {
     setImmediate(async () => {
       await null
-      callersResume()
+      scheduler.callersResume()
       for (const caller of ['first', 'second']) {
         void Promise.resolve().then(() => {
           note(`${caller} asks`)
-          scheduleBatch(() => note(`${caller} is sent`))
+          scheduler.schedule(() => note(`${caller} is sent`))
         })
       }
     })
@@ -41,8 +43,8 @@ test('what callers ask when they go on with an answer is sent before anybody els
 })
 
 test('what is asked by itself waits for the rest of its turn', async () => {
-  const notes = await told((note) => {
-    scheduleBatch(() => note('sent'))
+  const notes = await told((scheduler, note) => {
+    scheduler.schedule(() => note('sent'))
     process.nextTick(() => note('another asks'))
   })
   expect(notes).toEqual(['another asks', 'sent'])

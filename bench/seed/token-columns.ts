@@ -1,4 +1,4 @@
-import type { AccessTokenTable } from '../../src/stores/sql/token-schema.ts'
+import type { AccessTokenTable } from '../../src/stores/sql/core/schema.ts'
 
 /** How one database spells what a generated token is made of. `||` joins text in all of them. */
 export interface TokenSql {

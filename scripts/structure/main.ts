@@ -32,8 +32,8 @@ const figures: readonly (readonly [string, number])[] = [
   ['pairs of folders that import each other', tree.mutualFolders().length],
   ['variables and collections that modules hold', tree.moduleState().length],
   [
-    'files that one variable touches: QSCOPE_MAX_WATCHES_PER_PEER',
-    filesWith('QSCOPE_MAX_WATCHES_PER_PEER|maxWatchesPerPeer'),
+    'files of config that one variable touches: QSCOPE_MAX_MESSAGE_BYTES',
+    filesWith('QSCOPE_MAX_MESSAGE_BYTES|maxMessageBytes', 'config'),
   ],
   ['files that one token column touches: certificate_hash', filesWith('certificate_hash', 'stores')],
   [

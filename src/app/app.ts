@@ -6,6 +6,7 @@ import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
+import { BatchScheduler } from '../batch-scheduler.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { HttpConfig, TlsConfig } from '../config/rules.ts'
@@ -29,21 +30,21 @@ import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
-import { auditHandlers } from '../rpc/handlers/audit.ts'
-import { clientHandlers } from '../rpc/handlers/client.ts'
-import { deviceHandlers } from '../rpc/handlers/device.ts'
-import { keyHandlers } from '../rpc/handlers/key.ts'
-import { tokenHandlers } from '../rpc/handlers/token.ts'
-import { userHandlers } from '../rpc/handlers/user.ts'
+import { AuditHandlers } from '../rpc/handlers/audit.ts'
+import { ClientHandlers } from '../rpc/handlers/client.ts'
+import { DeviceHandlers } from '../rpc/handlers/device.ts'
+import { KeyHandlers } from '../rpc/handlers/key.ts'
+import { TokenHandlers } from '../rpc/handlers/token.ts'
+import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
-import { createPipeline, type Pipeline } from '../rpc/pipeline.ts'
+import { Pipeline } from '../rpc/pipeline.ts'
+import { RequestValidator } from '../rpc/request-validator.ts'
 import { route } from '../rpc/routes.ts'
-import { createServingState, type ServingState } from '../rpc/serving-state.ts'
-import { createRequestValidator } from '../rpc/validation.ts'
+import { ServingState } from '../rpc/serving-state.ts'
 import type { AuditSeal } from '../stores/contract/audit-log.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
-import { openBackend } from '../stores/open.ts'
+import { type BackendOptions, openBackend } from '../stores/open.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
@@ -73,6 +74,8 @@ export interface App {
   readonly state: ServingState
   /** What messages on their way may take, whichever port they come by. */
   readonly incoming: IncomingMessages
+  /** Lets calls begin together, and their look-ups travel together. */
+  readonly scheduler: BatchScheduler
   readonly keyring: Keyring
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: TrustedIssuerSet
@@ -99,9 +102,10 @@ export async function openApp(
     observers,
   }: { readonly now?: () => EpochMs; readonly sharing?: CounterSync; readonly observers?: Observers } = {},
 ): Promise<App> {
-  const opening = openAppBackend(config, log, keyring, observers)
+  const scheduler = new BatchScheduler()
+  const opening = openAppBackend(config, log, keyring, { observer: observers?.stores, scheduler })
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
-  const validator = createRequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  const validator = new RequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   const backend = await opening
   const secretUsage = new SecretUsage(backend, log)
   const trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
@@ -153,18 +157,18 @@ export async function openApp(
       devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync: sharing, name: 'device-polls' }),
     },
   })
-  const state = createServingState()
+  const state = new ServingState()
   const stopping = new AbortController()
   state.onChange(() => {
     if (state.draining) stopping.abort()
   })
   const { deviceVerificationUri: verificationUri } = config
   const routes = [
-    ...route(ClientService, clientHandlers(runner)),
-    ...route(TokenService, tokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
+    ...route(ClientService, new ClientHandlers(runner)),
+    ...route(TokenService, new TokenHandlers(runner, { issuer, helpBase: helpBaseOf(config) })),
     ...route(
       DeviceService,
-      deviceHandlers({
+      new DeviceHandlers({
         runner,
         now,
         verificationUri,
@@ -172,9 +176,9 @@ export async function openApp(
         watches: new WatchQuota(limits.maxWatchesPerPeer),
       }),
     ),
-    ...route(UserService, userHandlers(runner)),
-    ...route(AuditService, auditHandlers(runner)),
-    ...route(KeyService, keyHandlers(runner)),
+    ...route(UserService, new UserHandlers(runner)),
+    ...route(AuditService, new AuditHandlers(runner)),
+    ...route(KeyService, new KeyHandlers(runner)),
   ]
   const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs } = config
   const purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
@@ -187,7 +191,7 @@ export async function openApp(
     periodMs: config.signingKeyRotationMs,
   })
   const isDraining = () => state.draining
-  const pipeline = createPipeline({ routes, authorizer, log, now, isDraining, validator, observer: observers?.calls })
+  const pipeline = new Pipeline({ routes, authorizer, log, now, isDraining, validator, observer: observers?.calls })
   return {
     backend,
     runner,
@@ -195,6 +199,7 @@ export async function openApp(
     pipeline,
     state,
     incoming: new IncomingMessages(config.maxMessageBytes),
+    scheduler,
     keyring,
     trustedIssuers,
     purge,
@@ -241,11 +246,15 @@ export async function databaseKeyReferences(config: Config, log: Logger, keyring
   }
 }
 
-async function openAppBackend(config: Config, log: Logger, keyring: Keyring, observers?: Observers): Promise<Backend> {
+async function openAppBackend(
+  config: Config,
+  log: Logger,
+  keyring: Keyring,
+  shared: Pick<BackendOptions, 'observer' | 'scheduler'> = {},
+): Promise<Backend> {
   const { database, connections, maxQueuedCalls } = config
   const seal = sealOf(keyring)
-  const observer = observers?.stores
-  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, observer })
+  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared })
 }
 
 /**

@@ -30,7 +30,7 @@ export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> 
     const health = await app.backend.check()
     if (health.serving && !examined) {
       await app.checkKeys()
-      for (const { name, value, warning: concern } of await app.backend.facts()) {
+      for (const { name, value, warning: concern } of await app.backend.diagnostics()) {
         if (concern !== null) log.warn({ name, value }, `the database's ${name} is ${value}: ${concern}`)
       }
       for (const { finding, advice } of await issuerRuleFindings(app, log)) log.warn({ advice }, finding)

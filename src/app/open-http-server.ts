@@ -25,14 +25,14 @@ export async function openHttpServer({
 }: HttpServerDependencies): Promise<HttpServer | null> {
   const { pipeline, state, incoming, trustedIssuers } = app
   if (config.http === null) return null
-  const { createHttpServer } = await import('../transports/http/server.ts')
+  const { HttpServer } = await import('../transports/http/server.ts')
   const { http } = config
   const { listen, allowedOrigins } = http
   const { maxMessageBytes, issuer } = config
-  return createHttpServer({
+  return new HttpServer({
     listen,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
-    abilities: {
+    capabilities: {
       issuer,
       // They may be replaced while it runs.
       get assertionGrant() {

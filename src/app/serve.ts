@@ -3,10 +3,11 @@ import type { Config } from '../config/config.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import type { Log } from '../log/create-log.ts'
+import { firstLineOf } from '../message-of.ts'
 import { printable } from '../printable.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { expose } from '../telemetry/metrics.ts'
-import { createGrpcServer } from '../transports/grpc/server.ts'
+import { GrpcServer } from '../transports/grpc/server.ts'
 import { type Announcement, printStartupBanner } from './announce.ts'
 import { helpBaseOf, openApp, openAppKeyring } from './app.ts'
 import { assertPortFree } from './assert-port-free.ts'
@@ -105,7 +106,7 @@ export async function serveUntilAsked(
   telemetry.watch(serverStateOf(app, log))
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setUp.created ? setUp.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
-  const server = createGrpcServer({
+  const server = new GrpcServer({
     listen: formatAddress(config.grpcListen),
     pipeline: app.pipeline,
     state: app.state,
@@ -117,6 +118,7 @@ export async function serveUntilAsked(
     reflection: config.reflection,
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
+    scheduler: app.scheduler,
   })
   const measurements = keeper.aggregateMetrics(() => telemetry.snapshot())
   const http = await openHttpServer({ config, app, tls, log, metrics: async () => await expose(await measurements()) })
@@ -170,7 +172,7 @@ export function endOnAccident(log: Log): void {
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'uncaught exception')
     log.flush()
-    process.stderr.write(`qscope: ended by a bug: ${printable(error.message.split('\n', 1).join(''))}\n`)
+    process.stderr.write(`qscope: ended by a bug: ${printable(firstLineOf(error))}\n`)
     process.exit(1)
   })
 }

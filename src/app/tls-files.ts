@@ -5,12 +5,8 @@ import type { TlsConfig } from '../config/rules.ts'
 import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import type { Logger } from '../logger.ts'
 import { messageOf } from '../message-of.ts'
-import {
-  type ClientCertificates,
-  contextOf,
-  TlsCredentials,
-  type TlsMaterial,
-} from '../transports/grpc/tls-credentials.ts'
+import { TlsCredentials } from '../transports/grpc/tls-credentials.ts'
+import { type ClientCertificates, contextOf, type TlsMaterial } from '../transports/tls.ts'
 import { repeat } from './jobs/repeat.ts'
 
 /** TLS credentials that follow their files. */

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import { ConfigError } from '../config/problems.ts'
-import { messageOf } from '../message-of.ts'
+import { firstLineOf } from '../message-of.ts'
 import { CallFailure } from './calls.ts'
 import { complain } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
@@ -18,11 +18,6 @@ export function reportFailure(error: unknown): number {
     for (const problem of error.problems) complain(problem)
     return EXIT.failed
   }
-  complain(error instanceof CallFailure ? error.message : oneLine(error))
+  complain(error instanceof CallFailure ? error.message : firstLineOf(error))
   return EXIT.failed
-}
-
-function oneLine(error: unknown): string {
-  const text = messageOf(error)
-  return text.split('\n', 1).join('')
 }

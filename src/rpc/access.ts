@@ -2,6 +2,8 @@ import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
 import type { AccessRule } from '../auth/authorize-call.ts'
 import { isPermission } from '../domain/scopes.ts'
 import { access } from '../gen/qscope/v1/options_pb.ts'
+import type { FailedResult } from '../results.ts'
+import { outcomeUnknown, outcomeUnknownSafely } from '../store-failure.ts'
 import { pathOf } from './routes.ts'
 
 /**
@@ -23,4 +25,14 @@ export function accessRule(method: DescMethod): AccessRule {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)
   }
   return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone, idempotent })
+}
+
+/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
+export function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
+  return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
+}
+
+/** The answer to a call that the server aborts: it may still be carried out. */
+export function abortedCall(method: DescMethod): FailedResult {
+  return withRetryAdvice(accessRule(method), outcomeUnknown())
 }

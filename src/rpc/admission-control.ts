@@ -1,30 +1,30 @@
-/** So many calls of one caller run at once while nobody else calls: enough to fill a batch of the database. */
-const AT_ONCE = 32
-/** So many while others call too: what one of them waits for is then the work of a few calls, not of all. */
-const AT_ONCE_BESIDE_OTHERS = 4
-/** So many callers are remembered as proven; beyond that the longest unused is forgotten, and proves itself anew. */
+/** How many calls of one caller run at once while nobody else calls: enough to fill a batch of the database. */
+const MAX_RUNNING = 32
+/** The same while others call too: each of them then waits for the work of a few calls, not of all. */
+const MAX_RUNNING_BESIDE_OTHERS = 4
+/** How many callers are remembered as proven; beyond that the longest unused is forgotten, and proves itself again. */
 const MAX_PROVEN = 10_000
-/** Others count for so long after they called: most callers wait for one answer before they ask again. */
+/** How long others count after they called: most callers wait for one answer before they ask again. */
 const OTHERS_COUNT_MS = 1_000
-/** So many may stand in a queue before it is looked through for those that nobody waits for any more. */
+/** The length of a queue from which abandoned calls are removed from it. */
 const SWEPT_FROM = 1_000
 /** What may wait in all queues together, in bytes of encoded messages: parsed ones take a few times as much. */
-const MOST_WAITING_BYTES = 128 * 1024 * 1024
-/** One queue never takes all of it. */
-const MOST_OF_ONE_QUEUE = MOST_WAITING_BYTES / 2
-/** Those who have proved nothing have less, at one address and together. */
-const MOST_OF_UNPROVEN_QUEUE = 16 * 1024 * 1024
-const MOST_OF_UNPROVEN = 2 * MOST_OF_UNPROVEN_QUEUE
+const MAX_WAITING_BYTES = 128 * 1024 * 1024
+/** What may wait in one queue. */
+const MAX_QUEUE_BYTES = MAX_WAITING_BYTES / 2
+/** Unproven callers have less, at one address and together. */
+const MAX_UNPROVEN_QUEUE_BYTES = 16 * 1024 * 1024
+const MAX_UNPROVEN_BYTES = 2 * MAX_UNPROVEN_QUEUE_BYTES
 /** A call holds some memory, whatever its message. */
-const BYTES_OF_A_CALL = 4 * 1024
-/** So many things that a call asks for are as much work as a call of its own. */
-const ITEMS_OF_A_SLOT = 8
+const CALL_OVERHEAD_BYTES = 4 * 1024
+/** How many items that a call asks for are as much work as a call of its own. */
+const ITEMS_PER_SLOT = 8
 
 /** What a call brings. */
 export interface CallCost {
   /** Of its message as it was encoded. */
   readonly bytes: number
-  /** How many things it asks for at once, beside the call itself. */
+  /** How many items it asks for. */
   readonly items: number
 }
 
@@ -58,14 +58,14 @@ export interface AdmittedCall {
   readonly size: CallCost
 }
 
-/** What comes of a call: it may run, was abandoned while it waited, or finds no room to wait. */
-export type Admission = 'in' | 'gone' | 'full'
+/** What becomes of a call: it may run, was abandoned while it waited, or finds no room to wait. */
+export type Admission = 'admitted' | 'abandoned' | 'full'
 
 /**
- * Lets each caller run a number of calls at once, and keeps the rest of theirs
- * in a queue: who floods the server waits for themselves. Nobody is refused for it,
- * as long as what waits fits into memory. A call for many things takes the place
- * of several, or runs alone.
+ * Lets each caller run a number of calls at once, and keeps the rest of its calls in
+ * a queue: whoever floods the server waits only for itself. Nobody is refused, as long
+ * as what waits fits into memory. A call for many items takes several slots, or runs
+ * alone.
  *
  * Anybody can claim to be somebody, and somebody else with the next call. So a
  * caller has a queue of its own only once it has proved who it is; until then it
@@ -115,13 +115,13 @@ export class AdmissionControl {
     queue: CallerQueue,
     size: CallCost,
     isAbandoned: () => boolean,
-  ): Promise<Admission> | Exclude<Admission, 'gone'> {
+  ): Promise<Admission> | Exclude<Admission, 'abandoned'> {
     const slots = slotsOf(size)
     if (queue.waiting.size === 0 && this.#hasSlots(queue, slots)) {
       queue.running += slots
-      return 'in'
+      return 'admitted'
     }
-    const bytes = size.bytes + BYTES_OF_A_CALL
+    const bytes = size.bytes + CALL_OVERHEAD_BYTES
     if (queue.waiting.size >= queue.sweepAt || !this.#hasRoom(queue, bytes)) this.#dropAbandoned(queue)
     if (!this.#hasRoom(queue, bytes)) return 'full'
     const { promise, resolve } = Promise.withResolvers<Admission>()
@@ -130,7 +130,7 @@ export class AdmissionControl {
     return promise
   }
 
-  /** A call that was admitted in this queue turned out to be the caller's. */
+  /** A call that was admitted in this queue was authenticated as the caller's. */
   proved(caller: string, queue: CallerQueue): void {
     this.#proven.delete(caller)
     this.#proven.add(caller)
@@ -149,9 +149,9 @@ export class AdmissionControl {
     queue.running -= slotsOf(size)
     for (const waiter of queue.waiting) {
       if (!this.#hasSlots(queue, waiter.slots)) break
-      const isIn = !waiter.isAbandoned()
-      if (isIn) queue.running += waiter.slots
-      this.#dismiss(queue, waiter, isIn ? 'in' : 'gone')
+      const isWanted = !waiter.isAbandoned()
+      if (isWanted) queue.running += waiter.slots
+      this.#settle(queue, waiter, isWanted ? 'admitted' : 'abandoned')
     }
     if (queue.running > 0) return
     const queues = queue.isProven ? this.#queues : this.#unproven
@@ -160,35 +160,35 @@ export class AdmissionControl {
     queue.counts = false
   }
 
-  /** Whoever runs nothing may begin anything. The clock is read only where it matters. */
+  /** A queue that runs nothing may start anything. The clock is read only where it matters. */
   #hasSlots(queue: CallerQueue, slots: number): boolean {
     const running = queue.running + slots
-    return queue.running === 0 || running <= AT_ONCE_BESIDE_OTHERS || running <= this.#mostOf(queue)
+    return queue.running === 0 || running <= MAX_RUNNING_BESIDE_OTHERS || running <= this.#limitOf(queue)
   }
 
-  #mostOf({ isProven }: CallerQueue): number {
+  #limitOf({ isProven }: CallerQueue): number {
     const othersUntil = isProven ? this.#sharedUntil : this.#provenUntil
     const isAlone = this.#now() >= othersUntil && (isProven || this.#unproven.size === 1)
-    return isAlone ? AT_ONCE : AT_ONCE_BESIDE_OTHERS
+    return isAlone ? MAX_RUNNING : MAX_RUNNING_BESIDE_OTHERS
   }
 
   #hasRoom(queue: CallerQueue, bytes: number): boolean {
-    if (this.#waitingBytes + bytes > MOST_WAITING_BYTES) return false
-    if (queue.isProven) return queue.waitingBytes + bytes <= MOST_OF_ONE_QUEUE
-    return queue.waitingBytes + bytes <= MOST_OF_UNPROVEN_QUEUE && this.#unprovenBytes + bytes <= MOST_OF_UNPROVEN
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) return false
+    if (queue.isProven) return queue.waitingBytes + bytes <= MAX_QUEUE_BYTES
+    return queue.waitingBytes + bytes <= MAX_UNPROVEN_QUEUE_BYTES && this.#unprovenBytes + bytes <= MAX_UNPROVEN_BYTES
   }
 
   /**
    * Calls that are cancelled as soon as they are made must not pile up, with their
-   * messages, behind a few that run for long. Looked through again only when the
-   * queue has doubled, so that each call is looked at a few times at the most.
+   * messages, behind a few that run for long. The queue is swept again only when it
+   * has doubled, so that each call is looked at a few times at the most.
    */
   #dropAbandoned(queue: CallerQueue): void {
-    for (const waiter of queue.waiting) if (waiter.isAbandoned()) this.#dismiss(queue, waiter, 'gone')
+    for (const waiter of queue.waiting) if (waiter.isAbandoned()) this.#settle(queue, waiter, 'abandoned')
     queue.sweepAt = Math.max(SWEPT_FROM, queue.waiting.size * 2)
   }
 
-  #dismiss(queue: CallerQueue, waiter: Waiter, admission: Admission): void {
+  #settle(queue: CallerQueue, waiter: Waiter, admission: Admission): void {
     queue.waiting.delete(waiter)
     this.#holdBytes(queue, -waiter.bytes)
     waiter.settle(admission)
@@ -202,5 +202,5 @@ export class AdmissionControl {
 }
 
 function slotsOf({ items }: CallCost): number {
-  return 1 + Math.floor(items / ITEMS_OF_A_SLOT)
+  return 1 + Math.floor(items / ITEMS_PER_SLOT)
 }

@@ -1,44 +1,70 @@
+import type { Message } from '@bufbuild/protobuf'
+import type { Credentials } from '../auth/credentials.ts'
 import type { CallContext, Caller } from '../context.ts'
 import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
+import type { ClientAuthentication } from '../gen/qscope/v1/client_authentication_pb.ts'
 import type { Logger } from '../logger.ts'
-import { success } from '../results.ts'
+import type { FailedResult } from '../results.ts'
 import type { Span } from '../trace.ts'
 import type { AdmittedCall } from './admission-control.ts'
 import type { CallEnded, CallInfo } from './call-info.ts'
+import type { EncodedRequest } from './request-limits/request-parser.ts'
+import type { ServedMethod } from './served-method.ts'
 
 const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
+const NO_CREDENTIALS: Credentials = Object.freeze({ kind: 'none' })
 
-/** The context of one call; the signal stays the origin's, made when first read. */
+/**
+ * One call on its way through the pipeline, and the context of its handler. Each
+ * stage leaves here what it finds. The signal stays the transport's, made when
+ * first read.
+ */
 export class Call implements CallContext {
+  readonly method: ServedMethod
   readonly info: CallInfo
   readonly rayId: string
   readonly now: EpochMs
   readonly log: Logger
   readonly peer: string
   readonly deadline: EpochMs | null
-  /** Becomes known after authorization, before the handler sees it. */
+
+  /** The request as the transport handed it over. */
+  readonly received: Message | EncodedRequest
+  /** Of the request, what authenticates a client; `null`: nothing. */
+  clientAuthentication: ClientAuthentication | null = null
+  /** How many items the request asks for. */
+  items = 0
+  credentials: Credentials = NO_CREDENTIALS
+  /** While it occupies admission control. */
+  admission: AdmittedCall | null = null
+  /** Becomes known by authentication, before the handler sees it. */
   caller: Caller = ANONYMOUS
-  /** Set when the call begins. */
+  /** The request, once it is decoded. */
+  message: Message | null = null
+  /** Set by authentication, before the handler sees it. */
+  reauthenticate: CallContext['reauthenticate'] = notAuthenticated
+
+  /** Of the access log. */
+  startedAt = 0
   span: Span | undefined = undefined
-  /** While it has one. */
-  turn: AdmittedCall | null = null
+  failure: FailedResult | null = null
   /** Its deadline is over, and it was not waited for any longer. */
   isLate = false
-  /** Set with the credentials, before the handler sees it. */
-  reauthenticate: CallContext['reauthenticate'] = async () => success(this.caller)
 
-  constructor(info: CallInfo, now: EpochMs, log: Logger) {
+  constructor(method: ServedMethod, info: CallInfo, received: Message | EncodedRequest, now: EpochMs, log: Logger) {
+    this.method = method
     this.info = info
     this.rayId = info.rayId
     this.now = now
     this.log = log
     this.peer = info.peer
     this.deadline = info.deadline
+    this.received = received
   }
 
   /** Why nobody waits for the answer any more; `null` while somebody does. */
-  interruption(): CallEnded['kind'] | null {
+  endedBy(): CallEnded['kind'] | null {
     return this.isLate ? 'DEADLINE_EXCEEDED' : this.info.endedBy()
   }
 
@@ -53,4 +79,8 @@ export class Call implements CallContext {
   get connectionEnds(): AbortSignal | undefined {
     return this.info.connectionEnds
   }
+}
+
+async function notAuthenticated(): Promise<never> {
+  throw new Error('the call has not been authenticated yet')
 }

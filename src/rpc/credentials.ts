@@ -1,45 +1,43 @@
-import type { DescField, DescMessage } from '@bufbuild/protobuf'
 import type { Credentials } from '../auth/credentials.ts'
 import { type ClientAuthentication, ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
-import { fail, type Result, success } from '../results.ts'
-import { parseAuthorization } from './authorization-header.ts'
-import type { RequestValidator } from './validation.ts'
-
-/** The field of a request in which a client proves itself; `null`: it has none. */
-export function credentialsField(input: DescMessage): DescField | null {
-  const isProof = (field: DescField) =>
-    field.fieldKind === 'message' && field.message.typeName === ClientAuthenticationSchema.typeName
-  return input.fields.find(isProof) ?? null
-}
-
-/**
- * Finds the credentials of a call, of whichever of the two ways in; two at once are
- * refused. Of the request, only the credentials are validated here.
- */
-export type CredentialsReader = (
-  client: ClientAuthentication | null,
-  authorization: readonly string[],
-) => Result<Credentials>
+import { type FailedResult, fail, type Result, success } from '../results.ts'
+import type { RequestValidator } from './request-validator.ts'
 
 const NONE = success<Credentials>(Object.freeze({ kind: 'none' }))
+const MALFORMED: Credentials = Object.freeze({ kind: 'malformed' })
 
-export function credentialsReader(field: DescField | null, validator: RequestValidator): CredentialsReader {
-  const name = field?.name ?? 'client'
+const SCHEME = /^([A-Za-z]+) +(\S+) *$/
+/** RFC 6750 §2.1: b64token. */
+const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
-  return (client, authorization) => {
-    const [header] = authorization
-    if (header !== undefined && authorization.length > 1) {
-      return refusal(['authorization'], 'carries more than one value')
-    }
-    if (client === null) return header === undefined ? NONE : success(parseAuthorization(header))
-    if (header !== undefined) return refusal([name, 'authorization'], 'authenticates the call beside another way in')
-    const violations = validator.validate(ClientAuthenticationSchema, client)
-    if (violations.length > 0) {
-      const own = violations.map(({ field, description }) => ({ field: `${name}.${field}`, description }))
-      return fail('oauth.invalid_request', { violations: own })
-    }
-    return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Finds the credentials of a call: in its request or in `authorization`, but not in
+ * both. Of the request, only the credentials are validated here.
+ *
+ * @param client the field `fieldName` of the request; `null`: it is not set.
+ * @param authorization every value that came.
+ */
+export function findCredentials(
+  client: ClientAuthentication | null,
+  fieldName: string,
+  authorization: readonly string[],
+  validator: RequestValidator,
+): Result<Credentials> {
+  const [header] = authorization
+  if (header !== undefined && authorization.length > 1) {
+    return refusal(['authorization'], 'carries more than one value')
   }
+  if (client === null) return header === undefined ? NONE : success(parseAuthorization(header))
+  if (header !== undefined) return refusal([fieldName, 'authorization'], 'authenticates the call beside another way in')
+  const violations = validator.validate(ClientAuthenticationSchema, client)
+  if (violations.length > 0) {
+    const own = violations.map(({ field, description }) => ({ field: `${fieldName}.${field}`, description }))
+    return fail('oauth.invalid_request', { violations: own })
+  }
+  return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
 }
 
 function proofOf({ method }: ClientAuthentication): Extract<Credentials, { kind: 'client' }>['proof'] {
@@ -55,6 +53,41 @@ function proofOf({ method }: ClientAuthentication): Extract<Credentials, { kind:
   }
 }
 
-function refusal(fields: readonly string[], description: string) {
+/** Reads the value of `authorization`: `Basic` (RFC 6749 §2.3.1) or `Bearer` (RFC 6750 §2.1). */
+export function parseAuthorization(value: string): Credentials {
+  const [, scheme = '', parameter = ''] = SCHEME.exec(value) ?? []
+  switch (scheme.toLowerCase()) {
+    case 'basic':
+      return parseBasic(parameter)
+    case 'bearer':
+      return BEARER.test(parameter) ? { kind: 'bearer', token: parameter } : MALFORMED
+    default:
+      return MALFORMED
+  }
+}
+
+/** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined by a colon. */
+function parseBasic(parameter: string): Credentials {
+  if (!BASE64.test(parameter)) return MALFORMED
+  try {
+    const pair = utf8.decode(Buffer.from(parameter, 'base64'))
+    const colon = pair.indexOf(':')
+    if (colon < 1) return MALFORMED
+    const clientId = formDecode(pair.slice(0, colon))
+    const secret = formDecode(pair.slice(colon + 1))
+    // No id contains it, and not every database can look for it.
+    if (clientId.includes('\0')) return MALFORMED
+    return { kind: 'client', clientId, proof: secret === '' ? { kind: 'none' } : { kind: 'secret', secret } }
+  } catch {
+    return MALFORMED
+  }
+}
+
+/** @throws URIError for a broken percent sequence. */
+function formDecode(text: string): string {
+  return decodeURIComponent(text.replaceAll('+', ' '))
+}
+
+function refusal(fields: readonly string[], description: string): FailedResult {
   return fail('oauth.invalid_request', { violations: fields.map((field) => ({ field, description })) })
 }

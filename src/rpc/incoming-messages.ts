@@ -18,16 +18,16 @@ export const DEFAULT_INCOMING_LIMITS: IncomingLimits = Object.freeze({
 })
 
 /** A call takes some memory before it has sent anything. */
-const BYTES_OF_A_CALL = 8 * 1024
+const CALL_OVERHEAD_BYTES = 8 * 1024
 /** HTTP/2 lets a caller send so much before it is read; a message up to this size never waits. */
 const WINDOW_BYTES = 64 * 1024
 /** Large messages that are read take no more of the total than this, so that small ones find room. */
 const SHARE_OF_LARGE = 0.75
-/** What is kept of a piece of a message beside its bytes. */
-const BYTES_OF_A_PIECE = 256
-/** A compressed message counts twice, and nobody is to be alone with it. */
+/** What a piece of a message takes in addition to its bytes. */
+const PIECE_OVERHEAD_BYTES = 256
+/** A compressed message counts twice, and others must still fit beside it. */
 const MESSAGES_THAT_FIT = 4
-const LOOK_EVERY_MS = 1_000
+const SWEEP_EVERY_MS = 1_000
 
 /** A call whose message is on its way, as its transport handles it. */
 export interface IncomingCall {
@@ -38,7 +38,7 @@ export interface IncomingCall {
   /** Reads no more of the message, until `resume`. */
   pause(): void
   resume(): void
-  /** Ends the call, and lets go of what it has sent. */
+  /** Ends the call, and drops what it has sent. */
   refuse(failure: FailedResult): void
 }
 
@@ -62,8 +62,8 @@ interface Peer extends Holder {
  * Bounds the memory of messages that have not arrived in full, before anybody
  * knows who sends them. A small message is always read. A large one is read when
  * all of it fits into what its connection and the process may hold; until then it
- * waits, and the caller with it. Where that lasts, or is too much itself, whoever
- * holds the most gives way, so that nobody is shut out by others.
+ * waits, and the caller with it. If it waits too long, or what waits is too much
+ * itself, whoever holds the most is refused, so that nobody is shut out by others.
  */
 export class IncomingMessages {
   readonly #limits: IncomingLimits
@@ -101,8 +101,8 @@ export class IncomingMessages {
     const message = new IncomingMessage(this, call, connection, this.#now() + this.#limits.arrivalMs)
     connection.messages.add(message)
     this.#all.add(message)
-    this.#clock ??= setInterval(() => this.#look(), Math.min(LOOK_EVERY_MS, this.#limits.arrivalMs)).unref()
-    this.#charge(message, BYTES_OF_A_CALL + headerBytes)
+    this.#clock ??= setInterval(() => this.#sweep(), Math.min(SWEEP_EVERY_MS, this.#limits.arrivalMs)).unref()
+    this.#charge(message, CALL_OVERHEAD_BYTES + headerBytes)
     return message
   }
 
@@ -126,7 +126,7 @@ export class IncomingMessages {
   /** It has arrived, or the call is over. */
   close(message: IncomingMessage): void {
     const { reading } = message
-    if (this.#forget(message) && reading > 0) this.#letGoOn()
+    if (this.#forget(message) && reading > 0) this.#resumeWaiting()
   }
 
   #hasRoom({ connection }: IncomingMessage, size: number): boolean {
@@ -147,14 +147,14 @@ export class IncomingMessages {
     message.connection.bytes += bytes
     message.connection.peer.bytes += bytes
     this.#bytes += bytes
-    while (this.#bytes > this.#limits.totalBytes) this.#refuse(this.#mostHeld())
+    while (this.#bytes > this.#limits.totalBytes) this.#refuse(this.#largestHolder())
   }
 
-  #letGoOn(): void {
-    for (const message of this.#waiting) if (this.#hasRoom(message, message.wants)) this.#goOn(message)
+  #resumeWaiting(): void {
+    for (const message of this.#waiting) if (this.#hasRoom(message, message.wants)) this.#resume(message)
   }
 
-  #goOn(message: IncomingMessage): void {
+  #resume(message: IncomingMessage): void {
     const { wants } = message
     this.#waiting.delete(message)
     message.wants = 0
@@ -162,24 +162,24 @@ export class IncomingMessages {
     this.#read(message, wants - WINDOW_BYTES)
   }
 
-  /** Whoever has waited for a second takes the place of one who holds more. */
+  /** A message that has waited for a second takes the place of one whose connection holds more. */
   #makeRoom(): void {
-    const waitedSince = this.#now() + this.#limits.arrivalMs - LOOK_EVERY_MS
+    const waitedSince = this.#now() + this.#limits.arrivalMs - SWEEP_EVERY_MS
     for (const message of this.#waiting) {
       if (message.due > waitedSince) return
       for (;;) {
-        const victim = this.#mostHeld()
+        const victim = this.#largestHolder()
         if (!holdsMoreThan(victim.connection, message)) break
         this.#refuse(victim)
         if (!this.#hasRoom(message, message.wants)) continue
-        this.#goOn(message)
+        this.#resume(message)
         break
       }
     }
   }
 
   /** The first call of the connection that holds the most, of the address that does. */
-  #mostHeld(): IncomingMessage {
+  #largestHolder(): IncomingMessage {
     const peer = largest(this.#peers.values())
     const [message] = largest(peer.connections.values()).messages
     if (message === undefined) throw new Error('a connection without calls is kept')
@@ -194,13 +194,13 @@ export class IncomingMessages {
     message.call.refuse(fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS }))
   }
 
-  #look(): void {
+  #sweep(): void {
     const now = this.#now()
     for (const message of this.#all) {
       if (message.due > now) break
       this.#refuse(message)
     }
-    this.#letGoOn()
+    this.#resumeWaiting()
     this.#makeRoom()
   }
 
@@ -262,7 +262,7 @@ export class IncomingMessage {
     return this.#size !== null
   }
 
-  /** Tells the size of all that will come. */
+  /** The size of the whole message is known. */
   expect(size: number): void {
     this.#size = size
     this.#messages.expect(this, size)
@@ -271,7 +271,7 @@ export class IncomingMessage {
   /** A piece came: many small ones take more than their bytes, and some callers send more than they said. */
   received(piece: Uint8Array): void {
     const before = this.#received
-    this.#received += piece.byteLength + BYTES_OF_A_PIECE
+    this.#received += piece.byteLength + PIECE_OVERHEAD_BYTES
     const beyond = this.#received - Math.max(before, this.#size ?? 0)
     if (beyond > 0) this.#messages.add(this, beyond)
   }

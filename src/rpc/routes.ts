@@ -39,6 +39,15 @@ export type ServiceHandlers<S extends Pick<DescService, 'method'>> = {
   readonly [Name in keyof S['method']]: MethodHandler<S['method'][Name]>
 }
 
+/** The request that a handler of the method gets. */
+export type RequestOf<M extends DescMethod> = MessageShape<M['input']>
+
+/** What a handler of a unary method returns. */
+export type AnswerOf<M extends DescMethodUnary> = ReturnType<Handler<M['input'], M['output']>>
+
+/** What a handler of a method with a stream of answers returns. */
+export type AnswersOf<M extends DescMethodServerStreaming> = ReturnType<StreamHandler<M['input'], M['output']>>
+
 /** A method and what answers it, without the types that `route` has checked. */
 export type Route = UnaryRoute | StreamRoute
 
@@ -54,12 +63,22 @@ interface StreamRoute {
   readonly handle: (ctx: CallContext, request: Message) => AsyncIterable<Result<object>>
 }
 
-/** Binds a service to its handlers; a missing or a surplus one does not compile. */
-export function route<S extends DescService>(service: S, handlers: ServiceHandlers<S>): readonly Route[] {
+/** Public members that no method of the service has. */
+type SurplusHandlers<S extends DescService, H> = { readonly [Name in Exclude<keyof H, keyof S['method']>]: never }
+
+/**
+ * Binds a service to its handlers: to the object whose methods are named as those of
+ * the service. A missing or a surplus one does not compile.
+ */
+export function route<S extends DescService, H extends ServiceHandlers<S>>(
+  service: S,
+  handlers: H & SurplusHandlers<S, H>,
+): readonly Route[] {
   return service.methods.map((method): Route => {
     // `ServiceHandlers` has matched each handler with its method; a list of routes cannot keep that.
-    const handle: unknown = Reflect.get(handlers, method.localName)
-    if (typeof handle !== 'function') throw new Error(`${pathOf(method)} has no handler`)
+    const handler: unknown = Reflect.get(handlers, method.localName)
+    if (typeof handler !== 'function') throw new Error(`${pathOf(method)} has no handler`)
+    const handle: unknown = handler.bind(handlers)
     if (isUnary(method)) return { kind: 'unary', method, handle: handle as UnaryRoute['handle'] }
     if (isServerStream(method)) return { kind: 'serverStream', method, handle: handle as StreamRoute['handle'] }
     throw new Error(`${pathOf(method)} takes a stream of requests, which handlers cannot`)

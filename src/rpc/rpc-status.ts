@@ -21,7 +21,7 @@ const DOMAIN = 'qscope'
 const MAX_METADATA_VALUE = 1024
 /** The same, for a value that the sentence quotes. */
 const MAX_QUOTED = 200
-/** So many violations of a request are reported. */
+/** How many violations of a request are reported. */
 export const MAX_VIOLATIONS = 16
 
 const PLACEHOLDER = /\{(\w+)\}/g

@@ -1,67 +1,63 @@
 /** Whether the server takes calls, and how many run: read by health, pipeline and server alike. */
-export interface ServingState {
-  readonly serving: boolean
-  /** Set for good by `drain`: new calls are refused, running ones finish. */
-  readonly draining: boolean
-  /** Told by readiness checks; without effect while draining. */
-  setServing(serving: boolean): void
-  drain(): void
-  /** Calls back after every change, until the returned function is called. */
-  onChange(listener: () => void): () => void
-  /** Counts a running call; the returned function ends it, once. */
-  enter(): () => void
-  /** Resolves when no call runs. */
-  idle(): Promise<void>
-}
+export class ServingState {
+  readonly #listeners = new Set<() => void>()
+  /** At the start the store is not known to be ready. */
+  #serving = false
+  #draining = false
+  #running = 0
+  #idleWaiters: (() => void)[] = []
 
-/** Starts as not serving: the store is not known to be ready. */
-export function createServingState(): ServingState {
-  const listeners = new Set<() => void>()
-  let serving = false
-  let draining = false
-  let running = 0
-  let idleWaiters: (() => void)[] = []
-
-  function announce(): void {
-    for (const listener of [...listeners]) listener()
+  get serving(): boolean {
+    return this.#serving
   }
 
-  return {
-    get serving() {
-      return serving
-    },
-    get draining() {
-      return draining
-    },
-    setServing: (next) => {
-      if (draining || serving === next) return
-      serving = next
-      announce()
-    },
-    drain: () => {
-      if (draining) return
-      serving = false
-      draining = true
-      announce()
-    },
-    onChange: (listener) => {
-      listeners.add(listener)
-      return () => {
-        listeners.delete(listener)
-      }
-    },
-    enter: () => {
-      running += 1
-      let entered = true
-      return () => {
-        if (!entered) return
-        entered = false
-        running -= 1
-        if (running > 0) return
-        for (const resolve of idleWaiters) resolve()
-        idleWaiters = []
-      }
-    },
-    idle: () => (running === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve))),
+  /** Set for good by `drain`: new calls are refused, running ones finish. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** Set by readiness checks; without effect while draining. */
+  setServing(serving: boolean): void {
+    if (this.#draining || this.#serving === serving) return
+    this.#serving = serving
+    this.#notify()
+  }
+
+  drain(): void {
+    if (this.#draining) return
+    this.#serving = false
+    this.#draining = true
+    this.#notify()
+  }
+
+  /** Calls back after every change, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /** Counts a running call; the returned function ends it, once. */
+  enter(): () => void {
+    this.#running += 1
+    let entered = true
+    return () => {
+      if (!entered) return
+      entered = false
+      this.#running -= 1
+      if (this.#running > 0) return
+      for (const resolve of this.#idleWaiters) resolve()
+      this.#idleWaiters = []
+    }
+  }
+
+  /** Resolves when no call runs. */
+  idle(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener()
   }
 }

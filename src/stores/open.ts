@@ -1,16 +1,15 @@
+import { BatchScheduler } from '../batch-scheduler.ts'
 import type { Logger } from '../logger.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
+import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
-import { createBackend } from './sql/engine/backend.ts'
-import { NO_BOOKKEEPING } from './sql/migrate/bookkeeping.ts'
-import { createMigrations, type Migrations } from './sql/migrate/migrate.ts'
-import type { MigrationStep } from './sql/migrate/migration-step.ts'
-import { schemaStateOf } from './sql/migrate/schema-state.ts'
+import { SqlBackend } from './sql/engine/backend.ts'
+import { DatabaseMigrations, InMemoryMigrations, type Migrations } from './sql/migrate/migrate.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
-import type { StoreObserver } from './store-observer.ts'
+import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
 
 const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')).sqlite
 const loadMysql = async () => (await import('./sql/dialects/mysql/dialect.ts')).mysql
@@ -42,6 +41,8 @@ export interface BackendOptions {
   readonly newId: () => string
   /** Draws from [0, 1); spreads retries. */
   readonly jitter: () => number
+  /** Shared with the transports that begin calls; its own unless told. */
+  readonly scheduler?: BatchScheduler
   /** How many calls may wait in each lane before more are refused; 10,000 unless told. */
   readonly maxQueuedCalls?: number
   /** Of a database on a server; what is not told has a default. */
@@ -66,7 +67,8 @@ export async function openBackend(url: string, options: BackendOptions): Promise
   return await withStoreErrors(async () => {
     const dialect = await dialectOf(url)
     const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
-    return createBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options })
+    const scheduler = options.scheduler ?? new BatchScheduler()
+    return new SqlBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options, scheduler })
   })
 }
 
@@ -78,9 +80,9 @@ export async function openMigrations(
   steps: readonly MigrationStep[] = MIGRATIONS,
 ): Promise<Migrations> {
   return await withStoreErrors(async () => {
-    if (isInMemory(url)) return memoryMigrations(steps)
+    if (isInMemory(url)) return new InMemoryMigrations(steps)
     const dialect = await dialectOf(url)
-    return createMigrations(
+    return new DatabaseMigrations(
       dialect,
       await dialect.connectForMigration(url, { ...CONNECTION_DEFAULTS, ...connections }, log),
       steps,
@@ -112,16 +114,4 @@ async function dialectOf(url: string): Promise<Dialect> {
     )
   }
   return await load()
-}
-
-function memoryMigrations(steps: readonly MigrationStep[]): Migrations {
-  const applied = steps.map((step) => step.name)
-  const nothing = Object.freeze({ migrations: [], seeded: false })
-  return {
-    up: async () => nothing,
-    down: async () => nothing,
-    status: async () => schemaStateOf({ ...NO_BOOKKEEPING, applied, auditProtection: 'triggers' }, steps),
-    isEmpty: async () => false,
-    close: async () => undefined,
-  }
 }

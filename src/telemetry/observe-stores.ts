@@ -1,4 +1,4 @@
-import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/store-observer.ts'
+import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/contract/store-observer.ts'
 import type { Span, SpanFacts } from '../trace.ts'
 import type { StoreMetrics } from './store-metrics.ts'
 

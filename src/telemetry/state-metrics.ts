@@ -96,10 +96,10 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
         labels: ['lane'],
       }),
       () => {
-        const { waitingLookUps, waitingUnits } = server.load()
+        const { waitingLookUps, waitingEntries } = server.load()
         return [
           { labels: { lane: 'read' }, value: waitingLookUps },
-          { labels: { lane: 'append' }, value: waitingUnits },
+          { labels: { lane: 'append' }, value: waitingEntries },
         ]
       },
     ),

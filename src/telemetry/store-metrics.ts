@@ -7,7 +7,7 @@ import {
   type RetryCause,
   type SentBatch,
   type StoreObserver,
-} from '../stores/store-observer.ts'
+} from '../stores/contract/store-observer.ts'
 import { BATCH_SIZES, DATABASE_SECONDS, type Distribution, Histogram } from './histogram.ts'
 import { type Count, Counter, type Metric } from './metric.ts'
 

@@ -124,7 +124,7 @@ describe('the files of an embedded database', () => {
     await migrations.close()
     const modeDiagnostic = async () => {
       const backend = await openBackend(`sqlite:${file}`, options)
-      const facts = await backend.facts()
+      const facts = await backend.diagnostics()
       await backend.close()
       return facts.find(({ name }) => name === 'file_mode')
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
 import { success } from '../../src/results.ts'
-import { createPipeline } from '../../src/rpc/pipeline.ts'
+import { Pipeline } from '../../src/rpc/pipeline.ts'
 import { route } from '../../src/rpc/routes.ts'
 import { authorizer } from '../transports/grpc/harness.ts'
 import { unaryProbe } from '../transports/grpc/test-service.ts'
@@ -10,7 +10,7 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 
 function build(rule: Parameters<typeof unaryProbe>[0]) {
   const routes = route(unaryProbe(rule), { try: async () => success({}) })
-  return createPipeline({ routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false })
+  return new Pipeline({ routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false })
 }
 
 describe('a method', () => {

@@ -30,7 +30,7 @@ function crowd(turns: Pick<TurnsBy, 'enter'>, caller: string): number[] {
   const entered: number[] = []
   for (let n = 0; n < MANY; n += 1) {
     const turn = turns.enter(caller, SMALL, waits)
-    if (turn === 'in') entered.push(n)
+    if (turn === 'admitted') entered.push(n)
     else if (turn === 'full') throw new Error('no room')
     else void turn.then(() => entered.push(n))
   }
@@ -39,7 +39,7 @@ function crowd(turns: Pick<TurnsBy, 'enter'>, caller: string): number[] {
 
 /** As many as run at once. */
 function fill(turns: TurnsBy, caller: string): void {
-  while (turns.enter(caller, SMALL, waits) === 'in');
+  while (turns.enter(caller, SMALL, waits) === 'admitted');
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -64,7 +64,7 @@ describe('turns', () => {
     const entered = crowd(turns, 'busy')
     const alone = entered.length
     turns.prove('busy')
-    expect(turns.enter('other', SMALL, waits)).toBe('in')
+    expect(turns.enter('other', SMALL, waits)).toBe('admitted')
     turns.prove('other')
     turns.leave('other', SMALL)
     const running = () => entered.length - ended
@@ -88,19 +88,19 @@ describe('turns', () => {
     const hundred = { bytes: 0, items: 100 }
     const atOnce = crowd(turns, 'single').length
     let large = 0
-    while (turns.enter('large', hundred, waits) === 'in') large += 1
+    while (turns.enter('large', hundred, waits) === 'admitted') large += 1
     expect(large).toBeGreaterThan(0)
     expect(large).toBeLessThan(atOnce / 4)
 
     const endless = { bytes: 0, items: 1_000_000 }
-    expect(turns.enter('larger', endless, waits)).toBe('in')
+    expect(turns.enter('larger', endless, waits)).toBe('admitted')
     const next = turns.enter('larger', endless, waits)
     const after = turns.enter('larger', SMALL, waits)
     expect(after).toBeInstanceOf(Promise)
     turns.leave('larger', endless)
-    expect(await next).toBe('in')
+    expect(await next).toBe('admitted')
     turns.leave('larger', endless)
-    expect(await after).toBe('in')
+    expect(await after).toBe('admitted')
   })
 
   it('pass over who left the line', async () => {
@@ -110,7 +110,7 @@ describe('turns', () => {
     const gone = turns.enter('busy', SMALL, () => true)
     const next = turns.enter('busy', SMALL, waits)
     turns.leave('busy', SMALL)
-    expect(await Promise.all([gone, next])).toEqual(['gone', 'in'])
+    expect(await Promise.all([gone, next])).toEqual(['abandoned', 'admitted'])
   })
 
   it('keep few of those that left the line, also while nobody gets a turn', async () => {
@@ -119,7 +119,7 @@ describe('turns', () => {
     let forgotten = 0
     for (let n = 0; n < 20_000; n += 1) {
       void Promise.resolve(turns.enter('busy', SMALL, () => true)).then((turn) => {
-        if (turn === 'gone') forgotten += 1
+        if (turn === 'abandoned') forgotten += 1
       })
     }
     await settled()
@@ -154,7 +154,7 @@ describe('turns', () => {
     expect(first).toBeLessThan(100)
     expect(first + second + third).toBeLessThan(200)
     expect(turns.enter('first', { bytes: 1, items: 0 }, waits)).toBeInstanceOf(Promise)
-    expect(turns.enter('fourth', megabyte, waits)).toBe('in')
+    expect(turns.enter('fourth', megabyte, waits)).toBe('admitted')
     for (let ended = 0; ended < 32; ended += 1) turns.leave('first', SMALL)
     expect(turns.enter('first', megabyte, waits)).toBeInstanceOf(Promise)
   })
@@ -179,7 +179,8 @@ describe('turns', () => {
     const { turns, prove } = turnsBy(() => now)
     const enter = (caller: string, address: string) => turns.admit(turns.queueOf(caller, address), SMALL, waits)
     const entered = (address: string) =>
-      Array.from({ length: MANY }, (_, n) => enter(`made up ${n}`, address)).filter((turn) => turn === 'in').length
+      Array.from({ length: MANY }, (_, n) => enter(`made up ${n}`, address)).filter((turn) => turn === 'admitted')
+        .length
     prove('honest')
     const here = entered('here')
     expect(here).toBeLessThan(10)
@@ -189,16 +190,16 @@ describe('turns', () => {
     const before = Array.from({ length: MANY }, (_, n) =>
       alone.admit(alone.queueOf(`made up ${n}`, 'here'), SMALL, waits),
     )
-    expect(before.filter((turn) => turn === 'in').length).toBeGreaterThan(here)
+    expect(before.filter((turn) => turn === 'admitted').length).toBeGreaterThan(here)
   })
 
   it('wait in a line of their own once they have proved who they are', () => {
     const { turns } = turnsBy(() => 0)
     const honest = turns.queueOf('honest', 'here')
-    expect(turns.admit(honest, SMALL, waits)).toBe('in')
+    expect(turns.admit(honest, SMALL, waits)).toBe('admitted')
     turns.proved('honest', honest)
     turns.release(honest, SMALL)
     for (let n = 0; n < MANY; n += 1) void turns.admit(turns.queueOf(`made up ${n}`, 'here'), SMALL, waits)
-    expect(turns.admit(turns.queueOf('honest', 'here'), SMALL, waits)).toBe('in')
+    expect(turns.admit(turns.queueOf('honest', 'here'), SMALL, waits)).toBe('admitted')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseAuthorization } from '../../src/rpc/authorization-header.ts'
+import { parseAuthorization } from '../../src/rpc/credentials.ts'
 
 const basic = (text: string | Buffer) => `Basic ${Buffer.from(text).toString('base64')}`
 

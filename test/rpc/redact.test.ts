@@ -6,17 +6,19 @@ import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
 import { ClientAuthenticationSchema } from '../../src/gen/qscope/v1/client_authentication_pb.ts'
 import { UpdateClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { BatchMintTokensResponseSchema, MintTokenRequestSchema } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { redacted } from '../../src/rpc/redact.ts'
+import { Redactor } from '../../src/rpc/redact.ts'
 
 const secret = create(ClientAuthenticationSchema, {
   clientId: 'orders',
   method: { case: 'clientSecret', value: 'qcs_hidden' },
 })
 
+const redactor = new Redactor()
+
 describe('a message in the log', () => {
   it('shows what is set, by proto names, without what the schema redacts', () => {
     const message = create(MintTokenRequestSchema, { client: secret, scopes: ['a'], lifetime: durationFromMs(1500) })
-    expect(JSON.parse(JSON.stringify(redacted(MintTokenRequestSchema, message)))).toEqual({
+    expect(JSON.parse(JSON.stringify(redactor.redacted(MintTokenRequestSchema, message)))).toEqual({
       client: { client_id: 'orders', client_secret: '[redacted]' },
       scopes: ['a'],
       lifetime: '1.500s',
@@ -35,7 +37,7 @@ describe('a message in the log', () => {
         },
       ],
     })
-    const shown = JSON.stringify(redacted(BatchMintTokensResponseSchema, message))
+    const shown = JSON.stringify(redactor.redacted(BatchMintTokensResponseSchema, message))
     expect(shown).not.toContain('hidden')
     expect(shown).toContain('type.googleapis.com/qscope.v1.ClientAuthentication')
   })
@@ -43,18 +45,20 @@ describe('a message in the log', () => {
   it('shows what JSON cannot write field by field, as a request is logged before it is validated', () => {
     const lifetime = { seconds: 2n ** 62n, nanos: -1 }
     const message = create(MintTokenRequestSchema, { lifetime })
-    expect(JSON.parse(JSON.stringify(redacted(MintTokenRequestSchema, message)))).toEqual({
+    expect(JSON.parse(JSON.stringify(redactor.redacted(MintTokenRequestSchema, message)))).toEqual({
       lifetime: { seconds: String(lifetime.seconds), nanos: -1 },
     })
     const paths = ['displayName', 'scopes', 'a__b']
     const update = create(UpdateClientRequestSchema, { updateMask: { paths } })
-    expect(JSON.parse(JSON.stringify(redacted(UpdateClientRequestSchema, update)))).toEqual({ update_mask: { paths } })
+    expect(JSON.parse(JSON.stringify(redactor.redacted(UpdateClientRequestSchema, update)))).toEqual({
+      update_mask: { paths },
+    })
   })
 
   it('redacts a secret among the paths of a mask, and shortens a long one', () => {
     const paths = [`qcs_${'a'.repeat(49)}`, 'a'.repeat(10_000)]
     const update = create(UpdateClientRequestSchema, { updateMask: { paths } })
-    const shown = JSON.stringify(redacted(UpdateClientRequestSchema, update))
+    const shown = JSON.stringify(redactor.redacted(UpdateClientRequestSchema, update))
     expect(shown).toContain('[redacted]')
     expect(shown).not.toContain('qcs_')
     expect(shown.length).toBeLessThan(3_000)
@@ -69,9 +73,9 @@ describe('a message in the log', () => {
       },
     })
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
-    log.debug({ request: redacted(MintTokenRequestSchema, untouchable) }, 'request')
+    log.debug({ request: redactor.redacted(MintTokenRequestSchema, untouchable) }, 'request')
     expect(lines).toEqual([])
-    log.info({ request: redacted(MintTokenRequestSchema, message) }, 'request')
+    log.info({ request: redactor.redacted(MintTokenRequestSchema, message) }, 'request')
     expect(lines).toEqual([expect.stringContaining('[redacted]')])
   })
 })

@@ -18,15 +18,15 @@ import {
 } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { GetUserRequestSchema } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { type FailedResult, fail } from '../../src/results.ts'
+import { RequestValidator } from '../../src/rpc/request-validator.ts'
 import { sentenceOf } from '../../src/rpc/rpc-status.ts'
-import { createRequestValidator } from '../../src/rpc/validation.ts'
 
 const UUID = 'must be a UUID, such as 0192f0a1-5b7c-7d3e-9f10-2a3b4c5d6e7f'
 const GRANTS =
   'must be one of AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN, DEVICE_CODE, TOKEN_EXCHANGE, JWT_BEARER'
 
 describe('what a violated rule asks for', () => {
-  const validator = createRequestValidator()
+  const validator = new RequestValidator()
   const violationsOf = (schema: DescMessage, value: JsonValue) =>
     Object.fromEntries(
       validator.validate(schema, fromJson(schema, value)).map(({ field, description }) => [field, description]),

@@ -1,11 +1,11 @@
-import { create } from '@bufbuild/protobuf'
+import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
 import { BatchMintTokensRequestSchema, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../src/results.ts'
-import { createPipeline } from '../../src/rpc/pipeline.ts'
-import { createRequestValidator } from '../../src/rpc/validation.ts'
+import { Pipeline } from '../../src/rpc/pipeline.ts'
+import { RequestValidator } from '../../src/rpc/request-validator.ts'
 import { authorizer, call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from '../transports/grpc/harness.ts'
 
 const { batchMintTokens } = TokenService.method
@@ -14,19 +14,19 @@ const { batchMintTokens } = TokenService.method
 async function noting() {
   const validated: string[] = []
   const routes = tokenRoutes({ batchMintTokens: async () => success({}) })
-  const validator = createRequestValidator(routes.map(({ method }) => method.input))
-  const pipeline = createPipeline({
+  class NotingValidator extends RequestValidator {
+    override validate(schema: DescMessage, message: Message) {
+      validated.push(schema.name)
+      return super.validate(schema, message)
+    }
+  }
+  const pipeline = new Pipeline({
     routes,
     authorizer,
     log: pino({ level: 'silent' }),
     now: () => epochMs(Date.now()),
     isDraining: () => false,
-    validator: {
-      validate(schema, message) {
-        validated.push(schema.name)
-        return validator.validate(schema, message)
-      },
-    },
+    validator: new NotingValidator(),
   })
   return { ...(await startServer(routes, { pipeline })), validated }
 }
@@ -43,7 +43,7 @@ describe('validation', () => {
     const message = create(BatchMintTokensRequestSchema, {
       requests: Array.from({ length: 100 }, () => ({ scopes: [...scopes] })),
     })
-    const violations = createRequestValidator().validate(BatchMintTokensRequestSchema, message)
+    const violations = new RequestValidator().validate(BatchMintTokensRequestSchema, message)
     expect(violations.map(({ field }) => field)).toEqual(
       Array.from({ length: 16 }, (_, at) => `requests[0].scopes[${100 + at}]`),
     )
@@ -52,7 +52,7 @@ describe('validation', () => {
   it('counts characters, not what they take in UTF-16', () => {
     const scopes = Array.from({ length: 200 }, () => '\u{1f600}'.repeat(128))
     const message = create(BatchMintTokensRequestSchema, { requests: [{ scopes }] })
-    expect(createRequestValidator().validate(BatchMintTokensRequestSchema, message)).toEqual([])
+    expect(new RequestValidator().validate(BatchMintTokensRequestSchema, message)).toEqual([])
     expect(message.requests[0]?.scopes).toHaveLength(200)
   })
 

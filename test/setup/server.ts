@@ -26,7 +26,7 @@ import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService, type RegisterClientRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { openMigrations } from '../../src/stores/open.ts'
-import { createGrpcServer } from '../../src/transports/grpc/server.ts'
+import { GrpcServer } from '../../src/transports/grpc/server.ts'
 import { connect, decodeDetails } from './client.ts'
 
 const ISSUER = 'http://127.0.0.1:50051'
@@ -82,7 +82,7 @@ export async function startServer(
   const telemetry = await openAppTelemetry(config, log)
   const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
   telemetry.watch(serverStateOf(app, log))
-  const server = createGrpcServer({
+  const server = new GrpcServer({
     listen: '127.0.0.1:0',
     pipeline: app.pipeline,
     state: app.state,
@@ -92,6 +92,7 @@ export async function startServer(
     helpBase: helpBaseOf(config),
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
+    scheduler: app.scheduler,
     ...(tls !== null && { credentials: tls.credentials }),
   })
   const { port } = await server.start()

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { MigrationStep } from '../../src/stores/sql/migrate/migration-step.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
 
 const TABLES = Object.freeze([
   'oauth_clients',

@@ -1,7 +1,7 @@
 import { openMigrations } from '../../src/stores/open.ts'
 import type { Migrations } from '../../src/stores/sql/migrate/migrate.ts'
-import type { MigrationStep } from '../../src/stores/sql/migrate/migration-step.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
 import { quiet } from './given.ts'
 

@@ -17,7 +17,7 @@ for (const { name, url } of SERVERS) {
     const factsOf = async (databaseUrl: string) => {
       const backend = await openBackend(databaseUrl, options)
       try {
-        const facts = await backend.facts()
+        const facts = await backend.diagnostics()
         return Object.fromEntries(facts.map((fact) => [fact.name, fact]))
       } finally {
         await backend.close()
@@ -60,7 +60,7 @@ for (const { name, url } of SERVERS) {
           const grantor = isMysql ? shared.adminUrl : shared.ownerUrl
           const backend = await openBackend(shared.serverUrl, options)
           try {
-            const missing = async () => (await backend.facts()).find((fact) => fact.name === 'missing_privileges')
+            const missing = async () => (await backend.diagnostics()).find((fact) => fact.name === 'missing_privileges')
             for (const [table, privileges] of Object.entries(NEEDED_PRIVILEGES)) {
               for (const privilege of privileges.map((one) => one.toLowerCase())) {
                 await runSql(grantor, `revoke ${privilege} on ${prefix}${table} from ${to}`)

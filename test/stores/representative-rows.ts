@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { recordStatements } from '../../src/stores/sql/core/record-statements.ts'
+import { recordStatements } from '../../src/stores/sql/core/kysely.ts'
 import { mysqlTypes } from '../../src/stores/sql/dialects/mysql/column-types.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
-import type { MigrationStep } from '../../src/stores/sql/migrate/migration-step.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
 import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
 
 type Value = string | number | Buffer | null

@@ -6,7 +6,7 @@ import type { Dialect, MigrationSession } from '../../src/stores/sql/core/dialec
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
 import { postgres } from '../../src/stores/sql/dialects/postgres/dialect.ts'
 import { sqlite } from '../../src/stores/sql/dialects/sqlite/dialect.ts'
-import { createMigrations, type Seed } from '../../src/stores/sql/migrate/migrate.ts'
+import { DatabaseMigrations, type Seed } from '../../src/stores/sql/migrate/migrate.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 import { qscope, run, temporaryDirectory } from '../e2e/process.ts'
 import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
@@ -166,7 +166,10 @@ async function interrupted(database: FreshDatabase, direction: Direction, after:
   const session = await dialect.connectForMigration(database.url, SETTINGS, quiet)
   let count = 0
   const breaking: MigrationSession = {
-    ...session,
+    types: session.types,
+    exclusively: (work) => session.exclusively(work),
+    transaction: (work) => session.transaction(work),
+    close: () => session.close(),
     execute: async (statement) => {
       if (count === after) {
         await session.close()
@@ -176,7 +179,7 @@ async function interrupted(database: FreshDatabase, direction: Direction, after:
       return await session.execute(statement)
     },
   }
-  const migrations = createMigrations(dialect, breaking)
+  const migrations = new DatabaseMigrations(dialect, breaking)
   if (direction === 'up') await migrations.up({ seed })
   else await migrations.down({ all: direction === 'down' })
   await session.close()

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { MigrationStep } from '../../src/stores/sql/migrate/migration-step.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
+import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
 import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { onSchema } from './on-schema.ts'
 import { readRows, writeRows, writtenRows } from './representative-rows.ts'

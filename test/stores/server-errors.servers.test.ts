@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import type { Dialect, Execute } from '../../src/stores/sql/core/dialect.ts'
-import { diagnosticRows } from '../../src/stores/sql/diagnostic-row.ts'
+import { diagnosticRows } from '../../src/stores/sql/diagnostics.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
-import { troubleOf as mysqlTrouble } from '../../src/stores/sql/dialects/mysql/errors.ts'
+import { databaseErrorOf as mysqlError } from '../../src/stores/sql/dialects/mysql/errors.ts'
 import { postgres } from '../../src/stores/sql/dialects/postgres/dialect.ts'
-import { troubleOf as postgresTrouble } from '../../src/stores/sql/dialects/postgres/errors.ts'
-import { troubleOf as sqliteTrouble } from '../../src/stores/sql/dialects/sqlite/errors.ts'
+import { databaseErrorOf as postgresError } from '../../src/stores/sql/dialects/postgres/errors.ts'
+import { databaseErrorOf as sqliteError } from '../../src/stores/sql/dialects/sqlite/errors.ts'
 import { mysqlDatabases, mysqlDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
 import { runSql } from '../setup/run-sql.ts'
@@ -27,7 +27,7 @@ describe('an error of MySQL or MariaDB', () => {
     ['refused', [1048, 1264, 1366, 1406, 1451, 1452, 1644, 4025]],
   ] as const)('is %s: %j', (kind, codes) => {
     for (const errno of codes) {
-      expect([errno, mysqlTrouble(Object.assign(new Error('said'), { errno })).kind]).toEqual([errno, kind])
+      expect([errno, mysqlError(Object.assign(new Error('said'), { errno })).kind]).toEqual([errno, kind])
     }
   })
 
@@ -37,7 +37,7 @@ describe('an error of MySQL or MariaDB', () => {
     ['Got error 149 "Lock deadlock; Retry transaction" from storage engine InnoDB', 'conflict'],
     ['Got error 126 "Index file is crashed" from storage engine InnoDB', 'broken'],
   ])('of the engine is judged by what the engine says: %s', (message, kind) => {
-    expect(mysqlTrouble(Object.assign(new Error(message), { errno: 1030 })).kind).toBe(kind)
+    expect(mysqlError(Object.assign(new Error(message), { errno: 1030 })).kind).toBe(kind)
   })
 })
 
@@ -51,7 +51,7 @@ test.each([
   ['outcome_unknown', ['40003']],
 ] as const)('an error of PostgreSQL is %s: %j', (kind, codes) => {
   for (const code of codes) {
-    expect([code, postgresTrouble(Object.assign(new Error('said'), { code })).kind]).toEqual([code, kind])
+    expect([code, postgresError(Object.assign(new Error('said'), { code })).kind]).toEqual([code, kind])
   }
 })
 
@@ -63,14 +63,14 @@ test.each([
   ['broken', ['CORRUPT', 'CORRUPT_INDEX', 'NOTADB', 'IOERR_CORRUPTFS', 'IOERR_DATA']],
 ] as const)('an error of SQLite is %s: %j', (kind, codes) => {
   for (const code of codes) {
-    const trouble = sqliteTrouble({ code: `SQLITE_${code}`, message: 'said' }, '/d/qscope.db')
+    const trouble = sqliteError({ code: `SQLITE_${code}`, message: 'said' }, '/d/qscope.db')
     expect([code, trouble.kind]).toEqual([code, kind])
   }
 })
 
 describe('the message says where to look', () => {
-  const mysql = (error: object) => mysqlTrouble(Object.assign(new Error('said'), error)).message
-  const postgres = (error: object) => postgresTrouble(Object.assign(new Error('said'), error)).message
+  const mysql = (error: object) => mysqlError(Object.assign(new Error('said'), error)).message
+  const postgres = (error: object) => postgresError(Object.assign(new Error('said'), error)).message
 
   test('at the log-in, where the database does not let the user in', () => {
     for (const errno of [1045, 1049, 1130, 1698]) expect(mysql({ errno })).toMatch(/refuses QScope's log-in .*: said$/)

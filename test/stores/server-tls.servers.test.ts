@@ -56,7 +56,7 @@ for (const { shared, on, start } of KINDS) {
       await migrations.status()
       await migrations.close()
       const backend = await openBackend(url, { ...options, connections: ca(authority.certFile) })
-      const facts = await backend.facts()
+      const facts = await backend.diagnostics()
       expect(facts.find(({ name }) => name === 'tls')).toMatchObject({ value: expect.stringContaining('TLS') })
       await backend.close()
       await expect(openBackend(url, { ...options, connections: ca(stranger.certFile) })).rejects.toMatchObject({

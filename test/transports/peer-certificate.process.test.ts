@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { peerCertificateOf, readCertificate } from '../../src/transports/peer-certificate.ts'
+import { Connections } from '../../src/transports/grpc/connections.ts'
+import { DEFAULT_LIMITS } from '../../src/transports/grpc/server.ts'
+import { readCertificate } from '../../src/transports/peer.ts'
 import { selfSigned, selfSignedWith, suiteFolder } from '../setup/certificates.ts'
 
 const folder = suiteFolder()
@@ -41,7 +43,8 @@ describe('the names of a certificate', () => {
   })
 
   it('are none where the connection has no TLS', () => {
-    expect(peerCertificateOf({})).toBeNull()
-    expect(peerCertificateOf({ call: { stream: { session: { socket: { authorized: true } } } } })).toBeNull()
+    const connections = new Connections(DEFAULT_LIMITS, () => 0)
+    expect(connections.certificateOf({})).toBeNull()
+    expect(connections.certificateOf({ call: { stream: { session: { socket: { authorized: true } } } } })).toBeNull()
   })
 })

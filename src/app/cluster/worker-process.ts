@@ -1,6 +1,7 @@
 /** The process of one worker: its primary tells it how to serve, when to listen and when to stop. */
 import cluster from 'node:cluster'
 import { createLog } from '../../log/create-log.ts'
+import { firstLineOf } from '../../message-of.ts'
 import { openAppKeyring } from '../app.ts'
 import { endOnAccident, serveUntilAsked } from '../serve.ts'
 import { outliveSignals, stopSignal } from '../stop-signals.ts'
@@ -25,6 +26,6 @@ try {
   await serveAsWorker(channel, await channel.opening)
   process.exit(0)
 } catch (error) {
-  await channel.failed(error instanceof Error ? error.message.split('\n', 1).join('') : String(error))
+  await channel.failed(firstLineOf(error))
   process.exit(1)
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import type { Diagnostic } from '../../stores/contract/backend.ts'
-import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../../stores/sql/diagnostic-row.ts'
+import { AUDIT_LOG_CHANGES, NO_CHANGES } from '../../stores/sql/diagnostics.ts'
 import type { AuditProtection } from '../../stores/sql/migrate/bookkeeping.ts'
 import { MISSING_PRIVILEGES } from '../../stores/sql/needed-privileges.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'

@@ -60,7 +60,7 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
   const app = await openApp(config, log, await openAppKeyring(config, log, 'provisional'))
   try {
     const facts = await guarded('database facts', async () =>
-      databaseFactFindings(await app.backend.facts(), schema.auditProtection, config),
+      databaseFactFindings(await app.backend.diagnostics(), schema.auditProtection, config),
     )
     const health = await app.backend.check()
     if (!health.serving) {

@@ -1,4 +1,4 @@
-import { messageOf } from '../../message-of.ts'
+import { firstLineOf } from '../../message-of.ts'
 /** What was looked at, what was found, and what to do about it. */
 export interface Finding {
   readonly check: string
@@ -28,7 +28,6 @@ export async function guarded(
   try {
     return await look()
   } catch (error) {
-    const text = messageOf(error)
-    return [problem(check, text.split('\n', 1).join(''), 'see the message, and the log for more')]
+    return [problem(check, firstLineOf(error), 'see the message, and the log for more')]
   }
 }

@@ -3,7 +3,7 @@ import { databaseKeyReferences } from '../../app/app.ts'
 import { type KeyReferences, openKeyringFile } from '../../app/open-keyring.ts'
 import type { Config } from '../../config/config.ts'
 import { KEY_PURPOSES, type Keyring } from '../../crypto/keyring.ts'
-import { messageOf } from '../../message-of.ts'
+import { firstLineOf } from '../../message-of.ts'
 import { openLog, readConfig } from '../environment.ts'
 import { createOutput } from '../output.ts'
 import { table } from '../table.ts'
@@ -51,7 +51,7 @@ async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyRe
   try {
     return await databaseKeyReferences(config, openLog(config, { quiet: true }), keyring)
   } catch (error) {
-    const reason = messageOf(error).split('\n', 1).join('')
+    const reason = firstLineOf(error)
     complain(`the database cannot be asked which keys it refers to: ${reason}`)
     return null
   }

@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type ClientConfig, DEFAULT_CLIENT_CONFIG } from '../../domain/client.ts'
 import type { Milliseconds } from '../../domain/ids.ts'
 import {
@@ -6,7 +6,7 @@ import {
   ClientConfigSchema,
   type ClientConfig as ConfigMessage,
 } from '../../gen/qscope/v1/client_pb.ts'
-import { fromDuration } from './time.ts'
+import { fromDuration, toDuration } from './time.ts'
 
 type Reader = (message: ConfigMessage) => Partial<ClientConfig>
 type SpanField = {
@@ -55,4 +55,24 @@ export function readConfigFields(message: ConfigMessage | undefined, names: Iter
 /** A whole config: what the message sets, and defaults. */
 export function fromClientConfig(message: ConfigMessage | undefined): ClientConfig {
   return Object.freeze({ ...DEFAULT_CLIENT_CONFIG, ...readConfigFields(message, BY_NAME.keys()) })
+}
+
+export function toClientConfig(config: ClientConfig): MessageInitShape<typeof ClientConfigSchema> {
+  const { maxActiveRefreshTokens, maxActiveRefreshTokensPerUser, maxActiveAccessTokens } = config
+  return {
+    accessTokenTtl: toDuration(config.accessTokenTtl),
+    refreshTokenTtl: toDuration(config.refreshTokenTtl),
+    refreshTokenMaxLifetime: toDuration(config.refreshTokenMaxLifetime),
+    authorizationCodeTtl: toDuration(config.authorizationCodeTtl),
+    deviceCodeTtl: toDuration(config.deviceCodeTtl),
+    devicePollInterval: toDuration(config.devicePollInterval),
+    requirePkce: config.requirePkce,
+    accessTokenFormat: config.accessTokenFormat === 'jwt' ? AccessTokenFormat.JWT : AccessTokenFormat.OPAQUE,
+    ...(maxActiveRefreshTokens !== null && { maxActiveRefreshTokens }),
+    ...(maxActiveRefreshTokensPerUser !== null && { maxActiveRefreshTokensPerUser }),
+    ...(maxActiveAccessTokens !== null && { maxActiveAccessTokens }),
+    refreshTokenReplayWindow: toDuration(config.refreshTokenReplayWindow),
+    allowImpersonation: config.allowImpersonation,
+    metadata: { ...config.metadata },
+  }
 }

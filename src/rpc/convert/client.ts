@@ -1,7 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
   type Client,
-  type ClientConfig,
   type ClientRegistration,
   type AuthenticationMethod as DomainAuthenticationMethod,
   type ClientType as DomainClientType,
@@ -13,17 +12,15 @@ import { clientId } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
 import { parseTlsClientSubject } from '../../domain/tls-client-subject.ts'
 import {
-  AccessTokenFormat,
   AuthenticationMethod,
-  type ClientConfigSchema,
   type ClientSchema,
   type ClientSecretInfoSchema,
   ClientType,
   GrantType,
 } from '../../gen/qscope/v1/client_pb.ts'
 import type { RegisterClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
-import { fromClientConfig } from './client-config.ts'
-import { toDuration, toTimestamp } from './time.ts'
+import { fromClientConfig, toClientConfig } from './client-config.ts'
+import { toTimestamp } from './time.ts'
 
 const CLIENT_TYPES = {
   confidential: ClientType.CONFIDENTIAL,
@@ -113,26 +110,6 @@ export function toClient(client: Client): MessageInitShape<typeof ClientSchema> 
     updatedBy: client.updatedBy,
     jwks: client.jwks ?? '',
     tlsClientSubject: client.tlsClientSubject ?? '',
-  }
-}
-
-function toClientConfig(config: ClientConfig): MessageInitShape<typeof ClientConfigSchema> {
-  const { maxActiveRefreshTokens, maxActiveRefreshTokensPerUser, maxActiveAccessTokens } = config
-  return {
-    accessTokenTtl: toDuration(config.accessTokenTtl),
-    refreshTokenTtl: toDuration(config.refreshTokenTtl),
-    refreshTokenMaxLifetime: toDuration(config.refreshTokenMaxLifetime),
-    authorizationCodeTtl: toDuration(config.authorizationCodeTtl),
-    deviceCodeTtl: toDuration(config.deviceCodeTtl),
-    devicePollInterval: toDuration(config.devicePollInterval),
-    requirePkce: config.requirePkce,
-    accessTokenFormat: config.accessTokenFormat === 'jwt' ? AccessTokenFormat.JWT : AccessTokenFormat.OPAQUE,
-    ...(maxActiveRefreshTokens !== null && { maxActiveRefreshTokens }),
-    ...(maxActiveRefreshTokensPerUser !== null && { maxActiveRefreshTokensPerUser }),
-    ...(maxActiveAccessTokens !== null && { maxActiveAccessTokens }),
-    refreshTokenReplayWindow: toDuration(config.refreshTokenReplayWindow),
-    allowImpersonation: config.allowImpersonation,
-    metadata: { ...config.metadata },
   }
 }
 

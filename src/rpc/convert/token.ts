@@ -16,7 +16,11 @@ import {
 import type { BatchMintTokensItem, MintTokenRequest } from '../../gen/qscope/v1/token_service_pb.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
-export function fromTokenWishes({ scopes, audiences, lifetime }: MintTokenRequest | BatchMintTokensItem): TokenRequest {
+export function fromTokenRequest({
+  scopes,
+  audiences,
+  lifetime,
+}: MintTokenRequest | BatchMintTokensItem): TokenRequest {
   return {
     requestedScopes: scopes,
     requestedAudiences: audiences,

@@ -1,3 +1,4 @@
+import type { CallContext } from '../../context.ts'
 import { auditEventId } from '../../domain/ids.ts'
 import { exportAuditHead } from '../../flows/audit/export-audit-head.ts'
 import { getAuditEvent } from '../../flows/audit/get-audit-event.ts'
@@ -7,31 +8,48 @@ import type { FlowRunner } from '../../flows/runner.ts'
 import type { AuditService } from '../../gen/qscope/v1/audit_service_pb.ts'
 import { mapResult } from '../../results.ts'
 import { fromAuditFilter, toAuditEvent, toVerification } from '../convert/audit.ts'
-import type { ServiceHandlers } from '../routes.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
-export function auditHandlers({ execute }: FlowRunner): ServiceHandlers<typeof AuditService> {
-  return {
-    async listAuditEvents(ctx, request) {
-      const filter = fromAuditFilter(request)
-      if (!filter.ok) return filter
-      const { pageSize, pageToken } = request
-      const listed = await execute(listAuditEvents, ctx, { filter: filter.value, pageSize, pageToken })
-      return mapResult(listed, ({ items, nextPageToken }) => ({ events: items.map(toAuditEvent), nextPageToken }))
-    },
-    async getAuditEvent(ctx, request) {
-      const found = await execute(getAuditEvent, ctx, { eventId: auditEventId(request.eventId) })
-      return mapResult(found, (event) => ({ event: toAuditEvent(event) }))
-    },
-    async verifyAuditLog(ctx, { exportedHead, maxEvents, pageToken }) {
-      return mapResult(await execute(verifyAuditLog, ctx, { exportedHead, maxEvents, pageToken }), toVerification)
-    },
-    async exportAuditHead(ctx) {
-      const exported = await execute(exportAuditHead, ctx, {})
-      return mapResult(exported, ({ head, chains, events }) => ({
-        head,
-        chains: BigInt(chains),
-        events: BigInt(events),
-      }))
-    },
+type Methods = typeof AuditService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
+
+export class AuditHandlers implements ServiceHandlers<typeof AuditService> {
+  readonly #runner: FlowRunner
+
+  constructor(runner: FlowRunner) {
+    this.#runner = runner
+  }
+
+  async listAuditEvents(ctx: CallContext, request: Request<'listAuditEvents'>): Answer<'listAuditEvents'> {
+    const filter = fromAuditFilter(request)
+    if (!filter.ok) return filter
+    const { pageSize, pageToken } = request
+    const listed = await this.#runner.execute(listAuditEvents, ctx, { filter: filter.value, pageSize, pageToken })
+    return mapResult(listed, ({ items, nextPageToken }) => ({ events: items.map(toAuditEvent), nextPageToken }))
+  }
+
+  async getAuditEvent(ctx: CallContext, request: Request<'getAuditEvent'>): Answer<'getAuditEvent'> {
+    const found = await this.#runner.execute(getAuditEvent, ctx, { eventId: auditEventId(request.eventId) })
+    return mapResult(found, (event) => ({ event: toAuditEvent(event) }))
+  }
+
+  async verifyAuditLog(
+    ctx: CallContext,
+    { exportedHead, maxEvents, pageToken }: Request<'verifyAuditLog'>,
+  ): Answer<'verifyAuditLog'> {
+    return mapResult(
+      await this.#runner.execute(verifyAuditLog, ctx, { exportedHead, maxEvents, pageToken }),
+      toVerification,
+    )
+  }
+
+  async exportAuditHead(ctx: CallContext): Answer<'exportAuditHead'> {
+    const exported = await this.#runner.execute(exportAuditHead, ctx, {})
+    return mapResult(exported, ({ head, chains, events }) => ({
+      head,
+      chains: BigInt(chains),
+      events: BigInt(events),
+    }))
   }
 }

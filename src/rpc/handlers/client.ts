@@ -1,3 +1,4 @@
+import type { CallContext } from '../../context.ts'
 import { clientId, milliseconds, secretId } from '../../domain/ids.ts'
 import { drawClientId } from '../../flows/clients/admin-client.ts'
 import { deleteClient } from '../../flows/clients/delete-client.ts'
@@ -15,59 +16,87 @@ import { mapResult } from '../../results.ts'
 import { fromClientType, fromRegisterClient, toClient, toClientSecretInfo } from '../convert/client.ts'
 import { fromUpdateClient } from '../convert/client-update.ts'
 import { fromDuration } from '../convert/time.ts'
-import type { ServiceHandlers } from '../routes.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
-export function clientHandlers({ execute }: FlowRunner): ServiceHandlers<typeof ClientService> {
-  return {
-    async registerClient(ctx, request) {
-      const registration = fromRegisterClient(request, drawClientId)
-      return mapResult(await execute(registerClient, ctx, { registration }), ({ client, secret }) => ({
-        client: toClient(client),
-        clientSecret: secret?.value ?? '',
-      }))
-    },
-    async getClient(ctx, request) {
-      const found = await execute(getClient, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(found, (client) => ({ client: toClient(client) }))
-    },
-    async listClients(ctx, { pageSize, pageToken, enabled, type, clientIdPrefix }) {
-      const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
-      return mapResult(
-        await execute(listClients, ctx, { filter, pageSize, pageToken }),
-        ({ items, nextPageToken }) => ({
-          clients: items.map(toClient),
-          nextPageToken,
-        }),
-      )
-    },
-    async updateClient(ctx, request) {
-      const update = fromUpdateClient(request)
-      if (!update.ok) return update
-      return mapResult(await execute(updateClient, ctx, update.value), (client) => ({ client: toClient(client) }))
-    },
-    async deleteClient(ctx, request) {
-      return mapResult(await execute(deleteClient, ctx, { clientId: clientId(request.clientId) }), () => ({}))
-    },
-    async enableClient(ctx, request) {
-      const enabled = await execute(enableClient, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(enabled, (client) => ({ client: toClient(client) }))
-    },
-    async disableClient(ctx, request) {
-      const disabled = await execute(disableClient, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(disabled, (client) => ({ client: toClient(client) }))
-    },
-    async rotateClientSecret(ctx, request) {
-      const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
-      const rotated = await execute(rotateClientSecret, ctx, { clientId: clientId(request.clientId), overlap })
-      return mapResult(rotated, ({ value, stored }) => ({ clientSecret: value, secretId: stored.secretId }))
-    },
-    async listClientSecrets(ctx, request) {
-      const listed = await execute(listClientSecrets, ctx, { clientId: clientId(request.clientId) })
-      return mapResult(listed, (secrets) => ({ secrets: secrets.map(toClientSecretInfo) }))
-    },
-    async revokeClientSecret(ctx, request) {
-      const named = { clientId: clientId(request.clientId), secretId: secretId(request.secretId) }
-      return mapResult(await execute(revokeClientSecret, ctx, named), () => ({}))
-    },
+type Methods = typeof ClientService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
+
+export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
+  readonly #runner: FlowRunner
+
+  constructor(runner: FlowRunner) {
+    this.#runner = runner
+  }
+
+  async registerClient(ctx: CallContext, request: Request<'registerClient'>): Answer<'registerClient'> {
+    const registration = fromRegisterClient(request, drawClientId)
+    return mapResult(await this.#runner.execute(registerClient, ctx, { registration }), ({ client, secret }) => ({
+      client: toClient(client),
+      clientSecret: secret?.value ?? '',
+    }))
+  }
+
+  async getClient(ctx: CallContext, request: Request<'getClient'>): Answer<'getClient'> {
+    const found = await this.#runner.execute(getClient, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(found, (client) => ({ client: toClient(client) }))
+  }
+
+  async listClients(
+    ctx: CallContext,
+    { pageSize, pageToken, enabled, type, clientIdPrefix }: Request<'listClients'>,
+  ): Answer<'listClients'> {
+    const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
+    return mapResult(
+      await this.#runner.execute(listClients, ctx, { filter, pageSize, pageToken }),
+      ({ items, nextPageToken }) => ({
+        clients: items.map(toClient),
+        nextPageToken,
+      }),
+    )
+  }
+
+  async updateClient(ctx: CallContext, request: Request<'updateClient'>): Answer<'updateClient'> {
+    const update = fromUpdateClient(request)
+    if (!update.ok) return update
+    return mapResult(await this.#runner.execute(updateClient, ctx, update.value), (client) => ({
+      client: toClient(client),
+    }))
+  }
+
+  async deleteClient(ctx: CallContext, request: Request<'deleteClient'>): Answer<'deleteClient'> {
+    return mapResult(
+      await this.#runner.execute(deleteClient, ctx, { clientId: clientId(request.clientId) }),
+      () => ({}),
+    )
+  }
+
+  async enableClient(ctx: CallContext, request: Request<'enableClient'>): Answer<'enableClient'> {
+    const enabled = await this.#runner.execute(enableClient, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(enabled, (client) => ({ client: toClient(client) }))
+  }
+
+  async disableClient(ctx: CallContext, request: Request<'disableClient'>): Answer<'disableClient'> {
+    const disabled = await this.#runner.execute(disableClient, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(disabled, (client) => ({ client: toClient(client) }))
+  }
+
+  async rotateClientSecret(ctx: CallContext, request: Request<'rotateClientSecret'>): Answer<'rotateClientSecret'> {
+    const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
+    const rotated = await this.#runner.execute(rotateClientSecret, ctx, {
+      clientId: clientId(request.clientId),
+      overlap,
+    })
+    return mapResult(rotated, ({ value, stored }) => ({ clientSecret: value, secretId: stored.secretId }))
+  }
+
+  async listClientSecrets(ctx: CallContext, request: Request<'listClientSecrets'>): Answer<'listClientSecrets'> {
+    const listed = await this.#runner.execute(listClientSecrets, ctx, { clientId: clientId(request.clientId) })
+    return mapResult(listed, (secrets) => ({ secrets: secrets.map(toClientSecretInfo) }))
+  }
+
+  async revokeClientSecret(ctx: CallContext, request: Request<'revokeClientSecret'>): Answer<'revokeClientSecret'> {
+    const named = { clientId: clientId(request.clientId), secretId: secretId(request.secretId) }
+    return mapResult(await this.#runner.execute(revokeClientSecret, ctx, named), () => ({}))
   }
 }

@@ -1,3 +1,4 @@
+import type { CallContext } from '../../context.ts'
 import { signingKeyId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
@@ -10,29 +11,51 @@ import type { FlowRunner } from '../../flows/runner.ts'
 import type { KeyService } from '../../gen/qscope/v1/key_service_pb.ts'
 import { mapResult, type Result } from '../../results.ts'
 import { fromSigningAlgorithm, fromSigningKeyState, toSigningKey } from '../convert/signing-key.ts'
-import type { ServiceHandlers } from '../routes.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
-export function keyHandlers({ execute }: FlowRunner): ServiceHandlers<typeof KeyService> {
-  const named = (request: { readonly keyId: string }) => ({ keyId: signingKeyId(request.keyId) })
-  const answer = (result: Result<SigningKey>) => mapResult(result, (key) => ({ key: toSigningKey(key) }))
+type Methods = typeof KeyService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
 
-  return {
-    async listSigningKeys(ctx, { pageSize, pageToken, state }) {
-      const filter = { state: fromSigningKeyState(state) }
-      const listed = await execute(listSigningKeys, ctx, { filter, pageSize, pageToken })
-      return mapResult(listed, ({ items, nextPageToken }) => ({ keys: items.map(toSigningKey), nextPageToken }))
-    },
-    async prepareSigningKey(ctx, { algorithm }) {
-      return answer(await execute(prepareSigningKey, ctx, { algorithm: fromSigningAlgorithm(algorithm) }))
-    },
-    async activateSigningKey(ctx, request) {
-      return answer(await execute(activateSigningKey, ctx, named(request)))
-    },
-    async retireSigningKey(ctx, request) {
-      return answer(await execute(retireSigningKey, ctx, named(request)))
-    },
-    async revokeSigningKey(ctx, request) {
-      return answer(await execute(revokeSigningKey, ctx, { ...named(request), reason: withoutSecrets(request.reason) }))
-    },
+export class KeyHandlers implements ServiceHandlers<typeof KeyService> {
+  readonly #runner: FlowRunner
+
+  constructor(runner: FlowRunner) {
+    this.#runner = runner
   }
+
+  async listSigningKeys(
+    ctx: CallContext,
+    { pageSize, pageToken, state }: Request<'listSigningKeys'>,
+  ): Answer<'listSigningKeys'> {
+    const filter = { state: fromSigningKeyState(state) }
+    const listed = await this.#runner.execute(listSigningKeys, ctx, { filter, pageSize, pageToken })
+    return mapResult(listed, ({ items, nextPageToken }) => ({ keys: items.map(toSigningKey), nextPageToken }))
+  }
+
+  async prepareSigningKey(ctx: CallContext, { algorithm }: Request<'prepareSigningKey'>): Answer<'prepareSigningKey'> {
+    return answer(await this.#runner.execute(prepareSigningKey, ctx, { algorithm: fromSigningAlgorithm(algorithm) }))
+  }
+
+  async activateSigningKey(ctx: CallContext, request: Request<'activateSigningKey'>): Answer<'activateSigningKey'> {
+    return answer(await this.#runner.execute(activateSigningKey, ctx, named(request)))
+  }
+
+  async retireSigningKey(ctx: CallContext, request: Request<'retireSigningKey'>): Answer<'retireSigningKey'> {
+    return answer(await this.#runner.execute(retireSigningKey, ctx, named(request)))
+  }
+
+  async revokeSigningKey(ctx: CallContext, request: Request<'revokeSigningKey'>): Answer<'revokeSigningKey'> {
+    return answer(
+      await this.#runner.execute(revokeSigningKey, ctx, { ...named(request), reason: withoutSecrets(request.reason) }),
+    )
+  }
+}
+
+function named(request: { readonly keyId: string }) {
+  return { keyId: signingKeyId(request.keyId) }
+}
+
+function answer(result: Result<SigningKey>) {
+  return mapResult(result, (key) => ({ key: toSigningKey(key) }))
 }

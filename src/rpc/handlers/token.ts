@@ -28,9 +28,9 @@ import {
 import { invalidRequest, mapResult, type Result } from '../../results.ts'
 import { toJsonWebKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
-import { fromTokenWishes, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
+import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
-import type { ServiceHandlers } from '../routes.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
 
 export interface TokenHandlerOptions {
@@ -39,107 +39,151 @@ export interface TokenHandlerOptions {
   readonly helpBase: string | undefined
 }
 
-export function tokenHandlers(
-  { execute }: FlowRunner,
-  { issuer, helpBase }: TokenHandlerOptions,
-): ServiceHandlers<typeof TokenService> {
-  const toIntrospection = (found: Found | null): MessageInitShape<typeof IntrospectTokenResponseSchema> =>
-    found === null ? { active: false } : { active: true, claims: toTokenClaims(found, issuer) }
-  const toToken = (ctx: CallContext, issued: Result<IssuedTokens>) =>
-    mapResult(issued, (tokens) => ({ token: toIssuedToken(tokens, ctx.now) }))
+type Methods = typeof TokenService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
 
-  return {
-    async mintToken(ctx, request) {
-      return toToken(ctx, await execute(clientCredentials, ctx, fromTokenWishes(request)))
-    },
-    async batchMintTokens(ctx, { requests }) {
-      const minted = await execute(clientCredentialsBatch, ctx, { requests: requests.map(fromTokenWishes) })
-      const toResult = (item: Result<IssuedTokens>) =>
-        item.ok
-          ? { case: 'token' as const, value: toIssuedToken(item.value, ctx.now) }
-          : { case: 'status' as const, value: toRpcStatus(item, ctx.rayId, helpBase) }
-      return mapResult(minted, (items) => ({ results: items.map((item) => ({ result: toResult(item) })) }))
-    },
-    async createAuthorizationCode(ctx, request) {
-      const created = await execute(createAuthorizationCode, ctx, {
-        clientId: clientId(request.clientId),
-        userReference: fromUserReference(request.user),
-        redirectUri: request.redirectUri,
-        requestedScopes: request.scopes,
-        requestedAudiences: request.audiences,
-        codeChallenge: request.codeChallenge ?? null,
-        challengeMethodNamed: request.codeChallengeMethod === CodeChallengeMethod.S256,
-      })
-      return mapResult(created, ({ value, code }) => ({ code: value, expireTime: toTimestamp(code.expiresAt) }))
-    },
-    async exchangeAuthorizationCode(ctx, { code, redirectUri, codeVerifier = null }) {
-      const request = { presentedCode: code, redirectUri, codeVerifier }
-      return toToken(ctx, await execute(exchangeAuthorizationCode, ctx, request))
-    },
-    async refreshToken(ctx, request) {
-      const wanted = { presentedToken: request.refreshToken, requestedScopes: request.scopes }
-      return toToken(ctx, await execute(refreshToken, ctx, wanted))
-    },
-    async exchangeToken(ctx, request) {
-      const exchanged = await execute(tokenExchange, ctx, {
-        subjectToken: request.subjectToken,
-        subjectTokenType: request.subjectTokenType,
-        actorToken: request.actorToken ?? null,
-        actorTokenType: request.actorTokenType ?? null,
-        requestedTokenType: request.requestedTokenType ?? null,
-        requestedScopes: request.scopes,
-        requestedAudiences: request.audiences,
-      })
-      const issuedTokenType = ACCESS_TOKEN_TYPE
-      return mapResult(exchanged, (issued) => ({ token: { ...toIssuedToken(issued, ctx.now), issuedTokenType } }))
-    },
-    async exchangeAssertion(ctx, { assertion, scopes, audiences }) {
-      const wishes = { requestedScopes: scopes, requestedAudiences: audiences, requestedLifetime: null }
-      return toToken(ctx, await execute(exchangeAssertion, ctx, { assertion, ...wishes }))
-    },
-    async verifyToken(ctx, { token, requiredScopes, audience = null, presentedCertificateSha256 = null }) {
-      const wanted = { presented: token, requiredScopes, audience, presentedCertificate: presentedCertificateSha256 }
-      const verified = await execute(verifyToken, ctx, wanted)
-      return mapResult(verified, (found) => ({ claims: toTokenClaims(found, issuer) }))
-    },
-    async introspectToken(ctx, { token }) {
-      const found = await execute(introspectTokens, ctx, { presented: [token] })
-      return mapResult(found, ([only]) => toIntrospection(only ?? null))
-    },
-    async batchIntrospectTokens(ctx, { tokens }) {
-      const found = await execute(introspectTokens, ctx, { presented: tokens })
-      return mapResult(found, (results) => ({ results: results.map(toIntrospection) }))
-    },
-    async revokeToken(ctx, { token }) {
-      return mapResult(await execute(revokeToken, ctx, { presented: token }), () => ({}))
-    },
-    async listTokens(ctx, request) {
-      const filter = {
-        clientId: request.clientId === undefined ? null : clientId(request.clientId),
-        userId: request.userId === undefined ? null : userId(request.userId),
-        activeOnly: request.activeOnly,
-      }
-      const { pageSize, pageToken } = request
-      return mapResult(await execute(listTokens, ctx, { filter, pageSize, pageToken }), ({ items, nextPageToken }) => ({
+export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
+  readonly #runner: FlowRunner
+  readonly #options: TokenHandlerOptions
+
+  constructor(runner: FlowRunner, options: TokenHandlerOptions) {
+    this.#runner = runner
+    this.#options = options
+  }
+
+  async mintToken(ctx: CallContext, request: Request<'mintToken'>): Answer<'mintToken'> {
+    return toToken(ctx, await this.#runner.execute(clientCredentials, ctx, fromTokenRequest(request)))
+  }
+
+  async batchMintTokens(ctx: CallContext, { requests }: Request<'batchMintTokens'>): Answer<'batchMintTokens'> {
+    const minted = await this.#runner.execute(clientCredentialsBatch, ctx, { requests: requests.map(fromTokenRequest) })
+    const toResult = (item: Result<IssuedTokens>) =>
+      item.ok
+        ? { case: 'token' as const, value: toIssuedToken(item.value, ctx.now) }
+        : { case: 'status' as const, value: toRpcStatus(item, ctx.rayId, this.#options.helpBase) }
+    return mapResult(minted, (items) => ({ results: items.map((item) => ({ result: toResult(item) })) }))
+  }
+
+  async createAuthorizationCode(
+    ctx: CallContext,
+    request: Request<'createAuthorizationCode'>,
+  ): Answer<'createAuthorizationCode'> {
+    const created = await this.#runner.execute(createAuthorizationCode, ctx, {
+      clientId: clientId(request.clientId),
+      userReference: fromUserReference(request.user),
+      redirectUri: request.redirectUri,
+      requestedScopes: request.scopes,
+      requestedAudiences: request.audiences,
+      codeChallenge: request.codeChallenge ?? null,
+      challengeMethodNamed: request.codeChallengeMethod === CodeChallengeMethod.S256,
+    })
+    return mapResult(created, ({ value, code }) => ({ code: value, expireTime: toTimestamp(code.expiresAt) }))
+  }
+
+  async exchangeAuthorizationCode(
+    ctx: CallContext,
+    { code, redirectUri, codeVerifier }: Request<'exchangeAuthorizationCode'>,
+  ): Answer<'exchangeAuthorizationCode'> {
+    const request = { presentedCode: code, redirectUri, codeVerifier: codeVerifier ?? null }
+    return toToken(ctx, await this.#runner.execute(exchangeAuthorizationCode, ctx, request))
+  }
+
+  async refreshToken(ctx: CallContext, request: Request<'refreshToken'>): Answer<'refreshToken'> {
+    const wanted = { presentedToken: request.refreshToken, requestedScopes: request.scopes }
+    return toToken(ctx, await this.#runner.execute(refreshToken, ctx, wanted))
+  }
+
+  async exchangeToken(ctx: CallContext, request: Request<'exchangeToken'>): Answer<'exchangeToken'> {
+    const exchanged = await this.#runner.execute(tokenExchange, ctx, {
+      subjectToken: request.subjectToken,
+      subjectTokenType: request.subjectTokenType,
+      actorToken: request.actorToken ?? null,
+      actorTokenType: request.actorTokenType ?? null,
+      requestedTokenType: request.requestedTokenType ?? null,
+      requestedScopes: request.scopes,
+      requestedAudiences: request.audiences,
+    })
+    const issuedTokenType = ACCESS_TOKEN_TYPE
+    return mapResult(exchanged, (issued) => ({ token: { ...toIssuedToken(issued, ctx.now), issuedTokenType } }))
+  }
+
+  async exchangeAssertion(
+    ctx: CallContext,
+    { assertion, scopes, audiences }: Request<'exchangeAssertion'>,
+  ): Answer<'exchangeAssertion'> {
+    const request = { requestedScopes: scopes, requestedAudiences: audiences, requestedLifetime: null }
+    return toToken(ctx, await this.#runner.execute(exchangeAssertion, ctx, { assertion, ...request }))
+  }
+
+  async verifyToken(ctx: CallContext, request: Request<'verifyToken'>): Answer<'verifyToken'> {
+    const verified = await this.#runner.execute(verifyToken, ctx, {
+      presented: request.token,
+      requiredScopes: request.requiredScopes,
+      audience: request.audience ?? null,
+      presentedCertificate: request.presentedCertificateSha256 ?? null,
+    })
+    return mapResult(verified, (found) => ({ claims: toTokenClaims(found, this.#options.issuer) }))
+  }
+
+  async introspectToken(ctx: CallContext, { token }: Request<'introspectToken'>): Answer<'introspectToken'> {
+    const found = await this.#runner.execute(introspectTokens, ctx, { presented: [token] })
+    return mapResult(found, ([only]) => toIntrospection(only ?? null, this.#options.issuer))
+  }
+
+  async batchIntrospectTokens(
+    ctx: CallContext,
+    { tokens }: Request<'batchIntrospectTokens'>,
+  ): Answer<'batchIntrospectTokens'> {
+    const found = await this.#runner.execute(introspectTokens, ctx, { presented: tokens })
+    return mapResult(found, (results) => ({
+      results: results.map((result) => toIntrospection(result, this.#options.issuer)),
+    }))
+  }
+
+  async revokeToken(ctx: CallContext, { token }: Request<'revokeToken'>): Answer<'revokeToken'> {
+    return mapResult(await this.#runner.execute(revokeToken, ctx, { presented: token }), () => ({}))
+  }
+
+  async listTokens(ctx: CallContext, request: Request<'listTokens'>): Answer<'listTokens'> {
+    const filter = {
+      clientId: request.clientId === undefined ? null : clientId(request.clientId),
+      userId: request.userId === undefined ? null : userId(request.userId),
+      activeOnly: request.activeOnly,
+    }
+    const { pageSize, pageToken } = request
+    return mapResult(
+      await this.#runner.execute(listTokens, ctx, { filter, pageSize, pageToken }),
+      ({ items, nextPageToken }) => ({
         tokens: items.map(toTokenMetadata),
         nextPageToken,
-      }))
-    },
-    async revokeTokens(ctx, request) {
-      const target = fromRevocationTarget(request)
-      if (target === null) {
-        return invalidRequest('target', 'one must be set')
-      }
-      const revoked = await execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
-      return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
-    },
-    async getJsonWebKeySet(ctx) {
-      return mapResult(await execute(getJsonWebKeySet, ctx, {}), (keys) => ({
-        keys: keys.map(toJsonWebKey),
-        maxAge: toDuration(KEY_SET_MAX_AGE),
-      }))
-    },
+      }),
+    )
   }
+
+  async revokeTokens(ctx: CallContext, request: Request<'revokeTokens'>): Answer<'revokeTokens'> {
+    const target = fromRevocationTarget(request)
+    if (target === null) {
+      return invalidRequest('target', 'one must be set')
+    }
+    const revoked = await this.#runner.execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
+    return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
+  }
+
+  async getJsonWebKeySet(ctx: CallContext): Answer<'getJsonWebKeySet'> {
+    return mapResult(await this.#runner.execute(getJsonWebKeySet, ctx, {}), (keys) => ({
+      keys: keys.map(toJsonWebKey),
+      maxAge: toDuration(KEY_SET_MAX_AGE),
+    }))
+  }
+}
+
+function toToken(ctx: CallContext, issued: Result<IssuedTokens>) {
+  return mapResult(issued, (tokens) => ({ token: toIssuedToken(tokens, ctx.now) }))
+}
+
+function toIntrospection(found: Found | null, issuer: string): MessageInitShape<typeof IntrospectTokenResponseSchema> {
+  return found === null ? { active: false } : { active: true, claims: toTokenClaims(found, issuer) }
 }
 
 function fromRevocationTarget({ target }: RevokeTokensRequest): RevocationTarget | null {

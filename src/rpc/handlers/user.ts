@@ -1,3 +1,4 @@
+import type { CallContext } from '../../context.ts'
 import { userId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
@@ -9,35 +10,59 @@ import { deactivateUser, reactivateUser } from '../../flows/users/set-user-activ
 import type { UserService } from '../../gen/qscope/v1/user_service_pb.ts'
 import { mapResult, type Result } from '../../results.ts'
 import { fromUserReference, toUser } from '../convert/user.ts'
-import type { ServiceHandlers } from '../routes.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
-export function userHandlers({ execute }: FlowRunner): ServiceHandlers<typeof UserService> {
-  const named = (request: { readonly userId: string }) => ({
-    userReference: { kind: 'user', userId: userId(request.userId) } as const,
-  })
-  const answer = (result: Result<User>) => mapResult(result, (user) => ({ user: toUser(user) }))
+type Methods = typeof UserService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
 
-  return {
-    async registerUser(ctx, { externalId }) {
-      return answer(
-        await execute(registerUser, ctx, { userReference: { kind: 'external', externalId, field: 'external_id' } }),
-      )
-    },
-    async getUser(ctx, request) {
-      return answer(await execute(getUser, ctx, { userReference: fromUserReference(request, 'external_id') }))
-    },
-    async listUsers(ctx, { pageSize, pageToken, active }) {
-      const listed = await execute(listUsers, ctx, { filter: { active: active ?? null }, pageSize, pageToken })
-      return mapResult(listed, ({ items, nextPageToken }) => ({ users: items.map(toUser), nextPageToken }))
-    },
-    async deactivateUser(ctx, request) {
-      return answer(await execute(deactivateUser, ctx, named(request)))
-    },
-    async reactivateUser(ctx, request) {
-      return answer(await execute(reactivateUser, ctx, named(request)))
-    },
-    async deleteUser(ctx, request) {
-      return mapResult(await execute(deleteUser, ctx, named(request)), () => ({}))
-    },
+export class UserHandlers implements ServiceHandlers<typeof UserService> {
+  readonly #runner: FlowRunner
+
+  constructor(runner: FlowRunner) {
+    this.#runner = runner
   }
+
+  async registerUser(ctx: CallContext, { externalId }: Request<'registerUser'>): Answer<'registerUser'> {
+    return answer(
+      await this.#runner.execute(registerUser, ctx, {
+        userReference: { kind: 'external', externalId, field: 'external_id' },
+      }),
+    )
+  }
+
+  async getUser(ctx: CallContext, request: Request<'getUser'>): Answer<'getUser'> {
+    return answer(
+      await this.#runner.execute(getUser, ctx, { userReference: fromUserReference(request, 'external_id') }),
+    )
+  }
+
+  async listUsers(ctx: CallContext, { pageSize, pageToken, active }: Request<'listUsers'>): Answer<'listUsers'> {
+    const listed = await this.#runner.execute(listUsers, ctx, {
+      filter: { active: active ?? null },
+      pageSize,
+      pageToken,
+    })
+    return mapResult(listed, ({ items, nextPageToken }) => ({ users: items.map(toUser), nextPageToken }))
+  }
+
+  async deactivateUser(ctx: CallContext, request: Request<'deactivateUser'>): Answer<'deactivateUser'> {
+    return answer(await this.#runner.execute(deactivateUser, ctx, named(request)))
+  }
+
+  async reactivateUser(ctx: CallContext, request: Request<'reactivateUser'>): Answer<'reactivateUser'> {
+    return answer(await this.#runner.execute(reactivateUser, ctx, named(request)))
+  }
+
+  async deleteUser(ctx: CallContext, request: Request<'deleteUser'>): Answer<'deleteUser'> {
+    return mapResult(await this.#runner.execute(deleteUser, ctx, named(request)), () => ({}))
+  }
+}
+
+function named(request: { readonly userId: string }) {
+  return { userReference: { kind: 'user', userId: userId(request.userId) } as const }
+}
+
+function answer(result: Result<User>) {
+  return mapResult(result, (user) => ({ user: toUser(user) }))
 }

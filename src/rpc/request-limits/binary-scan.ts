@@ -5,20 +5,27 @@ import {
   FIXED32,
   FIXED64,
   type FieldLimits,
-  LONGEST_MASK,
+  MAX_MASK_BYTES,
   type MessageLimits,
   VARINT,
 } from './message-limits.ts'
-import { excessOf, inside, MASK_TOO_LONG, nulIn, refusal, repeatedKeyIn, TOO_DEEP } from './refusals.ts'
-import { SlotCounts } from './slot-counts.ts'
-import { DEEPEST, type Tally } from './tally.ts'
+import {
+  excessOf,
+  inside,
+  MASK_TOO_LONG,
+  MAX_DEPTH,
+  NONE,
+  nulIn,
+  refusal,
+  repeatedKeyIn,
+  Scan,
+  TOO_DEEP,
+} from './scan.ts'
 
-/** So many fields that this server does not know may come: those of clients that are newer than it. */
-const UNKNOWN_FIELDS = 1_000
+/** How many fields may come that this server does not know: those of clients that are newer than it. */
+const MAX_UNKNOWN_FIELDS = 1_000
 
 const NOTHING = new Uint8Array()
-/** There is no such number or place here. */
-const NONE = -1
 
 const BROKEN = Object.freeze(refusal('', 'is not a valid encoding'))
 const TOO_MANY_UNKNOWN = Object.freeze(refusal('', 'the message has too many unknown fields'))
@@ -32,16 +39,7 @@ const TOO_MANY_UNKNOWN = Object.freeze(refusal('', 'the message has too many unk
  * a known field has its own wire type; there are no groups; a map has a key once; nothing reaches beyond the message that
  * it is in; and tags and lengths have 32 bits.
  */
-export class BinaryScan implements Tally {
-  items = 0
-  values = 0
-  messages = 0
-  unknown = 0
-  earlyFrom = 0
-  earlyTo = NONE
-  readonly #root: MessageLimits
-  readonly #early: FieldLimits | null
-  readonly #counts = new SlotCounts()
+export class BinaryScan extends Scan {
   #bytes: Uint8Array = NOTHING
   #at = 0
   /** Most requests hold no zero at all, and then no text of theirs does. */
@@ -49,64 +47,52 @@ export class BinaryScan implements Tally {
   /** Where the last text began. */
   #textAt = 0
 
-  /** `early`: the field of the root that is decoded before the rest. */
-  constructor(root: MessageLimits, early: FieldLimits | null = null) {
-    this.#root = root
-    this.#early = early
-  }
-
-  /** `null`: the message may be decoded. */
   scan(bytes: Uint8Array): FieldViolation | null {
-    this.items = 0
-    this.values = 0
-    this.messages = 0
-    this.unknown = 0
-    this.earlyTo = NONE
+    this.reset()
     this.#bytes = bytes
     this.#at = 0
     this.#mayHoldNul = bytes.includes(0)
-    this.#counts.clear()
-    const violation = this.#message(this.#root, bytes.length, 0)
+    const violation = this.#message(this.root, bytes.length, 0)
     if (violation === null)
-      for (const field of this.#root.fields) if (field.kind === 'list') this.items += this.#counts.of(field.slot)
+      for (const field of this.root.fields) if (field.kind === 'list') this.items += this.counts.of(field.slot)
     this.#bytes = NOTHING
     return violation
   }
 
   #message(limits: MessageLimits, end: number, depth: number): FieldViolation | null {
-    if (depth > DEEPEST) return TOO_DEEP
-    const base = this.#counts.enter(limits.slots)
+    if (depth > MAX_DEPTH) return TOO_DEEP
+    const base = this.counts.enter(limits.slots)
     while (this.#at < end) {
       const tag = this.#varint32(end)
       if (tag === NONE || tag < 8) return BROKEN
       const field = limits.byNumber.get(tag >>> 3)
       if (field === undefined) {
         this.unknown += 1
-        if (this.unknown > UNKNOWN_FIELDS) return TOO_MANY_UNKNOWN
+        if (this.unknown > MAX_UNKNOWN_FIELDS) return TOO_MANY_UNKNOWN
         if (!this.#skip(tag & 7, end)) return BROKEN
         continue
       }
       const violation = this.#field(field, tag & 7, base, end, depth)
       if (violation !== null) return violation
     }
-    this.#counts.leave(base)
+    this.counts.leave(base)
     return null
   }
 
   #field(field: FieldLimits, wireType: number, base: number, end: number, depth: number): FieldViolation | null {
     if (field.packable && wireType === BYTES) return this.#packed(field, base, end)
     if (wireType !== field.encoding) return refusal(field.name, BROKEN.description)
-    if (this.#counts.add(base + field.slot, 1) > field.most) return excessOf(field)
+    if (this.counts.add(base + field.slot, 1) > field.max) return excessOf(field)
     if (field.kind !== 'single') this.values += 1
     if (field.encoding !== BYTES) return this.#skip(wireType, end) ? null : refusal(field.name, BROKEN.description)
     const length = this.#varint32(end)
     if (length === NONE || length > end - this.#at) return refusal(field.name, BROKEN.description)
-    if (field.json === 'mask' && length > LONGEST_MASK) return refusal(field.name, MASK_TOO_LONG)
+    if (field.json === 'mask' && length > MAX_MASK_BYTES) return refusal(field.name, MASK_TOO_LONG)
     const inner = this.#at + length
     if (field.kind === 'map') return this.#entry(field, base, inner, depth)
     if (field.message !== null) {
       this.messages += 1
-      if (field === this.#early && depth === 0) {
+      if (field === this.early && depth === 0) {
         this.earlyFrom = this.#at
         this.earlyTo = inner
       }
@@ -125,7 +111,7 @@ export class BinaryScan implements Tally {
     if (length === NONE || length === 0 || length > end - this.#at) return refusal(field.name, BROKEN.description)
     const inner = this.#at + length
     while (this.#at < inner) {
-      if (this.#counts.add(base + field.slot, 1) > field.most) return excessOf(field)
+      if (this.counts.add(base + field.slot, 1) > field.max) return excessOf(field)
       this.values += 1
       if (!this.#skip(field.encoding, inner)) return refusal(field.name, BROKEN.description)
     }
@@ -134,8 +120,8 @@ export class BinaryScan implements Tally {
 
   #entry(field: FieldLimits, base: number, end: number, depth: number): FieldViolation | null {
     const { message: limits, name } = field
-    if (limits === null || depth > DEEPEST) return inside(name, TOO_DEEP)
-    const entry = this.#counts.enter(limits.slots)
+    if (limits === null || depth > MAX_DEPTH) return inside(name, TOO_DEEP)
+    const entry = this.counts.enter(limits.slots)
     let key = ''
     while (this.#at < end) {
       const tag = this.#varint32(end)
@@ -145,8 +131,8 @@ export class BinaryScan implements Tally {
       if (violation !== null) return refusal(name, violation.description)
       if (part.isKey) key = this.#lastText()
     }
-    this.#counts.leave(entry)
-    return this.#counts.addKey(base + field.slot, key) ? null : repeatedKeyIn(name)
+    this.counts.leave(entry)
+    return this.counts.addKey(base + field.slot, key) ? null : repeatedKeyIn(name)
   }
 
   /** Each byte as a character: equal for equal texts, and never refused. */

@@ -7,49 +7,65 @@ import {
   ScalarType,
 } from '@bufbuild/protobuf'
 
-/** Takes the fields that were sent without a value out of a request. */
-export interface EmptyFields {
-  /** Texts whose presence means something, in the request and in the messages that it holds. */
-  omit(message: Message): void
-  /** The same for what JSON has no empty value for but `""`: a duration, the name of an enum value. */
-  omitFromJson(value: JsonObject): void
+/** A field with a message of its own, in which fields can be empty too. */
+interface Nested {
+  readonly localName: string
+  readonly jsonNames: readonly string[]
+  readonly within: EmptyFields
 }
 
-/** Looks up once which fields of a request these can be. Items of lists are none: `scopes: [""]` does not ask for all scopes. */
-export function emptyFields(input: DescMessage): EmptyFields {
-  const optional = input.fields.filter((field) => isText(field) && hasPresence(field)).map(({ localName }) => localName)
-  const choices = new Set(input.fields.filter(isText).flatMap(({ oneof }) => oneof?.localName ?? []))
-  // Beside one member of a oneof, JSON can name another without a value.
-  const others = input.fields.filter((field) => isSingle(field) && (!isText(field) || field.oneof !== undefined))
-  const names = others.flatMap(namesOf)
-  const nested = input.fields.flatMap((field) =>
-    (field.fieldKind === 'message' || field.fieldKind === 'list') &&
-    field.message !== undefined &&
-    field.message !== input &&
-    !isWellKnown(field.message)
-      ? [{ localName: field.localName, names: namesOf(field), within: emptyFields(field.message) }]
-      : [],
-  )
-  return {
-    omit(message) {
-      for (const name of optional) if (Reflect.get(message, name) === '') Reflect.deleteProperty(message, name)
-      for (const name of choices)
-        if (isEmptyChoice(Reflect.get(message, name))) Reflect.set(message, name, { case: undefined })
-      for (const { localName, within } of nested) {
-        const inner: unknown = Reflect.get(message, localName)
-        if (Array.isArray(inner)) for (const item of inner) within.omit(item)
-        else if (isMessage(inner)) within.omit(inner)
+/**
+ * Takes the fields that were sent without a value out of a request. Items of lists
+ * are none: `scopes: [""]` does not ask for all scopes.
+ */
+export class EmptyFields {
+  /** Texts whose presence means something. */
+  readonly #optional: readonly string[]
+  /** The oneofs that a text belongs to. */
+  readonly #oneofs: ReadonlySet<string>
+  /** In JSON, fields that have no empty value but `""`. */
+  readonly #jsonNames: readonly string[]
+  readonly #nested: readonly Nested[]
+
+  constructor(input: DescMessage) {
+    this.#optional = input.fields
+      .filter((field) => isText(field) && hasPresence(field))
+      .map(({ localName }) => localName)
+    this.#oneofs = new Set(input.fields.filter(isText).flatMap(({ oneof }) => oneof?.localName ?? []))
+    // Beside one member of a oneof, JSON can name another without a value.
+    const others = input.fields.filter((field) => isSingle(field) && (!isText(field) || field.oneof !== undefined))
+    this.#jsonNames = others.flatMap(namesOf)
+    this.#nested = input.fields.flatMap((field) =>
+      (field.fieldKind === 'message' || field.fieldKind === 'list') &&
+      field.message !== undefined &&
+      field.message !== input &&
+      !isWellKnown(field.message)
+        ? [{ localName: field.localName, jsonNames: namesOf(field), within: new EmptyFields(field.message) }]
+        : [],
+    )
+  }
+
+  /** Texts whose presence means something, in the request and in the messages that it holds. */
+  omit(message: Message): void {
+    for (const name of this.#optional) if (Reflect.get(message, name) === '') Reflect.deleteProperty(message, name)
+    for (const name of this.#oneofs)
+      if (isEmptyChoice(Reflect.get(message, name))) Reflect.set(message, name, { case: undefined })
+    for (const { localName, within } of this.#nested) {
+      const inner: unknown = Reflect.get(message, localName)
+      if (Array.isArray(inner)) for (const item of inner) within.omit(item)
+      else if (isMessage(inner)) within.omit(inner)
+    }
+  }
+
+  /** The same for what JSON has no empty value for but `""`: a duration, the name of an enum value. */
+  omitFromJson(value: JsonObject): void {
+    for (const name of this.#jsonNames) if (value[name] === '') delete value[name]
+    for (const { jsonNames, within } of this.#nested)
+      for (const name of jsonNames) {
+        const inner = value[name]
+        if (Array.isArray(inner)) for (const item of inner) omitInside(within, item)
+        else omitInside(within, inner)
       }
-    },
-    omitFromJson(value) {
-      for (const name of names) if (value[name] === '') delete value[name]
-      for (const { names: spellings, within } of nested)
-        for (const name of spellings) {
-          const inner = value[name]
-          if (Array.isArray(inner)) for (const item of inner) omitInside(within, item)
-          else omitInside(within, inner)
-        }
-    },
   }
 }
 

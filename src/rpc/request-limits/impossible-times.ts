@@ -2,7 +2,7 @@ import type { DescField, DescMessage, Message } from '@bufbuild/protobuf'
 import { isMessage } from '@bufbuild/protobuf'
 import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import type { FieldViolation } from '../../errors/registry.ts'
-import { inside, refusal } from './refusals.ts'
+import { inside, refusal } from './scan.ts'
 
 /** Where the times and spans of a message are. */
 export type TimeFields = readonly TimeField[]
@@ -14,35 +14,36 @@ interface TimeField {
 }
 
 /** What `google/protobuf/duration.proto` and `timestamp.proto` allow, in seconds. */
-const LONGEST_SPAN = 315_576_000_000n
-const FIRST_MOMENT = -62_135_596_800n
-const LAST_MOMENT = 253_402_300_799n
-const MOST_NANOS = 999_999_999
+const MAX_DURATION_SECONDS = 315_576_000_000n
+const MIN_TIMESTAMP_SECONDS = -62_135_596_800n
+const MAX_TIMESTAMP_SECONDS = 253_402_300_799n
+const MAX_NANOS = 999_999_999
 
 const IMPOSSIBLE_SPAN = Object.freeze(refusal('', 'is not a possible duration: its seconds or nanos are out of range'))
 const IMPOSSIBLE_TIME = Object.freeze(refusal('', 'is not a possible time: its seconds or nanos are out of range'))
 
-const known = new WeakMap<DescMessage, TimeFields>()
-
-/** The times and spans that a message can hold; looked up once. */
-export function timeFieldsOf(schema: DescMessage): TimeFields {
+/** The times and spans that a message can hold. `known`: what was found so far. */
+export function timeFieldsOf(schema: DescMessage, known = new Map<DescMessage, TimeFields>()): TimeFields {
   const before = known.get(schema)
   if (before !== undefined) return before
   const fields: TimeField[] = []
   // Before its fields, so that a message inside of itself finds it.
   known.set(schema, fields)
   for (const field of schema.fields) {
-    const found = timeFieldOf(field)
+    const found = timeFieldOf(field, known)
     if (found !== null) fields.push(found)
   }
   return fields
 }
 
-function timeFieldOf({ name, localName, fieldKind, message, oneof }: DescField): TimeField | null {
+function timeFieldOf(
+  { name, localName, fieldKind, message, oneof }: DescField,
+  known: Map<DescMessage, TimeFields>,
+): TimeField | null {
   if ((fieldKind !== 'message' && fieldKind !== 'list') || message === undefined || oneof !== undefined) return null
   if (message.typeName === DurationSchema.typeName || message.typeName === TimestampSchema.typeName)
     return { name, localName, within: null }
-  const within = timeFieldsOf(message)
+  const within = timeFieldsOf(message, known)
   return within.length === 0 ? null : { name, localName, within }
 }
 
@@ -78,12 +79,14 @@ function problemOf(value: unknown, within: TimeFields | null): FieldViolation | 
   if (isMessage(value, DurationSchema)) {
     const { seconds, nanos } = value
     const isMixed = (seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0)
-    const isInRange = seconds >= -LONGEST_SPAN && seconds <= LONGEST_SPAN && Math.abs(nanos) <= MOST_NANOS
+    const isInRange =
+      seconds >= -MAX_DURATION_SECONDS && seconds <= MAX_DURATION_SECONDS && Math.abs(nanos) <= MAX_NANOS
     return isInRange && !isMixed ? null : IMPOSSIBLE_SPAN
   }
   if (isMessage(value, TimestampSchema)) {
     const { seconds, nanos } = value
-    const isInRange = seconds >= FIRST_MOMENT && seconds <= LAST_MOMENT && nanos >= 0 && nanos <= MOST_NANOS
+    const isInRange =
+      seconds >= MIN_TIMESTAMP_SECONDS && seconds <= MAX_TIMESTAMP_SECONDS && nanos >= 0 && nanos <= MAX_NANOS
     return isInRange ? null : IMPOSSIBLE_TIME
   }
   return within !== null && isMessage(value) ? impossibleTimeIn(value, within) : null

@@ -1,9 +1,7 @@
 import { holdsSecret } from '../../domain/secret-text.ts'
 import type { FieldViolation } from '../../errors/registry.ts'
-import { type FieldLimits, LONGEST_MASK, type MessageLimits } from './message-limits.ts'
-import { excessOf, inside, MASK_TOO_LONG, nulIn, refusal, repeatedKeyIn, TOO_DEEP } from './refusals.ts'
-import { SlotCounts } from './slot-counts.ts'
-import { DEEPEST, type Tally } from './tally.ts'
+import { type FieldLimits, MAX_MASK_BYTES, type MessageLimits } from './message-limits.ts'
+import { excessOf, inside, MASK_TOO_LONG, MAX_DEPTH, nulIn, refusal, repeatedKeyIn, Scan, TOO_DEEP } from './scan.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -15,17 +13,15 @@ const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 
 /** The longest number, name of an enum value, time or duration, as it is written: escapes take six bytes a character. */
-const LONGEST_SHORT = 512
+const MAX_SHORT_BYTES = 512
 /** The longest name of a field, likewise. */
-const LONGEST_NAME = 512
+const MAX_NAME_BYTES = 512
 const SHOWN_NAME = /^[A-Za-z0-9_]{1,64}$/
 
 const NULL = 'null'
-/** There is no such place here. */
-const NONE = -1
 /** Seconds with up to nine digits behind the point. */
 const DURATION = /^-?[0-9]{1,12}(?:\.[0-9]{1,9})?s$/
-const LONGEST_DURATION = 24
+const MAX_DURATION_BYTES = 24
 
 const NOTHING = Buffer.alloc(0)
 const BROKEN = Object.freeze(refusal('', 'is not a valid JSON encoding of the request'))
@@ -36,16 +32,7 @@ const broken = (name: string) => refusal(name, BROKEN.description)
  * schema. A member that comes twice, by whichever of its two names and however it is escaped, is refused (RFC 6749 §3.1), as
  * is one that the schema does not know: a misspelt `scopes` would otherwise count as absent, and ask for all there are.
  */
-export class JsonScan implements Tally {
-  items = 0
-  values = 0
-  messages = 0
-  readonly unknown = 0
-  earlyFrom = 0
-  earlyTo = NONE
-  readonly #root: MessageLimits
-  readonly #early: FieldLimits | null
-  readonly #counts = new SlotCounts()
+export class JsonScan extends Scan {
   #bytes: Buffer = NOTHING
   #at = 0
   /** Of the last string: where it begins and ends within its quotes, and what is in it. */
@@ -54,24 +41,14 @@ export class JsonScan implements Tally {
   #escapes = false
   #nul = false
 
-  /** `early`: the field of the root that is parsed before the rest. */
-  constructor(root: MessageLimits, early: FieldLimits | null = null) {
-    this.#root = root
-    this.#early = early
-  }
-
-  /** `null`: the text may be parsed, unless it is no UTF-8. */
+  /** What passes may be parsed, unless it is no UTF-8. */
   scan(bytes: Uint8Array): FieldViolation | null {
-    this.items = 0
-    this.values = 0
-    this.messages = 0
-    this.earlyTo = NONE
+    this.reset()
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     // RFC 8259 §8.1: a byte order mark may be ignored, and is when the text is decoded.
     this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
-    this.#counts.clear()
     this.#space()
-    let violation = this.#message(this.#root, 0)
+    let violation = this.#message(this.root, 0)
     if (violation === null) {
       this.#space()
       if (this.#at < bytes.length) violation = BROKEN
@@ -81,9 +58,9 @@ export class JsonScan implements Tally {
   }
 
   #message(limits: MessageLimits, depth: number): FieldViolation | null {
-    if (depth > DEEPEST) return TOO_DEEP
+    if (depth > MAX_DEPTH) return TOO_DEEP
     if (!this.#take(OPEN_OBJECT)) return BROKEN
-    const base = this.#counts.enter(limits.slots)
+    const base = this.counts.enter(limits.slots)
     this.#space()
     if (!this.#take(CLOSE_OBJECT)) {
       do {
@@ -94,14 +71,14 @@ export class JsonScan implements Tally {
         // What stands in the wrong place is as secret as in the right one.
         if (field === undefined) return refusal(shown(name), 'is not a field of the request')
         if (!this.#colon()) return broken(field.name)
-        if (this.#counts.add(base + field.jsonSlot, 1) > 1) return refusal(field.name, 'is set more than once')
+        if (this.counts.add(base + field.jsonSlot, 1) > 1) return refusal(field.name, 'is set more than once')
         const violation = this.#field(field, depth)
         if (violation !== null) return violation
         this.#space()
       } while (this.#take(COMMA))
       if (!this.#take(CLOSE_OBJECT)) return BROKEN
     }
-    this.#counts.leave(base)
+    this.counts.leave(base)
     return null
   }
 
@@ -126,7 +103,7 @@ export class JsonScan implements Tally {
     let count = 0
     do {
       count += 1
-      if (count > field.most) return excessOf(field)
+      if (count > field.max) return excessOf(field)
       this.#space()
       const violation = this.#value(field, depth)
       if (violation !== null) return violation
@@ -145,24 +122,24 @@ export class JsonScan implements Tally {
     this.#space()
     if (this.#take(CLOSE_OBJECT)) return null
     // A place of its own for the keys, so that a map in a value has another.
-    const place = this.#counts.enter(1)
+    const place = this.counts.enter(1)
     let count = 0
     do {
       count += 1
-      if (count > field.most) return excessOf(field)
+      if (count > field.max) return excessOf(field)
       this.#space()
       if (!this.#string()) return broken(field.name)
       const key = this.#decoded()
       if (key === null) return broken(field.name)
       if (this.#nul || key.includes('\0')) return nulIn(field.name)
-      if (!this.#counts.addKey(place, key)) return repeatedKeyIn(field.name)
+      if (!this.counts.addKey(place, key)) return repeatedKeyIn(field.name)
       if (!this.#colon()) return broken(field.name)
       const violation = this.#value(value, depth)
       if (violation !== null) return refusal(field.name, violation.description)
       this.#space()
     } while (this.#take(COMMA))
     if (!this.#take(CLOSE_OBJECT)) return broken(field.name)
-    this.#counts.leave(place)
+    this.counts.leave(place)
     this.values += count
     return null
   }
@@ -175,7 +152,7 @@ export class JsonScan implements Tally {
       const from = this.#at
       const violation = this.#message(field.message, depth + 1)
       if (violation !== null) return inside(field.name, violation)
-      if (field === this.#early && depth === 0) {
+      if (field === this.early && depth === 0) {
         this.earlyFrom = from
         this.earlyTo = this.#at
       }
@@ -184,7 +161,7 @@ export class JsonScan implements Tally {
     if (first !== QUOTE) return this.#word(field, field.message !== null)
     if (field.json === 'any' || field.json === 'message' || !this.#string()) return broken(field.name)
     const length = this.#to - this.#from
-    if (field.json === 'short' && length > LONGEST_SHORT) return broken(field.name)
+    if (field.json === 'short' && length > MAX_SHORT_BYTES) return broken(field.name)
     if (field.json === 'duration' && !this.#isDuration()) return broken(field.name)
     if (field.json === 'mask') return this.#mask(field)
     if (field.message !== null) this.messages += 1
@@ -197,8 +174,8 @@ export class JsonScan implements Tally {
     let count = this.#to === this.#from ? 0 : 1
     for (let at = this.#from; at < this.#to; at += 1) if (this.#bytes[at] === COMMA) count += 1
     const [paths] = field.message?.fields ?? []
-    if (paths !== undefined && count > paths.most) return inside(field.name, excessOf(paths))
-    if (this.#to - this.#from > LONGEST_MASK) return refusal(field.name, MASK_TOO_LONG)
+    if (paths !== undefined && count > paths.max) return inside(field.name, excessOf(paths))
+    if (this.#to - this.#from > MAX_MASK_BYTES) return refusal(field.name, MASK_TOO_LONG)
     this.messages += 1
     this.values += count
     return null
@@ -209,7 +186,7 @@ export class JsonScan implements Tally {
     const length = this.#to - this.#from
     return (
       length === 0 ||
-      (length <= LONGEST_DURATION && DURATION.test(this.#bytes.toString('latin1', this.#from, this.#to)))
+      (length <= MAX_DURATION_BYTES && DURATION.test(this.#bytes.toString('latin1', this.#from, this.#to)))
     )
   }
 
@@ -218,7 +195,7 @@ export class JsonScan implements Tally {
     const from = this.#at
     while (isOfWord(this.#bytes[this.#at])) this.#at += 1
     const length = this.#at - from
-    if (length === 0 || length > LONGEST_SHORT) return broken(field.name)
+    if (length === 0 || length > MAX_SHORT_BYTES) return broken(field.name)
     const isNull = length === NULL.length && this.#bytes.toString('latin1', from, this.#at) === NULL
     if (onlyNull && !isNull) return broken(field.name)
     return null
@@ -275,7 +252,7 @@ export class JsonScan implements Tally {
 
   /** The last string as the name of a field; `null`: it can be none. */
   #name(): string | null {
-    return this.#to - this.#from > LONGEST_NAME ? null : this.#decoded()
+    return this.#to - this.#from > MAX_NAME_BYTES ? null : this.#decoded()
   }
 
   /** `null`: it is no text. */

@@ -3,7 +3,7 @@ import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { field as fieldRules, type StringRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js'
 
 /** All paths of a mask together, in bytes; those of every field there is take a few hundred. */
-export const LONGEST_MASK = 65_536
+export const MAX_MASK_BYTES = 65_536
 
 /** For lists whose rules give no number. */
 const DEFAULT_ITEMS = 10_000
@@ -39,7 +39,7 @@ export interface FieldLimits {
   readonly slot: number
   readonly oneof: string | null
   /** How many values it may hold. */
-  readonly most: number
+  readonly max: number
   readonly kind: 'single' | 'list' | 'map'
   readonly encoding: Encoding
   /** Several values may come in one occurrence (packed). */
@@ -63,14 +63,13 @@ export interface MessageLimits {
   readonly slots: number
 }
 
-const known = new WeakMap<DescMessage, MessageLimits>()
-
 /**
- * Reads from a schema and its `buf.validate` rules what a message may hold, once at the start.
+ * Reads from a schema and its `buf.validate` rules what a message may hold.
  *
+ * @param known what was read so far, of this message and those inside of it.
  * @throws Error for a map with keys that are not text: their spellings could not be compared.
  */
-export function messageLimits(schema: DescMessage): MessageLimits {
+export function messageLimits(schema: DescMessage, known = new Map<DescMessage, MessageLimits>()): MessageLimits {
   const before = known.get(schema)
   if (before !== undefined) return before
   const byNumber = new Map<number, FieldLimits>()
@@ -84,7 +83,7 @@ export function messageLimits(schema: DescMessage): MessageLimits {
     const place = field.oneof ?? field
     const slot = slots.get(place) ?? slots.size
     slots.set(place, slot)
-    const own = fieldLimits(field, jsonSlot, slot)
+    const own = fieldLimits(field, jsonSlot, slot, known)
     fields.push(own)
     byNumber.set(field.number, own)
     byName.set(field.name, own).set(field.jsonName, own)
@@ -92,7 +91,12 @@ export function messageLimits(schema: DescMessage): MessageLimits {
   return limits
 }
 
-function fieldLimits(field: DescField, jsonSlot: number, slot: number): FieldLimits {
+function fieldLimits(
+  field: DescField,
+  jsonSlot: number,
+  slot: number,
+  known: Map<DescMessage, MessageLimits>,
+): FieldLimits {
   const kind = field.fieldKind === 'list' || field.fieldKind === 'map' ? field.fieldKind : 'single'
   const encoding = encodingOf(field)
   return {
@@ -100,7 +104,7 @@ function fieldLimits(field: DescField, jsonSlot: number, slot: number): FieldLim
     jsonSlot,
     slot,
     oneof: field.oneof?.name ?? null,
-    most: mostOf(field),
+    max: maxOf(field),
     kind,
     encoding,
     packable: kind === 'list' && encoding !== BYTES,
@@ -109,17 +113,17 @@ function fieldLimits(field: DescField, jsonSlot: number, slot: number): FieldLim
     isKey: false,
     message:
       field.fieldKind === 'map'
-        ? entryLimits(field)
+        ? entryLimits(field, known)
         : field.message === undefined
           ? null
-          : messageLimits(field.message),
+          : messageLimits(field.message, known),
   }
 }
 
 /** An entry of a map is a message of its own on the wire. In JSON, `value` says what the values are. */
-function entryLimits(field: DescField & { fieldKind: 'map' }): MessageLimits {
+function entryLimits(field: DescField & { fieldKind: 'map' }, known: Map<DescMessage, MessageLimits>): MessageLimits {
   if (field.mapKey !== ScalarType.STRING) throw new Error(`${field} has keys that are not text`)
-  const common = { oneof: null, most: 1, kind: 'single', packable: false } as const
+  const common = { oneof: null, max: 1, kind: 'single', packable: false } as const
   const key: FieldLimits = {
     ...common,
     name: 'key',
@@ -140,7 +144,7 @@ function entryLimits(field: DescField & { fieldKind: 'map' }): MessageLimits {
     json: jsonFormOf(field),
     refusesNul: field.scalar === ScalarType.STRING,
     isKey: false,
-    message: field.message === undefined ? null : messageLimits(field.message),
+    message: field.message === undefined ? null : messageLimits(field.message, known),
   }
   return {
     byNumber: new Map([
@@ -157,7 +161,7 @@ function rulesOf(field: DescField) {
   return hasOption(field, fieldRules) ? getOption(field, fieldRules).type : undefined
 }
 
-function mostOf(field: DescField): number {
+function maxOf(field: DescField): number {
   if (field.fieldKind !== 'list' && field.fieldKind !== 'map') return 1
   const rules = rulesOf(field)
   const most = rules?.case === 'repeated' ? rules.value.maxItems : rules?.case === 'map' ? rules.value.maxPairs : 0n

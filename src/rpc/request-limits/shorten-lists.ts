@@ -7,27 +7,25 @@ type TextList =
   | { readonly name: string; readonly longest: number; readonly within: null }
   | { readonly name: string; readonly longest: null; readonly within: TextLists }
 
-const known = new WeakMap<DescMessage, TextLists>()
-
-/** Of the lists whose rules give the greatest length of a text; looked up once. */
-export function textListsOf(schema: DescMessage): TextLists {
+/** Of the lists whose rules give the greatest length of a text. `known`: what was found so far. */
+export function textListsOf(schema: DescMessage, known = new Map<DescMessage, TextLists>()): TextLists {
   const before = known.get(schema)
   if (before !== undefined) return before
   const lists: TextList[] = []
   // Before its fields, so that a message inside of itself finds it.
   known.set(schema, lists)
   for (const field of schema.fields) {
-    const found = textListsIn(field)
+    const found = textListsIn(field, known)
     if (found !== null) lists.push(found)
   }
   return lists
 }
 
-function textListsIn(field: DescField): TextList | null {
+function textListsIn(field: DescField, known: Map<DescMessage, TextLists>): TextList | null {
   const { localName: name, message, fieldKind } = field
   if (fieldKind !== 'list' && fieldKind !== 'message') return null
   if (message !== undefined) {
-    const within = textListsOf(message)
+    const within = textListsOf(message, known)
     return within.length === 0 ? null : { name, longest: null, within }
   }
   const longest = longestText(field)

@@ -87,7 +87,7 @@ export interface Backend {
   /** Whether reads and writes work and the schema fits; resolves quickly either way. */
   check(): Promise<BackendHealth>
   /** What an operator should know of the database; throws like any read. */
-  facts(): Promise<readonly Diagnostic[]>
+  diagnostics(): Promise<readonly Diagnostic[]>
   /** How much of it is in use at this moment. */
   load(): BackendLoad
   /** Writes out what waits, then lets go of the database. */
@@ -104,8 +104,8 @@ export interface PoolLoad {
 export interface BackendLoad {
   /** `append` writes what many calls share; transactions have connections of their own, or take turns with it. */
   readonly pools: { readonly read: PoolLoad; readonly append: PoolLoad; readonly transaction: PoolLoad }
-  /** Entries that wait to be sent in the append lane. */
-  readonly waitingUnits: number
+  /** Entries that wait to be sent. */
+  readonly waitingEntries: number
   /** Look-ups that wait to be sent. */
   readonly waitingLookUps: number
 }

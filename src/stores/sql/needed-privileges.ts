@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../contract/backend.ts'
-import { diagnostic } from './diagnostic-row.ts'
+import { diagnostic } from './diagnostics.ts'
 
 const READS = ['SELECT'] as const
 const APPENDS = ['SELECT', 'INSERT'] as const
@@ -31,11 +31,11 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_assertion_ids: ALL,
 })
 
-/** Named so, a fact with a concern keeps servers from working. */
+/** A diagnostic of this name with a warning keeps servers from working. */
 export const MISSING_PRIVILEGES = 'missing_privileges'
 
 /** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */
-export function privilegeFacts(
+export function privilegeDiagnostics(
   has: (table: string, privilege: Privilege) => boolean,
   {
     user,

@@ -1,40 +1,42 @@
 import { constants, type Http2Session } from 'node:http2'
 import type { Server } from '@grpc/grpc-js'
+import type { PeerCertificate } from '../../domain/certificate.ts'
+import { PeerCertificates } from '../peer.ts'
+import { FLUSH_MS } from '../shutdown.ts'
 import { http2ServersOf, sessionOf } from './grpc-js-internals.ts'
 
 /** How long a connection may live and be silent. Times are milliseconds. */
 export interface ConnectionLimits {
-  /** After this a connection is asked to go, so that load spreads over new instances. */
+  /** After this a connection is asked to end (GOAWAY), so that load spreads over new instances. */
   readonly maxConnectionAgeMs: number
-  /** How long the calls of a connection that was asked to go may take to end. */
+  /** How long the calls of a connection that was asked to end may take. */
   readonly maxConnectionAgeGraceMs: number
   /** How often a peer is pinged, and how long it may take to answer. */
   readonly keepaliveTimeMs: number
   readonly keepaliveTimeoutMs: number
 }
 
-/** Answers what still runs on a connection, or on all of them, and aborts it. */
-export type GiveUp = (session: Http2Session | null) => void
+/** Answers the calls that still run on a connection, or on all of them if `null`, and aborts them. */
+export type AbortCalls = (session: Http2Session | null) => void
 
-/** How long answers that were given at the end of the grace may take to leave. */
-export const LEAVE_MS = 1_000
 /** The age of connections differs by so much, so that they do not all come back together. */
 const AGE_JITTER = 0.1
 const GREATEST_STREAM_ID = 2 ** 31 - 1
 const MAX_AGE = Buffer.from('max_age')
 
 /**
- * The connections of a gRPC server: each is pinged, is asked to go when it is old
- * enough, and ends when its calls have ended. grpc-js could do that too, but its
- * pings destroy a connection that was asked to go: Node.js sends none on it any
- * more, which grpc-js takes for a dead peer.
+ * The connections of a gRPC server. Each is pinged, is asked to end (GOAWAY) when it
+ * is old enough, and ends when its calls have ended. grpc-js could do that too, but
+ * its pings destroy a connection after the GOAWAY: Node.js sends no more pings on it,
+ * which grpc-js takes for a dead peer.
  */
 export class Connections {
   readonly #limits: ConnectionLimits
   /** A number in [0, 1). */
   readonly #jitter: () => number
   readonly #open = new Map<Http2Session, Connection>()
-  readonly #giveUps: GiveUp[] = []
+  readonly #abortListeners: AbortCalls[] = []
+  readonly #certificates = new PeerCertificates()
 
   constructor(limits: ConnectionLimits, jitter: () => number) {
     this.#limits = limits
@@ -46,29 +48,39 @@ export class Connections {
     for (const http2Server of http2ServersOf(server)) http2Server.on('session', (session) => this.#opened(session))
   }
 
-  /** Calls back when a connection's grace is over, and when that of all is: then with `null`. */
-  onGivingUp(giveUp: GiveUp): void {
-    this.#giveUps.push(giveUp)
+  /** Calls back when the grace of a connection is over, and with `null` when that of all connections is. */
+  onAbort(listener: AbortCalls): void {
+    this.#abortListeners.push(listener)
   }
 
-  /** Aborted when the connection of this call is asked to go: what lasts is to end with its own status. */
-  endOf(call: object): AbortSignal {
+  /**
+   * The certificate that the peer of a call presented, issued by the CA for clients or
+   * not; `null` where there is none. grpc-js exposes only the former, so the socket is
+   * asked. Where it is not found, there is no certificate, and a test notices.
+   */
+  certificateOf(call: object): PeerCertificate | null {
+    // HTTP/2 hands out a proxy of the socket, which answers for the one behind it.
+    return this.#certificates.on(sessionOf(call)?.socket)
+  }
+
+  /** Aborted when the connection of this call is asked to end: a call that lasts is to end with its own status. */
+  endSignalOf(call: object): AbortSignal {
     const session = sessionOf(call)
     const connection = session === null ? undefined : this.#open.get(session)
     return connection?.ending ?? AbortSignal.abort()
   }
 
-  /** Asks all to go. */
-  askToGo(): void {
-    for (const connection of this.#open.values()) connection.askToGo()
+  /** Asks all of them to end when their calls have ended. */
+  goAway(): void {
+    for (const connection of this.#open.values()) connection.goAway()
   }
 
-  /** Answers what still runs on any of them. */
-  giveUp(): void {
-    this.#tellGivenUp(null)
+  /** Answers the calls that still run on any of them, and aborts them. */
+  abortCalls(): void {
+    this.#abortCallsOn(null)
   }
 
-  /** Ends all of them, whatever is on its way. */
+  /** Cuts all of them. */
   destroy(): void {
     for (const session of this.#open.keys()) session.destroy(undefined, constants.NGHTTP2_CANCEL)
   }
@@ -76,7 +88,7 @@ export class Connections {
   #opened(session: Http2Session): void {
     const { maxConnectionAgeMs } = this.#limits
     const age = maxConnectionAgeMs * (1 + AGE_JITTER * (2 * this.#jitter() - 1))
-    const connection = new Connection(session, this.#limits, age, () => this.#tellGivenUp(session))
+    const connection = new Connection(session, this.#limits, age, () => this.#abortCallsOn(session))
     this.#open.set(session, connection)
     session.once('close', () => {
       this.#open.delete(session)
@@ -84,24 +96,24 @@ export class Connections {
     })
   }
 
-  #tellGivenUp(session: Http2Session | null): void {
-    for (const giveUp of this.#giveUps) giveUp(session)
+  #abortCallsOn(session: Http2Session | null): void {
+    for (const listener of this.#abortListeners) listener(session)
   }
 }
 
 class Connection {
   readonly #session: Http2Session
   readonly #limits: ConnectionLimits
-  readonly #giveUp: () => void
+  readonly #abortCalls: () => void
   #ending: AbortController | null = null
   #ageTimer: NodeJS.Timeout
   #pingTimer: NodeJS.Timeout
 
-  constructor(session: Http2Session, limits: ConnectionLimits, ageMs: number, giveUp: () => void) {
+  constructor(session: Http2Session, limits: ConnectionLimits, ageMs: number, abortCalls: () => void) {
     this.#session = session
     this.#limits = limits
-    this.#giveUp = giveUp
-    this.#ageTimer = setTimeout(() => this.#grownOld(), ageMs).unref()
+    this.#abortCalls = abortCalls
+    this.#ageTimer = setTimeout(() => this.#maxAgeReached(), ageMs).unref()
     this.#pingTimer = setTimeout(() => this.#ping(), limits.keepaliveTimeMs).unref()
   }
 
@@ -114,7 +126,7 @@ class Connection {
     return this.#ending.signal
   }
 
-  askToGo(): void {
+  goAway(): void {
     // Ends by itself when its last call has ended.
     this.#session.close()
     this.#ending?.abort()
@@ -126,19 +138,19 @@ class Connection {
     this.#ending?.abort()
   }
 
-  #grownOld(): void {
+  #maxAgeReached(): void {
     if (this.#session.closed || this.#session.destroyed) return
     this.#session.goaway(constants.NGHTTP2_NO_ERROR, GREATEST_STREAM_ID, MAX_AGE)
-    this.askToGo()
-    this.#ageTimer = setTimeout(() => this.#graceOver(), this.#limits.maxConnectionAgeGraceMs).unref()
+    this.goAway()
+    this.#ageTimer = setTimeout(() => this.#graceExpired(), this.#limits.maxConnectionAgeGraceMs).unref()
   }
 
-  #graceOver(): void {
-    this.#giveUp()
-    this.#ageTimer = setTimeout(() => this.#session.destroy(), LEAVE_MS).unref()
+  #graceExpired(): void {
+    this.#abortCalls()
+    this.#ageTimer = setTimeout(() => this.#session.destroy(), FLUSH_MS).unref()
   }
 
-  /** None on a connection that was asked to go: its calls end within the grace, whether the peer lives or not. */
+  /** None on a connection that was asked to end: its calls end within the grace, whether the peer lives or not. */
   #ping(): void {
     if (this.#session.closed || this.#session.destroyed) return
     let answered = false

@@ -14,74 +14,77 @@ import {
   SourceCodeInfoSchema,
 } from '@bufbuild/protobuf/wkt'
 
-/** What reflection looks up: files by name, symbol and extension, exactly as they were compiled. */
-export interface DescriptorIndex {
-  fileNamed(name: string): DescFile | null
-  /** By the full name of a message, field, oneof, enum, enum value, service, method or extension. */
-  fileWithSymbol(symbol: string): DescFile | null
-  fileWithExtension(extendee: string, number: number): DescFile | null
-  /** Ascending; `null` for a message that is not known. */
-  extensionNumbers(extendee: string): readonly number[] | null
-  /** The file and all that it imports, directly or not; every file before what it imports. */
-  closure(file: DescFile): readonly DescFile[]
-  /** The serialized FileDescriptorProto, options and comments included: made once, and shared by all who ask. */
-  bytes(file: DescFile): Uint8Array
-}
-
 /** What is said of a file in its source, as locations of `SourceCodeInfo`. */
 export type CommentsOf = (
   fileName: string,
 ) => readonly MessageInitShape<typeof SourceCodeInfo_LocationSchema>[] | undefined
 
-export function createDescriptorIndex(roots: Iterable<DescFile>, commentsOf: CommentsOf): DescriptorIndex {
-  const files = new Map<string, DescFile>()
-  const symbols = new Map<string, DescFile>()
-  const extensions = new Map<string, Map<number, DescFile>>()
-  const encoded = new Map<DescFile, Uint8Array>()
+/** What reflection looks up: files by name, symbol and extension, exactly as they were compiled. */
+export class DescriptorIndex {
+  readonly #files = new Map<string, DescFile>()
+  readonly #symbols = new Map<string, DescFile>()
+  readonly #extensions = new Map<string, Map<number, DescFile>>()
+  readonly #encoded = new Map<DescFile, Uint8Array>()
+  readonly #commentsOf: CommentsOf
 
-  for (const root of roots) for (const file of closureOf(root)) files.set(file.proto.name, file)
-  for (const file of files.values()) {
-    for (const symbol of symbolsOf(file)) symbols.set(symbol, file)
-    for (const extension of extensionsOf(file)) {
-      const numbers = extensions.get(extension.extendee.typeName) ?? new Map<number, DescFile>()
-      extensions.set(extension.extendee.typeName, numbers.set(extension.number, file))
-      symbols.set(extension.typeName, file)
+  /** Knows these files and all that they import. */
+  constructor(roots: Iterable<DescFile>, commentsOf: CommentsOf) {
+    this.#commentsOf = commentsOf
+    for (const root of roots) for (const file of this.closure(root)) this.#files.set(file.proto.name, file)
+    for (const file of this.#files.values()) {
+      for (const symbol of symbolsOf(file)) this.#symbols.set(symbol, file)
+      for (const extension of extensionsOf(file)) {
+        const numbers = this.#extensions.get(extension.extendee.typeName) ?? new Map<number, DescFile>()
+        this.#extensions.set(extension.extendee.typeName, numbers.set(extension.number, file))
+        this.#symbols.set(extension.typeName, file)
+      }
     }
   }
 
-  return {
-    fileNamed: (name) => files.get(name) ?? null,
-    fileWithSymbol: (symbol) => symbols.get(symbol) ?? null,
-    fileWithExtension: (extendee, number) => extensions.get(extendee)?.get(number) ?? null,
-    extensionNumbers: (extendee) => {
-      if (!symbols.has(extendee)) return null
-      return [...(extensions.get(extendee)?.keys() ?? [])].sort((a, b) => a - b)
-    },
-    closure: closureOf,
-    bytes: (file) => {
-      const known = encoded.get(file)
-      if (known !== undefined) return known
-      const location = commentsOf(file.proto.name)
-      const sourceCodeInfo =
-        location === undefined ? undefined : create(SourceCodeInfoSchema, { location: [...location] })
-      const bytes = toBinary(FileDescriptorProtoSchema, { ...file.proto, sourceCodeInfo })
-      encoded.set(file, bytes)
-      return bytes
-    },
+  fileNamed(name: string): DescFile | null {
+    return this.#files.get(name) ?? null
   }
-}
 
-function closureOf(file: DescFile): readonly DescFile[] {
-  const seen = new Set<DescFile>()
-  const importedFirst: DescFile[] = []
-  function visit(each: DescFile): void {
-    if (seen.has(each)) return
-    seen.add(each)
-    each.dependencies.forEach(visit)
-    importedFirst.push(each)
+  /** By the full name of a message, field, oneof, enum, enum value, service, method or extension. */
+  fileWithSymbol(symbol: string): DescFile | null {
+    return this.#symbols.get(symbol) ?? null
   }
-  visit(file)
-  return importedFirst.reverse()
+
+  fileWithExtension(extendee: string, number: number): DescFile | null {
+    return this.#extensions.get(extendee)?.get(number) ?? null
+  }
+
+  /** Ascending; `null` for a message that is not known. */
+  extensionNumbers(extendee: string): readonly number[] | null {
+    if (!this.#symbols.has(extendee)) return null
+    return [...(this.#extensions.get(extendee)?.keys() ?? [])].sort((a, b) => a - b)
+  }
+
+  /** The file and all that it imports, directly or not; every file before what it imports. */
+  closure(file: DescFile): readonly DescFile[] {
+    const seen = new Set<DescFile>()
+    const importedFirst: DescFile[] = []
+    function visit(each: DescFile): void {
+      if (seen.has(each)) return
+      seen.add(each)
+      each.dependencies.forEach(visit)
+      importedFirst.push(each)
+    }
+    visit(file)
+    return importedFirst.reverse()
+  }
+
+  /** The serialized FileDescriptorProto, options and comments included: made once, and shared by all who ask. */
+  bytes(file: DescFile): Uint8Array {
+    const known = this.#encoded.get(file)
+    if (known !== undefined) return known
+    const location = this.#commentsOf(file.proto.name)
+    const sourceCodeInfo =
+      location === undefined ? undefined : create(SourceCodeInfoSchema, { location: [...location] })
+    const bytes = toBinary(FileDescriptorProtoSchema, { ...file.proto, sourceCodeInfo })
+    this.#encoded.set(file, bytes)
+    return bytes
+  }
 }
 
 function* symbolsOf(file: DescFile): Iterable<string> {

@@ -3,7 +3,7 @@ import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
 import { rayIdOf } from '../../rpc/trace-context.ts'
-import { peerCertificateOf } from '../peer-certificate.ts'
+import { peerAddress } from '../peer.ts'
 import type { Connections } from './connections.ts'
 import { sessionOf } from './grpc-js-internals.ts'
 
@@ -19,7 +19,7 @@ export class GrpcCallInfo implements CallInfo {
   readonly #call: GrpcCall
   readonly #connections: Connections
   #answered = false
-  #givenUp = false
+  #aborted = false
   #controller: AbortController | null = null
 
   constructor(call: GrpcCall, connections: Connections, newRayId: () => string) {
@@ -32,22 +32,22 @@ export class GrpcCallInfo implements CallInfo {
   }
 
   get certificate(): PeerCertificate | null {
-    return peerCertificateOf(this.#call)
+    return this.#connections.certificateOf(this.#call)
   }
 
   get signal(): AbortSignal {
     if (this.#controller === null) {
       const controller = new AbortController()
       this.#controller = controller
-      if (this.#call.cancelled || this.#givenUp) controller.abort()
-      // grpc-js tells of every call's end in this way; only an end before the answer is one to act on.
+      if (this.#call.cancelled || this.#aborted) controller.abort()
+      // grpc-js emits this at the end of every call; only an end before the answer aborts it.
       else this.#call.once('cancelled', () => this.#answered || controller.abort())
     }
     return this.#controller.signal
   }
 
   get connectionEnds(): AbortSignal {
-    return this.#connections.endOf(this.#call)
+    return this.#connections.endSignalOf(this.#call)
   }
 
   header(name: string): string | undefined {
@@ -55,18 +55,18 @@ export class GrpcCallInfo implements CallInfo {
   }
 
   endedBy(): CallEnded['kind'] | null {
-    if (this.#givenUp) return 'CANCELLED'
+    if (this.#aborted) return 'CANCELLED'
     if (this.#answered || !this.#call.cancelled) return null
     return this.deadline !== null && this.deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
   }
 
-  /** Says that the answer is on its way, so that the end of the call is no interruption. */
+  /** The answer is on its way: the end of the call is not a cancellation. */
   answered(): void {
     this.#answered = true
   }
 
-  get isGivenUp(): boolean {
-    return this.#givenUp
+  get isAborted(): boolean {
+    return this.#aborted
   }
 
   /** Whether the call came on this HTTP/2 session. */
@@ -75,8 +75,8 @@ export class GrpcCallInfo implements CallInfo {
   }
 
   /** The server waits no longer for the handler, and has told the caller so. */
-  giveUp(): void {
-    this.#givenUp = true
+  abort(): void {
+    this.#aborted = true
     this.#controller?.abort()
   }
 }
@@ -91,8 +91,8 @@ export function rayIdFrom(metadata: Metadata, newRayId: () => string): string {
   return rayIdOf((key) => metadata.get(key)[0]?.toString(), newRayId)
 }
 
-/** `192.0.2.1:4711` → `192.0.2.1`; IPv4 in IPv6 clothing as IPv4. */
+/** The address of a peer without its port: `192.0.2.1:4711` → `192.0.2.1`. */
 export function addressOf(peer: string): string {
   const colon = peer.lastIndexOf(':')
-  return (colon < 0 ? peer : peer.slice(0, colon)).replace(/^::ffff:(?=\d+\.)/, '')
+  return peerAddress(colon < 0 ? peer : peer.slice(0, colon))
 }

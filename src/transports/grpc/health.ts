@@ -1,9 +1,10 @@
 import { create } from '@bufbuild/protobuf'
 import {
-  type handleServerStreamingCall,
-  type handleUnaryCall,
   type Server,
   type ServerErrorResponse,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
 import {
@@ -17,89 +18,100 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
 } from '../../gen/grpc/health/v1/health_pb.ts'
 import type { FailedResult, Result } from '../../results.ts'
-import type { ServingState } from '../../rpc/serving-state.ts'
-import type { Connections } from './connections.ts'
 import { rayIdMetadata, toGrpcStatus } from './errors.ts'
 import { addressOf, rayIdFrom } from './grpc-call-info.ts'
-import { OpenStreams } from './open-streams.ts'
-import { type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
+import { StreamQuota, type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
 
 /** The whole server, in the words of the health protocol. */
 const OVERALL = ''
 
 /** Load balancers and clients watch, some of them many instances of a client behind one address. */
-const WATCHES = Object.freeze({ perPeer: 1_000, inAll: 10_000 })
+const WATCHES = Object.freeze({ perPeer: 1_000, total: 10_000 })
 
 /**
  * `grpc.health.v1`: for the server and for each service by name. They share one
  * database, so they share one state. Anyone may ask.
  */
-export function serveHealth(
-  server: Server,
-  serviceNames: readonly string[],
-  state: ServingState,
-  connections: Connections,
-  { newRayId, helpBase }: SystemServiceOptions,
-): void {
-  const names: ReadonlySet<string> = new Set([OVERALL, ...serviceNames])
+export class HealthService {
+  readonly #names: ReadonlySet<string>
+  readonly #options: SystemServiceOptions
+  readonly #watches = new StreamQuota('watches of its health', WATCHES)
 
-  function current(): HealthCheckResponse {
-    return create(HealthCheckResponseSchema, { status: state.serving ? Serving.SERVING : Serving.NOT_SERVING })
+  constructor(serviceNames: readonly string[], options: SystemServiceOptions) {
+    this.#names = new Set([OVERALL, ...serviceNames])
+    this.#options = options
   }
 
-  const watches = new OpenStreams('watches of its health', WATCHES)
+  register(server: Server): void {
+    serveSystemMethod(server, Health.method.check, 'unary', this.check.bind(this))
+    serveSystemMethod(server, Health.method.list, 'unary', this.list.bind(this))
+    serveSystemMethod(server, Health.method.watch, 'serverStream', this.watch.bind(this))
+  }
 
-  const check: handleUnaryCall<Result<HealthCheckRequest>, HealthCheckResponse> = (call, callback) => {
+  check(
+    call: ServerUnaryCall<Result<HealthCheckRequest>, HealthCheckResponse>,
+    callback: sendUnaryData<HealthCheckResponse>,
+  ): void {
+    const { newRayId, helpBase } = this.#options
     const rayId = rayIdFrom(call.metadata, newRayId)
     call.sendMetadata(rayIdMetadata(rayId))
     if (!call.request.ok) callback(toGrpcStatus(call.request, rayId, helpBase))
-    else if (names.has(call.request.value.service)) callback(null, current())
+    else if (this.#names.has(call.request.value.service)) callback(null, this.#current())
     else
       callback({ code: status.NOT_FOUND, details: 'There is no such service.' } satisfies Partial<ServerErrorResponse>)
   }
 
-  const list: handleUnaryCall<Result<HealthListRequest>, HealthListResponse> = (call, callback) => {
+  list(
+    call: ServerUnaryCall<Result<HealthListRequest>, HealthListResponse>,
+    callback: sendUnaryData<HealthListResponse>,
+  ): void {
+    const { newRayId, helpBase } = this.#options
     const rayId = rayIdFrom(call.metadata, newRayId)
     call.sendMetadata(rayIdMetadata(rayId))
-    if (!call.request.ok) return callback(toGrpcStatus(call.request, rayId, helpBase))
-    const statuses = Object.fromEntries([...names].map((name) => [name, current()]))
+    if (!call.request.ok) {
+      callback(toGrpcStatus(call.request, rayId, helpBase))
+      return
+    }
+    const statuses = Object.fromEntries([...this.#names].map((name) => [name, this.#current()]))
     callback(null, create(HealthListResponseSchema, { statuses }))
   }
 
-  const watch: handleServerStreamingCall<Result<HealthCheckRequest>, HealthCheckResponse> = (call) => {
+  watch(call: ServerWritableStream<Result<HealthCheckRequest>, HealthCheckResponse>): void {
+    const { state, connections, newRayId, helpBase } = this.#options
     const rayId = rayIdFrom(call.metadata, newRayId)
     const refuse = (failed: FailedResult) => call.emit('error', toGrpcStatus(failed, rayId, helpBase))
     if (!call.request.ok) {
       refuse(call.request)
       return
     }
-    const place = watches.enter(addressOf(call.getPeer()))
-    if (!place.ok) {
-      refuse(place)
+    const opened = this.#watches.open(addressOf(call.getPeer()))
+    if (!opened.ok) {
+      refuse(opened)
       return
     }
     call.sendMetadata(rayIdMetadata(rayId))
-    const known = names.has(call.request.value.service)
-    const tell = () => {
-      call.write(known ? current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN }))
+    const known = this.#names.has(call.request.value.service)
+    const send = () => {
+      call.write(known ? this.#current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN }))
     }
-    const connectionEnds = connections.endOf(call)
+    const connectionEnds = connections.endSignalOf(call)
     const end = () => call.end()
-    const stopTelling = state.onChange(() => {
-      if (known) tell()
+    const unsubscribe = state.onChange(() => {
+      if (known) send()
       if (state.draining) end()
     })
     connectionEnds.addEventListener('abort', end)
     call.on('cancelled', () => {
-      stopTelling()
+      unsubscribe()
       connectionEnds.removeEventListener('abort', end)
-      place.value()
+      opened.value()
     })
-    tell()
+    send()
     if (state.draining || connectionEnds.aborted) end()
   }
 
-  serveSystemMethod(server, Health.method.check, 'unary', check)
-  serveSystemMethod(server, Health.method.list, 'unary', list)
-  serveSystemMethod(server, Health.method.watch, 'serverStream', watch)
+  #current(): HealthCheckResponse {
+    const { serving } = this.#options.state
+    return create(HealthCheckResponseSchema, { status: serving ? Serving.SERVING : Serving.NOT_SERVING })
+  }
 }

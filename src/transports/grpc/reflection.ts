@@ -1,6 +1,6 @@
 import { create, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
-import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
+import { type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { epochMs } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import {
@@ -16,20 +16,17 @@ import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflec
 import { RateLimiter } from '../../rate-limits/rate-limiter.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result } from '../../results.ts'
 import { pathOf } from '../../rpc/routes.ts'
-import type { ServingState } from '../../rpc/serving-state.ts'
-import type { Connections } from './connections.ts'
-import { createDescriptorIndex, type DescriptorIndex } from './descriptor-index.ts'
+import { DescriptorIndex } from './descriptor-index.ts'
 import { rayIdMetadata, toGrpcStatus } from './errors.ts'
 import { addressOf, rayIdFrom } from './grpc-call-info.ts'
-import { OpenStreams } from './open-streams.ts'
-import { type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
+import { StreamQuota, type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
 
 /** A tool opens one, or a few. Each holds an answer until it is read. */
-const STREAMS = Object.freeze({ perPeer: 8, inAll: 64 })
-/** What one address may ask: a tool that describes everything asks once for each message. */
-const QUESTIONS = Object.freeze({ burst: 2_000, perMinute: 2_000 })
+const STREAMS = Object.freeze({ perPeer: 8, total: 64 })
+/** The requests of one address: a tool that describes everything makes one for each message. */
+const REQUEST_RATE = Object.freeze({ burst: 2_000, perMinute: 2_000 })
 /** A stream ends by itself after this, as at any shutdown: tools open another. A message may take a little longer to arrive. */
-const LIFE_MS = 20_000
+const MAX_STREAM_AGE_MS = 20_000
 
 type Answer = ServerReflectionResponse['messageResponse'] | Files
 type ReflectionCall = ServerDuplexStream<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer>
@@ -44,87 +41,102 @@ interface Files {
  * Reflection v1 and v1alpha, whose messages are the same on the wire. Anyone may
  * ask, so what is asked for is encoded once, and the streams are few.
  */
-export function serveReflection(
-  server: Server,
-  services: readonly DescService[],
-  moreFiles: readonly DescFile[],
-  state: ServingState,
-  connections: Connections,
-  { newRayId, helpBase, log }: SystemServiceOptions,
-): void {
-  const listed = [...services, ServerReflection, ServerReflectionAlpha]
-  const names = listed.map((service) => service.typeName).sort()
-  const streams = new OpenStreams('streams of reflection', STREAMS)
-  const questions = new RateLimiter(QUESTIONS)
-  let opening: Promise<DescriptorIndex> | null = null
+export class ReflectionService {
+  readonly #services: readonly DescService[]
+  readonly #names: readonly string[]
+  readonly #moreFiles: readonly DescFile[]
+  readonly #options: SystemServiceOptions
+  readonly #streams = new StreamQuota('streams of reflection', STREAMS)
+  readonly #questions = new RateLimiter(REQUEST_RATE)
+  #index: Promise<DescriptorIndex> | null = null
 
-  /** The comments are large, and most servers are never asked. */
-  async function openIndex(): Promise<DescriptorIndex> {
-    const { comments } = await import('../../gen/comments.ts')
-    return createDescriptorIndex([...listed.map((service) => service.file), ...moreFiles], (name) => comments[name])
+  /** `moreFiles`: what no request refers to, but answers contain. */
+  constructor(services: readonly DescService[], moreFiles: readonly DescFile[], options: SystemServiceOptions) {
+    this.#services = [...services, ServerReflection, ServerReflectionAlpha]
+    this.#names = this.#services.map((service) => service.typeName).sort()
+    this.#moreFiles = moreFiles
+    this.#options = options
   }
 
-  const reflect: handleBidiStreamingCall<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer> = (
-    call: ReflectionCall,
-  ) => {
+  register(server: Server): void {
+    for (const each of [ServerReflection, ServerReflectionAlpha]) {
+      const path = pathOf(each.method.serverReflectionInfo)
+      serveSystemMethod(
+        server,
+        ServerReflection.method.serverReflectionInfo,
+        'bidi',
+        this.serverReflectionInfo.bind(this),
+        path,
+      )
+    }
+  }
+
+  serverReflectionInfo(call: ReflectionCall): void {
+    const { state, connections, newRayId, helpBase, log } = this.#options
     const rayId = rayIdFrom(call.metadata, newRayId)
     const peer = peerKey(addressOf(call.getPeer()))
     const refuse = (failed: FailedResult) => call.emit('error', toGrpcStatus(failed, rayId, helpBase))
-    const place = streams.enter(peer)
-    if (!place.ok) {
-      refuse(place)
+    const opened = this.#streams.open(peer)
+    if (!opened.ok) {
+      refuse(opened)
       return
     }
     call.sendMetadata(rayIdMetadata(rayId))
     const sent = new Set<DescFile>()
-    const life = setTimeout(() => call.end(), LIFE_MS).unref()
-
+    const life = setTimeout(() => call.end(), MAX_STREAM_AGE_MS).unref()
     /** One question after the other: the next is read when the answer has left, or nearly. */
-    async function reply(request: Result<ServerReflectionRequest>): Promise<void> {
-      if (!request.ok) {
-        refuse(request)
-        return
-      }
-      if (!questions.take(peer, epochMs(Date.now()))) {
-        const quota = { subject: `peer:${peer}`, description: 'too many questions about the schema' }
-        refuse(fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS }))
-        return
-      }
-      opening ??= openIndex()
-      const index = await opening
-      if (call.cancelled || call.writableEnded) return
-      if (call.write(encoded(request.value, answer(request.value, index, names, sent)))) call.resume()
-      else call.once('drain', () => call.resume())
-    }
-
-    let asked: Promise<void> = Promise.resolve()
+    let replying: Promise<void> = Promise.resolve()
     call.on('data', (request: Result<ServerReflectionRequest>) => {
       call.pause()
-      asked = asked
-        .then(() => reply(request))
+      replying = replying
+        .then(async () => {
+          const refusal = await this.#reply(call, peer, request, sent)
+          if (refusal !== null) refuse(refusal)
+        })
         .catch((error: unknown) => {
-          log.error({ rayId, err: error }, 'accident while answering')
+          log.error({ rayId, err: error }, 'unexpected error while answering')
           refuse(fail('oauth.server_error'))
         })
     })
-    const connectionEnds = connections.endOf(call)
+    const connectionEnds = connections.endSignalOf(call)
     const end = () => call.end()
-    const stopListening = state.onChange(() => state.draining && end())
+    const unsubscribe = state.onChange(() => state.draining && end())
     connectionEnds.addEventListener('abort', end)
-    call.on('end', () => void asked.then(end))
+    call.on('end', () => void replying.then(end))
     call.on('cancelled', () => {
       clearTimeout(life)
-      place.value()
-      stopListening()
+      opened.value()
+      unsubscribe()
       connectionEnds.removeEventListener('abort', end)
     })
     if (connectionEnds.aborted) end()
   }
 
-  for (const path of [ServerReflection, ServerReflectionAlpha].map((each) =>
-    pathOf(each.method.serverReflectionInfo),
-  )) {
-    serveSystemMethod(server, ServerReflection.method.serverReflectionInfo, 'bidi', reflect, path)
+  /** Answers one question, or says why it is refused. `sent`: the files that the stream has carried. */
+  async #reply(
+    call: ReflectionCall,
+    peer: string,
+    request: Result<ServerReflectionRequest>,
+    sent: Set<DescFile>,
+  ): Promise<FailedResult | null> {
+    if (!request.ok) return request
+    if (!this.#questions.take(peer, epochMs(Date.now()))) {
+      const quota = { subject: `peer:${peer}`, description: 'too many questions about the schema' }
+      return fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS })
+    }
+    this.#index ??= this.#openIndex()
+    const index = await this.#index
+    if (call.cancelled || call.writableEnded) return null
+    if (call.write(encoded(request.value, answer(request.value, index, this.#names, sent)))) call.resume()
+    else call.once('drain', () => call.resume())
+    return null
+  }
+
+  /** The comments are large, and most servers are never asked. */
+  async #openIndex(): Promise<DescriptorIndex> {
+    const { comments } = await import('../../gen/comments.ts')
+    const files = [...this.#services.map((service) => service.file), ...this.#moreFiles]
+    return new DescriptorIndex(files, (name) => comments[name])
   }
 }
 

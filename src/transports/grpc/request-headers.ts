@@ -8,7 +8,7 @@ const CONTENT_TYPE = 'content-type'
 const GRPC = 'application/grpc'
 const TIMEOUT = 'grpc-timeout'
 /** What an integer of 32 bits holds, in the units of gRPC that can exceed it. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const UNITS_MS: Readonly<Record<string, number>> = Object.freeze({ S: 1_000, M: 60_000, H: 3_600_000 })
 
 /**
@@ -43,5 +43,5 @@ function correct(
 function isBeyondCounting(timeout: unknown): boolean {
   if (typeof timeout !== 'string') return false
   const unit = UNITS_MS[timeout.slice(-1)]
-  return unit !== undefined && Number(timeout.slice(0, -1)) * unit > LONGEST_TIMEOUT_MS
+  return unit !== undefined && Number(timeout.slice(0, -1)) * unit > MAX_TIMEOUT_MS
 }

@@ -1,17 +1,19 @@
 import { type ChannelOptions, Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
+import { BatchScheduler } from '../../batch-scheduler.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
 import type { Logger } from '../../logger.ts'
+import { firstLineOf } from '../../message-of.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
-import { within } from '../within.ts'
-import { serveRoute } from './adapter.ts'
-import { type ConnectionLimits, Connections, LEAVE_MS } from './connections.ts'
-import { serveHealth } from './health.ts'
-import { serveReflection } from './reflection.ts'
+import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
+import { GrpcAdapter } from './adapter.ts'
+import { type ConnectionLimits, Connections } from './connections.ts'
+import { HealthService } from './health.ts'
+import { ReflectionService } from './reflection.ts'
 import { correctRequestHeaders } from './request-headers.ts'
 import { spreadStreams } from './spread-streams.ts'
 import { watchIncoming } from './watch-incoming.ts'
@@ -52,64 +54,67 @@ export interface GrpcServerOptions {
   readonly reflection?: boolean
   /** What messages on their way may take, counted together with those of other ports; alone if not given. */
   readonly incoming?: IncomingMessages
+  /** Shared with the stores that answer the calls; its own if not given. */
+  readonly scheduler?: BatchScheduler
   /** Plaintext if not given. */
   readonly credentials?: ServerCredentials
 }
 
-export interface GrpcServer {
-  /** @throws Error of one line, when the address cannot be had. */
-  start(): Promise<{ readonly port: number }>
-  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
-  stop(graceMs: number): Promise<void>
-}
+/** The gRPC port: the calls of the pipeline, `grpc.health.v1` and, if wanted, reflection. */
+export class GrpcServer {
+  readonly #options: GrpcServerOptions
+  readonly #limits: GrpcLimits
+  readonly #incoming: IncomingMessages
+  readonly #connections: Connections
+  readonly #server: Server
 
-export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { listen, pipeline, state, log, newRayId, helpBase } = options
-  setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const { maxMessageBytes } = limits
-  const incoming = options.incoming ?? new IncomingMessages(maxMessageBytes)
-  const server = new Server(channelOptions(limits))
-  const connections = new Connections(limits, options.jitter)
-  const services = [...servicesOf(pipeline.routes), Health]
-
-  for (const route of pipeline.routes)
-    serveRoute(server, route, { pipeline, state, connections, newRayId, helpBase, log })
-  serveHealth(
-    server,
-    services.map((service) => service.typeName),
-    state,
-    connections,
-    { newRayId, helpBase, log },
-  )
-  if (options.reflection ?? true) {
+  constructor(options: GrpcServerOptions) {
+    const { pipeline, state, log, newRayId, helpBase } = options
+    const scheduler = options.scheduler ?? new BatchScheduler()
+    // grpc-js has one logger for the process: the server that was made last gets its lines.
+    setLogger({ error: (...parts: unknown[]) => log.debug({ grpc: parts.map(String).join(' ') }, 'grpc-js') })
+    this.#options = options
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#incoming = options.incoming ?? new IncomingMessages(this.#limits.maxMessageBytes)
+    this.#server = new Server(channelOptions(this.#limits))
+    this.#connections = new Connections(this.#limits, options.jitter)
+    const connections = this.#connections
+    const adapter = new GrpcAdapter({ pipeline, state, connections, scheduler, newRayId, helpBase, log })
+    for (const route of pipeline.routes) adapter.serve(this.#server, route)
+    const system = { state, connections, newRayId, helpBase, log }
+    const services = [...servicesOf(pipeline.routes), Health]
+    const names = services.map((service) => service.typeName)
+    new HealthService(names, system).register(this.#server)
     // No request refers to these files, but the details of every error do.
     const moreFiles = [file_google_rpc_error_details, file_qscope_v1_error_reason]
-    serveReflection(server, services, moreFiles, state, connections, { newRayId, helpBase, log })
+    if (options.reflection ?? true) new ReflectionService(services, moreFiles, system).register(this.#server)
   }
 
-  return {
-    start: async () => {
-      const port = await bind(server, listen, options.credentials ?? ServerCredentials.createInsecure())
-      correctRequestHeaders(server)
-      connections.follow(server)
-      watchIncoming(server, { incoming, maxMessageBytes, newRayId, helpBase })
-      spreadStreams(server)
-      return { port }
-    },
+  /** @throws Error of one line, when the address cannot be had. */
+  async start(): Promise<{ readonly port: number }> {
+    const { listen, credentials, newRayId, helpBase } = this.#options
+    const { maxMessageBytes } = this.#limits
+    const port = await bind(this.#server, listen, credentials ?? ServerCredentials.createInsecure())
+    correctRequestHeaders(this.#server)
+    this.#connections.follow(this.#server)
+    watchIncoming(this.#server, { incoming: this.#incoming, maxMessageBytes, newRayId, helpBase })
+    spreadStreams(this.#server)
+    return { port }
+  }
 
-    stop: async (graceMs) => {
-      state.drain()
-      connections.askToGo()
-      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
-      if (!(await within(graceMs, closed))) {
-        log.warn({ graceMs }, 'calls still running are aborted')
-        connections.giveUp()
-        await within(LEAVE_MS, closed)
-        connections.destroy()
-      }
-      await within(LEAVE_MS, state.idle())
-    },
+  /** Takes no new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
+  async stop(graceMs: number): Promise<void> {
+    const { state, log } = this.#options
+    state.drain()
+    this.#connections.goAway()
+    const closed = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()))
+    if (!(await settlesWithin(graceMs, closed))) {
+      log.warn({ graceMs }, 'calls still running are aborted')
+      this.#connections.abortCalls()
+      await settlesWithin(FLUSH_MS, closed)
+      this.#connections.destroy()
+    }
+    await settlesWithin(FLUSH_MS, state.idle())
   }
 }
 
@@ -143,6 +148,6 @@ function reasonOf(error: Error): string {
     case 'ENOTFOUND':
       return 'the host name does not resolve'
     default:
-      return error.message.split('\n', 1).join('')
+      return firstLineOf(error)
   }
 }

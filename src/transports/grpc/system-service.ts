@@ -1,14 +1,19 @@
 import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import type { Server } from '@grpc/grpc-js'
+import { peerKey } from '../../domain/peer-key.ts'
 import type { Logger } from '../../logger.ts'
-import type { Result } from '../../results.ts'
-import { requestParser } from '../../rpc/request-limits/request-parser.ts'
+import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
+import { RequestParser } from '../../rpc/request-limits/request-parser.ts'
 import { pathOf } from '../../rpc/routes.ts'
+import type { ServingState } from '../../rpc/serving-state.ts'
+import type { Connections } from './connections.ts'
 
 type Kind = 'unary' | 'serverStream' | 'bidi'
 
 /** What a service beside the pipeline is served with. */
 export interface SystemServiceOptions {
+  readonly state: ServingState
+  readonly connections: Connections
   readonly newRayId: () => string
   /** Where the errors are documented; becomes the Help link of each. */
   readonly helpBase: string | undefined
@@ -28,7 +33,7 @@ export function serveSystemMethod<I extends DescMessage, O extends DescMessage>(
   handle: Parameters<typeof server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>>[1],
   path = pathOf(method),
 ): void {
-  const parser = requestParser(method.input, { emptyIsOmitted: false, early: null })
+  const parser = new RequestParser(method.input, { emptyIsOmitted: false, early: null })
   const parse = (bytes: Buffer): Result<MessageShape<I>> => {
     const scanned = parser.scan(bytes)
     return scanned.ok ? parser.decode(bytes) : scanned
@@ -40,4 +45,46 @@ export function serveSystemMethod<I extends DescMessage, O extends DescMessage>(
     parse,
     kind,
   )
+}
+
+/** How many streams of one kind may be open. */
+export interface StreamLimits {
+  readonly perPeer: number
+  readonly total: number
+}
+
+/** The quota of streams that are open to unauthenticated callers: each holds memory. */
+export class StreamQuota {
+  readonly #kind: string
+  readonly #limits: StreamLimits
+  readonly #peers = new Map<string, number>()
+  #open = 0
+
+  /** `kind`: what the refusal calls the streams. */
+  constructor(kind: string, limits: StreamLimits) {
+    this.#kind = kind
+    this.#limits = limits
+  }
+
+  /** Counts a stream; the function in the answer ends it, once. */
+  open(peer: string): Result<() => void> {
+    const key = peerKey(peer)
+    const open = this.#peers.get(key) ?? 0
+    const { perPeer, total } = this.#limits
+    if (open >= perPeer || this.#open >= total) {
+      const description = `at most ${perPeer} ${this.#kind} of one address, and ${total} in all`
+      return fail('limit.exceeded', { quota: { subject: `peer:${key}`, description }, retryAfterMs: RETRY_AFTER_MS })
+    }
+    this.#peers.set(key, open + 1)
+    this.#open += 1
+    let isOpen = true
+    return success(() => {
+      if (!isOpen) return
+      isOpen = false
+      this.#open -= 1
+      const left = (this.#peers.get(key) ?? 0) - 1
+      if (left > 0) this.#peers.set(key, left)
+      else this.#peers.delete(key)
+    })
+  }
 }

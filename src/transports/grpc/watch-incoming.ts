@@ -3,15 +3,15 @@ import type { Metadata, Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingCall, IncomingMessage, IncomingMessages } from '../../rpc/incoming-messages.ts'
 import { rayIdOf } from '../../rpc/trace-context.ts'
+import { peerAddress } from '../peer.ts'
 import { toGrpcStatus } from './errors.ts'
-import { addressOf } from './grpc-call-info.ts'
 import { http2ServersOf } from './grpc-js-internals.ts'
 
 /** A byte of flags, four of length. */
 const PREFIX_BYTES = 5
 const COMPRESSED = 1
 
-export interface WatchOptions {
+export interface IncomingWatchOptions {
   readonly incoming: IncomingMessages
   readonly maxMessageBytes: number
   readonly newRayId: () => string
@@ -20,16 +20,30 @@ export interface WatchOptions {
 
 /**
  * Has the messages of all calls counted while they arrive: grpc-js keeps a message
- * until all of it is there, and asks nobody whether it may. To be called when the
- * server is bound.
+ * until all of it is there, and has no hook that could refuse it. To be called when
+ * the server is bound.
  */
-export function watchIncoming(server: Server, options: WatchOptions): void {
-  const begin = (stream: ServerHttp2Stream, _headers: object, flags: number, raw: readonly string[]) => {
+export function watchIncoming(server: Server, options: IncomingWatchOptions): void {
+  const calls = new WeakMap<ServerHttp2Stream, StreamCall>()
+  const addresses = new WeakMap<Http2Session, string>()
+  // Functions for all calls, not three for each.
+  function onData(this: ServerHttp2Stream, piece: Buffer): void {
+    calls.get(this)?.received(piece)
+  }
+  function onEnd(this: ServerHttp2Stream): void {
+    calls.get(this)?.over()
+  }
+  function begin(stream: ServerHttp2Stream, _headers: object, flags: number, raw: readonly string[]): void {
     // By now grpc-js has begun to read the call, unless it has answered it already.
     const { session } = stream
     const isWhole = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
     if (isWhole || session === undefined || stream.listenerCount('data') === 0) return
-    calls.set(stream, new StreamCall(stream, session, raw, options))
+    let address = addresses.get(session)
+    if (address === undefined) {
+      address = addressOfSession(session)
+      addresses.set(session, address)
+    }
+    calls.set(stream, new StreamCall(stream, session, address, raw, options))
     stream.prependListener('data', onData)
     // Not `once`, which makes a function for each: to end twice does no harm.
     stream.on('end', onEnd)
@@ -38,26 +52,9 @@ export function watchIncoming(server: Server, options: WatchOptions): void {
   for (const http2Server of http2ServersOf(server)) http2Server.on('stream', begin)
 }
 
-/** Functions for all calls, not three for each. */
-const calls = new WeakMap<ServerHttp2Stream, StreamCall>()
-
-function onData(this: ServerHttp2Stream, piece: Buffer): void {
-  calls.get(this)?.received(piece)
-}
-
-function onEnd(this: ServerHttp2Stream): void {
-  calls.get(this)?.over()
-}
-
-const addresses = new WeakMap<Http2Session, string>()
-
+/** A socket that was closed before it was asked has no address left. */
 function addressOfSession(session: Http2Session): string {
-  const known = addresses.get(session)
-  if (known !== undefined) return known
-  // Closed before it was asked, a socket has no address left.
-  const address = addressOf(`${session.socket?.remoteAddress ?? 'gone'}:`)
-  addresses.set(session, address)
-  return address
+  return peerAddress(session.socket?.remoteAddress ?? 'gone')
 }
 
 class StreamCall implements IncomingCall {
@@ -65,15 +62,21 @@ class StreamCall implements IncomingCall {
   readonly connection: Http2Session
   readonly #stream: ServerHttp2Stream
   readonly #rawHeaders: readonly string[]
-  readonly #options: WatchOptions
+  readonly #options: IncomingWatchOptions
   readonly #message: IncomingMessage
 
-  constructor(stream: ServerHttp2Stream, session: Http2Session, rawHeaders: readonly string[], options: WatchOptions) {
+  constructor(
+    stream: ServerHttp2Stream,
+    session: Http2Session,
+    address: string,
+    rawHeaders: readonly string[],
+    options: IncomingWatchOptions,
+  ) {
     this.#stream = stream
     this.#rawHeaders = rawHeaders
     this.#options = options
     this.connection = session
-    this.peer = addressOfSession(session)
+    this.peer = address
     let headerBytes = 0
     for (const text of rawHeaders) headerBytes += text.length
     this.#message = options.incoming.open(this, headerBytes)
@@ -108,7 +111,7 @@ class StreamCall implements IncomingCall {
       )
       stream.respond(trailersOnly(code, details, metadata), { endStream: true })
     }
-    // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted. What came of it is let go of.
+    // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted. What came of it is dropped.
     stream.close(constants.NGHTTP2_NO_ERROR)
   }
 

@@ -3,16 +3,14 @@ import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectr
 import { epochMs } from '../../domain/ids.ts'
 import type { Logger } from '../../logger.ts'
 import { fail } from '../../results.ts'
+import { abortedCall } from '../../rpc/access.ts'
 import { CallEnded } from '../../rpc/call-info.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import type { EncodedRequest } from '../../rpc/request-limits/request-parser.ts'
-import { givenUp } from '../../rpc/retry-advice.ts'
 import type { Route } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import { toConnectError, toEndedError } from './errors.ts'
-import { EXCHANGE } from './exchange.ts'
-import { HttpCallInfo } from './http-call-info.ts'
-import { raced } from './race.ts'
+import { EXCHANGE, HttpCallInfo } from './http-call-info.ts'
 
 export interface HttpAdapterOptions {
   readonly pipeline: Pipeline
@@ -21,67 +19,86 @@ export interface HttpAdapterOptions {
   readonly log: Logger
 }
 
-/** What the calls of a server with a port of its own need beside that. */
-export interface HttpCallOptions extends HttpAdapterOptions {
-  /** Aborted when the server waits no longer for its calls. */
-  readonly givingUp: AbortSignal
-}
-
 /** A call as Connect hands it on, for the pipeline. */
 interface HttpCall {
   readonly info: HttpCallInfo
   readonly message: Message | EncodedRequest
 }
 
-/** Lets the pipeline answer a route. */
-export function serveHttpRoute(router: ConnectRouter, route: Route, options: HttpCallOptions): void {
-  switch (route.kind) {
-    case 'unary':
-      router.rpc(route.method, unaryCall(route.method, options))
-      break
-    case 'serverStream':
-      router.rpc(route.method, streamCall(route.method, options))
-      break
-    default:
-      route satisfies never
-  }
-}
+/** Lets the pipeline answer the calls of Connect. */
+export class HttpAdapter {
+  readonly #options: HttpAdapterOptions
+  readonly #abort: AbortSignal
 
-function unaryCall(method: DescMethodUnary, options: HttpCallOptions) {
-  const { pipeline, state, helpBase } = options
-  return async (parsed: Message, context: HandlerContext): Promise<Message> => {
+  /** `abort`: aborted when the server waits no longer for its calls. */
+  constructor(options: HttpAdapterOptions, abort: AbortSignal) {
+    this.#options = options
+    this.#abort = abort
+  }
+
+  serve(router: ConnectRouter, route: Route): void {
+    switch (route.kind) {
+      case 'unary':
+        router.rpc(route.method, (parsed: Message, context) => this.#unary(route.method, parsed, context))
+        break
+      case 'serverStream':
+        router.rpc(route.method, (parsed: Message, context) => this.#serverStream(route.method, parsed, context))
+        break
+      default:
+        route satisfies never
+    }
+  }
+
+  async #unary(method: DescMethodUnary, parsed: Message, context: HandlerContext): Promise<Message> {
+    const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
     const leave = state.enter()
     try {
       // What nobody waits for any more still runs, and counts until it has ended.
       const running = pipeline.call(method, info, message).finally(leave)
-      const result = await raced(running, context.signal)
+      const result = await untilAborted(running, context.signal)
       if (result.ok) return result.value
       throw toConnectError(result, info, helpBase)
     } catch (error) {
-      throw errorOfThrown(error, method, info, options)
+      throw this.#errorOfThrown(error, method, info)
     }
   }
-}
 
-function streamCall(method: DescMethodServerStreaming, options: HttpCallOptions) {
-  const { pipeline, state, helpBase } = options
-  return async function* (parsed: Message, context: HandlerContext): AsyncGenerator<Message, void, void> {
+  async *#serverStream(
+    method: DescMethodServerStreaming,
+    parsed: Message,
+    context: HandlerContext,
+  ): AsyncGenerator<Message, void, void> {
+    const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
     const leave = state.enter()
     const items = pipeline.stream(method, info, message)
     try {
       for (;;) {
-        const next = await raced(items.next(), context.signal)
+        const next = await untilAborted(items.next(), context.signal)
         if (next.done === true) return
         if (!next.value.ok) throw toConnectError(next.value, info, helpBase)
         yield next.value.value
       }
     } catch (error) {
-      throw errorOfThrown(error, method, info, options)
+      throw this.#errorOfThrown(error, method, info)
     } finally {
       void items.return().then(leave, leave)
     }
+  }
+
+  /** The pipeline turns errors into answers itself; what else arrives here happened on the way out. */
+  #errorOfThrown(error: unknown, method: DescMethod, info: HttpCallInfo): ConnectError {
+    const { helpBase, log } = this.#options
+    // The caller, the deadline and the server can abort a call; the first of them counts.
+    if (this.#abort.aborted && info.signal.reason === this.#abort.reason) {
+      return toConnectError(abortedCall(method), info, helpBase)
+    }
+    const kind = info.endedBy()
+    if (kind !== null) return toEndedError(new CallEnded(kind))
+    if (error instanceof ConnectError) return error
+    log.error({ rayId: info.rayId, err: error }, 'unexpected error while answering')
+    return toConnectError(fail('oauth.server_error'), info, helpBase)
   }
 }
 
@@ -90,26 +107,22 @@ function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext):
   if (exchange === null) throw new Error('a call without its HTTP exchange')
   const left = timeoutMs()
   const deadline = left === undefined ? null : epochMs(Math.floor(Date.now() + left))
-  return {
-    info: new HttpCallInfo(exchange.request, exchange.rayId, signal, deadline),
-    message: exchange.message ?? parsed,
-  }
+  return { info: new HttpCallInfo(exchange, signal, deadline), message: exchange.message ?? parsed }
 }
 
-/** The pipeline turns accidents into answers itself; what else arrives here happened on the way out. */
-function errorOfThrown(
-  error: unknown,
-  method: DescMethod,
-  info: HttpCallInfo,
-  { helpBase, givingUp, log }: HttpCallOptions,
-): ConnectError {
-  // Whichever aborts it first: the caller, the deadline or the server.
-  if (givingUp.aborted && info.signal.reason === givingUp.reason) {
-    return toConnectError(givenUp(method), info, helpBase)
+/**
+ * Waits for the work, but no longer than until the signal is aborted; then
+ * throws its reason. Connect tells handlers of deadlines, and leaves it to them
+ * to keep one.
+ */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
-  const kind = info.endedBy()
-  if (kind !== null) return toEndedError(new CallEnded(kind))
-  if (error instanceof ConnectError) return error
-  log.error({ rayId: info.rayId, err: error }, 'accident while answering')
-  return toConnectError(fail('oauth.server_error'), info, helpBase)
 }

@@ -6,7 +6,7 @@ import { RAY_ID_KEY } from '../../rpc/trace-context.ts'
 /** What browsers keep a permission for; Chrome does for no longer. */
 const MAX_AGE_S = 7_200
 
-/** Judges a request by the web page it comes from, and answers those that only ask; returns whether it goes on. */
+/** Checks the web page that a request comes from, and answers preflight requests; returns whether the request goes on. */
 export type CrossOriginRule = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /**
@@ -24,11 +24,11 @@ export function crossOriginRule(origins: readonly string[]): CrossOriginRule {
     maxAge: MAX_AGE_S,
   })
   return (request, response) => {
-    let goesOn = false
+    let isAllowed = false
     // With a list of origins it decides before it returns.
     handle(request, response, () => {
-      goesOn = true
+      isAllowed = true
     })
-    return goesOn
+    return isAllowed
   }
 }

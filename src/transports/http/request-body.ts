@@ -2,9 +2,9 @@ import { finished } from 'node:stream/promises'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingCall, IncomingMessages } from '../../rpc/incoming-messages.ts'
-import { JsonRequest } from '../../rpc/request-limits/json-request.ts'
+import { JsonRequest } from '../../rpc/request-limits/request-parser.ts'
 import { mediaTypeOf } from '../media-type.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './http-call-info.ts'
 
 /** Connect streams and gRPC-Web put each message into an envelope: a byte of flags, four of length. */
 const ENVELOPED = /^application\/(?:connect\+|grpc-web)/
@@ -50,7 +50,7 @@ async function readAll(
   { incoming, refusalOf }: BodyLimits,
 ): Promise<Uint8Array> {
   const tooLarge = () => {
-    // The rest is let go of; the connection would have to be read to its end to be of use again.
+    // The rest is dropped; the connection would have to be read to its end to be of use again.
     request.resume()
     return new ConnectError(`The request is larger than ${maxBytes} bytes.`, Code.ResourceExhausted)
   }
@@ -73,9 +73,9 @@ async function readAll(
   }
   try {
     message.expect(declared === undefined ? maxBytes : Number(declared))
-    await body.mayGoOn
+    await body.readable
     request.on('data', onData)
-    // Whoever must give way may be silent, and its end far away.
+    // A request that is refused may send nothing more, and never end.
     await Promise.race([finished(request, { writable: false }), body.stopped])
     if (size > maxBytes) throw tooLarge()
     if (body.refusal === null) return chunks.length === 1 ? (chunks[0] ?? EMPTY_PROTO) : Buffer.concat(chunks)
@@ -95,11 +95,11 @@ class IncomingBody implements IncomingCall {
   readonly peer: string
   refusal: FailedResult | null = null
   /** Resolves when the body may be read, or never will be. */
-  mayGoOn: Promise<void> = Promise.resolve()
+  readable: Promise<void> = Promise.resolve()
   /** Resolves when no more of it is to be read, though it is not complete. */
   readonly stopped: Promise<void>
   readonly stop: () => void
-  #goOn: () => void = () => undefined
+  #makeReadable: () => void = () => undefined
 
   constructor(connection: object, peer: string) {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -111,18 +111,18 @@ class IncomingBody implements IncomingCall {
 
   pause(): void {
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.mayGoOn = promise
-    this.#goOn = resolve
+    this.readable = promise
+    this.#makeReadable = resolve
   }
 
   resume(): void {
-    this.#goOn()
+    this.#makeReadable()
   }
 
   refuse(failure: FailedResult): void {
     this.refusal = failure
     this.stop()
-    this.#goOn()
+    this.#makeReadable()
   }
 }
 

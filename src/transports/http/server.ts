@@ -2,25 +2,22 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
-import { type ClientCertificates, contextOf, type TlsMaterial } from '../grpc/tls-credentials.ts'
-import { within } from '../within.ts'
+import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
+import { type ClientCertificates, contextOf, type TlsMaterial } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
-import { errorsPageEndpoint } from './endpoints/errors-page.ts'
-import { healthEndpoint } from './endpoints/health.ts'
-import { keySetEndpoint } from './endpoints/key-set.ts'
-import { type Abilities, metadataEndpoints } from './endpoints/metadata.ts'
-import { type MetricsSource, metricsEndpoint } from './endpoints/metrics.ts'
-import { readinessEndpoint } from './endpoints/readiness.ts'
-import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
-import { requestListener } from './request-listener.ts'
+import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
+import { ErrorsPageEndpoint } from './errors-page.ts'
+import { KeySetEndpoint } from './key-set.ts'
+import { RequestHandler } from './request-handler.ts'
+import { metadataEndpoints, type ServerCapabilities } from './server-metadata.ts'
 
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number }
   /** Where callers reach the port that was had, such as `https://qscope.internal:8443`. */
   readonly urlAt: (port: number) => string
-  /** What the server can do, told to whoever asks. */
-  readonly abilities: Abilities
+  /** What the server can do, as its metadata says. */
+  readonly capabilities: ServerCapabilities
   /** The numbers of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
   readonly metrics: MetricsSource | null
   /** Of web pages that may call; empty: none may. */
@@ -41,84 +38,112 @@ export interface HttpTls {
   onReplaced(listener: (material: TlsMaterial) => void): void
 }
 
-export interface HttpServer {
+/** What a connection may use up. Times are milliseconds. */
+export interface HttpLimits {
+  /** The largest request, in bytes. */
+  readonly maxMessageBytes: number
+  readonly maxHeaderBytes: number
+  /** At once; more are refused, so that gRPC and the database keep their file descriptors. */
+  readonly maxConnections: number
+  /** From the first byte, or from the beginning of the connection. */
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  /** How often connections are held against these two. */
+  readonly timeoutCheckMs: number
+  /** Longer than what load balancers keep their end open for: these must be the ones to close. */
+  readonly keepAliveMs: number
+  /** Without a byte in either direction; streams send something every 15 seconds. */
+  readonly silenceMs: number
+  readonly handshakeTimeoutMs: number
+}
+
+export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
+  maxMessageBytes: 1024 * 1024,
+  maxHeaderBytes: 16 * 1024,
+  maxConnections: 4_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  timeoutCheckMs: 5_000,
+  keepAliveMs: 75_000,
+  silenceMs: 120_000,
+  handshakeTimeoutMs: 10_000,
+})
+
+/** How often connections are looked at while the server stops. */
+const IDLE_CHECK_MS = 20
+
+/** The HTTP port: the calls of gRPC as Connect and gRPC-Web over HTTP/1.1, and what is fetched with GET. */
+export class HttpServer {
+  readonly #options: HttpServerOptions
+  readonly #server: Server
+  readonly #abort = new AbortController()
+  #url: string
+
+  constructor(options: HttpServerOptions) {
+    const { tls, metrics, state, pipeline } = options
+    const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
+    this.#options = options
+    this.#url = options.urlAt(options.listen.port)
+    const handler = new RequestHandler({
+      ...options,
+      abort: this.#abort.signal,
+      maxMessageBytes: limits.maxMessageBytes,
+      incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
+      endpoints: [
+        new LivenessEndpoint(),
+        new ReadinessEndpoint(state),
+        new KeySetEndpoint(pipeline),
+        new ErrorsPageEndpoint(),
+        ...metadataEndpoints(options.capabilities, () => this.#url),
+        ...(metrics === null ? [] : [new MetricsEndpoint(metrics)]),
+      ],
+    })
+    const listener: RequestListener = (request, response) => handler.handle(request, response)
+    const http = {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: limits.timeoutCheckMs,
+    }
+    this.#server = tls === null ? createServer(http, listener) : openTlsServer(tls, http, limits, listener)
+    this.#server.maxConnections = limits.maxConnections
+    this.#server.timeout = limits.silenceMs
+  }
+
   /** @throws Error of one line, when the address cannot be had. */
-  start(): Promise<{ readonly port: number }>
+  start(): Promise<{ readonly port: number }> {
+    const { listen, urlAt } = this.#options
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+        const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
+        reject(new Error(`HTTP cannot listen on ${listen.host}:${listen.port}: ${reason}`, { cause: error }))
+      })
+      this.#server.listen(listen.port, listen.host, () => {
+        // An address of TCP: the server was given a host and a port.
+        const { port } = this.#server.address() as AddressInfo
+        this.#url = urlAt(port)
+        resolve({ port })
+      })
+    })
+  }
+
   /** Refuses new calls, lets the running ones finish for up to `graceMs`, then aborts them and says so to their callers. */
-  stop(graceMs: number): Promise<void>
-}
-
-/** How long answers that are ready may take to leave. */
-const LEAVE_MS = 1_000
-const LOOK_MS = 20
-
-/** The side door: the calls of gRPC as Connect and gRPC-Web over HTTP/1.1, and what is fetched with GET. */
-export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { listen, state, log } = options
-  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits }
-  let url = options.urlAt(listen.port)
-  const givingUp = new AbortController()
-  const server = openServer(options, limits, () => url, givingUp.signal)
-
-  return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => {
-          const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
-          reject(new Error(`HTTP cannot listen on ${listen.host}:${listen.port}: ${reason}`, { cause: error }))
-        })
-        server.listen(listen.port, listen.host, () => {
-          // An address of TCP: the server was given a host and a port.
-          const { port } = server.address() as AddressInfo
-          url = options.urlAt(port)
-          resolve({ port })
-        })
-      }),
-
-    stop: async (graceMs) => {
-      state.drain()
-      // Until then new calls are refused with a reason, and `/readyz` says that this is the end.
-      if (!(await within(graceMs, state.idle()))) {
-        log.warn({ graceMs }, 'HTTP calls still running are aborted')
-        givingUp.abort(new Error('the server stops'))
-      }
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      const looking = setInterval(() => server.closeIdleConnections(), LOOK_MS)
-      await within(LEAVE_MS, closed)
-      clearInterval(looking)
-      server.closeAllConnections()
-      await within(LEAVE_MS, state.idle())
-    },
+  async stop(graceMs: number): Promise<void> {
+    const { state, log } = this.#options
+    state.drain()
+    // Until then new calls are refused with a reason, and `/readyz` says that this is the end.
+    if (!(await settlesWithin(graceMs, state.idle()))) {
+      log.warn({ graceMs }, 'HTTP calls still running are aborted')
+      this.#abort.abort(new Error('the server stops'))
+    }
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const idleCheck = setInterval(() => this.#server.closeIdleConnections(), IDLE_CHECK_MS)
+    await settlesWithin(FLUSH_MS, closed)
+    clearInterval(idleCheck)
+    this.#server.closeAllConnections()
+    await settlesWithin(FLUSH_MS, state.idle())
   }
-}
-
-function openServer(options: HttpServerOptions, limits: HttpLimits, url: () => string, givingUp: AbortSignal): Server {
-  const { tls, metrics } = options
-  const listener = requestListener({
-    ...options,
-    givingUp,
-    maxMessageBytes: limits.maxMessageBytes,
-    incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
-    endpoints: [
-      healthEndpoint,
-      readinessEndpoint(options.state),
-      keySetEndpoint(options.pipeline),
-      errorsPageEndpoint(),
-      ...metadataEndpoints(options.abilities, url),
-      ...(metrics === null ? [] : [metricsEndpoint(metrics)]),
-    ],
-  })
-  const http = {
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: limits.timeoutCheckMs,
-  }
-  const server = tls === null ? createServer(http, listener) : openTlsServer(tls, http, limits, listener)
-  server.maxConnections = limits.maxConnections
-  server.timeout = limits.silenceMs
-  return server
 }
 
 function openTlsServer(tls: HttpTls, http: ServerOptions, limits: HttpLimits, listener: RequestListener): Server {

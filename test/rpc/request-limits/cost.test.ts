@@ -7,9 +7,8 @@ import {
   BatchMintTokensRequestSchema,
   MintTokenRequestSchema,
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { credentialsField } from '../../../src/rpc/credentials.ts'
-import { JsonRequest } from '../../../src/rpc/request-limits/json-request.ts'
-import { requestParser } from '../../../src/rpc/request-limits/request-parser.ts'
+import { JsonRequest, RequestParser } from '../../../src/rpc/request-limits/request-parser.ts'
+import { credentialsField } from '../../../src/rpc/served-method.ts'
 
 const MEGABYTE = 1024 * 1024 - 64
 /** The bound is 20 ms; ten times that leaves room for a machine that does other work. */
@@ -91,7 +90,7 @@ function early(schema: DescMessage) {
 
 describe('what a stranger can have a server do with a megabyte', () => {
   it.each(floods)('of %s takes no longer than others can wait', (_what, schema, request) => {
-    const parser = requestParser(schema, { emptyIsOmitted: true, early: early(schema) })
+    const parser = new RequestParser(schema, { emptyIsOmitted: true, early: early(schema) })
     const times = Array.from({ length: 3 }, () => {
       const begun = performance.now()
       parser.scan(request)

@@ -1,12 +1,11 @@
 import { type DescMessage, toJson } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { BatchMintTokensRequestSchema, MintTokenRequestSchema } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { JsonRequest } from '../../../src/rpc/request-limits/json-request.ts'
-import { requestParser } from '../../../src/rpc/request-limits/request-parser.ts'
+import { JsonRequest, RequestParser } from '../../../src/rpc/request-limits/request-parser.ts'
 
 /** What a call of OAuth makes of a text, back in JSON; or the field that it refuses. */
 function read(schema: DescMessage, text: string): unknown {
-  const parser = requestParser(schema, { emptyIsOmitted: true, early: null })
+  const parser = new RequestParser(schema, { emptyIsOmitted: true, early: null })
   const request = new JsonRequest(Buffer.from(text))
   const scanned = parser.scan(request)
   const decoded = scanned.ok ? parser.decode(request) : scanned

@@ -6,9 +6,9 @@ import {
   RotateClientSecretRequestSchema,
 } from '../../../src/gen/qscope/v1/client_service_pb.ts'
 import { BatchMintTokensRequestSchema, MintTokenRequestSchema } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { createRequestValidator } from '../../../src/rpc/validation.ts'
+import { RequestValidator } from '../../../src/rpc/request-validator.ts'
 
-const validator = createRequestValidator()
+const validator = new RequestValidator()
 
 function violationsOf<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>) {
   return validator.validate(schema, create(schema, init))

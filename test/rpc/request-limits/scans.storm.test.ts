@@ -233,7 +233,7 @@ describe('a scan', () => {
       schema.fields.flatMap((field) => {
         const own = messageLimits(schema).byNumber.get(field.number)
         const inner = field.message === undefined ? [] : unbounded(field.message)
-        return own !== undefined && own.most === 10_000 ? [`${schema.name}.${field.name}`, ...inner] : inner
+        return own !== undefined && own.max === 10_000 ? [`${schema.name}.${field.name}`, ...inner] : inner
       })
     expect(inputs.flatMap(unbounded)).toEqual(['FieldMask.paths'])
   })

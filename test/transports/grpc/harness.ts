@@ -21,10 +21,10 @@ import {
 import { StatusSchema } from '../../../src/gen/google/rpc/status_pb.ts'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { fail } from '../../../src/results.ts'
-import { createPipeline } from '../../../src/rpc/pipeline.ts'
+import { Pipeline } from '../../../src/rpc/pipeline.ts'
 import { type Route, route, type ServiceHandlers } from '../../../src/rpc/routes.ts'
-import { createServingState } from '../../../src/rpc/serving-state.ts'
-import { createGrpcServer, type GrpcServerOptions } from '../../../src/transports/grpc/server.ts'
+import { ServingState } from '../../../src/rpc/serving-state.ts'
+import { GrpcServer, type GrpcServerOptions } from '../../../src/transports/grpc/server.ts'
 import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer as startApplication } from '../../setup/server.ts'
 
@@ -70,15 +70,15 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
 export async function startServer(routes: readonly Route[], more: Partial<GrpcServerOptions> = {}) {
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const state = createServingState()
-  const pipeline = createPipeline({
+  const state = new ServingState()
+  const pipeline = new Pipeline({
     routes,
     authorizer,
     log,
     now: () => epochMs(Date.now()),
     isDraining: () => state.draining,
   })
-  const server = createGrpcServer({
+  const server = new GrpcServer({
     listen: '127.0.0.1:0',
     pipeline,
     state,

@@ -18,7 +18,7 @@ describe('calls that arrive together', () => {
     const [many, one] = [{}, {}]
     const begun: string[] = []
     const arrive = (connection: object, name: string) => {
-      if (arrivals.mayBegin()) begun.push(name)
+      if (arrivals.mayStart()) begun.push(name)
       else arrivals.wait(connection, () => void begun.push(name))
     }
     const names = Array.from({ length: 100 }, (_, n) => `many ${n}`)
@@ -33,7 +33,7 @@ describe('calls that arrive together', () => {
     expect(begun.filter((name) => name !== 'one')).toEqual(names)
     // Whoever comes later waits for nothing.
     await nextTurn()
-    expect(arrivals.mayBegin()).toBe(true)
+    expect(arrivals.mayStart()).toBe(true)
   })
 
   it('are all answered', async () => {

@@ -2,7 +2,7 @@ import { ConnectError } from '@connectrpc/connect'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import type { Route } from '../../../src/rpc/routes.ts'
-import { createHttpServer, type HttpServerOptions } from '../../../src/transports/http/server.ts'
+import { HttpServer, type HttpServerOptions } from '../../../src/transports/http/server.ts'
 import { startServer } from '../grpc/harness.ts'
 
 const JSON_TYPE = Object.freeze({ 'content-type': 'application/json' })
@@ -12,10 +12,10 @@ export async function startHttp(routes: readonly Route[], more: Partial<HttpServ
   const { pipeline, state } = await startServer(routes, { reflection: false })
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const server = createHttpServer({
+  const server = new HttpServer({
     listen: { host: '127.0.0.1', port: 0 },
     urlAt: (port) => `http://127.0.0.1:${port}`,
-    abilities: {
+    capabilities: {
       issuer: 'http://127.0.0.1:50051',
       assertionGrant: false,
       assertionAlgorithms: ['ES256'],

@@ -1,14 +1,105 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuditHead, AuditRecord } from '../../../domain/audit-record.ts'
+import type { AuditHead, AuditRecord, WriterRegistry } from '../../../domain/audit-record.ts'
 import { keyId } from '../../../domain/ids.ts'
 import type { AuditChainReads } from '../../contract/audit-log.ts'
-import type { AuditHeadTable, AuditLogTable, Database } from '../schema.ts'
+import type { StoreContext } from '../../contract/context.ts'
+import type { AuditHeadTable, AuditLogTable, Database } from '../core/schema.ts'
 
 /** Numbers and bytes are taken as they are: whoever tampered with a row is not to stop its being examined. */
-export function auditChainReads(db: Kysely<Database>): AuditChainReads {
-  const records = () => db.selectFrom('oauth_audit_log').selectAll()
-  const edge = async (writerId: string, direction: 'asc' | 'desc') => {
-    const row = await db
+export class SqlAuditChains implements AuditChainReads {
+  readonly #db: Kysely<Database>
+
+  constructor(db: Kysely<Database>) {
+    this.#db = db
+  }
+
+  async writerRegistry(_ctx: StoreContext): Promise<WriterRegistry | null> {
+    const row = await this.#db.selectFrom('oauth_audit_roster').select(['writers', 'total']).executeTakeFirst()
+    return row === undefined ? null : { writers: Number(row.writers), total: bytesOf(row.total) }
+  }
+
+  async heads(_ctx: StoreContext, after: number, limit: number): Promise<readonly AuditHead[]> {
+    const rows = await this.#db
+      .selectFrom('oauth_audit_heads')
+      .selectAll()
+      .where('ordinal', '>', after)
+      .orderBy('ordinal')
+      .limit(sql.lit(limit))
+      .execute()
+    return rows.map(headOf)
+  }
+
+  async head(_ctx: StoreContext, writerId: string): Promise<AuditHead | null> {
+    const row = await this.#db
+      .selectFrom('oauth_audit_heads')
+      .selectAll()
+      .where('writer_id', '=', writerId)
+      .executeTakeFirst()
+    return row === undefined ? null : headOf(row)
+  }
+
+  async lastOrdinal(_ctx: StoreContext): Promise<number> {
+    const row = await this.#db
+      .selectFrom('oauth_audit_heads')
+      .select((eb) => eb.fn.max('ordinal').as('ordinal'))
+      .executeTakeFirst()
+    return Number(row?.ordinal ?? 0)
+  }
+
+  async writerAfter(_ctx: StoreContext, writerId: string): Promise<string | null> {
+    const row = await this.#db
+      .selectFrom('oauth_audit_log')
+      .select('writer_id')
+      .where('writer_id', '>', writerId)
+      .orderBy('writer_id')
+      .limit(sql.lit(1))
+      .executeTakeFirst()
+    return row === undefined ? null : row.writer_id
+  }
+
+  async extent(
+    _ctx: StoreContext,
+    writerId: string,
+  ): Promise<{ readonly first: number; readonly last: number } | null> {
+    const first = await this.#edge(writerId, 'asc')
+    const last = await this.#edge(writerId, 'desc')
+    return first === null || last === null ? null : { first, last }
+  }
+
+  async records(_ctx: StoreContext, writerId: string, after: number, limit: number): Promise<readonly AuditRecord[]> {
+    const rows = await this.#records()
+      .where('writer_id', '=', writerId)
+      .where('sequence', '>', after)
+      .orderBy('sequence')
+      .limit(sql.lit(limit))
+      .execute()
+    return rows.map(auditRecordOf)
+  }
+
+  async follower(
+    _ctx: StoreContext,
+    writerId: string,
+    previousHash: Buffer,
+    after: number,
+    within: number,
+  ): Promise<AuditRecord | null> {
+    const row = await this.#records()
+      .where('writer_id', '=', writerId)
+      .where('sequence', '>', after)
+      .where('sequence', '<=', after + within)
+      .where('previous_hash', '=', previousHash)
+      .orderBy('sequence')
+      .limit(sql.lit(1))
+      .executeTakeFirst()
+    return row === undefined ? null : auditRecordOf(row)
+  }
+
+  #records() {
+    return this.#db.selectFrom('oauth_audit_log').selectAll()
+  }
+
+  async #edge(writerId: string, direction: 'asc' | 'desc'): Promise<number | null> {
+    const row = await this.#db
       .selectFrom('oauth_audit_log')
       .select('sequence')
       .where('writer_id', '=', writerId)
@@ -16,72 +107,6 @@ export function auditChainReads(db: Kysely<Database>): AuditChainReads {
       .limit(sql.lit(1))
       .executeTakeFirst()
     return row === undefined ? null : Number(row.sequence)
-  }
-  return {
-    writerRegistry: async () => {
-      const row = await db.selectFrom('oauth_audit_roster').select(['writers', 'total']).executeTakeFirst()
-      return row === undefined ? null : { writers: Number(row.writers), total: bytesOf(row.total) }
-    },
-    heads: async (_ctx, after, limit) => {
-      const rows = await db
-        .selectFrom('oauth_audit_heads')
-        .selectAll()
-        .where('ordinal', '>', after)
-        .orderBy('ordinal')
-        .limit(sql.lit(limit))
-        .execute()
-      return rows.map(headOf)
-    },
-    head: async (_ctx, writerId) => {
-      const row = await db
-        .selectFrom('oauth_audit_heads')
-        .selectAll()
-        .where('writer_id', '=', writerId)
-        .executeTakeFirst()
-      return row === undefined ? null : headOf(row)
-    },
-    lastOrdinal: async () => {
-      const row = await db
-        .selectFrom('oauth_audit_heads')
-        .select((eb) => eb.fn.max('ordinal').as('ordinal'))
-        .executeTakeFirst()
-      return Number(row?.ordinal ?? 0)
-    },
-    writerAfter: async (_ctx, writerId) => {
-      const row = await db
-        .selectFrom('oauth_audit_log')
-        .select('writer_id')
-        .where('writer_id', '>', writerId)
-        .orderBy('writer_id')
-        .limit(sql.lit(1))
-        .executeTakeFirst()
-      return row === undefined ? null : row.writer_id
-    },
-    extent: async (_ctx, writerId) => {
-      const first = await edge(writerId, 'asc')
-      const last = await edge(writerId, 'desc')
-      return first === null || last === null ? null : { first, last }
-    },
-    records: async (_ctx, writerId, after, limit) => {
-      const rows = await records()
-        .where('writer_id', '=', writerId)
-        .where('sequence', '>', after)
-        .orderBy('sequence')
-        .limit(sql.lit(limit))
-        .execute()
-      return rows.map(auditRecordOf)
-    },
-    follower: async (_ctx, writerId, previousHash, after, within) => {
-      const row = await records()
-        .where('writer_id', '=', writerId)
-        .where('sequence', '>', after)
-        .where('sequence', '<=', after + within)
-        .where('previous_hash', '=', previousHash)
-        .orderBy('sequence')
-        .limit(sql.lit(1))
-        .executeTakeFirst()
-      return row === undefined ? null : auditRecordOf(row)
-    },
   }
 }
 

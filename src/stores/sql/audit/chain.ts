@@ -4,8 +4,8 @@ import { NO_HASH, recordOf } from '../../../domain/audit-record.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type { Statement } from '../core/dialect.ts'
 import { hash32 } from '../core/rows.ts'
+import type { AuditLogTable, Database } from '../core/schema.ts'
 import type { InsertStatements } from '../core/sized-statements.ts'
-import type { AuditLogTable, Database } from '../schema.ts'
 import { auditInserts, auditRow } from './log.ts'
 import { registerWriter, SERVER_ITSELF } from './writer-registry.ts'
 
@@ -58,7 +58,7 @@ export class AuditChain {
     return this.#sealAs(this.#end.ordinal, events)
   }
 
-  /** Seals in the open transaction of the writer; the first events enter it in the registry. */
+  /** Seals in the open transaction of the writer; the first events register the writer. */
   async sealInside(events: readonly AuditEvent[]): Promise<SealedEvents> {
     const [first] = events
     if (first === undefined || this.#end.ordinal !== null) return this.seal(events)

@@ -1,11 +1,22 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../../domain/audit-event.ts'
 import type { AuditRecord } from '../../../domain/audit-record.ts'
-import { auditEventId, clientId, epochMs, grantId, keyId, tokenId, userId } from '../../../domain/ids.ts'
-import type { AuditLogReads } from '../../contract/audit-log.ts'
+import {
+  type AuditEventId,
+  auditEventId,
+  clientId,
+  epochMs,
+  grantId,
+  type KeyId,
+  keyId,
+  tokenId,
+  userId,
+} from '../../../domain/ids.ts'
+import type { AuditFilter, AuditLogReads } from '../../contract/audit-log.ts'
+import type { PageRequest, StoreContext } from '../../contract/context.ts'
 import { integer, oneOf, stringMap } from '../core/rows.ts'
+import type { AuditLogTable, Database } from '../core/schema.ts'
 import { InsertStatements } from '../core/sized-statements.ts'
-import type { AuditLogTable, Database } from '../schema.ts'
 
 /** The last millisecond a UUIDv7 can tell. */
 const LAST_MS = 2 ** 48 - 1
@@ -22,41 +33,46 @@ const EVENT_COLUMNS = [
   'created_at',
 ] as const
 
-export function auditReads(db: Kysely<Database>): AuditLogReads {
-  return {
-    find: async (_ctx, id) => {
-      const row = await db
-        .selectFrom('oauth_audit_log')
-        .select(EVENT_COLUMNS)
-        .where('event_id', '=', id)
-        .executeTakeFirst()
-      return row === undefined ? null : eventOf(row)
-    },
-    page: async (_ctx, filter, page) => {
-      const matching = (type: AuditEventType | null) =>
-        db
-          .selectFrom('oauth_audit_log')
-          .select(EVENT_COLUMNS)
-          .$if(type !== null, (query) => query.where('event_type', '=', type ?? ''))
-          .$if(filter.clientId !== null, (query) => query.where('client_id', '=', filter.clientId))
-          .$if(filter.userId !== null, (query) => query.where('user_id', '=', filter.userId))
-          .$if(filter.rayId !== null, (query) => query.where('ray_id', '=', filter.rayId ?? ''))
-          .$if(filter.from !== null, (query) => query.where('event_id', '>=', firstIdAt(filter.from ?? 0)))
-          .$if(filter.until !== null, (query) => query.where('event_id', '<', firstIdAt(filter.until ?? 0)))
-          .$if(page.after !== null, (query) => query.where('event_id', '<', page.after ?? ''))
-          .orderBy('event_id', 'desc')
-          .limit(sql.lit(page.limit))
-      // Each type is a range of an index, in order; of several types at once none of the databases makes one.
-      const found = []
-      for (const type of filter.types.length === 0 ? [null] : new Set(filter.types)) {
-        found.push(...(await matching(type).execute()))
-      }
-      return newestFirst(found).slice(0, page.limit).map(eventOf)
-    },
-    keyIds: async () => {
-      const rows = await db.selectFrom('oauth_audit_heads').select('key_id').distinct().orderBy('key_id').execute()
-      return rows.map((row) => keyId(row.key_id))
-    },
+/** The events of the audit log, newest first. */
+export class SqlAuditLog implements AuditLogReads {
+  readonly #db: Kysely<Database>
+
+  constructor(db: Kysely<Database>) {
+    this.#db = db
+  }
+
+  async find(_ctx: StoreContext, id: AuditEventId): Promise<AuditEvent | null> {
+    const row = await this.#events().where('event_id', '=', id).executeTakeFirst()
+    return row === undefined ? null : eventOf(row)
+  }
+
+  async page(_ctx: StoreContext, filter: AuditFilter, page: PageRequest<AuditEventId>): Promise<readonly AuditEvent[]> {
+    const matching = (type: AuditEventType | null) =>
+      this.#events()
+        .$if(type !== null, (query) => query.where('event_type', '=', type ?? ''))
+        .$if(filter.clientId !== null, (query) => query.where('client_id', '=', filter.clientId))
+        .$if(filter.userId !== null, (query) => query.where('user_id', '=', filter.userId))
+        .$if(filter.rayId !== null, (query) => query.where('ray_id', '=', filter.rayId ?? ''))
+        .$if(filter.from !== null, (query) => query.where('event_id', '>=', firstIdAt(filter.from ?? 0)))
+        .$if(filter.until !== null, (query) => query.where('event_id', '<', firstIdAt(filter.until ?? 0)))
+        .$if(page.after !== null, (query) => query.where('event_id', '<', page.after ?? ''))
+        .orderBy('event_id', 'desc')
+        .limit(sql.lit(page.limit))
+    // Each type is a range of an index, in order; of several types at once none of the databases makes one.
+    const found = []
+    for (const type of filter.types.length === 0 ? [null] : new Set(filter.types)) {
+      found.push(...(await matching(type).execute()))
+    }
+    return newestFirst(found).slice(0, page.limit).map(eventOf)
+  }
+
+  async keyIds(_ctx: StoreContext): Promise<readonly KeyId[]> {
+    const rows = await this.#db.selectFrom('oauth_audit_heads').select('key_id').distinct().orderBy('key_id').execute()
+    return rows.map((row) => keyId(row.key_id))
+  }
+
+  #events() {
+    return this.#db.selectFrom('oauth_audit_log').select(EVENT_COLUMNS)
   }
 }
 

@@ -3,17 +3,17 @@ import { NO_HASH } from '../../../domain/audit-record.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer } from '../core/rows.ts'
-import type { AuditRosterTable, Database } from '../schema.ts'
+import type { AuditRosterTable, Database } from '../core/schema.ts'
 
-/** Heads and the registry are written by the server itself. */
+/** Who writes the heads and the registry: the server itself. */
 export const SERVER_ITSELF = 'qscope'
 const REGISTRY = 'writers'
 
 /**
- * Enters a writer in the registry, inside the transaction of its first events, and
- * returns which writer it is. Others who enter wait for the row, not for each
- * other's chains. What was tampered with is not mended by it: the total goes on
- * from what is stored, and shows the difference for ever.
+ * Registers a writer, inside the transaction of its first events, and returns its
+ * ordinal. Others who register wait for the row, not for each other's chains. This
+ * repairs nothing that was tampered with: the total goes on from what is stored,
+ * and shows the difference for ever.
  */
 export async function registerWriter(
   db: Kysely<Database>,
@@ -49,10 +49,10 @@ export async function registerWriter(
   return ordinal
 }
 
-/** Two writers may find no registry at once: one of them makes it, and the other begins again. */
+/** Two writers may find no registry at once: one of them creates it, and the other begins again. */
 async function insertFirst(db: Kysely<Database>, row: Insertable<AuditRosterTable>): Promise<void> {
   const inserted = await falseIfTaken(async () => {
     await db.insertInto('oauth_audit_roster').values(row).execute()
   })
-  if (!inserted) throw new DatabaseError('conflict', 'another writer made the writer registry of the audit log first')
+  if (!inserted) throw new DatabaseError('conflict', 'another writer created the registry of the audit log first')
 }

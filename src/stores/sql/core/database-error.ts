@@ -1,7 +1,8 @@
 import { StoreError, type StoreFault } from '../../contract/errors.ts'
+import type { Failure, Over } from '../../contract/store-observer.ts'
 
 /**
- * What went wrong in a database, told alike for all dialects.
+ * What went wrong in a database, in the same words for all dialects.
  *
  * - `duplicate`: a unique constraint refused a row.
  * - `refused`: another constraint, a trigger or a type refused it.
@@ -26,7 +27,7 @@ export class DatabaseError extends Error {
 
   constructor(kind: DatabaseErrorKind, message: string, cause?: unknown) {
     super(message, { cause })
-    this.name = 'DatabaseTrouble'
+    this.name = 'DatabaseError'
     this.kind = kind
   }
 }
@@ -42,12 +43,12 @@ const FAULTS = Object.freeze({
   broken: 'broken',
 } as const satisfies Record<DatabaseErrorKind, StoreFault>)
 
-/** What leaves stores/sql: a `StoreError` for a database's trouble, anything else as it is. */
+/** What leaves stores/sql: a `StoreError` for a `DatabaseError`, anything else as it is. */
 export function storeError(error: unknown): unknown {
   return error instanceof DatabaseError ? new StoreError(FAULTS[error.kind], error.message, error.cause) : error
 }
 
-/** Runs work whose troubles leave stores/sql. */
+/** Runs work whose errors leave stores/sql. */
 export async function withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -74,4 +75,23 @@ export function isConflict(error: unknown): error is DatabaseError {
 /** Whether a commit may stand although it was not confirmed. */
 export function isOutcomeUnknown(error: unknown): boolean {
   return error instanceof DatabaseError && error.kind === 'outcome_unknown'
+}
+
+/** Tells whoever observes the work how it ends. */
+export async function observed<T>(over: Over | undefined, work: () => Promise<T>): Promise<T> {
+  if (over === undefined) return await work()
+  let failure: Failure | null = null
+  try {
+    return await work()
+  } catch (error) {
+    failure = failureOf(error)
+    throw error
+  } finally {
+    over(failure)
+  }
+}
+
+export function failureOf(error: unknown): Failure {
+  const known = storeError(error)
+  return known instanceof StoreError ? known.fault : 'other'
 }

@@ -15,7 +15,7 @@ export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
 /** The same as Kysely compiles it. */
 export type Query = Pick<CompiledQuery, 'sql' | 'parameters' | 'query'>
 
-/** A statement of a drafted transaction, and how many rows it must write for the draft to stand. */
+/** A statement of a recorded transaction, and how many rows it must write for the transaction to stand. */
 export interface RecordedStatement extends Statement {
   readonly affects: number
 }
@@ -44,14 +44,24 @@ export interface Writer {
   readonly speculative: SpeculativeRunner | null
 }
 
-/** Runs what different calls drafted in one transaction. */
+/** Runs work that belongs to the writer's open transaction; if it fails, the transaction is rolled back. */
+export async function orRollBack<T>(writer: Pick<Writer, 'rollback'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await writer.rollback()
+    throw error
+  }
+}
+
+/** Runs the recorded transactions of different calls in one transaction. */
 export interface SpeculativeRunner {
   /**
-   * Begins a transaction, leaves it open, and runs each draft in it whole or not
-   * at all. Tells of each whether it stands: every statement wrote as many rows as
-   * it must.
+   * Begins a transaction, leaves it open, and runs each recorded one in it whole or
+   * not at all. Tells of each whether it stands: every statement wrote as many rows
+   * as it must.
    */
-  begin(drafts: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
+  begin(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
   /** Runs the statements and commits; resolves after the commit is durable. What fails is rolled back. */
   commit(statements: readonly Statement[]): Promise<void>
 }
@@ -59,8 +69,8 @@ export interface SpeculativeRunner {
 /** The connections that write, by what they serve. */
 export interface Writers {
   readonly append: Writer
-  /** Runs drafts: the one that appends, or another one beside it; `null`: there are none here. */
-  readonly drafts: Writer | null
+  /** Runs recorded transactions: the one that appends, or another one; `null`: nothing is run speculatively here. */
+  readonly speculative: Writer | null
   /** Where there are none, transactions take turns with what is appended. */
   readonly transactions: readonly Writer[]
 }
@@ -136,5 +146,5 @@ export interface Dialect {
   connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
   /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
-  facts(execute: Execute): Promise<readonly Diagnostic[]>
+  diagnostics(execute: Execute): Promise<readonly Diagnostic[]>
 }

@@ -7,20 +7,36 @@ import {
   type KyselyConfig,
   type QueryResult,
 } from 'kysely'
-import type { Database } from '../schema.ts'
-import type { Dialect, Query, StatementResult } from './dialect.ts'
+import type { Dialect, Query, Statement, StatementResult } from './dialect.ts'
 
 type ExecuteQuery = (query: Query) => Promise<StatementResult>
 
 /**
  * Kysely over something that runs statements. Transactions are begun and ended
- * by the lanes, not through Kysely.
+ * by the writers, not through Kysely.
  */
-export function kyselyOver<Schema = Database>(parts: Dialect['kysely'], execute: ExecuteQuery): Kysely<Schema> {
-  return new DirectKysely<Schema>({ dialect: { ...parts, createDriver: () => driverOver(execute) } }, execute)
+export function kyselyOver<Schema>(parts: Dialect['kysely'], execute: ExecuteQuery): Kysely<Schema> {
+  return new DirectKysely<Schema>({ dialect: { ...parts, createDriver: () => new DirectDriver(execute) } }, execute)
 }
 
-/** Hands what is compiled over as it is: to hand out connections and run plugins, of which there are none, takes six turns. */
+/** Collects the statements of `write` instead of running them; no database is needed. */
+export async function recordStatements(
+  dialect: Pick<Dialect, 'kysely'>,
+  write: (db: Kysely<unknown>) => Promise<void>,
+): Promise<readonly Statement[]> {
+  const statements: Statement[] = []
+  const recorder = kyselyOver<unknown>(dialect.kysely, async ({ sql, parameters }) => {
+    statements.push({ sql, parameters })
+    return { rows: [], affected: 0 }
+  })
+  await write(recorder)
+  return statements
+}
+
+/**
+ * Hands a compiled query over as it is. Kysely's own way, which acquires a
+ * connection and runs plugins, of which there are none, takes six turns.
+ */
 class DirectKysely<Schema> extends Kysely<Schema> {
   readonly #execute: ExecuteQuery
 
@@ -34,29 +50,52 @@ class DirectKysely<Schema> extends Kysely<Schema> {
   }
 }
 
+/** For what does not go through `executeQuery`, such as `sql` fragments. It is its own, only connection. */
+class DirectDriver implements Driver, DatabaseConnection {
+  readonly #execute: ExecuteQuery
+
+  constructor(execute: ExecuteQuery) {
+    this.#execute = execute
+  }
+
+  async executeQuery<R>(query: Query): Promise<QueryResult<R>> {
+    return resultOf(await this.#execute(query))
+  }
+
+  streamQuery(): never {
+    throw new Error('rows are not streamed: lists are read in pages')
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return this
+  }
+
+  async beginTransaction(): Promise<void> {
+    throw new Error('transactions are begun by a writer')
+  }
+
+  async commitTransaction(): Promise<void> {
+    throw new Error('transactions are committed by a writer')
+  }
+
+  async rollbackTransaction(): Promise<void> {
+    throw new Error('transactions are rolled back by a writer')
+  }
+
+  async init(): Promise<void> {
+    // There is nothing to open: the connections belong to whoever made this.
+  }
+
+  async releaseConnection(): Promise<void> {
+    // Nothing was acquired.
+  }
+
+  async destroy(): Promise<void> {
+    // Nothing was opened.
+  }
+}
+
 /** The rows are as the query says: the schema and what migrated it are checked elsewhere. */
 function resultOf<R>({ rows, affected }: StatementResult): QueryResult<R> {
   return { rows: rows as R[], numAffectedRows: BigInt(affected) }
-}
-
-function driverOver(execute: ExecuteQuery): Driver {
-  const connection: DatabaseConnection = {
-    executeQuery: async <R>(query: Query): Promise<QueryResult<R>> => resultOf(await execute(query)),
-    streamQuery: () => {
-      throw new Error('rows are not streamed: lists are read in pages')
-    },
-  }
-  const notHere = async () => {
-    throw new Error('transactions belong to the lanes')
-  }
-  const nothing = async () => undefined
-  return {
-    init: nothing,
-    acquireConnection: async () => connection,
-    beginTransaction: notHere,
-    commitTransaction: notHere,
-    rollbackTransaction: notHere,
-    releaseConnection: nothing,
-    destroy: nothing,
-  }
 }

@@ -9,7 +9,7 @@ class Placeholder {
   }
 }
 
-/** Names the values of a template while it is built. */
+/** Names the values of a statement while it is built. */
 export type PlaceholderOf<Values> = <Name extends keyof Values & string>(name: Name) => Values[Name]
 
 /**
@@ -26,7 +26,7 @@ export class PreparedStatement<Values extends object> {
   }
 
   with(values: Values): CompiledQuery {
-    // A blank poses as the value whose place it keeps; nothing looks at it before it is filled in.
+    // A placeholder stands where its value will; nothing looks at it before the value is filled in.
     this.#compiled ??= this.#build((name) => new Placeholder(name) as unknown as Values[typeof name]).compile()
     const parameters = this.#compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? Reflect.get(values, parameter.name) : parameter,

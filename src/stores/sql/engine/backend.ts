@@ -1,41 +1,40 @@
 import type { Kysely } from 'kysely'
+import type { BatchScheduler } from '../../../batch-scheduler.ts'
 import type { Logger } from '../../../logger.ts'
-import type { Span } from '../../../trace.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
-import type { AppendStores, Backend, BackendHealth, PoolLoad, ReadStores } from '../../contract/backend.ts'
+import type {
+  AppendStores,
+  Backend,
+  BackendHealth,
+  BackendLoad,
+  Diagnostic,
+  Ending,
+  PoolLoad,
+  ReadStores,
+  TransactionStores,
+} from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { LookUp, StoreObserver } from '../../store-observer.ts'
-import { auditChainReads } from '../audit/chain-reads.ts'
-import { auditReads } from '../audit/log.ts'
-import { DatabaseError, storeError } from '../core/database-error.ts'
+import type { Maintenance } from '../../contract/maintenance.ts'
+import type { StoreObserver } from '../../contract/store-observer.ts'
+import { DatabaseError, observed, storeError } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
-import { hashKey } from '../core/hash-key.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import { observed } from '../core/observed.ts'
-import { backOff, isWorthAnotherTry } from '../core/retry.ts'
+import { backOff, isRetryable } from '../core/retry.ts'
+import type { Database } from '../core/schema.ts'
 import { readBookkeeping } from '../migrate/bookkeeping.ts'
-import type { MigrationStep } from '../migrate/migration-step.ts'
 import { schemaStateOf } from '../migrate/schema-state.ts'
 import { MIGRATIONS } from '../migrate/steps/all.ts'
-import type { Database } from '../schema.ts'
-import { accessTokenReads, findAccessTokens, findAccessTokensById } from '../tables/access-tokens.ts'
-import { codeReads, findCodes } from '../tables/authorization-codes.ts'
-import { clientSecretReads, findSecrets } from '../tables/client-secrets.ts'
-import { clientReads, findClients, findClosedAudiences } from '../tables/clients.ts'
-import { deviceAuthorizationReads, findDeviceCodes } from '../tables/device-authorizations.ts'
-import { grantReads } from '../tables/grants.ts'
-import { findRefreshTokens, findRefreshTokensById, refreshTokenReads } from '../tables/refresh-tokens.ts'
-import { findActiveSigningKeys, findSigningKeys, signingKeyReads } from '../tables/signing-keys.ts'
-import { userReads } from '../tables/users.ts'
-import { commitThrough } from './commit-batch.ts'
+import type { MigrationStep } from '../migrate/steps/migration-step.ts'
+import { readStores } from '../tables/stores.ts'
+import { BatchCommit } from './batch-commit.ts'
+import { BatchedSource } from './batched-source.ts'
 import { ConnectionPool } from './connection-pool.ts'
-import { DataLoader } from './data-loader.ts'
 import { GroupCommit } from './group-commit.ts'
-import { maintenanceOn } from './maintenance.ts'
+import { SqlMaintenance } from './maintenance.ts'
 import { SpeculativeTransactions } from './speculative-transactions.ts'
 import { TransactionRunner } from './transaction-runner.ts'
-import { writeSession } from './write-session.ts'
+import { WriteSession } from './write-session.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
@@ -48,6 +47,8 @@ export interface BackendParts {
   readonly newId: () => string
   /** In [0, 1); spreads retries. */
   readonly jitter: () => number
+  /** Shared with whatever begins calls. */
+  readonly scheduler: BatchScheduler
   /** How many calls may wait in each lane. */
   readonly maxQueuedCalls: number
   readonly observer?: StoreObserver | undefined
@@ -55,119 +56,157 @@ export interface BackendParts {
   readonly migrations?: readonly MigrationStep[]
 }
 
-/** Puts a backend together from a connected database and what all databases share. */
-export function createBackend(dialect: Dialect, connected: Connected, parts: BackendParts): Backend {
+/** A group commit, and the connection it commits on. */
+interface CommitLane {
+  readonly pool: ConnectionPool<WriteSession>
+  readonly commits: GroupCommit
+}
+
+/** The stores on a database of any dialect: a connected database, and what all databases share. */
+export class SqlBackend implements Backend {
+  readonly dialect: string
+  readonly reads: ReadStores
+  readonly maintenance: Maintenance
+  readonly #dialect: Dialect
+  readonly #connected: Connected
+  readonly #parts: BackendParts
+  readonly #execute: Execute
+  /** Reads whatever the schema is. */
+  readonly #anySchema: Kysely<Database>
+  readonly #source: BatchedSource
+  readonly #appends: CommitLane
+  /** Of all connections that commit batches; one may commit what is appended and what runs speculatively. */
+  readonly #lanes: readonly CommitLane[]
+  readonly #transactionPool: ConnectionPool<WriteSession>
+  readonly #transactions: TransactionRunner | SpeculativeTransactions
   /** What is wrong with the schema; until that is mended nothing else is read or written. */
-  let misfit: string | null = null
-  const refuseMisfit = () => {
-    if (misfit !== null) throw new StoreError('unavailable', misfit)
-  }
-  const execute = withStoreErrors(connected.execute)
-  const anySchema = kyselyOver(dialect.kysely, execute)
-  const db = kyselyOver(dialect.kysely, async (statement) => {
-    refuseMisfit()
-    return await execute(statement)
-  })
-  const scan = withStoreErrors(connected.scan)
-  const lists = kyselyOver(dialect.kysely, async (statement) => {
-    refuseMisfit()
-    return await scan(statement)
-  })
-  const { observer, jitter, maxQueuedCalls } = parts
-  const { writers } = connected
-  const laneOf = (writer: Writer) => {
-    const session = writeSession(dialect, writer, parts)
-    const slots = new ConnectionPool([session], maxQueuedCalls)
-    return { slots, lane: new GroupCommit(commitThrough(slots, session, jitter), maxQueuedCalls, jitter, observer) }
-  }
-  const appends = laneOf(writers.append)
-  const drafts = writers.drafts === writers.append ? appends : writers.drafts && laneOf(writers.drafts)
-  const transactionSlots =
-    writers.transactions.length === 0
-      ? appends.slots
-      : new ConnectionPool(
-          writers.transactions.map((writer) => writeSession(dialect, writer, parts)),
-          maxQueuedCalls,
-        )
-  const transactionLane = new TransactionRunner(transactionSlots, jitter, observer)
-  const transactions =
-    drafts === null ? transactionLane : new SpeculativeTransactions(drafts.lane, transactionLane, dialect)
-  const lanes = [...new Set([appends, drafts ?? appends])]
-  const { reads, waitingLookUps } = readStores(db, lists, parts.maxQueuedCalls, observer)
+  #misfit: string | null = null
+  #closing: Promise<void> | null = null
 
-  /** However often it is run, drafted or alone, a transaction is one to whoever watches. */
-  const begun = <T>(ctx: Omit<StoreContext, 'now'>, run: () => Promise<T>) =>
-    observed(observer?.transactionBegun(ctx.span), run)
+  constructor(dialect: Dialect, connected: Connected, parts: BackendParts) {
+    const { observer, jitter, log, maxQueuedCalls, scheduler } = parts
+    const { writers } = connected
+    this.dialect = dialect.name
+    this.#dialect = dialect
+    this.#connected = connected
+    this.#parts = parts
+    this.#execute = withStoreErrors(connected.execute)
+    this.#anySchema = kyselyOver<Database>(dialect.kysely, this.#execute)
+    const db = this.#whereSchemaFits(this.#execute)
+    this.#source = new BatchedSource(db, this.#whereSchemaFits(withStoreErrors(connected.scan)), {
+      maxWaiting: maxQueuedCalls,
+      scheduler,
+      observer,
+    })
+    this.reads = readStores(this.#source)
 
-  /** Nobody waits for it, and nobody calls it off. */
-  const housekeeping: Omit<StoreContext, 'now'> = {
-    signal: new AbortController().signal,
-    deadline: null,
-    log: parts.log,
-    rayId: 'housekeeping',
+    this.#appends = this.#laneOf(writers.append)
+    const speculative =
+      writers.speculative === writers.append ? this.#appends : writers.speculative && this.#laneOf(writers.speculative)
+    this.#lanes = [...new Set([this.#appends, speculative ?? this.#appends])]
+    this.#transactionPool =
+      writers.transactions.length === 0
+        ? this.#appends.pool
+        : new ConnectionPool(
+            writers.transactions.map((writer) => new WriteSession(dialect, writer, parts)),
+            maxQueuedCalls,
+          )
+    const alone = new TransactionRunner(this.#transactionPool, jitter, observer)
+    this.#transactions = speculative === null ? alone : new SpeculativeTransactions(speculative.commits, alone, dialect)
+
+    /** Nobody waits for it, and nobody calls it off. */
+    const housekeeping = { signal: new AbortController().signal, deadline: null, log, rayId: 'housekeeping' }
+    this.maintenance = new SqlMaintenance(db, (work) =>
+      observed(observer?.transactionBegun(undefined), () => alone.runBare(housekeeping, work)),
+    )
   }
 
-  async function examine(signal: AbortSignal, seen: { readable: boolean }): Promise<string | null> {
-    misfit = schemaStateOf(await readBookkeeping(anySchema), parts.migrations ?? MIGRATIONS).problem
-    seen.readable = misfit === null
-    if (misfit === null) await probe(signal)
-    return misfit
+  async append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
+    this.#refuseMisfit()
+    await this.#appends.commits.add(ctx, fill)
   }
 
-  /** A lock that is soon gone is no trouble. */
-  async function probe(signal: AbortSignal): Promise<void> {
-    const until = Date.now() + PROBE_PATIENCE_MS
-    for (let attempts = 1; ; attempts += 1) {
-      try {
-        return await appends.slots.use({ signal, deadline: null }, ({ writer }) => writer.probe())
-      } catch (error) {
-        if (!isWorthAnotherTry(error, attempts, until)) throw error
-        await backOff(attempts, until, jitter)
-      }
+  /** However often it is run, speculatively or alone, a transaction is one to whoever watches. */
+  async transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T> {
+    this.#refuseMisfit()
+    return await observed(this.#parts.observer?.transactionBegun(ctx.span), () => this.#transactions.run(ctx, work))
+  }
+
+  async check(): Promise<BackendHealth> {
+    const signal = AbortSignal.timeout(CHECK_MS)
+    const seen = { readable: false }
+    try {
+      const problem = await withinTime(this.#examine(signal, seen), signal)
+      return problem === null ? { serving: true } : { serving: false, problem, ...seen }
+    } catch (error) {
+      return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error), ...seen }
     }
   }
 
-  let closing: Promise<void> | null = null
-  return {
-    dialect: dialect.name,
-    reads,
-    maintenance: maintenanceOn(db, (work) => begun(housekeeping, () => transactionLane.runBare(housekeeping, work))),
-    append: async (ctx, fill: (stores: AppendStores) => void) => {
-      refuseMisfit()
-      await appends.lane.add(ctx, fill)
-    },
-    transaction: async (ctx, work) => {
-      refuseMisfit()
-      return await begun(ctx, () => transactions.run(ctx, work))
-    },
-    check: async (): Promise<BackendHealth> => {
-      const signal = AbortSignal.timeout(CHECK_MS)
-      const seen = { readable: false }
-      try {
-        const problem = await withinTime(examine(signal, seen), signal)
-        return problem === null ? { serving: true } : { serving: false, problem, ...seen }
-      } catch (error) {
-        return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error), ...seen }
-      }
-    },
-    facts: () => dialect.facts(execute),
-    load: () => ({
+  async diagnostics(): Promise<readonly Diagnostic[]> {
+    return await this.#dialect.diagnostics(this.#execute)
+  }
+
+  load(): BackendLoad {
+    return {
       pools: {
-        read: connected.readLoad(),
-        append: together(lanes.map(({ slots }) => slots.load)),
-        transaction: transactionSlots.load,
+        read: this.#connected.readLoad(),
+        append: together(this.#lanes.map(({ pool }) => pool.load)),
+        transaction: this.#transactionPool.load,
       },
-      waitingUnits: lanes.reduce((sum, { lane }) => sum + lane.waiting, 0),
-      waitingLookUps: waitingLookUps(),
-    }),
-    close: () => {
-      closing ??= (async () => {
-        await Promise.all(lanes.map(({ lane }) => lane.close()))
-        await Promise.all([...lanes.map(({ slots }) => slots), transactionSlots].map((slots) => slots.close()))
-        await connected.close()
-      })()
-      return closing
-    },
+      waitingEntries: this.#lanes.reduce((sum, { commits }) => sum + commits.waiting, 0),
+      waitingLookUps: this.#source.waiting,
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ commits }) => commits.close()))
+    await Promise.all([...this.#lanes.map(({ pool }) => pool), this.#transactionPool].map((pool) => pool.close()))
+    await this.#connected.close()
+  }
+
+  #laneOf(writer: Writer): CommitLane {
+    const { jitter, maxQueuedCalls, observer } = this.#parts
+    const session = new WriteSession(this.#dialect, writer, this.#parts)
+    const pool = new ConnectionPool([session], maxQueuedCalls)
+    return { pool, commits: new GroupCommit(new BatchCommit(pool, session, jitter), maxQueuedCalls, jitter, observer) }
+  }
+
+  #whereSchemaFits(execute: Execute): Kysely<Database> {
+    return kyselyOver<Database>(this.#dialect.kysely, async (statement) => {
+      this.#refuseMisfit()
+      return await execute(statement)
+    })
+  }
+
+  #refuseMisfit(): void {
+    if (this.#misfit !== null) throw new StoreError('unavailable', this.#misfit)
+  }
+
+  async #examine(signal: AbortSignal, seen: { readable: boolean }): Promise<string | null> {
+    const bookkeeping = await readBookkeeping(this.#anySchema)
+    this.#misfit = schemaStateOf(bookkeeping, this.#parts.migrations ?? MIGRATIONS).problem
+    seen.readable = this.#misfit === null
+    if (this.#misfit === null) await this.#probe(signal)
+    return this.#misfit
+  }
+
+  /** A lock that is soon gone is no trouble. */
+  async #probe(signal: AbortSignal): Promise<void> {
+    const until = Date.now() + PROBE_PATIENCE_MS
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        return await this.#appends.pool.use({ signal, deadline: null }, ({ writer }) => writer.probe())
+      } catch (error) {
+        if (!isRetryable(error, attempts, until)) throw error
+        await backOff(attempts, until, this.#parts.jitter)
+      }
+    }
   }
 }
 
@@ -177,52 +216,6 @@ function together(loads: readonly PoolLoad[]): PoolLoad {
 }
 
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
-
-/** The look-ups that calls are made of are batched; lists and counts are not, and are read apart from them. */
-function readStores(db: Kysely<Database>, lists: Kysely<Database>, most: number, observer: StoreObserver | undefined) {
-  const batchers: { readonly waiting: number }[] = []
-  const batched = <Key, Value>(lookUp: LookUp, load: Load<Key, Value>, nameOf: (key: Key) => string, absent: Value) => {
-    const batcher = new DataLoader(load, nameOf, absent, most, observer?.ofReads(lookUp))
-    batchers.push(batcher)
-    return (key: Key, span?: Span) => batcher.find(key, span)
-  }
-  const findClient = batched('clients', findClients(db), String, null)
-  const hasClosedAudience = batched('closed_audiences', findClosedAudiences(db), String, false)
-  const reads: ReadStores = Object.freeze({
-    clients: {
-      ...clientReads(db, findClient, hasClosedAudience),
-      page: clientReads(lists, findClient, hasClosedAudience).page,
-    },
-    clientSecrets: clientSecretReads(lists, batched('client_secrets', findSecrets(db), String, [])),
-    users: { ...userReads(db), page: userReads(lists).page },
-    grants: grantReads(db),
-    authorizationCodes: codeReads(batched('authorization_codes', findCodes(db), hashKey, null)),
-    accessTokens: accessTokenReads(
-      lists,
-      batched('access_tokens', findAccessTokens(db), hashKey, null),
-      batched('access_tokens_by_id', findAccessTokensById(db), String, null),
-    ),
-    refreshTokens: refreshTokenReads(
-      lists,
-      batched('refresh_tokens', findRefreshTokens(db), hashKey, null),
-      batched('refresh_tokens_by_id', findRefreshTokensById(db), String, null),
-    ),
-    deviceAuthorizations: deviceAuthorizationReads(
-      db,
-      batched('device_authorizations', findDeviceCodes(db), hashKey, null),
-    ),
-    signingKeys: signingKeyReads(
-      db,
-      batched('signing_keys', findSigningKeys(db), String, null),
-      batched('active_signing_keys', findActiveSigningKeys(db), String, null),
-    ),
-    auditLog: auditReads(lists),
-    auditChains: auditChainReads(lists),
-  })
-  return { reads, waitingLookUps: () => batchers.reduce((sum, { waiting }) => sum + waiting, 0) }
-}
-
-type Load<Key, Value> = (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
 
 function withStoreErrors(execute: Execute): Execute {
   return async (statement) => {

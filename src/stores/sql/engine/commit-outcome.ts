@@ -1,6 +1,6 @@
 import type { AuditChain, SealedEvents } from '../audit/chain.ts'
 import { DatabaseError, isOutcomeUnknown } from '../core/database-error.ts'
-import { orRolledBack } from '../core/or-rolled-back.ts'
+import { orRollBack } from '../core/dialect.ts'
 import { backOff } from '../core/retry.ts'
 import type { WriteSession } from './write-session.ts'
 
@@ -56,14 +56,14 @@ async function readBack(session: WriteSession, sealed: SealedEvents): Promise<'c
   const { writer, chain } = session
   session.failure = null
   await writer.begin()
-  return await orRolledBack(writer, async () => {
+  return await orRollBack(writer, async () => {
     const stored = await chain.takeStored(sealed, Date.now())
     await writer.commit()
-    return follow(chain, sealed, stored)
+    return advanceTo(chain, sealed, stored)
   })
 }
 
-function follow(chain: AuditChain, sealed: SealedEvents, stored: Buffer | null): 'committed' | 'rolled_back' {
+function advanceTo(chain: AuditChain, sealed: SealedEvents, stored: Buffer | null): 'committed' | 'rolled_back' {
   if (stored === null) {
     // The place of its first head is taken now.
     chain.restart()

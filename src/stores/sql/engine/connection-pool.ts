@@ -1,97 +1,97 @@
 import type { PoolLoad } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import { patienceOf } from '../core/retry.ts'
+import { retryUntil } from '../core/retry.ts'
 
-/** What of a call decides how long it waits in line. */
-type Patience = Pick<StoreContext, 'signal' | 'deadline'>
+/** What of a call decides how long it waits for a connection. */
+type WaitLimits = Pick<StoreContext, 'signal' | 'deadline'>
 
-interface Waiter<Slot> {
-  readonly enter: (slot: Slot) => void
+interface Waiter<Connection> {
+  readonly enter: (connection: Connection) => void
 }
 
-/** Hands out what one user at a time may have, such as a connection: first come, first served. */
-export class ConnectionPool<Slot> {
-  readonly #slots: readonly Slot[]
-  readonly #free: Slot[]
+/** Hands out connections to one user at a time: first come, first served. */
+export class ConnectionPool<Connection> {
+  readonly #connections: readonly Connection[]
+  readonly #free: Connection[]
   readonly #maxWaiting: number
-  readonly #waiting = new Set<Waiter<Slot>>()
+  readonly #waiting = new Set<Waiter<Connection>>()
   #closed = false
 
-  constructor(slots: readonly Slot[], maxWaiting: number) {
-    this.#slots = slots
-    this.#free = slots.toReversed()
+  constructor(connections: readonly Connection[], maxWaiting: number) {
+    this.#connections = connections
+    this.#free = connections.toReversed()
     this.#maxWaiting = maxWaiting
   }
 
   get load(): PoolLoad {
-    const { length: size } = this.#slots
+    const { length: size } = this.#connections
     return { size, used: size - this.#free.length, waiting: this.#waiting.size }
   }
 
   /**
-   * Runs `work` with a slot. A call leaves the line when it is cancelled or its
-   * patience ends; its signal is read only if there is a line. With `null` the
-   * line is waited for to its end.
+   * Runs `work` with a connection. A call leaves the queue when it is cancelled or
+   * its deadline passes; its signal is read only if there is a queue. With `null` it
+   * waits until a connection is free.
    */
-  async use<T>(ctx: Patience | null, work: (slot: Slot) => Promise<T>): Promise<T> {
+  async use<T>(ctx: WaitLimits | null, work: (connection: Connection) => Promise<T>): Promise<T> {
     if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
     // The one used last, whose connection is open and has its statements prepared.
-    const slot = this.#free.pop() ?? (await this.#wait(ctx))
+    const connection = this.#free.pop() ?? (await this.#wait(ctx))
     try {
-      return await work(slot)
+      return await work(connection)
     } finally {
-      this.#giveBack(slot)
+      this.#giveBack(connection)
     }
   }
 
-  /** Lets those in line finish, and refuses newcomers. */
+  /** Lets those in the queue finish, and refuses newcomers. */
   async close(): Promise<void> {
     if (this.#closed) return
-    const all = this.#slots.map(() => this.use(null, () => Promise.resolve()))
+    const all = this.#connections.map(() => this.use(null, () => Promise.resolve()))
     this.#closed = true
     await Promise.all(all)
   }
 
-  #giveBack(slot: Slot): void {
+  #giveBack(connection: Connection): void {
     const [next] = this.#waiting
     if (next === undefined) {
-      this.#free.push(slot)
+      this.#free.push(connection)
       return
     }
     this.#waiting.delete(next)
-    next.enter(slot)
+    next.enter(connection)
   }
 
-  #wait(ctx: Patience | null): Promise<Slot> {
+  #wait(ctx: WaitLimits | null): Promise<Connection> {
     if (this.#waiting.size >= this.#maxWaiting && !this.#closed) {
       throw new StoreError('unavailable', `more than ${this.#maxWaiting} calls wait for a connection to the database`)
     }
     const signal = ctx?.signal ?? null
     signal?.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<Slot>()
+    const { promise, resolve, reject } = Promise.withResolvers<Connection>()
     const leave = (reason: unknown) => {
       this.#waiting.delete(waiter)
       stopWaiting()
       reject(reason)
     }
     const cancelled = () => leave(signal?.reason)
-    const tired =
+    const timer =
       ctx === null
         ? null
         : setTimeout(
             () => leave(new StoreError('unavailable', 'no connection to the database became free in time')),
-            Math.max(0, patienceOf(ctx) - Date.now()),
+            Math.max(0, retryUntil(ctx) - Date.now()),
           )
     // The signal may be one that outlives the call.
     const stopWaiting = () => {
       signal?.removeEventListener('abort', cancelled)
-      if (tired !== null) clearTimeout(tired)
+      if (timer !== null) clearTimeout(timer)
     }
-    const waiter: Waiter<Slot> = {
-      enter: (slot) => {
+    const waiter: Waiter<Connection> = {
+      enter: (connection) => {
         stopWaiting()
-        resolve(slot)
+        resolve(connection)
       },
     }
     signal?.addEventListener('abort', cancelled, { once: true })

@@ -1,103 +1,99 @@
-import { callersResume, scheduleBatch } from '../../../batch-scheduler.ts'
+import type { BatchScheduler } from '../../../batch-scheduler.ts'
+import { MicroBatcher } from '../../../micro-batcher.ts'
 import type { Span } from '../../../trace.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { Over, SentBatch } from '../../store-observer.ts'
-import { observed } from '../core/observed.ts'
+import type { Over, SentBatch } from '../../contract/store-observer.ts'
+import { observed } from '../core/database-error.ts'
 
-/** More keys than this wait for the next batch. */
-const LARGEST_BATCH = 512
+/** More keys than this go with the next batch. */
+const MAX_BATCH_SIZE = 512
 
-interface PendingKey<Key, Value> {
+export interface DataLoaderOptions<Key, Value> {
+  /** Looks keys up in the database; a key whose name is not in the answer is absent there. */
+  readonly load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
+  /** Tells keys apart: those of one name share the answer. */
+  readonly nameOf: (key: Key) => string
+  /** The answer for a key that is absent. */
+  readonly absent: Value
+  /** How many look-ups may wait before more are refused. */
+  readonly maxWaiting: number
+  readonly scheduler: BatchScheduler
+  /** Told of each batch before it is sent. */
+  readonly onBatch?: ((batch: SentBatch) => Over) | undefined
+}
+
+interface NamedKey<Key> {
   readonly key: Key
-  readonly answer: Promise<Value>
-  readonly resolve: (value: Value) => void
-  readonly reject: (error: unknown) => void
+  readonly name: string
 }
 
 /**
- * Joins the look-ups of one turn of the event loop into one. One batch is under
- * way at a time; the next is sent when it is back, never after a fixed delay.
- * A look-up joins only a batch that is not sent yet, so it reads whatever was
- * committed before it asked; those who ask for the same key share the answer.
+ * Joins the look-ups of one turn of the event loop into one. A look-up joins only
+ * a batch that is not sent yet, so it reads whatever was committed before it was
+ * asked for; look-ups of the same key share the answer.
  */
 export class DataLoader<Key, Value> {
   readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value
   readonly #maxWaiting: number
-  readonly #tell: ((batch: SentBatch) => Over) | undefined
-  /** When the first of those began to wait that wait now, and which of them are traced. */
+  readonly #scheduler: BatchScheduler
+  readonly #onBatch: ((batch: SentBatch) => Over) | undefined
+  readonly #batcher: MicroBatcher<NamedKey<Key>, Value>
+  /** The answers to what is not sent yet, by the names of their keys. */
+  #unsent = new Map<string, Promise<Value>>()
+  /** When the first of them began to wait, and the spans of those that are traced. */
   #since = 0
   #spans: Span[] = []
-  #waiting = new Map<string, PendingKey<Key, Value>>()
-  #busy = false
 
-  constructor(
-    load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>,
-    nameOf: (key: Key) => string,
-    absent: Value,
-    maxWaiting: number,
-    tell?: (batch: SentBatch) => Over,
-  ) {
+  constructor({ load, nameOf, absent, maxWaiting, scheduler, onBatch }: DataLoaderOptions<Key, Value>) {
     this.#load = load
     this.#nameOf = nameOf
     this.#absent = absent
     this.#maxWaiting = maxWaiting
-    this.#tell = tell
+    this.#scheduler = scheduler
+    this.#onBatch = onBatch
+    this.#batcher = new MicroBatcher({
+      send: (keys) => this.#send(keys),
+      schedule: (sendNow) => scheduler.schedule(sendNow),
+      maxBatchSize: MAX_BATCH_SIZE,
+      maxWaiting,
+    })
   }
 
   /** How many look-ups wait to be sent. */
   get waiting(): number {
-    return this.#waiting.size
+    return this.#batcher.waiting
   }
 
   find(key: Key, span?: Span): Promise<Value> {
     if (span !== undefined) this.#spans.push(span)
     const name = this.#nameOf(key)
-    const same = this.#waiting.get(name)
-    if (same !== undefined) return same.answer
-    if (this.#waiting.size >= this.#maxWaiting) {
+    const same = this.#unsent.get(name)
+    if (same !== undefined) return same
+    const answer = this.#batcher.add({ key, name })
+    if (answer === null) {
       return Promise.reject(new StoreError('unavailable', `more than ${this.#maxWaiting} look-ups wait to be made`))
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Value>()
-    if (this.#waiting.size === 0) this.#since = performance.now()
-    this.#waiting.set(name, { key, answer: promise, resolve, reject })
-    if (!this.#busy) {
-      this.#busy = true
-      scheduleBatch(() => void this.#sendAll())
-    }
-    return promise
+    if (this.#unsent.size === 0) this.#since = performance.now()
+    this.#unsent.set(name, answer)
+    return answer
   }
 
-  async #sendAll(): Promise<void> {
-    while (this.#waiting.size > 0) {
-      const spans = this.#spans
-      this.#spans = []
-      const waitedMs = performance.now() - this.#since
-      const batch = this.#take()
-      await this.#send(batch, this.#tell?.({ size: batch.size, waitedMs, spans }))
-    }
-    this.#busy = false
+  async #send(keys: readonly NamedKey<Key>[]): Promise<(key: NamedKey<Key>) => Value> {
+    const spans = this.#spans
+    this.#spans = []
+    const waitedMs = performance.now() - this.#since
+    this.#forget(keys)
+    const over = this.#onBatch?.({ size: keys.length, waitedMs, spans })
+    const found = await observed(over, () => this.#load(keys.map(({ key }) => key)))
+    this.#scheduler.callersResume()
+    return ({ name }) => found.get(name) ?? this.#absent
   }
 
-  #take(): ReadonlyMap<string, PendingKey<Key, Value>> {
-    const all = this.#waiting
-    if (all.size <= LARGEST_BATCH) {
-      this.#waiting = new Map()
-      return all
-    }
-    const batch = new Map([...all].slice(0, LARGEST_BATCH))
-    for (const name of batch.keys()) all.delete(name)
-    return batch
-  }
-
-  async #send(batch: ReadonlyMap<string, PendingKey<Key, Value>>, over: Over | undefined): Promise<void> {
-    try {
-      const found = await observed(over, () => this.#load(Array.from(batch.values(), (asked) => asked.key)))
-      callersResume()
-      for (const [name, asked] of batch) asked.resolve(found.get(name) ?? this.#absent)
-    } catch (error) {
-      for (const asked of batch.values()) asked.reject(error)
-    }
+  /** Whoever asks for one of these from now on needs a later answer. */
+  #forget(keys: readonly NamedKey<Key>[]): void {
+    if (keys.length === this.#unsent.size) this.#unsent = new Map()
+    else for (const { name } of keys) this.#unsent.delete(name)
   }
 }

@@ -5,24 +5,17 @@ import type { Span } from '../../../trace.ts'
 import type { AppendStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { StoreObserver } from '../../store-observer.ts'
-import { DatabaseError, storeError } from '../core/database-error.ts'
+import type { StoreObserver } from '../../contract/store-observer.ts'
+import { DatabaseError, failureOf, observed, storeError } from '../core/database-error.ts'
 import type { RecordedStatement } from '../core/dialect.ts'
-import { failureOf, observed } from '../core/observed.ts'
-import { backOff, isWorthAnotherTry, patienceOf } from '../core/retry.ts'
+import { backOff, isRetryable, retryUntil } from '../core/retry.ts'
+import { EntryStores } from '../tables/stores.ts'
+import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
 /** More entries than this go with the next batch. */
-const LARGEST_BATCH = 256
+const MAX_BATCH_SIZE = 256
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
-
-/** What one call writes. */
-export interface EntryRows {
-  /** A recorded transaction, which stands only as it was recorded; empty: nothing is decided. */
-  readonly recorded: readonly RecordedStatement[]
-  readonly tokens: readonly AccessToken[]
-  readonly events: readonly AuditEvent[]
-}
 
 interface Entry extends EntryRows {
   readonly until: number
@@ -35,31 +28,24 @@ interface Entry extends EntryRows {
 }
 
 /**
- * Commits the rows of all entries together, save those whose recorded transaction the database
- * rejected, which it returns; throws with nothing written, or `outcome_unknown`
- * if that could not be found out `until` then.
- */
-export type CommitBatch = (entries: readonly EntryRows[], until: number) => Promise<ReadonlySet<EntryRows>>
-
-/**
  * Group commit. Entries of concurrent calls share a transaction; the next one is
  * sent when the one before is back, never after a fixed delay. A batch that the
  * database refuses is sent again entry by entry, so only the entry at fault fails.
  */
 export class GroupCommit {
-  readonly #send: CommitBatch
+  readonly #batches: BatchCommit
   readonly #jitter: () => number
   readonly #maxQueued: number
   readonly #observer: StoreObserver | undefined
-  /** When the first of those began to wait that wait now. */
+  /** When the first of the waiting entries began to wait. */
   #since = 0
   readonly #deadlines = new Deadlines()
   #queue = new Set<Entry>()
   #running: Promise<void> | null = null
   #closed = false
 
-  constructor(send: CommitBatch, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
-    this.#send = send
+  constructor(batches: BatchCommit, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
+    this.#batches = batches
     this.#maxQueued = maxQueued
     this.#jitter = jitter
     this.#observer = observer
@@ -72,18 +58,18 @@ export class GroupCommit {
 
   /** Resolves after the entry's commit is durable. */
   async add(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
-    const tokens: AccessToken[] = []
-    const events: AuditEvent[] = []
-    fill({
-      accessTokens: { insert: (token) => void tokens.push(token) },
-      auditLog: { append: (event) => void events.push(event) },
+    const stores = new EntryStores()
+    fill(stores)
+    await this.#enqueue(ctx, {
+      recorded: NOTHING_RECORDED,
+      tokens: stores.accessTokens.rows,
+      events: stores.auditLog.rows,
     })
-    await this.#enqueue(ctx, { recorded: NOTHING_RECORDED, tokens, events })
   }
 
   /**
-   * Resolves after the commit is durable, or with `false` if the recorded transaction was rejected
-   * and nothing of it is written.
+   * Resolves with `true` after the commit is durable, or with `false` if the recorded
+   * transaction was rejected and nothing of it is written.
    */
   async addRecorded(
     ctx: StoreContext,
@@ -113,7 +99,7 @@ export class GroupCommit {
     const stopListening = () => signal?.removeEventListener('abort', leave)
     const entry: Entry = {
       ...rows,
-      until: patienceOf(ctx),
+      until: retryUntil(ctx),
       span: ctx.span,
       sentAlone: false,
       done: (stands) => {
@@ -125,7 +111,7 @@ export class GroupCommit {
         reject(error)
       },
     }
-    // A entry that was sent is no longer in the queue, and ends as the database says.
+    // An entry that was sent is no longer in the queue, and ends as the database says.
     const leave = () => {
       if (this.#queue.delete(entry)) reject(signal?.reason)
     }
@@ -148,12 +134,12 @@ export class GroupCommit {
       const entries = this.#take()
       const until = Math.max(...entries.map((entry) => entry.until))
       try {
-        const rejected = await observed(this.#tell(entries), () => this.#send(entries, until))
+        const rejected = await observed(this.#tell(entries), () => this.#batches.commit(entries, until))
         for (const entry of entries) entry.done(!rejected.has(entry))
         attempts = 1
       } catch (error) {
-        if (isWorthAnotherTry(error, attempts, until)) {
-          this.#putBack(this.#stillPatient(entries, error))
+        if (isRetryable(error, attempts, until)) {
+          this.#putBack(this.#notExpired(entries, error))
           this.#observer?.triedAgain('append', error.kind)
           await backOff(attempts, until, this.#jitter)
           attempts += 1
@@ -179,7 +165,7 @@ export class GroupCommit {
   #take(): readonly Entry[] {
     const entries: Entry[] = []
     for (const entry of this.#queue) {
-      if (entries.length === LARGEST_BATCH || (entry.sentAlone && entries.length > 0)) break
+      if (entries.length === MAX_BATCH_SIZE || (entry.sentAlone && entries.length > 0)) break
       entries.push(entry)
       this.#queue.delete(entry)
       if (entry.sentAlone) break
@@ -191,7 +177,7 @@ export class GroupCommit {
     this.#queue = new Set([...entries, ...this.#queue])
   }
 
-  #stillPatient(entries: readonly Entry[], error: unknown): readonly Entry[] {
+  #notExpired(entries: readonly Entry[], error: unknown): readonly Entry[] {
     const now = Date.now()
     for (const entry of entries) if (entry.until <= now) entry.failed(storeError(error))
     return entries.filter((entry) => entry.until > now)

@@ -3,17 +3,17 @@ import type { PurgeKind } from '../../../domain/expiry.ts'
 import { type EpochMs, grantId } from '../../../domain/ids.ts'
 import type { Ending } from '../../contract/backend.ts'
 import type { Maintenance } from '../../contract/maintenance.ts'
+import { falseIfTaken } from '../core/database-error.ts'
 import { integer, momentOrNull } from '../core/rows.ts'
+import type { Database } from '../core/schema.ts'
 import { padded } from '../core/sized-statements.ts'
-import type { Database } from '../schema.ts'
 import { deleteGrants } from '../tables/purge-grants.ts'
-import { acquireLease } from './leases.ts'
 
 /** Runs work in a short transaction of its own. */
 export type InTransaction = <T>(work: (db: Kysely<Database>) => Promise<Ending<T>>) => Promise<T>
 
 /** Where the rows of one kind are, what deletes one of them, and when each has ended. */
-type Ended = {
+type EndedRows = {
   [Table in keyof Database]: {
     readonly table: Table
     /** The primary key. */
@@ -27,73 +27,121 @@ const ENDED = Object.freeze({
   grants: { table: 'oauth_grants', key: 'grant_id', end: 'tokens_until' },
   device_authorizations: { table: 'oauth_device_codes', key: 'device_authorization_id', end: 'expires_at' },
   assertion_ids: { table: 'oauth_assertion_ids', key: 'assertion_hash', end: 'expires_at' },
-} as const satisfies Record<PurgeKind, Ended>)
+} as const satisfies Record<PurgeKind, EndedRows>)
 
-/** Rows are looked for outside of a transaction and deleted by primary key, so that no call waits for the search. */
-export function maintenanceOn(db: Kysely<Database>, inTransaction: InTransaction): Maintenance {
-  const change = (work: (db: Kysely<Database>) => Promise<number>) =>
-    inTransaction(async (tx) => ({ commit: true, value: await work(tx) }))
+/** Searches for rows outside of a transaction and deletes them by primary key, so that no call waits for the search. */
+export class SqlMaintenance implements Maintenance {
+  readonly #db: Kysely<Database>
+  readonly #inTransaction: InTransaction
 
-  return {
-    acquireLease: (name, holder, now, until) =>
-      inTransaction(async (tx) => {
-        const acquired = await acquireLease(tx, name, holder, now, until)
-        return { commit: acquired, value: acquired }
-      }),
-    purge: async (kind, before, limit) => {
-      const { table, key } = ENDED[kind]
-      const keys = (await endedRows(db, kind, before, limit).execute()).map((row) => row.key)
-      if (keys.length === 0) return 0
-      if (kind === 'grants') {
-        // With all that hangs on them, which counts too.
-        const ids = keys.map((id) => grantId(String(id)))
-        return await change((tx) => deleteGrants(tx, ids, before, limit))
-      }
-      return await change(async (tx) => {
-        const result = await tx.deleteFrom(table).where(sql.ref(key), 'in', padded(keys)).executeTakeFirst()
-        return Number(result.numDeletedRows)
-      })
-    },
-    backlog: async (kind, before, most) => {
-      const row = await db
-        .selectFrom(endedRows(db, kind, before, most).as('ended'))
-        .select((rows) => [
-          rows.fn.countAll<number>().as('many'),
-          rows.fn.min<number | null>('ended.ended_at').as('oldest'),
-        ])
-        .executeTakeFirstOrThrow()
-      return Object.freeze({ count: integer(row.many, 'count'), oldest: momentOrNull(row.oldest, 'oldest') })
-    },
-    eraseReplays: async (now, limit) => {
-      const rows = await db
-        .selectFrom('oauth_refresh_tokens')
-        .select('token_id')
-        .where('replay_until', '<=', now)
-        .orderBy('replay_until')
-        .limit(sql.lit(limit))
-        .execute()
-      if (rows.length === 0) return 0
-      const ids = padded(rows.map((row) => row.token_id))
-      return await change(async (tx) => {
-        const result = await tx
-          .updateTable('oauth_refresh_tokens')
-          .set({ replay_answer: null, replay_until: null })
-          .where('token_id', 'in', ids)
-          .where('replay_until', 'is not', null)
-          .executeTakeFirst()
-        return Number(result.numUpdatedRows)
-      })
-    },
+  constructor(db: Kysely<Database>, inTransaction: InTransaction) {
+    this.#db = db
+    this.#inTransaction = inTransaction
+  }
+
+  async acquireLease(name: string, holder: string, now: EpochMs, until: EpochMs): Promise<boolean> {
+    return await this.#inTransaction(async (tx) => {
+      const acquired = await acquireLease(tx, name, holder, now, until)
+      return { commit: acquired, value: acquired }
+    })
+  }
+
+  async purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number> {
+    const { table, key } = ENDED[kind]
+    const keys = (await this.#endedRows(kind, before, limit).execute()).map((row) => row.key)
+    if (keys.length === 0) return 0
+    if (kind === 'grants') {
+      // With all that hangs on them, which counts too.
+      const ids = keys.map((id) => grantId(String(id)))
+      return await this.#change((tx) => deleteGrants(tx, ids, before, limit))
+    }
+    return await this.#change(async (tx) => {
+      const result = await tx.deleteFrom(table).where(sql.ref(key), 'in', padded(keys)).executeTakeFirst()
+      return Number(result.numDeletedRows)
+    })
+  }
+
+  async backlog(
+    kind: PurgeKind,
+    before: EpochMs,
+    most: number,
+  ): Promise<{ readonly count: number; readonly oldest: EpochMs | null }> {
+    const row = await this.#db
+      .selectFrom(this.#endedRows(kind, before, most).as('ended'))
+      .select((rows) => [
+        rows.fn.countAll<number>().as('many'),
+        rows.fn.min<number | null>('ended.ended_at').as('oldest'),
+      ])
+      .executeTakeFirstOrThrow()
+    return Object.freeze({ count: integer(row.many, 'count'), oldest: momentOrNull(row.oldest, 'oldest') })
+  }
+
+  async eraseReplays(now: EpochMs, limit: number): Promise<number> {
+    const rows = await this.#db
+      .selectFrom('oauth_refresh_tokens')
+      .select('token_id')
+      .where('replay_until', '<=', now)
+      .orderBy('replay_until')
+      .limit(sql.lit(limit))
+      .execute()
+    if (rows.length === 0) return 0
+    const ids = padded(rows.map((row) => row.token_id))
+    return await this.#change(async (tx) => {
+      const result = await tx
+        .updateTable('oauth_refresh_tokens')
+        .set({ replay_answer: null, replay_until: null })
+        .where('token_id', 'in', ids)
+        .where('replay_until', 'is not', null)
+        .executeTakeFirst()
+      return Number(result.numUpdatedRows)
+    })
+  }
+
+  async #change(work: (db: Kysely<Database>) => Promise<number>): Promise<number> {
+    return await this.#inTransaction(async (tx) => ({ commit: true, value: await work(tx) }))
+  }
+
+  /** The longest ended first. */
+  #endedRows(kind: PurgeKind, before: EpochMs, limit: number) {
+    const { table, key, end } = ENDED[kind]
+    return this.#db
+      .selectFrom(table)
+      .select([sql.ref<string | Buffer>(key).as('key'), sql.ref<number>(end).as('ended_at')])
+      .where(sql.ref(end), '<', before)
+      .orderBy(sql.ref(end))
+      .limit(sql.lit(limit))
   }
 }
 
-/** The longest ended first. */
-function endedRows(db: Kysely<Database>, kind: PurgeKind, before: EpochMs, limit: number) {
-  const { table, key, end } = ENDED[kind]
-  return db
-    .selectFrom(table)
-    .select([sql.ref<string | Buffer>(key).as('key'), sql.ref<number>(end).as('ended_at')])
-    .where(sql.ref(end), '<', before)
-    .orderBy(sql.ref(end))
-    .limit(sql.lit(limit))
+/**
+ * Takes a lease that is free, has run out or is held already; `false`: roll back.
+ * One that ends later than any honest holder's would was taken by a clock that
+ * was ahead: its holder may have died since, and is not waited for.
+ */
+async function acquireLease(
+  db: Kysely<Database>,
+  name: string,
+  holder: string,
+  now: EpochMs,
+  until: EpochMs,
+): Promise<boolean> {
+  const length = until - now
+  const honestUntil = length > 0 ? until + length : Number.MAX_SAFE_INTEGER
+  const taken = { holder, expires_at: until, updated_at: now, updated_by: holder }
+  // Whoever waited for the row finds it renewed, and matches nothing.
+  const renewed = await db
+    .updateTable('oauth_leases')
+    .set(taken)
+    .where('name', '=', name)
+    .where((or) => or.or([or('holder', '=', holder), or('expires_at', '<=', now), or('expires_at', '>', honestUntil)]))
+    .executeTakeFirst()
+  if (renewed.numUpdatedRows === 1n) return true
+  const held = await db.selectFrom('oauth_leases').select('holder').where('name', '=', name).executeTakeFirst()
+  if (held !== undefined) return false
+  return await falseIfTaken(async () => {
+    await db
+      .insertInto('oauth_leases')
+      .values({ name, ...taken, created_at: now, created_by: holder })
+      .execute()
+  })
 }

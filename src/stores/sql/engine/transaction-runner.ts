@@ -3,10 +3,10 @@ import { Deadlines } from '../../../deadlines.ts'
 import type { Ending, TransactionStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { StoreObserver } from '../../store-observer.ts'
+import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, isConflict, isOutcomeUnknown, storeError } from '../core/database-error.ts'
-import { backOff, isWorthAnotherTry, patienceOf } from '../core/retry.ts'
-import type { Database } from '../schema.ts'
+import { backOff, isRetryable, retryUntil } from '../core/retry.ts'
+import type { Database } from '../core/schema.ts'
 import { confirmed } from './commit-outcome.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { WriteSession } from './write-session.ts'
@@ -27,13 +27,13 @@ interface Progress {
  * call's deadline.
  */
 export class TransactionRunner {
-  readonly #slots: ConnectionPool<WriteSession>
+  readonly #pool: ConnectionPool<WriteSession>
   readonly #jitter: () => number
   readonly #observer: StoreObserver | undefined
   readonly #deadlines = new Deadlines()
 
-  constructor(slots: ConnectionPool<WriteSession>, jitter: () => number, observer?: StoreObserver) {
-    this.#slots = slots
+  constructor(pool: ConnectionPool<WriteSession>, jitter: () => number, observer?: StoreObserver) {
+    this.#pool = pool
     this.#jitter = jitter
     this.#observer = observer
   }
@@ -42,14 +42,14 @@ export class TransactionRunner {
     return await this.#runIn(ctx, ({ stores }) => work(stores))
   }
 
-  /** The same for what is nobody's call. */
+  /** The same for background work, which needs the database rather than its stores. */
   async runBare<T>(ctx: Omit<StoreContext, 'now'>, work: (db: Kysely<Database>) => Promise<Ending<T>>): Promise<T> {
     return await this.#runIn(ctx, ({ db }) => work(db))
   }
 
   async #runIn<T>(ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>): Promise<T> {
     const progress: Progress = { commitSent: false, callerLeft: false }
-    return await this.#deadlines.within(ctx.deadline, this.#runUntil(patienceOf(ctx), ctx, work, progress), () => {
+    return await this.#deadlines.within(ctx.deadline, this.#runUntil(retryUntil(ctx), ctx, work, progress), () => {
       if (progress.commitSent) {
         return new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
       }
@@ -61,9 +61,9 @@ export class TransactionRunner {
   async #runUntil<T>(until: number, ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>, progress: Progress): Promise<T> {
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await this.#slots.use(ctx, (session) => this.#attempt(session, work, until, progress))
+        return await this.#pool.use(ctx, (session) => this.#attempt(session, work, until, progress))
       } catch (error) {
-        if (!isWorthAnotherTry(error, attempts, until)) throw storeError(error)
+        if (!isRetryable(error, attempts, until)) throw storeError(error)
         ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
         this.#observer?.triedAgain('transaction', error.kind)
         ctx.span?.note('tried again', { 'qscope.cause': error.kind })

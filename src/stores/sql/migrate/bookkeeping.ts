@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { ColumnTypes } from '../core/dialect.ts'
 import { flag, integer, oneOf } from '../core/rows.ts'
-import type { Database } from '../schema.ts'
+import type { Database } from '../core/schema.ts'
 
 const PROTECTIONS = Object.freeze(['triggers', 'grants'] as const)
 const DIRECTIONS = Object.freeze(['up', 'down'] as const)

@@ -1,8 +1,8 @@
 import type { Kysely, Updateable } from 'kysely'
 import type { MigrationSession } from '../core/dialect.ts'
-import type { Database, SchemaTable } from '../schema.ts'
+import type { Database, SchemaTable } from '../core/schema.ts'
 import type { AuditProtection, UnderWay } from './bookkeeping.ts'
-import type { MigrationStep } from './migration-step.ts'
+import type { MigrationStep } from './steps/migration-step.ts'
 
 type Direction = UnderWay['direction']
 

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type { TransactionStores } from '../../contract/backend.ts'
@@ -5,7 +6,8 @@ import { AuditChain } from '../audit/chain.ts'
 import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
-import { transactionStores } from '../stores.ts'
+import type { Database } from '../core/schema.ts'
+import { transactionStores } from '../tables/stores.ts'
 import {
   type AuditProtection,
   createBookkeeping,
@@ -13,10 +15,10 @@ import {
   NO_BOOKKEEPING,
   readBookkeeping,
 } from './bookkeeping.ts'
-import type { MigrationStep } from './migration-step.ts'
 import { Migrator } from './migrator.ts'
 import { newerSchema, type SchemaState, schemaStateOf } from './schema-state.ts'
 import { MIGRATIONS } from './steps/all.ts'
+import type { MigrationStep } from './steps/migration-step.ts'
 
 const BOOKKEEPING_TABLES = Object.freeze(['qscope_migrations', 'qscope_schema'])
 
@@ -58,79 +60,133 @@ export interface Migrations {
   close(): Promise<void>
 }
 
-export function createMigrations(
-  dialect: Dialect,
-  session: MigrationSession,
-  steps: readonly MigrationStep[] = MIGRATIONS,
-): Migrations {
-  const { types } = session
-  const db = kyselyOver(dialect.kysely, session.execute)
-  const tablesOf = kyselyOver<unknown>(dialect.kysely, session.execute)
-  const migrator = new Migrator(dialect, session, db, steps)
+/** Changes the schema of a database over a session of its own. Nothing but `StoreError` leaves it. */
+export class DatabaseMigrations implements Migrations {
+  readonly #session: MigrationSession
+  readonly #steps: readonly MigrationStep[]
+  readonly #db: Kysely<Database>
+  readonly #anySchema: Kysely<unknown>
+  readonly #migrator: Migrator
 
-  async function tables(): Promise<readonly string[]> {
-    const { rows } = await types.tableNames.execute(db)
-    return rows.map(({ name }) => name)
+  constructor(dialect: Dialect, session: MigrationSession, steps: readonly MigrationStep[] = MIGRATIONS) {
+    this.#session = session
+    this.#steps = steps
+    this.#db = kyselyOver<Database>(dialect.kysely, session.execute)
+    this.#anySchema = kyselyOver<unknown>(dialect.kysely, session.execute)
+    this.#migrator = new Migrator(dialect, session, this.#db, steps)
   }
 
-  async function hasBookkeeping(): Promise<boolean> {
-    const present = await tables()
+  async up({ seed, audit }: UpOptions = {}): Promise<MigrationOutcome> {
+    return await this.#exclusively(async () => {
+      const migrations = await this.#bringUp(audit ?? null)
+      return { migrations, seeded: seed === undefined ? false : await this.#seedIfNew(seed) }
+    })
+  }
+
+  async down({ all = false }: { readonly all?: boolean } = {}): Promise<MigrationOutcome> {
+    return await this.#exclusively(async () => ({ migrations: await this.#takeDown(all), seeded: false }))
+  }
+
+  async status(): Promise<SchemaState> {
+    return await withStoreErrors(() => this.#status())
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return await withStoreErrors(async () => (await this.#tables()).length === 0)
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close()
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return await withStoreErrors(() => this.#session.exclusively(work))
+  }
+
+  async #status(): Promise<SchemaState> {
+    const bookkeeping = (await this.#hasBookkeeping()) ? await readBookkeeping(this.#db) : NO_BOOKKEEPING
+    return schemaStateOf(bookkeeping, this.#steps)
+  }
+
+  async #hasBookkeeping(): Promise<boolean> {
+    const present = await this.#tables()
     return BOOKKEEPING_TABLES.every((name) => present.includes(name))
   }
 
-  async function status(): Promise<SchemaState> {
-    return schemaStateOf((await hasBookkeeping()) ? await readBookkeeping(db) : NO_BOOKKEEPING, steps)
-  }
-
-  async function plant(seed: Seed): Promise<boolean> {
-    const someone = await db.selectFrom('oauth_clients').select('client_id').limit(1).executeTakeFirst()
-    if (someone !== undefined) return false
-    await session.transaction(async () => {
-      const events: AuditEvent[] = []
-      await seed.fill(transactionStores(db, (event) => events.push(event)))
-      const chain = new AuditChain(db, seed.seal, seed.newId)
-      const { statements } = await chain.sealInside(events)
-      for (const statement of statements) await session.execute(statement)
-    })
-    return true
+  async #tables(): Promise<readonly string[]> {
+    const { rows } = await this.#session.types.tableNames.execute(this.#db)
+    return rows.map(({ name }) => name)
   }
 
   /** A schema that a newer version has changed has all that this one can apply. */
-  async function bringUp(audit: AuditProtection | null): Promise<readonly string[]> {
-    const { problem, unknown } = await status()
+  async #bringUp(audit: AuditProtection | null): Promise<readonly string[]> {
+    const { problem, unknown } = await this.#status()
     if (unknown.length > 0) {
       if (problem !== null) throw new DatabaseError('broken', problem)
       return []
     }
-    if (!(await hasBookkeeping())) await createBookkeeping(tablesOf, types)
-    const finished = await migrator.finish()
-    const migrations = await migrator.up()
-    await migrator.protectAudit(audit)
+    if (!(await this.#hasBookkeeping())) await createBookkeeping(this.#anySchema, this.#session.types)
+    const finished = await this.#migrator.finish()
+    const migrations = await this.#migrator.up()
+    await this.#migrator.protectAudit(audit)
     return finished?.direction === 'up' ? [finished.name, ...migrations] : migrations
   }
 
-  async function takeDown(all: boolean): Promise<readonly string[]> {
-    const { unknown } = await status()
+  async #takeDown(all: boolean): Promise<readonly string[]> {
+    const { unknown } = await this.#status()
     if (unknown.length > 0) throw new DatabaseError('broken', newerSchema(unknown))
-    if (!(await hasBookkeeping())) return []
-    const finished = await migrator.finish()
+    if (!(await this.#hasBookkeeping())) return []
+    const finished = await this.#migrator.finish()
     const undone = finished?.direction === 'down' ? [finished.name] : []
-    if (!all) return undone.length > 0 ? undone : await migrator.down(1)
-    const rest = await migrator.down(steps.length)
-    await dropBookkeeping(tablesOf)
+    if (!all) return undone.length > 0 ? undone : await this.#migrator.down(1)
+    const rest = await this.#migrator.down(this.#steps.length)
+    await dropBookkeeping(this.#anySchema)
     return [...undone, ...rest]
   }
 
-  const exclusively = <T>(work: () => Promise<T>) => withStoreErrors(() => session.exclusively(work))
-  return {
-    up: ({ seed, audit } = {}) =>
-      exclusively(async () => {
-        const migrations = await bringUp(audit ?? null)
-        return { migrations, seeded: seed === undefined ? false : await plant(seed) }
-      }),
-    down: ({ all } = {}) => exclusively(async () => ({ migrations: await takeDown(all ?? false), seeded: false })),
-    status: () => withStoreErrors(status),
-    isEmpty: () => withStoreErrors(async () => (await tables()).length === 0),
-    close: () => session.close(),
+  /** Seeds a database that has never held a client; returns whether it did. */
+  async #seedIfNew(seed: Seed): Promise<boolean> {
+    const someone = await this.#db.selectFrom('oauth_clients').select('client_id').limit(1).executeTakeFirst()
+    if (someone !== undefined) return false
+    await this.#session.transaction(async () => {
+      const events: AuditEvent[] = []
+      await seed.fill(transactionStores(this.#db, (event) => events.push(event)))
+      const chain = new AuditChain(this.#db, seed.seal, seed.newId)
+      const { statements } = await chain.sealInside(events)
+      for (const statement of statements) await this.#session.execute(statement)
+    })
+    return true
   }
 }
+
+/** Those of a database in memory, which has its schema already and cannot lose it. */
+export class InMemoryMigrations implements Migrations {
+  readonly #steps: readonly MigrationStep[]
+
+  constructor(steps: readonly MigrationStep[]) {
+    this.#steps = steps
+  }
+
+  async up(): Promise<MigrationOutcome> {
+    return NOTHING_DONE
+  }
+
+  async down(): Promise<MigrationOutcome> {
+    return NOTHING_DONE
+  }
+
+  async status(): Promise<SchemaState> {
+    const applied = this.#steps.map((step) => step.name)
+    return schemaStateOf({ ...NO_BOOKKEEPING, applied, auditProtection: 'triggers' }, this.#steps)
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return false
+  }
+
+  async close(): Promise<void> {
+    // Nothing was opened.
+  }
+}
+
+const NOTHING_DONE: MigrationOutcome = Object.freeze({ migrations: [], seeded: false })

@@ -1,17 +1,17 @@
 import type { Kysely } from 'kysely'
 import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
-import { recordStatements } from '../core/record-statements.ts'
+import { recordStatements } from '../core/kysely.ts'
 import { backOff } from '../core/retry.ts'
-import type { Database } from '../schema.ts'
+import type { Database } from '../core/schema.ts'
 import { type AuditProtection, type Bookkeeping, readBookkeeping, type UnderWay } from './bookkeeping.ts'
 import { Journal } from './journal.ts'
-import type { MigrationStep } from './migration-step.ts'
+import type { MigrationStep } from './steps/migration-step.ts'
 
 type Direction = UnderWay['direction']
 
 /** How long servers may keep a statement from its table. */
-const PATIENCE_MS = 60_000
+const TABLE_WAIT_MS = 60_000
 
 /** Changes a schema whose bookkeeping is there, step by step, while it has the database for itself. */
 export class Migrator {
@@ -32,7 +32,7 @@ export class Migrator {
   /** Does the rest of what was interrupted; says which way that was. */
   async finish(): Promise<{ readonly name: string; readonly direction: Direction } | null> {
     await this.#journal.open()
-    const { underWay } = await this.#books()
+    const { underWay } = await this.#bookkeeping()
     const step = this.#steps.find(({ name }) => name === underWay?.migration)
     if (underWay === null || step === undefined) return null
     await this.#run(step, underWay.direction, underWay)
@@ -41,7 +41,7 @@ export class Migrator {
 
   /** Applies what is pending; returns the names. */
   async up(): Promise<readonly string[]> {
-    const { applied } = await this.#books()
+    const { applied } = await this.#bookkeeping()
     const pending = this.#steps.filter(({ name }) => !applied.includes(name))
     for (const step of pending) await this.#run(step, 'up')
     return pending.map(({ name }) => name)
@@ -49,7 +49,7 @@ export class Migrator {
 
   /** Undoes the last ones; returns their names. */
   async down(count: number): Promise<readonly string[]> {
-    const { applied } = await this.#books()
+    const { applied } = await this.#bookkeeping()
     const last = this.#steps
       .filter(({ name }) => applied.includes(name))
       .toReversed()
@@ -60,7 +60,7 @@ export class Migrator {
 
   /** Keeps the audit log append-only as wanted or, where nothing is, as it was; triggers stay once they are there. */
   async protectAudit(wanted: AuditProtection | null): Promise<void> {
-    const { applied, auditProtection } = await this.#books()
+    const { applied, auditProtection } = await this.#bookkeeping()
     const protection = wanted ?? auditProtection ?? 'triggers'
     const tables = this.#steps.flatMap(({ name, appendOnly }) => (applied.includes(name) ? (appendOnly ?? []) : []))
     if (tables.length === 0 || auditProtection === 'triggers' || auditProtection === protection) return
@@ -82,7 +82,7 @@ export class Migrator {
 
   /** Each statement is noted before it is run: the one that was noted last when a migrator died may have been run or not. */
   async #run(step: MigrationStep, direction: Direction, left: UnderWay | null = null): Promise<void> {
-    const { applied } = await this.#books()
+    const { applied } = await this.#bookkeeping()
     const others = this.#steps.filter(({ name }) => name !== step.name && applied.includes(name))
     if (left === null) await this.#journal.begin(step, direction, this.#serversFrom([...others, step]))
     const statements = await this.#statementsOf(step, direction)
@@ -111,14 +111,14 @@ export class Migrator {
 
   /** Servers at work may be in the way; giving way to them now and then lets them go on. */
   async #execute(statement: Statement): Promise<void> {
-    const until = Date.now() + PATIENCE_MS
+    const until = Date.now() + TABLE_WAIT_MS
     for (let attempts = 1; ; attempts += 1) {
       try {
         await this.#session.execute(statement)
         return
       } catch (error) {
-        const isInTheWay = error instanceof DatabaseError && error.kind === 'conflict'
-        if (!isInTheWay || Date.now() >= until) throw error
+        const isLocked = error instanceof DatabaseError && error.kind === 'conflict'
+        if (!isLocked || Date.now() >= until) throw error
         await backOff(attempts, until, () => 0.5)
       }
     }
@@ -138,7 +138,7 @@ export class Migrator {
     return recordStatements(this.#dialect, write)
   }
 
-  #books(): Promise<Bookkeeping> {
+  #bookkeeping(): Promise<Bookkeeping> {
     return readBookkeeping(this.#db)
   }
 }
@@ -152,11 +152,11 @@ function located(error: unknown, place: string): unknown {
   return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)
 }
 
-/** Kinds of trouble that say nothing of what was asked for. */
-const PASSING: ReadonlySet<DatabaseErrorKind> = new Set(['lost', 'busy', 'conflict'])
+/** Kinds of errors that say nothing of what was asked for. */
+const TRANSIENT: ReadonlySet<DatabaseErrorKind> = new Set(['lost', 'busy', 'conflict'])
 
 function triggersRefused(error: unknown, table: string): unknown {
-  if (!(error instanceof DatabaseError) || PASSING.has(error.kind)) return error
+  if (!(error instanceof DatabaseError) || TRANSIENT.has(error.kind)) return error
   return new DatabaseError(
     'broken',
     `the database refuses the triggers that keep ${table} append-only (${error.message}): let the migrating user make them, or run \`qscope migrate up --audit=grants\` and give the server's user no UPDATE and DELETE on it`,

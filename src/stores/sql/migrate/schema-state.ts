@@ -1,5 +1,5 @@
 import type { Bookkeeping } from './bookkeeping.ts'
-import type { MigrationStep } from './migration-step.ts'
+import type { MigrationStep } from './steps/migration-step.ts'
 
 /** Where the schema of a database stands against what this version was built for. */
 export interface SchemaState extends Bookkeeping {
@@ -11,8 +11,8 @@ export interface SchemaState extends Bookkeeping {
   readonly problem: string | null
 }
 
-export function schemaStateOf(books: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
-  const { applied, auditProtection, serversFrom, underWay } = books
+export function schemaStateOf(bookkeeping: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
+  const { applied, auditProtection, serversFrom, underWay } = bookkeeping
   const isKnown = (name: string) => known.some((step) => step.name === name)
   const pending = known.map((step) => step.name).filter((name) => !applied.includes(name))
   const unknown = [...applied, ...(underWay === null ? [] : [underWay.migration])].filter((name) => !isKnown(name))
@@ -27,7 +27,7 @@ export function schemaStateOf(books: Bookkeeping, known: readonly MigrationStep[
     }
     return isUnprotected ? 'nothing keeps the audit log append-only yet: run `qscope migrate up`' : null
   }
-  return Object.freeze({ ...books, pending, unknown, problem: problem() })
+  return Object.freeze({ ...bookkeeping, pending, unknown, problem: problem() })
 }
 
 export function newerSchema(unknown: readonly string[]): string {

@@ -1,21 +1,21 @@
 import type { ServerHost, ServerUrl } from '../../../domain/server-url.ts'
 import type { DatabaseError } from '../core/database-error.ts'
-import type { ConnectionSettings, Execute, Statement, StatementResult } from '../core/dialect.ts'
+import type { ConnectionSettings, Statement, StatementResult } from '../core/dialect.ts'
 
 /** A connection as a driver gives it. Throws nothing but `DatabaseError`; runs one statement at a time. */
 export interface RawConnection {
   /** Whether it is still there, as far as the driver knows. */
   readonly usable: boolean
   /** Runs a prepared statement. */
-  readonly execute: Execute
-  /** Runs text as it is: what cannot be prepared, or is said once. */
-  say(sql: string): Promise<StatementResult>
+  execute(statement: Statement): Promise<StatementResult>
+  /** Runs text as it is: what cannot be prepared, or is needed once. */
+  query(sql: string): Promise<StatementResult>
   /**
    * Runs statements that answer no rows in one round trip, up to the first that the
    * server refuses. Throws if it gave no answer: then any number of them may have been
-   * run. `null` where the connection was not opened for it.
+   * run. Only on a connection that was opened for it.
    */
-  readonly writeAll: ((statements: readonly Statement[]) => Promise<Written>) | null
+  writeAll(statements: readonly Statement[]): Promise<Written>
   end(): Promise<void>
   /** Cuts it off and frees its socket, whether or not the other side answers: what runs on it fails as lost. */
   destroy(): void
@@ -34,35 +34,35 @@ export interface ServerTarget {
   readonly url: ServerUrl
   readonly settings: ConnectionSettings
   /** Whether one round trip shall be able to carry many statements. */
-  readonly manyAtOnce: boolean
+  readonly multiStatements: boolean
 }
 
-/** A connection on its way. */
-export interface Dialled {
+/** A connection that is being made. */
+export interface PendingConnection {
   /** Can be destroyed at any moment. */
   readonly connection: RawConnection
   /** Resolves when the server has let it in. */
   handshake(): Promise<void>
-  /** The server's name for the session, once it has let it in; `null`: it told none. */
+  /** The server's name for the session, once it has let it in; `null`: it named none. */
   readonly session: string | null
 }
 
 /** A connection that is set up. */
-export interface Opened {
+export interface OpenedConnection {
   readonly connection: RawConnection
-  /** The server's name for its session; `null`: something stands between, under whose names nothing can be asked for. */
+  /** The server's name for its session; `null`: a proxy stands between, under whose names nothing can be asked for. */
   readonly session: string | null
 }
 
 /** What a database on a server brings of its own. `openConnection` puts it together. */
 export interface ServerDriver {
   /** Begins a connection, and waits for nothing. */
-  dial(target: ServerTarget, host: ServerHost): Dialled
+  dial(target: ServerTarget, host: ServerHost): PendingConnection
   /**
    * Sets a session up and reads it back: each statement reads what is committed,
    * characters arrive as they were sent, nothing is cut to fit. Throws if it is
    * not so, and if this host does not take writes, so that another one is tried:
-   * what a replica says may be stale. Answers with the server's name for the session.
+   * what a replica answers may be stale. Returns the server's name for the session.
    */
   setUp(connection: RawConnection): Promise<string>
   /** Throws unless the session still is as it was set up: a pooler may have changed it. */
@@ -71,6 +71,19 @@ export interface ServerDriver {
   readonly sessionsAtWork: string
   /** An update that matches nothing, refused by a server that takes no writes. */
   readonly probe: string
-  /** Whether a connection can be opened for many statements at once. */
-  readonly sendsManyAtOnce: boolean
+  /** Whether a connection can be opened for many statements in one round trip. */
+  readonly supportsMultiStatements: boolean
+}
+
+/** A connection that is silent for so long is probed by the system, to find out whether its other side is still there. */
+export const KEEPALIVE_AFTER_MS = 10_000
+
+/** A value as drivers of servers take it. */
+export type Bindable = string | number | boolean | Buffer | null
+
+export function bindable(value: unknown): Bindable {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return value
+  if (value instanceof Uint8Array) return Buffer.isBuffer(value) ? value : Buffer.from(value)
+  throw new TypeError(`a ${typeof value} cannot be stored`)
 }

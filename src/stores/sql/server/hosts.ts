@@ -19,9 +19,9 @@ export class Hosts {
     return this.#hosts[this.#preferred] === host
   }
 
-  /** Opens on the first host that can be used; throws what each one said. */
+  /** Opens on the first host that can be used; throws why none can. */
   async open<T>(openOn: (host: ServerHost) => Promise<T>): Promise<{ readonly host: ServerHost; readonly opened: T }> {
-    const troubles: { readonly host: ServerHost; readonly trouble: DatabaseError }[] = []
+    const failures: { readonly host: ServerHost; readonly failure: DatabaseError }[] = []
     const first = this.#preferred
     for (let step = 0; step < this.#hosts.length; step += 1) {
       const index = (first + step) % this.#hosts.length
@@ -33,18 +33,18 @@ export class Hosts {
         return { host, opened }
       } catch (error) {
         if (!(error instanceof DatabaseError)) throw error
-        troubles.push({ host, trouble: unreachable(error) })
+        failures.push({ host, failure: unreachable(error) })
       }
     }
-    const [only, ...others] = troubles
-    if (only !== undefined && others.length === 0) throw only.trouble
-    const said = troubles.map(({ host, trouble }) => `${host.host}: ${trouble.message}`).join('; ')
-    throw new DatabaseError('unavailable', `no host of the database can be used (${said})`, only?.trouble)
+    const [only, ...others] = failures
+    if (only !== undefined && others.length === 0) throw only.failure
+    const reasons = failures.map(({ host, failure }) => `${host.host}: ${failure.message}`).join('; ')
+    throw new DatabaseError('unavailable', `no host of the database can be used (${reasons})`, only?.failure)
   }
 }
 
 /** What stands in the way of a connection, such as a certificate, says nothing of the data behind it. */
-function unreachable(trouble: DatabaseError): DatabaseError {
-  if (trouble.kind !== 'broken') return trouble
-  return new DatabaseError('unavailable', `the database cannot be connected to: ${trouble.message}`, trouble)
+function unreachable(failure: DatabaseError): DatabaseError {
+  if (failure.kind !== 'broken') return failure
+  return new DatabaseError('unavailable', `the database cannot be connected to: ${failure.message}`, failure)
 }

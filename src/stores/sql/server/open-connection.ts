@@ -1,15 +1,19 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
 import { DatabaseError } from '../core/database-error.ts'
-import type { Dialled, Opened, ServerDriver, ServerTarget } from './driver.ts'
+import type { OpenedConnection, PendingConnection, ServerDriver, ServerTarget } from './driver.ts'
 
 /**
  * Opens a connection and sets its session up. One time limit holds for both: a
- * network can go dumb after the handshake as well as before. What does not get
+ * network can fall silent after the handshake as well as before. What does not get
  * ready in time, or fails, is destroyed.
  */
-export async function openConnection(driver: ServerDriver, target: ServerTarget, host: ServerHost): Promise<Opened> {
+export async function openConnection(
+  driver: ServerDriver,
+  target: ServerTarget,
+  host: ServerHost,
+): Promise<OpenedConnection> {
   const { connectTimeoutMs } = target.settings
-  const dialled = driver.dial(target, host)
+  const pending = driver.dial(target, host)
   const { promise: expired, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
     () =>
@@ -22,21 +26,21 @@ export async function openConnection(driver: ServerDriver, target: ServerTarget,
     connectTimeoutMs,
   )
   try {
-    return await Promise.race([ready(driver, dialled), expired])
+    return await Promise.race([ready(driver, pending), expired])
   } catch (error) {
-    dialled.connection.destroy()
+    pending.connection.destroy()
     throw error
   } finally {
     clearTimeout(timer)
   }
 }
 
-async function ready(driver: ServerDriver, dialled: Dialled): Promise<Opened> {
-  const { connection } = dialled
-  await dialled.handshake()
+async function ready(driver: ServerDriver, pending: PendingConnection): Promise<OpenedConnection> {
+  const { connection } = pending
+  await pending.handshake()
   const session = await driver.setUp(connection)
   // What the handshake calls otherwise is a pooler's: the server does not know it by that name.
-  return { connection, session: session === dialled.session ? session : null }
+  return { connection, session: session === pending.session ? session : null }
 }
 
 /** Says goodbye, but waits for no answer that does not come. */

@@ -58,16 +58,13 @@ export class ServerConnection {
     return this.#run((raw) => raw.execute(statement))
   }
 
-  say(sql: string): Promise<StatementResult> {
-    return this.#run((raw) => raw.say(sql))
+  query(sql: string): Promise<StatementResult> {
+    return this.#run((raw) => raw.query(sql))
   }
 
   /** As `RawConnection.writeAll`, on a connection that was opened for it. */
   async writeAll(statements: readonly Statement[]): Promise<Written> {
-    const written = await this.#run((raw) => {
-      if (raw.writeAll === null) throw new Error('this connection takes one statement at a time')
-      return raw.writeAll(statements)
-    })
+    const written = await this.#run((raw) => raw.writeAll(statements))
     if (written.failure?.kind === 'lost') this.drop()
     return written
   }
@@ -111,14 +108,14 @@ export class ServerConnection {
     const { connectTimeoutMs, statementTimeoutMs } = this.#target.settings
     this.#timer = setTimeout(
       () => {
-        if (this.#expire !== null) void this.#lookAfter(this.#expire)
+        if (this.#expire !== null) void this.#checkAlive(this.#expire)
       },
       Math.min(connectTimeoutMs, statementTimeoutMs),
     ).unref()
   }
 
-  /** A statement that is not answered as soon as a new connection would be: it may be long, or the connection dumb. */
-  async #lookAfter(expire: (why: DatabaseError) => void): Promise<void> {
+  /** A statement that is not answered as soon as a new connection would be: it may be a long one, or the connection may be dead. */
+  async #checkAlive(expire: (why: DatabaseError) => void): Promise<void> {
     const { connectTimeoutMs, statementTimeoutMs } = this.#target.settings
     const giveUp = (why: DatabaseError) => {
       // By now another statement may be under way.

@@ -1,14 +1,20 @@
 import type { Logger } from '../../../logger.ts'
 import { messageOf } from '../../../message-of.ts'
 import { DatabaseError, isConflict } from '../core/database-error.ts'
-import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../core/dialect.ts'
-import { orRolledBack } from '../core/or-rolled-back.ts'
+import {
+  orRollBack,
+  type RecordedStatement,
+  type SpeculativeRunner,
+  type Statement,
+  type StatementResult,
+  type Writer,
+} from '../core/dialect.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
 
-/** So often a batch of drafts is sent again without those that failed; then those behind them go alone too. */
-const MOST_ROUNDS = 3
+/** So often a batch is sent again without those that failed; after that, those behind them are rejected, too. */
+const MAX_ROUNDS = 3
 
-type Draft = readonly RecordedStatement[]
+type RecordedTransaction = readonly RecordedStatement[]
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
@@ -17,10 +23,10 @@ export class ServerWriter implements Writer {
   readonly #probe: string
   readonly #log: Logger
 
-  /** `manyAtOnce`: whether its connection was opened to carry many statements in one round trip. */
-  constructor(connection: ServerConnection, manyAtOnce: boolean, probe: string, log: Logger) {
-    this.speculative = manyAtOnce
-      ? { begin: (drafts) => this.#beginDrafts(drafts), commit: (statements) => this.#commitAfter(statements) }
+  /** `multiStatements`: whether its connection was opened to carry many statements in one round trip. */
+  constructor(connection: ServerConnection, multiStatements: boolean, probe: string, log: Logger) {
+    this.speculative = multiStatements
+      ? { begin: (recorded) => this.#beginRecorded(recorded), commit: (statements) => this.#commitAfter(statements) }
       : null
     this.#connection = connection
     this.#probe = probe
@@ -35,18 +41,18 @@ export class ServerWriter implements Writer {
   }
 
   /**
-   * A connection that went stale unnoticed is opened anew: nothing was said on it
+   * A connection that went stale unnoticed is opened anew: nothing was sent on it
    * yet. So is one to a node that waits in vain for the rest of its cluster.
    */
   async begin(): Promise<void> {
     await this.#connection.ready()
     try {
-      await this.#connection.say('begin')
+      await this.#connection.query('begin')
     } catch (error) {
       if (!isStale(error)) throw error
       this.#connection.drop()
       await this.#connection.ready()
-      await this.#connection.say('begin')
+      await this.#connection.query('begin')
     }
   }
 
@@ -57,7 +63,7 @@ export class ServerWriter implements Writer {
    */
   async commit(): Promise<void> {
     try {
-      await this.#connection.say('commit')
+      await this.#connection.query('commit')
     } catch (error) {
       await this.rollback()
       throw unconfirmed(error)
@@ -70,7 +76,7 @@ export class ServerWriter implements Writer {
    * head of the chain, while that is read back on another connection.
    */
   async #commitAfter(statements: readonly Statement[]): Promise<void> {
-    await orRolledBack(this, async () => {
+    await orRollBack(this, async () => {
       if (this.speculative !== null) await this.#writeAll(statements)
       else for (const statement of statements) await this.execute(statement)
     })
@@ -84,42 +90,46 @@ export class ServerWriter implements Writer {
   }
 
   /**
-   * All drafts in one round trip. The server does not look at what each of them
-   * wrote, so where one did not go as supposed the transaction is rolled back, and
-   * begun again without it.
+   * Runs all recorded transactions in one round trip. The server does not look at
+   * what each of them wrote, so where one did not go as recorded the transaction is
+   * rolled back, and begun again without it.
    */
-  async #beginDrafts(drafts: readonly Draft[]): Promise<readonly boolean[]> {
-    const standing = new Set(drafts)
+  async #beginRecorded(recorded: readonly RecordedTransaction[]): Promise<readonly boolean[]> {
+    const accepted = new Set(recorded)
     for (let round = 1; ; round += 1) {
       await this.begin()
-      const refuted = await orRolledBack(this, () => this.#refutedOf([...standing], round < MOST_ROUNDS))
-      if (refuted.length === 0) return drafts.map((draft) => standing.has(draft))
+      const rejected = await orRollBack(this, () => this.#rejectedOf([...accepted], round < MAX_ROUNDS))
+      if (rejected.length === 0) return recorded.map((one) => accepted.has(one))
       await this.rollback()
-      for (const draft of refuted) standing.delete(draft)
+      for (const one of rejected) accepted.delete(one)
     }
   }
 
   /**
-   * Runs drafts; throws what is the database's fault.
-   * `sparing`: those behind one that failed, which were not run, are not among the refuted.
+   * Runs recorded transactions, and returns those that did not go as recorded; throws
+   * what is the database's fault. `keepUnrun`: those behind one that failed, which were
+   * not run, are not among the rejected.
    */
-  async #refutedOf(drafts: readonly Draft[], sparing: boolean): Promise<readonly Draft[]> {
-    const statements = drafts.flat()
+  async #rejectedOf(
+    recorded: readonly RecordedTransaction[],
+    keepUnrun: boolean,
+  ): Promise<readonly RecordedTransaction[]> {
+    const statements = recorded.flat()
     if (statements.length === 0) return []
     const { affected, failure } = await this.#connection.writeAll(statements)
-    if (failure !== null && !isOfOneDraft(failure)) throw failure
+    if (failure !== null && !isOfOneTransaction(failure)) throw failure
     let at = -1
-    const wentAsDrafted = ({ affects }: RecordedStatement) => {
+    const wentAsRecorded = ({ affects }: RecordedStatement) => {
       at += 1
-      return at > affected.length ? sparing : affected[at] === affects
+      return at > affected.length ? keepUnrun : affected[at] === affects
     }
-    return drafts.filter((draft) => draft.filter(wentAsDrafted).length < draft.length)
+    return recorded.filter((one) => one.filter(wentAsRecorded).length < one.length)
   }
 
-  /** The server may have rolled back only the last statement, so this is always said. */
+  /** The server may have rolled back only the last statement, so this is always sent. */
   async rollback(): Promise<void> {
     try {
-      await this.#connection.say('rollback')
+      await this.#connection.query('rollback')
     } catch (error) {
       const isGone = error instanceof DatabaseError && error.kind === 'lost'
       if (!isGone) this.#log.warn({ err: error }, 'a transaction could not be rolled back; dropping its connection')
@@ -133,7 +143,7 @@ export class ServerWriter implements Writer {
     await this.#connection.verify()
     await this.begin()
     try {
-      await this.#connection.say(this.#probe)
+      await this.#connection.query(this.#probe)
     } finally {
       await this.rollback()
     }
@@ -150,7 +160,7 @@ function unconfirmed(error: unknown): DatabaseError {
   return new DatabaseError('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
 }
 
-/** Whether the draft is at fault, or waited in vain for a row, rather than the database: alone it holds nobody up. */
-function isOfOneDraft({ kind }: DatabaseError): boolean {
+/** Whether one transaction is at fault, or waited in vain for a row, rather than the database: alone it holds nobody up. */
+function isOfOneTransaction({ kind }: DatabaseError): boolean {
   return kind === 'duplicate' || kind === 'refused' || kind === 'conflict'
 }

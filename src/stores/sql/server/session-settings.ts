@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../contract/backend.ts'
 import { DatabaseError } from '../core/database-error.ts'
-import { diagnostic } from '../diagnostic-row.ts'
+import { diagnostic } from '../diagnostics.ts'
 
 /** A setting of a session on which the meaning of statements hangs. */
 export interface SessionSetting {
@@ -22,10 +22,10 @@ export interface Deviation {
 /** Which settings are not as they should be; one that the server does not know is left out. */
 export function deviationsOf(
   settings: readonly SessionSetting[],
-  told: ReadonlyMap<string, string>,
+  reported: ReadonlyMap<string, string>,
 ): readonly Deviation[] {
   return settings.flatMap((setting) => {
-    const found = told.get(setting.name)
+    const found = reported.get(setting.name)
     if (found === undefined) return []
     const wanted = setting.shown.map((value) => comparable(value, setting))
     return wanted.includes(comparable(found, setting)) ? [] : [{ setting, found }]
@@ -36,12 +36,14 @@ const CHANGED = 'something between it and the server, such as a connection poole
 
 /** What is wrong with a session, and where to look, in one line. */
 function deviationText(deviations: readonly Deviation[]): string {
-  const told = deviations.map(({ setting, found }) => `${setting.name} is ${found || "''"}, not ${setting.shown[0]}`)
-  return told.join('; ')
+  const reported = deviations.map(
+    ({ setting, found }) => `${setting.name} is ${found || "''"}, not ${setting.shown[0]}`,
+  )
+  return reported.join('; ')
 }
 
 /** Told by `doctor`: of a session that was set up, and what it has become. */
-export function sessionFact(deviations: readonly Deviation[]): Diagnostic {
+export function sessionDiagnostic(deviations: readonly Deviation[]): Diagnostic {
   if (deviations.length === 0) return diagnostic('session', 'as QScope sets it')
   return diagnostic('session', deviationText(deviations), CHANGED)
 }
@@ -50,7 +52,7 @@ export function sessionFact(deviations: readonly Deviation[]): Diagnostic {
  * A session in which statements mean something else may merge names that differ,
  * or cut them: it is not used.
  */
-export function insistOn(deviations: readonly Deviation[]): void {
+export function assertNoDeviations(deviations: readonly Deviation[]): void {
   if (deviations.length === 0) return
   throw new DatabaseError(
     'unavailable',

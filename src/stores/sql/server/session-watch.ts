@@ -1,14 +1,14 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
 import { DatabaseError } from '../core/database-error.ts'
-import { diagnosticRows } from '../diagnostic-row.ts'
+import { diagnosticRows } from '../diagnostics.ts'
 import type { ServerDriver, ServerTarget } from './driver.ts'
 import { openConnection } from './open-connection.ts'
 
 /**
- * Tells a statement that takes its time from one whose connection has gone dumb:
- * a firewall that forgot the connection, or a host that lost its power, leaves
- * the socket open and answers nothing. Another connection asks the server which
- * sessions are at work; those who wonder at the same time share the answer.
+ * Tells a slow statement from one whose connection is dead: a firewall that forgot
+ * the connection, or a host that lost its power, leaves the socket open and answers
+ * nothing. Another connection asks the server which sessions are at work; those who
+ * ask at the same time share the answer.
  */
 export class SessionWatch {
   readonly #driver: ServerDriver
@@ -17,7 +17,7 @@ export class SessionWatch {
 
   constructor(driver: ServerDriver, target: ServerTarget) {
     this.#driver = driver
-    this.#target = { ...target, manyAtOnce: false }
+    this.#target = { ...target, multiStatements: false }
   }
 
   /** Whether the server may still be at work for this session; `false` if it is not, or cannot be reached. */
@@ -38,7 +38,7 @@ export class SessionWatch {
       // What is destroyed fails as lost.
       const timer = setTimeout(() => connection.destroy(), this.#target.settings.connectTimeoutMs)
       try {
-        const rows = await diagnosticRows(({ sql }) => connection.say(sql), this.#driver.sessionsAtWork)
+        const rows = await diagnosticRows(({ sql }) => connection.query(sql), this.#driver.sessionsAtWork)
         return new Set(rows.map((row) => row.get('id') ?? ''))
       } finally {
         clearTimeout(timer)

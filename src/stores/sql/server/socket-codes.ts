@@ -12,11 +12,11 @@ const UNREACHED: ReadonlySet<string> = new Set([
 export const SOCKET_CODES: ReadonlySet<string> = new Set([...UNREACHED, 'ECONNRESET', 'EPIPE'])
 
 /** What such an error means, and what to do where it is not a matter of time. */
-export function socketTrouble(code: string, message: string): string {
-  const said = message === '' ? code : message
+export function socketErrorMessage(code: string, message: string): string {
+  const reason = message === '' ? code : message
   return UNREACHED.has(code)
-    ? `the database cannot be reached: ${said}; check host and port in QSCOPE_DATABASE_URL, and that it runs`
-    : `the connection to the database is lost: ${said}`
+    ? `the database cannot be reached: ${reason}; check host and port in QSCOPE_DATABASE_URL, and that it runs`
+    : `the connection to the database is lost: ${reason}`
 }
 
 /** What stands before a server's refusal to let QScope in. */

@@ -1,16 +1,23 @@
-import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
-import type { AccessTokenStatus } from '../../../domain/access-token.ts'
-import { thumbprintOf } from '../../../domain/certificate.ts'
-import { clientId, grantId, signingKeyId, type TokenHash, type TokenId, tokenId, userId } from '../../../domain/ids.ts'
-import type { Span } from '../../../trace.ts'
-import type { AccessTokenFilter, AccessTokenReads } from '../../contract/access-tokens.ts'
-import type { PageRequest } from '../../contract/context.ts'
-import type { StoredInt } from '../core/columns.ts'
-import { hashKey } from '../core/hash-key.ts'
-import { hash32, integer, integerOrNull, moment, momentOrNull, stringList, words } from '../core/rows.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
-import type { Database } from '../schema.ts'
-import type { AccessTokenTable } from '../token-schema.ts'
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import type { AccessToken, AccessTokenStatus } from '../../../domain/access-token.ts'
+import { hashOf, thumbprintOf } from '../../../domain/certificate.ts'
+import {
+  type ClientId,
+  clientId,
+  type GrantId,
+  grantId,
+  signingKeyId,
+  type TokenHash,
+  type TokenId,
+  tokenId,
+  userId,
+} from '../../../domain/ids.ts'
+import type { AccessTokenFilter, AccessTokenReads, AccessTokenStore } from '../../contract/access-tokens.ts'
+import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
+import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import { hash32, hashKey, integer, integerOrNull, moment, momentOrNull, stringList, words } from '../core/rows.ts'
+import type { AccessTokenTable, Database, StoredInt } from '../core/schema.ts'
+import { InsertStatements } from '../core/sized-statements.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,
@@ -20,12 +27,15 @@ import {
   USER_STATUS,
   userStatusOf,
 } from './principal-status.ts'
+import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 type TokenRow = Omit<
   Selectable<AccessTokenTable>,
   'revocation_reason' | 'created_at' | 'created_by' | 'updated_at' | 'updated_by'
 >
-interface StandingRow extends TokenRow, ClientStatusRow {
+
+/** A token and the status of all that it depends on. */
+interface StatusRow extends TokenRow, ClientStatusRow {
   readonly client_scopes: string
   /** Null without a user, as are the grant's without a grant. */
   readonly user_active: StoredInt | null
@@ -37,57 +47,125 @@ interface StandingRow extends TokenRow, ClientStatusRow {
   readonly signing_key_revoked_at: StoredInt | null
 }
 
-/** Looks tokens up by hash, each with the standing of whom it depends on, in one statement. */
-export function findAccessTokens(
-  db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, AccessTokenStatus>> {
-  const query = new KeyedQuery<TokenHash, StandingRow>((hashes) =>
-    standings(db).where('oauth_access_tokens.token_hash', 'in', hashes).compile(),
-  )
-  return async (hashes) => keyed(await rowsOf(db, query.for(hashes)), ({ token }) => hashKey(token.hash))
+/** Each token is read with the status of all that it depends on, in one statement. */
+export class SqlAccessTokenReads implements AccessTokenReads {
+  readonly #lists: Kysely<Database>
+  readonly #byHash: Finder<TokenHash, AccessTokenStatus | null>
+  readonly #byId: Finder<TokenId, AccessTokenStatus | null>
+
+  constructor(source: ReadSource) {
+    const { db } = source
+    this.#lists = source.lists
+    this.#byHash = source.finder({
+      name: 'access_tokens',
+      load: loadBy(
+        db,
+        (hashes) => statusRows(db).where('oauth_access_tokens.token_hash', 'in', hashes).compile(),
+        (rows) => keyed(rows, ({ token }) => hashKey(token.hash)),
+      ),
+      nameOf: hashKey,
+      absent: null,
+    })
+    this.#byId = source.finder({
+      name: 'access_tokens_by_id',
+      load: loadBy(
+        db,
+        (ids) => statusRows(db).where('oauth_access_tokens.token_id', 'in', ids).compile(),
+        (rows) => keyed(rows, ({ token }) => token.tokenId),
+      ),
+      nameOf: String,
+      absent: null,
+    })
+  }
+
+  findByHash({ span }: StoreContext, hash: TokenHash): Promise<AccessTokenStatus | null> {
+    return this.#byHash.find(hash, span)
+  }
+
+  findById({ span }: StoreContext, id: TokenId): Promise<AccessTokenStatus | null> {
+    return this.#byId.find(id, span)
+  }
+
+  async page(
+    _ctx: StoreContext,
+    filter: AccessTokenFilter,
+    page: PageRequest<TokenId>,
+  ): Promise<readonly AccessTokenStatus[]> {
+    const rows = await statusRows(this.#lists)
+      .innerJoin(pageIds(this.#lists, filter, page).as('page'), 'page.listed_id', 'oauth_access_tokens.token_id')
+      .orderBy('oauth_access_tokens.token_id', 'desc')
+      .execute()
+    return rows.map(statusOf)
+  }
+
+  async countLive(ctx: StoreContext, client: ClientId, most: number): Promise<number> {
+    const live = this.#lists
+      .selectFrom('oauth_access_tokens')
+      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
+      .select('oauth_access_tokens.token_id')
+      .where('oauth_access_tokens.client_id', '=', client)
+      .whereRef('oauth_access_tokens.client_generation', '=', 'oauth_clients.token_generation')
+      .where('oauth_access_tokens.expires_at', '>', ctx.now)
+      .where('oauth_access_tokens.revoked_at', 'is', null)
+      .limit(sql.lit(most))
+    const row = await this.#lists
+      .selectFrom(live.as('live'))
+      .select((rows) => rows.fn.countAll<number>().as('many'))
+      .executeTakeFirstOrThrow()
+    return integer(row.many, 'many')
+  }
 }
 
-/** The same by handle. */
-export function findAccessTokensById(
-  db: Kysely<Database>,
-): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, AccessTokenStatus>> {
-  const query = new KeyedQuery<TokenId, StandingRow>((ids) =>
-    standings(db).where('oauth_access_tokens.token_id', 'in', ids).compile(),
-  )
-  return async (ids) => keyed(await rowsOf(db, query.for(ids)), ({ token }) => token.tokenId)
-}
+const NO_ANCESTORS = '[]'
 
-export function accessTokenReads(
-  db: Kysely<Database>,
-  findByHash: (hash: TokenHash, span?: Span) => Promise<AccessTokenStatus | null>,
-  findById: (id: TokenId, span?: Span) => Promise<AccessTokenStatus | null>,
-): AccessTokenReads {
-  return {
-    findByHash: ({ span }, hash) => findByHash(hash, span),
-    findById: ({ span }, id) => findById(id, span),
-    page: async (_ctx, filter, page) => {
-      const rows = await standings(db)
-        .innerJoin(pageIds(db, filter, page).as('page'), 'page.listed_id', 'oauth_access_tokens.token_id')
-        .orderBy('oauth_access_tokens.token_id', 'desc')
-        .execute()
-      return rows.map(standingOf)
-    },
-    countLive: async (ctx, client, most) => {
-      const live = db
-        .selectFrom('oauth_access_tokens')
-        .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
-        .select('oauth_access_tokens.token_id')
-        .where('oauth_access_tokens.client_id', '=', client)
-        .whereRef('oauth_access_tokens.client_generation', '=', 'oauth_clients.token_generation')
-        .where('oauth_access_tokens.expires_at', '>', ctx.now)
-        .where('oauth_access_tokens.revoked_at', 'is', null)
-        .limit(sql.lit(most))
-      const row = await db
-        .selectFrom(live.as('live'))
-        .select((rows) => rows.fn.countAll<number>().as('many'))
-        .executeTakeFirstOrThrow()
-      return integer(row.many, 'many')
-    },
+export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTokenStore {
+  readonly #db: Kysely<Database>
+  readonly #inserts: InsertStatements<Insertable<AccessTokenTable>>
+  readonly #revoking: PreparedStatement<Change & { readonly id: TokenId; readonly reason: string }>
+
+  constructor(source: ReadSource) {
+    super(source)
+    const { db } = source
+    this.#db = db
+    this.#inserts = accessTokenInserts(db)
+    this.#revoking = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_access_tokens')
+        .set({
+          revoked_at: value('at'),
+          revocation_reason: value('reason'),
+          updated_at: value('at'),
+          updated_by: value('by'),
+        })
+        .where('token_id', '=', value('id'))
+        .where('revoked_at', 'is', null),
+    )
+  }
+
+  async insert(token: AccessToken): Promise<void> {
+    for (const statement of this.#inserts.of([accessTokenRow(token)])) await this.#db.executeQuery(statement)
+  }
+
+  async revoke(id: TokenId, reason: string, { at, by }: Change): Promise<boolean> {
+    return isOneRow(await this.#db.executeQuery(this.#revoking.with({ id, reason, at, by })))
+  }
+
+  async unexpiredOfGrant(ctx: StoreContext, id: GrantId): Promise<readonly TokenId[]> {
+    const rows = await this.#db
+      .selectFrom('oauth_access_tokens')
+      .innerJoin('oauth_grants', (join) =>
+        join
+          .onRef('oauth_grants.grant_id', '=', 'oauth_access_tokens.grant_id')
+          .onRef('oauth_grants.client_id', '=', 'oauth_access_tokens.client_id'),
+      )
+      .select('oauth_access_tokens.token_id')
+      .where('oauth_access_tokens.grant_id', '=', id)
+      .where('oauth_access_tokens.ancestors', '=', NO_ANCESTORS)
+      .where('oauth_access_tokens.revoked_at', 'is', null)
+      .where('oauth_access_tokens.expires_at', '>', ctx.now)
+      .orderBy('oauth_access_tokens.token_id')
+      .execute()
+    return rows.map((row) => tokenId(row.token_id))
   }
 }
 
@@ -116,7 +194,7 @@ function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequ
     .limit(sql.lit(page.limit))
 }
 
-function standings(db: Kysely<Database>) {
+function statusRows(db: Kysely<Database>) {
   return db
     .selectFrom('oauth_access_tokens')
     .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_access_tokens.client_id')
@@ -152,18 +230,46 @@ function standings(db: Kysely<Database>) {
     ])
 }
 
-async function rowsOf(db: Kysely<Database>, query: CompiledQuery<StandingRow>): Promise<readonly StandingRow[]> {
-  return (await db.executeQuery(query)).rows
+export function accessTokenInserts(db: Kysely<Database>): InsertStatements<Insertable<AccessTokenTable>> {
+  return new InsertStatements((rows) => db.insertInto('oauth_access_tokens').values(rows).compile())
+}
+
+export function accessTokenRow(token: AccessToken): Insertable<AccessTokenTable> {
+  return {
+    token_id: token.tokenId,
+    token_hash: token.hash,
+    client_id: token.clientId,
+    subject: token.subject,
+    user_id: token.userId,
+    grant_id: token.grantId,
+    scopes: token.scopes.join(' '),
+    audiences: JSON.stringify(token.audiences),
+    client_generation: token.clientGeneration,
+    user_generation: token.userGeneration,
+    actors: JSON.stringify(token.actors),
+    ancestors: JSON.stringify(token.ancestors),
+    signing_key_id: token.signingKeyId,
+    certificate_hash: token.confirmation === null ? null : hashOf(token.confirmation),
+    issued_at: token.issuedAt,
+    expires_at: token.expiresAt,
+    revoked_at: token.revokedAt,
+    revocation_reason: null,
+    ray_id: token.rayId,
+    created_at: token.issuedAt,
+    created_by: token.clientId,
+    updated_at: null,
+    updated_by: null,
+  }
 }
 
 function keyed(
-  rows: readonly StandingRow[],
-  nameOf: (standing: AccessTokenStatus) => string,
+  rows: readonly StatusRow[],
+  nameOf: (status: AccessTokenStatus) => string,
 ): ReadonlyMap<string, AccessTokenStatus> {
-  return new Map(rows.map(standingOf).map((standing) => [nameOf(standing), standing]))
+  return new Map(rows.map(statusOf).map((status) => [nameOf(status), status]))
 }
 
-function standingOf(row: StandingRow): AccessTokenStatus {
+function statusOf(row: StatusRow): AccessTokenStatus {
   const { user_active, user_deleted_at, user_token_generation } = row
   return Object.freeze({
     token: Object.freeze({

@@ -3,7 +3,7 @@ import { ACCESS_TOKEN_FORMATS, type ClientConfig } from '../../../domain/client.
 import { type ClientId, milliseconds } from '../../../domain/ids.ts'
 import type { Change } from '../../contract/context.ts'
 import { asFlag, flag, integer, integerOrNull, oneOf, stringMap } from '../core/rows.ts'
-import type { ClientConfigTable, Database } from '../schema.ts'
+import type { ClientConfigTable, Database } from '../core/schema.ts'
 
 /** The columns that a client is read with. */
 export const CONFIG_COLUMNS = [

@@ -1,11 +1,21 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { ClientSecret } from '../../../domain/client-secret.ts'
-import { type ClientId, clientId, epochMs, keyId, type SecretHash, secretId } from '../../../domain/ids.ts'
-import type { Span } from '../../../trace.ts'
+import {
+  type ClientId,
+  clientId,
+  type EpochMs,
+  epochMs,
+  type KeyId,
+  keyId,
+  type SecretHash,
+  type SecretId,
+  secretId,
+} from '../../../domain/ids.ts'
 import type { ClientSecretReads, ClientSecretStore } from '../../contract/client-secrets.ts'
+import type { StoreContext } from '../../contract/context.ts'
 import { hash32, integer, integerOrNull } from '../core/rows.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
-import type { ClientSecretTable, Database } from '../schema.ts'
+import type { ClientSecretTable, Database } from '../core/schema.ts'
+import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 const SECRET_COLUMNS = [
   'secret_id',
@@ -20,80 +30,97 @@ const SECRET_COLUMNS = [
 
 type SecretRow = Pick<Selectable<ClientSecretTable>, (typeof SECRET_COLUMNS)[number]>
 
-/** Looks up the secrets of clients, each client's newest first. */
-export function findSecrets(
-  db: Kysely<Database>,
-): (clients: readonly ClientId[]) => Promise<ReadonlyMap<string, readonly ClientSecret[]>> {
-  const query = new KeyedQuery<ClientId, SecretRow>((ids) =>
-    db
+export class SqlClientSecretReads implements ClientSecretReads {
+  readonly #lists: Kysely<Database>
+  readonly #ofClient: Finder<ClientId, readonly ClientSecret[]>
+
+  constructor(source: ReadSource) {
+    const { db } = source
+    this.#lists = source.lists
+    this.#ofClient = source.finder<ClientId, readonly ClientSecret[]>({
+      name: 'client_secrets',
+      load: loadBy(
+        db,
+        (ids) =>
+          db
+            .selectFrom('oauth_client_secrets')
+            .select(SECRET_COLUMNS)
+            .where('client_id', 'in', ids)
+            .orderBy('client_id')
+            .orderBy('created_at', 'desc')
+            .orderBy('secret_id', 'desc')
+            .compile(),
+        (rows) => Map.groupBy(rows.map(secretOf), (secret) => secret.clientId),
+      ),
+      nameOf: String,
+      absent: [],
+    })
+  }
+
+  ofClient({ span }: StoreContext, id: ClientId): Promise<readonly ClientSecret[]> {
+    return this.#ofClient.find(id, span)
+  }
+
+  async keyIds(): Promise<readonly KeyId[]> {
+    const rows = await this.#lists
       .selectFrom('oauth_client_secrets')
-      .select(SECRET_COLUMNS)
-      .where('client_id', 'in', ids)
-      .orderBy('client_id')
-      .orderBy('created_at', 'desc')
-      .orderBy('secret_id', 'desc')
-      .compile(),
-  )
-  return async (ids) => {
-    const { rows } = await db.executeQuery(query.for(ids))
-    return Map.groupBy(rows.map(secretOf), (secret) => secret.clientId)
+      .select('key_id')
+      .distinct()
+      .orderBy('key_id')
+      .execute()
+    return rows.map((row) => keyId(row.key_id))
   }
 }
 
-export function clientSecretReads(
-  db: Kysely<Database>,
-  ofClient: (clientId: ClientId, span?: Span) => Promise<readonly ClientSecret[]>,
-): ClientSecretReads {
-  return {
-    ofClient: ({ span }, id) => ofClient(id, span),
-    keyIds: async () => {
-      const rows = await db.selectFrom('oauth_client_secrets').select('key_id').distinct().orderBy('key_id').execute()
-      return rows.map((row) => keyId(row.key_id))
-    },
-  }
-}
+export class SqlClientSecretStore extends SqlClientSecretReads implements ClientSecretStore {
+  readonly #db: Kysely<Database>
 
-export function clientSecretWrites(db: Kysely<Database>): Omit<ClientSecretStore, keyof ClientSecretReads> {
-  return {
-    insert: async (secret) => {
-      await db
-        .insertInto('oauth_client_secrets')
-        .values({
-          secret_id: secret.secretId,
-          client_id: secret.clientId,
-          key_id: secret.keyId,
-          secret_hash: secret.hash,
-          expires_at: secret.expiresAt,
-          last_used_at: secret.lastUsedAt,
-          created_at: secret.createdAt,
-          created_by: secret.createdBy,
-        })
-        .execute()
-    },
-    expireAll: async (id, at) => {
-      await db
-        .updateTable('oauth_client_secrets')
-        .set({ expires_at: at })
-        .where('client_id', '=', id)
-        .where((or) => or.or([or('expires_at', 'is', null), or('expires_at', '>', at)]))
-        .execute()
-    },
-    delete: async (client, secret) => {
-      const result = await db
-        .deleteFrom('oauth_client_secrets')
-        .where('secret_id', '=', secret)
-        .where('client_id', '=', client)
-        .executeTakeFirst()
-      return result.numDeletedRows === 1n
-    },
-    markUsed: async (secret, at) => {
-      await db
-        .updateTable('oauth_client_secrets')
-        .set({ last_used_at: at })
-        .where('secret_id', '=', secret)
-        .where((or) => or.or([or('last_used_at', 'is', null), or('last_used_at', '<', at)]))
-        .execute()
-    },
+  constructor(source: ReadSource) {
+    super(source)
+    this.#db = source.db
+  }
+
+  async insert(secret: ClientSecret): Promise<void> {
+    await this.#db
+      .insertInto('oauth_client_secrets')
+      .values({
+        secret_id: secret.secretId,
+        client_id: secret.clientId,
+        key_id: secret.keyId,
+        secret_hash: secret.hash,
+        expires_at: secret.expiresAt,
+        last_used_at: secret.lastUsedAt,
+        created_at: secret.createdAt,
+        created_by: secret.createdBy,
+      })
+      .execute()
+  }
+
+  async expireAll(id: ClientId, at: EpochMs): Promise<void> {
+    await this.#db
+      .updateTable('oauth_client_secrets')
+      .set({ expires_at: at })
+      .where('client_id', '=', id)
+      .where((or) => or.or([or('expires_at', 'is', null), or('expires_at', '>', at)]))
+      .execute()
+  }
+
+  async delete(client: ClientId, secret: SecretId): Promise<boolean> {
+    const result = await this.#db
+      .deleteFrom('oauth_client_secrets')
+      .where('secret_id', '=', secret)
+      .where('client_id', '=', client)
+      .executeTakeFirst()
+    return result.numDeletedRows === 1n
+  }
+
+  async markUsed(secret: SecretId, at: EpochMs): Promise<void> {
+    await this.#db
+      .updateTable('oauth_client_secrets')
+      .set({ last_used_at: at })
+      .where('secret_id', '=', secret)
+      .where((or) => or.or([or('last_used_at', 'is', null), or('last_used_at', '<', at)]))
+      .execute()
   }
 }
 

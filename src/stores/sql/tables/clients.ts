@@ -1,13 +1,20 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
-import { AUTHENTICATION_METHODS, CLIENT_TYPES, type Client, GRANT_TYPES } from '../../../domain/client.ts'
+import { type Kysely, type Selectable, sql, type UpdateObject } from 'kysely'
+import {
+  AUTHENTICATION_METHODS,
+  CLIENT_TYPES,
+  type Client,
+  type ClientRegistration,
+  GRANT_TYPES,
+} from '../../../domain/client.ts'
 import { type ClientId, clientId, epochMs } from '../../../domain/ids.ts'
-import type { Span } from '../../../trace.ts'
-import type { ClientFilter, ClientReads } from '../../contract/clients.ts'
-import type { PageRequest } from '../../contract/context.ts'
+import type { ClientFilter, ClientReads, ClientStore } from '../../contract/clients.ts'
+import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
+import { falseIfTaken } from '../core/database-error.ts'
 import { asFlag, flag, integer, oneOf, stringList, words } from '../core/rows.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
-import type { ClientConfigTable, ClientTable, Database } from '../schema.ts'
-import { CONFIG_COLUMNS, configOf } from './client-configs.ts'
+import type { ClientConfigTable, ClientTable, Database } from '../core/schema.ts'
+import { audienceOwners, closedAudiences, insertAudiences, replaceAudiences } from './client-audiences.ts'
+import { CONFIG_COLUMNS, configOf, deleteConfig, insertConfig, updateConfig } from './client-configs.ts'
+import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 /** Sorts after every text that begins with the same. */
 const LAST_CHARACTER = '\u{10ffff}'
@@ -38,64 +45,172 @@ type ClientRow = Selectable<Omit<ClientTable, 'lock_version' | 'deleted_at'>> &
     readonly resource_audience: string
   }
 
-/** Looks clients up, each with its config and audiences, in one statement: no half of a change is ever seen. */
-export function findClients(db: Kysely<Database>): (ids: readonly ClientId[]) => Promise<ReadonlyMap<string, Client>> {
-  const query = new KeyedQuery<ClientId, ClientRow>((ids) =>
-    clientRows(db).where('oauth_clients.client_id', 'in', ids).where('oauth_clients.deleted_at', 'is', null).compile(),
-  )
-  return async (ids) => clientsOf((await db.executeQuery(query.for(ids))).rows)
+/** Each client is read with its config and audiences, in one statement: no half of a change is ever seen. */
+export class SqlClientReads implements ClientReads {
+  readonly #db: Kysely<Database>
+  readonly #lists: Kysely<Database>
+  readonly #byId: Finder<ClientId, Client | null>
+  readonly #closedAudiences: Finder<string, boolean>
+
+  constructor(source: ReadSource) {
+    const { db, lists } = source
+    this.#db = db
+    this.#lists = lists
+    this.#byId = source.finder({
+      name: 'clients',
+      load: loadBy(
+        db,
+        (ids) =>
+          clientRows(db)
+            .where('oauth_clients.client_id', 'in', ids)
+            .where('oauth_clients.deleted_at', 'is', null)
+            .compile(),
+        clientsOf,
+      ),
+      nameOf: String,
+      absent: null,
+    })
+    this.#closedAudiences = source.finder({
+      name: 'closed_audiences',
+      load: loadBy(
+        db,
+        (audiences) => closedAudiences(db, audiences).compile(),
+        (rows) => new Map(rows.map(({ audience }) => [audience, true])),
+      ),
+      nameOf: String,
+      absent: false,
+    })
+  }
+
+  find({ span }: StoreContext, id: ClientId): Promise<Client | null> {
+    return this.#byId.find(id, span)
+  }
+
+  isAudienceClosed({ span }: StoreContext, audience: string): Promise<boolean> {
+    return this.#closedAudiences.find(audience, span)
+  }
+
+  async isReserved(_ctx: StoreContext, id: ClientId): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('oauth_clients')
+      .select('client_id')
+      .where('client_id', '=', id)
+      .executeTakeFirst()
+    return row !== undefined
+  }
+
+  async audienceOwners(_ctx: StoreContext, audiences: readonly string[]): Promise<ReadonlyMap<string, ClientId>> {
+    return await audienceOwners(this.#db, audiences)
+  }
+
+  async page(_ctx: StoreContext, filter: ClientFilter, page: PageRequest<ClientId>): Promise<readonly Client[]> {
+    return [...clientsOf(await pageQuery(this.#lists, filter, page).execute()).values()]
+  }
 }
 
-/** Which of some audiences nobody answers for any more; a deleted client is disabled too. */
-export function findClosedAudiences(
-  db: Kysely<Database>,
-): (audiences: readonly string[]) => Promise<ReadonlyMap<string, boolean>> {
-  const query = new KeyedQuery<string, { readonly audience: string }>((audiences) =>
-    db
-      .selectFrom('oauth_client_resource_audiences')
-      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_client_resource_audiences.client_id')
-      .select('oauth_client_resource_audiences.audience')
-      .where('oauth_client_resource_audiences.audience', 'in', audiences)
-      .where('oauth_clients.enabled', '=', sql.lit(0))
-      .compile(),
-  )
-  return async (audiences) =>
-    new Map((await db.executeQuery(query.for(audiences))).rows.map(({ audience }) => [audience, true]))
-}
+/** Changes take the client's row first, so that two of them cannot lock each other out. */
+export class SqlClientStore extends SqlClientReads implements ClientStore {
+  readonly #db: Kysely<Database>
 
-export function clientReads(
-  db: Kysely<Database>,
-  findOne: (clientId: ClientId, span?: Span) => Promise<Client | null>,
-  isAudienceClosed: (audience: string, span?: Span) => Promise<boolean>,
-): ClientReads {
-  return {
-    find: ({ span }, id) => findOne(id, span),
-    isAudienceClosed: ({ span }, audience) => isAudienceClosed(audience, span),
-    isReserved: async (_ctx, id) => {
-      const row = await db
-        .selectFrom('oauth_clients')
-        .select('client_id')
-        .where('client_id', '=', id)
-        .executeTakeFirst()
-      return row !== undefined
-    },
-    audienceOwners: async (_ctx, audiences) => {
-      if (audiences.length === 0) return new Map()
-      const rows = await db
-        .selectFrom('oauth_client_resource_audiences as owned')
-        .innerJoin('oauth_clients', 'oauth_clients.client_id', 'owned.client_id')
-        .select(['owned.audience', 'owned.client_id'])
-        .where('owned.audience', 'in', audiences)
-        .where((or) =>
-          or.or([or('oauth_clients.deleted_at', 'is', null), or('owned.audience', '=', or.ref('owned.client_id'))]),
-        )
+  constructor(source: ReadSource) {
+    super(source)
+    this.#db = source.db
+  }
+
+  async insert(client: ClientRegistration, { at, by }: Change): Promise<boolean> {
+    return await falseIfTaken(async () => {
+      await this.#db
+        .insertInto('oauth_clients')
+        .values({
+          client_id: client.clientId,
+          ...registrationRow(client),
+          type: client.type,
+          enabled: 1,
+          version: 1,
+          token_generation: 1,
+          lock_version: 0,
+          deleted_at: null,
+          created_at: at,
+          created_by: by,
+          updated_at: at,
+          updated_by: by,
+        })
         .execute()
-      return new Map(rows.map((row) => [row.audience, clientId(row.client_id)]))
-    },
-    page: async (_ctx, filter, page) => {
-      const rows = await pageQuery(db, filter, page).execute()
-      return [...clientsOf(rows).values()]
-    },
+      await insertConfig(this.#db, client.clientId, client.config, { at, by })
+      const audiences = [client.clientId, ...client.resourceAudiences]
+      await insertAudiences(this.#db, client.clientId, audiences, { at, by })
+    })
+  }
+
+  async update(client: ClientRegistration, version: number, change: Change): Promise<boolean> {
+    if (!(await this.#change(client.clientId, version, registrationRow(client), change))) return false
+    await updateConfig(this.#db, client.clientId, client.config, change)
+    return await falseIfTaken(() => replaceAudiences(this.#db, client, change))
+  }
+
+  async setEnabled(clientId: ClientId, enabled: boolean, version: number, change: Change): Promise<boolean> {
+    return await this.#change(clientId, version, { enabled: asFlag(enabled) }, change)
+  }
+
+  async startTokenGeneration(clientId: ClientId, change: Change): Promise<boolean> {
+    return await this.#change(clientId, null, { token_generation: sql<number>`token_generation + 1` }, change)
+  }
+
+  async delete(clientId: ClientId, version: number, change: Change): Promise<boolean> {
+    const ended = { ...BLANK, enabled: 0, deleted_at: change.at }
+    if (!(await this.#change(clientId, version, ended, change))) return false
+    await deleteConfig(this.#db, clientId)
+    await this.#db.deleteFrom('oauth_client_secrets').where('client_id', '=', clientId).execute()
+    return true
+  }
+
+  async lock(clientId: ClientId): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_clients')
+      .set({ lock_version: sql<number>`lock_version + 1` })
+      .where('client_id', '=', clientId)
+      .where('deleted_at', 'is', null)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  /** The guarded update that decides who changes a client. */
+  async #change(clientId: ClientId, guard: number | null, set: ClientColumns, { at, by }: Change): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_clients')
+      .set({ ...set, updated_at: at, updated_by: by, version: sql<number>`version + 1` })
+      .where('client_id', '=', clientId)
+      .where('deleted_at', 'is', null)
+      .$if(guard !== null, (query) => query.where('version', '=', guard ?? 0))
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+}
+
+/** What an update may set, counters by what they were. */
+type ClientColumns = UpdateObject<Database, 'oauth_clients', 'oauth_clients'>
+
+/** What is left of a deleted client besides its id: nothing that says whose it was. */
+const BLANK = Object.freeze({
+  display_name: '',
+  jwks: null,
+  tls_client_subject: null,
+  grant_types: '[]',
+  redirect_uris: '[]',
+  scopes: '',
+  audiences: '[]',
+})
+
+function registrationRow(client: ClientRegistration) {
+  return {
+    display_name: client.displayName,
+    authentication_method: client.authenticationMethod,
+    jwks: client.jwks,
+    tls_client_subject: client.tlsClientSubject,
+    grant_types: JSON.stringify(client.grantTypes),
+    redirect_uris: JSON.stringify(client.redirectUris),
+    scopes: client.scopes.join(' '),
+    audiences: JSON.stringify(client.audiences),
   }
 }
 

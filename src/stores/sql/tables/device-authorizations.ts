@@ -1,22 +1,32 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
-import { DEVICE_DECISIONS, type DeviceAuthorizationStatus } from '../../../domain/device-authorization.ts'
+import { type Kysely, type Selectable, sql, type UpdateObject } from 'kysely'
 import {
+  DEVICE_DECISIONS,
+  type DeviceAuthorization,
+  type DeviceAuthorizationStatus,
+  type DeviceDecision,
+} from '../../../domain/device-authorization.ts'
+import {
+  type ClientId,
   clientId,
+  type DeviceAuthorizationId,
   deviceAuthorizationId,
+  type EpochMs,
+  type GrantId,
   grantId,
+  type KeyId,
   keyId,
+  type Milliseconds,
   milliseconds,
   type TokenHash,
   type UserCodeHash,
 } from '../../../domain/ids.ts'
-import type { Span } from '../../../trace.ts'
-import type { DeviceAuthorizationReads } from '../../contract/device-authorizations.ts'
-import { hashKey } from '../core/hash-key.ts'
-import { hash32, integer, moment, momentOrNull, oneOf, stringList, words } from '../core/rows.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
-import type { Database } from '../schema.ts'
-import type { DeviceCodeTable } from '../token-schema.ts'
+import type { Change, StoreContext } from '../../contract/context.ts'
+import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from '../../contract/device-authorizations.ts'
+import { falseIfTaken } from '../core/database-error.ts'
+import { hash32, hashKey, integer, moment, momentOrNull, oneOf, stringList, words } from '../core/rows.ts'
+import type { Database, DeviceCodeTable } from '../core/schema.ts'
 import { CLIENT_STATUS, type ClientStatusRow, clientStatusOf } from './principal-status.ts'
+import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 type DeviceRow = Omit<
   Selectable<DeviceCodeTable>,
@@ -24,49 +34,168 @@ type DeviceRow = Omit<
 > &
   ClientStatusRow & { readonly client_display_name: string }
 
-/** Looks device authorizations up by device code, each with the standing of its client, in one statement. */
-export function findDeviceCodes(
-  db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, DeviceAuthorizationStatus>> {
-  const query = new KeyedQuery<TokenHash, DeviceRow>((hashes) =>
-    standings(db).where('oauth_device_codes.device_code_hash', 'in', hashes).compile(),
-  )
-  return async (hashes) => {
-    const { rows } = await db.executeQuery(query.for(hashes))
-    return new Map(rows.map(standingOf).map((standing) => [hashKey(standing.authorization.deviceCodeHash), standing]))
+/** Each authorization is read with the status of its client, in one statement. */
+export class SqlDeviceAuthorizationReads implements DeviceAuthorizationReads {
+  readonly #db: Kysely<Database>
+  readonly #byDeviceCode: Finder<TokenHash, DeviceAuthorizationStatus | null>
+
+  constructor(source: ReadSource) {
+    const { db } = source
+    this.#db = db
+    this.#byDeviceCode = source.finder({
+      name: 'device_authorizations',
+      load: loadBy(
+        db,
+        (hashes) => statusRows(db).where('oauth_device_codes.device_code_hash', 'in', hashes).compile(),
+        (rows) => new Map(rows.map(statusOf).map((status) => [hashKey(status.authorization.deviceCodeHash), status])),
+      ),
+      nameOf: hashKey,
+      absent: null,
+    })
+  }
+
+  findByDeviceCode({ span }: StoreContext, hash: TokenHash): Promise<DeviceAuthorizationStatus | null> {
+    return this.#byDeviceCode.find(hash, span)
+  }
+
+  async findByUserCode(_ctx: StoreContext, hashes: readonly UserCodeHash[]): Promise<DeviceAuthorizationStatus | null> {
+    if (hashes.length === 0) return null
+    const row = await statusRows(this.#db)
+      .where('oauth_device_codes.user_code_hash', 'in', hashes)
+      .orderBy('oauth_device_codes.device_authorization_id', 'desc')
+      .limit(sql.lit(1))
+      .executeTakeFirst()
+    return row === undefined ? null : statusOf(row)
+  }
+
+  async keyIds(ctx: StoreContext): Promise<readonly KeyId[]> {
+    const rows = await this.#db
+      .selectFrom('oauth_device_codes')
+      .select('user_code_key_id')
+      .distinct()
+      .where('expires_at', '>', ctx.now)
+      .where('live_user_code_hash', 'is not', null)
+      .orderBy('user_code_key_id')
+      .execute()
+    return rows.map((row) => keyId(row.user_code_key_id))
   }
 }
 
-export function deviceAuthorizationReads(
-  db: Kysely<Database>,
-  findByDeviceCode: (hash: TokenHash, span?: Span) => Promise<DeviceAuthorizationStatus | null>,
-): DeviceAuthorizationReads {
-  return {
-    findByDeviceCode: ({ span }, hash) => findByDeviceCode(hash, span),
-    findByUserCode: async (_ctx, hashes) => {
-      if (hashes.length === 0) return null
-      const row = await standings(db)
-        .where('oauth_device_codes.user_code_hash', 'in', hashes)
-        .orderBy('oauth_device_codes.device_authorization_id', 'desc')
-        .limit(sql.lit(1))
-        .executeTakeFirst()
-      return row === undefined ? null : standingOf(row)
-    },
-    keyIds: async (ctx) => {
-      const rows = await db
-        .selectFrom('oauth_device_codes')
-        .select('user_code_key_id')
-        .distinct()
-        .where('expires_at', '>', ctx.now)
-        .where('live_user_code_hash', 'is not', null)
-        .orderBy('user_code_key_id')
+type DeviceColumns = UpdateObject<Database, 'oauth_device_codes', 'oauth_device_codes'>
+
+export class SqlDeviceAuthorizationStore extends SqlDeviceAuthorizationReads implements DeviceAuthorizationStore {
+  readonly #db: Kysely<Database>
+
+  constructor(source: ReadSource) {
+    super(source)
+    this.#db = source.db
+  }
+
+  async insert(authorization: DeviceAuthorization): Promise<boolean> {
+    return await falseIfTaken(async () => {
+      const { decision, userCodeHash } = authorization
+      await this.#db
+        .insertInto('oauth_device_codes')
+        .values({
+          device_authorization_id: authorization.deviceAuthorizationId,
+          device_code_hash: authorization.deviceCodeHash,
+          user_code_hash: userCodeHash,
+          live_user_code_hash: decision === 'pending' ? userCodeHash : null,
+          user_code_key_id: authorization.userCodeKeyId,
+          client_id: authorization.clientId,
+          scopes: authorization.scopes.join(' '),
+          audiences: JSON.stringify(authorization.audiences),
+          client_generation: authorization.clientGeneration,
+          decision,
+          lock_version: 0,
+          poll_interval: authorization.pollInterval,
+          last_polled_at: authorization.lastPolledAt,
+          grant_id: authorization.grantId,
+          expires_at: authorization.expiresAt,
+          ray_id: authorization.rayId,
+          created_at: authorization.createdAt,
+          created_by: authorization.createdBy,
+          updated_at: null,
+          updated_by: null,
+        })
         .execute()
-      return rows.map((row) => keyId(row.user_code_key_id))
-    },
+    })
+  }
+
+  async countPending(ctx: StoreContext, client: ClientId): Promise<number> {
+    const row = await this.#db
+      .selectFrom('oauth_device_codes')
+      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_device_codes.client_id')
+      .select((rows) => rows.fn.countAll<number>().as('pending'))
+      .where('oauth_device_codes.client_id', '=', client)
+      .whereRef('oauth_device_codes.client_generation', '=', 'oauth_clients.token_generation')
+      .where('oauth_device_codes.decision', '=', 'pending')
+      .where('oauth_device_codes.expires_at', '>', ctx.now)
+      .executeTakeFirstOrThrow()
+    return integer(row.pending, 'pending')
+  }
+
+  async hold(id: DeviceAuthorizationId): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_device_codes')
+      .set({ lock_version: sql<number>`lock_version + 1` })
+      .where('device_authorization_id', '=', id)
+      .where('decision', '=', 'pending')
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async notePoll(
+    id: DeviceAuthorizationId,
+    { at, interval }: { readonly at: EpochMs; readonly interval: Milliseconds },
+  ): Promise<void> {
+    await this.#db
+      .updateTable('oauth_device_codes')
+      .set((row) => ({
+        last_polled_at: at,
+        poll_interval: interval,
+        updated_at: at,
+        updated_by: row.ref('client_id'),
+      }))
+      .where('device_authorization_id', '=', id)
+      .execute()
+  }
+
+  async approve(id: DeviceAuthorizationId, grant: GrantId, change: Change): Promise<boolean> {
+    return await this.#advance(
+      id,
+      'pending',
+      { decision: 'approved', grant_id: grant, live_user_code_hash: null },
+      change,
+    )
+  }
+
+  async deny(id: DeviceAuthorizationId, change: Change): Promise<boolean> {
+    return await this.#advance(id, 'pending', { decision: 'denied', live_user_code_hash: null }, change)
+  }
+
+  async redeem(id: DeviceAuthorizationId, change: Change): Promise<boolean> {
+    return await this.#advance(id, 'approved', { decision: 'redeemed' }, change)
+  }
+
+  /** The guarded update that decides who takes an authorization from one state to the next. */
+  async #advance(
+    id: DeviceAuthorizationId,
+    from: DeviceDecision,
+    set: DeviceColumns,
+    { at, by }: Change,
+  ): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_device_codes')
+      .set({ ...set, updated_at: at, updated_by: by })
+      .where('device_authorization_id', '=', id)
+      .where('decision', '=', from)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
   }
 }
 
-function standings(db: Kysely<Database>) {
+function statusRows(db: Kysely<Database>) {
   return db
     .selectFrom('oauth_device_codes')
     .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_device_codes.client_id')
@@ -92,7 +221,7 @@ function standings(db: Kysely<Database>) {
     ])
 }
 
-function standingOf(row: DeviceRow): DeviceAuthorizationStatus {
+function statusOf(row: DeviceRow): DeviceAuthorizationStatus {
   return Object.freeze({
     authorization: Object.freeze({
       deviceAuthorizationId: deviceAuthorizationId(row.device_authorization_id),

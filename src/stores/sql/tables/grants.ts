@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
 import type { Grant, GrantStatus } from '../../../domain/grant.ts'
 import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
+import type { Change, StoreContext } from '../../contract/context.ts'
 import type { GrantReads, GrantStore } from '../../contract/grants.ts'
-import type { StoredInt } from '../core/columns.ts'
 import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'
-import type { Database } from '../schema.ts'
+import type { Database, StoredInt } from '../core/schema.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,
@@ -14,9 +14,10 @@ import {
   type UserStatusRow,
   userStatusOf,
 } from './principal-status.ts'
+import type { ReadSource } from './read-source.ts'
 
-/** The columns of a grant and of how its parties stand, where they are joined to what was issued on it. */
-export const GRANT_STANDING = [
+/** The columns of a grant and of the status of its client and user, where they are joined to what was issued on it. */
+export const GRANT_STATUS = [
   'oauth_grants.grant_id',
   'oauth_grants.client_id as grant_client_id',
   'oauth_grants.user_id as grant_user_id',
@@ -50,47 +51,62 @@ export interface GrantStatusRow extends ClientStatusRow, UserStatusRow {
   readonly grant_ray_id: string
 }
 
-export function grantReads(db: Kysely<Database>): GrantReads {
-  return {
-    find: async (_ctx, id) => {
-      const row = await db
-        .selectFrom('oauth_grants')
-        .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_grants.client_id')
-        .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_grants.user_id')
-        .select(GRANT_STANDING)
-        .where('oauth_grants.grant_id', '=', id)
-        .executeTakeFirst()
-      return row === undefined ? null : Object.freeze(grantStatusOf(row))
-    },
+export class SqlGrantReads implements GrantReads {
+  readonly #db: Kysely<Database>
+
+  constructor({ db }: Pick<ReadSource, 'db'>) {
+    this.#db = db
+  }
+
+  async find(_ctx: StoreContext, id: GrantId): Promise<GrantStatus | null> {
+    const row = await this.#db
+      .selectFrom('oauth_grants')
+      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_grants.client_id')
+      .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_grants.user_id')
+      .select(GRANT_STATUS)
+      .where('oauth_grants.grant_id', '=', id)
+      .executeTakeFirst()
+    return row === undefined ? null : Object.freeze(grantStatusOf(row))
   }
 }
 
-export function grantWrites(db: Kysely<Database>): Omit<GrantStore, keyof GrantReads> {
-  const holding = new PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>((value) => {
-    const until = value('tokensUntil')
-    return db
-      .updateTable('oauth_grants')
-      .set({
-        lock_version: sql<number>`lock_version + 1`,
-        tokens_until: sql<number>`case when tokens_until < ${until} then ${until} else tokens_until end`,
-      })
-      .where('grant_id', '=', value('id'))
-      .where('revoked_at', 'is', null)
-  })
-  return {
-    insert: async (grant) => {
-      await db.insertInto('oauth_grants').values(grantRow(grant)).execute()
-    },
-    revoke: async (id, reason, { at, by }) => {
-      const result = await db
+export class SqlGrantStore extends SqlGrantReads implements GrantStore {
+  readonly #db: Kysely<Database>
+  readonly #holding: PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
+
+  constructor(source: Pick<ReadSource, 'db'>) {
+    super(source)
+    const { db } = source
+    this.#db = db
+    this.#holding = new PreparedStatement((value) => {
+      const until = value('tokensUntil')
+      return db
         .updateTable('oauth_grants')
-        .set({ revoked_at: at, revocation_reason: reason, updated_at: at, updated_by: by })
-        .where('grant_id', '=', id)
+        .set({
+          lock_version: sql<number>`lock_version + 1`,
+          tokens_until: sql<number>`case when tokens_until < ${until} then ${until} else tokens_until end`,
+        })
+        .where('grant_id', '=', value('id'))
         .where('revoked_at', 'is', null)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
-    hold: async (id, tokensUntil) => isOneRow(await db.executeQuery(holding.with({ id, tokensUntil }))),
+    })
+  }
+
+  async insert(grant: Grant): Promise<void> {
+    await this.#db.insertInto('oauth_grants').values(grantRow(grant)).execute()
+  }
+
+  async revoke(id: GrantId, reason: string, { at, by }: Change): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_grants')
+      .set({ revoked_at: at, revocation_reason: reason, updated_at: at, updated_by: by })
+      .where('grant_id', '=', id)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async hold(id: GrantId, tokensUntil: EpochMs): Promise<boolean> {
+    return isOneRow(await this.#db.executeQuery(this.#holding.with({ id, tokensUntil })))
   }
 }
 

@@ -1,18 +1,17 @@
 import { type Expression, expressionBuilder, type SqlBool, sql } from 'kysely'
 import type { PrincipalStatus } from '../../../domain/grant.ts'
 import type { EpochMs } from '../../../domain/ids.ts'
-import type { StoredInt } from '../core/columns.ts'
 import { flag, integer } from '../core/rows.ts'
-import type { Database } from '../schema.ts'
+import type { Database, StoredInt } from '../core/schema.ts'
 
-/** The columns that say how a client stands, where its row is joined. */
+/** The columns that say the status of a client, where its row is joined. */
 export const CLIENT_STATUS = [
   'oauth_clients.enabled as client_enabled',
   'oauth_clients.deleted_at as client_deleted_at',
   'oauth_clients.token_generation as client_token_generation',
 ] as const
 
-/** The columns that say how a user stands, where its row is joined. */
+/** The columns that say the status of a user, where its row is joined. */
 export const USER_STATUS = [
   'oauth_users.active as user_active',
   'oauth_users.deleted_at as user_deleted_at',
@@ -45,7 +44,7 @@ export function userStatusOf(row: UserStatusRow): PrincipalStatus {
   })
 }
 
-/** What `isGrantActive` says, in SQL, where a grant is joined with its parties. */
+/** What `isGrantActive` says, in SQL, where a grant is joined with its client and user. */
 export function grantIsActive(at: EpochMs): Expression<SqlBool> {
   const all = expressionBuilder<Database, 'oauth_grants' | 'oauth_clients' | 'oauth_users'>()
   return all.and([grantMayComeBack(at), all('oauth_clients.enabled', '=', 1), all('oauth_users.active', '=', 1)])
@@ -64,7 +63,7 @@ export function grantMayComeBack(at: EpochMs): Expression<SqlBool> {
   ])
 }
 
-/** What `isActive` says of a token's grant, signing key and parties, in SQL; they are joined where there are any. */
+/** What `isActive` says of a token's grant, signing key, client and user, in SQL; they are joined where there are any. */
 export function tokenPrincipalsAreActive(): Expression<SqlBool> {
   const all = expressionBuilder<
     Database,

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import type { EpochMs, GrantId } from '../../../domain/ids.ts'
 import { grantId } from '../../../domain/ids.ts'
+import type { Database } from '../core/schema.ts'
 import { padded } from '../core/sized-statements.ts'
-import type { Database } from '../schema.ts'
 
 /**
  * Deletes at most `limit` rows of grants that ended before a moment: what was

@@ -1,56 +1,154 @@
-import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
-import { clientId, epochMs, grantId, type TokenHash, type TokenId, tokenId, userId } from '../../../domain/ids.ts'
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import {
+  type ClientId,
+  clientId,
+  type EpochMs,
+  epochMs,
+  type GrantId,
+  grantId,
+  type TokenHash,
+  type TokenId,
+  tokenId,
+  type UserId,
+  userId,
+} from '../../../domain/ids.ts'
 import type { RefreshToken, RefreshTokenStatus, Replay } from '../../../domain/refresh-token.ts'
-import type { Span } from '../../../trace.ts'
 import type { AccessTokenFilter } from '../../contract/access-tokens.ts'
-import type { PageRequest } from '../../contract/context.ts'
-import type { RefreshTokenReads } from '../../contract/refresh-tokens.ts'
-import { hashKey } from '../core/hash-key.ts'
-import { bytes, hash32, moment, momentOrNull } from '../core/rows.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
-import type { Database } from '../schema.ts'
-import type { RefreshTokenTable } from '../token-schema.ts'
-import { GRANT_STANDING, type GrantStatusRow, grantStatusOf } from './grants.ts'
-import { grantIsActive, rowByRow } from './principal-status.ts'
+import type { PageRequest, StoreContext } from '../../contract/context.ts'
+import type { RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/refresh-tokens.ts'
+import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import { bytes, hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
+import type { Database, RefreshTokenTable } from '../core/schema.ts'
+import { InsertStatements } from '../core/sized-statements.ts'
+import { GRANT_STATUS, type GrantStatusRow, grantStatusOf } from './grants.ts'
+import { grantIsActive, grantMayComeBack, rowByRow } from './principal-status.ts'
+import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 type TokenRow = Omit<Selectable<RefreshTokenTable>, 'created_at' | 'created_by' | 'updated_at' | 'updated_by'> &
   GrantStatusRow
 
-/** Looks tokens up by hash, each with its grant and how the grant's parties stand, in one statement. */
-export function findRefreshTokens(
-  db: Kysely<Database>,
-): (hashes: readonly TokenHash[]) => Promise<ReadonlyMap<string, RefreshTokenStatus>> {
-  const query = new KeyedQuery<TokenHash, TokenRow>((hashes) =>
-    standings(db).where('oauth_refresh_tokens.token_hash', 'in', hashes).compile(),
-  )
-  return async (hashes) => keyed(await rowsOf(db, query.for(hashes)), ({ token }) => hashKey(token.hash))
+/** Each token is read with its grant and the status of the grant's client and user, in one statement. */
+export class SqlRefreshTokenReads implements RefreshTokenReads {
+  readonly #lists: Kysely<Database>
+  readonly #byHash: Finder<TokenHash, RefreshTokenStatus | null>
+  readonly #byId: Finder<TokenId, RefreshTokenStatus | null>
+
+  constructor(source: ReadSource) {
+    const { db } = source
+    this.#lists = source.lists
+    this.#byHash = source.finder({
+      name: 'refresh_tokens',
+      load: loadBy(
+        db,
+        (hashes) => statusRows(db).where('oauth_refresh_tokens.token_hash', 'in', hashes).compile(),
+        (rows) => keyed(rows, ({ token }) => hashKey(token.hash)),
+      ),
+      nameOf: hashKey,
+      absent: null,
+    })
+    this.#byId = source.finder({
+      name: 'refresh_tokens_by_id',
+      load: loadBy(
+        db,
+        (ids) => statusRows(db).where('oauth_refresh_tokens.token_id', 'in', ids).compile(),
+        (rows) => keyed(rows, ({ token }) => token.tokenId),
+      ),
+      nameOf: String,
+      absent: null,
+    })
+  }
+
+  findByHash({ span }: StoreContext, hash: TokenHash): Promise<RefreshTokenStatus | null> {
+    return this.#byHash.find(hash, span)
+  }
+
+  findById({ span }: StoreContext, id: TokenId): Promise<RefreshTokenStatus | null> {
+    return this.#byId.find(id, span)
+  }
+
+  async page(
+    _ctx: StoreContext,
+    filter: AccessTokenFilter,
+    page: PageRequest<TokenId>,
+  ): Promise<readonly RefreshTokenStatus[]> {
+    const rows = await statusRows(this.#lists)
+      .innerJoin(pageIds(this.#lists, filter, page).as('page'), 'page.listed_id', 'oauth_refresh_tokens.token_id')
+      .orderBy('oauth_refresh_tokens.token_id', 'desc')
+      .execute()
+    return rows.map(statusOf)
+  }
 }
 
-/** The same by handle. */
-export function findRefreshTokensById(
-  db: Kysely<Database>,
-): (ids: readonly TokenId[]) => Promise<ReadonlyMap<string, RefreshTokenStatus>> {
-  const query = new KeyedQuery<TokenId, TokenRow>((ids) =>
-    standings(db).where('oauth_refresh_tokens.token_id', 'in', ids).compile(),
-  )
-  return async (ids) => keyed(await rowsOf(db, query.for(ids)), ({ token }) => token.tokenId)
+interface Spending {
+  readonly id: TokenId
+  readonly at: EpochMs
+  readonly successorId: TokenId
+  readonly answer: Buffer | null
+  readonly until: EpochMs | null
 }
 
-export function refreshTokenReads(
-  db: Kysely<Database>,
-  findByHash: (hash: TokenHash, span?: Span) => Promise<RefreshTokenStatus | null>,
-  findById: (id: TokenId, span?: Span) => Promise<RefreshTokenStatus | null>,
-): RefreshTokenReads {
-  return {
-    findByHash: ({ span }, hash) => findByHash(hash, span),
-    findById: ({ span }, id) => findById(id, span),
-    page: async (_ctx, filter, page) => {
-      const rows = await standings(db)
-        .innerJoin(pageIds(db, filter, page).as('page'), 'page.listed_id', 'oauth_refresh_tokens.token_id')
-        .orderBy('oauth_refresh_tokens.token_id', 'desc')
-        .execute()
-      return rows.map(standingOf)
-    },
+export class SqlRefreshTokenStore extends SqlRefreshTokenReads implements RefreshTokenStore {
+  readonly #db: Kysely<Database>
+  readonly #inserts: InsertStatements<Insertable<RefreshTokenTable>>
+  readonly #spending: PreparedStatement<Spending>
+  readonly #erasing: PreparedStatement<{ readonly id: TokenId }>
+
+  constructor(source: ReadSource) {
+    super(source)
+    const { db } = source
+    this.#db = db
+    this.#inserts = new InsertStatements((rows) => db.insertInto('oauth_refresh_tokens').values(rows).compile())
+    this.#spending = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_refresh_tokens')
+        .set((row) => ({
+          consumed_at: value('at'),
+          successor_id: value('successorId'),
+          replay_answer: value('answer'),
+          replay_until: value('until'),
+          updated_at: value('at'),
+          updated_by: row.ref('client_id'),
+        }))
+        .where('token_id', '=', value('id'))
+        .where('consumed_at', 'is', null),
+    )
+    this.#erasing = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_refresh_tokens')
+        .set({ replay_answer: null, replay_until: null })
+        .where('token_id', '=', value('id')),
+    )
+  }
+
+  async insert(token: RefreshToken): Promise<void> {
+    for (const statement of this.#inserts.of([refreshTokenRow(token)])) await this.#db.executeQuery(statement)
+  }
+
+  async consume(id: TokenId, at: EpochMs, { successorId, replay }: Rotation): Promise<boolean> {
+    const values = { id, at, successorId, answer: replay?.answer ?? null, until: replay?.until ?? null }
+    return isOneRow(await this.#db.executeQuery(this.#spending.with(values)))
+  }
+
+  async eraseReplay(id: TokenId): Promise<void> {
+    await this.#db.executeQuery(this.#erasing.with({ id }))
+  }
+
+  async spendableGrants(ctx: StoreContext, client: ClientId, user: UserId | null): Promise<readonly GrantId[]> {
+    const rows = await this.#db
+      .selectFrom('oauth_refresh_tokens')
+      .innerJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_refresh_tokens.grant_id')
+      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_refresh_tokens.client_id')
+      .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_refresh_tokens.user_id')
+      .select((row) => ['oauth_refresh_tokens.grant_id', row.fn.min('oauth_refresh_tokens.token_id').as('oldest')])
+      .where('oauth_refresh_tokens.client_id', '=', client)
+      .where('oauth_refresh_tokens.consumed_at', 'is', null)
+      .where('oauth_refresh_tokens.expires_at', '>', ctx.now)
+      .where(grantMayComeBack(ctx.now))
+      .$if(user !== null, (query) => query.where('oauth_refresh_tokens.user_id', '=', user ?? ''))
+      .groupBy('oauth_refresh_tokens.grant_id')
+      .orderBy('oldest')
+      .execute()
+    return rows.map((row) => grantId(row.grant_id))
   }
 }
 
@@ -77,7 +175,7 @@ function pageIds(db: Kysely<Database>, filter: AccessTokenFilter, page: PageRequ
     .limit(sql.lit(page.limit))
 }
 
-function standings(db: Kysely<Database>) {
+function statusRows(db: Kysely<Database>) {
   return db
     .selectFrom('oauth_refresh_tokens')
     .innerJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_refresh_tokens.grant_id')
@@ -96,22 +194,40 @@ function standings(db: Kysely<Database>) {
       'oauth_refresh_tokens.replay_answer',
       'oauth_refresh_tokens.replay_until',
       'oauth_refresh_tokens.ray_id',
-      ...GRANT_STANDING,
+      ...GRANT_STATUS,
     ])
 }
 
-async function rowsOf(db: Kysely<Database>, query: CompiledQuery<TokenRow>): Promise<readonly TokenRow[]> {
-  return (await db.executeQuery(query)).rows
+function refreshTokenRow(token: RefreshToken): Insertable<RefreshTokenTable> {
+  return {
+    token_id: token.tokenId,
+    token_hash: token.hash,
+    grant_id: token.grantId,
+    client_id: token.clientId,
+    user_id: token.userId,
+    predecessor_id: token.predecessorId,
+    issued_at: token.issuedAt,
+    expires_at: token.expiresAt,
+    consumed_at: token.consumedAt,
+    successor_id: token.successorId,
+    replay_answer: token.replay?.answer ?? null,
+    replay_until: token.replay?.until ?? null,
+    ray_id: token.rayId,
+    created_at: token.issuedAt,
+    created_by: token.clientId,
+    updated_at: null,
+    updated_by: null,
+  }
 }
 
 function keyed(
   rows: readonly TokenRow[],
-  nameOf: (standing: RefreshTokenStatus) => string,
+  nameOf: (status: RefreshTokenStatus) => string,
 ): ReadonlyMap<string, RefreshTokenStatus> {
-  return new Map(rows.map(standingOf).map((standing) => [nameOf(standing), standing]))
+  return new Map(rows.map(statusOf).map((status) => [nameOf(status), status]))
 }
 
-function standingOf(row: TokenRow): RefreshTokenStatus {
+function statusOf(row: TokenRow): RefreshTokenStatus {
   const token: RefreshToken = Object.freeze({
     tokenId: tokenId(row.token_id),
     hash: hash32(row.token_hash, 'token_hash') as TokenHash,

@@ -1,5 +1,14 @@
-import { type CompiledQuery, type Kysely, type Selectable, sql } from 'kysely'
-import { type EpochMs, epochMs, keyId, milliseconds, type SigningKeyId, signingKeyId } from '../../../domain/ids.ts'
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import {
+  type EpochMs,
+  epochMs,
+  type KeyId,
+  keyId,
+  type Milliseconds,
+  milliseconds,
+  type SigningKeyId,
+  signingKeyId,
+} from '../../../domain/ids.ts'
 import {
   type SealedPrivateKey,
   SIGNING_ALGORITHMS,
@@ -7,87 +16,213 @@ import {
   type SigningAlgorithm,
   type SigningKey,
 } from '../../../domain/signing-key.ts'
-import type { Span } from '../../../trace.ts'
-import type { SigningKeyReads } from '../../contract/signing-keys.ts'
+import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
+import type { SigningKeyFilter, SigningKeyReads, SigningKeyStore } from '../../contract/signing-keys.ts'
+import { falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from '../core/rows.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
-import { DataLoader } from '../engine/data-loader.ts'
-import type { Database } from '../schema.ts'
-import type { SigningKeyTable } from '../signing-key-schema.ts'
+import type { Database, SigningKeyTable } from '../core/schema.ts'
+import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 type Row = Selectable<SigningKeyTable>
-
-/** Looks keys up by their ids. */
-export function findSigningKeys(
-  db: Kysely<Database>,
-): (ids: readonly SigningKeyId[]) => Promise<ReadonlyMap<string, SigningKey>> {
-  const query = new KeyedQuery<SigningKeyId, Row>((ids) => keys(db).where('key_id', 'in', ids).compile())
-  return async (ids) => new Map((await found(db, query.for(ids))).map((key) => [key.keyId, key]))
-}
-
-/** Looks up the keys that sign, by algorithm. */
-export function findActiveSigningKeys(
-  db: Kysely<Database>,
-): (algorithms: readonly SigningAlgorithm[]) => Promise<ReadonlyMap<string, SigningKey>> {
-  const query = new KeyedQuery<SigningAlgorithm, Row>((algorithms) =>
-    keys(db).where('active_algorithm', 'in', algorithms).compile(),
-  )
-  return async (algorithms) => new Map((await found(db, query.for(algorithms))).map((key) => [key.algorithm, key]))
-}
-
-export function signingKeyReads(
-  db: Kysely<Database>,
-  find: (id: SigningKeyId, span?: Span) => Promise<SigningKey | null>,
-  findActive: (algorithm: SigningAlgorithm, span?: Span) => Promise<SigningKey | null>,
-): SigningKeyReads {
-  // Open to anyone, so that many who ask at once must not keep other look-ups waiting.
-  const published = new DataLoader(findPublished(db), () => PUBLISHED, [], 1)
-  return {
-    find: ({ span }, id) => find(id, span),
-    findActive: ({ span }, algorithm) => findActive(algorithm, span),
-    published: async ({ now }) => (await published.find(now)).filter((key) => isPublished(key, now)),
-    page: async (_ctx, { state }, { after, limit }) => {
-      const rows = await keys(db)
-        .$if(state !== null, (query) => query.where('state', '=', state ?? ''))
-        .$if(after !== null, (query) => query.where('key_id', '<', after ?? ''))
-        .orderBy('key_id', 'desc')
-        .limit(sql.lit(limit))
-        .execute()
-      return rows.map(signingKeyOf)
-    },
-    keyIds: async () => {
-      const rows = await db
-        .selectFrom('oauth_signing_keys')
-        .select('encryption_key_id')
-        .where('encryption_key_id', 'is not', null)
-        .distinct()
-        .orderBy('encryption_key_id')
-        .execute()
-      return rows.map((row) => keyId(textOf(row.encryption_key_id, 'encryption_key_id')))
-    },
-  }
-}
 
 const PUBLISHED = 'published'
 /** By more than this the clocks of those who share a look-up never differ. */
 const MARGIN_MS = 60_000
 
-/** Looks up the keys that are published around the first of these moments, and some that no longer are. */
-function findPublished(
-  db: Kysely<Database>,
-): (moments: readonly EpochMs[]) => Promise<ReadonlyMap<string, readonly SigningKey[]>> {
-  return async ([from = epochMs(0)]) => {
-    const rows = await keys(db)
-      .where((or) =>
-        or.or([
-          or('state', 'in', ['prepared', 'active']),
-          or.and([or('state', '=', 'retired'), or('tokens_until', '>', epochMs(from - MARGIN_MS))]),
-        ]),
-      )
-      .orderBy('key_id')
-      .execute()
-    return new Map([[PUBLISHED, rows.map(signingKeyOf)]])
+export class SqlSigningKeyReads implements SigningKeyReads {
+  readonly #db: Kysely<Database>
+  readonly #byId: Finder<SigningKeyId, SigningKey | null>
+  readonly #active: Finder<SigningAlgorithm, SigningKey | null>
+  readonly #published: Finder<EpochMs, readonly SigningKey[]>
+
+  constructor(source: ReadSource) {
+    const { db } = source
+    this.#db = db
+    this.#byId = source.finder({
+      name: 'signing_keys',
+      load: loadBy(
+        db,
+        (ids) => keys(db).where('key_id', 'in', ids).compile(),
+        (rows) => new Map(rows.map(signingKeyOf).map((key) => [key.keyId, key])),
+      ),
+      nameOf: String,
+      absent: null,
+    })
+    this.#active = source.finder({
+      name: 'active_signing_keys',
+      load: loadBy(
+        db,
+        (algorithms) => keys(db).where('active_algorithm', 'in', algorithms).compile(),
+        (rows) => new Map(rows.map(signingKeyOf).map((key) => [key.algorithm, key])),
+      ),
+      nameOf: String,
+      absent: null,
+    })
+    // Anyone may ask for these: all who do at once share one look-up.
+    this.#published = source.finder({
+      load: (moments) => findPublished(db, moments),
+      nameOf: () => PUBLISHED,
+      absent: [],
+    })
   }
+
+  find({ span }: StoreContext, id: SigningKeyId): Promise<SigningKey | null> {
+    return this.#byId.find(id, span)
+  }
+
+  findActive({ span }: StoreContext, algorithm: SigningAlgorithm): Promise<SigningKey | null> {
+    return this.#active.find(algorithm, span)
+  }
+
+  async published({ now }: StoreContext): Promise<readonly SigningKey[]> {
+    return (await this.#published.find(now)).filter((key) => isPublished(key, now))
+  }
+
+  async page(
+    _ctx: StoreContext,
+    { state }: SigningKeyFilter,
+    { after, limit }: PageRequest<SigningKeyId>,
+  ): Promise<readonly SigningKey[]> {
+    const rows = await keys(this.#db)
+      .$if(state !== null, (query) => query.where('state', '=', state ?? ''))
+      .$if(after !== null, (query) => query.where('key_id', '<', after ?? ''))
+      .orderBy('key_id', 'desc')
+      .limit(sql.lit(limit))
+      .execute()
+    return rows.map(signingKeyOf)
+  }
+
+  async keyIds(): Promise<readonly KeyId[]> {
+    const rows = await this.#db
+      .selectFrom('oauth_signing_keys')
+      .select('encryption_key_id')
+      .where('encryption_key_id', 'is not', null)
+      .distinct()
+      .orderBy('encryption_key_id')
+      .execute()
+    return rows.map((row) => keyId(textOf(row.encryption_key_id, 'encryption_key_id')))
+  }
+}
+
+/** The row that whoever adds a key holds; as a lease it has run out, and nobody takes it. */
+const LOCK = 'signing-keys'
+
+/** What a key loses when it signs no more. */
+const SIGNS_NO_MORE = { private_key: null, encryption_key_id: null, active_algorithm: null } as const
+
+export class SqlSigningKeyStore extends SqlSigningKeyReads implements SigningKeyStore {
+  readonly #db: Kysely<Database>
+
+  constructor(source: ReadSource) {
+    super(source)
+    this.#db = source.db
+  }
+
+  async lock({ at, by }: Change): Promise<boolean> {
+    const noted = { updated_at: at, updated_by: by }
+    const result = await this.#db.updateTable('oauth_leases').set(noted).where('name', '=', LOCK).executeTakeFirst()
+    if (result.numUpdatedRows === 1n) return true
+    return await falseIfTaken(async () => {
+      await this.#db
+        .insertInto('oauth_leases')
+        .values({ name: LOCK, holder: by, expires_at: at, created_at: at, created_by: by, ...noted })
+        .execute()
+    })
+  }
+
+  async insert(key: SigningKey): Promise<boolean> {
+    return await falseIfTaken(async () => {
+      await this.#db.insertInto('oauth_signing_keys').values(signingKeyRow(key)).execute()
+    })
+  }
+
+  async activate(id: SigningKeyId, { at, by }: Change): Promise<boolean> {
+    let activated = false
+    const alone = await falseIfTaken(async () => {
+      const result = await this.#db
+        .updateTable('oauth_signing_keys')
+        .set((row) => ({
+          state: 'active',
+          active_algorithm: row.ref('algorithm'),
+          activated_at: at,
+          updated_at: at,
+          updated_by: by,
+        }))
+        .where('key_id', '=', id)
+        .where('state', '=', 'prepared')
+        .executeTakeFirst()
+      activated = result.numUpdatedRows === 1n
+    })
+    return alone && activated
+  }
+
+  async coverLifetime(id: SigningKeyId, lifetime: Milliseconds, { at, by }: Change): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_signing_keys')
+      .set({ longest_lifetime: lifetime, updated_at: at, updated_by: by })
+      .where('key_id', '=', id)
+      .where('state', '=', 'active')
+      .where('longest_lifetime', '<', lifetime)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async retire(
+    { keyId, state, longestLifetime }: SigningKey,
+    tokensUntil: EpochMs,
+    { at, by }: Change,
+  ): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_signing_keys')
+      .set({
+        ...SIGNS_NO_MORE,
+        state: 'retired',
+        retired_at: at,
+        tokens_until: tokensUntil,
+        updated_at: at,
+        updated_by: by,
+      })
+      .where('key_id', '=', keyId)
+      .where('state', '=', state)
+      .where('state', 'in', ['prepared', 'active'])
+      .where('longest_lifetime', '=', longestLifetime)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async revoke(id: SigningKeyId, reason: string, { at, by }: Change): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_signing_keys')
+      .set({
+        ...SIGNS_NO_MORE,
+        state: 'revoked',
+        revoked_at: at,
+        revocation_reason: reason,
+        updated_at: at,
+        updated_by: by,
+      })
+      .where('key_id', '=', id)
+      .where('state', '<>', 'revoked')
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+}
+
+/** Looks up the keys that are published around the first of these moments, and some that no longer are. */
+async function findPublished(
+  db: Kysely<Database>,
+  [from = epochMs(0)]: readonly EpochMs[],
+): Promise<ReadonlyMap<string, readonly SigningKey[]>> {
+  const rows = await keys(db)
+    .where((or) =>
+      or.or([
+        or('state', 'in', ['prepared', 'active']),
+        or.and([or('state', '=', 'retired'), or('tokens_until', '>', epochMs(from - MARGIN_MS))]),
+      ]),
+    )
+    .orderBy('key_id')
+    .execute()
+  return new Map([[PUBLISHED, rows.map(signingKeyOf)]])
 }
 
 /** Each who asks is told as of its own moment. */
@@ -99,8 +234,28 @@ function keys(db: Kysely<Database>) {
   return db.selectFrom('oauth_signing_keys').selectAll()
 }
 
-async function found(db: Kysely<Database>, query: CompiledQuery<Row>): Promise<readonly SigningKey[]> {
-  return (await db.executeQuery(query)).rows.map(signingKeyOf)
+function signingKeyRow(key: SigningKey): Insertable<SigningKeyTable> {
+  return {
+    key_id: key.keyId,
+    algorithm: key.algorithm,
+    public_jwk: JSON.stringify(key.publicJwk),
+    private_key: key.privateKey?.sealed ?? null,
+    encryption_key_id: key.privateKey?.keyId ?? null,
+    state: key.state,
+    active_algorithm: key.state === 'active' ? key.algorithm : null,
+    longest_lifetime: key.longestLifetime,
+    prepared_at: key.preparedAt,
+    activated_at: key.activatedAt,
+    retired_at: key.retiredAt,
+    revoked_at: key.revokedAt,
+    revocation_reason: null,
+    tokens_until: key.tokensUntil,
+    ray_id: key.rayId,
+    created_at: key.preparedAt,
+    created_by: key.preparedBy,
+    updated_at: null,
+    updated_by: null,
+  }
 }
 
 function signingKeyOf(row: Row): SigningKey {

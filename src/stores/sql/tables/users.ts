@@ -1,10 +1,12 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { userId } from '../../../domain/ids.ts'
+import { type UserId, userId } from '../../../domain/ids.ts'
 import type { User } from '../../../domain/user.ts'
-import type { UserReads, UserStore } from '../../contract/users.ts'
+import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
+import type { UserFilter, UserReads, UserStore } from '../../contract/users.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { asFlag, flag, integer, moment, textOf } from '../core/rows.ts'
-import type { Database, UserTable } from '../schema.ts'
+import type { Database, UserTable } from '../core/schema.ts'
+import type { ReadSource } from './read-source.ts'
 
 const USER_COLUMNS = [
   'user_id',
@@ -17,72 +19,95 @@ const USER_COLUMNS = [
   'updated_by',
 ] as const
 
-export function userReads(db: Kysely<Database>): UserReads {
-  const present = () => db.selectFrom('oauth_users').select(USER_COLUMNS).where('deleted_at', 'is', null)
-  return {
-    find: async (_ctx, id) => {
-      const row = await present().where('user_id', '=', id).executeTakeFirst()
-      return row === undefined ? null : userOf(row)
-    },
-    findByExternalId: async (_ctx, externalId) => {
-      const row = await present().where('external_id', '=', externalId).executeTakeFirst()
-      return row === undefined ? null : userOf(row)
-    },
-    page: async (_ctx, filter, page) => {
-      const rows = await present()
-        .$if(filter.active !== null, (query) => query.where('active', '=', asFlag(filter.active ?? false)))
-        .$if(page.after !== null, (query) => query.where('user_id', '<', page.after ?? ''))
-        .orderBy('user_id', 'desc')
-        .limit(sql.lit(page.limit))
-        .execute()
-      return rows.map(userOf)
-    },
+export class SqlUserReads implements UserReads {
+  readonly #db: Kysely<Database>
+  readonly #lists: Kysely<Database>
+
+  constructor({ db, lists }: Pick<ReadSource, 'db' | 'lists'>) {
+    this.#db = db
+    this.#lists = lists
+  }
+
+  async find(_ctx: StoreContext, id: UserId): Promise<User | null> {
+    const row = await presentUsers(this.#db).where('user_id', '=', id).executeTakeFirst()
+    return row === undefined ? null : userOf(row)
+  }
+
+  async findByExternalId(_ctx: StoreContext, externalId: string): Promise<User | null> {
+    const row = await presentUsers(this.#db).where('external_id', '=', externalId).executeTakeFirst()
+    return row === undefined ? null : userOf(row)
+  }
+
+  async page(_ctx: StoreContext, filter: UserFilter, page: PageRequest<UserId>): Promise<readonly User[]> {
+    const rows = await presentUsers(this.#lists)
+      .$if(filter.active !== null, (query) => query.where('active', '=', asFlag(filter.active ?? false)))
+      .$if(page.after !== null, (query) => query.where('user_id', '<', page.after ?? ''))
+      .orderBy('user_id', 'desc')
+      .limit(sql.lit(page.limit))
+      .execute()
+    return rows.map(userOf)
   }
 }
 
-export function userWrites(db: Kysely<Database>): Omit<UserStore, keyof UserReads> {
-  const present = () => db.updateTable('oauth_users').where('deleted_at', 'is', null)
-  return {
-    insert: (user) =>
-      falseIfTaken(async () => {
-        await db
-          .insertInto('oauth_users')
-          .values({
-            user_id: user.userId,
-            external_id: user.externalId,
-            active: asFlag(user.active),
-            token_generation: user.tokenGeneration,
-            deleted_at: null,
-            created_at: user.createdAt,
-            created_by: user.createdBy,
-            updated_at: user.updatedAt,
-            updated_by: user.updatedBy,
-          })
-          .execute()
-      }),
-    setActive: async (id, active, { at, by }) => {
-      const result = await present()
-        .set({ active: asFlag(active), updated_at: at, updated_by: by })
-        .where('user_id', '=', id)
-        .where('active', '=', asFlag(!active))
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
-    startTokenGeneration: async (id, { at, by }) => {
-      const result = await present()
-        .set({ token_generation: sql<number>`token_generation + 1`, updated_at: at, updated_by: by })
-        .where('user_id', '=', id)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
-    delete: async (id, { at, by }) => {
-      const result = await present()
-        .set({ external_id: null, active: 0, deleted_at: at, updated_at: at, updated_by: by })
-        .where('user_id', '=', id)
-        .executeTakeFirst()
-      return result.numUpdatedRows === 1n
-    },
+export class SqlUserStore extends SqlUserReads implements UserStore {
+  readonly #db: Kysely<Database>
+
+  constructor(source: Pick<ReadSource, 'db' | 'lists'>) {
+    super(source)
+    this.#db = source.db
   }
+
+  async insert(user: User): Promise<boolean> {
+    return await falseIfTaken(async () => {
+      await this.#db
+        .insertInto('oauth_users')
+        .values({
+          user_id: user.userId,
+          external_id: user.externalId,
+          active: asFlag(user.active),
+          token_generation: user.tokenGeneration,
+          deleted_at: null,
+          created_at: user.createdAt,
+          created_by: user.createdBy,
+          updated_at: user.updatedAt,
+          updated_by: user.updatedBy,
+        })
+        .execute()
+    })
+  }
+
+  async setActive(id: UserId, active: boolean, { at, by }: Change): Promise<boolean> {
+    const result = await this.#present()
+      .set({ active: asFlag(active), updated_at: at, updated_by: by })
+      .where('user_id', '=', id)
+      .where('active', '=', asFlag(!active))
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async startTokenGeneration(id: UserId, { at, by }: Change): Promise<boolean> {
+    const result = await this.#present()
+      .set({ token_generation: sql<number>`token_generation + 1`, updated_at: at, updated_by: by })
+      .where('user_id', '=', id)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async delete(id: UserId, { at, by }: Change): Promise<boolean> {
+    const result = await this.#present()
+      .set({ external_id: null, active: 0, deleted_at: at, updated_at: at, updated_by: by })
+      .where('user_id', '=', id)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  #present() {
+    return this.#db.updateTable('oauth_users').where('deleted_at', 'is', null)
+  }
+}
+
+function presentUsers(db: Kysely<Database>) {
+  return db.selectFrom('oauth_users').select(USER_COLUMNS).where('deleted_at', 'is', null)
 }
 
 function userOf(row: Pick<Selectable<UserTable>, (typeof USER_COLUMNS)[number]>): User {

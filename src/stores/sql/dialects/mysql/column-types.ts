@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
+import { DatabaseError } from '../../core/database-error.ts'
 import type { ColumnTypes } from '../../core/dialect.ts'
-import { isAlreadyDone } from './already-done.ts'
 
 /**
  * MySQL's default collations take `Foo` and `foo` for one key, and most binary
@@ -34,4 +34,23 @@ for each row signal sqlstate '45000' set message_text = 'the audit log is append
     tableNames: sql`select table_name as name from information_schema.tables where table_schema = database()`,
     isAlreadyDone,
   } satisfies ColumnTypes)
+}
+
+/** What a schema change that was made before is refused with. */
+const ALREADY_DONE: ReadonlySet<unknown> = new Set([
+  1050, // table exists
+  1051, // no such table, to drop
+  1146, // no such table, to rename
+  1054, // no such column, to rename
+  1060, // duplicate column
+  1061, // duplicate key name
+  1091, // cannot drop what is not there
+  1359, // trigger exists
+  1360, // trigger does not exist
+  1826, // duplicate foreign key
+])
+
+function isAlreadyDone(error: unknown): boolean {
+  if (!(error instanceof DatabaseError) || !(error.cause instanceof Error)) return false
+  return 'errno' in error.cause && ALREADY_DONE.has(error.cause.errno)
 }

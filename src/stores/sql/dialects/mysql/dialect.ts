@@ -1,20 +1,19 @@
 import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
 import type { Dialect } from '../../core/dialect.ts'
-import { connectServer } from '../../server/connect-server.ts'
-import { withoutMigrationLock } from '../../server/migration-lock.ts'
-import { mysqlFacts } from './diagnostics.ts'
-import { mysqlDriver } from './driver.ts'
-import { openMysqlMigration } from './migration-session.ts'
+import { ServerDatabase } from '../../server/server-database.ts'
+import { mysqlDiagnostics } from './diagnostics.ts'
+import { MysqlDriver } from './driver.ts'
+import { MysqlMigrationSession } from './migration-session.ts'
 
 /** MySQL, MariaDB, and what speaks their protocol. */
 export const mysql: Dialect = Object.freeze({
   name: 'mysql',
   kysely: {
-    createAdapter: () => withoutMigrationLock(new MysqlAdapter()),
+    createAdapter: () => new MysqlAdapter(),
     createQueryCompiler: () => new MysqlQueryCompiler(),
     createIntrospector: (db) => new MysqlIntrospector(db),
   },
-  connect: (url, settings, log) => connectServer(mysqlDriver, url, settings, log),
-  connectForMigration: (url, settings) => openMysqlMigration(url, settings),
-  facts: mysqlFacts,
+  connect: (url, settings, log) => ServerDatabase.open(new MysqlDriver(), url, settings, log),
+  connectForMigration: (url, settings) => MysqlMigrationSession.open(url, settings),
+  diagnostics: mysqlDiagnostics,
 } satisfies Dialect)

@@ -1,5 +1,5 @@
 import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
-import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
+import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/socket-codes.ts'
 
 /** Said by the driver. */
 const CONNECTION_LOST = 'PROTOCOL_CONNECTION_LOST'
@@ -7,8 +7,8 @@ const UNKNOWN_PLUGIN = 'AUTH_SWITCH_PLUGIN_ERROR'
 
 interface Meaning {
   readonly kind: DatabaseErrorKind
-  /** Stands before what the server says; `''`: nothing does. */
-  readonly says: string
+  /** Stands before the server's message; `''`: nothing does. */
+  readonly prefix: string
   readonly codes: readonly number[]
 }
 
@@ -21,20 +21,20 @@ interface Meaning {
  */
 const MEANINGS: readonly Meaning[] = [
   // ER_DUP_KEY, ER_DUP_ENTRY, ER_DUP_UNIQUE, ER_DUP_ENTRY_WITH_KEY_NAME
-  { kind: 'duplicate', says: '', codes: [1022, 1062, 1169, 1586] },
+  { kind: 'duplicate', prefix: '', codes: [1022, 1062, 1169, 1586] },
   {
     // Worth another try at once. ER_CHECKREAD, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK (on Galera also a conflict with
     // another node), ER_TABLE_DEF_CHANGED, ER_XA_RBDEADLOCK, ER_TRANSACTION_ROLLBACK_DURING_COMMIT (the same on Group
     // Replication), ER_LOCK_NOWAIT
     kind: 'conflict',
-    says: '',
+    prefix: '',
     codes: [1020, 1205, 1213, 1412, 1614, 3101, 3572],
   },
   {
     // Another host, or this one after a switch-over, takes writes. ER_OPTION_PREVENTS_STATEMENT (--read-only,
     // --super-read-only), ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY
     kind: 'lost',
-    says: 'the database is read-only: ',
+    prefix: 'the database is read-only: ',
     codes: [1290, 1792, 1836, 1874],
   },
   {
@@ -42,20 +42,20 @@ const MEANINGS: readonly Meaning[] = [
     // ER_SERVER_SHUTDOWN, ER_NET_READ_ERROR_FROM_PIPE to ER_NET_WRITE_INTERRUPTED, ER_NEW_ABORTING_CONNECTION,
     // ER_CONNECTION_KILLED, ER_SERVER_OFFLINE_MODE, ER_SESSION_WAS_KILLED, ER_CLIENT_INTERACTION_TIMEOUT
     kind: 'lost',
-    says: 'the database server does not answer: ',
+    prefix: 'the database server does not answer: ',
     codes: [1047, 1053, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1927, 3032, 3169, 4031],
   },
   {
     // What is prepared is gone, or there is too much of it: to give up the connection frees what it had prepared.
     // ER_UNKNOWN_STMT_HANDLER, ER_MAX_PREPARED_STMT_COUNT_REACHED, ER_NEED_REPREPARE
     kind: 'lost',
-    says: 'the database keeps no more prepared statements: ',
+    prefix: 'the database keeps no more prepared statements: ',
     codes: [1243, 1461, 1615],
   },
   {
     // ER_DISK_FULL, ER_ERROR_ON_WRITE, ER_RECORD_FILE_FULL, ER_TRANS_CACHE_FULL
     kind: 'unavailable',
-    says: 'there is no space left for the database: ',
+    prefix: 'there is no space left for the database: ',
     codes: [1021, 1026, 1114, 1197],
   },
   {
@@ -63,41 +63,42 @@ const MEANINGS: readonly Meaning[] = [
     // ER_CON_COUNT_ERROR, ER_OUT_OF_RESOURCES, ER_STACK_OVERRUN, ER_CANT_CREATE_THREAD, ER_STACK_OVERRUN_NEED_MORE,
     // ER_BINLOG_LOGGING_IMPOSSIBLE
     kind: 'unavailable',
-    says: 'the database has no resources left: ',
+    prefix: 'the database has no resources left: ',
     codes: [1015, 1016, 1024, 1037, 1038, 1040, 1041, 1119, 1135, 1436, 1598],
   },
   {
     // Limits and quotas that somebody set. ER_HOST_IS_BLOCKED, ER_TOO_MANY_USER_CONNECTIONS, ER_LOCK_TABLE_FULL,
     // ER_USER_LIMIT_REACHED, ER_TOO_MANY_CONCURRENT_TRXS, ER_TOO_BIG_SELECT
     kind: 'unavailable',
-    says: 'a limit of the database is reached: ',
+    prefix: 'a limit of the database is reached: ',
     codes: [1104, 1129, 1203, 1206, 1226, 1637],
   },
   {
     // Broken off. ER_FILSORT_ABORT, ER_QUERY_INTERRUPTED, ER_STATEMENT_TIMEOUT (MariaDB), ER_QUERY_TIMEOUT (MySQL)
     kind: 'unavailable',
-    says: 'the database broke the statement off: ',
+    prefix: 'the database broke the statement off: ',
     codes: [1028, 1317, 1969, 3024],
   },
   {
     // ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_HOST_NOT_PRIVILEGED, ER_ACCESS_DENIED_NO_PASSWORD_ERROR,
     // ER_MUST_CHANGE_PASSWORD, ER_MUST_CHANGE_PASSWORD_LOGIN, ER_ACCOUNT_HAS_BEEN_LOCKED, the same of MariaDB
     kind: 'broken',
-    says: LOG_IN_REFUSED,
+    prefix: LOG_IN_REFUSED,
     codes: [1045, 1049, 1130, 1698, 1820, 1862, 3118, 4151],
   },
   {
     // Not for a caller to wait for. ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR,
     // ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_PROCACCESS_DENIED_ERROR
     kind: 'broken',
-    says: "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
+    prefix:
+      "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
     codes: [1044, 1142, 1143, 1227, 1370],
   },
   {
     // ER_BAD_NULL_ERROR, ER_WARN_DATA_OUT_OF_RANGE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_DATA_TOO_LONG,
     // ER_ROW_IS_REFERENCED, ER_NO_REFERENCED_ROW, their successors, ER_SIGNAL_EXCEPTION (a trigger's), checks
     kind: 'refused',
-    says: '',
+    prefix: '',
     codes: [1048, 1216, 1217, 1264, 1366, 1406, 1451, 1452, 1644, 3819, 4025],
   },
 ]
@@ -115,24 +116,24 @@ const PASSING: ReadonlySet<number> = new Set([5, 12, 23, 24, 28, 30, 122, 135, 1
 const CONTENDED: ReadonlySet<number> = new Set([146, 147, 149])
 
 /** Tells what an error of MySQL or MariaDB means to its callers, as long as no commit was sent. */
-export function troubleOf(error: unknown): DatabaseError {
+export function databaseErrorOf(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error
   const { code, errno, message, fatal } = describe(error)
   const meaning = MEANING_OF.get(errno)
-  if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.says}${message}`, error)
-  if (errno === OF_THE_ENGINE) return engineTrouble(message, error)
+  if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.prefix}${message}`, error)
+  if (errno === OF_THE_ENGINE) return engineErrorOf(message, error)
   if (MISFITS.has(errno)) {
     return new DatabaseError('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }
   if (code === UNKNOWN_PLUGIN || /unknown plugin/i.test(message))
     return new DatabaseError('broken', noPlugin(message), error)
   if (fatal || code === CONNECTION_LOST || SOCKET_CODES.has(code)) {
-    return new DatabaseError('lost', socketTrouble(code, message), error)
+    return new DatabaseError('lost', socketErrorMessage(code, message), error)
   }
   return new DatabaseError('broken', message, error)
 }
 
-function engineTrouble(message: string, error: unknown): DatabaseError {
+function engineErrorOf(message: string, error: unknown): DatabaseError {
   const number = Number(/error:? (\d+)/i.exec(message)?.[1])
   if (CONTENDED.has(number)) return new DatabaseError('conflict', message, error)
   if (PASSING.has(number))

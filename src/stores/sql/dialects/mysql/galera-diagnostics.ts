@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../../../contract/backend.ts'
-import { type DiagnosticRow, diagnostic } from '../../diagnostic-row.ts'
+import { type DiagnosticRow, diagnostic } from '../../diagnostics.ts'
 
 /** With two nodes, losing one leaves no majority. */
 const FEWEST_NODES = 3
@@ -7,7 +7,7 @@ const FEWEST_NODES = 3
 const WAIT_FOR_READS = 1
 
 /** None where the server is no node of a cluster. */
-export function galeraFacts(variables: DiagnosticRow, status: DiagnosticRow): readonly Diagnostic[] {
+export function galeraDiagnostics(variables: DiagnosticRow, status: DiagnosticRow): readonly Diagnostic[] {
   if (variables.get('wsrep_on') !== 'ON') return []
   const size = Number(status.get('wsrep_cluster_size'))
   const part = status.get('wsrep_cluster_status') ?? 'unknown'

@@ -1,10 +1,10 @@
 import { DatabaseError } from '../../core/database-error.ts'
-import type { ConnectionSettings, MigrationSession } from '../../core/dialect.ts'
-import { openOne } from '../../server/connect-server.ts'
+import type { ColumnTypes, ConnectionSettings } from '../../core/dialect.ts'
 import type { RawConnection } from '../../server/driver.ts'
-import { migrationTransaction } from '../../server/migration-transaction.ts'
+import { ServerMigrationSession } from '../../server/migration-session.ts'
+import { openOne } from '../../server/server-database.ts'
 import { mysqlTypes } from './column-types.ts'
-import { mysqlDriver } from './driver.ts'
+import { MysqlDriver } from './driver.ts'
 
 /** How long another migrator is waited for. */
 const LOCK_SECONDS = 60
@@ -12,35 +12,35 @@ const TABLE_LOCK_SECONDS = 1
 /** Lock names are the server's: each database has one of its own. */
 const LOCK_NAME = `left(concat('qscope_migrate_', database()), 64)`
 
-/**
- * Schema changes commit by themselves here, so the lock is what makes a migrator
- * exclusive. Work that fails ends the session, and the lock with it.
- */
-export async function openMysqlMigration(url: string, settings: ConnectionSettings): Promise<MigrationSession> {
-  const connection = await openOne(mysqlDriver, url, settings)
-  const { say } = connection
-  return {
-    types: mysqlTypes(await collationOf(connection)),
-    // Triggers cannot be prepared.
-    execute: (statement) => (statement.parameters.length === 0 ? say(statement.sql) : connection.execute(statement)),
-    exclusively: async (work) => {
-      // Who waits for a table stops everybody behind it, so that must not be for long.
-      await say(`set session lock_wait_timeout = ${TABLE_LOCK_SECONDS}`)
-      const { rows } = await say(`select get_lock(${LOCK_NAME}, ${LOCK_SECONDS}) as taken`)
-      if (!isTaken(rows[0])) {
-        throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`)
-      }
-      const result = await work()
-      await say(`select release_lock(${LOCK_NAME})`)
-      return result
-    },
-    transaction: migrationTransaction(connection),
-    close: () => connection.end(),
+/** Changes the schema of a database of MySQL or MariaDB. */
+export class MysqlMigrationSession extends ServerMigrationSession {
+  readonly types: ColumnTypes
+
+  private constructor(connection: RawConnection, types: ColumnTypes) {
+    super(connection)
+    this.types = types
+  }
+
+  static async open(url: string, settings: ConnectionSettings): Promise<MysqlMigrationSession> {
+    const connection = await openOne(new MysqlDriver(), url, settings)
+    return new MysqlMigrationSession(connection, mysqlTypes(await collationOf(connection)))
+  }
+
+  protected override async lock(): Promise<void> {
+    // Who waits for a table stops everybody behind it, so that must not be for long.
+    await this.connection.query(`set session lock_wait_timeout = ${TABLE_LOCK_SECONDS}`)
+    const { rows } = await this.connection.query(`select get_lock(${LOCK_NAME}, ${LOCK_SECONDS}) as taken`)
+    if (isTaken(rows[0])) return
+    throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`)
+  }
+
+  protected override async unlock(): Promise<void> {
+    await this.connection.query(`select release_lock(${LOCK_NAME})`)
   }
 }
 
-async function collationOf({ say }: RawConnection): Promise<string> {
-  const { rows } = await say('select version() as version')
+async function collationOf(connection: RawConnection): Promise<string> {
+  const { rows } = await connection.query('select version() as version')
   return JSON.stringify(rows).includes('MariaDB') ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin'
 }
 

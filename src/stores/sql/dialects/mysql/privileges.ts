@@ -1,9 +1,9 @@
 import type { Diagnostic } from '../../../contract/backend.ts'
 import type { Execute } from '../../core/dialect.ts'
-import { diagnosticRow, diagnosticRows } from '../../diagnostic-row.ts'
-import { privilegeFacts } from '../../needed-privileges.ts'
+import { diagnosticRow, diagnosticRows } from '../../diagnostics.ts'
+import { privilegeDiagnostics } from '../../needed-privileges.ts'
 
-/** Told by the server of this user, and of the role that it has on. */
+/** What the server reports of this user, and of the role that it has on. */
 const GRANTEES = `(concat('''', replace(current_user(), '@', '''@'''), ''''), concat('''', current_user(), ''''))`
 const GRANTED = `select '*' as table_name, privilege_type as privilege from information_schema.user_privileges
   where grantee in ${GRANTEES}
@@ -16,7 +16,7 @@ union all select table_name, privilege_type from information_schema.table_privil
 const OWNERS = ['ALTER', 'DROP', 'CREATE', 'TRIGGER', 'SUPER']
 
 /** What the session's user is granted; of what comes through a role nothing is told. */
-export async function mysqlPrivilegeFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+export async function mysqlPrivilegeDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const about = await diagnosticRow(
     execute,
     'select current_user() as user, database() as name, current_role() as role',
@@ -30,7 +30,7 @@ export async function mysqlPrivilegeFacts(execute: Execute): Promise<readonly Di
   const everywhere = (privilege: string) => granted.has(`* ${privilege}`)
   const owned = OWNERS.filter(everywhere)
   const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
-  return privilegeFacts(
+  return privilegeDiagnostics(
     (table, privilege) => everywhere(privilege) || granted.has(`${table.toUpperCase()} ${privilege}`),
     {
       user,
@@ -38,4 +38,32 @@ export async function mysqlPrivilegeFacts(execute: Execute): Promise<readonly Di
       excess: owned.length === 0 ? null : `${user} owns the schema (${owned.join(', ').toLowerCase()})`,
     },
   )
+}
+
+/** To explain a statement takes the privileges that it takes itself, and changes nothing. */
+const CHANGES = Object.freeze({
+  UPDATE: 'explain update oauth_audit_log set sequence = sequence where 1 = 0',
+  DELETE: 'explain delete from oauth_audit_log where 1 = 0',
+})
+
+/** Access denied to a table, to a column of it; no such table. */
+const REFUSALS: ReadonlySet<unknown> = new Set([1142, 1143, 1146])
+
+/** Which changes of audit events this session's user has the privilege for. */
+export async function auditLogChanges(execute: Execute): Promise<readonly string[]> {
+  const allowed: string[] = []
+  for (const [change, sql] of Object.entries(CHANGES)) {
+    try {
+      await execute({ sql, parameters: [] })
+      allowed.push(change)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+    }
+  }
+  return allowed
+}
+
+function isRefusal(error: unknown): boolean {
+  const { cause } = error instanceof Error ? error : {}
+  return cause instanceof Error && 'errno' in cause && REFUSALS.has(cause.errno)
 }

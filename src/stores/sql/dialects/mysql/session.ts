@@ -1,7 +1,7 @@
 import { DatabaseError } from '../../core/database-error.ts'
-import { diagnosticPairs } from '../../diagnostic-row.ts'
+import { diagnosticPairs } from '../../diagnostics.ts'
 import type { RawConnection } from '../../server/driver.ts'
-import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
+import { assertNoDeviations, deviationsOf, type SessionSetting } from '../../server/session-settings.ts'
 
 /** A row lock is waited for this long; the transaction is run again after that. */
 const LOCK_WAIT_SECONDS = 2
@@ -80,52 +80,52 @@ const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', SESSI
 export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(', ')})`
 
 const ISOLATION = 'set session transaction isolation level read committed, read write'
-/** The same whatever the handshake asked for: servers can be told to ignore that, or to say something after it. */
+/** The same whatever the handshake asked for: servers can be reported to ignore that, or to say something after it. */
 const NAMES = 'names utf8mb4 collate utf8mb4_bin'
 
 /**
  * Sets a session up, and reads back that it is so: statements of the server's
  * administrator (`init_connect`), options, defaults and poolers come in between.
  */
-export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
-  await say(ISOLATION)
-  await say(`set ${NAMES}, ${assignments(COMMON)}`)
-  const told = await toldBy(say)
+export async function setUpSession(connection: Pick<RawConnection, 'query'>): Promise<string> {
+  await connection.query(ISOLATION)
+  await connection.query(`set ${NAMES}, ${assignments(COMMON)}`)
+  const reported = await settingsOf(connection)
   // MariaDB has more ways to be read-only than ON.
-  if (READ_ONLY.some((name) => !WRITABLE.has(told.get(name)?.toLowerCase() ?? 'off'))) {
+  if (READ_ONLY.some((name) => !WRITABLE.has(reported.get(name)?.toLowerCase() ?? 'off'))) {
     throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
   }
-  const isNode = told.get('wsrep_on')?.toLowerCase() === 'on'
-  if (isNode) await insistOnReadyNode(say)
-  const deviations = deviationsOf(settingsFor(told), told)
-  const session = told.get(SESSION_ID) ?? ''
+  const isNode = reported.get('wsrep_on')?.toLowerCase() === 'on'
+  if (isNode) await assertNodeReady(connection)
+  const deviations = deviationsOf(settingsFor(reported), reported)
+  const session = reported.get(SESSION_ID) ?? ''
   if (deviations.length === 0) return session
   const settable = deviations.map(({ setting }) => setting).filter((setting) => !BY_OTHER_STATEMENTS.includes(setting))
-  if (settable.length > 0) await say(`set session ${assignments(settable)}`)
-  await verifySession({ say })
+  if (settable.length > 0) await connection.query(`set session ${assignments(settable)}`)
+  await verifySession(connection)
   return session
 }
 
 /** Throws unless the session still is as it was set up. */
-export async function verifySession({ say }: Pick<RawConnection, 'say'>): Promise<void> {
-  const told = await toldBy(say)
-  insistOn(deviationsOf(settingsFor(told), told))
+export async function verifySession(connection: Pick<RawConnection, 'query'>): Promise<void> {
+  const reported = await settingsOf(connection)
+  assertNoDeviations(deviationsOf(settingsFor(reported), reported))
 }
 
 /** The settings that count on this server. */
-export function settingsFor(told: ReadonlyMap<string, string>): readonly SessionSetting[] {
-  return told.get('wsrep_on')?.toLowerCase() === 'on' ? [...ALL, SYNC_WAIT] : ALL
+export function settingsFor(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
+  return reported.get('wsrep_on')?.toLowerCase() === 'on' ? [...ALL, SYNC_WAIT] : ALL
 }
 
 /** A node that has lost the others would not answer at all. */
-async function insistOnReadyNode(say: RawConnection['say']): Promise<void> {
-  const { rows } = await say("show global status where variable_name = 'wsrep_ready' and value = 'ON'")
+async function assertNodeReady(connection: Pick<RawConnection, 'query'>): Promise<void> {
+  const { rows } = await connection.query("show global status where variable_name = 'wsrep_ready' and value = 'ON'")
   if (rows.length > 0) return
   throw new DatabaseError('unavailable', 'this node of the cluster is not ready: it has no quorum, or is joining')
 }
 
-async function toldBy(say: RawConnection['say']): Promise<ReadonlyMap<string, string>> {
-  return await diagnosticPairs(({ sql }) => say(sql), SESSION_VARIABLES)
+async function settingsOf(connection: Pick<RawConnection, 'query'>): Promise<ReadonlyMap<string, string>> {
+  return await diagnosticPairs(({ sql }) => connection.query(sql), SESSION_VARIABLES)
 }
 
 function assignments(settings: readonly SessionSetting[]): string {

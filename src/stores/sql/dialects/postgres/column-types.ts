@@ -1,6 +1,6 @@
 import { type CreateIndexBuilder, type Kysely, sql } from 'kysely'
+import { DatabaseError } from '../../core/database-error.ts'
 import type { ColumnTypes } from '../../core/dialect.ts'
-import { isAlreadyDone } from './already-done.ts'
 
 /** The collation "C" compares bytes, whatever the database was created with. */
 export const postgresTypes: ColumnTypes = Object.freeze({
@@ -32,3 +32,19 @@ for each statement execute function ${refuse}()`.execute(db)
   tableNames: sql`select table_name as name from information_schema.tables where table_schema = current_schema()`,
   isAlreadyDone,
 } satisfies ColumnTypes)
+
+/** What a schema change that was made before is refused with. */
+const ALREADY_DONE: ReadonlySet<unknown> = new Set([
+  '42P07', // table or index exists
+  '42701', // column exists
+  '42710', // constraint or trigger exists
+  '42723', // function exists
+  '42P01', // no such table, to drop or rename
+  '42703', // no such column, to drop or rename
+  '42704', // no such index
+])
+
+function isAlreadyDone(error: unknown): boolean {
+  if (!(error instanceof DatabaseError) || !(error.cause instanceof Error)) return false
+  return 'code' in error.cause && ALREADY_DONE.has(error.cause.code)
+}

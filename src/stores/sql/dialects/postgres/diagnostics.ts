@@ -1,15 +1,15 @@
 import type { Diagnostic } from '../../../contract/backend.ts'
-import { clockDiagnostic } from '../../clock-diagnostic.ts'
 import type { Execute } from '../../core/dialect.ts'
 import {
   auditLogDiagnostic,
+  clockDiagnostic,
   type DiagnosticRow,
   diagnostic,
   diagnosticRow,
   settingDiagnostic,
-} from '../../diagnostic-row.ts'
-import { deviationsOf, sessionFact } from '../../server/session-settings.ts'
-import { postgresPrivilegeFacts } from './privileges.ts'
+} from '../../diagnostics.ts'
+import { deviationsOf, sessionDiagnostic } from '../../server/session-settings.ts'
+import { postgresPrivilegeDiagnostics } from './privileges.ts'
 import { SESSION_SETTINGS, settingsFor } from './session.ts'
 
 const OLDEST_VERSION_NUMBER = 130_000
@@ -30,16 +30,16 @@ const QUESTION = `select version() as version, pg_is_in_recovery() as in_recover
   ${SETTINGS.map((name) => `current_setting('${name}', true) as ${name}`).join(', ')}`
 
 /** Of PostgreSQL, and of CockroachDB as far as it knows the same. */
-export async function postgresFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+export async function postgresDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const row = await diagnosticRow(execute, QUESTION)
   const session = await diagnosticRow(execute, SESSION_SETTINGS)
   const cockroach = /^CockroachDB/.test(row.get('version') ?? '')
   return [
-    versionFact(row, cockroach),
-    isolationFact(row, cockroach),
-    sessionFact(deviationsOf(settingsFor(session), session)),
-    encodingFact(row),
-    ...(cockroach ? [] : durabilityFacts(row)),
+    versionDiagnostic(row, cockroach),
+    isolationDiagnostic(row, cockroach),
+    sessionDiagnostic(deviationsOf(settingsFor(session), session)),
+    encodingDiagnostic(row),
+    ...(cockroach ? [] : durabilityDiagnostics(row)),
     ...(row.get('in_recovery') === 'true'
       ? [diagnostic('in_recovery', 'yes', 'a standby takes no writes: name the primary too')]
       : settingDiagnostic(
@@ -50,13 +50,13 @@ export async function postgresFacts(execute: Execute): Promise<readonly Diagnost
         )),
     diagnostic('max_connections', row.get('max_connections') ?? 'unknown'),
     await clockDiagnostic(execute, 'select extract(epoch from clock_timestamp()) * 1000 as ms'),
-    ...(cockroach ? [] : [await tlsFact(execute)]),
-    await changesFact(execute),
-    ...(cockroach ? [] : await postgresPrivilegeFacts(execute)),
+    ...(cockroach ? [] : [await tlsDiagnostic(execute)]),
+    await changesDiagnostic(execute),
+    ...(cockroach ? [] : await postgresPrivilegeDiagnostics(execute)),
   ]
 }
 
-function versionFact(row: DiagnosticRow, cockroach: boolean): Diagnostic {
+function versionDiagnostic(row: DiagnosticRow, cockroach: boolean): Diagnostic {
   // "PostgreSQL 15.18 (Debian …) on x86_64-pc-linux-gnu, compiled by …"
   const version = (row.get('version') ?? 'unknown').replace(/ on .*| \(x86.*/s, '')
   if (cockroach) return diagnostic('version', version, 'QScope is written for CockroachDB, but was not run on it')
@@ -64,14 +64,14 @@ function versionFact(row: DiagnosticRow, cockroach: boolean): Diagnostic {
   return diagnostic('version', version, old ? 'QScope is written for PostgreSQL 13 and newer' : null)
 }
 
-function isolationFact(row: DiagnosticRow, cockroach: boolean): Diagnostic {
+function isolationDiagnostic(row: DiagnosticRow, cockroach: boolean): Diagnostic {
   const level = row.get('transaction_isolation') ?? 'unknown'
   const expected = level === 'read committed' || (cockroach && level === 'serializable')
-  const concern = 'QScope is made for "read committed"; does something between it and the server change that?'
-  return diagnostic('isolation', level, expected ? null : concern)
+  const warning = 'QScope is made for "read committed"; does something between it and the server change that?'
+  return diagnostic('isolation', level, expected ? null : warning)
 }
 
-function encodingFact(row: DiagnosticRow): Diagnostic {
+function encodingDiagnostic(row: DiagnosticRow): Diagnostic {
   const encoding = row.get('server_encoding') ?? 'unknown'
   const value = `${encoding}, collation ${row.get('datcollate') ?? 'unknown'}`
   return diagnostic(
@@ -81,7 +81,7 @@ function encodingFact(row: DiagnosticRow): Diagnostic {
   )
 }
 
-function durabilityFacts(row: DiagnosticRow): readonly Diagnostic[] {
+function durabilityDiagnostics(row: DiagnosticRow): readonly Diagnostic[] {
   const durable = ['on', 'local', 'remote_write', 'remote_apply']
   return [
     ...settingDiagnostic(row, 'synchronous_commit', durable, 'a crash can lose answered calls: set it to on'),
@@ -91,13 +91,13 @@ function durabilityFacts(row: DiagnosticRow): readonly Diagnostic[] {
 }
 
 /** Of this session; not every pooler or relative of PostgreSQL tells. */
-async function tlsFact(execute: Execute): Promise<Diagnostic> {
+async function tlsDiagnostic(execute: Execute): Promise<Diagnostic> {
   const row = await diagnosticRow(execute, 'select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()')
   return diagnostic('tls', row.get('ssl') === 'true' ? `${row.get('version')} ${row.get('cipher')}` : 'plaintext')
 }
 
 /** An owner has them all. */
-async function changesFact(execute: Execute): Promise<Diagnostic> {
+async function changesDiagnostic(execute: Execute): Promise<Diagnostic> {
   const changes = ['UPDATE', 'DELETE', 'TRUNCATE']
   const columns = changes.map(
     (change) => `has_table_privilege(to_regclass('oauth_audit_log'), '${change}') as ${change}`,

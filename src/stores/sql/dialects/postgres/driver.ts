@@ -1,97 +1,159 @@
 import { Client } from 'pg'
 import type { ServerHost } from '../../../../domain/server-url.ts'
-import type { Statement, StatementResult } from '../../core/dialect.ts'
-import { bindable } from '../../server/bindable.ts'
-import type { Dialled, RawConnection, ServerDriver, ServerTarget } from '../../server/driver.ts'
-import { KEEPALIVE_AFTER_MS } from '../../server/keepalive.ts'
+import type { ConnectionSettings, Statement, StatementResult } from '../../core/dialect.ts'
+import {
+  bindable,
+  KEEPALIVE_AFTER_MS,
+  type PendingConnection,
+  type RawConnection,
+  type ServerDriver,
+  type ServerTarget,
+  type Written,
+} from '../../server/driver.ts'
 import { endWithin } from '../../server/open-connection.ts'
-import { troubleOf } from './errors.ts'
+import { databaseErrorOf } from './errors.ts'
 import { setUpSession, verifySession } from './session.ts'
-import { statementName } from './statement-name.ts'
 
 const PORT = 5432
 
-export const postgresDriver: ServerDriver = Object.freeze({
-  dial: (target, host) => {
-    const client = clientFor(target, host)
-    return {
-      connection: rawConnection(client, target),
-      handshake: async () => {
-        try {
-          await client.connect()
-        } catch (error) {
-          throw troubleOf(error)
-        }
-      },
-      get session() {
-        return 'processID' in client ? String(client.processID) : null
-      },
-    } satisfies Dialled
-  },
-  setUp: setUpSession,
-  verify: verifySession,
-  // One that waits for its client, between the messages of a statement too, is at work on nothing.
-  sessionsAtWork:
-    "select pid as id from pg_stat_activity where state = 'active' and wait_event_type is distinct from 'Client'",
-  probe: 'update oauth_audit_heads set sequence = sequence where 1 = 0',
-  sendsManyAtOnce: false,
-} satisfies ServerDriver)
+/** How PostgreSQL and what speaks its protocol are talked to. */
+export class PostgresDriver implements ServerDriver {
+  // A session that waits for its client, between the messages of a statement too, is at work on nothing.
+  readonly sessionsAtWork =
+    "select pid as id from pg_stat_activity where state = 'active' and wait_event_type is distinct from 'Client'"
+  readonly probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
+  readonly supportsMultiStatements = false
+  readonly #names = new StatementNames()
 
-function clientFor({ url, settings }: ServerTarget, { host, port }: ServerHost): Client {
-  const { tls } = settings
-  return new Client({
-    host,
-    port: port ?? PORT,
-    user: url.user,
-    password: url.password,
-    database: url.database,
-    // Whoever opens it limits the time, for all that comes after the handshake too.
-    connectionTimeoutMillis: 0,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
-    client_encoding: 'UTF8',
-    application_name: 'qscope',
-    // The host is what the certificate must name; of one that is an IP address the client would forget it.
-    ssl: tls === null ? false : { ...(tls.ca !== null && { ca: tls.ca }), rejectUnauthorized: true, host },
-  })
+  dial(target: ServerTarget, host: ServerHost): PendingConnection {
+    return new PendingPostgresConnection(target, host, this.#names)
+  }
+
+  setUp(connection: RawConnection): Promise<string> {
+    return setUpSession(connection)
+  }
+
+  verify(connection: RawConnection): Promise<void> {
+    return verifySession(connection)
+  }
 }
 
-function rawConnection(client: Client, { settings }: ServerTarget): RawConnection {
-  let usable = true
-  const lost = () => {
-    usable = false
+/** Beyond these a statement stays unnamed, and is prepared anew each time: the server keeps what has a name. */
+const MAX_NAMES = 500
+
+/** The names under which the client keeps statements prepared, the same for all connections of a database. */
+class StatementNames {
+  readonly #names = new Map<string, string>()
+
+  /** The same for the same text; empty: not kept. */
+  of(sql: string): string {
+    const known = this.#names.get(sql)
+    if (known !== undefined) return known
+    if (this.#names.size >= MAX_NAMES) return ''
+    const name = `qscope_${this.#names.size}`
+    this.#names.set(sql, name)
+    return name
   }
-  // Unheard it would end the process; whoever uses the connection next is told.
-  client.on('error', lost)
-  client.on('end', lost)
-  const run = async (query: () => Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>) => {
+}
+
+class PendingPostgresConnection implements PendingConnection {
+  readonly connection: PostgresConnection
+  readonly #client: Client
+
+  constructor({ url, settings }: ServerTarget, { host, port }: ServerHost, names: StatementNames) {
+    const { tls } = settings
+    this.#client = new Client({
+      host,
+      port: port ?? PORT,
+      user: url.user,
+      password: url.password,
+      database: url.database,
+      // Whoever opens it limits the time, for all that comes after the handshake too.
+      connectionTimeoutMillis: 0,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
+      client_encoding: 'UTF8',
+      application_name: 'qscope',
+      // The host is what the certificate must name; of one that is an IP address the client would forget it.
+      ssl: tls === null ? false : { ...(tls.ca !== null && { ca: tls.ca }), rejectUnauthorized: true, host },
+    })
+    this.connection = new PostgresConnection(this.#client, settings, names)
+  }
+
+  async handshake(): Promise<void> {
     try {
-      return resultOf(await query())
+      await this.#client.connect()
     } catch (error) {
-      throw troubleOf(error)
+      throw databaseErrorOf(error)
     }
   }
-  return {
-    get usable() {
-      return usable
-    },
-    execute: ({ sql, parameters }: Statement) =>
-      run(() => client.query({ name: statementName(sql), text: sql, values: parameters.map(bindable) })),
-    say: (sql) => run(() => client.query(sql)),
-    writeAll: null,
-    end: async () => {
-      lost()
-      await endWithin(settings.connectTimeoutMs, client.end(), () => client.connection.stream.destroy())
-    },
-    destroy: () => {
-      lost()
-      // The driver has no other way to leave a server that does not answer.
-      client.connection.stream.destroy()
-    },
+
+  get session(): string | null {
+    return 'processID' in this.#client ? String(this.#client.processID) : null
   }
 }
 
-/** Of several statements in one text, which only set something, the driver gives a list; nobody asks what is in it. */
-function resultOf({ rows, rowCount }: { readonly rows: unknown[]; readonly rowCount: number | null }): StatementResult {
+interface ClientResult {
+  readonly rows: unknown[]
+  readonly rowCount: number | null
+}
+
+class PostgresConnection implements RawConnection {
+  usable = true
+  readonly #client: Client
+  readonly #settings: ConnectionSettings
+  readonly #names: StatementNames
+
+  constructor(client: Client, settings: ConnectionSettings, names: StatementNames) {
+    this.#client = client
+    this.#settings = settings
+    this.#names = names
+    const lost = () => {
+      this.usable = false
+    }
+    // An error that nobody listens for would end the process; whoever uses the connection next is told.
+    client.on('error', lost)
+    client.on('end', lost)
+  }
+
+  async execute({ sql, parameters }: Statement): Promise<StatementResult> {
+    try {
+      const values = parameters.map(bindable)
+      return resultOf(await this.#client.query({ name: this.#names.of(sql), text: sql, values }))
+    } catch (error) {
+      throw databaseErrorOf(error)
+    }
+  }
+
+  async query(sql: string): Promise<StatementResult> {
+    try {
+      return resultOf(await this.#client.query(sql))
+    } catch (error) {
+      throw databaseErrorOf(error)
+    }
+  }
+
+  writeAll(): Promise<Written> {
+    throw new Error('this connection takes one statement at a time')
+  }
+
+  async end(): Promise<void> {
+    this.usable = false
+    await endWithin(this.#settings.connectTimeoutMs, this.#client.end(), () => this.#destroySocket())
+  }
+
+  destroy(): void {
+    this.usable = false
+    this.#destroySocket()
+  }
+
+  /** The client has no other way to leave a server that does not answer. */
+  #destroySocket(): void {
+    this.#client.connection.stream.destroy()
+  }
+}
+
+/** Of several statements in one text, which only set something, the client gives a list; nobody asks what is in it. */
+function resultOf({ rows, rowCount }: ClientResult): StatementResult {
   return { rows, affected: rowCount ?? 0 }
 }

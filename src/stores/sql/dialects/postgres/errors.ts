@@ -1,27 +1,28 @@
 import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
-import { LOG_IN_REFUSED, SOCKET_CODES, socketTrouble } from '../../server/socket-codes.ts'
+import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/socket-codes.ts'
 
 interface Meaning {
   readonly kind: DatabaseErrorKind
-  /** Stands before what the server says; `''`: nothing does. */
-  readonly says: string
+  /** Stands before the server's message; `''`: nothing does. */
+  readonly prefix: string
 }
 
-const READ_ONLY: Meaning = { kind: 'lost', says: 'the database is read-only: ' }
-const GONE: Meaning = { kind: 'lost', says: 'the database server does not answer: ' }
-const STATEMENTS: Meaning = { kind: 'lost', says: 'the database does not keep what was prepared: ' }
-const LOST: Meaning = { kind: 'lost', says: 'the connection to the database is lost: ' }
-const FULL: Meaning = { kind: 'unavailable', says: 'there is no space left for the database: ' }
-const EXHAUSTED: Meaning = { kind: 'unavailable', says: 'the database has no resources left: ' }
-const BROKEN_OFF: Meaning = { kind: 'unavailable', says: 'the database broke the statement off: ' }
-const NOT_NOW: Meaning = { kind: 'unavailable', says: 'the database cannot do this now: ' }
-const LOG_IN: Meaning = { kind: 'unavailable', says: LOG_IN_REFUSED }
-const CONFLICT: Meaning = { kind: 'conflict', says: '' }
-const REFUSED: Meaning = { kind: 'refused', says: '' }
-const BROKEN: Meaning = { kind: 'broken', says: '' }
+const READ_ONLY: Meaning = { kind: 'lost', prefix: 'the database is read-only: ' }
+const GONE: Meaning = { kind: 'lost', prefix: 'the database server does not answer: ' }
+const STATEMENTS: Meaning = { kind: 'lost', prefix: 'the database does not keep what was prepared: ' }
+const LOST: Meaning = { kind: 'lost', prefix: 'the connection to the database is lost: ' }
+const FULL: Meaning = { kind: 'unavailable', prefix: 'there is no space left for the database: ' }
+const EXHAUSTED: Meaning = { kind: 'unavailable', prefix: 'the database has no resources left: ' }
+const BROKEN_OFF: Meaning = { kind: 'unavailable', prefix: 'the database broke the statement off: ' }
+const NOT_NOW: Meaning = { kind: 'unavailable', prefix: 'the database cannot do this now: ' }
+const LOG_IN: Meaning = { kind: 'unavailable', prefix: LOG_IN_REFUSED }
+const CONFLICT: Meaning = { kind: 'conflict', prefix: '' }
+const REFUSED: Meaning = { kind: 'refused', prefix: '' }
+const BROKEN: Meaning = { kind: 'broken', prefix: '' }
 const DENIED: Meaning = {
   kind: 'broken',
-  says: "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
+  prefix:
+    "the database denies this to QScope's user (docs/databases.md has the grants; qscope doctor names what is missing): ",
 }
 
 /** By the first two characters of the code, which name its class; as long as no commit was sent. */
@@ -40,14 +41,14 @@ const CLASSES: Readonly<Record<string, Meaning>> = {
 
 /** What means something else than its class, or has none. */
 const CODES: Readonly<Record<string, Meaning>> = {
-  '23505': { kind: 'duplicate', says: '' }, // unique_violation
+  '23505': { kind: 'duplicate', prefix: '' }, // unique_violation
   '25006': READ_ONLY, // read_only_sql_transaction: a replica, or a primary no more
   '25P03': GONE, // idle_in_transaction_session_timeout
   '25P04': GONE, // transaction_timeout
   '26000': STATEMENTS, // invalid_sql_statement_name: a pooler gave the statement's connection away
   '3D000': LOG_IN, // invalid_catalog_name
   '40002': REFUSED, // transaction_integrity_constraint_violation
-  '40003': { kind: 'outcome_unknown', says: '' }, // statement_completion_unknown
+  '40003': { kind: 'outcome_unknown', prefix: '' }, // statement_completion_unknown
   '42501': DENIED, // insufficient_privilege
   '42P05': STATEMENTS, // duplicate_prepared_statement
   '53100': FULL, // disk_full
@@ -71,7 +72,7 @@ const MISFITS: ReadonlySet<string> = new Set(['42P01', '42703'])
  *
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-export function troubleOf(error: unknown): DatabaseError {
+export function databaseErrorOf(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error
   const { code, message } = describe(error)
   if (MISFITS.has(code)) {
@@ -79,12 +80,12 @@ export function troubleOf(error: unknown): DatabaseError {
   }
   // Codes of the system, such as EPIPE, are longer than those of the server, or shorter.
   const meaning = /^[0-9A-Z]{5}$/.test(code) ? (CODES[code] ?? CLASSES[code.slice(0, 2)]) : undefined
-  if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.says}${message}`, error)
+  if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.prefix}${message}`, error)
   // The schema was changed meanwhile; a new connection prepares anew.
   if (/cached plan must not change/.test(message))
-    return new DatabaseError('lost', `${STATEMENTS.says}${message}`, error)
+    return new DatabaseError('lost', `${STATEMENTS.prefix}${message}`, error)
   if (SOCKET_CODES.has(code) || isDriverLoss(error)) {
-    return new DatabaseError('lost', socketTrouble(code, message), error)
+    return new DatabaseError('lost', socketErrorMessage(code, message), error)
   }
   return new DatabaseError('broken', message, error)
 }

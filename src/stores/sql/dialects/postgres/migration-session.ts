@@ -1,9 +1,9 @@
 import { DatabaseError } from '../../core/database-error.ts'
-import type { ConnectionSettings, MigrationSession } from '../../core/dialect.ts'
-import { openOne } from '../../server/connect-server.ts'
-import { migrationTransaction } from '../../server/migration-transaction.ts'
+import type { ConnectionSettings } from '../../core/dialect.ts'
+import { ServerMigrationSession } from '../../server/migration-session.ts'
+import { openOne } from '../../server/server-database.ts'
 import { postgresTypes } from './column-types.ts'
-import { postgresDriver } from './driver.ts'
+import { PostgresDriver } from './driver.ts'
 
 /** How long another migrator is waited for. */
 const LOCK_SECONDS = 60
@@ -12,38 +12,32 @@ const TABLE_LOCK_SECONDS = 1
 const LOCK = 5_551_050_551
 
 /**
- * Each schema change commits by itself: one transaction around all of them would
- * hold the locks of many tables, and stop or deadlock the servers at work. Work
- * that fails ends the session, and the lock with it.
+ * Changes the schema of a database of PostgreSQL. Each schema change commits by
+ * itself: one transaction around all of them would hold the locks of many tables,
+ * and stop or deadlock the servers at work.
  */
-export async function openPostgresMigration(url: string, settings: ConnectionSettings): Promise<MigrationSession> {
-  const connection = await openOne(postgresDriver, url, settings)
-  const { say } = connection
-  return {
-    types: postgresTypes,
-    // The text of a schema change holds its values.
-    execute: (statement) => (statement.parameters.length === 0 ? say(statement.sql) : connection.execute(statement)),
-    exclusively: async (work) => {
-      await takeLock(say)
-      const result = await work()
-      await say(`select pg_advisory_unlock(${LOCK})`)
-      return result
-    },
-    transaction: migrationTransaction(connection),
-    close: () => connection.end(),
-  }
-}
+export class PostgresMigrationSession extends ServerMigrationSession {
+  readonly types = postgresTypes
 
-async function takeLock(say: (sql: string) => Promise<unknown>): Promise<void> {
-  await say('begin')
-  try {
-    await say(`set local lock_timeout = '${LOCK_SECONDS}s'`)
-    await say(`select pg_advisory_lock(${LOCK})`)
-    await say('commit')
-    // Who waits for a table stops everybody behind it, so that must not be for long.
-    await say(`set lock_timeout = '${TABLE_LOCK_SECONDS}s'`)
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || error.kind !== 'conflict') throw error
-    throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`, error)
+  static async open(url: string, settings: ConnectionSettings): Promise<PostgresMigrationSession> {
+    return new PostgresMigrationSession(await openOne(new PostgresDriver(), url, settings))
+  }
+
+  protected override async lock(): Promise<void> {
+    await this.connection.query('begin')
+    try {
+      await this.connection.query(`set local lock_timeout = '${LOCK_SECONDS}s'`)
+      await this.connection.query(`select pg_advisory_lock(${LOCK})`)
+      await this.connection.query('commit')
+      // Who waits for a table stops everybody behind it, so that must not be for long.
+      await this.connection.query(`set lock_timeout = '${TABLE_LOCK_SECONDS}s'`)
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.kind !== 'conflict') throw error
+      throw new DatabaseError('busy', `another migrator has been at work for more than ${LOCK_SECONDS} s`, error)
+    }
+  }
+
+  protected override async unlock(): Promise<void> {
+    await this.connection.query(`select pg_advisory_unlock(${LOCK})`)
   }
 }

@@ -1,7 +1,7 @@
 import { DatabaseError } from '../../core/database-error.ts'
-import { diagnosticRow } from '../../diagnostic-row.ts'
+import { diagnosticRow } from '../../diagnostics.ts'
 import type { RawConnection } from '../../server/driver.ts'
-import { deviationsOf, insistOn, type SessionSetting } from '../../server/session-settings.ts'
+import { assertNoDeviations, deviationsOf, type SessionSetting } from '../../server/session-settings.ts'
 
 const exactly = (name: string, value: string): SessionSetting => ({
   name,
@@ -49,8 +49,8 @@ export const SESSION_SETTINGS = `select version() as version, ${ASKED}`
  * Sets a session up, and reads back that it is so: defaults of the server, the
  * database and the role, options and poolers come in between.
  */
-export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise<string> {
-  const server = await diagnosticRow(({ sql }) => say(sql), SERVER)
+export async function setUpSession(connection: Pick<RawConnection, 'query'>): Promise<string> {
+  const server = await diagnosticRow(({ sql }) => connection.query(sql), SERVER)
   if (server.get('transaction_read_only') === 'on') {
     throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
   }
@@ -68,22 +68,22 @@ export async function setUpSession({ say }: Pick<RawConnection, 'say'>): Promise
     // Names mean the tables of these schemas, never temporary ones of the same name.
     ...(path === undefined || isCockroach(server) ? [] : [`set session search_path = ${path}, pg_temp`]),
   ]
-  await say(statements.join('; '))
-  await verifySession({ say })
+  await connection.query(statements.join('; '))
+  await verifySession(connection)
   return server.get('session') ?? ''
 }
 
 /** Throws unless the session still is as it was set up. */
-export async function verifySession({ say }: Pick<RawConnection, 'say'>): Promise<void> {
-  const told = await diagnosticRow(({ sql }) => say(sql), SESSION_SETTINGS)
-  insistOn(deviationsOf(settingsFor(told), told))
+export async function verifySession(connection: Pick<RawConnection, 'query'>): Promise<void> {
+  const reported = await diagnosticRow(({ sql }) => connection.query(sql), SESSION_SETTINGS)
+  assertNoDeviations(deviationsOf(settingsFor(reported), reported))
 }
 
 /** The settings that count on this server. */
-export function settingsFor(told: ReadonlyMap<string, string>): readonly SessionSetting[] {
-  return isCockroach(told) ? OF_ALL : [...OF_ALL, ...OF_POSTGRES, ...NOT_SET]
+export function settingsFor(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
+  return isCockroach(reported) ? OF_ALL : [...OF_ALL, ...OF_POSTGRES, ...NOT_SET]
 }
 
-function isCockroach(told: ReadonlyMap<string, string>): boolean {
-  return told.get('version')?.startsWith('CockroachDB') === true
+function isCockroach(reported: ReadonlyMap<string, string>): boolean {
+  return reported.get('version')?.startsWith('CockroachDB') === true
 }

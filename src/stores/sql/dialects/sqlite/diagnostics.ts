@@ -2,11 +2,11 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Diagnostic } from '../../../contract/backend.ts'
 import type { Execute } from '../../core/dialect.ts'
-import { diagnostic, diagnosticRow } from '../../diagnostic-row.ts'
+import { diagnostic, diagnosticRow } from '../../diagnostics.ts'
 
 const SYNCHRONOUS = Object.freeze(['OFF', 'NORMAL', 'FULL', 'EXTRA'])
 
-export async function sqliteFacts(execute: Execute): Promise<readonly Diagnostic[]> {
+export async function sqliteDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const ask = async (question: string, column: string) => (await diagnosticRow(execute, question)).get(column) ?? ''
   const version = await ask('select sqlite_version() as version', 'version')
   const file = await ask("select file from pragma_database_list where name = 'main'", 'file')
@@ -28,7 +28,10 @@ export async function sqliteFacts(execute: Execute): Promise<readonly Diagnostic
     ),
     diagnostic('foreign_keys', foreignKeys ? 'on' : 'off', foreignKeys ? null : 'references are not checked'),
     ...(existsSync(file)
-      ? [modeFact(file), spaceFact(file, Number(await ask('pragma journal_size_limit', 'journal_size_limit')))]
+      ? [
+          modeDiagnostic(file),
+          spaceDiagnostic(file, Number(await ask('pragma journal_size_limit', 'journal_size_limit'))),
+        ]
       : []),
   ]
 }
@@ -36,7 +39,7 @@ export async function sqliteFacts(execute: Execute): Promise<readonly Diagnostic
 const OTHERS_BITS = 0o077
 const MODE_BITS = 0o777
 
-function modeFact(file: string): Diagnostic {
+function modeDiagnostic(file: string): Diagnostic {
   const mode = statSync(file).mode & MODE_BITS
   const shown = `0${mode.toString(8).padStart(3, '0')}`
   const open = (mode & OTHERS_BITS) !== 0
@@ -44,7 +47,7 @@ function modeFact(file: string): Diagnostic {
 }
 
 /** The log grows beside the file, and is folded into it: both must fit at once. */
-function spaceFact(file: string, walLimit: number): Diagnostic {
+function spaceDiagnostic(file: string, walLimit: number): Diagnostic {
   const { bavail, bsize } = statfsSync(dirname(file))
   const free = bavail * bsize
   const needed = 2 * walLimit

@@ -23,7 +23,7 @@ const UNCONFIRMED: ReadonlySet<string> = new Set([
 const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_IOERR_CORRUPTFS', 'SQLITE_IOERR_DATA'])
 
 /** Tells what an error of SQLite means to its callers. */
-export function troubleOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseError {
+export function databaseErrorOf({ code, message }: SqliteFailure, file: string, cause?: unknown): DatabaseError {
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
     return new DatabaseError('duplicate', message, cause)
   }
@@ -94,8 +94,8 @@ export function troubleOf({ code, message }: SqliteFailure, file: string, cause?
   }
 }
 
-/** The troubles of one open file. What was seen to be corrupt is not trusted again, whatever else still works. */
-export class FileTroubles {
+/** The errors of one open file. What was seen to be corrupt is not trusted again, whatever else still works. */
+export class FileErrors {
   readonly file: string
   /** The first sign that the file is damaged. */
   corruption: DatabaseError | null = null
@@ -105,8 +105,17 @@ export class FileTroubles {
   }
 
   of(failure: SqliteFailure, cause?: unknown): DatabaseError {
-    const trouble = troubleOf(failure, this.file, cause)
-    if (/^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS|IOERR_DATA)/.test(failure.code)) this.corruption ??= trouble
-    return trouble
+    const error = databaseErrorOf(failure, this.file, cause)
+    if (/^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS|IOERR_DATA)/.test(failure.code)) this.corruption ??= error
+    return error
+  }
+
+  /** Runs work on the file in this thread. */
+  guard<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      throw this.of(failureOf(error), error)
+    }
   }
 }

@@ -102,8 +102,18 @@ export function lacksSpace(file: string): boolean {
   }
 }
 
-/** A file in a directory of its own, which `vanish` removes while connections keep using it. */
-export function temporaryFile(): { readonly file: string; readonly vanish: () => void } {
+/** A file in a directory of its own, which `remove` removes while connections keep using it. */
+export function temporaryFile(): { readonly file: string; readonly remove: () => void } {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-'))
-  return { file: join(directory, 'qscope.db'), vanish: () => rmSync(directory, { recursive: true, force: true }) }
+  return { file: join(directory, 'qscope.db'), remove: () => rmSync(directory, { recursive: true, force: true }) }
+}
+
+/** On a small volume the write-ahead log takes no more than this part of it. */
+const SHARE_OF_VOLUME = 1 / 16
+const MIN_WAL_BYTES = 262_144
+
+/** How large the write-ahead log may get before it is folded back, in bytes: as much as may be, if the volume has room. */
+export function walLimitFor(file: string, most: number): number {
+  const { blocks, bsize } = statfsSync(dirname(file))
+  return Math.min(most, Math.max(MIN_WAL_BYTES, Math.floor(blocks * bsize * SHARE_OF_VOLUME)))
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseError } from '../../core/database-error.ts'
-import type { MigrationSession, Statement } from '../../core/dialect.ts'
+import type { MigrationSession, Statement, StatementResult } from '../../core/dialect.ts'
 import { sqliteTypes } from './column-types.ts'
-import { failureOf, troubleOf } from './errors.ts'
+import { databaseErrorOf, failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 
 /** How long another migrator, or a writing server, is waited for. */
-const PATIENCE_MS = 30_000
+const LOCK_WAIT_MS = 30_000
 const POLL_MS = 25
 
 /**
@@ -14,46 +14,64 @@ const POLL_MS = 25
  * It waits for locks outside of SQLite, so that migrators of one process do not
  * stop each other.
  */
-export async function openSqliteMigration(file: string): Promise<MigrationSession> {
-  const guarded = <T>(work: () => T): T => {
-    try {
-      return work()
-    } catch (error) {
-      throw error instanceof DatabaseError ? error : troubleOf(failureOf(error), file, error)
-    }
-  }
-  const handle = guarded(() => new SqliteHandle(file, { timeout: 0 }))
-  try {
-    await patiently(() => guarded(() => handle.pragma('journal_mode = WAL')))
-    guarded(() => handle.pragma('synchronous = FULL'))
-    guarded(() => handle.pragma('foreign_keys = ON'))
-  } catch (error) {
-    handle.close()
-    throw error
+export class SqliteMigrationSession implements MigrationSession {
+  readonly types = sqliteTypes
+  readonly #file: string
+  readonly #handle: SqliteHandle
+
+  private constructor(file: string, handle: SqliteHandle) {
+    this.#file = file
+    this.#handle = handle
   }
 
-  return {
-    types: sqliteTypes,
-    execute: async (statement: Statement) => guarded(() => handle.run(statement)),
-    exclusively: async (work) => {
-      await patiently(() => guarded(() => handle.exec('begin exclusive')))
-      try {
-        const result = await work()
-        guarded(() => handle.exec('commit'))
-        return result
-      } catch (error) {
-        if (handle.inTransaction) handle.exec('rollback')
-        throw error
-      }
-    },
-    // All of `exclusively` is one transaction already.
-    transaction: (work) => work(),
-    close: async () => handle.close(),
+  static async open(file: string): Promise<SqliteMigrationSession> {
+    const handle = guarded(file, () => new SqliteHandle(file, { timeout: 0 }))
+    try {
+      await whenUnlocked(() => guarded(file, () => handle.pragma('journal_mode = WAL')))
+      guarded(file, () => handle.pragma('synchronous = FULL'))
+      guarded(file, () => handle.pragma('foreign_keys = ON'))
+    } catch (error) {
+      handle.close()
+      throw error
+    }
+    return new SqliteMigrationSession(file, handle)
+  }
+
+  execute = async (statement: Statement): Promise<StatementResult> =>
+    guarded(this.#file, () => this.#handle.run(statement))
+
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    await whenUnlocked(() => guarded(this.#file, () => this.#handle.exec('begin exclusive')))
+    try {
+      const result = await work()
+      guarded(this.#file, () => this.#handle.exec('commit'))
+      return result
+    } catch (error) {
+      if (this.#handle.inTransaction) this.#handle.exec('rollback')
+      throw error
+    }
+  }
+
+  /** All of `exclusively` is one transaction already. */
+  async transaction(work: () => Promise<void>): Promise<void> {
+    await work()
+  }
+
+  async close(): Promise<void> {
+    this.#handle.close()
   }
 }
 
-async function patiently(attempt: () => void): Promise<void> {
-  for (const until = Date.now() + PATIENCE_MS; ; ) {
+function guarded<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof DatabaseError ? error : databaseErrorOf(failureOf(error), file, error)
+  }
+}
+
+async function whenUnlocked(attempt: () => void): Promise<void> {
+  for (const until = Date.now() + LOCK_WAIT_MS; ; ) {
     try {
       attempt()
       return

@@ -2,11 +2,11 @@ import type { RecordedStatement, Statement, StatementResult } from '../../core/d
 import type { SqliteFailure } from './errors.ts'
 
 /** What the main thread asks of the writer's thread. */
-export type Order =
+export type Command =
   /** The statements in a transaction of their own, in one round trip. */
   | { readonly kind: 'batch'; readonly statements: readonly Packed[] }
-  /** Begins a transaction, and runs each draft in it whole or not at all; answers one row a draft: whether it stands. */
-  | { readonly kind: 'drafts'; readonly drafts: readonly (readonly PackedDraft[])[] }
+  /** Begins a transaction, and runs each recorded one in it whole or not at all; answers one row for each: whether it stands. */
+  | { readonly kind: 'recorded'; readonly recorded: readonly (readonly PackedRecorded[])[] }
   /** The last statements of the open transaction, and its commit. */
   | { readonly kind: 'finish'; readonly statements: readonly Packed[] }
   | { readonly kind: 'execute'; readonly statement: Packed }
@@ -23,9 +23,9 @@ export interface WriterData {
   readonly walLimit: number
 }
 
-export interface OrderMessage {
+export interface CommandMessage {
   readonly id: number
-  readonly order: Order
+  readonly command: Command
 }
 
 export interface AnswerMessage {
@@ -47,7 +47,7 @@ export interface Packed extends Statement {
   readonly bytesAt: readonly number[]
 }
 
-export interface PackedDraft extends Packed, RecordedStatement {}
+export interface PackedRecorded extends Packed, RecordedStatement {}
 
 const NO_BYTES: readonly number[] = Object.freeze([])
 
@@ -65,8 +65,8 @@ export function packed({ sql, parameters }: Statement): Packed {
   return { sql, parameters: travelling ?? parameters, bytesAt: bytesAt ?? NO_BYTES }
 }
 
-export function packedDraft(draft: readonly RecordedStatement[]): readonly PackedDraft[] {
-  return draft.map((statement) => ({ ...packed(statement), affects: statement.affects }))
+export function packedRecorded(recorded: readonly RecordedStatement[]): readonly PackedRecorded[] {
+  return recorded.map((statement) => ({ ...packed(statement), affects: statement.affects }))
 }
 
 /**

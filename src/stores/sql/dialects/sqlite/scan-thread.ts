@@ -4,7 +4,6 @@ import type { Statement, StatementResult } from '../../core/dialect.ts'
 import { failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import { type Answer, type AnswerMessage, OPENED, type Packed, Unpacker } from './protocol.ts'
-import { setUpHandle } from './set-up-handle.ts'
 
 /** A reader meets a lock only while a log is recovered or folded back. */
 const BUSY_TIMEOUT_MS = 1_000
@@ -37,18 +36,18 @@ function serve(port: NonNullable<typeof parentPort>, { file, walLimit }: ScanThr
     if (statement === null || handle === null) return NOTHING
     return handle.run(statement)
   }
-  const tell = (message: AnswerMessage) => port.postMessage(message)
-  tell({
+  const send = (message: AnswerMessage) => port.postMessage(message)
+  send({
     id: OPENED,
     answer: answerTo(() => {
       handle = new SqliteHandle(file, { readonly: true, timeout: BUSY_TIMEOUT_MS })
-      setUpHandle(handle, walLimit)
+      handle.setUp(walLimit)
       return NOTHING
     }),
   })
   port.on('message', ({ id, statement }: ScanMessage) => {
     const unpacked = statement && { sql: statement.sql, parameters: unpacker.unpack(statement) }
-    tell({ id, answer: answerTo(() => run(unpacked)) })
+    send({ id, answer: answerTo(() => run(unpacked)) })
     if (statement !== null) return
     handle?.close()
     port.close()

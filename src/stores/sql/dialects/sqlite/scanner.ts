@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { DatabaseError } from '../../core/database-error.ts'
 import type { Statement, StatementResult } from '../../core/dialect.ts'
-import type { FileTroubles } from './errors.ts'
+import type { FileErrors } from './errors.ts'
 import { type AnswerMessage, OPENED, type Packed, packed } from './protocol.ts'
 import type { ScanMessage, ScanThreadData } from './scan-thread.ts'
 
@@ -27,14 +27,14 @@ interface Thread {
  * One that dies fails what it had been given, and the next statement starts another.
  */
 export class SqliteScanner {
-  readonly #troubles: FileTroubles
+  readonly #errors: FileErrors
   readonly #walLimit: number
   #thread: Thread | null = null
   #lastId = OPENED
   #closed = false
 
-  constructor(troubles: FileTroubles, walLimit: number) {
-    this.#troubles = troubles
+  constructor(errors: FileErrors, walLimit: number) {
+    this.#errors = errors
     this.#walLimit = walLimit
   }
 
@@ -57,7 +57,7 @@ export class SqliteScanner {
   }
 
   #start(): Thread {
-    const data: ScanThreadData = { file: this.#troubles.file, walLimit: this.#walLimit }
+    const data: ScanThreadData = { file: this.#errors.file, walLimit: this.#walLimit }
     const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
     const pending = new Map<number, Pending>()
     const { promise: opened, resolve, reject } = Promise.withResolvers<StatementResult>()
@@ -67,7 +67,7 @@ export class SqliteScanner {
       const asked = pending.get(id)
       pending.delete(id)
       if (answer.ok) return asked?.resolve(answer.result)
-      asked?.reject(this.#troubles.of(answer.failure))
+      asked?.reject(this.#errors.of(answer.failure))
       // One that cannot open the file is of no use; perhaps the next one can.
       if (id === OPENED) void worker.terminate()
     })
@@ -91,6 +91,6 @@ export class SqliteScanner {
   }
 
   #gone(cause?: unknown): DatabaseError {
-    return new DatabaseError('unavailable', `the reader of the database ${this.#troubles.file} is gone`, cause)
+    return new DatabaseError('unavailable', `the reader of the database ${this.#errors.file} is gone`, cause)
   }
 }

@@ -2,14 +2,14 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../logger.ts'
 import { DatabaseError } from '../../core/database-error.ts'
 import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../../core/dialect.ts'
-import type { FileTroubles } from './errors.ts'
+import type { FileErrors } from './errors.ts'
 import {
   type AnswerMessage,
+  type Command,
+  type CommandMessage,
   OPENED,
-  type Order,
-  type OrderMessage,
   packed,
-  packedDraft,
+  packedRecorded,
   type WriterData,
 } from './protocol.ts'
 
@@ -17,18 +17,18 @@ import {
 const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
 
 interface Pending {
-  readonly order: Order | null
+  readonly command: Command | null
   readonly resolve: (result: StatementResult) => void
   readonly reject: (error: unknown) => void
 }
 
 /**
  * The writer's side in the main thread. A thread that dies fails what it had
- * been given, and the next order starts another one, if the file can be opened
+ * been given, and the next command starts another one, if the file can be opened
  * again.
  */
 export class SqliteWriter implements Writer {
-  readonly #troubles: FileTroubles
+  readonly #errors: FileErrors
   readonly #file: string
   readonly #walLimit: number
   readonly #log: Logger
@@ -39,10 +39,10 @@ export class SqliteWriter implements Writer {
   #lastId = OPENED
   #closing = false
 
-  constructor(troubles: FileTroubles, walLimit: number, log: Logger, mayReopen: boolean) {
+  constructor(errors: FileErrors, walLimit: number, log: Logger, mayReopen: boolean) {
     this.#walLimit = walLimit
-    this.#troubles = troubles
-    this.#file = troubles.file
+    this.#errors = errors
+    this.#file = errors.file
     this.#log = log
     this.#mayReopen = mayReopen
   }
@@ -53,7 +53,7 @@ export class SqliteWriter implements Writer {
     const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
     this.#worker = worker
     this.#opened = new Promise<StatementResult>((resolve, reject) => {
-      this.#pending.set(OPENED, { order: null, resolve, reject })
+      this.#pending.set(OPENED, { command: null, resolve, reject })
     })
     worker.on('message', ({ id, answer }: AnswerMessage) => {
       const pending = this.#pending.get(id)
@@ -61,7 +61,7 @@ export class SqliteWriter implements Writer {
       if (answer.ok) return pending?.resolve(answer.result)
       // A thread that could not open the file ends, and that is said; it did not die.
       if (id === OPENED && this.#worker === worker) this.#worker = null
-      pending?.reject(this.#troubles.of(answer.failure))
+      pending?.reject(this.#errors.of(answer.failure))
     })
     worker.on('error', (error) => this.#died(worker, error))
     worker.on('exit', () => this.#died(worker, null))
@@ -75,37 +75,37 @@ export class SqliteWriter implements Writer {
   }
 
   execute = (statement: Statement): Promise<StatementResult> =>
-    this.#order({ kind: 'execute', statement: packed(statement) })
+    this.#send({ kind: 'execute', statement: packed(statement) })
 
   async batch(statements: readonly Statement[]): Promise<void> {
     await this.#reopen()
-    await this.#order({ kind: 'batch', statements: statements.map(packed) })
+    await this.#send({ kind: 'batch', statements: statements.map(packed) })
   }
 
   /** One connection writes, so transactions of their own would only wait for each other's flush. */
   readonly speculative: SpeculativeRunner = {
-    begin: async (drafts: readonly (readonly RecordedStatement[])[]) => {
+    begin: async (recorded: readonly (readonly RecordedStatement[])[]) => {
       await this.#reopen()
-      const { rows } = await this.#order({ kind: 'drafts', drafts: drafts.map(packedDraft) })
+      const { rows } = await this.#send({ kind: 'recorded', recorded: recorded.map(packedRecorded) })
       return rows.map((stands) => stands === true)
     },
     commit: async (statements: readonly Statement[]) => {
-      await this.#order({ kind: 'finish', statements: statements.map(packed) })
+      await this.#send({ kind: 'finish', statements: statements.map(packed) })
     },
   }
 
   async begin(): Promise<void> {
     await this.#reopen()
-    await this.#order({ kind: 'begin' })
+    await this.#send({ kind: 'begin' })
   }
 
   async commit(): Promise<void> {
-    await this.#order({ kind: 'commit' })
+    await this.#send({ kind: 'commit' })
   }
 
   async rollback(): Promise<void> {
     try {
-      if (this.#worker !== null) await this.#order({ kind: 'rollback' })
+      if (this.#worker !== null) await this.#send({ kind: 'rollback' })
     } catch (error) {
       this.#log.warn({ err: error }, 'a transaction could not be rolled back; starting another writer')
       await this.#worker?.terminate()
@@ -113,9 +113,9 @@ export class SqliteWriter implements Writer {
   }
 
   async probe(): Promise<void> {
-    if (this.#troubles.corruption !== null) throw this.#troubles.corruption
+    if (this.#errors.corruption !== null) throw this.#errors.corruption
     await this.#reopen()
-    await this.#order({ kind: 'probe' })
+    await this.#send({ kind: 'probe' })
   }
 
   async close(): Promise<void> {
@@ -123,7 +123,7 @@ export class SqliteWriter implements Writer {
     const worker = this.#worker
     if (worker === null) return
     const gone = new Promise((resolve) => worker.once('exit', resolve))
-    await this.#order({ kind: 'close' })
+    await this.#send({ kind: 'close' })
     await gone
   }
 
@@ -137,13 +137,13 @@ export class SqliteWriter implements Writer {
     await this.open()
   }
 
-  #order(order: Order): Promise<StatementResult> {
+  #send(command: Command): Promise<StatementResult> {
     const worker = this.#worker
     if (worker === null) return Promise.reject(this.#gone())
     const { promise, resolve, reject } = Promise.withResolvers<StatementResult>()
     this.#lastId += 1
-    this.#pending.set(this.#lastId, { order, resolve, reject })
-    const message: OrderMessage = { id: this.#lastId, order }
+    this.#pending.set(this.#lastId, { command, resolve, reject })
+    const message: CommandMessage = { id: this.#lastId, command }
     worker.postMessage(message)
     return promise
   }
@@ -152,8 +152,8 @@ export class SqliteWriter implements Writer {
     if (this.#worker !== worker) return
     this.#worker = null
     if (!this.#closing) this.#log.error({ err: error, file: this.#file }, 'the thread that writes the database died')
-    for (const { order, reject } of this.#pending.values()) {
-      const mayStand = order?.kind === 'batch' || order?.kind === 'finish' || order?.kind === 'commit'
+    for (const { command, reject } of this.#pending.values()) {
+      const mayStand = command?.kind === 'batch' || command?.kind === 'finish' || command?.kind === 'commit'
       reject(
         mayStand
           ? new DatabaseError('outcome_unknown', `the writer of ${this.#file} died while committing`, error)

@@ -1,4 +1,3 @@
-import type { MigrationStep } from '../migration-step.ts'
 import { clients } from './0001_clients.ts'
 import { users } from './0002_users.ts'
 import { grants } from './0003_grants.ts'
@@ -9,6 +8,7 @@ import { auditLog } from './0007_audit_log.ts'
 import { signingKeys } from './0008_signing_keys.ts'
 import { assertionIds } from './0009_assertion_ids.ts'
 import { auditEventsByType } from './0010_audit_events_by_type.ts'
+import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
 export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([

@@ -1,0 +1,206 @@
+import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf'
+import type { CallAuthorizer } from '../auth/authorize-call.ts'
+import { atMoment, type Caller } from '../context.ts'
+import type { EpochMs } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import type { ClientAuthentication } from '../gen/qscope/v1/client_authentication_pb.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
+import { withRetryAdvice } from './access.ts'
+import type { Admission, AdmissionControl, AdmittedCall } from './admission-control.ts'
+import type { Call } from './call.ts'
+import { CallEnded } from './call-info.ts'
+import { findCredentials } from './credentials.ts'
+import type { Redactor } from './redact.ts'
+import { type EncodedRequest, JsonRequest } from './request-limits/request-parser.ts'
+import type { RequestValidator } from './request-validator.ts'
+import type { UniformFailureDelay } from './uniform-failure-delay.ts'
+
+/** What the stages share: everything that outlasts a call. */
+export interface StageServices {
+  readonly isDraining: () => boolean
+  readonly admissionControl: AdmissionControl
+  readonly authorizer: CallAuthorizer
+  readonly failureDelay: UniformFailureDelay
+  readonly redactor: Redactor
+  readonly validator: RequestValidator
+}
+
+/**
+ * A step that every call takes, unary or stream, before its handler. It leaves what
+ * it finds in the call. Answers why the call is refused; `null`: it goes on. Only a
+ * stage that has to wait returns a promise.
+ */
+export type Stage = (call: Call, services: StageServices) => FailedResult | null | Promise<FailedResult | null>
+
+const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
+
+export function refuseWhileDraining(_call: Call, { isDraining }: StageServices): FailedResult | null {
+  return isDraining() ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }) : null
+}
+
+/** Checks the encoded request against its limits, and decodes what authenticates the caller, or a small request whole. */
+export function scanRequest(call: Call): FailedResult | null {
+  const { received } = call
+  const { parser, credentialsField } = call.method
+  if (isEncoded(received)) {
+    const scanned = parser.scan(received)
+    if (!scanned.ok) return scanned
+    const { early, items, message } = scanned.value
+    call.clientAuthentication = early
+    call.items = items
+    call.message = message
+    return null
+  }
+  // A request that was made in this process needs no scan. The descriptor says that the field, where set, is this message.
+  if (credentialsField !== null) {
+    call.clientAuthentication = (Reflect.get(received, credentialsField.localName) ??
+      null) as ClientAuthentication | null
+  }
+  call.message = received
+  return null
+}
+
+export function readCredentials(call: Call, { validator }: StageServices): FailedResult | null {
+  const fieldName = call.method.credentialsField?.name ?? 'client'
+  const found = findCredentials(call.clientAuthentication, fieldName, call.info.authorization, validator)
+  if (!found.ok) return found
+  call.credentials = found.value
+  return null
+}
+
+/** Waits until the call may run; its admission lasts until `release`. Refuses it when there is no room to wait. */
+export function admit(
+  call: Call,
+  { admissionControl }: StageServices,
+): FailedResult | null | Promise<FailedResult | null> {
+  const caller = claimedCaller(call)
+  const queue = admissionControl.queueOf(caller, peerKey(call.peer))
+  const admitted = { caller, queue, size: { bytes: bytesOf(call.received), items: call.items } }
+  const admission = admissionControl.admit(queue, admitted.size, () => call.endedBy() !== null)
+  if (typeof admission === 'string') return settle(call, admitted, admission)
+  return admission.then((settled) => settle(call, admitted, settled))
+}
+
+function settle(call: Call, admitted: AdmittedCall, admission: Admission): FailedResult | null {
+  switch (admission) {
+    case 'admitted':
+      call.admission = admitted
+      return null
+    case 'full':
+      return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    case 'abandoned':
+      throw new CallEnded(call.endedBy() ?? 'CANCELLED')
+    default:
+      return admission satisfies never
+  }
+}
+
+/** Ends the admission of a call, if it has one. */
+export function release(call: Call, { admissionControl }: StageServices): void {
+  if (call.admission === null) return
+  admissionControl.release(call.admission.queue, call.admission.size)
+  call.admission = null
+}
+
+/** Finds out who calls, and whether they may call this method. */
+export async function authenticate(call: Call, services: StageServices): Promise<FailedResult | null> {
+  const caller = await authorize(call, services, null)
+  if (!caller.ok) return caller
+  const { admission } = call
+  if (admission !== null && admission.caller !== null && hasShownProof(caller.value)) {
+    services.admissionControl.proved(admission.caller, admission.queue)
+  }
+  call.caller = caller.value
+  call.reauthenticate = (at) => authorize(call, services, at)
+  return null
+}
+
+/** `again`: when the same credentials are checked once more; `null`: they are checked for the first time. */
+async function authorize(
+  call: Call,
+  { authorizer, failureDelay }: StageServices,
+  again: EpochMs | null,
+): Promise<Result<Caller>> {
+  const { rule } = call.method
+  const { credentials } = call
+  if (call.info.operator && rule.permission !== null && credentials.kind === 'none') return success(OPERATOR)
+  const attempt = { rule, credentials, authenticatedAt: again === null ? null : call.now }
+  const delay = credentials.kind === 'client' ? failureDelay.start() : null
+  const caller = await authorizer.authorize(atMoment(call, again ?? call.now), attempt)
+  if (!caller.ok && delay !== null) await delay
+  return caller
+}
+
+export function decodeRequest(call: Call): FailedResult | null {
+  if (call.message !== null || !isEncoded(call.received)) return null
+  const decoded = call.method.parser.decode(call.received)
+  if (!decoded.ok) return decoded
+  call.message = decoded.value
+  return null
+}
+
+export function validateRequest(call: Call, { redactor, validator }: StageServices): FailedResult | null {
+  const { route, path, credentialsField } = call.method
+  const { input } = route.method
+  const message = messageOf(call)
+  call.log.debug({ rayId: call.rayId, method: path, request: redactor.redacted(input, message) }, 'request')
+  // What authenticated the caller was validated before, and is not needed any more.
+  if (credentialsField !== null) Reflect.set(message, credentialsField.localName, undefined)
+  const violations = validator.validate(input, message)
+  return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : null
+}
+
+/** Lets the handler answer: the method of that name in `handlers/<service>.ts`, as `route` has bound it. */
+export async function dispatch(call: Call): Promise<Result<Message>> {
+  const { route, path, rule } = call.method
+  if (route.kind !== 'unary') throw new Error(`${path} answers with a stream`)
+  const answered = await route.handle(call, messageOf(call))
+  // `route` has matched the handler with its method, so what it answers is an init of the output.
+  return answered.ok
+    ? success(create(route.method.output, answered.value as MessageInitShape<DescMessage>))
+    : withRetryAdvice(rule, answered)
+}
+
+/** The same for a method that answers with a stream, whose items are inits of the output. */
+export function dispatchStream(call: Call): AsyncIterable<Result<object>> {
+  const { route, path } = call.method
+  if (route.kind !== 'serverStream') throw new Error(`${path} answers with one message`)
+  return route.handle(call, messageOf(call))
+}
+
+function messageOf({ message, method }: Call): Message {
+  if (message === null) throw new Error(`the request of ${method.path} has not been decoded yet`)
+  return message
+}
+
+function isEncoded(request: Message | EncodedRequest): request is EncodedRequest {
+  return request instanceof Uint8Array || request instanceof JsonRequest
+}
+
+/** What a request takes on the wire; one made in this process takes nothing that counts. */
+function bytesOf(request: Message | EncodedRequest): number {
+  if (request instanceof Uint8Array) return request.byteLength
+  return request instanceof JsonRequest ? request.encoded.byteLength : 0
+}
+
+/** A public client is let in by its id, which anybody knows. */
+function hasShownProof(caller: Caller): boolean {
+  return caller.kind === 'bearer' || (caller.kind === 'client' && caller.client.authenticationMethod !== 'none')
+}
+
+/** Who claims to call, and can prove it; `null`: nobody in particular, such as a public client, whose id anybody knows. */
+function claimedCaller({ credentials, info }: Call): string | null {
+  switch (credentials.kind) {
+    case 'client':
+      return credentials.proof.kind === 'none' && info.certificate === null
+        ? null
+        : `client ${credentials.clientId} ${info.peer}`
+    case 'bearer':
+      return `bearer ${info.peer}`
+    case 'none':
+    case 'malformed':
+      return null
+    default:
+      return credentials satisfies never
+  }
+}

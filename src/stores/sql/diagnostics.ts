@@ -1,0 +1,74 @@
+import type { Diagnostic } from '../contract/backend.ts'
+import type { Execute } from './core/dialect.ts'
+
+/** Settings and states by name, as text; what is absent or NULL is not in it. */
+export type DiagnosticRow = ReadonlyMap<string, string>
+
+/** The columns of the one row that a question is answered with. */
+export async function diagnosticRow(execute: Execute, question: string): Promise<DiagnosticRow> {
+  const [row] = await diagnosticRows(execute, question)
+  return row ?? new Map()
+}
+
+/** Rows of two columns, such as those of SHOW VARIABLES, as names in lower case and their values. */
+export async function diagnosticPairs(execute: Execute, question: string): Promise<DiagnosticRow> {
+  const rows = await diagnosticRows(execute, question)
+  return new Map(
+    rows.map((row) => {
+      const [name = '', value = ''] = row.values()
+      return [name.toLowerCase(), value] as const
+    }),
+  )
+}
+
+export async function diagnosticRows(execute: Execute, question: string): Promise<readonly DiagnosticRow[]> {
+  const { rows } = await execute({ sql: question, parameters: [] })
+  return rows.map((row) => {
+    const columns = typeof row === 'object' && row !== null ? Object.entries(row) : []
+    return new Map(columns.flatMap(([name, value]) => (value === null ? [] : [[name, String(value)] as const])))
+  })
+}
+
+/** The diagnostic of this name says which of UPDATE, DELETE and TRUNCATE the server's user may do to audit events. */
+export const AUDIT_LOG_CHANGES = 'audit_log_changes'
+
+export function auditLogDiagnostic(allowed: readonly string[]): Diagnostic {
+  return diagnostic(AUDIT_LOG_CHANGES, allowed.join(', ') || NO_CHANGES)
+}
+
+export const NO_CHANGES = 'none'
+
+export function diagnostic(name: string, value: string, warning: string | null = null): Diagnostic {
+  return Object.freeze({ name, value, warning })
+}
+
+/** A setting that should have one of some values. None for one that the database does not know. */
+export function settingDiagnostic(
+  row: DiagnosticRow,
+  name: string,
+  wanted: readonly string[],
+  warning: string,
+): readonly Diagnostic[] {
+  const value = row.get(name)
+  if (value === undefined) return []
+  return [diagnostic(name, value, wanted.includes(value.toLowerCase()) ? null : warning)]
+}
+
+const MAX_CLOCK_DIFFERENCE_MS = 1_000
+
+/** How far the clock of a database server lies from this machine's. `question` gives it as `ms`, since 1970. */
+export async function clockDiagnostic(execute: Execute, question: string): Promise<Diagnostic> {
+  const before = Date.now()
+  const there = Number((await diagnosticRow(execute, question)).get('ms'))
+  const after = Date.now()
+  // Read at some moment between the two, so only what lies outside them is certain.
+  const ahead = there < before ? there - before : there > after ? there - after : 0
+  if (!Number.isFinite(there)) return diagnostic('clock', 'unknown', 'the database did not report a time')
+  const apart = `${Math.round(Math.abs(ahead))} ms ${ahead < 0 ? 'behind' : 'ahead of'} this machine's`
+  const value = ahead === 0 ? "as this machine's" : apart
+  return diagnostic(
+    'clock',
+    value,
+    Math.abs(ahead) > MAX_CLOCK_DIFFERENCE_MS ? 'run an NTP client on both machines' : null,
+  )
+}

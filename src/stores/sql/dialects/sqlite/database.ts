@@ -1,0 +1,66 @@
+import type { Logger } from '../../../../logger.ts'
+import type { PoolLoad } from '../../../contract/backend.ts'
+import type { Connected, Statement, StatementResult, Writers } from '../../core/dialect.ts'
+import { FileErrors } from './errors.ts'
+import { SqliteHandle } from './handle.ts'
+import { walLimitFor } from './location.ts'
+import { SqliteScanner } from './scanner.ts'
+import { SqliteWriter } from './writer.ts'
+
+/** A reader meets a lock only while a log is recovered or folded back. */
+const READER_BUSY_TIMEOUT_MS = 50
+/** The one connection that reads answers before anybody can look. */
+const READ_AT_ONCE: PoolLoad = Object.freeze({ size: 1, used: 0, waiting: 0 })
+
+/** The connections to one file: one that writes and one that scans, each in its thread, and one that reads in this one. */
+export class SqliteDatabase implements Connected {
+  readonly writers: Writers
+  readonly #errors: FileErrors
+  readonly #reader: SqliteHandle
+  readonly #writer: SqliteWriter
+  readonly #scanner: SqliteScanner | null
+
+  private constructor(errors: FileErrors, reader: SqliteHandle, writer: SqliteWriter, scanner: SqliteScanner | null) {
+    this.#errors = errors
+    this.#reader = reader
+    this.#writer = writer
+    this.#scanner = scanner
+    // One transaction writes at a time.
+    this.writers = { append: writer, speculative: writer, transactions: [] }
+  }
+
+  /**
+   * `mayReopen`: whether the file has a name, under which it can be opened again.
+   * The writer opens first: it makes the log that a reader cannot make.
+   */
+  static async open(file: string, maxWalBytes: number, log: Logger, mayReopen: boolean): Promise<SqliteDatabase> {
+    const walLimit = walLimitFor(file, maxWalBytes)
+    const errors = new FileErrors(file)
+    const writer = new SqliteWriter(errors, walLimit, log, mayReopen)
+    await writer.open()
+    try {
+      const reader = errors.guard(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
+      reader.setUp(walLimit)
+      // A file that has lost its name cannot be opened a third time.
+      return new SqliteDatabase(errors, reader, writer, mayReopen ? new SqliteScanner(errors, walLimit) : null)
+    } catch (error) {
+      await writer.close()
+      throw error
+    }
+  }
+
+  execute = async (statement: Statement): Promise<StatementResult> =>
+    this.#errors.guard(() => this.#reader.run(statement))
+
+  scan = (statement: Statement): Promise<StatementResult> => (this.#scanner ?? this).execute(statement)
+
+  readLoad(): PoolLoad {
+    return READ_AT_ONCE
+  }
+
+  async close(): Promise<void> {
+    this.#reader.close()
+    await this.#scanner?.close()
+    await this.#writer.close()
+  }
+}

@@ -1,0 +1,103 @@
+import type { AccessToken } from '../../../domain/access-token.ts'
+import type { AuditEvent } from '../../../domain/audit-event.ts'
+import type { SealedEvents } from '../audit/chain.ts'
+import { orRollBack, type RecordedStatement, type SpeculativeRunner, type Statement } from '../core/dialect.ts'
+import { accessTokenInserts, accessTokenRow } from '../tables/access-tokens.ts'
+import { confirmed } from './commit-outcome.ts'
+import type { ConnectionPool } from './connection-pool.ts'
+import type { WriteSession } from './write-session.ts'
+
+/** What one call writes. */
+export interface EntryRows {
+  /** A recorded transaction, which stands only as it was recorded; empty: nothing is decided. */
+  readonly recorded: readonly RecordedStatement[]
+  readonly tokens: readonly AccessToken[]
+  readonly events: readonly AuditEvent[]
+}
+
+const NO_ENTRIES: ReadonlySet<EntryRows> = new Set()
+
+/** Turns the entries of a batch into one transaction, its audit rows sealed in the order they are sent. */
+export class BatchCommit {
+  readonly #pool: ConnectionPool<WriteSession>
+  readonly #tokenInserts: ReturnType<typeof accessTokenInserts>
+  readonly #jitter: () => number
+
+  /** The pool holds nothing but the session. */
+  constructor(pool: ConnectionPool<WriteSession>, { db }: WriteSession, jitter: () => number) {
+    this.#pool = pool
+    this.#tokenInserts = accessTokenInserts(db)
+    this.#jitter = jitter
+  }
+
+  /**
+   * Commits the rows of all entries together, save those whose recorded transaction
+   * the database rejected, which it returns. Throws with nothing written, or
+   * `outcome_unknown` if that could not be found out before `until`.
+   */
+  commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
+    return this.#pool.use(null, async (session) => {
+      const { speculative } = session.writer
+      if (speculative !== null && entries.some(({ recorded }) => recorded.length > 0)) {
+        return await this.#runRecorded(speculative, session, entries, until)
+      }
+      await this.#appendAll(session, entries, until)
+      return NO_ENTRIES
+    })
+  }
+
+  async #appendAll(session: WriteSession, entries: readonly EntryRows[], until: number): Promise<void> {
+    const { chain, writer } = session
+    const inserts = this.#insertsOf(entries)
+    const events = entries.flatMap((entry) => entry.events)
+    // Rows that no event goes with leave no trace to read back.
+    if (events.length === 0) return await writer.batch(inserts)
+    if (!chain.isNew) {
+      const sealed = chain.seal(events)
+      const commit = () => writer.batch([...inserts, ...sealed.statements])
+      return await confirmed(session, sealed, commit, until, this.#jitter)
+    }
+    await writer.begin()
+    const sealed = await orRollBack(writer, () => sealedAfter(session, inserts, events))
+    await confirmed(session, sealed, () => writer.commit(), until, this.#jitter)
+  }
+
+  /** The recorded transactions first: which of them stand decides which events there are. */
+  async #runRecorded(
+    speculative: SpeculativeRunner,
+    session: WriteSession,
+    entries: readonly EntryRows[],
+    until: number,
+  ): Promise<ReadonlySet<EntryRows>> {
+    const { chain, writer } = session
+    const stands = await speculative.begin(entries.map(({ recorded }) => recorded))
+    const rejected = new Set(entries.filter((_, at) => stands[at] !== true))
+    const accepted = entries.filter((entry) => !rejected.has(entry))
+    // The transaction is open: what cannot be sealed leaves it rolled back.
+    const prepared = await orRollBack(writer, async () => {
+      const inserts = this.#insertsOf(accepted)
+      const events = accepted.flatMap((entry) => entry.events)
+      if (chain.isNew) return { sealed: await sealedAfter(session, inserts, events), last: [] }
+      const sealed = chain.seal(events)
+      return { sealed, last: [...inserts, ...sealed.statements] }
+    })
+    await confirmed(session, prepared.sealed, () => speculative.commit(prepared.last), until, this.#jitter)
+    return rejected
+  }
+
+  #insertsOf(entries: readonly EntryRows[]): readonly Statement[] {
+    return this.#tokenInserts.of(entries.flatMap(({ tokens }) => tokens).map(accessTokenRow))
+  }
+}
+
+/** Writes rows and the first events of a chain, which ask the database, in the open transaction. */
+async function sealedAfter(
+  { writer, chain }: WriteSession,
+  inserts: readonly Statement[],
+  events: readonly AuditEvent[],
+): Promise<SealedEvents> {
+  for (const statement of inserts) await writer.execute(statement)
+  const sealed = await chain.sealInside(events)
+  for (const statement of sealed.statements) await writer.execute(statement)
+  return sealed
+}

@@ -1,0 +1,95 @@
+import type { Kysely } from 'kysely'
+import type { AccessToken } from '../../../domain/access-token.ts'
+import type { AuditEvent } from '../../../domain/audit-event.ts'
+import type { AccessTokenWrites } from '../../contract/access-tokens.ts'
+import type { AuditLogStore, AuditLogWrites } from '../../contract/audit-log.ts'
+import type { AppendStores, ReadStores, TransactionStores } from '../../contract/backend.ts'
+import { SqlAuditChains } from '../audit/chain-reads.ts'
+import { SqlAuditLog } from '../audit/log.ts'
+import type { Database } from '../core/schema.ts'
+import { SqlAccessTokenReads, SqlAccessTokenStore } from './access-tokens.ts'
+import { SqlAssertionIdStore } from './assertion-ids.ts'
+import { SqlAuthorizationCodeReads, SqlAuthorizationCodeStore } from './authorization-codes.ts'
+import { SqlClientSecretReads, SqlClientSecretStore } from './client-secrets.ts'
+import { SqlClientReads, SqlClientStore } from './clients.ts'
+import { SqlDeviceAuthorizationReads, SqlDeviceAuthorizationStore } from './device-authorizations.ts'
+import { SqlGrantReads, SqlGrantStore } from './grants.ts'
+import { type ReadSource, TransactionSource } from './read-source.ts'
+import { SqlRefreshTokenReads, SqlRefreshTokenStore } from './refresh-tokens.ts'
+import { SqlSigningKeyReads, SqlSigningKeyStore } from './signing-keys.ts'
+import { SqlUserReads, SqlUserStore } from './users.ts'
+
+/** The stores over what is committed. */
+export function readStores(source: ReadSource): ReadStores {
+  return Object.freeze({
+    clients: new SqlClientReads(source),
+    clientSecrets: new SqlClientSecretReads(source),
+    users: new SqlUserReads(source),
+    grants: new SqlGrantReads(source),
+    authorizationCodes: new SqlAuthorizationCodeReads(source),
+    accessTokens: new SqlAccessTokenReads(source),
+    refreshTokens: new SqlRefreshTokenReads(source),
+    deviceAuthorizations: new SqlDeviceAuthorizationReads(source),
+    signingKeys: new SqlSigningKeyReads(source),
+    auditLog: new SqlAuditLog(source.lists),
+    auditChains: new SqlAuditChains(source.lists),
+  })
+}
+
+/**
+ * The stores over one transaction after the other of a connection. They are made
+ * once for it and keep what they compile. Audit events are collected: they are
+ * written as a transaction's last rows.
+ */
+export function transactionStores(db: Kysely<Database>, collect: (event: AuditEvent) => void): TransactionStores {
+  const source = new TransactionSource(db)
+  return Object.freeze({
+    clients: new SqlClientStore(source),
+    clientSecrets: new SqlClientSecretStore(source),
+    users: new SqlUserStore(source),
+    grants: new SqlGrantStore(source),
+    authorizationCodes: new SqlAuthorizationCodeStore(source),
+    accessTokens: new SqlAccessTokenStore(source),
+    refreshTokens: new SqlRefreshTokenStore(source),
+    deviceAuthorizations: new SqlDeviceAuthorizationStore(source),
+    assertionIds: new SqlAssertionIdStore(db),
+    signingKeys: new SqlSigningKeyStore(source),
+    auditLog: new CollectingAuditLog(db, collect),
+    auditChains: new SqlAuditChains(db),
+  })
+}
+
+class CollectingAuditLog extends SqlAuditLog implements AuditLogStore {
+  readonly #collect: (event: AuditEvent) => void
+
+  constructor(db: Kysely<Database>, collect: (event: AuditEvent) => void) {
+    super(db)
+    this.#collect = collect
+  }
+
+  append(event: AuditEvent): void {
+    this.#collect(event)
+  }
+}
+
+/** The stores of one entry of a group commit: they keep the rows until it is sent. */
+export class EntryStores implements AppendStores {
+  readonly accessTokens = new TokenRows()
+  readonly auditLog = new EventRows()
+}
+
+class TokenRows implements AccessTokenWrites {
+  readonly rows: AccessToken[] = []
+
+  insert(token: AccessToken): void {
+    this.rows.push(token)
+  }
+}
+
+class EventRows implements AuditLogWrites {
+  readonly rows: AuditEvent[] = []
+
+  append(event: AuditEvent): void {
+    this.rows.push(event)
+  }
+}

@@ -1,0 +1,185 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createRegistry, type DescFile, type Registry } from '@bufbuild/protobuf'
+import { createConnectRouter, createContextValues } from '@connectrpc/connect'
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
+import type { IncomingMessages } from '../../rpc/incoming-messages.ts'
+import type { Route } from '../../rpc/routes.ts'
+import { RAY_ID_KEY, rayIdOf } from '../../rpc/trace-context.ts'
+import { mediaTypeOf } from '../media-type.ts'
+import { PeerCertificates } from '../peer.ts'
+import { HttpAdapter, type HttpAdapterOptions } from './adapter.ts'
+import { type CrossOriginRule, crossOriginRule } from './cross-origin.ts'
+import { type Answer, type Endpoint, textAnswer } from './endpoints.ts'
+import { toConnectError } from './errors.ts'
+import { EXCHANGE, type Exchange, HttpCallInfo } from './http-call-info.ts'
+import { messageBody } from './request-body.ts'
+
+/** `setTimeout` takes no more, and fires at once instead. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+const READING = Object.freeze(['GET', 'HEAD'])
+
+export interface RequestHandlerOptions extends HttpAdapterOptions {
+  readonly endpoints: readonly Endpoint[]
+  readonly newRayId: () => string
+  /** Of web pages that may call. */
+  readonly allowedOrigins: readonly string[]
+  readonly maxMessageBytes: number
+  /** What messages on their way may take. */
+  readonly incoming: IncomingMessages
+  /** Aborted when the server waits no longer for its calls. */
+  readonly abort: AbortSignal
+}
+
+/** Answers each request: with a call, with a document, or that there is no such thing. */
+export class RequestHandler {
+  readonly #options: RequestHandlerOptions
+  readonly #crossOrigin: CrossOriginRule
+  readonly #calls: ReadonlyMap<string, UniversalHandler>
+  readonly #documents: ReadonlyMap<string, Endpoint>
+  readonly #certificates = new PeerCertificates()
+
+  constructor(options: RequestHandlerOptions) {
+    const { pipeline, endpoints, abort, maxMessageBytes } = options
+    this.#options = options
+    this.#crossOrigin = crossOriginRule(options.allowedOrigins)
+    this.#documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
+    const router = createConnectRouter({
+      grpc: false,
+      // A small request could unfold to a large one.
+      acceptCompression: [],
+      readMaxBytes: maxMessageBytes,
+      maxTimeoutMs: MAX_TIMEOUT_MS,
+      shutdownSignal: abort,
+      // Whoever reads with curl shall see `"active": false`.
+      jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(pipeline.routes) },
+    })
+    const adapter = new HttpAdapter(options, abort)
+    for (const route of pipeline.routes) adapter.serve(router, route)
+    this.#calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
+  }
+
+  /** Never throws. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const { log } = this.#options
+    this.#answer(request, response).catch((error: unknown) => {
+      if (response.destroyed) return log.debug({ err: error }, 'the caller left before the answer was sent')
+      log.error({ rayId: response.getHeader(RAY_ID_KEY), err: error }, 'unexpected error while answering')
+      if (response.headersSent) response.destroy()
+      else send(response, textAnswer(500, 'internal error'))
+    })
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const rayId = rayIdOf((key) => request.headersDistinct[key]?.[0], this.#options.newRayId)
+    response.setHeader(RAY_ID_KEY, rayId)
+    response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('cache-control', 'no-store')
+    if (this.#options.state.draining) response.setHeader('connection', 'close')
+    if (!normalizeHost(request)) {
+      response.setHeader('connection', 'close')
+      return send(response, textAnswer(400, 'bad request'))
+    }
+    if (!this.#crossOrigin(request, response)) return
+    const exchange = { request, response, rayId, certificates: this.#certificates, message: null }
+    const path = pathOf(request)
+    const call = this.#calls.get(path)
+    const document = this.#documents.get(path)
+    if (call !== undefined) await this.#answerCall(call, exchange)
+    else if (document !== undefined) await this.#answerDocument(document, exchange)
+    else send(response, textAnswer(404, 'not found'))
+  }
+
+  async #answerCall(handler: UniversalHandler, exchange: Exchange): Promise<void> {
+    const { maxMessageBytes, incoming, helpBase } = this.#options
+    const { response } = exchange
+    const call = connectRequest(exchange)
+    if (call === null) return send(response, textAnswer(400, 'bad request'))
+    // It was held against the body that Connect does not see.
+    call.header.delete('content-length')
+    const info = new HttpCallInfo(exchange, call.signal, null)
+    const body = messageBody(exchange, info.peer, {
+      maxBytes: maxMessageBytes,
+      incoming,
+      refusalOf: (failed) => toConnectError(failed, info, helpBase),
+    })
+    // RFC 9110 §8.4.1: codings are compared without case, and "identity" says that there is none.
+    const coding = call.header.get('content-encoding')?.trim().toLowerCase()
+    if (coding === 'identity' || coding === '') call.header.delete('content-encoding')
+    else if (coding !== undefined) call.header.set('content-encoding', coding)
+    const contentType = call.header.get('content-type')
+    if (contentType !== null) call.header.set('content-type', mediaTypeOf(contentType))
+    const answer = await handler({ ...call, body })
+    if (answer.status === 405) response.setHeader('allow', handler.allowedMethods.join(', '))
+    await universalResponseToNodeResponse(answer, response)
+  }
+
+  async #answerDocument(endpoint: Endpoint, exchange: Exchange): Promise<void> {
+    const { request, response } = exchange
+    if (!READING.includes(request.method ?? '')) {
+      response.setHeader('allow', READING.join(', '))
+      return send(response, textAnswer(405, 'method not allowed'))
+    }
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    send(response, await endpoint.answer(new HttpCallInfo(exchange, gone.signal, null)))
+  }
+}
+
+/**
+ * Every type that an answer may hold. JSON spells out what is in an `Any`, such as the details of a status in a batch's
+ * results, so all of these must be known before a call is answered: the effect of one that ran cannot be taken back.
+ */
+export function jsonTypes(routes: readonly Route[]): Registry {
+  const files = new Set<DescFile>()
+  const add = (file: DescFile): void => {
+    if (files.has(file)) return
+    files.add(file)
+    for (const imported of file.dependencies) add(imported)
+  }
+  add(file_google_rpc_error_details)
+  for (const { method } of routes) add(method.parent.file)
+  return createRegistry(...files)
+}
+
+/** RFC 3986 §3.2: a name or an address, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/i
+
+/**
+ * RFC 9112 §3.2: a request names its host once; only one of HTTP/1.0 may leave it
+ * out. Returns whether it does. Which host that is makes no difference here, but
+ * Connect wants one.
+ */
+function normalizeHost({ headers, headersDistinct, httpVersion }: IncomingMessage): boolean {
+  const [host, ...more] = headersDistinct['host'] ?? []
+  if (more.length > 0 || (host === undefined && httpVersion !== '1.0') || !HOST.test(host ?? '')) return false
+  headers.host = host === undefined || host === '' ? 'localhost' : host
+  return true
+}
+
+/** `null`: what came is no request. */
+function connectRequest(exchange: Exchange): UniversalServerRequest | null {
+  const values = createContextValues().set(EXCHANGE, exchange)
+  try {
+    return universalRequestFromNodeRequest(exchange.request, exchange.response, undefined, values)
+  } catch {
+    return null
+  }
+}
+
+/** Exactly as it was sent: nothing is decoded or resolved, so there is one spelling of each path. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  // RFC 9112 §3.2.2: a server takes the absolute form too.
+  const target = url.startsWith('/') ? url : (URL.parse(url)?.pathname ?? '')
+  return target.split('?', 1).join('')
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  const { status, contentType, body, cacheControl, retryAfter, headers = {} } = answer
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl)
+  if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
+  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}

@@ -1,0 +1,65 @@
+import type { X509Certificate } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { TLSSocket } from 'node:tls'
+import { type PeerCertificate, thumbprintOf } from '../domain/certificate.ts'
+import { alternativeName } from '../domain/tls-client-subject.ts'
+
+/** The address of a peer as the call path compares it: an IPv4 address that is mapped into IPv6 counts as IPv4. */
+export function peerAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '')
+}
+
+/** The certificates of a server's connections. Each is read once, as it does not change while the connection lasts. */
+export class PeerCertificates {
+  readonly #known = new WeakMap<TLSSocket, PeerCertificate | null>()
+
+  /** The certificate that the peer presented on a connection; `null` where there is none, or no TLS. */
+  on(socket: unknown): PeerCertificate | null {
+    if (!(socket instanceof TLSSocket)) return null
+    let certificate = this.#known.get(socket)
+    if (certificate === undefined) {
+      const shown = socket.getPeerX509Certificate()
+      certificate = shown === undefined ? null : readCertificate(shown, socket.authorized)
+      this.#known.set(socket, certificate)
+    }
+    return certificate
+  }
+}
+
+/** `chained`: whether it was issued by the CA for clients. */
+export function readCertificate(shown: X509Certificate, chained: boolean): PeerCertificate {
+  return Object.freeze({
+    thumbprint: thumbprintOf(hash('sha256', shown.raw, 'buffer')),
+    chained,
+    subject: (shown.subject ?? '').split('\n').reverse().join(','),
+    alternativeNames: Object.freeze(alternativeNamesOf(shown.subjectAltName ?? '')),
+    notBefore: Date.parse(shown.validFrom),
+    notAfter: Date.parse(shown.validTo),
+  })
+}
+
+const KINDS: Readonly<Record<string, string>> = Object.freeze({
+  DNS: 'dns',
+  URI: 'uri',
+  'IP Address': 'ip',
+  email: 'email',
+})
+
+/** If any of the names cannot be read, none counts. */
+function alternativeNamesOf(printed: string): readonly string[] {
+  // One name as OpenSSL prints it; Node quotes, as JSON, what could be mistaken for another.
+  const next = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
+  const names: string[] = []
+  while (next.lastIndex < printed.length) {
+    const [, type = '', value = ''] = next.exec(printed) ?? []
+    if (type === '') return []
+    const kind = KINDS[type]
+    const name = kind === undefined ? null : alternativeName(kind, unquoted(value))
+    if (kind !== undefined && name !== null) names.push(`${kind}:${name}`)
+  }
+  return names
+}
+
+function unquoted(value: string): string {
+  return value.startsWith('"') ? String(JSON.parse(value)) : value
+}
