@@ -5,7 +5,7 @@ import { join } from 'node:path'
 /** Of what the seed itself makes. */
 const SEED_FORMAT = 1
 
-const MIGRATIONS = join(import.meta.dirname, '..', '..', 'src', 'stores', 'sql', 'migrations')
+const MIGRATIONS = join(import.meta.dirname, '..', '..', 'src', 'stores', 'sql', 'migrate', 'steps')
 
 /** Changes with the migrations: what was seeded under others is seeded anew. */
 export function schemaFingerprint(): string {

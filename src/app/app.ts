@@ -15,7 +15,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
-import { createFlowRunner, type FlowRunner } from '../flows/runner.ts'
+import type { FlowServices } from '../flows/context.ts'
+import { FlowRunner } from '../flows/runner.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
@@ -25,7 +26,6 @@ import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import type { Logger } from '../logger.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
-import { MintingLimits } from '../rate-limits/minting-limits.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
@@ -127,7 +127,7 @@ export async function openApp(
     secretUsage,
   })
   const authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
-  const runner = createFlowRunner(backend, {
+  const services: FlowServices = {
     keyring,
     signingKeys,
     signingAlgorithm,
@@ -135,12 +135,9 @@ export async function openApp(
     accessTokens,
     jtiReplayGuard,
     trustedIssuers: trustedIssuers.byIssuer,
-    observer: observers?.flows,
     limits: {
-      minting: new MintingLimits(
-        new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
-        new LiveTokenQuota(limits.maxLiveTokensPerClient, backend.reads.accessTokens, sharing),
-      ),
+      mints: new RateLimiter(limits.mintRate, { counterSync: sharing, name: 'mints' }),
+      liveTokens: new LiveTokenQuota(limits.maxLiveTokensPerClient, backend.reads.accessTokens, sharing),
       userCodeAttempts: new UserCodeAttempts(sharing),
       pendingDeviceAuthorizations: limits.maxPendingDeviceAuthorizations,
       publicDeviceStarts: new RateLimiter(limits.deviceStartRate, {
@@ -156,7 +153,8 @@ export async function openApp(
       ),
       devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync: sharing, name: 'device-polls' }),
     },
-  })
+  }
+  const runner = new FlowRunner(backend, services, observers?.flows)
   const state = new ServingState()
   const stopping = new AbortController()
   state.onChange(() => {

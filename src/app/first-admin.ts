@@ -1,9 +1,10 @@
 import type { Caller } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import { epochMs } from '../domain/ids.ts'
-import { adminRegistration } from '../flows/clients/admin-client.ts'
-import { drawClientSecret } from '../flows/clients/client-secret.ts'
+import { type ClientRegistration, DEFAULT_CLIENT_CONFIG } from '../domain/client.ts'
+import { clientId, epochMs } from '../domain/ids.ts'
+import { PERMISSIONS } from '../domain/scopes.ts'
+import { drawClientSecret } from '../flows/clients/client-secrets.ts'
 import { draftClient, registrationEvent, storeRegisteredClient } from '../flows/clients/register-client.ts'
 import type { TransactionStores } from '../stores/contract/backend.ts'
 
@@ -20,7 +21,7 @@ export interface FirstAdmin {
 
 export function drawFirstAdmin(keyring: Keyring): FirstAdmin {
   const ctx = { caller: OPERATOR, peer: 'local', now: epochMs(Date.now()), rayId: uuidV7(), services: { keyring } }
-  const client = draftClient(ctx, adminRegistration(FIRST_ADMIN_ID))
+  const client = draftClient(ctx, adminRegistration())
   const secret = drawClientSecret(ctx, client.clientId)
   return {
     clientId: client.clientId,
@@ -30,4 +31,22 @@ export function drawFirstAdmin(keyring: Keyring): FirstAdmin {
       if (!stored) throw new Error('the new database already has an admin client')
     },
   }
+}
+
+/** What a client that administers QScope is registered as: it mints tokens with every permission. */
+function adminRegistration(): ClientRegistration {
+  return Object.freeze<ClientRegistration>({
+    clientId: clientId(FIRST_ADMIN_ID),
+    displayName: 'QScope administration',
+    type: 'confidential',
+    authenticationMethod: 'client_secret',
+    jwks: null,
+    tlsClientSubject: null,
+    grantTypes: ['client_credentials'],
+    redirectUris: [],
+    scopes: PERMISSIONS,
+    audiences: [],
+    resourceAudiences: [],
+    config: DEFAULT_CLIENT_CONFIG,
+  })
 }

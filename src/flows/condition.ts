@@ -1,19 +1,21 @@
+import type { CallContext } from '../context.ts'
 import { type FailedResult, type SuccessResult, success } from '../results.ts'
 import type { TransactionStores } from '../stores/contract/backend.ts'
-import type { FlowContext } from './context.ts'
+import type { FlowContext, LaneContext } from './context.ts'
 
-/** A postcondition's or effect's answer when another call was first: everything is rolled back and judged anew. */
+/** A postcondition's or effect's answer when another call was first: everything is rolled back and evaluated again. */
 export const LOST_RACE = Symbol('lost race')
 
-/** An effect's answer when what the flow lacked is there now: it stands, and the flow is judged anew. */
-export const RETRY = Symbol('judge anew')
+/** An effect's answer when what the flow lacked is there now: it stands, and the flow is evaluated again. */
+export const RETRY = Symbol('retry')
 
 /**
  * What a refusal leaves behind, such as a revocation; commits in a transaction of
  * its own before the answer. What it returns is answered instead, if anything.
+ * Like a postcondition it touches nothing but its stores.
  */
 export type Effect = (
-  ctx: FlowContext<TransactionStores>,
+  ctx: LaneContext<TransactionStores>,
 ) => Promise<FailedResult | typeof LOST_RACE | typeof RETRY | undefined>
 
 /** A refusal, and what it wants written. */
@@ -31,38 +33,44 @@ export interface Condition<Needs extends object, Adds extends object = object> {
   readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Decision<Adds>> | Decision<Adds>
 }
 
+type Step = Condition<object, object>
+
 /** Conditions one after the other; the compiler proves that each finds established what it needs. */
-export interface ConditionChain<In extends object, Out extends object> {
-  and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds>
-  check(ctx: FlowContext, facts: Readonly<In>): Promise<Decision<Readonly<Out>>>
+export class ConditionChain<In extends object, Out extends object> {
+  readonly #steps: readonly Step[]
+
+  constructor(steps: readonly Step[]) {
+    this.#steps = steps
+  }
+
+  /** The chain with one more condition at its end. */
+  and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds> {
+    // The chain's own type keeps what the list of steps cannot say.
+    return new ConditionChain<In, Out & Adds>([...this.#steps, next as unknown as Step])
+  }
+
+  /** Checks one condition after the other, and hands on what they add; the first that does not hold refuses. */
+  async check(ctx: FlowContext, facts: Readonly<In>): Promise<Decision<Readonly<Out>>> {
+    const known = { ...facts }
+    for (const step of this.#steps) {
+      const answer = step.check(ctx, known)
+      const result = answer instanceof Promise ? await answer : answer
+      if (!result.ok) return refusedBy(step, ctx, result)
+      Object.assign(known, result.value)
+    }
+    return success(known as unknown as Readonly<Out>)
+  }
 }
 
 /** The empty chain: what is given with the call. */
 export function given<In extends object>(): ConditionChain<In, In> {
-  return chain<In, In>([])
+  return new ConditionChain<In, In>([])
 }
 
-type Step = Condition<object, object>
-
-function chain<In extends object, Out extends object>(steps: readonly Step[]): ConditionChain<In, Out> {
-  return Object.freeze({
-    and: <Adds extends object>(next: Condition<Out, Adds>) =>
-      // The chain's own type keeps what the list of steps cannot say.
-      chain<In, Out & Adds>([...steps, next as unknown as Step]),
-    check: async (ctx: FlowContext, facts: Readonly<In>) => {
-      const known = { ...facts }
-      for (const step of steps) {
-        const answer = step.check(ctx, known)
-        const result = answer instanceof Promise ? await answer : answer
-        if (!result.ok) {
-          ctx.log.debug({ rayId: ctx.rayId, condition: step.name, code: result.code }, 'condition does not hold')
-          return { ...result, condition: step.name }
-        }
-        Object.assign(known, result.value)
-      }
-      return success(known as unknown as Readonly<Out>)
-    },
-  })
+/** Names the claim that did not hold, for the log. */
+export function refusedBy(claim: { readonly name: string }, ctx: CallContext, refusal: Refusal): Refusal {
+  ctx.log.debug({ rayId: ctx.rayId, condition: claim.name, code: refusal.code }, 'condition does not hold')
+  return { ...refusal, condition: claim.name }
 }
 
 /** Names a claim and its check. */
@@ -76,10 +84,14 @@ export function condition<Needs extends object, Adds extends object = object>(
 /** What a postcondition finds. */
 export type Confirmation = SuccessResult<object> | FailedResult | typeof LOST_RACE
 
-/** A claim about what the flow wrote, made true and confirmed in its lane. */
+/**
+ * A claim about what the flow wrote, made true and confirmed in its lane. It may
+ * run more than once and be rolled back, so it sees the stores of the lane, and no
+ * services that a rollback would not undo.
+ */
 export interface Postcondition<Facts extends object, Stores> {
   readonly name: string
-  readonly confirm: (ctx: FlowContext<Stores>, facts: Readonly<Facts>) => Promise<Confirmation> | Confirmation
+  readonly confirm: (ctx: LaneContext<Stores>, facts: Readonly<Facts>) => Promise<Confirmation> | Confirmation
 }
 
 export function postcondition<Facts extends object, Stores>(

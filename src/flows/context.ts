@@ -7,13 +7,12 @@ import type { SigningKeys } from '../crypto/signing-keys.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
 import type { Logger } from '../logger.ts'
-import type { MintingLimits } from '../rate-limits/minting-limits.ts'
+import type { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import type { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import type { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import type { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { Span } from '../trace.ts'
-import type { FlowObserver } from './flow-observer.ts'
 
 /** What flows share, made once by the composition root. */
 export interface FlowServices {
@@ -27,13 +26,13 @@ export interface FlowServices {
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
   readonly limits: FlowLimits
-  readonly observer?: FlowObserver | undefined
 }
 
 /** Caps that are the server's, not a client's. */
 export interface FlowLimits {
   /** Tokens issued without a user, by client. */
-  readonly minting: MintingLimits
+  readonly mints: RateLimiter
+  readonly liveTokens: LiveTokenQuota
   /** Wrong user codes, by front-end and end user. */
   readonly userCodeAttempts: UserCodeAttempts
   /** Undecided device authorizations of one client. */
@@ -46,21 +45,22 @@ export interface FlowLimits {
   readonly devicePolls: RateLimiter
 }
 
-/** The context inside a flow: the call's, and the stores the step may use. */
-export interface FlowContext<Stores = ReadStores> extends CallContext {
+/** A call, and the stores of a lane: what postconditions and effects see. What they do is undone by a rollback. */
+export interface LaneContext<Stores> extends CallContext {
   readonly stores: Stores
+}
+
+/** A call, what is committed, and what the server's flows share: what the other parts of a flow see. */
+export interface FlowContext extends LaneContext<ReadStores> {
   readonly services: FlowServices
 }
 
-/** Binds a call to stores. The signal and the certificate stay lazy. */
-export function withStores<Stores>(ctx: CallContext, services: FlowServices, stores: Stores): FlowContext<Stores> {
-  return new BoundCall(ctx, services, stores)
-}
-
-/** Fields of its own, not a prototype: objects that become prototypes are slow to make. */
-class BoundCall<Stores> implements FlowContext<Stores> {
+/**
+ * Binds a call to the stores of a lane. The signal and the certificate stay lazy.
+ * Fields of its own, not a prototype: objects that become prototypes are slow to make.
+ */
+export class LaneCall<Stores> implements LaneContext<Stores> {
   readonly stores: Stores
-  readonly services: FlowServices
   readonly call: CallContext
   readonly rayId: string
   readonly now: EpochMs
@@ -71,9 +71,8 @@ class BoundCall<Stores> implements FlowContext<Stores> {
   readonly peer: string
   readonly span: Span | undefined
 
-  constructor(call: CallContext, services: FlowServices, stores: Stores) {
+  constructor(call: CallContext, stores: Stores) {
     this.stores = stores
-    this.services = services
     this.call = call
     this.rayId = call.rayId
     this.now = call.now
@@ -91,5 +90,15 @@ class BoundCall<Stores> implements FlowContext<Stores> {
 
   get certificate(): CallContext['certificate'] {
     return this.call.certificate
+  }
+}
+
+/** Binds a call to what is committed, and to what flows share. */
+export class FlowCall extends LaneCall<ReadStores> implements FlowContext {
+  readonly services: FlowServices
+
+  constructor(call: CallContext, stores: ReadStores, services: FlowServices) {
+    super(call, stores)
+    this.services = services
   }
 }

@@ -1,34 +1,37 @@
 import type { GrantType } from '../domain/client.ts'
-import type { AppendStores, ReadStores, TransactionStores } from '../stores/contract/backend.ts'
+import type { AppendStores, TransactionStores } from '../stores/contract/backend.ts'
 import type { ConditionChain, Postcondition } from './condition.ts'
 import type { FlowContext } from './context.ts'
+import type { Reservation } from './reservation.ts'
 
-/** Where a flow's writes go, and what its postconditions may touch there. */
+/** Where a flow's writes go, and what its postconditions may touch there. What only reads is a query. */
 export interface Lanes {
-  /** Writes nothing. */
-  read: ReadStores
   /** Only inserts; shares its commit with concurrent calls. */
   append: AppendStores
-  /** Decides a race, in a transaction of its own. */
+  /** Decides a race: what its postconditions write commits as a whole, or not at all. */
   transaction: TransactionStores
 }
 
 export type Lane = keyof Lanes
 
-/** An operation in three steps; each grant is one value of this type, in one file. */
+/** An operation that writes, in the order in which its parts run; each grant is one value of this type. */
 export interface Flow<Input extends object, Facts extends object, Output, L extends Lane = Lane> {
   readonly name: string
   readonly lane: L
   /** By which grant it issues access tokens, and how many there are in its output; none: it issues none. */
   readonly issues?: { readonly grant: GrantType; readonly count: (output: Output) => number }
-  /** Reads and judges. */
+  /** Reads and evaluates. */
   readonly preconditions: ConditionChain<Input, Facts>
-  /** Decides what to issue. Touches no store and cannot fail. */
-  readonly run: (ctx: FlowContext, facts: Readonly<Facts>) => Output | Promise<Output>
   /** Whether there is nothing to write after all; the lane is then not entered. */
   readonly skipWrite?: (ctx: FlowContext, facts: Readonly<Facts>) => boolean
+  /** What it spends, in the order in which it is taken; given back where nothing comes of the flow. */
+  readonly reserve?: readonly Reservation<Facts>[]
+  /** Decides what to issue. Touches no store and cannot fail. */
+  readonly run: (ctx: FlowContext, facts: Readonly<Facts>) => Output | Promise<Output>
   /** Writes, and confirms it was first to. If one fails, nothing of the flow stands. */
   readonly postconditions: readonly Postcondition<Facts & { readonly issued: Output }, Lanes[L]>[]
+  /** Notes in memory what is durable now. Quick, and never throws. */
+  readonly afterCommit?: (ctx: FlowContext, facts: Readonly<Facts & { readonly issued: Output }>) => void
 }
 
 /** For a flow whose output is one access token. */

@@ -1,32 +1,62 @@
-import { success } from '../results.ts'
+import { openPageToken, sealPageToken } from '../crypto/page-token.ts'
+import { invalidRequest, success } from '../results.ts'
 import type { PageRequest } from '../stores/contract/context.ts'
 import { condition, given } from './condition.ts'
-import { cutPage, type ListRequest, oneMore, type Page, pageTokenIsOfThisList } from './conditions/paging.ts'
 import type { FlowContext } from './context.ts'
-import { defineFlow } from './flow.ts'
+import { type QueryFlow, query } from './query.ts'
 
-/** A flow that returns one page of a list: the lists differ in what they read and by which key they go on. */
-export function definePagedList<Filter extends object, Item>(list: {
+const DEFAULT_PAGE_SIZE = 50
+
+/** A request for one page of a list; the filter is what the page token is bound to. */
+export interface ListRequest<Filter extends object> {
+  readonly filter: Filter
+  /** 0: the default, 50. */
+  readonly pageSize: number
+  /** Empty: the first page. */
+  readonly pageToken: string
+}
+
+/** One page, and the token of the next; empty on the last. */
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly nextPageToken: string
+}
+
+type PageFacts = { readonly page: PageRequest<string> }
+
+/** A query for one page of a list: the lists differ in what they read and by which key they go on. */
+export function pagedList<Filter extends object, Item>(list: {
   readonly name: string
   readonly read: (ctx: FlowContext, filter: Filter, page: PageRequest<string>) => Promise<readonly Item[]>
   readonly keyOf: (item: Item) => string
   /** Leaves items out of a page after it was cut, so that it may come out shorter. */
   readonly keep?: (item: Item, filter: Filter) => boolean
-}) {
-  const pageIsRead = condition<
-    ListRequest<Filter> & { readonly page: PageRequest<string> },
-    { readonly read: readonly Item[] }
-  >('pageIsRead', async (ctx, { filter, page }) => success({ read: await list.read(ctx, filter, oneMore(page)) }))
-
-  return defineFlow({
-    name: list.name,
-    lane: 'read',
-    preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(list.name)).and(pageIsRead),
-    run: (ctx, facts): Page<Item> => {
-      const page = cutPage(ctx, list.name, facts, facts.read, list.keyOf)
-      const { keep } = list
-      return keep === undefined ? page : { ...page, items: page.items.filter((item) => keep(item, facts.filter)) }
+}): QueryFlow<ListRequest<Filter>, ListRequest<Filter> & PageFacts, Page<Item>> {
+  const { name, read, keyOf, keep } = list
+  return query({
+    name,
+    preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(name)),
+    answer: async (ctx, { filter, page }) => {
+      // One more than the page holds tells whether another page follows.
+      const found = await read(ctx, filter, { ...page, limit: page.limit + 1 })
+      const items = found.slice(0, page.limit)
+      const last = items.at(-1)
+      const more = found.length > page.limit && last !== undefined
+      return {
+        items: keep === undefined ? items : items.filter((item) => keep(item, filter)),
+        nextPageToken: more ? sealPageToken(ctx.services.keyring, name, filter, keyOf(last)) : '',
+      }
     },
-    postconditions: [],
+  })
+}
+
+/** AIP-158: the page token is one that this list gave out for this filter. */
+function pageTokenIsOfThisList(list: string) {
+  return condition<ListRequest<object>, PageFacts>('pageTokenIsOfThisList', (ctx, { filter, pageSize, pageToken }) => {
+    const limit = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize
+    if (pageToken === '') return success({ page: { after: null, limit } })
+    const after = openPageToken(ctx.services.keyring, list, filter, pageToken)
+    if (after !== null) return success({ page: { after, limit } })
+    return invalidRequest('page_token', 'must be the next_page_token of the page before, with the same filter')
   })
 }

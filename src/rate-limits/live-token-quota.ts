@@ -67,7 +67,9 @@ export class LiveTokenQuota {
   /** Undoes a reservation of tokens that are not issued after all. */
   giveBack(clientId: ClientId, count: number): void {
     const estimate = this.#estimates.get(clientId)
-    if (estimate !== undefined) estimate.tokens -= count
+    if (this.#most === null || estimate === undefined) return
+    estimate.tokens -= count
+    this.#tell(clientId, -count)
   }
 
   async #count(ctx: StoreContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {

@@ -1,23 +1,27 @@
 import { BoundedMap } from '../bounded-map.ts'
 import type { CallContext } from '../context.ts'
+import type { DeviceAuthorization } from '../domain/device-authorization.ts'
 import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
-import type { StoreContext } from '../stores/contract/context.ts'
-import type { DeviceAuthorizationReads } from '../stores/contract/device-authorizations.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
+/** Who starts one, and when. */
+type Moment = Pick<CallContext, 'peer' | 'now'>
+
+/** What became of one that was started; `null`: it cannot be found. */
+type LookUp = (deviceCodeHash: TokenHash) => Promise<Pick<DeviceAuthorization, 'decision'> | null>
+
+/** A device authorization that is stored, and may be pending. */
 interface Started {
   readonly hash: TokenHash
   readonly expiresAt: EpochMs
 }
 
-/** One that counts; `since` on a clock that is never put back, in milliseconds. */
-interface Counted extends Started {
-  readonly since: number
+/** A place in a share, until it expires. `hash` `null`: it is held for one that is not stored yet. */
+interface Place {
+  readonly hash: TokenHash | null
+  readonly expiresAt: EpochMs
 }
-
-/** It counts before its commit, and cannot be found until then. After this long, what is not found was rolled back. */
-const LONGEST_COMMIT_MS = 60_000
 
 /** Beyond this many, the longest unused one is forgotten. */
 const MAX_SHARES = 10_000
@@ -28,7 +32,7 @@ const MAX_SHARES = 10_000
  * shall not use up what it may have pending for everybody.
  */
 export class PendingDeviceQuota {
-  readonly #shares = new BoundedMap<string, readonly Counted[]>(MAX_SHARES)
+  readonly #shares = new BoundedMap<string, readonly Place[]>(MAX_SHARES)
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
   readonly #tell: PublishCount
@@ -41,42 +45,48 @@ export class PendingDeviceQuota {
     })
   }
 
-  isFull(ctx: Pick<CallContext, 'peer' | 'now'>, clientId: ClientId): boolean {
-    return this.#pending(ctx, clientId).length >= this.most
+  /**
+   * Holds a place for one that is about to be stored, so that those started at the
+   * same time do not exceed the share; `false`: it is full. Of a full share it first
+   * forgets those that were decided, wherever that was.
+   */
+  async hold(ctx: Moment, clientId: ClientId, expiresAt: EpochMs, lookUp: LookUp): Promise<boolean> {
+    if (this.#pending(ctx, clientId).length >= this.most) await this.#review(ctx, clientId, lookUp)
+    const places = this.#pending(ctx, clientId)
+    if (places.length >= this.most) return false
+    this.#shares.set(keyOf(ctx, clientId), [...places, { hash: null, expiresAt }])
+    return true
   }
 
-  /** Forgets the decided ones of a full share, wherever they were decided. */
-  async review(
-    ctx: StoreContext & Pick<CallContext, 'peer'>,
-    clientId: ClientId,
-    deviceAuthorizations: Pick<DeviceAuthorizationReads, 'findByDeviceCode'>,
-  ): Promise<void> {
-    const looked = this.#pending(ctx, clientId)
-    const found = await Promise.all(looked.map(({ hash }) => deviceAuthorizations.findByDeviceCode(ctx, hash)))
-    const now = performance.now()
-    const ended = new Set(
-      looked.filter(({ since }, at) => {
-        const decision = found[at]?.authorization.decision
-        return decision === undefined ? now - since > LONGEST_COMMIT_MS : decision !== 'pending'
-      }),
-    )
-    const left = this.#pending(ctx, clientId).filter((each) => !ended.has(each))
-    this.#shares.set(keyOf(ctx, clientId), left)
+  /** Gives up a place that was held: nothing was stored. */
+  release(ctx: Moment, clientId: ClientId): void {
+    const places = this.#pending(ctx, clientId)
+    const at = places.findIndex(({ hash }) => hash === null)
+    if (at >= 0) this.#shares.set(keyOf(ctx, clientId), places.toSpliced(at, 1))
   }
 
-  add(ctx: Pick<CallContext, 'peer' | 'now'>, clientId: ClientId, started: Started): void {
+  /** Gives a place that was held to the one that is stored now. */
+  settle(ctx: Moment, clientId: ClientId, started: Started): void {
+    this.release(ctx, clientId)
     const key = keyOf(ctx, clientId)
-    this.#shares.set(key, this.#pending(ctx, clientId))
     this.#add(key, started)
     this.#tell(writeStart(key, started), 1)
   }
 
-  #add(key: string, started: Started): void {
-    const before = this.#shares.get(key) ?? []
-    this.#shares.set(key, [...before, { ...started, since: performance.now() }])
+  /** Forgets those that were decided. One that cannot be found counts until it expires. */
+  async #review(ctx: Moment, clientId: ClientId, lookUp: LookUp): Promise<void> {
+    const looked = this.#pending(ctx, clientId).filter((place): place is Started => place.hash !== null)
+    const found = await Promise.all(looked.map(({ hash }) => lookUp(hash)))
+    const decided = new Set<Place>(looked.filter((_place, at) => (found[at]?.decision ?? 'pending') !== 'pending'))
+    const left = this.#pending(ctx, clientId).filter((place) => !decided.has(place))
+    this.#shares.set(keyOf(ctx, clientId), left)
   }
 
-  #pending(ctx: Pick<CallContext, 'peer' | 'now'>, clientId: ClientId): readonly Counted[] {
+  #add(key: string, started: Started): void {
+    this.#shares.set(key, [...(this.#shares.get(key) ?? []), started])
+  }
+
+  #pending(ctx: Moment, clientId: ClientId): readonly Place[] {
     return (this.#shares.get(keyOf(ctx, clientId)) ?? []).filter(({ expiresAt }) => expiresAt > ctx.now)
   }
 }
@@ -92,6 +102,6 @@ function readStart(told: string): { readonly key: string; readonly started: Star
   return { key: key.join(' '), started }
 }
 
-function keyOf({ peer }: Pick<CallContext, 'peer'>, clientId: ClientId): string {
+function keyOf({ peer }: Moment, clientId: ClientId): string {
   return `${peerKey(peer)} ${clientId}`
 }

@@ -57,7 +57,7 @@ export class RateLimiter {
     return missing <= 0 ? 0 : Math.ceil((missing * MINUTE) / this.#limit.perMinute)
   }
 
-  /** Undoes a `take`. */
+  /** Undoes a `take` of as many. */
   giveBack(key: string, count = 1): void {
     const bucket = this.#buckets.get(key)
     if (bucket === undefined || this.#limit === null) return

@@ -150,7 +150,7 @@ export function validateRequest(call: Call, { redactor, validator }: StageServic
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : null
 }
 
-/** Lets the handler answer: the method of that name in `handlers/<service>.ts`, as `route` has bound it. */
+/** Lets the handler answer: the method of that name in the class of `handlers/<service>.ts`, as `route` has bound it. */
 export async function dispatch(call: Call): Promise<Result<Message>> {
   const { route, path, rule } = call.method
   if (route.kind !== 'unary') throw new Error(`${path} answers with a stream`)

@@ -90,18 +90,8 @@ export async function openMigrations(
   })
 }
 
-/** The file of an embedded database as an absolute path; `null` if it is in memory or on a server. */
-export function embeddedFile(url: string): string | null {
-  return isEmbedded(url) ? sqliteFile(url) : null
-}
-
-/** Whether the database lives inside this process and needs no set-up. */
-export function isEmbedded(url: string): boolean {
-  return url.startsWith('sqlite:')
-}
-
 function isInMemory(url: string): boolean {
-  return isEmbedded(url) && sqliteFile(url) === null
+  return url.startsWith('sqlite:') && sqliteFile(url) === null
 }
 
 async function dialectOf(url: string): Promise<Dialect> {

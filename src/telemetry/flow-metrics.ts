@@ -1,6 +1,6 @@
 import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
 import { GRANT_TYPES, type GrantType } from '../domain/client.ts'
-import type { FlowObserver } from '../flows/flow-observer.ts'
+import type { FlowObserver } from '../flows/runner.ts'
 import { type Count, Counter, type Metric } from './metric.ts'
 
 /** What flows bring about: tokens, lost races, audit events that could not be written. */

@@ -1,5 +1,5 @@
 import type { AuthenticationObserver } from '../auth/authentication-failures.ts'
-import type { FlowObserver } from '../flows/flow-observer.ts'
+import type { FlowObserver } from '../flows/runner.ts'
 import type { Logger } from '../logger.ts'
 import type { CallObserver } from '../rpc/call-observer.ts'
 import type { StoreObserver } from '../stores/contract/store-observer.ts'

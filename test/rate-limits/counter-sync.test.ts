@@ -110,13 +110,15 @@ describe('pending devices of two workers', () => {
     const now = epochMs(1_800_000_000_000)
     const ctx = { peer: '2001:db8::1', now }
     const tv = clientId('tv')
+    const expiresAt = epochMs(now + 1_000)
+    const unfound = async () => null
     for (const byte of [1, 2]) {
-      const hash = Buffer.alloc(32, byte) as TokenHash
-      ones.add(ctx, tv, { hash, expiresAt: epochMs(now + 1_000) })
+      expect(await ones.hold(ctx, tv, expiresAt, unfound)).toBe(true)
+      ones.settle(ctx, tv, { hash: Buffer.alloc(32, byte) as TokenHash, expiresAt })
     }
     await sleep(LONGER_THAN_A_REST_MS)
-    expect(twos.isFull(ctx, tv)).toBe(true)
-    expect(twos.isFull({ ...ctx, peer: '192.0.2.1' }, tv)).toBe(false)
-    expect(twos.isFull({ ...ctx, now: epochMs(now + 1_000) }, tv)).toBe(false)
+    expect(await twos.hold(ctx, tv, expiresAt, unfound)).toBe(false)
+    expect(await twos.hold({ ...ctx, peer: '192.0.2.1' }, tv, expiresAt, unfound)).toBe(true)
+    expect(await twos.hold({ ...ctx, now: expiresAt }, tv, epochMs(now + 2_000), unfound)).toBe(true)
   })
 })

@@ -18,4 +18,36 @@ describe('handlers that do not fit', () => {
     // @ts-expect-error there is no such method
     route(AuditService, { listAuditEvents: events, ...others, deleteAuditEvent: events })
   })
+
+  it('do not compile when a class has a public method that the service has not', () => {
+    class Fitting {
+      readonly listAuditEvents = events
+      readonly getAuditEvent = events
+      readonly verifyAuditLog = events
+      readonly exportAuditHead = events
+      #notForCallers = 0
+      get count(): number {
+        return this.#notForCallers
+      }
+    }
+    // @ts-expect-error there is no such method
+    route(AuditService, new Fitting())
+  })
+
+  it('keep their `this`', async () => {
+    class Numbered {
+      readonly #token = 'next'
+      async listAuditEvents() {
+        return success({ nextPageToken: this.#token })
+      }
+      readonly getAuditEvent = events
+      readonly verifyAuditLog = events
+      readonly exportAuditHead = events
+    }
+    const [first] = route(AuditService, new Numbered())
+    const { handle } = first ?? {}
+    await expect(Promise.resolve(Reflect.apply(handle ?? events, undefined, []))).resolves.toEqual(
+      success({ nextPageToken: 'next' }),
+    )
+  })
 })

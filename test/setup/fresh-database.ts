@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { inject } from 'vitest'
+import type { DatabaseName } from './database-names.ts'
 import { runOnMysql, runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
 
@@ -23,7 +24,7 @@ export interface FreshDatabase {
 
 /** Makes empty databases of one kind. */
 export interface DatabaseKind {
-  readonly name: 'sqlite' | 'mysql' | 'postgres'
+  readonly name: DatabaseName
   readonly available: boolean
   create(): Promise<FreshDatabase>
 }
@@ -81,7 +82,11 @@ export const mysqlDatabasesOn = (server: string | null): DatabaseKind => onServe
 /** Databases on a server of PostgreSQL. */
 export const postgresDatabasesOn = (server: string | null): DatabaseKind => onServer('postgres', server, POSTGRES)
 
-const { sqlite, mysql, postgres } = inject('templates')
+const provided = inject('templates')
+if (provided === undefined) {
+  throw new Error('a test file that needs a database says so in its name, as x.database.test.ts: see docs/testing.md')
+}
+const { sqlite = '', mysql = null, postgres = null } = provided
 
 export const sqliteFiles: MigratedKind = {
   ...emptySqliteFiles,
@@ -109,8 +114,10 @@ export const postgresDatabases: MigratedKind = migratedOnServer(
   async (server, name) => void (await runSql(server, `create database ${name} template ${postgres}`)),
 )
 
-/** Every kind of database that a backend is tested on. */
-export const databaseKinds: readonly MigratedKind[] = [sqliteFiles, mysqlDatabases, postgresDatabases]
+/** The kinds of databases that the project is about; a suite runs on each. */
+export const databaseKinds: readonly MigratedKind[] = [sqliteFiles, mysqlDatabases, postgresDatabases].filter(
+  ({ name }) => inject('databases').includes(name),
+)
 
 function migratedOnServer(
   name: DatabaseKind['name'],

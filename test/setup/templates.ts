@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openMigrations } from '../../src/stores/open.ts'
+import type { DatabaseName } from './database-names.ts'
 import { runSql } from './run-sql.ts'
-import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
+import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 
 /** Where suites copy the schema from: to migrate for each of them costs more than most of them do. */
 export interface Templates {
@@ -19,33 +20,30 @@ export interface Templates {
 const nothing = () => undefined
 const QUIET = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 
-/** Migrates one database of each kind. */
-export async function makeTemplates(mysqlServer: string | null, postgresServer: string | null) {
+interface Template {
+  readonly template: Templates[DatabaseName]
+  remove(): Promise<void>
+}
+
+/** Migrates a database of one kind; of one that needs a server there is none without it. */
+export async function makeTemplate(kind: DatabaseName, server: string | null): Promise<Template> {
+  if (kind === 'sqlite') return await makeFile()
+  if (server === null) return { template: null, remove: async () => undefined }
+  const sql = kind === 'mysql' ? MYSQL : POSTGRES
+  const name = `qscope_template_${randomBytes(6).toString('hex')}`
+  await sql.create(server, name)
+  await migrate(urlOf(server, name))
+  return {
+    template: kind === 'mysql' ? await copyStatements(server, name) : name,
+    remove: async () => void (await runSql(server, sql.drop(name))),
+  }
+}
+
+async function makeFile(): Promise<Template> {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-template-'))
   const file = join(directory, 'qscope.db')
-  const name = `qscope_template_${randomBytes(6).toString('hex')}`
-  const servers = [
-    { server: mysqlServer, sql: MYSQL },
-    { server: postgresServer, sql: POSTGRES },
-  ].filter((each): each is { server: string; sql: ServerSql } => each.server !== null)
-
   await migrate(`sqlite:${file}`)
-  for (const { server, sql } of servers) {
-    await sql.create(server, name)
-    await migrate(urlOf(server, name))
-  }
-  const templates: Templates = {
-    sqlite: file,
-    mysql: mysqlServer === null ? null : await copyStatements(mysqlServer, name),
-    postgres: postgresServer === null ? null : name,
-  }
-  return {
-    templates,
-    remove: async () => {
-      rmSync(directory, { recursive: true, force: true })
-      for (const { server, sql } of servers) await runSql(server, sql.drop(name))
-    },
-  }
+  return { template: file, remove: async () => rmSync(directory, { recursive: true, force: true }) }
 }
 
 async function migrate(url: string): Promise<void> {

@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
-import { embeddedFile } from '../../src/stores/open.ts'
+import { sqliteFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
 import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
 
 type Row = Record<string, unknown>
@@ -66,7 +66,7 @@ function plain(key: string, value: unknown): unknown {
 export async function runScript(database: FreshDatabase, script: string): Promise<void> {
   switch (database.kind.name) {
     case 'sqlite':
-      new Sqlite(embeddedFile(database.url) ?? '').exec(script).close()
+      new Sqlite(sqliteFile(database.url) ?? '').exec(script).close()
       return
     case 'mysql': {
       const connection = await createConnection({ uri: database.url, multipleStatements: true })

@@ -129,7 +129,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     const { deviceAuthorizationId: id, deviceCodeHash } = authorization
     const polls = Array.from({ length: 20 }, (_, index) =>
       inTransaction(backend, async ({ deviceAuthorizations }) => {
-        expect(await deviceAuthorizations.hold(id)).toBe(true)
+        expect(await deviceAuthorizations.lock(id)).toBe(true)
         const before = (await deviceAuthorizations.findByDeviceCode(context(), deviceCodeHash))?.authorization
         const interval = milliseconds((before?.pollInterval ?? 0) + 1_000)
         await deviceAuthorizations.notePoll(id, { at: epochMs(NOW + index), interval })
@@ -138,7 +138,7 @@ export function deviceAuthorizationPromises(subject: () => Subject): void {
     await Promise.all(polls)
     expect((await find(authorization))?.pollInterval).toBe(authorization.pollInterval + 20_000)
     await inTransaction(backend, (stores) => stores.deviceAuthorizations.deny(id, change))
-    expect(await inTransaction(backend, (stores) => stores.deviceAuthorizations.hold(id))).toBe(false)
+    expect(await inTransaction(backend, (stores) => stores.deviceAuthorizations.lock(id))).toBe(false)
   })
 
   test('are counted while they are undecided and unexpired', async () => {

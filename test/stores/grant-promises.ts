@@ -81,7 +81,7 @@ export function grantPromises(subject: () => Subject): void {
     await Promise.all(
       Array.from({ length: 8 }, (_, n) =>
         inTransaction(backend, async (stores) => {
-          expect(await stores.grants.hold(grant.grantId, epochMs(grant.tokensUntil + n * 10))).toBe(true)
+          expect(await stores.grants.lock(grant.grantId, epochMs(grant.tokensUntil + n * 10))).toBe(true)
           inside += 1
           most = Math.max(most, inside)
           await stores.grants.find(context(), grant.grantId)
@@ -98,8 +98,8 @@ export function grantPromises(subject: () => Subject): void {
     const grant = aGrant('g-one', await enroll(backend, aUser()))
     await consent(backend, grant)
     await inTransaction(backend, (stores) => stores.grants.revoke(grant.grantId, 'test', change))
-    const hold = (id: typeof grant.grantId) => inTransaction(backend, (stores) => stores.grants.hold(id, NOW))
-    expect(await hold(grant.grantId)).toBe(false)
-    expect(await hold(grantId('none'))).toBe(false)
+    const lock = (id: typeof grant.grantId) => inTransaction(backend, (stores) => stores.grants.lock(id, NOW))
+    expect(await lock(grant.grantId)).toBe(false)
+    expect(await lock(grantId('none'))).toBe(false)
   })
 }

@@ -154,7 +154,7 @@ export function maintenancePromises(subject: () => Subject): void {
     const held = await Promise.all([
       ...grants.map((grant) =>
         inTransaction(backend, async (stores) => {
-          const held = await stores.grants.hold(grant.grantId, epochMs(NOW + 1_000))
+          const held = await stores.grants.lock(grant.grantId, epochMs(NOW + 1_000))
           if (held) await stores.refreshTokens.insert(aRefreshToken(grant))
           return held
         }),

@@ -4,7 +4,8 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { uuidV7 } from '../../src/crypto/random.ts'
 import { clientId } from '../../src/domain/ids.ts'
-import { embeddedFile, openBackend, openMigrations } from '../../src/stores/open.ts'
+import { openBackend, openMigrations } from '../../src/stores/open.ts'
+import { sqliteFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
 import type { Seed } from '../../src/stores/sql/migrate/migrate.ts'
 import { databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import {
@@ -140,7 +141,7 @@ describe('on sqlite', () => {
     database = await sqliteFiles.create()
   })
   afterEach(() => database.drop())
-  const fileOf = () => embeddedFile(database.url) ?? ''
+  const fileOf = () => sqliteFile(database.url) ?? ''
 
   test('leaves nothing of a migration whose seed fails', async () => {
     const migrations = await openMigrations(database.url, quiet)

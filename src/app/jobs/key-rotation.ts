@@ -1,7 +1,7 @@
 import { jitter, uuidV7 } from '../../crypto/random.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { earliestActivation, type SigningAlgorithm } from '../../domain/signing-key.ts'
-import { activateSigningKey } from '../../flows/keys/activate-signing-key.ts'
+import { activateSigningKey } from '../../flows/keys/manage-signing-keys.ts'
 import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { Logger } from '../../logger.ts'

@@ -2,19 +2,18 @@ import { type ChainEnd, openExportedHead } from '../../crypto/exported-head.ts'
 import { openPageToken, sealPageToken } from '../../crypto/page-token.ts'
 import { invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
-import { defineFlow } from '../flow.ts'
+import { query } from '../query.ts'
 import type { ChainBreak } from './chain-break.ts'
 import type { ChainPlace } from './chain-walk.ts'
-import { CHAIN_START, verifyChain } from './verify-chain.ts'
+import { CHAIN_START, verifyChain, WalkBudget } from './verify-chain.ts'
 import { allHeads, verifyWriterRegistry } from './verify-writer-registry.ts'
-import { WalkBudget } from './walk-budget.ts'
 
 const LIST = 'audit_verification'
 const DEFAULT_MAX_EVENTS = 100_000
 /** More breaks than this are counted only. */
 const MOST_BREAKS = 100
 
-export interface VerificationWish {
+export interface VerificationRequest {
   /** What `exportAuditHead` answered at an earlier time; empty: none. */
   readonly exportedHead: string
   /** 0: the default, 100,000. */
@@ -43,7 +42,7 @@ interface Rest extends ChainPlace {
 type Exported = { readonly exported: ReadonlyMap<string, ChainEnd> }
 type From = { readonly from: Rest | null }
 
-const exportedHeadIsOurs = condition<VerificationWish, Exported>('exportedHeadIsOurs', (ctx, { exportedHead }) => {
+const exportedHeadIsOurs = condition<VerificationRequest, Exported>('exportedHeadIsOurs', (ctx, { exportedHead }) => {
   if (exportedHead === '') return success({ exported: new Map() })
   const exported = openExportedHead(ctx.services.keyring, exportedHead)
   if (typeof exported !== 'string') return success({ exported })
@@ -51,8 +50,8 @@ const exportedHeadIsOurs = condition<VerificationWish, Exported>('exportedHeadIs
 })
 
 /** A token says which places were checked already, so it must be one that this service gave out. */
-const pageTokenIsOfThisWalk = condition<VerificationWish, From>('pageTokenIsOfThisWalk', (ctx, wish) => {
-  const { exportedHead, pageToken } = wish
+const pageTokenIsOfThisWalk = condition<VerificationRequest, From>('pageTokenIsOfThisWalk', (ctx, request) => {
+  const { exportedHead, pageToken } = request
   if (pageToken === '') return success({ from: null })
   const cursor = openPageToken(ctx.services.keyring, LIST, { exportedHead }, pageToken)
   if (cursor !== null) return success({ from: readRest(cursor) })
@@ -60,9 +59,11 @@ const pageTokenIsOfThisWalk = condition<VerificationWish, From>('pageTokenIsOfTh
   return invalidRequest('page_token', description)
 })
 
-const logIsWalked = condition<VerificationWish & Exported & From, { readonly verification: Verification }>(
-  'logIsWalked',
-  async (ctx, { exported, exportedHead, maxEvents, from }) => {
+/** Walks the chains of the audit log, and says where they break. */
+export const verifyAuditLog = query({
+  name: 'verifyAuditLog',
+  preconditions: given<VerificationRequest>().and(exportedHeadIsOurs).and(pageTokenIsOfThisWalk),
+  answer: async (ctx, { exported, exportedHead, maxEvents, from }): Promise<Verification> => {
     const patience = ctx.deadline === null ? null : ctx.deadline - ctx.now
     const budget = new WalkBudget(maxEvents === 0 ? DEFAULT_MAX_EVENTS : maxEvents, patience)
     const breaks: ChainBreak[] = from === null ? [...(await verifyWriterRegistry(ctx, exported))] : []
@@ -81,18 +82,8 @@ const logIsWalked = condition<VerificationWish & Exported & From, { readonly ver
       if (outcome.broken === null) chains += 1
       else breaks.push(outcome.broken)
     }
-    const shown = breaks.slice(0, MOST_BREAKS)
-    return success({ verification: { chains, events, breaks: shown, breakCount: breaks.length, nextPageToken } })
+    return { chains, events, breaks: breaks.slice(0, MOST_BREAKS), breakCount: breaks.length, nextPageToken }
   },
-)
-
-/** Walks the chains of the audit log, and says where they break. */
-export const verifyAuditLog = defineFlow({
-  name: 'verifyAuditLog',
-  lane: 'read',
-  preconditions: given<VerificationWish>().and(exportedHeadIsOurs).and(pageTokenIsOfThisWalk).and(logIsWalked),
-  run: (_ctx, { verification }): Verification => verification,
-  postconditions: [],
 })
 
 function printRest({ ordinal, sequence, hash }: Rest): string {

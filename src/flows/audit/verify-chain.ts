@@ -5,7 +5,6 @@ import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-re
 import type { FlowContext } from '../context.ts'
 import { type ChainBreak, chainBreak } from './chain-break.ts'
 import { type ChainPlace, ChainWalk, headBreak } from './chain-walk.ts'
-import type { WalkBudget } from './walk-budget.ts'
 
 /** Rows read at a time: what a walk holds in memory, and how long it keeps other calls waiting. */
 const PAGE = 500
@@ -107,4 +106,33 @@ async function placed(ctx: FlowContext, walk: ChainWalk, broken: ChainBreak): Pr
   const { writerId } = broken
   const detail = `the row of this place stands at ${found.sequence}`
   return chainBreak('rows_reordered', { writerId, sequence: expected, eventId: found.eventId }, detail)
+}
+
+/** Of the time a caller gives, how much is spent on walking; the rest is for the answer. */
+const SHARE = 0.5
+
+/** How much of a log one call walks: so many rows, and never to the caller's deadline; but always a little. */
+export class WalkBudget {
+  readonly #until: number
+  #rows: number
+  #hasBegun = false
+
+  /** `patienceMs`: how long the caller waits; `null` if it never said. */
+  constructor(rows: number, patienceMs: number | null) {
+    this.#rows = rows
+    this.#until = patienceMs === null ? Number.POSITIVE_INFINITY : performance.now() + patienceMs * SHARE
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  get isSpent(): boolean {
+    return this.#hasBegun && (this.#rows <= 0 || performance.now() > this.#until)
+  }
+
+  spend(rows: number): void {
+    this.#hasBegun = true
+    this.#rows -= rows
+  }
 }

@@ -1,20 +1,52 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
+import { CLIENT_KEYS, readKeySet } from '../../crypto/key-set.ts'
+import { randomBytes } from '../../crypto/random.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import type { Client, ClientRegistration } from '../../domain/client.ts'
 import type { ClientSecret } from '../../domain/client-secret.ts'
 import type { RawToken } from '../../domain/ids.ts'
-import { withMaskedTexts } from '../../domain/registration.ts'
+import {
+  metadataProblems,
+  type RegistrationProblem,
+  redirectUriProblems,
+  withMaskedTexts,
+} from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
-import { audiencesAreFree, registrationIsSound } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
-import { drawClientSecret } from './client-secret.ts'
+import { drawClientSecret } from './client-secrets.ts'
 
 type Registering = { readonly registration: ClientRegistration }
+
+/** RFC 7591 §3.2.2: the registration is acceptable in itself. */
+export const registrationIsSound = condition<Registering>('registrationIsSound', (ctx, { registration }) => {
+  const metadata = [...metadataProblems(registration, ctx.services.issuer), ...keySetProblems(registration)]
+  if (metadata.length > 0) return fail('registration.invalid_client_metadata', { violations: metadata })
+  const redirects = redirectUriProblems(registration)
+  return redirects.length > 0 ? fail('registration.invalid_redirect_uri', { violations: redirects }) : HOLDS
+})
+
+function keySetProblems({ jwks }: ClientRegistration): readonly RegistrationProblem[] {
+  const read = jwks === null ? null : readKeySet(jwks, CLIENT_KEYS)
+  return read === null || read.ok ? [] : read.problems.map((description) => ({ field: 'jwks', description }))
+}
+
+/** An audience has one owner: nobody else may answer for it, and so see its tokens. */
+export const audiencesAreFree = condition<Registering>('audiencesAreFree', async (ctx, { registration }) => {
+  const { clientId, resourceAudiences } = registration
+  const owners = await ctx.stores.clients.audienceOwners(ctx, resourceAudiences)
+  const violations = resourceAudiences.flatMap((audience, index) => {
+    const owner = owners.get(audience)
+    return owner === undefined || owner === clientId
+      ? []
+      : [{ field: `resource_audiences[${index}]`, description: 'belongs to another client' }]
+  })
+  return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
+})
 
 /** A client as it was registered, and its first secret, this once. */
 export interface RegisteredClient {
@@ -33,6 +65,11 @@ const clientIdIsFree = condition<Registering, ScopesAtStake>('clientIdIsFree', a
     ? fail('registration.client_identifier_conflict', { resource: { type: 'client', name: clientId } })
     : success({ scopesAtStake: scopes })
 })
+
+/** An id for a client that was registered without one. */
+export function drawClientId(): string {
+  return `client-${randomBytes(10).toString('hex')}`
+}
 
 /** The client as it will read back. */
 export function draftClient(

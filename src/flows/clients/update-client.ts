@@ -7,8 +7,9 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
-import { audiencesAreFree, clientExists, registrationIsSound } from '../conditions/client.ts'
+import { clientExists } from '../conditions/client.ts'
 import { defineFlow } from '../flow.ts'
+import { audiencesAreFree, registrationIsSound } from './register-client.ts'
 
 /** The fields to change and their new values; what is absent stays. */
 export type ClientChanges = Partial<Omit<ClientRegistration, 'clientId' | 'type' | 'config'>> & {
@@ -44,7 +45,7 @@ const changesAreApplied = condition<
   return success({ registration, scopesAtStake: [...client.scopes, ...registration.scopes] })
 })
 
-/** The guarded update finds the version that was judged, or the flow is judged anew. */
+/** The guarded update finds the version that was evaluated, or the flow is evaluated again. */
 const changeIsStored = postcondition<
   { readonly client: Client; readonly changes: ClientChanges; readonly issued: Client },
   TransactionStores

@@ -1,7 +1,5 @@
-import { CLIENT_KEYS, readKeySet } from '../../crypto/key-set.ts'
-import type { Client, ClientRegistration, GrantType } from '../../domain/client.ts'
+import type { Client, GrantType } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
-import { metadataProblems, type RegistrationProblem, redirectUriProblems } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { ScopesAtStake } from './caller.ts'
@@ -23,31 +21,3 @@ export function clientMayObtainConsent(grant: GrantType) {
     client.enabled && client.grantTypes.includes(grant) ? HOLDS : fail('oauth.unauthorized_client'),
   )
 }
-
-type Registering = { readonly registration: ClientRegistration }
-
-/** RFC 7591 §3.2.2: the registration is acceptable in itself. */
-export const registrationIsSound = condition<Registering>('registrationIsSound', (ctx, { registration }) => {
-  const metadata = [...metadataProblems(registration, ctx.services.issuer), ...keySetProblems(registration)]
-  if (metadata.length > 0) return fail('registration.invalid_client_metadata', { violations: metadata })
-  const redirects = redirectUriProblems(registration)
-  return redirects.length > 0 ? fail('registration.invalid_redirect_uri', { violations: redirects }) : HOLDS
-})
-
-function keySetProblems({ jwks }: ClientRegistration): readonly RegistrationProblem[] {
-  const read = jwks === null ? null : readKeySet(jwks, CLIENT_KEYS)
-  return read === null || read.ok ? [] : read.problems.map((description) => ({ field: 'jwks', description }))
-}
-
-/** An audience has one owner: nobody else may answer for it, and so see its tokens. */
-export const audiencesAreFree = condition<Registering>('audiencesAreFree', async (ctx, { registration }) => {
-  const { clientId, resourceAudiences } = registration
-  const owners = await ctx.stores.clients.audienceOwners(ctx, resourceAudiences)
-  const violations = resourceAudiences.flatMap((audience, index) => {
-    const owner = owners.get(audience)
-    return owner === undefined || owner === clientId
-      ? []
-      : [{ field: `resource_audiences[${index}]`, description: 'belongs to another client' }]
-  })
-  return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
-})

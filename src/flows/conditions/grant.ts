@@ -28,7 +28,7 @@ export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
 export type EffectiveScope = Pick<Grant, 'scopes' | 'audiences'>
 
 /** What was consented to, as far as the client is registered for it now. */
-export function reachOf({ scopes, audiences }: Grant, client: Client): EffectiveScope {
+export function effectiveScopeOf({ scopes, audiences }: Grant, client: Client): EffectiveScope {
   return {
     scopes: scopes.filter((scope) => client.scopes.includes(scope)),
     audiences: audiences.filter((audience) => client.audiences.includes(audience)),
@@ -41,21 +41,21 @@ export function reachOf({ scopes, audiences }: Grant, client: Client): Effective
  * for nothing, because it has lost the scopes (RFC 6749 §3.3).
  */
 export const grantStillReaches = condition<
-  { readonly client: Client; readonly standing: { readonly grant: Grant } },
-  { readonly reach: EffectiveScope }
->('grantStillReaches', async (ctx, { client, standing: { grant } }) => {
-  const { scopes, audiences } = reachOf(grant, client)
+  { readonly client: Client; readonly status: { readonly grant: Grant } },
+  { readonly effective: EffectiveScope }
+>('grantStillReaches', async (ctx, { client, status: { grant } }) => {
+  const { scopes, audiences } = effectiveScopeOf(grant, client)
   if (scopes.length === 0 && grant.scopes.length > 0) return refuseScopes(grant.scopes)
   const open = await openAmong(ctx, audiences)
   return open.length === 0 && grant.audiences.length > 0
     ? refuseAudiences(grant.audiences)
-    : success({ reach: { scopes, audiences: open } })
+    : success({ effective: { scopes, audiences: open } })
 })
 
-/** RFC 6749 §6: scopes within the grant's reach; none asked means all of them. */
+/** RFC 6749 §6: scopes within the grant's effective scope; none asked means all of them. */
 export function narrowedScopes(
   requested: readonly string[],
-  reach: EffectiveScope,
+  effective: EffectiveScope,
 ): Result<{ readonly scopes: readonly string[] }> {
-  return requested.length === 0 ? success({ scopes: reach.scopes }) : evaluateScopes(requested, reach.scopes)
+  return requested.length === 0 ? success({ scopes: effective.scopes }) : evaluateScopes(requested, effective.scopes)
 }

@@ -91,10 +91,10 @@ export const audiencesAreAllowed = condition<
   const rejected = beyond(requested, managing ? [ctx.services.issuer] : client.audiences)
   if (rejected.length > 0) return refuseAudiences(rejected)
   if (managing) return success({ audiences: [ctx.services.issuer] })
-  return requested.length === 0 ? success({ audiences: requested }) : insistOnOpen(ctx, requested)
+  return requested.length === 0 ? success({ audiences: requested }) : requireOpen(ctx, requested)
 })
 
-async function insistOnOpen(
+async function requireOpen(
   ctx: FlowContext,
   audiences: readonly string[],
 ): Promise<Result<{ readonly audiences: readonly string[] }>> {

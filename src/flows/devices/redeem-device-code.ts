@@ -1,25 +1,49 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
+import { hashToken, readToken } from '../../crypto/token.ts'
 import type { Client } from '../../domain/client.ts'
-import { type DeviceAuthorizationStatus, deviceStateOf } from '../../domain/device-authorization.ts'
+import { type DeviceAuthorizationStatus, type DeviceState, deviceStateOf } from '../../domain/device-authorization.ts'
 import { type GrantStatus, isGrantActive } from '../../domain/grant.ts'
 import { type EpochMs, milliseconds } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { deviceCodeIsOwn, type OwnDevice, type PresentedDeviceCode } from '../conditions/device-code.ts'
 import { grantStillReaches } from '../conditions/grant.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from '../grants/issue-tokens.ts'
-import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-family-tokens.ts'
+import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-tokens.ts'
+import { query } from '../query.ts'
+
+export interface PresentedDeviceCode {
+  /** As the device shows it; any string. */
+  readonly presentedCode: string
+}
+
+export interface OwnDevice {
+  readonly device: DeviceAuthorizationStatus
+  readonly state: DeviceState
+}
+
+/** RFC 8628 §3.4: the device code exists and was issued to this client. */
+export const deviceCodeIsOwn = condition<PresentedDeviceCode & { readonly client: Client }, OwnDevice>(
+  'deviceCodeIsOwn',
+  async (ctx, { presentedCode, client }) => {
+    const read = readToken(presentedCode)
+    if (read?.kind !== 'device_code') return fail('oauth.invalid_grant')
+    const device = await ctx.stores.deviceAuthorizations.findByDeviceCode(ctx, hashToken(read.token))
+    if (device?.authorization.clientId !== client.clientId) return fail('oauth.invalid_grant')
+    return success({ device, state: deviceStateOf(device, ctx.now) })
+  },
+)
 
 /** RFC 8628 §3.5: by this much the interval grows, for this and all later polls. */
 const SLOW_DOWN_MS = 5_000
 
-/** RFC 8628 §3.5: the state is judged before the pace; only a pending code can be polled too fast. */
+/** RFC 8628 §3.5: the state is evaluated before the pace; only a pending code can be polled too fast. */
 const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device, state }): Decision<object> => {
   switch (state) {
     case 'approved':
@@ -45,7 +69,7 @@ const deviceIsApproved = condition<OwnDevice>('deviceIsApproved', (ctx, { device
 function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Refusal {
   const { deviceAuthorizationId, deviceCodeHash, pollInterval, expiresAt } = device.authorization
   const isOutrun = ctx.now + pollInterval >= expiresAt
-  const pace = judgePace(device, ctx.now)
+  const pace = evaluatePace(device, ctx.now)
   if (pace.isTooFast && (isOutrun || !ctx.services.limits.devicePolls.take(deviceAuthorizationId, ctx.now))) {
     return pace.refusal
   }
@@ -53,10 +77,10 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Ref
     ...fail('oauth.device.authorization_pending', { retryAfterMs: pollInterval }),
     effect: async (inside) => {
       const { deviceAuthorizations } = inside.stores
-      if (!(await deviceAuthorizations.hold(deviceAuthorizationId))) return LOST_RACE
+      if (!(await deviceAuthorizations.lock(deviceAuthorizationId))) return LOST_RACE
       const held = await deviceAuthorizations.findByDeviceCode(inside, deviceCodeHash)
       if (held === null) return LOST_RACE
-      const { refusal, interval } = judgePace(held, ctx.now)
+      const { refusal, interval } = evaluatePace(held, ctx.now)
       await deviceAuthorizations.notePoll(deviceAuthorizationId, { at: ctx.now, interval })
       return refusal
     },
@@ -64,7 +88,7 @@ function refusePending(ctx: FlowContext, device: DeviceAuthorizationStatus): Ref
 }
 
 /** RFC 8628 §3.5: the first poll is never too fast; one before the interval is over lets it grow for good. */
-function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStatus, now: EpochMs) {
+function evaluatePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuthorizationStatus, now: EpochMs) {
   // A poll that lies further ahead than an interval was noted before the clock was put back.
   const since = lastPolledAt === null ? null : now - lastPolledAt
   if (since === null || since >= pollInterval || since < -pollInterval) {
@@ -79,18 +103,18 @@ function judgePace({ authorization: { lastPolledAt, pollInterval } }: DeviceAuth
 }
 
 /** The consent still stands: it was not revoked, and nobody was shut out since. */
-const consentStands = condition<OwnDevice, { readonly standing: GrantStatus }>(
+const consentStands = condition<OwnDevice, { readonly status: GrantStatus }>(
   'consentStands',
   async (ctx, { device }) => {
     const { grantId } = device.authorization
-    const standing = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
-    return standing !== null && isGrantActive(standing, ctx.now) ? success({ standing }) : fail('oauth.invalid_grant')
+    const status = grantId === null ? null : await ctx.stores.grants.find(ctx, grantId)
+    return status !== null && isGrantActive(status, ctx.now) ? success({ status }) : fail('oauth.invalid_grant')
   },
 )
 
 type Redeemed = OwnDevice & { readonly client: Client; readonly issued: IssuedTokens }
 
-/** One redemption: of any number of parallel ones, the others are judged anew and find it redeemed. */
+/** One redemption: of any number of parallel ones, the others are evaluated again and find it redeemed. */
 const codeIsRedeemedOnce = postcondition<Redeemed, TransactionStores>('codeIsRedeemedOnce', async (ctx, facts) => {
   const { client, device, issued } = facts
   const change = { at: ctx.now, by: actorOf(ctx) }
@@ -117,20 +141,18 @@ export const redeemDeviceCode = defineFlow({
     .and(consentStands)
     .and(grantStillReaches)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ reach }) => reach)),
-  run: (ctx, { client, signer, reach, standing: { grant } }) =>
-    issueFamilyTokens(ctx, { client, signer, grant, ...reach }),
+    .and(tokenIsNotTooLong(({ effective }) => effective)),
+  run: (ctx, { client, signer, effective, status: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
   postconditions: [codeIsRedeemedOnce],
 })
 
 /** How far the client's own device authorization has come; not a poll. */
-export const watchedDeviceState = defineFlow({
+export const watchedDeviceState = query({
   name: 'watchedDeviceState',
-  lane: 'read',
   preconditions: given<PresentedDeviceCode>()
     .and(callerIsClient)
     .and(grantIsAllowed('device_code'))
     .and(deviceCodeIsOwn),
-  run: (ctx, { device }) => deviceStateOf(device, ctx.now),
-  postconditions: [],
+  answer: (_ctx, { state }): DeviceState => state,
 })

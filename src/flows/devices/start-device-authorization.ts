@@ -6,16 +6,16 @@ import { drawUserCode, formatUserCode } from '../../crypto/user-code.ts'
 import type { Client } from '../../domain/client.ts'
 import type { DeviceAuthorization } from '../../domain/device-authorization.ts'
 import { expiryAfter } from '../../domain/expiry.ts'
-import { deviceAuthorizationId, type RawToken } from '../../domain/ids.ts'
+import { deviceAuthorizationId, type RawToken, type TokenHash } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import { tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { given, LOST_RACE, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
-import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
+import { reservation } from '../reservation.ts'
 
 const RETRY_AFTER_MS = 60_000
 
@@ -25,14 +25,26 @@ export interface StartedDeviceAuthorization {
   readonly deviceCode: RawToken
   /** As it is shown, such as `BCDF-GHJK`. */
   readonly userCode: string
+  /** How many of its client may be pending with it. */
+  readonly mostPending: number
 }
 
-/** Whoever can name a public client can start authorizations for it, so each address gets its share only. */
-const peerIsWithinItsShare = condition<{ readonly client: Client }>('peerIsWithinItsShare', async (ctx, { client }) => {
-  if (client.type === 'confidential') return HOLDS
-  const { publicDeviceStarts, publicDevices } = ctx.services.limits
-  const peer = peerKey(ctx.peer)
-  if (!publicDeviceStarts.take(peer, ctx.now)) {
+type Issued = { readonly issued: StartedDeviceAuthorization }
+
+type ForClient = { readonly client: Client }
+
+/**
+ * Whoever can name a public client can start authorizations for it, so an address
+ * starts them at a limited rate. A start that is refused counts as well: it has
+ * cost the look-ups of those that are pending.
+ */
+const peerIsWithinItsRate = reservation<ForClient>({
+  name: 'peerIsWithinItsRate',
+  take: (ctx, { client }) => {
+    if (client.type === 'confidential') return HOLDS
+    const { publicDeviceStarts } = ctx.services.limits
+    const peer = peerKey(ctx.peer)
+    if (publicDeviceStarts.take(peer, ctx.now)) return HOLDS
     return fail('limit.exceeded', {
       quota: {
         subject: `peer:${peer}`,
@@ -40,27 +52,36 @@ const peerIsWithinItsShare = condition<{ readonly client: Client }>('peerIsWithi
       },
       retryAfterMs: Math.max(1, publicDeviceStarts.waitFor(peer, ctx.now)),
     })
-  }
-  if (publicDevices.isFull(ctx, client.clientId))
-    await publicDevices.review(ctx, client.clientId, ctx.stores.deviceAuthorizations)
-  return publicDevices.isFull(ctx, client.clientId) ? shareIsUsedUp(ctx) : HOLDS
+  },
+  release: null,
 })
 
-function shareIsUsedUp(ctx: FlowContext<unknown>) {
-  const description = `at most ${ctx.services.limits.publicDevices.most} device authorizations of one client are pending at once from this address`
-  return fail('limit.exceeded', {
-    quota: { subject: `peer:${peerKey(ctx.peer)}`, description },
-    retryAfterMs: RETRY_AFTER_MS,
-  })
-}
+/** Likewise an address gets its share only of those that are pending: this one counts from now on, until it is decided. */
+const peerIsWithinItsShare = reservation<ForClient>({
+  name: 'peerIsWithinItsShare',
+  take: async (ctx, { client: { type, clientId, config } }) => {
+    if (type === 'confidential') return HOLDS
+    const { publicDevices } = ctx.services.limits
+    const expiresAt = expiryAfter(ctx.now, config.deviceCodeTtl)
+    const lookUp = async (hash: TokenHash) =>
+      (await ctx.stores.deviceAuthorizations.findByDeviceCode(ctx, hash))?.authorization ?? null
+    if (await publicDevices.hold(ctx, clientId, expiresAt, lookUp)) return HOLDS
+    const description = `at most ${publicDevices.most} device authorizations of one client are pending at once from this address`
+    return fail('limit.exceeded', {
+      quota: { subject: `peer:${peerKey(ctx.peer)}`, description },
+      retryAfterMs: RETRY_AFTER_MS,
+    })
+  },
+  release: (ctx, { client }) => {
+    if (client.type === 'public') ctx.services.limits.publicDevices.release(ctx, client.clientId)
+  },
+})
 
 /** RFC 8628 §5.1: few pending codes make guessing one hopeless. Counted with the client's row taken, so the cap holds. */
-const pendingOnesAreFew = postcondition<{ readonly client: Client }, TransactionStores>(
+const pendingOnesAreFew = postcondition<ForClient & Issued, TransactionStores>(
   'pendingOnesAreFew',
-  async (ctx, { client: { clientId, type } }) => {
-    const { pendingDeviceAuthorizations: most, publicDevices } = ctx.services.limits
+  async (ctx, { client: { clientId }, issued: { mostPending: most } }) => {
     if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
-    if (type === 'public' && publicDevices.isFull(ctx, clientId)) return shareIsUsedUp(ctx)
     if ((await ctx.stores.deviceAuthorizations.countPending(ctx, clientId)) < most) return HOLDS
     return fail('limit.exceeded', {
       quota: {
@@ -72,21 +93,17 @@ const pendingOnesAreFew = postcondition<{ readonly client: Client }, Transaction
   },
 )
 
-const authorizationIsStored = postcondition<
-  { readonly client: Client; readonly issued: StartedDeviceAuthorization },
-  TransactionStores
->('authorizationIsStored', async (ctx, { client, issued: { authorization } }) => {
-  // Another pending one has this user code: the flow draws anew.
-  if (!(await ctx.stores.deviceAuthorizations.insert(authorization))) return LOST_RACE
-  const { clientId, scopes } = authorization
-  const metadata = { scopes: scopes.join(' ') }
-  await ctx.stores.auditLog.append(auditEvent(ctx, 'device.started', { clientId, metadata }))
-  if (client.type === 'public') {
-    const { deviceCodeHash: hash, expiresAt } = authorization
-    ctx.services.limits.publicDevices.add(ctx, clientId, { hash, expiresAt })
-  }
-  return HOLDS
-})
+const authorizationIsStored = postcondition<Issued, TransactionStores>(
+  'authorizationIsStored',
+  async (ctx, { issued: { authorization } }) => {
+    // Another pending one has this user code: the flow draws again.
+    if (!(await ctx.stores.deviceAuthorizations.insert(authorization))) return LOST_RACE
+    const { clientId, scopes } = authorization
+    const metadata = { scopes: scopes.join(' ') }
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'device.started', { clientId, metadata }))
+    return HOLDS
+  },
+)
 
 /** RFC 8628 §3.1: a device asks for a code to show and a code to keep. */
 export const startDeviceAuthorization = defineFlow({
@@ -97,8 +114,8 @@ export const startDeviceAuthorization = defineFlow({
     .and(grantIsAllowed('device_code'))
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
-    .and(tokenIsNotTooLong((content) => content))
-    .and(peerIsWithinItsShare),
+    .and(tokenIsNotTooLong((content) => content)),
+  reserve: [peerIsWithinItsRate, peerIsWithinItsShare],
   run: (ctx, { client, scopes, audiences }): StartedDeviceAuthorization => {
     const deviceCode = drawToken('device_code')
     const userCode = drawUserCode()
@@ -121,7 +138,13 @@ export const startDeviceAuthorization = defineFlow({
       expiresAt: expiryAfter(ctx.now, client.config.deviceCodeTtl),
       rayId: ctx.rayId,
     })
-    return { authorization, deviceCode, userCode: formatUserCode(userCode) }
+    const { pendingDeviceAuthorizations: mostPending } = ctx.services.limits
+    return { authorization, deviceCode, userCode: formatUserCode(userCode), mostPending }
   },
   postconditions: [pendingOnesAreFew, authorizationIsStored],
+  afterCommit: (ctx, { client: { clientId, type }, issued: { authorization } }) => {
+    if (type === 'confidential') return
+    const { deviceCodeHash: hash, expiresAt } = authorization
+    ctx.services.limits.publicDevices.settle(ctx, clientId, { hash, expiresAt })
+  },
 })

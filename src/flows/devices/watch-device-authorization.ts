@@ -20,7 +20,7 @@ export type WatchEvent =
 
 export interface WatchOptions {
   readonly runner: FlowRunner
-  /** Each look is judged at its own moment. */
+  /** Each look is evaluated at its own moment. */
   readonly now: () => EpochMs
   /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal
@@ -89,7 +89,7 @@ async function* watch(
 }
 
 async function lookOnce(runner: FlowRunner, ctx: CallContext, presentedCode: string): Promise<Result<WatchEvent>> {
-  const state = await runner.execute(watchedDeviceState, ctx, { presentedCode })
+  const state = await runner.query(watchedDeviceState, ctx, { presentedCode })
   if (!state.ok) return state
   switch (state.value) {
     case 'pending':

@@ -1,11 +1,15 @@
-import { given } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import type { Client } from '../../domain/client.ts'
+import { HOLDS, type Result, success } from '../../results.ts'
+import type { AppendStores } from '../../stores/contract/backend.ts'
+import { condition, given, postcondition } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { mintingIsWithinLimits } from '../conditions/minting.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
+import { type Signing, signerIsReady } from '../conditions/signer.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { tokenIsAppended } from './append-token.ts'
-import { issueOwnToken } from './issue-tokens.ts'
+import { type IssuedTokens, issueOwnToken, type TokenBasis } from './issue-tokens.ts'
+import { mintLimits } from './mint-limits.ts'
+import { appendToken, tokenIsAppended } from './store-tokens.ts'
 
 /** RFC 6749 §4.4: a confidential client obtains an access token for itself. */
 export const clientCredentials = defineFlow({
@@ -19,8 +23,57 @@ export const clientCredentials = defineFlow({
     .and(audiencesAreAllowed)
     .and(lifetimeIsAllowed)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong((content) => content))
-    .and(mintingIsWithinLimits),
+    .and(tokenIsNotTooLong((content) => content)),
+  reserve: mintLimits(),
   run: issueOwnToken,
   postconditions: [tokenIsAppended('token.issued')],
+})
+
+interface BatchRequest {
+  readonly requests: readonly TokenRequest[]
+}
+
+type Evaluated = { readonly evaluated: readonly Result<TokenBasis>[] }
+
+const basis = given<TokenRequest & Signing & { readonly client: Client }>()
+  .and(scopesAreAllowed)
+  .and(audiencesAreAllowed)
+  .and(lifetimeIsAllowed)
+  .and(tokenIsNotTooLong((content) => content))
+
+/** Each request is evaluated by the conditions of the single grant, on its own. */
+const requestsAreEvaluated = condition<BatchRequest & Signing & { readonly client: Client }, Evaluated>(
+  'requestsAreEvaluated',
+  async (ctx, { requests, client, signer }) =>
+    success({
+      evaluated: await Promise.all(requests.map((request) => basis.check(ctx, { ...request, client, signer }))),
+    }),
+)
+
+const issuedTokensAreStored = postcondition<{ readonly issued: readonly Result<IssuedTokens>[] }, AppendStores>(
+  'issuedTokensAreStored',
+  (ctx, { issued }) => {
+    for (const item of issued) if (item.ok) appendToken(ctx, item.value.token, 'token.issued')
+    return HOLDS
+  },
+)
+
+/** RFC 6749 §4.4 for several tokens: evaluated one by one, stored in one commit. */
+export const clientCredentialsBatch = defineFlow({
+  name: 'clientCredentialsBatch',
+  lane: 'append',
+  issues: { grant: 'client_credentials', count: (items) => items.filter((item) => item.ok).length },
+  preconditions: given<BatchRequest>()
+    .and(callerIsClient)
+    .and(grantIsAllowed('client_credentials'))
+    .and(signerIsReady)
+    .and(requestsAreEvaluated),
+  skipWrite: (_ctx, { evaluated }) => !evaluated.some((item) => item.ok),
+  // The batch counts as the tokens that it is issued; beyond the limits it is refused as a whole.
+  reserve: mintLimits(
+    ({ evaluated }: Evaluated & { readonly client: Client }) => evaluated.filter((item) => item.ok).length,
+  ),
+  run: async (ctx, { evaluated }) =>
+    await Promise.all(evaluated.map(async (item) => (item.ok ? success(await issueOwnToken(ctx, item.value)) : item))),
+  postconditions: [issuedTokensAreStored],
 })

@@ -7,7 +7,7 @@ import type { Grant } from '../../domain/grant.ts'
 import { type EpochMs, grantId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import type { FlowContext } from '../context.ts'
+import type { FlowContext, LaneContext } from '../context.ts'
 
 /** What a user has consented to. */
 export interface ConsentBasis {
@@ -18,8 +18,8 @@ export interface ConsentBasis {
 }
 
 /** The consent as a grant, the head of the family of what will be issued on it. */
-export function draftGrant(ctx: FlowContext, grounds: ConsentBasis, tokensUntil: EpochMs): Grant {
-  const { client, user, scopes, audiences } = grounds
+export function draftGrant(ctx: FlowContext, basis: ConsentBasis, tokensUntil: EpochMs): Grant {
+  const { client, user, scopes, audiences } = basis
   return Object.freeze({
     grantId: grantId(uuidV7()),
     clientId: client.clientId,
@@ -39,7 +39,7 @@ export function draftGrant(ctx: FlowContext, grounds: ConsentBasis, tokensUntil:
 
 /** Registers a user seen first, and stores the consent; `false`: another call registered the user first. */
 export async function storeConsent(
-  ctx: FlowContext<TransactionStores>,
+  ctx: LaneContext<TransactionStores>,
   { user, userIsNew }: { readonly user: User; readonly userIsNew: boolean },
   grant: Grant,
 ): Promise<boolean> {

@@ -8,9 +8,8 @@ import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { grantIsAllowed } from '../conditions/caller.ts'
-import { mintingIsWithinLimits } from '../conditions/minting.ts'
 import {
   audiencesAreAllowed,
   defaultScopes,
@@ -18,9 +17,12 @@ import {
   type TokenRequest,
   withoutPermissions,
 } from '../conditions/request.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { issuanceEvent } from './append-token.ts'
+import { reservation } from '../reservation.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
+import { mintLimits } from './mint-limits.ts'
+import { issuanceEvent } from './store-tokens.ts'
 
 type AssertionRequest = TokenRequest & { readonly assertion: string }
 type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims }
@@ -83,23 +85,23 @@ const scopesAreOfRule = condition<
 
 /**
  * RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is
- * the first time. Judged last, for it uses it up: a client beyond its limits may
- * show it again. Who shows a used one takes nothing of what the client may mint.
+ * the first time. Taken last, for it uses it up for good: a client beyond its
+ * limits may show it again. Who shows a used one takes nothing of what the client may mint.
  */
-const assertionIsNew = condition<Verified & { readonly client: Client }>(
-  'assertionIsNew',
-  async (ctx, { issuer, claims, client }) => {
+const assertionIsNew = reservation<Verified>({
+  name: 'assertionIsNew',
+  take: async (ctx, { issuer, claims }) => {
     const { issuer: name, singleUse } = issuer.terms
     if (!singleUse || claims.jti === undefined) return HOLDS
     const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
     const consumption = await ctx.services.jtiReplayGuard.consume(ctx, use)
     if (consumption === 'first') return HOLDS
-    ctx.services.limits.minting.release(client.clientId, 1)
     return consumption === 'overloaded'
       ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
       : fail('oauth.invalid_grant')
   },
-)
+  release: null,
+})
 
 /** The audit event says on whose word the token was issued. */
 const assertedTokenIsAppended = postcondition<Verified & { readonly issued: IssuedTokens }, AppendStores>(
@@ -130,9 +132,8 @@ export const exchangeAssertion = defineFlow({
     .and(audiencesAreAllowed)
     .and(lifetimeIsAllowed)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong((content) => content))
-    .and(mintingIsWithinLimits)
-    .and(assertionIsNew),
+    .and(tokenIsNotTooLong((content) => content)),
+  reserve: [...mintLimits(), assertionIsNew],
   run: issueOwnToken,
   postconditions: [assertedTokenIsAppended],
 })

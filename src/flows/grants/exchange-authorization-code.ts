@@ -6,12 +6,13 @@ import { isGrantActive } from '../../domain/grant.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
-import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-family-tokens.ts'
+import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
 interface CodeExchange {
   /** As the client shows it; any string. */
@@ -21,29 +22,28 @@ interface CodeExchange {
   readonly codeVerifier: string | null
 }
 
-type Standing = { readonly standing: AuthorizationCodeStatus }
+type PresentedCode = { readonly status: AuthorizationCodeStatus }
 
 /** RFC 6749 §4.1.3: the code exists and was issued to this client; another's attempt changes nothing. */
-const codeIsOwn = condition<CodeExchange & { readonly client: Client }, Standing>(
+const codeIsOwn = condition<CodeExchange & { readonly client: Client }, PresentedCode>(
   'codeIsOwn',
   async (ctx, { presentedCode, client }) => {
     const read = readToken(presentedCode)
     if (read?.kind !== 'authorization_code') return fail('oauth.invalid_grant')
-    const standing = await ctx.stores.authorizationCodes.findByHash(ctx, hashToken(read.token))
-    return standing?.grant.clientId === client.clientId ? success({ standing }) : fail('oauth.invalid_grant')
+    const status = await ctx.stores.authorizationCodes.findByHash(ctx, hashToken(read.token))
+    return status?.grant.clientId === client.clientId ? success({ status }) : fail('oauth.invalid_grant')
   },
 )
 
 /** RFC 6749 §4.1.3: the redirect URI is identical to the one the code was made for. */
-const redirectUriIsTheSame = condition<CodeExchange & Standing>(
+const redirectUriIsTheSame = condition<CodeExchange & PresentedCode>(
   'redirectUriIsTheSame',
-  (_ctx, { redirectUri, standing }) =>
-    redirectUri === standing.code.redirectUri ? HOLDS : fail('oauth.invalid_grant'),
+  (_ctx, { redirectUri, status }) => (redirectUri === status.code.redirectUri ? HOLDS : fail('oauth.invalid_grant')),
 )
 
 /** RFC 7636 §4.6; RFC 9700 §2.1.1: a verifier without a challenge is a downgrade, a challenge without a verifier a theft. */
-const verifierFits = condition<CodeExchange & Standing>('verifierFits', (_ctx, { codeVerifier, standing }) => {
-  const { codeChallenge } = standing.code
+const verifierFits = condition<CodeExchange & PresentedCode>('verifierFits', (_ctx, { codeVerifier, status }) => {
+  const { codeChallenge } = status.code
   const fits =
     codeChallenge === null
       ? codeVerifier === null
@@ -52,22 +52,22 @@ const verifierFits = condition<CodeExchange & Standing>('verifierFits', (_ctx, {
 })
 
 /** RFC 6749 §4.1.2, §10.5: a code is used once; a second use revokes all that the first one issued. */
-const codeIsUnspent = condition<Standing>('codeIsUnspent', (_ctx, { standing: { code, grant } }) =>
+const codeIsUnspent = condition<PresentedCode>('codeIsUnspent', (_ctx, { status: { code, grant } }) =>
   code.consumedAt === null ? HOLDS : refuseReuse(grant, 'authorization_code.reused'),
 )
 
 /** RFC 6749 §4.1.2: the code has not expired, and nobody was shut out since it was made. */
-const codeIsLive = condition<Standing>('codeIsLive', (ctx, { standing }) =>
-  ctx.now < standing.code.expiresAt && isGrantActive(standing, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
+const codeIsLive = condition<PresentedCode>('codeIsLive', (ctx, { status }) =>
+  ctx.now < status.code.expiresAt && isGrantActive(status, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
 )
 
-/** Of any number of parallel uses one spends the code; the others are judged anew, and find it spent. */
+/** Of any number of parallel uses one spends the code; the others are evaluated again, and find it spent. */
 const codeIsSpentOnce = postcondition<
-  Standing & { readonly client: Client; readonly issued: IssuedTokens },
+  PresentedCode & { readonly client: Client; readonly issued: IssuedTokens },
   TransactionStores
->('codeIsSpentOnce', async (ctx, { client, standing, issued }) => {
+>('codeIsSpentOnce', async (ctx, { client, status, issued }) => {
   if (!(await lockFamily(ctx, client, issued, true))) return LOST_RACE
-  if (!(await ctx.stores.authorizationCodes.consume(standing.code.codeId, ctx.now))) return LOST_RACE
+  if (!(await ctx.stores.authorizationCodes.consume(status.code.codeId, ctx.now))) return LOST_RACE
   await storeFamilyTokens(ctx, client, issued, 'token.issued')
   await enforceFamilyLimits(ctx, client, issued)
   return HOLDS
@@ -88,8 +88,8 @@ export const exchangeAuthorizationCode = defineFlow({
     .and(codeIsLive)
     .and(grantStillReaches)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ reach }) => reach)),
-  run: (ctx, { client, signer, reach, standing: { grant } }) =>
-    issueFamilyTokens(ctx, { client, signer, grant, ...reach }),
+    .and(tokenIsNotTooLong(({ effective }) => effective)),
+  run: (ctx, { client, signer, effective, status: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
   postconditions: [codeIsSpentOnce],
 })

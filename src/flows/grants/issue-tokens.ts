@@ -4,11 +4,10 @@ import type { AccessToken } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { expiryAfter, expiryWithin } from '../../domain/expiry.ts'
 import type { Grant } from '../../domain/grant.ts'
-import { type Milliseconds, type RawToken, type TokenId, tokenId } from '../../domain/ids.ts'
+import { type EpochMs, type Milliseconds, type RawToken, type TokenId, tokenId } from '../../domain/ids.ts'
 import type { RefreshToken } from '../../domain/refresh-token.ts'
-import type { Signing } from '../conditions/access-token-format.ts'
+import type { Signing } from '../conditions/signer.ts'
 import type { FlowContext } from '../context.ts'
-import { accessTokenClaims } from './access-token-claims.ts'
 
 /** A successful token response (RFC 6749 §5.1): what is stored, and this once the values. */
 export interface IssuedTokens {
@@ -30,15 +29,15 @@ type DrawnClaims = Pick<
   'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
 >
 
-/** Draws an access token for a client, in its format; the particulars say for whom and for what. */
+/** Draws an access token for a client, in its format; the claims say for whom and for what. */
 export async function drawAccessToken(
   ctx: FlowContext,
   { client, signer }: Signing & { readonly client: Client },
-  particulars: DrawnClaims,
+  claims: DrawnClaims,
 ): Promise<IssuedTokens> {
   const { signingKeys, issuer } = ctx.services
   const unnamed = {
-    ...particulars,
+    ...claims,
     tokenId: tokenId(uuidV7()),
     signingKeyId: signer === null ? null : signer.keyId,
     clientId: client.clientId,
@@ -54,9 +53,9 @@ export async function drawAccessToken(
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
-export async function issueOwnToken(ctx: FlowContext, grounds: TokenBasis): Promise<IssuedTokens> {
-  const { client, scopes, audiences, lifetime } = grounds
-  return await drawAccessToken(ctx, grounds, {
+export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promise<IssuedTokens> {
+  const { client, scopes, audiences, lifetime } = basis
+  return await drawAccessToken(ctx, basis, {
     subject: client.clientId,
     userId: null,
     userGeneration: null,
@@ -81,12 +80,12 @@ export interface FamilyBasis extends Signing {
 /** Tokens of a user's grant: an access token and, where the client may have one, a refresh token. Neither outlives the grant. */
 export async function issueFamilyTokens(
   ctx: FlowContext,
-  grounds: FamilyBasis,
+  basis: FamilyBasis,
   predecessorId: TokenId | null = null,
 ): Promise<IssuedTokens> {
-  const { client, grant, scopes, audiences } = grounds
+  const { client, grant, scopes, audiences } = basis
   const { accessTokenTtl, refreshTokenTtl } = client.config
-  const issued = await drawAccessToken(ctx, grounds, {
+  const issued = await drawAccessToken(ctx, basis, {
     subject: grant.userId,
     userId: grant.userId,
     userGeneration: grant.userGeneration,
@@ -114,4 +113,43 @@ export async function issueFamilyTokens(
     rayId: ctx.rayId,
   })
   return { ...issued, refresh: { token, value } }
+}
+
+/** RFC 8693 §4.1: the latest actor outside, who acted before it inside. */
+interface Act {
+  readonly sub: string
+  readonly act?: Act
+}
+
+/**
+ * What a JWT access token says (RFC 9068 §2.2). It expires on a whole second, for
+ * every verifier when it does here; the second in which it was issued had begun.
+ */
+export function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): object {
+  const { audiences, scopes, confirmation } = token
+  const act = actOf(token.actors)
+  return {
+    iss: issuer,
+    // §3: a token that was asked for no resource in particular is for the service that issued it.
+    aud: audiences.length > 1 ? audiences : (audiences[0] ?? issuer),
+    sub: token.subject,
+    client_id: token.clientId,
+    iat: seconds(token.issuedAt),
+    exp: seconds(token.expiresAt),
+    jti: token.tokenId,
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(act !== undefined && { act }),
+    ...(confirmation !== null && { cnf: { 'x5t#S256': confirmation } }),
+  }
+}
+
+function actOf(latestFirst: readonly string[]): Act | undefined {
+  return latestFirst.reduceRight<Act | undefined>(
+    (inner, sub) => (inner === undefined ? { sub } : { sub, act: inner }),
+    undefined,
+  )
+}
+
+function seconds(moment: EpochMs): number {
+  return Math.floor(moment / 1_000)
 }

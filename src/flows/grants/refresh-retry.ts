@@ -4,7 +4,7 @@ import type { Client } from '../../domain/client.ts'
 import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
 import type { RefreshTokenStatus, Replay } from '../../domain/refresh-token.ts'
 import { beyond, isSameSet } from '../../domain/scopes.ts'
-import { reachOf } from '../conditions/grant.ts'
+import { effectiveScopeOf } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
@@ -18,7 +18,7 @@ interface KeptAnswer {
 
 /** Keeps the answer to a refresh for a client that loses it; `null` where the client has no replay window. */
 export function keepAnswer(
-  ctx: FlowContext,
+  ctx: Pick<FlowContext, 'now'>,
   client: Client,
   spent: { readonly value: RawToken; readonly tokenId: TokenId },
   issued: IssuedTokens,
@@ -47,7 +47,7 @@ export type RepeatedAnswer =
   | { readonly kind: 'reuse' }
 
 /**
- * Judges a spent refresh token that is shown again by its own client, its family
+ * Evaluates a spent refresh token that is shown again by its own client, its family
  * being active. An answer is given again only while all of it still counts: not
  * one whose tokens have expired or were revoked since, by whatever way.
  */
@@ -68,13 +68,13 @@ export async function repeatedAnswer(
   if (successor === null || successor.token.consumedAt !== null) return { kind: 'reuse' }
   if (access === null || !isActive(access, ctx.now) || ctx.now >= successor.token.expiresAt) return { kind: 'refused' }
   const { scopes, confirmation } = access.token
-  const reach = reachOf(grant, client).scopes
+  const effective = effectiveScopeOf(grant, client).scopes
   const asksForAll = requestedScopes.length === 0
   // RFC 6749 §6: no scopes are all of them by name.
   const isSame =
-    (asksForAll && kept.requestedScopes.length === 0) || isSameSet(asksForAll ? reach : requestedScopes, scopes)
+    (asksForAll && kept.requestedScopes.length === 0) || isSameSet(asksForAll ? effective : requestedScopes, scopes)
   // The client lost some of them since. Of those asked by name, and where none is left, the flow says so.
-  const isNarrowed = asksForAll && reach.length > 0 && beyond(scopes, reach).length > 0
+  const isNarrowed = asksForAll && effective.length > 0 && beyond(scopes, effective).length > 0
   const isHeld = confirmation === null || (ctx.caller.kind === 'client' && ctx.caller.certificate === confirmation)
   return isSame && isHeld && !isNarrowed
     ? { kind: 'again', issued: issuedAgain(access, kept, successor) }

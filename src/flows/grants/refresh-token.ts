@@ -6,13 +6,14 @@ import type { RefreshTokenStatus } from '../../domain/refresh-token.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } from '../conditions/grant.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'
-import { lockFamily, storeFamilyTokens } from './store-family-tokens.ts'
+import { lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
 interface RefreshRequest {
   /** As the client shows it; any string. */
@@ -21,7 +22,7 @@ interface RefreshRequest {
   readonly requestedScopes: readonly string[]
 }
 
-type Own = { readonly value: RawToken; readonly standing: RefreshTokenStatus }
+type Own = { readonly value: RawToken; readonly status: RefreshTokenStatus }
 
 /** RFC 6749 §6: the refresh token exists and was issued to this client. */
 const refreshTokenIsOwn = condition<RefreshRequest & { readonly client: Client }, Own>(
@@ -29,15 +30,15 @@ const refreshTokenIsOwn = condition<RefreshRequest & { readonly client: Client }
   async (ctx, { presentedToken, client }) => {
     const read = readToken(presentedToken)
     if (read?.kind !== 'refresh') return fail('oauth.invalid_grant')
-    const standing = await ctx.stores.refreshTokens.findByHash(ctx, hashToken(read.token))
-    if (standing?.token.clientId !== client.clientId) return fail('oauth.invalid_grant')
-    return success({ value: read.token, standing })
+    const status = await ctx.stores.refreshTokens.findByHash(ctx, hashToken(read.token))
+    if (status?.token.clientId !== client.clientId) return fail('oauth.invalid_grant')
+    return success({ value: read.token, status })
   },
 )
 
 /** The grant was not revoked, has not reached its absolute end, and neither party was shut out. */
-const familyIsActive = condition<Own>('familyIsActive', (ctx, { standing }) =>
-  isGrantActive(standing, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
+const familyIsActive = condition<Own>('familyIsActive', (ctx, { status }) =>
+  isGrantActive(status, ctx.now) ? HOLDS : fail('oauth.invalid_grant'),
 )
 
 type Replay = { readonly replayed: IssuedTokens | null }
@@ -49,16 +50,16 @@ type Replay = { readonly replayed: IssuedTokens | null }
  */
 const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { readonly client: Client }, Replay>(
   'refreshTokenIsUnspentOrReplayed',
-  async (ctx, { client, standing, value, requestedScopes }): Promise<Decision<Replay>> => {
-    if (standing.token.consumedAt === null) return success({ replayed: null })
-    const replayed = await repeatedAnswer(ctx, client, standing, value, requestedScopes)
+  async (ctx, { client, status, value, requestedScopes }): Promise<Decision<Replay>> => {
+    if (status.token.consumedAt === null) return success({ replayed: null })
+    const replayed = await repeatedAnswer(ctx, client, status, value, requestedScopes)
     switch (replayed.kind) {
       case 'again':
         return success({ replayed: replayed.issued })
       case 'refused':
         return fail('oauth.invalid_grant')
       case 'reuse':
-        return refuseReuse(standing.grant, 'refresh_token.reused')
+        return refuseReuse(status.grant, 'refresh_token.reused')
       default:
         return replayed satisfies never
     }
@@ -66,24 +67,24 @@ const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { reado
 )
 
 /** The token was used within its idle time. */
-const refreshTokenIsFresh = condition<Own & Replay>('refreshTokenIsFresh', (ctx, { standing, replayed }) =>
-  replayed !== null || ctx.now < standing.token.expiresAt ? HOLDS : fail('oauth.invalid_grant'),
+const refreshTokenIsFresh = condition<Own & Replay>('refreshTokenIsFresh', (ctx, { status, replayed }) =>
+  replayed !== null || ctx.now < status.token.expiresAt ? HOLDS : fail('oauth.invalid_grant'),
 )
 
 /** RFC 6749 §6: no scope beyond the grant's, nor beyond what the client may have now; none asked means all of them. */
 const scopesAreWithinGrant = condition<
-  RefreshRequest & { readonly reach: EffectiveScope },
+  RefreshRequest & { readonly effective: EffectiveScope },
   { readonly scopes: readonly string[] }
->('scopesAreWithinGrant', (_ctx, { reach, requestedScopes }) => narrowedScopes(requestedScopes, reach))
+>('scopesAreWithinGrant', (_ctx, { effective, requestedScopes }) => narrowedScopes(requestedScopes, effective))
 
 type Rotated = RefreshRequest & Own & { readonly client: Client; readonly issued: IssuedTokens }
 
-/** One successor: of any number of parallel refreshes one spends the token; the others are judged anew, as repeats. */
+/** One successor: of any number of parallel refreshes one spends the token; the others are evaluated again, as repeats. */
 const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('successorIsTheOnlyOne', async (ctx, facts) => {
-  const { client, issued, standing, value, requestedScopes } = facts
+  const { client, issued, status, value, requestedScopes } = facts
   if (issued.refresh === null) throw new Error('a client that refreshes may have refresh tokens')
   if (!(await lockFamily(ctx, client, issued, false))) return LOST_RACE
-  const { tokenId, predecessorId } = standing.token
+  const { tokenId, predecessorId } = status.token
   const replay = keepAnswer(ctx, client, { value, tokenId }, issued, requestedScopes)
   const rotation = { successorId: issued.refresh.token.tokenId, replay }
   if (!(await ctx.stores.refreshTokens.consume(tokenId, ctx.now, rotation))) return LOST_RACE
@@ -108,8 +109,8 @@ export const refreshToken = defineFlow({
     .and(grantStillReaches)
     .and(scopesAreWithinGrant)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ scopes, reach: { audiences } }) => ({ scopes, audiences }))),
-  run: async (ctx, { client, signer, replayed, scopes, reach: { audiences }, standing: { grant, token } }) =>
+    .and(tokenIsNotTooLong(({ scopes, effective: { audiences } }) => ({ scopes, audiences }))),
+  run: async (ctx, { client, signer, replayed, scopes, effective: { audiences }, status: { grant, token } }) =>
     replayed ?? (await issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }, token.tokenId)),
   skipWrite: (_ctx, { replayed }) => replayed !== null,
   postconditions: [successorIsTheOnlyOne],

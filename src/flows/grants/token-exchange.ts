@@ -4,9 +4,8 @@ import { expiryWithin } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
-import { signerIsReady, tokenIsNotTooLong } from '../conditions/access-token-format.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { mintingIsWithinLimits } from '../conditions/minting.ts'
 import { isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import {
   audiencesAreAllowed,
@@ -15,10 +14,12 @@ import {
   refuseAudiences,
   withoutPermissions,
 } from '../conditions/request.ts'
+import { signerIsReady } from '../conditions/signer.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
-import { tokenIsAppended } from './append-token.ts'
 import { drawAccessToken } from './issue-tokens.ts'
+import { mintLimits } from './mint-limits.ts'
+import { tokenIsAppended } from './store-tokens.ts'
 
 /** RFC 8693 §3. */
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
@@ -64,8 +65,8 @@ const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ct
  */
 async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
   const found = await lookUpToken(ctx, presented)
-  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.standing))) return null
-  const { token } = found.standing
+  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.status))) return null
+  const { token } = found.status
   return token.clientId === client.clientId || isMeantFor(token, client) ? token : null
 }
 
@@ -162,8 +163,8 @@ export const tokenExchange = defineFlow({
     .and(audiencesAreAllowed)
     .and(audiencesAreKept)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong((content) => content))
-    .and(mintingIsWithinLimits),
+    .and(tokenIsNotTooLong((content) => content)),
+  reserve: mintLimits(),
   run: (ctx, { client, signer, subject, actors, until, scopes, audiences }) =>
     drawAccessToken(
       ctx,

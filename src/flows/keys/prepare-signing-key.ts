@@ -6,9 +6,9 @@ import { earliestActivation, type SigningAlgorithm, type SigningKey } from '../.
 import { fail, HOLDS } from '../../results.ts'
 import type { ReadStores, TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import type { FlowContext } from '../context.ts'
+import { draftSigningKey, keyEvent } from '../conditions/signing-key.ts'
+import type { LaneContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
-import { draftSigningKey, keyEvent } from './draft-signing-key.ts'
 
 interface Wanted {
   /** `null`: the server's. */
@@ -28,7 +28,7 @@ function exceededBy(keys: readonly SigningKey[]): string | null {
   return keys.length >= MAX_PUBLISHED ? `at most ${MAX_PUBLISHED} keys of an algorithm are published at once` : null
 }
 
-async function publishedOf(ctx: FlowContext<Pick<ReadStores, 'signingKeys'>>, algorithm: SigningAlgorithm) {
+async function publishedOf(ctx: LaneContext<Pick<ReadStores, 'signingKeys'>>, algorithm: SigningAlgorithm) {
   return (await ctx.stores.signingKeys.published(ctx)).filter((key) => key.algorithm === algorithm)
 }
 

@@ -2,7 +2,7 @@ import { type TokenId, tokenId } from '../../domain/ids.ts'
 import type { AccessTokenFilter } from '../../stores/contract/access-tokens.ts'
 import { type Found, isRefreshable } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
-import { definePagedList } from '../paged-list.ts'
+import { pagedList } from '../paged-list.ts'
 
 /** What `ListTokens` filters by. */
 export interface TokenListFilter extends Pick<AccessTokenFilter, 'clientId' | 'userId'> {
@@ -14,7 +14,7 @@ export interface TokenListFilter extends Pick<AccessTokenFilter, 'clientId' | 'u
 export type ListedToken = Found & { readonly active: boolean }
 
 /** Issued access and refresh tokens by their handles, newest first. */
-export const listTokens = definePagedList({
+export const listTokens = pagedList({
   name: 'tokens',
   read: async (ctx, { clientId, userId, activeOnly }: TokenListFilter, { after, limit }) => {
     const filter = { clientId, userId, activeAt: activeOnly ? ctx.now : null }
@@ -24,8 +24,8 @@ export const listTokens = definePagedList({
       ctx.stores.refreshTokens.page(ctx, filter, page),
     ])
     const found: Found[] = [
-      ...access.map((standing) => ({ use: 'access' as const, standing })),
-      ...refresh.map((standing) => ({ use: 'refresh' as const, standing })),
+      ...access.map((status) => ({ use: 'access' as const, status })),
+      ...refresh.map((status) => ({ use: 'refresh' as const, status })),
     ]
     const newest = found.sort((a, b) => (handleOf(a) < handleOf(b) ? 1 : -1)).slice(0, limit)
     return await Promise.all(newest.map(async (each) => ({ ...each, active: await isFoundActive(ctx, each) })))
@@ -35,12 +35,12 @@ export const listTokens = definePagedList({
   keep: ({ active }, { activeOnly }) => active || !activeOnly,
 })
 
-function handleOf({ standing }: Found): TokenId {
-  return standing.token.tokenId
+function handleOf({ status }: Found): TokenId {
+  return status.token.tokenId
 }
 
 async function isFoundActive(ctx: FlowContext, found: Found): Promise<boolean> {
   return found.use === 'access'
-    ? await ctx.services.accessTokens.isAccepted(ctx, found.standing)
-    : isRefreshable(found.standing, ctx.now)
+    ? await ctx.services.accessTokens.isAccepted(ctx, found.status)
+    : isRefreshable(found.status, ctx.now)
 }

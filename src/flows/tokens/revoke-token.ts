@@ -18,7 +18,7 @@ const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client
   'tokenIsOwnOrUnknown',
   async (ctx, { client, presented }) => {
     const found = await lookUpToken(ctx, presented)
-    return found === null || found.standing.token.clientId === client.clientId
+    return found === null || found.status.token.clientId === client.clientId
       ? success({ found })
       : fail('oauth.invalid_grant')
   },
@@ -27,12 +27,12 @@ const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client
 /** Revoked here or by a twin of this call: either way it is, and one event says so. A refresh token takes its family along. */
 const tokenIsRevoked = postcondition<Target, TransactionStores>('tokenIsRevoked', async (ctx, { found }) => {
   if (found === null) return HOLDS
-  const { tokenId, clientId, userId, grantId } = found.standing.token
+  const { tokenId, clientId, userId, grantId } = found.status.token
   const change = { at: ctx.now, by: actorOf(ctx) }
   const revoked =
     found.use === 'access'
       ? await ctx.stores.accessTokens.revoke(tokenId, REASON, change)
-      : await ctx.stores.grants.revoke(found.standing.token.grantId, REASON, change)
+      : await ctx.stores.grants.revoke(found.status.token.grantId, REASON, change)
   if (revoked) {
     await ctx.stores.auditLog.append(auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId }))
   }
@@ -42,8 +42,8 @@ const tokenIsRevoked = postcondition<Target, TransactionStores>('tokenIsRevoked'
 /** What has ended already, or never was; a spent refresh token still stands for its family. */
 function isNothingToRevoke({ found }: Target, now: EpochMs): boolean {
   if (found === null) return true
-  if (found.use === 'refresh') return found.standing.grant.revokedAt !== null
-  return found.standing.token.revokedAt !== null || found.standing.token.expiresAt <= now
+  if (found.use === 'refresh') return found.status.grant.revokedAt !== null
+  return found.status.token.revokedAt !== null || found.status.token.expiresAt <= now
 }
 
 /** RFC 7009: a client ends a token of its own; unknown, expired and revoked ones are as good as ended. */

@@ -5,7 +5,7 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import type { Change } from '../../stores/contract/context.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import type { FlowContext } from '../context.ts'
+import type { FlowContext, LaneContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 
 /** What `RevokeTokens` ends. */
@@ -98,7 +98,7 @@ const targetIsRevoked = postcondition<RevokeFacts, TransactionStores>('targetIsR
 })
 
 /** `false`: another call ended it first. */
-async function endTarget(ctx: FlowContext<TransactionStores>, facts: RevokeFacts): Promise<boolean> {
+async function endTarget(ctx: LaneContext<TransactionStores>, facts: RevokeFacts): Promise<boolean> {
   const { target, concerned } = facts
   const reason = facts.reason === '' ? 'revoked' : facts.reason
   const change = { at: ctx.now, by: actorOf(ctx) }
@@ -121,7 +121,7 @@ async function endTarget(ctx: FlowContext<TransactionStores>, facts: RevokeFacts
 }
 
 async function endRefreshToken(
-  ctx: FlowContext<TransactionStores>,
+  ctx: LaneContext<TransactionStores>,
   tokenId: TokenId,
   grantId: GrantId,
   reason: string,

@@ -4,8 +4,8 @@ import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { type Found, judgePresented, type PresentedToken } from '../conditions/presented-token.ts'
-import { defineFlow } from '../flow.ts'
+import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
+import { query } from '../query.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]
@@ -24,9 +24,9 @@ type Good = { readonly found: Found; readonly token: AccessToken }
 const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
   'tokenIsGood',
   async (ctx, { presented, viewer }) => {
-    const { found, refusal } = await judgePresented(ctx, viewer, presented)
-    if (refusal === null && found.use === 'access') return success({ found, token: found.standing.token })
-    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.standing.token ?? null)
+    const { found, refusal } = await evaluateToken(ctx, viewer, presented)
+    if (refusal === null && found.use === 'access') return success({ found, token: found.status.token })
+    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.status.token ?? null)
     return invalidToken('presented')
   },
 )
@@ -62,15 +62,13 @@ const tokenHasScopes = condition<{ readonly token: AccessToken; readonly require
 )
 
 /** RFC 6750 §3, the resource server's side: the presented access token permits what is asked. */
-export const verifyToken = defineFlow({
+export const verifyToken = query({
   name: 'verifyToken',
-  lane: 'read',
   preconditions: given<VerifyTokenRequest>()
     .and(callerMayCheckTokens)
     .and(tokenIsGood)
     .and(tokenIsForAudience)
     .and(bearerHoldsCertificate)
     .and(tokenHasScopes),
-  run: (_ctx, { found }): Found => found,
-  postconditions: [],
+  answer: (_ctx, { found }): Found => found,
 })

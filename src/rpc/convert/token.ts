@@ -48,10 +48,10 @@ export function toIssuedToken(
 /** What an access and a refresh token have in common for those who look at them. */
 function viewOf(found: Found) {
   if (found.use === 'access') {
-    const { token } = found.standing
+    const { token } = found.status
     return { ...token, tokenUse: TokenUse.ACCESS, revokedAt: token.revokedAt }
   }
-  const { token, grant } = found.standing
+  const { token, grant } = found.status
   return {
     ...token,
     tokenUse: TokenUse.REFRESH,

@@ -1,8 +1,6 @@
 import type { CallContext } from '../../context.ts'
 import { auditEventId } from '../../domain/ids.ts'
-import { exportAuditHead } from '../../flows/audit/export-audit-head.ts'
-import { getAuditEvent } from '../../flows/audit/get-audit-event.ts'
-import { listAuditEvents } from '../../flows/audit/list-audit-events.ts'
+import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
 import { verifyAuditLog } from '../../flows/audit/verify-audit-log.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { AuditService } from '../../gen/qscope/v1/audit_service_pb.ts'
@@ -25,12 +23,12 @@ export class AuditHandlers implements ServiceHandlers<typeof AuditService> {
     const filter = fromAuditFilter(request)
     if (!filter.ok) return filter
     const { pageSize, pageToken } = request
-    const listed = await this.#runner.execute(listAuditEvents, ctx, { filter: filter.value, pageSize, pageToken })
+    const listed = await this.#runner.query(listAuditEvents, ctx, { filter: filter.value, pageSize, pageToken })
     return mapResult(listed, ({ items, nextPageToken }) => ({ events: items.map(toAuditEvent), nextPageToken }))
   }
 
   async getAuditEvent(ctx: CallContext, request: Request<'getAuditEvent'>): Answer<'getAuditEvent'> {
-    const found = await this.#runner.execute(getAuditEvent, ctx, { eventId: auditEventId(request.eventId) })
+    const found = await this.#runner.query(getAuditEvent, ctx, { eventId: auditEventId(request.eventId) })
     return mapResult(found, (event) => ({ event: toAuditEvent(event) }))
   }
 
@@ -39,13 +37,13 @@ export class AuditHandlers implements ServiceHandlers<typeof AuditService> {
     { exportedHead, maxEvents, pageToken }: Request<'verifyAuditLog'>,
   ): Answer<'verifyAuditLog'> {
     return mapResult(
-      await this.#runner.execute(verifyAuditLog, ctx, { exportedHead, maxEvents, pageToken }),
+      await this.#runner.query(verifyAuditLog, ctx, { exportedHead, maxEvents, pageToken }),
       toVerification,
     )
   }
 
   async exportAuditHead(ctx: CallContext): Answer<'exportAuditHead'> {
-    const exported = await this.#runner.execute(exportAuditHead, ctx, {})
+    const exported = await this.#runner.query(exportAuditHead, ctx, {})
     return mapResult(exported, ({ head, chains, events }) => ({
       head,
       chains: BigInt(chains),

@@ -1,14 +1,14 @@
 import type { CallContext } from '../../context.ts'
 import { clientId, milliseconds, secretId } from '../../domain/ids.ts'
-import { drawClientId } from '../../flows/clients/admin-client.ts'
-import { deleteClient } from '../../flows/clients/delete-client.ts'
-import { getClient } from '../../flows/clients/get-client.ts'
-import { listClientSecrets } from '../../flows/clients/list-client-secrets.ts'
-import { listClients } from '../../flows/clients/list-clients.ts'
-import { registerClient } from '../../flows/clients/register-client.ts'
-import { revokeClientSecret } from '../../flows/clients/revoke-client-secret.ts'
-import { rotateClientSecret } from '../../flows/clients/rotate-client-secret.ts'
-import { disableClient, enableClient } from '../../flows/clients/set-client-enabled.ts'
+import { listClientSecrets, revokeClientSecret, rotateClientSecret } from '../../flows/clients/client-secrets.ts'
+import {
+  deleteClient,
+  disableClient,
+  enableClient,
+  getClient,
+  listClients,
+} from '../../flows/clients/manage-clients.ts'
+import { drawClientId, registerClient } from '../../flows/clients/register-client.ts'
 import { updateClient } from '../../flows/clients/update-client.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { ClientService } from '../../gen/qscope/v1/client_service_pb.ts'
@@ -38,7 +38,7 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
   }
 
   async getClient(ctx: CallContext, request: Request<'getClient'>): Answer<'getClient'> {
-    const found = await this.#runner.execute(getClient, ctx, { clientId: clientId(request.clientId) })
+    const found = await this.#runner.query(getClient, ctx, { clientId: clientId(request.clientId) })
     return mapResult(found, (client) => ({ client: toClient(client) }))
   }
 
@@ -48,7 +48,7 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
   ): Answer<'listClients'> {
     const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
     return mapResult(
-      await this.#runner.execute(listClients, ctx, { filter, pageSize, pageToken }),
+      await this.#runner.query(listClients, ctx, { filter, pageSize, pageToken }),
       ({ items, nextPageToken }) => ({
         clients: items.map(toClient),
         nextPageToken,
@@ -91,7 +91,7 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
   }
 
   async listClientSecrets(ctx: CallContext, request: Request<'listClientSecrets'>): Answer<'listClientSecrets'> {
-    const listed = await this.#runner.execute(listClientSecrets, ctx, { clientId: clientId(request.clientId) })
+    const listed = await this.#runner.query(listClientSecrets, ctx, { clientId: clientId(request.clientId) })
     return mapResult(listed, (secrets) => ({ secrets: secrets.map(toClientSecretInfo) }))
   }
 

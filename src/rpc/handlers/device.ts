@@ -1,9 +1,11 @@
 import type { CallContext } from '../../context.ts'
 import type { DeviceState } from '../../domain/device-authorization.ts'
 import { timeLeft } from '../../domain/expiry.ts'
-import { approveDeviceAuthorization } from '../../flows/devices/approve-device-authorization.ts'
-import { denyDeviceAuthorization } from '../../flows/devices/deny-device-authorization.ts'
-import { getDeviceAuthorization } from '../../flows/devices/get-device-authorization.ts'
+import {
+  approveDeviceAuthorization,
+  denyDeviceAuthorization,
+  getDeviceAuthorization,
+} from '../../flows/devices/decide-device-authorization.ts'
 import { redeemDeviceCode } from '../../flows/devices/redeem-device-code.ts'
 import { startDeviceAuthorization } from '../../flows/devices/start-device-authorization.ts'
 import { type WatchOptions, watchDeviceAuthorization } from '../../flows/devices/watch-device-authorization.ts'
@@ -61,7 +63,7 @@ export class DeviceHandlers implements ServiceHandlers<typeof DeviceService> {
     ctx: CallContext,
     { userCode, attemptKey }: Request<'getDeviceAuthorization'>,
   ): Answer<'getDeviceAuthorization'> {
-    const known = await this.#runner.execute(getDeviceAuthorization, ctx, {
+    const known = await this.#runner.query(getDeviceAuthorization, ctx, {
       typedCode: userCode,
       attemptKey: attemptKey ?? null,
     })

@@ -2,11 +2,13 @@ import type { CallContext } from '../../context.ts'
 import { signingKeyId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
-import { activateSigningKey } from '../../flows/keys/activate-signing-key.ts'
-import { listSigningKeys } from '../../flows/keys/list-signing-keys.ts'
+import {
+  activateSigningKey,
+  listSigningKeys,
+  retireSigningKey,
+  revokeSigningKey,
+} from '../../flows/keys/manage-signing-keys.ts'
 import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
-import { retireSigningKey } from '../../flows/keys/retire-signing-key.ts'
-import { revokeSigningKey } from '../../flows/keys/revoke-signing-key.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { KeyService } from '../../gen/qscope/v1/key_service_pb.ts'
 import { mapResult, type Result } from '../../results.ts'
@@ -29,7 +31,7 @@ export class KeyHandlers implements ServiceHandlers<typeof KeyService> {
     { pageSize, pageToken, state }: Request<'listSigningKeys'>,
   ): Answer<'listSigningKeys'> {
     const filter = { state: fromSigningKeyState(state) }
-    const listed = await this.#runner.execute(listSigningKeys, ctx, { filter, pageSize, pageToken })
+    const listed = await this.#runner.query(listSigningKeys, ctx, { filter, pageSize, pageToken })
     return mapResult(listed, ({ items, nextPageToken }) => ({ keys: items.map(toSigningKey), nextPageToken }))
   }
 

@@ -4,15 +4,14 @@ import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
 import type { Found } from '../../flows/conditions/presented-token.ts'
-import { clientCredentials } from '../../flows/grants/client-credentials.ts'
-import { clientCredentialsBatch } from '../../flows/grants/client-credentials-batch.ts'
+import { clientCredentials, clientCredentialsBatch } from '../../flows/grants/client-credentials.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
 import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
 import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
-import { getJsonWebKeySet } from '../../flows/keys/get-json-web-key-set.ts'
+import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
@@ -117,7 +116,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async verifyToken(ctx: CallContext, request: Request<'verifyToken'>): Answer<'verifyToken'> {
-    const verified = await this.#runner.execute(verifyToken, ctx, {
+    const verified = await this.#runner.query(verifyToken, ctx, {
       presented: request.token,
       requiredScopes: request.requiredScopes,
       audience: request.audience ?? null,
@@ -127,7 +126,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async introspectToken(ctx: CallContext, { token }: Request<'introspectToken'>): Answer<'introspectToken'> {
-    const found = await this.#runner.execute(introspectTokens, ctx, { presented: [token] })
+    const found = await this.#runner.query(introspectTokens, ctx, { presented: [token] })
     return mapResult(found, ([only]) => toIntrospection(only ?? null, this.#options.issuer))
   }
 
@@ -135,7 +134,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     ctx: CallContext,
     { tokens }: Request<'batchIntrospectTokens'>,
   ): Answer<'batchIntrospectTokens'> {
-    const found = await this.#runner.execute(introspectTokens, ctx, { presented: tokens })
+    const found = await this.#runner.query(introspectTokens, ctx, { presented: tokens })
     return mapResult(found, (results) => ({
       results: results.map((result) => toIntrospection(result, this.#options.issuer)),
     }))
@@ -153,7 +152,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     }
     const { pageSize, pageToken } = request
     return mapResult(
-      await this.#runner.execute(listTokens, ctx, { filter, pageSize, pageToken }),
+      await this.#runner.query(listTokens, ctx, { filter, pageSize, pageToken }),
       ({ items, nextPageToken }) => ({
         tokens: items.map(toTokenMetadata),
         nextPageToken,
@@ -171,7 +170,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async getJsonWebKeySet(ctx: CallContext): Answer<'getJsonWebKeySet'> {
-    return mapResult(await this.#runner.execute(getJsonWebKeySet, ctx, {}), (keys) => ({
+    return mapResult(await this.#runner.query(getJsonWebKeySet, ctx, {}), (keys) => ({
       keys: keys.map(toJsonWebKey),
       maxAge: toDuration(KEY_SET_MAX_AGE),
     }))

@@ -2,11 +2,14 @@ import type { CallContext } from '../../context.ts'
 import { userId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
-import { deleteUser } from '../../flows/users/delete-user.ts'
-import { getUser } from '../../flows/users/get-user.ts'
-import { listUsers } from '../../flows/users/list-users.ts'
-import { registerUser } from '../../flows/users/register-user.ts'
-import { deactivateUser, reactivateUser } from '../../flows/users/set-user-active.ts'
+import {
+  deactivateUser,
+  deleteUser,
+  getUser,
+  listUsers,
+  reactivateUser,
+  registerUser,
+} from '../../flows/users/manage-users.ts'
 import type { UserService } from '../../gen/qscope/v1/user_service_pb.ts'
 import { mapResult, type Result } from '../../results.ts'
 import { fromUserReference, toUser } from '../convert/user.ts'
@@ -32,13 +35,11 @@ export class UserHandlers implements ServiceHandlers<typeof UserService> {
   }
 
   async getUser(ctx: CallContext, request: Request<'getUser'>): Answer<'getUser'> {
-    return answer(
-      await this.#runner.execute(getUser, ctx, { userReference: fromUserReference(request, 'external_id') }),
-    )
+    return answer(await this.#runner.query(getUser, ctx, { userReference: fromUserReference(request, 'external_id') }))
   }
 
   async listUsers(ctx: CallContext, { pageSize, pageToken, active }: Request<'listUsers'>): Answer<'listUsers'> {
-    const listed = await this.#runner.execute(listUsers, ctx, {
+    const listed = await this.#runner.query(listUsers, ctx, {
       filter: { active: active ?? null },
       pageSize,
       pageToken,

@@ -28,8 +28,8 @@ export interface DeviceAuthorizationStore extends DeviceAuthorizationReads {
    * Takes the row of a pending authorization until the end of the transaction,
    * like `ClientStore.lock`. `false`: it has been decided.
    */
-  hold(id: DeviceAuthorizationId): Promise<boolean>
-  /** Notes a poll and the interval from now on; the row is held. */
+  lock(id: DeviceAuthorizationId): Promise<boolean>
+  /** Notes a poll and the interval from now on; the row is locked. */
   notePoll(id: DeviceAuthorizationId, poll: { readonly at: EpochMs; readonly interval: Milliseconds }): Promise<void>
   /** Of any number of concurrent decisions, exactly one returns `true`; the user code is then free for others. */
   approve(id: DeviceAuthorizationId, grantId: GrantId, change: Change): Promise<boolean>

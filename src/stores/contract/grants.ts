@@ -15,5 +15,5 @@ export interface GrantStore extends GrantReads {
    * `ClientStore.lock`, and lets it be kept at least until `tokensUntil`.
    * `false`: it is revoked, or unknown.
    */
-  hold(grantId: GrantId, tokensUntil: EpochMs): Promise<boolean>
+  lock(grantId: GrantId, tokensUntil: EpochMs): Promise<boolean>
 }

@@ -1,19 +1,12 @@
 import { create, type DescField, type DescMessage, type Message, ScalarType, toJsonString } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
 import { type Any, AnySchema, anyPack } from '@bufbuild/protobuf/wkt'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { file_google_rpc_error_details } from '../../../src/gen/google/rpc/error_details_pb.ts'
 import { jsonTypes } from '../../../src/transports/http/request-handler.ts'
-import { sqliteFiles } from '../../setup/fresh-database.ts'
-import { startServer } from '../../setup/server.ts'
-import { post } from './harness.ts'
+import { post, startApplication } from './application.ts'
 
-const database = await sqliteFiles.create()
-const server = await startServer(database.url, undefined, undefined, { QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
-afterAll(async () => {
-  await server.stop()
-  await database.drop()
-})
+const server = await startApplication()
 const orders = await server.registerClient({ clientId: 'orders', scopes: ['a', 'b'] })
 const asOrders = { authorization: `Basic ${btoa(`${orders.clientId}:${orders.clientSecret}`)}` }
 const outputs = server.app.pipeline.routes.map(

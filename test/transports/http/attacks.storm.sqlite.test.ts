@@ -2,24 +2,15 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { success } from '../../../src/results.ts'
 import { IncomingMessages } from '../../../src/rpc/incoming-messages.ts'
-import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { scaled } from '../../setup/scale.ts'
-import { startServer } from '../../setup/server.ts'
 import { tokenRoutes } from '../grpc/harness.ts'
+import { startApplication } from './application.ts'
 import { startHttp } from './harness.ts'
 
-const database = await sqliteFiles.create()
-const server = await startServer(database.url, undefined, undefined, {
-  QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
-  QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',
-})
-afterAll(async () => {
-  await server.stop()
-  await database.drop()
-})
+const server = await startApplication({ QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off' })
 const port = Number(new URL(server.httpUrl).port)
 const MINT = '/qscope.v1.TokenService/MintToken'
 

@@ -6,7 +6,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt'
 import { Code, type ConnectError, createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { createGrpcWebTransport as createBrowserTransport } from '@connectrpc/connect-web'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -21,19 +21,9 @@ import { ClientService } from '../../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceAuthorizationState, DeviceService } from '../../../src/gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { decodeDetails, refusalOf } from '../../setup/client.ts'
-import { sqliteFiles } from '../../setup/fresh-database.ts'
-import { startServer } from '../../setup/server.ts'
-import { connectErrorOf, post } from './harness.ts'
+import { connectErrorOf, post, startApplication } from './application.ts'
 
-const database = await sqliteFiles.create()
-const server = await startServer(database.url, undefined, undefined, {
-  QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
-  QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',
-})
-afterAll(async () => {
-  await server.stop()
-  await database.drop()
-})
+const server = await startApplication({ QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off' })
 const { httpUrl: url } = server
 const orders = await server.registerClient({ clientId: 'orders', scopes: ['orders.read', 'orders.write'] })
 const proof = { clientId: orders.clientId, clientSecret: orders.clientSecret }

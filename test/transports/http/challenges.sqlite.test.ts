@@ -1,34 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { registry } from '../../../src/errors/registry.ts'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { type FreshDatabase, sqliteFiles } from '../../setup/fresh-database.ts'
-import { startServer, type TestServer } from '../../setup/server.ts'
-import { post } from './harness.ts'
+import { post, startApplication } from './application.ts'
 
-let server: TestServer
-let database: FreshDatabase
-/** Of a client whose tokens may list clients, and of one whose may do nothing here. */
-let powerful = ''
-let powerless = ''
-let orders = { clientId: '', clientSecret: '' }
+const server = await startApplication()
 
-beforeAll(async () => {
-  database = await sqliteFiles.createMigrated()
-  server = await startServer(database.url, undefined, undefined, { QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
-  const tokenFor = async (scopes: string[]) => {
-    const registered = await server.registerClient({ scopes })
-    const { token } = await server.call(TokenService.method.mintToken, { client: registered.client })
-    return { ...registered, token: token?.accessToken ?? '' }
-  }
-  powerful = (await tokenFor(['qscope:clients.read'])).token
-  const other = await tokenFor(['orders.read'])
-  powerless = other.token
-  orders = other
-})
-afterAll(async () => {
-  await server.stop()
-  await database.drop()
-})
+async function clientWith(scopes: string[]) {
+  const registered = await server.registerClient({ scopes })
+  const { token } = await server.call(TokenService.method.mintToken, { client: registered.client })
+  return { ...registered, token: token?.accessToken ?? '' }
+}
+
+/** A token of a client whose tokens may list clients, and of one whose may do nothing here. */
+const { token: powerful } = await clientWith(['qscope:clients.read'])
+const orders = await clientWith(['orders.read'])
+const powerless = orders.token
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const basic = (id: string, secret: string) => ({

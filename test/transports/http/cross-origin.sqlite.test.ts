@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { success } from '../../../src/results.ts'
 import { tokenRoutes } from '../grpc/harness.ts'
-import { post, startHttp } from './harness.ts'
+import { post } from './application.ts'
+import { startHttp } from './harness.ts'
 
 const MINT = 'TokenService/MintToken'
 const routes = tokenRoutes({ mintToken: async () => success({}) })

@@ -1,22 +1,15 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { KeyService, SigningAlgorithm } from '../../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { sqliteFiles } from '../../setup/fresh-database.ts'
-import { startServer } from '../../setup/server.ts'
 import { tokenRoutes } from '../grpc/harness.ts'
+import { startApplication } from './application.ts'
 import { startHttp } from './harness.ts'
 
-const database = await sqliteFiles.create()
-const server = await startServer(database.url, undefined, undefined, {
-  QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+const server = await startApplication({
   QSCOPE_ISSUER: 'https://auth.internal/tenants/one',
   QSCOPE_HTTP_URL: 'https://auth.internal:8443',
-})
-afterAll(async () => {
-  await server.stop()
-  await database.drop()
 })
 const get = (path: string, init: RequestInit = {}) => fetch(server.httpUrl + path, init)
 

@@ -6,7 +6,7 @@ import { anchorOf, reasonOf } from '../../../src/rpc/rpc-status.ts'
 import { connect, refusalOf } from '../../setup/client.ts'
 import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer } from '../../setup/server.ts'
-import { post } from './harness.ts'
+import { post } from './application.ts'
 
 const { mintToken } = TokenService.method
 const NOBODY = { clientId: 'nobody', method: { case: 'clientSecret' as const, value: 'x' } }

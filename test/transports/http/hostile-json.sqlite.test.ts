@@ -1,17 +1,7 @@
-import { afterAll, describe, expect, it } from 'vitest'
-import { sqliteFiles } from '../../setup/fresh-database.ts'
-import { startServer } from '../../setup/server.ts'
-import { post } from './harness.ts'
+import { describe, expect, it } from 'vitest'
+import { post, startApplication } from './application.ts'
 
-const database = await sqliteFiles.create()
-const server = await startServer(database.url, undefined, undefined, {
-  QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
-  QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off',
-})
-afterAll(async () => {
-  await server.stop()
-  await database.drop()
-})
+const server = await startApplication({ QSCOPE_AUTHENTICATION_FAILURES_PER_PEER: 'off' })
 const { httpUrl: url } = server
 const orders = await server.registerClient({ clientId: 'orders', scopes: ['a', 'b'] })
 const asOrders = { authorization: `Basic ${btoa(`${orders.clientId}:${orders.clientSecret}`)}` }

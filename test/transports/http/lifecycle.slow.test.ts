@@ -12,7 +12,8 @@ import { success } from '../../../src/results.ts'
 import { route } from '../../../src/rpc/routes.ts'
 import { GOOD_SECRET, tokenRoutes } from '../grpc/harness.ts'
 import { streamProbe } from '../grpc/test-service.ts'
-import { connectErrorOf, post, startHttp } from './harness.ts'
+import { connectErrorOf, post } from './application.ts'
+import { startHttp } from './harness.ts'
 
 const client = { clientId: 'orders', method: { case: 'clientSecret' as const, value: GOOD_SECRET } }
 const asOrders = { client: { clientId: 'orders', clientSecret: GOOD_SECRET } }

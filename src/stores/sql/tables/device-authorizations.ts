@@ -135,7 +135,7 @@ export class SqlDeviceAuthorizationStore extends SqlDeviceAuthorizationReads imp
     return integer(row.pending, 'pending')
   }
 
-  async hold(id: DeviceAuthorizationId): Promise<boolean> {
+  async lock(id: DeviceAuthorizationId): Promise<boolean> {
     const result = await this.#db
       .updateTable('oauth_device_codes')
       .set({ lock_version: sql<number>`lock_version + 1` })

@@ -72,13 +72,13 @@ export class SqlGrantReads implements GrantReads {
 
 export class SqlGrantStore extends SqlGrantReads implements GrantStore {
   readonly #db: Kysely<Database>
-  readonly #holding: PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
+  readonly #locking: PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
 
   constructor(source: Pick<ReadSource, 'db'>) {
     super(source)
     const { db } = source
     this.#db = db
-    this.#holding = new PreparedStatement((value) => {
+    this.#locking = new PreparedStatement((value) => {
       const until = value('tokensUntil')
       return db
         .updateTable('oauth_grants')
@@ -105,8 +105,8 @@ export class SqlGrantStore extends SqlGrantReads implements GrantStore {
     return result.numUpdatedRows === 1n
   }
 
-  async hold(id: GrantId, tokensUntil: EpochMs): Promise<boolean> {
-    return isOneRow(await this.#db.executeQuery(this.#holding.with({ id, tokensUntil })))
+  async lock(id: GrantId, tokensUntil: EpochMs): Promise<boolean> {
+    return isOneRow(await this.#db.executeQuery(this.#locking.with({ id, tokensUntil })))
   }
 }
 

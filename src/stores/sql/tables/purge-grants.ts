@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { EpochMs, GrantId } from '../../../domain/ids.ts'
-import { grantId } from '../../../domain/ids.ts'
+import { type EpochMs, type GrantId, grantId } from '../../../domain/ids.ts'
 import type { Database } from '../core/schema.ts'
 import { padded } from '../core/sized-statements.ts'
 
@@ -15,15 +14,15 @@ export async function deleteGrants(
   before: EpochMs,
   limit: number,
 ): Promise<number> {
-  const grants = await holdEnded(db, candidates, before)
+  const grants = await lockEnded(db, candidates, before)
   if (grants.length === 0) return 0
-  const held = padded(grants)
+  const locked = padded(grants)
   let room = limit
 
   const codes = await db
     .selectFrom('oauth_authorization_codes')
     .select('code_id')
-    .where('grant_id', 'in', held)
+    .where('grant_id', 'in', locked)
     .limit(sql.lit(room))
     .execute()
   if (codes.length > 0) {
@@ -34,7 +33,7 @@ export async function deleteGrants(
   const refreshTokens = await db
     .selectFrom('oauth_refresh_tokens')
     .select('token_id')
-    .where('grant_id', 'in', held)
+    .where('grant_id', 'in', locked)
     .limit(sql.lit(room))
     .execute()
   if (refreshTokens.length > 0) {
@@ -45,7 +44,7 @@ export async function deleteGrants(
   const accessTokens = await db
     .selectFrom('oauth_access_tokens')
     .select('token_id')
-    .where('grant_id', 'in', held)
+    .where('grant_id', 'in', locked)
     .where('expires_at', '<', before)
     .limit(sql.lit(room))
     .execute()
@@ -61,7 +60,7 @@ export async function deleteGrants(
 }
 
 /** Takes the rows of those that no call has given longer life since they were looked for. */
-async function holdEnded(
+async function lockEnded(
   db: Kysely<Database>,
   candidates: readonly GrantId[],
   before: EpochMs,

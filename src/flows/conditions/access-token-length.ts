@@ -1,25 +1,7 @@
 import { LONGEST_JWT } from '../../crypto/jwt.ts'
 import type { Client } from '../../domain/client.ts'
-import type { SigningKey } from '../../domain/signing-key.ts'
-import { HOLDS, invalidRequest, success } from '../../results.ts'
-import { condition, type Decision } from '../condition.ts'
-import { refuseUntilActive, refuseUntilCovered } from '../keys/first-signing-key.ts'
-
-/** What access tokens are signed with; `null`: they are opaque. */
-export type Signing = { readonly signer: SigningKey | null }
-
-/** RFC 9068 §2.1: for a client of JWTs there is a key that signs, read for this call, which will outlast what it signs. */
-export const signerIsReady = condition<{ readonly client: Client }, Signing>(
-  'signerIsReady',
-  async (ctx, { client: { config } }): Promise<Decision<Signing>> => {
-    if (config.accessTokenFormat === 'opaque') return success({ signer: null })
-    const { signingAlgorithm } = ctx.services
-    const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)
-    if (signer === null) return await refuseUntilActive(ctx, signingAlgorithm)
-    if (signer.longestLifetime < config.accessTokenTtl) return refuseUntilCovered(signer, config.accessTokenTtl)
-    return success({ signer })
-  },
-)
+import { HOLDS, invalidRequest } from '../../results.ts'
+import { condition } from '../condition.ts'
 
 /** What makes a token long. */
 interface Content {
@@ -35,7 +17,7 @@ const ACTOR_BYTES = 20
 /**
  * Nothing is issued that no check would look at, or no header would carry; and
  * nothing is consented to of which no such token could be made. A consent is
- * judged by the format that the client has then.
+ * evaluated by the format that the client has then.
  */
 export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(contentOf: (facts: Facts) => Content) {
   return condition<Facts>('tokenIsNotTooLong', (ctx, facts) => {

@@ -1,14 +1,32 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import type { Client } from '../../domain/client.ts'
-import type { ClientId } from '../../domain/ids.ts'
+import { type ClientId, clientId } from '../../domain/ids.ts'
 import { HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
+import type { ClientFilter } from '../../stores/contract/clients.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
 import { clientExists } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
+import { pagedList } from '../paged-list.ts'
+import { query } from '../query.ts'
+
+/** One registered client. */
+export const getClient = query({
+  name: 'getClient',
+  preconditions: given<{ readonly clientId: ClientId }>().and(clientExists),
+  answer: (_ctx, { client }): Client => client,
+})
+
+/** Registered clients in the order of their ids. */
+export const listClients = pagedList({
+  name: 'clients',
+  read: (ctx, filter: ClientFilter, { after, limit }) =>
+    ctx.stores.clients.page(ctx, filter, { after: after === null ? null : clientId(after), limit }),
+  keyOf: (client) => client.clientId,
+})
 
 type ClientNamed = { readonly clientId: ClientId }
 
@@ -50,4 +68,22 @@ export const disableClient = defineFlow({
   run: switched(false),
   skipWrite: (_ctx, { client }) => !client.enabled,
   postconditions: [switchIsStored],
+})
+
+const clientIsDeleted = postcondition<{ readonly client: Client }, TransactionStores>(
+  'clientIsDeleted',
+  async (ctx, { client: { clientId, version } }) => {
+    if (!(await ctx.stores.clients.delete(clientId, version, { at: ctx.now, by: actorOf(ctx) }))) return LOST_RACE
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'client.deleted', { clientId }))
+    return HOLDS
+  },
+)
+
+/** Removes a client for good; its tokens are inactive from the next call on, and its id stays reserved. */
+export const deleteClient = defineFlow({
+  name: 'deleteClient',
+  lane: 'transaction',
+  preconditions: given<{ readonly clientId: ClientId }>().and(clientExists).and(callerHoldsPermissionsAtStake),
+  run: () => null,
+  postconditions: [clientIsDeleted],
 })

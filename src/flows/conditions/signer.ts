@@ -1,13 +1,30 @@
 import { actorOf } from '../../context.ts'
+import type { Client } from '../../domain/client.ts'
 import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts'
-import { fail, RETRY_AFTER_MS } from '../../results.ts'
-import { LOST_RACE, RETRY, type Refusal } from '../condition.ts'
+import { fail, RETRY_AFTER_MS, success } from '../../results.ts'
+import { condition, type Decision, LOST_RACE, RETRY, type Refusal } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
-import { draftSigningKey, keyEvent } from './draft-signing-key.ts'
+import { draftSigningKey, keyEvent } from './signing-key.ts'
+
+/** What access tokens are signed with; `null`: they are opaque. */
+export type Signing = { readonly signer: SigningKey | null }
+
+/** RFC 9068 §2.1: for a client of JWTs there is a key that signs, read for this call, which will outlast what it signs. */
+export const signerIsReady = condition<{ readonly client: Client }, Signing>(
+  'signerIsReady',
+  async (ctx, { client: { config } }): Promise<Decision<Signing>> => {
+    if (config.accessTokenFormat === 'opaque') return success({ signer: null })
+    const { signingAlgorithm } = ctx.services
+    const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)
+    if (signer === null) return await refuseUntilActive(ctx, signingAlgorithm)
+    if (signer.longestLifetime < config.accessTokenTtl) return refuseUntilCovered(signer, config.accessTokenTtl)
+    return success({ signer })
+  },
+)
 
 /**
  * Where no key of the algorithm signs: the one prepared first is activated, or a
- * new one where none is prepared, and the call is judged anew. Of any number of
+ * new one where none is prepared, and the call is evaluated again. Of any number of
  * calls and instances that find none, one does it.
  */
 export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm): Promise<Refusal> {

@@ -1,14 +1,37 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
+import type { AccessToken } from '../../domain/access-token.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import type { Client } from '../../domain/client.ts'
 import { epochMs, type GrantId } from '../../domain/ids.ts'
-import type { TransactionStores } from '../../stores/contract/backend.ts'
-import type { FlowContext } from '../context.ts'
-import { issuanceEvent } from './append-token.ts'
+import { HOLDS } from '../../results.ts'
+import type { AppendStores, TransactionStores } from '../../stores/contract/backend.ts'
+import { postcondition } from '../condition.ts'
+import type { LaneContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
-type Ctx = FlowContext<TransactionStores>
+/** Hands a new token and its audit event to the append lane: they stand in one commit. */
+export function appendToken(ctx: LaneContext<AppendStores>, token: AccessToken, type: AuditEventType): void {
+  ctx.stores.accessTokens.insert(token)
+  ctx.stores.auditLog.append(issuanceEvent(ctx, token, type))
+}
+
+/** The audit event of an issued access token. */
+export function issuanceEvent(ctx: LaneContext<unknown>, token: AccessToken, type: AuditEventType) {
+  const { clientId, userId, tokenId, grantId, scopes, audiences } = token
+  const metadata = { scopes: scopes.join(' '), ...(audiences.length > 0 && { audiences: audiences.join(' ') }) }
+  return auditEvent(ctx, type, { clientId, userId, tokenId, grantId, metadata })
+}
+
+/** The issued token is stored, recorded as an event of the given type. */
+export function tokenIsAppended(type: AuditEventType) {
+  return postcondition<{ readonly issued: IssuedTokens }, AppendStores>('tokenIsAppended', (ctx, { issued }) => {
+    appendToken(ctx, issued.token, type)
+    return HOLDS
+  })
+}
+
+type Ctx = LaneContext<TransactionStores>
 
 /**
  * Takes the rows that the tokens of a grant depend on, in the order client →
@@ -20,7 +43,7 @@ export async function lockFamily(ctx: Ctx, client: Client, issued: IssuedTokens,
   if (token.grantId === null) throw new Error('tokens of a family belong to a grant')
   if (isNew && refresh !== null && isCapped(client) && !(await ctx.stores.clients.lock(client.clientId))) return false
   const tokensUntil = Math.max(token.expiresAt, refresh?.token.expiresAt ?? 0)
-  return await ctx.stores.grants.hold(token.grantId, epochMs(tokensUntil))
+  return await ctx.stores.grants.lock(token.grantId, epochMs(tokensUntil))
 }
 
 /** Stores the tokens, lets the oldest go where a cap is exceeded, and records the issue. The rows are held. */

@@ -1,7 +1,10 @@
 import { auditEvent } from '../../audit-event.ts'
+import { actorOf } from '../../context.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import { drawToken } from '../../crypto/token.ts'
 import type { Client } from '../../domain/client.ts'
 import { type ClientSecret, isSecretValid } from '../../domain/client-secret.ts'
-import { type ClientId, later, type Milliseconds } from '../../domain/ids.ts'
+import { type ClientId, later, type Milliseconds, type RawToken, type SecretId, secretId } from '../../domain/ids.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
@@ -9,7 +12,36 @@ import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
 import { clientExists } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
-import { drawClientSecret } from './client-secret.ts'
+import { query } from '../query.ts'
+
+/** Draws a client secret: its value, this once, and what is stored of it. */
+export function drawClientSecret(
+  ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'> & { readonly services: Pick<FlowContext['services'], 'keyring'> },
+  clientId: ClientId,
+): { readonly value: RawToken; readonly stored: ClientSecret } {
+  const { keyring } = ctx.services
+  const value = drawToken('client_secret')
+  return {
+    value,
+    stored: Object.freeze({
+      secretId: secretId(uuidV7()),
+      clientId,
+      keyId: keyring.active('pepper'),
+      hash: keyring.hashSecret(value),
+      createdAt: ctx.now,
+      createdBy: actorOf(ctx),
+      expiresAt: null,
+      lastUsedAt: null,
+    }),
+  }
+}
+
+/** What is known of a client's secrets, newest first; never their values. */
+export const listClientSecrets = query({
+  name: 'listClientSecrets',
+  preconditions: given<{ readonly clientId: ClientId }>().and(clientExists),
+  answer: (ctx, { clientId }): Promise<readonly ClientSecret[]> => ctx.stores.clientSecrets.ofClient(ctx, clientId),
+})
 
 /** Each valid secret costs every authentication a comparison. */
 const MAX_VALID_SECRETS = 10
@@ -28,7 +60,7 @@ const clientUsesSecrets = condition<{ readonly client: Client }>('clientUsesSecr
   return fail('registration.invalid_client_metadata', { violations: [{ field: 'client_id', description }] })
 })
 
-function exceedsCap(ctx: FlowContext<unknown>, secrets: readonly ClientSecret[], overlap: Milliseconds): boolean {
+function exceedsCap(ctx: Pick<FlowContext, 'now'>, secrets: readonly ClientSecret[], overlap: Milliseconds): boolean {
   return overlap > 0 && secrets.filter((secret) => isSecretValid(secret, ctx.now)).length >= MAX_VALID_SECRETS
 }
 
@@ -69,4 +101,35 @@ export const rotateClientSecret = defineFlow({
     .and(validSecretsAreFew),
   run: (ctx, { clientId }) => drawClientSecret(ctx, clientId),
   postconditions: [rotationIsStored],
+})
+
+interface SecretNamed {
+  readonly clientId: ClientId
+  readonly secretId: SecretId
+}
+
+const secretExists = condition<SecretNamed>('secretExists', async (ctx, { clientId, secretId }) => {
+  const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
+  return secrets.some((secret) => secret.secretId === secretId)
+    ? HOLDS
+    : fail('resource.not_found', { resource: { type: 'client_secret', name: secretId } })
+})
+
+const secretIsDeleted = postcondition<SecretNamed, TransactionStores>(
+  'secretIsDeleted',
+  async (ctx, { clientId, secretId }) => {
+    if (!(await ctx.stores.clientSecrets.delete(clientId, secretId))) return LOST_RACE
+    const metadata = { secret_id: secretId }
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'client.secret_revoked', { clientId, metadata }))
+    return HOLDS
+  },
+)
+
+/** Ends one secret at once. */
+export const revokeClientSecret = defineFlow({
+  name: 'revokeClientSecret',
+  lane: 'transaction',
+  preconditions: given<SecretNamed>().and(clientExists).and(callerHoldsPermissionsAtStake).and(secretExists),
+  run: () => null,
+  postconditions: [secretIsDeleted],
 })

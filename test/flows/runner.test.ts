@@ -1,0 +1,231 @@
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { backgroundCall } from '../../src/app/background-call.ts'
+import { epochMs } from '../../src/domain/ids.ts'
+import { condition, given, LOST_RACE, postcondition, RETRY } from '../../src/flows/condition.ts'
+import type { FlowServices } from '../../src/flows/context.ts'
+import { defineFlow, type Flow } from '../../src/flows/flow.ts'
+import { query } from '../../src/flows/query.ts'
+import { type Reservation, reservation } from '../../src/flows/reservation.ts'
+import { FlowRunner } from '../../src/flows/runner.ts'
+import { type FailedResult, fail, HOLDS } from '../../src/results.ts'
+import type { AppendStores, ReadStores, TransactionStores } from '../../src/stores/contract/backend.ts'
+import { StoreError } from '../../src/stores/contract/errors.ts'
+
+type Ending = 'commits' | typeof LOST_RACE | FailedResult | Error
+
+/** A backend without a database: its commits end as a test says, and everything notes when it happens. */
+function stage(...endings: Ending[]) {
+  const steps: string[] = []
+  const step = (name: string) => {
+    steps.push(name)
+  }
+  const next = () => endings.shift() ?? 'commits'
+  const commit = () => {
+    const ending = next()
+    if (ending instanceof Error) throw ending
+    step('commit')
+  }
+  const runner = new FlowRunner(
+    {
+      reads: {} as ReadStores,
+      append: async (_ctx, fill) => {
+        fill({} as AppendStores)
+        commit()
+      },
+      transaction: async (_ctx, work) => {
+        const { commit: wanted, value } = await work({} as TransactionStores)
+        if (wanted) commit()
+        else step('rollback')
+        return value
+      },
+    },
+    {} as FlowServices,
+    { tokensIssued: () => step('counted'), raceLost: () => step('raceLost') },
+  )
+  /** Something of which a call takes one, and gives it back. */
+  const spends = (name: string, take: () => FailedResult | typeof HOLDS | Promise<FailedResult> = () => HOLDS) =>
+    reservation<object>({
+      name,
+      take: () => {
+        step(`take ${name}`)
+        return take()
+      },
+      release: () => step(`release ${name}`),
+    })
+  const written = postcondition<object, TransactionStores>('written', () => {
+    const [ending] = endings
+    if (ending !== LOST_RACE && (ending === 'commits' || ending === undefined || ending instanceof Error)) return HOLDS
+    endings.shift()
+    return ending
+  })
+  const flow = (parts: Partial<Flow<object, object, string, 'transaction'>> = {}) =>
+    defineFlow<object, object, string, 'transaction'>({
+      name: 'test',
+      lane: 'transaction',
+      issues: { grant: 'client_credentials', count: () => 1 },
+      preconditions: given<object>().and(
+        condition('asked', () => {
+          step('check')
+          return HOLDS
+        }),
+      ),
+      run: () => {
+        step('run')
+        return 'issued'
+      },
+      postconditions: [written],
+      afterCommit: () => step('afterCommit'),
+      ...parts,
+    })
+  const ctx = backgroundCall('test', pino({ level: 'silent' }), epochMs(Date.now()))
+  return { ctx, runner, steps, step, spends, flow }
+}
+
+const refusal = fail('limit.exceeded', {
+  quota: { subject: 'client:a', description: 'too many' },
+  retryAfterMs: 1_000,
+})
+
+describe('a flow', () => {
+  it('checks, reserves in order, runs, commits, and only then does what follows a commit', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    const result = await runner.execute(flow({ reserve: [spends('a'), spends('b')] }), ctx, {})
+    expect(result).toEqual({ ok: true, value: 'issued' })
+    expect(steps).toEqual(['check', 'take a', 'take b', 'run', 'commit', 'afterCommit', 'counted'])
+  })
+
+  it('gives back what it took when a later reservation refuses, the last one first, and names the claim', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    const reserve = [spends('a'), spends('b'), spends('c', async () => refusal)]
+    expect(await runner.execute(flow({ reserve }), ctx, {})).toEqual({ ...refusal, condition: 'c' })
+    expect(steps).toEqual(['check', 'take a', 'take b', 'take c', 'release b', 'release a'])
+  })
+
+  it('gives back what it took when a reservation fails', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    const unsettled = new StoreError('outcome_unknown', 'another commit was not confirmed')
+    const reserve = [spends('a'), spends('b', () => Promise.reject(unsettled))]
+    await runner.execute(flow({ reserve }), ctx, {})
+    expect(steps).toEqual(['check', 'take a', 'take b', 'release a'])
+  })
+
+  it('takes anew after a lost race, so that it is charged once', async () => {
+    const { ctx, runner, steps, spends, flow } = stage(LOST_RACE, LOST_RACE)
+    let level = 0
+    const counted: Reservation<object> = {
+      ...spends('a'),
+      take: () => {
+        level += 1
+        return HOLDS
+      },
+      release: () => {
+        level -= 1
+      },
+    }
+    expect(await runner.execute(flow({ reserve: [counted] }), ctx, {})).toMatchObject({ ok: true })
+    expect(steps.filter((each) => each === 'raceLost')).toHaveLength(2)
+    expect(steps.filter((each) => each === 'afterCommit')).toHaveLength(1)
+    expect(level).toBe(1)
+  })
+
+  it('takes what cannot be given back once, however often it loses', async () => {
+    const { ctx, runner, steps, spends, flow } = stage(LOST_RACE, LOST_RACE)
+    const reserve = [spends('a'), { ...spends('spent'), release: null }]
+    await runner.execute(flow({ reserve }), ctx, {})
+    expect(steps.filter((each) => each === 'take spent')).toHaveLength(1)
+    expect(steps.filter((each) => each === 'take a')).toHaveLength(3)
+    expect(steps.filter((each) => each === 'release a')).toHaveLength(2)
+  })
+
+  it('has taken nothing yet when a refusal supplies what it lacked', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    let lacks = true
+    const supplied = condition<object>('supplied', () => {
+      if (!lacks) return HOLDS
+      return {
+        ...fail('oauth.temporarily_unavailable', { retryAfterMs: 1_000 }),
+        effect: async () => {
+          lacks = false
+          return RETRY
+        },
+      }
+    })
+    const reserve = [{ ...spends('spent'), release: null }]
+    await runner.execute(flow({ preconditions: given<object>().and(supplied), reserve }), ctx, {})
+    expect(steps).toEqual(['commit', 'raceLost', 'take spent', 'run', 'commit', 'afterCommit', 'counted'])
+  })
+
+  it.each<[string, Ending, boolean]>([
+    ['a postcondition refuses', refusal, true],
+    ['nothing was written', new StoreError('unavailable', 'gone'), true],
+    ['it lost to others', new StoreError('contended', 'lost'), true],
+    ['the database is broken', new StoreError('broken', 'corrupt'), true],
+    ['it may be committed', new StoreError('outcome_unknown', 'not confirmed'), false],
+  ])('gives back what it took unless it is used, when %s', async (_name, ending, isReleased) => {
+    const { ctx, runner, steps, spends, flow } = stage(ending)
+    expect(await runner.execute(flow({ reserve: [spends('a')] }), ctx, {})).toMatchObject({ ok: false })
+    expect(steps.includes('release a')).toBe(isReleased)
+    expect(steps).not.toContain('afterCommit')
+    expect(steps).not.toContain('counted')
+  })
+
+  it('gives back what it took when it fails', async () => {
+    const { ctx, runner, steps, spends, flow } = stage(new Error('a defect'))
+    await expect(runner.execute(flow({ reserve: [spends('a')] }), ctx, {})).rejects.toThrow('a defect')
+    expect(steps).toContain('release a')
+  })
+
+  it('gives back what it took when its deadline is over before it writes', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    const late = Object.assign(Object.create(ctx) as typeof ctx, { deadline: epochMs(Date.now() - 1) })
+    expect(await runner.execute(flow({ reserve: [spends('a')] }), late, {})).toMatchObject({ ok: false })
+    expect(steps).toEqual(['check', 'take a', 'run', 'release a'])
+  })
+
+  it('keeps what it took when what follows the commit fails', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    const afterCommit = () => {
+      throw new Error('a defect')
+    }
+    await expect(runner.execute(flow({ reserve: [spends('a')], afterCommit }), ctx, {})).rejects.toThrow('a defect')
+    expect(steps).not.toContain('release a')
+  })
+
+  it('spends nothing when there is nothing to write', async () => {
+    const { ctx, runner, steps, spends, flow } = stage()
+    await runner.execute(flow({ reserve: [spends('a')], skipWrite: () => true }), ctx, {})
+    expect(steps).toEqual(['check', 'run'])
+  })
+})
+
+describe('a query', () => {
+  const askedFor = (answer: () => FailedResult | typeof HOLDS) =>
+    query({ name: 'test', preconditions: given<object>().and(condition('asked', answer)), answer: () => 'answer' })
+
+  it('answers, or says which claim did not hold', async () => {
+    const { ctx, runner, steps } = stage()
+    expect(
+      await runner.query(
+        askedFor(() => HOLDS),
+        ctx,
+        {},
+      ),
+    ).toEqual({ ok: true, value: 'answer' })
+    expect(
+      await runner.query(
+        askedFor(() => refusal),
+        ctx,
+        {},
+      ),
+    ).toEqual({ ...refusal, condition: 'asked' })
+    expect(steps).toEqual([])
+  })
+
+  it('writes nothing, not even what a refusal wants written', async () => {
+    const { ctx, runner, steps } = stage()
+    const writing = askedFor(() => Object.assign({ effect: async () => undefined }, refusal))
+    await expect(runner.query(writing, ctx, {})).rejects.toThrow('asked wants to write')
+    expect(steps).toEqual([])
+  })
+})

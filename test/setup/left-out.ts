@@ -1,0 +1,17 @@
+import type { TestProject } from 'vitest/node'
+import { askedDatabases, DATABASES } from './database-names.ts'
+
+/** Global set-up: says in one line, when the run is over, which suites it was not to run and what runs them. */
+export function setup({ vitest }: TestProject): () => void {
+  const running = vitest.projects.map(({ name }) => name)
+  const leftOut = [
+    running.includes('database') && askedDatabases().includes('sqlite') ? [] : ['SQLite (npm test)'],
+    running.includes('database') && askedDatabases().length === DATABASES.length
+      ? []
+      : ['MariaDB and PostgreSQL (npm run test:databases)'],
+    running.includes('slow') ? [] : ['slow suites (npm run test:all)', 'full counts (npm run test:long)'],
+  ].flat()
+  return () => {
+    if (leftOut.length > 0) console.log(`Left out: ${leftOut.join(', ')}.`)
+  }
+}

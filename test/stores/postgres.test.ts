@@ -1,4 +1,0 @@
-import { postgresDatabases } from '../setup/fresh-database.ts'
-import { storeContract } from './contract.ts'
-
-storeContract(postgresDatabases)

@@ -1,4 +1,0 @@
-import { sqliteFiles } from '../setup/fresh-database.ts'
-import { storeContract } from './contract.ts'
-
-storeContract(sqliteFiles)
