@@ -2,12 +2,15 @@ import { BatchScheduler } from '../batch-scheduler.ts'
 import type { Logger } from '../logger.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
+import type { Migrations, SchemaState } from './contract/migrations.ts'
 import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { SqlBackend } from './sql/engine/backend.ts'
-import { DatabaseMigrations, InMemoryMigrations, type Migrations } from './sql/migrate/migrate.ts'
+import { NO_BOOKKEEPING } from './sql/migrate/bookkeeping.ts'
+import { DatabaseMigrations, InMemoryMigrations } from './sql/migrate/migrate.ts'
+import { schemaStateOf } from './sql/migrate/schema-state.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
 import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
 
@@ -88,6 +91,11 @@ export async function openMigrations(
       steps,
     )
   })
+}
+
+/** Where the schema of a database stands that is still to be made. */
+export function absentSchema(): SchemaState {
+  return schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
 }
 
 function isInMemory(url: string): boolean {

@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely'
+import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/migrations.ts'
 import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/kysely.ts'
 import { backOff } from '../core/retry.ts'
 import type { Database } from '../core/schema.ts'
-import { type AuditProtection, type Bookkeeping, readBookkeeping, type UnderWay } from './bookkeeping.ts'
+import { readBookkeeping } from './bookkeeping.ts'
 import { Journal } from './journal.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 
