@@ -14,7 +14,7 @@ const EXECUTABLE = 0o755
 /** The command line, and what runs in a process or thread of its own. All lie in one folder, as they expect of each other. */
 const ENTRIES = [
   'main.ts',
-  'app/cluster/worker-process.ts',
+  'app/worker-process.ts',
   'stores/sql/dialects/sqlite/writer-thread.ts',
   'stores/sql/dialects/sqlite/scan-thread.ts',
 ]

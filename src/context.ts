@@ -1,8 +1,8 @@
 import type { CertificateThumbprint, PeerCertificate } from './domain/certificate.ts'
 import type { Client } from './domain/client.ts'
-import type { ClientId, EpochMs, TokenId } from './domain/ids.ts'
+import { type ClientId, type EpochMs, epochMs, type TokenId } from './domain/ids.ts'
 import type { Logger } from './logger.ts'
-import type { Result } from './results.ts'
+import { type Result, success } from './results.ts'
 import type { Span } from './trace.ts'
 
 /** Who is calling, as far as it has been proved. */
@@ -75,13 +75,18 @@ export function actorOf(ctx: Pick<CallContext, 'caller' | 'peer'>): string {
   }
 }
 
-/** The context of work that no caller waits for: it has no deadline, and nobody cancels it. */
-export function backgroundContext(
-  rayId: string,
-  now: EpochMs,
-  log: Logger,
-): Pick<CallContext, 'rayId' | 'now' | 'log' | 'deadline' | 'signal'> {
+/** What work needs of a context that no caller waits for. */
+export type BackgroundContext = Pick<CallContext, 'rayId' | 'now' | 'log' | 'deadline' | 'signal'>
+
+/** The context of work that no caller waits for: nothing cancels it, and it has no deadline. */
+export function backgroundContext(rayId: string, log: Logger, now: EpochMs = epochMs(Date.now())): BackgroundContext {
   return { rayId, now, log, deadline: null, signal: new AbortController().signal }
+}
+
+/** The context of a call that the service makes itself; `name` says in the audit log what for. */
+export function backgroundCall(name: string, background: BackgroundContext): CallContext {
+  const caller: Caller = Object.freeze({ kind: 'system', name })
+  return { ...background, caller, reauthenticate: async () => success(caller), peer: 'local', certificate: null }
 }
 
 /** The call at a later moment. */

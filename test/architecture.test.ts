@@ -22,17 +22,14 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'rate-limits', files: /^rate-limits\//, may: ['stores/contract', 'crypto'] },
   { layer: 'auth', files: /^auth\//, may: ['answers', 'stores/contract', 'crypto', 'rate-limits'] },
   { layer: 'flows', files: /^flows\//, may: ['answers', 'auth', 'rate-limits', 'crypto', 'stores/contract'] },
-  { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen', 'transports/grpc'] },
-  {
-    layer: 'transports/grpc',
-    files: /^transports\/(grpc\/|[a-z-]+\.ts$)/,
-    may: ['rpc', 'flows', 'rate-limits', 'gen'],
-  },
-  { layer: 'transports/http', files: /^transports\/http\//, may: ['transports/grpc', 'rpc', 'flows', 'gen'] },
+  { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
+  { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: [] },
+  { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
+  { layer: 'transports/http', files: /^transports\/http\//, may: ['transports', 'rpc', 'gen'] },
   {
     layer: 'telemetry',
     files: /^telemetry\//,
-    may: ['transports/grpc', 'rpc', 'flows', 'auth', 'stores/contract', 'stores'],
+    may: ['rpc', 'flows', 'auth', 'stores/contract', 'stores'],
   },
   { layer: 'app', files: /^app\//, may: ['*'] },
   { layer: 'cli', files: /^cli\//, may: ['*'] },
@@ -90,7 +87,7 @@ describe('architecture', () => {
     files.filter((file) => !home.test(file) && importsOf(file).some(({ specifier }) => package_.test(specifier)))
 
   it('keeps gRPC in transports/grpc/ and in the command that calls a server', () => {
-    expect(outside(/^@grpc\//, /^(transports\/|rpc\/|cli\/)/)).toEqual([])
+    expect(outside(/^@grpc\//, /^(transports\/grpc\/|cli\/)/)).toEqual([])
   })
 
   it('keeps Connect in transports/http/', () => {

@@ -1,33 +1,38 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { exportedRow, printExportEnd } from '../crypto/audit-export-format.ts'
+import { backgroundContext } from '../context.ts'
+import { type ExportLine, exportedRow, macOf, printExportEnd, readExportLine } from '../crypto/audit-export-format.ts'
 import { type ChainEnd, openExportedHead, sealExportedHead } from '../crypto/exported-head.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import type { AuditHead } from '../domain/audit-record.ts'
+import { type ChainBreak, chainBreak } from '../flows/audit/chain-break.ts'
+import { ChainWalk } from '../flows/audit/chain-walk.ts'
+import { CHAIN_START } from '../flows/audit/verify-chain.ts'
 import type { Logger } from '../logger.ts'
 import { printableLines } from '../printable.ts'
-import { type App, systemContext } from './app.ts'
+import type { App } from './app.ts'
 
-const PAGE = 500
-const HEADS = 500
+const RECORDS_A_PAGE = 500
+const HEADS_A_PAGE = 500
 
 /**
  * Writes the log as JSON lines: chain by chain in the order the writers joined,
  * each in its own order; last a line with the head up to which it went. `after`
  * is the head of an earlier export, whose events are left out. Returns how many
- * events were written. Nothing is judged here: what was tampered with is shipped
- * as it is.
+ * events were written. The export verifies nothing: what was tampered with is
+ * exported as it is.
  */
 export async function exportAuditLog(app: App, log: Logger, after: string | null, output: Writable): Promise<number> {
-  const ctx = systemContext(log)
+  const ctx = backgroundContext('audit-export', log)
   const { auditChains: chains } = app.backend.reads
   const earlier = after === null ? new Map<string, ChainEnd>() : openExportedHead(app.keyring, after)
   if (typeof earlier === 'string') throw new Error(`the head to go on after ${earlier}`)
   const heads: AuditHead[] = []
   for (let last = Number.MIN_SAFE_INTEGER; ; ) {
-    const page = await chains.heads(ctx, last, HEADS)
+    const page = await chains.heads(ctx, last, HEADS_A_PAGE)
     heads.push(...page)
     last = page.at(-1)?.ordinal ?? last
-    if (page.length < HEADS) break
+    if (page.length < HEADS_A_PAGE) break
   }
   const known = new Set(heads.map(({ writerId }) => writerId))
   const gone = [...earlier.keys()].find((writerId) => !known.has(writerId))
@@ -36,7 +41,7 @@ export async function exportAuditLog(app: App, log: Logger, after: string | null
   let events = 0
   for (const { writerId, sequence } of heads) {
     for (let at = earlier.get(writerId)?.sequence ?? 0; at < sequence; ) {
-      const records = await chains.records(ctx, writerId, at, Math.min(PAGE, sequence - at))
+      const records = await chains.records(ctx, writerId, at, Math.min(RECORDS_A_PAGE, sequence - at))
       const inside = records.filter((record) => record.sequence <= sequence)
       await write(output, inside.map((record) => `${JSON.stringify(exportedRow(record))}\n`).join(''))
       events += inside.length
@@ -50,4 +55,87 @@ export async function exportAuditLog(app: App, log: Logger, after: string | null
 /** Waits for whoever reads, which may be a terminal. */
 async function write(output: Writable, text: string): Promise<void> {
   if (text !== '' && !output.write(printableLines(text))) await once(output, 'drain')
+}
+
+export interface ExportVerification {
+  readonly chains: number
+  readonly events: number
+  readonly breaks: readonly ChainBreak[]
+  /** Whether the export goes on after an earlier one whose head was not given: its beginning is not verified. */
+  readonly startsUnproved: boolean
+}
+
+/**
+ * Checks an export with the keyring alone, line by line: the chains from where
+ * they begin (`after`: the head of the earlier export, if there was one) to the
+ * head in the last line. Throws if the lines are no export.
+ */
+export async function verifyExport(
+  keyring: Keyring,
+  lines: AsyncIterable<string>,
+  after: string | null,
+): Promise<ExportVerification> {
+  const earlier = after === null ? new Map<string, ChainEnd>() : openExportedHead(keyring, after)
+  if (typeof earlier === 'string') throw new Error(`the exported head ${earlier}`)
+  const walks = new Map<string, ChainWalk>()
+  const broken = new Map<string, ChainBreak>()
+  let events = 0
+  let end: Extract<ExportLine, { kind: 'end' }> | null = null
+  for await (const text of lines) {
+    if (text === '') continue
+    const line: ExportLine | null = end === null ? readExportLine(keyring, text) : null
+    if (line === null) throw new Error('this is not an export of the audit log')
+    if (line.kind === 'end') {
+      end = line
+      continue
+    }
+    const { record } = line
+    const { writerId } = record
+    if (broken.has(writerId)) continue
+    const walk =
+      walks.get(writerId) ?? new ChainWalk(keyring, writerId, startOf(record.sequence, earlier.get(writerId)))
+    walks.set(writerId, walk)
+    const found = walk.step(record)
+    if (found === null) events += 1
+    else broken.set(writerId, found)
+  }
+  if (end === null) throw new Error('the export is cut off: its last line, with the head, is missing')
+  const head = openExportedHead(keyring, end.head)
+  if (typeof head === 'string' || !end.isOurs) {
+    broken.set('', chainBreak('head_forged', {}, `the last line ${typeof head === 'string' ? head : 'was changed'}`))
+    return { chains: 0, events, breaks: [...broken.values()], startsUnproved: false }
+  }
+  if (after !== null && end.after !== macOf(after)) throw new Error('the export does not go on after the given head')
+  const startsUnproved = end.after !== null && after === null
+  for (const chain of head.values()) {
+    if (broken.has(chain.writerId)) continue
+    const found = endBreak(chain, walks.get(chain.writerId), earlier.get(chain.writerId), startsUnproved)
+    if (found !== null) broken.set(chain.writerId, found)
+  }
+  for (const [writerId, walk] of walks) {
+    if (head.has(writerId) || broken.has(writerId)) continue
+    const at = { writerId, sequence: walk.at.sequence }
+    broken.set(writerId, chainBreak('head_missing', at, 'the head of the export does not name this chain'))
+  }
+  const chains = [...head.keys()].filter((writerId) => !broken.has(writerId)).length
+  return { chains, events, breaks: [...broken.values()], startsUnproved }
+}
+
+/** Where the earlier export ended; a chain that is new to it begins at its first place. */
+function startOf(sequence: number, earlier: ChainEnd | undefined) {
+  if (earlier !== undefined) return earlier
+  return sequence === 1 ? CHAIN_START : { sequence: sequence - 1, hash: null }
+}
+
+function endBreak(
+  { writerId, sequence, hash }: ChainEnd,
+  walk: ChainWalk | undefined,
+  earlier: ChainEnd | undefined,
+  startsUnproved: boolean,
+): ChainBreak | null {
+  if (walk === undefined && startsUnproved) return null
+  const at = walk?.at ?? earlier ?? CHAIN_START
+  if (at.sequence === sequence && at.hash?.equals(hash) === true) return null
+  const place = { writerId, sequence: at.sequence + 1 }
+  return chainBreak('row_missing', place, `the head says that the chain goes to ${sequence}`)
 }

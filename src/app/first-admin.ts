@@ -11,25 +11,29 @@ import type { TransactionStores } from '../stores/contract/backend.ts'
 const FIRST_ADMIN_ID = 'admin'
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 
-/** The first client of a new database, and how it is stored in the transaction that creates the tables. */
-export interface FirstAdmin {
+/** The first client of a new database. */
+export class FirstAdmin {
   readonly clientId: string
   /** Shown once. */
   readonly clientSecret: string
-  seed(stores: TransactionStores): Promise<void>
-}
+  readonly #registration: Parameters<typeof storeRegisteredClient>[1]
+  readonly #event: Parameters<typeof storeRegisteredClient>[2]
 
-export function drawFirstAdmin(keyring: Keyring): FirstAdmin {
-  const ctx = { caller: OPERATOR, peer: 'local', now: epochMs(Date.now()), rayId: uuidV7(), services: { keyring } }
-  const client = draftClient(ctx, adminRegistration())
-  const secret = drawClientSecret(ctx, client.clientId)
-  return {
-    clientId: client.clientId,
-    clientSecret: secret.value,
-    seed: async (stores) => {
-      const stored = await storeRegisteredClient(stores, { client, secret }, registrationEvent(ctx, client))
-      if (!stored) throw new Error('the new database already has an admin client')
-    },
+  /** Draws the secret of the client. */
+  constructor(keyring: Keyring) {
+    const ctx = { caller: OPERATOR, peer: 'local', now: epochMs(Date.now()), rayId: uuidV7(), services: { keyring } }
+    const client = draftClient(ctx, adminRegistration())
+    const secret = drawClientSecret(ctx, client.clientId)
+    this.clientId = client.clientId
+    this.clientSecret = secret.value
+    this.#registration = { client, secret }
+    this.#event = registrationEvent(ctx, client)
+  }
+
+  /** Stores the client, in the transaction that creates the tables or in one of its own. */
+  async store(stores: TransactionStores): Promise<void> {
+    const stored = await storeRegisteredClient(stores, this.#registration, this.#event)
+    if (!stored) throw new Error('the new database already has an admin client')
   }
 }
 

@@ -1,63 +1,80 @@
-import type { Log } from '../log/create-log.ts'
+import type { Logger } from '../logger.ts'
 import { messageOf } from '../message-of.ts'
 import type { App } from './app.ts'
-import { issuerRuleFindings } from './doctor/examine-issuers.ts'
+import { issuerRuleProblems, RULE_ADVICE } from './trusted-issuers.ts'
 
-const EVERY_MS = 1_000
-
-export interface HealthMonitor {
-  stop(): void
-}
+const CHECK_INTERVAL_MS = 1_000
 
 /**
- * Looks after the database for as long as the server runs: health follows it,
- * and the log says when it goes, why, and when it is back. The first look is
- * over when this resolves; trouble with the keyring then stops the start.
+ * Checks the database for as long as the server runs: the health of the server
+ * follows it, and the log says when it stops serving, why, and when it serves again.
  */
-export async function monitorHealth(app: App, log: Log): Promise<HealthMonitor> {
-  let examined = false
-  let reported: string | null = null
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
+export class HealthMonitor {
+  readonly #app: App
+  readonly #log: Logger
+  /** Whether the database was reached once and what it holds was examined. */
+  #examined = false
+  /** What was logged last; `null`: the server is serving. */
+  #problem: string | null = null
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
 
-  const report = (problem: string | null) => {
-    if (problem === reported) return
-    if (problem !== null) log.error({ problem }, `not serving: ${problem}`)
-    else log.info({}, 'serving again')
-    reported = problem
+  constructor(app: App, log: Logger) {
+    this.#app = app
+    this.#log = log
   }
-  const look = async () => {
-    const health = await app.backend.check()
-    if (health.serving && !examined) {
-      await app.checkKeys()
-      for (const { name, value, warning: concern } of await app.backend.diagnostics()) {
-        if (concern !== null) log.warn({ name, value }, `the database's ${name} is ${value}: ${concern}`)
-      }
-      for (const { finding, advice } of await issuerRuleFindings(app, log)) log.warn({ advice }, finding)
-      examined = true
-    }
-    report(health.serving ? null : health.problem)
-    app.state.setServing(health.serving)
+
+  /** Resolves after the first check. Throws if the keyring does not fit the database: the server must not start then. */
+  async start(): Promise<void> {
+    await this.#check()
+    this.#schedule()
   }
-  const lookAgain = async () => {
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => void this.#checkSafely().then(() => this.#schedule()), CHECK_INTERVAL_MS).unref()
+  }
+
+  async #checkSafely(): Promise<void> {
     try {
-      await look()
+      await this.#check()
     } catch (error) {
-      report(messageOf(error))
-      app.state.setServing(false)
+      this.#report(messageOf(error))
+      this.#app.state.setServing(false)
     }
-    schedule()
-  }
-  const schedule = () => {
-    if (!stopped) timer = setTimeout(() => void lookAgain(), EVERY_MS).unref()
   }
 
-  await look()
-  schedule()
-  return {
-    stop: () => {
-      stopped = true
-      clearTimeout(timer)
-    },
+  async #check(): Promise<void> {
+    const health = await this.#app.backend.check()
+    if (health.serving && !this.#examined) {
+      await this.#examine()
+      this.#examined = true
+    }
+    this.#report(health.serving ? null : health.problem)
+    this.#app.state.setServing(health.serving)
+  }
+
+  /** What only has to be examined once, when the database is reached for the first time. */
+  async #examine(): Promise<void> {
+    const { backend, trustedIssuers } = this.#app
+    await this.#app.checkKeys()
+    for (const { name, value, warning } of await backend.diagnostics()) {
+      if (warning !== null) this.#log.warn({ name, value }, `the database's ${name} is ${value}: ${warning}`)
+    }
+    for (const problem of await issuerRuleProblems(trustedIssuers, backend, this.#log)) {
+      this.#log.warn({ advice: RULE_ADVICE }, problem)
+    }
+  }
+
+  #report(problem: string | null): void {
+    if (problem === this.#problem) return
+    if (problem !== null) this.#log.error({ problem }, `not serving: ${problem}`)
+    else this.#log.info({}, 'serving again')
+    this.#problem = problem
   }
 }

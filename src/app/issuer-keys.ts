@@ -1,18 +1,20 @@
 import { open } from 'node:fs/promises'
+import { request as requestPlain } from 'node:http'
+import { request as requestTls } from 'node:https'
 import type { KnownIssuer } from '../auth/trusted-issuers.ts'
 import { mayHaveSigned, type UnverifiedAssertion } from '../crypto/assertion.ts'
 import { ISSUER_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
 import type { Logger } from '../logger.ts'
-import { fetchDocument } from './fetch-document.ts'
 
-/** How long keys are believed, and how long after one look the next may follow. */
-const PACE = Object.freeze({
-  file: { keptMs: 10_000, againAfterMs: 1_000 },
-  url: { keptMs: 300_000, againAfterMs: 30_000 },
+/** How long fetched keys are used, and how soon after one fetch the next may follow. */
+const CACHING = Object.freeze({
+  file: { maxAgeMs: 10_000, refetchAfterMs: 1_000 },
+  url: { maxAgeMs: 300_000, refetchAfterMs: 30_000 },
 } satisfies Record<KeyLocation['kind'], object>)
-const AGAIN_AFTER_FAILURE_MS = 5_000
+const RETRY_AFTER_FAILURE_MS = 5_000
+const FETCH_TIMEOUT_MS = 5_000
 
 export interface IssuerKeysOptions {
   readonly now: () => EpochMs
@@ -20,16 +22,16 @@ export interface IssuerKeysOptions {
 }
 
 /**
- * The keys of an issuer, kept for a while so that a key it withdraws is soon
- * refused, and looked for anew when an assertion names one that is not known:
- * seldom enough that assertions with made-up names cannot flood the issuer.
+ * The keys of an issuer. They are cached for a while, so that a key that the issuer
+ * withdraws is soon refused. They are fetched again when an assertion names a key that
+ * is not known, but so seldom that assertions with made-up names cannot flood the issuer.
  */
 export class IssuerKeys implements KnownIssuer {
   readonly terms: TrustedIssuer
   readonly #options: IssuerKeysOptions
-  #kept: { readonly keys: readonly VerificationKey[]; readonly at: number } | null = null
+  #cached: { readonly keys: readonly VerificationKey[]; readonly at: number } | null = null
   #failedAt: number | null = null
-  #looking: Promise<readonly VerificationKey[] | null> | null = null
+  #fetching: Promise<readonly VerificationKey[] | null> | null = null
 
   constructor(terms: TrustedIssuer, options: IssuerKeysOptions) {
     this.terms = terms
@@ -37,32 +39,32 @@ export class IssuerKeys implements KnownIssuer {
   }
 
   async keysFor(assertion: UnverifiedAssertion): Promise<readonly VerificationKey[] | null> {
-    const { keptMs, againAfterMs } = PACE[this.terms.keys.kind]
+    const { maxAgeMs, refetchAfterMs } = CACHING[this.terms.keys.kind]
     const now = this.#options.now()
-    const kept = this.#kept !== null && isWithin(keptMs, this.#kept.at, now) ? this.#kept : null
-    const isKnown = kept?.keys.some((key) => mayHaveSigned(key, assertion)) ?? false
-    if (kept !== null && (isKnown || isWithin(againAfterMs, kept.at, now))) return kept.keys
-    if (this.#failedAt !== null && isWithin(AGAIN_AFTER_FAILURE_MS, this.#failedAt, now)) return null
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = null
+    const cached = this.#cached !== null && isWithin(maxAgeMs, this.#cached.at, now) ? this.#cached : null
+    const isKnown = cached?.keys.some((key) => mayHaveSigned(key, assertion)) ?? false
+    if (cached !== null && (isKnown || isWithin(refetchAfterMs, cached.at, now))) return cached.keys
+    if (this.#failedAt !== null && isWithin(RETRY_AFTER_FAILURE_MS, this.#failedAt, now)) return null
+    this.#fetching ??= this.#fetch().finally(() => {
+      this.#fetching = null
     })
-    return await this.#looking
+    return await this.#fetching
   }
 
-  /** Reads the keys now, whatever is kept; where that fails, what is kept goes on. */
-  async lookAgain(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = null
+  /** Fetches the keys now, whatever is cached. If that fails, the cached keys stay in use. */
+  async refetch(): Promise<void> {
+    this.#fetching ??= this.#fetch().finally(() => {
+      this.#fetching = null
     })
-    await this.#looking
+    await this.#fetching
   }
 
-  async #look(): Promise<readonly VerificationKey[] | null> {
+  async #fetch(): Promise<readonly VerificationKey[] | null> {
     const { now, log } = this.#options
     const { issuer, keys: location } = this.terms
     try {
       const keys = await fetchIssuerKeys(location)
-      this.#kept = { keys, at: now() }
+      this.#cached = { keys, at: now() }
       this.#failedAt = null
       return keys
     } catch (error) {
@@ -73,7 +75,7 @@ export class IssuerKeys implements KnownIssuer {
   }
 }
 
-/** A clock that was put back must not keep what is old, or a failure, for as long as it was ahead. */
+/** A clock that was set back must not keep old keys, or a failure, for as long as it was ahead. */
 function isWithin(ms: number, then: number, now: number): boolean {
   return Math.abs(now - then) < ms
 }
@@ -107,4 +109,40 @@ async function readDocument(path: string, maxBytes: number): Promise<string> {
   } finally {
     await file.close()
   }
+}
+
+interface FetchOptions {
+  /** Certificates in PEM; `null`: those that the machine trusts. */
+  readonly ca: string | null
+  readonly maxBytes: number
+}
+
+/** Fetches a small text. Follows no redirects, waits for no more than 5 s, reads no more than `maxBytes`; throws otherwise. */
+async function fetchDocument(url: string, { ca, maxBytes }: FetchOptions): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const signal = AbortSignal.timeout(FETCH_TIMEOUT_MS)
+  const options = { agent: false, headers: { accept: 'application/json' }, signal } as const
+  const request = url.startsWith('https:')
+    ? requestTls(url, { ...options, ...(ca !== null && { ca }) })
+    : requestPlain(url, options)
+  // An error without a listener would end the process, and a host may cause more than one.
+  request.on('error', reject).once('response', (response) => {
+    const giveUp = (error: Error) => {
+      request.destroy()
+      reject(error)
+    }
+    response.on('error', reject)
+    if (response.statusCode !== 200) return giveUp(new Error(`${url} answers ${response.statusCode}`))
+    const chunks: Buffer[] = []
+    let size = 0
+    response
+      .on('data', (chunk: Buffer) => {
+        size += chunk.byteLength
+        if (size > maxBytes) giveUp(new Error(`${url} answers with more than ${maxBytes} bytes`))
+        else chunks.push(chunk)
+      })
+      .once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+  })
+  request.end()
+  return await promise
 }

@@ -1,20 +1,29 @@
+import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
-import type { FirstAdmin } from './first-admin.ts'
+import { maskUrl } from '../config/database-url.ts'
+import type { Log } from '../log/create-log.ts'
+import { printableLines } from '../printable.ts'
+import type { StartReport } from './cluster/lifecycle.ts'
 
-export interface StartupBanner {
-  /** As bound. */
+type Admin = NonNullable<StartReport['admin']>
+
+/** Tells the log and the operator that calls are answered. */
+export function printStartupBanner(config: Config, log: Log, report: StartReport): void {
+  const address = formatAddress(report.address)
+  const httpAddress = report.httpAddress && formatAddress(report.httpAddress)
+  const { tls, database, issuer, workers } = config
+  log.info({ address, httpAddress, tls: tls !== null, database: maskUrl(database.url), issuer, workers }, 'listening')
+  process.stdout.write(printableLines(startupBanner(config, { ...report, address, httpAddress })))
+}
+
+/** The addresses as text. */
+interface Banner extends Pick<StartReport, 'admin' | 'needsAdmin'> {
   readonly address: string
-  /** As bound; `null`: there is no HTTP. */
   readonly httpAddress: string | null
-  readonly config: Config
-  /** Just made; its secret is shown here and never again. */
-  readonly admin: FirstAdmin | null
-  /** The database is new and has no admin client yet. */
-  readonly needsAdmin: boolean
 }
 
 /** What a new server tells its operator on standard output, ready to be pasted. */
-export function startupBanner({ address, httpAddress, config, admin, needsAdmin }: StartupBanner): string {
+function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin }: Banner): string {
   const lines = [
     `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
   ]
@@ -26,8 +35,12 @@ export function startupBanner({ address, httpAddress, config, admin, needsAdmin 
   return `${lines.join('\n')}\n`
 }
 
-/** The secret by itself, for a start that failed after it was drawn. */
-export function adminNotice({ clientId, clientSecret }: FirstAdmin): string {
+/** Shows the secret by itself, for a start that failed after the client was stored: it must not be lost with the start. */
+export function printAdminSecret(admin: Admin | null): void {
+  if (admin !== null) process.stdout.write(adminNotice(admin))
+}
+
+function adminNotice({ clientId, clientSecret }: Admin): string {
   return `${[
     'The first admin client was made. Its secret is shown this once:',
     `  client id      ${clientId}`,
@@ -47,7 +60,7 @@ const FROM_A_VARIABLE = [
   '  read -rs ADMIN_SECRET',
 ]
 
-function adminLines(admin: FirstAdmin, endpoint: Endpoint): readonly string[] {
+function adminLines(admin: Admin, endpoint: Endpoint): readonly string[] {
   const client = { clientId: admin.clientId, clientSecret: '%s' }
   const mint = `printf '${JSON.stringify({ client })}' "$ADMIN_SECRET"`
   const verify = `printf '${JSON.stringify({ client, token: '%s' })}' "$ADMIN_SECRET" "$TOKEN"`

@@ -7,67 +7,87 @@ import type { Logger } from '../logger.ts'
 import { messageOf } from '../message-of.ts'
 import { TlsCredentials } from '../transports/grpc/tls-credentials.ts'
 import { type ClientCertificates, contextOf, type TlsMaterial } from '../transports/tls.ts'
-import { repeat } from './jobs/repeat.ts'
+import { BackgroundJob } from './jobs/background-job.ts'
 
-/** TLS credentials that follow their files. */
-export interface TlsFiles {
+const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'
+
+/** The TLS files of a server, read again whenever they change. */
+export class TlsFiles {
   /** For gRPC. */
   readonly credentials: TlsCredentials
-  /** What was read last, and can be used. */
-  readonly material: TlsMaterial
   readonly clients: ClientCertificates
-  /** Calls back with what takes its place. */
-  onReplaced(listener: (material: TlsMaterial) => void): void
-  /** Looks at the files now; what cannot be used is logged, and what was read before goes on. */
-  reload(): Promise<void>
-  /** Looks at the files no more. */
-  stop(): void
-}
+  readonly #config: TlsConfig
+  readonly #log: Logger
+  readonly #job: BackgroundJob
+  readonly #listeners: ((material: TlsMaterial) => void)[] = []
+  /** What was read last, whether it can be used or not. */
+  #read: TlsMaterial
+  #material: TlsMaterial
 
-/** Reads the files, and again whenever they change. Throws an error of one line if they cannot be used at first. */
-export async function openTlsFiles(tls: TlsConfig, log: Logger): Promise<TlsFiles> {
-  let seen = await readFiles(tls)
-  insistOnSound(seen, tls)
-  const credentials = new TlsCredentials(seen, tls.clientAuth)
-  const listeners: ((material: TlsMaterial) => void)[] = [(material) => credentials.replace(material)]
-  let material = seen
-  let unreadable = false
+  private constructor(config: TlsConfig, log: Logger, material: TlsMaterial) {
+    this.#config = config
+    this.#log = log
+    this.#read = material
+    this.#material = material
+    this.credentials = new TlsCredentials(material, config.clientAuth)
+    this.clients = config.clientAuth
+    this.#job = new BackgroundJob({
+      log,
+      delayMs: () => config.reloadIntervalMs,
+      run: () => this.#readIfChanged(),
+      failureMessage: CANNOT_BE_USED,
+      failureLevel: 'error',
+    })
+    this.#job.start()
+  }
 
-  async function look(): Promise<void> {
+  /** Throws an error of one line if the files cannot be used at first. */
+  static async open(config: TlsConfig, log: Logger): Promise<TlsFiles> {
+    const material = await readTlsFiles(config)
+    assertUsable(material, config)
+    return new TlsFiles(config, log, material)
+  }
+
+  /** What was read last and can be used. */
+  get material(): TlsMaterial {
+    return this.#material
+  }
+
+  /** Calls back with the material that replaces it. */
+  onReplaced(listener: (material: TlsMaterial) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Reads the files now. What cannot be used is logged, and the material stays as it was. */
+  async reload(): Promise<void> {
+    await this.#job.run()
+  }
+
+  /** Reads the files no more. */
+  stop(): void {
+    this.#job.stop()
+  }
+
+  async #readIfChanged(): Promise<void> {
+    const found = await readTlsFiles(this.#config)
+    if (isSame(found, this.#read)) return
+    this.#read = found
     try {
-      const found = await readFiles(tls)
-      unreadable = false
-      if (isSame(found, seen)) return
-      // What is wrong is said once, not at every look.
-      seen = found
-      insistOnSound(found, tls)
-      material = found
-      for (const listener of listeners) listener(found)
-      log.info({ notAfter: new X509Certificate(found.cert).validTo }, 'TLS certificate replaced')
+      assertUsable(found, this.#config)
     } catch (error) {
-      if (!unreadable) log.error({ err: error }, 'the TLS files cannot be used; the certificate before them goes on')
-      unreadable = !(error instanceof UnsoundTls)
+      // Logged once for each change, not at every check.
+      this.#log.error({ err: error }, CANNOT_BE_USED)
+      return
     }
-  }
-
-  const looking = repeat(() => tls.reloadIntervalMs, look)
-  return {
-    credentials,
-    get material() {
-      return material
-    },
-    clients: tls.clientAuth,
-    onReplaced: (listener) => void listeners.push(listener),
-    reload: look,
-    stop: () => looking.stop(),
+    this.#material = found
+    this.credentials.replace(found)
+    for (const listener of this.#listeners) listener(found)
+    this.#log.info({ notAfter: new X509Certificate(found.cert).validTo }, 'TLS certificate replaced')
   }
 }
-
-/** Files that were read, but do not fit together. */
-class UnsoundTls extends Error {}
 
 /** Throws an error of one line naming the variable. */
-export async function readFiles({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<TlsMaterial> {
+export async function readTlsFiles({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<TlsMaterial> {
   const [cert, key, clientCa] = await Promise.all([
     readNamed('QSCOPE_TLS_CERT_FILE', certFile),
     readNamed('QSCOPE_TLS_KEY_FILE', keyFile),
@@ -77,29 +97,29 @@ export async function readFiles({ certFile, keyFile, clientCaFile }: TlsConfig):
 }
 
 /** Throws an error of one line, if a server could not work with these. */
-export function insistOnSound(material: TlsMaterial, { certFile, keyFile, clientCaFile }: TlsConfig): void {
-  const certificate = sound(`QSCOPE_TLS_CERT_FILE: ${certFile} is no certificate in PEM`, () => {
+export function assertUsable(material: TlsMaterial, { certFile, keyFile, clientCaFile }: TlsConfig): void {
+  const certificate = parsed(`QSCOPE_TLS_CERT_FILE: ${certFile} is no certificate in PEM`, () => {
     return new X509Certificate(material.cert)
   })
-  if (isEncryptedKey(material.key)) throw new UnsoundTls(`QSCOPE_TLS_KEY_FILE: ${encryptedKeyProblem(keyFile)}`)
-  const key = sound(`QSCOPE_TLS_KEY_FILE: ${keyFile} is no private key in PEM`, () => createPrivateKey(material.key))
+  if (isEncryptedKey(material.key)) throw new Error(`QSCOPE_TLS_KEY_FILE: ${encryptedKeyProblem(keyFile)}`)
+  const key = parsed(`QSCOPE_TLS_KEY_FILE: ${keyFile} is no private key in PEM`, () => createPrivateKey(material.key))
   if (!certificate.checkPrivateKey(key)) {
-    throw new UnsoundTls(`QSCOPE_TLS_KEY_FILE: ${keyFile} is not the key of the certificate ${certFile}`)
+    throw new Error(`QSCOPE_TLS_KEY_FILE: ${keyFile} is not the key of the certificate ${certFile}`)
   }
   const { clientCa } = material
   if (clientCa !== null) {
-    sound(`QSCOPE_TLS_CLIENT_CA_FILE: ${clientCaFile} is no certificate in PEM`, () => new X509Certificate(clientCa))
+    parsed(`QSCOPE_TLS_CLIENT_CA_FILE: ${clientCaFile} is no certificate in PEM`, () => new X509Certificate(clientCa))
   }
-  sound('QSCOPE_TLS_CERT_FILE, QSCOPE_TLS_KEY_FILE: no TLS server can use them', () => {
+  parsed('QSCOPE_TLS_CERT_FILE, QSCOPE_TLS_KEY_FILE: no TLS server can use them', () => {
     return createSecureContext(contextOf(material))
   })
 }
 
-function sound<T>(problem: string, make: () => T): T {
+function parsed<T>(problem: string, parse: () => T): T {
   try {
-    return make()
+    return parse()
   } catch (error) {
-    throw new UnsoundTls(`${problem} (${messageOf(error)})`, { cause: error })
+    throw new Error(`${problem} (${messageOf(error)})`, { cause: error })
   }
 }
 

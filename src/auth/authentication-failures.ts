@@ -64,7 +64,7 @@ export class AuthenticationFailures {
     })
     this.#backend
       // It outlives the call that caused it.
-      .append(backgroundContext(ctx.rayId, ctx.now, ctx.log), (stores) => stores.auditLog.append(event))
+      .append(backgroundContext(ctx.rayId, ctx.log, ctx.now), (stores) => stores.auditLog.append(event))
       .catch((error: unknown) => {
         this.#observer?.auditWriteFailed()
         ctx.log.error({ rayId: ctx.rayId, err: error }, 'a failed authentication could not be recorded')

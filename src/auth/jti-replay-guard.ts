@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { backgroundContext, type CallContext } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import { type EpochMs, epochMs } from '../domain/ids.ts'
+import type { EpochMs } from '../domain/ids.ts'
 import type { Logger } from '../logger.ts'
 import { MicroBatcher } from '../micro-batcher.ts'
 import type { AssertionUse } from '../stores/contract/assertion-ids.ts'
@@ -62,7 +62,7 @@ export class JtiReplayGuard {
 
   /** The uses that are stored now; others were first with the rest. */
   async #store(uses: readonly AssertionUse[]): Promise<ReadonlySet<string>> {
-    const ctx = backgroundContext('assertion-ids', uses[0]?.usedAt ?? epochMs(0), this.#log)
+    const ctx = backgroundContext('assertion-ids', this.#log, uses[0]?.usedAt)
     for (let attempts = 1; attempts <= MAX_ATTEMPTS; attempts += 1) {
       const stored = await this.#backend.transaction<ReadonlySet<string> | null>(ctx, async (stores) => {
         const known = await stores.assertionIds.find(

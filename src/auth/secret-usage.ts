@@ -37,7 +37,7 @@ export class SecretUsage {
     if (this.#waiting.size === 0) return
     const uses = this.#waiting
     this.#waiting = new Map()
-    const ctx = backgroundContext('secret-usage', epochMs(Date.now()), this.#log)
+    const ctx = backgroundContext('secret-usage', this.#log)
     try {
       await this.#backend.transaction(ctx, async (stores) => {
         for (const [secretId, at] of uses) await stores.clientSecrets.markUsed(secretId, at)

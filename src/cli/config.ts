@@ -3,8 +3,7 @@ import { describeConfig } from '../config/config.ts'
 import type { Variable } from '../config/variable.ts'
 import { CLIENT_VARIABLES, VARIABLES } from '../config/variables.ts'
 import { readConfig } from './environment.ts'
-import { createOutput } from './output.ts'
-import { table } from './table.ts'
+import { Output } from './output.ts'
 
 export function configCommand(): Command {
   return new Command('config')
@@ -14,7 +13,7 @@ export function configCommand(): Command {
     .action((options: { readonly json?: boolean }) => {
       const config = readConfig()
       const settings = describeConfig(config)
-      const output = createOutput(options.json ?? false)
+      const output = new Output(options)
       output.answer(
         () => ({
           settings: settings.map(({ name, value, source }) => ({ name, value, source })),
@@ -22,10 +21,9 @@ export function configCommand(): Command {
         }),
         () =>
           [
-            table(
+            output.table(
               ['VARIABLE', 'VALUE', 'FROM'],
               settings.map(({ name, value, source }) => [name, value, source]),
-              output.bold,
             ),
             ...config.warnings.map((warning) => `warning: ${warning}`),
           ].join('\n'),

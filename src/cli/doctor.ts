@@ -3,24 +3,22 @@ import { examine } from '../app/doctor/doctor.ts'
 import type { Finding } from '../app/doctor/finding.ts'
 import { ConfigError } from '../config/problems.ts'
 import { openLog, readConfig } from './environment.ts'
-import { createOutput } from './output.ts'
-import { table } from './table.ts'
+import { Output } from './output.ts'
 
-export function doctor(): Command {
+export function doctorCommand(): Command {
   return new Command('doctor')
     .description('check configuration, keyring, database, clock and disk, and say what to do; exit code 1 on problems')
     .option('--json', 'print one JSON document')
     .action(async (options: { readonly json?: boolean }) => {
       const findings = await findingsHere()
       const healthy = findings.every(({ state }) => state !== 'problem')
-      const output = createOutput(options.json ?? false)
+      const output = new Output(options)
       output.answer(
         () => ({ healthy, findings: findings.map((finding) => ({ ...finding })) }),
         () =>
-          table(
+          output.table(
             ['CHECK', 'STATE', 'FINDING', 'WHAT TO DO'],
             findings.map(({ check, state, finding, advice }) => [check, state, finding, advice ?? '']),
-            output.bold,
           ),
       )
       if (!healthy) process.exitCode = 1

@@ -2,22 +2,29 @@ import { CommanderError } from 'commander'
 import { ConfigError } from '../config/problems.ts'
 import { firstLineOf } from '../message-of.ts'
 import { CallFailure } from './calls.ts'
-import { complain } from './terminal.ts'
-import { UsageError } from './usage-error.ts'
+import { writeError } from './terminal.ts'
 
-export const EXIT = Object.freeze({ fine: 0, failed: 1, usage: 2 })
+const EXIT = Object.freeze({ ok: 0, failed: 1, usage: 2 })
 
-/** Says on standard error what went wrong, in one line a problem, and returns the exit code. */
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
+
+/** Prints on standard error what went wrong, one line a problem, and returns the exit code. */
 export function reportFailure(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof UsageError) {
-    complain(error.message)
+    writeError(error.message)
     return EXIT.usage
   }
   if (error instanceof ConfigError) {
-    for (const problem of error.problems) complain(problem)
+    for (const problem of error.problems) writeError(problem)
     return EXIT.failed
   }
-  complain(error instanceof CallFailure ? error.message : firstLineOf(error))
+  writeError(error instanceof CallFailure ? error.message : firstLineOf(error))
   return EXIT.failed
 }

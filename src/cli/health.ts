@@ -9,11 +9,10 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
   HealthCheckResponse_ServingStatusSchema as ServingSchema,
 } from '../gen/grpc/health/v1/health_pb.ts'
-import { type WayToServer, wayTo, whyUnreachable } from './channel.ts'
+import { configuredEndpoint, endpointAt, type ServerEndpoint, whyUnreachable } from './endpoint.ts'
 import { readConfig } from './environment.ts'
 import { address, type ConnectionOptions, duration } from './options.ts'
-import { createOutput } from './output.ts'
-import { ownServer } from './own-server.ts'
+import { Output } from './output.ts'
 
 interface Options
   extends Pick<ConnectionOptions, 'json' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
@@ -22,9 +21,9 @@ interface Options
   readonly timeout?: ReturnType<typeof duration>
 }
 
-const PATIENCE = duration('5s')
+const DEFAULT_TIMEOUT = duration('5s')
 
-export function health(): Command {
+export function healthCommand(): Command {
   return new Command('health')
     .description('ask a server whether it serves; exit code 1 if it does not, or does not answer')
     .option('--server <host:port>', 'ask this server instead of the one that this environment configures', address)
@@ -41,39 +40,39 @@ export function health(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { server, service = '', timeout = PATIENCE, alive = false, json = false } = options
-  const asked = server === undefined ? ownServer(readConfig()) : wayTo(server, options)
-  const where = formatAddress(asked.address)
-  const answer = await check(where, asked, service, durationMs(timeout))
+  const { server, service = '', timeout = DEFAULT_TIMEOUT, alive = false } = options
+  const endpoint = server === undefined ? configuredEndpoint(readConfig()) : endpointAt(server, options)
+  const where = formatAddress(endpoint.address)
+  const answer = await check(endpoint, service, durationMs(timeout))
   const name = ServingSchema.value[answer]?.name ?? String(answer)
-  createOutput(json).answer(
+  new Output(options).answer(
     () => ({ server: where, service, status: name }),
     () => name,
   )
   if (!alive && answer !== Serving.SERVING) process.exitCode = 1
 }
 
-async function check(server: string, way: WayToServer, service: string, waitMs: number): Promise<Serving> {
-  const client = new Client(server, way.channel, way.options)
+async function check(endpoint: ServerEndpoint, service: string, timeoutMs: number): Promise<Serving> {
+  const client = new Client(formatAddress(endpoint.address), endpoint.channel, endpoint.options)
   const { promise, resolve, reject } = Promise.withResolvers<Serving>()
   client.makeUnaryRequest(
     `/${Health.typeName}/${Health.method.check.name}`,
     (message: HealthCheckRequest) => Buffer.from(toBinary(Health.method.check.input, message)),
     (bytes: Buffer) => fromBinary(Health.method.check.output, bytes),
     create(Health.method.check.input, { service }),
-    { deadline: Date.now() + waitMs },
+    { deadline: Date.now() + timeoutMs },
     (error, answer) => {
-      if (error !== null) troubleOf(error, way, service).then((trouble) => reject(new Error(trouble)), reject)
+      if (error !== null) describeFailure(error, endpoint, service).then((text) => reject(new Error(text)), reject)
       else resolve(answer?.status ?? Serving.UNKNOWN)
     },
   )
   return await promise.finally(() => client.close())
 }
 
-async function troubleOf(error: ServiceError, way: WayToServer, service: string): Promise<string> {
-  const server = formatAddress(way.address)
+async function describeFailure(error: ServiceError, endpoint: ServerEndpoint, service: string): Promise<string> {
+  const server = formatAddress(endpoint.address)
   if (error.code === status.NOT_FOUND) return `the server at ${server} has no service ${service}`
   if (error.code === status.DEADLINE_EXCEEDED) return `the server at ${server} does not answer in time`
   if (error.code !== status.UNAVAILABLE) return `the server at ${server} refuses the question: ${error.details.trim()}`
-  return (await whyUnreachable(way)) ?? `no server answers at ${server}: ${error.details.trim()}`
+  return (await whyUnreachable(endpoint)) ?? `no server answers at ${server}: ${error.details.trim()}`
 }

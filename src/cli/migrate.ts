@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
-import { openAppMigrations } from '../app/open-migrations.ts'
+import { openConfiguredMigrations } from '../app/database.ts'
 import type { Config } from '../config/config.ts'
-import { type AuditProtection, NO_BOOKKEEPING } from '../stores/sql/migrate/bookkeeping.ts'
-import type { Migrations } from '../stores/sql/migrate/migrate.ts'
-import { type SchemaState, schemaStateOf } from '../stores/sql/migrate/schema-state.ts'
-import { MIGRATIONS } from '../stores/sql/migrate/steps/all.ts'
+import {
+  AUDIT_PROTECTIONS,
+  type AuditProtection,
+  type Migrations,
+  type SchemaState,
+} from '../stores/contract/migrations.ts'
+import { absentSchema } from '../stores/open.ts'
 import { openLog, readConfig } from './environment.ts'
-import { createOutput } from './output.ts'
-import { keyValues } from './table.ts'
+import { Output } from './output.ts'
 
 interface Options {
   readonly json?: boolean
@@ -18,14 +20,22 @@ interface Options {
   readonly yes?: boolean
 }
 
-export function migrateUp(): Command {
+export function migrateCommand(): Command {
+  return new Command('migrate')
+    .description('the database schema')
+    .addCommand(upCommand())
+    .addCommand(downCommand())
+    .addCommand(statusCommand())
+}
+
+function upCommand(): Command {
   return new Command('up')
     .description('bring the schema up to date')
     .addOption(
       new Option(
         '--audit <how>',
         'what keeps the audit log append-only; grants: where no triggers can be made',
-      ).choices(['triggers', 'grants']),
+      ).choices(AUDIT_PROTECTIONS),
     )
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
@@ -35,7 +45,7 @@ export function migrateUp(): Command {
         return { applied: [...names], firstTime: empty, state: await migrations.status() }
       })
       const { auditProtection } = state
-      createOutput(options.json ?? false).answer(
+      new Output(options).answer(
         () => ({ applied, auditProtection }),
         () =>
           [
@@ -59,7 +69,7 @@ function nothingToDo({ unknown }: SchemaState): string {
     : `nothing to do: the schema is newer (it has ${unknown.join(', ')}), and this version works on it`
 }
 
-export function migrateDown(): Command {
+function downCommand(): Command {
   return new Command('down')
     .description('undo the last migration; the data in what it drops is lost')
     .option('--all', 'undo all of them: nothing is left')
@@ -72,7 +82,7 @@ export function migrateDown(): Command {
         : await withMigrations(async (migrations) => [
             ...(await migrations.down({ all: options.all ?? false })).migrations,
           ])
-      createOutput(options.json ?? false).answer(
+      new Output(options).answer(
         () => ({ undone }),
         () => (undone.length === 0 ? 'nothing to undo' : `undone ${undone.join(', ')}`),
       )
@@ -86,15 +96,15 @@ async function isConfirmed(): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim())
 }
 
-export function migrateStatus(): Command {
+function statusCommand(): Command {
   return new Command('status')
     .description('tell where the schema stands; exit code 1 if it does not fit this version')
     .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
-      const state = isAbsent(readConfig()) ? EMPTY : await withMigrations((migrations) => migrations.status())
+      const state = isAbsent(readConfig()) ? absentSchema() : await withMigrations((migrations) => migrations.status())
       const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state
       const fits = problem === null
-      const output = createOutput(options.json ?? false)
+      const output = new Output(options)
       output.answer(
         () => ({
           applied: [...applied],
@@ -107,18 +117,15 @@ export function migrateStatus(): Command {
           problem,
         }),
         () =>
-          keyValues(
-            [
-              ['applied', applied.join(', ') || '(none)'],
-              ['pending', pending.join(', ') || '(none)'],
-              ['unknown', unknown.join(', ')],
-              ['under way', underWay === null ? '' : underWayText(underWay)],
-              ['servers from', serversFrom ?? ''],
-              ['audit log', auditProtection === null ? '' : `append-only by ${auditProtection}`],
-              ['state', problem ?? (unknown.length > 0 ? 'newer, and fits this version' : 'fits this version')],
-            ],
-            output.bold,
-          ),
+          output.keyValues([
+            ['applied', applied.join(', ') || '(none)'],
+            ['pending', pending.join(', ') || '(none)'],
+            ['unknown', unknown.join(', ')],
+            ['under way', underWay === null ? '' : underWayText(underWay)],
+            ['servers from', serversFrom ?? ''],
+            ['audit log', auditProtection === null ? '' : `append-only by ${auditProtection}`],
+            ['state', problem ?? (unknown.length > 0 ? 'newer, and fits this version' : 'fits this version')],
+          ]),
       )
       if (!fits) process.exitCode = 1
     })
@@ -128,9 +135,6 @@ function underWayText({ direction, migration }: NonNullable<SchemaState['underWa
   return `${migration} (${direction}); if nobody is at it, \`qscope migrate ${direction}\` does the rest`
 }
 
-/** Where a database that is still to be made stands. */
-const EMPTY = schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
-
 /** Whether there is no file yet: looking at it, or undoing what was never done, makes none. */
 function isAbsent({ database: { file } }: Config): boolean {
   return file !== null && !existsSync(file)
@@ -138,7 +142,7 @@ function isAbsent({ database: { file } }: Config): boolean {
 
 async function withMigrations<T>(work: (migrations: Migrations) => Promise<T>): Promise<T> {
   const config = readConfig({ usesKeyring: false })
-  const migrations = await openAppMigrations(config, openLog(config, { quiet: true }))
+  const migrations = await openConfiguredMigrations(config, openLog(config, { quiet: true }))
   try {
     return await work(migrations)
   } finally {

@@ -104,7 +104,7 @@ export function duration(text: string): Duration {
 }
 
 /** A moment in ISO 8601, or a duration: that long ago. */
-export function moment(text: string): Timestamp {
+export function pointInTime(text: string): Timestamp {
   const ago = parseDuration(text)
   const ms = ago === null ? Date.parse(text) : Date.now() - ago
   if (Number.isNaN(ms)) throw new InvalidArgumentError('It should be an ISO 8601 time, or a duration ago such as 1h.')
@@ -118,7 +118,7 @@ export function keyValue(text: string, before: Readonly<Record<string, string>> 
 }
 
 /** Leaves out what is `undefined`, which a message does not tell from absent. */
-export function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   // Absent members are what the caller's optional fields mean.
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>

@@ -1,43 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { type App, insistOnDatabase, openApp, openAppKeyring } from '../app/app.ts'
-import type { PurgeRound } from '../app/jobs/purge-metrics.ts'
+import { type App, openApp } from '../app/app.ts'
+import { assertDatabaseExists } from '../app/database.ts'
+import type { PurgeRound } from '../app/jobs/purge.ts'
+import { openKeyring } from '../app/keyring.ts'
 import { formatDuration } from '../config/duration.ts'
 import { PURGE_KINDS, type PurgeKind } from '../domain/expiry.ts'
 import { openLog, readConfig } from './environment.ts'
-import { createOutput } from './output.ts'
-import { table } from './table.ts'
+import { Output } from './output.ts'
 
-/** What a server's round may take, and the lease of one that died. */
-const PATIENCE_MS = 120_000
-const ASK_EVERY_MS = 250
+/** Longer than a server's round may take, and than the lease of a server that died. */
+const LONGEST_WAIT_MS = 120_000
+const RETRY_INTERVAL_MS = 250
 
-const NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
+const JSON_NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
   access_tokens: 'accessTokens',
   grants: 'grants',
   device_authorizations: 'deviceAuthorizations',
   assertion_ids: 'assertionIds',
 })
 
-export function purge(): Command {
+export function purgeCommand(): Command {
   return new Command('purge')
     .description('delete now, in the database itself, what ended longer ago than QSCOPE_PURGE_RETENTION')
     .option('--json', 'print one JSON document')
     .action(async (options: { readonly json?: boolean }) => {
       const { round, erasedReplays, retentionMs } = await purgeHere()
-      const output = createOutput(options.json ?? false)
+      const output = new Output(options)
       output.answer(
         () => ({
-          deleted: Object.fromEntries(PURGE_KINDS.map((kind) => [NAMES[kind], round.deleted[kind]])),
+          deleted: Object.fromEntries(PURGE_KINDS.map((kind) => [JSON_NAMES[kind], round.deleted[kind]])),
           erasedReplays,
           complete: round.complete,
         }),
         () =>
           [
-            table(
+            output.table(
               ['WHAT', 'DELETED'],
               PURGE_KINDS.map((kind) => [kind.replace('_', ' '), String(round.deleted[kind])]),
-              output.bold,
             ),
             `ended more than ${formatDuration(retentionMs)} ago; ${erasedReplays} answers to refreshes erased`,
           ].join('\n'),
@@ -49,13 +49,13 @@ export function purge(): Command {
 async function purgeHere() {
   const config = readConfig()
   const log = openLog(config, { quiet: true })
-  insistOnDatabase(config)
-  const app = await openApp(config, log, await openAppKeyring(config, log, 'provisional'))
+  assertDatabaseExists(config)
+  const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
     const health = await app.backend.check()
     if (!health.serving) throw new Error(health.problem)
     await app.purge.sweep()
-    const round = await inTurn(app)
+    const round = await purgeRound(app)
     return { round, erasedReplays: app.purge.metrics().erasedReplays, retentionMs: config.purgeRetentionMs }
   } finally {
     await app.close()
@@ -63,8 +63,8 @@ async function purgeHere() {
 }
 
 /** Waits for the round that a server may be in. */
-async function inTurn(app: App): Promise<PurgeRound> {
-  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(ASK_EVERY_MS)) {
+async function purgeRound(app: App): Promise<PurgeRound> {
+  for (const until = Date.now() + LONGEST_WAIT_MS; Date.now() < until; await sleep(RETRY_INTERVAL_MS)) {
     const round = await app.purge.round(Number.POSITIVE_INFINITY)
     if (round !== null) return round
   }

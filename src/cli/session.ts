@@ -1,39 +1,30 @@
 import type { Calls } from './calls.ts'
-import { wayForSecrets } from './channel.ts'
-import { openLocalCalls } from './local-calls.ts'
+import { endpointForCredentials } from './endpoint.ts'
+import { readCredentials } from './environment.ts'
+import { LocalCalls, type LocalCallsOptions } from './local-calls.ts'
 import type { ConnectionOptions } from './options.ts'
-import { createOutput, type Output } from './output.ts'
-import { openRemoteCalls } from './remote-calls.ts'
-import { readCredentials } from './secrets.ts'
-
-export interface SessionOptions {
-  /** Whether the command only reads, and so makes no keyring file. */
-  readonly readsOnly?: boolean
-  /** Whether the answer is made with a key of the keyring, which must exist then. */
-  readonly needsKeyringFile?: boolean
-  /** Whether nothing is done while the keyring lacks a key that the database refers to; `true` unless told. */
-  readonly insistOnKeys?: boolean
-}
+import { Output } from './output.ts'
+import { RemoteCalls } from './remote-calls.ts'
 
 /** Opens the calls that the options ask for, works, and closes them again. */
 export async function withCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,
-  { readsOnly = false, needsKeyringFile = false, insistOnKeys = true }: SessionOptions = {},
+  { readsOnly = false, needsKeyringFile = false, requiresKeys = true }: Partial<LocalCallsOptions> = {},
 ): Promise<void> {
   const credentials = readCredentials(options)
   const calls =
     options.server === undefined
-      ? await openLocalCalls(credentials, { readsOnly, needsKeyringFile, insistOnKeys })
-      : openRemoteCalls(wayForSecrets(options.server, options), credentials)
+      ? await LocalCalls.open(credentials, { readsOnly, needsKeyringFile, requiresKeys })
+      : new RemoteCalls(endpointForCredentials(options.server, options), credentials)
   try {
-    await work(calls, createOutput(options.json ?? false))
+    await work(calls, new Output(options))
   } finally {
     await calls.close()
   }
 }
 
-/** The same for commands that leave everything as it is. */
+/** The same for commands that change nothing. */
 export async function readWithCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,

@@ -1,6 +1,6 @@
 import { printable, printableLines } from '../printable.ts'
 
-/** Everything the command line says goes through here, so that nothing of a server's or a database's steers the terminal. */
+/** The command line writes everything through this file, so that no text of a server or a database can control the terminal. */
 export function writeAnswer(lines: string): void {
   process.stdout.write(printableLines(lines))
 }
@@ -14,11 +14,11 @@ export function writeHighlighted(
 }
 
 /** One line on standard error. */
-export function complain(line: string): void {
+export function writeError(line: string): void {
   process.stderr.write(`qscope: ${printable(line)}\n`)
 }
 
-/** Lines on standard error that are no complaint of a command, such as how it is used. */
+/** Lines on standard error that are not errors, such as how a command is used. */
 export function writeNotice(lines: string): void {
   process.stderr.write(printableLines(lines))
 }

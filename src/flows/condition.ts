@@ -68,7 +68,11 @@ export function given<In extends object>(): ConditionChain<In, In> {
 }
 
 /** Names the claim that did not hold, for the log. */
-export function refusedBy(claim: { readonly name: string }, ctx: CallContext, refusal: Refusal): Refusal {
+export function refusedBy(
+  claim: { readonly name: string },
+  ctx: Pick<CallContext, 'log' | 'rayId'>,
+  refusal: Refusal,
+): Refusal {
   ctx.log.debug({ rayId: ctx.rayId, condition: claim.name, code: refusal.code }, 'condition does not hold')
   return { ...refusal, condition: claim.name }
 }

@@ -45,8 +45,11 @@ export interface FlowLimits {
   readonly devicePolls: RateLimiter
 }
 
+/** A call as its flow sees it. To prove its caller again is for those who wait, outside of flows. */
+type CallOfFlow = Omit<CallContext, 'reauthenticate' | 'connectionEnds'>
+
 /** A call, and the stores of a lane: what postconditions and effects see. What they do is undone by a rollback. */
-export interface LaneContext<Stores> extends CallContext {
+export interface LaneContext<Stores> extends CallOfFlow {
   readonly stores: Stores
 }
 
@@ -67,7 +70,6 @@ export class LaneCall<Stores> implements LaneContext<Stores> {
   readonly deadline: EpochMs | null
   readonly log: Logger
   readonly caller: Caller
-  readonly reauthenticate: CallContext['reauthenticate']
   readonly peer: string
   readonly span: Span | undefined
 
@@ -79,7 +81,6 @@ export class LaneCall<Stores> implements LaneContext<Stores> {
     this.deadline = call.deadline
     this.log = call.log
     this.caller = call.caller
-    this.reauthenticate = call.reauthenticate
     this.peer = call.peer
     this.span = call.span
   }

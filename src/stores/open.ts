@@ -2,12 +2,15 @@ import { BatchScheduler } from '../batch-scheduler.ts'
 import type { Logger } from '../logger.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
+import type { Migrations, SchemaState } from './contract/migrations.ts'
 import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { SqlBackend } from './sql/engine/backend.ts'
-import { DatabaseMigrations, InMemoryMigrations, type Migrations } from './sql/migrate/migrate.ts'
+import { NO_BOOKKEEPING } from './sql/migrate/bookkeeping.ts'
+import { DatabaseMigrations, InMemoryMigrations } from './sql/migrate/migrate.ts'
+import { schemaStateOf } from './sql/migrate/schema-state.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
 import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
 
@@ -41,14 +44,14 @@ export interface BackendOptions {
   readonly newId: () => string
   /** Draws from [0, 1); spreads retries. */
   readonly jitter: () => number
-  /** Shared with the transports that begin calls; its own unless told. */
+  /** Shared with the transports that begin calls; its own unless given. */
   readonly scheduler?: BatchScheduler
-  /** How many calls may wait in each lane before more are refused; 10,000 unless told. */
+  /** How many calls may wait in each lane before more are refused; 10,000 unless given. */
   readonly maxQueuedCalls?: number
-  /** Of a database on a server; what is not told has a default. */
+  /** Of a database on a server; what is not given has a default. */
   readonly connections?: Partial<ConnectionSettings>
   readonly observer?: StoreObserver | undefined
-  /** The migrations that this server knows: all there are, unless told. */
+  /** The migrations that this server knows: all there are, unless given. */
   readonly migrations?: readonly MigrationStep[]
 }
 
@@ -60,7 +63,7 @@ export interface BackendOptions {
  * - `mysql://user:password@host:port,host:port/database`, for MySQL and MariaDB;
  * - `postgres://user:password@host:port,host:port/database`, for PostgreSQL.
  *
- * Whether the schema fits is told by `check()`. Throws `StoreError` if the
+ * `check()` reports whether the schema fits. Throws `StoreError` if the
  * database cannot be opened at all.
  */
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
@@ -88,6 +91,11 @@ export async function openMigrations(
       steps,
     )
   })
+}
+
+/** Where the schema of a database stands that is still to be made. */
+export function absentSchema(): SchemaState {
+  return schemaStateOf(NO_BOOKKEEPING, MIGRATIONS)
 }
 
 function isInMemory(url: string): boolean {

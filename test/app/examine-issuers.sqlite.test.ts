@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { insistOnIssuerKeyFiles, issuerKeyFindings, issuerRuleFindings } from '../../src/app/doctor/examine-issuers.ts'
-import { monitorHealth } from '../../src/app/health-monitor.ts'
+import { issuerKeyFindings, issuerRuleFindings } from '../../src/app/doctor/examine-issuers.ts'
+import { HealthMonitor } from '../../src/app/health-monitor.ts'
+import { assertIssuerKeyFiles } from '../../src/app/trusted-issuers.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { ConfigError } from '../../src/config/problems.ts'
@@ -33,7 +34,7 @@ function configOf(...keys: readonly Readonly<Record<string, string>>[]) {
 
 async function problemsOf(...files: readonly string[]): Promise<readonly string[]> {
   try {
-    await insistOnIssuerKeyFiles(configOf(...files.map((file) => ({ jwks_file: file }))))
+    await assertIssuerKeyFiles(configOf(...files.map((file) => ({ jwks_file: file }))))
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
@@ -76,7 +77,8 @@ describe('a rule of a trusted issuer', () => {
       ])
       const warnings: string[] = []
       const warn = (_fields: object, text: string) => void warnings.push(text)
-      const monitor = await monitorHealth(server.app, { ...quiet, warn, flush: () => undefined })
+      const monitor = new HealthMonitor(server.app, { ...quiet, warn })
+      await monitor.start()
       monitor.stop()
       expect(warnings).toEqual(expect.arrayContaining(findings.map(({ finding }) => finding)))
     } finally {
@@ -104,7 +106,7 @@ describe('a key set of a trusted issuer', () => {
   })
 
   it('at a URL is left for later: a host that is down must not stop the server', async () => {
-    await insistOnIssuerKeyFiles(configOf({ jwks_url: 'http://127.0.0.1:1/jwks' }))
+    await assertIssuerKeyFiles(configOf({ jwks_url: 'http://127.0.0.1:1/jwks' }))
   })
 
   it('is a finding of the doctor, wherever it is', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { tlsFindings } from '../../src/app/doctor/examine-tls.ts'
-import { wayTo } from '../../src/cli/channel.ts'
+import { endpointAt } from '../../src/cli/endpoint.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
@@ -48,7 +48,7 @@ describe('the doctor, of TLS', () => {
     expect(finding?.finding).toMatch(
       /^QSCOPE_TLS_KEY_FILE: [^\n]+ is an encrypted private key, [^\n]+openssl pkey -in [^\n]+$/,
     )
-    expect(() => wayTo({ host: '127.0.0.1', port: 1 }, { certFile: serving.certFile, keyFile })).toThrow(
+    expect(() => endpointAt({ host: '127.0.0.1', port: 1 }, { certFile: serving.certFile, keyFile })).toThrow(
       /is an encrypted private key, [^\n]+$/,
     )
   })

@@ -1,31 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { Restarts, SOUND_AFTER_MS } from '../../src/app/cluster/restarts.ts'
+import { RestartPolicy, STABLE_AFTER_MS } from '../../src/app/cluster/restarts.ts'
 
 /** Ends so many workers that never served, and tells what each successor waits. */
-function delaysAfter(restarts: Restarts, ends: number): readonly number[] {
+function delaysAfter(restarts: RestartPolicy, ends: number): readonly number[] {
   return Array.from({ length: ends }, () => {
-    restarts.ended(0)
+    restarts.recordExit(0)
     return restarts.delayMs()
   })
 }
 
 describe('a worker that ended', () => {
   it('is replaced at once, and the next ones later and later, up to 5 s', () => {
-    expect(delaysAfter(new Restarts(), 9)).toEqual([0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
+    expect(delaysAfter(new RestartPolicy(), 9)).toEqual([0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
   })
 
   it('is replaced at once again when it had served for long', () => {
-    const restarts = new Restarts()
+    const restarts = new RestartPolicy()
     delaysAfter(restarts, 5)
-    restarts.ended(SOUND_AFTER_MS)
+    restarts.recordExit(STABLE_AFTER_MS)
     expect(restarts.delayMs()).toBe(0)
   })
 
-  it('is given up after five short lives before it, unless another worker is sound', () => {
-    const restarts = new Restarts()
+  it('is given up after five short runs before it, unless another worker is stable', () => {
+    const restarts = new RestartPolicy()
     delaysAfter(restarts, 5)
     expect(restarts.isCrashLoop(false)).toBe(false)
-    restarts.ended(SOUND_AFTER_MS - 1)
+    restarts.recordExit(STABLE_AFTER_MS - 1)
     expect(restarts.isCrashLoop(true)).toBe(false)
     expect(restarts.isCrashLoop(false)).toBe(true)
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nodeVersionProblem } from '../../src/cli/node-version.ts'
+import { nodeVersionProblem } from '../../src/cli/bootstrap.ts'
 
 test('a Node.js that is too old is told so in one line, before anything is missed that it lacks', () => {
   expect(nodeVersionProblem('v20.20.2')).toBe('QScope needs Node.js 24 or newer; this is v20.20.2')

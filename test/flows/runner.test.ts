@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { backgroundCall } from '../../src/app/background-call.ts'
+import { backgroundCall, backgroundContext } from '../../src/context.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import { condition, given, LOST_RACE, postcondition, RETRY } from '../../src/flows/condition.ts'
 import type { FlowServices } from '../../src/flows/context.ts'
@@ -78,7 +78,7 @@ function stage(...endings: Ending[]) {
       afterCommit: () => step('afterCommit'),
       ...parts,
     })
-  const ctx = backgroundCall('test', pino({ level: 'silent' }), epochMs(Date.now()))
+  const ctx = backgroundCall('test', backgroundContext('test', pino({ level: 'silent' })))
   return { ctx, runner, steps, step, spends, flow }
 }
 

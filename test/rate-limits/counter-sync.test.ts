@@ -17,7 +17,7 @@ function twoWorkers() {
   const two: WorkerCounterSync = new WorkerCounterSync(KEY, (counts) => tell(one, counts))
   function tell(to: WorkerCounterSync, counts: Counts): void {
     told.push(counts)
-    to.hear(structuredClone(counts))
+    to.receive(structuredClone(counts))
   }
   return { one, two, told }
 }

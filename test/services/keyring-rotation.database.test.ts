@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { systemContext } from '../../src/app/app.ts'
-import { keyReferences } from '../../src/app/open-keyring.ts'
+import { keyReferences } from '../../src/app/keyring.ts'
 import { drawKeyMaterial, KEY_PURPOSES, Keyring } from '../../src/crypto/keyring.ts'
 import { withActive, withNewKey, withoutKey } from '../../src/crypto/keyring-rotation.ts'
 import { AuditBreakKind, AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
@@ -65,7 +64,7 @@ onEveryBackend('a keyring that rotates', (server, database) => {
       const newer = await grantsOn(other).startDevice({ ...registered, client: renewed })
       await server.call(DeviceService.method.denyDeviceAuthorization, { userCode: newer.userCode }, bearer)
 
-      const references = await keyReferences(other.app.backend, systemContext(quiet))
+      const references = await keyReferences(other.app.backend, quiet)
       expect(references.pepper).toEqual(expect.arrayContaining([old['pepper'], after.active('pepper')]))
       expect(references.audit).toEqual(expect.arrayContaining([old['audit'], after.active('audit')]))
       for (const instance of [server, other]) {

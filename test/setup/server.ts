@@ -2,15 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { credentials } from '@grpc/grpc-js'
 import { pino } from 'pino'
-import { helpBaseOf, openApp } from '../../src/app/app.ts'
-import { assertPortFree } from '../../src/app/assert-port-free.ts'
-import { drawFirstAdmin } from '../../src/app/first-admin.ts'
-import { grpcLimitsOf } from '../../src/app/grpc-limits.ts'
-import { openAppTelemetry } from '../../src/app/open-app-telemetry.ts'
-import { openHttpServer } from '../../src/app/open-http-server.ts'
-import { serverStateOf } from '../../src/app/server-state.ts'
-import { seedOf } from '../../src/app/set-up.ts'
-import { openTlsFiles } from '../../src/app/tls-files.ts'
+import { openApp } from '../../src/app/app.ts'
+import { seedOf } from '../../src/app/database-setup.ts'
+import { FirstAdmin } from '../../src/app/first-admin.ts'
+import { assertPortFree, grpcLimitsOf, helpBaseOf, openHttpServer } from '../../src/app/listeners.ts'
+import { AppState, openConfiguredTelemetry } from '../../src/app/telemetry.ts'
+import { TlsFiles } from '../../src/app/tls-files.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
@@ -41,7 +38,7 @@ export async function startServer(
   databaseUrl: string,
   keyring = new Keyring(drawKeyMaterial()),
   /** Of another instance on the same database, where this one is not the first. */
-  first = drawFirstAdmin(keyring),
+  first = new FirstAdmin(keyring),
   /** More of the environment. */
   variables: Readonly<Record<string, string>> = {},
   /** How the connection of `call` is secured; plaintext if not given. */
@@ -78,10 +75,10 @@ export async function startServer(
     listen: await assertPortFree('QSCOPE_HTTP_LISTEN', parsed.http.listen),
   }
   const config = { ...parsed, http: httpConfig }
-  const tls = config.tls === null ? null : await openTlsFiles(config.tls, log)
-  const telemetry = await openAppTelemetry(config, log)
+  const tls = config.tls === null ? null : await TlsFiles.open(config.tls, log)
+  const telemetry = await openConfiguredTelemetry(config, log)
   const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
-  telemetry.watch(serverStateOf(app, log))
+  telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
     listen: '127.0.0.1:0',
     pipeline: app.pipeline,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { drawFirstAdmin } from '../../src/app/first-admin.ts'
-import { seedOf } from '../../src/app/set-up.ts'
+import { seedOf } from '../../src/app/database-setup.ts'
+import { FirstAdmin } from '../../src/app/first-admin.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
@@ -34,7 +34,7 @@ const GRANTED = [
 for (const { name, administrator, tables, secrets } of GRANTED) {
   describe.skipIf(administrator === null)(`the grants of docs/databases.md on ${name}`, () => {
     const keyring = new Keyring(drawKeyMaterial())
-    const first = drawFirstAdmin(keyring)
+    const first = new FirstAdmin(keyring)
     let database: SharedDatabase
     let server: TestServer
 

@@ -4,9 +4,9 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { uuidV7 } from '../../src/crypto/random.ts'
 import { clientId } from '../../src/domain/ids.ts'
+import type { Seed } from '../../src/stores/contract/migrations.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { sqliteFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
-import type { Seed } from '../../src/stores/sql/migrate/migrate.ts'
 import { databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import {
   aClient,

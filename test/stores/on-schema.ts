@@ -1,5 +1,5 @@
+import type { Migrations } from '../../src/stores/contract/migrations.ts'
 import { openMigrations } from '../../src/stores/open.ts'
-import type { Migrations } from '../../src/stores/sql/migrate/migrate.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'

@@ -1,12 +1,12 @@
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { monitorHealth } from '../../src/app/health-monitor.ts'
+import { HealthMonitor } from '../../src/app/health-monitor.ts'
 import { clientId } from '../../src/domain/ids.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import type { Backend } from '../../src/stores/contract/backend.ts'
+import type { MigrationOutcome } from '../../src/stores/contract/migrations.ts'
 import { openBackend } from '../../src/stores/open.ts'
-import type { MigrationOutcome } from '../../src/stores/sql/migrate/migrate.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
 import { refusalOf } from '../setup/client.ts'
@@ -27,7 +27,8 @@ for (const kind of databaseKinds) {
       onTestFinished(() => database.drop())
       const old = await startServer(database.url)
       onTestFinished(() => old.stop())
-      const monitor = await monitorHealth(old.app, { ...quiet, flush: () => undefined })
+      const monitor = new HealthMonitor(old.app, quiet)
+      await monitor.start()
       onTestFinished(() => monitor.stop())
       const work = keepWorking(old, CALLERS)
       onTestFinished(async () => void (await work.stop()))

@@ -12,24 +12,24 @@ interface Handle {
 }
 
 /**
- * Ends the connections that a worker was being handed when it died. Node keeps
+ * Closes the connections that a worker was being handed when it died. Node keeps
  * them open with nobody to answer, and their callers would wait until they give
- * up; ended, they connect again. Should Node speak otherwise one day, nothing is
- * found here, and nothing harmed.
+ * up; once closed, they connect again. Should Node change these messages one day, nothing
+ * is found here, and nothing breaks.
  */
-export function endLostConnections(worker: Worker): void {
-  const underWay = new Map<unknown, Handle>()
+export function closeLostConnections(worker: Worker): void {
+  const handedOver = new Map<unknown, Handle>()
   const { process } = worker
   const send = process.send.bind(process)
   process.send = (message: Internal, ...rest: unknown[]) => {
     const [handle] = rest
-    if (message.act === 'newconn' && isHandle(handle)) underWay.set(message.seq, handle)
+    if (message.act === 'newconn' && isHandle(handle)) handedOver.set(message.seq, handle)
     return Reflect.apply(send, process, [message, ...rest])
   }
-  process.on('internalMessage', ({ ack }: Internal) => underWay.delete(ack))
+  process.on('internalMessage', ({ ack }: Internal) => handedOver.delete(ack))
   process.on('exit', () => {
-    for (const handle of underWay.values()) handle.close()
-    underWay.clear()
+    for (const handle of handedOver.values()) handle.close()
+    handedOver.clear()
   })
 }
 

@@ -1,9 +1,9 @@
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
-import type { Reload } from '../reload.ts'
-import type { Measured } from './metrics-aggregation.ts'
+import type { Reload } from './lifecycle.ts'
+import type { ProcessMetrics } from './metrics-aggregation.ts'
 
-/** Counts by name and key, added up since the last message; see `Sharing`. */
+/** Counts by name and key, added up since the last message; see `CounterSync`. */
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** From the primary to a worker. */
@@ -18,20 +18,19 @@ export type Command =
     }
   | { readonly kind: 'listen' }
   | { readonly kind: 'stop' }
-  /** What was read again and can be used. */
   | { readonly kind: 'reload'; readonly reload: Reload }
   /** What another worker counted. */
   | { readonly kind: 'counts'; readonly counts: Counts }
   /** Asks what the worker has measured; it answers with the round. */
   | { readonly kind: 'measure'; readonly round: number }
-  /** What all workers have measured, for the one that wanted to know. */
-  | { readonly kind: 'measurements'; readonly wanted: number; readonly measured: readonly Measured[] }
+  /** What all workers have measured, for the worker that asked. */
+  | { readonly kind: 'measurements'; readonly request: number; readonly measured: readonly ProcessMetrics[] }
 
 /** From a worker to the primary. */
 export type WorkerEvent =
   /** It listens to commands: what came before is lost. */
   | { readonly kind: 'ready' }
-  /** Its event loop turns. */
+  /** Its event loop runs. */
   | { readonly kind: 'beat' }
   /** Everything is open but the port. */
   | { readonly kind: 'opened' }
@@ -39,23 +38,23 @@ export type WorkerEvent =
   /** It cannot start, and ends. */
   | { readonly kind: 'failed'; readonly problem: string }
   | { readonly kind: 'counts'; readonly counts: Counts }
-  /** It was asked for the metrics of the server. */
-  | { readonly kind: 'measurements_wanted'; readonly wanted: number }
-  | { readonly kind: 'measured'; readonly round: number; readonly measured: Measured }
+  /** Somebody asked it for the metrics of the server. */
+  | { readonly kind: 'measurements_requested'; readonly request: number }
+  | { readonly kind: 'measured'; readonly round: number; readonly measured: ProcessMetrics }
 
 const MARK = 'qscope'
 
-/** Marked, since libraries speak over the same channel. */
-export function marked<T extends Command | WorkerEvent>(message: T): { readonly [MARK]: T } {
+/** Marks a message as one of QScope, since libraries use the same channel. */
+export function envelope<T extends Command | WorkerEvent>(message: T): { readonly [MARK]: T } {
   return { [MARK]: message }
 }
 
-/** A message of ours; `null` for one of somebody else. */
-export function commandIn(message: unknown): Command | null {
+/** `null`: the message is not one of QScope. */
+export function readCommand(message: unknown): Command | null {
   return contentOf(message) as Command | null
 }
 
-export function eventIn(message: unknown): WorkerEvent | null {
+export function readEvent(message: unknown): WorkerEvent | null {
   return contentOf(message) as WorkerEvent | null
 }
 

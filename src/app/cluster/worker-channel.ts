@@ -1,142 +1,140 @@
 import type { Worker } from 'node:cluster'
-import type { Announcement } from '../announce.ts'
-import type { Reload } from '../reload.ts'
-import type { Lifecycle } from '../serve.ts'
-import { BEAT_MS } from './heartbeats.ts'
-import { type Command, commandIn, marked, type WorkerEvent } from './messages.ts'
-import type { Measured } from './metrics-aggregation.ts'
+import { HEARTBEAT_INTERVAL_MS } from './heartbeats.ts'
+import type { Lifecycle, Reload, StartReport } from './lifecycle.ts'
+import { type Command, envelope, readCommand, type WorkerEvent } from './messages.ts'
+import type { ProcessMetrics } from './metrics-aggregation.ts'
 import { WorkerCounterSync } from './worker-counter-sync.ts'
 
 /** The first command, by which a worker opens. */
-export type Opening = Extract<Command, { readonly kind: 'open' }>
+export type OpenCommand = Extract<Command, { readonly kind: 'open' }>
 
 /** A worker's end of the channel to the primary. */
 export class WorkerChannel implements Lifecycle {
   readonly #worker: Worker
-  readonly #opening = Promise.withResolvers<Opening>()
+  readonly #openCommand = Promise.withResolvers<OpenCommand>()
   readonly #mayListen = Promise.withResolvers<void>()
-  readonly #stopAsked = Promise.withResolvers<string>()
-  #counts: WorkerCounterSync | null = null
+  readonly #stopRequested = Promise.withResolvers<string>()
+  #counterSync: WorkerCounterSync | null = null
   #listens = false
-  #reload: ((reload: Reload) => Promise<void>) | null = null
-  /** What came before it could be taken up. */
-  #missed: Reload | null = null
-  #measure: (() => Promise<Measured>) | null = null
-  readonly #wanted = new Map<number, (measured: readonly Measured[]) => void>()
-  #lastWanted = 0
+  #applyReload: ((reload: Reload) => Promise<void>) | null = null
+  /** What arrived before it could be applied. */
+  #earlyReload: Reload | null = null
+  #ownMetrics: (() => Promise<ProcessMetrics>) | null = null
+  readonly #requests = new Map<number, (measured: readonly ProcessMetrics[]) => void>()
+  #lastRequest = 0
 
   constructor(worker: Worker) {
     this.#worker = worker
     worker.on('message', (message: unknown) => {
-      const command = commandIn(message)
+      const command = readCommand(message)
       if (command !== null) this.#handle(command)
     })
     // Without its primary no connection arrives; Node would end the process at once, with its calls unanswered.
     worker.on('disconnect', () => {
       worker.exitedAfterDisconnect = this.#listens
-      for (const resolve of this.#wanted.values()) resolve([])
-      this.#stopAsked.resolve('the primary is gone')
+      for (const resolve of this.#requests.values()) resolve([])
+      this.#stopRequested.resolve('the primary is gone')
     })
     void this.#emit({ kind: 'ready' })
-    setInterval(() => void this.#emit({ kind: 'beat' }), BEAT_MS).unref()
+    setInterval(() => void this.#emit({ kind: 'beat' }), HEARTBEAT_INTERVAL_MS).unref()
   }
 
-  get opening(): Promise<Opening> {
-    return this.#opening.promise
+  get openCommand(): Promise<OpenCommand> {
+    return this.#openCommand.promise
   }
 
-  get stopAsked(): Promise<string> {
-    return this.#stopAsked.promise
+  get stopRequested(): Promise<string> {
+    return this.#stopRequested.promise
   }
 
-  /** A signal that reached this process alone, or all of them. */
-  askToStop(reason: string): void {
-    this.#stopAsked.resolve(reason)
+  /** For a signal that reached this process alone, or all of them. */
+  requestStop(reason: string): void {
+    this.#stopRequested.resolve(reason)
   }
 
-  async opened(): Promise<void> {
+  async readyToListen(): Promise<void> {
     await this.#emit({ kind: 'opened' })
     await this.#mayListen.promise
   }
 
-  listening({ address }: Announcement): void {
+  onListening({ address }: StartReport): void {
     this.#listens = true
     void this.#emit({ kind: 'listening', address })
   }
 
-  reloadWith(apply: (reload: Reload) => Promise<void>): void {
-    this.#reload = apply
-    if (this.#missed !== null) this.#take(this.#missed)
+  onReload(apply: (reload: Reload) => Promise<void>): void {
+    this.#applyReload = apply
+    if (this.#earlyReload !== null) this.#reload(this.#earlyReload)
   }
 
-  /** Resolves when it is told. */
-  async failed(problem: string): Promise<void> {
+  /** Resolves when the primary was told. */
+  async reportFailure(problem: string): Promise<void> {
     await this.#emit({ kind: 'failed', problem })
   }
 
-  /** Whichever worker is asked answers for all; without the primary for itself. */
-  aggregateMetrics(own: () => Promise<Measured>): () => Promise<readonly Measured[]> {
-    this.#measure = own
+  /** Whichever worker is asked answers for all; without the primary, for itself. */
+  aggregateMetrics(own: () => Promise<ProcessMetrics>): () => Promise<readonly ProcessMetrics[]> {
+    this.#ownMetrics = own
     return async () => {
       if (!this.#worker.isConnected()) return [await own()]
-      this.#lastWanted += 1
-      const wanted = this.#lastWanted
-      const { promise, resolve } = Promise.withResolvers<readonly Measured[]>()
-      this.#wanted.set(wanted, resolve)
-      await this.#emit({ kind: 'measurements_wanted', wanted })
+      this.#lastRequest += 1
+      const request = this.#lastRequest
+      const { promise, resolve } = Promise.withResolvers<readonly ProcessMetrics[]>()
+      this.#requests.set(request, resolve)
+      await this.#emit({ kind: 'measurements_requested', request })
       return await promise
     }
   }
 
-  /** What this worker counts together with the others. */
-  shareCounts(fingerprintKey: string): WorkerCounterSync {
-    this.#counts = new WorkerCounterSync(fingerprintKey, (counts) => void this.#emit({ kind: 'counts', counts }))
-    return this.#counts
+  /** Shares what this worker counts with the others. */
+  openCounterSync(fingerprintKey: string): WorkerCounterSync {
+    this.#counterSync = new WorkerCounterSync(fingerprintKey, (counts) => void this.#emit({ kind: 'counts', counts }))
+    return this.#counterSync
   }
 
   #handle(command: Command): void {
     switch (command.kind) {
       case 'open':
-        this.#opening.resolve(command)
+        this.#openCommand.resolve(command)
         break
       case 'listen':
         this.#mayListen.resolve()
         break
       case 'stop':
-        this.#stopAsked.resolve('the primary stops')
+        this.#stopRequested.resolve('the primary stops')
         this.#mayListen.resolve()
         break
       case 'reload':
-        this.#take(command.reload)
+        this.#reload(command.reload)
         break
       case 'counts':
-        this.#counts?.hear(command.counts)
+        this.#counterSync?.receive(command.counts)
         break
       case 'measure':
         void this.#answerMeasure(command.round)
         break
       case 'measurements':
-        this.#wanted.get(command.wanted)?.(command.measured)
-        this.#wanted.delete(command.wanted)
+        this.#requests.get(command.request)?.(command.measured)
+        this.#requests.delete(command.request)
         break
       default:
         command satisfies never
     }
   }
 
-  #take(reload: Reload): void {
-    if (this.#reload === null) this.#missed = reload
-    else void this.#reload(reload)
+  #reload(reload: Reload): void {
+    if (this.#applyReload === null) this.#earlyReload = reload
+    else void this.#applyReload(reload)
   }
 
   async #answerMeasure(round: number): Promise<void> {
-    if (this.#measure !== null) await this.#emit({ kind: 'measured', round, measured: await this.#measure() })
+    if (this.#ownMetrics !== null) await this.#emit({ kind: 'measured', round, measured: await this.#ownMetrics() })
   }
 
-  /** A primary that is gone has `disconnect` to say so, not what could no longer be sent to it. */
+  /** If the primary is gone, the event `disconnect` says so; what cannot be sent to it is dropped. */
   #emit(event: WorkerEvent): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#worker.isConnected()) this.#worker.send(marked(event), () => resolve())
+      if (this.#worker.isConnected()) this.#worker.send(envelope(event), () => resolve())
       else resolve()
     })
   }

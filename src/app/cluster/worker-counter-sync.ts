@@ -2,47 +2,47 @@ import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { CounterSync, CountSubscriber, PublishCount } from '../../rate-limits/counter-sync.ts'
 import type { Counts } from './messages.ts'
 
-/** Counts travel at once, and then at most so often: a flood makes longer messages, not more of them. */
-const EVERY_MS = 20
+/** A count is published at once, and the next ones at most this often: a flood makes longer messages, not more of them. */
+const PUBLISH_INTERVAL_MS = 20
 
-/** A worker's part in the counts that it shares with the others. */
+/** Shares what a worker counts with the other workers, through the primary. */
 export class WorkerCounterSync implements CounterSync {
   readonly fingerprintKey: string
   readonly #send: (counts: Counts) => void
-  readonly #hearers = new Map<string, CountSubscriber>()
-  #untold = new Map<string, Map<string, number>>()
-  #resting = false
+  readonly #subscribers = new Map<string, CountSubscriber>()
+  #unpublished = new Map<string, Map<string, number>>()
+  #throttled = false
 
   constructor(fingerprintKey: string, send: (counts: Counts) => void) {
     this.fingerprintKey = fingerprintKey
     this.#send = send
   }
 
-  subscribe(name: string, hear: CountSubscriber): PublishCount {
-    this.#hearers.set(name, hear)
-    return (key, count) => this.#note(name, key, count)
+  subscribe(name: string, subscriber: CountSubscriber): PublishCount {
+    this.#subscribers.set(name, subscriber)
+    return (key, count) => this.#count(name, key, count)
   }
 
-  hear(counts: Counts, now: EpochMs = epochMs(Date.now())): void {
+  receive(counts: Counts, now: EpochMs = epochMs(Date.now())): void {
     for (const [name, ofName] of counts) {
-      const hear = this.#hearers.get(name)
-      for (const [key, count] of ofName) hear?.(key, count, now)
+      const subscriber = this.#subscribers.get(name)
+      for (const [key, count] of ofName) subscriber?.(key, count, now)
     }
   }
 
-  #note(name: string, key: string, count: number): void {
-    const ofName = this.#untold.get(name) ?? new Map<string, number>()
-    this.#untold.set(name, ofName)
+  #count(name: string, key: string, count: number): void {
+    const ofName = this.#unpublished.get(name) ?? new Map<string, number>()
+    this.#unpublished.set(name, ofName)
     ofName.set(key, (ofName.get(key) ?? 0) + count)
-    if (!this.#resting) this.#tell()
+    if (!this.#throttled) this.#publish()
   }
 
-  #tell(): void {
-    this.#resting = this.#untold.size > 0
-    if (!this.#resting) return
-    const counts = this.#untold
-    this.#untold = new Map()
+  #publish(): void {
+    this.#throttled = this.#unpublished.size > 0
+    if (!this.#throttled) return
+    const counts = this.#unpublished
+    this.#unpublished = new Map()
     this.#send(counts)
-    setTimeout(() => this.#tell(), EVERY_MS).unref()
+    setTimeout(() => this.#publish(), PUBLISH_INTERVAL_MS).unref()
   }
 }

@@ -1,25 +1,23 @@
 import cluster, { type Worker } from 'node:cluster'
-import { fileURLToPath } from 'node:url'
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../logger.ts'
-import type { Reload } from '../reload.ts'
-import { BEAT_MS, Heartbeats } from './heartbeats.ts'
-import { endLostConnections } from './lost-connections.ts'
-import { type Command, eventIn, marked, type WorkerEvent } from './messages.ts'
+import { HEARTBEAT_INTERVAL_MS, Heartbeats } from './heartbeats.ts'
+import type { Reload } from './lifecycle.ts'
+import { closeLostConnections } from './lost-connections.ts'
+import { type Command, envelope, readEvent, type WorkerEvent } from './messages.ts'
 import { MetricsAggregation } from './metrics-aggregation.ts'
-import { Restarts, SOUND_AFTER_MS } from './restarts.ts'
-
-/** Sources run as they are, and compiled once packed: the worker's file is the neighbour of the same kind. */
-const ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+import { RestartPolicy, STABLE_AFTER_MS } from './restarts.ts'
 
 /** As the primary runs, and without the signal that opens a debugger. */
 const EXEC_ARGV = [...new Set([...process.execArgv, '--disable-sigusr1'])]
 
 export interface WorkerPoolOptions {
+  /** The file that a worker runs. */
+  readonly entry: string
   readonly config: Config
   readonly log: Logger
-  /** For what workers tell each other of secrets. */
+  /** For what workers tell each other about secrets. */
   readonly fingerprintKey: string
 }
 
@@ -27,7 +25,7 @@ export interface WorkerPoolOptions {
 interface WorkerSlot {
   /** From 1; stands in the log lines of whoever has it. */
   readonly number: number
-  readonly restarts: Restarts
+  readonly restarts: RestartPolicy
   worker: Worker | null
   state: 'starting' | 'opening' | 'opened' | 'listening'
   listeningSince: number
@@ -40,25 +38,25 @@ interface WorkerSlot {
   waiting: NodeJS.Timeout | undefined
 }
 
-/** The workers of one server, seen from the primary: started together, replaced when they end, stopped together. */
+/** The workers of one server, as the primary manages them: started together, replaced when they end, stopped together. */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
   /** As it is now: workers that start later work by it. */
   #config: Config
   readonly #slots: readonly WorkerSlot[]
-  readonly #begun = Promise.withResolvers<Address>()
+  readonly #started = Promise.withResolvers<Address>()
   readonly #crashLoop = Promise.withResolvers<string>()
-  readonly #allGone = Promise.withResolvers<void>()
+  readonly #allExited = Promise.withResolvers<void>()
   readonly #aggregations = new MetricsAggregation()
   #phase: 'starting' | 'serving' | 'stopping' = 'starting'
-  #looking: NodeJS.Timeout | undefined
+  #monitor: NodeJS.Timeout | undefined
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options
     this.#config = options.config
     this.#slots = Array.from({ length: options.config.workers }, (_, index) => ({
       number: index + 1,
-      restarts: new Restarts(),
+      restarts: new RestartPolicy(),
       worker: null,
       state: 'starting',
       listeningSince: 0,
@@ -79,78 +77,78 @@ export class WorkerPool {
     // Whole connections in turn: a client has few, and each lives long, so that chance would load workers unevenly.
     cluster.schedulingPolicy = cluster.SCHED_RR
     // Configurations and counts travel as they are: `advanced` knows `Map`.
-    cluster.setupPrimary({ exec: fileURLToPath(ENTRY), args: [], execArgv: EXEC_ARGV, serialization: 'advanced' })
+    cluster.setupPrimary({ exec: this.#options.entry, args: [], execArgv: EXEC_ARGV, serialization: 'advanced' })
     for (const slot of this.#slots) this.#fill(slot)
-    this.#looking = setInterval(() => this.#look(), BEAT_MS)
-    return await this.#begun.promise
+    this.#monitor = setInterval(() => this.#checkHeartbeats(), HEARTBEAT_INTERVAL_MS)
+    return await this.#started.promise
   }
 
-  /** Has all of them take up what was read again, and those that start later. */
+  /** Makes all workers apply what was read again, and those that start later. */
   reload(reload: Reload): void {
     const { trustedIssuers } = reload
     if (trustedIssuers !== null) this.#config = { ...this.#config, trustedIssuers }
     for (const slot of this.#slots) if (slot.state !== 'starting') send(slot, { kind: 'reload', reload })
   }
 
-  /** Lets all of them drain; throws if some had to be killed because they took longer. */
+  /** Lets all workers drain; throws if some had to be killed because they took longer. */
   async stop(withinMs: number): Promise<void> {
     this.#phase = 'stopping'
-    clearInterval(this.#looking)
+    clearInterval(this.#monitor)
     for (const slot of this.#slots) {
       clearTimeout(slot.waiting)
       // One that does not listen to commands yet has nothing to finish either.
       if (slot.state === 'starting') slot.worker?.process.kill('SIGKILL')
       else send(slot, { kind: 'stop' })
     }
-    this.#noteGone()
+    this.#resolveIfAllExited()
     let late = false
     const timer = setTimeout(() => {
       late = true
       this.kill()
     }, withinMs)
-    await this.#allGone.promise
+    await this.#allExited.promise
     clearTimeout(timer)
     if (late) throw new Error(`some workers did not end within ${withinMs} ms and were killed`)
   }
 
-  /** At once, whatever they do. */
+  /** Kills all workers at once, whatever they do. */
   kill(): void {
     this.#phase = 'stopping'
-    clearInterval(this.#looking)
+    clearInterval(this.#monitor)
     for (const { worker } of this.#slots) worker?.process.kill('SIGKILL')
   }
 
   #fill(slot: WorkerSlot): void {
     const { log } = this.#options
     const worker = cluster.fork()
-    endLostConnections(worker)
+    closeLostConnections(worker)
     slot.worker = worker
     slot.problem = null
     slot.hung = false
     slot.heartbeats = new Heartbeats(performance.now())
     log.info({ worker: slot.number, pid: worker.process.pid }, 'worker started')
     worker.on('message', (message: unknown) => {
-      const event = eventIn(message)
+      const event = readEvent(message)
       if (event !== null) this.#handle(slot, event)
     })
-    worker.on('exit', (code, signal) => this.#ended(slot, slot.hung ? 'a hang' : (signal ?? `exit code ${code}`)))
-    worker.on('error', (error) => log.error({ worker: slot.number, err: error }, 'trouble with a worker'))
+    worker.on('exit', (code, signal) => this.#onExit(slot, slot.hung ? 'a hang' : (signal ?? `exit code ${code}`)))
+    worker.on('error', (error) => log.error({ worker: slot.number, err: error }, 'a worker failed'))
   }
 
   /** Kills workers that hang; what follows is as for any that ends. */
-  #look(): void {
+  #checkHeartbeats(): void {
     for (const slot of this.#slots) {
       const { worker, heartbeats, number } = slot
-      if (worker === null || slot.hung || !heartbeats.looked(slot.state === 'starting')) continue
+      if (worker === null || slot.hung || !heartbeats.check(slot.state === 'starting')) continue
       slot.hung = true
-      const silentMs = Math.round(performance.now() - heartbeats.lastHeardAt)
+      const silentMs = Math.round(performance.now() - heartbeats.lastBeatAt)
       this.#options.log.error({ worker: number, pid: worker.process.pid, silentMs }, 'a worker hangs and is killed')
       worker.process.kill('SIGKILL')
     }
   }
 
   #handle(slot: WorkerSlot, event: WorkerEvent): void {
-    slot.heartbeats.heard(performance.now())
+    slot.heartbeats.beat(performance.now())
     switch (event.kind) {
       case 'ready': {
         slot.state = 'opening'
@@ -171,7 +169,7 @@ export class WorkerPool {
         slot.listeningSince = performance.now()
         if (this.#phase === 'starting' && this.#all('listening')) {
           this.#phase = 'serving'
-          this.#begun.resolve(event.address)
+          this.#started.resolve(event.address)
         }
         break
       case 'failed':
@@ -180,45 +178,45 @@ export class WorkerPool {
       case 'counts':
         for (const each of this.#slots) if (each !== slot) send(each, event)
         break
-      case 'measurements_wanted':
-        void this.#measure(slot, event.wanted)
+      case 'measurements_requested':
+        void this.#measure(slot, event.request)
         break
       case 'measured':
-        this.#aggregations.note(event.round, event.measured)
+        this.#aggregations.add(event.round, event.measured)
         break
       default:
         event satisfies never
     }
   }
 
-  async #measure(slot: WorkerSlot, wanted: number): Promise<void> {
+  async #measure(slot: WorkerSlot, request: number): Promise<void> {
     const serving = this.#slots.filter(({ state }) => state === 'listening')
     const measured = await this.#aggregations.begin(serving.length, (round) => {
       for (const each of serving) send(each, { kind: 'measure', round })
     })
-    send(slot, { kind: 'measurements', wanted, measured })
+    send(slot, { kind: 'measurements', request, measured })
   }
 
-  #ended(slot: WorkerSlot, how: string): void {
+  #onExit(slot: WorkerSlot, how: string): void {
     const { log } = this.#options
     const pid = slot.worker?.process.pid ?? 0
-    // One that hung served as long as it was heard of.
-    const end = slot.hung ? slot.heartbeats.lastHeardAt : performance.now()
+    // A worker that hung served until its last heartbeat.
+    const end = slot.hung ? slot.heartbeats.lastBeatAt : performance.now()
     const servedMs = slot.state === 'listening' ? Math.round(end - slot.listeningSince) : 0
     const { problem } = slot
     slot.worker = null
     slot.state = 'starting'
     switch (this.#phase) {
       case 'starting':
-        this.#begun.reject(new Error(problem ?? `a worker ended with ${how} before it served`))
+        this.#started.reject(new Error(problem ?? `a worker ended with ${how} before it served`))
         break
       case 'serving':
         log.error({ worker: slot.number, pid, how, servedMs, ...(problem !== null && { problem }) }, 'a worker ended')
-        slot.restarts.ended(servedMs)
+        slot.restarts.recordExit(servedMs)
         this.#replace(slot, problem ?? how)
         break
       case 'stopping':
-        this.#noteGone()
+        this.#resolveIfAllExited()
         break
       default:
         this.#phase satisfies never
@@ -226,7 +224,7 @@ export class WorkerPool {
   }
 
   #replace(slot: WorkerSlot, lastEnd: string): void {
-    if (slot.restarts.isCrashLoop(this.#slots.some(isSound))) {
+    if (slot.restarts.isCrashLoop(this.#slots.some(isStable))) {
       this.#crashLoop.resolve(`workers end as fast as they are replaced; the last one: ${lastEnd}`)
     } else slot.waiting = setTimeout(() => this.#fill(slot), slot.restarts.delayMs())
   }
@@ -235,16 +233,16 @@ export class WorkerPool {
     return this.#slots.every((slot) => slot.state === state)
   }
 
-  #noteGone(): void {
-    if (this.#slots.every(({ worker }) => worker === null)) this.#allGone.resolve()
+  #resolveIfAllExited(): void {
+    if (this.#slots.every(({ worker }) => worker === null)) this.#allExited.resolve()
   }
 }
 
-function isSound({ state, listeningSince, heartbeats }: WorkerSlot): boolean {
-  return state === 'listening' && heartbeats.isAlive && performance.now() - listeningSince >= SOUND_AFTER_MS
+function isStable({ state, listeningSince, heartbeats }: WorkerSlot): boolean {
+  return state === 'listening' && heartbeats.isAlive && performance.now() - listeningSince >= STABLE_AFTER_MS
 }
 
-/** Of a worker that is gone its exit tells, not what could no longer be sent to it. */
+/** If the worker is gone, its exit event says so; what cannot be sent to it is dropped. */
 function send({ worker }: WorkerSlot, command: Command): void {
-  if (worker?.isConnected() === true) worker.send(marked(command), () => undefined)
+  if (worker?.isConnected() === true) worker.send(envelope(command), () => undefined)
 }

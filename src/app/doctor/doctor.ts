@@ -10,7 +10,7 @@ import { examineDatabase } from './examine-database.ts'
 import { issuerKeyFindings } from './examine-issuers.ts'
 import { tlsFindings } from './examine-tls.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
-import { describeObstacle, findObstacle, PLAINTEXT, type Security } from './probe-server.ts'
+import { describeConnectionProblem, PLAINTEXT, probeServer, type Security } from './probe-server.ts'
 
 const MEBIBYTE = 1_048_576
 const FREE_PROBLEM = 16 * MEBIBYTE
@@ -70,12 +70,12 @@ async function listenerFindings(check: string, listen: Address, config: Config):
   const taken = await promise
   socket.destroy()
   if (!taken) return [ok(check, `${shown} is free; no server runs there`)]
-  const obstacle = await findObstacle({ host, port: listen.port }, asConfigured(config))
-  if (obstacle === null || check !== 'listener') return [ok(check, `something listens on ${shown} already`)]
+  const unreachable = await probeServer({ host, port: listen.port }, asConfigured(config))
+  if (unreachable === null || check !== 'listener') return [ok(check, `something listens on ${shown} already`)]
   return [
     warning(
       check,
-      describeObstacle(obstacle, { host, port: listen.port }, 'environment'),
+      describeConnectionProblem(unreachable, { host, port: listen.port }, 'environment'),
       'start the server with this configuration, or correct the variables',
     ),
   ]

@@ -2,26 +2,30 @@ import { existsSync } from 'node:fs'
 import { isLoopback } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import { maskUrl } from '../../config/database-url.ts'
+import { backgroundContext } from '../../context.ts'
 import type { Logger } from '../../logger.ts'
-import type { SchemaState } from '../../stores/sql/migrate/schema-state.ts'
-import { openApp, openAppKeyring, systemContext } from '../app.ts'
-import { openAppMigrations } from '../open-migrations.ts'
-import { databaseFactFindings } from './diagnostic-findings.ts'
-import { examineClock } from './examine-clock.ts'
+import { AUDIT_LOG_CHANGES, type Diagnostic, MISSING_PRIVILEGES, NONE } from '../../stores/contract/backend.ts'
+import type { AuditProtection, SchemaState } from '../../stores/contract/migrations.ts'
+import { openApp } from '../app.ts'
+import { openConfiguredMigrations } from '../database.ts'
+import { openKeyring } from '../keyring.ts'
 import { issuerRuleFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
+
+const OLDEST_POSSIBLE_NOW = Date.UTC(2025, 0, 1)
+const CLOCK_TOLERANCE_MS = 5_000
 
 /** The database from the outside in: how it is reached, its schema, what it tells of itself, what is in it. */
 export async function examineDatabase(config: Config, log: Logger): Promise<readonly Finding[]> {
   const { url, file, embedded } = config.database
   if (file !== null && !existsSync(file)) {
-    return [ok('database', `${file} does not exist yet; the first start creates it`), examineClock(null)]
+    return [ok('database', `${file} does not exist yet; the first start creates it`), clockFinding(null)]
   }
   const state = await schemaState(config, log)
   const reached = [ok('database', `reached ${maskUrl(url)}`), ...(embedded ? [] : [connectionsFinding(config)])]
   if (state === null) {
     const advice = embedded ? 'nothing: the first start creates the schema' : 'run: qscope migrate up'
-    return [...reached, warning('schema', 'the database is empty', advice), examineClock(null)]
+    return [...reached, warning('schema', 'the database is empty', advice), clockFinding(null)]
   }
   const content = state.problem === null ? await contentFindings(config, log, state) : []
   return [...reached, schemaFinding(state), ...content]
@@ -29,7 +33,7 @@ export async function examineDatabase(config: Config, log: Logger): Promise<read
 
 /** `null`: the database is empty. */
 async function schemaState(config: Config, log: Logger): Promise<SchemaState | null> {
-  const migrations = await openAppMigrations(config, log)
+  const migrations = await openConfiguredMigrations(config, log)
   try {
     return (await migrations.isEmpty()) ? null : await migrations.status()
   } finally {
@@ -45,11 +49,11 @@ function connectionsFinding({ connections: { poolSize, tls }, database: { hosts 
   return ok('connections', `${most}, ${tls === null ? 'in plaintext on this machine' : 'over TLS'}`)
 }
 
-function schemaFinding({ applied, serversFrom, unknown, problem: misfit }: SchemaState): Finding {
+function schemaFinding({ applied, serversFrom, unknown, problem: text }: SchemaState): Finding {
   const newest = applied.at(-1) ?? 'nothing'
-  if (misfit !== null) {
+  if (text !== null) {
     const advice = unknown.length > 0 ? 'run a newer version' : 'run: qscope migrate up'
-    return problem('schema', misfit, advice)
+    return problem('schema', text, advice)
   }
   const since = serversFrom === null ? '' : `, for servers from ${serversFrom} on`
   return ok('schema', `fits this version${unknown.length > 0 ? ', which is older' : ''}: at ${newest}${since}`)
@@ -57,14 +61,17 @@ function schemaFinding({ applied, serversFrom, unknown, problem: misfit }: Schem
 
 /** What only shows when the whole application is open: health, keys, and how time has passed. */
 async function contentFindings(config: Config, log: Logger, schema: SchemaState): Promise<readonly Finding[]> {
-  const app = await openApp(config, log, await openAppKeyring(config, log, 'provisional'))
+  const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
-    const facts = await guarded('database facts', async () =>
-      databaseFactFindings(await app.backend.diagnostics(), schema.auditProtection, config),
+    const diagnostics = await guarded('database facts', async () =>
+      diagnosticFindings(await app.backend.diagnostics(), schema.auditProtection, config),
     )
     const health = await app.backend.check()
     if (!health.serving) {
-      return [...facts, problem('health', health.problem, 'a server would report NOT_SERVING until this is mended')]
+      return [
+        ...diagnostics,
+        problem('health', health.problem, 'a server would report NOT_SERVING until this is mended'),
+      ]
     }
     const keys = await guarded('keys', async () => {
       await app.checkKeys()
@@ -72,10 +79,65 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
     })
     const rules = await guarded('trusted issuers', () => issuerRuleFindings(app, log))
     const everything = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
-    const [newest] = await app.backend.reads.auditLog.page(systemContext(log), everything, { after: null, limit: 1 })
+    const [newest] = await app.backend.reads.auditLog.page(backgroundContext('doctor', log), everything, {
+      after: null,
+      limit: 1,
+    })
     const healthy = ok('health', `${app.backend.dialect} reads and writes`)
-    return [...facts, healthy, ...keys, ...rules, examineClock(newest?.createdAt ?? null)]
+    return [...diagnostics, healthy, ...keys, ...rules, clockFinding(newest?.createdAt ?? null)]
   } finally {
     await app.close()
   }
+}
+
+/** What a database tells of itself, against what this process asks of it. */
+function diagnosticFindings(
+  diagnostics: readonly Diagnostic[],
+  protection: AuditProtection | null,
+  { connections: { poolSize } }: Config,
+): readonly Finding[] {
+  const shown = diagnostics.filter(({ name }) => name !== AUDIT_LOG_CHANGES)
+  return [
+    ...shown.map((each) => findingOf(each.name === 'max_connections' ? withPoolSizeWarning(each, poolSize) : each)),
+    auditLogFinding(protection, diagnostics.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NONE),
+  ]
+}
+
+function findingOf({ name, value, warning: text }: Diagnostic): Finding {
+  const check = `database ${name}`
+  if (name === MISSING_PRIVILEGES && text !== null) return problem(check, value, text)
+  return text === null ? ok(check, value) : warning(check, value, text)
+}
+
+function withPoolSizeWarning(diagnostic: Diagnostic, poolSize: number): Diagnostic {
+  if (!(Number(diagnostic.value) <= poolSize)) return diagnostic
+  const text = `this process alone may open ${poolSize}: raise it, or lower QSCOPE_DATABASE_POOL_SIZE`
+  return { ...diagnostic, warning: text }
+}
+
+function auditLogFinding(protection: AuditProtection | null, changes: string): Finding {
+  if (protection === 'triggers') return ok('audit log', 'append-only: triggers refuse changes')
+  if (changes === NONE) return ok('audit log', "append-only: this process's user has no right to change it")
+  return warning(
+    'audit log',
+    `this process's user has the right to ${changes}, and no trigger refuses it`,
+    'revoke that right (docs/databases.md), or run: qscope migrate up --audit=triggers',
+  )
+}
+
+/** `newestEvent`: when the newest event of the audit log was written; `null`: nobody knows. */
+function clockFinding(newestEvent: number | null): Finding {
+  const now = Date.now()
+  if (now < OLDEST_POSSIBLE_NOW) {
+    return problem('clock', `the clock says ${new Date(now).toISOString()}`, 'set the clock; run an NTP client')
+  }
+  if (newestEvent !== null && newestEvent > now + CLOCK_TOLERANCE_MS) {
+    const ahead = Math.round((newestEvent - now) / 1_000)
+    return problem(
+      'clock',
+      `the newest audit event lies ${ahead} s in the future`,
+      'compare the clocks of all instances',
+    )
+  }
+  return ok('clock', new Date(now).toISOString())
 }

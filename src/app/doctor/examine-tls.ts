@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Config } from '../../config/config.ts'
 import { messageOf } from '../../message-of.ts'
-import { insistOnSound, readFiles } from '../tls-files.ts'
+import { assertUsable, readTlsFiles } from '../tls-files.ts'
 import type { Finding } from './finding.ts'
 
 const DAY = 86_400_000
@@ -13,8 +13,8 @@ export async function tlsFindings({ tls, issuer }: Config, now = Date.now()): Pr
   if (tls === null) return [{ check: 'tls', state: 'ok', finding: 'off: calls travel in plaintext', advice: null }]
   const findings: Finding[] = []
   try {
-    const material = await readFiles(tls)
-    insistOnSound(material, tls)
+    const material = await readTlsFiles(tls)
+    assertUsable(material, tls)
     const certificate = new X509Certificate(material.cert)
     findings.push(expiryFinding('tls', 'the certificate', certificate, now), namesFinding(certificate, issuer))
     if (material.clientCa !== null) {

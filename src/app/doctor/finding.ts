@@ -1,4 +1,5 @@
 import { firstLineOf } from '../../message-of.ts'
+
 /** What was looked at, what was found, and what to do about it. */
 export interface Finding {
   readonly check: string
@@ -23,10 +24,10 @@ export function problem(check: string, finding: string, advice: string): Finding
 /** An examination that breaks off is a finding too. */
 export async function guarded(
   check: string,
-  look: () => Promise<readonly Finding[]> | readonly Finding[],
+  examine: () => Promise<readonly Finding[]> | readonly Finding[],
 ): Promise<readonly Finding[]> {
   try {
-    return await look()
+    return await examine()
   } catch (error) {
     return [problem(check, firstLineOf(error), 'see the message, and the log for more')]
   }

@@ -1,5 +1,6 @@
-import { jitter, uuidV7 } from '../../crypto/random.ts'
-import { type EpochMs, epochMs } from '../../domain/ids.ts'
+import { backgroundCall, backgroundContext } from '../../context.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import type { EpochMs } from '../../domain/ids.ts'
 import { earliestActivation, type SigningAlgorithm } from '../../domain/signing-key.ts'
 import { activateSigningKey } from '../../flows/keys/manage-signing-keys.ts'
 import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
@@ -7,15 +8,14 @@ import type { FlowRunner } from '../../flows/runner.ts'
 import type { Logger } from '../../logger.ts'
 import type { Result } from '../../results.ts'
 import type { Backend } from '../../stores/contract/backend.ts'
-import { backgroundCall } from '../background-call.ts'
-import { type Repetition, repeat } from './repeat.ts'
+import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const NAME = 'signing-key-rotation'
 /** Longer than a round takes; a dead holder's lease is free after this. */
 const LEASE_MS = 60_000
-const EVERY_MS = 60_000
+const INTERVAL_MS = 60_000
 /** So long before its turn a key is prepared: more than others keep the key set. */
-const AHEAD_MS = 3_600_000
+const PREPARE_AHEAD_MS = 3_600_000
 
 export interface KeyRotationOptions {
   readonly backend: Pick<Backend, 'reads' | 'maintenance'>
@@ -37,54 +37,45 @@ export type Rotated = 'prepared' | 'activated' | 'nothing'
  */
 export class KeyRotation {
   readonly #options: KeyRotationOptions
-  readonly #holder = uuidV7()
-  #repetition: Repetition | null = null
+  readonly #lease: Lease
+  readonly #job: BackgroundJob
 
   constructor(options: KeyRotationOptions) {
     this.#options = options
+    const { log, now, backend } = options
+    this.#lease = new Lease({ maintenance: backend.maintenance, name: NAME, durationMs: LEASE_MS, now })
+    this.#job = new BackgroundJob({
+      log,
+      delayMs: () => withJitter(INTERVAL_MS),
+      run: () => this.round(),
+      failureMessage: 'the signing key could not be rotated; trying again',
+      recoveryMessage: 'the signing key can be rotated again',
+    })
   }
 
   /** Works in the background until `stop`. */
   start(): void {
-    const { periodMs, log } = this.#options
-    if (periodMs === null) return
-    let failing = false
-    this.#repetition = repeat(
-      () => EVERY_MS * (0.8 + 0.4 * jitter()),
-      async () => {
-        try {
-          await this.round()
-          failing = false
-        } catch (error) {
-          if (!failing) log.warn({ err: error }, 'the signing key could not be rotated; trying again')
-          failing = true
-        }
-      },
-    )
+    if (this.#options.periodMs !== null) this.#job.start()
   }
 
   stop(): void {
-    this.#repetition?.stop()
+    this.#job.stop()
   }
 
   /** Does what is due now; `null`: another process is at it, or rotation is off. Throws what failed. */
   async round(): Promise<Rotated | null> {
-    const { backend, now, periodMs } = this.#options
-    if (periodMs === null) return null
-    const { maintenance } = backend
-    const begun = now()
-    if (!(await maintenance.acquireLease(NAME, this.#holder, begun, epochMs(begun + LEASE_MS)))) return null
+    const { periodMs } = this.#options
+    if (periodMs === null || !(await this.#lease.acquire())) return null
     try {
       return await this.#rotate(periodMs)
     } finally {
-      const ended = now()
-      await maintenance.acquireLease(NAME, this.#holder, ended, ended)
+      await this.#lease.release()
     }
   }
 
   async #rotate(periodMs: number): Promise<Rotated> {
     const { backend, runner, log, now, algorithm } = this.#options
-    const ctx = backgroundCall(NAME, log, now())
+    const ctx = backgroundCall(NAME, backgroundContext(uuidV7(), log, now()))
     const keys = (await backend.reads.signingKeys.published(ctx)).filter((key) => key.algorithm === algorithm)
     const active = keys.find(({ state }) => state === 'active')
     // The first key is made for the first token that needs one.
@@ -92,18 +83,18 @@ export class KeyRotation {
     const due = (active.activatedAt ?? active.preparedAt) + periodMs
     const next = keys.find(({ state }) => state === 'prepared')
     if (next === undefined) {
-      if (ctx.now < due - AHEAD_MS) return 'nothing'
-      insistOn(await runner.execute(prepareSigningKey, ctx, { algorithm }))
+      if (ctx.now < due - PREPARE_AHEAD_MS) return 'nothing'
+      assertSucceeded(await runner.execute(prepareSigningKey, ctx, { algorithm }))
       log.info({ rayId: ctx.rayId, algorithm }, 'the next signing key is prepared')
       return 'prepared'
     }
     if (ctx.now < Math.max(due, earliestActivation(next))) return 'nothing'
-    insistOn(await runner.execute(activateSigningKey, ctx, { keyId: next.keyId }))
+    assertSucceeded(await runner.execute(activateSigningKey, ctx, { keyId: next.keyId }))
     log.info({ rayId: ctx.rayId, algorithm, keyId: next.keyId }, 'the next signing key is active')
     return 'activated'
   }
 }
 
-function insistOn(result: Result<unknown>): void {
+function assertSucceeded(result: Result<unknown>): void {
   if (!result.ok) throw new Error(`refused with ${result.code}`)
 }

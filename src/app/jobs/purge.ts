@@ -1,27 +1,59 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { jitter, uuidV7 } from '../../crypto/random.ts'
 import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { Logger } from '../../logger.ts'
 import type { Maintenance } from '../../stores/contract/maintenance.ts'
-import { type Backlog, type PerKind, type PurgeMetrics, type PurgeRound, perKind } from './purge-metrics.ts'
-import { type Repetition, repeat } from './repeat.ts'
+import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
-const LEASE = 'purge'
+const LEASE_NAME = 'purge'
 /** Longer than a round, so that a slow batch does not lose it; a dead holder's is free after this. */
 const LEASE_MS = 90_000
 const RENEW_AFTER_MS = LEASE_MS / 3
 const ROUND_MS = 30_000
 /** The next round, where one ended before the backlog did. */
-const GO_ON_AFTER_MS = 1_000
+const CONTINUE_AFTER_MS = 1_000
 /** Small, so that no call waits long behind a batch, and no replica lags. */
 const BATCH = 500
 const PAUSE_MS = 20
-/** The backlog is counted this far; beyond, more is not worth the reading. */
-const COUNTED = 10_000
+/** The backlog is counted up to this; a larger number is not worth the reading. */
+const MOST_COUNTED = 10_000
 /** With its jitter well within the 60 s that an answer may outlive its replay window. */
 const SWEEP_MS = 30_000
+
+export type PerKind<T> = Readonly<Record<PurgeKind, T>>
+
+/** What waits to be deleted. */
+export interface Backlog {
+  /** Up to 10,000. */
+  readonly count: number
+  /** Since the oldest should have gone; `null`: there is none. */
+  readonly oldestAgeMs: number | null
+}
+
+/** What a round did. */
+export interface PurgeRound {
+  readonly deleted: PerKind<number>
+  /** `null`: the process is stopping, and did not count it. */
+  readonly backlog: PerKind<Backlog> | null
+  /** Whether everything is gone that had ended when the round began. */
+  readonly complete: boolean
+  readonly durationMs: number
+}
+
+/** Since the process started, for dashboards. */
+export interface PurgeMetrics {
+  /** Rounds in which this process held the lease. */
+  readonly rounds: number
+  /** Rounds and sweeps that the database broke off. */
+  readonly failures: number
+  readonly deleted: PerKind<number>
+  readonly erasedReplays: number
+  /** As it was last counted. */
+  readonly backlog: PerKind<Backlog>
+  /** `null`: not yet. */
+  readonly lookedAt: EpochMs | null
+}
 
 export interface PurgeOptions {
   readonly maintenance: Maintenance
@@ -40,11 +72,10 @@ export interface PurgeOptions {
  */
 export class Purge {
   readonly #options: PurgeOptions
-  readonly #holder = uuidV7()
+  readonly #lease: Lease
+  readonly #jobs: readonly BackgroundJob[]
   readonly #stopping = new AbortController()
-  #repetitions: Repetition[] = []
   #rounds = 0
-  #failures = 0
   readonly #deleted = perKind(() => 0)
   #erasedReplays = 0
   #backlog: PerKind<Backlog> = perKind(() => ({ count: 0, oldestAgeMs: null }))
@@ -53,12 +84,32 @@ export class Purge {
 
   constructor(options: PurgeOptions) {
     this.#options = options
+    const { maintenance, log, now, intervalMs } = options
+    this.#lease = new Lease({ maintenance, name: LEASE_NAME, durationMs: LEASE_MS, now })
+    const sweeping = new BackgroundJob({
+      log,
+      delayMs: () => withJitter(SWEEP_MS),
+      run: () => this.sweep(),
+      failureMessage: 'answers kept for lost refresh responses could not be purged; trying again',
+      recoveryMessage: 'answers kept for lost refresh responses can be purged again',
+    })
+    if (intervalMs === null) this.#jobs = [sweeping]
+    else {
+      const purging = new BackgroundJob({
+        log,
+        delayMs: () => (this.#unfinished ? CONTINUE_AFTER_MS : withJitter(intervalMs)),
+        run: () => this.round(),
+        failureMessage: 'expired rows could not be purged; trying again',
+        recoveryMessage: 'expired rows can be purged again',
+      })
+      this.#jobs = [sweeping, purging]
+    }
   }
 
   metrics(): PurgeMetrics {
     return {
       rounds: this.#rounds,
-      failures: this.#failures,
+      failures: this.#jobs.reduce((sum, { failures }) => sum + failures, 0),
       deleted: { ...this.#deleted },
       erasedReplays: this.#erasedReplays,
       backlog: this.#backlog,
@@ -68,13 +119,7 @@ export class Purge {
 
   /** Works in the background until `stop`. */
   start(): void {
-    const { intervalMs } = this.#options
-    const sweep = this.#guarded('answers kept for lost refresh responses', () => this.sweep())
-    const round = this.#guarded('expired rows', () => this.round())
-    this.#repetitions = [repeat(() => spread(SWEEP_MS), sweep)]
-    if (intervalMs !== null) {
-      this.#repetitions.push(repeat(() => (this.#unfinished ? GO_ON_AFTER_MS : spread(intervalMs)), round))
-    }
+    for (const job of this.#jobs) job.start()
   }
 
   /**
@@ -82,7 +127,7 @@ export class Purge {
    * batch deletes at this moment stands or falls by itself.
    */
   stop(): void {
-    for (const repetition of this.#repetitions) repetition.stop()
+    for (const job of this.#jobs) job.stop()
     this.#stopping.abort()
   }
 
@@ -96,7 +141,7 @@ export class Purge {
     this.#unfinished = false
     const before = epochMs(now() - retentionMs)
     const purged = await this.#purge(before, begun + longestMs)
-    const backlog = this.#stopping.signal.aborted ? null : await this.#look(before)
+    const backlog = this.#stopping.signal.aborted ? null : await this.#countBacklog(before)
     if (purged === null) return null
     const { deleted, complete } = purged
     this.#rounds += 1
@@ -122,19 +167,19 @@ export class Purge {
   async #purge(before: EpochMs, endAt: number): Promise<Pick<PurgeRound, 'deleted' | 'complete'> | null> {
     const { maintenance } = this.#options
     let leasedAt = performance.now()
-    if (!(await this.#takeLease())) return null
+    if (!(await this.#lease.acquire())) return null
     const deleted = perKind(() => 0)
     let kinds: readonly PurgeKind[] = PURGE_KINDS
     while (kinds.length > 0) {
       const open: PurgeKind[] = []
       for (const kind of kinds) {
         if (this.#stopping.signal.aborted || performance.now() >= endAt) {
-          await this.#giveLeaseBack()
+          await this.#lease.release()
           return { deleted, complete: false }
         }
         if (performance.now() - leasedAt > RENEW_AFTER_MS) {
           leasedAt = performance.now()
-          if (!(await this.#takeLease())) return { deleted, complete: false }
+          if (!(await this.#lease.acquire())) return { deleted, complete: false }
         }
         const count = await maintenance.purge(kind, before, BATCH)
         deleted[kind] += count
@@ -145,59 +190,32 @@ export class Purge {
       }
       kinds = open
     }
-    await this.#giveLeaseBack()
+    await this.#lease.release()
     return { deleted, complete: true }
   }
 
-  async #look(before: EpochMs): Promise<PerKind<Backlog>> {
+  async #countBacklog(before: EpochMs): Promise<PerKind<Backlog>> {
     const { maintenance, now } = this.#options
-    const looks = PURGE_KINDS.map(async (kind) => {
-      const { count, oldest } = await maintenance.backlog(kind, before, COUNTED)
+    const counts = PURGE_KINDS.map(async (kind) => {
+      const { count, oldest } = await maintenance.backlog(kind, before, MOST_COUNTED)
       return [kind, { count, oldestAgeMs: oldest === null ? null : before - oldest }] as const
     })
-    const found = new Map(await Promise.all(looks))
+    const found = new Map(await Promise.all(counts))
     this.#backlog = perKind((kind) => found.get(kind) ?? { count: 0, oldestAgeMs: null })
     this.#lookedAt = now()
     return this.#backlog
   }
 
-  async #takeLease(): Promise<boolean> {
-    const { maintenance, now } = this.#options
-    const moment = now()
-    return await maintenance.acquireLease(LEASE, this.#holder, moment, epochMs(moment + LEASE_MS))
-  }
-
-  /** So that `qscope purge`, or another instance, need not wait for its end. */
-  async #giveLeaseBack(): Promise<void> {
-    const { maintenance, now } = this.#options
-    const moment = now()
-    await maintenance.acquireLease(LEASE, this.#holder, moment, moment)
-  }
-
   async #pause(): Promise<void> {
     await sleep(PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
   }
-
-  /** Says once that the database refuses, and once that it does no more; each time the next one tries again. */
-  #guarded(what: string, work: () => Promise<unknown>): () => Promise<void> {
-    const { log } = this.#options
-    let failing = false
-    return async () => {
-      try {
-        await work()
-        if (failing) log.info({}, `${what} can be purged again`)
-        failing = false
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return
-        this.#failures += 1
-        if (!failing) log.warn({ err: error }, `${what} could not be purged; trying again`)
-        failing = true
-      }
-    }
-  }
 }
 
-/** Give or take a fifth, so that instances started together do not stay together. */
-function spread(ms: number): number {
-  return ms * (0.8 + 0.4 * jitter())
+function perKind<T>(value: (kind: PurgeKind) => T): Record<PurgeKind, T> {
+  return {
+    access_tokens: value('access_tokens'),
+    grants: value('grants'),
+    device_authorizations: value('device_authorizations'),
+    assertion_ids: value('assertion_ids'),
+  }
 }

@@ -118,6 +118,15 @@ export interface Diagnostic {
   readonly warning: string | null
 }
 
+/** The diagnostic that says which changes of audit events the server's user may make. */
+export const AUDIT_LOG_CHANGES = 'audit_log_changes'
+
+/** The value of a diagnostic that has nothing to list. */
+export const NONE = 'none'
+
+/** A diagnostic by this name, with a warning, keeps servers from working. */
+export const MISSING_PRIVILEGES = 'missing_privileges'
+
 export type BackendHealth =
   | { readonly serving: true }
   /** `problem` is one line for the log: what is wrong, and what to do. */

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../contract/backend.ts'
+import { AUDIT_LOG_CHANGES, type Diagnostic, NONE } from '../contract/backend.ts'
 import type { Execute } from './core/dialect.ts'
 
 /** Settings and states by name, as text; what is absent or NULL is not in it. */
@@ -29,14 +29,10 @@ export async function diagnosticRows(execute: Execute, question: string): Promis
   })
 }
 
-/** The diagnostic of this name says which of UPDATE, DELETE and TRUNCATE the server's user may do to audit events. */
-export const AUDIT_LOG_CHANGES = 'audit_log_changes'
-
+/** Says which of UPDATE, DELETE and TRUNCATE the server's user may do to audit events. */
 export function auditLogDiagnostic(allowed: readonly string[]): Diagnostic {
-  return diagnostic(AUDIT_LOG_CHANGES, allowed.join(', ') || NO_CHANGES)
+  return diagnostic(AUDIT_LOG_CHANGES, allowed.join(', ') || NONE)
 }
-
-export const NO_CHANGES = 'none'
 
 export function diagnostic(name: string, value: string, warning: string | null = null): Diagnostic {
   return Object.freeze({ name, value, warning })

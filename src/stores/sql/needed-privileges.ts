@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../contract/backend.ts'
+import { type Diagnostic, MISSING_PRIVILEGES, NONE } from '../contract/backend.ts'
 import { diagnostic } from './diagnostics.ts'
 
 const READS = ['SELECT'] as const
@@ -31,9 +31,6 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_assertion_ids: ALL,
 })
 
-/** A diagnostic of this name with a warning keeps servers from working. */
-export const MISSING_PRIVILEGES = 'missing_privileges'
-
 /** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */
 export function privilegeDiagnostics(
   has: (table: string, privilege: Privilege) => boolean,
@@ -50,7 +47,7 @@ export function privilegeDiagnostics(
   const advice = `servers need less: give them a user of their own (docs/databases.md)`
   return [
     grants.length === 0
-      ? diagnostic(MISSING_PRIVILEGES, 'none')
+      ? diagnostic(MISSING_PRIVILEGES, NONE)
       : diagnostic(
           MISSING_PRIVILEGES,
           `${user} lacks rights on ${grants.length === 1 ? '1 table' : `${grants.length} tables`}`,

@@ -1,32 +1,8 @@
 import type { Kysely } from 'kysely'
+import { AUDIT_PROTECTIONS, type Bookkeeping, MIGRATION_DIRECTIONS } from '../../contract/migrations.ts'
 import type { ColumnTypes } from '../core/dialect.ts'
 import { flag, integer, oneOf } from '../core/rows.ts'
 import type { Database } from '../core/schema.ts'
-
-const PROTECTIONS = Object.freeze(['triggers', 'grants'] as const)
-const DIRECTIONS = Object.freeze(['up', 'down'] as const)
-
-/** What keeps the rows of the audit log as they are: triggers of the database, or that the server's user lacks the grants. */
-export type AuditProtection = (typeof PROTECTIONS)[number]
-
-/** A migration that was begun: somebody is at it, or was interrupted. */
-export interface UnderWay {
-  readonly migration: string
-  readonly direction: (typeof DIRECTIONS)[number]
-  /** How many were run. */
-  readonly statement: number
-  /** Whether the next one may have been run as well: nobody is left who was told. */
-  readonly tried: boolean
-}
-
-/** What a database tells of its own schema. */
-export interface Bookkeeping {
-  readonly applied: readonly string[]
-  /** The newest migration that a server must know to work here. */
-  readonly serversFrom: string | null
-  readonly auditProtection: AuditProtection | null
-  readonly underWay: UnderWay | null
-}
 
 export const NO_BOOKKEEPING: Bookkeeping = Object.freeze({
   applied: Object.freeze([]),
@@ -35,7 +11,7 @@ export const NO_BOOKKEEPING: Bookkeeping = Object.freeze({
   underWay: null,
 })
 
-/** The tables must exist. The names are read first: what the row tells is then never older than they are. */
+/** The tables must exist. The names are read first: the row is then never older than they are. */
 export async function readBookkeeping(db: Kysely<Database>): Promise<Bookkeeping> {
   const names = await db.selectFrom('qscope_migrations').select('name').orderBy('name').execute()
   const row = await db
@@ -48,12 +24,12 @@ export async function readBookkeeping(db: Kysely<Database>): Promise<Bookkeeping
   return {
     applied: names.map(({ name }) => name),
     serversFrom: row?.servers_from ?? null,
-    auditProtection: row?.audit_protection ? oneOf(row.audit_protection, PROTECTIONS, 'audit_protection') : null,
+    auditProtection: row?.audit_protection ? oneOf(row.audit_protection, AUDIT_PROTECTIONS, 'audit_protection') : null,
     underWay:
       migration && direction
         ? {
             migration,
-            direction: oneOf(direction, DIRECTIONS, 'running_direction'),
+            direction: oneOf(direction, MIGRATION_DIRECTIONS, 'running_direction'),
             statement: integer(row?.running_statement, 'running_statement'),
             tried: flag(row?.running_tried, 'running_tried'),
           }

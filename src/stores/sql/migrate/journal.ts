@@ -1,7 +1,7 @@
 import type { Kysely, Updateable } from 'kysely'
+import type { AuditProtection, UnderWay } from '../../contract/migrations.ts'
 import type { MigrationSession } from '../core/dialect.ts'
 import type { Database, SchemaTable } from '../core/schema.ts'
-import type { AuditProtection, UnderWay } from './bookkeeping.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 
 type Direction = UnderWay['direction']

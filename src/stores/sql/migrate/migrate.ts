@@ -1,64 +1,26 @@
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
-import type { AuditSeal } from '../../contract/audit-log.ts'
-import type { TransactionStores } from '../../contract/backend.ts'
+import type {
+  AuditProtection,
+  MigrationOutcome,
+  Migrations,
+  SchemaState,
+  Seed,
+  UpOptions,
+} from '../../contract/migrations.ts'
 import { AuditChain } from '../audit/chain.ts'
 import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import type { Database } from '../core/schema.ts'
 import { transactionStores } from '../tables/stores.ts'
-import {
-  type AuditProtection,
-  createBookkeeping,
-  dropBookkeeping,
-  NO_BOOKKEEPING,
-  readBookkeeping,
-} from './bookkeeping.ts'
+import { createBookkeeping, dropBookkeeping, NO_BOOKKEEPING, readBookkeeping } from './bookkeeping.ts'
 import { Migrator } from './migrator.ts'
-import { newerSchema, type SchemaState, schemaStateOf } from './schema-state.ts'
+import { newerSchema, schemaStateOf } from './schema-state.ts'
 import { MIGRATIONS } from './steps/all.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 
 const BOOKKEEPING_TABLES = Object.freeze(['qscope_migrations', 'qscope_schema'])
-
-/** What is written into a database that holds no client yet. */
-export interface Seed {
-  readonly seal: AuditSeal
-  /** A fresh UUID: names the chain of the seed's audit events. */
-  readonly newId: () => string
-  readonly fill: (stores: TransactionStores) => Promise<void>
-}
-
-export interface UpOptions {
-  readonly seed?: Seed
-  /** Triggers unless told, or recorded, otherwise. */
-  readonly audit?: AuditProtection
-}
-
-export interface MigrationOutcome {
-  /** Names of the migrations applied or undone, in the order it was done. */
-  readonly migrations: readonly string[]
-  readonly seeded: boolean
-}
-
-/** The schema of one database, for the commands that change it. */
-export interface Migrations {
-  /**
-   * Applies what is pending. Of any number of concurrent calls, in any number
-   * of processes, one does the work and the others find it done. `seed` is
-   * called if there has never been a client. On an embedded database everything,
-   * seed included, is one transaction; elsewhere the next call goes on where this
-   * one was interrupted.
-   */
-  up(options?: UpOptions): Promise<MigrationOutcome>
-  /** Undoes the last migration, or all; the data in what is dropped is lost. */
-  down(options?: { readonly all?: boolean }): Promise<MigrationOutcome>
-  status(): Promise<SchemaState>
-  /** Whether the database has no tables at all. */
-  isEmpty(): Promise<boolean>
-  close(): Promise<void>
-}
 
 /** Changes the schema of a database over a session of its own. Nothing but `StoreError` leaves it. */
 export class DatabaseMigrations implements Migrations {

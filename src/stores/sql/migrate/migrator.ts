@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely'
+import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/migrations.ts'
 import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/kysely.ts'
 import { backOff } from '../core/retry.ts'
 import type { Database } from '../core/schema.ts'
-import { type AuditProtection, type Bookkeeping, readBookkeeping, type UnderWay } from './bookkeeping.ts'
+import { readBookkeeping } from './bookkeeping.ts'
 import { Journal } from './journal.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 
@@ -94,7 +95,7 @@ export class Migrator {
       } catch (error) {
         const wasTried = left?.tried === true && index === left.statement
         if (wasTried && this.#session.types.isAlreadyDone(error)) continue
-        // Where even the note fails, its reason is the same, and told better by the statement's error.
+        // Where even the note fails, the reason is the same, and the statement's error explains it better.
         if (!wasTried && !isLost(error)) await this.#journal.refused().catch(() => undefined)
         throw located(error, `${step.name}, statement ${index + 1} of ${statements.length}`)
       }

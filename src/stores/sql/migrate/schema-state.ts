@@ -1,16 +1,7 @@
-import type { Bookkeeping } from './bookkeeping.ts'
+import type { Bookkeeping, SchemaState } from '../../contract/migrations.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 
-/** Where the schema of a database stands against what this version was built for. */
-export interface SchemaState extends Bookkeeping {
-  /** Known here, not applied there: the schema is too old. */
-  readonly pending: readonly string[]
-  /** Applied there, or about to be, and not known here: the schema is newer. */
-  readonly unknown: readonly string[]
-  /** Why a server of this version does not work on it, and what to do, in one line; `null`: it does. */
-  readonly problem: string | null
-}
-
+/** Compares what a database reports of its schema with what this version was built for. */
 export function schemaStateOf(bookkeeping: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
   const { applied, auditProtection, serversFrom, underWay } = bookkeeping
   const isKnown = (name: string) => known.some((step) => step.name === name)

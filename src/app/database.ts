@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs'
+import type { Config } from '../config/config.ts'
+import { ActiveAuditSeal } from '../crypto/audit-seal.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { jitter, uuidV7 } from '../crypto/random.ts'
+import type { Logger } from '../logger.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+import type { Migrations } from '../stores/contract/migrations.ts'
+import { type BackendOptions, openBackend, openMigrations } from '../stores/open.ts'
+
+/** Opens the configured database for serving. */
+export async function openConfiguredBackend(
+  { database, connections, maxQueuedCalls }: Config,
+  log: Logger,
+  keyring: Keyring,
+  shared: Pick<BackendOptions, 'observer' | 'scheduler'> = {},
+): Promise<Backend> {
+  const seal = new ActiveAuditSeal(keyring)
+  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared })
+}
+
+/** Opens the configured database to change its schema, or to ask where it stands. */
+export async function openConfiguredMigrations({ database, connections }: Config, log: Logger): Promise<Migrations> {
+  return await openMigrations(database.url, log, connections)
+}
+
+/** For commands: only `serve` and `migrate` create a database. Throws an error of one line where there is none. */
+export function assertDatabaseExists({ database: { file } }: Config): void {
+  if (file === null || existsSync(file)) return
+  throw new Error(
+    `there is no database at ${file}: qscope serve and qscope migrate up make one, QSCOPE_DATABASE_URL names another, and --server asks a running server`,
+  )
+}

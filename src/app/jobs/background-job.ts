@@ -1,0 +1,108 @@
+import { jitter, uuidV7 } from '../../crypto/random.ts'
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
+import type { Logger } from '../../logger.ts'
+import type { Maintenance } from '../../stores/contract/maintenance.ts'
+
+export interface BackgroundJobOptions {
+  readonly log: Logger
+  /** How long to wait before the first run, and after each run before the next. */
+  readonly delayMs: () => number
+  readonly run: () => Promise<unknown>
+  /** Logged with the first of several failures in a row. */
+  readonly failureMessage: string
+  readonly failureLevel?: 'warn' | 'error'
+  /** Logged when a run succeeds after failures; nothing is logged if not given. */
+  readonly recoveryMessage?: string
+}
+
+/**
+ * Work that this process repeats in the background from `start` to `stop`. Of
+ * several failures in a row only the first is logged, and the next run tries again.
+ * A job keeps no process alive.
+ */
+export class BackgroundJob {
+  readonly #options: BackgroundJobOptions
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+  #failing = false
+  #failures = 0
+
+  constructor(options: BackgroundJobOptions) {
+    this.#options = options
+  }
+
+  /** How many runs failed. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  start(): void {
+    this.#schedule()
+  }
+
+  /** No run begins after this, and a failure of the one that is under way is not logged. */
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => void this.run().then(() => this.#schedule()), this.#options.delayMs()).unref()
+  }
+
+  /** Runs once, now. Never throws. */
+  async run(): Promise<void> {
+    const { run, log, failureMessage, failureLevel = 'warn', recoveryMessage } = this.#options
+    try {
+      await run()
+      if (this.#failing && recoveryMessage !== undefined) log.info({}, recoveryMessage)
+      this.#failing = false
+    } catch (error) {
+      if (this.#stopped) return
+      this.#failures += 1
+      if (!this.#failing) log[failureLevel]({ err: error }, failureMessage)
+      this.#failing = true
+    }
+  }
+}
+
+/** Give or take a fifth, so that instances started together do not stay together. */
+export function withJitter(ms: number): number {
+  return ms * (0.8 + 0.4 * jitter())
+}
+
+export interface LeaseOptions {
+  readonly maintenance: Pick<Maintenance, 'acquireLease'>
+  readonly name: string
+  /** Longer than the work takes between two renewals; the lease of a process that died is free after this. */
+  readonly durationMs: number
+  readonly now: () => EpochMs
+}
+
+/** A lease in the database: of all processes that share it, one at a time holds it. */
+export class Lease {
+  readonly #options: LeaseOptions
+  readonly #holder = uuidV7()
+
+  constructor(options: LeaseOptions) {
+    this.#options = options
+  }
+
+  /** Takes or renews the lease; returns whether this process holds it now. */
+  async acquire(): Promise<boolean> {
+    const now = this.#options.now()
+    return await this.#acquireUntil(now, epochMs(now + this.#options.durationMs))
+  }
+
+  /** Gives the lease back, so that another process need not wait for its end. */
+  async release(): Promise<void> {
+    const now = this.#options.now()
+    await this.#acquireUntil(now, now)
+  }
+
+  async #acquireUntil(now: EpochMs, until: EpochMs): Promise<boolean> {
+    const { maintenance, name } = this.#options
+    return await maintenance.acquireLease(name, this.#holder, now, until)
+  }
+}

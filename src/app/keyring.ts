@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs'
+import type { Config } from '../config/config.ts'
+import { backgroundContext } from '../context.ts'
+import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
+import { createKeyringFile, readKeyringFile } from '../crypto/keyring-file.ts'
+import { KeyringFileError } from '../crypto/keyring-format.ts'
+import type { KeyId } from '../domain/ids.ts'
+import type { Logger } from '../logger.ts'
+import type { Backend } from '../stores/contract/backend.ts'
+import { openConfiguredBackend, openConfiguredMigrations } from './database.ts'
+
+/** The keys that a database refers to. */
+export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
+
+const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [] })
+
+/**
+ * What happens if the keyring file is missing: `create` makes it, for commands that
+ * write; `provisional` keeps the keys in memory, for commands that only read what
+ * needed no key.
+ */
+export type IfKeyringMissing = 'create' | 'provisional'
+
+/**
+ * Opens the configured keyring. Only a database that refers to no key yet may do
+ * without the keyring file: another key would leave every client with a secret that
+ * no longer works.
+ */
+export async function openKeyring(
+  config: Config,
+  log: Logger,
+  ifMissing: IfKeyringMissing = 'create',
+): Promise<Keyring> {
+  const path = config.keyringFile
+  if (path === null) return new Keyring(drawKeyMaterial())
+  const file = readKeyringFile(path)
+  if (file !== null) {
+    if (file.warning !== null) log.warn({}, file.warning)
+    return new Keyring(file.material)
+  }
+  const material = drawKeyMaterial()
+  const needed = await databaseKeyReferences(config, log, new Keyring(material))
+  for (const purpose of KEY_PURPOSES) {
+    const [id] = needed[purpose]
+    if (id !== undefined) {
+      throw new KeyringFileError(
+        `the keyring file ${path} does not exist, but the database refers to the ${purpose} key ${id}; restore the file or correct QSCOPE_KEYRING_FILE`,
+      )
+    }
+  }
+  if (ifMissing === 'provisional') return new Keyring(material)
+  const keyring = new Keyring(createKeyringFile(path, material))
+  log.info({ path }, 'keyring file created; keep a copy of it, apart from the database')
+  return keyring
+}
+
+/** The configured keyring as it is; throws `KeyringFileError` if there is none. */
+export function openKeyringFile({ keyringFile }: Config): Keyring {
+  const file = keyringFile === null ? null : readKeyringFile(keyringFile)
+  if (file === null) {
+    const remedy = 'qscope serve and qscope keyring create make one, and QSCOPE_KEYRING_FILE names another'
+    throw new KeyringFileError(
+      keyringFile === null ? 'QSCOPE_KEYRING_FILE is not set' : `there is no keyring file ${keyringFile}: ${remedy}`,
+    )
+  }
+  return new Keyring(file.material)
+}
+
+/** Throws `KeyringFileError` naming the first key that the database refers to and the keyring lacks. */
+export function assertKeysPresent(keyring: Keyring, needed: KeyReferences, config: Config): void {
+  for (const purpose of KEY_PURPOSES) {
+    const missing = needed[purpose].find((id) => !keyring.has(purpose, id))
+    if (missing !== undefined) {
+      throw new KeyringFileError(
+        `the database refers to the ${purpose} key ${missing}, which the keyring file ${config.keyringFile ?? '(in memory)'} lacks; restore the key or correct QSCOPE_KEYRING_FILE`,
+      )
+    }
+  }
+}
+
+/** The keys that the configured database refers to; none if it has no tables, or does not exist yet. */
+export async function databaseKeyReferences(config: Config, log: Logger, keyring: Keyring): Promise<KeyReferences> {
+  const { embedded, file } = config.database
+  if (embedded && (file === null || !existsSync(file))) return NO_REFERENCES
+  const migrations = await openConfiguredMigrations(config, log)
+  try {
+    if (await migrations.isEmpty()) return NO_REFERENCES
+  } finally {
+    await migrations.close()
+  }
+  const backend = await openConfiguredBackend(config, log, keyring)
+  try {
+    return await keyReferences(backend, log)
+  } finally {
+    await backend.close()
+  }
+}
+
+/** The keys that secrets, pending user codes, the audit log and the stored signing keys were made with. */
+export async function keyReferences({ reads }: Backend, log: Logger): Promise<KeyReferences> {
+  const ctx = backgroundContext('key-references', log)
+  const [secrets, userCodes, audit, encryption] = await Promise.all([
+    reads.clientSecrets.keyIds(ctx),
+    reads.deviceAuthorizations.keyIds(ctx),
+    reads.auditLog.keyIds(ctx),
+    reads.signingKeys.keyIds(ctx),
+  ])
+  return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption }
+}

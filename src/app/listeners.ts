@@ -1,0 +1,111 @@
+import { createServer } from 'node:net'
+import { type Address, formatAddress } from '../config/address.ts'
+import type { Config } from '../config/config.ts'
+import type { HttpConfig, TlsConfig } from '../config/rules.ts'
+import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import type { Logger } from '../logger.ts'
+import type { IncomingMessages } from '../rpc/incoming-messages.ts'
+import type { Pipeline } from '../rpc/pipeline.ts'
+import type { ServingState } from '../rpc/serving-state.ts'
+import type { Exposition } from '../telemetry/metrics.ts'
+import type { GrpcLimits } from '../transports/grpc/server.ts'
+import type { HttpServer } from '../transports/http/server.ts'
+import type { TlsFiles } from './tls-files.ts'
+import type { TrustedIssuerSet } from './trusted-issuers.ts'
+
+const PROTOCOLS = Object.freeze({ QSCOPE_GRPC_LISTEN: 'gRPC', QSCOPE_HTTP_LISTEN: 'HTTP' })
+
+/** The address that a variable says, with a port that is free where 0 asked for one. Throws an error of one line if nobody can listen there. */
+export async function assertPortFree(variable: keyof typeof PROTOCOLS, address: Address): Promise<Address> {
+  const { promise, resolve, reject } = Promise.withResolvers<Address>()
+  const probe = createServer()
+  probe.once('error', (error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
+    const remedy = `${variable} should be another one, that this machine has and nothing else listens on`
+    reject(
+      new Error(`${PROTOCOLS[variable]} cannot listen on ${formatAddress(address)}: ${reason}; ${remedy}`, {
+        cause: error,
+      }),
+    )
+  })
+  probe.listen({ host: address.host, port: address.port }, () => {
+    const bound = probe.address()
+    const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+    probe.close(() => resolve({ ...address, port }))
+  })
+  return await promise
+}
+
+/** What the configuration lets a gRPC connection use up. */
+export function grpcLimitsOf(config: Config): Partial<GrpcLimits> {
+  const { maxMessageBytes, maxConcurrentStreams, maxConnectionAgeMs, keepaliveTimeMs } = config
+  return { maxMessageBytes, maxConcurrentStreams, maxConnectionAgeMs, keepaliveTimeMs }
+}
+
+/**
+ * Where the errors are documented: the page that is named, or else the one that
+ * the HTTP port serves. `undefined`: nowhere that a caller could reach. The port
+ * must be known.
+ */
+export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefined {
+  if (errorDocsUrl !== null) return errorDocsUrl
+  return http === null ? undefined : `${httpUrlOf(http, tls, http.listen.port)}/docs/errors`
+}
+
+/** Where callers reach the HTTP port. */
+function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, port: number): string {
+  return url ?? `${tls === null ? 'http' : 'https'}://${formatAddress({ host: listen.host, port })}`
+}
+
+export interface HttpServerDependencies {
+  readonly config: Config
+  readonly app: {
+    readonly pipeline: Pipeline
+    readonly state: ServingState
+    readonly incoming: IncomingMessages
+    readonly trustedIssuers: TrustedIssuerSet
+  }
+  readonly tls: TlsFiles | null
+  readonly log: Logger
+  readonly metrics: () => Promise<Exposition>
+}
+
+/** The HTTP port of an application, not yet open; `null` where it is off: then its libraries are not loaded either. */
+export async function openHttpServer({
+  config,
+  app,
+  tls,
+  log,
+  metrics,
+}: HttpServerDependencies): Promise<HttpServer | null> {
+  const { pipeline, state, incoming, trustedIssuers } = app
+  if (config.http === null) return null
+  const { HttpServer } = await import('../transports/http/server.ts')
+  const { http, maxMessageBytes, issuer } = config
+  const { listen, allowedOrigins } = http
+  return new HttpServer({
+    listen,
+    urlAt: (port) => httpUrlOf(http, config.tls, port),
+    capabilities: {
+      issuer,
+      // They may be replaced while it runs.
+      get assertionGrant() {
+        return trustedIssuers.byIssuer.size > 0
+      },
+      assertionAlgorithms: ASSERTION_ALGORITHMS,
+      clientCertificates: config.tls?.clientAuth ?? 'none',
+      clientCa: config.tls !== null && config.tls.clientCaFile !== null,
+    },
+    allowedOrigins,
+    metrics,
+    pipeline,
+    state,
+    log,
+    newRayId: uuidV7,
+    helpBase: helpBaseOf(config),
+    limits: { maxMessageBytes },
+    incoming,
+    tls,
+  })
+}

@@ -1,0 +1,61 @@
+import manifest from '../../package.json' with { type: 'json' }
+import type { Config } from '../config/config.ts'
+import { backgroundContext } from '../context.ts'
+import { uuidV7 } from '../crypto/random.ts'
+import type { Logger } from '../logger.ts'
+import type { BackendLoad } from '../stores/contract/backend.ts'
+import { StoreError } from '../stores/contract/errors.ts'
+import { openTelemetry, type Telemetry } from '../telemetry/open-telemetry.ts'
+import type { KeyState, ServerState } from '../telemetry/state-metrics.ts'
+import type { App } from './app.ts'
+import type { PurgeMetrics } from './jobs/purge.ts'
+
+/** Opens the telemetry of a server of this configuration. */
+export async function openConfiguredTelemetry({ tracing, database }: Config, log: Logger): Promise<Telemetry> {
+  const { version } = manifest
+  return await openTelemetry({ tracing, databaseUrl: database.url, version, instanceId: uuidV7(), log })
+}
+
+/** What telemetry shows of a running application. */
+export class AppState implements ServerState {
+  readonly #app: App
+  readonly #log: Logger
+
+  constructor(app: App, log: Logger) {
+    this.#app = app
+    this.#log = log
+  }
+
+  serving(): boolean {
+    return this.#app.state.serving
+  }
+
+  draining(): boolean {
+    return this.#app.state.draining
+  }
+
+  load(): BackendLoad {
+    return this.#app.backend.load()
+  }
+
+  purge(): PurgeMetrics {
+    return this.#app.purge.metrics()
+  }
+
+  /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */
+  async signingKeys(): Promise<readonly KeyState[]> {
+    const ctx = backgroundContext('metrics', this.#log)
+    try {
+      const keys = await this.#app.backend.reads.signingKeys.published(ctx)
+      return keys.map(({ algorithm, state, activatedAt, preparedAt }) => ({
+        algorithm,
+        state,
+        ageMs: ctx.now - (activatedAt ?? preparedAt),
+      }))
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.#log.debug({ err: error }, 'the signing keys could not be read for the metrics')
+      return []
+    }
+  }
+}

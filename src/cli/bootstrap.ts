@@ -1,0 +1,47 @@
+/**
+ * What a process sets up before it loads the rest of the program, which takes most of a start. This file must stay cheap to load.
+ */
+import { constants } from 'node:os'
+import manifest from '../../package.json' with { type: 'json' }
+
+const OLDEST_NODE = Number.parseInt(manifest.engines.node.replace('>=', ''), 10)
+
+/** Why QScope cannot run on a version of Node.js such as `v24.1.0`, in one line; `null` if it can. */
+export function nodeVersionProblem(version: string): string | null {
+  const major = Number.parseInt(version.replace('v', ''), 10)
+  return major >= OLDEST_NODE ? null : `QScope needs Node.js ${OLDEST_NODE} or newer; this is ${version}`
+}
+
+/**
+ * Lets SIGTERM and SIGINT end the first process of a container. The kernel applies
+ * no signal's default action to the first process of a PID namespace, so a signal
+ * would be lost until something listens. A command with a listener of its own
+ * decides itself.
+ */
+export function exitOnSignalsAsFirstProcess(): void {
+  if (process.pid !== 1) return
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal])
+    })
+  }
+}
+
+/**
+ * Keeps SIGHUP and SIGUSR2 from ending a server while it loads: certificate managers
+ * send SIGHUP at any time. The server reads its files later than that. Other commands
+ * end with their terminal.
+ */
+export function ignoreReloadSignalsAsServer(args: readonly string[]): void {
+  if (args.find((argument) => !argument.startsWith('-')) !== 'serve') return
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined)
+}
+
+/**
+ * Keeps SIGUSR1 from opening the debugger: a debugger can read the secrets of the
+ * process. The first line of `main.ts` turns the signal off; the listener does the
+ * same where the file is run in another way. `--inspect` still opens the debugger.
+ */
+export function disableDebuggerSignal(): void {
+  process.on('SIGUSR1', () => undefined)
+}

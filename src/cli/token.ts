@@ -1,0 +1,244 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import { SubjectTypeSchema, type TokenClaims, TokenUseSchema } from '../gen/qscope/v1/token_pb.ts'
+import {
+  IntrospectTokenResponseSchema,
+  ListTokensResponseSchema,
+  MintTokenResponseSchema,
+  RevokeTokenResponseSchema,
+  RevokeTokensResponseSchema,
+  TokenService,
+  VerifyTokenResponseSchema,
+} from '../gen/qscope/v1/token_service_pb.ts'
+import type { Calls } from './calls.ts'
+import { readSecret } from './environment.ts'
+import { UsageError } from './failure.ts'
+import {
+  type ConnectionOptions,
+  duration,
+  nameOf,
+  omitUndefined,
+  type PageOptions,
+  repeated,
+  withConnection,
+  withPaging,
+} from './options.ts'
+import { durationText, listText, messageJson, nextPageText, type Output, timeText, yesNo } from './output.ts'
+import { readWithCalls, withCalls } from './session.ts'
+
+export function tokenCommand(): Command {
+  return new Command('token')
+    .description('tokens')
+    .addCommand(mintCommand())
+    .addCommand(introspectCommand())
+    .addCommand(verifyCommand())
+    .addCommand(revokeCommand())
+    .addCommand(listCommand())
+}
+
+interface MintOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string[]
+  readonly lifetime?: Duration
+}
+
+function mintCommand(): Command {
+  return withConnection(new Command('mint'))
+    .description('mint an access token for a client (client credentials)')
+    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
+    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .option('--lifetime <duration>', 'shorter than the client has it', duration)
+    .action(async (options: MintOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const { scope: scopes = [], audience: audiences = [], lifetime } = options
+        const request = { scopes, audiences, ...omitUndefined({ lifetime }) }
+        const answer = await calls.call(TokenService.method.mintToken, request)
+        const { token } = answer
+        output.answer(
+          () => messageJson(MintTokenResponseSchema, answer),
+          () =>
+            output.keyValues([
+              ['access token', token?.accessToken ?? null],
+              ['token id', token?.tokenId ?? null],
+              ['scopes', listText(token?.scopes ?? [])],
+              ['audiences', listText(token?.audiences ?? [])],
+              ['expires in', durationText(token?.expiresIn)],
+              ['expires', timeText(token?.expireTime)],
+            ]),
+        )
+      })
+    })
+}
+
+function introspectCommand(): Command {
+  return withConnection(new Command('introspect'))
+    .description('tell whether a token is active, and what it says')
+    .argument('<token>', 'the token, or - to read standard input')
+    .action(async (text: string, options: ConnectionOptions) => {
+      const token = readSecret(text) ?? ''
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(TokenService.method.introspectToken, { token })
+        output.answer(
+          () => messageJson(IntrospectTokenResponseSchema, answer),
+          () => output.keyValues([['active', yesNo(answer.active)], ...claimPairs(answer.claims)]),
+        )
+      })
+    })
+}
+
+interface VerifyOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string
+}
+
+function verifyCommand(): Command {
+  return withConnection(new Command('verify'))
+    .description('check an access token the way a resource server does; exit code 1 if it is not good')
+    .argument('<token>', 'the token, or - to read standard input')
+    .addOption(repeated('--scope <scope>', 'scope that it must have'))
+    .option('--audience <audience>', 'audience that it must be for')
+    .action(async (text: string, options: VerifyOptions) => {
+      const token = readSecret(text) ?? ''
+      await readWithCalls(options, async (calls, output) => {
+        const { scope: requiredScopes = [], audience } = options
+        const request = { token, requiredScopes, ...omitUndefined({ audience }) }
+        const answer = await calls.call(TokenService.method.verifyToken, request)
+        output.answer(
+          () => messageJson(VerifyTokenResponseSchema, answer),
+          () => output.keyValues(claimPairs(answer.claims)),
+        )
+      })
+    })
+}
+
+/** What a token says, as names and values for people. */
+function claimPairs(claims: TokenClaims | undefined): readonly (readonly [string, string])[] {
+  if (claims === undefined) return []
+  return [
+    ['token id', claims.tokenId],
+    ['client id', claims.clientId],
+    ['subject', `${claims.subject} (${nameOf(SubjectTypeSchema, claims.subjectType)})`],
+    ['use', nameOf(TokenUseSchema, claims.tokenUse)],
+    ['scopes', listText(claims.scopes)],
+    ['audiences', listText(claims.audiences)],
+    ['issuer', claims.issuer],
+    ['issued', timeText(claims.issueTime)],
+    ['expires', timeText(claims.expireTime)],
+  ]
+}
+
+interface RevokeOptions extends ConnectionOptions {
+  readonly tokenId?: string
+  readonly ofClient?: string
+  readonly ofUser?: string
+  readonly grantId?: string
+  readonly reason: string
+}
+
+type RevocationTarget =
+  | { readonly case: 'tokenId'; readonly value: string }
+  | { readonly case: 'clientId'; readonly value: string }
+  | { readonly case: 'userId'; readonly value: string }
+  | { readonly case: 'grantId'; readonly value: string }
+
+function revokeCommand(): Command {
+  return withConnection(new Command('revoke'))
+    .description('end a token, or all of a client, a user or a grant, from the next call on')
+    .argument('[token]', 'the token, or - to read standard input')
+    .option('--token-id <id>', 'end the token with this handle')
+    .option('--of-client <id>', 'end everything of a client')
+    .option('--of-user <id>', 'end everything of a user')
+    .option('--grant-id <id>', 'end a token family')
+    .option('--reason <text>', 'stands in the audit log', '')
+    .action(async (text: string | undefined, options: RevokeOptions) => {
+      const targets = targetsOf(options)
+      const [target] = targets
+      if (targets.length + (text === undefined ? 0 : 1) !== 1) {
+        throw new UsageError('name one thing to revoke: a token, --token-id, --of-client, --of-user or --grant-id')
+      }
+      const token = readSecret(text) ?? ''
+      await withCalls(options, async (calls, output) => {
+        if (target !== undefined) await revokeTarget(calls, output, target, options.reason)
+        else if (calls.authenticatesClient) await revokeOwnToken(calls, output, token)
+        else await revokePresentedToken(calls, output, token, options.reason)
+      })
+    })
+}
+
+function targetsOf({ tokenId, ofClient, ofUser, grantId }: RevokeOptions): readonly RevocationTarget[] {
+  const targets: RevocationTarget[] = []
+  if (tokenId !== undefined) targets.push({ case: 'tokenId', value: tokenId })
+  if (ofClient !== undefined) targets.push({ case: 'clientId', value: ofClient })
+  if (ofUser !== undefined) targets.push({ case: 'userId', value: ofUser })
+  if (grantId !== undefined) targets.push({ case: 'grantId', value: grantId })
+  return targets
+}
+
+async function revokeTarget(calls: Calls, output: Output, target: RevocationTarget, reason: string): Promise<void> {
+  const answer = await calls.call(TokenService.method.revokeTokens, { target, reason })
+  output.answer(
+    () => messageJson(RevokeTokensResponseSchema, answer),
+    () => (answer.revokedCount === undefined ? 'revoked' : `revoked: ${answer.revokedCount}`),
+  )
+}
+
+/** RFC 7009: a client ends its own token. */
+async function revokeOwnToken(calls: Calls, output: Output, token: string): Promise<void> {
+  const answer = await calls.call(TokenService.method.revokeToken, { token })
+  output.answer(
+    () => messageJson(RevokeTokenResponseSchema, answer),
+    () => 'revoked',
+  )
+}
+
+/** An operator or bearer holds the value and no client: the handle is looked up first. */
+async function revokePresentedToken(calls: Calls, output: Output, token: string, reason: string): Promise<void> {
+  const { claims } = await calls.call(TokenService.method.introspectToken, { token })
+  if (claims !== undefined) {
+    await revokeTarget(calls, output, { case: 'tokenId', value: claims.tokenId }, reason)
+    return
+  }
+  output.answer(
+    () => ({ revokedCount: 0 }),
+    () => 'not active, nothing to revoke',
+  )
+}
+
+interface ListOptions extends ConnectionOptions, PageOptions {
+  readonly ofClient?: string
+  readonly ofUser?: string
+  readonly active?: true
+}
+
+function listCommand(): Command {
+  return withPaging(withConnection(new Command('list')))
+    .description('list tokens by their handles, newest first')
+    .option('--of-client <id>', 'only those of a client')
+    .option('--of-user <id>', 'only those of a user')
+    .option('--active', 'only those that would be accepted now')
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const { ofClient: clientId, ofUser: userId, pageSize, pageToken, active: activeOnly } = options
+        const answer = await calls.call(
+          TokenService.method.listTokens,
+          omitUndefined({ clientId, userId, pageSize, pageToken, activeOnly }),
+        )
+        output.answer(
+          () => messageJson(ListTokensResponseSchema, answer),
+          () =>
+            output.table(
+              ['TOKEN ID', 'CLIENT ID', 'STATE', 'SCOPES', 'AUDIENCES', 'ISSUED', 'EXPIRES'],
+              answer.tokens.map((token) => [
+                token.tokenId,
+                token.clientId,
+                token.active ? 'active' : token.revokeTime === undefined ? 'inactive' : 'revoked',
+                listText(token.scopes),
+                listText(token.audiences),
+                timeText(token.issueTime),
+                timeText(token.expireTime),
+              ]),
+            ) + nextPageText(answer.nextPageToken),
+        )
+      })
+    })
+}

@@ -1,0 +1,133 @@
+import { beforeAll, expect, test } from 'vitest'
+import { clientId } from '../../src/domain/ids.ts'
+import type { TransactionStores } from '../../src/stores/contract/backend.ts'
+import { openBackend } from '../../src/stores/open.ts'
+import type { Subject } from './contract.ts'
+import { aClient, anEvent, aToken, aUser, change, context, inTransaction, mint, options, register } from './given.ts'
+
+export function speculativeTransactionPromises(subject: () => Subject): void {
+  beforeAll(() => register(subject().backend, aClient('decider')))
+  const backend = () => subject().backend
+  const storedToken = (token: ReturnType<typeof aToken>) =>
+    backend().reads.accessTokens.findById(context(), token.tokenId)
+  const transact = <T>(work: (stores: TransactionStores) => Promise<T>) =>
+    backend().transaction(context(), async (stores) => ({ commit: true, value: await work(stores) }))
+
+  test('have one winner of 40, and write what only the winner wrote', async () => {
+    const token = aToken('decider')
+    await mint(backend(), token)
+    const events = Array.from({ length: 40 }, () => anEvent())
+    const won = await Promise.all(
+      events.map((event) =>
+        transact(async (stores) => {
+          const first = await stores.accessTokens.revoke(token.tokenId, 'test', change)
+          if (first) await stores.auditLog.append(event)
+          return first
+        }),
+      ),
+    )
+    expect(won.filter(Boolean)).toHaveLength(1)
+    const logged = await Promise.all(
+      events.map(async ({ eventId }) => (await backend().reads.auditLog.find(context(), eventId)) !== null),
+    )
+    expect(logged).toEqual(won)
+  })
+
+  test('stand beside neighbours that fail, each with its own answer', async () => {
+    const taken = aUser()
+    await transact((stores) => stores.users.insert(taken))
+    const tokens = Array.from({ length: 30 }, () => aToken('decider'))
+    const orphan = aToken('no-such-client')
+    const [results, names, refused] = await Promise.all([
+      Promise.all(tokens.map((token) => transact((stores) => Promise.resolve(stores.accessTokens.insert(token))))),
+      Promise.all(
+        [aUser({ externalId: taken.externalId }), aUser()].map((user) =>
+          backend().transaction(context(), async (stores) => {
+            const fresh = await stores.users.insert(user)
+            return { commit: fresh, value: fresh }
+          }),
+        ),
+      ),
+      transact((stores) => Promise.resolve(stores.accessTokens.insert(orphan))).catch((error: unknown) => error),
+    ])
+    expect(results).toHaveLength(30)
+    expect(names).toEqual([false, true])
+    expect(refused).toMatchObject({ name: 'StoreError', fault: 'broken' })
+    expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
+    expect(await storedToken(orphan)).toBeNull()
+  })
+
+  test('stand beside each other, long ones and those that write nothing too', async () => {
+    const tokens = Array.from({ length: 100 }, () => aToken('decider'))
+    const insert = (part: typeof tokens) => async (stores: TransactionStores) => {
+      for (const token of part) await stores.accessTokens.insert(token)
+    }
+    await Promise.all(
+      [insert(tokens.slice(0, 80)), ...tokens.slice(80).map((token) => insert([token])), insert([])].map(transact),
+    )
+    expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
+  })
+
+  test('see what they wrote and what was committed before', async () => {
+    const token = aToken('decider')
+    const seen = await transact(async (stores) => {
+      await stores.accessTokens.insert(token)
+      const own = await stores.accessTokens.findByHash(context(), token.hash)
+      return { own: own?.token, client: (await stores.clients.find(context(), clientId('decider')))?.clientId }
+    })
+    expect(seen).toEqual({ own: token, client: 'decider' })
+  })
+
+  test('leave nothing when they are rolled back, by answer or by accident', async () => {
+    const [answered, thrown] = [aToken('decider'), aToken('decider')]
+    const events = [anEvent(), anEvent()] as const
+    const answer = await backend().transaction(context(), async (stores) => {
+      await stores.accessTokens.insert(answered)
+      await stores.auditLog.append(events[0])
+      return { commit: false, value: 'no' }
+    })
+    expect(answer).toBe('no')
+    const accident = backend().transaction(context(), async (stores) => {
+      await stores.accessTokens.insert(thrown)
+      await stores.auditLog.append(events[1])
+      throw new Error('an accident')
+    })
+    await expect(accident).rejects.toThrow('an accident')
+    expect([await storedToken(answered), await storedToken(thrown)]).toEqual([null, null])
+    for (const { eventId } of events) expect(await backend().reads.auditLog.find(context(), eventId)).toBeNull()
+  })
+
+  test('leave the line when their call is cancelled, with its own reason, and write nothing', async () => {
+    const cancel = new AbortController()
+    const waiting = aToken('decider')
+    const others = Array.from({ length: 200 }, () => aToken('decider'))
+    let ahead: readonly Promise<unknown>[] = []
+    let left: Promise<unknown> = Promise.resolve()
+    await inTransaction(backend(), async () => {
+      // As many as there may be connections: where there is one, they wait for this transaction.
+      ahead = others.map((token) => transact((stores) => Promise.resolve(stores.accessTokens.insert(token))))
+      await new Promise((resolve) => setImmediate(resolve))
+      left = backend().transaction(context({ signal: cancel.signal }), async (stores) => {
+        await stores.accessTokens.insert(waiting)
+        return { commit: true, value: null }
+      })
+      left.catch(() => undefined)
+      await Promise.resolve()
+      cancel.abort(new Error('the caller left'))
+    })
+    await expect(left).rejects.toThrow('the caller left')
+    await Promise.all(ahead)
+    expect(await storedToken(waiting)).toBeNull()
+  })
+
+  test('are refused when the database is being closed', async () => {
+    const other = await openBackend(subject().database.url, options)
+    await other.close()
+    await expect(
+      other.transaction(context(), async (stores) => ({
+        commit: true,
+        value: await stores.accessTokens.insert(aToken('decider')),
+      })),
+    ).rejects.toMatchObject({ name: 'StoreError', fault: 'unavailable' })
+  })
+}
