@@ -121,7 +121,7 @@ variable. A \`…_FILE\` variable of a secret names a file that holds the value;
 |---|---|---|---|
 ${rows.join('\n')}
 
-URLs are judged as they are written, because others compare them character by character (RFC 8414 §3.3). They have no
+URLs are checked as they are written, because others compare them character by character (RFC 8414 §3.3). They have no
 white space, no credentials and no fragment; every percent sign begins an encoded character; scheme and host are in lower
 case, without the default port. What is written otherwise is refused, and the line says how to write it. A slash at the end of
 a URL stays; only origins may have one or not. Hosts that end with a number are IPv4 addresses in four decimal parts.

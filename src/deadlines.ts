@@ -1,24 +1,24 @@
 /**
- * A call is let go so much after its deadline, at the latest, whatever it waits for;
- * most of what waits ends by itself before, and knows better how.
+ * A call that waits ends at most this long after its deadline. Most of what a call
+ * waits for ends by itself before, with a better reason.
  */
 const GRACE_MS = 400
-const LOOK_EVERY_MS = 100
+const CHECK_EVERY_MS = 100
 
 interface Waiting {
   readonly until: number
   readonly leave: () => void
 }
 
-/** Lets calls leave whose deadline is over while something keeps them waiting. One timer looks after all. */
+/** Ends the waiting of calls whose deadline has passed. One timer serves all of them. */
 export class Deadlines {
   readonly #waiting = new Set<Waiting>()
   #timer: NodeJS.Timeout | null = null
 
   /**
-   * The work, as long as it is waited for; it goes on beyond that, and nobody
-   * hears of it. `late` says, at that moment, what the caller is told. Without a
-   * deadline the work is waited for to its end.
+   * Resolves as the work does, or rejects with what `late` returns soon after the
+   * deadline. The work goes on after that, and its outcome is ignored. Without a
+   * deadline this waits for the end of the work.
    */
   within<T>(deadline: number | null, work: Promise<T>, late: () => Error): Promise<T> {
     if (deadline === null) return work
@@ -31,7 +31,7 @@ export class Deadlines {
       },
     }
     this.#waiting.add(waiting)
-    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
+    this.#timer ??= setInterval(() => this.#check(), CHECK_EVERY_MS).unref()
     work.then(
       (value) => {
         this.#waiting.delete(waiting)
@@ -45,7 +45,7 @@ export class Deadlines {
     return promise
   }
 
-  #look(): void {
+  #check(): void {
     const now = Date.now()
     for (const waiting of this.#waiting) if (waiting.until <= now) waiting.leave()
     if (this.#waiting.size > 0 || this.#timer === null) return

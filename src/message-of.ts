@@ -1,9 +1,9 @@
-/** What whatever was thrown says of itself. */
+/** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The same, as one line: what libraries add below it is for whoever reads the log. */
+/** The first line of that message: drivers add lines that are of no use to an operator. */
 export function firstLineOf(error: unknown): string {
   return messageOf(error).split('\n', 1).join('')
 }

@@ -1,7 +1,7 @@
 import type { Environment } from './environment.ts'
 import { Problems } from './problems.ts'
 import { notValue } from './quoted.ts'
-import { type Derived, derive, effectiveValues, type Surroundings } from './rules.ts'
+import { type Derived, derive, effectiveValues, type ParseOptions } from './rules.ts'
 import { NOT_UNDERSTOOD } from './value-types.ts'
 import { type Variable, valuesOf } from './variable.ts'
 import { SERVER_VARIABLES, VARIABLES, type Values, type VariableName } from './variables.ts'
@@ -27,14 +27,14 @@ export interface Setting {
 /** Reads the environment into a frozen configuration. Throws `ConfigError` with every problem at once. */
 export function parseConfig(
   environment: Environment,
-  surroundings: Surroundings = { terminal: false, usesKeyring: true },
+  options: ParseOptions = { terminal: false, usesKeyring: true },
 ): Config {
   const problems = new Problems(environment)
   const parsed = new Map<string, unknown>(
     ALL.map((variable) => [variable.name, readVariable(variable, environment, problems)]),
   )
   const values = valuesOf(SERVER_VARIABLES, ({ name }) => parsed.get(name))
-  const derived = derive(values, problems, surroundings)
+  const derived = derive(values, problems, options)
   problems.throwIfAny()
   const effective = effectiveValues(values, derived)
   const settings = ALL.map(

@@ -46,7 +46,7 @@ export interface Derived {
 }
 
 /** What the rules depend on beside the variables. */
-export interface Surroundings {
+export interface ParseOptions {
   /** Whether a person reads the log. */
   readonly terminal: boolean
   /** Whether a database on a server must have a keyring. */
@@ -54,7 +54,7 @@ export interface Surroundings {
 }
 
 /** Applies the rules that go beyond one variable, and reports where they are broken. */
-export function derive(values: Values, problems: Problems, { terminal, usesKeyring }: Surroundings): Derived {
+export function derive(values: Values, problems: Problems, { terminal, usesKeyring }: ParseOptions): Derived {
   const { database, grpcListen, log, reflection, tracing } = values
   const tls = tlsOf(values, problems)
   const issuer = issuerOf(values, tls !== null, problems)
@@ -79,10 +79,10 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
       `should be ${VARIABLES.QSCOPE_KEYRING_FILE.shouldBe}; a database on a server needs it`,
     )
   if (tls === null && !values.insecure) {
-    insistOnLoopback('QSCOPE_GRPC_LISTEN', grpcListen, problems)
-    if (http !== null) insistOnLoopback('QSCOPE_HTTP_LISTEN', http.listen, problems)
+    requireLoopback('QSCOPE_GRPC_LISTEN', grpcListen, problems)
+    if (http !== null) requireLoopback('QSCOPE_HTTP_LISTEN', http.listen, problems)
   }
-  judgePlaintextIssuer(issuer, values.insecure, problems)
+  checkIssuerScheme(issuer, values.insecure, problems)
   return derived
 }
 
@@ -215,7 +215,7 @@ function issuerOf({ issuer, grpcListen }: Values, tls: boolean, problems: Proble
   return NO_ISSUER
 }
 
-function judgePlaintextIssuer(issuer: string, insecure: boolean, problems: Problems): void {
+function checkIssuerScheme(issuer: string, insecure: boolean, problems: Problems): void {
   const { protocol, hostname } = new URL(issuer)
   if (protocol !== 'http:' || isLoopback(hostname)) return
   if (insecure) {
@@ -242,7 +242,7 @@ function keyringBeside({ file }: DatabaseTarget): string | null {
   return file === null ? null : `${file.replace(/\.db$/, '')}.keyring.json`
 }
 
-function insistOnLoopback(name: VariableName, address: Address, problems: Problems): void {
+function requireLoopback(name: VariableName, address: Address, problems: Problems): void {
   if (isLoopback(address.host) || problems.isBroken('QSCOPE_INSECURE')) return
   problems.add(
     name,

@@ -8,7 +8,7 @@ import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted
 import { messageOf } from '../message-of.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
-import { judgeUrl } from './url.ts'
+import { checkUrl } from './url.ts'
 
 const LONGEST_SCOPE = 128
 const LONGEST_LIFETIME = milliseconds(86_400_000)
@@ -40,7 +40,7 @@ const claims = z.record(z.string().min(1), z.string()).transform((given, context
   })
 })
 
-/** Judged even where something else is wrong, so that it is told with the rest. */
+/** Checked even where something else is wrong, so that it is told with the rest. */
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
 
 /** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
@@ -136,10 +136,10 @@ function certificatesOf(path: string, complain: (problem: string) => void): stri
 }
 
 function fetchable(text: string, context: z.RefinementCtx): void {
-  const judged = judgeUrl(text, { query: true })
-  const secure = judged.ok && (judged.url.protocol === 'https:' || isLoopback(judged.url.hostname))
+  const checked = checkUrl(text, { query: true })
+  const secure = checked.ok && (checked.url.protocol === 'https:' || isLoopback(checked.url.hostname))
   if (secure) return
-  const why = judged.ok ? '' : `: it ${judged.problem}`
+  const why = checked.ok ? '' : `: it ${checked.problem}`
   context.addIssue({ code: 'custom', message: `should be an https URL (http on loopback only)${why}` })
 }
 

@@ -3,7 +3,7 @@ export interface UrlParts {
   readonly query: boolean
 }
 
-export type JudgedUrl =
+export type CheckedUrl =
   | { readonly ok: true; readonly url: URL }
   /** `problem` completes the sentence "it …". */
   | { readonly ok: false; readonly problem: string }
@@ -13,11 +13,11 @@ const URI_CHARACTER = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]*$/
 const LONGEST = 2_048
 
 /**
- * The one rule for URLs of the configuration. The written text is judged, and not what a
+ * The one rule for URLs of the configuration. The written text is checked, and not what a
  * lenient parser makes of it: others compare it character by character (RFC 8414 §3.3).
  * So only one spelling of a URL is accepted, the one that every parser would write.
  */
-export function judgeUrl(text: string, { query }: UrlParts): JudgedUrl {
+export function checkUrl(text: string, { query }: UrlParts): CheckedUrl {
   const problem = problemOf(text, query)
   if (problem !== null) return { ok: false, problem }
   const url = URL.parse(text)

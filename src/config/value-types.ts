@@ -3,7 +3,7 @@ import { type Address, formatAddress, parseAddress } from './address.ts'
 import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { formatRate, parseRate, type Rate } from './rate.ts'
-import { judgeUrl, type UrlParts } from './url.ts'
+import { checkUrl, type UrlParts } from './url.ts'
 
 /** What a schema says where there is no more to say than what the value should be. */
 export const NOT_UNDERSTOOD = 'is not understood'
@@ -137,8 +137,8 @@ export function databaseUrl(): ValueType<DatabaseTarget> {
 /** A URL as it is written; `make` may have more to say against it. */
 function urlSchema(parts: UrlParts, make: (url: URL, written: string) => string | { readonly problem: string }) {
   return z.string().transform((written, context): string => {
-    const judged = judgeUrl(written, parts)
-    const made = judged.ok ? make(judged.url, written) : { problem: judged.problem }
+    const checked = checkUrl(written, parts)
+    const made = checked.ok ? make(checked.url, written) : { problem: checked.problem }
     if (typeof made === 'string') return made
     context.addIssue({ code: 'custom', message: made.problem })
     return z.NEVER

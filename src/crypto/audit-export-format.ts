@@ -1,7 +1,7 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { AuditRecord } from '../domain/audit-record.ts'
 import { type KeyId, keyId } from '../domain/ids.ts'
-import { exportMac } from './audit-seal.ts'
+import { exportMac, isSame } from './audit-seal.ts'
+import { isObject } from './json-object.ts'
 import type { Keyring } from './keyring.ts'
 
 /** A row of the log as a line of an export; the metadata as an object where it is what the server wrote. */
@@ -51,8 +51,7 @@ export function readExportLine(keyring: Keyring, text: string): ExportLine | nul
   const head = JSON.stringify(line['head'])
   if (objectOf(head) === null) return null
   const expected = keyring.has('audit', keyId(id)) ? Buffer.from(endMac(keyring, keyId(id), head, after)) : null
-  const shown = Buffer.from(mac)
-  const isOurs = expected !== null && expected.length === shown.length && timingSafeEqual(expected, shown)
+  const isOurs = expected !== null && isSame(Buffer.from(mac), expected)
   return { kind: 'end', head, after, isOurs }
 }
 
@@ -60,7 +59,7 @@ function endMac(keyring: Keyring, id: KeyId, head: string, after: string | null)
   return exportMac(keyring, id, JSON.stringify(['end', macOf(head), after])).toString('base64url')
 }
 
-function rowOf(line: Record<string, unknown>): ExportLine | null {
+function rowOf(line: Readonly<Record<string, unknown>>): ExportLine | null {
   const text = (name: string) => String(line[name])
   const textOrNull = (name: string) => (line[name] === null ? null : text(name))
   const bytes = (name: string) => Buffer.from(text(name), 'hex')
@@ -87,10 +86,10 @@ function rowOf(line: Record<string, unknown>): ExportLine | null {
   return { kind: 'row', record }
 }
 
-function objectOf(text: string): Record<string, unknown> | null {
+function objectOf(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+    return isObject(value) ? value : null
   } catch {
     return null
   }

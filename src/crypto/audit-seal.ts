@@ -40,7 +40,7 @@ export function headMac(keyring: Keyring, head: UnsealedHead): Buffer {
 }
 
 /** The total over the set of writers, after one more has joined; the totals before it are stored nowhere. */
-export function rosterTotal(
+export function registryTotal(
   keyring: Keyring,
   keyId: KeyId,
   before: Buffer,
@@ -77,7 +77,7 @@ export class ActiveAuditSeal {
     return headMac(this.#keyring, head)
   }
 
-  rosterTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer {
-    return rosterTotal(this.#keyring, this.keyId, before, writer)
+  registryTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer {
+    return registryTotal(this.#keyring, this.keyId, before, writer)
   }
 }

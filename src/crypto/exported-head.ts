@@ -1,6 +1,6 @@
-import type { EpochMs, KeyId } from '../domain/ids.ts'
-import { keyId } from '../domain/ids.ts'
+import { type EpochMs, type KeyId, keyId } from '../domain/ids.ts'
 import { exportMac, isSame } from './audit-seal.ts'
+import { isObject } from './json-object.ts'
 import type { Keyring } from './keyring.ts'
 
 const FORMAT = 'qscope-audit-head/1'
@@ -67,8 +67,8 @@ function parse(text: string): (Content & { readonly mac: string }) | null {
   } catch {
     return null
   }
-  if (typeof document !== 'object' || document === null) return null
-  const { format, keyId: id, createTime, chains, mac } = document as Record<string, unknown>
+  if (!isObject(document)) return null
+  const { format, keyId: id, createTime, chains, mac } = document
   if (format !== FORMAT || typeof id !== 'string' || typeof createTime !== 'string' || typeof mac !== 'string')
     return null
   if (!Array.isArray(chains) || !chains.every(isChain)) return null

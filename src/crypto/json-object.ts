@@ -15,7 +15,8 @@ export function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>>
   }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether a value that was parsed is a JSON object. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { jsonObject } from './json-object.ts'
+import { isObject, jsonObject } from './json-object.ts'
 
 /** What assertions may be signed with; nothing symmetric, and never `none`. */
 export const ASSERTION_ALGORITHMS = Object.freeze(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)
@@ -86,9 +86,8 @@ const foreign = (problem: string): ReadKey => ({ kind: 'foreign', problem })
 const broken = (problem: string): ReadKey => ({ kind: 'broken', problem })
 
 /** The key, or what is wrong with it. */
-function readKey(value: unknown): ReadKey {
-  const jwk = membersOf(value)
-  if (jwk === null) return broken('is not an object')
+function readKey(jwk: unknown): ReadKey {
+  if (!isObject(jwk)) return broken('is not an object')
   if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return { kind: 'secret' }
   const { kid, use, key_ops: operations } = jwk
   if (use !== undefined && use !== 'sig') return foreign('is not for signatures (use)')
@@ -134,10 +133,4 @@ function publicKeyOf(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
   } catch {
     return null
   }
-}
-
-function membersOf(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null
 }

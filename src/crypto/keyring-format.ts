@@ -1,4 +1,5 @@
 import { type EpochMs, epochMs, type KeyId, keyId } from '../domain/ids.ts'
+import { isObject } from './json-object.ts'
 import { KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySet, keyMaterialOf } from './keyring.ts'
 
 const FORMAT = 'qscope-keyring/1'
@@ -38,19 +39,19 @@ export function parseKeyring(text: string, path: string): KeyMaterial {
     // The parser's message quotes the text, which holds keys.
     throw broken('it is not JSON')
   }
-  if (!isRecord(document)) throw broken('it is not a JSON object')
+  if (!isObject(document)) throw broken('it is not a JSON object')
   const { format, ...sets } = document
   if (format !== FORMAT) throw broken(`"format" should be ${JSON.stringify(FORMAT)}`)
   const unknown = Object.keys(sets).find((name) => !KEY_PURPOSES.some((purpose) => purpose === name))
   if (unknown !== undefined) throw broken(`${JSON.stringify(unknown)} is not a purpose of keys`)
   const keySet = (purpose: KeyPurpose): KeySet => {
     const set = sets[purpose]
-    if (!isRecord(set) || !isRecord(set['keys'])) throw broken(`"${purpose}" should hold "active" and "keys"`)
+    if (!isObject(set) || !isObject(set['keys'])) throw broken(`"${purpose}" should hold "active" and "keys"`)
     const keys = new Map<KeyId, Buffer>()
     const created = new Map<KeyId, EpochMs>()
     for (const [id, value] of Object.entries(set['keys'])) {
       if (!KEY_ID.test(id)) throw broken(`a key id of "${purpose}" is not 1 to 64 of [A-Za-z0-9._-]`)
-      const { key, created: date } = isRecord(value) ? value : { key: value }
+      const { key, created: date } = isObject(value) ? value : { key: value }
       if (typeof key !== 'string' || !BASE64.test(key)) {
         throw broken(`the ${purpose} key ${id} is not ${KEY_BYTES} bytes in base64`)
       }
@@ -67,8 +68,4 @@ export function parseKeyring(text: string, path: string): KeyMaterial {
     return { active: keyId(active), keys, created }
   }
   return keyMaterialOf(keySet)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,5 @@
 import type { CertificateThumbprint } from './certificate.ts'
-import { isPartyActive, type PrincipalStatus } from './grant.ts'
+import { isPrincipalActive, type PrincipalStatus } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, SigningKeyId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** An access token as it is stored: everything but its value. */
@@ -36,7 +36,7 @@ export interface AccessToken {
   readonly rayId: string
 }
 
-/** A token together with the standing of whom it depends on, read in one look. */
+/** A token together with the status of whom it depends on, read in one look. */
 export interface AccessTokenStatus {
   readonly token: AccessToken
   readonly client: PrincipalStatus & {
@@ -65,19 +65,20 @@ export type InactiveReason =
  * Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`), as
  * far as it depends on itself; its ancestors must be active too.
  */
-export function isActive(standing: AccessTokenStatus, now: EpochMs): boolean {
-  return whyInactive(standing, now) === null
+export function isActive(status: AccessTokenStatus, now: EpochMs): boolean {
+  return whyInactive(status, now) === null
 }
 
 /** Why an access token is not active: for the log of the server, never for a caller (RFC 7662 §2.2). `null`: it is. */
-export function whyInactive(standing: AccessTokenStatus, now: EpochMs): InactiveReason | null {
-  const { token, client, user, grantRevoked, signingKeyRevoked } = standing
+export function whyInactive(status: AccessTokenStatus, now: EpochMs): InactiveReason | null {
+  const { token, client, user, grantRevoked, signingKeyRevoked } = status
   if (token.revokedAt !== null) return 'revoked'
   if (now >= token.expiresAt) return 'expired'
   if (grantRevoked) return 'grant_revoked'
   if (signingKeyRevoked) return 'signing_key_revoked'
-  if (!isPartyActive(client, token.clientGeneration)) return client.active ? 'client_tokens_revoked' : 'client_disabled'
+  if (!isPrincipalActive(client, token.clientGeneration))
+    return client.active ? 'client_tokens_revoked' : 'client_disabled'
   if (token.userGeneration === null) return null
   if (user === null || !user.active) return 'user_deactivated'
-  return isPartyActive(user, token.userGeneration) ? null : 'user_tokens_revoked'
+  return isPrincipalActive(user, token.userGeneration) ? null : 'user_tokens_revoked'
 }

@@ -1,7 +1,7 @@
 import type { AuditEvent } from './audit-event.ts'
 import type { KeyId } from './ids.ts'
 
-/** What precedes the first row of a chain, and the first writer of the roster. */
+/** What precedes the first row of a chain, and the first writer of the registry. */
 export const NO_HASH: Buffer = Buffer.alloc(32)
 
 /** A row of the audit log without its own hash: everything that the hash covers. */
@@ -47,7 +47,7 @@ export interface AuditHead extends UnsealedHead {
 }
 
 /** How many writers there have been, and a keyed total over who they were. */
-export interface AuditRoster {
+export interface WriterRegistry {
   readonly writers: number
   readonly total: Buffer
 }

@@ -1,4 +1,4 @@
-import { isPartyActive, type PrincipalStatus } from './grant.ts'
+import { isPrincipalActive, type PrincipalStatus } from './grant.ts'
 import type {
   ClientId,
   DeviceAuthorizationId,
@@ -49,5 +49,5 @@ export type DeviceState = DeviceDecision | 'expired'
 export function deviceStateOf({ authorization, client }: DeviceAuthorizationStatus, now: EpochMs): DeviceState {
   const { decision, expiresAt, clientGeneration } = authorization
   if (decision === 'redeemed' || decision === 'denied') return decision
-  return now < expiresAt && isPartyActive(client, clientGeneration) ? decision : 'expired'
+  return now < expiresAt && isPrincipalActive(client, clientGeneration) ? decision : 'expired'
 }

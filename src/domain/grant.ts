@@ -28,7 +28,7 @@ export interface PrincipalStatus {
   readonly tokenGeneration: number
 }
 
-/** A grant together with the standing of its two parties, read in one look. */
+/** A grant together with the status of its client and its user, read in one look. */
 export interface GrantStatus {
   readonly grant: Grant
   readonly client: PrincipalStatus
@@ -36,16 +36,17 @@ export interface GrantStatus {
 }
 
 /** Whether what was issued on a grant can still count. */
-export function isGrantActive(standing: GrantStatus, now: EpochMs): boolean {
-  return whyGrantInactive(standing, now) === null
+export function isGrantActive(status: GrantStatus, now: EpochMs): boolean {
+  return whyGrantInactive(status, now) === null
 }
 
 /** Why nothing that was issued on a grant counts any more, for the log of the server; `null`: it can count. */
 export function whyGrantInactive({ grant, client, user }: GrantStatus, now: EpochMs): GrantInactiveReason | null {
   if (grant.revokedAt !== null) return 'grant_revoked'
   if (now >= grant.expiresAt) return 'grant_expired'
-  if (!isPartyActive(client, grant.clientGeneration)) return client.active ? 'client_tokens_revoked' : 'client_disabled'
-  if (!isPartyActive(user, grant.userGeneration)) return user.active ? 'user_tokens_revoked' : 'user_deactivated'
+  if (!isPrincipalActive(client, grant.clientGeneration))
+    return client.active ? 'client_tokens_revoked' : 'client_disabled'
+  if (!isPrincipalActive(user, grant.userGeneration)) return user.active ? 'user_tokens_revoked' : 'user_deactivated'
   return null
 }
 
@@ -57,7 +58,7 @@ export type GrantInactiveReason =
   | 'user_deactivated'
   | 'user_tokens_revoked'
 
-/** A party stands, and nothing of it was revoked since the given generation. */
-export function isPartyActive(party: PrincipalStatus, generation: number): boolean {
-  return party.active && party.tokenGeneration === generation
+/** A principal is active, and nothing of it was revoked since the given generation. */
+export function isPrincipalActive(principal: PrincipalStatus, generation: number): boolean {
+  return principal.active && principal.tokenGeneration === generation
 }

@@ -4,7 +4,7 @@ import type { AccessTokenReads } from '../stores/contract/access-tokens.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
-/** How long a count is gone by; a count that takes long is made less often, so that counting stays below 1 % of the time. */
+/** How long a count is relied on. One that takes long is made less often, so that counting stays below 1 % of the time. */
 const SHORTEST_MS = 10_000
 const LONGEST_MS = 60_000
 const REST_PER_COUNT = 100
@@ -28,13 +28,13 @@ export class LiveTokenQuota {
   readonly #most: number | null
   readonly #accessTokens: Pick<AccessTokenReads, 'countLive'>
   readonly #estimates = new BoundedMap<string, Estimate>(MAX_CLIENTS)
-  readonly #tell: PublishCount
+  readonly #publish: PublishCount
 
   /** `most` `null`: no cap, and nothing is counted. */
   constructor(most: number | null, accessTokens: Pick<AccessTokenReads, 'countLive'>, counterSync: CounterSync) {
     this.#most = most
     this.#accessTokens = accessTokens
-    this.#tell = counterSync.subscribe('live-tokens', (clientId, count) => {
+    this.#publish = counterSync.subscribe('live-tokens', (clientId, count) => {
       const estimate = this.#estimates.get(clientId)
       if (estimate !== undefined) estimate.tokens += count
     })
@@ -60,7 +60,7 @@ export class LiveTokenQuota {
     } else if (Number.isNaN(estimate.tokens)) await estimate.counting
     if (estimate.tokens + count > most) return Math.max(1, estimate.due - ctx.now)
     estimate.tokens += count
-    this.#tell(clientId, count)
+    this.#publish(clientId, count)
     return 0
   }
 
@@ -69,7 +69,7 @@ export class LiveTokenQuota {
     const estimate = this.#estimates.get(clientId)
     if (this.#most === null || estimate === undefined) return
     estimate.tokens -= count
-    this.#tell(clientId, -count)
+    this.#publish(clientId, -count)
   }
 
   async #count(ctx: StoreContext, clientId: ClientId, estimate: Estimate, most: number): Promise<void> {

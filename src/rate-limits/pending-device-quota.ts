@@ -35,12 +35,12 @@ export class PendingDeviceQuota {
   readonly #shares = new BoundedMap<string, readonly Place[]>(MAX_SHARES)
   /** Of one address and client: never more than half of what the client may have. */
   readonly most: number
-  readonly #tell: PublishCount
+  readonly #publish: PublishCount
 
   constructor(limits: { readonly perClient: number; readonly perPeer: number }, counterSync: CounterSync) {
     this.most = Math.min(limits.perPeer, Math.max(1, Math.floor(limits.perClient / 2)))
-    this.#tell = counterSync.subscribe('pending-devices', (told) => {
-      const { key, started } = readStart(told)
+    this.#publish = counterSync.subscribe('pending-devices', (published) => {
+      const { key, started } = readStart(published)
       this.#add(key, started)
     })
   }
@@ -70,7 +70,7 @@ export class PendingDeviceQuota {
     this.release(ctx, clientId)
     const key = keyOf(ctx, clientId)
     this.#add(key, started)
-    this.#tell(writeStart(key, started), 1)
+    this.#publish(writeStart(key, started), 1)
   }
 
   /** Forgets those that were decided. One that cannot be found counts until it expires. */
@@ -91,13 +91,13 @@ export class PendingDeviceQuota {
   }
 }
 
-/** One that was started, as a key of a count that is one. */
+/** One that was started, as the key of a counter: counters are all that processes publish. */
 function writeStart(key: string, { hash, expiresAt }: Started): string {
   return `${hash.toString('base64url')} ${expiresAt} ${key}`
 }
 
-function readStart(told: string): { readonly key: string; readonly started: Started } {
-  const [hash = '', expiresAt = '', ...key] = told.split(' ')
+function readStart(published: string): { readonly key: string; readonly started: Started } {
+  const [hash = '', expiresAt = '', ...key] = published.split(' ')
   const started = { hash: Buffer.from(hash, 'base64url') as TokenHash, expiresAt: epochMs(Number(expiresAt)) }
   return { key: key.join(' '), started }
 }

@@ -1,3 +1,5 @@
+import { BoundedMap } from '../bounded-map.ts'
+
 /** How many calls of one caller run at once while nobody else calls: enough to fill a batch of the database. */
 const MAX_RUNNING = 32
 /** The same while others call too: each of them then waits for the work of a few calls, not of all. */
@@ -76,8 +78,7 @@ export class AdmissionControl {
   readonly #queues = new Map<string, CallerQueue>()
   /** By address. */
   readonly #unproven = new Map<string, CallerQueue>()
-  /** The longest unused one first. */
-  readonly #proven = new Set<string>()
+  readonly #proven = new BoundedMap<string, true>(MAX_PROVEN)
   readonly #now: () => number
   #counting = 0
   #provenUntil = 0
@@ -132,10 +133,7 @@ export class AdmissionControl {
 
   /** A call that was admitted in this queue was authenticated as the caller's. */
   proved(caller: string, queue: CallerQueue): void {
-    this.#proven.delete(caller)
-    this.#proven.add(caller)
-    const [oldest] = this.#proven
-    if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest)
+    this.#proven.set(caller, true)
     this.#provenUntil = this.#now() + OTHERS_COUNT_MS
     if (!queue.isProven) return
     if (!queue.counts) {

@@ -44,14 +44,14 @@ export interface BackendOptions {
   readonly newId: () => string
   /** Draws from [0, 1); spreads retries. */
   readonly jitter: () => number
-  /** Shared with the transports that begin calls; its own unless told. */
+  /** Shared with the transports that begin calls; its own unless given. */
   readonly scheduler?: BatchScheduler
-  /** How many calls may wait in each lane before more are refused; 10,000 unless told. */
+  /** How many calls may wait in each lane before more are refused; 10,000 unless given. */
   readonly maxQueuedCalls?: number
-  /** Of a database on a server; what is not told has a default. */
+  /** Of a database on a server; what is not given has a default. */
   readonly connections?: Partial<ConnectionSettings>
   readonly observer?: StoreObserver | undefined
-  /** The migrations that this server knows: all there are, unless told. */
+  /** The migrations that this server knows: all there are, unless given. */
   readonly migrations?: readonly MigrationStep[]
 }
 
@@ -63,7 +63,7 @@ export interface BackendOptions {
  * - `mysql://user:password@host:port,host:port/database`, for MySQL and MariaDB;
  * - `postgres://user:password@host:port,host:port/database`, for PostgreSQL.
  *
- * Whether the schema fits is told by `check()`. Throws `StoreError` if the
+ * `check()` reports whether the schema fits. Throws `StoreError` if the
  * database cannot be opened at all.
  */
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {

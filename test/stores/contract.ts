@@ -1,4 +1,4 @@
-/** The definition of a storage backend: every promise of src/stores/contract.ts, on real databases. */
+/** The definition of a storage backend: every promise of src/stores/contract, on real databases. */
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Backend } from '../../src/stores/contract/backend.ts'
 import type { FreshDatabase, MigratedKind } from '../setup/fresh-database.ts'
@@ -9,13 +9,13 @@ import { auditLogPromises } from './audit-log-promises.ts'
 import { authorizationCodePromises } from './authorization-code-promises.ts'
 import { clientPromises } from './client-promises.ts'
 import { clientSecretPromises } from './client-secret-promises.ts'
-import { decisionPromises } from './decision-promises.ts'
 import { deviceAuthorizationPromises } from './device-authorization-promises.ts'
 import { openMigrated } from './given.ts'
 import { grantPromises } from './grant-promises.ts'
 import { maintenancePromises } from './maintenance-promises.ts'
 import { refreshTokenPromises } from './refresh-token-promises.ts'
 import { signingKeyPromises } from './signing-key-promises.ts'
+import { speculativeTransactionPromises } from './speculative-transaction-promises.ts'
 import { transactionPromises } from './transaction-promises.ts'
 import { userPromises } from './user-promises.ts'
 
@@ -49,8 +49,8 @@ export function storeContract(kind: MigratedKind): void {
     describe('assertion ids', () => assertionIdPromises(current))
     describe('the audit log', () => auditLogPromises(current))
     describe('the append lane', () => appendPromises(current))
-    describe('the transaction lane', () => transactionPromises(current))
-    describe('decisions', () => decisionPromises(current))
+    describe('a transaction of its own', () => transactionPromises(current))
+    describe('transactions that may share a commit', () => speculativeTransactionPromises(current))
     describe('maintenance', () => maintenancePromises(current))
   })
 }

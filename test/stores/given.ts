@@ -29,7 +29,7 @@ import {
 import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
 import type { AuditSeal } from '../../src/stores/contract/audit-log.ts'
-import type { Backend, Ending, TransactionStores } from '../../src/stores/contract/backend.ts'
+import type { Backend, Diagnostic, Ending, TransactionStores } from '../../src/stores/contract/backend.ts'
 import type { Change, StoreContext } from '../../src/stores/contract/context.ts'
 import { type BackendOptions, openBackend, openMigrations } from '../../src/stores/open.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
@@ -285,4 +285,9 @@ export async function mint(backend: Backend, ...tokens: readonly AccessToken[]):
   await Promise.all(
     tokens.map((token) => backend.append(context(), (stores) => void stores.accessTokens.insert(token))),
   )
+}
+
+/** What of a database gives concern. */
+export function warningsOf(facts: readonly Diagnostic[]): Pick<Diagnostic, 'name' | 'value'>[] {
+  return facts.filter(({ warning }) => warning !== null).map(({ name, value }) => ({ name, value }))
 }

@@ -9,7 +9,7 @@
  * - `head_missing`: a writer has rows, but no head.
  * - `head_forged`: a head was changed by someone without the key.
  * - `writer_missing`: a writer is not there any more, or is unknown though an exported head names it.
- * - `roster_forged`: the roster does not fit the writers there are.
+ * - `roster_forged`: the registry does not fit the writers there are.
  * - `behind_export`: a chain is shorter than it was when a head was exported.
  * - `differs_from_export`: a chain holds another event than it did when a head was exported.
  */

@@ -6,7 +6,7 @@ import { query } from '../query.ts'
 import type { ChainBreak } from './chain-break.ts'
 import type { ChainPlace } from './chain-walk.ts'
 import { CHAIN_START, verifyChain, WalkBudget } from './verify-chain.ts'
-import { allHeads, verifyRoster } from './verify-writer-registry.ts'
+import { allHeads, verifyWriterRegistry } from './verify-writer-registry.ts'
 
 const LIST = 'audit_verification'
 const DEFAULT_MAX_EVENTS = 100_000
@@ -66,7 +66,7 @@ export const verifyAuditLog = query({
   answer: async (ctx, { exported, exportedHead, maxEvents, from }): Promise<Verification> => {
     const patience = ctx.deadline === null ? null : ctx.deadline - ctx.now
     const budget = new WalkBudget(maxEvents === 0 ? DEFAULT_MAX_EVENTS : maxEvents, patience)
-    const breaks: ChainBreak[] = from === null ? [...(await verifyRoster(ctx, exported))] : []
+    const breaks: ChainBreak[] = from === null ? [...(await verifyWriterRegistry(ctx, exported))] : []
     let chains = 0
     let events = 0
     let nextPageToken = ''

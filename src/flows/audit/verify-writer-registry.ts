@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isSame, rosterTotal } from '../../crypto/audit-seal.ts'
+import { isSame, registryTotal } from '../../crypto/audit-seal.ts'
 import type { ChainEnd } from '../../crypto/exported-head.ts'
 import { type AuditHead, NO_HASH } from '../../domain/audit-record.ts'
 import type { FlowContext } from '../context.ts'
@@ -22,20 +22,20 @@ export async function* allHeads(ctx: FlowContext, after = Number.MIN_SAFE_INTEGE
 
 /**
  * Checks the set of writers as a whole: that none is missing of those the
- * roster counts or an exported head names, and that none has rows but no head.
- * The last ordinal is looked up before the roster is read: those who join
+ * registry counts or an exported head names, and that none has rows but no head.
+ * The last ordinal is looked up before the registry is read: those who join
  * meanwhile are not missed.
  */
-export async function verifyRoster(
+export async function verifyWriterRegistry(
   ctx: FlowContext,
   exported: ReadonlyMap<string, ChainEnd>,
 ): Promise<readonly ChainBreak[]> {
   const { keyring } = ctx.services
   const lastOrdinal = await ctx.stores.auditChains.lastOrdinal(ctx)
-  const roster = await ctx.stores.auditChains.roster(ctx)
+  const registry = await ctx.stores.auditChains.writerRegistry(ctx)
   const breaks: ChainBreak[] = []
   const unseen = new Map(exported)
-  const writers = roster?.writers ?? 0
+  const writers = registry?.writers ?? 0
   let next = 1
   let total: Buffer | null = NO_HASH
   const gap = (until: number) => {
@@ -51,14 +51,14 @@ export async function verifyRoster(
     next = head.ordinal + 1
     // The walk of its chain reports a key that is not here.
     const known = keyring.has('audit', head.keyId)
-    total = known && total !== null ? rosterTotal(keyring, head.keyId, total, head) : null
+    total = known && total !== null ? registryTotal(keyring, head.keyId, total, head) : null
   }
   gap(writers + 1)
-  if (roster === null) breaks.push(chainBreak('roster_forged', {}, 'the roster of writers is gone'))
+  if (registry === null) breaks.push(chainBreak('roster_forged', {}, 'the registry of writers is gone'))
   else if (lastOrdinal > writers)
-    breaks.push(chainBreak('roster_forged', {}, 'there are more heads than the roster counts'))
-  else if (total !== null && !isSame(roster.total, total)) {
-    breaks.push(chainBreak('roster_forged', {}, 'the roster does not fit the writers there are'))
+    breaks.push(chainBreak('roster_forged', {}, 'there are more heads than the registry counts'))
+  else if (total !== null && !isSame(registry.total, total)) {
+    breaks.push(chainBreak('roster_forged', {}, 'the registry does not fit the writers there are'))
   }
   for (const { writerId, sequence } of unseen.values()) {
     const detail = `the chain had ${sequence} events when the head was exported, and is gone`

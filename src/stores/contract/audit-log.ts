@@ -1,5 +1,5 @@
 import type { AuditEvent, AuditEventType } from '../../domain/audit-event.ts'
-import type { AuditHead, AuditRecord, AuditRoster, UnsealedHead, UnsealedRecord } from '../../domain/audit-record.ts'
+import type { AuditHead, AuditRecord, UnsealedHead, UnsealedRecord, WriterRegistry } from '../../domain/audit-record.ts'
 import type { AuditEventId, ClientId, EpochMs, KeyId, UserId } from '../../domain/ids.ts'
 import type { PageRequest, StoreContext } from './context.ts'
 
@@ -27,7 +27,7 @@ export interface AuditLogReads {
 /** The log as evidence: its rows and heads as they are stored, whatever they hold. */
 export interface AuditChainReads {
   /** `null`: there is no such row, which no version of qscope leaves so. */
-  roster(ctx: StoreContext): Promise<AuditRoster | null>
+  writerRegistry(ctx: StoreContext): Promise<WriterRegistry | null>
   /** In ascending order of their ordinals, after one. */
   heads(ctx: StoreContext, after: number, limit: number): Promise<readonly AuditHead[]>
   /** Where a chain ends now. */
@@ -65,5 +65,5 @@ export interface AuditSeal {
   /** 32 bytes over where a chain ends. */
   headMac(head: UnsealedHead): Buffer
   /** 32 bytes over the total before and the writer that joins. */
-  rosterTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer
+  registryTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer
 }

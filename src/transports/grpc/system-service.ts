@@ -2,6 +2,7 @@ import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '
 import type { Server } from '@grpc/grpc-js'
 import { peerKey } from '../../domain/peer-key.ts'
 import type { Logger } from '../../logger.ts'
+import { OpenCounter } from '../../rate-limits/open-counter.ts'
 import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import { RequestParser } from '../../rpc/request-limits/request-parser.ts'
 import { pathOf } from '../../rpc/routes.ts'
@@ -57,8 +58,8 @@ export interface StreamLimits {
 export class StreamQuota {
   readonly #kind: string
   readonly #limits: StreamLimits
-  readonly #peers = new Map<string, number>()
-  #open = 0
+  readonly #peers = new OpenCounter()
+  #total = 0
 
   /** `kind`: what the refusal calls the streams. */
   constructor(kind: string, limits: StreamLimits) {
@@ -69,22 +70,19 @@ export class StreamQuota {
   /** Counts a stream; the function in the answer ends it, once. */
   open(peer: string): Result<() => void> {
     const key = peerKey(peer)
-    const open = this.#peers.get(key) ?? 0
     const { perPeer, total } = this.#limits
-    if (open >= perPeer || this.#open >= total) {
+    if (this.#peers.of(key) >= perPeer || this.#total >= total) {
       const description = `at most ${perPeer} ${this.#kind} of one address, and ${total} in all`
       return fail('limit.exceeded', { quota: { subject: `peer:${key}`, description }, retryAfterMs: RETRY_AFTER_MS })
     }
-    this.#peers.set(key, open + 1)
-    this.#open += 1
+    this.#peers.opened(key)
+    this.#total += 1
     let isOpen = true
     return success(() => {
       if (!isOpen) return
       isOpen = false
-      this.#open -= 1
-      const left = (this.#peers.get(key) ?? 0) - 1
-      if (left > 0) this.#peers.set(key, left)
-      else this.#peers.delete(key)
+      this.#total -= 1
+      this.#peers.closed(key)
     })
   }
 }

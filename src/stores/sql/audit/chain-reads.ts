@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuditHead, AuditRecord, AuditRoster } from '../../../domain/audit-record.ts'
+import type { AuditHead, AuditRecord, WriterRegistry } from '../../../domain/audit-record.ts'
 import { keyId } from '../../../domain/ids.ts'
 import type { AuditChainReads } from '../../contract/audit-log.ts'
 import type { StoreContext } from '../../contract/context.ts'
@@ -13,7 +13,7 @@ export class SqlAuditChains implements AuditChainReads {
     this.#db = db
   }
 
-  async roster(_ctx: StoreContext): Promise<AuditRoster | null> {
+  async writerRegistry(_ctx: StoreContext): Promise<WriterRegistry | null> {
     const row = await this.#db.selectFrom('oauth_audit_roster').select(['writers', 'total']).executeTakeFirst()
     return row === undefined ? null : { writers: Number(row.writers), total: bytesOf(row.total) }
   }

@@ -77,7 +77,7 @@ export class AuditChain {
 
   /**
    * Takes the stored head, so that no other transaction can move it any more,
-   * and tells its hash; `null` if there was none: then one is stored that
+   * and returns its hash; `null` if there was none: then one is stored that
    * nothing leads to, in the way of whoever was about to.
    */
   async takeStored({ end: { writerId } }: SealedEvents, at: number): Promise<Buffer | null> {

@@ -18,7 +18,7 @@ import { integer, oneOf, stringMap } from '../core/rows.ts'
 import type { AuditLogTable, Database } from '../core/schema.ts'
 import { InsertStatements } from '../core/sized-statements.ts'
 
-/** The last millisecond a UUIDv7 can tell. */
+/** The last millisecond a UUIDv7 can hold. */
 const LAST_MS = 2 ** 48 - 1
 const EVENT_COLUMNS = [
   'event_id',

@@ -40,7 +40,7 @@ export async function registerWriter(
   const highest = last === undefined || last.ordinal === null ? 0 : integer(last.ordinal, 'ordinal')
   const ordinal = Math.max(row === undefined ? 1 : integer(row.writers, 'writers'), highest + 1)
   const before = row === undefined ? NO_HASH : bytes(row.total, 'total')
-  const entry = { writers: ordinal, total: seal.rosterTotal(before, { ordinal, writerId }), ...changed }
+  const entry = { writers: ordinal, total: seal.registryTotal(before, { ordinal, writerId }), ...changed }
   if (row === undefined) {
     await insertFirst(db, { name: REGISTRY, ...entry, created_at: at, created_by: SERVER_ITSELF })
   } else {

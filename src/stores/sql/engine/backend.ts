@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { BatchScheduler } from '../../../batch-scheduler.ts'
+import { backgroundContext } from '../../../context.ts'
 import type { Logger } from '../../../logger.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type {
@@ -49,10 +50,10 @@ export interface BackendParts {
   readonly jitter: () => number
   /** Shared with whatever begins calls. */
   readonly scheduler: BatchScheduler
-  /** How many calls may wait in each lane. */
+  /** How many calls may wait for each kind of connection. */
   readonly maxQueuedCalls: number
   readonly observer?: StoreObserver | undefined
-  /** The migrations that this server knows: all there are, unless told. */
+  /** The migrations that this server knows: all there are, unless given. */
   readonly migrations?: readonly MigrationStep[]
 }
 
@@ -114,11 +115,10 @@ export class SqlBackend implements Backend {
     const alone = new TransactionRunner(this.#transactionPool, jitter, observer)
     this.#transactions = speculative === null ? alone : new SpeculativeTransactions(speculative.commits, alone, dialect)
 
-    /** Nobody waits for it, and nobody calls it off. */
-    const housekeeping = { signal: new AbortController().signal, deadline: null, log, rayId: 'housekeeping' }
-    this.maintenance = new SqlMaintenance(db, (work) =>
-      observed(observer?.transactionBegun(undefined), () => alone.runBare(housekeeping, work)),
-    )
+    this.maintenance = new SqlMaintenance(db, (work) => {
+      const ctx = backgroundContext('housekeeping', log)
+      return observed(observer?.transactionBegun(undefined), () => alone.runBare(ctx, work))
+    })
   }
 
   async append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void> {
@@ -196,7 +196,7 @@ export class SqlBackend implements Backend {
     return this.#misfit
   }
 
-  /** A lock that is soon gone is no trouble. */
+  /** A lock that is soon released is no problem. */
   async #probe(signal: AbortSignal): Promise<void> {
     const until = Date.now() + PROBE_PATIENCE_MS
     for (let attempts = 1; ; attempts += 1) {

@@ -6,7 +6,7 @@ import type { WriteSession } from './write-session.ts'
 
 /**
  * Commits, and finds out how that ended if nobody says. A transaction's events
- * move the head of the writer's chain in the same commit, so the head tells; and
+ * move the head of the writer's chain in the same commit, so the head shows it; and
  * since it is read by a transaction that changes it first, a commit still under
  * way is waited for on one server, and on a cluster loses to this one.
  *

@@ -134,7 +134,7 @@ export class GroupCommit {
       const entries = this.#take()
       const until = Math.max(...entries.map((entry) => entry.until))
       try {
-        const rejected = await observed(this.#tell(entries), () => this.#batches.commit(entries, until))
+        const rejected = await observed(this.#report(entries), () => this.#batches.commit(entries, until))
         for (const entry of entries) entry.done(!rejected.has(entry))
         attempts = 1
       } catch (error) {
@@ -156,7 +156,7 @@ export class GroupCommit {
     this.#running = null
   }
 
-  #tell(entries: readonly Entry[]) {
+  #report(entries: readonly Entry[]) {
     if (this.#observer === undefined) return undefined
     const waitedMs = performance.now() - this.#since
     return this.#observer.appendSent({ size: entries.length, waitedMs, spans: spansOf(entries) })

@@ -43,11 +43,11 @@ export class TransactionRunner {
   }
 
   /** The same for background work, which needs the database rather than its stores. */
-  async runBare<T>(ctx: Omit<StoreContext, 'now'>, work: (db: Kysely<Database>) => Promise<Ending<T>>): Promise<T> {
+  async runBare<T>(ctx: StoreContext, work: (db: Kysely<Database>) => Promise<Ending<T>>): Promise<T> {
     return await this.#runIn(ctx, ({ db }) => work(db))
   }
 
-  async #runIn<T>(ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>): Promise<T> {
+  async #runIn<T>(ctx: StoreContext, work: WorkIn<T>): Promise<T> {
     const progress: Progress = { commitSent: false, callerLeft: false }
     return await this.#deadlines.within(ctx.deadline, this.#runUntil(retryUntil(ctx), ctx, work, progress), () => {
       if (progress.commitSent) {
@@ -58,7 +58,7 @@ export class TransactionRunner {
     })
   }
 
-  async #runUntil<T>(until: number, ctx: Omit<StoreContext, 'now'>, work: WorkIn<T>, progress: Progress): Promise<T> {
+  async #runUntil<T>(until: number, ctx: StoreContext, work: WorkIn<T>, progress: Progress): Promise<T> {
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await this.#pool.use(ctx, (session) => this.#attempt(session, work, until, progress))

@@ -11,7 +11,7 @@ export const NO_BOOKKEEPING: Bookkeeping = Object.freeze({
   underWay: null,
 })
 
-/** The tables must exist. The names are read first: what the row tells is then never older than they are. */
+/** The tables must exist. The names are read first: the row is then never older than they are. */
 export async function readBookkeeping(db: Kysely<Database>): Promise<Bookkeeping> {
   const names = await db.selectFrom('qscope_migrations').select('name').orderBy('name').execute()
   const row = await db

@@ -95,7 +95,7 @@ export class Migrator {
       } catch (error) {
         const wasTried = left?.tried === true && index === left.statement
         if (wasTried && this.#session.types.isAlreadyDone(error)) continue
-        // Where even the note fails, its reason is the same, and told better by the statement's error.
+        // Where even the note fails, the reason is the same, and the statement's error explains it better.
         if (!wasTried && !isLost(error)) await this.#journal.refused().catch(() => undefined)
         throw located(error, `${step.name}, statement ${index + 1} of ${statements.length}`)
       }

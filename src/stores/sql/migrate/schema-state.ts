@@ -1,6 +1,7 @@
 import type { Bookkeeping, SchemaState } from '../../contract/migrations.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 
+/** Compares what a database reports of its schema with what this version was built for. */
 export function schemaStateOf(bookkeeping: Bookkeeping, known: readonly MigrationStep[]): SchemaState {
   const { applied, auditProtection, serversFrom, underWay } = bookkeeping
   const isKnown = (name: string) => known.some((step) => step.name === name)

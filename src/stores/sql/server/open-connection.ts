@@ -43,14 +43,14 @@ async function ready(driver: ServerDriver, pending: PendingConnection): Promise<
   return { connection, session: session === pending.session ? session : null }
 }
 
-/** Says goodbye, but waits for no answer that does not come. */
-export async function endWithin(ms: number, goodbye: Promise<unknown>, destroy: () => void): Promise<void> {
+/** Ends a connection properly if the server answers in time, and destroys it in any case. */
+export async function endWithin(ms: number, ending: Promise<unknown>, destroy: () => void): Promise<void> {
   const { promise: expired, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
   try {
-    await Promise.race([goodbye, expired])
+    await Promise.race([ending, expired])
   } catch {
-    // Whatever the server says to a goodbye, the connection is not needed any more.
+    // However the server answers, the connection is not needed any more.
   } finally {
     clearTimeout(timer)
     destroy()

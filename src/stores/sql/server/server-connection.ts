@@ -134,7 +134,7 @@ export class ServerConnection {
       await sleep(connectTimeoutMs, undefined, { ref: false })
       if (this.#expire !== expire) return
     }
-    giveUp(new DatabaseError('lost', 'the connection to the database has gone dumb: the server is not at work on it'))
+    giveUp(new DatabaseError('lost', 'the connection to the database is dead: the server is not at work on it'))
   }
 }
 

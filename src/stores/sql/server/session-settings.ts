@@ -7,7 +7,7 @@ export interface SessionSetting {
   readonly name: string
   /** As it is written in a SET statement. */
   readonly value: string
-  /** How servers tell that it is so, in lower case; the first is the usual one. */
+  /** How servers show this value, in lower case; the first is the usual form. */
   readonly shown: readonly string[]
   /** Of two ways to write the same list in it, both are right. */
   readonly isList?: true

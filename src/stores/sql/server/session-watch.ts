@@ -31,7 +31,7 @@ export class SessionWatch {
     return atWork === null || atWork.has(session)
   }
 
-  /** `null`: the server is there, but does not tell. */
+  /** `null`: the server is there, but does not answer this question. */
   async #ask(host: ServerHost): Promise<ReadonlySet<string> | null> {
     try {
       const { connection } = await openConnection(this.#driver, this.#target, host)

@@ -20,7 +20,7 @@ import { setUpSession, verifySession } from './session.ts'
 const PORT = 3306
 /**
  * The server keeps what is prepared, and bounds it for all connections together
- * (16,382 unless told otherwise); the one used longest ago is closed.
+ * (16,382 unless configured otherwise); the one used longest ago is closed.
  */
 const MAX_STATEMENTS = 200
 
@@ -57,7 +57,7 @@ class PendingMysqlConnection implements PendingConnection {
         `over TLS a host must be given by name, so that its certificate can be checked`,
       )
     }
-    // The client's own way to leave says goodbye first, and keeps the socket until that is acknowledged.
+    // The client's own way to end sends a message first, and keeps the socket until that is acknowledged.
     const socket = connect({
       host,
       port: port ?? PORT,
@@ -82,7 +82,7 @@ class PendingMysqlConnection implements PendingConnection {
       multipleStatements: multiStatements,
       ...(tls !== null && { ssl: { ...(tls.ca !== null && { ca: tls.ca }), verifyIdentity: true } }),
     })
-    // An error that nobody listens for would end the process; whoever uses the connection next is told.
+    // An error that nobody listens for would end the process; whoever uses the connection next gets it.
     this.#core.on('error', () => undefined)
     this.connection = new MysqlConnection(this.#core, socket, settings, multiStatements)
   }

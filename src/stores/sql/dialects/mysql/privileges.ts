@@ -15,7 +15,7 @@ union all select table_name, privilege_type from information_schema.table_privil
 /** Whoever has one of these on the whole database owns it. */
 const OWNERS = ['ALTER', 'DROP', 'CREATE', 'TRIGGER', 'SUPER']
 
-/** What the session's user is granted; of what comes through a role nothing is told. */
+/** What the session's user is granted; what comes through a role is not reported. */
 export async function mysqlPrivilegeDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
   const about = await diagnosticRow(
     execute,

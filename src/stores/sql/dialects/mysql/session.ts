@@ -76,7 +76,7 @@ const READ_ONLY = ['read_only', 'super_read_only']
 const WRITABLE: ReadonlySet<string> = new Set(['off', '0'])
 const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', SESSION_ID, ...READ_ONLY]
 
-/** What the session and the server tell of themselves. */
+/** Asks for the settings of the session and the server. */
 export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(', ')})`
 
 const ISOLATION = 'set session transaction isolation level read committed, read write'

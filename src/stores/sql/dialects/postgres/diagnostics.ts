@@ -90,7 +90,7 @@ function durabilityDiagnostics(row: DiagnosticRow): readonly Diagnostic[] {
   ]
 }
 
-/** Of this session; not every pooler or relative of PostgreSQL tells. */
+/** Of this session; not every pooler or relative of PostgreSQL reports it. */
 async function tlsDiagnostic(execute: Execute): Promise<Diagnostic> {
   const row = await diagnosticRow(execute, 'select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()')
   return diagnostic('tls', row.get('ssl') === 'true' ? `${row.get('version')} ${row.get('cipher')}` : 'plaintext')

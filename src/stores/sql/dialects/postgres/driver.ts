@@ -111,7 +111,7 @@ class PostgresConnection implements RawConnection {
     const lost = () => {
       this.usable = false
     }
-    // An error that nobody listens for would end the process; whoever uses the connection next is told.
+    // An error that nobody listens for would end the process; whoever uses the connection next gets it.
     client.on('error', lost)
     client.on('end', lost)
   }

@@ -28,8 +28,8 @@ export class SqliteHandle {
   }
 
   /**
-   * Sets what each connection has to be told for itself. All are told the same, so what
-   * one reports holds for all. `walLimit`: of the write-ahead log, in bytes.
+   * Sets what each connection has to set for itself. All set the same, so what one
+   * reports holds for all. `walLimit`: of the write-ahead log, in bytes.
    */
   setUp(walLimit: number): void {
     this.pragma('synchronous = FULL')

@@ -5,12 +5,12 @@ import { openBackend } from '../../src/stores/open.ts'
 import type { Subject } from './contract.ts'
 import { aClient, anEvent, aToken, aUser, change, context, inTransaction, mint, options, register } from './given.ts'
 
-export function decisionPromises(subject: () => Subject): void {
+export function speculativeTransactionPromises(subject: () => Subject): void {
   beforeAll(() => register(subject().backend, aClient('decider')))
   const backend = () => subject().backend
   const storedToken = (token: ReturnType<typeof aToken>) =>
     backend().reads.accessTokens.findById(context(), token.tokenId)
-  const decide = <T>(work: (stores: TransactionStores) => Promise<T>) =>
+  const transact = <T>(work: (stores: TransactionStores) => Promise<T>) =>
     backend().transaction(context(), async (stores) => ({ commit: true, value: await work(stores) }))
 
   test('have one winner of 40, and write what only the winner wrote', async () => {
@@ -19,7 +19,7 @@ export function decisionPromises(subject: () => Subject): void {
     const events = Array.from({ length: 40 }, () => anEvent())
     const won = await Promise.all(
       events.map((event) =>
-        decide(async (stores) => {
+        transact(async (stores) => {
           const first = await stores.accessTokens.revoke(token.tokenId, 'test', change)
           if (first) await stores.auditLog.append(event)
           return first
@@ -35,11 +35,11 @@ export function decisionPromises(subject: () => Subject): void {
 
   test('stand beside neighbours that fail, each with its own answer', async () => {
     const taken = aUser()
-    await decide((stores) => stores.users.insert(taken))
+    await transact((stores) => stores.users.insert(taken))
     const tokens = Array.from({ length: 30 }, () => aToken('decider'))
     const orphan = aToken('no-such-client')
     const [results, names, refused] = await Promise.all([
-      Promise.all(tokens.map((token) => decide((stores) => Promise.resolve(stores.accessTokens.insert(token))))),
+      Promise.all(tokens.map((token) => transact((stores) => Promise.resolve(stores.accessTokens.insert(token))))),
       Promise.all(
         [aUser({ externalId: taken.externalId }), aUser()].map((user) =>
           backend().transaction(context(), async (stores) => {
@@ -48,7 +48,7 @@ export function decisionPromises(subject: () => Subject): void {
           }),
         ),
       ),
-      decide((stores) => Promise.resolve(stores.accessTokens.insert(orphan))).catch((error: unknown) => error),
+      transact((stores) => Promise.resolve(stores.accessTokens.insert(orphan))).catch((error: unknown) => error),
     ])
     expect(results).toHaveLength(30)
     expect(names).toEqual([false, true])
@@ -63,14 +63,14 @@ export function decisionPromises(subject: () => Subject): void {
       for (const token of part) await stores.accessTokens.insert(token)
     }
     await Promise.all(
-      [insert(tokens.slice(0, 80)), ...tokens.slice(80).map((token) => insert([token])), insert([])].map(decide),
+      [insert(tokens.slice(0, 80)), ...tokens.slice(80).map((token) => insert([token])), insert([])].map(transact),
     )
     expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
   })
 
   test('see what they wrote and what was committed before', async () => {
     const token = aToken('decider')
-    const seen = await decide(async (stores) => {
+    const seen = await transact(async (stores) => {
       await stores.accessTokens.insert(token)
       const own = await stores.accessTokens.findByHash(context(), token.hash)
       return { own: own?.token, client: (await stores.clients.find(context(), clientId('decider')))?.clientId }
@@ -105,7 +105,7 @@ export function decisionPromises(subject: () => Subject): void {
     let left: Promise<unknown> = Promise.resolve()
     await inTransaction(backend(), async () => {
       // As many as there may be connections: where there is one, they wait for this transaction.
-      ahead = others.map((token) => decide((stores) => Promise.resolve(stores.accessTokens.insert(token))))
+      ahead = others.map((token) => transact((stores) => Promise.resolve(stores.accessTokens.insert(token))))
       await new Promise((resolve) => setImmediate(resolve))
       left = backend().transaction(context({ signal: cancel.signal }), async (stores) => {
         await stores.accessTokens.insert(waiting)

@@ -1,0 +1,68 @@
+import Sqlite from 'better-sqlite3'
+import { describe, expect, test } from 'vitest'
+import type { Execute } from '../../src/stores/sql/core/dialect.ts'
+import { clockDiagnostic } from '../../src/stores/sql/diagnostics.ts'
+import { galeraDiagnostics } from '../../src/stores/sql/dialects/mysql/galera-diagnostics.ts'
+import { sqliteDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
+import { warningsOf } from './given.ts'
+
+test('SQLite that can lose commits or locks readers out gives concern', async () => {
+  const database = new Sqlite(':memory:')
+  const execute: Execute = async ({ sql }) => ({ rows: database.prepare(sql).all(), affected: 0 })
+  for (const pragma of ['synchronous = NORMAL', 'foreign_keys = OFF']) database.pragma(pragma)
+  expect(warningsOf(await sqliteDiagnostics(execute))).toEqual([
+    { name: 'journal_mode', value: 'memory' },
+    { name: 'synchronous', value: 'NORMAL' },
+    { name: 'foreign_keys', value: 'off' },
+  ])
+  database.close()
+})
+
+describe('MySQL', () => {
+  const node = { wsrep_on: 'ON', wsrep_sync_wait: '1' }
+  const inGoodOrder = { wsrep_cluster_size: '3', wsrep_cluster_status: 'Primary', wsrep_local_state_comment: 'Synced' }
+  const galera = (variables: object, status: object = inGoodOrder) =>
+    galeraDiagnostics(new Map(Object.entries({ ...node, ...variables })), new Map(Object.entries(status)))
+
+  test('tells of a cluster only on a node of one', () => {
+    expect(galera({ wsrep_on: 'OFF' })).toEqual([])
+    expect(galera({}).map(({ value, warning }) => [value, warning])).toEqual([
+      ['3', null],
+      ['Primary', null],
+      ['Synced', null],
+      ['1', null],
+    ])
+    expect(warningsOf(galera({ wsrep_sync_wait: '7' }))).toEqual([])
+  })
+
+  test('gives concern about a cluster without a majority to spare, a node cut off, behind, or read too early', () => {
+    const status = {
+      wsrep_cluster_size: '2',
+      wsrep_cluster_status: 'non-Primary',
+      wsrep_local_state_comment: 'Joining',
+    }
+    expect(warningsOf(galera({ wsrep_sync_wait: '0' }, status)).map(({ value }) => value)).toEqual([
+      '2',
+      'non-Primary',
+      'Joining',
+      '0',
+    ])
+  })
+})
+
+describe('a clock', () => {
+  const showing = (ms: () => number) =>
+    clockDiagnostic(async () => ({ rows: [{ ms: String(ms()) }], affected: 0 }), 'select the time')
+
+  test('within a second gives no concern', async () => {
+    expect(await showing(() => Date.now())).toEqual({ name: 'clock', value: "as this machine's", warning: null })
+    expect((await showing(() => Date.now() - 900)).warning).toBeNull()
+  })
+
+  test('further apart does, whichever is ahead', async () => {
+    const ahead = await showing(() => Date.now() + 60_000)
+    expect(ahead.value).toMatch(/^(59|60)\d{3} ms ahead of this machine's$/)
+    expect(ahead.warning).toMatch(/NTP/)
+    expect((await showing(() => Date.now() - 60_000)).value).toMatch(/ms behind this machine's$/)
+  })
+})
