@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-
-const src = resolve(import.meta.dirname, '..', 'src')
+import { OLD_NAMES } from '../scripts/structure/old-names.ts'
+import { identifiersOf, SourceTree } from '../scripts/structure/source-tree.ts'
 
 /**
  * What each layer may import of the others, beside itself and what all share; the first matching row counts.
@@ -35,37 +35,20 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'cli', files: /^cli\//, may: ['*'] },
 ]
 
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+/** Why a module may hold what lives as long as the process. */
+const MODULE_STATE: Readonly<Record<string, string>> = {
+  'app/worker-process.ts channel': 'the entry of a process of its own: nothing imports it',
+  'crypto/random.ts POOL': 'random bytes are drawn many at once; what one server takes tells another nothing',
+  'crypto/random.ts SEQUENCE': 'UUIDs of one millisecond are in order only if the whole process numbers them together',
+}
+
+const tree = new SourceTree(resolve(import.meta.dirname, '..', 'src'))
+const { files } = tree
 
 function layerOf(file: string): string {
   const found = LAYERS.find(({ files: pattern }) => pattern.test(file))
   if (found === undefined) throw new Error(`${file} belongs to no layer: add it to the table, or move it`)
   return found.layer
-}
-
-function specifiersOf(path: string): string[] {
-  const text = readFileSync(path, 'utf8')
-  return [...text.matchAll(/^(?:import|export)\s(?:[^'";]*?from\s+)?'([^']+)'/gm)].map(
-    ([, specifier = '']) => specifier,
-  )
-}
-
-function importsOf(file: string) {
-  const text = readFileSync(join(src, file), 'utf8')
-  return [...text.matchAll(/^(?:import|export)\s([^'";]*?from\s+)?'([^']+)'/gm)].map((match) => ({
-    typeOnly: /^(?:import|export) type\b/.test(match[0]),
-    specifier: match[2] ?? '',
-  }))
-}
-
-/** Belongs to no layer: it says which version runs. */
-const MANIFEST = '../package.json'
-
-function inside(file: string) {
-  return importsOf(file)
-    .filter(({ specifier }) => specifier.startsWith('.'))
-    .map((entry) => ({ ...entry, target: relative(src, resolve(src, dirname(file), entry.specifier)) }))
-    .filter(({ target }) => target !== MANIFEST)
 }
 
 describe('architecture', () => {
@@ -76,15 +59,42 @@ describe('architecture', () => {
   it.each(files)('%s imports only what its layer may', (file) => {
     const layer = layerOf(file)
     const may = LAYERS.find((row) => row.layer === layer)?.may ?? []
-    const wrong = inside(file).filter(({ target }) => {
+    const wrong = tree.importsWithin(file).filter(({ target }) => {
       const other = layerOf(target)
       return other !== layer && other !== 'shared' && !may.includes('*') && !may.includes(other)
     })
     expect(wrong.map(({ target }) => target)).toEqual([])
   })
 
+  it('has no files that import each other, directly or through others', () => {
+    expect(tree.fileCycles()).toEqual([])
+  })
+
+  it('has no two folders that import each other', () => {
+    expect(tree.mutualFolders()).toEqual([])
+  })
+
+  it('holds nothing in a module that lives as long as the process, but for what is listed with a reason', () => {
+    expect(tree.moduleState().map(({ file, name }) => `${file} ${name}`)).toEqual(Object.keys(MODULE_STATE))
+  })
+
+  it('lets the application and the command line see stores by their contract and how they are opened', () => {
+    const wrong = files
+      .filter((file) => /^(app|cli)\//.test(file))
+      .flatMap((file) => tree.importsWithin(file).map(({ target }) => ({ file, target })))
+      .filter(({ target }) => /^stores\//.test(target) && !/^stores\/(contract\/|open\.ts$)/.test(target))
+    expect(wrong).toEqual([])
+  })
+
+  it('calls nothing by a name of the private language that the field has a word for', () => {
+    const found = files.flatMap((file) =>
+      Array.from(identifiersOf(tree.textOf(file)).matchAll(OLD_NAMES), ([name]) => `${file}: ${name}`),
+    )
+    expect(found).toEqual([])
+  })
+
   const outside = (package_: RegExp, home: RegExp) =>
-    files.filter((file) => !home.test(file) && importsOf(file).some(({ specifier }) => package_.test(specifier)))
+    files.filter((file) => !home.test(file) && tree.importsOf(file).some(({ specifier }) => package_.test(specifier)))
 
   it('keeps gRPC in transports/grpc/ and in the command that calls a server', () => {
     expect(outside(/^@grpc\//, /^(transports\/grpc\/|cli\/)/)).toEqual([])
@@ -96,10 +106,12 @@ describe('architecture', () => {
 
   it('keeps what measures and traces in telemetry/, and its SDK in what is loaded on demand', () => {
     expect(outside(/^(prom-client|@opentelemetry\/)/, /^telemetry\//)).toEqual([])
-    const sdk = files.filter((file) => importsOf(file).some(({ specifier }) => specifier.startsWith('@opentelemetry/')))
+    const sdk = files.filter((file) =>
+      tree.importsOf(file).some(({ specifier }) => specifier.startsWith('@opentelemetry/')),
+    )
     expect(sdk.toSorted()).toEqual(['telemetry/bounded-export.ts', 'telemetry/open-tracer.ts'])
     const eager = files.filter((file) =>
-      inside(file).some(({ target, typeOnly }) => !typeOnly && sdk.includes(target) && !sdk.includes(file)),
+      tree.importsWithin(file).some(({ target, typeOnly }) => !typeOnly && sdk.includes(target) && !sdk.includes(file)),
     )
     expect(eager).toEqual([])
   })
@@ -121,7 +133,8 @@ describe('architecture', () => {
     const wrong = files
       .filter((file) => !file.startsWith('crypto/') && !file.startsWith('gen/'))
       .filter((file) =>
-        readFileSync(join(src, file), 'utf8')
+        tree
+          .textOf(file)
           .split('\n')
           .some(
             (line) => drawing.test(line) && !line.startsWith('import ') && !/randomBytes\(\d+\)\.toString/.test(line),
@@ -133,25 +146,31 @@ describe('architecture', () => {
   it('lets flows know stores by their contract, and only the runner by more than types', () => {
     const wrong = files
       .filter((file) => file.startsWith('flows/') && file !== 'flows/runner.ts')
-      .filter((file) => inside(file).some(({ target, typeOnly }) => target.startsWith('stores/') && !typeOnly))
+      .filter((file) =>
+        tree.importsWithin(file).some(({ target, typeOnly }) => target.startsWith('stores/') && !typeOnly),
+      )
     expect(wrong).toEqual([])
   })
 
   it('lets the command line write to a terminal in one file only, where all is made printable', () => {
     const writing = files
       .filter((file) => file.startsWith('cli/'))
-      .filter((file) => /std(out|err)\.write|console\./.test(readFileSync(join(src, file), 'utf8')))
+      .filter((file) => /std(out|err)\.write|console\./.test(tree.textOf(file)))
     expect(writing).toEqual(['cli/terminal.ts'])
   })
 
   it('has no default exports, barrels, utils or helpers', () => {
     const own = files.filter((file) => !file.startsWith('gen/'))
-    expect(own.filter((file) => /export default/.test(readFileSync(join(src, file), 'utf8')))).toEqual([])
+    expect(own.filter((file) => /export default/.test(tree.textOf(file)))).toEqual([])
     expect(own.filter((file) => /(^|\/)(index|utils?|helpers?)(\.ts|\/)/.test(file))).toEqual([])
   })
 })
 
 describe('the client package', () => {
+  const specifiersOf = (path: string) =>
+    [...readFileSync(path, 'utf8').matchAll(/^(?:import|export)\s(?:[^'";]*?from\s+)?'([^']+)'/gm)].map(
+      ([, specifier = '']) => specifier,
+    )
   const home = resolve(import.meta.dirname, '..', 'packages', 'client', 'src')
   const own = readdirSync(home, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.startsWith('gen/'))

@@ -14,15 +14,16 @@ export interface ModuleState {
 }
 
 const IMPORT = /^(?:import|export)\s([^'";]*?from\s+)?'([^']+)'/gm
-/** A `let`, and a collection that begins empty, at the top of a module. */
+/** At the top of a module: a `let`, a collection that begins empty, and an instance of a class that is not known to be immutable. */
 const STATE =
-  /^(?:export )?(?:let (\w+)|const (\w+)[^=\n]*= new (?:Map|Set|WeakMap|WeakSet|BoundedMap)(?:<[^\n]*>)?\((?!\[|Object|\s*$))/gm
+  /^(?:export )?(?:let (\w+)|const (\w+)\b(?!: Readonly)[^=\n]*= new (?!(?:RegExp|URL|TextDecoder|TextEncoder|Uint8Array|Int32Array|BlockList)\b|(?:Map|Set)(?:<[^\n]*>)?\([^)]))/gm
 
 /** The TypeScript files below a folder, without generated ones, and how they depend on each other. */
 export class SourceTree {
   readonly root: string
   /** Relative to the root, in order. */
   readonly files: readonly string[]
+  readonly #known: ReadonlySet<string>
   readonly #texts = new Map<string, string>()
 
   constructor(root: string) {
@@ -30,6 +31,7 @@ export class SourceTree {
     this.files = readdirSync(root, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.startsWith('gen/'))
       .toSorted()
+    this.#known = new Set(this.files)
   }
 
   textOf(file: string): string {
@@ -49,12 +51,20 @@ export class SourceTree {
     }))
   }
 
-  /** The files of the tree that a file imports. */
-  dependenciesOf(file: string): readonly string[] {
+  /** What a file imports of the tree, generated files among it. */
+  importsWithin(file: string): readonly { readonly target: string; readonly typeOnly: boolean }[] {
     return this.importsOf(file)
       .filter(({ specifier }) => specifier.startsWith('.'))
-      .map(({ specifier }) => relative(this.root, resolve(this.root, dirname(file), specifier)))
-      .filter((target) => this.files.includes(target))
+      .map(({ specifier, typeOnly }) => ({
+        target: relative(this.root, resolve(this.root, dirname(file), specifier)),
+        typeOnly,
+      }))
+      .filter(({ target }) => !target.startsWith('..'))
+  }
+
+  /** The files of the tree that a file imports. */
+  dependenciesOf(file: string): readonly string[] {
+    return this.importsWithin(file).flatMap(({ target }) => (this.#known.has(target) ? target : []))
   }
 
   /** Files that import each other, directly or through others (Tarjan's strongly connected components). */

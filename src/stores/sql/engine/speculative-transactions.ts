@@ -70,14 +70,17 @@ class TransactionRecorder {
     this.#stores = transactionStores(db, (event) => void this.#events.push(event))
   }
 
-  /** `null`: the work depends on what the database says, is too long, or does not end in a commit. */
+  /**
+   * `null`: the work depends on what the database says, is too long, or does not end in a commit. Or it audits
+   * nothing: then no call decides a race by it, and it stays out of the commits that calls wait for.
+   */
   async record<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<RecordedTransaction<T> | null> {
     this.#statements = []
     this.#events = []
     this.#asked = false
     try {
       const { commit, value } = await work(this.#stores)
-      if (!commit || this.#asked || this.#statements.length > MAX_RECORDED) return null
+      if (!commit || this.#asked || this.#statements.length > MAX_RECORDED || this.#events.length === 0) return null
       return { statements: this.#statements, events: this.#events, value }
     } catch (error) {
       if (this.#asked) return null
