@@ -4,6 +4,7 @@ import type { Span } from '../../../trace.ts'
 import { StoreError } from '../../contract/errors.ts'
 import type { Over, SentBatch } from '../../contract/store-observer.ts'
 import { observed } from '../core/database-error.ts'
+import type { Finder } from '../tables/read-source.ts'
 
 /** More keys than this go with the next batch. */
 const MAX_BATCH_SIZE = 512
@@ -32,7 +33,7 @@ interface NamedKey<Key> {
  * a batch that is not sent yet, so it reads whatever was committed before it was
  * asked for; look-ups of the same key share the answer.
  */
-export class DataLoader<Key, Value> {
+export class DataLoader<Key, Value> implements Finder<Key, Value> {
   readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value

@@ -12,6 +12,7 @@ import {
   packedRecorded,
   type WriterData,
 } from './protocol.ts'
+import type { WriterThread } from './writer-thread.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -138,6 +139,7 @@ export class SqliteWriter implements Writer {
     await this.open()
   }
 
+  /** {@link WriterThread.answerTo} carries it out. */
   #send(command: Command): Promise<StatementResult> {
     const worker = this.#worker
     if (worker === null) return Promise.reject(this.#gone())
