@@ -1,4 +1,5 @@
 import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
 import type { AccessRule } from '../auth/authorize-call.ts'
 import { isPermission } from '../domain/scopes.ts'
 import { access } from '../gen/qscope/v1/options_pb.ts'
@@ -23,6 +24,9 @@ export function accessRule(method: DescMethod): AccessRule {
   }
   if (!anyone && permission === '' && !clientAuthentication) {
     throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)
+  }
+  if (idempotent !== (method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN)) {
+    throw new Error(`${pathOf(method)}: idempotency_level and (qscope.v1.access) differ about whether it is idempotent`)
   }
   return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone, idempotent })
 }

@@ -28,3 +28,8 @@ test.each(methods)('%s is called with each tool, and its answer shown', (method)
   for (const tool of TOOLS) expect(called.some((at) => blocks[at]?.text.includes(tool))).toBe(true)
   expect(called.some((at) => blocks[at + 1]?.language === 'json')).toBe(true)
 })
+
+test('the index of the cookbook names every method on the page of its service', () => {
+  const index = readFileSync(join(COOKBOOK, 'README.md'), 'utf8')
+  expect(methods.filter((method) => !index.includes(method))).toEqual([])
+})

@@ -23,8 +23,18 @@ describe('a method', () => {
     expect(() => build(rule)).toThrow(message)
   })
 
+  it.each([true, false])(
+    'whose options differ about whether it is idempotent (%s) does not start the server',
+    (said) => {
+      const routes = route(unaryProbe({ anyone: true, idempotent: said }, !said), { try: async () => success({}) })
+      const options = { routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false }
+      expect(() => new Pipeline(options)).toThrow(/Probe\/Try.*idempotent/)
+    },
+  )
+
   it.each([
     [{ anyone: true }],
+    [{ anyone: true, idempotent: true }],
     [{ anyone: true, clientAuthentication: true }],
     [{ permission: 'qscope:tokens.read', clientAuthentication: true }],
   ])('with %o does', (rule) => {

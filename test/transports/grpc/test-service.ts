@@ -1,6 +1,6 @@
 import { create, createFileRegistry, type DescService, type MessageInitShape, setExtension } from '@bufbuild/protobuf'
 import type { GenService } from '@bufbuild/protobuf/codegenv2'
-import { FileDescriptorProtoSchema, MethodOptionsSchema } from '@bufbuild/protobuf/wkt'
+import { FileDescriptorProtoSchema, MethodOptions_IdempotencyLevel, MethodOptionsSchema } from '@bufbuild/protobuf/wkt'
 import { AccessSchema, access, file_qscope_v1_options } from '../../../src/gen/qscope/v1/options_pb.ts'
 import {
   file_qscope_v1_token_service,
@@ -13,19 +13,20 @@ type Probe<Kind extends 'unary' | 'server_streaming'> = GenService<{
   try: { methodKind: Kind; input: typeof ListTokensRequestSchema; output: typeof MintTokenResponseSchema }
 }>
 
-/** `qscope.test.Probe` with the unary method `Try` under this rule. */
-export function unaryProbe(rule: Rule): Probe<'unary'> {
-  return compile(rule, false) as unknown as Probe<'unary'>
+/** `qscope.test.Probe` with the unary method `Try` under this rule; `idempotent`: what its idempotency_level says. */
+export function unaryProbe(rule: Rule, idempotent = rule?.idempotent ?? false): Probe<'unary'> {
+  return compile(rule, false, idempotent) as unknown as Probe<'unary'>
 }
 
 /** The same with a stream of answers. */
 export function streamProbe(rule: Rule): Probe<'server_streaming'> {
-  return compile(rule, true) as unknown as Probe<'server_streaming'>
+  return compile(rule, true, rule?.idempotent ?? false) as unknown as Probe<'server_streaming'>
 }
 
 /** A service compiled on the spot, for what the contract has no method for (yet, or ever). */
-function compile(rule: Rule, serverStreaming: boolean): DescService {
+function compile(rule: Rule, serverStreaming: boolean, idempotent: boolean): DescService {
   const options = create(MethodOptionsSchema)
+  if (idempotent) options.idempotencyLevel = MethodOptions_IdempotencyLevel.IDEMPOTENT
   if (rule !== null) setExtension(options, access, create(AccessSchema, rule))
   const file = create(FileDescriptorProtoSchema, {
     name: 'qscope/test.proto',
