@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Config, parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { ConfigError } from '../../src/config/problems.ts'
-import type { Variable } from '../../src/config/variable.ts'
-import { VARIABLES } from '../../src/config/variables.ts'
+import { Variable, type VariableTable } from '../../src/config/variable.ts'
+import { SERVER_VARIABLES, VARIABLES } from '../../src/config/variables.ts'
 
 const NAMES = Object.keys(VARIABLES)
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
@@ -39,6 +39,18 @@ const BAD: Readonly<Record<string, string>> = {
   'a database nobody knows': `oracle://u:${SECRET}@h/db`,
   'a database without hosts': `mysql://u:${SECRET}@/db`,
 }
+const SOURCES = join(import.meta.dirname, '../../src')
+/** What may use a variable: all but the rows themselves. */
+const USERS = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !/^gen\/|^config\/[a-z-]*variables\.ts$/.test(file))
+  .map((file) => readFileSync(join(SOURCES, file), 'utf8'))
+
+function rowsOf(table: VariableTable): readonly (readonly [name: string, property: string])[] {
+  return Object.entries(table).flatMap(([property, row]) =>
+    row instanceof Variable ? [[row.name, property] as const] : rowsOf(row),
+  )
+}
+
 /** Defaults follow from these, so that each may break them. */
 const BESIDE: readonly Readonly<Record<string, string>>[] = [
   {},
@@ -90,6 +102,11 @@ describe('every variable', () => {
     const { does } = Object.entries<Variable>(VARIABLES).find(([each]) => each === name)?.[1] ?? { does: '' }
     expect(does).toMatch(/^[A-Z].{20,}\.$/)
     expect(PAGE).toContain(`| ${does} |`)
+  })
+
+  it.each(rowsOf(SERVER_VARIABLES))('%s is used by its property %s', (_name, property) => {
+    const word = new RegExp(`\\b${property}\\b`)
+    expect(USERS.some((text) => word.test(text))).toBe(true)
   })
 
   it('names the issuer where none can be made of the address', () => {
