@@ -5,7 +5,7 @@ import { clientId, epochMs, type TokenHash, type TokenId, tokenId } from '../../
 import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
 import type { AccessTokenFilter } from '../../src/stores/contract/access-tokens.ts'
-import type { Rotation } from '../../src/stores/contract/refresh-tokens.ts'
+import type { Rotation } from '../../src/stores/contract/grants.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,

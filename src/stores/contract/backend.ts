@@ -6,14 +6,18 @@
 import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
 import type { AssertionIdStore } from './assertion-ids.ts'
 import type { AuditChainReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
-import type { AuthorizationCodeReads, AuthorizationCodeStore } from './authorization-codes.ts'
-import type { ClientSecretReads, ClientSecretStore } from './client-secrets.ts'
-import type { ClientReads, ClientStore } from './clients.ts'
+import type { ClientReads, ClientSecretReads, ClientSecretStore, ClientStore } from './clients.ts'
 import type { StoreContext } from './context.ts'
 import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from './device-authorizations.ts'
-import type { GrantReads, GrantStore } from './grants.ts'
+import type {
+  AuthorizationCodeReads,
+  AuthorizationCodeStore,
+  GrantReads,
+  GrantStore,
+  RefreshTokenReads,
+  RefreshTokenStore,
+} from './grants.ts'
 import type { Maintenance } from './maintenance.ts'
-import type { RefreshTokenReads, RefreshTokenStore } from './refresh-tokens.ts'
 import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
 import type { UserReads, UserStore } from './users.ts'
 

@@ -7,8 +7,8 @@ import {
   grantId,
   type TokenHash,
 } from '../../../domain/ids.ts'
-import type { AuthorizationCodeReads, AuthorizationCodeStore } from '../../contract/authorization-codes.ts'
 import type { StoreContext } from '../../contract/context.ts'
+import type { AuthorizationCodeReads, AuthorizationCodeStore } from '../../contract/grants.ts'
 import { hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
 import type { AuthorizationCodeTable, Database } from '../core/schema.ts'
 import { GRANT_STATUS, type GrantStatusRow, grantStatusOf } from './grants.ts'
