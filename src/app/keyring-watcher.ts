@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
+import type { Logger } from '../context.ts'
 import { KEY_PURPOSES, type Keyring } from '../crypto/keyring.ts'
 import { codeOf, readKeyringFile } from '../crypto/keyring-file.ts'
 import { mergedMaterial } from '../crypto/keyring-rotation.ts'
-import type { Logger } from '../logger.ts'
 
 /** How soon a running server has a key that was added to its file; `keyring rotate` waits longer than that. */
 export const RELOAD_INTERVAL_MS = 2_000

@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import { backgroundContext } from '../context.ts'
+import { backgroundContext, type Logger } from '../context.ts'
 import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
 import { createKeyringFile, readKeyringFile } from '../crypto/keyring-file.ts'
 import { KeyringFileError } from '../crypto/keyring-format.ts'
 import type { KeyId } from '../domain/ids.ts'
-import type { Logger } from '../logger.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import { openConfiguredBackend, openConfiguredMigrations } from './database.ts'
 

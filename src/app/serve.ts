@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/config.ts'
-import { drawFingerprintKey } from '../crypto/fingerprints.ts'
 import type { Log } from '../log/create-log.ts'
+import { drawFingerprintKey } from '../rate-limits/counter-sync.ts'
 import type { Lifecycle, Reload, StartReport } from './cluster/lifecycle.ts'
 import type { ProcessMetrics } from './cluster/metrics-aggregation.ts'
 import { WorkerPool } from './cluster/worker-pool.ts'

@@ -1,4 +1,4 @@
-import type { AuditRecord } from '../domain/audit-record.ts'
+import type { AuditRecord } from '../domain/audit-event.ts'
 import { type KeyId, keyId } from '../domain/ids.ts'
 import { exportMac, isSame } from './audit-seal.ts'
 import { isObject } from './json-object.ts'

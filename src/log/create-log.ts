@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { type Logger as PinoLogger, pino } from 'pino'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../context.ts'
 import { printableLines } from '../printable.ts'
 import { prettyLine } from './pretty-line.ts'
 

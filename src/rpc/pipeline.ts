@@ -8,9 +8,9 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
+import type { Logger } from '../context.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { AccessLog } from './access-log.ts'
 import { AdmissionControl } from './admission-control.ts'

@@ -1,5 +1,5 @@
-import { BatchScheduler } from '../batch-scheduler.ts'
-import type { Logger } from '../logger.ts'
+import { BatchScheduler } from '../batching.ts'
+import type { Logger } from '../context.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
 import type { Migrations, SchemaState } from './contract/migrations.ts'

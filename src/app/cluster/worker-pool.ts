@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
-import type { Logger } from '../../logger.ts'
+import type { Logger } from '../../context.ts'
 import { HEARTBEAT_INTERVAL_MS, Heartbeats } from './heartbeats.ts'
 import type { Reload } from './lifecycle.ts'
 import { closeLostConnections } from './lost-connections.ts'

@@ -1,6 +1,6 @@
+import type { Logger } from '../../context.ts'
 import { jitter, uuidV7 } from '../../crypto/random.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { Logger } from '../../logger.ts'
 import type { Maintenance } from '../../stores/contract/maintenance.ts'
 
 export interface BackgroundJobOptions {

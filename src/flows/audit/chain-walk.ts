@@ -1,6 +1,6 @@
 import { eventHash, headMac, isSame } from '../../crypto/audit-seal.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { AuditHead, AuditRecord } from '../../domain/audit-record.ts'
+import type { AuditHead, AuditRecord } from '../../domain/audit-event.ts'
 import { type ChainBreak, chainBreak } from './chain-break.ts'
 
 /** How far a chain was followed. */

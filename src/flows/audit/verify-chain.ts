@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { eventHash, isSame } from '../../crypto/audit-seal.ts'
 import type { ChainEnd } from '../../crypto/exported-head.ts'
-import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-record.ts'
+import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-event.ts'
 import type { FlowContext } from '../context.ts'
 import { type ChainBreak, chainBreak } from './chain-break.ts'
 import { type ChainPlace, ChainWalk, headBreak } from './chain-walk.ts'

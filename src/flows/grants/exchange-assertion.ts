@@ -1,6 +1,12 @@
-import { endOf, isTimely } from '../../auth/assertion-times.ts'
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
-import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
+import {
+  type AssertionClaims,
+  endOf,
+  isOnlyFor,
+  isTimely,
+  readAssertion,
+  verifyAssertion,
+} from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'

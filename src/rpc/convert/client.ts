@@ -1,16 +1,16 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { parseTlsClientSubject } from '../../domain/certificate.ts'
 import {
   type Client,
   type ClientRegistration,
+  type ClientSecret,
   type AuthenticationMethod as DomainAuthenticationMethod,
   type ClientType as DomainClientType,
   type GrantType as DomainGrantType,
   etagOf,
 } from '../../domain/client.ts'
-import type { ClientSecret } from '../../domain/client-secret.ts'
 import { clientId } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
-import { parseTlsClientSubject } from '../../domain/tls-client-subject.ts'
 import {
   AuthenticationMethod,
   type ClientSchema,

@@ -1,5 +1,4 @@
-import type { Client, ClientRegistration, ClientType } from '../../domain/client.ts'
-import type { ClientSecret } from '../../domain/client-secret.ts'
+import type { Client, ClientRegistration, ClientSecret, ClientType } from '../../domain/client.ts'
 import type { ClientId, EpochMs, KeyId, SecretId } from '../../domain/ids.ts'
 import type { Change, PageRequest, StoreContext } from './context.ts'
 

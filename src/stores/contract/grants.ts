@@ -1,7 +1,13 @@
-import type { AuthorizationCode, AuthorizationCodeStatus } from '../../domain/authorization-code.ts'
-import type { Grant, GrantStatus } from '../../domain/grant.ts'
+import type {
+  AuthorizationCode,
+  AuthorizationCodeStatus,
+  Grant,
+  GrantStatus,
+  RefreshToken,
+  RefreshTokenStatus,
+  Replay,
+} from '../../domain/grant.ts'
 import type { AuthorizationCodeId, ClientId, EpochMs, GrantId, TokenHash, TokenId, UserId } from '../../domain/ids.ts'
-import type { RefreshToken, RefreshTokenStatus, Replay } from '../../domain/refresh-token.ts'
 import type { AccessTokenFilter } from './access-tokens.ts'
 import type { Change, PageRequest, StoreContext } from './context.ts'
 

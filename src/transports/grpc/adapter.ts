@@ -6,8 +6,8 @@ import type {
   ServerWritableStream,
   sendUnaryData,
 } from '@grpc/grpc-js'
-import type { BatchScheduler } from '../../batch-scheduler.ts'
-import type { Logger } from '../../logger.ts'
+import type { BatchScheduler } from '../../batching.ts'
+import type { Logger } from '../../context.ts'
 import { fail } from '../../results.ts'
 import { abortedCall } from '../../rpc/access.ts'
 import { CallEnded } from '../../rpc/call-info.ts'

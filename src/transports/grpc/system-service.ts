@@ -1,7 +1,7 @@
 import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import type { Server } from '@grpc/grpc-js'
+import type { Logger } from '../../context.ts'
 import { peerKey } from '../../domain/peer-key.ts'
-import type { Logger } from '../../logger.ts'
 import { OpenCounter } from '../../rate-limits/open-counter.ts'
 import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import { RequestParser } from '../../rpc/request-limits/request-parser.ts'

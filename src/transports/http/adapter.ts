@@ -1,7 +1,7 @@
 import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
 import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
+import type { Logger } from '../../context.ts'
 import { epochMs } from '../../domain/ids.ts'
-import type { Logger } from '../../logger.ts'
 import { fail } from '../../results.ts'
 import { abortedCall } from '../../rpc/access.ts'
 import { CallEnded } from '../../rpc/call-info.ts'

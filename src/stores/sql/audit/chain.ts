@@ -1,6 +1,5 @@
 import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
-import { NO_HASH, recordOf } from '../../../domain/audit-record.ts'
+import { type AuditEvent, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import type { Statement } from '../core/dialect.ts'

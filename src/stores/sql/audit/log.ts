@@ -1,6 +1,10 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
-import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../../domain/audit-event.ts'
-import type { AuditRecord } from '../../../domain/audit-record.ts'
+import {
+  AUDIT_EVENT_TYPES,
+  type AuditEvent,
+  type AuditEventType,
+  type AuditRecord,
+} from '../../../domain/audit-event.ts'
 import {
   type AuditEventId,
   auditEventId,

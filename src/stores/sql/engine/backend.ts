@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { BatchScheduler } from '../../../batch-scheduler.ts'
-import { backgroundContext } from '../../../context.ts'
-import type { Logger } from '../../../logger.ts'
+import type { BatchScheduler } from '../../../batching.ts'
+import { backgroundContext, type Logger } from '../../../context.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type {
   AppendStores,

@@ -1,6 +1,6 @@
+import type { Logger } from '../../../context.ts'
 import { epochMs } from '../../../domain/ids.ts'
 import { parseServerUrl } from '../../../domain/server-url.ts'
-import type { Logger } from '../../../logger.ts'
 import type { PoolLoad } from '../../contract/backend.ts'
 import { DatabaseError } from '../core/database-error.ts'
 import type { Connected, ConnectionSettings, Statement, StatementResult, Writers } from '../core/dialect.ts'

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuthorizationCode, AuthorizationCodeStatus } from '../../../domain/authorization-code.ts'
+import type { AuthorizationCode, AuthorizationCodeStatus } from '../../../domain/grant.ts'
 import {
   type AuthorizationCodeId,
   authorizationCodeId,

@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import type { ClientSecret } from '../../../domain/client-secret.ts'
+import type { ClientSecret } from '../../../domain/client.ts'
 import {
   type ClientId,
   clientId,

@@ -1,5 +1,5 @@
 import type { CompiledQuery, Kysely } from 'kysely'
-import type { Span } from '../../../trace.ts'
+import type { Span } from '../../../context.ts'
 import type { LookUp } from '../../contract/store-observer.ts'
 import { KeyedQuery } from '../core/prepared-statement.ts'
 import type { Database } from '../core/schema.ts'

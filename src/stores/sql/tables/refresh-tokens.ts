@@ -1,4 +1,5 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import type { RefreshToken, RefreshTokenStatus, Replay } from '../../../domain/grant.ts'
 import {
   type ClientId,
   clientId,
@@ -12,7 +13,6 @@ import {
   type UserId,
   userId,
 } from '../../../domain/ids.ts'
-import type { RefreshToken, RefreshTokenStatus, Replay } from '../../../domain/refresh-token.ts'
 import type { AccessTokenFilter } from '../../contract/access-tokens.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
 import type { RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/grants.ts'
