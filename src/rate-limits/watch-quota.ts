@@ -23,7 +23,8 @@ export class WatchQuota {
     if (this.#open.of(address) >= this.#mostPerPeer) {
       return full(address, `at most ${this.#mostPerPeer} watches of one address`)
     }
-    if (this.#open.of(code) >= MOST_PER_CODE) return full(code, `at most ${MOST_PER_CODE} watches of one device code`)
+    if (this.#open.of(code) >= MOST_PER_CODE)
+      return full(address, `at most ${MOST_PER_CODE} watches of one device code`)
     this.#open.opened(address)
     this.#open.opened(code)
     return HOLDS
@@ -39,6 +40,7 @@ function keysOf(peer: string, presentedCode: string): readonly [address: string,
   return [`peer:${peerKey(peer)}`, `device_code:${presentedCode.slice(0, HELD_OF_CODE)}`]
 }
 
+/** `subject`: the address, for a device code is a secret, and whoever keeps refusals must not get it. */
 function full(subject: string, description: string) {
   return fail('limit.exceeded', { quota: { subject, description }, retryAfterMs: RETRY_AFTER_MS })
 }

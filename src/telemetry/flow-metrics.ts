@@ -13,7 +13,7 @@ export class FlowMetrics implements FlowObserver, AuthenticationObserver {
   readonly #issued = this.#tokens.seriesOf(GRANT_TYPES, (grant) => ({ grant }))
   readonly #races = new Counter({
     name: 'qscope_lost_races_total',
-    help: 'Times that a flow found another call faster and was judged anew.',
+    help: 'Times that a flow found another call faster and was evaluated again.',
     labels: ['flow'],
   })
   readonly #lost = new Map<string, Count>()

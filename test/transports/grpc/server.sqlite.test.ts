@@ -128,7 +128,7 @@ describe('a caller that stops waiting', () => {
   it('aborts the signal by its deadline', async () => {
     const slow = slowRoutes()
     const server = await startServer(slow.routes)
-    const { error } = await call(server.client, mintToken, { client }, {}, { deadline: Date.now() + 100 })
+    const { error } = await call(server.client, mintToken, { client }, {}, { deadline: Date.now() + 500 })
     expect(error?.code).toBe(status.DEADLINE_EXCEEDED)
     await slow.aborted
     await server.state.idle()

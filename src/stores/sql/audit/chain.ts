@@ -164,16 +164,18 @@ const REGISTRY = 'writers'
 async function registerWriter(db: Kysely<Database>, seal: AuditSeal, writerId: string, at: number): Promise<number> {
   const changed = { updated_at: at, updated_by: SERVER_ITSELF }
   // Counts first: the row is held from here on, so that what is read next is the latest.
-  await db
+  const counted = await db
     .updateTable('oauth_audit_roster')
     .set({ writers: sql<number>`writers + 1`, ...changed })
     .where('name', '=', REGISTRY)
-    .execute()
+    .executeTakeFirst()
   const row = await db
     .selectFrom('oauth_audit_roster')
     .select(['writers', 'total'])
     .where('name', '=', REGISTRY)
     .executeTakeFirst()
+  // It appeared after this writer had counted: without the row's lock two writers would get one ordinal.
+  if (row !== undefined && counted.numUpdatedRows === 0n) throw registryAppeared()
   const last = await db
     .selectFrom('oauth_audit_heads')
     .select((eb) => eb.fn.max('ordinal').as('ordinal'))
@@ -195,5 +197,9 @@ async function insertFirst(db: Kysely<Database>, row: Insertable<AuditRosterTabl
   const inserted = await falseIfTaken(async () => {
     await db.insertInto('oauth_audit_roster').values(row).execute()
   })
-  if (!inserted) throw new DatabaseError('conflict', 'another writer created the registry of the audit log first')
+  if (!inserted) throw registryAppeared()
+}
+
+function registryAppeared(): DatabaseError {
+  return new DatabaseError('conflict', 'another writer created the registry of the audit log first')
 }

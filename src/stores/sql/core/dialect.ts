@@ -40,8 +40,16 @@ export interface Writer {
   rollback(): Promise<void>
   /** Finds out whether a write would succeed now; throws if not. */
   probe(): Promise<void>
-  /** Where transactions that share a commit are cheaper than one each; `null`: they would wait for each other in vain. */
-  readonly speculative: SpeculativeRunner | null
+  /** Whether recorded transactions of different calls share a commit here, where that is cheaper than one for each. */
+  readonly runsRecorded: boolean
+  /**
+   * Begins a transaction, leaves it open, and runs each recorded one in it whole or
+   * not at all. Tells of each whether it stands: every statement wrote as many rows
+   * as it must.
+   */
+  beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
+  /** Runs the last statements of the open transaction and commits; resolves after the commit is durable. What fails is rolled back. */
+  commitAfter(statements: readonly Statement[]): Promise<void>
 }
 
 /** Runs work that belongs to the writer's open transaction; if it fails, the transaction is rolled back. */
@@ -52,18 +60,6 @@ export async function orRollBack<T>(writer: Pick<Writer, 'rollback'>, work: () =
     await writer.rollback()
     throw error
   }
-}
-
-/** Runs the recorded transactions of different calls in one transaction. */
-export interface SpeculativeRunner {
-  /**
-   * Begins a transaction, leaves it open, and runs each recorded one in it whole or
-   * not at all. Tells of each whether it stands: every statement wrote as many rows
-   * as it must.
-   */
-  begin(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]>
-  /** Runs the statements and commits; resolves after the commit is durable. What fails is rolled back. */
-  commit(statements: readonly Statement[]): Promise<void>
 }
 
 /** The connections that write, by what they serve. */

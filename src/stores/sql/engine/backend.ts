@@ -89,10 +89,10 @@ export class SqlBackend implements Backend {
     this.#dialect = dialect
     this.#connected = connected
     this.#parts = parts
-    this.#execute = withStoreErrors(connected.execute)
+    this.#execute = throwingStoreErrors(connected.execute)
     this.#anySchema = kyselyOver<Database>(dialect.kysely, this.#execute)
     const db = this.#whereSchemaFits(this.#execute)
-    this.#source = new BatchedSource(db, this.#whereSchemaFits(withStoreErrors(connected.scan)), {
+    this.#source = new BatchedSource(db, this.#whereSchemaFits(throwingStoreErrors(connected.scan)), {
       maxWaiting: maxQueuedCalls,
       scheduler,
       observer,
@@ -215,7 +215,7 @@ function together(loads: readonly PoolLoad[]): PoolLoad {
 
 const NO_ANSWER = `the database did not answer within ${CHECK_MS / 1_000} s`
 
-function withStoreErrors(execute: Execute): Execute {
+function throwingStoreErrors(execute: Execute): Execute {
   return async (statement) => {
     try {
       return await execute(statement)

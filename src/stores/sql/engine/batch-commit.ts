@@ -1,7 +1,7 @@
 import type { AccessToken } from '../../../domain/access-token.ts'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { SealedEvents } from '../audit/chain.ts'
-import { orRollBack, type RecordedStatement, type SpeculativeRunner, type Statement } from '../core/dialect.ts'
+import { orRollBack, type RecordedStatement, type Statement } from '../core/dialect.ts'
 import { accessTokenInserts, accessTokenRow } from '../tables/access-tokens.ts'
 import { confirmed } from './commit-outcome.ts'
 import type { ConnectionPool } from './connection-pool.ts'
@@ -37,9 +37,8 @@ export class BatchCommit {
    */
   commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
     return this.#pool.use(null, async (session) => {
-      const { speculative } = session.writer
-      if (speculative !== null && entries.some(({ recorded }) => recorded.length > 0)) {
-        return await this.#runRecorded(speculative, session, entries, until)
+      if (session.writer.runsRecorded && entries.some(({ recorded }) => recorded.length > 0)) {
+        return await this.#runRecorded(session, entries, until)
       }
       await this.#appendAll(session, entries, until)
       return NO_ENTRIES
@@ -64,13 +63,12 @@ export class BatchCommit {
 
   /** The recorded transactions first: which of them stand decides which events there are. */
   async #runRecorded(
-    speculative: SpeculativeRunner,
     session: WriteSession,
     entries: readonly EntryRows[],
     until: number,
   ): Promise<ReadonlySet<EntryRows>> {
     const { chain, writer } = session
-    const stands = await speculative.begin(entries.map(({ recorded }) => recorded))
+    const stands = await writer.beginRecorded(entries.map(({ recorded }) => recorded))
     const rejected = new Set(entries.filter((_, at) => stands[at] !== true))
     const accepted = entries.filter((entry) => !rejected.has(entry))
     // The transaction is open: what cannot be sealed leaves it rolled back.
@@ -81,7 +79,7 @@ export class BatchCommit {
       const sealed = chain.seal(events)
       return { sealed, last: [...inserts, ...sealed.statements] }
     })
-    await confirmed(session, prepared.sealed, () => speculative.commit(prepared.last), until, this.#jitter)
+    await confirmed(session, prepared.sealed, () => writer.commitAfter(prepared.last), until, this.#jitter)
     return rejected
   }
 

@@ -34,7 +34,7 @@ interface NamedKey<Key> {
  * a batch that is not sent yet, so it reads whatever was committed before it was
  * asked for; look-ups of the same key share the answer.
  */
-class DataLoader<Key, Value> {
+class DataLoader<Key, Value> implements Finder<Key, Value> {
   readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value

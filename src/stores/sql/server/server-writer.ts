@@ -4,7 +4,6 @@ import { DatabaseError, isConflict } from '../core/database-error.ts'
 import {
   orRollBack,
   type RecordedStatement,
-  type SpeculativeRunner,
   type Statement,
   type StatementResult,
   type Writer,
@@ -18,16 +17,14 @@ type RecordedTransaction = readonly RecordedStatement[]
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
-  readonly speculative: SpeculativeRunner | null
+  readonly runsRecorded: boolean
   readonly #connection: ServerConnection
   readonly #probe: string
   readonly #log: Logger
 
   /** `multiStatements`: whether its connection was opened to carry many statements in one round trip. */
   constructor(connection: ServerConnection, multiStatements: boolean, probe: string, log: Logger) {
-    this.speculative = multiStatements
-      ? { begin: (recorded) => this.#beginRecorded(recorded), commit: (statements) => this.#commitAfter(statements) }
-      : null
+    this.runsRecorded = multiStatements
     this.#connection = connection
     this.#probe = probe
     this.#log = log
@@ -37,7 +34,7 @@ export class ServerWriter implements Writer {
 
   async batch(statements: readonly Statement[]): Promise<void> {
     await this.begin()
-    await this.#commitAfter(statements)
+    await this.commitAfter(statements)
   }
 
   /**
@@ -75,9 +72,9 @@ export class ServerWriter implements Writer {
    * itself: a text that carried it along could be under way, and not yet hold the
    * head of the chain, while that is read back on another connection.
    */
-  async #commitAfter(statements: readonly Statement[]): Promise<void> {
+  async commitAfter(statements: readonly Statement[]): Promise<void> {
     await orRollBack(this, async () => {
-      if (this.speculative !== null) await this.#writeAll(statements)
+      if (this.runsRecorded) await this.#writeAll(statements)
       else for (const statement of statements) await this.execute(statement)
     })
     await this.commit()
@@ -94,7 +91,7 @@ export class ServerWriter implements Writer {
    * what each of them wrote, so where one did not go as recorded the transaction is
    * rolled back, and begun again without it.
    */
-  async #beginRecorded(recorded: readonly RecordedTransaction[]): Promise<readonly boolean[]> {
+  async beginRecorded(recorded: readonly RecordedTransaction[]): Promise<readonly boolean[]> {
     const accepted = new Set(recorded)
     for (let round = 1; ; round += 1) {
       await this.begin()

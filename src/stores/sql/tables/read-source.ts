@@ -4,7 +4,7 @@ import type { LookUp } from '../../contract/store-observer.ts'
 import { KeyedQuery } from '../core/prepared-statement.ts'
 import type { Database } from '../core/schema.ts'
 
-/** Finds one value by its key. */
+/** Finds one value by its key: in one transaction at once, in what is committed together with other look-ups. */
 export interface Finder<Key, Value> {
   find(key: Key, span?: Span): Promise<Value>
 }

@@ -25,7 +25,7 @@ const PAGE_BYTES = 4_096
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
 /** The connection of the thread, and what was seen of the disk it writes on. */
-class WriterThread {
+export class WriterThread {
   readonly #handle: SqliteHandle
   readonly #unpacker = new Unpacker()
   /** When a write was last seen to arrive on the disk; in milliseconds of `performance.now`. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../context.ts'
 import { DatabaseError } from '../../core/database-error.ts'
-import type { RecordedStatement, SpeculativeRunner, Statement, StatementResult, Writer } from '../../core/dialect.ts'
+import type { RecordedStatement, Statement, StatementResult, Writer } from '../../core/dialect.ts'
 import type { FileErrors } from './errors.ts'
 import {
   type AnswerMessage,
@@ -12,6 +12,7 @@ import {
   packedRecorded,
   type WriterData,
 } from './protocol.ts'
+import type { WriterThread } from './writer-thread.ts'
 
 /** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
 const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
@@ -83,15 +84,16 @@ export class SqliteWriter implements Writer {
   }
 
   /** One connection writes, so transactions of their own would only wait for each other's flush. */
-  readonly speculative: SpeculativeRunner = {
-    begin: async (recorded: readonly (readonly RecordedStatement[])[]) => {
-      await this.#reopen()
-      const { rows } = await this.#send({ kind: 'recorded', recorded: recorded.map(packedRecorded) })
-      return rows.map((stands) => stands === true)
-    },
-    commit: async (statements: readonly Statement[]) => {
-      await this.#send({ kind: 'finish', statements: statements.map(packed) })
-    },
+  readonly runsRecorded = true
+
+  async beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]> {
+    await this.#reopen()
+    const { rows } = await this.#send({ kind: 'recorded', recorded: recorded.map(packedRecorded) })
+    return rows.map((stands) => stands === true)
+  }
+
+  async commitAfter(statements: readonly Statement[]): Promise<void> {
+    await this.#send({ kind: 'finish', statements: statements.map(packed) })
   }
 
   async begin(): Promise<void> {
@@ -137,6 +139,7 @@ export class SqliteWriter implements Writer {
     await this.open()
   }
 
+  /** {@link WriterThread.answerTo} carries it out. */
   #send(command: Command): Promise<StatementResult> {
     const worker = this.#worker
     if (worker === null) return Promise.reject(this.#gone())
