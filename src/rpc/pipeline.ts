@@ -34,9 +34,9 @@ import {
   type Stage,
   type StageServices,
   scanRequest,
+  UniformFailureDelay,
   validateRequest,
 } from './stages.ts'
-import { UniformFailureDelay } from './uniform-failure-delay.ts'
 
 /** What a call passes through before its handler, in this order: who calls is checked before what they ask, so that strangers learn nothing. */
 const STAGES: readonly Stage[] = Object.freeze([

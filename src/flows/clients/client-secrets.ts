@@ -10,8 +10,7 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
 import { clientExists } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
-import { defineFlow } from '../flow.ts'
-import { query } from '../query.ts'
+import { defineFlow, query } from '../flow.ts'
 
 /** Draws a client secret: its value, this once, and what is stored of it. */
 export function drawClientSecret(

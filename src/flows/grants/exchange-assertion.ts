@@ -23,9 +23,8 @@ import {
   type TokenRequest,
   withoutPermissions,
 } from '../conditions/request.ts'
-import { signerIsReady } from '../conditions/signer.ts'
-import { defineFlow, oneToken } from '../flow.ts'
-import { reservation } from '../reservation.ts'
+import { signerIsReady } from '../conditions/signing-key.ts'
+import { defineFlow, oneToken, reservation } from '../flow.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
 import { mintLimits } from './mint-limits.ts'
 import { issuanceEvent } from './store-tokens.ts'

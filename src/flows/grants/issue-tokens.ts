@@ -5,7 +5,7 @@ import type { Client } from '../../domain/client.ts'
 import { expiryAfter, expiryWithin } from '../../domain/expiry.ts'
 import type { Grant, RefreshToken } from '../../domain/grant.ts'
 import { type EpochMs, type Milliseconds, type RawToken, type TokenId, tokenId } from '../../domain/ids.ts'
-import type { Signing } from '../conditions/signer.ts'
+import type { Signing } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 
 /** A successful token response (RFC 6749 §5.1): what is stored, and this once the values. */

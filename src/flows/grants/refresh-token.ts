@@ -8,7 +8,7 @@ import { condition, type Decision, given, LOST_RACE, postcondition } from '../co
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } from '../conditions/grant.ts'
-import { signerIsReady } from '../conditions/signer.ts'
+import { signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'

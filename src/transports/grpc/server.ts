@@ -13,9 +13,8 @@ import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
 import { GrpcAdapter } from './adapter.ts'
 import { type ConnectionLimits, Connections } from './connections.ts'
 import { HealthService } from './health.ts'
+import { correctRequestHeaders, spreadStreams } from './incoming-streams.ts'
 import { ReflectionService } from './reflection.ts'
-import { correctRequestHeaders } from './request-headers.ts'
-import { spreadStreams } from './spread-streams.ts'
 import { watchIncoming } from './watch-incoming.ts'
 
 /** What a caller may use up. Times are milliseconds. */
