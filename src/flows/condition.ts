@@ -30,6 +30,7 @@ export type Decision<T> = SuccessResult<T> | Refusal
 export interface Condition<Needs extends object, Adds extends object = object> {
   /** In the present tense, such as `clientIsAuthenticated`. Logged, never sent. */
   readonly name: string
+  /** The function given to {@link condition}; which of them run, a flow lists in its `preconditions`. */
   readonly check: (ctx: FlowContext, facts: Readonly<Needs>) => Promise<Decision<Adds>> | Decision<Adds>
 }
 
@@ -95,6 +96,7 @@ export type Confirmation = SuccessResult<object> | FailedResult | typeof LOST_RA
  */
 export interface Postcondition<Facts extends object, Stores> {
   readonly name: string
+  /** The function given to {@link postcondition}; which of them run, a flow lists in its `postconditions`. */
   readonly confirm: (ctx: LaneContext<Stores>, facts: Readonly<Facts>) => Promise<Confirmation> | Confirmation
 }
 

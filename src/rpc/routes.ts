@@ -54,12 +54,14 @@ export type Route = UnaryRoute | StreamRoute
 interface UnaryRoute {
   readonly kind: 'unary'
   readonly method: DescMethodUnary
+  /** The method of the same name in a class that implements {@link ServiceHandlers}, bound by {@link route}. */
   readonly handle: (ctx: CallContext, request: Message) => Promise<Result<object>>
 }
 
 interface StreamRoute {
   readonly kind: 'serverStream'
   readonly method: DescMethodServerStreaming
+  /** As that of a {@link UnaryRoute}. */
   readonly handle: (ctx: CallContext, request: Message) => AsyncIterable<Result<object>>
 }
 

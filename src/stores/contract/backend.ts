@@ -73,8 +73,8 @@ export interface Backend {
    */
   append(ctx: StoreContext, fill: (stores: AppendStores) => void): Promise<void>
   /**
-   * Runs `work` in a transaction that decides races. Resolves after its commit is
-   * durable, or after the rollback that `work` asked for.
+   * Runs a unit of work in a transaction that decides races. Resolves after its commit
+   * is durable, or after the rollback that `work` asked for.
    *
    * `work` touches nothing but the stores it is given, because it may be run more
    * than once and only its last run counts. After a deadlock it is rolled back and

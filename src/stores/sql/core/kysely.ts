@@ -9,14 +9,17 @@ import {
 } from 'kysely'
 import type { Dialect, Query, Statement, StatementResult } from './dialect.ts'
 
-type ExecuteQuery = (query: Query) => Promise<StatementResult>
+/** What Kysely hands its compiled queries to. */
+export interface StatementExecutor {
+  execute(query: Query): Promise<StatementResult>
+}
 
 /**
  * Kysely over something that runs statements. Transactions are begun and ended
  * by the writers, not through Kysely.
  */
-export function kyselyOver<Schema>(parts: Dialect['kysely'], execute: ExecuteQuery): Kysely<Schema> {
-  return new DirectKysely<Schema>({ dialect: { ...parts, createDriver: () => new DirectDriver(execute) } }, execute)
+export function kyselyOver<Schema>(parts: Dialect['kysely'], executor: StatementExecutor): Kysely<Schema> {
+  return new DirectKysely<Schema>({ dialect: { ...parts, createDriver: () => new DirectDriver(executor) } }, executor)
 }
 
 /** Collects the statements of `write` instead of running them; no database is needed. */
@@ -25,9 +28,11 @@ export async function recordStatements(
   write: (db: Kysely<unknown>) => Promise<void>,
 ): Promise<readonly Statement[]> {
   const statements: Statement[] = []
-  const recorder = kyselyOver<unknown>(dialect.kysely, async ({ sql, parameters }) => {
-    statements.push({ sql, parameters })
-    return { rows: [], affected: 0 }
+  const recorder = kyselyOver<unknown>(dialect.kysely, {
+    execute: async ({ sql, parameters }) => {
+      statements.push({ sql, parameters })
+      return { rows: [], affected: 0 }
+    },
   })
   await write(recorder)
   return statements
@@ -38,28 +43,28 @@ export async function recordStatements(
  * connection and runs plugins, of which there are none, takes six turns.
  */
 class DirectKysely<Schema> extends Kysely<Schema> {
-  readonly #execute: ExecuteQuery
+  readonly #executor: StatementExecutor
 
-  constructor(config: KyselyConfig, execute: ExecuteQuery) {
+  constructor(config: KyselyConfig, executor: StatementExecutor) {
     super(config)
-    this.#execute = execute
+    this.#executor = executor
   }
 
   override async executeQuery<R>(query: CompiledQuery<R> | Compilable<R>): Promise<QueryResult<R>> {
-    return resultOf(await this.#execute('compile' in query ? query.compile() : query))
+    return resultOf(await this.#executor.execute('compile' in query ? query.compile() : query))
   }
 }
 
-/** For what does not go through `executeQuery`, such as `sql` fragments. It is its own, only connection. */
+/** For what a query builder or an `sql` fragment executes by itself. It is its own, only connection. */
 class DirectDriver implements Driver, DatabaseConnection {
-  readonly #execute: ExecuteQuery
+  readonly #executor: StatementExecutor
 
-  constructor(execute: ExecuteQuery) {
-    this.#execute = execute
+  constructor(executor: StatementExecutor) {
+    this.#executor = executor
   }
 
   async executeQuery<R>(query: Query): Promise<QueryResult<R>> {
-    return resultOf(await this.#execute(query))
+    return resultOf(await this.#executor.execute(query))
   }
 
   streamQuery(): never {

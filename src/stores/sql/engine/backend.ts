@@ -90,7 +90,7 @@ export class SqlBackend implements Backend {
     this.#connected = connected
     this.#parts = parts
     this.#execute = throwingStoreErrors(connected.execute)
-    this.#anySchema = kyselyOver<Database>(dialect.kysely, this.#execute)
+    this.#anySchema = kyselyOver<Database>(dialect.kysely, { execute: this.#execute })
     const db = this.#whereSchemaFits(this.#execute)
     this.#source = new BatchedSource(db, this.#whereSchemaFits(throwingStoreErrors(connected.scan)), {
       maxWaiting: maxQueuedCalls,
@@ -176,9 +176,11 @@ export class SqlBackend implements Backend {
   }
 
   #whereSchemaFits(execute: Execute): Kysely<Database> {
-    return kyselyOver<Database>(this.#dialect.kysely, async (statement) => {
-      this.#refuseMisfit()
-      return await execute(statement)
+    return kyselyOver<Database>(this.#dialect.kysely, {
+      execute: async (statement) => {
+        this.#refuseMisfit()
+        return await execute(statement)
+      },
     })
   }
 

@@ -58,16 +58,18 @@ class TransactionRecorder {
   #asked = false
 
   constructor(dialect: Pick<Dialect, 'kysely'>) {
-    const db = kyselyOver<Database>(dialect.kysely, async ({ sql, parameters, query }) => {
-      const affects = rowsWritten(query)
-      if (affects === null) {
-        this.#asked = true
-        throw new NeedsAnAnswer()
-      }
-      this.#statements.push({ sql, parameters, affects })
-      return { rows: [], affected: affects }
+    const db = kyselyOver<Database>(dialect.kysely, {
+      execute: async ({ sql, parameters, query }) => {
+        const affects = rowsWritten(query)
+        if (affects === null) {
+          this.#asked = true
+          throw new NeedsAnAnswer()
+        }
+        this.#statements.push({ sql, parameters, affects })
+        return { rows: [], affected: affects }
+      },
     })
-    this.#stores = transactionStores(db, (event) => void this.#events.push(event))
+    this.#stores = transactionStores(db, { collect: (event) => void this.#events.push(event) })
   }
 
   /**

@@ -27,15 +27,17 @@ export class WriteSession {
     { seal, newId }: { readonly seal: AuditSeal; readonly newId: () => string },
   ) {
     this.writer = writer
-    this.db = kyselyOver<Database>(dialect.kysely, async (statement) => {
-      try {
-        return await writer.execute(statement)
-      } catch (error) {
-        this.failure ??= error
-        throw error
-      }
+    this.db = kyselyOver<Database>(dialect.kysely, {
+      execute: async (statement) => {
+        try {
+          return await writer.execute(statement)
+        } catch (error) {
+          this.failure ??= error
+          throw error
+        }
+      },
     })
-    this.stores = transactionStores(this.db, (event) => void this.events.push(event))
+    this.stores = transactionStores(this.db, { collect: (event) => void this.events.push(event) })
     this.chain = new AuditChain(this.db, seal, newId)
   }
 }

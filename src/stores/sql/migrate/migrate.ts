@@ -39,8 +39,8 @@ export class DatabaseMigrations implements Migrations {
   constructor(dialect: Dialect, session: MigrationSession, steps: readonly MigrationStep[] = MIGRATIONS) {
     this.#session = session
     this.#steps = steps
-    this.#db = kyselyOver<Database>(dialect.kysely, session.execute)
-    this.#anySchema = kyselyOver<unknown>(dialect.kysely, session.execute)
+    this.#db = kyselyOver<Database>(dialect.kysely, session)
+    this.#anySchema = kyselyOver<unknown>(dialect.kysely, session)
     this.#migrator = new Migrator(dialect, session, this.#db, steps)
   }
 
@@ -118,7 +118,7 @@ export class DatabaseMigrations implements Migrations {
     if (someone !== undefined) return false
     await this.#session.transaction(async () => {
       const events: AuditEvent[] = []
-      await seed.fill(transactionStores(this.#db, (event) => events.push(event)))
+      await seed.fill(transactionStores(this.#db, { collect: (event) => void events.push(event) }))
       const chain = new AuditChain(this.#db, seed.seal, seed.newId)
       const { statements } = await chain.sealInside(events)
       for (const statement of statements) await this.#session.execute(statement)

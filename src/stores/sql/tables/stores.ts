@@ -36,12 +36,17 @@ export function readStores(source: ReadSource): ReadStores {
   })
 }
 
+/** Takes the events of a transaction until its end, when they are sealed. */
+export interface EventCollector {
+  collect(event: AuditEvent): void
+}
+
 /**
  * The stores over one transaction after the other of a connection. They are made
  * once for it and keep what they compile. Audit events are collected: they are
  * written as a transaction's last rows.
  */
-export function transactionStores(db: Kysely<Database>, collect: (event: AuditEvent) => void): TransactionStores {
+export function transactionStores(db: Kysely<Database>, collector: EventCollector): TransactionStores {
   const source = new TransactionSource(db)
   return Object.freeze({
     clients: new SqlClientStore(source),
@@ -54,25 +59,25 @@ export function transactionStores(db: Kysely<Database>, collect: (event: AuditEv
     deviceAuthorizations: new SqlDeviceAuthorizationStore(source),
     assertionIds: new SqlAssertionIdStore(db),
     signingKeys: new SqlSigningKeyStore(source),
-    auditLog: new CollectingAuditLog(db, collect),
+    auditLog: new CollectingAuditLog(db, collector),
     auditChains: new SqlAuditChains(db),
   })
 }
 
 class CollectingAuditLog extends SqlAuditLog implements AuditLogStore {
-  readonly #collect: (event: AuditEvent) => void
+  readonly #collector: EventCollector
 
-  constructor(db: Kysely<Database>, collect: (event: AuditEvent) => void) {
+  constructor(db: Kysely<Database>, collector: EventCollector) {
     super(db)
-    this.#collect = collect
+    this.#collector = collector
   }
 
   append(event: AuditEvent): void {
-    this.#collect(event)
+    this.#collector.collect(event)
   }
 }
 
-/** The stores of one entry of a group commit: they keep the rows until it is sent. */
+/** The stores of one entry of a `GroupCommit`: they keep the rows until it is sent; `BatchCommit` inserts them. */
 export class EntryStores implements AppendStores {
   readonly accessTokens = new TokenRows()
   readonly auditLog = new EventRows()
