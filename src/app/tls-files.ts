@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/rules.ts'
 import type { Logger } from '../context.ts'
 import { messageOf } from '../message-of.ts'
-import { TlsCredentials } from '../transports/grpc/tls-credentials.ts'
+import { TlsCredentials } from '../transports/grpc/server.ts'
 import {
   type ClientCertificates,
   contextOf,

@@ -9,13 +9,13 @@ import type {
   BackendLoad,
   Diagnostic,
   Ending,
+  Maintenance,
   PoolLoad,
   ReadStores,
   TransactionStores,
 } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { Maintenance } from '../../contract/maintenance.ts'
 import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, observed, storeError } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
