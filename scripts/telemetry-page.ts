@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { CallMetrics } from '../src/telemetry/call-metrics.ts'
 import { FlowMetrics } from '../src/telemetry/flow-metrics.ts'
 import type { Metric } from '../src/telemetry/metric.ts'
+import { CallMetrics } from '../src/telemetry/observe-calls.ts'
+import { StoreMetrics } from '../src/telemetry/observe-stores.ts'
 import { stateMetrics } from '../src/telemetry/state-metrics.ts'
-import { StoreMetrics } from '../src/telemetry/store-metrics.ts'
 import { TraceMetrics } from '../src/telemetry/tracer.ts'
 
 const ALERTS = join(import.meta.dirname, '..', 'deploy', 'prometheus', 'alerts.yaml')

@@ -1,9 +1,7 @@
 import type { CertificateThumbprint, PeerCertificate } from './domain/certificate.ts'
 import type { Client } from './domain/client.ts'
 import { type ClientId, type EpochMs, epochMs, type TokenId } from './domain/ids.ts'
-import type { Logger } from './logger.ts'
 import { type Result, success } from './results.ts'
-import type { Span } from './trace.ts'
 
 /** Who is calling, as far as it has been proved. */
 export type Caller =
@@ -92,4 +90,27 @@ export function backgroundCall(name: string, background: BackgroundContext): Cal
 /** The call at a later moment. */
 export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
   return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
+}
+
+/** What the layers need of a logger; `pino` satisfies it. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What is told of a span beside its name: never a secret, nor what a caller may choose freely. */
+export type SpanFacts = Readonly<Record<string, string | number | boolean>>
+
+/** A stretch of work, as traces tell it. What is not traced has none, so that every use is `span?.…`. */
+export interface Span {
+  /** Names the trace in log lines. */
+  readonly traceId: string
+  /** Begins a part of it on a database. `sharers` are others whose work it does as well; they are linked. */
+  beginQuery(name: string, facts: SpanFacts, sharers?: readonly Span[]): Span
+  /** Notes that something happened now. */
+  note(event: string, facts: SpanFacts): void
+  /** Ends it, once. `failure` names what went wrong, in a word of a closed set; `null`: nothing did. */
+  end(failure: string | null, facts?: SpanFacts): void
 }

@@ -109,7 +109,7 @@ describe('architecture', () => {
     const sdk = files.filter((file) =>
       tree.importsOf(file).some(({ specifier }) => specifier.startsWith('@opentelemetry/')),
     )
-    expect(sdk.toSorted()).toEqual(['telemetry/bounded-export.ts', 'telemetry/open-tracer.ts'])
+    expect(sdk.toSorted()).toEqual(['telemetry/open-tracer.ts'])
     const eager = files.filter((file) =>
       tree.importsWithin(file).some(({ target, typeOnly }) => !typeOnly && sdk.includes(target) && !sdk.includes(file)),
     )

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BatchScheduler } from '../src/batch-scheduler.ts'
+import { BatchScheduler } from '../src/batching.ts'
 
 /** Notes what happens, until the turn after the next is over. */
 async function told(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MicroBatcher } from '../src/micro-batcher.ts'
+import { MicroBatcher } from '../src/batching.ts'
 
 /** A batcher whose batches are answered by hand. */
 function started({ maxBatchSize = 10, maxWaiting = 10 } = {}) {

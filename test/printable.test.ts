@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { prettyLine } from '../src/log/pretty-line.ts'
+import { prettyLine } from '../src/log/create-log.ts'
 import { printable, printableLines } from '../src/printable.ts'
 
 const STEERING: readonly (readonly [string, string, string])[] = [

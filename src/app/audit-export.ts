@@ -1,14 +1,20 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { backgroundContext } from '../context.ts'
-import { type ExportLine, exportedRow, macOf, printExportEnd, readExportLine } from '../crypto/audit-export-format.ts'
-import { type ChainEnd, openExportedHead, sealExportedHead } from '../crypto/exported-head.ts'
+import { backgroundContext, type Logger } from '../context.ts'
+import {
+  type ChainEnd,
+  type ExportLine,
+  exportedRow,
+  macOf,
+  openExportedHead,
+  printExportEnd,
+  readExportLine,
+  sealExportedHead,
+} from '../crypto/audit-export-format.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { AuditHead } from '../domain/audit-record.ts'
-import { type ChainBreak, chainBreak } from '../flows/audit/chain-break.ts'
-import { ChainWalk } from '../flows/audit/chain-walk.ts'
+import type { AuditHead } from '../domain/audit-event.ts'
+import { type ChainBreak, ChainWalk, chainBreak } from '../flows/audit/chain-walk.ts'
 import { CHAIN_START } from '../flows/audit/verify-chain.ts'
-import type { Logger } from '../logger.ts'
 import { printableLines } from '../printable.ts'
 import type { App } from './app.ts'
 

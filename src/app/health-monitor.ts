@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../context.ts'
 import { messageOf } from '../message-of.ts'
 import type { App } from './app.ts'
 import { issuerRuleProblems, RULE_ADVICE } from './trusted-issuers.ts'

@@ -1,8 +1,7 @@
 import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
-import { backgroundContext } from '../context.ts'
+import { backgroundContext, type Logger } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
-import type { Logger } from '../logger.ts'
 import type { BackendLoad } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/open-telemetry.ts'

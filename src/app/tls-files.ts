@@ -2,11 +2,16 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/rules.ts'
-import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../context.ts'
 import { messageOf } from '../message-of.ts'
-import { TlsCredentials } from '../transports/grpc/tls-credentials.ts'
-import { type ClientCertificates, contextOf, type TlsMaterial } from '../transports/tls.ts'
+import { TlsCredentials } from '../transports/grpc/server.ts'
+import {
+  type ClientCertificates,
+  contextOf,
+  encryptedKeyProblem,
+  isEncryptedKey,
+  type TlsMaterial,
+} from '../transports/tls.ts'
 import { BackgroundJob } from './jobs/background-job.ts'
 
 const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'

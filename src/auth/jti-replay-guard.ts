@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
-import { backgroundContext, type CallContext } from '../context.ts'
+import { MicroBatcher } from '../batching.ts'
+import { backgroundContext, type CallContext, type Logger } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { Logger } from '../logger.ts'
-import { MicroBatcher } from '../micro-batcher.ts'
 import type { AssertionUse } from '../stores/contract/assertion-ids.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 

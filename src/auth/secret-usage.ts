@@ -1,6 +1,5 @@
-import { backgroundContext } from '../context.ts'
+import { backgroundContext, type Logger } from '../context.ts'
 import { type EpochMs, epochMs, type SecretId } from '../domain/ids.ts'
-import type { Logger } from '../logger.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 
 const MINUTE = 60_000

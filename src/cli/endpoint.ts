@@ -12,8 +12,8 @@ import {
 import { type Address, formatAddress, isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/rules.ts'
-import { encryptedKeyProblem, isEncryptedKey } from '../crypto/encrypted-key.ts'
 import { messageOf } from '../message-of.ts'
+import { encryptedKeyProblem, isEncryptedKey } from '../transports/tls.ts'
 import { UsageError } from './failure.ts'
 import type { ConnectionOptions } from './options.ts'
 

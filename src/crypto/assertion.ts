@@ -1,5 +1,6 @@
 import { compactVerify } from 'jose/jws/compact/verify'
 import { z } from 'zod'
+import { type EpochMs, epochMs, type Milliseconds } from '../domain/ids.ts'
 import { claimsIn, readCompactJws } from './compact-jws.ts'
 import type { VerificationKey } from './key-set.ts'
 
@@ -81,4 +82,23 @@ async function isSignedBy({ key, algorithm }: VerificationKey, text: string): Pr
 /** Whether an assertion is for one audience and no other, that nobody else may pass it on. */
 export function isOnlyFor({ aud }: Pick<AssertionClaims, 'aud'>, audience: string): boolean {
   return typeof aud === 'string' ? aud === audience : aud.length === 1 && aud[0] === audience
+}
+
+/** How far the clock of who made an assertion may be ahead of ours, in seconds. */
+const SKEW = 30
+const SECOND = 1_000
+
+/**
+ * RFC 7523 §3, items 4 to 6: not expired, not valid for longer than `longest`
+ * from now, not made for or in the future. A clock that is ahead puts all three
+ * times ahead, so each is given the same leeway; an end that is past is given none.
+ */
+export function isTimely({ exp, nbf = 0, iat = 0 }: AssertionClaims, now: EpochMs, longest: Milliseconds): boolean {
+  const second = Math.floor(now / SECOND)
+  const latest = now / SECOND + SKEW
+  return now < exp * SECOND && exp < second + longest / SECOND + SKEW && nbf <= latest && iat <= latest
+}
+
+export function endOf({ exp }: AssertionClaims): EpochMs {
+  return epochMs(Math.ceil(exp * SECOND))
 }

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { UnsealedHead, UnsealedRecord } from '../domain/audit-record.ts'
+import type { UnsealedHead, UnsealedRecord } from '../domain/audit-event.ts'
 import type { KeyId } from '../domain/ids.ts'
 import type { Keyring } from './keyring.ts'
 

@@ -1,6 +1,6 @@
 import type { KeyId } from '../domain/ids.ts'
 import { drawKey, KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySet } from './keyring.ts'
-import { KeyringFileError } from './keyring-format.ts'
+import { KeyringFileError } from './keyring-file.ts'
 
 /** Adds a fresh key of a purpose. It checks nothing and makes nothing before it is active. */
 export function withNewKey(material: KeyMaterial, purpose: KeyPurpose) {

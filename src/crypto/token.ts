@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { RawToken, TokenHash } from '../domain/ids.ts'
 import { randomBytes } from './random.ts'
@@ -92,4 +92,11 @@ export function base62Number(value: number, length: number): string {
     rest = Math.floor(rest / 62)
   }
   return digits
+}
+
+/** RFC 7636 §4.6, S256: BASE64URL(SHA256(code_verifier)) equals the challenge; compared in constant time. */
+export function verifierMatches(verifier: string, challenge: string): boolean {
+  const computed = Buffer.from(hash('sha256', verifier, 'base64url'))
+  const stored = Buffer.from(challenge)
+  return computed.length === stored.length && timingSafeEqual(computed, stored)
 }

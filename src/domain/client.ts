@@ -1,4 +1,12 @@
-import { type ClientId, type EpochMs, type Milliseconds, milliseconds } from './ids.ts'
+import {
+  type ClientId,
+  type EpochMs,
+  type KeyId,
+  type Milliseconds,
+  milliseconds,
+  type SecretHash,
+  type SecretId,
+} from './ids.ts'
 
 /** RFC 6749 §2.1. */
 export const CLIENT_TYPES = Object.freeze(['confidential', 'public'] as const)
@@ -108,4 +116,23 @@ export function answersFor(client: Client, audience: string): boolean {
 /** The version of a client as callers see it; opaque to them. */
 export function etagOf(client: Client): string {
   return `v${client.version}`
+}
+
+/** One of a client's secrets; several may be valid at once. */
+export interface ClientSecret {
+  readonly secretId: SecretId
+  readonly clientId: ClientId
+  /** The pepper it was hashed under. */
+  readonly keyId: KeyId
+  readonly hash: SecretHash
+  readonly createdAt: EpochMs
+  readonly createdBy: string
+  /** `null` while it is the current one. */
+  readonly expiresAt: EpochMs | null
+  /** To the minute; `null` if never. */
+  readonly lastUsedAt: EpochMs | null
+}
+
+export function isSecretValid(secret: ClientSecret, now: EpochMs): boolean {
+  return secret.expiresAt === null || now < secret.expiresAt
 }

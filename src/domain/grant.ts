@@ -1,4 +1,4 @@
-import type { ClientId, EpochMs, GrantId, UserId } from './ids.ts'
+import type { AuthorizationCodeId, ClientId, EpochMs, GrantId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** A user's consent, and the family of all that was issued on it. Revoking it is one row, which every check joins. */
 export interface Grant {
@@ -61,4 +61,53 @@ export type GrantInactiveReason =
 /** A principal is active, and nothing of it was revoked since the given generation. */
 export function isPrincipalActive(principal: PrincipalStatus, generation: number): boolean {
   return principal.active && principal.tokenGeneration === generation
+}
+
+/** An authorization code as it is stored (RFC 6749 §4.1.2): everything but its value. */
+export interface AuthorizationCode {
+  readonly codeId: AuthorizationCodeId
+  readonly hash: TokenHash
+  /** The consent it stands for. */
+  readonly grantId: GrantId
+  readonly redirectUri: string
+  /** S256 (RFC 7636 §4.2); `null` if the client made none. */
+  readonly codeChallenge: string | null
+  readonly createdAt: EpochMs
+  readonly createdBy: string
+  readonly expiresAt: EpochMs
+  readonly consumedAt: EpochMs | null
+  readonly rayId: string
+}
+
+export interface AuthorizationCodeStatus extends GrantStatus {
+  readonly code: AuthorizationCode
+}
+
+/** The answer to a refresh, encrypted under the spent token's own value, for a client that lost it. */
+export interface Replay {
+  readonly answer: Buffer
+  readonly until: EpochMs
+}
+
+/** A refresh token as it is stored: everything but its value. */
+export interface RefreshToken {
+  readonly tokenId: TokenId
+  readonly hash: TokenHash
+  readonly grantId: GrantId
+  readonly clientId: ClientId
+  readonly userId: UserId
+  /** The one it succeeded; `null` for the first of a family. */
+  readonly predecessorId: TokenId | null
+  readonly issuedAt: EpochMs
+  /** The end of its idle time. */
+  readonly expiresAt: EpochMs
+  readonly consumedAt: EpochMs | null
+  /** What it was exchanged for; set when consumed. */
+  readonly successorId: TokenId | null
+  readonly replay: Replay | null
+  readonly rayId: string
+}
+
+export interface RefreshTokenStatus extends GrantStatus {
+  readonly token: RefreshToken
 }

@@ -1,9 +1,9 @@
+import { parseTlsClientSubject } from './certificate.ts'
 import { type ClientRegistration, isUserGrant } from './client.ts'
 import { isRegistrableClientId } from './ids.ts'
 import { redirectUriProblem } from './redirect-uri.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
 import { HOLDS_SECRET, holdsSecret, withoutSecrets } from './secret-text.ts'
-import { parseTlsClientSubject } from './tls-client-subject.ts'
 
 /** One thing wrong with a registration; `field` is the path in the contract. */
 export interface RegistrationProblem {

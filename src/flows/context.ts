@@ -1,18 +1,16 @@
 import type { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
 import type { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import type { TrustedIssuers } from '../auth/trusted-issuers.ts'
-import type { CallContext, Caller } from '../context.ts'
+import type { CallContext, Caller, Logger, Span } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
-import type { Logger } from '../logger.ts'
 import type { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import type { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import type { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import type { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
-import type { Span } from '../trace.ts'
 
 /** What flows share, made once by the composition root. */
 export interface FlowServices {

@@ -1,8 +1,8 @@
 import type { GrantType } from '../domain/client.ts'
+import type { Result } from '../results.ts'
 import type { AppendStores, TransactionStores } from '../stores/contract/backend.ts'
 import type { ConditionChain, Postcondition } from './condition.ts'
 import type { FlowContext } from './context.ts'
-import type { Reservation } from './reservation.ts'
 
 /** Where a flow's writes go, and what its postconditions may touch there. What only reads is a query. */
 export interface Lanes {
@@ -43,4 +43,40 @@ export function defineFlow<Input extends object, Facts extends object, Output, L
   flow: Flow<Input, Facts, Output, L>,
 ): Flow<Input, Facts, Output, L> {
   return Object.freeze(flow)
+}
+
+/** An operation that only reads: it evaluates its preconditions, then answers. */
+export interface QueryFlow<Input extends object, Facts extends object, Output> {
+  readonly name: string
+  /** Decide whether the caller is answered, and collect what the answer needs. Their refusals have no effects. */
+  readonly preconditions: ConditionChain<Input, Facts>
+  /** Reads what was asked for. Refuses nothing any more. */
+  readonly answer: (ctx: FlowContext, facts: Readonly<Facts>) => Output | Promise<Output>
+}
+
+export function query<Input extends object, Facts extends object, Output>(
+  flow: QueryFlow<Input, Facts, Output>,
+): QueryFlow<Input, Facts, Output> {
+  return Object.freeze(flow)
+}
+
+/**
+ * What a call spends before it writes, such as a part of its client's rate. The
+ * runner takes the reservations of a flow in their order, once its preconditions
+ * hold. Where nothing comes of the flow (a later reservation refuses, a race is
+ * lost, the database fails) it releases those that were taken, the last one first.
+ */
+export interface Reservation<Facts extends object> {
+  /** A claim, like the name of a condition. Logged, never sent. */
+  readonly name: string
+  readonly take: (ctx: FlowContext, facts: Readonly<Facts>) => Promise<Result<object>> | Result<object>
+  /**
+   * Undoes `take`. Quick, and never throws. `null`: what was spent stays spent,
+   * so a call takes it once, however often it loses a race.
+   */
+  readonly release: ((ctx: FlowContext, facts: Readonly<Facts>) => void) | null
+}
+
+export function reservation<Facts extends object>(value: Reservation<Facts>): Reservation<Facts> {
+  return Object.freeze(value)
 }

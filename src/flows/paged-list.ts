@@ -3,7 +3,7 @@ import { invalidRequest, success } from '../results.ts'
 import type { PageRequest } from '../stores/contract/context.ts'
 import { condition, given } from './condition.ts'
 import type { FlowContext } from './context.ts'
-import { type QueryFlow, query } from './query.ts'
+import { type QueryFlow, query } from './flow.ts'
 
 const DEFAULT_PAGE_SIZE = 50
 

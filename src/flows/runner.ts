@@ -6,9 +6,7 @@ import type { AppendStores, Backend, TransactionStores } from '../stores/contrac
 import { StoreError } from '../stores/contract/errors.ts'
 import { LOST_RACE, type Postcondition, RETRY, type Refusal, refusedBy } from './condition.ts'
 import { FlowCall, type FlowContext, type FlowServices, LaneCall } from './context.ts'
-import type { Flow, Lane } from './flow.ts'
-import type { QueryFlow } from './query.ts'
-import type { Reservation } from './reservation.ts'
+import type { Flow, Lane, QueryFlow, Reservation } from './flow.ts'
 
 /** How often a flow that keeps losing its race is evaluated again. */
 const MAX_ATTEMPTS = 8

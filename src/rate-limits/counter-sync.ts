@@ -1,4 +1,5 @@
-import { drawFingerprintKey } from '../crypto/fingerprints.ts'
+import { hash } from 'node:crypto'
+import { randomBytes } from '../crypto/random.ts'
 import type { EpochMs } from '../domain/ids.ts'
 
 /** Is told what another process counted; a negative count was given back. */
@@ -25,4 +26,16 @@ export class UnsharedCounters implements CounterSync {
   subscribe(): PublishCount {
     return () => undefined
   }
+}
+
+export function drawFingerprintKey(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/**
+ * Short names for secrets, to tell whether one was seen before. They mean
+ * nothing to whoever lacks the key, which lives no longer than the service runs.
+ */
+export function fingerprinter(key: string): (secret: string) => string {
+  return (secret) => hash('sha256', key + secret, 'base64url')
 }

@@ -1,6 +1,5 @@
-import type { Caller } from '../context.ts'
+import type { Caller, Logger } from '../context.ts'
 import { registry } from '../errors/registry.ts'
-import type { Logger } from '../logger.ts'
 import type { Call } from './call.ts'
 
 /** Writes the one line at `info` that every call leaves, and tells the observer of its method the same. */

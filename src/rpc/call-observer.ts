@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf'
+import type { Span } from '../context.ts'
 import type { ErrorCode, StatusName } from '../errors/registry.ts'
-import type { Span } from '../trace.ts'
 import type { CallEnded, CallInfo } from './call-info.ts'
 
 /** The status that a call ends with. */

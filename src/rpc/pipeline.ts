@@ -8,9 +8,9 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
+import type { Logger } from '../context.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import type { Logger } from '../logger.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { AccessLog } from './access-log.ts'
 import { AdmissionControl } from './admission-control.ts'
@@ -34,9 +34,9 @@ import {
   type Stage,
   type StageServices,
   scanRequest,
+  UniformFailureDelay,
   validateRequest,
 } from './stages.ts'
-import { UniformFailureDelay } from './uniform-failure-delay.ts'
 
 /** What a call passes through before its handler, in this order: who calls is checked before what they ask, so that strangers learn nothing. */
 const STAGES: readonly Stage[] = Object.freeze([

@@ -1,7 +1,11 @@
-import type { DescField, DescMessage } from '@bufbuild/protobuf'
+import { type DescField, type DescMessage, type DescMethod, getOption, hasOption } from '@bufbuild/protobuf'
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
 import type { AccessRule } from '../auth/authorize-call.ts'
+import { isPermission } from '../domain/scopes.ts'
 import { ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
-import { accessRule } from './access.ts'
+import { access } from '../gen/qscope/v1/options_pb.ts'
+import type { FailedResult } from '../results.ts'
+import { outcomeUnknown, outcomeUnknownSafely } from '../store-failure.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
 import { RequestParser } from './request-limits/request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
@@ -37,4 +41,38 @@ export function credentialsField(input: DescMessage): DescField | null {
   const isCredentials = (field: DescField) =>
     field.fieldKind === 'message' && field.message.typeName === ClientAuthenticationSchema.typeName
   return input.fields.find(isCredentials) ?? null
+}
+
+/**
+ * Reads who may call a method from its `(qscope.v1.access)` option.
+ *
+ * @throws Error naming the method, when the option is missing or contradicts
+ *   itself: nothing is open by omission, and such a server does not start.
+ */
+function accessRule(method: DescMethod): AccessRule {
+  if (!hasOption(method, access)) throw new Error(`${pathOf(method)} lacks the option (qscope.v1.access)`)
+  const { permission, clientAuthentication, anyone, idempotent } = getOption(method, access)
+  if (permission !== '' && !isPermission(permission)) {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) names the unknown permission "${permission}"`)
+  }
+  if (anyone && permission !== '') {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) is open to anyone and asks for a permission too`)
+  }
+  if (!anyone && permission === '' && !clientAuthentication) {
+    throw new Error(`${pathOf(method)}: (qscope.v1.access) lets nobody in`)
+  }
+  if (idempotent !== (method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN)) {
+    throw new Error(`${pathOf(method)}: idempotency_level and (qscope.v1.access) differ about whether it is idempotent`)
+  }
+  return Object.freeze({ permission: permission === '' ? null : permission, clientAuthentication, anyone, idempotent })
+}
+
+/** Whether an unconfirmed change may be asked for again: the method's option knows where the flow does not. */
+export function withRetryAdvice(rule: AccessRule, refusal: FailedResult): FailedResult {
+  return rule.idempotent && refusal.code === 'resource.outcome_unknown' ? outcomeUnknownSafely() : refusal
+}
+
+/** The answer to a call that the server aborts: it may still be carried out. */
+export function abortedCall(method: DescMethod): FailedResult {
+  return withRetryAdvice(accessRule(method), outcomeUnknown())
 }

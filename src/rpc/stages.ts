@@ -5,7 +5,6 @@ import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import type { ClientAuthentication } from '../gen/qscope/v1/client_authentication_pb.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
-import { withRetryAdvice } from './access.ts'
 import type { Admission, AdmissionControl, AdmittedCall } from './admission-control.ts'
 import type { Call } from './call.ts'
 import { CallEnded } from './call-info.ts'
@@ -13,7 +12,31 @@ import { findCredentials } from './credentials.ts'
 import type { Redactor } from './redact.ts'
 import { type EncodedRequest, JsonRequest } from './request-limits/request-parser.ts'
 import type { RequestValidator } from './request-validator.ts'
-import type { UniformFailureDelay } from './uniform-failure-delay.ts'
+import { withRetryAdvice } from './served-method.ts'
+
+/** Above what the look-ups take on a database that is not overloaded. */
+const FAILURE_DELAY_MS = 5
+
+/**
+ * Refusals are answered no sooner than 5 ms after the call began. A client that
+ * exists costs some rows more to read than one that does not, and the difference
+ * must not tell them apart. The timer starts before the look-ups, so that their
+ * duration does not show in when it ends. Successful calls are not delayed.
+ */
+export class UniformFailureDelay {
+  #startedAt = Number.NaN
+  #due: Promise<void> = Promise.resolve()
+
+  /** Resolves when a refusal may be answered. Calls that start in the same millisecond share a timer. */
+  start(): Promise<void> {
+    const now = Math.floor(performance.now())
+    if (now !== this.#startedAt) {
+      this.#startedAt = now
+      this.#due = new Promise((resolve) => setTimeout(resolve, FAILURE_DELAY_MS))
+    }
+    return this.#due
+  }
+}
 
 /** What the stages share: everything that outlasts a call. */
 export interface StageServices {

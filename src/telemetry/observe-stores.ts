@@ -1,6 +1,141 @@
-import type { Failure, LookUp, Over, RetryCause, SentBatch, StoreObserver } from '../stores/contract/store-observer.ts'
-import type { Span, SpanFacts } from '../trace.ts'
-import type { StoreMetrics } from './store-metrics.ts'
+import type { Span, SpanFacts } from '../context.ts'
+import { STORE_FAULTS, type StoreFault } from '../stores/contract/errors.ts'
+import {
+  type Failure,
+  type LookUp,
+  type Over,
+  RETRY_CAUSES,
+  type RetryCause,
+  type SentBatch,
+  type StoreObserver,
+} from '../stores/contract/store-observer.ts'
+import {
+  BATCH_SIZES,
+  type Count,
+  Counter,
+  DATABASE_SECONDS,
+  type Distribution,
+  Histogram,
+  type Metric,
+} from './metric.ts'
+
+type Faults = Readonly<Record<StoreFault, Count>>
+type Kind<Label extends string> = readonly [size: Histogram<Label>, wait: Histogram<Label>, duration: Histogram<Label>]
+
+/** What is sent to the database together, how long it waited, and how it went. */
+export class StoreMetrics implements StoreObserver {
+  readonly #reads = batchHistograms('qscope_read_batch', 'look-ups', ['look_up'])
+  readonly #appends = batchHistograms('qscope_append_batch', 'units', [])
+  readonly #transactions = new Histogram(
+    {
+      name: 'qscope_transaction_duration_seconds',
+      help: 'How long transactions that decide a race took, retries and the wait for a connection included.',
+      labels: [],
+    },
+    DATABASE_SECONDS,
+  )
+  readonly #failures = new Counter({
+    name: 'qscope_database_failures_total',
+    help: 'Batches and transactions that failed for good, by what was wrong with the database; contended ones lost to others until their patience ended.',
+    labels: ['operation', 'fault'],
+  })
+  readonly #retries = new Counter({
+    name: 'qscope_transaction_retries_total',
+    help: 'Transactions that were rolled back and tried again: lost to others, kept waiting by a lock, or cut off.',
+    labels: ['lane', 'cause'],
+  })
+  readonly #retried = {
+    append: this.#causes('append'),
+    transaction: this.#causes('transaction'),
+  }
+  readonly #readFailures = this.#faults('read')
+  readonly #appendFailures = this.#faults('append')
+  readonly #transactionFailures = this.#faults('transaction')
+  /** Whether a failed batch has failed for good is told apart. */
+  readonly #append = watched(this.#appends, {}, null)
+  readonly #transaction = this.#transactions.series({})
+
+  readonly metrics: readonly Metric[] = [
+    ...this.#reads,
+    ...this.#appends,
+    this.#transactions,
+    this.#failures,
+    this.#retries,
+  ]
+
+  ofReads(lookUp: LookUp): (batch: SentBatch) => Over {
+    return watched(this.#reads, { look_up: lookUp }, this.#readFailures)
+  }
+
+  appendSent(batch: SentBatch): Over {
+    return this.#append(batch)
+  }
+
+  appendFailed(failure: Failure): void {
+    if (failure !== 'other') this.#appendFailures[failure].value += 1
+  }
+
+  transactionBegun(): Over {
+    return timed(this.#transaction, this.#transactionFailures)
+  }
+
+  triedAgain(lane: 'append' | 'transaction', cause: RetryCause): void {
+    this.#retried[lane][cause].value += 1
+  }
+
+  #faults(operation: 'read' | 'append' | 'transaction'): Faults {
+    return this.#failures.seriesOf(STORE_FAULTS, (fault) => ({ operation, fault }))
+  }
+
+  #causes(lane: 'append' | 'transaction'): Readonly<Record<RetryCause, Count>> {
+    return this.#retries.seriesOf(RETRY_CAUSES, (cause) => ({ lane, cause }))
+  }
+}
+
+function batchHistograms<Label extends string>(name: string, items: string, labels: readonly Label[]): Kind<Label> {
+  return [
+    new Histogram({ name: `${name}_size`, help: `How many ${items} travelled together.`, labels }, BATCH_SIZES),
+    new Histogram(
+      {
+        name: `${name}_wait_seconds`,
+        help: `How long ${items} waited until they were sent: of those that travelled together, the one that waited longest.`,
+        labels,
+      },
+      DATABASE_SECONDS,
+    ),
+    new Histogram(
+      {
+        name: `${name}_duration_seconds`,
+        help: `How long the database took for ${items} that travelled together.`,
+        labels,
+      },
+      DATABASE_SECONDS,
+    ),
+  ]
+}
+
+function watched<Label extends string>(
+  [sizes, waits, durations]: Kind<Label>,
+  labels: Readonly<Record<Label, string>>,
+  faults: Faults | null,
+): (batch: SentBatch) => Over {
+  const size = sizes.series(labels)
+  const wait = waits.series(labels)
+  const duration = durations.series(labels)
+  return (batch) => {
+    size.observe(batch.size)
+    wait.observe(batch.waitedMs / 1_000)
+    return timed(duration, faults)
+  }
+}
+
+function timed(duration: Distribution, faults: Faults | null): Over {
+  const begun = performance.now()
+  return (failure) => {
+    duration.observe((performance.now() - begun) / 1_000)
+    if (faults !== null && failure !== null && failure !== 'other') faults[failure].value += 1
+  }
+}
 
 /** How OpenTelemetry's semantic conventions name databases, by the scheme of their URL. */
 const SYSTEMS: ReadonlyMap<string, string> = new Map([

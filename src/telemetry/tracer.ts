@@ -1,5 +1,5 @@
+import type { Span } from '../context.ts'
 import type { CallInfo } from '../rpc/call-info.ts'
-import type { Span } from '../trace.ts'
 import { Counter, type Metric } from './metric.ts'
 
 /** Where traces go, and how many of the calls that no caller's trace decides for. */

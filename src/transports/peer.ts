@@ -1,8 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { hash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
-import { type PeerCertificate, thumbprintOf } from '../domain/certificate.ts'
-import { alternativeName } from '../domain/tls-client-subject.ts'
+import { alternativeName, type PeerCertificate, thumbprintOf } from '../domain/certificate.ts'
 
 /** The address of a peer as the call path compares it: an IPv4 address that is mapped into IPv6 counts as IPv4. */
 export function peerAddress(address: string): string {

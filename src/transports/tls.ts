@@ -20,3 +20,16 @@ export function contextOf({ cert, key, clientCa }: TlsMaterial): SecureContextOp
   // An empty list: without it, the CAs that this machine trusts for servers would vouch for clients.
   return { cert, key, ca: clientCa ?? [], minVersion: 'TLSv1.2', secureOptions }
 }
+
+/**
+ * Whether a private key in PEM needs a passphrase, which nothing here asks for: PKCS #8
+ * (RFC 5958 §3), or the older form of OpenSSL (RFC 1421 §4.6.1.1).
+ */
+export function isEncryptedKey(pem: Buffer): boolean {
+  return pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----') || pem.includes('Proc-Type: 4,ENCRYPTED')
+}
+
+/** What to say of such a file, after its name. */
+export function encryptedKeyProblem(path: string): string {
+  return `${path} is an encrypted private key, and there is no passphrase to read it with; decrypt it: openssl pkey -in ${path} -out <file>`
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RestartPolicy, STABLE_AFTER_MS } from '../../src/app/cluster/restarts.ts'
+import { RestartPolicy, STABLE_AFTER_MS } from '../../src/app/cluster/worker-pool.ts'
 
 /** Ends so many workers that never served, and tells what each successor waits. */
 function delaysAfter(restarts: RestartPolicy, ends: number): readonly number[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatRate, parseRate } from '../../src/config/rate.ts'
+import { formatRate, parseRate } from '../../src/config/value-types.ts'
 
 describe('a rate', () => {
   it.each([

@@ -5,8 +5,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { drawKeyMaterial } from '../../src/crypto/keyring.ts'
-import { changeKeyringFile, createKeyringFile, readKeyringFile } from '../../src/crypto/keyring-file.ts'
-import { KeyringFileError } from '../../src/crypto/keyring-format.ts'
+import {
+  changeKeyringFile,
+  createKeyringFile,
+  KeyringFileError,
+  readKeyringFile,
+} from '../../src/crypto/keyring-file.ts'
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'qscope-keyring-'))
 const KEY = Buffer.alloc(32, 7).toString('base64')

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { certificateThumbprint, type PeerCertificate, thumbprintOf } from '../../src/domain/certificate.ts'
-import { isCertificateOf, parseTlsClientSubject } from '../../src/domain/tls-client-subject.ts'
+import {
+  certificateThumbprint,
+  isCertificateOf,
+  type PeerCertificate,
+  parseTlsClientSubject,
+  thumbprintOf,
+} from '../../src/domain/certificate.ts'
 
 const HASH = thumbprintOf(Buffer.alloc(32, 7))
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { prettyLine } from '../../src/log/pretty-line.ts'
+import { prettyLine } from '../../src/log/create-log.ts'
 
 const TIME = '2026-01-02T03:04:05.678Z'
 const lineOf = (fields: object) => prettyLine(JSON.stringify({ time: TIME, level: 'warn', ...fields }), false)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Counts } from '../../src/app/cluster/messages.ts'
-import { WorkerCounterSync } from '../../src/app/cluster/worker-counter-sync.ts'
+import { WorkerCounterSync } from '../../src/app/cluster/worker-channel.ts'
 import { BruteForceGuard } from '../../src/auth/brute-force-guard.ts'
 import { clientId, epochMs, type TokenHash } from '../../src/domain/ids.ts'
 import { PendingDeviceQuota } from '../../src/rate-limits/pending-device-quota.ts'

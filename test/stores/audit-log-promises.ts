@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { recordOf } from '../../src/domain/audit-record.ts'
+import { recordOf } from '../../src/domain/audit-event.ts'
 import { auditEventId, clientId, epochMs, userId } from '../../src/domain/ids.ts'
 import type { AuditFilter } from '../../src/stores/contract/audit-log.ts'
 import type { DatabaseKind } from '../setup/fresh-database.ts'

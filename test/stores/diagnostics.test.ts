@@ -2,7 +2,7 @@ import Sqlite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import type { Execute } from '../../src/stores/sql/core/dialect.ts'
 import { clockDiagnostic } from '../../src/stores/sql/diagnostics.ts'
-import { galeraDiagnostics } from '../../src/stores/sql/dialects/mysql/galera-diagnostics.ts'
+import { galeraDiagnostics } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
 import { sqliteDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
 import { warningsOf } from './given.ts'
 

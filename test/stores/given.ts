@@ -5,11 +5,10 @@ import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { jitter, randomBytes, uuidV7, uuidV7At } from '../../src/crypto/random.ts'
 import type { AccessToken } from '../../src/domain/access-token.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
-import type { AuthorizationCode } from '../../src/domain/authorization-code.ts'
+import type { ClientSecret } from '../../src/domain/client.ts'
 import { type ClientRegistration, DEFAULT_CLIENT_CONFIG } from '../../src/domain/client.ts'
-import type { ClientSecret } from '../../src/domain/client-secret.ts'
 import type { DeviceAuthorization } from '../../src/domain/device-authorization.ts'
-import type { Grant } from '../../src/domain/grant.ts'
+import type { AuthorizationCode, Grant, RefreshToken } from '../../src/domain/grant.ts'
 import {
   auditEventId,
   authorizationCodeId,
@@ -26,7 +25,6 @@ import {
   type UserCodeHash,
   userId,
 } from '../../src/domain/ids.ts'
-import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
 import type { AuditSeal } from '../../src/stores/contract/audit-log.ts'
 import type { Backend, Diagnostic, Ending, TransactionStores } from '../../src/stores/contract/backend.ts'

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { seedOf } from '../../src/app/database-setup.ts'
-import { FirstAdmin } from '../../src/app/first-admin.ts'
+import { FirstAdmin, seedOf } from '../../src/app/database-setup.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, inject, test } from 'vitest'
 import { openBackend } from '../../src/stores/open.ts'
-import { NEEDED_PRIVILEGES } from '../../src/stores/sql/needed-privileges.ts'
+import { NEEDED_PRIVILEGES } from '../../src/stores/sql/diagnostics.ts'
 import { createSharedDatabase } from '../setup/least-privilege.ts'
 import { runSql } from '../setup/run-sql.ts'
 import { options } from './given.ts'

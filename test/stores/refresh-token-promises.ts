@@ -1,11 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import { randomBytes, uuidV7 } from '../../src/crypto/random.ts'
-import { isGrantActive } from '../../src/domain/grant.ts'
+import { isGrantActive, type RefreshToken } from '../../src/domain/grant.ts'
 import { clientId, epochMs, type TokenHash, type TokenId, tokenId } from '../../src/domain/ids.ts'
-import type { RefreshToken } from '../../src/domain/refresh-token.ts'
 import type { User } from '../../src/domain/user.ts'
 import type { AccessTokenFilter } from '../../src/stores/contract/access-tokens.ts'
-import type { Rotation } from '../../src/stores/contract/refresh-tokens.ts'
+import type { Rotation } from '../../src/stores/contract/grants.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,

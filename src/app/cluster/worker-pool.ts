@@ -1,13 +1,12 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Address } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
-import type { Logger } from '../../logger.ts'
+import type { Logger } from '../../context.ts'
 import { HEARTBEAT_INTERVAL_MS, Heartbeats } from './heartbeats.ts'
 import type { Reload } from './lifecycle.ts'
 import { closeLostConnections } from './lost-connections.ts'
 import { type Command, envelope, readEvent, type WorkerEvent } from './messages.ts'
 import { MetricsAggregation } from './metrics-aggregation.ts'
-import { RestartPolicy, STABLE_AFTER_MS } from './restarts.ts'
 
 /** As the primary runs, and without the signal that opens a debugger. */
 const EXEC_ARGV = [...new Set([...process.execArgv, '--disable-sigusr1'])]
@@ -245,4 +244,32 @@ function isStable({ state, listeningSince, heartbeats }: WorkerSlot): boolean {
 /** If the worker is gone, its exit event says so; what cannot be sent to it is dropped. */
 function send({ worker }: WorkerSlot, command: Command): void {
   if (worker?.isConnected() === true) worker.send(envelope(command), () => undefined)
+}
+
+/** A worker that has served so long is stable: what ends it later is not what ended the workers before it. */
+export const STABLE_AFTER_MS = 10_000
+/** So many in a row may end before they are stable; then, if no other worker is stable, something is wrong with all of them. */
+const MAX_SHORT_RUNS = 5
+const FIRST_DELAY_MS = 100
+const LONGEST_DELAY_MS = 5_000
+
+/** Decides when a worker that ended is replaced, and when no more. */
+export class RestartPolicy {
+  #shortRuns = 0
+
+  /** Records that a worker ended which had served for so long; 0: it never did. */
+  recordExit(servedMs: number): void {
+    this.#shortRuns = servedMs >= STABLE_AFTER_MS ? 0 : this.#shortRuns + 1
+  }
+
+  /** Whether workers end as fast as they are replaced, so that replacing them is useless. */
+  isCrashLoop(othersAreStable: boolean): boolean {
+    return this.#shortRuns > MAX_SHORT_RUNS && !othersAreStable
+  }
+
+  /** How long the next one waits: the first not at all, each other twice as long as the one before. */
+  delayMs(): number {
+    if (this.#shortRuns <= 1) return 0
+    return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#shortRuns - 2))
+  }
 }

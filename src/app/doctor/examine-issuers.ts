@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import type { Logger } from '../../logger.ts'
+import type { Logger } from '../../context.ts'
 import type { App } from '../app.ts'
 import { issuerKeyProblem, issuerRuleProblems, RULE_ADVICE } from '../trusted-issuers.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'

@@ -1,7 +1,7 @@
+import type { Logger } from '../../context.ts'
 import { jitter, uuidV7 } from '../../crypto/random.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { Logger } from '../../logger.ts'
-import type { Maintenance } from '../../stores/contract/maintenance.ts'
+import type { Maintenance } from '../../stores/contract/backend.ts'
 
 export interface BackgroundJobOptions {
   readonly log: Logger

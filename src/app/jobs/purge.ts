@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from '../../context.ts'
 import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import type { Logger } from '../../logger.ts'
-import type { Maintenance } from '../../stores/contract/maintenance.ts'
+import type { Maintenance } from '../../stores/contract/backend.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const LEASE_NAME = 'purge'

@@ -1,7 +1,60 @@
 import { eventHash, headMac, isSame } from '../../crypto/audit-seal.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { AuditHead, AuditRecord } from '../../domain/audit-record.ts'
-import { type ChainBreak, chainBreak } from './chain-break.ts'
+import type { AuditHead, AuditRecord } from '../../domain/audit-event.ts'
+
+/**
+ * What can be wrong with the log:
+ *
+ * - `row_changed`: a row does not fit its hash; something in it was changed.
+ * - `row_missing`: a place in a chain is empty.
+ * - `rows_reordered`: the row of a place stands at another one.
+ * - `row_unaccounted`: a row stands before the first place or behind the head: planted, or the head went back.
+ * - `key_unknown`: the keyring lacks the key that a row or head names.
+ * - `head_missing`: a writer has rows, but no head.
+ * - `head_forged`: a head was changed by someone without the key.
+ * - `writer_missing`: a writer is not there any more, or is unknown though an exported head names it.
+ * - `roster_forged`: the registry does not fit the writers there are.
+ * - `behind_export`: a chain is shorter than it was when a head was exported.
+ * - `differs_from_export`: a chain holds another event than it did when a head was exported.
+ */
+export const CHAIN_BREAK_KINDS = Object.freeze([
+  'row_changed',
+  'row_missing',
+  'rows_reordered',
+  'row_unaccounted',
+  'key_unknown',
+  'head_missing',
+  'head_forged',
+  'writer_missing',
+  'roster_forged',
+  'behind_export',
+  'differs_from_export',
+] as const)
+
+export type ChainBreakKind = (typeof CHAIN_BREAK_KINDS)[number]
+
+/** The first thing wrong with a chain, or with the set of them. */
+export interface ChainBreak {
+  readonly kind: ChainBreakKind
+  /** Empty where it is not known. */
+  readonly writerId: string
+  /** The place in the chain; 0 where it is no place. */
+  readonly sequence: number
+  /** The event found there, if any. */
+  readonly eventId: string | null
+  /** More about it, in a few words. */
+  readonly detail: string
+}
+
+/** Names what is wrong; the rest is filled in as far as it is known. */
+export function chainBreak(
+  kind: ChainBreakKind,
+  at: Partial<Pick<ChainBreak, 'writerId' | 'sequence' | 'eventId'>>,
+  detail: string,
+): ChainBreak {
+  const { writerId = '', sequence = 0, eventId = null } = at
+  return Object.freeze({ kind, writerId, sequence, eventId, detail })
+}
 
 /** How far a chain was followed. */
 export interface ChainPlace {

@@ -1,11 +1,11 @@
-import { type ChainEnd, sealExportedHead } from '../../crypto/exported-head.ts'
+import { type ChainEnd, sealExportedHead } from '../../crypto/audit-export-format.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import { type AuditEventId, auditEventId } from '../../domain/ids.ts'
 import { fail, success } from '../../results.ts'
 import type { AuditFilter } from '../../stores/contract/audit-log.ts'
 import { condition, given } from '../condition.ts'
+import { query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
-import { query } from '../query.ts'
 import { allHeads } from './verify-writer-registry.ts'
 
 const eventExists = condition<{ readonly eventId: AuditEventId }, { readonly event: AuditEvent }>(

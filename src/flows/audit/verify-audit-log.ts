@@ -1,10 +1,9 @@
-import { type ChainEnd, openExportedHead } from '../../crypto/exported-head.ts'
+import { type ChainEnd, openExportedHead } from '../../crypto/audit-export-format.ts'
 import { openPageToken, sealPageToken } from '../../crypto/page-token.ts'
 import { invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
-import { query } from '../query.ts'
-import type { ChainBreak } from './chain-break.ts'
-import type { ChainPlace } from './chain-walk.ts'
+import { query } from '../flow.ts'
+import type { ChainBreak, ChainPlace } from './chain-walk.ts'
 import { CHAIN_START, verifyChain, WalkBudget } from './verify-chain.ts'
 import { allHeads, verifyWriterRegistry } from './verify-writer-registry.ts'
 

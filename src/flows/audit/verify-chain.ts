@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ChainEnd } from '../../crypto/audit-export-format.ts'
 import { eventHash, isSame } from '../../crypto/audit-seal.ts'
-import type { ChainEnd } from '../../crypto/exported-head.ts'
-import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-record.ts'
+import { type AuditHead, type AuditRecord, NO_HASH } from '../../domain/audit-event.ts'
 import type { FlowContext } from '../context.ts'
-import { type ChainBreak, chainBreak } from './chain-break.ts'
-import { type ChainPlace, ChainWalk, headBreak } from './chain-walk.ts'
+import { type ChainBreak, type ChainPlace, ChainWalk, chainBreak, headBreak } from './chain-walk.ts'
 
 /** Rows read at a time: what a walk holds in memory, and how long it keeps other calls waiting. */
 const PAGE = 500

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ChainEnd } from '../../crypto/audit-export-format.ts'
 import { isSame, registryTotal } from '../../crypto/audit-seal.ts'
-import type { ChainEnd } from '../../crypto/exported-head.ts'
-import { type AuditHead, NO_HASH } from '../../domain/audit-record.ts'
+import { type AuditHead, NO_HASH } from '../../domain/audit-event.ts'
 import type { FlowContext } from '../context.ts'
-import { type ChainBreak, chainBreak } from './chain-break.ts'
+import { type ChainBreak, chainBreak } from './chain-walk.ts'
 import { headMissing } from './verify-chain.ts'
 
 const PAGE = 500

@@ -9,9 +9,8 @@ import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
 import { clientExists } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
-import { query } from '../query.ts'
 
 /** One registered client. */
 export const getClient = query({

@@ -3,8 +3,7 @@ import { actorOf } from '../../context.ts'
 import { CLIENT_KEYS, readKeySet } from '../../crypto/key-set.ts'
 import { randomBytes } from '../../crypto/random.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
-import type { Client, ClientRegistration } from '../../domain/client.ts'
-import type { ClientSecret } from '../../domain/client-secret.ts'
+import type { Client, ClientRegistration, ClientSecret } from '../../domain/client.ts'
 import type { RawToken } from '../../domain/ids.ts'
 import {
   metadataProblems,

@@ -12,9 +12,8 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { evaluateScopes } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, query } from '../flow.ts'
 import { draftGrant, storeConsent } from '../grants/consent.ts'
-import { query } from '../query.ts'
 
 interface TypedUserCode {
   /** As the user typed it. */

@@ -11,12 +11,11 @@ import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { grantStillReaches } from '../conditions/grant.ts'
-import { signerIsReady } from '../conditions/signer.ts'
+import { signerIsReady } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
-import { defineFlow, oneToken } from '../flow.ts'
+import { defineFlow, oneToken, query } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from '../grants/issue-tokens.ts'
 import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from '../grants/store-tokens.ts'
-import { query } from '../query.ts'
 
 export interface PresentedDeviceCode {
   /** As the device shows it; any string. */

@@ -14,8 +14,7 @@ import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
-import { defineFlow } from '../flow.ts'
-import { reservation } from '../reservation.ts'
+import { defineFlow, reservation } from '../flow.ts'
 
 const RETRY_AFTER_MS = 60_000
 

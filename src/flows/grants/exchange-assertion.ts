@@ -1,6 +1,12 @@
-import { endOf, isTimely } from '../../auth/assertion-times.ts'
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
-import { type AssertionClaims, isOnlyFor, readAssertion, verifyAssertion } from '../../crypto/assertion.ts'
+import {
+  type AssertionClaims,
+  endOf,
+  isOnlyFor,
+  isTimely,
+  readAssertion,
+  verifyAssertion,
+} from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
@@ -17,9 +23,8 @@ import {
   type TokenRequest,
   withoutPermissions,
 } from '../conditions/request.ts'
-import { signerIsReady } from '../conditions/signer.ts'
-import { defineFlow, oneToken } from '../flow.ts'
-import { reservation } from '../reservation.ts'
+import { signerIsReady } from '../conditions/signing-key.ts'
+import { defineFlow, oneToken, reservation } from '../flow.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
 import { mintLimits } from './mint-limits.ts'
 import { issuanceEvent } from './store-tokens.ts'

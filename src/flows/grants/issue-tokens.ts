@@ -3,10 +3,9 @@ import { drawToken, hashToken } from '../../crypto/token.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { expiryAfter, expiryWithin } from '../../domain/expiry.ts'
-import type { Grant } from '../../domain/grant.ts'
+import type { Grant, RefreshToken } from '../../domain/grant.ts'
 import { type EpochMs, type Milliseconds, type RawToken, type TokenId, tokenId } from '../../domain/ids.ts'
-import type { RefreshToken } from '../../domain/refresh-token.ts'
-import type { Signing } from '../conditions/signer.ts'
+import type { Signing } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 
 /** A successful token response (RFC 6749 §5.1): what is stored, and this once the values. */

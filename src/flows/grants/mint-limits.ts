@@ -1,7 +1,7 @@
 import type { Client } from '../../domain/client.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { FlowContext } from '../context.ts'
-import { type Reservation, reservation } from '../reservation.ts'
+import { type Reservation, reservation } from '../flow.ts'
 
 type ForClient = { readonly client: Client }
 

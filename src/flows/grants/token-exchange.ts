@@ -14,7 +14,7 @@ import {
   refuseAudiences,
   withoutPermissions,
 } from '../conditions/request.ts'
-import { signerIsReady } from '../conditions/signer.ts'
+import { signerIsReady } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { drawAccessToken } from './issue-tokens.ts'

@@ -6,9 +6,8 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import type { SigningKeyFilter } from '../../stores/contract/signing-keys.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
 import { keyEvent, type NamedSigningKey, refuseFrom, signingKeyExists } from '../conditions/signing-key.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
-import { query } from '../query.ts'
 
 /** Signing keys in all states, the last prepared first. */
 export const listSigningKeys = pagedList({

@@ -3,7 +3,7 @@ import { given } from '../condition.ts'
 import { callerMayCheckTokens } from '../conditions/caller.ts'
 import { type EvaluatedToken, evaluateToken, type Found } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
-import { query } from '../query.ts'
+import { query } from '../flow.ts'
 
 interface PresentedTokens {
   /** As the caller was handed them; any strings. */

@@ -5,7 +5,7 @@ import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
 import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
-import { query } from '../query.ts'
+import { query } from '../flow.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]

@@ -7,9 +7,8 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import type { UserFilter } from '../../stores/contract/users.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { type ReferredUser, userExists, userIsKnownOrNew } from '../conditions/user.ts'
-import { defineFlow } from '../flow.ts'
+import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
-import { query } from '../query.ts'
 
 /** One user, by either id. */
 export const getUser = query({

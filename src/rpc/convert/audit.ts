@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../domain/audit-event.ts'
 import { clientId, userId } from '../../domain/ids.ts'
-import type { ChainBreakKind } from '../../flows/audit/chain-break.ts'
+import type { ChainBreakKind } from '../../flows/audit/chain-walk.ts'
 import type { AuditListFilter } from '../../flows/audit/read-audit-log.ts'
 import type { Verification } from '../../flows/audit/verify-audit-log.ts'
 import {

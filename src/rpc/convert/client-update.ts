@@ -11,8 +11,15 @@ import {
 } from '../../gen/qscope/v1/client_pb.ts'
 import type { UpdateClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import { fail, invalidRequest, type Result, success } from '../../results.ts'
-import { fromAuthenticationMethod, fromClientType, fromGrantTypes, fromTlsClientSubject } from './client.ts'
-import { fromClientConfig, isConfigField, readConfigFields } from './client-config.ts'
+import {
+  fromAuthenticationMethod,
+  fromClientConfig,
+  fromClientType,
+  fromGrantTypes,
+  fromTlsClientSubject,
+  isConfigField,
+  readConfigFields,
+} from './client.ts'
 
 type Reader = (message: ClientMessage) => ClientChanges
 

@@ -1,5 +1,12 @@
-import type { AuditEvent, AuditEventType } from '../../domain/audit-event.ts'
-import type { AuditHead, AuditRecord, UnsealedHead, UnsealedRecord, WriterRegistry } from '../../domain/audit-record.ts'
+import type {
+  AuditEvent,
+  AuditEventType,
+  AuditHead,
+  AuditRecord,
+  UnsealedHead,
+  UnsealedRecord,
+  WriterRegistry,
+} from '../../domain/audit-event.ts'
 import type { AuditEventId, ClientId, EpochMs, KeyId, UserId } from '../../domain/ids.ts'
 import type { PageRequest, StoreContext } from './context.ts'
 

@@ -3,17 +3,22 @@
  * write that may lose a race returns whether it won, and nobody judges here.
  * `test/stores/contract.ts` is the definition that every backend runs.
  */
+import type { PurgeKind } from '../../domain/expiry.ts'
+import type { EpochMs } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
 import type { AssertionIdStore } from './assertion-ids.ts'
 import type { AuditChainReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
-import type { AuthorizationCodeReads, AuthorizationCodeStore } from './authorization-codes.ts'
-import type { ClientSecretReads, ClientSecretStore } from './client-secrets.ts'
-import type { ClientReads, ClientStore } from './clients.ts'
+import type { ClientReads, ClientSecretReads, ClientSecretStore, ClientStore } from './clients.ts'
 import type { StoreContext } from './context.ts'
 import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from './device-authorizations.ts'
-import type { GrantReads, GrantStore } from './grants.ts'
-import type { Maintenance } from './maintenance.ts'
-import type { RefreshTokenReads, RefreshTokenStore } from './refresh-tokens.ts'
+import type {
+  AuthorizationCodeReads,
+  AuthorizationCodeStore,
+  GrantReads,
+  GrantStore,
+  RefreshTokenReads,
+  RefreshTokenStore,
+} from './grants.ts'
 import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
 import type { UserReads, UserStore } from './users.ts'
 
@@ -136,3 +141,29 @@ export type BackendHealth =
       /** Whether the schema fits and reads work: only what writes is refused. */
       readonly readable: boolean
     }
+
+/** Housekeeping, apart from calls: what is deleted here no check would have accepted. */
+export interface Maintenance {
+  /**
+   * Takes or renews a lease that one holder has at a time, until a moment on
+   * the callers' clocks. Of any number of concurrent calls by others, none
+   * returns `true` while it lasts.
+   */
+  acquireLease(name: string, holder: string, now: EpochMs, until: EpochMs): Promise<boolean>
+  /**
+   * Deletes at most `limit` rows, by primary key, that ended before `before`:
+   * access tokens that expired; grants whose last token expired, each after its
+   * codes and tokens; device authorizations and used assertions that ran out.
+   * Returns how many rows;
+   * fewer than `limit`: nothing that had ended is left.
+   */
+  purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number>
+  /** What `purge` would delete: how much, counted up to `most`, and when the oldest ended. */
+  backlog(
+    kind: PurgeKind,
+    before: EpochMs,
+    most: number,
+  ): Promise<{ readonly count: number; readonly oldest: EpochMs | null }>
+  /** Forgets answers kept for spent refresh tokens whose window has ended at `now`; returns how many. */
+  eraseReplays(now: EpochMs, limit: number): Promise<number>
+}

@@ -1,4 +1,4 @@
-import type { Span } from '../../trace.ts'
+import type { Span } from '../../context.ts'
 import type { StoreFault } from './errors.ts'
 
 /** Look-ups that travel in batches, by what they look for. */

@@ -6,13 +6,13 @@ import type {
   ServerWritableStream,
   sendUnaryData,
 } from '@grpc/grpc-js'
-import type { BatchScheduler } from '../../batch-scheduler.ts'
-import type { Logger } from '../../logger.ts'
+import type { BatchScheduler } from '../../batching.ts'
+import type { Logger } from '../../context.ts'
 import { fail } from '../../results.ts'
-import { abortedCall } from '../../rpc/access.ts'
 import { CallEnded } from '../../rpc/call-info.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { pathOf, type Route } from '../../rpc/routes.ts'
+import { abortedCall } from '../../rpc/served-method.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import type { Connections } from './connections.ts'
 import { rayIdMetadata, toEndedStatus, toGrpcStatus } from './errors.ts'

@@ -1,22 +1,42 @@
 import { type ChannelOptions, Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
-import { BatchScheduler } from '../../batch-scheduler.ts'
+import { BatchScheduler } from '../../batching.ts'
+import type { Logger } from '../../context.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
-import type { Logger } from '../../logger.ts'
 import { firstLineOf } from '../../message-of.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
+import { type ClientCertificates, contextOf, type TlsMaterial } from '../tls.ts'
 import { GrpcAdapter } from './adapter.ts'
 import { type ConnectionLimits, Connections } from './connections.ts'
 import { HealthService } from './health.ts'
+import { correctRequestHeaders, spreadStreams } from './incoming-streams.ts'
 import { ReflectionService } from './reflection.ts'
-import { correctRequestHeaders } from './request-headers.ts'
-import { spreadStreams } from './spread-streams.ts'
 import { watchIncoming } from './watch-incoming.ts'
+
+/** Whoever opens a connection and sends nothing does not keep it. */
+const HANDSHAKE_MS = 10_000
+
+/** TLS for a gRPC server, with a certificate that can be replaced while it runs: new handshakes get the new one. */
+export class TlsCredentials extends ServerCredentials {
+  constructor(material: TlsMaterial, clients: ClientCertificates) {
+    const asked = { requestCert: clients !== 'none', rejectUnauthorized: clients === 'require' }
+    super({ ...asked, handshakeTimeout: HANDSHAKE_MS }, contextOf(material))
+  }
+
+  /** Connections that are open stay as they are. The material must be sound: with other, grpc-js takes no connection. */
+  replace(material: TlsMaterial): void {
+    this.updateSecureContextOptions(contextOf(material))
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return this === other
+  }
+}
 
 /** What a caller may use up. Times are milliseconds. */
 export interface GrpcLimits extends ConnectionLimits {

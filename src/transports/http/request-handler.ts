@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRegistry, type DescFile, type Registry } from '@bufbuild/protobuf'
-import { createConnectRouter, createContextValues } from '@connectrpc/connect'
+import { cors as connectHeaders, createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import cors from 'cors'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import type { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Route } from '../../rpc/routes.ts'
@@ -10,7 +11,6 @@ import { RAY_ID_KEY, rayIdOf } from '../../rpc/trace-context.ts'
 import { mediaTypeOf } from '../media-type.ts'
 import { PeerCertificates } from '../peer.ts'
 import { HttpAdapter, type HttpAdapterOptions } from './adapter.ts'
-import { type CrossOriginRule, crossOriginRule } from './cross-origin.ts'
 import { type Answer, type Endpoint, textAnswer } from './endpoints.ts'
 import { toConnectError } from './errors.ts'
 import { EXCHANGE, type Exchange, HttpCallInfo } from './http-call-info.ts'
@@ -182,4 +182,34 @@ function send(response: ServerResponse, answer: Answer): void {
   if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })
   response.end(body)
+}
+
+/** What browsers keep a permission for; Chrome does for no longer. */
+const MAX_AGE_S = 7_200
+
+/** Checks the web page that a request comes from, and answers preflight requests; returns whether the request goes on. */
+type CrossOriginRule = (request: IncomingMessage, response: ServerResponse) => boolean
+
+/**
+ * Lets pages of these origins call, in the way of the Fetch standard: a page of
+ * another is not told so, which makes its browser refuse. Cookies play no part,
+ * so there is nothing that a page could do in a user's name.
+ */
+function crossOriginRule(origins: readonly string[]): CrossOriginRule {
+  if (origins.length === 0) return () => true
+  const handle = cors({
+    origin: [...origins],
+    methods: [...connectHeaders.allowedMethods],
+    allowedHeaders: [...connectHeaders.allowedHeaders, 'Authorization', RAY_ID_KEY, 'Traceparent'],
+    exposedHeaders: [...connectHeaders.exposedHeaders, RAY_ID_KEY, 'Retry-After', 'WWW-Authenticate'],
+    maxAge: MAX_AGE_S,
+  })
+  return (request, response) => {
+    let isAllowed = false
+    // With a list of origins it decides before it returns.
+    handle(request, response, () => {
+      isAllowed = true
+    })
+    return isAllowed
+  }
 }

@@ -7,9 +7,8 @@ import { type ClientCertificates, contextOf, type TlsMaterial } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
 import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
 import { ErrorsPageEndpoint } from './errors-page.ts'
-import { KeySetEndpoint } from './key-set.ts'
 import { RequestHandler } from './request-handler.ts'
-import { metadataEndpoints, type ServerCapabilities } from './server-metadata.ts'
+import { KeySetEndpoint, metadataEndpoints, type ServerCapabilities } from './well-known.ts'
 
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */

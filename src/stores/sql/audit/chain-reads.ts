@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuditHead, AuditRecord, WriterRegistry } from '../../../domain/audit-record.ts'
+import type { AuditHead, AuditRecord, WriterRegistry } from '../../../domain/audit-event.ts'
 import { keyId } from '../../../domain/ids.ts'
 import type { AuditChainReads } from '../../contract/audit-log.ts'
 import type { StoreContext } from '../../contract/context.ts'

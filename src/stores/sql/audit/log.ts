@@ -1,6 +1,10 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
-import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../../domain/audit-event.ts'
-import type { AuditRecord } from '../../../domain/audit-record.ts'
+import {
+  AUDIT_EVENT_TYPES,
+  type AuditEvent,
+  type AuditEventType,
+  type AuditRecord,
+} from '../../../domain/audit-event.ts'
 import {
   type AuditEventId,
   auditEventId,
@@ -14,9 +18,9 @@ import {
 } from '../../../domain/ids.ts'
 import type { AuditFilter, AuditLogReads } from '../../contract/audit-log.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
+import { InsertStatements } from '../core/prepared-statement.ts'
 import { integer, oneOf, stringMap } from '../core/rows.ts'
 import type { AuditLogTable, Database } from '../core/schema.ts'
-import { InsertStatements } from '../core/sized-statements.ts'
 
 /** The last millisecond a UUIDv7 can hold. */
 const LAST_MS = 2 ** 48 - 1

@@ -6,7 +6,7 @@ import type {
   Dialect as KyselyDialect,
   RawBuilder,
 } from 'kysely'
-import type { Logger } from '../../../logger.ts'
+import type { Logger } from '../../../context.ts'
 import type { Diagnostic, PoolLoad } from '../../contract/backend.ts'
 
 /** A statement and its values, as drivers take them. */

@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { BatchScheduler } from '../../../batch-scheduler.ts'
-import { backgroundContext } from '../../../context.ts'
-import type { Logger } from '../../../logger.ts'
+import type { BatchScheduler } from '../../../batching.ts'
+import { backgroundContext, type Logger } from '../../../context.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type {
   AppendStores,
@@ -10,27 +9,26 @@ import type {
   BackendLoad,
   Diagnostic,
   Ending,
+  Maintenance,
   PoolLoad,
   ReadStores,
   TransactionStores,
 } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { Maintenance } from '../../contract/maintenance.ts'
 import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, observed, storeError } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import { backOff, isRetryable } from '../core/retry.ts'
 import type { Database } from '../core/schema.ts'
-import { readBookkeeping } from '../migrate/bookkeeping.ts'
-import { schemaStateOf } from '../migrate/schema-state.ts'
+import { readBookkeeping, schemaStateOf } from '../migrate/bookkeeping.ts'
 import { MIGRATIONS } from '../migrate/steps/all.ts'
 import type { MigrationStep } from '../migrate/steps/migration-step.ts'
 import { readStores } from '../tables/stores.ts'
 import { BatchCommit } from './batch-commit.ts'
-import { BatchedSource } from './batched-source.ts'
 import { ConnectionPool } from './connection-pool.ts'
+import { BatchedSource } from './data-loader.ts'
 import { GroupCommit } from './group-commit.ts'
 import { SqlMaintenance } from './maintenance.ts'
 import { SpeculativeTransactions } from './speculative-transactions.ts'

@@ -1,10 +1,11 @@
-import type { BatchScheduler } from '../../../batch-scheduler.ts'
-import { MicroBatcher } from '../../../micro-batcher.ts'
-import type { Span } from '../../../trace.ts'
+import type { Kysely } from 'kysely'
+import { type BatchScheduler, MicroBatcher } from '../../../batching.ts'
+import type { Span } from '../../../context.ts'
 import { StoreError } from '../../contract/errors.ts'
-import type { Over, SentBatch } from '../../contract/store-observer.ts'
+import type { Over, SentBatch, StoreObserver } from '../../contract/store-observer.ts'
 import { observed } from '../core/database-error.ts'
-import type { Finder } from '../tables/read-source.ts'
+import type { Database } from '../core/schema.ts'
+import type { Finder, KeyedLookUp, ReadSource } from '../tables/read-source.ts'
 
 /** More keys than this go with the next batch. */
 const MAX_BATCH_SIZE = 512
@@ -33,7 +34,7 @@ interface NamedKey<Key> {
  * a batch that is not sent yet, so it reads whatever was committed before it was
  * asked for; look-ups of the same key share the answer.
  */
-export class DataLoader<Key, Value> implements Finder<Key, Value> {
+class DataLoader<Key, Value> implements Finder<Key, Value> {
   readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
   readonly #nameOf: (key: Key) => string
   readonly #absent: Value
@@ -96,5 +97,53 @@ export class DataLoader<Key, Value> implements Finder<Key, Value> {
   #forget(keys: readonly NamedKey<Key>[]): void {
     if (keys.length === this.#unsent.size) this.#unsent = new Map()
     else for (const { name } of keys) this.#unsent.delete(name)
+  }
+}
+
+/** Reads what is committed. Look-ups are batched; lists and counts are not, and are read apart from them. */
+export class BatchedSource implements ReadSource {
+  readonly db: Kysely<Database>
+  readonly lists: Kysely<Database>
+  readonly #maxWaiting: number
+  readonly #scheduler: BatchScheduler
+  readonly #observer: StoreObserver | undefined
+  readonly #loaders: { readonly waiting: number }[] = []
+
+  constructor(
+    db: Kysely<Database>,
+    lists: Kysely<Database>,
+    {
+      maxWaiting,
+      scheduler,
+      observer,
+    }: {
+      readonly maxWaiting: number
+      readonly scheduler: BatchScheduler
+      readonly observer?: StoreObserver | undefined
+    },
+  ) {
+    this.db = db
+    this.lists = lists
+    this.#maxWaiting = maxWaiting
+    this.#scheduler = scheduler
+    this.#observer = observer
+  }
+
+  /** How many look-ups wait to be sent. */
+  get waiting(): number {
+    return this.#loaders.reduce((sum, { waiting }) => sum + waiting, 0)
+  }
+
+  finder<Key, Value>({ load, nameOf, absent, name }: KeyedLookUp<Key, Value>): Finder<Key, Value> {
+    const loader = new DataLoader({
+      load,
+      nameOf,
+      absent,
+      maxWaiting: this.#maxWaiting,
+      scheduler: this.#scheduler,
+      onBatch: name === undefined ? undefined : this.#observer?.ofReads(name),
+    })
+    this.#loaders.push(loader)
+    return loader
   }
 }

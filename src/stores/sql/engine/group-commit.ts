@@ -1,7 +1,7 @@
+import type { Span } from '../../../context.ts'
 import { Deadlines } from '../../../deadlines.ts'
 import type { AccessToken } from '../../../domain/access-token.ts'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
-import type { Span } from '../../../trace.ts'
 import type { AppendStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'

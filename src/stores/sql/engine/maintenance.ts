@@ -1,13 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import type { PurgeKind } from '../../../domain/expiry.ts'
 import { type EpochMs, grantId } from '../../../domain/ids.ts'
-import type { Ending } from '../../contract/backend.ts'
-import type { Maintenance } from '../../contract/maintenance.ts'
+import type { Ending, Maintenance } from '../../contract/backend.ts'
 import { falseIfTaken } from '../core/database-error.ts'
+import { padded } from '../core/prepared-statement.ts'
 import { integer, momentOrNull } from '../core/rows.ts'
 import type { Database } from '../core/schema.ts'
-import { padded } from '../core/sized-statements.ts'
-import { deleteGrants } from '../tables/purge-grants.ts'
+import { deleteGrants } from '../tables/grants.ts'
 
 /** Runs work in a short transaction of its own. */
 export type InTransaction = <T>(work: (db: Kysely<Database>) => Promise<Ending<T>>) => Promise<T>

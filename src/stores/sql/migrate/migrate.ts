@@ -14,9 +14,15 @@ import type { Dialect, MigrationSession } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import type { Database } from '../core/schema.ts'
 import { transactionStores } from '../tables/stores.ts'
-import { createBookkeeping, dropBookkeeping, NO_BOOKKEEPING, readBookkeeping } from './bookkeeping.ts'
+import {
+  createBookkeeping,
+  dropBookkeeping,
+  NO_BOOKKEEPING,
+  newerSchema,
+  readBookkeeping,
+  schemaStateOf,
+} from './bookkeeping.ts'
 import { Migrator } from './migrator.ts'
-import { newerSchema, schemaStateOf } from './schema-state.ts'
 import { MIGRATIONS } from './steps/all.ts'
 import type { MigrationStep } from './steps/migration-step.ts'
 

@@ -1,16 +1,14 @@
+import type { Logger } from '../../../context.ts'
 import { epochMs } from '../../../domain/ids.ts'
 import { parseServerUrl } from '../../../domain/server-url.ts'
-import type { Logger } from '../../../logger.ts'
 import type { PoolLoad } from '../../contract/backend.ts'
 import { DatabaseError } from '../core/database-error.ts'
 import type { Connected, ConnectionSettings, Statement, StatementResult, Writers } from '../core/dialect.ts'
 import { ConnectionPool } from '../engine/connection-pool.ts'
 import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
-import { Hosts } from './hosts.ts'
-import { openConnection } from './open-connection.ts'
-import { isStale, ServerConnection } from './server-connection.ts'
+import { Hosts, openConnection } from './open-connection.ts'
+import { isStale, ServerConnection, SessionWatch } from './server-connection.ts'
 import { ServerWriter } from './server-writer.ts'
-import { SessionWatch } from './session-watch.ts'
 
 /** Look-ups travel in batches, so the smaller part of the connections reads. */
 const SHARE_OF_READERS = 0.4

@@ -14,10 +14,9 @@ import {
 } from '../../../domain/ids.ts'
 import type { AccessTokenFilter, AccessTokenReads, AccessTokenStore } from '../../contract/access-tokens.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
-import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { hash32, hashKey, integer, integerOrNull, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { AccessTokenTable, Database, StoredInt } from '../core/schema.ts'
-import { InsertStatements } from '../core/sized-statements.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,

@@ -2,9 +2,9 @@ import type { Kysely } from 'kysely'
 import type { AssertionIdStore, AssertionUse } from '../../contract/assertion-ids.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { falseIfTaken } from '../core/database-error.ts'
+import { KeyedQuery } from '../core/prepared-statement.ts'
 import { bytes } from '../core/rows.ts'
 import type { Database } from '../core/schema.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
 
 interface UseRow {
   readonly assertion_hash: Uint8Array

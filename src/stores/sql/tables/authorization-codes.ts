@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { AuthorizationCode, AuthorizationCodeStatus } from '../../../domain/authorization-code.ts'
+import type { AuthorizationCode, AuthorizationCodeStatus } from '../../../domain/grant.ts'
 import {
   type AuthorizationCodeId,
   authorizationCodeId,
@@ -7,8 +7,8 @@ import {
   grantId,
   type TokenHash,
 } from '../../../domain/ids.ts'
-import type { AuthorizationCodeReads, AuthorizationCodeStore } from '../../contract/authorization-codes.ts'
 import type { StoreContext } from '../../contract/context.ts'
+import type { AuthorizationCodeReads, AuthorizationCodeStore } from '../../contract/grants.ts'
 import { hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
 import type { AuthorizationCodeTable, Database } from '../core/schema.ts'
 import { GRANT_STATUS, type GrantStatusRow, grantStatusOf } from './grants.ts'

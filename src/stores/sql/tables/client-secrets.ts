@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import type { ClientSecret } from '../../../domain/client-secret.ts'
+import type { ClientSecret } from '../../../domain/client.ts'
 import {
   type ClientId,
   clientId,
@@ -11,7 +11,7 @@ import {
   type SecretId,
   secretId,
 } from '../../../domain/ids.ts'
-import type { ClientSecretReads, ClientSecretStore } from '../../contract/client-secrets.ts'
+import type { ClientSecretReads, ClientSecretStore } from '../../contract/clients.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { hash32, integer, integerOrNull } from '../core/rows.ts'
 import type { ClientSecretTable, Database } from '../core/schema.ts'

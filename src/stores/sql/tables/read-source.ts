@@ -1,8 +1,8 @@
 import type { CompiledQuery, Kysely } from 'kysely'
-import type { Span } from '../../../trace.ts'
+import type { Span } from '../../../context.ts'
 import type { LookUp } from '../../contract/store-observer.ts'
+import { KeyedQuery } from '../core/prepared-statement.ts'
 import type { Database } from '../core/schema.ts'
-import { KeyedQuery } from '../core/sized-statements.ts'
 
 /** Finds one value by its key: in one transaction at once, in what is committed together with other look-ups. */
 export interface Finder<Key, Value> {

@@ -1,4 +1,5 @@
 import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import type { RefreshToken, RefreshTokenStatus, Replay } from '../../../domain/grant.ts'
 import {
   type ClientId,
   clientId,
@@ -12,14 +13,12 @@ import {
   type UserId,
   userId,
 } from '../../../domain/ids.ts'
-import type { RefreshToken, RefreshTokenStatus, Replay } from '../../../domain/refresh-token.ts'
 import type { AccessTokenFilter } from '../../contract/access-tokens.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
-import type { RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/refresh-tokens.ts'
-import { isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
+import type { RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/grants.ts'
+import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
 import type { Database, RefreshTokenTable } from '../core/schema.ts'
-import { InsertStatements } from '../core/sized-statements.ts'
 import { GRANT_STATUS, type GrantStatusRow, grantStatusOf } from './grants.ts'
 import { grantIsActive, grantMayComeBack, rowByRow } from './principal-status.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'

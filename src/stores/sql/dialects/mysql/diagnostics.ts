@@ -8,11 +8,10 @@ import {
   diagnosticPairs,
   diagnosticRow,
   diagnosticRows,
+  privilegeDiagnostics,
   settingDiagnostic,
 } from '../../diagnostics.ts'
 import { deviationsOf, sessionDiagnostic } from '../../server/session-settings.ts'
-import { galeraDiagnostics } from './galera-diagnostics.ts'
-import { auditLogChanges, mysqlPrivilegeDiagnostics } from './privileges.ts'
 import { SESSION_VARIABLES, settingsFor } from './session.ts'
 
 /** They compare bytes, and trailing spaces count. */
@@ -78,4 +77,105 @@ function durabilityDiagnostics(variables: DiagnosticRow): readonly Diagnostic[] 
   if (variables.get('log_bin') !== 'ON') return diagnostics
   const binlog = 'after a crash the binary log, and with it the replicas, can differ from the tables: set it to 1'
   return [...diagnostics, ...settingDiagnostic(variables, 'sync_binlog', ['1'], binlog)]
+}
+
+/** With two nodes, losing one leaves no majority. */
+const FEWEST_NODES = 3
+/** The bit that makes reads wait for what other nodes committed. */
+const WAIT_FOR_READS = 1
+
+/** None where the server is no node of a cluster. */
+export function galeraDiagnostics(variables: DiagnosticRow, status: DiagnosticRow): readonly Diagnostic[] {
+  if (variables.get('wsrep_on') !== 'ON') return []
+  const size = Number(status.get('wsrep_cluster_size'))
+  const part = status.get('wsrep_cluster_status') ?? 'unknown'
+  const state = status.get('wsrep_local_state_comment') ?? 'unknown'
+  const wait = Number(variables.get('wsrep_sync_wait'))
+  return [
+    diagnostic(
+      'wsrep_cluster_size',
+      String(size),
+      size < FEWEST_NODES ? 'the cluster stops if one more node is lost: run three or more' : null,
+    ),
+    diagnostic(
+      'wsrep_cluster_status',
+      part,
+      part === 'Primary' ? null : 'this node is cut off from the majority, and refuses work',
+    ),
+    diagnostic(
+      'wsrep_local_state_comment',
+      state,
+      state === 'Synced' ? null : 'this node does not take part fully: wait, or name another host first',
+    ),
+    diagnostic(
+      'wsrep_sync_wait',
+      String(wait),
+      (wait & WAIT_FOR_READS) === WAIT_FOR_READS ? null : 'reads may miss what another node has committed: set it to 1',
+    ),
+  ]
+}
+
+/** What the server reports of this user, and of the role that it has on. */
+const GRANTEES = `(concat('''', replace(current_user(), '@', '''@'''), ''''), concat('''', current_user(), ''''))`
+const GRANTED = `select '*' as table_name, privilege_type as privilege from information_schema.user_privileges
+  where grantee in ${GRANTEES}
+union all select '*', privilege_type from information_schema.schema_privileges
+  where grantee in ${GRANTEES} and database() like replace(table_schema, '\\\\\\\\', '\\\\')
+union all select table_name, privilege_type from information_schema.table_privileges
+  where grantee in ${GRANTEES} and table_schema = database()`
+
+/** Whoever has one of these on the whole database owns it. */
+const OWNERS = ['ALTER', 'DROP', 'CREATE', 'TRIGGER', 'SUPER']
+
+/** What the session's user is granted; what comes through a role is not reported. */
+async function mysqlPrivilegeDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
+  const about = await diagnosticRow(
+    execute,
+    'select current_user() as user, database() as name, current_role() as role',
+  )
+  if (about.get('role') !== undefined && about.get('role') !== 'NONE') return []
+  const granted = new Set(
+    (await diagnosticRows(execute, GRANTED)).map((row) =>
+      `${row.get('table_name')} ${row.get('privilege')}`.toUpperCase(),
+    ),
+  )
+  const everywhere = (privilege: string) => granted.has(`* ${privilege}`)
+  const owned = OWNERS.filter(everywhere)
+  const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
+  return privilegeDiagnostics(
+    (table, privilege) => everywhere(privilege) || granted.has(`${table.toUpperCase()} ${privilege}`),
+    {
+      user,
+      tableName: (table) => `${about.get('name')}.${table}`,
+      excess: owned.length === 0 ? null : `${user} owns the schema (${owned.join(', ').toLowerCase()})`,
+    },
+  )
+}
+
+/** To explain a statement takes the privileges that it takes itself, and changes nothing. */
+const CHANGES = Object.freeze({
+  UPDATE: 'explain update oauth_audit_log set sequence = sequence where 1 = 0',
+  DELETE: 'explain delete from oauth_audit_log where 1 = 0',
+})
+
+/** Access denied to a table, to a column of it; no such table. */
+const REFUSALS: ReadonlySet<unknown> = new Set([1142, 1143, 1146])
+
+/** Which changes of audit events this session's user has the privilege for. */
+async function auditLogChanges(execute: Execute): Promise<readonly string[]> {
+  const allowed: string[] = []
+  for (const [change, sql] of Object.entries(CHANGES)) {
+    try {
+      await execute({ sql, parameters: [] })
+      allowed.push(change)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+    }
+  }
+  return allowed
+}
+
+function isRefusal(error: unknown): boolean {
+  const { cause } = error instanceof Error ? error : {}
+  return cause instanceof Error && 'errno' in cause && REFUSALS.has(cause.errno)
 }

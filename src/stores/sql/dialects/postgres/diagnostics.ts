@@ -6,10 +6,12 @@ import {
   type DiagnosticRow,
   diagnostic,
   diagnosticRow,
+  diagnosticRows,
+  NEEDED_PRIVILEGES,
+  privilegeDiagnostics,
   settingDiagnostic,
 } from '../../diagnostics.ts'
 import { deviationsOf, sessionDiagnostic } from '../../server/session-settings.ts'
-import { postgresPrivilegeDiagnostics } from './privileges.ts'
 import { SESSION_SETTINGS, settingsFor } from './session.ts'
 
 const OLDEST_VERSION_NUMBER = 130_000
@@ -104,4 +106,30 @@ async function changesDiagnostic(execute: Execute): Promise<Diagnostic> {
   )
   const row = await diagnosticRow(execute, `select ${columns.join(', ')}`)
   return auditLogDiagnostic(changes.filter((change) => row.get(change.toLowerCase()) === 'true'))
+}
+
+const NAMES = Object.keys(NEEDED_PRIVILEGES)
+  .map((name) => `('${name}')`)
+  .join(', ')
+const PRIVILEGES = ['SELECT', 'INSERT', 'UPDATE', 'DELETE']
+const GRANTED = `select name, privilege from (values ${NAMES}) as tables (name),
+  unnest(array[${PRIVILEGES.map((privilege) => `'${privilege}'`).join(', ')}]) as privilege
+where has_table_privilege(to_regclass(name), privilege)`
+const ABOUT = `select quote_ident(current_user) as user, current_setting('is_superuser', true) as superuser,
+  exists (select 1 from pg_tables where tablename = 'oauth_clients' and tableowner = current_user) as owner`
+
+/** What the session's user may do, by itself or through a role. */
+async function postgresPrivilegeDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
+  const about = await diagnosticRow(execute, ABOUT)
+  const granted = new Set(
+    (await diagnosticRows(execute, GRANTED)).map((row) => `${row.get('name')} ${row.get('privilege')}`),
+  )
+  const user = about.get('user') ?? ''
+  const isSuperuser = about.get('superuser') === 'on'
+  const isOwner = about.get('owner') === 'true'
+  return privilegeDiagnostics((table, privilege) => granted.has(`${table} ${privilege}`), {
+    user,
+    tableName: (table) => table,
+    excess: isSuperuser ? `${user} is a superuser` : isOwner ? `${user} owns the schema` : null,
+  })
 }

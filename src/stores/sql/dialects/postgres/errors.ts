@@ -1,5 +1,5 @@
 import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
-import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/socket-codes.ts'
+import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/open-connection.ts'
 
 interface Meaning {
   readonly kind: DatabaseErrorKind

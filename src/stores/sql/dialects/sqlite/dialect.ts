@@ -1,5 +1,5 @@
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
-import type { Logger } from '../../../../logger.ts'
+import type { Logger } from '../../../../context.ts'
 import type { Dialect } from '../../core/dialect.ts'
 import { DatabaseMigrations } from '../../migrate/migrate.ts'
 import { sqliteDiagnostics } from './diagnostics.ts'

@@ -1,4 +1,4 @@
-import type { Logger } from '../../../../logger.ts'
+import type { Logger } from '../../../../context.ts'
 import type { PoolLoad } from '../../../contract/backend.ts'
 import type { Connected, Statement, StatementResult, Writers } from '../../core/dialect.ts'
 import { FileErrors } from './errors.ts'

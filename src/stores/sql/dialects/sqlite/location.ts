@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import type { Logger } from '../../../../logger.ts'
+import type { Logger } from '../../../../context.ts'
 import { makeDirectories } from '../../../../make-directories.ts'
 import { messageOf } from '../../../../message-of.ts'
 import { DatabaseError } from '../../core/database-error.ts'

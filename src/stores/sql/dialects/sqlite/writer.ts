@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Logger } from '../../../../logger.ts'
+import type { Logger } from '../../../../context.ts'
 import { DatabaseError } from '../../core/database-error.ts'
 import type { RecordedStatement, Statement, StatementResult, Writer } from '../../core/dialect.ts'
 import type { FileErrors } from './errors.ts'
