@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
-import { askedDatabases } from './test/setup/database-names.ts'
+import { askedDatabases, COMMON_DATABASES } from './test/setup/database-names.ts'
 
 /**
  * What a test file needs, it says in its name: `revocation.database.test.ts`. Each file is in the one project that is
@@ -12,13 +12,16 @@ const databasesOf = {
   /** Processes of the command line, or of other programs. */
   process: ['sqlite'],
   /** A database: the suite runs on each that the run is about. */
-  database: askedDatabases(),
+  database: askedDatabases(COMMON_DATABASES),
   /** A database server: the suite is about what SQLite has not. */
   servers: askedDatabases(),
   /** Minutes: the suite kills servers, starts processes by the dozen, or builds images and clients of other languages. */
   slow: askedDatabases(),
 } as const
 const needs = Object.keys(databasesOf)
+
+/** What a database must do, whichever it is: these suites run on all. */
+const DEFINITIONS = ['test/{conformance,races}/**/*.database.test.ts', 'test/stores/contract.database.test.ts']
 
 /** What all projects have in common. */
 const common = {
@@ -52,10 +55,20 @@ export default defineConfig({
           ...common,
           name,
           include: [`test/**/*.${name}.test.ts`],
+          exclude: name === 'database' ? DEFINITIONS : [],
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases },
         },
       })),
+      {
+        test: {
+          ...common,
+          name: 'definition',
+          include: DEFINITIONS,
+          globalSetup: ['test/setup/databases.ts'],
+          provide: { databases: askedDatabases() },
+        },
+      },
     ],
   },
 })

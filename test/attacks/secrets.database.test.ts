@@ -97,7 +97,7 @@ for (const kind of databaseKinds) {
       expect(needles.foundIn(await dump(database))).toEqual([])
     })
 
-    if (kind.name === 'sqlite') {
+    if (kind.dialect === 'sqlite') {
       it('none stands in the bytes of the database files', () => {
         const folder = dirname(new URL(database.url).pathname)
         const names = readdirSync(folder).filter((name) => name.startsWith('qscope.db'))

@@ -46,7 +46,7 @@ describe.each(databaseKinds.filter(({ available }) => available))('the doctor on
         expect(healthy.of('database version')?.finding).toMatch(/\d+\.\d+/)
         expect(healthy.of('health')).toMatchObject({ state: 'ok' })
         expect(healthy.findings.some(({ state }) => state === 'problem')).toBe(false)
-        if (kind.name !== 'sqlite') {
+        if (kind.dialect !== 'sqlite') {
           expect(healthy.of('connections')?.finding).toMatch(/^at most 15 connections, in plaintext/)
           expect(healthy.of('database clock')).toMatchObject({ state: 'ok' })
           expect(healthy.of('database tls')?.finding).toBe('plaintext')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'vitest'
-import { mysqlDatabasesOn } from '../setup/fresh-database.ts'
+import { mariadbDatabasesOn } from '../setup/fresh-database.ts'
 import { galeraIsInstalled, startGalera } from '../setup/galera.ts'
 import { scaled } from '../setup/scale.ts'
 import { startServer } from '../setup/server.ts'
@@ -14,7 +14,7 @@ describe.skipIf(!galeraIsInstalled)('a Galera cluster of three nodes', () => {
   it(`loses nothing that was answered while a node dies and comes back, twice (${3 * SECONDS} s of load)`, async () => {
     const cluster = await startGalera()
     const hosts = cluster.nodes.map(({ url }) => new URL(url).host)
-    const database = await mysqlDatabasesOn(cluster.nodes[0]?.url ?? null).create()
+    const database = await mariadbDatabasesOn(cluster.nodes[0]?.url ?? null).create()
     const over = (...order: readonly number[]) =>
       database.url.replace(hosts[0] ?? '', order.map((n) => hosts[n]).join(','))
     const one = await startServer(over(0, 1, 2))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'vitest'
 import { mysqlDatabases, mysqlDatabasesOn, postgresDatabases, postgresDatabasesOn } from '../setup/fresh-database.ts'
-import { startMariaDb } from '../setup/mariadb.ts'
+import { startMysql } from '../setup/mysql.ts'
 import { startPostgres } from '../setup/postgres.ts'
 import { scaled } from '../setup/scale.ts'
 import { startServer } from '../setup/server.ts'
@@ -11,7 +11,7 @@ import { expectKept, expectOnlyRetryable, expectSound } from './what-holds.ts'
 const ROUNDS = scaled(10, 2)
 
 const KINDS = [
-  { shared: mysqlDatabases, start: startMariaDb, on: mysqlDatabasesOn },
+  { shared: mysqlDatabases, start: startMysql, on: mysqlDatabasesOn },
   { shared: postgresDatabases, start: startPostgres, on: postgresDatabasesOn },
 ]
 

@@ -10,7 +10,7 @@ import {
   postgresDatabases,
   postgresDatabasesOn,
 } from '../setup/fresh-database.ts'
-import { startMariaDb } from '../setup/mariadb.ts'
+import { startMysql } from '../setup/mysql.ts'
 import { startPostgres } from '../setup/postgres.ts'
 import type { DatabaseServer } from '../setup/server-process.ts'
 import { aClient, aToken, context, inTransaction, mint, options, quiet, register } from '../stores/given.ts'
@@ -53,7 +53,7 @@ async function postgresSite(server: DatabaseServer): Promise<Site & { setReadOnl
 }
 
 const KINDS = [
-  { shared: mysqlDatabases, start: startMariaDb, site: mysqlSite },
+  { shared: mysqlDatabases, start: startMysql, site: mysqlSite },
   { shared: postgresDatabases, start: startPostgres, site: postgresSite },
 ]
 

@@ -1,8 +1,11 @@
 import type { TestProject } from 'vitest/node'
 import type { DatabaseName } from './database-names.ts'
 import { startMariaDb } from './mariadb.ts'
+import { startMysql } from './mysql.ts'
 import { startPostgres } from './postgres.ts'
 import { missing } from './requirement.ts'
+import { runSql } from './run-sql.ts'
+import { firstColumn } from './server-databases.ts'
 import type { DatabaseServer } from './server-process.ts'
 import { makeTemplate, type Templates } from './templates.ts'
 
@@ -12,6 +15,7 @@ declare module 'vitest' {
     databases: readonly DatabaseName[]
     /** Where tests may make databases; `null` if there is no server, or the project is not about it. */
     mysqlUrl: string | null
+    mariadbUrl: string | null
     postgresUrl: string | null
     templates: Partial<Templates>
   }
@@ -19,26 +23,40 @@ declare module 'vitest' {
 
 /** A database that needs a server: one that is named, or one of the tests' own. */
 interface Wanted {
-  readonly provided: 'mysqlUrl' | 'postgresUrl'
+  readonly provided: 'mysqlUrl' | 'mariadbUrl' | 'postgresUrl'
   readonly variable: string
   readonly start: () => Promise<DatabaseServer | null>
-  readonly vendors: string
+  readonly vendor: string
+  /** In what the server says of its version. */
+  readonly version: RegExp
   readonly why: string
 }
 
-const WANTED: Readonly<Record<'mysql' | 'postgres', Wanted>> = {
+type ServerName = Exclude<DatabaseName, 'sqlite'>
+
+const WANTED: Readonly<Record<ServerName, Wanted>> = {
   mysql: {
     provided: 'mysqlUrl',
     variable: 'QSCOPE_TEST_MYSQL_URL',
+    start: startMysql,
+    vendor: 'MySQL',
+    version: /^(?!.*MariaDB)/,
+    why: 'there is no server: run scripts/install-mysql.sh, or set QSCOPE_TEST_MYSQL_URL=mysql://user:password@host:port/',
+  },
+  mariadb: {
+    provided: 'mariadbUrl',
+    variable: 'QSCOPE_TEST_MARIADB_URL',
     start: startMariaDb,
-    vendors: 'MySQL/MariaDB',
-    why: 'there is no server: install mariadb-server, or set QSCOPE_TEST_MYSQL_URL=mysql://user:password@host:port/',
+    vendor: 'MariaDB',
+    version: /MariaDB/,
+    why: 'there is no server: install mariadb-server, or set QSCOPE_TEST_MARIADB_URL=mysql://user:password@host:port/',
   },
   postgres: {
     provided: 'postgresUrl',
     variable: 'QSCOPE_TEST_POSTGRES_URL',
     start: startPostgres,
-    vendors: 'PostgreSQL',
+    vendor: 'PostgreSQL',
+    version: /^PostgreSQL/,
     why: 'there is no server: install postgresql, or set QSCOPE_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres',
   },
 }
@@ -55,13 +73,17 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 
   /** The URL of a server; `null`: there is none, which was said. */
-  const findServer = async (name: 'mysql' | 'postgres') => {
-    const { variable, start, vendors, why } = WANTED[name]
+  const findServer = async (name: ServerName) => {
+    const { variable, start, vendor, version, why } = WANTED[name]
     const given = process.env[variable] ?? ''
-    if (given !== '') return given
+    if (given !== '') {
+      const [found = ''] = firstColumn(await runSql(given, 'select version()'))
+      if (!version.test(found)) throw new Error(`${variable} should name a server of ${vendor}, and it is ${found}`)
+      return given
+    }
     const server = await start()
     if (server !== null) teardowns.push(() => server.stop())
-    else missing(name, `everything on ${vendors} ("stores on ${name}", "migrations on ${name}")`, why)
+    else missing(name, `everything on ${vendor} ("stores on ${name}", "migrations on ${name}")`, why)
     return server?.url ?? null
   }
 
@@ -82,8 +104,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await teardown()
     throw failed.reason
   }
-  const { mysqlUrl, postgresUrl } = root.getProvidedContext()
+  const { mysqlUrl, mariadbUrl, postgresUrl } = root.getProvidedContext()
   project.provide('mysqlUrl', databases.includes('mysql') ? mysqlUrl : null)
+  project.provide('mariadbUrl', databases.includes('mariadb') ? mariadbUrl : null)
   project.provide('postgresUrl', databases.includes('postgres') ? postgresUrl : null)
   return teardown
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import { inject } from 'vitest'
-import type { DatabaseName } from './database-names.ts'
+import type { DatabaseName, DialectName } from './database-names.ts'
 import { runOnMysql, runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
 
@@ -25,6 +25,7 @@ export interface FreshDatabase {
 /** Makes empty databases of one kind. */
 export interface DatabaseKind {
   readonly name: DatabaseName
+  readonly dialect: DialectName
   readonly available: boolean
   create(): Promise<FreshDatabase>
 }
@@ -37,6 +38,7 @@ export interface MigratedKind extends DatabaseKind {
 
 const emptySqliteFiles: DatabaseKind = {
   name: 'sqlite',
+  dialect: 'sqlite',
   available: true,
   create: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'qscope-test-'))
@@ -76,8 +78,11 @@ async function patiently<T>(attempt: () => T): Promise<T> {
   }
 }
 
-/** Databases on a server of MySQL or MariaDB. */
+/** Databases on a server of MySQL. */
 export const mysqlDatabasesOn = (server: string | null): DatabaseKind => onServer('mysql', server, MYSQL)
+
+/** Databases on a server of MariaDB. */
+export const mariadbDatabasesOn = (server: string | null): DatabaseKind => onServer('mariadb', server, MYSQL)
 
 /** Databases on a server of PostgreSQL. */
 export const postgresDatabasesOn = (server: string | null): DatabaseKind => onServer('postgres', server, POSTGRES)
@@ -86,7 +91,7 @@ const provided = inject('templates')
 if (provided === undefined) {
   throw new Error('a test file that needs a database says so in its name, as x.database.test.ts: see docs/testing.md')
 }
-const { sqlite = '', mysql = null, postgres = null } = provided
+const { sqlite = '', mysql = null, mariadb = null, postgres = null } = provided
 
 export const sqliteFiles: MigratedKind = {
   ...emptySqliteFiles,
@@ -97,15 +102,9 @@ export const sqliteFiles: MigratedKind = {
   },
 }
 
-export const mysqlDatabases: MigratedKind = migratedOnServer(
-  'mysql',
-  inject('mysqlUrl'),
-  MYSQL,
-  async (server, name) => {
-    await MYSQL.create(server, name)
-    await runOnMysql(urlOf(server, name), mysql ?? [])
-  },
-)
+export const mysqlDatabases: MigratedKind = migratedOnServer('mysql', inject('mysqlUrl'), MYSQL, copyOf(mysql))
+
+export const mariadbDatabases: MigratedKind = migratedOnServer('mariadb', inject('mariadbUrl'), MYSQL, copyOf(mariadb))
 
 export const postgresDatabases: MigratedKind = migratedOnServer(
   'postgres',
@@ -115,9 +114,19 @@ export const postgresDatabases: MigratedKind = migratedOnServer(
 )
 
 /** The kinds of databases that the project is about; a suite runs on each. */
-export const databaseKinds: readonly MigratedKind[] = [sqliteFiles, mysqlDatabases, postgresDatabases].filter(
-  ({ name }) => inject('databases').includes(name),
-)
+export const databaseKinds: readonly MigratedKind[] = [
+  sqliteFiles,
+  mysqlDatabases,
+  mariadbDatabases,
+  postgresDatabases,
+].filter(({ name }) => inject('databases').includes(name))
+
+function copyOf(template: readonly string[] | null): ServerSql['create'] {
+  return async (server, name) => {
+    await MYSQL.create(server, name)
+    await runOnMysql(urlOf(server, name), template ?? [])
+  }
+}
 
 function migratedOnServer(
   name: DatabaseKind['name'],
@@ -132,6 +141,7 @@ function migratedOnServer(
 function onServer(name: DatabaseKind['name'], server: string | null, sql: ServerSql): DatabaseKind {
   const kind: DatabaseKind = {
     name,
+    dialect: name === 'mariadb' ? 'mysql' : name,
     available: server !== null,
     create: async () => {
       if (server === null) throw new Error(`there is no server to test ${name} on`)

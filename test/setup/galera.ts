@@ -6,14 +6,8 @@ import { createConnection, type RowDataPacket } from 'mysql2/promise'
 import { freePort } from './free-port.ts'
 import { type GuardedDirectory, makeGuardedDirectory } from './guarded-directory.ts'
 import { type Account, accountInsteadOfRoot, installed } from './installed.ts'
-import {
-  installMariaDb,
-  MARIADB_OPTIONS,
-  type MariaDbBinaries,
-  mariaDbBinaries,
-  placesIn,
-  urlOfMariaDb,
-} from './mariadb.ts'
+import { installMariaDb, MARIADB_OPTIONS, type MariaDbBinaries, mariaDbBinaries } from './mariadb.ts'
+import { placesIn, urlOfMysql } from './mysql-family.ts'
 import { missing } from './requirement.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
@@ -123,7 +117,7 @@ function startNode(
     '--wsrep-sst-method=rsync',
     `--wsrep-sst-receive-address=127.0.0.1:${ports.snapshot}`,
   ]
-  const url = urlOfMariaDb(ports.sql)
+  const url = urlOfMysql(ports.sql)
   return startServerProcess({
     url,
     program: binaries.server,

@@ -8,7 +8,7 @@ export function setup({ vitest }: TestProject): () => void {
     running.includes('database') && askedDatabases().includes('sqlite') ? [] : ['SQLite (npm test)'],
     running.includes('database') && askedDatabases().length === DATABASES.length
       ? []
-      : ['MariaDB and PostgreSQL (npm run test:databases)'],
+      : ['database servers (npm run test:databases)'],
     running.includes('slow') ? [] : ['slow suites (npm run test:all)', 'full counts (npm run test:long)'],
   ].flat()
   return () => {

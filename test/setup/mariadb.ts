@@ -5,10 +5,8 @@ import { createConnection } from 'mysql2/promise'
 import { freePort } from './free-port.ts'
 import { makeGuardedDirectory } from './guarded-directory.ts'
 import { installed } from './installed.ts'
+import { placesIn, TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
-
-const USER = 'qscope_test'
-const PASSWORD = 'qscope_test'
 
 /** Small, and as durable as in production. */
 export const MARIADB_OPTIONS: readonly string[] = [
@@ -25,8 +23,8 @@ export interface MariaDbBinaries {
 }
 
 export function mariaDbBinaries(): MariaDbBinaries | null {
-  const server = installed('mariadbd') ?? installed('mysqld')
-  const installer = installed('mariadb-install-db') ?? installed('mysql_install_db')
+  const server = installed('mariadbd')
+  const installer = installed('mariadb-install-db')
   return server === null || installer === null ? null : { server, installer }
 }
 
@@ -39,7 +37,7 @@ export async function startMariaDb(more: readonly string[] = []): Promise<Databa
   const asUser = process.getuid?.() === 0 ? ['--user=root'] : []
   const init = installMariaDb(binaries, directory.path, asUser)
   const port = await freePort()
-  const url = urlOfMariaDb(port)
+  const url = urlOfMysql(port)
   return startServerProcess({
     url,
     program: binaries.server,
@@ -59,29 +57,11 @@ export async function startMariaDb(more: readonly string[] = []): Promise<Databa
   })
 }
 
-/** The options that keep a server's files in its directory. */
-export function placesIn(directory: string): readonly string[] {
-  return [
-    `--datadir=${join(directory, 'data')}`,
-    `--socket=${join(directory, 'socket')}`,
-    `--pid-file=${join(directory, 'pid')}`,
-    // A server that starts removes the temporary tables of all that share the directory for them.
-    `--tmpdir=${directory}`,
-  ]
-}
-
 /** Makes an empty data directory; answers with SQL that adds the tests' user at a start. */
 export function installMariaDb({ installer }: MariaDbBinaries, directory: string, asUser: readonly string[]): string {
   const init = join(directory, 'init.sql')
   const options = ['--auth-root-authentication-method=normal', ...placesIn(directory)]
   execFileSync(installer, ['--no-defaults', ...asUser, ...options], { stdio: 'pipe' })
-  writeFileSync(
-    init,
-    `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${PASSWORD}';\nGRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;\n`,
-  )
+  writeFileSync(init, TEST_USER_SQL)
   return init
-}
-
-export function urlOfMariaDb(port: number): string {
-  return `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}/`
 }

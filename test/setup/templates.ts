@@ -13,6 +13,7 @@ export interface Templates {
   readonly sqlite: string
   /** The statements that make a copy; `null`: there is no server. */
   readonly mysql: readonly string[] | null
+  readonly mariadb: readonly string[] | null
   /** A database; `null`: there is no server. */
   readonly postgres: string | null
 }
@@ -29,12 +30,12 @@ interface Template {
 export async function makeTemplate(kind: DatabaseName, server: string | null): Promise<Template> {
   if (kind === 'sqlite') return await makeFile()
   if (server === null) return { template: null, remove: async () => undefined }
-  const sql = kind === 'mysql' ? MYSQL : POSTGRES
+  const sql = kind === 'postgres' ? POSTGRES : MYSQL
   const name = `qscope_template_${randomBytes(6).toString('hex')}`
   await sql.create(server, name)
   await migrate(urlOf(server, name))
   return {
-    template: kind === 'mysql' ? await copyStatements(server, name) : name,
+    template: kind === 'postgres' ? name : await copyStatements(server, name),
     remove: async () => void (await runSql(server, sql.drop(name))),
   }
 }

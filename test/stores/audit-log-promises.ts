@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { recordOf } from '../../src/domain/audit-event.ts'
 import { auditEventId, clientId, epochMs, userId } from '../../src/domain/ids.ts'
 import type { AuditFilter } from '../../src/stores/contract/audit-log.ts'
-import type { DatabaseKind } from '../setup/fresh-database.ts'
+import type { DialectName } from '../setup/database-names.ts'
 import type { Subject } from './contract.ts'
 import { anEvent, context, inTransaction, NOW, seal } from './given.ts'
 
 const anyEvent: AuditFilter = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
 
 /** Statements that change or delete rows by another name; `again` inserts a row once more, changed. */
-const roundabout: Record<DatabaseKind['name'], (again: string) => readonly string[]> = {
+const roundabout: Record<DialectName, (again: string) => readonly string[]> = {
   sqlite: (again) => [`replace ${again}`],
   mysql: (again) => [`replace ${again}`, `insert ${again} on duplicate key update actor = 'x'`],
   postgres: (again) => [`insert ${again} on conflict (event_id) do update set actor = 'x'`, 'truncate oauth_audit_log'],
@@ -62,7 +62,7 @@ export function auditLogPromises(subject: () => Subject): void {
     const columns = Object.keys((await database.query("select * from oauth_audit_log where ray_id = 'kept'"))[0] ?? {})
     const copy = columns.map((column) => (column === 'actor' ? "'x'" : column)).join(', ')
     const again = `into oauth_audit_log (${columns.join(', ')}) select ${copy} from oauth_audit_log where ray_id = 'kept'`
-    for (const statement of roundabout[database.kind.name](again)) {
+    for (const statement of roundabout[database.kind.dialect](again)) {
       await expect(database.query(statement)).rejects.toThrow(/append-only/)
     }
     expect(await reads().find(context(), event.eventId)).toEqual(event)

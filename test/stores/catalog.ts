@@ -2,14 +2,15 @@ import Sqlite from 'better-sqlite3'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { sqliteFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
-import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
+import type { DialectName } from '../setup/database-names.ts'
+import type { FreshDatabase } from '../setup/fresh-database.ts'
 
 type Row = Record<string, unknown>
 
 /** Everything that a database says of its tables, by what is asked. */
 export type Catalog = Readonly<Record<string, readonly Row[]>>
 
-const QUESTIONS: Readonly<Record<DatabaseKind['name'], Readonly<Record<string, string>>>> = {
+const QUESTIONS: Readonly<Record<DialectName, Readonly<Record<string, string>>>> = {
   sqlite: {
     everything: `select type, name, tbl_name, sql from sqlite_master where name not like 'sqlite%' order by type, name`,
   },
@@ -44,7 +45,7 @@ const QUESTIONS: Readonly<Record<DatabaseKind['name'], Readonly<Record<string, s
 
 export async function catalogOf(database: FreshDatabase): Promise<Catalog> {
   const catalog: Record<string, readonly Row[]> = {}
-  for (const [name, question] of Object.entries(QUESTIONS[database.kind.name])) {
+  for (const [name, question] of Object.entries(QUESTIONS[database.kind.dialect])) {
     catalog[name] = (await database.query(question)).map((row) =>
       Object.fromEntries(Object.entries(row).map(([key, value]) => [key.toLowerCase(), plain(key, value)])),
     )
@@ -64,7 +65,7 @@ function plain(key: string, value: unknown): unknown {
 
 /** Runs a file of statements as it is. */
 export async function runScript(database: FreshDatabase, script: string): Promise<void> {
-  switch (database.kind.name) {
+  switch (database.kind.dialect) {
     case 'sqlite':
       new Sqlite(sqliteFile(database.url) ?? '').exec(script).close()
       return
@@ -80,6 +81,6 @@ export async function runScript(database: FreshDatabase, script: string): Promis
       return
     }
     default:
-      database.kind.name satisfies never
+      database.kind.dialect satisfies never
   }
 }

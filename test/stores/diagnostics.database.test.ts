@@ -34,8 +34,8 @@ for (const kind of databaseKinds) {
       try {
         const facts = await backend.diagnostics()
         const names = facts.map(({ name }) => name)
-        for (const name of TOLD[kind.name]) expect(names).toContain(name)
-        if (kind.name !== 'sqlite')
+        for (const name of TOLD[kind.dialect]) expect(names).toContain(name)
+        if (kind.dialect !== 'sqlite')
           for (const name of ['clock', 'tls', 'audit_log_changes']) expect(names).toContain(name)
         const ours = new Set([
           'isolation',

@@ -21,7 +21,8 @@ const DENIED = /denied|must be owner|must have/i
 
 /** The statements of docs/databases.md, as they stand there. */
 const GRANTED = [
-  { name: 'mysql', administrator: inject('mysqlUrl'), tables: 'show tables', secrets: 'mysql.global_priv' },
+  { name: 'mysql', administrator: inject('mysqlUrl'), tables: 'show tables', secrets: 'mysql.user' },
+  { name: 'mariadb', administrator: inject('mariadbUrl'), tables: 'show tables', secrets: 'mysql.global_priv' },
   {
     name: 'postgres',
     administrator: inject('postgresUrl'),

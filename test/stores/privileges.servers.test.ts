@@ -9,6 +9,7 @@ import { onSchema } from './on-schema.ts'
 const TIMEOUT_MS = 180_000
 const SERVERS = [
   { name: 'mysql', url: inject('mysqlUrl') },
+  { name: 'mariadb', url: inject('mariadbUrl') },
   { name: 'postgres', url: inject('postgresUrl') },
 ]
 
@@ -54,7 +55,7 @@ for (const { name, url } of SERVERS) {
           await onSchema({ url: shared.ownerUrl }, (migrations) => migrations.up())
           await shared.grantServer()
           const server = new URL(shared.serverUrl).username
-          const isMysql = name === 'mysql'
+          const isMysql = name !== 'postgres'
           const to = isMysql ? `'${server}'@'%'` : server
           const prefix = isMysql ? `${new URL(shared.serverUrl).pathname.slice(1)}.` : ''
           const grantor = isMysql ? shared.adminUrl : shared.ownerUrl

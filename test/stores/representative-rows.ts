@@ -3,7 +3,8 @@ import { recordStatements } from '../../src/stores/sql/core/kysely.ts'
 import { mysqlTypes } from '../../src/stores/sql/dialects/mysql/column-types.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
 import type { MigrationStep } from '../../src/stores/sql/migrate/steps/migration-step.ts'
-import type { DatabaseKind, FreshDatabase } from '../setup/fresh-database.ts'
+import type { DialectName } from '../setup/database-names.ts'
+import type { FreshDatabase } from '../setup/fresh-database.ts'
 
 type Value = string | number | Buffer | null
 type Row = Readonly<Record<string, Value>>
@@ -38,7 +39,7 @@ const BIG = Object.freeze({ bigint: Number.MAX_SAFE_INTEGER, integer: 2_147_483_
 export async function writeRows(database: FreshDatabase, step: MigrationStep): Promise<void> {
   for (const { columns, name } of await tablesOf(step)) {
     const rows = IDENTIFIERS.map((_, variant) => columns.map((column) => sampleOf(column, variant)))
-    const lists = rows.map((row) => `(${row.map((value) => literal(value, database.kind.name)).join(', ')})`)
+    const lists = rows.map((row) => `(${row.map((value) => literal(value, database.kind.dialect)).join(', ')})`)
     const names = columns.map((column) => column.name)
     await database.query(`insert into ${name} (${names.join(', ')}) values ${lists.join(', ')}`)
   }
@@ -108,7 +109,7 @@ function sampleOf({ name, nullable, type }: Column, variant: number): Value {
   }
 }
 
-function literal(value: Value, kind: DatabaseKind['name']): string {
+function literal(value: Value, kind: DialectName): string {
   if (value === null) return 'null'
   if (typeof value === 'number') return String(value)
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`

@@ -27,7 +27,7 @@ for (const kind of databaseKinds) {
       const built = await catalogOf(migrated)
       const collations = JSON.stringify(built['columns'] ?? [])
       for (const file of ['oauth.sql', 'logs.sql']) {
-        const script = committedSchema(`${kind.name}/${file}`)
+        const script = committedSchema(`${kind.dialect}/${file}`)
         const named = collations.includes('utf8mb4_0900_bin')
           ? script.replaceAll('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')
           : script
@@ -49,19 +49,19 @@ for (const kind of databaseKinds) {
 
     test('compares text byte by byte in every column', async () => {
       const { columns = [], everything = [] } = await catalogOf(migrated)
-      if (kind.name === 'sqlite') {
+      if (kind.dialect === 'sqlite') {
         expect(everything.filter(({ sql }) => String(sql).includes('collate'))).toEqual([])
         return
       }
       const texts = columns.filter((column) => /char|text/.test(String(column['column_type'] ?? column['data_type'])))
       expect(texts.length).toBeGreaterThan(80)
-      for (const column of texts) expect(column['collation_name']).toMatch(BYTE_BY_BYTE[kind.name])
+      for (const column of texts) expect(column['collation_name']).toMatch(BYTE_BY_BYTE[kind.dialect])
     })
 
-    if (kind.name === 'sqlite') return
+    if (kind.dialect === 'sqlite') return
     test('keeps every index within what the database can hold', async () => {
       const [limit, question] =
-        kind.name === 'mysql'
+        kind.dialect === 'mysql'
           ? [
               INDEX_BYTES.mysql,
               `select s.index_name, sum(coalesce(c.character_octet_length, 8)) as bytes

@@ -10,13 +10,14 @@ import { sqlite } from '../../src/stores/sql/dialects/sqlite/dialect.ts'
 import { DatabaseMigrations } from '../../src/stores/sql/migrate/migrate.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 import { qscope, run, temporaryDirectory } from '../e2e/process.ts'
+import type { DialectName } from '../setup/database-names.ts'
 import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { scaled } from '../setup/scale.ts'
 import { type Catalog, catalogOf } from './catalog.ts'
 import { aClient, anEvent, change, options, quiet, seal } from './given.ts'
 import { onSchema } from './on-schema.ts'
 
-const DIALECTS: Readonly<Record<FreshDatabase['kind']['name'], Dialect>> = { sqlite, mysql, postgres }
+const DIALECTS: Readonly<Record<DialectName, Dialect>> = { sqlite, mysql, postgres }
 const SETTINGS = Object.freeze({
   walLimit: 67_108_864,
   poolSize: 4,
@@ -97,15 +98,18 @@ for (const kind of databaseKinds) {
         onTestFinished(() => database.drop())
         const environment = { QSCOPE_DATABASE_URL: database.url, QSCOPE_KEYRING_FILE: `${directory}/keyring.json` }
         const migrator = qscope(directory, ['migrate', 'up'], environment)
-        await Promise.race([migrator.ended, kind.name === 'sqlite' ? sleep(200 + attempt * 20) : someTables(database)])
+        await Promise.race([
+          migrator.ended,
+          kind.dialect === 'sqlite' ? sleep(200 + attempt * 20) : someTables(database),
+        ])
         migrator.child.kill('SIGKILL')
         await migrator.ended
         const status = await run(directory, ['migrate', 'status', '--json'], environment)
         const { fits, underWay } = JSON.parse(status.stdout)
         // Too late, or between two migrations.
-        if (fits || (kind.name !== 'sqlite' && underWay === null)) continue
+        if (fits || (kind.dialect !== 'sqlite' && underWay === null)) continue
         expect(status.code).toBe(1)
-        if (kind.name !== 'sqlite') expect(underWay).toMatchObject({ direction: 'up' })
+        if (kind.dialect !== 'sqlite') expect(underWay).toMatchObject({ direction: 'up' })
         const backend = await openBackend(database.url, options)
         expect(await backend.check()).toMatchObject({ serving: false, problem: expect.stringContaining('migrate up') })
         expect(await run(directory, ['migrate', 'up'], environment)).toMatchObject({ code: 0, stderr: '' })
@@ -163,7 +167,7 @@ type Direction = 'up' | 'down' | 'down one'
 /** Migrates on a connection that breaks after so many statements; returns how many there were. */
 async function interrupted(database: FreshDatabase, direction: Direction, after: number): Promise<number> {
   if (direction !== 'up') await onSchema(database, (migrations) => migrations.up({ seed }))
-  const dialect = DIALECTS[database.kind.name]
+  const dialect = DIALECTS[database.kind.dialect]
   const session = await dialect.connectForMigration(database.url, SETTINGS, quiet)
   let count = 0
   const breaking: MigrationSession = {

@@ -42,7 +42,7 @@ for (const kind of databaseKinds) {
             await Promise.all(servers.map(async (server) => connect((await server.until(/listens on (\S+)/))[1] ?? '')))
 
           // An embedded database is migrated by whoever opens it first; elsewhere servers wait for a migrator.
-          const waiting = kind.name === 'sqlite' ? null : start()
+          const waiting = kind.dialect === 'sqlite' ? null : start()
           const early = waiting === null ? null : await listening(waiting)
           for (const server of early ?? []) expect(await healthOf(server)).toBe(Serving.NOT_SERVING)
 
@@ -53,7 +53,7 @@ for (const kind of databaseKinds) {
           const outcomes = await Promise.all(migrators)
           for (const outcome of outcomes) expect(outcome).toMatchObject({ code: 0, stderr: '' })
           const applied = outcomes.map(({ stdout }) => JSON.parse(stdout).applied).filter((names) => names.length > 0)
-          if (kind.name === 'sqlite') expect(applied.length).toBeLessThanOrEqual(1)
+          if (kind.dialect === 'sqlite') expect(applied.length).toBeLessThanOrEqual(1)
           else expect(applied).toEqual([NAMES])
           expect(await catalogOf(database)).toEqual(whole)
 

@@ -80,7 +80,7 @@ for (const kind of databaseKinds) {
       await grantsOn(old).signIn(await grantsOn(old).webClient())
     }, 300_000)
 
-    if (kind.name !== 'sqlite') {
+    if (kind.dialect !== 'sqlite') {
       test('wait for a table that somebody holds without stopping the servers', async () => {
         const database = await kind.create()
         onTestFinished(() => database.drop())
@@ -136,7 +136,7 @@ for (const kind of databaseKinds) {
 /** Reads a table in a transaction that does not end; the returned function ends it. */
 async function holdTable({ kind, url }: FreshDatabase, table: string): Promise<() => Promise<void>> {
   const read = ['begin', `select count(*) from ${table}`]
-  if (kind.name === 'mysql') {
+  if (kind.dialect === 'mysql') {
     const connection = await createConnection(url)
     for (const sql of read) await connection.query(sql)
     return () => connection.end()

@@ -6,20 +6,20 @@ import type { Dialect, Execute } from '../../src/stores/sql/core/dialect.ts'
 import { diagnosticRows } from '../../src/stores/sql/diagnostics.ts'
 import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
 import { postgres } from '../../src/stores/sql/dialects/postgres/dialect.ts'
-import { mysqlDatabases, mysqlDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
+import { mariadbDatabases, mariadbDatabasesOn, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
 import { runSql } from '../setup/run-sql.ts'
 import { aClient, aToken, context, mint, openMigrated, options, quiet, register } from './given.ts'
 
 const TIMEOUT_MS = 60_000
 
-describe.skipIf(!mysqlDatabases.available)('a MariaDB that is short of something', () => {
+describe.skipIf(!mariadbDatabases.available)('a MariaDB that is short of something', () => {
   test('prepares nothing more: calls are unavailable, and go on when it does again', {
     timeout: TIMEOUT_MS,
   }, async () => {
     const server = await startMariaDb()
     if (server === null) throw new Error('there is no MariaDB')
-    const database = await mysqlDatabasesOn(server.url).create()
+    const database = await mariadbDatabasesOn(server.url).create()
     const backend = await openMigrated(database)
     try {
       await register(backend, aClient('someone'))
@@ -36,7 +36,7 @@ describe.skipIf(!mysqlDatabases.available)('a MariaDB that is short of something
   })
 
   test('lets its user do no more in this hour: calls are unavailable', { timeout: TIMEOUT_MS }, async () => {
-    const database = await mysqlDatabases.createMigrated()
+    const database = await mariadbDatabases.createMigrated()
     const url = new URL(database.url)
     const user = `limited_${randomBytes(4).toString('hex')}`
     await database.query(`create user ${user} identified by 'plain' with max_queries_per_hour 60`)
@@ -82,12 +82,12 @@ describe('a connection keeps what it prepared, and a bounded number of it,', () 
     }
   }
 
-  test.skipIf(!mysqlDatabases.available)('on MariaDB', { timeout: TIMEOUT_MS }, async () => {
+  test.skipIf(!mariadbDatabases.available)('on MariaDB', { timeout: TIMEOUT_MS }, async () => {
     // Of its own, for it counts those of all connections together.
     const server = await startMariaDb()
     if (server === null) throw new Error('there is no MariaDB')
     try {
-      const database = await mysqlDatabasesOn(server.url).create()
+      const database = await mariadbDatabasesOn(server.url).create()
       const { one, many } = await keptBy(mysql, database.url, async () => {
         const [row] = await database.query("show global status like 'prepared_stmt_count'")
         return row?.['Value']

@@ -4,7 +4,7 @@ import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { certificateAuthority, type Identity, suiteFolder } from '../setup/certificates.ts'
 import { mysqlDatabases, mysqlDatabasesOn, postgresDatabases, postgresDatabasesOn } from '../setup/fresh-database.ts'
 import { accountInsteadOfRoot } from '../setup/installed.ts'
-import { startMariaDb } from '../setup/mariadb.ts'
+import { startMysql } from '../setup/mysql.ts'
 import { startPostgres } from '../setup/postgres.ts'
 import type { DatabaseServer } from '../setup/server-process.ts'
 import { options, quiet } from './given.ts'
@@ -22,7 +22,7 @@ const KINDS = [
     shared: mysqlDatabases,
     on: mysqlDatabasesOn,
     start: ({ certFile, keyFile }: Identity) =>
-      startMariaDb([`--ssl-ca=${authority.certFile}`, `--ssl-cert=${certFile}`, `--ssl-key=${keyFile}`]),
+      startMysql([`--ssl-ca=${authority.certFile}`, `--ssl-cert=${certFile}`, `--ssl-key=${keyFile}`]),
   },
   {
     shared: postgresDatabases,
@@ -51,7 +51,7 @@ for (const { shared, on, start } of KINDS) {
     const ca = (file: string) => ({ tls: { ca: readFileSync(file, 'utf8') } })
 
     test('is spoken to a server whose certificate the CA vouches for, and to no other', async () => {
-      const url = await urlOf(authority.issue(`db-${shared.name}`, [nameOf[shared.name]]))
+      const url = await urlOf(authority.issue(`db-${shared.name}`, [nameOf[shared.dialect]]))
       const migrations = await openMigrations(url, quiet, ca(authority.certFile))
       await migrations.status()
       await migrations.close()

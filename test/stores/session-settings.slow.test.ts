@@ -4,7 +4,7 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { setUpSession } from '../../src/stores/sql/dialects/mysql/session.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
-import { type FreshDatabase, mysqlDatabases, mysqlDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
+import { type FreshDatabase, mariadbDatabases, mariadbDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
 import { runSql } from '../setup/run-sql.ts'
 import type { DatabaseServer } from '../setup/server-process.ts'
@@ -51,7 +51,7 @@ async function open(url: string): Promise<Backend> {
   return backend
 }
 
-describe.skipIf(!mysqlDatabases.available)('a session on MariaDB', () => {
+describe.skipIf(!mariadbDatabases.available)('a session on MariaDB', () => {
   /** Administrators do not run it, so the server's user is none. */
   const INIT_CONNECTS = [
     'SET NAMES latin1',
@@ -109,7 +109,7 @@ describe.skipIf(!mysqlDatabases.available)('a session on MariaDB', () => {
 
   const databases = new Map<DatabaseServer, Promise<FreshDatabase>>()
   async function migratedOn(on: DatabaseServer): Promise<FreshDatabase> {
-    const database = await mysqlDatabasesOn(on.url).create()
+    const database = await mariadbDatabasesOn(on.url).create()
     await (await openMigrated(database)).close()
     return database
   }

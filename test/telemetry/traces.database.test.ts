@@ -76,7 +76,7 @@ onEveryBackend(
       for (const name of inside) {
         const query = named(spans, name)
         expect(query).toMatchObject({ kind: 'client', parentId: call.spanId, failed: false })
-        expect(query.attributes['db.system.name']).toMatch(systems[database.kind.name])
+        expect(query.attributes['db.system.name']).toMatch(systems[database.kind.dialect])
         expect(query.attributes['db.operation.batch.size']).toBe(1)
         // The SDK tells when a span began in whole milliseconds, and when it ended from there.
         expect(query.beganAt).toBeGreaterThanOrEqual(call.beganAt - MILLISECOND)

@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createConnection } from 'mysql2/promise'
+import { freePort } from './free-port.ts'
+import { makeGuardedDirectory } from './guarded-directory.ts'
+import { installed } from './installed.ts'
+import { placesIn, TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
+import { type DatabaseServer, startServerProcess } from './server-process.ts'
+
+/** Where `scripts/install-mysql.sh` puts MySQL. */
+const OWN_PROGRAMS = resolve(import.meta.dirname, '..', '..', '.cache', 'mysql', 'bin')
+
+/** Small, and as durable as in production: the binary log is on and flushed at each commit, as by default. */
+const OPTIONS: readonly string[] = [
+  '--bind-address=127.0.0.1',
+  '--skip-name-resolve',
+  '--mysqlx=OFF',
+  '--innodb-buffer-pool-size=64M',
+  '--innodb-redo-log-capacity=64M',
+  '--max-connections=300',
+]
+
+/** A program of MySQL, not of MariaDB, which has programs of the same names; `null`: there is none. */
+export function mysqlProgram(name: 'mysqld' | 'mysqldump'): string | null {
+  const own = join(OWN_PROGRAMS, name)
+  if (existsSync(own)) return own
+  const other = installed(name)
+  return other !== null && isOfMysql(other) ? other : null
+}
+
+function isOfMysql(program: string): boolean {
+  return !/MariaDB/i.test(execFileSync(program, ['--no-defaults', '--version'], { encoding: 'utf8' }))
+}
+
+/** Starts a MySQL server of its own on a free loopback port, with more options if any; `null` if none is installed. */
+export async function startMysql(more: readonly string[] = []): Promise<DatabaseServer | null> {
+  const program = mysqlProgram('mysqld')
+  if (program === null) return null
+  const directory = makeGuardedDirectory('mysql', null)
+  // Run by root, the server wants to be told so; its directory stays ours.
+  const asUser = process.getuid?.() === 0 ? ['--user=root'] : []
+  const places = placesIn(directory.path)
+  execFileSync(program, ['--no-defaults', ...asUser, ...OPTIONS, ...places, '--initialize-insecure'], { stdio: 'pipe' })
+  const init = join(directory.path, 'init.sql')
+  writeFileSync(init, TEST_USER_SQL)
+  const port = await freePort()
+  const url = urlOfMysql(port)
+  return startServerProcess({
+    url,
+    program,
+    args: () => ['--no-defaults', ...asUser, ...OPTIONS, ...places, `--init-file=${init}`, `--port=${port}`, ...more],
+    account: null,
+    directory,
+    stopSignal: 'SIGTERM',
+    probe: async () => (await createConnection(url)).end(),
+  })
+}
