@@ -1,6 +1,6 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { blocksOf } from '../docs/page.ts'
@@ -8,6 +8,7 @@ import { runBlocks } from '../docs/shell.ts'
 import { connect } from '../setup/client.ts'
 import { installed } from '../setup/installed.ts'
 import { createSharedDatabase } from '../setup/least-privilege.ts'
+import { mysqlProgram } from '../setup/mysql.ts'
 import { missing } from '../setup/requirement.ts'
 import { qscope, run, temporaryDirectory } from './process.ts'
 
@@ -32,7 +33,11 @@ interface Backup {
   readonly name: string
   readonly available: boolean
   readonly section: string
-  readonly program: string
+  /** What dumps, and where it is; `null`: nowhere. */
+  readonly tool: string
+  readonly program: string | null
+  /** What `qscope migrate up` is told beside. */
+  readonly migrate?: readonly string[]
   readonly create: () => Promise<Databases>
 }
 
@@ -41,7 +46,8 @@ const BACKUPS: readonly Backup[] = [
     name: 'sqlite',
     available: true,
     section: '### SQLite',
-    program: 'sqlite3',
+    tool: 'sqlite3',
+    program: installed('sqlite3'),
     create: async () => ({
       owner: {},
       server: {},
@@ -54,26 +60,39 @@ const BACKUPS: readonly Backup[] = [
   {
     name: 'mysql',
     available: inject('mysqlUrl') !== null,
-    section: '### MySQL and MariaDB',
-    program: 'mariadb-dump',
-    create: () =>
-      ofDocumentedUsers(inject('mysqlUrl'), (from, to, home) => {
-        writeFileSync(join(home, '.my.cnf'), `[client]\npassword=${from.password}\n`, { mode: 0o600 })
-        return {
-          CONNECTION: `--protocol=tcp --host=${from.hostname} --port=${from.port} --user=${from.username}`,
-          DATABASE: from.pathname.slice(1),
-          RESTORED: to.pathname.slice(1),
-        }
-      }),
+    section: '### MySQL',
+    tool: 'mysqldump',
+    program: mysqlProgram('mysqldump'),
+    // With its binary log, which is on by default, the documented owner makes no triggers.
+    migrate: ['--audit=grants'],
+    create: () => ofDocumentedUsers(inject('mysqlUrl'), connectionOfMysql),
+  },
+  {
+    name: 'mariadb',
+    available: inject('mariadbUrl') !== null,
+    section: '### MariaDB',
+    tool: 'mariadb-dump',
+    program: installed('mariadb-dump'),
+    create: () => ofDocumentedUsers(inject('mariadbUrl'), connectionOfMysql),
   },
   {
     name: 'postgres',
     available: inject('postgresUrl') !== null,
     section: '### PostgreSQL',
-    program: 'pg_dump',
+    tool: 'pg_dump',
+    program: installed('pg_dump'),
     create: () => ofDocumentedUsers(inject('postgresUrl'), (from, to) => ({ DATABASE: from.href, RESTORED: to.href })),
   },
 ]
+
+function connectionOfMysql(from: URL, to: URL, home: string): Record<string, string> {
+  writeFileSync(join(home, '.my.cnf'), `[client]\npassword=${from.password}\n`, { mode: 0o600 })
+  return {
+    CONNECTION: `--protocol=tcp --host=${from.hostname} --port=${from.port} --user=${from.username}`,
+    DATABASE: from.pathname.slice(1),
+    RESTORED: to.pathname.slice(1),
+  }
+}
 
 /** Users, grants and databases as docs/databases.md makes them; whoever dumps and restores is the owner. */
 async function ofDocumentedUsers(
@@ -93,15 +112,15 @@ async function ofDocumentedUsers(
   }
 }
 
-for (const { name, available, section, program, create } of BACKUPS) {
-  const found = installed(program) !== null
-  if (!found) missing(program, `backup and restore on ${name}`, `${program} is not installed`)
+for (const { name, available, section, tool, program, migrate = [], create } of BACKUPS) {
+  const found = program !== null
+  if (!found) missing(tool, `backup and restore on ${name}`, `${tool} is not installed`)
 
   describe.skipIf(!available || !found)(`a backup of ${name}, as operations.md takes it`, () => {
     it('brings back what there was, and nothing since, for the documented users', { timeout: TIMEOUT_MS }, async () => {
       const directory = await temporaryDirectory()
       const { owner, server, restored, grantServer, grantServerOfRestored, variables } = await create()
-      const migrated = await run(directory, ['migrate', 'up'], owner)
+      const migrated = await run(directory, ['migrate', 'up', ...migrate], owner)
       expect(migrated).toMatchObject({ code: 0, stderr: '' })
       await grantServer()
       const keyring = join(directory, 'data', 'qscope.keyring.json')
@@ -116,7 +135,8 @@ for (const { name, available, section, program, create } of BACKUPS) {
       const [backup, restore] = blocksOf(text.slice(text.indexOf(section)))
       const [BACKUP, KEYS] = [join(directory, 'backup'), join(directory, 'keys')]
       await Promise.all([mkdir(BACKUP), mkdir(KEYS)])
-      const names = { HOME: directory, BACKUP, KEYS, QSCOPE_KEYRING_FILE: keyring, ...variables(directory) }
+      const PATH = [dirname(program ?? ''), process.env['PATH']].join(delimiter)
+      const names = { PATH, HOME: directory, BACKUP, KEYS, QSCOPE_KEYRING_FILE: keyring, ...variables(directory) }
       const type = async (block = { text: 'false' }) => await runBlocks([block], { variables: names, cwd: directory })
 
       const first = await serving(directory, env)

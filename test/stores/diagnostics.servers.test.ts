@@ -4,42 +4,47 @@ import { describe, expect, test } from 'vitest'
 import type { Execute } from '../../src/stores/sql/core/dialect.ts'
 import { mysqlDiagnostics } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
 import { postgresDiagnostics } from '../../src/stores/sql/dialects/postgres/diagnostics.ts'
-import { type FreshDatabase, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
+import { type FreshDatabase, mariadbDatabases, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 import { warningsOf } from './given.ts'
 
-describe.skipIf(!mysqlDatabases.available)('MySQL', () => {
-  test('gives concern about another isolation, and about names that are compared loosely', async () => {
-    await withDatabase(mysqlDatabases.create(), async ({ url }) => {
-      const connection = await createConnection(url)
-      const execute: Execute = async ({ sql }) => {
-        try {
-          const [rows] = await connection.execute(sql)
-          return { rows: Array.isArray(rows) ? rows : [], affected: 0 }
-        } catch (cause) {
-          throw new Error('refused', { cause })
+for (const kind of [mysqlDatabases, mariadbDatabases]) {
+  describe.skipIf(!kind.available)(`a database on ${kind.name}`, () => {
+    test('gives concern about another isolation, and about names that are compared loosely', async () => {
+      await withDatabase(kind.create(), async ({ url }) => {
+        const connection = await createConnection(url)
+        const execute: Execute = async ({ sql }) => {
+          try {
+            const [rows] = await connection.execute(sql)
+            return { rows: Array.isArray(rows) ? rows : [], affected: 0 }
+          } catch (cause) {
+            throw new Error('refused', { cause })
+          }
         }
-      }
-      await connection.query('set session transaction isolation level repeatable read')
-      await connection.query('create table oauth_x (a varchar(9)) character set utf8mb4 collate utf8mb4_general_ci')
-      const facts = await mysqlDiagnostics(execute)
-      expect(warningsOf(facts)).toEqual(
-        expect.arrayContaining([
-          { name: 'isolation', value: 'REPEATABLE-READ' },
-          { name: 'session', value: expect.stringContaining('tx_isolation is REPEATABLE-READ, not read-committed') },
-          { name: 'collation', value: 'utf8mb4_general_ci' },
-        ]),
-      )
-      expect(facts).toContainEqual({ name: 'audit_log_changes', value: 'none', warning: null })
-      await connection.query('create table oauth_audit_log (sequence int)')
-      expect(await mysqlDiagnostics(execute)).toContainEqual({
-        name: 'audit_log_changes',
-        value: 'UPDATE, DELETE',
-        warning: null,
+        await connection.query('set session transaction isolation level repeatable read')
+        await connection.query('create table oauth_x (a varchar(9)) character set utf8mb4 collate utf8mb4_general_ci')
+        const facts = await mysqlDiagnostics(execute)
+        expect(warningsOf(facts)).toEqual(
+          expect.arrayContaining([
+            { name: 'isolation', value: 'REPEATABLE-READ' },
+            {
+              name: 'session',
+              value: expect.stringMatching(/\b(tx|transaction)_isolation is REPEATABLE-READ, not read-committed/),
+            },
+            { name: 'collation', value: 'utf8mb4_general_ci' },
+          ]),
+        )
+        expect(facts).toContainEqual({ name: 'audit_log_changes', value: 'none', warning: null })
+        await connection.query('create table oauth_audit_log (sequence int)')
+        expect(await mysqlDiagnostics(execute)).toContainEqual({
+          name: 'audit_log_changes',
+          value: 'UPDATE, DELETE',
+          warning: null,
+        })
+        await connection.end()
       })
-      await connection.end()
     })
   })
-})
+}
 
 describe.skipIf(!postgresDatabases.available)('PostgreSQL', () => {
   test('gives concern about commits that are not waited for, isolation, read-only sessions and encodings', async () => {

@@ -8,12 +8,13 @@ import { onSchema } from './on-schema.ts'
 
 const TIMEOUT_MS = 180_000
 const SERVERS = [
-  { name: 'mysql', url: inject('mysqlUrl') },
-  { name: 'mariadb', url: inject('mariadbUrl') },
-  { name: 'postgres', url: inject('postgresUrl') },
-]
+  // With its binary log, which is on by default, the documented owner makes no triggers.
+  { name: 'mysql', url: inject('mysqlUrl'), audit: 'grants' },
+  { name: 'mariadb', url: inject('mariadbUrl'), audit: 'triggers' },
+  { name: 'postgres', url: inject('postgresUrl'), audit: 'triggers' },
+] as const
 
-for (const { name, url } of SERVERS) {
+for (const { name, url, audit } of SERVERS) {
   describe.skipIf(url === null)(`the privileges of a server's user on ${name}`, () => {
     const factsOf = async (databaseUrl: string) => {
       const backend = await openBackend(databaseUrl, options)
@@ -30,7 +31,7 @@ for (const { name, url } of SERVERS) {
       async () => {
         const shared = await createSharedDatabase(url ?? '')
         try {
-          await onSchema({ url: shared.ownerUrl }, (migrations) => migrations.up())
+          await onSchema({ url: shared.ownerUrl }, (migrations) => migrations.up({ audit }))
           await shared.grantServer()
           expect(await factsOf(shared.serverUrl)).toMatchObject({
             missing_privileges: { value: 'none', warning: null },
@@ -52,7 +53,7 @@ for (const { name, url } of SERVERS) {
       async () => {
         const shared = await createSharedDatabase(url ?? '')
         try {
-          await onSchema({ url: shared.ownerUrl }, (migrations) => migrations.up())
+          await onSchema({ url: shared.ownerUrl }, (migrations) => migrations.up({ audit }))
           await shared.grantServer()
           const server = new URL(shared.serverUrl).username
           const isMysql = name !== 'postgres'
