@@ -8,6 +8,7 @@ describe('an error of MySQL or MariaDB', () => {
     ['unavailable', [1015, 1016, 1021, 1024, 1026, 1028, 1037, 1038, 1040, 1041, 1104, 1114, 1119, 1129, 1135, 1197]],
     ['unavailable', [1203, 1206, 1226, 1317, 1436, 1598, 1637, 1969, 3024]],
     ['lost', [1047, 1053, 1158, 1159, 1160, 1161, 1184, 1243, 1290, 1461, 1615, 1792, 1836, 1874, 1927, 3032, 3169]],
+    ['lost', [3100, 3796, 3797, 3798, 3799]],
     ['conflict', [1020, 1205, 1213, 1412, 1614, 3101, 3572]],
     ['broken', [1044, 1045, 1054, 1142, 1143, 1146, 1227, 1370]],
     ['duplicate', [1062, 1586]],
@@ -23,8 +24,12 @@ describe('an error of MySQL or MariaDB', () => {
     ['Got error 5 "Input/output error" from storage engine InnoDB', 'unavailable'],
     ['Got error 149 "Lock deadlock; Retry transaction" from storage engine InnoDB', 'conflict'],
     ['Got error 126 "Index file is crashed" from storage engine InnoDB', 'broken'],
+    ['Got error 149 - "Lock deadlock; Retry transaction" during COMMIT', 'conflict'],
+    ['Got error 28 - "No space left on device" during COMMIT', 'unavailable'],
   ])('of the engine is judged by what the engine says: %s', (message, kind) => {
-    expect(mysqlError(Object.assign(new Error(message), { errno: 1030 })).kind).toBe(kind)
+    for (const errno of [1030, 1180]) {
+      expect(mysqlError(Object.assign(new Error(message), { errno })).kind).toBe(kind)
+    }
   })
 })
 

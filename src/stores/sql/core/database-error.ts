@@ -32,6 +32,16 @@ export class DatabaseError extends Error {
   }
 }
 
+/**
+ * `lost` for what the host has become, not for one connection's sake: a replica, or a
+ * member that its cluster goes on without. All connections leave it, those that read too.
+ */
+export class UnfitHostError extends DatabaseError {
+  constructor(message: string, cause?: unknown) {
+    super('lost', message, cause)
+  }
+}
+
 const FAULTS = Object.freeze({
   duplicate: 'broken',
   refused: 'broken',

@@ -78,6 +78,8 @@ export interface Connected {
   /** The same for what may look through a whole table: however long it takes, it keeps nobody else waiting. */
   readonly scan: Execute
   readonly writers: Writers
+  /** Throws unless what is read is what was committed last, here or on another node. */
+  checkReads(): Promise<void>
   /** Of the connections that read. */
   readLoad(): PoolLoad
   close(): Promise<void>

@@ -189,6 +189,7 @@ export class SqlBackend implements Backend {
   }
 
   async #examine(signal: AbortSignal, seen: { readable: boolean }): Promise<string | null> {
+    await this.#connected.checkReads()
     const bookkeeping = await readBookkeeping(this.#anySchema)
     this.#misfit = schemaStateOf(bookkeeping, this.#parts.migrations ?? MIGRATIONS).problem
     seen.readable = this.#misfit === null

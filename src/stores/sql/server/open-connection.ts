@@ -64,7 +64,10 @@ export async function endWithin(ms: number, ending: Promise<unknown>, destroy: (
  */
 export class Hosts {
   readonly #hosts: readonly ServerHost[]
-  #preferred = 0
+  /** Where it is begun. */
+  #first = 0
+  /** `null`: none; whoever has a connection opens another. */
+  #preferred: ServerHost | null = null
 
   constructor(hosts: readonly ServerHost[]) {
     this.#hosts = hosts
@@ -72,20 +75,28 @@ export class Hosts {
 
   /** Whether connections to this host may be kept. */
   isPreferred(host: ServerHost): boolean {
-    return this.#hosts[this.#preferred] === host
+    return this.#preferred === host
+  }
+
+  /** Has all connections leave a host; the others are tried before it. */
+  leave(host: ServerHost): void {
+    if (this.#preferred !== host) return
+    this.#preferred = null
+    this.#first = (this.#hosts.indexOf(host) + 1) % this.#hosts.length
   }
 
   /** Opens on the first host that can be used; throws why none can. */
   async open<T>(openOn: (host: ServerHost) => Promise<T>): Promise<{ readonly host: ServerHost; readonly opened: T }> {
     const failures: { readonly host: ServerHost; readonly failure: DatabaseError }[] = []
-    const first = this.#preferred
+    const first = this.#first
     for (let step = 0; step < this.#hosts.length; step += 1) {
       const index = (first + step) % this.#hosts.length
       const host = this.#hosts[index]
       if (host === undefined) break
       try {
         const opened = await openOn(host)
-        this.#preferred = index
+        this.#first = index
+        this.#preferred = host
         return { host, opened }
       } catch (error) {
         if (!(error instanceof DatabaseError)) throw error

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServerHost } from '../../../domain/server-url.ts'
-import { DatabaseError } from '../core/database-error.ts'
+import { DatabaseError, UnfitHostError } from '../core/database-error.ts'
 import type { Statement, StatementResult } from '../core/dialect.ts'
 import { diagnosticRows } from '../diagnostics.ts'
 import type { RawConnection, ServerDriver, ServerTarget, Written } from './driver.ts'
@@ -111,6 +111,7 @@ export class ServerConnection {
   /** As `RawConnection.writeAll`, on a connection that was opened for it. */
   async writeAll(statements: readonly Statement[]): Promise<Written> {
     const written = await this.#run((raw) => raw.writeAll(statements))
+    this.#leaveIfUnfit(written.failure)
     if (written.failure?.kind === 'lost') this.drop()
     return written
   }
@@ -138,12 +139,17 @@ export class ServerConnection {
     try {
       return await Promise.race([work(raw), expired])
     } catch (error) {
+      this.#leaveIfUnfit(error)
       const isGone = !raw.usable || (error instanceof DatabaseError && error.kind === 'lost')
       if (isGone || this.#expire === null) this.drop()
       throw error
     } finally {
       this.#expire = null
     }
+  }
+
+  #leaveIfUnfit(error: unknown): void {
+    if (error instanceof UnfitHostError && this.#host !== null) this.#hosts.leave(this.#host)
   }
 
   #startTimer(): void {

@@ -78,6 +78,22 @@ export class ServerDatabase implements Connected {
       },
     )
 
+  /** A host that has become unfit is left at once; whether another one is fit shows when it is opened. */
+  checkReads = (): Promise<void> =>
+    this.#pool.use(
+      { signal: this.#signal, deadline: epochMs(Date.now() + this.#statementTimeoutMs) },
+      async (reader) => {
+        try {
+          await reader.ready()
+          await reader.verify()
+        } catch (error) {
+          if (!isStale(error)) throw error
+          reader.drop()
+          await reader.ready()
+        }
+      },
+    )
+
   /** A long look through a table waits for the server, not in this process. */
   scan = this.execute
 

@@ -12,6 +12,7 @@ import {
   settingDiagnostic,
 } from '../../diagnostics.ts'
 import { deviationsOf, sessionDiagnostic } from '../../server/session-settings.ts'
+import { groupDiagnostics } from './group.ts'
 import { SESSION_VARIABLES, settingsFor } from './session.ts'
 
 /** They compare bytes, and trailing spaces count. */
@@ -43,6 +44,7 @@ export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagn
     ),
     diagnostic('max_connections', variables.get('max_connections') ?? 'unknown'),
     ...galeraDiagnostics(variables, status),
+    ...(await groupDiagnostics(execute, session)),
     await clockDiagnostic(execute, 'select unix_timestamp(now(6)) * 1000 as ms'),
     diagnostic('tls', [status.get('ssl_version'), status.get('ssl_cipher')].filter(Boolean).join(' ') || 'plaintext'),
     auditLogDiagnostic(await auditLogChanges(execute)),

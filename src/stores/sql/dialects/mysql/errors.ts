@@ -1,4 +1,4 @@
-import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
+import { DatabaseError, type DatabaseErrorKind, UnfitHostError } from '../../core/database-error.ts'
 import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/open-connection.ts'
 
 /** Said by the driver. */
@@ -10,6 +10,8 @@ interface Meaning {
   /** Stands before the server's message; `''`: nothing does. */
   readonly prefix: string
   readonly codes: readonly number[]
+  /** Whether it holds for all connections to this host. */
+  readonly ofHost?: true
 }
 
 /**
@@ -36,6 +38,7 @@ const MEANINGS: readonly Meaning[] = [
     kind: 'lost',
     prefix: 'the database is read-only: ',
     codes: [1290, 1792, 1836, 1874],
+    ofHost: true,
   },
   {
     // Of the connection. ER_UNKNOWN_COM_ERROR (a node of a cluster that has no quorum, or is joining),
@@ -44,6 +47,15 @@ const MEANINGS: readonly Meaning[] = [
     kind: 'lost',
     prefix: 'the database server does not answer: ',
     codes: [1047, 1053, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1927, 3032, 3169, 4031],
+  },
+  {
+    // A member of a group that is leaving it, or has no part in it. ER_RUN_HOOK_ERROR (before the commit),
+    // ER_GRP_TRX_CONSISTENCY_NOT_ALLOWED, ER_GRP_TRX_CONSISTENCY_BEFORE, ER_GRP_TRX_CONSISTENCY_AFTER_ON_TRX_BEGIN,
+    // ER_GRP_TRX_CONSISTENCY_BEGIN_NOT_ALLOWED
+    kind: 'lost',
+    prefix: 'this member of the group does not take part: ',
+    codes: [3100, 3796, 3797, 3798, 3799],
+    ofHost: true,
   },
   {
     // What is prepared is gone, or there is too much of it: to give up the connection frees what it had prepared.
@@ -108,8 +120,8 @@ const MEANING_OF: ReadonlyMap<number, Meaning> = new Map(
 
 /** ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR */
 const MISFITS: ReadonlySet<number> = new Set([1146, 1054])
-/** ER_GET_ERRNO: the number of the system or the storage engine stands in the text. */
-const OF_THE_ENGINE = 1030
+/** ER_GET_ERRNO, ER_ERROR_DURING_COMMIT: the number of the system or the storage engine stands in the text. */
+const OF_THE_ENGINE: ReadonlySet<number> = new Set([1030, 1180])
 /** EIO, ENOMEM, ENFILE, EMFILE, ENOSPC, EROFS, EDQUOT; of the engine: the file of records is full, too many transactions. */
 const PASSING: ReadonlySet<number> = new Set([5, 12, 23, 24, 28, 30, 122, 135, 177])
 /** Of the engine: lock wait timeout, lock table full, deadlock. */
@@ -120,8 +132,9 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error
   const { code, errno, message, fatal } = describe(error)
   const meaning = MEANING_OF.get(errno)
+  if (meaning?.ofHost === true) return new UnfitHostError(`${meaning.prefix}${message}`, error)
   if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.prefix}${message}`, error)
-  if (errno === OF_THE_ENGINE) return engineErrorOf(message, error)
+  if (OF_THE_ENGINE.has(errno)) return engineErrorOf(message, error)
   if (MISFITS.has(errno)) {
     return new DatabaseError('broken', `the schema does not fit (${message}): run \`qscope migrate up\``, error)
   }

@@ -1,7 +1,8 @@
-import { DatabaseError } from '../../core/database-error.ts'
+import { DatabaseError, UnfitHostError } from '../../core/database-error.ts'
 import { diagnosticPairs } from '../../diagnostics.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import { assertNoDeviations, deviationsOf, type SessionSetting } from '../../server/session-settings.ts'
+import { assertInMajority, GROUP_VARIABLES, groupSettings, isGroupMember } from './group.ts'
 
 /** A row lock is waited for this long; the transaction is run again after that. */
 const LOCK_WAIT_SECONDS = 2
@@ -73,8 +74,9 @@ const SYNC_WAIT: SessionSetting = {
 const ALL: readonly SessionSetting[] = [...COMMON, ...BY_OTHER_STATEMENTS, ...OF_SOME]
 const SESSION_ID = 'pseudo_thread_id'
 const READ_ONLY = ['read_only', 'super_read_only']
+const READ_ONLY_SERVER = 'the database is read-only: it is a replica, or was set so'
 const WRITABLE: ReadonlySet<string> = new Set(['off', '0'])
-const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', SESSION_ID, ...READ_ONLY]
+const ASKED = [...ALL.map(({ name }) => name), SYNC_WAIT.name, 'wsrep_on', ...GROUP_VARIABLES, SESSION_ID, ...READ_ONLY]
 
 /** Asks for the settings of the session and the server. */
 export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(', ')})`
@@ -91,12 +93,10 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
   await connection.query(ISOLATION)
   await connection.query(`set ${NAMES}, ${assignments(COMMON)}`)
   const reported = await settingsOf(connection)
-  // MariaDB has more ways to be read-only than ON.
-  if (READ_ONLY.some((name) => !WRITABLE.has(reported.get(name)?.toLowerCase() ?? 'off'))) {
-    throw new DatabaseError('unavailable', 'the database is read-only: it is a replica, or was set so')
-  }
+  if (isReadOnly(reported)) throw new DatabaseError('unavailable', READ_ONLY_SERVER)
   const isNode = reported.get('wsrep_on')?.toLowerCase() === 'on'
   if (isNode) await assertNodeReady(connection)
+  if (isGroupMember(reported)) await assertInMajority(connection)
   const deviations = deviationsOf(settingsFor(reported), reported)
   const session = reported.get(SESSION_ID) ?? ''
   if (deviations.length === 0) return session
@@ -106,15 +106,23 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
   return session
 }
 
-/** Throws unless the session still is as it was set up. */
+/** Throws unless the session still is as it was set up, on a host that takes writes and is of its group's majority. */
 export async function verifySession(connection: Pick<RawConnection, 'query'>): Promise<void> {
   const reported = await settingsOf(connection)
+  if (isReadOnly(reported)) throw new UnfitHostError(READ_ONLY_SERVER)
+  if (isGroupMember(reported)) await assertInMajority(connection)
   assertNoDeviations(deviationsOf(settingsFor(reported), reported))
+}
+
+/** MariaDB has more ways to be read-only than ON. */
+function isReadOnly(reported: ReadonlyMap<string, string>): boolean {
+  return READ_ONLY.some((name) => !WRITABLE.has(reported.get(name)?.toLowerCase() ?? 'off'))
 }
 
 /** The settings that count on this server. */
 export function settingsFor(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
-  return reported.get('wsrep_on')?.toLowerCase() === 'on' ? [...ALL, SYNC_WAIT] : ALL
+  if (reported.get('wsrep_on')?.toLowerCase() === 'on') return [...ALL, SYNC_WAIT]
+  return [...ALL, ...groupSettings(reported)]
 }
 
 /** A node that has lost the others would not answer at all. */

@@ -54,6 +54,10 @@ export class SqliteDatabase implements Connected {
 
   scan = (statement: Statement): Promise<StatementResult> => (this.#scanner ?? this).execute(statement)
 
+  async checkReads(): Promise<void> {
+    // There is one file, and no other host.
+  }
+
   readLoad(): PoolLoad {
     return READ_AT_ONCE
   }

@@ -1,0 +1,116 @@
+import type { Diagnostic } from '../../../contract/backend.ts'
+import { UnfitHostError } from '../../core/database-error.ts'
+import type { Execute } from '../../core/dialect.ts'
+import { type DiagnosticRow, diagnostic, diagnosticRow, diagnosticRows } from '../../diagnostics.ts'
+import type { RawConnection } from '../../server/driver.ts'
+import type { SessionSetting } from '../../server/session-settings.ts'
+
+const GROUP_NAME = 'group_replication_group_name'
+const SINGLE_PRIMARY = 'group_replication_single_primary_mode'
+const CONSISTENCY = 'group_replication_consistency'
+
+/** The settings that tell of a group. A server without the plugin has none of them. */
+export const GROUP_VARIABLES: readonly string[] = [GROUP_NAME, SINGLE_PRIMARY, CONSISTENCY]
+
+/** What a member knows of its group. */
+const GROUP_MEMBERS = `select member_host as host, member_port as port, member_state as state,
+  member_role as role, member_id = @@server_uuid as own from performance_schema.replication_group_members`
+
+/** Reads on a new primary wait for what the old one committed. */
+const WITH_ONE_PRIMARY: SessionSetting = {
+  name: CONSISTENCY,
+  value: "'BEFORE_ON_PRIMARY_FAILOVER'",
+  shown: ['before_on_primary_failover', 'before', 'before_and_after'],
+}
+/** Reads wait for what any other primary committed before. */
+const WITH_MANY: SessionSetting = { name: CONSISTENCY, value: "'BEFORE'", shown: ['before', 'before_and_after'] }
+
+/** By their variables: whether the server was made a member of a group. */
+export function isGroupMember(reported: ReadonlyMap<string, string>): boolean {
+  return (reported.get(GROUP_NAME) ?? '') !== ''
+}
+
+/** What sessions on this member need more; nothing where there is no group. */
+export function groupSettings(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
+  if (!isGroupMember(reported)) return []
+  return [reported.get(SINGLE_PRIMARY)?.toLowerCase() === 'off' ? WITH_MANY : WITH_ONE_PRIMARY]
+}
+
+/**
+ * A member that lost the majority still answers, for ever, what was true before:
+ * revoked tokens among it. Members that are not to be looked at are taken as they are.
+ */
+export async function assertInMajority(connection: Pick<RawConnection, 'query'>): Promise<void> {
+  const members = await groupMembers(({ sql }) => connection.query(sql))
+  const problem = members === null ? null : groupProblem(members)
+  if (problem !== null) throw new UnfitHostError(problem)
+}
+
+/** `null`: this user has no right to look at them. */
+async function groupMembers(execute: Execute): Promise<readonly DiagnosticRow[] | null> {
+  try {
+    return await diagnosticRows(execute, GROUP_MEMBERS)
+  } catch (error) {
+    if (isDenied(error)) return null
+    throw error
+  }
+}
+
+/** Those that are there: one that is RECOVERING votes, too. */
+const VOTERS: ReadonlySet<string> = new Set(['ONLINE', 'RECOVERING'])
+
+/** Why this member must not be used; `null`: it may. */
+export function groupProblem(members: readonly DiagnosticRow[]): string | null {
+  if (members.length === 0) return null
+  const own = ownState(members)
+  if (own !== 'ONLINE') return `this member of the group is ${own}: it does not take part`
+  if (hasMajority(members)) return null
+  return 'this member of the group has no majority: it is cut off from most of the others'
+}
+
+/** A server that is out of its group lists itself alone, or without a name. */
+function ownState(members: readonly DiagnosticRow[]): string {
+  return members.find((member) => member.get('own') === '1')?.get('state') ?? 'OFFLINE'
+}
+
+function hasMajority(members: readonly DiagnosticRow[]): boolean {
+  return members.filter((member) => VOTERS.has(member.get('state') ?? '')).length * 2 > members.length
+}
+
+/** ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR */
+const DENIALS: ReadonlySet<unknown> = new Set([1142, 1143, 1044])
+
+function isDenied(error: unknown): boolean {
+  const { cause } = error instanceof Error ? error : {}
+  return cause instanceof Error && 'errno' in cause && DENIALS.has(cause.errno)
+}
+
+/** With two members, losing one leaves no majority. */
+const FEWEST_MEMBERS = 3
+
+/** Told by `doctor`; nothing where the server is no member of a group. */
+export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow): Promise<readonly Diagnostic[]> {
+  if (!isGroupMember(reported)) return []
+  const members = await groupMembers(execute)
+  const mode = reported.get(SINGLE_PRIMARY)?.toLowerCase() === 'off' ? 'several primaries' : 'one primary'
+  const settings = [diagnostic('group mode', mode), diagnostic(CONSISTENCY, reported.get(CONSISTENCY) ?? 'unknown')]
+  if (members === null) {
+    const about = await diagnosticRow(execute, 'select current_user() as user')
+    const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
+    const warning = `QScope cannot see whether this member lost the majority, and would go on reading there: grant select on performance_schema.replication_group_members to ${user};`
+    return [diagnostic('group members', 'not to be looked at', warning), ...settings]
+  }
+  const list = members.map((member) => `${member.get('host')}:${member.get('port')} ${member.get('state')}`)
+  const own = members.find((member) => member.get('own') === '1')
+  const few = 'the group stops if one more member is lost: run three or more'
+  const problem = groupProblem(members)
+  return [
+    diagnostic('group members', list.join(', ') || 'none', members.length < FEWEST_MEMBERS ? few : null),
+    diagnostic(
+      'group member',
+      `${ownState(members)}, ${(own?.get('role') ?? 'no role').toLowerCase()}`,
+      problem === null ? null : `${problem}; name another host first`,
+    ),
+    ...settings,
+  ]
+}

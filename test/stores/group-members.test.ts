@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest'
+import type { Execute } from '../../src/stores/sql/core/dialect.ts'
+import { databaseErrorOf } from '../../src/stores/sql/dialects/mysql/errors.ts'
+import { assertInMajority, groupDiagnostics, groupSettings } from '../../src/stores/sql/dialects/mysql/group.ts'
+import { warningsOf } from './given.ts'
+
+/** Of members with these states, the first of which is asked. */
+const listing = (...states: readonly string[]) => ({
+  rows: states.map((state, n) => ({
+    host: '127.0.0.1',
+    port: 3306 + n,
+    state,
+    role: n === 0 ? 'PRIMARY' : 'SECONDARY',
+    own: n === 0 ? 1 : 0,
+  })),
+  affected: 0,
+})
+const check = (...states: readonly string[]) => assertInMajority({ query: async () => listing(...states) })
+const denied = databaseErrorOf(Object.assign(new Error('SELECT command denied'), { errno: 1142 }))
+const ofGroup = (over: object = {}) =>
+  new Map(
+    Object.entries({
+      group_replication_group_name: 'g',
+      group_replication_single_primary_mode: 'ON',
+      group_replication_consistency: 'BEFORE_ON_PRIMARY_FAILOVER',
+      ...over,
+    }),
+  )
+
+describe('a member of a group', () => {
+  test.each([[['ONLINE']], [['ONLINE', 'ONLINE', 'UNREACHABLE']], [['ONLINE', 'RECOVERING', 'UNREACHABLE']], [[]]])(
+    'is used while it is in the majority: %j',
+    async (states) => {
+      await check(...states)
+    },
+  )
+
+  test.each([
+    [['ONLINE', 'UNREACHABLE', 'UNREACHABLE'], /no majority/],
+    [['ONLINE', 'UNREACHABLE'], /no majority/],
+    [['RECOVERING', 'ONLINE', 'ONLINE'], /is RECOVERING/],
+    [['ERROR'], /is ERROR/],
+    [['OFFLINE'], /is OFFLINE/],
+  ])('is left when it is not: %j', async (states, message) => {
+    await expect(check(...states)).rejects.toMatchObject({ kind: 'lost', message: expect.stringMatching(message) })
+  })
+
+  test('is used as it is by a user who may not look', async () => {
+    await assertInMajority({ query: () => Promise.reject(denied) })
+    const other = databaseErrorOf(Object.assign(new Error('gone'), { errno: 1053 }))
+    await expect(assertInMajority({ query: () => Promise.reject(other) })).rejects.toBe(other)
+  })
+
+  test('has reads wait for what other primaries committed', () => {
+    expect(groupSettings(new Map())).toEqual([])
+    expect(groupSettings(ofGroup()).map(({ value }) => value)).toEqual(["'BEFORE_ON_PRIMARY_FAILOVER'"])
+    const several = ofGroup({ group_replication_single_primary_mode: 'OFF' })
+    expect(groupSettings(several).map(({ value }) => value)).toEqual(["'BEFORE'"])
+  })
+})
+
+describe('the doctor', () => {
+  const among =
+    (...states: readonly string[]): Execute =>
+    async () =>
+      listing(...states)
+
+  test('tells of a group only on a member', async () => {
+    expect(await groupDiagnostics(among('OFFLINE'), new Map())).toEqual([])
+    const found = await groupDiagnostics(among('ONLINE', 'ONLINE', 'ONLINE'), ofGroup())
+    expect(found.map(({ value, warning }) => [value, warning])).toEqual([
+      ['127.0.0.1:3306 ONLINE, 127.0.0.1:3307 ONLINE, 127.0.0.1:3308 ONLINE', null],
+      ['ONLINE, primary', null],
+      ['one primary', null],
+      ['BEFORE_ON_PRIMARY_FAILOVER', null],
+    ])
+  })
+
+  test('gives concern about too few members, one that is out, and one without the majority', async () => {
+    const names = async (...states: readonly string[]) =>
+      warningsOf(await groupDiagnostics(among(...states), ofGroup())).map(({ name }) => name)
+    expect(await names('ONLINE', 'ONLINE')).toEqual(['group members'])
+    expect(await names('ERROR', 'ONLINE', 'ONLINE')).toEqual(['group member'])
+    expect(await names('ONLINE', 'UNREACHABLE', 'UNREACHABLE')).toEqual(['group member'])
+  })
+
+  test('names the grant that is missing', async () => {
+    const execute: Execute = async ({ sql }) => {
+      if (sql.includes('current_user')) return { rows: [{ user: 'qscope_server@%' }], affected: 0 }
+      throw denied
+    }
+    const [members] = await groupDiagnostics(execute, ofGroup())
+    expect(members?.warning).toContain(
+      "grant select on performance_schema.replication_group_members to 'qscope_server'@'%';",
+    )
+  })
+})
