@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import { freePort } from './free-port.ts'
-import { makeGuardedDirectory } from './guarded-directory.ts'
+import { type GuardedDirectory, makeGuardedDirectory } from './guarded-directory.ts'
 import { installed } from './installed.ts'
 import { placesIn, TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
@@ -33,23 +33,38 @@ function isOfMysql(program: string): boolean {
   return !/MariaDB/i.test(execFileSync(program, ['--no-defaults', '--version'], { encoding: 'utf8' }))
 }
 
-/** Starts a MySQL server of its own on a free loopback port, with more options if any; `null` if none is installed. */
-export async function startMysql(more: readonly string[] = []): Promise<DatabaseServer | null> {
+/** A server's files, and the options that belong to them. */
+export interface MysqlInstallation {
+  readonly program: string
+  readonly directory: GuardedDirectory
+  readonly options: readonly string[]
+}
+
+/** Makes an empty server, which runs some SQL at each start; `null` if MySQL is not installed. */
+export function installMysql(name: string, initSql: string): MysqlInstallation | null {
   const program = mysqlProgram('mysqld')
   if (program === null) return null
-  const directory = makeGuardedDirectory('mysql', null)
+  const directory = makeGuardedDirectory(name, null)
   // Run by root, the server wants to be told so; its directory stays ours.
   const asUser = process.getuid?.() === 0 ? ['--user=root'] : []
-  const places = placesIn(directory.path)
-  execFileSync(program, ['--no-defaults', ...asUser, ...OPTIONS, ...places, '--initialize-insecure'], { stdio: 'pipe' })
+  const options = ['--no-defaults', ...asUser, ...OPTIONS, ...placesIn(directory.path)]
+  execFileSync(program, [...options, '--initialize-insecure'], { stdio: 'pipe' })
   const init = join(directory.path, 'init.sql')
-  writeFileSync(init, TEST_USER_SQL)
+  writeFileSync(init, initSql)
+  return { program, directory, options: [...options, `--init-file=${init}`] }
+}
+
+/** Starts a MySQL server of its own on a free loopback port, with more options if any; `null` if none is installed. */
+export async function startMysql(more: readonly string[] = []): Promise<DatabaseServer | null> {
+  const installation = installMysql('mysql', TEST_USER_SQL)
+  if (installation === null) return null
+  const { program, directory, options } = installation
   const port = await freePort()
   const url = urlOfMysql(port)
   return startServerProcess({
     url,
     program,
-    args: () => ['--no-defaults', ...asUser, ...OPTIONS, ...places, `--init-file=${init}`, `--port=${port}`, ...more],
+    args: () => [...options, `--port=${port}`, ...more],
     account: null,
     directory,
     stopSignal: 'SIGTERM',
