@@ -2,7 +2,7 @@
  * A cell is one measurement of QScope, named `database/row/tokens/in-flight/workers`,
  * such as `sqlite/introspect/1m/32/1w`.
  */
-export const DATABASES = Object.freeze(['sqlite', 'mariadb', 'postgres'] as const)
+export const DATABASES = Object.freeze(['sqlite', 'mysql', 'mariadb', 'postgres'] as const)
 export type DatabaseName = (typeof DATABASES)[number]
 
 export const ROWS = Object.freeze([

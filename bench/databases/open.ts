@@ -2,12 +2,13 @@ import type { DatabaseName } from '../cells.ts'
 import { NotAvailable } from '../not-available.ts'
 import type { Abilities } from '../server/abilities.ts'
 import type { BenchDatabase } from './bench-database.ts'
-import { openMariaDb } from './mariadb.ts'
+import { openMariaDb, openMysql } from './mysql.ts'
 import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
 const OPEN = Object.freeze({
   sqlite: openSqlite,
+  mysql: openMysql,
   mariadb: openMariaDb,
   postgres: openPostgres,
 } satisfies Record<DatabaseName, (root: string) => Promise<BenchDatabase>>)
