@@ -1,4 +1,4 @@
-import { DatabaseError, type DatabaseErrorKind } from '../../core/database-error.ts'
+import { DatabaseError, type DatabaseErrorKind, UnfitHostError } from '../../core/database-error.ts'
 import { LOG_IN_REFUSED, SOCKET_CODES, socketErrorMessage } from '../../server/open-connection.ts'
 
 interface Meaning {
@@ -80,6 +80,7 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   }
   // Codes of the system, such as EPIPE, are longer than those of the server, or shorter.
   const meaning = /^[0-9A-Z]{5}$/.test(code) ? (CODES[code] ?? CLASSES[code.slice(0, 2)]) : undefined
+  if (meaning === READ_ONLY) return new UnfitHostError(`${meaning.prefix}${message}`, error)
   if (meaning !== undefined) return new DatabaseError(meaning.kind, `${meaning.prefix}${message}`, error)
   // The schema was changed meanwhile; a new connection prepares anew.
   if (/cached plan must not change/.test(message))
