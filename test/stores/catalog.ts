@@ -27,8 +27,10 @@ const QUESTIONS: Readonly<Record<DialectName, Readonly<Record<string, string>>>>
       from information_schema.key_column_usage k left join information_schema.referential_constraints r
       on r.constraint_schema = k.table_schema and r.table_name = k.table_name and r.constraint_name = k.constraint_name
       where k.table_schema = database() order by 1, 2, 3`,
+    // MySQL keeps the semicolon that ends a statement of a script as a part of the trigger's body.
     triggers: `select trigger_name, event_manipulation, event_object_table, action_timing, action_orientation,
-      action_statement from information_schema.triggers where trigger_schema = database() order by 1`,
+      trim(trailing ';' from action_statement) as body
+      from information_schema.triggers where trigger_schema = database() order by 1`,
   },
   postgres: {
     columns: `select table_name, ordinal_position, column_name, data_type, character_maximum_length, is_nullable,
