@@ -157,7 +157,7 @@ onEveryBackend(
         const broken: readonly Claims[] = [
           { exp: undefined },
           { exp: inSeconds(-1) },
-          { exp: inSeconds(330) },
+          { exp: inSeconds(335) },
           { exp: 'soon' },
           { nbf: inSeconds(45) },
           { iat: inSeconds(45) },
