@@ -13,8 +13,8 @@ describe('the names of cells', () => {
       'sqlite/mint/1m/32/1w',
       'sqlite/refresh/1m/32/1w',
     ])
-    expect(parseCells(['*/mint/10k,10m/*/2w'])).toHaveLength(3 * 2 * 3)
-    expect(parseCells([])).toHaveLength(3 * 9 * 3 * 3 * 2)
+    expect(parseCells(['*/mint/10k,10m/*/2w'])).toHaveLength(4 * 2 * 3)
+    expect(parseCells([])).toHaveLength(4 * 9 * 3 * 3 * 2)
   })
 
   it('name each cell once, and leave the long trials out of a star', () => {
