@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
-import { blocksOf, matchesJson, matchesText } from './page.ts'
-import { runShell } from './shell.ts'
+import { expectAsShown } from './expect-as-shown.ts'
+import { blocksOf } from './page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const FLOWS = join(ROOT, 'docs', 'flows')
@@ -34,16 +34,7 @@ test.each(pages)(
     const [, address = ''] = await server.until(/listens on (\S+)/)
     const [, secret = ''] = /client secret {2}(\S+)/.exec(server.stdout) ?? []
     const blocks = blocksOf(read(page)).filter(({ language }) => language !== 'mermaid')
-    const outputs = await runShell(
-      blocks.filter(({ language }) => language === 'sh').map(({ text }) => text),
-      { ADDRESS: address, ADMIN_SECRET: secret },
-    )
-    let printed = -1
-    for (const { language, text } of blocks) {
-      if (language === 'sh') printed += 1
-      else if (language === 'json') expect(outputs[printed]).toSatisfy((output) => matchesJson(text, output), text)
-      else expect(outputs[printed]).toSatisfy((output) => matchesText(text, output), text)
-    }
+    await expectAsShown(blocks, { ADDRESS: address, ADMIN_SECRET: secret })
     server.child.kill('SIGTERM')
     expect(await server.ended).toEqual({ code: 0, signal: null })
   },

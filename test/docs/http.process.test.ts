@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
-import { blocksOf, matchesJson, matchesText } from './page.ts'
-import { runShell } from './shell.ts'
+import { expectAsShown } from './expect-as-shown.ts'
+import { blocksOf } from './page.ts'
 
 const PAGE = join(resolve(import.meta.dirname, '..', '..'), 'docs', 'http.md')
 
@@ -13,16 +13,7 @@ test('http.md is run as written, on a server that ends at the signal', async () 
   const [, url = ''] = await server.until(/Connect, gRPC-Web and \/\.well-known at (\S+)\n[\s\S]*client secret/)
   const [, secret = ''] = /client secret {2}(\S+)/.exec(server.stdout) ?? []
   const blocks = blocksOf(readFileSync(PAGE, 'utf8'))
-  const outputs = await runShell(
-    blocks.filter(({ language }) => language === 'sh').map(({ text }) => text),
-    { URL: url, ADMIN_SECRET: secret },
-  )
-  let printed = -1
-  for (const { language, text } of blocks) {
-    if (language === 'sh') printed += 1
-    else if (language === 'json') expect(outputs[printed]).toSatisfy((output) => matchesJson(text, output), text)
-    else expect(outputs[printed]).toSatisfy((output) => matchesText(text, output), text)
-  }
+  await expectAsShown(blocks, { URL: url, ADMIN_SECRET: secret })
   server.child.kill('SIGTERM')
   expect(await server.ended).toEqual({ code: 0, signal: null })
 }, 300_000)

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { qscope, temporaryDirectory } from '../e2e/process.ts'
-import { blocksOf, matchesJson, matchesText } from './page.ts'
+import { expectAsShown } from './expect-as-shown.ts'
+import { blocksOf } from './page.ts'
 import { runShell } from './shell.ts'
 
 const DOCS = resolve(import.meta.dirname, '..', '..', 'docs')
@@ -46,14 +47,7 @@ test.each(PAGES)(
     const server = qscope(await temporaryDirectory(), ['serve'], { QSCOPE_GRPC_LISTEN: '127.0.0.1:0', ...variables })
     const [, address = ''] = await server.until(/listens on (\S+)/)
     const [, secret = ''] = /client secret {2}(\S+)/.exec(server.stdout) ?? []
-    const scripts = rest.filter(({ language }) => language === 'sh').map((block) => block.text)
-    const outputs = await runShell(scripts, { ADDRESS: address, ADMIN_SECRET: secret, [variable]: folder })
-    let printed = -1
-    for (const { language, text: shown } of rest) {
-      if (language === 'sh') printed += 1
-      else if (language === 'json') expect(outputs[printed]).toSatisfy((output) => matchesJson(shown, output), shown)
-      else expect(outputs[printed]).toSatisfy((output) => matchesText(shown, output), shown)
-    }
+    await expectAsShown(rest, { ADDRESS: address, ADMIN_SECRET: secret, [variable]: folder })
   },
   TIMEOUT_MS,
 )
