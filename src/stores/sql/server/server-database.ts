@@ -58,41 +58,10 @@ export class ServerDatabase implements Connected {
     return database
   }
 
-  /**
-   * A connection may have gone stale unnoticed; a read can be repeated. None waits for
-   * a connection for longer than a statement may take.
-   */
-  execute = (statement: Statement): Promise<StatementResult> =>
-    this.#pool.use(
-      { signal: this.#signal, deadline: epochMs(Date.now() + this.#statementTimeoutMs) },
-      async (reader) => {
-        try {
-          await reader.ready()
-          return await reader.execute(statement)
-        } catch (error) {
-          if (!isStale(error)) throw error
-          reader.drop()
-          await reader.ready()
-          return await reader.execute(statement)
-        }
-      },
-    )
+  execute = (statement: Statement): Promise<StatementResult> => this.#read((reader) => reader.execute(statement))
 
   /** A host that has become unfit is left at once; whether another one is fit shows when it is opened. */
-  checkReads = (): Promise<void> =>
-    this.#pool.use(
-      { signal: this.#signal, deadline: epochMs(Date.now() + this.#statementTimeoutMs) },
-      async (reader) => {
-        try {
-          await reader.ready()
-          await reader.verify()
-        } catch (error) {
-          if (!isStale(error)) throw error
-          reader.drop()
-          await reader.ready()
-        }
-      },
-    )
+  checkReads = (): Promise<void> => this.#read((reader) => reader.verify())
 
   /** A long look through a table waits for the server, not in this process. */
   scan = this.execute
@@ -103,6 +72,27 @@ export class ServerDatabase implements Connected {
 
   async close(): Promise<void> {
     await Promise.all([...this.#readers, ...this.#allWriters].map((one) => one.close()))
+  }
+
+  /**
+   * A connection may have gone stale unnoticed; what only reads can be repeated. None
+   * waits for a connection for longer than a statement may take.
+   */
+  #read<T>(work: (reader: ServerConnection) => Promise<T>): Promise<T> {
+    return this.#pool.use(
+      { signal: this.#signal, deadline: epochMs(Date.now() + this.#statementTimeoutMs) },
+      async (reader) => {
+        try {
+          await reader.ready()
+          return await work(reader)
+        } catch (error) {
+          if (!isStale(error)) throw error
+          reader.drop()
+          await reader.ready()
+          return await work(reader)
+        }
+      },
+    )
   }
 }
 
