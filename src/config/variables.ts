@@ -18,7 +18,7 @@ import {
 } from './value-types.ts'
 import { byName, type ValuesOf, Variable } from './variable.ts'
 
-export const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
+const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
 
 /**
  * Every variable of the server, one row each, in the shape of `Config` and in the order in which they are shown. The

@@ -11,7 +11,7 @@ export interface IncomingLimits {
   readonly arrivalMs: number
 }
 
-export const DEFAULT_INCOMING_LIMITS: IncomingLimits = Object.freeze({
+const DEFAULT_INCOMING_LIMITS: IncomingLimits = Object.freeze({
   totalBytes: 48 * 1024 * 1024,
   connectionBytes: 16 * 1024 * 1024,
   arrivalMs: 30_000,

@@ -17,7 +17,7 @@ import type { AuditHead, AuditRecord } from '../../domain/audit-event.ts'
  * - `behind_export`: a chain is shorter than it was when a head was exported.
  * - `differs_from_export`: a chain holds another event than it did when a head was exported.
  */
-export const CHAIN_BREAK_KINDS = Object.freeze([
+const CHAIN_BREAK_KINDS = Object.freeze([
   'row_changed',
   'row_missing',
   'rows_reordered',

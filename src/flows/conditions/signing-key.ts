@@ -80,7 +80,7 @@ export const signerIsReady = condition<{ readonly client: Client }, Signing>(
  * new one where none is prepared, and the call is evaluated again. Of any number of
  * calls and instances that find none, one does it.
  */
-export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm): Promise<Refusal> {
+async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgorithm): Promise<Refusal> {
   const prepared = (await ctx.stores.signingKeys.published(ctx)).find(
     (key) => key.state === 'prepared' && key.algorithm === algorithm,
   )
@@ -98,7 +98,7 @@ export async function refuseUntilActive(ctx: FlowContext, algorithm: SigningAlgo
 }
 
 /** A key that signs longer-lived tokens than before is kept for longer when it retires; noted before it does. */
-export function refuseUntilCovered({ keyId }: SigningKey, lifetime: SigningKey['longestLifetime']): Refusal {
+function refuseUntilCovered({ keyId }: SigningKey, lifetime: SigningKey['longestLifetime']): Refusal {
   return refuseMeanwhile(async (inside) => {
     const change = { at: inside.now, by: actorOf(inside) }
     return (await inside.stores.signingKeys.coverLifetime(keyId, lifetime, change)) ? RETRY : LOST_RACE

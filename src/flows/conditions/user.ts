@@ -16,7 +16,7 @@ export type UserReference =
 export type ReferredUser = { readonly userReference: UserReference }
 
 /** The user, or `null`. */
-export async function lookUpUser(ctx: FlowContext, reference: UserReference): Promise<User | null> {
+async function lookUpUser(ctx: FlowContext, reference: UserReference): Promise<User | null> {
   return reference.kind === 'user'
     ? await ctx.stores.users.find(ctx, reference.userId)
     : await ctx.stores.users.findByExternalId(ctx, reference.externalId)
@@ -57,7 +57,7 @@ function notFound(reference: UserReference) {
 }
 
 /** A user as it will read back. */
-export function draftUser(ctx: FlowContext, externalId: string): User {
+function draftUser(ctx: FlowContext, externalId: string): User {
   const by = actorOf(ctx)
   return Object.freeze({
     userId: userId(uuidV7()),

@@ -28,7 +28,7 @@ export interface OwnDevice {
 }
 
 /** RFC 8628 §3.4: the device code exists and was issued to this client. */
-export const deviceCodeIsOwn = condition<PresentedDeviceCode & { readonly client: Client }, OwnDevice>(
+const deviceCodeIsOwn = condition<PresentedDeviceCode & { readonly client: Client }, OwnDevice>(
   'deviceCodeIsOwn',
   async (ctx, { presentedCode, client }) => {
     const read = readToken(presentedCode)

@@ -124,7 +124,7 @@ interface Act {
  * What a JWT access token says (RFC 9068 §2.2). It expires on a whole second, for
  * every verifier when it does here; the second in which it was issued had begun.
  */
-export function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): object {
+function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): object {
   const { audiences, scopes, confirmation } = token
   const act = actOf(token.actors)
   return {

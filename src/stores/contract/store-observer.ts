@@ -2,7 +2,7 @@ import type { Span } from '../../context.ts'
 import type { StoreFault } from './errors.ts'
 
 /** Look-ups that travel in batches, by what they look for. */
-export const LOOK_UPS = Object.freeze([
+const LOOK_UPS = Object.freeze([
   'clients',
   'client_secrets',
   'closed_audiences',

@@ -5,7 +5,7 @@ import { anchorOf, reasonOf } from '../../rpc/rpc-status.ts'
 import type { Answer, Endpoint } from './endpoints.ts'
 
 /** Where the Help link of each refusal leads, with the error's anchor. */
-export const ERRORS_PATH = '/docs/errors'
+const ERRORS_PATH = '/docs/errors'
 const MAX_AGE_S = 3_600
 
 const STYLE = `body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:0 auto;padding:1rem;color:#1b1b1b;background:#fff}

@@ -41,7 +41,7 @@ export function isOneRow({ numAffectedRows }: QueryResult<unknown>): boolean {
 }
 
 /** The smallest power of two that holds `count`. */
-export function paddedSize(count: number): number {
+function paddedSize(count: number): number {
   return 2 ** Math.ceil(Math.log2(count))
 }
 

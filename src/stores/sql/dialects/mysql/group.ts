@@ -60,7 +60,7 @@ async function groupMembers(execute: Execute): Promise<readonly DiagnosticRow[] 
 const VOTERS: ReadonlySet<string> = new Set(['ONLINE', 'RECOVERING'])
 
 /** Why this member must not be used; `null`: it may. */
-export function groupProblem(members: readonly DiagnosticRow[]): string | null {
+function groupProblem(members: readonly DiagnosticRow[]): string | null {
   if (members.length === 0) return null
   const own = ownState(members)
   if (own !== 'ONLINE') return `this member of the group is ${own}: it does not take part`
