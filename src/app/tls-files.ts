@@ -93,11 +93,10 @@ export class TlsFiles {
 
 /** Throws an error of one line naming the variable. */
 export async function readTlsFiles({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<TlsMaterial> {
-  const [cert, key, clientCa] = await Promise.all([
-    readNamed('QSCOPE_TLS_CERT_FILE', certFile),
-    readNamed('QSCOPE_TLS_KEY_FILE', keyFile),
-    clientCaFile === null ? null : readNamed('QSCOPE_TLS_CLIENT_CA_FILE', clientCaFile),
-  ])
+  // One after the other: of several that are missing, the first is named.
+  const cert = await readNamed('QSCOPE_TLS_CERT_FILE', certFile)
+  const key = await readNamed('QSCOPE_TLS_KEY_FILE', keyFile)
+  const clientCa = clientCaFile === null ? null : await readNamed('QSCOPE_TLS_CLIENT_CA_FILE', clientCaFile)
   return { cert, key, clientCa }
 }
 
