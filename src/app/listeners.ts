@@ -83,7 +83,7 @@ export async function openHttpServer({
   if (config.http === null) return null
   const { HttpServer } = await import('../transports/http/server.ts')
   const { http, maxMessageBytes, issuer } = config
-  const { listen, allowedOrigins } = http
+  const { listen, oauth, allowedOrigins } = http
   return new HttpServer({
     listen,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
@@ -97,6 +97,7 @@ export async function openHttpServer({
       clientCertificates: config.tls?.clientAuth ?? 'none',
       clientCa: config.tls !== null && config.tls.clientCaFile !== null,
     },
+    oauth,
     allowedOrigins,
     metrics,
     pipeline,

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { ERROR_ADVICE } from '../../errors/advice.ts'
 import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../../errors/registry.ts'
 import { anchorOf, reasonOf } from '../../rpc/rpc-status.ts'
-import type { Answer, Endpoint } from './endpoints.ts'
+import type { Endpoint } from './endpoints.ts'
+import type { Answer } from './exchange/answer.ts'
 
 /** Where the Help link of each refusal leads, with the error's anchor. */
 const ERRORS_PATH = '/docs/errors'

@@ -19,6 +19,8 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   readonly capabilities: ServerCapabilities
   /** The numbers of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
   readonly metrics: MetricsSource | null
+  /** Whether OAuth's forms are answered. */
+  readonly oauth: boolean
   /** Of web pages that may call; empty: none may. */
   readonly allowedOrigins: readonly string[]
   readonly newRayId: () => string
@@ -91,7 +93,7 @@ export class HttpServer {
       endpoints: [
         new LivenessEndpoint(),
         new ReadinessEndpoint(state),
-        new KeySetEndpoint(pipeline),
+        new KeySetEndpoint(pipeline, options.helpBase),
         new ErrorsPageEndpoint(),
         ...metadataEndpoints(options.capabilities, () => this.#url),
         ...(metrics === null ? [] : [new MetricsEndpoint(metrics)]),

@@ -1,20 +1,17 @@
 import { create, toJson } from '@bufbuild/protobuf'
-import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect'
 import { PERMISSIONS } from '../../domain/scopes.ts'
-import { registry } from '../../errors/registry.ts'
 import { JsonWebKeySchema } from '../../gen/qscope/v1/json_web_key_pb.ts'
 import {
   GetJsonWebKeySetRequestSchema,
   type GetJsonWebKeySetResponse,
   TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
-import type { FailedResult } from '../../results.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
-import { sentenceOf } from '../../rpc/rpc-status.ts'
 import type { ClientCertificates } from '../tls.ts'
-import type { Answer, Endpoint } from './endpoints.ts'
-import { CODES } from './errors.ts'
-import type { HttpCallInfo } from './http-call-info.ts'
+import type { Endpoint } from './endpoints.ts'
+import type { Answer } from './exchange/answer.ts'
+import type { HttpCallInfo } from './exchange/http-call-info.ts'
+import { toOAuthRefusal } from './oauth/refusal.ts'
 
 const KEY_SET_PATH = '/.well-known/jwks.json'
 
@@ -22,15 +19,17 @@ const KEY_SET_PATH = '/.well-known/jwks.json'
 export class KeySetEndpoint implements Endpoint {
   readonly path = KEY_SET_PATH
   readonly #pipeline: Pipeline
+  readonly #helpBase: string | undefined
 
-  constructor(pipeline: Pipeline) {
+  constructor(pipeline: Pipeline, helpBase: string | undefined) {
     this.#pipeline = pipeline
+    this.#helpBase = helpBase
   }
 
   async answer(info: HttpCallInfo): Promise<Answer> {
     const request = create(GetJsonWebKeySetRequestSchema)
     const result = await this.#pipeline.call(TokenService.method.getJsonWebKeySet, info, request)
-    return result.ok ? keySet(result.value) : refusal(result)
+    return result.ok ? keySet(result.value) : toOAuthRefusal(result, info.authorization, this.#helpBase)
   }
 }
 
@@ -40,21 +39,6 @@ function keySet({ keys, maxAge }: GetJsonWebKeySetResponse): Answer {
     contentType: 'application/jwk-set+json',
     cacheControl: `public, max-age=${maxAge?.seconds ?? 0n}`,
     body: JSON.stringify({ keys: keys.map((key) => toJson(JsonWebKeySchema, key)) }),
-  }
-}
-
-/** RFC 6749 §5.2: errors have this form wherever OAuth speaks HTTP. */
-function refusal(failed: FailedResult): Answer {
-  const {
-    code,
-    details: { retryAfterMs },
-  } = failed
-  const { status, oauthError } = registry[code]
-  return {
-    status: codeToHttpStatus(CODES[status]),
-    contentType: 'application/json',
-    body: JSON.stringify({ error: oauthError ?? code, error_description: sentenceOf(failed) }),
-    ...(retryAfterMs !== undefined && { retryAfter: Math.ceil(retryAfterMs / 1_000) }),
   }
 }
 

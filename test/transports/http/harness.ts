@@ -20,6 +20,7 @@ export async function startHttp(routes: readonly Route[], more: Partial<HttpServ
       clientCa: false,
     },
     metrics: null,
+    oauth: true,
     allowedOrigins: [],
     tls: null,
     pipeline,
