@@ -64,6 +64,7 @@ function errorsPage(): string {
       `| registry key | \`${code}\` |`,
       `| OAuth error | ${row.oauthError === null ? '–' : `\`${row.oauthError}\` (${row.rfc})`} |`,
       `| gRPC status | \`${row.status}\` |`,
+      `| [over OAuth's forms](oauth-http.md#refusals) | ${row.http.status} \`${row.oauthError ?? row.http.error}\` |`,
       `| details | ${details} |`,
       `| may be sent again as it is | ${retry(code, row)} |`,
       '',

@@ -5,6 +5,7 @@ import type { HttpConfig, TlsConfig } from '../config/rules.ts'
 import type { Logger } from '../context.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
+import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import type { IncomingMessages } from '../rpc/incoming-messages.ts'
 import type { Pipeline } from '../rpc/pipeline.ts'
 import type { ServingState } from '../rpc/serving-state.ts'
@@ -89,15 +90,16 @@ export async function openHttpServer({
     urlAt: (port) => httpUrlOf(http, config.tls, port),
     capabilities: {
       issuer,
+      oauth,
       // They may be replaced while it runs.
       get assertionGrant() {
         return trustedIssuers.byIssuer.size > 0
       },
       assertionAlgorithms: ASSERTION_ALGORITHMS,
+      signingAlgorithms: SIGNING_ALGORITHMS,
       clientCertificates: config.tls?.clientAuth ?? 'none',
       clientCa: config.tls !== null && config.tls.clientCaFile !== null,
     },
-    oauth,
     allowedOrigins,
     metrics,
     pipeline,

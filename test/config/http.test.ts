@@ -27,10 +27,16 @@ describe('the port for HTTP', () => {
     expect(config.http).toEqual({
       listen: { host: '127.0.0.1', port: 8080 },
       url: null,
+      oauth: true,
       allowedOrigins: ['https://a.example', 'https://b.example:8443'],
     })
     const shown = Object.fromEntries(describeConfig(config).map(({ name, value }) => [name, value]))
     expect(shown).toMatchObject({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_URL: '(the address)' })
+  })
+
+  it('answers the forms of OAuth, unless told otherwise', () => {
+    expect(parse({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_OAUTH: 'off' }).http?.oauth).toBe(false)
+    expect(() => parse({ QSCOPE_HTTP_OAUTH: 'off' })).toThrow('QSCOPE_HTTP_OAUTH: needs QSCOPE_HTTP_LISTEN')
   })
 
   it('is reached where the issuer is, unless told otherwise', () => {

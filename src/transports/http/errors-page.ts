@@ -67,11 +67,12 @@ ${codes.map(section).join('\n')}
 }
 
 function section(code: ErrorCode): string {
-  const { description, status, oauthError, rfc, retryable }: ErrorRow<ErrorDetails> = registry[code]
+  const { description, status, oauthError, http, rfc, retryable }: ErrorRow<ErrorDetails> = registry[code]
   const { when, details, advice } = ERROR_ADVICE[code]
   const facts = [
     ['OAuth error', oauthError === null ? 'none' : `<code>${escaped(oauthError)}</code> (${escaped(rfc ?? '')})`],
     ['gRPC status', `<code>${status}</code>`],
+    ['Over the forms of OAuth', `${http.status} <code>${oauthError ?? http.error}</code>`],
     ['Details', marked(details)],
     ['May be sent again as it is', retryable ? 'yes' : 'no, unless the details say so'],
     ['When', marked(when)],

@@ -7,8 +7,9 @@ import { type ClientCertificates, contextOf, type TlsMaterial } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
 import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
 import { ErrorsPageEndpoint } from './errors-page.ts'
+import { KeySetEndpoint } from './key-set.ts'
+import { metadataEndpoints, type ServerCapabilities } from './metadata.ts'
 import { RequestHandler } from './request-handler.ts'
-import { KeySetEndpoint, metadataEndpoints, type ServerCapabilities } from './well-known.ts'
 
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
@@ -19,8 +20,6 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   readonly capabilities: ServerCapabilities
   /** The numbers of the process in Prometheus' format; `null`: there are none, and no `/metrics`. */
   readonly metrics: MetricsSource | null
-  /** Whether OAuth's forms are answered. */
-  readonly oauth: boolean
   /** Of web pages that may call; empty: none may. */
   readonly allowedOrigins: readonly string[]
   readonly newRayId: () => string
@@ -87,6 +86,7 @@ export class HttpServer {
     this.#url = options.urlAt(options.listen.port)
     const handler = new RequestHandler({
       ...options,
+      oauth: options.capabilities.oauth,
       abort: this.#abort.signal,
       maxMessageBytes: limits.maxMessageBytes,
       incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),

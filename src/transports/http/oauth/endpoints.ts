@@ -8,6 +8,11 @@ import { type FormCall, MethodCall } from './form-call.ts'
 import { GRANTS } from './grants.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
 
+export const TOKEN_PATH = '/oauth2/token'
+export const INTROSPECTION_PATH = '/oauth2/introspect'
+export const REVOCATION_PATH = '/oauth2/revoke'
+export const DEVICE_AUTHORIZATION_PATH = '/oauth2/device_authorization'
+
 /** A place for forms over HTTP. */
 export interface FormEndpoint {
   readonly path: string
@@ -21,7 +26,7 @@ export interface FormEndpoint {
 
 /** RFC 6749 §3.2. */
 export class TokenEndpoint implements FormEndpoint {
-  readonly path = '/oauth2/token'
+  readonly path = TOKEN_PATH
   readonly method = null
   readonly mayBeJson = true
 
@@ -35,7 +40,7 @@ export class TokenEndpoint implements FormEndpoint {
 
 /** RFC 7662 §2. */
 export class IntrospectionEndpoint implements FormEndpoint {
-  readonly path = '/oauth2/introspect'
+  readonly path = INTROSPECTION_PATH
   readonly method = TokenService.method.introspectToken
   readonly mayBeJson = false
 
@@ -46,7 +51,7 @@ export class IntrospectionEndpoint implements FormEndpoint {
 
 /** RFC 7009 §2. */
 export class RevocationEndpoint implements FormEndpoint {
-  readonly path = '/oauth2/revoke'
+  readonly path = REVOCATION_PATH
   readonly method = TokenService.method.revokeToken
   readonly mayBeJson = false
 
@@ -57,7 +62,7 @@ export class RevocationEndpoint implements FormEndpoint {
 
 /** RFC 8628 §3.1. */
 export class DeviceAuthorizationEndpoint implements FormEndpoint {
-  readonly path = '/oauth2/device_authorization'
+  readonly path = DEVICE_AUTHORIZATION_PATH
   readonly method = DeviceService.method.startDeviceAuthorization
   readonly mayBeJson = false
 
