@@ -36,7 +36,6 @@ describe('the port for HTTP', () => {
 
   it('answers the forms of OAuth, unless told otherwise', () => {
     expect(parse({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_OAUTH: 'off' }).http?.oauth).toBe(false)
-    expect(() => parse({ QSCOPE_HTTP_OAUTH: 'off' })).toThrow('QSCOPE_HTTP_OAUTH: needs QSCOPE_HTTP_LISTEN')
   })
 
   it('is reached where the issuer is, unless told otherwise', () => {
@@ -83,6 +82,7 @@ describe('the port for HTTP', () => {
       { QSCOPE_HTTP_ALLOWED_ORIGINS: 'https://a.example' },
       'QSCOPE_HTTP_ALLOWED_ORIGINS: needs',
     ],
+    ['forms without a port', { QSCOPE_HTTP_OAUTH: 'off' }, 'QSCOPE_HTTP_OAUTH: needs QSCOPE_HTTP_LISTEN'],
   ])('refuses %s', (_what, variables, problem) => {
     expect(problemsOf(variables)).toEqual([expect.stringContaining(problem)])
   })
