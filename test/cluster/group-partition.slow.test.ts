@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { HealthMonitor } from '../../src/app/health-monitor.ts'
 import { tokenId } from '../../src/domain/ids.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { openBackend } from '../../src/stores/open.ts'
@@ -13,14 +12,13 @@ import { groupReplicationIsInstalled, startGroupReplication } from '../setup/gro
 import { makeNodeNetwork, networksCanBeMade } from '../setup/network-namespaces.ts'
 import { runSql } from '../setup/run-sql.ts'
 import { scaled } from '../setup/scale.ts'
-import { startServer, type TestServer } from '../setup/server.ts'
-import { change, context, inTransaction, options, quiet } from '../stores/given.ts'
+import type { TestServer } from '../setup/server.ts'
+import { change, context, inTransaction, options } from '../stores/given.ts'
 import { expectSameRows, memberOf, primaryAmong, urlThrough } from './group-members.ts'
 import { startMixedLoad } from './mixed-load.ts'
-import { expectKept, expectOnlyRetryable, expectSound } from './what-holds.ts'
+import { HEALTH_INTERVAL_MS, startWatchedServer } from './watched-server.ts'
+import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds.ts'
 
-/** As `QSCOPE_DATABASE_HEALTH_INTERVAL` by default. */
-const INTERVAL_MS = 1_000
 /** Of load before the cut, and after the majority went on. */
 const SECONDS = scaled(20, 2)
 /** How long the old primary does not know, once the network is back, that it was expelled; three seconds were seen. */
@@ -70,12 +68,9 @@ describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary t
       const database = await mysqlDatabasesOn(memberOf(members, 0).url).create()
       await database.query('create table elsewhere (id int primary key)')
       const through = (...order: readonly number[]) => urlThrough(database.url, members, order)
-      const started = async (...args: Parameters<typeof startServer>) => {
-        const server = await startServer(...args)
+      const started = async (...args: Parameters<typeof startWatchedServer>) => {
+        const server = await startWatchedServer(...args)
         onTestFinished(() => server.stop())
-        const monitor = new HealthMonitor(server.app, quiet, INTERVAL_MS)
-        await monitor.start()
-        onTestFinished(() => monitor.stop())
         return server
       }
       const one = await started(through(0, 1, 2))
@@ -116,13 +111,14 @@ describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary t
       const moved = Date.now()
       await vi.waitFor(
         () => {
-          for (const { lastAnswer } of watches) expect(lastAnswer).toBeGreaterThan(acknowledged + 3 * INTERVAL_MS)
+          for (const { lastAnswer } of watches)
+            expect(lastAnswer).toBeGreaterThan(acknowledged + 3 * HEALTH_INTERVAL_MS)
         },
         { timeout: 60_000 },
       )
       await sleep(SECONDS * 1_000)
       const lasts = watches.map(({ lastActive }) => lastActive - acknowledged)
-      for (const last of lasts) expect(last).toBeLessThan(INTERVAL_MS + 1_000)
+      for (const last of lasts) expect(last).toBeLessThan(HEALTH_INTERVAL_MS + 1_000)
 
       // Whoever starts now tries it first, and it calls itself a primary with all of the others there.
       memberOf(network.nodes, 0).reconnect()
@@ -146,10 +142,8 @@ describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary t
       expect(await database.query('select * from elsewhere')).toEqual([])
       await expectSameRows(through(primary), members)
       await expectSound(database.query)
-      const { answers, refusals, longestSilenceMs } = record
-      const statuses = Object.entries(Object.groupBy(refusals, ({ status, reason }) => `${status} ${reason}`))
       console.info(
-        `partition (expelled after ${expelAfterSeconds} s): the majority acknowledged ${acknowledged - cut} ms after the cut; the last "active" came ${lasts.join(' and ')} ms after that; calls were answered again after ${moved - cut} ms; ${answers} answers, ${refusals.length} refusals (${statuses.map(([name, all]) => `${all?.length} ${name}`).join(', ')}), ${longestSilenceMs} ms at most without an answer; ${newcomers} newcomers while the old primary came back`,
+        `partition (expelled after ${expelAfterSeconds} s): the majority acknowledged ${acknowledged - cut} ms after the cut; the last "active" came ${lasts.join(' and ')} ms after that; calls were answered again after ${moved - cut} ms; ${newcomers} newcomers while the old primary came back; ${told(record)}`,
       )
       expectOnlyRetryable(record)
     },
