@@ -11,6 +11,8 @@ import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds
 
 /** Of load before, between and after the promotions. */
 const SECONDS = scaled(20, 2)
+/** Shorter than a statement may take. */
+const ALONE_MS = 4_000
 
 describe.skipIf(!mysqlDatabases.available)('a semi-synchronous pair, as docs/semi-synchronous-pair.md has it', () => {
   it('loses nothing that was answered when the other one is promoted, and goes back', async () => {
@@ -68,6 +70,16 @@ describe.skipIf(!mysqlDatabases.available)('a semi-synchronous pair, as docs/sem
     await db2.run('Follow', db1)
     await waits(db1)
     await sleep(SECONDS * 1_000)
+
+    // What the other one cannot receive is not answered.
+    await db2.kill()
+    await sleep(1_000)
+    const alone = load.answered()
+    await sleep(ALONE_MS)
+    expect(load.answered()).toBe(alone)
+    expect(await one.app.backend.check()).toMatchObject({ serving: false })
+    await db2.start()
+    await vi.waitFor(() => expect(load.answered()).toBeGreaterThan(alone), { timeout: 60_000 })
 
     const record = await load.stop()
     const there = await startWatchedServer(through(0), one.keyring, one.first)

@@ -147,7 +147,7 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
   if (members === null) {
     const about = await diagnosticRow(execute, 'select current_user() as user')
     const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
-    const warning = `QScope cannot see whether this member lost the majority, and would go on reading there: grant select on performance_schema.replication_group_members to ${user};`
+    const warning = `QScope cannot see which members are there, and learns that this one lost the majority only from what it does not answer: grant select on performance_schema.replication_group_members to ${user};`
     return [diagnostic('group members', 'not to be looked at', warning), ...settings]
   }
   const list = members.map((member) => `${member.get('host')}:${member.get('port')} ${member.get('state')}`)
