@@ -15,6 +15,8 @@ import { flowStep, queryStep, type Step } from './step.ts'
 
 export const REDIRECT_URI = 'https://app.example/callback'
 const EVERYTHING = Object.freeze({ enabled: null, type: null, idPrefix: null })
+/** A page that is small beside the tables. */
+const FEW = 2
 const OVERLAP = milliseconds(60_000)
 
 /** A client as the samples register it: few tokens are enough to reach its limits. */
@@ -86,7 +88,7 @@ export const CLIENT_STEPS: readonly Step[] = [
     variant: 'by all filters',
     input: () => ({
       filter: { enabled: true, type: 'confidential' as const, idPrefix: 'client-' },
-      pageSize: 0,
+      pageSize: FEW,
       pageToken: '',
     }),
   }),

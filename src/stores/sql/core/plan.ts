@@ -27,7 +27,16 @@ function tablesByName(sql: string): ReadonlyMap<string, string> {
   return names
 }
 
-/** Whether a statement asks for the first rows of a table in the order of an index: it then stops early. */
+/**
+ * A condition with which a reader in the order of an index may have to look far: any
+ * but that rows are not deleted, and that they come after those of the page before.
+ */
+const OTHER_CONDITION = / where (?!(?:[\w."`]+ is null|[\w."`]+ [<>] (?:\?|\$\d+)) (?:order by|limit) )/i
+
+/**
+ * Whether a statement asks for the first rows of a table, whatever is in them: in the
+ * order of an index its reader then stops early.
+ */
 export function takesFirstRows({ sql }: Pick<Statement, 'sql'>): boolean {
-  return / limit /i.test(sql) && !/ where /i.test(sql)
+  return / limit /i.test(sql) && !OTHER_CONDITION.test(sql)
 }

@@ -18,12 +18,16 @@ export async function mysqlPlan(execute: Execute, statement: Statement): Promise
   const [server] = await diagnosticRows(execute, 'select version() as version')
   const explain = server?.get('version')?.includes('MariaDB') ? 'explain' : 'explain format=traditional'
   const rows = (await diagnosticRows(execute, `${explain} ${sql}`, parameters)).map(inLowerCase)
-  const stopsEarly = takesFirstRows(statement) && !rows.some((row) => row.get('extra')?.toLowerCase().includes(SORT))
+  // A sort asks for all rows of its own part of the statement.
+  const sorted = new Set(
+    rows.filter((row) => row.get('extra')?.toLowerCase().includes(SORT)).map((row) => row.get('id')),
+  )
   const accesses = rows
     .filter((row) => row.get('select_type') !== 'INSERT')
     .map((row) => ({
       name: row.get('table') ?? '',
-      isWhole: WHOLE.has(row.get('type')?.toLowerCase() ?? '') && !stopsEarly,
+      isWhole:
+        WHOLE.has(row.get('type')?.toLowerCase() ?? '') && (sorted.has(row.get('id')) || !takesFirstRows(statement)),
     }))
   return { lines: rows.map(lineOf), scans: scannedTables(statement, accesses) }
 }

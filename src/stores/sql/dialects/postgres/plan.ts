@@ -15,6 +15,8 @@ interface PlanNode {
 const READS = /^(?:Parallel )?(Seq Scan|Index Scan|Index Only Scan)(?: Backward)?(?: using \w+)? on (\w+)(?: (\w+))?/
 /** Through these a limit lets a step stop early; any other step asks it for all of its rows. */
 const PASSES_ON = /^(Limit|LockRows)\b/
+/** As `takesFirstRows` has it. */
+const PASSES_DELETED = /^Filter: \(\w+ IS NULL\)$/
 
 /** EXPLAIN, with its costs. */
 export async function postgresPlan(execute: Execute, statement: Statement): Promise<StatementPlan> {
@@ -35,7 +37,8 @@ function accessesOf(lines: readonly string[]): readonly TableAccess[] {
     const [, kind, table, alias] = READS.exec(node.text) ?? []
     if (table === undefined) return []
     const hasBounds = node.details.some((detail) => detail.startsWith('Index Cond:'))
-    const stopsEarly = !node.details.some((detail) => detail.startsWith('Filter:')) && isLimited(nodes, at)
+    const isFiltered = node.details.some((detail) => detail.startsWith('Filter:') && !PASSES_DELETED.test(detail))
+    const stopsEarly = !isFiltered && isLimited(nodes, at)
     return [{ name: alias ?? table, isWhole: (kind === 'Seq Scan' || !hasBounds) && !stopsEarly }]
   })
 }

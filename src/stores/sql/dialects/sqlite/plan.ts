@@ -17,10 +17,11 @@ export async function sqlitePlan(execute: Execute, statement: Statement): Promis
     depths.set(row.get('id') ?? '', depth)
     return `${'  '.repeat(depth)}${row.get('detail') ?? ''}`
   })
-  const stopsEarly = takesFirstRows(statement) && !lines.some((line) => line.includes(SORT))
-  const accesses = lines.flatMap((line) => {
-    const [, name] = SCAN.exec(line.trim()) ?? []
-    return name === undefined ? [] : [{ name, isWhole: !stopsEarly }]
+  // A sort asks for all rows of its own part of the statement.
+  const sorted = new Set(rows.filter((row) => row.get('detail') === SORT).map((row) => row.get('parent')))
+  const accesses = rows.flatMap((row) => {
+    const [, name] = SCAN.exec(row.get('detail') ?? '') ?? []
+    return name === undefined ? [] : [{ name, isWhole: sorted.has(row.get('parent')) || !takesFirstRows(statement) }]
   })
   return { lines, scans: scannedTables(statement, accesses) }
 }
