@@ -17,12 +17,13 @@ export interface DatabaseTarget {
   readonly doubt: string | null
 }
 
-const SQLITE = /^sqlite:(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/s
+/** What follows `libsql://` is a host, unless a third slash begins a path. */
+const EMBEDDED = /^(?:sqlite:|libsql:(?!\/\/[^/]))(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/s
 
 /** Reads a database URL; `null` if it is none that QScope knows. Schemes may be in capitals, as in any URL. */
 export function parseDatabaseUrl(text: string): DatabaseTarget | null {
   const url = text.replace(/^[a-z]+:/i, (scheme) => scheme.toLowerCase())
-  const [, path, query = ''] = SQLITE.exec(url) ?? []
+  const [, path, query = ''] = EMBEDDED.exec(url) ?? []
   if (path !== undefined) {
     const file = path === ':memory:' ? null : path
     return {
@@ -91,7 +92,7 @@ function doubtOf(path: string): string | null {
  * no secret; one that is not understood is not shown at all.
  */
 export function maskUrl(url: string): string {
-  const [, path] = SQLITE.exec(url) ?? []
+  const [, path] = EMBEDDED.exec(url) ?? []
   if (path !== undefined) return url.split('?', 1).join('')
   const server = parseServerUrl(url)
   if (server === null) return '(not shown)'

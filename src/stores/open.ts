@@ -6,13 +6,14 @@ import type { Migrations, SchemaState } from './contract/migrations.ts'
 import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
-import { sqliteFile } from './sql/dialects/sqlite/location.ts'
+import { embeddedFile } from './sql/dialects/sqlite/location.ts'
 import { SqlBackend } from './sql/engine/backend.ts'
 import { NO_BOOKKEEPING, schemaStateOf } from './sql/migrate/bookkeeping.ts'
 import { DatabaseMigrations, InMemoryMigrations } from './sql/migrate/migrate.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
 import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
 
+const loadLibsql = async () => (await import('./sql/dialects/libsql/dialect.ts')).libsql
 const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')).sqlite
 const loadMysql = async () => (await import('./sql/dialects/mysql/dialect.ts')).mysql
 const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.ts')).postgres
@@ -20,6 +21,7 @@ const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.
 /** By the scheme of the database URL. Loaded when asked for: the client libraries of the others cost a start, and memory. */
 const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze({
   'sqlite:': loadSqlite,
+  'libsql:': loadLibsql,
   'mysql:': loadMysql,
   'mariadb:': loadMysql,
   'postgres:': loadPostgres,
@@ -59,6 +61,7 @@ export interface BackendOptions {
  *
  * - `sqlite:./path/file.db`, created empty if absent;
  * - `sqlite::memory:`, migrated and gone when closed;
+ * - `libsql:./path/file.db`, the same by libSQL;
  * - `mysql://user:password@host:port,host:port/database`, for MySQL and MariaDB;
  * - `postgres://user:password@host:port,host:port/database`, for PostgreSQL.
  *
@@ -98,7 +101,7 @@ export function absentSchema(): SchemaState {
 }
 
 function isInMemory(url: string): boolean {
-  return url.startsWith('sqlite:') && sqliteFile(url) === null
+  return /^(?:sqlite|libsql):/.test(url) && embeddedFile(url) === null
 }
 
 async function dialectOf(url: string): Promise<Dialect> {
@@ -107,7 +110,7 @@ async function dialectOf(url: string): Promise<Dialect> {
   if (load === undefined) {
     throw new DatabaseError(
       'unavailable',
-      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, mysql: or postgres:`,
+      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, libsql:, mysql: or postgres:`,
     )
   }
   return await load()

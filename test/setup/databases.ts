@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import type { DatabaseName } from './database-names.ts'
+import { type DatabaseName, type EmbeddedName, isEmbedded } from './database-names.ts'
 import { startMariaDb } from './mariadb.ts'
 import { startMysql } from './mysql.ts'
 import { startPostgres } from './postgres.ts'
@@ -32,7 +32,7 @@ interface Wanted {
   readonly why: string
 }
 
-type ServerName = Exclude<DatabaseName, 'sqlite'>
+type ServerName = Exclude<DatabaseName, EmbeddedName>
 
 const WANTED: Readonly<Record<ServerName, Wanted>> = {
   mysql: {
@@ -89,8 +89,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
   const prepare = async (name: DatabaseName) => {
     if (name in (root.getProvidedContext().templates ?? {})) return
-    const server = name === 'sqlite' ? null : await findServer(name)
-    if (name !== 'sqlite') root.provide(WANTED[name].provided, server)
+    const server = isEmbedded(name) ? null : await findServer(name)
+    if (!isEmbedded(name)) root.provide(WANTED[name].provided, server)
     const { template, remove } = await makeTemplate(name, server)
     teardowns.push(remove)
     root.provide('templates', { ...root.getProvidedContext().templates, [name]: template })

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openMigrations } from '../../src/stores/open.ts'
-import type { DatabaseName } from './database-names.ts'
+import { type DatabaseName, DIALECTS, isEmbedded } from './database-names.ts'
 import { runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 
@@ -11,6 +11,7 @@ import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 export interface Templates {
   /** A file. */
   readonly sqlite: string
+  readonly libsql: string
   /** The statements that make a copy; `null`: there is no server. */
   readonly mysql: readonly string[] | null
   readonly mariadb: readonly string[] | null
@@ -28,9 +29,9 @@ interface Template {
 
 /** Migrates a database of one kind; of one that needs a server there is none without it. */
 export async function makeTemplate(kind: DatabaseName, server: string | null): Promise<Template> {
-  if (kind === 'sqlite') return await makeFile()
+  if (isEmbedded(kind)) return await makeFile(kind)
   if (server === null) return { template: null, remove: async () => undefined }
-  const sql = kind === 'postgres' ? POSTGRES : MYSQL
+  const sql = DIALECTS[kind] === 'postgres' ? POSTGRES : MYSQL
   const name = `qscope_template_${randomBytes(6).toString('hex')}`
   await sql.create(server, name)
   await migrate(urlOf(server, name))
@@ -40,10 +41,10 @@ export async function makeTemplate(kind: DatabaseName, server: string | null): P
   }
 }
 
-async function makeFile(): Promise<Template> {
+async function makeFile(scheme: string): Promise<Template> {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-template-'))
   const file = join(directory, 'qscope.db')
-  await migrate(`sqlite:${file}`)
+  await migrate(`${scheme}:${file}`)
   return { template: file, remove: async () => rmSync(directory, { recursive: true, force: true }) }
 }
 
