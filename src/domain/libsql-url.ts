@@ -17,7 +17,8 @@ const REMOTE = /^(libsql|https?):\/\/((?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?)(
 export function parseLibsqlUrl(text: string): LibsqlUrl | null {
   const [, scheme = '', authority = '', path = '', query = ''] = REMOTE.exec(text) ?? []
   const plaintext = scheme.toLowerCase() === 'http'
-  const base = `${plaintext ? 'http' : 'https'}://${authority}${path}`
+  // Without a slash at its end, the last part of a path would be replaced instead of continued.
+  const base = `${plaintext ? 'http' : 'https'}://${authority}${path.replace(/\/?$/, '/')}`
   if (scheme === '' || !URL.canParse(base)) return null
   const host = new URL(base).hostname.replace(/^\[(.*)\]$/, '$1')
   return { plaintext, host, base, parameters: [...new URLSearchParams(query).keys()] }

@@ -1,5 +1,6 @@
 import { BatchScheduler } from '../batching.ts'
 import type { Logger } from '../context.ts'
+import { parseLibsqlUrl } from '../domain/libsql-url.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
 import type { Migrations, SchemaState } from './contract/migrations.ts'
@@ -14,6 +15,7 @@ import { MIGRATIONS } from './sql/migrate/steps/all.ts'
 import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
 
 const loadLibsql = async () => (await import('./sql/dialects/libsql/dialect.ts')).libsql
+const loadLibsqlRemote = async () => (await import('./sql/dialects/libsql-remote/dialect.ts')).libsqlRemote
 const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')).sqlite
 const loadMysql = async () => (await import('./sql/dialects/mysql/dialect.ts')).mysql
 const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.ts')).postgres
@@ -22,6 +24,8 @@ const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.
 const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze({
   'sqlite:': loadSqlite,
   'libsql:': loadLibsql,
+  'http:': loadLibsqlRemote,
+  'https:': loadLibsqlRemote,
   'mysql:': loadMysql,
   'mariadb:': loadMysql,
   'postgres:': loadPostgres,
@@ -36,6 +40,7 @@ const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 10_000,
   tls: null,
+  authToken: null,
 })
 
 export interface BackendOptions {
@@ -62,6 +67,7 @@ export interface BackendOptions {
  * - `sqlite:./path/file.db`, created empty if absent;
  * - `sqlite::memory:`, migrated and gone when closed;
  * - `libsql:./path/file.db`, the same by libSQL;
+ * - `libsql://host`, `https://host` or `http://host`, for libSQL on a server;
  * - `mysql://user:password@host:port,host:port/database`, for MySQL and MariaDB;
  * - `postgres://user:password@host:port,host:port/database`, for PostgreSQL.
  *
@@ -106,7 +112,7 @@ function isInMemory(url: string): boolean {
 
 async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
-  const load = DIALECTS[scheme.toLowerCase()]
+  const load = parseLibsqlUrl(url) === null ? DIALECTS[scheme.toLowerCase()] : loadLibsqlRemote
   if (load === undefined) {
     throw new DatabaseError(
       'unavailable',

@@ -1,5 +1,5 @@
 /** The databases that QScope runs on. */
-export const DATABASES = ['sqlite', 'mysql', 'mariadb', 'postgres', 'libsql'] as const
+export const DATABASES = ['sqlite', 'mysql', 'mariadb', 'postgres', 'libsql', 'libsql-remote'] as const
 
 export type DatabaseName = (typeof DATABASES)[number]
 
@@ -12,6 +12,7 @@ export const DIALECTS: Readonly<Record<DatabaseName, DialectName>> = {
   mariadb: 'mysql',
   postgres: 'postgres',
   libsql: 'sqlite',
+  'libsql-remote': 'sqlite',
 }
 
 /** Those that are a file, which the process opens. */

@@ -8,8 +8,10 @@ import { openLibsql } from '../../src/stores/sql/dialects/libsql/library.ts'
 import { failureOf } from '../../src/stores/sql/dialects/sqlite/errors.ts'
 import { type OpenFile, openBetterSqlite } from '../../src/stores/sql/dialects/sqlite/library.ts'
 import { type DatabaseName, DIALECTS, type DialectName, type EmbeddedName } from './database-names.ts'
+import { dropLibsqlDatabase, LIBSQL_TABLES, makeLibsqlDatabase } from './libsql-databases.ts'
 import { runOnMysql, runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
+import { migrate } from './templates.ts'
 
 const LOCK_PATIENCE_MS = 15_000
 
@@ -101,7 +103,14 @@ const provided = inject('templates')
 if (provided === undefined) {
   throw new Error('a test file that needs a database says so in its name, as x.database.test.ts: see docs/testing.md')
 }
-const { sqlite = '', libsql = '', mysql = null, mariadb = null, postgres = null } = provided
+const {
+  sqlite = '',
+  libsql = '',
+  mysql = null,
+  mariadb = null,
+  postgres = null,
+  'libsql-remote': libsqlRemote = null,
+} = provided
 
 export const sqliteFiles: MigratedKind = migratedFiles('sqlite', openBetterSqlite, sqlite)
 
@@ -118,6 +127,8 @@ export const postgresDatabases: MigratedKind = migratedOnServer(
   async (server, name) => void (await runSql(server, `create database ${name} template ${postgres}`)),
 )
 
+export const libsqlDatabases: MigratedKind = onLibsql(inject('libsqlUrl'), libsqlRemote)
+
 /** The kinds of databases that the project is about; a suite runs on each. */
 export const databaseKinds: readonly MigratedKind[] = [
   sqliteFiles,
@@ -125,6 +136,7 @@ export const databaseKinds: readonly MigratedKind[] = [
   mariadbDatabases,
   postgresDatabases,
   libsqlFiles,
+  libsqlDatabases,
 ].filter(({ name }) => inject('databases').includes(name))
 
 function migratedFiles(name: EmbeddedName, open: OpenFile, template: string): MigratedKind {
@@ -173,6 +185,34 @@ function onServer(name: DatabaseKind['name'], server: string | null, sql: Server
         tables: async () => firstColumn(await runSql(url, sql.tables)),
         drop: async () => void (await runSql(server, sql.drop(database))),
       }
+    },
+  }
+  return kind
+}
+
+/** Databases of libSQL on a server. Without a template each is migrated anew. */
+function onLibsql(server: string | null, template: string | null): MigratedKind {
+  const make = async (from: string | null): Promise<FreshDatabase> => {
+    if (server === null) throw new Error('there is no server to test libsql-remote on')
+    const name = `qscope_${randomBytes(6).toString('hex')}`
+    const url = await makeLibsqlDatabase(server, name, from)
+    return {
+      kind,
+      url,
+      query: (sql) => runSql(url, sql),
+      tables: async () => firstColumn(await runSql(url, LIBSQL_TABLES)),
+      drop: () => dropLibsqlDatabase(server, name),
+    }
+  }
+  const kind: MigratedKind = {
+    name: 'libsql-remote',
+    dialect: DIALECTS['libsql-remote'],
+    available: server !== null,
+    create: () => make(null),
+    createMigrated: async () => {
+      const database = await make(template)
+      if (template === null) await migrate(database.url)
+      return database
     },
   }
   return kind

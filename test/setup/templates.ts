@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openMigrations } from '../../src/stores/open.ts'
 import { type DatabaseName, DIALECTS, isEmbedded } from './database-names.ts'
+import { dropLibsqlDatabase, isOwn, makeLibsqlDatabase } from './libsql-databases.ts'
 import { runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 
@@ -17,6 +18,8 @@ export interface Templates {
   readonly mariadb: readonly string[] | null
   /** A database; `null`: there is no server. */
   readonly postgres: string | null
+  /** The same; `null` also where a server has but one database. */
+  readonly 'libsql-remote': string | null
 }
 
 const nothing = () => undefined
@@ -31,6 +34,7 @@ interface Template {
 export async function makeTemplate(kind: DatabaseName, server: string | null): Promise<Template> {
   if (isEmbedded(kind)) return await makeFile(kind)
   if (server === null) return { template: null, remove: async () => undefined }
+  if (kind === 'libsql-remote') return await makeOnLibsql(server)
   const sql = DIALECTS[kind] === 'postgres' ? POSTGRES : MYSQL
   const name = `qscope_template_${randomBytes(6).toString('hex')}`
   await sql.create(server, name)
@@ -48,7 +52,14 @@ async function makeFile(scheme: string): Promise<Template> {
   return { template: file, remove: async () => rmSync(directory, { recursive: true, force: true }) }
 }
 
-async function migrate(url: string): Promise<void> {
+async function makeOnLibsql(server: string): Promise<Template> {
+  if (!(await isOwn(server))) return { template: null, remove: async () => undefined }
+  const name = `qscope_template_${randomBytes(6).toString('hex')}`
+  await migrate(await makeLibsqlDatabase(server, name))
+  return { template: name, remove: () => dropLibsqlDatabase(server, name) }
+}
+
+export async function migrate(url: string): Promise<void> {
   const migrations = await openMigrations(url, QUIET)
   await migrations.up()
   await migrations.close()

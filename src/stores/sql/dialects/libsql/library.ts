@@ -79,7 +79,7 @@ function namingErrors<T>(work: () => T): T {
  * process at a value of a type that it does not know, such as a boolean. Text is cut
  * off at a NUL when it is read: what could not be read again is not written.
  */
-function bindable(value: unknown): string | number | bigint | Uint8Array | null {
+export function bindable(value: unknown): string | number | bigint | Uint8Array | null {
   switch (typeof value) {
     case 'number':
       return Number.isSafeInteger(value) ? BigInt(value) : value

@@ -71,10 +71,11 @@ function guarded<T>(file: string, work: () => T): T {
   }
 }
 
-async function whenUnlocked(attempt: () => void): Promise<void> {
+/** Attempts again and again while another holds the lock, for half a minute. */
+export async function whenUnlocked(attempt: () => void | Promise<void>): Promise<void> {
   for (const until = Date.now() + LOCK_WAIT_MS; ; ) {
     try {
-      attempt()
+      await attempt()
       return
     } catch (error) {
       const busy = error instanceof DatabaseError && error.kind === 'busy'
