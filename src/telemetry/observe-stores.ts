@@ -141,6 +141,8 @@ function timed(duration: Distribution, faults: Faults | null): Over {
 const SYSTEMS: ReadonlyMap<string, string> = new Map([
   ['sqlite', 'sqlite'],
   ['libsql', 'sqlite'],
+  ['http', 'sqlite'],
+  ['https', 'sqlite'],
   ['mysql', 'mysql'],
   ['mariadb', 'mariadb'],
   ['postgres', 'postgresql'],
