@@ -1,5 +1,6 @@
 import type { Dialect } from '../../core/dialect.ts'
 import { sqliteKysely } from '../sqlite/embedded-dialect.ts'
+import { sqlitePlan } from '../sqlite/plan.ts'
 import { RemoteDatabase } from './database.ts'
 import { remoteDiagnostics } from './diagnostics.ts'
 import { RemoteMigrationSession } from './migration-session.ts'
@@ -11,4 +12,5 @@ export const libsqlRemote: Dialect = Object.freeze({
   connect: (url, settings, log) => RemoteDatabase.open(url, settings, log),
   connectForMigration: async (url, settings, log) => new RemoteMigrationSession(url, settings, log),
   diagnostics: remoteDiagnostics,
+  explain: sqlitePlan,
 } satisfies Dialect)

@@ -7,6 +7,7 @@ import { SqliteDatabase } from './driver.ts'
 import type { SqliteLibrary } from './library.ts'
 import { embeddedFile, provideFile, temporaryFile } from './location.ts'
 import { SqliteMigrationSession } from './migration-session.ts'
+import { sqlitePlan } from './plan.ts'
 
 /** How Kysely writes what SQLite and its descendants understand. */
 export const sqliteKysely: Dialect['kysely'] = Object.freeze({
@@ -33,6 +34,7 @@ export function embeddedDialect(name: string, product: string, library: SqliteLi
       return await SqliteMigrationSession.open(library.open, file)
     },
     diagnostics: (execute) => embeddedDiagnostics(execute, product),
+    explain: sqlitePlan,
   } satisfies Dialect)
   return dialect
 }
