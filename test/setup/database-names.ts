@@ -25,8 +25,8 @@ export function isEmbedded(name: DatabaseName): name is EmbeddedName {
 /** Those that all suites run on. On the others run the suites that say what a database must do. */
 export const COMMON_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'postgres']
 
-/** Those whose servers are killed, filled and cut off by suites about that. */
-export const FAULTY_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'mariadb', 'postgres']
+/** Those that suites of minutes run on; what is said of SQLite there holds for libSQL, which shares its code. */
+export const LONG_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'mariadb', 'postgres']
 
 /** The databases that this run of the tests is about: those that `QSCOPE_TEST_DATABASES` names, or else `otherwise`. */
 export function askedDatabases(otherwise: readonly DatabaseName[] = DATABASES): readonly DatabaseName[] {

@@ -100,7 +100,9 @@ export class HranaServer {
         const outcome = await held.stream.run(request)
         results.push('error' in outcome ? { type: 'error', ...outcome } : { type: 'ok', ...outcome })
       }
-      send(response, 200, { baton: this.#streams.release(held), base_url: null, results })
+      // Who asked is gone, and nobody knows the next baton.
+      if (response.destroyed) this.#streams.drop(held)
+      else send(response, 200, { baton: this.#streams.release(held), base_url: null, results })
     } catch (error) {
       this.#streams.drop(held)
       throw error

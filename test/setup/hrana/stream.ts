@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Libsql from 'libsql'
 import type { Batch, BatchResult, Condition, HranaError, Stmt, StmtResult, StreamRequest, Value } from './protocol.ts'
 
+const CONTROL = /^\s*(?:begin|commit|rollback|savepoint|release)\b/i
 /** How long a statement waits for the lock of another stream. */
 const LOCK_PATIENCE_MS = 5_000
 const POLL_MS = 2
@@ -32,6 +33,7 @@ export class HranaStream {
   #timer: NodeJS.Timeout | null = null
   /** Its transaction was rolled back for lasting too long, which its next program is told. */
   #timedOut = false
+  #metLock = false
   closed = false
 
   /** `give`: takes the connection back when the stream is closed. */
@@ -46,7 +48,9 @@ export class HranaStream {
     this.closed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#database.inTransaction) this.#database.exec('rollback')
-    this.#give(this.#database)
+    // One that gave up before a lock may not be able to commit any more.
+    if (this.#metLock) this.#database.close()
+    else this.#give(this.#database)
   }
 
   async run(request: StreamRequest): Promise<Outcome> {
@@ -98,7 +102,9 @@ export class HranaStream {
 
   async execute(stmt: Stmt): Promise<StmtResult> {
     const parameters = bound(stmt)
-    const result = await this.#unlocked(() => this.#executeNow(this.textOf(stmt), parameters, stmt.want_rows ?? true))
+    const sql = this.textOf(stmt)
+    const run = CONTROL.test(sql) ? () => this.#command(sql) : this.#prepared(sql, parameters, stmt.want_rows ?? true)
+    const result = await this.#unlocked(run)
     this.#watch()
     return result
   }
@@ -147,22 +153,33 @@ export class HranaStream {
     }
   }
 
-  #executeNow(sql: string, parameters: Parameters, wantsRows: boolean): StmtResult {
+  /** Begins or ends a transaction. Prepared, it would stand in the way of the next commit after it met a lock. */
+  #command(sql: string): StmtResult {
+    this.#database.exec(sql)
+    return { cols: [], rows: [], affected_row_count: 0, last_insert_rowid: null }
+  }
+
+  /** Prepared once, and run until no lock is in its way. */
+  #prepared(sql: string, parameters: Parameters, wantsRows: boolean): () => StmtResult {
     const statement = this.#database.prepare(sql)
     if (!statement.reader) {
-      const { changes, lastInsertRowid } = statement.run(parameters)
-      return { cols: [], rows: [], affected_row_count: changes, last_insert_rowid: String(lastInsertRowid) }
+      return () => {
+        const { changes, lastInsertRowid } = statement.run(parameters)
+        return { cols: [], rows: [], affected_row_count: changes, last_insert_rowid: String(lastInsertRowid) }
+      }
     }
     const cols = statement.columns().map(({ name, type }) => ({ name, decltype: type }))
-    const before = this.#changes()
-    statement.safeIntegers(true)
     // In raw mode a row is a list of its values.
-    const rows = statement.raw(true).all(parameters) as unknown[][]
-    return {
-      cols,
-      rows: wantsRows ? rows.map((row) => row.map(hranaValue)) : [],
-      affected_row_count: this.#changes() - before,
-      last_insert_rowid: null,
+    statement.safeIntegers(true).raw(true)
+    return () => {
+      const before = this.#changes()
+      const rows = statement.all(parameters) as unknown[][]
+      return {
+        cols,
+        rows: wantsRows ? rows.map((row) => row.map(hranaValue)) : [],
+        affected_row_count: this.#changes() - before,
+        last_insert_rowid: null,
+      }
     }
   }
 
@@ -185,6 +202,7 @@ export class HranaStream {
         return work()
       } catch (error) {
         const busy = error instanceof Libsql.SqliteError && error.code.startsWith('SQLITE_BUSY')
+        if (busy) this.#metLock = true
         if (!busy || this.closed || performance.now() > until) throw error
       }
     }

@@ -75,8 +75,8 @@ export function databaseErrorOf(error: unknown): DatabaseError {
   return new DatabaseError(KINDS[code] ?? 'broken', `the database says: ${message}`, error)
 }
 
-/** What the transport threw, however the library wrapped it. */
-function ownCause(error: unknown): DatabaseError | null {
+/** What the transport threw, however the library wrapped it; `null`: the server answered. */
+export function ownCause(error: unknown): DatabaseError | null {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
     if (at instanceof DatabaseError) return at
   }

@@ -41,10 +41,25 @@ export class HranaTransport {
       )
     }
     const body = Buffer.from(await asked.arrayBuffer())
-    const { status, type, text } = await this.#send(url, asked, body)
+    const { status, type, text } = await this.#send(url, asked, body).catch((error: unknown) => {
+      throw unanswered(error, asked, body)
+    })
     const refusal = refusalOf(status, this.#url)
     if (refusal !== null) throw refusal
     return new Response(text, { status, headers: { 'content-type': type } })
+  }
+
+  /**
+   * Closes the stream whose request was not answered, by the baton that this request
+   * had. `true`: it had not come to the server, and never counts any more; `false`: it
+   * had. Throws where the server cannot be reached.
+   */
+  async release({ asked, baton }: UnansweredError): Promise<boolean> {
+    const body = Buffer.from(JSON.stringify({ baton, requests: [{ type: 'close' }] }))
+    const { status } = await this.#send(new URL(asked.url), asked, body)
+    const refusal = refusalOf(status, this.#url)
+    if (refusal !== null) throw refusal
+    return status < 400
   }
 
   close(): void {
@@ -89,6 +104,25 @@ export class HranaTransport {
     sent.end(body)
     return promise
   }
+}
+
+/** A request on an open stream to which no answer came: the stream may be open still, and hold the lock for writing. */
+export class UnansweredError extends DatabaseError {
+  readonly asked: Request
+  readonly baton: string
+
+  constructor({ kind, message, cause }: DatabaseError, asked: Request, baton: string) {
+    super(kind, message, cause)
+    this.asked = asked
+    this.baton = baton
+  }
+}
+
+function unanswered(error: unknown, asked: Request, body: Buffer): unknown {
+  if (!(error instanceof DatabaseError)) return error
+  const sent: unknown = JSON.parse(body.toString('utf8'))
+  const baton = typeof sent === 'object' && sent !== null && 'baton' in sent ? sent.baton : null
+  return typeof baton === 'string' ? new UnansweredError(error, asked, baton) : error
 }
 
 interface Answer {

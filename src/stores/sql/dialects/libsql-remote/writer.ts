@@ -12,7 +12,8 @@ import {
 import type { Written } from '../../server/driver.ts'
 import { beginRecorded } from '../../server/recorded-rounds.ts'
 import { type RemoteClient, resultOf, sendable } from './client.ts'
-import { databaseErrorOf, isNotCommitted } from './errors.ts'
+import { databaseErrorOf, isNotCommitted, ownCause } from './errors.ts'
+import { UnansweredError } from './transport.ts'
 
 /**
  * The server ends a transaction after about 5 s. What would come later is not sent:
@@ -38,6 +39,8 @@ export class RemoteWriter implements Writer {
   /** What ended the transaction before its time. */
   #failure: DatabaseError | null = null
   #lastProofAt = Number.NEGATIVE_INFINITY
+  /** A request that got no answer: its stream may be open still, and hold the lock for writing until the server ends it. */
+  #unanswered: UnansweredError | null = null
 
   constructor(client: RemoteClient, log: Logger) {
     this.#client = client
@@ -46,6 +49,7 @@ export class RemoteWriter implements Writer {
 
   async begin(): Promise<void> {
     if (this.#transaction !== null) await this.rollback()
+    await this.#release()
     this.#failure = null
     this.#transaction = await this.#client.begin()
     this.#begunAt = 0
@@ -66,7 +70,7 @@ export class RemoteWriter implements Writer {
     try {
       await transaction.commit()
     } catch (error) {
-      if (isNotCommitted(error)) throw databaseErrorOf(error)
+      if (isNotCommitted(error) || (await this.#neverArrived(error))) throw notCommitted(error)
       throw new DatabaseError('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
     } finally {
       transaction.close()
@@ -82,6 +86,7 @@ export class RemoteWriter implements Writer {
     try {
       if (this.#failure === null) await transaction.rollback()
     } catch (error) {
+      this.#note(error)
       const { kind } = databaseErrorOf(error)
       if (kind !== 'lost')
         this.#log.warn({ err: error }, 'a transaction could not be rolled back; leaving it to the server')
@@ -143,14 +148,42 @@ export class RemoteWriter implements Writer {
   /** @throws `DatabaseError`, after which, unless it is of one statement only, nothing more of the transaction is sent. */
   async #send(statements: readonly Statement[]): Promise<readonly ResultSet[]> {
     const transaction = this.#open()
-    if (this.#begunAt === 0) this.#begunAt = performance.now()
     try {
-      return await transaction.batch(statements.map(sendable))
+      const results = await transaction.batch(statements.map(sendable))
+      // To wait for the lock is not yet a transaction.
+      if (this.#begunAt === 0) this.#begunAt = performance.now()
+      return results
     } catch (error) {
+      this.#note(error)
       const meant = databaseErrorOf(error)
       if (meant.kind !== 'duplicate' && meant.kind !== 'refused') this.#failure = meant
       throw meant
     }
+  }
+
+  #note(error: unknown): void {
+    const cause = ownCause(error)
+    if (cause instanceof UnansweredError) this.#unanswered = cause
+  }
+
+  /** Whether a commit that got no answer has not come to the server, and cannot any more. */
+  async #neverArrived(error: unknown): Promise<boolean> {
+    this.#note(error)
+    try {
+      return await this.#release()
+    } catch {
+      // Not to be reached now: the next transaction begins with another attempt, and until then nobody knows.
+      return false
+    }
+  }
+
+  /** Lets go of what may be held by a stream that nobody uses any more. */
+  async #release(): Promise<boolean> {
+    const unanswered = this.#unanswered
+    if (unanswered === null) return false
+    const released = await this.#client.release(unanswered)
+    this.#unanswered = null
+    return released
   }
 
   #open(): Transaction {
@@ -165,6 +198,11 @@ export class RemoteWriter implements Writer {
     if (this.#transaction === null) throw new DatabaseError('lost', 'the transaction is over')
     return this.#transaction
   }
+}
+
+function notCommitted(error: unknown): DatabaseError {
+  const { message, kind } = databaseErrorOf(error)
+  return kind === 'busy' ? new DatabaseError(kind, message, error) : new DatabaseError('lost', message, error)
 }
 
 /** Takes the lock for writing, and changes nothing. */

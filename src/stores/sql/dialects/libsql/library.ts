@@ -34,17 +34,48 @@ class LibsqlConnection implements SqliteConnection {
   }
 
   prepare(sql: string): SqliteStatement {
+    if (CONTROL.test(sql)) return new LibsqlCommand(this.#database, sql)
     return new LibsqlStatement(namingErrors(() => this.#database.prepare(sql)))
   }
 
   pragma(source: string): unknown {
-    return namingErrors(() => this.#database.pragma(source))
+    return namingErrors(() => this.#database.exec(`pragma ${source}`))
   }
 
   close(): void {
     this.#database.close()
   }
 }
+
+/** What begins and ends transactions. */
+const CONTROL = /^\s*(?:begin|commit|rollback|savepoint|release)\b/i
+
+/**
+ * A prepared statement that met a lock is not reset, and stands in the way of the next
+ * commit ("SQL statements in progress"). What waits for locks is therefore not prepared.
+ */
+class LibsqlCommand implements SqliteStatement {
+  readonly reader = false
+  readonly #database: Libsql.Database
+  readonly #sql: string
+
+  constructor(database: Libsql.Database, sql: string) {
+    this.#database = database
+    this.#sql = sql
+  }
+
+  all(): unknown[] {
+    this.run()
+    return []
+  }
+
+  run(): { readonly changes: number } {
+    namingErrors(() => this.#database.exec(this.#sql))
+    return NOTHING_CHANGED
+  }
+}
+
+const NOTHING_CHANGED = Object.freeze({ changes: 0 })
 
 class LibsqlStatement implements SqliteStatement {
   readonly reader: boolean
