@@ -127,6 +127,6 @@ case, without the default port. What is written otherwise is refused, and the li
 a URL stays; only origins may have one or not. Hosts that end with a number are IPv4 addresses in four decimal parts.
 
 What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on servers, \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\`
-for all; [databases.md](databases.md) explains them. Traces are in [telemetry.md](telemetry.md).
+and \`QSCOPE_DATABASE_HEALTH_INTERVAL\` for all; [databases.md](databases.md) explains them. Traces are in [telemetry.md](telemetry.md).
 `
 }
