@@ -25,6 +25,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
   { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: [] },
   { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
+  { layer: 'transports/grpc-js', files: /^transports\/grpc-js\//, may: ['transports/grpc', 'transports', 'rpc'] },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports', 'rpc', 'gen'] },
   {
     layer: 'telemetry',
@@ -96,8 +97,8 @@ describe('architecture', () => {
   const outside = (package_: RegExp, home: RegExp) =>
     files.filter((file) => !home.test(file) && tree.importsOf(file).some(({ specifier }) => package_.test(specifier)))
 
-  it('keeps gRPC in transports/grpc/ and in the command that calls a server', () => {
-    expect(outside(/^@grpc\//, /^(transports\/grpc\/|cli\/)/)).toEqual([])
+  it('keeps grpc-js in transports/grpc-js/ and in the command that calls a server', () => {
+    expect(outside(/^@grpc\//, /^(transports\/grpc-js\/|cli\/)/)).toEqual([])
   })
 
   it('keeps Connect in transports/http/', () => {

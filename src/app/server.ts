@@ -9,6 +9,7 @@ import { firstLineOf } from '../message-of.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { expose } from '../telemetry/metrics.ts'
 import { GrpcServer } from '../transports/grpc/server.ts'
+import { GrpcJsTransport } from '../transports/grpc-js/transport.ts'
 import { openApp } from './app.ts'
 import type { Lifecycle } from './cluster/lifecycle.ts'
 import { type DatabaseSetup, seedInMemory } from './database-setup.ts'
@@ -47,10 +48,11 @@ export async function runServer(
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = new GrpcServer({
     listen: formatAddress(config.grpcListen),
+    transport: (settings) => new GrpcJsTransport(settings),
     pipeline: app.pipeline,
     state: app.state,
     log,
-    ...(tls !== null && { credentials: tls.credentials }),
+    tls,
     newRayId: uuidV7,
     jitter,
     helpBase: helpBaseOf(config),

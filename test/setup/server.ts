@@ -23,6 +23,7 @@ import { ClientService, type RegisterClientRequestSchema } from '../../src/gen/q
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { openMigrations } from '../../src/stores/open.ts'
 import { GrpcServer } from '../../src/transports/grpc/server.ts'
+import { GrpcJsTransport } from '../../src/transports/grpc-js/transport.ts'
 import { connect, decodeDetails } from './client.ts'
 
 const ISSUER = 'http://127.0.0.1:50051'
@@ -80,6 +81,7 @@ export async function startServer(
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
     listen: '127.0.0.1:0',
+    transport: (settings) => new GrpcJsTransport(settings),
     pipeline: app.pipeline,
     state: app.state,
     log,
@@ -89,7 +91,7 @@ export async function startServer(
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
     scheduler: app.scheduler,
-    ...(tls !== null && { credentials: tls.credentials }),
+    tls,
   })
   const { port } = await server.start()
   const http = await openHttpServer({ config, app, tls, log, metrics: () => telemetry.metrics() })

@@ -25,6 +25,7 @@ import { Pipeline } from '../../../src/rpc/pipeline.ts'
 import { type Route, route, type ServiceHandlers } from '../../../src/rpc/routes.ts'
 import { ServingState } from '../../../src/rpc/serving-state.ts'
 import { GrpcServer, type GrpcServerOptions } from '../../../src/transports/grpc/server.ts'
+import { GrpcJsTransport } from '../../../src/transports/grpc-js/transport.ts'
 import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer as startApplication } from '../../setup/server.ts'
 
@@ -80,6 +81,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
   })
   const server = new GrpcServer({
     listen: '127.0.0.1:0',
+    transport: (settings) => new GrpcJsTransport(settings),
     pipeline,
     state,
     log,
