@@ -25,6 +25,14 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
   { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: [] },
   { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
+  // Imports nothing of this project: it could stand alone.
+  { layer: 'transports/http2', files: /^transports\/http2\/(?!grpc\/)/, may: [] },
+  { layer: 'transports/http2/grpc', files: /^transports\/http2\/grpc\//, may: ['transports/http2'] },
+  {
+    layer: 'transports/grpc-native',
+    files: /^transports\/grpc-native\//,
+    may: ['transports/http2', 'transports/http2/grpc', 'transports/grpc', 'transports', 'rpc'],
+  },
   { layer: 'transports/grpc-js', files: /^transports\/grpc-js\//, may: ['transports/grpc', 'transports', 'rpc'] },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports', 'rpc', 'gen'] },
   {

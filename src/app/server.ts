@@ -1,4 +1,4 @@
-import { formatAddress, isLoopback } from '../config/address.ts'
+import { isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { VariableName } from '../config/variables.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -47,7 +47,7 @@ export async function runServer(
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = new GrpcServer({
-    listen: formatAddress(config.grpcListen),
+    listen: config.grpcListen,
     transport: (settings) => new GrpcJsTransport(settings),
     pipeline: app.pipeline,
     state: app.state,

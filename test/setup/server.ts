@@ -80,7 +80,7 @@ export async function startServer(
   const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
-    listen: '127.0.0.1:0',
+    listen: { host: '127.0.0.1', port: 0 },
     transport: (settings) => new GrpcJsTransport(settings),
     pipeline: app.pipeline,
     state: app.state,

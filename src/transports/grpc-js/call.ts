@@ -54,7 +54,7 @@ export abstract class GrpcJsCall implements StreamTransportCall {
     return this.services.connections.certificateOf(this.#call)
   }
 
-  get cancelled(): boolean {
+  get isCancelled(): boolean {
     return this.#call.cancelled
   }
 

@@ -8,7 +8,14 @@ import {
   setLogger,
 } from '@grpc/grpc-js'
 import type { GrpcLimits } from '../grpc/limits.ts'
-import type { GrpcTransport, SingleRequestMethod, StreamRequestMethod, TransportSettings } from '../grpc/transport.ts'
+import {
+  type GrpcTransport,
+  hostAndPort,
+  type ListenAddress,
+  type SingleRequestMethod,
+  type StreamRequestMethod,
+  type TransportSettings,
+} from '../grpc/transport.ts'
 import { type CallServices, GrpcJsStreamCall, GrpcJsUnaryCall, type OpenCalls } from './call.ts'
 import { Connections } from './connections.ts'
 import { correctRequestHeaders } from './request-headers.ts'
@@ -34,10 +41,10 @@ export class GrpcJsTransport implements GrpcTransport {
     for (const method of methods) register(this.#server, method, services)
   }
 
-  async listen(address: string): Promise<{ readonly port: number }> {
+  async listen(address: ListenAddress): Promise<{ readonly port: number }> {
     const { tls } = this.#settings
     const credentials = tls === null ? ServerCredentials.createInsecure() : new TlsCredentials(tls)
-    const port = await bind(this.#server, address, credentials)
+    const port = await bind(this.#server, hostAndPort(address), credentials)
     correctRequestHeaders(this.#server)
     this.#connections.follow(this.#server)
     watchIncoming(this.#server, this.#settings)

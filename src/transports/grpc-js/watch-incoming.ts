@@ -79,7 +79,7 @@ class StreamCall implements IncomingCall {
 
   received(piece: Buffer): void {
     if (!this.#message.sizeIsKnown) this.#message.expect(this.#sizeFrom(piece))
-    this.#message.received(piece)
+    this.#message.received(piece.byteLength)
   }
 
   over(): void {

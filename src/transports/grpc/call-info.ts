@@ -42,7 +42,7 @@ export class GrpcCallInfo implements CallInfo {
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController()
-      if (this.#aborted || this.call.cancelled) this.#controller.abort()
+      if (this.#aborted || this.call.isCancelled) this.#controller.abort()
     }
     return this.#controller.signal
   }
@@ -53,7 +53,7 @@ export class GrpcCallInfo implements CallInfo {
 
   endedBy(): CallEnded['kind'] | null {
     if (this.#aborted) return 'CANCELLED'
-    if (this.#answered || !this.call.cancelled) return null
+    if (this.#answered || !this.call.isCancelled) return null
     const { deadline } = this.call
     return deadline !== null && deadline <= Date.now() ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
   }

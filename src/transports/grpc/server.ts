@@ -16,11 +16,10 @@ import { DEFAULT_LIMITS, type GrpcLimits } from './limits.ts'
 import { pipelineMethod } from './pipeline-method.ts'
 import { ReflectionService } from './reflection.ts'
 import { toGrpcStatus } from './status.ts'
-import type { GrpcTransport, OpenTransport, PortMethod } from './transport.ts'
+import { type GrpcTransport, hostAndPort, type ListenAddress, type OpenTransport, type PortMethod } from './transport.ts'
 
 export interface GrpcServerOptions {
-  /** `host:port`; port 0 takes a free one. */
-  readonly listen: string
+  readonly listen: ListenAddress
   /** What carries the calls. */
   readonly transport: OpenTransport
   readonly pipeline: Pipeline
@@ -68,7 +67,7 @@ export class GrpcServer {
     try {
       return await this.#transport.listen(listen)
     } catch (error) {
-      throw new Error(`gRPC cannot listen on ${listen}: ${reasonOf(error)}`, { cause: error })
+      throw new Error(`gRPC cannot listen on ${hostAndPort(listen)}: ${reasonOf(error)}`, { cause: error })
     }
   }
 

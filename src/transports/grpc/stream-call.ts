@@ -65,14 +65,14 @@ export class StreamCall extends GrpcCallInfo implements CallListener {
         if (this.takeAnswer()) call.fail(toGrpcStatus(item, this.rayId, helpBase))
         return
       }
-      if (call.cancelled) return
+      if (call.isCancelled) return
       if (!call.write(toBinary(this.#method.output, item.value))) await this.#writable()
     }
     if (this.takeAnswer()) call.end()
   }
 
   #writable(): Promise<void> {
-    if (this.call.cancelled) return Promise.resolve()
+    if (this.call.isCancelled) return Promise.resolve()
     this.#waiting = Promise.withResolvers<void>()
     return this.#waiting.promise
   }

@@ -29,7 +29,7 @@ export interface TransportCall {
   /** Shown by the caller in the TLS handshake, issued by the CA for clients or not; `null`: none. */
   readonly certificate: PeerCertificate | null
   /** Whether the call ended before it was answered: cancelled, its connection lost, its deadline over. */
-  readonly cancelled: boolean
+  readonly isCancelled: boolean
   /** Aborted when the connection of the call is asked to end; made when first read. */
   readonly connectionEnds: AbortSignal
   /** The first value of a metadata key that is text. */
@@ -108,10 +108,16 @@ export interface TransportSettings {
   readonly log: Logger
 }
 
+/** Where to listen; port 0 takes a free one. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
 /** Sockets, HTTP/2 and the framing of gRPC: how the calls of a port come and go. */
 export interface GrpcTransport {
-  /** @throws Error of one line, when `host:port` cannot be had. */
-  listen(address: string): Promise<{ readonly port: number }>
+  /** @throws Error whose message has the code of the operating system, when the address cannot be had. */
+  listen(address: ListenAddress): Promise<{ readonly port: number }>
   /** Takes no new connections, and asks all that are open to end with their last call. Resolves when they have ended. */
   stop(): Promise<void>
   /** Has all running calls answered now. */
@@ -122,3 +128,8 @@ export interface GrpcTransport {
 
 /** One of the transports that there are. */
 export type OpenTransport = (settings: TransportSettings) => GrpcTransport
+
+/** As it stands in a URL. */
+export function hostAndPort({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}

@@ -80,7 +80,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
     isDraining: () => state.draining,
   })
   const server = new GrpcServer({
-    listen: '127.0.0.1:0',
+    listen: { host: '127.0.0.1', port: 0 },
     transport: (settings) => new GrpcJsTransport(settings),
     pipeline,
     state,
