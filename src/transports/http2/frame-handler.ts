@@ -287,9 +287,10 @@ export class FrameHandler {
     this.#flood.settings(this.#now)
     const window = this.#settings.windowBytes
     this.#settings.update(bytes, start, end)
-    if (this.#settings.windowBytes !== window) this.#streams.widenAll(this.#settings.windowBytes - window)
-    this.#sender.settingsChanged()
+    // §6.5.3: acknowledged before anything is sent that follows from them.
     this.#sender.acknowledgeSettings()
+    this.#sender.settingsChanged()
+    if (this.#settings.windowBytes !== window) this.#streams.widenAll(this.#settings.windowBytes - window)
     if (this.#hasSettings) return
     this.#hasSettings = true
     this.#connection.ready()
