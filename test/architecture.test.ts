@@ -25,6 +25,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
   { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: [] },
   { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
+  { layer: 'transports/http2', files: /^transports\/http2\//, may: [] },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports', 'rpc', 'gen'] },
   {
     layer: 'telemetry',
@@ -98,6 +99,15 @@ describe('architecture', () => {
 
   it('keeps gRPC in transports/grpc/ and in the command that calls a server', () => {
     expect(outside(/^@grpc\//, /^(transports\/grpc\/|cli\/)/)).toEqual([])
+  })
+
+  it('builds HTTP/2 on sockets alone, and gRPC upon it', () => {
+    const http2 = files.filter((file) => file.startsWith('transports/http2/'))
+    expect(http2.length).toBeGreaterThan(20)
+    const allowed = /^(\.|node:(net|tls|crypto|zlib|buffer)$)/
+    expect(http2.filter((file) => tree.importsOf(file).some(({ specifier }) => !allowed.test(specifier)))).toEqual([])
+    const inside = (target: string) => target.startsWith('transports/http2/')
+    expect(http2.filter((file) => !tree.importsWithin(file).every(({ target }) => inside(target)))).toEqual([])
   })
 
   it('keeps Connect in transports/http/', () => {
