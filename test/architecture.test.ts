@@ -109,6 +109,15 @@ describe('architecture', () => {
     expect(outside(/^@grpc\//, /^(transports\/grpc-js\/|cli\/)/)).toEqual([])
   })
 
+  it('builds HTTP/2 on sockets alone, and gRPC upon it', () => {
+    const http2 = files.filter((file) => file.startsWith('transports/http2/'))
+    expect(http2.length).toBeGreaterThan(20)
+    const allowed = /^(\.|node:(net|tls|crypto|zlib|buffer)$)/
+    expect(http2.filter((file) => tree.importsOf(file).some(({ specifier }) => !allowed.test(specifier)))).toEqual([])
+    const inside = (target: string) => target.startsWith('transports/http2/')
+    expect(http2.filter((file) => !tree.importsWithin(file).every(({ target }) => inside(target)))).toEqual([])
+  })
+
   it('keeps Connect in transports/http/', () => {
     expect(outside(/^@connectrpc\//, /^transports\/http\//)).toEqual([])
   })

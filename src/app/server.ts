@@ -9,10 +9,10 @@ import { firstLineOf } from '../message-of.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { expose } from '../telemetry/metrics.ts'
 import { GrpcServer } from '../transports/grpc/server.ts'
-import { GrpcJsTransport } from '../transports/grpc-js/transport.ts'
 import { openApp } from './app.ts'
 import type { Lifecycle } from './cluster/lifecycle.ts'
 import { type DatabaseSetup, seedInMemory } from './database-setup.ts'
+import { loadTransport } from './grpc-transport.ts'
 import { HealthMonitor } from './health-monitor.ts'
 import { KeyringWatcher } from './keyring.ts'
 import { grpcLimitsOf, helpBaseOf, openHttpServer } from './listeners.ts'
@@ -48,7 +48,7 @@ export async function runServer(
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = new GrpcServer({
     listen: config.grpcListen,
-    transport: (settings) => new GrpcJsTransport(settings),
+    transport: await loadTransport(config.grpcTransport),
     pipeline: app.pipeline,
     state: app.state,
     log,

@@ -23,8 +23,8 @@ import { ClientService, type RegisterClientRequestSchema } from '../../src/gen/q
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { openMigrations } from '../../src/stores/open.ts'
 import { GrpcServer } from '../../src/transports/grpc/server.ts'
-import { GrpcJsTransport } from '../../src/transports/grpc-js/transport.ts'
 import { connect, decodeDetails } from './client.ts'
+import { testedTransport } from './transport.ts'
 
 const ISSUER = 'http://127.0.0.1:50051'
 
@@ -81,7 +81,7 @@ export async function startServer(
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
     listen: { host: '127.0.0.1', port: 0 },
-    transport: (settings) => new GrpcJsTransport(settings),
+    transport: await testedTransport(),
     pipeline: app.pipeline,
     state: app.state,
     log,

@@ -1,6 +1,6 @@
-import type { Http2Connection } from '../http2/application.ts'
 import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type AgeLimits, type AgingConnection, ConnectionAge } from '../grpc/connection-age.ts'
+import type { Http2Connection } from '../http2/application.ts'
 import { type PeerCertificates, peerAddress } from '../peer.ts'
 import type { NativeCall } from './call.ts'
 

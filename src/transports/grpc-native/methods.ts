@@ -2,10 +2,10 @@ import type { PortMethod, SingleRequestMethod, StreamRequestMethod } from '../gr
 import type { GrpcCall } from '../http2/grpc/call.ts'
 import type {
   CallListener,
-  Method,
-  RequestListener,
   SingleRequestMethod as CarriedSingle,
   StreamRequestMethod as CarriedStream,
+  Method,
+  RequestListener,
 } from '../http2/grpc/method.ts'
 import type { AnswerHeaders } from './answer-headers.ts'
 import { NativeCall } from './call.ts'

@@ -16,7 +16,13 @@ import { DEFAULT_LIMITS, type GrpcLimits } from './limits.ts'
 import { pipelineMethod } from './pipeline-method.ts'
 import { ReflectionService } from './reflection.ts'
 import { toGrpcStatus } from './status.ts'
-import { type GrpcTransport, hostAndPort, type ListenAddress, type OpenTransport, type PortMethod } from './transport.ts'
+import {
+  type GrpcTransport,
+  hostAndPort,
+  type ListenAddress,
+  type OpenTransport,
+  type PortMethod,
+} from './transport.ts'
 
 export interface GrpcServerOptions {
   readonly listen: ListenAddress

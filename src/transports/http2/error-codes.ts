@@ -18,3 +18,13 @@ export const ErrorCode = Object.freeze({
 
 /** A code that this endpoint sends. */
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
+
+/** The peer broke a rule such that the whole connection ends (RFC 9113 §5.4.1). The message goes to the peer as debug data. */
+export class ConnectionError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}

@@ -25,9 +25,9 @@ import { Pipeline } from '../../../src/rpc/pipeline.ts'
 import { type Route, route, type ServiceHandlers } from '../../../src/rpc/routes.ts'
 import { ServingState } from '../../../src/rpc/serving-state.ts'
 import { GrpcServer, type GrpcServerOptions } from '../../../src/transports/grpc/server.ts'
-import { GrpcJsTransport } from '../../../src/transports/grpc-js/transport.ts'
 import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer as startApplication } from '../../setup/server.ts'
+import { testedTransport } from '../../setup/transport.ts'
 
 /** The application that lets callers in; what answers them is each test's own. */
 const database = await sqliteFiles.createMigrated()
@@ -81,7 +81,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
   })
   const server = new GrpcServer({
     listen: { host: '127.0.0.1', port: 0 },
-    transport: (settings) => new GrpcJsTransport(settings),
+    transport: await testedTransport(),
     pipeline,
     state,
     log,
@@ -97,7 +97,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
     client.close()
     await server.stop(0)
   })
-  return { server, state, pipeline, client, address, lines }
+  return { server, state, pipeline, client, address, port, lines }
 }
 
 interface UnaryMethod<I extends DescMessage, O extends DescMessage> {

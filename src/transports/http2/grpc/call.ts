@@ -1,10 +1,10 @@
 import type { Http2Connection, Http2Stream, RequestHeaders, StreamHandler } from '../application.ts'
+import type { CallServices } from './call-services.ts'
 import { GZIP } from './compression.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { MessageReader, type MessageSink, PREFIX_BYTES, prefixOf } from './message-reader.ts'
 import type { CallListener, Method, RequestListener } from './method.ts'
 import type { ReceivingCall } from './receive-budget.ts'
-import type { CallServices } from './call-services.ts'
 import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 
 /** Why no more requests are read at the moment. */
@@ -49,7 +49,13 @@ export class GrpcCall implements StreamHandler, MessageSink {
   #cancelled = false
   #released = false
 
-  constructor(stream: Http2Stream, headers: RequestHeaders, method: Method, deadline: number | null, services: CallServices) {
+  constructor(
+    stream: Http2Stream,
+    headers: RequestHeaders,
+    method: Method,
+    deadline: number | null,
+    services: CallServices,
+  ) {
     this.headers = headers
     this.deadline = deadline
     this.#stream = stream

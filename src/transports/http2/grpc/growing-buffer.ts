@@ -13,7 +13,9 @@ export class GrowingBuffer {
   append(piece: Uint8Array, most: number): void {
     const needed = this.#length + piece.byteLength
     if (needed > this.#bytes.byteLength) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, 2 * this.#bytes.byteLength, LEAST), Math.max(most, needed)))
+      const larger = Buffer.allocUnsafeSlow(
+        Math.min(Math.max(needed, 2 * this.#bytes.byteLength, LEAST), Math.max(most, needed)),
+      )
       larger.set(this.#bytes.subarray(0, this.#length))
       this.#bytes = larger
     }
