@@ -24,7 +24,10 @@ export function standardPlan(): Plan {
   const onOne = (database: DatabaseName): Group => ({
     title: `${database}, 1 million tokens, one worker`,
     inFlight: IN_FLIGHT,
-    cells: parseCells([`${database}/${TARGET_ROWS}/1m/${IN_FLIGHT}/1w`]),
+    cells: parseCells([
+      `${database}/${TARGET_ROWS}/1m/${IN_FLIGHT}/1w`,
+      `${database}/introspect,verify,mint/1m/${IN_FLIGHT}/1w/grpc-js`,
+    ]),
     withPeers: database === 'sqlite',
   })
   const sizes = (database: DatabaseName): Group => ({
