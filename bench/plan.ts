@@ -48,9 +48,9 @@ export function standardPlan(): Plan {
   }
 }
 
-/** Any cells: those of one ground and with as many calls in flight go together, with oidc-provider if wanted. */
+/** Any cells: those of one ground, on either transport, and with as many calls in flight go together, with oidc-provider if wanted. */
 export function planOf(cells: readonly Cell[], withPeers = false): Plan {
-  const titleOf = (cell: Cell) => `${groundName(cell)}, ${cell.inFlight} in flight`
+  const titleOf = (cell: Cell) => `${groundName({ ...cell, transport: 'native' })}, ${cell.inFlight} in flight`
   const groups = [
     ...Map.groupBy(
       cells.filter(({ row }) => !isTrial(row)),
