@@ -2,23 +2,23 @@ import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
 import { RAY_ID_KEY } from '../../rpc/trace-context.ts'
 import type { CallListener, GrpcStatus, RequestListener, StreamTransportCall } from '../grpc/transport.ts'
-import type { GrpcCall } from '../http2/grpc/call.ts'
 import { Metadata } from '../http2/grpc/metadata.ts'
 import type { RequestListener as CarrierListener } from '../http2/grpc/method.ts'
+import type { ServerCall } from '../http2/grpc/server-call.ts'
 import { type CallStatus, callStatus } from '../http2/grpc/status.ts'
 import type { AnswerHeaders } from './answer-headers.ts'
-import type { NativeConnection } from './connection.ts'
+import type { ExpiringCall, NativeConnection } from './connection.ts'
 
 /** A call on the transport of our own, as the port sees it. It tells its listener what the transport tells it. */
-export class NativeCall implements StreamTransportCall, CarrierListener {
-  readonly #call: GrpcCall
+export class NativeCall implements StreamTransportCall, CarrierListener, ExpiringCall {
+  readonly #call: ServerCall
   readonly #connection: NativeConnection
   readonly #headers: AnswerHeaders
   #listener: CallListener | null = null
   /** Of a call whose requests are a stream. */
   #requests: RequestListener | null = null
 
-  constructor(call: GrpcCall, connection: NativeConnection, headers: AnswerHeaders) {
+  constructor(call: ServerCall, connection: NativeConnection, headers: AnswerHeaders) {
     this.#call = call
     this.#connection = connection
     this.#headers = headers
@@ -98,7 +98,6 @@ export class NativeCall implements StreamTransportCall, CarrierListener {
     this.#call.release()
   }
 
-  /** Has it answered now. */
   expire(): void {
     this.#listener?.graceExpired()
   }

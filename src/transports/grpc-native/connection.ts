@@ -2,7 +2,12 @@ import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type AgeLimits, type AgingConnection, ConnectionAge } from '../grpc/connection-age.ts'
 import type { Http2Connection } from '../http2/application.ts'
 import { type PeerCertificates, peerAddress } from '../peer.ts'
-import type { NativeCall } from './call.ts'
+
+/** A call that has not ended. */
+export interface ExpiringCall {
+  /** Has it answered now. */
+  expire(): void
+}
 
 /** What the port knows of a connection. */
 export class NativeConnection implements AgingConnection {
@@ -12,7 +17,7 @@ export class NativeConnection implements AgingConnection {
   readonly #connection: Http2Connection
   readonly #certificates: PeerCertificates
   /** Calls that have not ended. */
-  readonly #calls = new Set<NativeCall>()
+  readonly #calls = new Set<ExpiringCall>()
 
   constructor(connection: Http2Connection, certificates: PeerCertificates, limits: AgeLimits, jitter: number) {
     this.#connection = connection
@@ -43,11 +48,11 @@ export class NativeConnection implements AgingConnection {
     for (const call of this.#calls) call.expire()
   }
 
-  callBegan(call: NativeCall): void {
+  callBegan(call: ExpiringCall): void {
     this.#calls.add(call)
   }
 
-  callEnded(call: NativeCall): void {
+  callEnded(call: ExpiringCall): void {
     this.#calls.delete(call)
   }
 }

@@ -1,8 +1,7 @@
 import type { FailedResult } from '../../results.ts'
 import type { IncomingCall, IncomingMessage, IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { TransportSettings } from '../grpc/transport.ts'
-import type { GrpcCall } from '../http2/grpc/call.ts'
-import type { ReceiveBudget } from '../http2/grpc/receive-budget.ts'
+import type { ArrivingCall, ReceiveBudget } from '../http2/grpc/receive-budget.ts'
 import { toCallStatus } from './call.ts'
 import type { NativeConnection } from './connection.ts'
 
@@ -10,18 +9,18 @@ import type { NativeConnection } from './connection.ts'
 export class IncomingBudget implements ReceiveBudget {
   readonly #incoming: IncomingMessages
   readonly #statusOf: TransportSettings['statusOf']
-  readonly #connectionOf: (call: GrpcCall) => NativeConnection
+  readonly #connectionOf: (call: ArrivingCall) => NativeConnection
 
   constructor(
     { incoming, statusOf }: Pick<TransportSettings, 'incoming' | 'statusOf'>,
-    connectionOf: (call: GrpcCall) => NativeConnection,
+    connectionOf: (call: ArrivingCall) => NativeConnection,
   ) {
     this.#incoming = incoming
     this.#statusOf = statusOf
     this.#connectionOf = connectionOf
   }
 
-  open(call: GrpcCall, headerBytes: number): IncomingMessage {
+  open(call: ArrivingCall, headerBytes: number): IncomingMessage {
     return this.#incoming.open(new CallOnItsWay(call, this.#connectionOf(call), this.#statusOf), headerBytes)
   }
 }
@@ -29,10 +28,10 @@ export class IncomingBudget implements ReceiveBudget {
 class CallOnItsWay implements IncomingCall {
   readonly peer: string
   readonly connection: NativeConnection
-  readonly #call: GrpcCall
+  readonly #call: ArrivingCall
   readonly #statusOf: TransportSettings['statusOf']
 
-  constructor(call: GrpcCall, connection: NativeConnection, statusOf: TransportSettings['statusOf']) {
+  constructor(call: ArrivingCall, connection: NativeConnection, statusOf: TransportSettings['statusOf']) {
     this.peer = connection.peer
     this.connection = connection
     this.#call = call

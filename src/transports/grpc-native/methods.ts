@@ -1,5 +1,4 @@
 import type { PortMethod, SingleRequestMethod, StreamRequestMethod } from '../grpc/transport.ts'
-import type { GrpcCall } from '../http2/grpc/call.ts'
 import type {
   CallListener,
   SingleRequestMethod as CarriedSingle,
@@ -7,6 +6,7 @@ import type {
   Method,
   RequestListener,
 } from '../http2/grpc/method.ts'
+import type { ServerCall } from '../http2/grpc/server-call.ts'
 import type { AnswerHeaders } from './answer-headers.ts'
 import { NativeCall } from './call.ts'
 import type { NativeConnection } from './connection.ts'
@@ -14,7 +14,7 @@ import type { NativeConnection } from './connection.ts'
 /** What the calls of a transport share. */
 export interface CallCarrier {
   readonly headers: AnswerHeaders
-  connectionOf(call: GrpcCall): NativeConnection
+  connectionOf(call: ServerCall): NativeConnection
 }
 
 /** A method of the port, as the transport of our own serves it. `carrier`: known when the first call begins. */
@@ -45,7 +45,7 @@ class SingleMethod implements CarriedSingle {
     this.#carrier = carrier
   }
 
-  begin(call: GrpcCall, request: Buffer): CallListener {
+  begin(call: ServerCall, request: Buffer): CallListener {
     const carrier = this.#carrier()
     const carried = new NativeCall(call, carrier.connectionOf(call), carrier.headers)
     return carried.listenedBy(this.#method.begin(carried, request))
@@ -65,7 +65,7 @@ class StreamMethod implements CarriedStream {
     this.#carrier = carrier
   }
 
-  begin(call: GrpcCall): RequestListener {
+  begin(call: ServerCall): RequestListener {
     const carrier = this.#carrier()
     const carried = new NativeCall(call, carrier.connectionOf(call), carrier.headers)
     return carried.requestsReadBy(this.#method.begin(carried))

@@ -2,7 +2,6 @@ import { HANDSHAKE_MS } from '../grpc/limits.ts'
 import type { GrpcTransport, ListenAddress, TransportSettings } from '../grpc/transport.ts'
 import type { Http2Connection } from '../http2/application.ts'
 import { GrpcApplication } from '../http2/grpc/application.ts'
-import type { GrpcCall } from '../http2/grpc/call.ts'
 import { Http2Server, type Http2TlsOptions } from '../http2/server.ts'
 import { PeerCertificates } from '../peer.ts'
 import { contextOf, type TlsSource } from '../tls.ts'
@@ -25,7 +24,7 @@ export class NativeTransport implements GrpcTransport {
   constructor(settings: TransportSettings) {
     const { methods, limits, tls } = settings
     this.#settings = settings
-    const of = (call: GrpcCall) => connectionOf(call.connection)
+    const of = ({ connection }: { readonly connection: Http2Connection }) => connectionOf(connection)
     const application: GrpcApplication = new GrpcApplication({
       methods: methods.map((method) => nativeMethod(method, () => carrier)),
       maxMessageBytes: limits.maxMessageBytes,

@@ -4,7 +4,8 @@ import { GZIP } from './compression.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { MessageReader, type MessageSink, PREFIX_BYTES, prefixOf } from './message-reader.ts'
 import type { CallListener, Method, RequestListener } from './method.ts'
-import type { ReceivingCall } from './receive-budget.ts'
+import type { ArrivingCall, ReceivingCall } from './receive-budget.ts'
+import type { ServerCall } from './server-call.ts'
 import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 
 /** Why no more requests are read at the moment. */
@@ -13,13 +14,11 @@ const HELD_BY_BUDGET = 2
 const HELD_BY_INFLATING = 4
 
 /**
- * A call. It is answered once: by `answer`, or by `start`, any number of `write` and
- * `end`, or by `end` alone. What comes after the end is ignored, and so is all of it
- * when nobody waits any more. Header blocks are those of `HeaderBlocks`.
+ * The state of a call: it reads the requests of a stream of HTTP/2, begins its method,
+ * and sends what that answers.
  */
-export class GrpcCall implements StreamHandler, MessageSink {
+export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, MessageSink {
   readonly headers: RequestHeaders
-  /** Milliseconds since 1970; `null`: the peer waits for ever. */
   readonly deadline: number | null
   readonly #stream: Http2Stream
   readonly #method: Method
@@ -67,7 +66,6 @@ export class GrpcCall implements StreamHandler, MessageSink {
     return this.#stream.connection
   }
 
-  /** Whether the call ended before it was answered. */
   get isCancelled(): boolean {
     return this.#cancelled
   }
@@ -77,31 +75,23 @@ export class GrpcCall implements StreamHandler, MessageSink {
     return this.#held !== 0
   }
 
-  /** The answer of a unary call, in one go. The message must not change any more. */
   answer(headers: Uint8Array, message: Uint8Array): void {
     if (this.#ended) return
     this.#end()
     this.#stream.respond(headers, [prefixOf(message.byteLength, false), message], this.#services.okTrailers)
   }
 
-  /** Sends the headers of a stream of answers. */
   start(headers: Uint8Array): void {
     if (this.#ended || this.#started) return
     this.#started = true
     this.#stream.sendHeaders(headers, false)
   }
 
-  /**
-   * Sends a message, after `start`; it must not change any more. `compressed`: it is,
-   * as the headers say. Answers false when the peer reads more slowly than is sent:
-   * more should wait for `drained`.
-   */
   write(message: Uint8Array, compressed = false): boolean {
     if (this.#ended) return true
     return this.#stream.sendData([prefixOf(message.byteLength, compressed), message], false)
   }
 
-  /** Ends the call. */
   end(status: CallStatus = OK): void {
     if (this.#ended) return
     this.#end()
@@ -110,7 +100,6 @@ export class GrpcCall implements StreamHandler, MessageSink {
     else this.#stream.sendTrailers(status === OK ? okTrailers : blocks.trailers(status))
   }
 
-  /** Reads no further request, until `resume`. What the peer may send meanwhile is bounded by a window. */
   pause(): void {
     this.#held |= HELD_BY_METHOD
   }
@@ -119,7 +108,6 @@ export class GrpcCall implements StreamHandler, MessageSink {
     this.#letGo(HELD_BY_METHOD)
   }
 
-  /** The same for the budget. */
   pauseReceiving(): void {
     this.#held |= HELD_BY_BUDGET
   }
@@ -128,7 +116,6 @@ export class GrpcCall implements StreamHandler, MessageSink {
     this.#letGo(HELD_BY_BUDGET)
   }
 
-  /** What handled the call has ended, answered or not: only then it stops counting against the limits of its connection. */
   release(): void {
     if (this.#released) return
     this.#released = true

@@ -1,4 +1,4 @@
-import type { GrpcCall } from './call.ts'
+import type { ServerCall } from './server-call.ts'
 
 /** Who is told what becomes of a call. None of its methods may throw. */
 export interface CallListener {
@@ -24,7 +24,7 @@ export interface SingleRequestMethod {
   /** Whether what it begins ends by itself at the deadline of the call; else the call is ended for it, by a timer of its own. */
   readonly keepsDeadline: boolean
   /** Must not throw, and calls `release` of the call in the end. */
-  begin(call: GrpcCall, request: Buffer, compressed: boolean): CallListener
+  begin(call: ServerCall, request: Buffer, compressed: boolean): CallListener
 }
 
 /** A method whose requests are a stream. It begins before the first of them. */
@@ -33,7 +33,7 @@ export interface StreamRequestMethod {
   readonly path: string
   readonly keepsDeadline: boolean
   /** As that of the others. */
-  begin(call: GrpcCall): RequestListener
+  begin(call: ServerCall): RequestListener
 }
 
 /** What is served at a path. */

@@ -1,9 +1,16 @@
-import type { GrpcCall } from './call.ts'
+import type { ServerCall } from './server-call.ts'
+
+/** A call whose requests are on their way. */
+export interface ArrivingCall extends Pick<ServerCall, 'headers' | 'connection' | 'end'> {
+  /** Reads no more of it, until `resumeReceiving`. */
+  pauseReceiving(): void
+  resumeReceiving(): void
+}
 
 /** Bounds what all calls together hold while their requests are on their way. */
 export interface ReceiveBudget {
   /** A call has begun whose requests have not all arrived. Its headers take so many bytes. It may be paused, and ended, from then on. */
-  open(call: GrpcCall, headerBytes: number): ReceivingCall
+  open(call: ArrivingCall, headerBytes: number): ReceivingCall
 }
 
 /** What of a call is on its way. */
