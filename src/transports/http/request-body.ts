@@ -68,7 +68,7 @@ async function readAll(
   const onData = (chunk: Uint8Array) => {
     size += chunk.byteLength
     if (size > maxBytes) return body.stop()
-    message.received(chunk)
+    message.received(chunk.byteLength)
     chunks.push(chunk)
   }
   try {
