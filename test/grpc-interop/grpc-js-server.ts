@@ -61,17 +61,17 @@ class GrpcJsCall implements TestCall<Buffer, Uint8Array> {
   }
 
   addHeader(name: string, value: string | Uint8Array): void {
-    this.#headers.add(name, valueOf(value))
+    this.#headers.add(name, metadataValue(value))
   }
 
   addTrailer(name: string, value: string | Uint8Array): void {
-    this.trailers.add(name, valueOf(value))
+    this.trailers.add(name, metadataValue(value))
   }
 
   async send(message: Uint8Array): Promise<void> {
     this.#start()
     this.#ended.signal.throwIfAborted()
-    if (this.#duplex.write(message)) return
+    if (this.#duplex.write(Buffer.from(message))) return
     await new Promise<void>((resolve, reject) => {
       this.#duplex.once('drain', resolve)
       this.#ended.signal.addEventListener('abort', () => reject(new CallEnded()), { once: true })
@@ -99,6 +99,6 @@ class GrpcJsCall implements TestCall<Buffer, Uint8Array> {
   }
 }
 
-function valueOf(value: string | Uint8Array): MetadataValue {
+function metadataValue(value: string | Uint8Array): MetadataValue {
   return typeof value === 'string' ? value : Buffer.from(value)
 }

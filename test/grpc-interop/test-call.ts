@@ -1,6 +1,5 @@
 import {
   create,
-  type DescMessage,
   type DescMethod,
   fromBinary,
   type MessageInitShape,
@@ -65,7 +64,7 @@ export function testMethod<M extends DescMethod>(
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     kind: KINDS[method.methodKind],
-    handle: (call) => handle(new DecodedCall(method.input, method.output, call)),
+    handle: (call) => handle(new DecodedCall(method, call)),
   }
 }
 
@@ -75,20 +74,16 @@ export async function requestOf<I>({ requests }: TestCall<I, never>): Promise<Re
   throw new Error('the transport began a method with one request before that had come')
 }
 
-class DecodedCall<I extends DescMessage, O extends DescMessage>
-  implements TestCall<MessageShape<I>, MessageInitShape<O>>
-{
-  readonly #input: I
-  readonly #output: O
+class DecodedCall<M extends DescMethod> implements TestCall<MessageShape<M['input']>, MessageInitShape<M['output']>> {
+  readonly #method: M
   readonly #call: TestCall<Uint8Array, Uint8Array>
 
-  constructor(input: I, output: O, call: TestCall<Uint8Array, Uint8Array>) {
-    this.#input = input
-    this.#output = output
+  constructor(method: M, call: TestCall<Uint8Array, Uint8Array>) {
+    this.#method = method
     this.#call = call
   }
 
-  get requests(): AsyncIterable<Received<MessageShape<I>>> {
+  get requests(): AsyncIterable<Received<MessageShape<M['input']>>> {
     return this.#decoded()
   }
 
@@ -108,13 +103,15 @@ class DecodedCall<I extends DescMessage, O extends DescMessage>
     this.#call.addTrailer(name, value)
   }
 
-  send(message: MessageInitShape<O>, compressed = false): Promise<void> {
-    return this.#call.send(toBinary(this.#output, create(this.#output, message)), compressed)
+  send(message: MessageInitShape<M['output']>, compressed = false): Promise<void> {
+    const output: M['output'] = this.#method.output
+    return this.#call.send(toBinary(output, create(output, message)), compressed)
   }
 
-  async *#decoded() {
+  async *#decoded(): AsyncGenerator<Received<MessageShape<M['input']>>> {
+    const input: M['input'] = this.#method.input
     for await (const { message, compressed } of this.#call.requests) {
-      yield { message: fromBinary(this.#input, message), compressed }
+      yield { message: fromBinary(input, message), compressed }
     }
   }
 }

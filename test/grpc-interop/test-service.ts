@@ -6,7 +6,6 @@ import type {
   Payload,
   PayloadType,
   StreamingOutputCallRequest,
-  StreamingOutputCallResponseSchema,
 } from './gen/grpc/testing/messages_pb.ts'
 import { TestService } from './gen/grpc/testing/test_pb.ts'
 import { type Received, requestOf, type TestCall, type TestMethod, TestStatus, testMethod } from './test-call.ts'
@@ -34,7 +33,10 @@ export function testService(): readonly TestMethod[] {
       assertCompressed(message.expectCompressed, compressed)
       throwIfAsked(message.responseStatus)
       const payload = payloadOf(message.responseType, message.responseSize)
-      await call.send({ payload, ...(message.fillServerId && { serverId }) }, message.responseCompressed?.value ?? false)
+      await call.send(
+        { payload, ...(message.fillServerId && { serverId }) },
+        message.responseCompressed?.value ?? false,
+      )
     }),
     testMethod(cacheableUnaryCall, async (call) => {
       const { message } = await requestOf(call)
