@@ -119,28 +119,27 @@ export class GrpcJsUnaryCall extends GrpcJsCall {
 
   fail(status: GrpcStatus): void {
     if (!this.takeOut()) return
-    if (status.rayId !== null) this.#call.sendMetadata(rayIdMetadata(status.rayId))
     this.#callback(toStatusObject(status))
   }
 
-  start(): never {
-    throw new Error('a unary call is answered at once')
+  start(rayId: string): void {
+    if (this.services.open.has(this)) this.#call.sendMetadata(rayIdMetadata(rayId))
   }
 
   write(): never {
-    return this.start()
+    throw new Error('a unary call is answered at once')
   }
 
   end(): void {
-    this.start()
+    this.write()
   }
 
   pause(): void {
-    this.start()
+    this.write()
   }
 
   resume(): void {
-    this.start()
+    this.write()
   }
 }
 

@@ -17,7 +17,6 @@ export class NativeCall implements StreamTransportCall, CarrierListener {
   #listener: CallListener | null = null
   /** Of a call whose requests are a stream. */
   #requests: RequestListener | null = null
-  #started = false
 
   constructor(call: GrpcCall, connection: NativeConnection, headers: AnswerHeaders) {
     this.#call = call
@@ -71,7 +70,6 @@ export class NativeCall implements StreamTransportCall, CarrierListener {
   }
 
   start(rayId: string): void {
-    this.#started = true
     this.#call.start(this.#headers.with(rayId))
   }
 
@@ -84,8 +82,7 @@ export class NativeCall implements StreamTransportCall, CarrierListener {
   }
 
   fail(status: GrpcStatus): void {
-    if (this.#started || status.rayId === null) this.#call.end(toCallStatus(status))
-    else this.#call.refuse(this.#headers.with(status.rayId), toCallStatus(status))
+    this.#call.end(toCallStatus(status))
   }
 
   pause(): void {

@@ -16,6 +16,14 @@ import type { CallListener, GrpcStatus, SingleRequestMethod, TransportCall } fro
 /** The whole server, in the words of the health protocol. */
 const OVERALL = ''
 
+/** The health protocol knows this status, and no reason of QScope's. */
+const NO_SUCH_SERVICE: GrpcStatus = Object.freeze({
+  code: Code.NOT_FOUND,
+  message: 'There is no such service.',
+  details: null,
+  rayId: null,
+})
+
 /** Load balancers and clients watch, some of them many instances of a client behind one address. */
 const WATCHES = Object.freeze({ perPeer: 1_000, total: 10_000 })
 
@@ -48,9 +56,9 @@ export class HealthService {
     const { newRayId, helpBase } = this.#options
     const rayId = rayIdFrom(call, newRayId)
     const request = this.#checks.parse(bytes)
-    if (!request.ok) call.fail(toGrpcStatus(request, rayId, helpBase))
+    if (!request.ok) fail(call, rayId, toGrpcStatus(request, rayId, helpBase))
     else if (this.#names.has(request.value.service)) call.answer(rayId, this.#checks.encode(this.#current()))
-    else call.fail(noSuchService(rayId))
+    else fail(call, rayId, NO_SUCH_SERVICE)
     call.release()
     return ANSWERED
   }
@@ -59,7 +67,7 @@ export class HealthService {
     const { newRayId, helpBase } = this.#options
     const rayId = rayIdFrom(call, newRayId)
     const request = this.#lists.parse(bytes)
-    if (!request.ok) call.fail(toGrpcStatus(request, rayId, helpBase))
+    if (!request.ok) fail(call, rayId, toGrpcStatus(request, rayId, helpBase))
     else {
       const statuses = Object.fromEntries([...this.#names].map((name) => [name, this.#current()]))
       call.answer(rayId, this.#lists.encode(create(HealthListResponseSchema, { statuses })))
@@ -114,7 +122,8 @@ export class HealthService {
   }
 }
 
-/** The health protocol knows this status, and no reason of QScope's. */
-function noSuchService(rayId: string): GrpcStatus {
-  return { code: Code.NOT_FOUND, message: 'There is no such service.', details: null, rayId }
+/** The ray id stands in the initial metadata, as that of every unary call. */
+function fail(call: TransportCall, rayId: string, status: GrpcStatus): void {
+  call.start(rayId)
+  call.fail(status)
 }

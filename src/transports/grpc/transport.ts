@@ -12,13 +12,13 @@ export interface GrpcStatus {
   readonly message: string
   /** An encoded `google.rpc.Status`, sent as `grpc-status-details-bin`; `null`: none. */
   readonly details: Uint8Array | null
-  /** Sent in the trailers, and before them where nothing was sent yet; `null`: not sent. */
+  /** Sent in the trailers; `null`: not sent. */
   readonly rayId: string | null
 }
 
 /**
  * A call as its transport carries it. It is answered once: by `answer`, or by `start`,
- * any number of `write` and `end`, or by `fail`. What comes after the end is ignored,
+ * any number of `write`, and `end` or `fail`, or by `fail` alone. What comes after the end is ignored,
  * and so is all of it when nobody waits any more.
  */
 export interface TransportCall {
@@ -38,13 +38,13 @@ export interface TransportCall {
   headers(name: string): readonly string[]
   /** The answer of a unary call. */
   answer(rayId: string, message: Uint8Array): void
-  /** Sends the initial metadata of a stream. */
+  /** Sends the initial metadata, where not all is sent in one go. */
   start(rayId: string): void
   /** Sends a message of a stream. `false`: the caller is to read first; its listener hears when it has. */
   write(message: Uint8Array): boolean
   /** Ends a stream with OK. */
   end(): void
-  /** Ends the call. */
+  /** Ends the call. Where nothing was sent yet, there is no initial metadata. */
   fail(status: GrpcStatus): void
   /** What handled the call has ended, answered or not: only then it stops counting against the limits of its connection. */
   release(): void

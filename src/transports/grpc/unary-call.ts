@@ -4,7 +4,7 @@ import { abortedCall } from '../../rpc/served-method.ts'
 import { GrpcCallInfo } from './call-info.ts'
 import { type PipelinePort, statusOfThrown } from './pipeline-port.ts'
 import { toGrpcStatus } from './status.ts'
-import type { CallListener, TransportCall } from './transport.ts'
+import type { CallListener, GrpcStatus, TransportCall } from './transport.ts'
 
 /**
  * A unary call on its way through the pipeline. Messages pass as bytes: the pipeline
@@ -29,11 +29,17 @@ export class UnaryCall extends GrpcCallInfo implements CallListener, Beginning {
   graceExpired(): void {
     if (!this.takeAnswer()) return
     this.abort()
-    this.call.fail(toGrpcStatus(abortedCall(this.#method), this.rayId, this.#port.helpBase))
+    this.#fail(toGrpcStatus(abortedCall(this.#method), this.rayId, this.#port.helpBase))
   }
 
   drained(): void {
     // Nothing is written before the answer.
+  }
+
+  /** The ray id stands in the initial metadata of every answer. */
+  #fail(status: GrpcStatus): void {
+    this.call.start(this.rayId)
+    this.call.fail(status)
   }
 
   async #run(): Promise<void> {
@@ -43,7 +49,7 @@ export class UnaryCall extends GrpcCallInfo implements CallListener, Beginning {
       const result = await pipeline.call(this.#method, this, this.#request)
       if (!this.takeAnswer()) return
       if (result.ok) call.answer(rayId, toBinary(this.#method.output, result.value))
-      else call.fail(toGrpcStatus(result, rayId, helpBase))
+      else this.#fail(toGrpcStatus(result, rayId, helpBase))
     } catch (error) {
       if (this.isAborted) return
       call.fail(statusOfThrown(error, rayId, this.#port))

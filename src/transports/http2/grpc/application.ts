@@ -3,9 +3,10 @@ import { HeaderField } from '../hpack/header-field.ts'
 import { GrpcCall } from './call.ts'
 import type { CallServices } from './call-services.ts'
 import { GZIP, IDENTITY, Inflater } from './compression.ts'
-import { HeaderBlocks, httpRefusal } from './header-blocks.ts'
+import { HeaderBlocks } from './header-blocks.ts'
 import type { Method } from './method.ts'
 import type { ReceiveBudget } from './receive-budget.ts'
+import { httpRefusal, RefusedRequest } from './refused-request.ts'
 import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 import { timeoutOf } from './timeout.ts'
 
@@ -51,8 +52,8 @@ export class GrpcApplication implements Http2Application {
   readonly #methods = new Map<string, Method>()
   readonly #services: CallServices
   readonly #connections: ConnectionObserver | null
-  readonly #notAllowed = httpRefusal(405, new HeaderField('allow', 'POST'))
-  readonly #wrongType = httpRefusal(415, new HeaderField('accept', CONTENT_TYPE))
+  readonly #notAllowed = httpRefusal(405, 'A call of gRPC is a POST.', new HeaderField('allow', 'POST'))
+  readonly #wrongType = httpRefusal(415, `A call of gRPC is ${CONTENT_TYPE}.`, new HeaderField('accept', CONTENT_TYPE))
   /** Calls that have begun in this turn, and whose requests had not all come. */
   #arriving: GrpcCall[] = []
 
@@ -78,10 +79,10 @@ export class GrpcApplication implements Http2Application {
   }
 
   request(stream: Http2Stream, headers: RequestHeaders, endStream: boolean): StreamHandler {
-    if (headers.method !== 'POST') return this.#refuse(stream, this.#notAllowed)
+    if (headers.method !== 'POST') return new RefusedRequest(stream, this.#notAllowed, endStream)
     const contentType = headers.get('content-type')
     if (contentType === undefined || !(contentType === CONTENT_TYPE || GRPC.test(contentType))) {
-      return this.#refuse(stream, this.#wrongType)
+      return new RefusedRequest(stream, this.#wrongType, endStream)
     }
     const method = this.#methods.get(headers.path)
     if (method === undefined) {
@@ -101,14 +102,11 @@ export class GrpcApplication implements Http2Application {
     return call
   }
 
-  #refuse(stream: Http2Stream, block: Uint8Array): StreamHandler {
-    stream.respond(block, null, null)
+  /** Ends a call of which nothing more need be known. */
+  #fail(stream: Http2Stream, status: CallStatus): StreamHandler {
+    stream.respond(this.blocks.trailersOnly(status), null, null)
     stream.released()
     return NOBODY
-  }
-
-  #fail(stream: Http2Stream, status: CallStatus): StreamHandler {
-    return this.#refuse(stream, this.blocks.trailersOnly(status))
   }
 
   /** Looks after it when the turn is over, by which most calls have arrived whole. */

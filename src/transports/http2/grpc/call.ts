@@ -110,13 +110,6 @@ export class GrpcCall implements StreamHandler, MessageSink {
     else this.#stream.sendTrailers(status === OK ? okTrailers : blocks.trailers(status))
   }
 
-  /** Ends a call to which nothing was sent yet with headers and a status. */
-  refuse(headers: Uint8Array, status: CallStatus): void {
-    if (this.#ended) return
-    this.#end()
-    this.#stream.respond(headers, null, this.#services.blocks.trailers(status))
-  }
-
   /** Reads no further request, until `resume`. What the peer may send meanwhile is bounded by a window. */
   pause(): void {
     this.#held |= HELD_BY_METHOD

@@ -43,11 +43,6 @@ export class HeaderBlocks {
   }
 }
 
-/** What a request gets that is no call of gRPC. */
-export function httpRefusal(status: number, ...fields: readonly HeaderField[]): Uint8Array {
-  return encodeBlock([new HeaderField(':status', String(status)), ...fields])
-}
-
 function statusFields({ code, message, metadata }: CallStatus): readonly HeaderField[] {
   const text = message === '' ? [] : [new HeaderField('grpc-message', percentEncoded(message))]
   return [new HeaderField('grpc-status', String(code)), ...text, ...(metadata?.fields() ?? [])]
