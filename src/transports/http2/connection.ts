@@ -108,6 +108,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   close(code: ErrorCode, debug = ''): void {
     if (this.#ended) return
+    this.#ended = true
     this.#streams.abort(code)
     this.#writer.frames.goAway(this.#streams.lastId, code, debug)
     this.#end()
@@ -244,13 +245,19 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
       if (this.#sinceOpened.for(0, now) > limits.handshakeMs) this.socket.destroy()
       return
     }
-    const waits = this.#writer.waitingBytes > 0 || this.#sender.waitingBytes > 0
-    if (this.#sinceProgress.for(waits ? this.#sender.progress : -1, now) > limits.stallMs && waits) {
-      this.close(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read')
-    } else if (this.#frameTakes(now) > limits.frameMs) {
+    const stalled = this.#stalled(now)
+    if (stalled > 0) this.#streams.sendSmallPieces()
+    if (stalled > limits.stallMs) this.close(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read')
+    else if (this.#frameTakes(now) > limits.frameMs) {
       this.close(ErrorCode.ENHANCE_YOUR_CALM, 'a frame does not end')
     } else if (this.#draining) this.#checkGoAway(now)
     else this.#checkSilence(now)
+  }
+
+  /** For how long answers have waited while nothing was taken. */
+  #stalled(now: number): number {
+    const waits = this.#writer.waitingBytes > 0 || this.#sender.waitingBytes > 0
+    return this.#sinceProgress.for(waits ? this.#sender.progress : -1, now) * Number(waits)
   }
 
   /** How long a frame or header block has been incomplete. Each is told from the next by its number. */

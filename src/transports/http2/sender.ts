@@ -11,12 +11,15 @@ export interface WaitingStream {
   /** What its own window lets pass. */
   readonly sendWindow: number
   readonly waitingBytes: number
-  /** Sends one frame of at most so many bytes. */
-  sendWaiting(maxBytes: number): void
+  /** Sends one frame of this size. */
+  sendWaiting(bytes: number): void
 }
 
-/** A frame of fewer bytes that leaves content behind is one that the peer's small window asked for. */
-const WORTHWHILE_BYTES = 1024
+/**
+ * Content that a window cuts off waits until the window lets so much pass, or half of what the peer's windows begin with.
+ * Else a peer that gives credit for each frame would be sent smaller and smaller ones (the silly window of RFC 1122 §4.2.3.4).
+ */
+const WORTHWHILE_BYTES = 4096
 
 /**
  * Sends headers and content of the streams of one connection. Content passes as far as the windows of the peer (RFC 9113
@@ -96,10 +99,9 @@ export class Sender {
     this.writer.schedule()
   }
 
-  /** The content of a stream waits, and its window is open. */
+  /** The content of a stream waits, and its window is open: it is its turn with the next `pump`. */
   ready(stream: WaitingStream): void {
     this.#ready.add(stream)
-    this.pump()
   }
 
   /** The content of a stream is dropped, or all sent. */
@@ -126,13 +128,18 @@ export class Sender {
     this.pump()
   }
 
-  /** Sends what windows and socket let pass. */
-  pump(): void {
+  /** Sends what windows and socket let pass, and is worth a frame; small pieces too if they waited long. */
+  pump(waitedLong = false): void {
+    const half = Math.floor(this.#settings.windowBytes / 2)
+    const least = waitedLong ? 1 : Math.max(1, Math.min(WORTHWHILE_BYTES, half))
     // A stream that is added again comes after all others.
     for (const stream of this.#ready) {
-      if (this.#window <= 0 || this.writer.waitingBytes >= this.#socketBufferBytes) return
+      const bytes = Math.min(stream.waitingBytes, this.#window, MAX_FRAME_BYTES)
+      if ((bytes < stream.waitingBytes && bytes < least) || this.writer.waitingBytes >= this.#socketBufferBytes) return
       this.#ready.delete(stream)
-      stream.sendWaiting(Math.min(this.#window, MAX_FRAME_BYTES))
+      const passing = Math.min(bytes, stream.sendWindow)
+      if (passing < stream.waitingBytes && passing < least) continue
+      stream.sendWaiting(passing)
       if (stream.waitingBytes > 0 && stream.sendWindow > 0) this.#ready.add(stream)
     }
   }

@@ -59,6 +59,9 @@ export class Http2Server {
   /** Those whose TLS handshake is not complete. */
   readonly #handshaking = new Set<Socket>()
   #checks: NodeJS.Timeout | undefined
+  #listens = true
+  /** Who waits until all connections have closed. */
+  #waiting: (() => void)[] = []
 
   constructor(options: Http2ServerOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -102,9 +105,10 @@ export class Http2Server {
   /** Takes no more connections, and asks those there are to end. Settles when all have closed. */
   close(reason?: string): Promise<void> {
     return new Promise((resolve) => {
+      this.#waiting.push(resolve)
       this.#server.close(() => {
-        clearInterval(this.#checks)
-        resolve()
+        this.#listens = false
+        this.#settle()
       })
       for (const connection of this.#connections) connection.goAway(reason)
     })
@@ -146,7 +150,16 @@ export class Http2Server {
   #accept(socket: Socket | TLSSocket): void {
     const connection = new ServerConnection(socket, this.#shared)
     this.#connections.add(connection)
-    socket.once('close', () => this.#connections.delete(connection))
+    socket.once('close', () => {
+      this.#connections.delete(connection)
+      this.#settle()
+    })
+  }
+
+  #settle(): void {
+    if (this.#listens || this.#connections.size > 0) return
+    clearInterval(this.#checks)
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   readonly #check = (): void => {

@@ -97,7 +97,10 @@ export class ServerStream implements Http2Stream, WaitingStream {
     this.waitingBytes += bytes
     sender.waitingBytes += bytes
     if (endStream) this.#state |= ANSWERED
-    if (this.sendWindow > 0) sender.ready(this)
+    if (this.sendWindow > 0) {
+      sender.ready(this)
+      sender.pump()
+    }
     if (this.waitingBytes === 0) return true
     this.#state |= OWES_DRAINED
     return false
@@ -183,7 +186,10 @@ export class ServerStream implements Http2Stream, WaitingStream {
   widen(increment: number): boolean {
     if (this.sendWindow + increment > MAX_31_BITS) return false
     this.sendWindow += increment
-    if (this.waitingBytes > 0 && this.sendWindow > 0) this.#owner.sender.ready(this)
+    if (this.waitingBytes > 0 && this.sendWindow > 0) {
+      this.#owner.sender.ready(this)
+      this.#owner.sender.pump()
+    }
     return true
   }
 
@@ -206,9 +212,8 @@ export class ServerStream implements Http2Stream, WaitingStream {
     this.abort(code, Closed.BY_RESET)
   }
 
-  sendWaiting(maxBytes: number): void {
+  sendWaiting(bytes: number): void {
     const { sender } = this.#owner
-    const bytes = Math.min(maxBytes, this.sendWindow, this.waitingBytes)
     const left = this.waitingBytes - bytes
     const ends = left === 0 && this.#trailers === null && (this.#state & ANSWERED) !== 0
     sender.data(this.id, bytes, ends, left > 0)

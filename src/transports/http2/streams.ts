@@ -84,7 +84,15 @@ export class Streams implements StreamOwner {
     }
   }
 
-  /** Aborts all, or those that the peer does not know to have been taken. */
+  /** Nothing has been sent for a while: what waits is sent in pieces as small as windows let pass. */
+  sendSmallPieces(): void {
+    for (const stream of this.#open.values()) {
+      if (stream.waitingBytes > 0 && stream.sendWindow > 0) this.sender.ready(stream)
+    }
+    this.sender.pump(true)
+  }
+
+  /** Aborts all. */
   abort(code: number): void {
     for (const stream of this.#open.values()) stream.abort(code, Closed.BY_PEER)
   }

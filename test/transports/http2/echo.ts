@@ -10,11 +10,15 @@ import { encodeBlock } from '../../../src/transports/http2/hpack/encoder.ts'
 import { HeaderField } from '../../../src/transports/http2/hpack/header-field.ts'
 
 const ANSWER = encodeBlock([new HeaderField(':status', '200'), new HeaderField('content-type', 'text/plain')])
+/** A long header. */
+export const BARE_BYTES = 4_000
+const BARE = encodeBlock([new HeaderField(':status', '200'), new HeaderField('long', '{'.repeat(BARE_BYTES))])
 const TRAILERS = encodeBlock([new HeaderField('answer-is', 'complete')])
 
 /**
  * Answers each request with its path and content: `/now` as soon as it begins, `/later` after a turn of the event loop,
- * `/never` never. `/hoard` keeps the content without giving credit. `/send/<bytes>` is answered with so many bytes, in
+ * `/never` never. `/bare` is
+ * answered with a long header alone. `/hoard` keeps the content without giving credit. `/send/<bytes>` is answered with so many bytes, in
  * pieces, as fast as they are read. Every other one is answered when it ends.
  */
 export class EchoApplication implements Http2Application {
@@ -66,7 +70,10 @@ export class EchoCall implements StreamHandler {
     this.events.push(endStream ? 'request, complete' : 'request')
     const { path } = this.headers
     if (path === '/now') this.answer()
-    else if (path.startsWith('/send/')) {
+    else if (path === '/bare') {
+      this.stream.respond(BARE, null, null)
+      this.release()
+    } else if (path.startsWith('/send/')) {
       this.#left = Number(path.slice('/send/'.length))
       this.stream.sendHeaders(ANSWER, false)
       this.#send()
