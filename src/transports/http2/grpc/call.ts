@@ -33,6 +33,7 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
   #held = 0
   /** What has come while the next message is held. The peer gets no credit for it, so it is no more than a window. */
   #waiting: GrowingBuffer | null = null
+  #readsWaiting = false
   #receivedBytes = 0
   /** That of the first message on its way; `0`: not known yet. */
   #expectedBytes = 0
@@ -211,15 +212,19 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
   #letGo(hold: number): void {
     if ((this.#held & hold) === 0) return
     this.#held &= ~hold
-    if (this.#held !== 0 || this.#ended) return
+    // A method that holds the next message and lets it go while it is told of one does so amid the reading below.
+    if (this.#held !== 0 || this.#ended || this.#readsWaiting) return
     const { length } = this.#waiting ?? { length: 0 }
     if (this.#waiting !== null && this.#reader !== null && length > 0) {
       const waiting = this.#waiting.take()
+      this.#readsWaiting = true
       const read = this.#reader.read(waiting)
+      this.#readsWaiting = false
       if (read > 0) this.#stream.consumed(read)
       if (read < length && !this.#ended) this.#waiting.append(waiting.subarray(read), length)
     }
-    if (this.#requestsEnded) this.#tellRequestsEnded()
+    // One of the messages read may be held again.
+    if (this.#requestsEnded && !this.isHeld) this.#tellRequestsEnded()
   }
 
   #inflate(message: Buffer): void {
