@@ -97,8 +97,8 @@ class NativeCall implements TestCall<Buffer, Uint8Array>, RequestListener {
         const { code, message } =
           error instanceof TestStatus ? error : new TestStatus(StatusCode.UNKNOWN, String(error))
         const status = callStatus(code, message, this.#trailers)
-        if (this.#started) this.#call.end(status)
-        else this.#call.refuse(this.#blocks.headers(this.#headers), status)
+        this.#start()
+        this.#call.end(status)
       }
     } finally {
       this.#call.release()
