@@ -96,9 +96,7 @@ class NativeCall implements TestCall<Buffer, Uint8Array>, RequestListener {
       if (!this.#ended.signal.aborted) {
         const { code, message } =
           error instanceof TestStatus ? error : new TestStatus(StatusCode.UNKNOWN, String(error))
-        const status = callStatus(code, message, this.#trailers)
-        if (this.#started) this.#call.end(status)
-        else this.#call.refuse(this.#blocks.headers(this.#headers), status)
+        this.#call.end(callStatus(code, message, this.#trailers))
       }
     } finally {
       this.#call.release()
