@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { cacheFolder, hasToolchain, run } from '../interop/toolchain.ts'
 import { ALL_SERVERS, CASES, COMPRESSION_CASES, describeClient } from './client-suite.ts'
 

@@ -1,7 +1,7 @@
 """The cases of gRPC's interoperability test descriptions, by grpcio, which is published without a client for them.
 
-Run as: python interop_cases.py STUBS CASE PORT [CA_FILE]. STUBS is the folder that the stubs were generated into. What does
-not hold ends the run with an error.
+Run as: python interop_cases.py STUBS CASE PORT [CA_FILE]. STUBS is the folder that the stubs were generated into. What
+does not hold ends the run with an error.
 """
 
 import sys
@@ -25,6 +25,8 @@ REQUEST_SIZES = (27182, 8, 1828, 45904)
 RESPONSE_SIZES = (31415, 9, 2653, 58979)
 LARGE_REQUEST = 271828
 LARGE_RESPONSE = 314159
+# What is smaller grows when it is compressed, and grpcio sends it as it is.
+WORTH_COMPRESSING = 100
 
 Stub = test_pb2_grpc.TestServiceStub
 
@@ -129,8 +131,8 @@ def client_streaming(stub: Stub) -> None:
 
 
 def client_compressed_streaming(stub: Stub) -> None:
-    """All of a stream, as grpcio compresses all messages of a call or none; and none that would grow by it."""
-    sizes = [size for size in REQUEST_SIZES if size > 100]
+    """All of a stream, as grpcio compresses all messages of a call or none."""
+    sizes = [size for size in REQUEST_SIZES if size > WORTH_COMPRESSING]
     expected = messages_pb2.BoolValue(value=True)
 
     def requests() -> Iterator[messages_pb2.StreamingInputCallRequest]:
