@@ -96,13 +96,7 @@ class NativeCall implements TestCall<Buffer, Uint8Array>, RequestListener {
       if (!this.#ended.signal.aborted) {
         const { code, message } =
           error instanceof TestStatus ? error : new TestStatus(StatusCode.UNKNOWN, String(error))
-<<<<<<< HEAD
-        const status = callStatus(code, message, this.#trailers)
-        this.#start()
-        this.#call.end(status)
-=======
         this.#call.end(callStatus(code, message, this.#trailers))
->>>>>>> n3
       }
     } finally {
       this.#call.release()
