@@ -8,6 +8,7 @@ import type {
 } from 'kysely'
 import type { Logger } from '../../../context.ts'
 import type { Diagnostic, PoolLoad } from '../../contract/backend.ts'
+import type { StatementPlan } from '../../contract/statement-plans.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
@@ -135,6 +136,8 @@ export interface ConnectionSettings {
   readonly statementTimeoutMs: number
   /** `null`: plaintext. `ca` holds certificates in PEM; `null`: those that Node.js trusts. */
   readonly tls: { readonly ca: string | null } | null
+  /** Lets QScope in where no user does; `null`: none is sent. */
+  readonly authToken: string | null
 }
 
 /** Everything in which databases differ. */
@@ -145,4 +148,6 @@ export interface Dialect {
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
   /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
   diagnostics(execute: Execute): Promise<readonly Diagnostic[]>
+  /** How the database would run a statement; it is not run. */
+  explain(execute: Execute, statement: Statement): Promise<StatementPlan>
 }
