@@ -34,6 +34,8 @@ import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds
 /** Of load before, between and after what happens. */
 const SECONDS = scaled(20, 2)
 const KILLS = scaled(2, 1)
+/** In full, as by default. */
+const EXPEL_AFTER_SECONDS = scaled(5, 0)
 /** Of a call that retries could not end, among all. */
 const MOST_REFUSED = 0.01
 const CHAINS = 4
@@ -41,7 +43,7 @@ const CHAINS = 4
 describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one primary', () => {
   let group: GroupReplication
   beforeAll(async () => {
-    group = await startGroupReplication({ multiPrimary: false })
+    group = await startGroupReplication({ multiPrimary: false, expelAfterSeconds: EXPEL_AFTER_SECONDS })
   })
   afterAll(() => group?.stop())
   const newDatabase = () => mysqlDatabasesOn(memberOf(group.members, 0).url).create()
