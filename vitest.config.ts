@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
-import { askedDatabases, COMMON_DATABASES } from './test/setup/database-names.ts'
+import { askedDatabases, COMMON_DATABASES, LONG_DATABASES } from './test/setup/database-names.ts'
 
 /**
  * What a test file needs, it says in its name: `revocation.database.test.ts`. Each file is in the one project that is
@@ -16,7 +16,7 @@ const databasesOf = {
   /** A database server: the suite is about what SQLite has not. */
   servers: askedDatabases(),
   /** Minutes: the suite kills servers, starts processes by the dozen, or builds images and clients of other languages. */
-  slow: askedDatabases(),
+  slow: askedDatabases(LONG_DATABASES),
 } as const
 const needs = Object.keys(databasesOf)
 
