@@ -21,7 +21,7 @@ export function guaranteeFindings(facts: DatabaseFacts): readonly Finding[] {
   )
 }
 
-/** How the database is run. That a replica follows it without losing anything, it does not say. */
+/** How the database is run, as far as it says. */
 export function deploymentOf({ dialect, diagnostics }: Pick<DatabaseFacts, 'dialect' | 'diagnostics'>): Deployment {
   const shown = (name: string) => diagnostics.find((each) => each.name === name)?.value
   switch (dialect) {
@@ -29,7 +29,7 @@ export function deploymentOf({ dialect, diagnostics }: Pick<DatabaseFacts, 'dial
       if (shown('wsrep_cluster_size') !== undefined) return 'galera'
       if (shown('version')?.includes('MariaDB')) return 'mariadb'
       const mode = shown('group mode')
-      if (mode === undefined) return 'mysql'
+      if (mode === undefined) return shown('semi_synchronous_replicas') === undefined ? 'mysql' : 'semiSynchronousPair'
       return mode === 'one primary' ? 'groupOnePrimary' : 'groupManyPrimaries'
     }
     case 'postgres':

@@ -53,6 +53,8 @@ function evidence(shown: Partial<Record<Deployment, Evidence>>): Readonly<Record
 const KILLED = 'test/cluster/killed-database.storm.slow.test.ts'
 const TWO_INSTANCES = 'test/cluster/two-instances.storm.slow.test.ts'
 const GROUP = 'test/cluster/group-replication.slow.test.ts'
+const PARTITION = 'test/cluster/group-partition.slow.test.ts'
+const PAIR = 'test/cluster/semi-synchronous-pair.slow.test.ts'
 const GALERA = 'test/cluster/galera.storm.slow.test.ts'
 const RACES = 'test/races/one-redemption.storm.database.test.ts'
 const SWITCH_OVER = 'test/cluster/switch-over.slow.test.ts'
@@ -76,6 +78,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     dependsOn: [
       'innodb_flush_log_at_trx_commit',
       'sync_binlog',
+      'semi_synchronous_replicas',
       'synchronous_commit',
       'fsync',
       'full_page_writes',
@@ -83,6 +86,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
       'synchronous',
     ],
     evidence: evidence({
+      semiSynchronousPair: PAIR,
       sqlite: 'test/e2e/durability.storm.process.test.ts',
       mysql: KILLED,
       groupOnePrimary: GROUP,
@@ -95,7 +99,11 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     claim: 'of parallel uses of a code or token one wins',
     dependsOn: ['isolation', 'session', 'foreign_keys'],
     evidence: evidence({
+      groupOnePrimary: GROUP,
+      semiSynchronousPair: PAIR,
       sqlite: RACES,
+      libsql: RACES,
+      libsqlServer: RACES,
       mysql: RACES,
       groupManyPrimaries: GROUP,
       mariadb: RACES,
@@ -110,7 +118,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     evidence: evidence({
       sqlite: TWO_INSTANCES,
       mysql: TWO_INSTANCES,
-      groupOnePrimary: GROUP,
+      groupOnePrimary: PARTITION,
       groupManyPrimaries: GROUP,
       mariadb: TWO_INSTANCES,
       postgres: TWO_INSTANCES,
@@ -134,6 +142,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     dependsOn: [],
     needsSeveralHosts: true,
     evidence: evidence({
+      semiSynchronousPair: PAIR,
       sqlite: 'none',
       libsql: 'none',
       libsqlServer: 'none',
@@ -166,7 +175,14 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     name: 'bytes',
     claim: 'names that differ in any byte are different',
     dependsOn: ['collation', 'encoding', 'session'],
-    evidence: evidence({ sqlite: CONTRACT, mysql: CONTRACT, mariadb: CONTRACT, postgres: CONTRACT }),
+    evidence: evidence({
+      sqlite: CONTRACT,
+      libsql: CONTRACT,
+      libsqlServer: CONTRACT,
+      mysql: CONTRACT,
+      mariadb: CONTRACT,
+      postgres: CONTRACT,
+    }),
   },
   {
     name: 'audit',
@@ -209,7 +225,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     name: 'plans',
     claim: 'no flow looks through a table that grows',
     dependsOn: [],
-    evidence: evidence({ sqlite: PLANS, mysql: PLANS, mariadb: PLANS, postgres: PLANS }),
+    evidence: evidence({ sqlite: PLANS, libsql: PLANS, mysql: PLANS, mariadb: PLANS, postgres: PLANS }),
   },
   {
     name: 'size',
