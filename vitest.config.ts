@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
-import { askedDatabases, COMMON_DATABASES, LONG_DATABASES } from './test/setup/database-names.ts'
+import { askedDatabases, COMMON_DATABASES, LONG_DATABASES, QUICK_DATABASES } from './test/setup/database-names.ts'
 
 /**
  * What a test file needs, it says in its name: `revocation.database.test.ts`. Each file is in the one project that is
@@ -21,7 +21,9 @@ const databasesOf = {
 const needs = Object.keys(databasesOf)
 
 /** What a database must do, whichever it is: these suites run on all. */
-const DEFINITIONS = ['test/{conformance,races}/**/*.database.test.ts', 'test/stores/contract.database.test.ts']
+const DEFINITIONS = ['test/races/**/*.database.test.ts', 'test/stores/contract.database.test.ts']
+/** What callers must be answered, on whichever database. */
+const CONFORMANCE = ['test/conformance/**/*.database.test.ts']
 
 /** What all projects have in common. */
 const common = {
@@ -55,7 +57,7 @@ export default defineConfig({
           ...common,
           name,
           include: [`test/**/*.${name}.test.ts`],
-          exclude: name === 'database' ? DEFINITIONS : [],
+          exclude: name === 'database' ? [...DEFINITIONS, ...CONFORMANCE] : [],
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases },
         },
@@ -67,6 +69,15 @@ export default defineConfig({
           include: DEFINITIONS,
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases: askedDatabases() },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'conformance',
+          include: CONFORMANCE,
+          globalSetup: ['test/setup/databases.ts'],
+          provide: { databases: askedDatabases(QUICK_DATABASES) },
         },
       },
     ],
