@@ -19,6 +19,10 @@ import {
 } from './value-types.ts'
 import { byName, type ValuesOf, Variable } from './variable.ts'
 
+/** What can carry the calls of gRPC. */
+export const GRPC_TRANSPORTS = Object.freeze(['native', 'grpc-js'] as const)
+export type GrpcTransportName = (typeof GRPC_TRANSPORTS)[number]
+
 const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
 
 /**
@@ -94,6 +98,14 @@ export const SERVER_VARIABLES = {
     default: '127.0.0.1:50051',
     does: 'Sets the address and port of the gRPC server.',
   }),
+  grpcTransport: new Variable(
+    'QSCOPE_GRPC_TRANSPORT',
+    choice(GRPC_TRANSPORTS, "native (QScope's own HTTP/2) or grpc-js (the library of that name)"),
+    {
+      default: 'native',
+      does: 'Chooses what carries the calls of gRPC. Callers notice no difference but speed.',
+    },
+  ),
   http: HTTP_VARIABLES,
   workers: new Variable('QSCOPE_WORKERS', processes(64), {
     default: '1',
