@@ -8,7 +8,14 @@ import { openConnection } from '../../src/stores/sql/server/open-connection.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
 import { type FreshDatabase, mariadbDatabases, mysqlDatabases, postgresDatabases } from '../setup/fresh-database.ts'
 
-const settings = { walLimit: 0, poolSize: 3, connectTimeoutMs: 5_000, statementTimeoutMs: 15_000, tls: null }
+const settings = {
+  walLimit: 0,
+  poolSize: 3,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 15_000,
+  tls: null,
+  authToken: null,
+}
 
 for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
   const isPostgres = kind.dialect === 'postgres'

@@ -8,6 +8,7 @@ import type { AuditProtection, SchemaState } from '../../stores/contract/migrati
 import { openApp } from '../app.ts'
 import { openConfiguredMigrations } from '../database.ts'
 import { openKeyring } from '../keyring.ts'
+import { guaranteeFindings } from './examine-guarantees.ts'
 import { issuerRuleFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 
@@ -40,10 +41,14 @@ async function schemaState(config: Config, log: Logger): Promise<SchemaState | n
   }
 }
 
-function connectionsFinding({ connections: { poolSize, tls }, database: { hosts } }: Config): Finding {
+function connectionsFinding({ connections: { poolSize, tls }, database: { hosts, libsql } }: Config): Finding {
   const [most, away] = [`at most ${poolSize} connections`, hosts.find((host) => !isLoopback(host))]
   if (tls === null && away !== undefined) {
-    return warning('connections', `${most}, in plaintext to ${away}`, 'set QSCOPE_DATABASE_TLS=on')
+    return warning(
+      'connections',
+      `${most}, in plaintext to ${away}`,
+      libsql === null ? 'set QSCOPE_DATABASE_TLS=on' : 'use an https URL',
+    )
   }
   return ok('connections', `${most}, ${tls === null ? 'in plaintext on this machine' : 'over TLS'}`)
 }
@@ -63,7 +68,7 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
   const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
     const diagnostics = await guarded('database facts', async () =>
-      diagnosticFindings(await app.backend.diagnostics(), schema.auditProtection, config),
+      diagnosticFindings(app.backend.dialect, await app.backend.diagnostics(), schema.auditProtection, config),
     )
     const health = await app.backend.check()
     if (!health.serving) {
@@ -91,14 +96,18 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
 
 /** What a database tells of itself, against what this process asks of it. */
 function diagnosticFindings(
+  dialect: string,
   diagnostics: readonly Diagnostic[],
   protection: AuditProtection | null,
-  { connections: { poolSize } }: Config,
+  { connections: { poolSize }, database: { hosts } }: Config,
 ): readonly Finding[] {
   const shown = diagnostics.filter(({ name }) => name !== AUDIT_LOG_CHANGES)
+  const changes = diagnostics.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NONE
+  const auditLog = auditLogFinding(protection, changes)
   return [
     ...shown.map((each) => findingOf(each.name === 'max_connections' ? withPoolSizeWarning(each, poolSize) : each)),
-    auditLogFinding(protection, diagnostics.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NONE),
+    auditLog,
+    ...guaranteeFindings({ dialect, diagnostics, hosts: hosts.length, auditLog }),
   ]
 }
 

@@ -10,7 +10,8 @@ import type { Route } from '../../rpc/routes.ts'
 import { abortedCall } from '../../rpc/served-method.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import { toConnectError, toEndedError } from './errors.ts'
-import { EXCHANGE, HttpCallInfo } from './http-call-info.ts'
+import { EXCHANGE, HttpCallInfo } from './exchange/http-call-info.ts'
+import { untilAborted } from './exchange/until-aborted.ts'
 
 export interface HttpAdapterOptions {
   readonly pipeline: Pipeline
@@ -52,10 +53,10 @@ export class HttpAdapter {
   async #unary(method: DescMethodUnary, parsed: Message, context: HandlerContext): Promise<Message> {
     const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
-    const leave = state.enter()
+    state.enter()
     try {
       // What nobody waits for any more still runs, and counts until it has ended.
-      const running = pipeline.call(method, info, message).finally(leave)
+      const running = pipeline.call(method, info, message).finally(() => state.leave())
       const result = await untilAborted(running, context.signal)
       if (result.ok) return result.value
       throw toConnectError(result, info, helpBase)
@@ -71,7 +72,7 @@ export class HttpAdapter {
   ): AsyncGenerator<Message, void, void> {
     const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
-    const leave = state.enter()
+    state.enter()
     const items = pipeline.stream(method, info, message)
     try {
       for (;;) {
@@ -83,6 +84,7 @@ export class HttpAdapter {
     } catch (error) {
       throw this.#errorOfThrown(error, method, info)
     } finally {
+      const leave = () => state.leave()
       void items.return().then(leave, leave)
     }
   }
@@ -108,21 +110,4 @@ function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext):
   const left = timeoutMs()
   const deadline = left === undefined ? null : epochMs(Math.floor(Date.now() + left))
   return { info: new HttpCallInfo(exchange, signal, deadline), message: exchange.message ?? parsed }
-}
-
-/**
- * Waits for the work, but no longer than until the signal is aborted; then
- * throws its reason. Connect tells handlers of deadlines, and leaves it to them
- * to keep one.
- */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  signal.addEventListener('abort', onAbort)
-  if (signal.aborted) onAbort()
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

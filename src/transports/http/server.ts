@@ -3,12 +3,13 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
-import { type ClientCertificates, contextOf, type TlsMaterial } from '../tls.ts'
+import { contextOf, type TlsSource } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
 import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
 import { ErrorsPageEndpoint } from './errors-page.ts'
+import { KeySetEndpoint } from './key-set.ts'
+import { metadataEndpoints, type ServerCapabilities } from './metadata.ts'
 import { RequestHandler } from './request-handler.ts'
-import { KeySetEndpoint, metadataEndpoints, type ServerCapabilities } from './well-known.ts'
 
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
@@ -26,15 +27,7 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   /** What messages on their way may take, counted together with those of other ports; alone if not given. */
   readonly incoming?: IncomingMessages
   /** `null`: plaintext. */
-  readonly tls: HttpTls | null
-}
-
-/** What the port proves itself with, as long as it runs. */
-export interface HttpTls {
-  readonly material: TlsMaterial
-  readonly clients: ClientCertificates
-  /** Calls back whenever the certificate was replaced. */
-  onReplaced(listener: (material: TlsMaterial) => void): void
+  readonly tls: TlsSource | null
 }
 
 /** What a connection may use up. Times are milliseconds. */
@@ -85,13 +78,14 @@ export class HttpServer {
     this.#url = options.urlAt(options.listen.port)
     const handler = new RequestHandler({
       ...options,
+      oauth: options.capabilities.oauth,
       abort: this.#abort.signal,
       maxMessageBytes: limits.maxMessageBytes,
       incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
       endpoints: [
         new LivenessEndpoint(),
         new ReadinessEndpoint(state),
-        new KeySetEndpoint(pipeline),
+        new KeySetEndpoint(pipeline, options.helpBase),
         new ErrorsPageEndpoint(),
         ...metadataEndpoints(options.capabilities, () => this.#url),
         ...(metrics === null ? [] : [new MetricsEndpoint(metrics)]),
@@ -145,7 +139,7 @@ export class HttpServer {
   }
 }
 
-function openTlsServer(tls: HttpTls, http: ServerOptions, limits: HttpLimits, listener: RequestListener): Server {
+function openTlsServer(tls: TlsSource, http: ServerOptions, limits: HttpLimits, listener: RequestListener): Server {
   const server = createTlsServer(
     {
       ...http,

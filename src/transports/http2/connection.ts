@@ -1,0 +1,293 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Http2Application, Http2Connection } from './application.ts'
+import type { BlockPool } from './block-pool.ts'
+import { ConnectionError, ErrorCode } from './error-codes.ts'
+import { FloodGuard } from './flood-guard.ts'
+import { FrameHandler, type FrameListener } from './frame-handler.ts'
+import { FrameReader } from './frame-reader.ts'
+import { INITIAL_WINDOW_BYTES, MAX_31_BITS } from './frames.ts'
+import type { BlockReader } from './hpack/block-reader.ts'
+import { Decoder } from './hpack/decoder.ts'
+import type { Http2Limits } from './options.ts'
+import type { PacedReader, RequestPacer } from './request-pacer.ts'
+import { Sender } from './sender.ts'
+import { PeerSettings, settingsOf } from './settings.ts'
+import { SocketWriter } from './socket-writer.ts'
+import { Streams } from './streams.ts'
+import { Unchanged } from './unchanged.ts'
+import type { WriteScheduler } from './write-scheduler.ts'
+
+/** What the connections of a server share. */
+export interface Shared {
+  readonly application: Http2Application
+  readonly limits: Http2Limits
+  readonly blocks: BlockPool
+  readonly writes: WriteScheduler
+  readonly pacer: RequestPacer
+  readonly blockReader: BlockReader
+}
+
+/** What the PINGs of a server carry, by which their answers are told apart. */
+const KEEPALIVE = 1
+const LAST_REQUESTS = 2
+/** How long a peer may take to close a connection that has ended here: to a reset it would lose the GOAWAY. */
+const LINGER_MS = 1_000
+
+/** A connection of a client, from its preface to its end: reading, deadlines, and how it is left. */
+export class ServerConnection implements Http2Connection, FrameListener, PacedReader {
+  readonly socket: Socket | TLSSocket
+  state: unknown = undefined
+  /** The second GOAWAY has been sent. */
+  refusesRequests = false
+  readonly #shared: Shared
+  readonly #reader = new FrameReader()
+  readonly #frames: FrameHandler
+  readonly #writer: SocketWriter
+  readonly #sender: Sender
+  readonly #streams: Streams
+  #isReady = false
+  #draining = false
+  #reason = ''
+  /** Nothing more is read, or it has closed. */
+  #ended = false
+  #closed = false
+  /** The socket is paused, and the reader has bytes. */
+  #held = false
+  #awaitsSocket = false
+  /** How often bytes came. */
+  #reads = 0
+  readonly #sinceOpened = new Unchanged()
+  readonly #sinceRead = new Unchanged()
+  readonly #sinceFrame = new Unchanged()
+  readonly #sinceProgress = new Unchanged()
+  readonly #sinceRequest = new Unchanged()
+  readonly #sincePing = new Unchanged()
+  /** A PING whose answer is waited for; 0: none. */
+  #ping = 0
+
+  constructor(socket: Socket | TLSSocket, shared: Shared) {
+    const { limits, application } = shared
+    this.socket = socket
+    this.#shared = shared
+    const settings = new PeerSettings()
+    const flood = new FloodGuard(limits.minPingIntervalMs)
+    this.#writer = new SocketWriter(socket, shared.blocks, shared.writes, this.#taken)
+    this.#sender = new Sender(this.#writer, settings, flood, limits.socketBufferBytes)
+    this.#streams = new Streams(this, this.#sender, flood, limits.connectionWindowBytes, this.#emptied)
+    const decoder = new Decoder(shared.blockReader)
+    const parts = { connection: this, application, limits, settings, decoder, flood }
+    this.#frames = new FrameHandler({ ...parts, streams: this.#streams, sender: this.#sender })
+    socket.on('data', this.#data)
+    socket.on('end', () => this.#lost())
+    // What ails it does not matter: it closes.
+    socket.on('error', () => this.#lost())
+    socket.on('close', () => this.#close())
+    // RFC 9113 §3.4: SETTINGS come first, and wait for nothing.
+    this.#writer.frames.settings(settingsOf(limits))
+    const wider = limits.connectionWindowBytes - INITIAL_WINDOW_BYTES
+    if (wider > 0) this.#writer.frames.windowUpdate(0, wider)
+    this.#writer.schedule()
+  }
+
+  get draining(): boolean {
+    return this.#draining || this.#ended
+  }
+
+  get streamCount(): number {
+    return this.#streams.count
+  }
+
+  goAway(reason = ''): void {
+    if (this.draining) return
+    this.#draining = true
+    this.#reason = reason
+    this.#writer.frames.goAway(MAX_31_BITS, ErrorCode.NO_ERROR, reason)
+    this.#sendPing(LAST_REQUESTS)
+  }
+
+  close(code: ErrorCode, debug = ''): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#streams.abort(code)
+    this.#writer.frames.goAway(this.#streams.lastId, code, debug)
+    this.#end()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  // What frames say of the connection.
+
+  ready(): void {
+    this.#isReady = true
+    this.#shared.application.opened(this)
+  }
+
+  pingAnswered(payload: number): void {
+    if (payload !== this.#ping) return
+    this.#ping = 0
+    if (payload === LAST_REQUESTS) this.#takeNoMoreRequests()
+  }
+
+  peerGoesAway(): void {
+    if (this.draining) return
+    this.#draining = true
+    this.#takeNoMoreRequests()
+  }
+
+  // Reading.
+
+  resume(): void {
+    this.#read()
+  }
+
+  readonly #data = (chunk: Buffer): void => {
+    this.#reads += 1
+    if (this.#ended) return
+    this.#reader.push(chunk)
+    if (this.#shared.pacer.mayRead(this)) this.#read()
+    else this.#hold()
+  }
+
+  #read(): void {
+    const { pacer, limits } = this.#shared
+    const now = performance.now()
+    try {
+      while (!this.#ended) {
+        if (this.#writer.waitingBytes > limits.maxSocketBufferBytes) {
+          // It asks, and does not read the answers.
+          this.#awaitsSocket = true
+          this.#hold()
+          return
+        }
+        if (!this.#reader.next()) break
+        if (!this.#frames.handle(this.#reader, now)) continue
+        pacer.began()
+        if (this.#reader.hasMore && !pacer.mayRead(this)) {
+          this.#hold()
+          return
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      this.close(error.code, error.message)
+    }
+    if (this.#held) {
+      this.#held = false
+      this.socket.resume()
+    }
+  }
+
+  #hold(): void {
+    if (this.#held) return
+    this.#held = true
+    this.socket.pause()
+  }
+
+  readonly #taken = (): void => {
+    this.#sender.taken()
+    if (!this.#awaitsSocket || this.#writer.waitingBytes > this.#shared.limits.maxSocketBufferBytes / 2) return
+    this.#awaitsSocket = false
+    if (!this.#ended && this.#shared.pacer.mayRead(this)) this.#read()
+  }
+
+  // Leaving.
+
+  /** The second step of a graceful end: the peer has read the first, so no request is on its way that it did not count. */
+  #takeNoMoreRequests(): void {
+    if (this.refusesRequests || this.#ended) return
+    this.refusesRequests = true
+    this.#writer.frames.goAway(this.#streams.lastId, ErrorCode.NO_ERROR, this.#reason)
+    this.#writer.schedule()
+    if (this.#streams.count === 0) this.#end()
+  }
+
+  readonly #emptied = (): void => {
+    if (this.refusesRequests && !this.#ended) this.#end()
+  }
+
+  /** Ends the socket when all has been sent. What comes meanwhile is dropped. */
+  #end(): void {
+    this.#ended = true
+    this.#shared.pacer.forget(this)
+    this.#reader.close()
+    this.#writer.end()
+    this.socket.resume()
+  }
+
+  /** The peer closed its side, or the network did. */
+  #lost(): void {
+    this.#ended = true
+    this.#shared.pacer.forget(this)
+    this.#reader.close()
+    this.#streams.abort(ErrorCode.CANCEL)
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#lost()
+    if (this.#isReady) this.#shared.application.closed(this)
+  }
+
+  // Deadlines.
+
+  /** To be called now and then: ends what has taken too long. `now` is in milliseconds of any clock that never goes back. */
+  check(now: number): void {
+    const { limits } = this.#shared
+    if (this.#ended) {
+      if (this.#sinceOpened.for(-1, now) > LINGER_MS) this.socket.destroy()
+      return
+    }
+    if (!this.#isReady) {
+      if (this.#sinceOpened.for(0, now) > limits.handshakeMs) this.socket.destroy()
+      return
+    }
+    const stalled = this.#stalled(now)
+    if (stalled > 0) this.#streams.sendSmallPieces()
+    if (stalled > limits.stallMs) this.close(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read')
+    else if (this.#frameTakes(now) > limits.frameMs) {
+      this.close(ErrorCode.ENHANCE_YOUR_CALM, 'a frame does not end')
+    } else if (this.#draining) this.#checkGoAway(now)
+    else this.#checkSilence(now)
+  }
+
+  /** For how long answers have waited while nothing was taken. */
+  #stalled(now: number): number {
+    const waits = this.#writer.waitingBytes > 0 || this.#sender.waitingBytes > 0
+    return this.#sinceProgress.for(waits ? this.#sender.progress : -1, now) * Number(waits)
+  }
+
+  /** How long a frame or header block has been incomplete. Each is told from the next by its number. */
+  #frameTakes(now: number): number {
+    if (this.#frames.awaitsContinuation) return this.#sinceFrame.for(-1, now)
+    if (!this.#reader.awaitsRest || this.#held) {
+      this.#sinceFrame.for(-2, now)
+      return 0
+    }
+    return this.#sinceFrame.for(this.#reader.count, now)
+  }
+
+  /** A peer that does not answer the PING learns of the last request all the same. */
+  #checkGoAway(now: number): void {
+    if (this.#sincePing.for(this.#ping, now) > this.#shared.limits.keepaliveTimeoutMs) this.#takeNoMoreRequests()
+  }
+
+  #checkSilence(now: number): void {
+    const { keepaliveTimeMs, keepaliveTimeoutMs, idleMs } = this.#shared.limits
+    const silent = this.#sinceRead.for(this.#reads, now)
+    if (silent === 0) this.#ping = 0
+    if (this.#ping === KEEPALIVE && silent > keepaliveTimeMs + keepaliveTimeoutMs) this.socket.destroy()
+    else if (this.#ping === 0 && silent > keepaliveTimeMs) this.#sendPing(KEEPALIVE)
+    const busy = this.#streams.count > 0
+    if (this.#sinceRequest.for(busy ? -1 : this.#streams.lastId, now) > idleMs && !busy) this.goAway('max_idle')
+  }
+
+  #sendPing(payload: number): void {
+    this.#ping = payload
+    this.#writer.frames.ping(payload)
+    this.#writer.schedule()
+  }
+}

@@ -1,0 +1,55 @@
+import { ConnectionError, ErrorCode } from './error-codes.ts'
+import { Flag } from './frames.ts'
+
+/** CONTINUATION frames of one block beyond which the rest is noise: the longest block fits in six full frames. */
+const MAX_CONTINUATIONS = 32
+
+/** A header block that comes in several frames (RFC 9113 §4.3). It is bounded in bytes and in frames (CVE-2024-27316). */
+export class HeaderBlock {
+  readonly streamId: number
+  /** Those of the HEADERS frame. */
+  readonly flags: number
+  readonly dependsOnItself: boolean
+  readonly #maxBytes: number
+  readonly #fragments: Buffer[] = []
+  #bytes = 0
+  #continuations = 0
+
+  constructor(streamId: number, flags: number, dependsOnItself: boolean, maxBytes: number) {
+    this.streamId = streamId
+    this.flags = flags
+    this.dependsOnItself = dependsOnItself
+    this.#maxBytes = maxBytes
+  }
+
+  /** Copies the fragment of the HEADERS frame. @throws ConnectionError */
+  begin(bytes: Buffer, start: number, end: number): void {
+    this.#add(bytes, start, end)
+  }
+
+  /** Copies the fragment of a CONTINUATION frame. Answers whether it was the last. @throws ConnectionError */
+  continue(streamId: number, flags: number, bytes: Buffer, start: number, end: number): boolean {
+    if (streamId !== this.streamId)
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'CONTINUATION of another stream')
+    this.#continuations += 1
+    if (this.#continuations > MAX_CONTINUATIONS) throw tooMuch()
+    this.#add(bytes, start, end)
+    return (flags & Flag.END_HEADERS) !== 0
+  }
+
+  /** The whole block. */
+  whole(): Buffer {
+    return Buffer.concat(this.#fragments, this.#bytes)
+  }
+
+  #add(bytes: Buffer, start: number, end: number): void {
+    this.#bytes += end - start
+    if (this.#bytes > this.#maxBytes) throw tooMuch()
+    // Empty ones cost no memory.
+    if (end > start) this.#fragments.push(Buffer.from(bytes.subarray(start, end)))
+  }
+}
+
+function tooMuch(): ConnectionError {
+  return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a header block that is too long')
+}

@@ -1,0 +1,23 @@
+import { encodeBlock } from './hpack/encoder.ts'
+import { HeaderField } from './hpack/header-field.ts'
+
+/** The answer to a request that no application is asked about. */
+export interface Refusal {
+  readonly headers: Uint8Array
+  readonly content: readonly Uint8Array[]
+}
+
+/** RFC 6585 §5. */
+export const HEADER_LIST_TOO_LONG = refusal(431, 'The header list is too long.')
+/** RFC 9110 §15.6.2: there are no tunnels here. */
+export const NOT_IMPLEMENTED = refusal(501, 'CONNECT is not supported.')
+
+function refusal(status: number, sentence: string): Refusal {
+  const content = Buffer.from(`${sentence}\n`)
+  const headers = encodeBlock([
+    new HeaderField(':status', String(status)),
+    new HeaderField('content-type', 'text/plain'),
+    new HeaderField('content-length', String(content.length)),
+  ])
+  return Object.freeze({ headers, content: [content] })
+}

@@ -1,0 +1,186 @@
+import { constants } from 'node:crypto'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+  type Server as TlsServer,
+} from 'node:tls'
+import type { Http2Application, Http2Connection } from './application.ts'
+import { BlockPool } from './block-pool.ts'
+import { ServerConnection, type Shared } from './connection.ts'
+import { BlockReader } from './hpack/block-reader.ts'
+import { DEFAULT_LIMITS, type Http2Limits } from './options.ts'
+import { RequestPacer } from './request-pacer.ts'
+import { WriteScheduler } from './write-scheduler.ts'
+
+/** TLS of a server. */
+export interface Http2TlsOptions {
+  /** Certificate, key, CA; the protocol version and ciphers are chosen here. */
+  readonly context: SecureContextOptions
+  /** Whether clients are asked for a certificate, and refused without one that the CA issued. */
+  readonly requestCert: boolean
+  readonly rejectUnauthorized: boolean
+}
+
+export interface Http2ServerOptions {
+  readonly application: Http2Application
+  readonly limits?: Partial<Http2Limits>
+  /** Plaintext with prior knowledge (RFC 9113 §3.3) if not given. */
+  readonly tls?: Http2TlsOptions
+  /** Where memory for frames comes from; its own if not given. */
+  readonly blocks?: BlockPool
+}
+
+const ALPN = 'h2'
+/** RFC 9113 §9.2.2 leaves of TLS 1.2 what is ephemeral and authenticated; TLS 1.3 has nothing else. */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+/** How often the deadlines of the connections are looked at, at most and at least. */
+const MAX_CHECK_MS = 1_000
+const MIN_CHECK_MS = 10
+
+/** Listens, and holds the connections. */
+export class Http2Server {
+  readonly #limits: Http2Limits
+  readonly #shared: Shared
+  readonly #server: Server | TlsServer
+  readonly #isTls: boolean
+  readonly #connections = new Set<ServerConnection>()
+  /** Those whose TLS handshake is not complete. */
+  readonly #handshaking = new Set<Socket>()
+  #checks: NodeJS.Timeout | undefined
+  #listens = true
+  /** Who waits until all connections have closed. */
+  #waiting: (() => void)[] = []
+
+  constructor(options: Http2ServerOptions) {
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#shared = {
+      application: options.application,
+      limits: this.#limits,
+      blocks: options.blocks ?? new BlockPool(),
+      writes: new WriteScheduler(),
+      pacer: new RequestPacer(this.#limits.maxRequestsPerTurn),
+      blockReader: new BlockReader(),
+    }
+    this.#isTls = options.tls !== undefined
+    this.#server = options.tls === undefined ? this.#plain() : this.#secure(options.tls)
+  }
+
+  /** Those that have not closed. */
+  get connections(): Iterable<Http2Connection> {
+    return this.#connections
+  }
+
+  /** @throws the error of `net.Server`, when the address cannot be had. */
+  listen(options: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
+    const server = this.#server
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(options, () => {
+        server.off('error', reject)
+        this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
+        resolve(server.address() as AddressInfo)
+      })
+    })
+  }
+
+  /** New connections get this certificate; the others stay as they are. */
+  setSecureContext(context: SecureContextOptions): void {
+    if (!this.#isTls) throw new TypeError('a server without TLS has no certificate')
+    const server = this.#server as TlsServer
+    server.setSecureContext(strict(context))
+  }
+
+  /** Takes no more connections, and asks those there are to end. Settles when all have closed. */
+  close(reason?: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#server.close(() => {
+        this.#listens = false
+        this.#settle()
+      })
+      for (const connection of this.#connections) connection.goAway(reason)
+    })
+  }
+
+  /** Cuts all connections. */
+  destroy(): void {
+    for (const connection of this.#connections) connection.destroy()
+    for (const socket of this.#handshaking) socket.destroy()
+  }
+
+  #plain(): Server {
+    return createServer({ noDelay: true }, (socket) => this.#accept(socket))
+  }
+
+  #secure({ context, requestCert, rejectUnauthorized }: Http2TlsOptions): TlsServer {
+    const server = createTlsServer({
+      ...strict(context),
+      requestCert,
+      rejectUnauthorized,
+      ALPNProtocols: [ALPN],
+      handshakeTimeout: this.#limits.handshakeMs,
+    })
+    server.on('connection', (socket: Socket) => {
+      socket.setNoDelay(true)
+      this.#handshaking.add(socket)
+      socket.once('close', () => this.#handshaking.delete(socket))
+    })
+    server.on('secureConnection', (socket: TLSSocket) => {
+      // RFC 9113 §3.2: a client that does not name the protocol speaks another.
+      if (socket.alpnProtocol === ALPN) this.#accept(socket)
+      else socket.destroy()
+    })
+    // A handshake that fails concerns its peer only, whose socket is closed.
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
+    return server
+  }
+
+  #accept(socket: Socket | TLSSocket): void {
+    const connection = new ServerConnection(socket, this.#shared)
+    this.#connections.add(connection)
+    socket.once('close', () => {
+      this.#connections.delete(connection)
+      this.#settle()
+    })
+  }
+
+  #settle(): void {
+    if (this.#listens || this.#connections.size > 0) return
+    clearInterval(this.#checks)
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  readonly #check = (): void => {
+    // A process that was stopped, or busy, reads first what has come meanwhile.
+    setImmediate(() => {
+      const now = performance.now()
+      for (const connection of this.#connections) connection.check(now)
+    })
+  }
+
+  /** Often enough for the shortest deadline. */
+  #checkInterval(): number {
+    const { handshakeMs, frameMs, idleMs, keepaliveTimeMs, keepaliveTimeoutMs, stallMs } = this.#limits
+    const shortest = Math.min(handshakeMs, frameMs, idleMs, keepaliveTimeMs, keepaliveTimeoutMs, stallMs)
+    return Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, shortest / 4))
+  }
+}
+
+function strict(context: SecureContextOptions): SecureContextOptions {
+  // RFC 9113 §9.2.1: neither compression nor renegotiation. Early data does not exist in Node.js.
+  const secureOptions =
+    (context.secureOptions ?? 0) | constants.SSL_OP_NO_COMPRESSION | constants.SSL_OP_NO_RENEGOTIATION
+  return { minVersion: 'TLSv1.2', ...context, ciphers: CIPHERS, secureOptions }
+}

@@ -1,0 +1,78 @@
+import type { Socket } from 'node:net'
+import type { BlockPool } from './block-pool.ts'
+import { OutgoingFrames } from './outgoing-frames.ts'
+import type { WriteScheduler } from './write-scheduler.ts'
+
+/**
+ * Sends the frames of a connection: those of one turn of the event loop in one write, and the next ones when the socket has
+ * taken those. What a peer that does not read leaves unsent thus stays packed, and is counted.
+ */
+export class SocketWriter {
+  readonly frames: OutgoingFrames
+  readonly #socket: Socket
+  readonly #pool: BlockPool
+  readonly #scheduler: WriteScheduler
+  readonly #onTaken: () => void
+  #scheduled = false
+  #ends = false
+  /** What the socket has been given, and has not taken yet. */
+  #underway: readonly Buffer[] = []
+  #underwayBytes = 0
+
+  /** `onTaken` is called when the socket has taken what it was given. */
+  constructor(socket: Socket, pool: BlockPool, scheduler: WriteScheduler, onTaken: () => void) {
+    this.#socket = socket
+    this.#pool = pool
+    this.#scheduler = scheduler
+    this.#onTaken = onTaken
+    this.frames = new OutgoingFrames(pool)
+  }
+
+  /** What the socket has not taken. */
+  get waitingBytes(): number {
+    return this.frames.bytes + this.#underwayBytes
+  }
+
+  /** To be called after frames were added. */
+  schedule(): void {
+    if (this.#scheduled || this.#underwayBytes > 0) return
+    this.#scheduled = true
+    this.#scheduler.add(this)
+  }
+
+  /** Sends the frames that there are. */
+  flush(): void {
+    this.#scheduled = false
+    const bytes = this.frames.bytes
+    const socket = this.#socket
+    if (this.#underwayBytes > 0 || bytes === 0 || !socket.writable) return
+    const { chunks, blocks } = this.frames.take()
+    this.#underway = blocks
+    this.#underwayBytes = bytes
+    const last = chunks.length - 1
+    if (last > 0) socket.cork()
+    for (const [at, chunk] of chunks.entries()) {
+      if (at < last) socket.write(chunk)
+      else socket.write(chunk, this.#taken)
+    }
+    if (last > 0) socket.uncork()
+  }
+
+  /** Ends the socket after the frames that there are. */
+  end(): void {
+    this.#ends = true
+    this.flush()
+    if (this.#underwayBytes === 0) this.#socket.end()
+  }
+
+  readonly #taken = (error?: Error | null): void => {
+    // Of a socket that failed it is not known whether it still reads the blocks: they are left to the garbage collector.
+    if (error !== undefined && error !== null) return
+    for (const block of this.#underway) this.#pool.giveBack(block)
+    this.#underway = []
+    this.#underwayBytes = 0
+    this.#onTaken()
+    if (this.#ends) this.end()
+    else this.flush()
+  }
+}

@@ -1,0 +1,266 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Echo, startEcho } from './peer.ts'
+import {
+  CODE,
+  data,
+  FLAG,
+  frame,
+  headers,
+  literals,
+  PREFACE,
+  request,
+  SETTING,
+  settings,
+  TYPE,
+  uint32,
+  windowUpdate,
+} from './wire.ts'
+
+let echo: Echo
+afterEach(() => echo.stop())
+
+const goAways = (peer: { readonly frames: readonly { type: number; payload: Buffer }[] }) =>
+  peer.frames.filter(({ type }) => type === TYPE.GOAWAY).map(({ payload }) => payload.readUInt32BE())
+const PING_ACK = (payload: Buffer) => frame(TYPE.PING, FLAG.ACK, 0, payload)
+const LAST = 2 ** 31 - 1
+
+describe('a graceful end (RFC 9113 §6.8)', () => {
+  it('takes what was on its way, and ends with the last stream', async () => {
+    echo = await startEcho()
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/held')))
+    await peer.until(() => echo.application.calls.length === 1)
+    const closed = echo.server.close('restart')
+    const { payload } = await peer.until(({ type }) => type === TYPE.PING)
+    expect(goAways(peer)).toEqual([LAST])
+    // Sent before the peer knew.
+    peer.send(headers(3, request('/on-its-way'), true))
+    expect(await peer.answer(3)).toBe('3 /on-its-way ')
+    peer.send(PING_ACK(payload))
+    await peer.until(() => goAways(peer).length === 2)
+    expect(goAways(peer)).toEqual([LAST, 3])
+    expect(await peer.goAway()).toMatchObject({ code: CODE.NO_ERROR, debug: 'restart' })
+    // Too late: the peer has been told that it will not be taken.
+    peer.send(headers(5, request('/too-late'), true), data(1, 'the rest', true))
+    expect(await peer.answer(1)).toBe('1 /held the rest')
+    await peer.untilClosed()
+    await closed
+    expect(echo.application.calls.map(({ headers: { path } }) => path)).toEqual(['/held', '/on-its-way'])
+    expect(echo.application.connections.size).toBe(0)
+  })
+
+  it('ends a connection without streams after a round trip', async () => {
+    echo = await startEcho()
+    const peer = await echo.greet()
+    const [connection] = echo.server.connections
+    connection?.goAway('max_age')
+    connection?.goAway('again')
+    expect(connection?.draining).toBe(true)
+    const { payload } = await peer.until(({ type }) => type === TYPE.PING)
+    await sleep(50)
+    expect([goAways(peer), peer.closed]).toEqual([[LAST], false])
+    peer.send(PING_ACK(payload))
+    await peer.untilClosed()
+    expect(goAways(peer)).toEqual([LAST, 0])
+  })
+
+  it('does not wait for ever for a peer that answers no PING', async () => {
+    echo = await startEcho({ keepaliveTimeoutMs: 50 })
+    const peer = await echo.greet()
+    await echo.server.close()
+    await peer.untilClosed()
+    expect(goAways(peer)).toEqual([LAST, 0])
+  })
+
+  it('follows when the peer goes away', async () => {
+    echo = await startEcho()
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/held')), frame(TYPE.GOAWAY, 0, 0, uint32(0, 0)), data(1, 'x', true))
+    expect(await peer.answer(1)).toBe('1 /held x')
+    await peer.untilClosed()
+  })
+})
+
+describe('an end at once', () => {
+  it('tells every handler, and the peer why', async () => {
+    echo = await startEcho()
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/never')), headers(3, request('/send/1000000'), true))
+    await peer.until(({ type }) => type === TYPE.DATA)
+    const [connection] = echo.server.connections
+    connection?.close(CODE.ENHANCE_YOUR_CALM, 'too much')
+    expect(await peer.goAway()).toEqual({ last: 3, code: CODE.ENHANCE_YOUR_CALM, debug: 'too much' })
+    await peer.untilClosed()
+    expect(echo.application.calls.map(({ events }) => events.at(-1))).toEqual(['aborted 11', 'aborted 11'])
+  })
+
+  it.each([
+    ['the peer closes', (socket: { end(): void }) => socket.end()],
+    ['the peer resets the connection', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+  ])('tells every handler when %s', async (_what, leave) => {
+    echo = await startEcho()
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/never')), headers(3, request('/never'), true))
+    await peer.until(() => echo.application.calls.length === 2)
+    leave(peer.socket)
+    while (echo.application.connections.size > 0) await sleep(2)
+    expect(echo.application.calls.map(({ events }) => events.slice(1))).toEqual([['aborted 8'], ['aborted 8']])
+    expect([...echo.server.connections]).toEqual([])
+  })
+
+  it('drops what a handler says too late', async () => {
+    echo = await startEcho()
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/never'), true))
+    await peer.until(() => echo.application.calls.length === 1)
+    peer.destroy()
+    const { stream, events } = echo.application.call('/never')
+    while (!events.includes('aborted 8')) await sleep(2)
+    expect(stream.writable).toBe(false)
+    stream.sendHeaders(Buffer.alloc(3), false)
+    expect(stream.sendData([Buffer.alloc(3)], false)).toBe(true)
+    stream.sendTrailers(Buffer.alloc(3))
+    stream.respond(Buffer.alloc(3), [Buffer.alloc(3)], null)
+    stream.reset(CODE.CANCEL)
+    stream.consumed(3)
+    stream.released()
+    expect(stream.connection.streamCount).toBe(0)
+  })
+})
+
+describe('deadlines', () => {
+  const brief = { handshakeMs: 60, frameMs: 60 }
+
+  it.each([
+    ['says nothing', []],
+    ['stops within the preface', [PREFACE.subarray(0, 10)]],
+    ['stops after it', [PREFACE]],
+    ['stops within its SETTINGS', [PREFACE, settings([1, 2]).subarray(0, 11)]],
+  ])('end a connection that %s', async (_what, bytes) => {
+    echo = await startEcho(brief)
+    const peer = await echo.dial()
+    peer.send(...bytes)
+    await peer.untilClosed(5_000)
+    expect(echo.application.connections.size).toBe(0)
+  })
+
+  it.each([
+    ['a header block', [frame(TYPE.HEADERS, 0, 1, literals(request('/')))]],
+    ['a frame of headers', [headers(1, request('/')).subarray(0, -1)]],
+    ['the header of a frame', [frame(TYPE.PING, 0, 0, Buffer.alloc(8)).subarray(0, 5)]],
+  ])('end a connection that stops within %s', async (_what, bytes) => {
+    echo = await startEcho(brief)
+    const peer = await echo.greet()
+    peer.send(...bytes)
+    expect(await peer.goAway()).toMatchObject({ code: CODE.ENHANCE_YOUR_CALM, debug: 'a frame does not end' })
+    await peer.untilClosed()
+  })
+
+  it('end a header block that comes drop by drop', async () => {
+    echo = await startEcho(brief)
+    const peer = await echo.greet()
+    const bytes = headers(1, request('/', [['a', 'b'.repeat(300)]]))
+    for (const byte of bytes) {
+      if (peer.closed) break
+      peer.send(Buffer.of(byte))
+      await sleep(5)
+    }
+    expect(peer.closed).toBe(true)
+  })
+
+  it('leave a connection alone that is always within another frame', async () => {
+    echo = await startEcho(brief)
+    const peer = await echo.greet()
+    let rest: Buffer = Buffer.alloc(0)
+    for (let at = 0; at < 40; at += 1) {
+      const bytes = Buffer.concat([rest, headers(2 * at + 1, request('/x'), true)])
+      peer.send(bytes.subarray(0, -3))
+      rest = bytes.subarray(-3)
+      await sleep(10)
+    }
+    peer.send(rest)
+    expect(await peer.answer(79)).toBe('79 /x ')
+    peer.destroy()
+  })
+
+  it('leave slow content alone, which is for the application to judge', async () => {
+    echo = await startEcho(brief)
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/slow')), data(1, 'abc', true).subarray(0, -1))
+    await sleep(400)
+    peer.send(Buffer.from('c'))
+    expect(await peer.answer(1)).toBe('1 /slow abc')
+    peer.destroy()
+  })
+
+  it('end a connection without requests, gracefully', async () => {
+    echo = await startEcho({ idleMs: 100 })
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/never')))
+    await sleep(400)
+    expect(goAways(peer)).toEqual([])
+    peer.send(data(1, 'x', true))
+    echo.application.call('/never').answer()
+    expect(await peer.goAway()).toMatchObject({ code: CODE.NO_ERROR, debug: 'max_idle' })
+    peer.destroy()
+  })
+
+  it('end a connection whose peer takes nothing of its answers', async () => {
+    echo = await startEcho({ stallMs: 100 })
+    const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
+    peer.send(headers(1, request('/send/100'), true))
+    expect(await peer.goAway()).toMatchObject({ code: CODE.ENHANCE_YOUR_CALM, debug: 'answers are not read' })
+    await peer.untilClosed()
+    expect(echo.application.calls.at(-1)?.events.at(-1)).toBe('aborted 11')
+  })
+
+  it('leave a peer alone that takes its answers slowly', async () => {
+    echo = await startEcho({ stallMs: 150 })
+    const peer = await echo.greet([SETTING.INITIAL_WINDOW_SIZE, 0])
+    peer.send(headers(1, request('/send/20'), true))
+    for (let at = 0; at < 20; at += 1) {
+      await sleep(30)
+      peer.send(windowUpdate(1, 1))
+    }
+    expect(await peer.answer(1)).toHaveLength(20)
+    peer.destroy()
+  })
+})
+
+describe('keepalive', () => {
+  const often = { keepaliveTimeMs: 60, keepaliveTimeoutMs: 60 }
+
+  it('pings a silent peer, and leaves it alone while it answers', async () => {
+    echo = await startEcho(often)
+    const peer = await echo.greet()
+    for (let at = 0; at < 4; at += 1) {
+      const { payload } = await peer.until(({ type }) => type === TYPE.PING)
+      peer.frames.length = 0
+      peer.send(PING_ACK(payload))
+    }
+    expect(peer.closed).toBe(false)
+    peer.destroy()
+  })
+
+  it('cuts a peer that answers nothing', async () => {
+    echo = await startEcho(often)
+    const peer = await echo.greet()
+    peer.send(headers(1, request('/never'), true))
+    await peer.until(({ type }) => type === TYPE.PING)
+    await peer.untilClosed(5_000)
+    expect(echo.application.call('/never').events.at(-1)).toBe('aborted 8')
+  })
+
+  it('reads first what has come, when the process was stopped meanwhile', async () => {
+    echo = await startEcho(often)
+    const peer = await echo.greet()
+    const { payload } = await peer.until(({ type }) => type === TYPE.PING)
+    peer.send(PING_ACK(payload))
+    for (const end = performance.now() + 400; performance.now() < end; );
+    await sleep(30)
+    peer.send(headers(1, request('/alive'), true))
+    expect(await peer.answer(1)).toBe('1 /alive ')
+    peer.destroy()
+  })
+})

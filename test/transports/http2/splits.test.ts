@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { seededRandom, testSeed } from '../../setup/seeded-random.ts'
+import { converse, flawOf, told } from './in-memory.ts'
+import { conversation, cutInPieces, honestFrames, mutated } from './traffic.ts'
+import { FLAG, TYPE } from './wire.ts'
+
+const seed = testSeed()
+const REQUESTS = 12
+
+describe(`conversations drawn with QSCOPE_TEST_SEED=${seed}`, () => {
+  it('are answered in full, if they keep the rules, from memory that is overwritten when it is given back', async () => {
+    for (let round = 0; round < 60; round += 1) {
+      const random = seededRandom(seed + round)
+      const outcome = await converse([conversation(honestFrames(random, REQUESTS))])
+      expect(flawOf(outcome)).toBeNull()
+      expect(outcome.frames.filter(({ type }) => type === TYPE.GOAWAY || type === TYPE.RST_STREAM)).toEqual([])
+      const complete = outcome.frames.filter(({ type, flags }) => type === TYPE.HEADERS && flags & FLAG.END_STREAM)
+      expect(complete).toHaveLength(REQUESTS)
+      expect(outcome.application.calls).toHaveLength(REQUESTS)
+    }
+  })
+
+  it('are answered the same, however their bytes are cut: right ones and wrong ones', async () => {
+    for (let round = 0; round < 100; round += 1) {
+      const random = seededRandom(seed + round)
+      const frames = honestFrames(random, REQUESTS)
+      const bytes = conversation(round % 2 === 0 ? frames : mutated(random, frames, 40))
+      const whole = await converse([bytes])
+      expect(flawOf(whole)).toBeNull()
+      for (const longest of [3, 30, 300]) {
+        const cut = await converse(cutInPieces(random, bytes, longest))
+        expect(flawOf(cut)).toBeNull()
+        expect(told(cut)).toEqual(told(whole))
+      }
+    }
+  })
+})
