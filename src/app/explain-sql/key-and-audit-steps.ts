@@ -14,6 +14,7 @@ import {
 } from '../../flows/keys/manage-signing-keys.ts'
 import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
+import { signIntrospection } from '../../flows/tokens/sign-introspection.ts'
 import { service } from './grant-steps.ts'
 import type { Scene } from './scene.ts'
 import { flowStep, queryStep, type Sample, type Step } from './step.ts'
@@ -68,6 +69,7 @@ export const KEY_STEPS: readonly Step[] = [
     caller: service,
     input: (scene) => ({ presented: [scene.own.get().value] }),
   }),
+  flowStep(signIntrospection, { caller: service, input: () => ({ answer: { active: false } }) }),
   flowStep(retireSigningKey, { input: named }),
   flowStep(revokeSigningKey, { prepare: prepare.run, input: (scene) => ({ ...named(scene), reason: 'sample' }) }),
 ]
