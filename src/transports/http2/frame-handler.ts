@@ -214,10 +214,7 @@ export class FrameHandler {
       streams.skip(id)
       return
     }
-    if (
-      streams.count >= this.#limits.maxConcurrentStreams ||
-      this.#sender.waitingBytes > this.#limits.maxPendingBytes
-    ) {
+    if (this.#isFull()) {
       this.#skip(id, ErrorCode.REFUSED_STREAM)
       return
     }
@@ -226,23 +223,33 @@ export class FrameHandler {
       this.#skip(id, ErrorCode.PROTOCOL_ERROR)
       return
     }
-    if (list.tooLong) this.#answer(id, HEADER_LIST_TOO_LONG, endStream)
-    else if (list.method === 'CONNECT') this.#answer(id, NOT_IMPLEMENTED, endStream)
+    if (list.tooLong) this.#answer(id, list, HEADER_LIST_TOO_LONG, endStream)
+    else if (list.method === 'CONNECT') this.#answer(id, list, NOT_IMPLEMENTED, endStream)
     else this.#begin(id, list, endStream)
   }
 
+  /** Whether the requests there are take up all that a connection may. */
+  #isFull(): boolean {
+    const { maxConcurrentStreams, maxHeaderBytes, maxPendingBytes } = this.#limits
+    return (
+      this.#streams.count >= maxConcurrentStreams ||
+      this.#streams.headerBytes > maxHeaderBytes ||
+      this.#sender.waitingBytes > maxPendingBytes
+    )
+  }
+
   #begin(id: number, list: FieldList, endStream: boolean): void {
-    const stream = this.#streams.open(id, this.#settings.windowBytes, endStream ? -1 : list.contentLength)
-    if (endStream) stream.remoteEnd()
+    const stream = this.#streams.open(id, this.#settings.windowBytes, list)
+    if (endStream) stream.endWithHeaders()
     this.#began = true
     stream.handle(this.#application.request(stream, list, endStream))
   }
 
   /** A request that the application is not asked about. */
-  #answer(id: number, refusal: Refusal, endStream: boolean): void {
+  #answer(id: number, list: FieldList, refusal: Refusal, endStream: boolean): void {
     this.#flood.streamReset(this.#now)
-    const stream = this.#streams.open(id, this.#settings.windowBytes, -1)
-    if (endStream) stream.remoteEnd()
+    const stream = this.#streams.open(id, this.#settings.windowBytes, list)
+    if (endStream) stream.endWithHeaders()
     stream.respond(refusal.headers, refusal.content, null)
     stream.released()
   }
