@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
-import { askedDatabases, COMMON_DATABASES } from './test/setup/database-names.ts'
+import { askedDatabases, COMMON_DATABASES, LONG_DATABASES } from './test/setup/database-names.ts'
+import { suitesOn } from './test/setup/transport-names.ts'
 
 /**
  * What a test file needs, it says in its name: `revocation.database.test.ts`. Each file is in the one project that is
- * called like its need; a file that names none is in `unit`. See docs/testing.md.
+ * called like its need; a file that names none is in `unit`. What a transport must do runs once more on the other
+ * transport. See docs/testing.md.
  */
 const databasesOf = {
   /** A file of SQLite. */
@@ -16,7 +18,7 @@ const databasesOf = {
   /** A database server: the suite is about what SQLite has not. */
   servers: askedDatabases(),
   /** Minutes: the suite kills servers, starts processes by the dozen, or builds images and clients of other languages. */
-  slow: askedDatabases(),
+  slow: askedDatabases(LONG_DATABASES),
 } as const
 const needs = Object.keys(databasesOf)
 
@@ -58,6 +60,17 @@ export default defineConfig({
           exclude: name === 'database' ? DEFINITIONS : [],
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases },
+        },
+      })),
+      // What a transport must do, on the one that is not the default.
+      ...(['sqlite', 'process', 'slow'] as const).map((need) => ({
+        test: {
+          ...common,
+          name: `grpc-js-${need}`,
+          include: suitesOn('grpc-js').map((suite) => `${suite}.${need}.test.ts`),
+          globalSetup: ['test/setup/databases.ts'],
+          provide: { databases: databasesOf[need] },
+          env: { QSCOPE_GRPC_TRANSPORT: 'grpc-js' },
         },
       })),
       {

@@ -1,6 +1,6 @@
 /**
- * A cell is one measurement of QScope, named `database/row/tokens/in-flight/workers`,
- * such as `sqlite/introspect/1m/32/1w`.
+ * A cell is one measurement of QScope, named `database/row/tokens/in-flight/workers/transport`,
+ * such as `sqlite/introspect/1m/32/1w/grpc-js`. The transport is named where it is not the default.
  */
 export const DATABASES = Object.freeze(['sqlite', 'mysql', 'mariadb', 'postgres'] as const)
 export type DatabaseName = (typeof DATABASES)[number]
@@ -25,6 +25,10 @@ export type TrialName = (typeof TRIALS)[number]
 export const SIZES = Object.freeze([10_000, 1_000_000, 10_000_000])
 export const IN_FLIGHT = Object.freeze([1, 32, 128])
 export const WORKERS = Object.freeze([1, 2])
+/** The first is the server's default. */
+export const TRANSPORTS = Object.freeze(['native', 'grpc-js'] as const)
+export type TransportName = (typeof TRANSPORTS)[number]
+const [DEFAULT_TRANSPORT] = TRANSPORTS
 
 /** Where a cell runs: cells of one ground share a server. */
 export interface Ground {
@@ -32,6 +36,7 @@ export interface Ground {
   /** In the table. */
   readonly tokens: number
   readonly workers: number
+  readonly transport: TransportName
 }
 
 export interface Cell extends Ground {
@@ -49,12 +54,16 @@ export function sizeName(tokens: number): string {
   return tokens % 1_000 === 0 ? `${tokens / 1_000}k` : String(tokens)
 }
 
-export function groundName({ database, tokens, workers }: Ground): string {
-  return `${database}/${sizeName(tokens)}/${workers}w`
+export function groundName({ database, tokens, workers, transport }: Ground): string {
+  return `${database}/${sizeName(tokens)}/${workers}w${suffixOf(transport)}`
 }
 
-export function cellName({ database, row, tokens, inFlight, workers }: Cell): string {
-  return `${database}/${row}/${sizeName(tokens)}/${inFlight}/${workers}w`
+export function cellName({ database, row, tokens, inFlight, workers, transport }: Cell): string {
+  return `${database}/${row}/${sizeName(tokens)}/${inFlight}/${workers}w${suffixOf(transport)}`
+}
+
+function suffixOf(transport: TransportName): string {
+  return transport === DEFAULT_TRANSPORT ? '' : `/${transport}`
 }
 
 /** One cell by its name; throws an error of one line. */
@@ -66,7 +75,7 @@ export function cellOf(name: string): Cell {
 
 /**
  * Reads patterns: each part may be a list (`mint,refresh`) or `*`; parts left out
- * at the end are `1m`, `32` and `1w`. Without patterns: every cell there is.
+ * at the end are `1m`, `32`, `1w` and `native`. Without patterns: every cell there is.
  * Throws an error of one line.
  */
 export function parseCells(patterns: readonly string[]): readonly Cell[] {
@@ -75,21 +84,24 @@ export function parseCells(patterns: readonly string[]): readonly Cell[] {
 }
 
 function cellsOf(pattern: string): readonly Cell[] {
-  const [database = '*', row = '*', tokens = '1m', inFlight = '32', workers = '1w', ...more] = pattern.split('/')
-  if (more.length > 0) throw new Error(`${pattern} should be database/row/tokens/in-flight/workers`)
+  const [database = '*', row = '*', tokens = '1m', inFlight = '32', workers = '1w', ...rest] = pattern.split('/')
+  const [transport = DEFAULT_TRANSPORT, ...more] = rest
+  if (more.length > 0) throw new Error(`${pattern} should be database/row/tokens/in-flight/workers/transport`)
   const cells: Cell[] = []
   for (const eachTokens of choices(tokens, SIZES, sizeOf))
     for (const eachWorkers of choices(workers, WORKERS, workersOf))
       for (const eachInFlight of choices(inFlight, IN_FLIGHT, countOf))
         for (const eachDatabase of choices(database, DATABASES, (text) => oneOf(text, DATABASES)))
           for (const eachRow of choices<Cell['row']>(row, ROWS, (text) => oneOf(text, [...ROWS, ...TRIALS])))
-            cells.push({
-              database: eachDatabase,
-              row: eachRow,
-              tokens: eachTokens,
-              inFlight: eachInFlight,
-              workers: eachWorkers,
-            })
+            for (const eachTransport of choices(transport, TRANSPORTS, (text) => oneOf(text, TRANSPORTS)))
+              cells.push({
+                database: eachDatabase,
+                row: eachRow,
+                tokens: eachTokens,
+                inFlight: eachInFlight,
+                workers: eachWorkers,
+                transport: eachTransport,
+              })
   return cells
 }
 

@@ -24,7 +24,10 @@ export function standardPlan(): Plan {
   const onOne = (database: DatabaseName): Group => ({
     title: `${database}, 1 million tokens, one worker`,
     inFlight: IN_FLIGHT,
-    cells: parseCells([`${database}/${TARGET_ROWS}/1m/${IN_FLIGHT}/1w`]),
+    cells: parseCells([
+      `${database}/${TARGET_ROWS}/1m/${IN_FLIGHT}/1w`,
+      `${database}/introspect,verify,mint/1m/${IN_FLIGHT}/1w/grpc-js`,
+    ]),
     withPeers: database === 'sqlite',
   })
   const sizes = (database: DatabaseName): Group => ({
@@ -45,9 +48,9 @@ export function standardPlan(): Plan {
   }
 }
 
-/** Any cells: those of one ground and with as many calls in flight go together, with oidc-provider if wanted. */
+/** Any cells: those of one ground, on either transport, and with as many calls in flight go together, with oidc-provider if wanted. */
 export function planOf(cells: readonly Cell[], withPeers = false): Plan {
-  const titleOf = (cell: Cell) => `${groundName(cell)}, ${cell.inFlight} in flight`
+  const titleOf = (cell: Cell) => `${groundName({ ...cell, transport: 'native' })}, ${cell.inFlight} in flight`
   const groups = [
     ...Map.groupBy(
       cells.filter(({ row }) => !isTrial(row)),

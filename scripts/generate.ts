@@ -1,5 +1,5 @@
 /**
- * Writes the code of the server and of the client package from proto/, and the
+ * Writes the code of the server, of the client package and of the test services from their protos, and the
  * comments that the server's descriptors lack: `npm run generate`. With `--check` it fails when the code that was there before differs.
  */
 import { execFileSync } from 'node:child_process'
@@ -14,6 +14,8 @@ const root = join(import.meta.dirname, '..')
 const OUTPUTS = Object.freeze([
   { template: 'buf.gen.yaml', generated: 'src/gen', withComments: true },
   { template: 'packages/client/buf.gen.yaml', generated: 'packages/client/src/gen', withComments: false },
+  // The services of gRPC's interoperability tests.
+  { template: 'test/grpc-interop/buf.gen.yaml', generated: 'test/grpc-interop/gen', withComments: false },
 ])
 
 type Output = (typeof OUTPUTS)[number]

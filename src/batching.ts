@@ -74,6 +74,11 @@ export class MicroBatcher<Item, Answer> {
   }
 }
 
+/** A call that is about to begin. It must not throw: it would keep others from beginning. */
+export interface Beginning {
+  begin(): void
+}
+
 /**
  * Lets the calls of one turn of the event loop go through the same steps at the
  * same time. What they ask of the database then travels together, and the
@@ -84,12 +89,12 @@ export class MicroBatcher<Item, Answer> {
 export class BatchScheduler {
   /** Whether all who are about to ask do so before the next tick. */
   #asking = false
-  #beginning: (() => void)[] = []
+  #beginning: Beginning[] = []
 
   /** Begins a call with all others that arrive in this turn, once everything that was received is read. */
-  startTogether(begin: () => void): void {
+  startTogether(call: Beginning): void {
     if (this.#beginning.length === 0) setImmediate(this.#beginAll)
-    this.#beginning.push(begin)
+    this.#beginning.push(call)
   }
 
   /** Sends a batch when all have asked who are about to: now or, where callers resume, after the last of them. */
@@ -106,12 +111,11 @@ export class BatchScheduler {
     process.nextTick(this.#stopAsking)
   }
 
-  /** A `begin` must not throw: it would keep the others from beginning. */
   readonly #beginAll = (): void => {
     const all = this.#beginning
     this.#beginning = []
     this.#asking = true
-    for (const begin of all) begin()
+    for (const call of all) call.begin()
     this.#asking = false
   }
 

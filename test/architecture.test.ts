@@ -25,7 +25,15 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
   { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: [] },
   { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
-  { layer: 'transports/http2', files: /^transports\/http2\//, may: [] },
+  // Imports nothing of this project: it could stand alone.
+  { layer: 'transports/http2', files: /^transports\/http2\/(?!grpc\/)/, may: [] },
+  { layer: 'transports/http2/grpc', files: /^transports\/http2\/grpc\//, may: ['transports/http2'] },
+  {
+    layer: 'transports/grpc-native',
+    files: /^transports\/grpc-native\//,
+    may: ['transports/http2', 'transports/http2/grpc', 'transports/grpc', 'transports', 'rpc'],
+  },
+  { layer: 'transports/grpc-js', files: /^transports\/grpc-js\//, may: ['transports/grpc', 'transports', 'rpc'] },
   { layer: 'transports/http', files: /^transports\/http\//, may: ['transports', 'rpc', 'gen'] },
   {
     layer: 'telemetry',
@@ -97,8 +105,8 @@ describe('architecture', () => {
   const outside = (package_: RegExp, home: RegExp) =>
     files.filter((file) => !home.test(file) && tree.importsOf(file).some(({ specifier }) => package_.test(specifier)))
 
-  it('keeps gRPC in transports/grpc/ and in the command that calls a server', () => {
-    expect(outside(/^@grpc\//, /^(transports\/grpc\/|cli\/)/)).toEqual([])
+  it('keeps grpc-js in transports/grpc-js/ and in the command that calls a server', () => {
+    expect(outside(/^@grpc\//, /^(transports\/grpc-js\/|cli\/)/)).toEqual([])
   })
 
   it('builds HTTP/2 on sockets alone, and gRPC upon it', () => {
@@ -127,7 +135,7 @@ describe('architecture', () => {
   })
 
   it('keeps SQL in stores/sql/', () => {
-    expect(outside(/^(kysely|better-sqlite3|mysql2|pg)\b/, /^stores\//)).toEqual([])
+    expect(outside(/^(kysely|better-sqlite3|libsql|@libsql\/|mysql2|pg)\b/, /^stores\//)).toEqual([])
   })
 
   it('lets no flow, domain value or store see a message', () => {

@@ -14,9 +14,11 @@ async function told(
 test('what arrives in one turn begins together, in its order, and what it asks is sent once all have asked', async () => {
   const notes = await told((scheduler, note) => {
     for (const call of ['first', 'second']) {
-      scheduler.startTogether(() => {
-        note(`${call} asks`)
-        scheduler.schedule(() => note(`${call} is sent`))
+      scheduler.startTogether({
+        begin: () => {
+          note(`${call} asks`)
+          scheduler.schedule(() => note(`${call} is sent`))
+        },
       })
     }
     note('read')

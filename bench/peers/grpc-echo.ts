@@ -2,7 +2,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type BytesValue, BytesValueSchema } from '@bufbuild/protobuf/wkt'
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js'
-import { DEFAULT_LIMITS } from '../../src/transports/grpc/server.ts'
+import { DEFAULT_LIMITS } from '../../src/transports/grpc/limits.ts'
 import { ECHO_PATH } from './echo-message.ts'
 
 const server = new Server({

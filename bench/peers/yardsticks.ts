@@ -5,16 +5,18 @@ import { startPeer } from './peer-process.ts'
 
 export const FLOOR = 'node:http2, fixed frame'
 export const ECHO = 'grpc-js echo'
+export const NATIVE_ECHO = 'native echo'
 
 export interface Peers {
   readonly contestants: readonly Contestant[]
   stop(): Promise<void>
 }
 
-/** The floor and the echo that everything is a ratio to. */
+/** The floor, the echo that everything is a ratio to, and the echo on the transport of our own. */
 export async function startYardsticks(inFlight: number): Promise<Peers> {
   const floor = await startPeer('http2-floor.ts')
   const echo = await startPeer('grpc-echo.ts')
+  const nativeEcho = await startPeer('native-echo.ts')
   const contestant = (name: string, { port, pid }: typeof echo): Contestant => ({
     name,
     tokensPerCall: 1,
@@ -31,9 +33,9 @@ export async function startYardsticks(inFlight: number): Promise<Peers> {
     }),
   })
   return {
-    contestants: [contestant(FLOOR, floor), contestant(ECHO, echo)],
+    contestants: [contestant(FLOOR, floor), contestant(ECHO, echo), contestant(NATIVE_ECHO, nativeEcho)],
     stop: async () => {
-      await Promise.all([floor.stop(), echo.stop()])
+      await Promise.all([floor.stop(), echo.stop(), nativeEcho.stop()])
     },
   }
 }

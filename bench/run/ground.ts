@@ -15,13 +15,13 @@ export interface OpenGround {
 
 /** Starts the server of a ground on its seeded database. */
 export async function openGround(
-  { workers }: Ground,
+  { workers, transport }: Ground,
   database: BenchDatabase,
   dataset: OpenedDataset,
   settings: Pick<ServerSettings, 'entry' | 'nodeArgs'>,
 ): Promise<OpenGround> {
   const place = { databaseUrl: dataset.url, keyringFile: dataset.keyringFile }
-  const server = await startQScope({ ...settings, ...place, workers })
+  const server = await startQScope({ ...settings, ...place, workers, transport })
   const site = await openSite(server.port, dataset)
   return {
     server,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Health, HealthCheckResponse_ServingStatus } from '../../src/gen/grpc/health/v1/health_pb.ts'
 import { connect } from '../../test/setup/client.ts'
+import type { TransportName } from '../cells.ts'
 import { ownLaunch } from './qscope-entry.ts'
 import { plainEnvironment, runQScope } from './run-command.ts'
 
@@ -13,6 +14,8 @@ export interface ServerSettings {
   readonly databaseUrl: string
   readonly keyringFile: string
   readonly workers: number
+  /** The default if not given. */
+  readonly transport?: TransportName
   /** For Node itself, such as `--cpu-prof`. */
   readonly nodeArgs?: readonly string[]
   /** More of the environment. */
@@ -35,6 +38,7 @@ export function serverVariables(settings: ServerSettings): Readonly<Record<strin
     QSCOPE_KEYRING_FILE: settings.keyringFile,
     QSCOPE_GRPC_LISTEN: '127.0.0.1:0',
     QSCOPE_ISSUER: 'http://127.0.0.1:50051',
+    ...(settings.transport === 'grpc-js' && { QSCOPE_GRPC_TRANSPORT: settings.transport }),
     ...(settings.workers > 1 && { QSCOPE_WORKERS: String(settings.workers) }),
     ...settings.variables,
   }

@@ -1,4 +1,4 @@
-import { formatAddress, isLoopback } from '../config/address.ts'
+import { isLoopback } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import type { VariableName } from '../config/variables.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -12,6 +12,7 @@ import { GrpcServer } from '../transports/grpc/server.ts'
 import { openApp } from './app.ts'
 import type { Lifecycle } from './cluster/lifecycle.ts'
 import { type DatabaseSetup, seedInMemory } from './database-setup.ts'
+import { loadTransport } from './grpc-transport.ts'
 import { HealthMonitor } from './health-monitor.ts'
 import { KeyringWatcher } from './keyring.ts'
 import { grpcLimitsOf, helpBaseOf, openHttpServer } from './listeners.ts'
@@ -46,11 +47,12 @@ export async function runServer(
   const inMemory = config.database.embedded && config.database.file === null
   const admin = setup.created ? setup.admin : inMemory && isOnLoopback(config) ? await seedInMemory(app, log) : null
   const server = new GrpcServer({
-    listen: formatAddress(config.grpcListen),
+    listen: config.grpcListen,
+    transport: await loadTransport(config.grpcTransport),
     pipeline: app.pipeline,
     state: app.state,
     log,
-    ...(tls !== null && { credentials: tls.credentials }),
+    tls,
     newRayId: uuidV7,
     jitter,
     helpBase: helpBaseOf(config),

@@ -4,22 +4,20 @@ import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/rules.ts'
 import type { Logger } from '../context.ts'
 import { messageOf } from '../message-of.ts'
-import { TlsCredentials } from '../transports/grpc/server.ts'
 import {
   type ClientCertificates,
   contextOf,
   encryptedKeyProblem,
   isEncryptedKey,
   type TlsMaterial,
+  type TlsSource,
 } from '../transports/tls.ts'
 import { BackgroundJob } from './jobs/background-job.ts'
 
 const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'
 
 /** The TLS files of a server, read again whenever they change. */
-export class TlsFiles {
-  /** For gRPC. */
-  readonly credentials: TlsCredentials
+export class TlsFiles implements TlsSource {
   readonly clients: ClientCertificates
   readonly #config: TlsConfig
   readonly #log: Logger
@@ -34,7 +32,6 @@ export class TlsFiles {
     this.#log = log
     this.#read = material
     this.#material = material
-    this.credentials = new TlsCredentials(material, config.clientAuth)
     this.clients = config.clientAuth
     this.#job = new BackgroundJob({
       log,
@@ -85,7 +82,6 @@ export class TlsFiles {
       return
     }
     this.#material = found
-    this.credentials.replace(found)
     for (const listener of this.#listeners) listener(found)
     this.#log.info({ notAfter: new X509Certificate(found.cert).validTo }, 'TLS certificate replaced')
   }

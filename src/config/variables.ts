@@ -3,6 +3,7 @@ import { LIMIT_VARIABLES } from './limit-variables.ts'
 import { HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
 import {
   address,
+  bearerToken,
   choice,
   databaseUrl,
   duration,
@@ -17,6 +18,10 @@ import {
   wholeNumber,
 } from './value-types.ts'
 import { byName, type ValuesOf, Variable } from './variable.ts'
+
+/** What can carry the calls of gRPC. */
+export const GRPC_TRANSPORTS = Object.freeze(['native', 'grpc-js'] as const)
+export type GrpcTransportName = (typeof GRPC_TRANSPORTS)[number]
 
 const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
 
@@ -53,6 +58,17 @@ export const SERVER_VARIABLES = {
       unset: 'the authorities that Node.js trusts',
       does: "Verifies the database server's certificate against these authorities instead of those that Node.js trusts.",
     }),
+    /** Only with a database of libSQL on a server. */
+    authToken: new Variable(
+      'QSCOPE_DATABASE_AUTH_TOKEN',
+      bearerToken('that a database of libSQL on a server lets read and write'),
+      {
+        default: null,
+        unset: 'no token',
+        does: 'Authenticates QScope to a database of libSQL on a server, such as one of Turso. Read when a process starts.',
+        secret: true,
+      },
+    ),
     poolSize: new Variable('QSCOPE_DATABASE_POOL_SIZE', wholeNumber(3, 500, 'of connections'), {
       default: '15',
       does: 'Limits the connections of each process to a database server.',
@@ -82,6 +98,14 @@ export const SERVER_VARIABLES = {
     default: '127.0.0.1:50051',
     does: 'Sets the address and port of the gRPC server.',
   }),
+  grpcTransport: new Variable(
+    'QSCOPE_GRPC_TRANSPORT',
+    choice(GRPC_TRANSPORTS, "native (QScope's own HTTP/2) or grpc-js (the library of that name)"),
+    {
+      default: 'native',
+      does: 'Chooses what carries the calls of gRPC. Callers notice no difference but speed.',
+    },
+  ),
   http: HTTP_VARIABLES,
   workers: new Variable('QSCOPE_WORKERS', processes(64), {
     default: '1',

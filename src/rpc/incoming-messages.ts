@@ -268,10 +268,10 @@ export class IncomingMessage {
     this.#messages.expect(this, size)
   }
 
-  /** A piece came: many small ones take more than their bytes, and some callers send more than they said. */
-  received(piece: Uint8Array): void {
+  /** A piece of so many bytes came: many small ones take more than their bytes, and some callers send more than they said. */
+  received(bytes: number): void {
     const before = this.#received
-    this.#received += piece.byteLength + PIECE_OVERHEAD_BYTES
+    this.#received += bytes + PIECE_OVERHEAD_BYTES
     const beyond = this.#received - Math.max(before, this.#size ?? 0)
     if (beyond > 0) this.#messages.add(this, beyond)
   }

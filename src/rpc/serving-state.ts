@@ -38,18 +38,17 @@ export class ServingState {
     }
   }
 
-  /** Counts a running call; the returned function ends it, once. */
-  enter(): () => void {
+  /** Counts a running call, until `leave`. */
+  enter(): void {
     this.#running += 1
-    let entered = true
-    return () => {
-      if (!entered) return
-      entered = false
-      this.#running -= 1
-      if (this.#running > 0) return
-      for (const resolve of this.#idleWaiters) resolve()
-      this.#idleWaiters = []
-    }
+  }
+
+  /** A call has ended; to be called once for each `enter`. */
+  leave(): void {
+    this.#running -= 1
+    if (this.#running > 0 || this.#idleWaiters.length === 0) return
+    for (const resolve of this.#idleWaiters) resolve()
+    this.#idleWaiters = []
   }
 
   /** Resolves when no call runs. */

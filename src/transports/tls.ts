@@ -13,6 +13,14 @@ export interface TlsMaterial {
 /** Whether a server asks its clients for a certificate, as in the configuration. */
 export type ClientCertificates = 'none' | 'request' | 'require'
 
+/** What a server proves itself with, as long as it runs. */
+export interface TlsSource {
+  readonly material: TlsMaterial
+  readonly clients: ClientCertificates
+  /** Calls back whenever the material was replaced: new handshakes get the new one. */
+  onReplaced(listener: (material: TlsMaterial) => void): void
+}
+
 /** The TLS context of a server. RFC 9325 §3.1.1: TLS 1.2 at least. */
 export function contextOf({ cert, key, clientCa }: TlsMaterial): SecureContextOptions {
   // A resumed session would bring a certificate along that nobody looked at again, for little gain on connections that last.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { transportVariables } from '../setup/transport-names.ts'
 import { LIMITS_OFF } from './limits-off.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
@@ -39,6 +40,7 @@ export async function serve(variables: Readonly<Record<string, string>> = {}): P
       QSCOPE_DATABASE_URL: 'sqlite:./qscope.db',
       QSCOPE_LOG_LEVEL: 'warn',
       ...LIMITS_OFF,
+      ...transportVariables(),
       ...variables,
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

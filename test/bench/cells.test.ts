@@ -27,7 +27,7 @@ describe('the names of cells', () => {
     ['sqlite/mint/1g', '1g should be a number of tokens'],
     ['sqlite/mint/1m/0', '0 should be how many calls'],
     ['sqlite/mint/1m/32/2', '2 should be a number of workers'],
-    ['sqlite/mint/1m/32/2w/more', 'should be database/row'],
+    ['sqlite/mint/1m/32/2w/native/more', 'should be database/row'],
   ])('refuse %s and say what should be there', (name, problem) => {
     expect(() => parseCells([name])).toThrow(problem)
   })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { transportVariables } from '../setup/transport-names.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 /** Against waiting for ever; how long a start takes on a machine with much to do says nothing. */
@@ -20,7 +21,7 @@ export async function temporaryDirectory(): Promise<string> {
 export function qscope(directory: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts'), ...args], {
     cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...COMPILE_CACHE, ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...COMPILE_CACHE, ...transportVariables(), ...env },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   return watched(child)

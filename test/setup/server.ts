@@ -24,6 +24,7 @@ import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { openMigrations } from '../../src/stores/open.ts'
 import { GrpcServer } from '../../src/transports/grpc/server.ts'
 import { connect, decodeDetails } from './client.ts'
+import { testedTransport } from './transport.ts'
 
 const ISSUER = 'http://127.0.0.1:50051'
 
@@ -79,7 +80,8 @@ export async function startServer(
   const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
-    listen: '127.0.0.1:0',
+    listen: { host: '127.0.0.1', port: 0 },
+    transport: await testedTransport(),
     pipeline: app.pipeline,
     state: app.state,
     log,
@@ -89,7 +91,7 @@ export async function startServer(
     limits: grpcLimitsOf(config),
     incoming: app.incoming,
     scheduler: app.scheduler,
-    ...(tls !== null && { credentials: tls.credentials }),
+    tls,
   })
   const { port } = await server.start()
   const http = await openHttpServer({ config, app, tls, log, metrics: () => telemetry.metrics() })

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { Connections } from '../../src/transports/grpc/connections.ts'
-import { DEFAULT_LIMITS } from '../../src/transports/grpc/server.ts'
+import { DEFAULT_LIMITS } from '../../src/transports/grpc/limits.ts'
+import { Connections } from '../../src/transports/grpc-js/connections.ts'
 import { readCertificate } from '../../src/transports/peer.ts'
 import { selfSigned, selfSignedWith, suiteFolder } from '../setup/certificates.ts'
 
@@ -43,7 +43,11 @@ describe('the names of a certificate', () => {
   })
 
   it('are none where the connection has no TLS', () => {
-    const connections = new Connections(DEFAULT_LIMITS, () => 0)
+    const connections = new Connections(
+      DEFAULT_LIMITS,
+      () => 0,
+      () => undefined,
+    )
     expect(connections.certificateOf({})).toBeNull()
     expect(connections.certificateOf({ call: { stream: { session: { socket: { authorized: true } } } } })).toBeNull()
   })

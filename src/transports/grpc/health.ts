@@ -1,29 +1,28 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  type Server,
-  type ServerErrorResponse,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js'
+import { Code } from '../../gen/google/rpc/code_pb.ts'
 import {
   Health,
-  type HealthCheckRequest,
   type HealthCheckResponse,
   HealthCheckResponseSchema,
-  type HealthListRequest,
-  type HealthListResponse,
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from '../../gen/grpc/health/v1/health_pb.ts'
-import type { FailedResult, Result } from '../../results.ts'
-import { rayIdMetadata, toGrpcStatus } from './errors.ts'
-import { addressOf, rayIdFrom } from './grpc-call-info.ts'
-import { StreamQuota, type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
+import { pathOf } from '../../rpc/routes.ts'
+import { rayIdFrom } from './call-info.ts'
+import { toGrpcStatus } from './status.ts'
+import { ANSWERED, StreamQuota, SystemCodec, type SystemServiceOptions } from './system-service.ts'
+import type { CallListener, GrpcStatus, SingleRequestMethod, TransportCall } from './transport.ts'
 
 /** The whole server, in the words of the health protocol. */
 const OVERALL = ''
+
+/** The health protocol knows this status, and no reason of QScope's. */
+const NO_SUCH_SERVICE: GrpcStatus = Object.freeze({
+  code: Code.NOT_FOUND,
+  message: 'There is no such service.',
+  details: null,
+  rayId: null,
+})
 
 /** Load balancers and clients watch, some of them many instances of a client behind one address. */
 const WATCHES = Object.freeze({ perPeer: 1_000, total: 10_000 })
@@ -35,6 +34,8 @@ const WATCHES = Object.freeze({ perPeer: 1_000, total: 10_000 })
 export class HealthService {
   readonly #names: ReadonlySet<string>
   readonly #options: SystemServiceOptions
+  readonly #checks = new SystemCodec(Health.method.check)
+  readonly #lists = new SystemCodec(Health.method.list)
   readonly #watches = new StreamQuota('watches of its health', WATCHES)
 
   constructor(serviceNames: readonly string[], options: SystemServiceOptions) {
@@ -42,76 +43,87 @@ export class HealthService {
     this.#options = options
   }
 
-  register(server: Server): void {
-    serveSystemMethod(server, Health.method.check, 'unary', this.check.bind(this))
-    serveSystemMethod(server, Health.method.list, 'unary', this.list.bind(this))
-    serveSystemMethod(server, Health.method.watch, 'serverStream', this.watch.bind(this))
+  methods(): readonly SingleRequestMethod[] {
+    const { check, list, watch } = Health.method
+    return [
+      { kind: 'unary', path: pathOf(check), keepsDeadline: true, begin: this.check.bind(this) },
+      { kind: 'unary', path: pathOf(list), keepsDeadline: true, begin: this.list.bind(this) },
+      { kind: 'serverStream', path: pathOf(watch), keepsDeadline: false, begin: this.watch.bind(this) },
+    ]
   }
 
-  check(
-    call: ServerUnaryCall<Result<HealthCheckRequest>, HealthCheckResponse>,
-    callback: sendUnaryData<HealthCheckResponse>,
-  ): void {
+  check(call: TransportCall, bytes: Uint8Array): CallListener {
     const { newRayId, helpBase } = this.#options
-    const rayId = rayIdFrom(call.metadata, newRayId)
-    call.sendMetadata(rayIdMetadata(rayId))
-    if (!call.request.ok) callback(toGrpcStatus(call.request, rayId, helpBase))
-    else if (this.#names.has(call.request.value.service)) callback(null, this.#current())
-    else
-      callback({ code: status.NOT_FOUND, details: 'There is no such service.' } satisfies Partial<ServerErrorResponse>)
+    const rayId = rayIdFrom(call, newRayId)
+    const request = this.#checks.parse(bytes)
+    if (!request.ok) fail(call, rayId, toGrpcStatus(request, rayId, helpBase))
+    else if (this.#names.has(request.value.service)) call.answer(rayId, this.#checks.encode(this.#current()))
+    else fail(call, rayId, NO_SUCH_SERVICE)
+    call.release()
+    return ANSWERED
   }
 
-  list(
-    call: ServerUnaryCall<Result<HealthListRequest>, HealthListResponse>,
-    callback: sendUnaryData<HealthListResponse>,
-  ): void {
+  list(call: TransportCall, bytes: Uint8Array): CallListener {
     const { newRayId, helpBase } = this.#options
-    const rayId = rayIdFrom(call.metadata, newRayId)
-    call.sendMetadata(rayIdMetadata(rayId))
-    if (!call.request.ok) {
-      callback(toGrpcStatus(call.request, rayId, helpBase))
-      return
+    const rayId = rayIdFrom(call, newRayId)
+    const request = this.#lists.parse(bytes)
+    if (!request.ok) fail(call, rayId, toGrpcStatus(request, rayId, helpBase))
+    else {
+      const statuses = Object.fromEntries([...this.#names].map((name) => [name, this.#current()]))
+      call.answer(rayId, this.#lists.encode(create(HealthListResponseSchema, { statuses })))
     }
-    const statuses = Object.fromEntries([...this.#names].map((name) => [name, this.#current()]))
-    callback(null, create(HealthListResponseSchema, { statuses }))
+    call.release()
+    return ANSWERED
   }
 
-  watch(call: ServerWritableStream<Result<HealthCheckRequest>, HealthCheckResponse>): void {
-    const { state, connections, newRayId, helpBase } = this.#options
-    const rayId = rayIdFrom(call.metadata, newRayId)
-    const refuse = (failed: FailedResult) => call.emit('error', toGrpcStatus(failed, rayId, helpBase))
-    if (!call.request.ok) {
-      refuse(call.request)
-      return
+  watch(call: TransportCall, bytes: Uint8Array): CallListener {
+    const { state, newRayId, helpBase } = this.#options
+    const rayId = rayIdFrom(call, newRayId)
+    const request = this.#checks.parse(bytes)
+    const opened = request.ok ? this.#watches.open(call.peer) : request
+    if (!request.ok || !opened.ok) {
+      if (!opened.ok) call.fail(toGrpcStatus(opened, rayId, helpBase))
+      call.release()
+      return ANSWERED
     }
-    const opened = this.#watches.open(addressOf(call.getPeer()))
-    if (!opened.ok) {
-      refuse(opened)
-      return
-    }
-    call.sendMetadata(rayIdMetadata(rayId))
-    const known = this.#names.has(call.request.value.service)
+    call.start(rayId)
+    const known = this.#names.has(request.value.service)
     const send = () => {
-      call.write(known ? this.#current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN }))
+      const answer = known ? this.#current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN })
+      call.write(this.#checks.encode(answer))
     }
-    const connectionEnds = connections.endSignalOf(call)
-    const end = () => call.end()
+    const { connectionEnds } = call
+    let isOpen = true
+    const close = () => {
+      if (!isOpen) return
+      isOpen = false
+      unsubscribe()
+      connectionEnds.removeEventListener('abort', end)
+      opened.value()
+      call.release()
+    }
+    const end = () => {
+      call.end()
+      close()
+    }
     const unsubscribe = state.onChange(() => {
       if (known) send()
       if (state.draining) end()
     })
     connectionEnds.addEventListener('abort', end)
-    call.on('cancelled', () => {
-      unsubscribe()
-      connectionEnds.removeEventListener('abort', end)
-      opened.value()
-    })
     send()
     if (state.draining || connectionEnds.aborted) end()
+    return { cancelled: close, graceExpired: end, drained: () => undefined }
   }
 
   #current(): HealthCheckResponse {
     const { serving } = this.#options.state
     return create(HealthCheckResponseSchema, { status: serving ? Serving.SERVING : Serving.NOT_SERVING })
   }
+}
+
+/** The ray id stands in the initial metadata, as that of every unary call. */
+function fail(call: TransportCall, rayId: string, status: GrpcStatus): void {
+  call.start(rayId)
+  call.fail(status)
 }

@@ -1,25 +1,27 @@
-import { create, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf'
+import { create, type DescFile, type DescService } from '@bufbuild/protobuf'
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
-import { type Server, type ServerDuplexStream, status } from '@grpc/grpc-js'
 import { epochMs } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
+import { Code } from '../../gen/google/rpc/code_pb.ts'
 import {
   ErrorResponseSchema,
   ExtensionNumberResponseSchema,
   ListServiceResponseSchema,
   ServerReflection,
   type ServerReflectionRequest,
+  type ServerReflectionRequestSchema,
   type ServerReflectionResponse,
   ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.ts'
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts'
 import { RateLimiter } from '../../rate-limits/rate-limiter.ts'
-import { type FailedResult, fail, RETRY_AFTER_MS, type Result } from '../../results.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import { pathOf } from '../../rpc/routes.ts'
+import { rayIdFrom } from './call-info.ts'
 import { DescriptorIndex } from './descriptor-index.ts'
-import { rayIdMetadata, toGrpcStatus } from './errors.ts'
-import { addressOf, rayIdFrom } from './grpc-call-info.ts'
-import { StreamQuota, type SystemServiceOptions, serveSystemMethod } from './system-service.ts'
+import { toGrpcStatus } from './status.ts'
+import { StreamQuota, SystemCodec, type SystemServiceOptions } from './system-service.ts'
+import type { RequestListener, StreamRequestMethod, StreamTransportCall } from './transport.ts'
 
 /** A tool opens one, or a few. Each holds an answer until it is read. */
 const STREAMS = Object.freeze({ perPeer: 8, total: 64 })
@@ -29,7 +31,8 @@ const REQUEST_RATE = Object.freeze({ burst: 2_000, perMinute: 2_000 })
 const MAX_STREAM_AGE_MS = 20_000
 
 type Answer = ServerReflectionResponse['messageResponse'] | Files
-type ReflectionCall = ServerDuplexStream<Result<ServerReflectionRequest>, ServerReflectionResponse | Buffer>
+
+type ReflectionCodec = SystemCodec<typeof ServerReflectionRequestSchema, typeof ServerReflectionResponseSchema>
 
 /** Files that answer a question, encoded once for all who ask. */
 interface Files {
@@ -47,6 +50,7 @@ export class ReflectionService {
   readonly #moreFiles: readonly DescFile[]
   readonly #options: SystemServiceOptions
   readonly #streams = new StreamQuota('streams of reflection', STREAMS)
+  readonly #codec = new SystemCodec(ServerReflection.method.serverReflectionInfo)
   readonly #questions = new RateLimiter(REQUEST_RATE)
   #index: Promise<DescriptorIndex> | null = null
 
@@ -58,78 +62,29 @@ export class ReflectionService {
     this.#options = options
   }
 
-  register(server: Server): void {
-    for (const each of [ServerReflection, ServerReflectionAlpha]) {
-      const path = pathOf(each.method.serverReflectionInfo)
-      serveSystemMethod(
-        server,
-        ServerReflection.method.serverReflectionInfo,
-        'bidi',
-        this.serverReflectionInfo.bind(this),
-        path,
-      )
-    }
+  methods(): readonly StreamRequestMethod[] {
+    return [ServerReflection, ServerReflectionAlpha].map((each) => ({
+      kind: 'bidi',
+      path: pathOf(each.method.serverReflectionInfo),
+      begin: (call) => new ReflectionStream(call, this.#options, this),
+    }))
   }
 
-  serverReflectionInfo(call: ReflectionCall): void {
-    const { state, connections, newRayId, helpBase, log } = this.#options
-    const rayId = rayIdFrom(call.metadata, newRayId)
-    const peer = peerKey(addressOf(call.getPeer()))
-    const refuse = (failed: FailedResult) => call.emit('error', toGrpcStatus(failed, rayId, helpBase))
-    const opened = this.#streams.open(peer)
-    if (!opened.ok) {
-      refuse(opened)
-      return
-    }
-    call.sendMetadata(rayIdMetadata(rayId))
-    const sent = new Set<DescFile>()
-    const life = setTimeout(() => call.end(), MAX_STREAM_AGE_MS).unref()
-    /** One question after the other: the next is read when the answer has left, or nearly. */
-    let replying: Promise<void> = Promise.resolve()
-    call.on('data', (request: Result<ServerReflectionRequest>) => {
-      call.pause()
-      replying = replying
-        .then(async () => {
-          const refusal = await this.#reply(call, peer, request, sent)
-          if (refusal !== null) refuse(refusal)
-        })
-        .catch((error: unknown) => {
-          log.error({ rayId, err: error }, 'unexpected error while answering')
-          refuse(fail('oauth.server_error'))
-        })
-    })
-    const connectionEnds = connections.endSignalOf(call)
-    const end = () => call.end()
-    const unsubscribe = state.onChange(() => state.draining && end())
-    connectionEnds.addEventListener('abort', end)
-    call.on('end', () => void replying.then(end))
-    call.on('cancelled', () => {
-      clearTimeout(life)
-      opened.value()
-      unsubscribe()
-      connectionEnds.removeEventListener('abort', end)
-    })
-    if (connectionEnds.aborted) end()
+  /** Counts a stream; the function in the answer ends it. */
+  open(peer: string): Result<() => void> {
+    return this.#streams.open(peer)
   }
 
-  /** Answers one question, or says why it is refused. `sent`: the files that the stream has carried. */
-  async #reply(
-    call: ReflectionCall,
-    peer: string,
-    request: Result<ServerReflectionRequest>,
-    sent: Set<DescFile>,
-  ): Promise<FailedResult | null> {
+  /** Answers one question, encoded as it came. `sent`: the files that the stream has carried. */
+  async reply(peer: string, bytes: Uint8Array, sent: Set<DescFile>): Promise<Result<Uint8Array>> {
+    const request = this.#codec.parse(bytes)
     if (!request.ok) return request
     if (!this.#questions.take(peer, epochMs(Date.now()))) {
       const quota = { subject: `peer:${peer}`, description: 'too many questions about the schema' }
       return fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS })
     }
     this.#index ??= this.#openIndex()
-    const index = await this.#index
-    if (call.cancelled || call.writableEnded) return null
-    if (call.write(encoded(request.value, answer(request.value, index, this.#names, sent)))) call.resume()
-    else call.once('drain', () => call.resume())
-    return null
+    return success(encoded(request.value, answer(request.value, await this.#index, this.#names, sent), this.#codec))
   }
 
   /** The comments are large, and most servers are never asked. */
@@ -140,18 +95,110 @@ export class ReflectionService {
   }
 }
 
+/** One stream of questions. They are answered one after the other: the next is read when the answer has left, or nearly. */
+class ReflectionStream implements RequestListener {
+  readonly #call: StreamTransportCall
+  readonly #options: SystemServiceOptions
+  readonly #service: ReflectionService
+  readonly #rayId: string
+  readonly #peer: string
+  readonly #sent = new Set<DescFile>()
+  readonly #unsubscribe: () => void
+  readonly #life: NodeJS.Timeout
+  /** Ends its place in the quota; `null`: it has none. */
+  #leave: (() => void) | null = null
+  #replying: Promise<void> = Promise.resolve()
+  #isOpen = true
+
+  constructor(call: StreamTransportCall, options: SystemServiceOptions, service: ReflectionService) {
+    const { state, newRayId } = options
+    this.#call = call
+    this.#options = options
+    this.#service = service
+    this.#rayId = rayIdFrom(call, newRayId)
+    this.#peer = peerKey(call.peer)
+    this.#life = setTimeout(this.#end, MAX_STREAM_AGE_MS).unref()
+    this.#unsubscribe = state.onChange(() => state.draining && this.#end())
+    const opened = service.open(this.#peer)
+    if (!opened.ok) {
+      this.#refuse(opened)
+      return
+    }
+    this.#leave = opened.value
+    call.start(this.#rayId)
+    const { connectionEnds } = call
+    connectionEnds.addEventListener('abort', this.#end)
+    if (connectionEnds.aborted) this.#end()
+  }
+
+  request(bytes: Uint8Array): void {
+    if (!this.#isOpen) return
+    this.#call.pause()
+    this.#replying = this.#replying
+      .then(() => this.#reply(bytes))
+      .catch((error: unknown) => {
+        this.#options.log.error({ rayId: this.#rayId, err: error }, 'unexpected error while answering')
+        this.#refuse(fail('oauth.server_error'))
+      })
+  }
+
+  requestsEnded(): void {
+    void this.#replying.then(this.#end)
+  }
+
+  drained(): void {
+    this.#call.resume()
+  }
+
+  cancelled(): void {
+    this.#close()
+  }
+
+  graceExpired(): void {
+    this.#end()
+  }
+
+  async #reply(bytes: Uint8Array): Promise<void> {
+    const answered = await this.#service.reply(this.#peer, bytes, this.#sent)
+    if (!this.#isOpen) return
+    if (!answered.ok) this.#refuse(answered)
+    else if (this.#call.write(answered.value)) this.#call.resume()
+  }
+
+  #refuse(failed: FailedResult): void {
+    this.#call.fail(toGrpcStatus(failed, this.#rayId, this.#options.helpBase))
+    this.#close()
+  }
+
+  readonly #end = (): void => {
+    this.#call.end()
+    this.#close()
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    clearTimeout(this.#life)
+    this.#unsubscribe()
+    this.#call.connectionEnds.removeEventListener('abort', this.#end)
+    this.#leave?.()
+    this.#call.release()
+  }
+}
+
 /** Field 4 of the response, `file_descriptor_response`, and its only field: both of them length-delimited. */
 const FILES_TAG = (4 << 3) | 2
 const FILE_TAG = (1 << 3) | 2
 
-function encoded(request: ServerReflectionRequest, answer: Answer): ServerReflectionResponse | Buffer {
+function encoded(request: ServerReflectionRequest, answer: Answer, codec: ReflectionCodec): Uint8Array {
   const head = { validHost: request.host, originalRequest: request }
-  if (answer.case !== 'files') return create(ServerReflectionResponseSchema, { ...head, messageResponse: answer })
+  if (answer.case !== 'files')
+    return codec.encode(create(ServerReflectionResponseSchema, { ...head, messageResponse: answer }))
   // Fields may come one after the other, whoever encoded them (protobuf, "Encoding").
   const files = answer.encoded.flatMap((bytes) => [delimiter(FILE_TAG, bytes.byteLength), bytes])
   const size = files.reduce((sum, bytes) => sum + bytes.byteLength, 0)
   return Buffer.concat([
-    toBinary(ServerReflectionResponseSchema, create(ServerReflectionResponseSchema, head)),
+    codec.encode(create(ServerReflectionResponseSchema, head)),
     delimiter(FILES_TAG, size),
     ...files,
   ])
@@ -183,12 +230,12 @@ function answer(
     }
     case 'allExtensionNumbersOfType': {
       const numbers = index.extensionNumbers(asked.value)
-      if (numbers === null) return refusal(status.NOT_FOUND, 'There is no such message type.')
+      if (numbers === null) return refusal(Code.NOT_FOUND, 'There is no such message type.')
       const value = create(ExtensionNumberResponseSchema, { baseTypeName: asked.value, extensionNumber: [...numbers] })
       return { case: 'allExtensionNumbersResponse', value }
     }
     case undefined:
-      return refusal(status.INVALID_ARGUMENT, 'The request asks for nothing.')
+      return refusal(Code.INVALID_ARGUMENT, 'The request asks for nothing.')
     default:
       return asked satisfies never
   }
@@ -196,12 +243,12 @@ function answer(
 
 /** The file, and of its imports those this stream has not carried yet, so that one round trip is enough. */
 function fileAnswer(file: DescFile | null, index: DescriptorIndex, sent: Set<DescFile>): Answer {
-  if (file === null) return refusal(status.NOT_FOUND, 'There is no such file, symbol or extension.')
+  if (file === null) return refusal(Code.NOT_FOUND, 'There is no such file, symbol or extension.')
   const files = index.closure(file).filter((each) => each === file || !sent.has(each))
   for (const each of files) sent.add(each)
   return { case: 'files', encoded: files.map((each) => index.bytes(each)) }
 }
 
-function refusal(errorCode: status, errorMessage: string): Answer {
+function refusal(errorCode: Code, errorMessage: string): Answer {
   return { case: 'errorResponse', value: create(ErrorResponseSchema, { errorCode, errorMessage }) }
 }

@@ -1,20 +1,15 @@
-import { type DescMessage, type DescMethod, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import type { Server } from '@grpc/grpc-js'
+import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import type { Logger } from '../../context.ts'
 import { peerKey } from '../../domain/peer-key.ts'
 import { OpenCounter } from '../../rate-limits/watch-quota.ts'
 import { fail, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import { RequestParser } from '../../rpc/request-limits/request-parser.ts'
-import { pathOf } from '../../rpc/routes.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
-import type { Connections } from './connections.ts'
-
-type Kind = 'unary' | 'serverStream' | 'bidi'
+import type { CallListener } from './transport.ts'
 
 /** What a service beside the pipeline is served with. */
 export interface SystemServiceOptions {
   readonly state: ServingState
-  readonly connections: Connections
   readonly newRayId: () => string
   /** Where the errors are documented; becomes the Help link of each. */
   readonly helpBase: string | undefined
@@ -22,31 +17,36 @@ export interface SystemServiceOptions {
 }
 
 /**
- * The codec of a service that answers beside the pipeline: health and reflection,
- * which anyone may call. What anyone sends is bounded before it is parsed; a
- * request that is refused reaches the handler as its refusal. An answer may be
- * encoded already.
+ * The codec of a method that answers beside the pipeline: of health and reflection, which
+ * anyone may call. What anyone sends is bounded before it is parsed.
  */
-export function serveSystemMethod<I extends DescMessage, O extends DescMessage>(
-  server: Server,
-  method: { readonly input: I; readonly output: O } & DescMethod,
-  kind: Kind,
-  handle: Parameters<typeof server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>>[1],
-  path = pathOf(method),
-): void {
-  const parser = new RequestParser(method.input, { emptyIsOmitted: false, early: null })
-  const parse = (bytes: Buffer): Result<MessageShape<I>> => {
-    const scanned = parser.scan(bytes)
-    return scanned.ok ? parser.decode(bytes) : scanned
+export class SystemCodec<I extends DescMessage, O extends DescMessage> {
+  readonly #parser: RequestParser<I, never>
+  readonly #output: O
+
+  constructor(method: { readonly input: I; readonly output: O }) {
+    this.#parser = new RequestParser<I, never>(method.input, { emptyIsOmitted: false, early: null })
+    this.#output = method.output
   }
-  server.register<Result<MessageShape<I>>, MessageShape<O> | Buffer>(
-    path,
-    handle,
-    (answer) => (Buffer.isBuffer(answer) ? answer : Buffer.from(toBinary(method.output, answer))),
-    parse,
-    kind,
-  )
+
+  parse(bytes: Uint8Array): Result<MessageShape<I>> {
+    const scanned = this.#parser.scan(bytes)
+    if (!scanned.ok) return scanned
+    const { message } = scanned.value
+    return message === null ? this.#parser.decode(bytes) : success(message)
+  }
+
+  encode(answer: MessageShape<O>): Uint8Array {
+    return toBinary(this.#output, answer)
+  }
 }
+
+/** Of a call that was answered while it began. */
+export const ANSWERED: CallListener = Object.freeze({
+  cancelled: () => undefined,
+  graceExpired: () => undefined,
+  drained: () => undefined,
+})
 
 /** How many streams of one kind may be open. */
 export interface StreamLimits {

@@ -53,10 +53,10 @@ export class HttpAdapter {
   async #unary(method: DescMethodUnary, parsed: Message, context: HandlerContext): Promise<Message> {
     const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
-    const leave = state.enter()
+    state.enter()
     try {
       // What nobody waits for any more still runs, and counts until it has ended.
-      const running = pipeline.call(method, info, message).finally(leave)
+      const running = pipeline.call(method, info, message).finally(() => state.leave())
       const result = await untilAborted(running, context.signal)
       if (result.ok) return result.value
       throw toConnectError(result, info, helpBase)
@@ -72,7 +72,7 @@ export class HttpAdapter {
   ): AsyncGenerator<Message, void, void> {
     const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
-    const leave = state.enter()
+    state.enter()
     const items = pipeline.stream(method, info, message)
     try {
       for (;;) {
@@ -84,6 +84,7 @@ export class HttpAdapter {
     } catch (error) {
       throw this.#errorOfThrown(error, method, info)
     } finally {
+      const leave = () => state.leave()
       void items.return().then(leave, leave)
     }
   }

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
-import { type ClientCertificates, contextOf, type TlsMaterial } from '../tls.ts'
+import { contextOf, type TlsSource } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
 import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
 import { ErrorsPageEndpoint } from './errors-page.ts'
@@ -27,15 +27,7 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   /** What messages on their way may take, counted together with those of other ports; alone if not given. */
   readonly incoming?: IncomingMessages
   /** `null`: plaintext. */
-  readonly tls: HttpTls | null
-}
-
-/** What the port proves itself with, as long as it runs. */
-export interface HttpTls {
-  readonly material: TlsMaterial
-  readonly clients: ClientCertificates
-  /** Calls back whenever the certificate was replaced. */
-  onReplaced(listener: (material: TlsMaterial) => void): void
+  readonly tls: TlsSource | null
 }
 
 /** What a connection may use up. Times are milliseconds. */
@@ -147,7 +139,7 @@ export class HttpServer {
   }
 }
 
-function openTlsServer(tls: HttpTls, http: ServerOptions, limits: HttpLimits, listener: RequestListener): Server {
+function openTlsServer(tls: TlsSource, http: ServerOptions, limits: HttpLimits, listener: RequestListener): Server {
   const server = createTlsServer(
     {
       ...http,

@@ -8,7 +8,7 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../../s
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { fail, success } from '../../../src/results.ts'
 import { type Route, route } from '../../../src/rpc/routes.ts'
-import type { GrpcLimits } from '../../../src/transports/grpc/server.ts'
+import type { GrpcLimits } from '../../../src/transports/grpc/limits.ts'
 import { type Connection, connect as connectClient, refusalOf } from '../../setup/client.ts'
 import { call, detailsOf, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
 import { streamProbe } from './test-service.ts'

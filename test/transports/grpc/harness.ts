@@ -27,6 +27,7 @@ import { ServingState } from '../../../src/rpc/serving-state.ts'
 import { GrpcServer, type GrpcServerOptions } from '../../../src/transports/grpc/server.ts'
 import { sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer as startApplication } from '../../setup/server.ts'
+import { testedTransport } from '../../setup/transport.ts'
 
 /** The application that lets callers in; what answers them is each test's own. */
 const database = await sqliteFiles.createMigrated()
@@ -79,7 +80,8 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
     isDraining: () => state.draining,
   })
   const server = new GrpcServer({
-    listen: '127.0.0.1:0',
+    listen: { host: '127.0.0.1', port: 0 },
+    transport: await testedTransport(),
     pipeline,
     state,
     log,
@@ -95,7 +97,7 @@ export async function startServer(routes: readonly Route[], more: Partial<GrpcSe
     client.close()
     await server.stop(0)
   })
-  return { server, state, pipeline, client, address, lines }
+  return { server, state, pipeline, client, address, port, lines }
 }
 
 interface UnaryMethod<I extends DescMessage, O extends DescMessage> {

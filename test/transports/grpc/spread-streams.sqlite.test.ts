@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { success } from '../../../src/results.ts'
-import { SpreadArrivals } from '../../../src/transports/grpc/incoming-streams.ts'
+import { SpreadArrivals } from '../../../src/transports/grpc-js/spread-streams.ts'
 import { callHeaders, FLAG, frame, HELLO, openRaw, TYPE } from '../../attacks/raw-http2.ts'
 import { call, GOOD_SECRET, startServer, tokenRoutes } from './harness.ts'
 

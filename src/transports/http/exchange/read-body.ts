@@ -41,7 +41,7 @@ export async function readBody(
   const onData = (chunk: Uint8Array) => {
     size += chunk.byteLength
     if (size > maxBytes) return body.stop()
-    message.received(chunk)
+    message.received(chunk.byteLength)
     chunks.push(chunk)
   }
   try {

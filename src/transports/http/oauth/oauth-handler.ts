@@ -102,10 +102,10 @@ export class OAuthHandler {
 
   async #run(call: FormCall, info: HttpCallInfo): Promise<Answer | null> {
     const { pipeline, state, helpBase } = this.#options
-    const leave = state.enter()
+    state.enter()
     try {
       // What nobody waits for any more still runs, and counts until it has ended.
-      const running = call.run(pipeline, info).finally(leave)
+      const running = call.run(pipeline, info).finally(() => state.leave())
       const result = await untilAborted(running, info.signal)
       return result.ok ? successAnswer(result.value) : toOAuthRefusal(result, info.authorization, helpBase)
     } catch (error) {

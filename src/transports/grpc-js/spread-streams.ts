@@ -1,50 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server } from '@grpc/grpc-js'
-import { mediaTypeOf } from '../media-type.ts'
-import { http2ServersOf } from './grpc-js-internals.ts'
-
-const AUTHORIZATION = 'authorization'
-const CONTENT_TYPE = 'content-type'
-const GRPC = 'application/grpc'
-const TIMEOUT = 'grpc-timeout'
-/** What an integer of 32 bits holds, in the units of gRPC that can exceed it. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
-const UNITS_MS: Readonly<Record<string, number>> = Object.freeze({ S: 1_000, M: 60_000, H: 3_600_000 })
-
-/**
- * Has grpc-js read the headers of a call as the standards say. It sees every
- * value of `authorization`, so that two can be refused: Node keeps the first and
- * drops the others in silence. It knows the media type of gRPC in any case, which
- * it compares letter by letter. And a deadline more than 24 days away is none: it
- * would count the milliseconds in 32 bits, and find the deadline over. To be called
- * when the server is bound.
- */
-export function correctRequestHeaders(server: Server): void {
-  for (const http2Server of http2ServersOf(server)) http2Server.prependListener('stream', correct)
-}
-
-function correct(
-  _stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  _flags: number,
-  raw: readonly string[],
-): void {
-  const contentType = headers[CONTENT_TYPE]
-  if (contentType !== undefined && !contentType.startsWith(GRPC)) headers[CONTENT_TYPE] = mediaTypeOf(contentType)
-  if (isBeyondCounting(headers[TIMEOUT])) delete headers[TIMEOUT]
-  if (raw.indexOf(AUTHORIZATION) === raw.lastIndexOf(AUTHORIZATION)) return
-  Reflect.set(
-    headers,
-    AUTHORIZATION,
-    raw.filter((_text, index) => index % 2 === 1 && raw[index - 1] === AUTHORIZATION),
-  )
-}
-
-function isBeyondCounting(timeout: unknown): boolean {
-  if (typeof timeout !== 'string') return false
-  const unit = UNITS_MS[timeout.slice(-1)]
-  return unit !== undefined && Number(timeout.slice(0, -1)) * unit > MAX_TIMEOUT_MS
-}
+import { http2ServersOf } from './internals.ts'
 
 /** How many calls start in one turn of the event loop: as many as one caller may run at once. */
 const MAX_STARTED_PER_TURN = 32

@@ -1,22 +1,17 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
-import type { Metadata, Server } from '@grpc/grpc-js'
+import type { Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../../results.ts'
-import type { IncomingCall, IncomingMessage, IncomingMessages } from '../../rpc/incoming-messages.ts'
-import { rayIdOf } from '../../rpc/trace-context.ts'
+import type { IncomingCall, IncomingMessage } from '../../rpc/incoming-messages.ts'
+import type { GrpcStatus, TransportSettings } from '../grpc/transport.ts'
 import { peerAddress } from '../peer.ts'
-import { toGrpcStatus } from './errors.ts'
-import { http2ServersOf } from './grpc-js-internals.ts'
+import { toStatusObject } from './call.ts'
+import { http2ServersOf } from './internals.ts'
 
 /** A byte of flags, four of length. */
 const PREFIX_BYTES = 5
 const COMPRESSED = 1
 
-export interface IncomingWatchOptions {
-  readonly incoming: IncomingMessages
-  readonly maxMessageBytes: number
-  readonly newRayId: () => string
-  readonly helpBase: string | undefined
-}
+type IncomingWatchOptions = Pick<TransportSettings, 'incoming' | 'limits' | 'statusOf'>
 
 /**
  * Has the messages of all calls counted while they arrive: grpc-js keeps a message
@@ -84,7 +79,7 @@ class StreamCall implements IncomingCall {
 
   received(piece: Buffer): void {
     if (!this.#message.sizeIsKnown) this.#message.expect(this.#sizeFrom(piece))
-    this.#message.received(piece)
+    this.#message.received(piece.byteLength)
   }
 
   over(): void {
@@ -103,13 +98,8 @@ class StreamCall implements IncomingCall {
     const stream = this.#stream
     if (stream.closed || stream.destroyed) return
     if (!stream.headersSent) {
-      const { newRayId, helpBase } = this.#options
-      const { code, details, metadata } = toGrpcStatus(
-        failure,
-        rayIdOf((key) => this.#header(key), newRayId),
-        helpBase,
-      )
-      stream.respond(trailersOnly(code, details, metadata), { endStream: true })
+      const status = this.#options.statusOf(failure, (key) => this.#header(key))
+      stream.respond(trailersOnly(status), { endStream: true })
     }
     // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted. What came of it is dropped.
     stream.close(constants.NGHTTP2_NO_ERROR)
@@ -122,7 +112,7 @@ class StreamCall implements IncomingCall {
 
   /** A compressed message may unfold to the largest that there is; so may one that hides its size. */
   #sizeFrom(first: Buffer): number {
-    const { maxMessageBytes } = this.#options
+    const { maxMessageBytes } = this.#options.limits
     if (first.byteLength < PREFIX_BYTES) return maxMessageBytes + PREFIX_BYTES
     const declared = Math.min(first.readUInt32BE(1), maxMessageBytes)
     return PREFIX_BYTES + declared + (first.readUInt8(0) === COMPRESSED ? maxMessageBytes : 0)
@@ -130,7 +120,8 @@ class StreamCall implements IncomingCall {
 }
 
 /** What grpc-js sends for a refusal before anything else was sent. */
-function trailersOnly(code: number, details: string, metadata: Metadata) {
+function trailersOnly(status: GrpcStatus) {
+  const { code, details, metadata } = toStatusObject(status)
   return {
     ':status': 200,
     'content-type': 'application/grpc+proto',

@@ -1,0 +1,217 @@
+import type { EventEmitter } from 'node:events'
+import {
+  Metadata,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js'
+import type { PeerCertificate } from '../../domain/certificate.ts'
+import { type EpochMs, epochMs } from '../../domain/ids.ts'
+import { RAY_ID_KEY } from '../../rpc/trace-context.ts'
+import type { CallListener, GrpcStatus, StreamTransportCall } from '../grpc/transport.ts'
+import { peerAddress } from '../peer.ts'
+import type { Connections } from './connections.ts'
+import { sessionOf } from './internals.ts'
+
+type Unary = ServerUnaryCall<Buffer, Buffer>
+type Stream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>
+
+/** Calls that have not ended; whoever takes one out ends it. */
+export type OpenCalls = Set<GrpcJsCall>
+
+/** What the calls of one transport share. */
+export interface CallServices {
+  readonly connections: Connections
+  readonly open: OpenCalls
+}
+
+/** A call of grpc-js, as the port sees it. Of the two forms of grpc-js this is what they have in common. */
+export abstract class GrpcJsCall implements StreamTransportCall {
+  readonly peer: string
+  readonly deadline: EpochMs | null
+  protected readonly services: CallServices
+  readonly #call: Unary | Stream
+  #listener: CallListener | null = null
+
+  constructor(call: Unary | Stream, services: CallServices) {
+    this.#call = call
+    this.services = services
+    this.peer = addressOf(call.getPeer())
+    this.deadline = momentOf(call.getDeadline())
+    services.open.add(this)
+  }
+
+  abstract answer(rayId: string, message: Uint8Array): void
+  abstract start(rayId: string): void
+  abstract write(message: Uint8Array): boolean
+  abstract end(): void
+  abstract fail(status: GrpcStatus): void
+  abstract pause(): void
+  abstract resume(): void
+
+  get certificate(): PeerCertificate | null {
+    return this.services.connections.certificateOf(this.#call)
+  }
+
+  get isCancelled(): boolean {
+    return this.#call.cancelled
+  }
+
+  get connectionEnds(): AbortSignal {
+    return this.services.connections.endSignalOf(this.#call)
+  }
+
+  header(name: string): string | undefined {
+    return this.#call.metadata.get(name)[0]?.toString()
+  }
+
+  headers(name: string): readonly string[] {
+    return this.#call.metadata.get(name).map(String)
+  }
+
+  /** Tells its listener what becomes of it. */
+  listenedBy(listener: CallListener): void {
+    this.#listener = listener
+    const call: EventEmitter = this.#call
+    // grpc-js emits this at the end of every call; only an end before the answer cancels it.
+    call.once('cancelled', () => {
+      if (this.takeOut()) listener.cancelled()
+    })
+    if (this.#call.cancelled && this.takeOut()) listener.cancelled()
+  }
+
+  /** Has it answered now. */
+  expire(): void {
+    this.#listener?.graceExpired()
+  }
+
+  /** Whether the call came on this HTTP/2 session. */
+  isOn(session: object): boolean {
+    return sessionOf(this.#call) === session
+  }
+
+  release(): void {
+    // grpc-js counts a stream until it is closed.
+  }
+
+  /** Whether it had not ended; it counts as ended. */
+  protected takeOut(): boolean {
+    return this.services.open.delete(this)
+  }
+}
+
+export class GrpcJsUnaryCall extends GrpcJsCall {
+  readonly #call: Unary
+  readonly #callback: sendUnaryData<Buffer>
+
+  constructor(call: Unary, callback: sendUnaryData<Buffer>, services: CallServices) {
+    super(call, services)
+    this.#call = call
+    this.#callback = callback
+  }
+
+  answer(rayId: string, message: Uint8Array): void {
+    if (!this.takeOut()) return
+    this.#call.sendMetadata(rayIdMetadata(rayId))
+    this.#callback(null, asBuffer(message))
+  }
+
+  fail(status: GrpcStatus): void {
+    if (!this.takeOut()) return
+    this.#callback(toStatusObject(status))
+  }
+
+  start(rayId: string): void {
+    if (this.services.open.has(this)) this.#call.sendMetadata(rayIdMetadata(rayId))
+  }
+
+  write(): never {
+    throw new Error('a unary call is answered at once')
+  }
+
+  end(): void {
+    this.write()
+  }
+
+  pause(): void {
+    this.write()
+  }
+
+  resume(): void {
+    this.write()
+  }
+}
+
+export class GrpcJsStreamCall extends GrpcJsCall {
+  readonly #call: Stream
+
+  constructor(call: Stream, services: CallServices) {
+    super(call, services)
+    this.#call = call
+  }
+
+  override listenedBy(listener: CallListener): void {
+    super.listenedBy(listener)
+    this.#call.on('drain', () => listener.drained())
+  }
+
+  answer(rayId: string, message: Uint8Array): void {
+    this.start(rayId)
+    this.write(message)
+    this.end()
+  }
+
+  start(rayId: string): void {
+    this.#call.sendMetadata(rayIdMetadata(rayId))
+  }
+
+  write(message: Uint8Array): boolean {
+    return !this.services.open.has(this) || this.#call.write(asBuffer(message))
+  }
+
+  end(): void {
+    if (this.takeOut()) this.#call.end()
+  }
+
+  fail(status: GrpcStatus): void {
+    if (this.takeOut()) this.#call.emit('error', toStatusObject(status))
+  }
+
+  pause(): void {
+    if ('pause' in this.#call) this.#call.pause()
+  }
+
+  resume(): void {
+    if ('resume' in this.#call) this.#call.resume()
+  }
+}
+
+/** The end of a call, as grpc-js takes it. */
+export function toStatusObject({ code, message, details, rayId }: GrpcStatus) {
+  const metadata = rayId === null ? new Metadata() : rayIdMetadata(rayId)
+  if (details !== null) metadata.set('grpc-status-details-bin', asBuffer(details))
+  return { code, details: message, metadata }
+}
+
+function rayIdMetadata(rayId: string): Metadata {
+  const metadata = new Metadata()
+  metadata.set(RAY_ID_KEY, rayId)
+  return metadata
+}
+
+function momentOf(deadline: Date | number): EpochMs | null {
+  const moment = Number(deadline)
+  return Number.isFinite(moment) ? epochMs(moment) : null
+}
+
+/** The address of a peer without its port: `192.0.2.1:4711` → `192.0.2.1`. */
+function addressOf(peer: string): string {
+  const colon = peer.lastIndexOf(':')
+  return peerAddress(colon < 0 ? peer : peer.slice(0, colon))
+}
+
+/** A view, not a copy. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

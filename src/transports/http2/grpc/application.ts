@@ -1,0 +1,123 @@
+import type { Http2Application, Http2Connection, Http2Stream, RequestHeaders, StreamHandler } from '../application.ts'
+import { HeaderField } from '../hpack/header-field.ts'
+import { GrpcCall } from './call.ts'
+import type { CallServices } from './call-services.ts'
+import { GZIP, IDENTITY, Inflater } from './compression.ts'
+import { HeaderBlocks } from './header-blocks.ts'
+import type { Method } from './method.ts'
+import type { ReceiveBudget } from './receive-budget.ts'
+import { httpRefusal, RefusedRequest } from './refused-request.ts'
+import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
+import { timeoutOf } from './timeout.ts'
+
+const CONTENT_TYPE = 'application/grpc'
+/** The media type may name the encoding of messages, or have parameters. In any case of letters (RFC 9110 §8.3.1). */
+const GRPC = /^application\/grpc(?:\+[^;\s]*)?(?:[ \t]*;.*)?$/i
+
+/** Who is told of connections. */
+export interface ConnectionObserver {
+  opened(connection: Http2Connection): void
+  /** After its calls have been told. */
+  closed(connection: Http2Connection): void
+}
+
+export interface GrpcApplicationOptions {
+  readonly methods: Iterable<Method>
+  /** The largest request, in bytes, inflated or not. */
+  readonly maxMessageBytes: number
+  /** Of answers; `application/grpc` if not given. */
+  readonly contentType?: string
+  readonly budget?: ReceiveBudget
+  readonly connections?: ConnectionObserver
+}
+
+/** Has nothing more to hear. */
+const NOBODY: StreamHandler = Object.freeze({
+  data: () => undefined,
+  trailers: () => undefined,
+  aborted: () => undefined,
+  drained: () => undefined,
+})
+
+/**
+ * gRPC over HTTP/2: makes calls of requests, and lets the methods that are served answer
+ * them. To be served by an `Http2Server`:
+ *
+ *     const application = new GrpcApplication({ methods: [echo], maxMessageBytes: 4 * 1024 * 1024 })
+ *     const { port } = await new Http2Server({ application }).listen({ host: '127.0.0.1', port: 0 })
+ */
+export class GrpcApplication implements Http2Application {
+  /** Makes the blocks that calls are answered with. */
+  readonly blocks: HeaderBlocks
+  readonly #methods = new Map<string, Method>()
+  readonly #services: CallServices
+  readonly #connections: ConnectionObserver | null
+  readonly #notAllowed = httpRefusal(405, 'A call of gRPC is a POST.', new HeaderField('allow', 'POST'))
+  readonly #wrongType = httpRefusal(415, `A call of gRPC is ${CONTENT_TYPE}.`, new HeaderField('accept', CONTENT_TYPE))
+  /** Calls that have begun in this turn, and whose requests had not all come. */
+  #arriving: GrpcCall[] = []
+
+  constructor({ methods, maxMessageBytes, contentType = CONTENT_TYPE, budget, connections }: GrpcApplicationOptions) {
+    this.blocks = new HeaderBlocks({ contentType })
+    for (const method of methods) this.#methods.set(method.path, method)
+    this.#services = {
+      maxMessageBytes,
+      blocks: this.blocks,
+      okTrailers: this.blocks.trailers(OK),
+      inflater: new Inflater(maxMessageBytes),
+      budget: budget ?? null,
+    }
+    this.#connections = connections ?? null
+  }
+
+  opened(connection: Http2Connection): void {
+    this.#connections?.opened(connection)
+  }
+
+  closed(connection: Http2Connection): void {
+    this.#connections?.closed(connection)
+  }
+
+  request(stream: Http2Stream, headers: RequestHeaders, endStream: boolean): StreamHandler {
+    if (headers.method !== 'POST') return new RefusedRequest(stream, this.#notAllowed, endStream)
+    const contentType = headers.get('content-type')
+    if (contentType === undefined || !(contentType === CONTENT_TYPE || GRPC.test(contentType))) {
+      return new RefusedRequest(stream, this.#wrongType, endStream)
+    }
+    const method = this.#methods.get(headers.path)
+    if (method === undefined) {
+      return this.#fail(stream, callStatus(StatusCode.UNIMPLEMENTED, 'The server has no such method.'))
+    }
+    const encoding = headers.get('grpc-encoding')
+    if (encoding !== undefined && encoding !== IDENTITY && encoding !== GZIP) {
+      return this.#fail(stream, callStatus(StatusCode.UNIMPLEMENTED, 'The server does not know this grpc-encoding.'))
+    }
+    const timeout = headers.get('grpc-timeout')
+    const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : timeoutOf(timeout)
+    if (timeoutMs === null) return this.#fail(stream, callStatus(StatusCode.INTERNAL, 'The grpc-timeout is malformed.'))
+    const deadline = timeoutMs === Number.POSITIVE_INFINITY ? null : Math.ceil(Date.now() + timeoutMs)
+    const call = new GrpcCall(stream, headers, method, deadline, this.#services)
+    if (!endStream) this.#watch(call)
+    call.begin(endStream)
+    return call
+  }
+
+  /** Ends a call of which nothing more need be known. */
+  #fail(stream: Http2Stream, status: CallStatus): StreamHandler {
+    stream.respond(this.blocks.trailersOnly(status), null, null)
+    stream.released()
+    return NOBODY
+  }
+
+  /** Looks after it when the turn is over, by which most calls have arrived whole. */
+  #watch(call: GrpcCall): void {
+    if (this.#arriving.length === 0) setImmediate(this.#turnOver)
+    this.#arriving.push(call)
+  }
+
+  readonly #turnOver = (): void => {
+    const arriving = this.#arriving
+    this.#arriving = []
+    for (const call of arriving) call.turnOver()
+  }
+}

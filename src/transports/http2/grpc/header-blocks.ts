@@ -1,0 +1,49 @@
+import { encodeBlock } from '../hpack/encoder.ts'
+import { HeaderField } from '../hpack/header-field.ts'
+import { GZIP, IDENTITY } from './compression.ts'
+import type { Metadata } from './metadata.ts'
+import { percentEncoded } from './percent-encoding.ts'
+import type { CallStatus } from './status.ts'
+
+/** How an answer is sent. */
+export interface AnswerFormat {
+  /** The content type of answers, such as `application/grpc+proto`. */
+  readonly contentType: string
+}
+
+/**
+ * Makes the encoded header blocks of answers. They refer to no dynamic table, so one that
+ * is made once may be sent on every connection.
+ */
+export class HeaderBlocks {
+  readonly #head: readonly HeaderField[]
+
+  constructor({ contentType }: AnswerFormat) {
+    this.#head = [
+      new HeaderField(':status', '200'),
+      new HeaderField('content-type', contentType),
+      new HeaderField('grpc-accept-encoding', `${IDENTITY},${GZIP}`),
+    ]
+  }
+
+  /** Before the first message. `encoding`: that of the messages which say that they are compressed. */
+  headers(metadata?: Metadata, encoding: typeof IDENTITY | typeof GZIP = IDENTITY): Uint8Array {
+    const encoded = encoding === IDENTITY ? [] : [new HeaderField('grpc-encoding', encoding)]
+    return encodeBlock([...this.#head, ...encoded, ...(metadata?.fields() ?? [])])
+  }
+
+  /** After the last message. */
+  trailers(status: CallStatus): Uint8Array {
+    return encodeBlock(statusFields(status))
+  }
+
+  /** Of an answer that has neither headers nor messages ("Trailers-Only"). */
+  trailersOnly(status: CallStatus): Uint8Array {
+    return encodeBlock([...this.#head, ...statusFields(status)])
+  }
+}
+
+function statusFields({ code, message, metadata }: CallStatus): readonly HeaderField[] {
+  const text = message === '' ? [] : [new HeaderField('grpc-message', percentEncoded(message))]
+  return [new HeaderField('grpc-status', String(code)), ...text, ...(metadata?.fields() ?? [])]
+}

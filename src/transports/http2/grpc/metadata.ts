@@ -1,0 +1,68 @@
+import type { HeaderList } from '../application.ts'
+import { HeaderField } from '../hpack/header-field.ts'
+
+const BINARY = '-bin'
+/** "gRPC over HTTP2", Header-Name. */
+const NAME = /^[0-9a-z_.-]+$/
+/** Printable ASCII; spaces at either end would not survive. */
+const VALUE = /^(?! )[ -~]*(?<! )$/
+/** Names that the protocols below speak with. */
+const RESERVED: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'te',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'user-agent',
+])
+
+/** Whether a name is gRPC's or HTTP's own, and no metadata of an application. */
+export function isReserved(name: string): boolean {
+  return name.startsWith('grpc-') || RESERVED.has(name)
+}
+
+/** Metadata to be sent: names and values, in order. A name may come several times. */
+export class Metadata {
+  readonly #fields: HeaderField[] = []
+
+  /** @throws Error for a reserved name, or a name or value that a header field cannot hold. */
+  add(name: string, value: string | Uint8Array): this {
+    if (!NAME.test(name) || (isReserved(name) && name !== 'grpc-status-details-bin')) {
+      throw new Error(`"${name}" cannot be the name of metadata`)
+    }
+    const text = typeof value === 'string' ? value : base64(value)
+    if (name.endsWith(BINARY) === (typeof value === 'string')) {
+      throw new Error(`metadata "${name}": bytes go with names that end in ${BINARY}, text with others`)
+    }
+    if (!VALUE.test(text)) throw new Error(`metadata "${name}" has a value that no header field holds`)
+    this.#fields.push(new HeaderField(name, text))
+    return this
+  }
+
+  fields(): readonly HeaderField[] {
+    return this.#fields
+  }
+}
+
+/** The values of binary metadata, whose name ends in `-bin`: several may stand in one field, separated by commas; padding may be missing. */
+export function binaryValues(headers: HeaderList, name: string): readonly Buffer[] {
+  return headers.getAll(name).flatMap((field) => field.split(',').map((text) => Buffer.from(text.trim(), 'base64')))
+}
+
+/** What the application of the peer has sent, without the names that the protocols speak with. */
+export function* customMetadata(headers: HeaderList): Generator<readonly [name: string, value: string | Buffer]> {
+  for (const [name, value] of headers.entries()) {
+    if (isReserved(name)) continue
+    if (!name.endsWith(BINARY)) yield [name, value]
+    else for (const text of value.split(',')) yield [name, Buffer.from(text.trim(), 'base64')]
+  }
+}
+
+/** Without padding: "implementations MUST accept padded and un-padded values and should emit un-padded values". */
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64').replace(/=+$/, '')
+}

@@ -1,0 +1,38 @@
+import type { Metadata } from './metadata.ts'
+
+/** The codes of gRPC ("Status codes and their use in gRPC"). */
+export const StatusCode = Object.freeze({
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+})
+
+/** How a call ends. */
+export interface CallStatus {
+  readonly code: number
+  /** For people; empty: none is sent. */
+  readonly message: string
+  /** Sent with it in the trailers; `null`: none. */
+  readonly metadata: Metadata | null
+}
+
+export const OK: CallStatus = Object.freeze({ code: StatusCode.OK, message: '', metadata: null })
+
+/** The end of a call that says what was wrong with it, and nothing else. */
+export function callStatus(code: number, message: string, metadata: Metadata | null = null): CallStatus {
+  return { code, message, metadata }
+}

@@ -1,0 +1,15 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { installed } from './installed.ts'
+import { missing } from './requirement.ts'
+
+const BUILT = join(resolve(import.meta.dirname, '..', '..'), '.cache', 'bin')
+
+/** Where a program is that `scripts/install-go-tools.sh` builds; if nowhere, it is said what is skipped, and `null`. */
+export function goProgram(name: string, skipped: string): string | null {
+  const found = installed(name, [BUILT, join(homedir(), 'go', 'bin')])
+  if (found === null) {
+    missing(name, skipped, 'it is not installed: run scripts/install-go-tools.sh, which needs Go 1.26 or newer')
+  }
+  return found
+}
