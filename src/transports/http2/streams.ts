@@ -53,9 +53,22 @@ export class Streams implements StreamOwner {
     return stream
   }
 
-  /** A stream that is refused, and does not come to be. */
+  /** A stream that does not come to be. What comes on it is ignored. */
   skip(streamId: number): void {
     this.#closed.add(streamId, Closed.BY_RESET)
+  }
+
+  /** RST_STREAM on a stream that is not open, or does not come to be. @throws ConnectionError of a flood */
+  reject(streamId: number, code: ErrorCode): void {
+    this.#flood.streamReset()
+    this.skip(streamId)
+    this.sender.reset(streamId, code)
+  }
+
+  /** RST_STREAM for what the peer sent on a stream, whose handler is told. @throws ConnectionError of a flood */
+  refuse(stream: ServerStream, code: ErrorCode): void {
+    stream.refuse(code)
+    this.#flood.streamReset()
   }
 
   /** One of `Closed`. */
