@@ -271,12 +271,9 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   /** How long a frame or header block has been incomplete. Each is told from the next by its number. */
   #frameTakes(now: number): number {
-    if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-1, now)
-    if (!this.#reader.awaitsRest || this.#held) {
-      this.#sinceFrame.for(-2, now)
-      return 0
-    }
-    return this.#sinceFrame.for(this.#reader.count, now)
+    if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-this.#headers.longBlocks, now)
+    const incomplete = this.#reader.awaitsRest && !this.#held
+    return this.#sinceFrame.for(incomplete ? this.#reader.count : 0, now) * Number(incomplete)
   }
 
   /** A peer that does not answer the PING learns of the last request all the same. */

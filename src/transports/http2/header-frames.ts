@@ -35,6 +35,8 @@ export class HeaderFrames {
   refusesRequests = false
   /** How many the application was given. */
   requests = 0
+  /** How many header blocks came in several frames. */
+  longBlocks = 0
   readonly #application: Http2Application
   readonly #limits: Http2Limits
   readonly #settings: PeerSettings
@@ -81,6 +83,7 @@ export class HeaderFrames {
       this.#fields(streamId, flags, dependsOnItself, bytes, start, end)
       return
     }
+    this.longBlocks += 1
     this.#block = new HeaderBlock(streamId, flags, dependsOnItself, this.#limits.maxHeaderBlockBytes)
     this.#block.begin(bytes, start, end)
   }
