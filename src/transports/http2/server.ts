@@ -89,6 +89,8 @@ export class Http2Server {
       server.once('error', reject)
       server.listen(options, () => {
         server.off('error', reject)
+        // From now on it is an accept that fails, for want of file descriptors say: its peer notices, and the others are served.
+        server.on('error', () => undefined)
         this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
         resolve(server.address() as AddressInfo)
       })

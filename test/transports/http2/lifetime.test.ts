@@ -184,6 +184,20 @@ describe('deadlines', () => {
     peer.destroy()
   })
 
+  it('leave a connection alone that is always within another header block', async () => {
+    echo = await startEcho(brief)
+    const peer = await echo.greet()
+    for (let at = 0; at < 20; at += 1) {
+      const block = literals(request('/x'))
+      peer.send(frame(TYPE.HEADERS, FLAG.END_STREAM, 2 * at + 1, block.subarray(0, 9)))
+      await sleep(20)
+      const rest = frame(TYPE.CONTINUATION, FLAG.END_HEADERS, 2 * at + 1, block.subarray(9))
+      peer.send(rest)
+    }
+    expect(await peer.answer(39)).toBe('39 /x ')
+    peer.destroy()
+  })
+
   it('leave slow content alone, which is for the application to judge', async () => {
     echo = await startEcho(brief)
     const peer = await echo.greet()

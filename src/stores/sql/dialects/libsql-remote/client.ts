@@ -9,7 +9,7 @@ import { HranaTransport, type UnansweredError } from './transport.ts'
  * A replica answers a batch itself only if nothing in it is the primary's, and this
  * question is: the whole batch then goes to the primary, and takes no lock there.
  */
-const OF_THE_PRIMARY = 'pragma user_version'
+export const OF_THE_PRIMARY = 'pragma user_version'
 
 /** The requests to one database; each opens and closes what it needs on the server, but for transactions. */
 export class RemoteClient {
