@@ -32,7 +32,15 @@ describeClient(hasPython, {
     rmSync(STUBS, { recursive: true, force: true })
     mkdirSync(STUBS)
     const files = ['empty', 'messages', 'test'].map((name) => `grpc/testing/${name}.proto`)
-    await python('-m', 'grpc_tools.protoc', '-I', PROTO, `--python_out=${STUBS}`, `--grpc_python_out=${STUBS}`, ...files)
+    await python(
+      '-m',
+      'grpc_tools.protoc',
+      '-I',
+      PROTO,
+      `--python_out=${STUBS}`,
+      `--grpc_python_out=${STUBS}`,
+      ...files,
+    )
   },
   cases: (transport) => [
     ...CASES,
