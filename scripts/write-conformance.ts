@@ -19,18 +19,17 @@ interface Title {
 const root = join(import.meta.dirname, '..')
 const tests = join(root, 'test', 'conformance')
 const page = join(root, 'docs', 'conformance.md')
-const FILE = /^rfc(\d+)\.database\.test\.ts$/
+/** What is shown over HTTP stands in a file of its own. */
+const FILE = /^rfc(\d+)(?:-http)?\.database\.test\.ts$/
 const OPENING = /^(\s*)(describe|it)\(/
 const TITLED = /^\s*(?:describe|it)\(\s*(['"`])(.*?)\1,/
 const CLAUSE = /^§(\d+(?:\.\d+)*)/
 
 const problems: string[] = []
 const sections: string[] = []
-for (const name of (await readdir(tests)).sort()) {
-  const rfc = FILE.exec(name)?.[1]
-  if (rfc === undefined) continue
-  const titles = titlesOf(name, await readFile(join(tests, name), 'utf8'))
-  sections.push(section(rfc, name, titles, REQUIREMENTS[rfc] ?? []))
+for (const [rfc, names] of await filesByRfc()) {
+  const titles = await Promise.all(names.map(async (name) => titlesOf(name, await readFile(join(tests, name), 'utf8'))))
+  sections.push(section(rfc, names, titles.flat(), REQUIREMENTS[rfc] ?? []))
 }
 
 if (problems.length > 0) fail(problems)
@@ -44,6 +43,21 @@ ${sections.join('\n\n')}
 if (!process.argv.includes('--check')) await writeFile(page, text)
 else if ((await readFile(page, 'utf8').catch(() => '')) !== text) {
   fail(['docs/conformance.md is not in sync with test/conformance; run npm run docs'])
+}
+
+/** The files of each RFC, by its number. */
+async function filesByRfc(): Promise<readonly (readonly [string, readonly string[]])[]> {
+  const files = (await readdir(tests)).flatMap((name) => {
+    const rfc = FILE.exec(name)?.[1]
+    return rfc === undefined ? [] : [{ rfc, name }]
+  })
+  const byRfc = Map.groupBy(
+    files.toSorted((a, b) => b.name.localeCompare(a.name)),
+    ({ rfc }) => rfc,
+  )
+  return [...byRfc]
+    .map(([rfc, each]) => [rfc, each.map(({ name }) => name)] as const)
+    .toSorted(([a], [b]) => byClause(a, b))
 }
 
 /** The titles of a file's tests; one without a clause has that of the suite around it. */
@@ -68,7 +82,12 @@ function titlesOf(name: string, source: string): readonly Title[] {
   return titles
 }
 
-function section(rfc: string, name: string, titles: readonly Title[], requirements: readonly Requirement[]): string {
+function section(
+  rfc: string,
+  names: readonly string[],
+  titles: readonly Title[],
+  requirements: readonly Requirement[],
+): string {
   const clauses = new Set([...requirements, ...titles].flatMap(({ clause }) => clause ?? []))
   const rows = [...clauses].sort(byClause).flatMap((clause) => {
     const demands = requirements.filter((each) => each.clause === clause)
@@ -99,7 +118,7 @@ function section(rfc: string, name: string, titles: readonly Title[], requiremen
   return [
     `## RFC ${rfc}`,
     '',
-    `Tests: \`test/conformance/${name}\``,
+    `Tests: ${names.map((name) => `\`test/conformance/${name}\``).join(', ')}`,
     '',
     '| clause | **demand** or what a test shows | |',
     '|---|---|---|',

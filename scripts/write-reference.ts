@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Variable } from '../src/config/variable.ts'
 import { CLIENT_VARIABLES, VARIABLES } from '../src/config/variables.ts'
 import { ERROR_ADVICE } from '../src/errors/advice.ts'
-import { type ErrorRow, registry } from '../src/errors/registry.ts'
+import { type ErrorDetails, type ErrorRow, registry } from '../src/errors/registry.ts'
 import { reasonOf } from '../src/rpc/rpc-status.ts'
 import { contractFiles } from './contract.ts'
 import { referencePages } from './rpc-reference.ts'
@@ -39,7 +39,7 @@ function withoutBraces(sentence: string): string {
 }
 
 /** The sentences that the caller gets instead where the server can tell more. */
-function casesOf({ cases = {} }: ErrorRow<object>): readonly string[] {
+function casesOf({ cases = {} }: ErrorRow<ErrorDetails>): readonly string[] {
   const sentences = Object.values(cases)
   return sentences.length === 0
     ? []
@@ -49,7 +49,7 @@ function casesOf({ cases = {} }: ErrorRow<object>): readonly string[] {
 function errorsPage(): string {
   const codes = Object.keys(registry) as (keyof typeof registry)[]
   const sections = codes.map((code) => {
-    const row: ErrorRow<object> = registry[code]
+    const row: ErrorRow<ErrorDetails> = registry[code]
     const reason = reasonOf(code)
     const { when, details, advice } = ERROR_ADVICE[code]
     return [
@@ -64,6 +64,7 @@ function errorsPage(): string {
       `| registry key | \`${code}\` |`,
       `| OAuth error | ${row.oauthError === null ? '–' : `\`${row.oauthError}\` (${row.rfc})`} |`,
       `| gRPC status | \`${row.status}\` |`,
+      `| [over OAuth's forms](oauth-http.md#refusals) | ${row.http.status} \`${row.oauthError ?? row.http.error}\` |`,
       `| details | ${details} |`,
       `| may be sent again as it is | ${retry(code, row)} |`,
       '',
@@ -74,7 +75,7 @@ function errorsPage(): string {
   })
   const rows = codes.map((code) => {
     const reason = reasonOf(code)
-    const row: ErrorRow<object> = registry[code]
+    const row: ErrorRow<ErrorDetails> = registry[code]
     return `| [\`${reason}\`](#${reason.toLowerCase().replaceAll('_', '-')}) | \`${row.status}\` | ${retry(code, row)} |`
   })
   return `# Errors
@@ -98,7 +99,7 @@ ${sections.join('\n\n')}
 `
 }
 
-function retry(code: keyof typeof registry, { retryable }: ErrorRow<object>): string {
+function retry(code: keyof typeof registry, { retryable }: ErrorRow<ErrorDetails>): string {
   if (retryable) return 'yes, after RetryInfo'
   return ERROR_ADVICE[code].details.includes('RetryInfo') ? 'only with RetryInfo' : 'no'
 }
@@ -127,6 +128,6 @@ case, without the default port. What is written otherwise is refused, and the li
 a URL stays; only origins may have one or not. Hosts that end with a number are IPv4 addresses in four decimal parts.
 
 What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on servers, \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\`
-for all; [databases.md](databases.md) explains them. Traces are in [telemetry.md](telemetry.md).
+and \`QSCOPE_DATABASE_HEALTH_INTERVAL\` for all; [databases.md](databases.md) explains them. Traces are in [telemetry.md](telemetry.md).
 `
 }

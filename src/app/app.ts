@@ -55,12 +55,15 @@ export interface AppOptions {
   /** Shares what is counted with other processes; this one counts alone if not given. */
   readonly counterSync?: CounterSync
   readonly observers?: Observers
+  /** How the configured database is opened; `openConfiguredBackend` if not given. */
+  readonly openDatabase?: typeof openConfiguredBackend
 }
 
 /** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
 export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
   const scheduler = new BatchScheduler()
-  const opening = openConfiguredBackend(config, log, keyring, { observer: options.observers?.stores, scheduler })
+  const { openDatabase = openConfiguredBackend } = options
+  const opening = openDatabase(config, log, keyring, { observer: options.observers?.stores, scheduler })
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
   const validator = new RequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
   return new App({ config, log, keyring, backend: await opening, scheduler, validator, ...options })
@@ -81,6 +84,8 @@ export class App {
   /** Lets calls begin together, and their look-ups travel together. */
   readonly scheduler: BatchScheduler
   readonly runner: FlowRunner
+  /** What flows share. */
+  readonly services: FlowServices
   /** Decides who may call. */
   readonly authorizer: CallAuthorizer
   readonly pipeline: Pipeline
@@ -135,7 +140,7 @@ export class App {
       secretUsage: this.#secretUsage,
     })
     this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
-    const services: FlowServices = {
+    this.services = {
       keyring,
       signingKeys,
       signingAlgorithm,
@@ -145,7 +150,7 @@ export class App {
       trustedIssuers: this.trustedIssuers.byIssuer,
       limits: flowLimits(limits, backend, counterSync),
     }
-    this.runner = new FlowRunner(backend, services, observers?.flows)
+    this.runner = new FlowRunner(backend, this.services, observers?.flows)
     this.state = new ServingState()
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({

@@ -6,7 +6,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Migrations } from '../stores/contract/migrations.ts'
-import { type BackendOptions, openBackend, openMigrations } from '../stores/open.ts'
+import type { StatementObserver } from '../stores/contract/statement-plans.ts'
+import { type BackendOptions, openBackend, openMigrations, openRolledBack } from '../stores/open.ts'
 
 /** Opens the configured database for serving. */
 export async function openConfiguredBackend(
@@ -17,6 +18,17 @@ export async function openConfiguredBackend(
 ): Promise<Backend> {
   const seal = new ActiveAuditSeal(keyring)
   return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared })
+}
+
+/** The same, on which nothing stays: what is done is rolled back when it is closed. `statements` is told each statement. */
+export async function openConfiguredRolledBack(
+  { database, connections, maxQueuedCalls }: Config,
+  log: Logger,
+  keyring: Keyring,
+  statements: StatementObserver,
+): Promise<Backend> {
+  const options = { seal: new ActiveAuditSeal(keyring), log, newId: uuidV7, jitter, connections, maxQueuedCalls }
+  return await openRolledBack(database.url, options, statements)
 }
 
 /** Opens the configured database to change its schema, or to ask where it stands. */

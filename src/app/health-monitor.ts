@@ -3,25 +3,32 @@ import { messageOf } from '../message-of.ts'
 import type { App } from './app.ts'
 import { issuerRuleProblems, RULE_ADVICE } from './trusted-issuers.ts'
 
-const CHECK_INTERVAL_MS = 1_000
-
 /**
  * Checks the database for as long as the server runs: the health of the server
  * follows it, and the log says when it stops serving, why, and when it serves again.
+ *
+ * A check takes longer than the interval where a write waits in vain. Then the host that
+ * is read from is still looked at in each interval, so that one that lost its cluster
+ * is left in time.
  */
 export class HealthMonitor {
   readonly #app: App
   readonly #log: Logger
+  readonly #intervalMs: number
   /** Whether the database was reached once and what it holds was examined. */
   #examined = false
   /** What was logged last; `null`: the server is serving. */
   #problem: string | null = null
   #timer: NodeJS.Timeout | undefined
   #stopped = false
+  #checking = false
+  #looking = false
 
-  constructor(app: App, log: Logger) {
+  /** `intervalMs` lies between the beginnings of two looks. */
+  constructor(app: App, log: Logger, intervalMs: number) {
     this.#app = app
     this.#log = log
+    this.#intervalMs = intervalMs
   }
 
   /** Resolves after the first check. Throws if the keyring does not fit the database: the server must not start then. */
@@ -37,19 +44,41 @@ export class HealthMonitor {
 
   #schedule(): void {
     if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#checkSafely().then(() => this.#schedule()), CHECK_INTERVAL_MS).unref()
+    this.#timer = setTimeout(() => {
+      this.#schedule()
+      void this.#look()
+    }, this.#intervalMs).unref()
   }
 
-  async #checkSafely(): Promise<void> {
+  async #look(): Promise<void> {
     try {
-      await this.#check()
+      if (!this.#checking) await this.#check()
+      else if (!this.#looking) await this.#checkReads()
     } catch (error) {
       this.#report(messageOf(error))
       this.#app.state.setServing(false)
     }
   }
 
+  async #checkReads(): Promise<void> {
+    this.#looking = true
+    try {
+      await this.#app.backend.checkReads()
+    } finally {
+      this.#looking = false
+    }
+  }
+
   async #check(): Promise<void> {
+    this.#checking = true
+    try {
+      await this.#checkAll()
+    } finally {
+      this.#checking = false
+    }
+  }
+
+  async #checkAll(): Promise<void> {
     const health = await this.#app.backend.check()
     if (health.serving && !this.#examined) {
       await this.#examine()

@@ -5,6 +5,7 @@ import type { HttpConfig, TlsConfig } from '../config/rules.ts'
 import type { Logger } from '../context.ts'
 import { ASSERTION_ALGORITHMS } from '../crypto/key-set.ts'
 import { uuidV7 } from '../crypto/random.ts'
+import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import type { IncomingMessages } from '../rpc/incoming-messages.ts'
 import type { Pipeline } from '../rpc/pipeline.ts'
 import type { ServingState } from '../rpc/serving-state.ts'
@@ -83,17 +84,19 @@ export async function openHttpServer({
   if (config.http === null) return null
   const { HttpServer } = await import('../transports/http/server.ts')
   const { http, maxMessageBytes, issuer } = config
-  const { listen, allowedOrigins } = http
+  const { listen, oauth, allowedOrigins } = http
   return new HttpServer({
     listen,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
     capabilities: {
       issuer,
+      oauth,
       // They may be replaced while it runs.
       get assertionGrant() {
         return trustedIssuers.byIssuer.size > 0
       },
       assertionAlgorithms: ASSERTION_ALGORITHMS,
+      signingAlgorithms: SIGNING_ALGORITHMS,
       clientCertificates: config.tls?.clientAuth ?? 'none',
       clientCa: config.tls !== null && config.tls.clientCaFile !== null,
     },

@@ -64,7 +64,7 @@ export async function runServer(
   const collectMetrics = lifecycle.aggregateMetrics(() => telemetry.snapshot())
   const metrics = async () => await expose(await collectMetrics())
   const http = await openHttpServer({ config, app, tls, log, metrics })
-  const monitor = new HealthMonitor(app, log)
+  const monitor = new HealthMonitor(app, log, config.healthIntervalMs)
   let address = config.grpcListen
   let httpAddress = config.http?.listen ?? null
   try {

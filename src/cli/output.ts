@@ -46,6 +46,11 @@ export class Output {
     return shown.map(([name, value]) => `${this.#bold(name.padEnd(width))}${GAP}${printable(value)}`).join('\n')
   }
 
+  /** A line above what it is about. */
+  heading(text: string): string {
+    return this.#bold(printable(text))
+  }
+
   #bold(text: string): string {
     return this.#colours ? `${this.#marks.begin}${text}${this.#marks.end}` : text
   }

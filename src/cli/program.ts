@@ -6,6 +6,7 @@ import { configCommand } from './config.ts'
 import { decodeStatusCommand } from './decode-status.ts'
 import { doctorCommand } from './doctor.ts'
 import { openLog, readConfig } from './environment.ts'
+import { explainSqlCommand } from './explain-sql.ts'
 import { reportFailure } from './failure.ts'
 import { healthCommand } from './health.ts'
 import { keysCommand } from './key.ts'
@@ -43,6 +44,7 @@ export function program(): Command {
     .addCommand(configCommand())
     .addCommand(decodeStatusCommand())
     .addCommand(doctorCommand())
+    .addCommand(explainSqlCommand())
     .addCommand(healthCommand())
   configure(root)
   return root

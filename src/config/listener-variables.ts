@@ -1,4 +1,4 @@
-import { address, choice, duration, origin, origins, path } from './value-types.ts'
+import { address, choice, duration, onOff, origin, origins, path } from './value-types.ts'
 import { Variable } from './variable.ts'
 
 /** The port for HTTP. */
@@ -8,7 +8,7 @@ export const HTTP_VARIABLES = {
     address('127.0.0.1:8080').note('for Connect, gRPC-Web and the well-known documents').orOff(),
     {
       default: 'off',
-      does: 'Opens a second port, for HTTP: Connect, gRPC-Web, JSON, the well-known documents, health and metrics.',
+      does: 'Opens a second port, for HTTP: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
     },
   ),
   /** `null`: at the address itself, whichever port that gets. */
@@ -16,6 +16,10 @@ export const HTTP_VARIABLES = {
     default: null,
     unset: 'the origin of QSCOPE_ISSUER where that is set and is not the port for gRPC, else the address itself',
     does: 'Says where callers reach the HTTP port, for the links in the metadata document (RFC 8414).',
+  }),
+  oauth: new Variable('QSCOPE_HTTP_OAUTH', onOff(), {
+    default: 'on',
+    does: "Answers OAuth's own forms on the HTTP port: /oauth2/token, /oauth2/introspect, /oauth2/revoke and /oauth2/device_authorization.",
   }),
   allowedOrigins: new Variable(
     'QSCOPE_HTTP_ALLOWED_ORIGINS',

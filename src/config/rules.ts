@@ -178,7 +178,7 @@ function httpOf(values: Values, problems: Problems): HttpConfig | null {
   const { http, grpcListen } = values
   const { listen } = http
   if (listen === null) {
-    for (const name of ['QSCOPE_HTTP_URL', 'QSCOPE_HTTP_ALLOWED_ORIGINS'] as const) {
+    for (const name of ['QSCOPE_HTTP_URL', 'QSCOPE_HTTP_OAUTH', 'QSCOPE_HTTP_ALLOWED_ORIGINS'] as const) {
       if (problems.isSet(name)) problems.add(name, 'needs QSCOPE_HTTP_LISTEN beside it')
     }
     return null

@@ -78,6 +78,10 @@ export const SERVER_VARIABLES = {
       does: 'Limits how many calls wait for the database; further calls are refused as temporarily unavailable.',
     },
   ),
+  healthIntervalMs: new Variable('QSCOPE_DATABASE_HEALTH_INTERVAL', duration('100ms', '1m', '1s'), {
+    default: '1s',
+    does: 'Sets how often the database is looked at: whether it can be read and written, and whether its host is still fit to be read from.',
+  }),
   grpcListen: new Variable('QSCOPE_GRPC_LISTEN', address('127.0.0.1:50051 or [::1]:50051'), {
     default: '127.0.0.1:50051',
     does: 'Sets the address and port of the gRPC server.',

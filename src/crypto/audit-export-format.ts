@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../domain/audit-event.ts'
 import { type EpochMs, type KeyId, keyId } from '../domain/ids.ts'
+import { isObject } from '../json-object.ts'
 import { exportMac, isSame } from './audit-seal.ts'
-import { isObject } from './json-object.ts'
 import type { Keyring } from './keyring.ts'
 
 /** A row of the log as a line of an export; the metadata as an object where it is what the server wrote. */

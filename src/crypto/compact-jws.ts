@@ -1,4 +1,4 @@
-import { jsonObject } from './json-object.ts'
+import { jsonObject } from '../json-object.ts'
 
 /** A JWT in its one form (RFC 7515 §7.1), taken apart; nothing of it is proved. */
 export interface CompactJws {

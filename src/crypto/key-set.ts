@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { isObject, jsonObject } from './json-object.ts'
+import { isObject, jsonObject } from '../json-object.ts'
 
 /** What assertions may be signed with; nothing symmetric, and never `none`. */
 export const ASSERTION_ALGORITHMS = Object.freeze(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)

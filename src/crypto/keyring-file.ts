@@ -15,8 +15,8 @@ import {
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EpochMs, epochMs, type KeyId, keyId } from '../domain/ids.ts'
+import { isObject } from '../json-object.ts'
 import { makeDirectories } from '../make-directories.ts'
-import { isObject } from './json-object.ts'
 import { KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySet, keyMaterialOf } from './keyring.ts'
 import { randomBytes } from './random.ts'
 

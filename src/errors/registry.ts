@@ -51,9 +51,58 @@ export interface ErrorDetails {
   readonly because?: string
 }
 
-export interface ErrorRow<Details extends ErrorDetails> {
-  /** The `error` code of the RFC, where it has one. */
-  readonly oauthError: string | null
+/** The `error` codes of OAuth that rows use. */
+export type OAuthError =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+  | 'access_denied'
+  | 'unsupported_response_type'
+  | 'unsupported_token_type'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'server_error'
+  | 'temporarily_unavailable'
+  | 'authorization_pending'
+  | 'slow_down'
+  | 'expired_token'
+  | 'invalid_redirect_uri'
+  | 'invalid_client_metadata'
+
+/**
+ * How a refusal is answered at the endpoints of OAuth over HTTP (RFC 6749 §5.2): its
+ * status, the header that goes with it, and the `error` of the JSON. None of the
+ * statuses that retry policies send again by themselves (502, 503, 504) may stand
+ * for what may have changed something; 503 and 429 say when to come back, so the
+ * details must hold that.
+ */
+export type OAuthAnswer<Details extends ErrorDetails> =
+  | { readonly status: 400 | 500; readonly header: null }
+  | { readonly status: 401 | 403; readonly header: 'WWW-Authenticate' }
+  | (Details extends { readonly retryAfterMs?: number }
+      ? 'retryAfterMs' extends keyof Details
+        ? { readonly status: 429 | 503; readonly header: 'Retry-After' }
+        : never
+      : never)
+
+/** The name of the error in OAuth; where it has none, the one that stands for it over HTTP. */
+type OAuthNames<Details extends ErrorDetails> =
+  | {
+      /** The `error` code of the RFC. */
+      readonly oauthError: OAuthError
+      readonly http: OAuthAnswer<Details>
+    }
+  | {
+      /** No RFC has a code for it. */
+      readonly oauthError: null
+      readonly http: OAuthAnswer<Details> & { readonly error: OAuthError }
+    }
+
+export type ErrorRow<Details extends ErrorDetails> = OAuthNames<Details> & {
   /** Where the code is defined, such as `RFC 6749 §5.2`. */
   readonly rfc: string | null
   readonly status: StatusName
@@ -71,6 +120,11 @@ export interface ErrorRow<Details extends ErrorDetails> {
   /** Carries the type of the details; never set. */
   readonly details?: Details
 }
+
+const BAD_REQUEST = Object.freeze({ status: 400, header: null })
+const UNAUTHORIZED = Object.freeze({ status: 401, header: 'WWW-Authenticate' })
+const SERVER_ERROR = Object.freeze({ status: 500, header: null })
+const UNAVAILABLE_ANSWER = Object.freeze({ status: 503, header: 'Retry-After' })
 
 type None = Record<never, never>
 type Violations = { readonly violations: readonly FieldViolation[] }
@@ -124,6 +178,10 @@ const UNAVAILABLE = Object.freeze({
     'The keys of the assertion’s issuer cannot be fetched at the moment, so the assertion cannot be verified; nothing was written. Repeat the call after the delay.',
 })
 
+const UNSUPPORTED_GRANT_TYPE = Object.freeze({
+  unknown: 'There is no grant of this type here. The metadata of the server names those that there are.',
+})
+
 const NOT_FOUND = Object.freeze({
   user_code: 'No device authorization is pending under this user code: it is mistyped, or it ran out.',
 })
@@ -136,6 +194,7 @@ export const registry = Object.freeze({
   'oauth.invalid_request': row<Violations>({
     oauthError: 'invalid_request',
     rfc: 'RFC 6749 §5.2',
+    http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
       'A parameter of the request is missing or malformed, or contradicts another; the field violations say which. Correct the request.',
@@ -145,6 +204,7 @@ export const registry = Object.freeze({
   'oauth.invalid_client': row<{ readonly because?: keyof typeof INVALID_CLIENT }>({
     oauthError: 'invalid_client',
     rfc: 'RFC 6749 §5.2',
+    http: UNAUTHORIZED,
     status: 'UNAUTHENTICATED',
     description:
       'Client authentication failed. Check the client id, its secret or other proof, and whether the client is enabled and registered for this way to authenticate.',
@@ -155,6 +215,7 @@ export const registry = Object.freeze({
   'oauth.invalid_grant': row({
     oauthError: 'invalid_grant',
     rfc: 'RFC 6749 §5.2',
+    http: BAD_REQUEST,
     status: 'FAILED_PRECONDITION',
     description:
       'The code, token or assertion is invalid, expired, spent, revoked or was issued to another client. Drop it and begin again.',
@@ -163,21 +224,25 @@ export const registry = Object.freeze({
   'oauth.unauthorized_client': row<{ readonly because?: keyof typeof UNAUTHORIZED_CLIENT }>({
     oauthError: 'unauthorized_client',
     rfc: 'RFC 6749 §5.2',
+    http: BAD_REQUEST,
     status: 'PERMISSION_DENIED',
     description: 'The client is disabled, or not registered for this grant or call.',
     cases: UNAUTHORIZED_CLIENT,
     retryable: false,
   }),
-  'oauth.unsupported_grant_type': row({
+  'oauth.unsupported_grant_type': row<{ readonly because?: keyof typeof UNSUPPORTED_GRANT_TYPE }>({
     oauthError: 'unsupported_grant_type',
     rfc: 'RFC 6749 §5.2',
+    http: BAD_REQUEST,
     status: 'UNIMPLEMENTED',
     description: 'This grant is switched off on this server. Use another one, or ask its operator.',
+    cases: UNSUPPORTED_GRANT_TYPE,
     retryable: false,
   }),
   'oauth.invalid_scope': row<Metadata<'rejected_scopes'>>({
     oauthError: 'invalid_scope',
     rfc: 'RFC 6749 §5.2',
+    http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
       'These scopes are malformed or beyond what is allowed here: {rejected_scopes}. Ask for fewer, or register the client for them.',
@@ -186,6 +251,7 @@ export const registry = Object.freeze({
   'oauth.invalid_target': row<Metadata<'rejected_audiences'>>({
     oauthError: 'invalid_target',
     rfc: 'RFC 8707 §2',
+    http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description: 'These audiences are unknown or not allowed here: {rejected_audiences}. Ask for registered ones.',
     retryable: false,
@@ -193,6 +259,7 @@ export const registry = Object.freeze({
   'oauth.access_denied': row({
     oauthError: 'access_denied',
     rfc: 'RFC 6749 §4.1.2.1',
+    http: BAD_REQUEST,
     status: 'PERMISSION_DENIED',
     description: 'Reserved, not sent.',
     retryable: false,
@@ -200,6 +267,7 @@ export const registry = Object.freeze({
   'oauth.unsupported_response_type': row({
     oauthError: 'unsupported_response_type',
     rfc: 'RFC 6749 §4.1.2.1',
+    http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description: 'Reserved, not sent.',
     retryable: false,
@@ -207,6 +275,7 @@ export const registry = Object.freeze({
   'oauth.unsupported_token_type': row({
     oauthError: 'unsupported_token_type',
     rfc: 'RFC 7009 §2.2.1',
+    http: BAD_REQUEST,
     status: 'FAILED_PRECONDITION',
     description: 'Reserved, not sent.',
     retryable: false,
@@ -217,6 +286,7 @@ export const registry = Object.freeze({
   }>({
     oauthError: 'invalid_token',
     rfc: 'RFC 6750 §3.1',
+    http: UNAUTHORIZED,
     status: 'UNAUTHENTICATED',
     description: 'The bearer token is not good: it is unknown, expired, revoked or malformed. Mint another one.',
     cases: INVALID_TOKEN,
@@ -226,6 +296,7 @@ export const registry = Object.freeze({
   'oauth.insufficient_scope': row<Metadata<'required_scopes'>>({
     oauthError: 'insufficient_scope',
     rfc: 'RFC 6750 §3.1',
+    http: { status: 403, header: 'WWW-Authenticate' },
     status: 'PERMISSION_DENIED',
     description:
       'The token lacks scopes that are required: {required_scopes}. Mint one that has them, from a client that is registered for them.',
@@ -235,6 +306,7 @@ export const registry = Object.freeze({
   'oauth.server_error': row({
     oauthError: 'server_error',
     rfc: 'RFC 6749 §4.1.2.1',
+    http: SERVER_ERROR,
     status: 'INTERNAL',
     description:
       'The server met an unexpected condition. Give its operator the ray id: the log has the cause under it.',
@@ -243,6 +315,7 @@ export const registry = Object.freeze({
   'oauth.temporarily_unavailable': row<RetryAfter & { readonly because?: keyof typeof UNAVAILABLE }>({
     oauthError: 'temporarily_unavailable',
     rfc: 'RFC 6749 §4.1.2.1',
+    http: UNAVAILABLE_ANSWER,
     status: 'UNAVAILABLE',
     description:
       'The server is overloaded, draining or without its database; nothing was written. Repeat the call after the delay.',
@@ -252,6 +325,7 @@ export const registry = Object.freeze({
   'oauth.device.authorization_pending': row<RetryAfter>({
     oauthError: 'authorization_pending',
     rfc: 'RFC 8628 §3.5',
+    http: BAD_REQUEST,
     status: 'FAILED_PRECONDITION',
     description: 'The user has not decided yet. Poll again after the interval.',
     retryable: true,
@@ -259,6 +333,7 @@ export const registry = Object.freeze({
   'oauth.device.slow_down': row<RetryAfter>({
     oauthError: 'slow_down',
     rfc: 'RFC 8628 §3.5',
+    http: BAD_REQUEST,
     status: 'RESOURCE_EXHAUSTED',
     description: 'The device polled before the interval was over, and the interval has grown. Poll at the new pace.',
     retryable: true,
@@ -266,6 +341,7 @@ export const registry = Object.freeze({
   'oauth.device.expired_token': row({
     oauthError: 'expired_token',
     rfc: 'RFC 8628 §3.5',
+    http: BAD_REQUEST,
     status: 'FAILED_PRECONDITION',
     description: 'The device code has expired. Start a new device authorization.',
     retryable: false,
@@ -273,6 +349,7 @@ export const registry = Object.freeze({
   'oauth.device.access_denied': row({
     oauthError: 'access_denied',
     rfc: 'RFC 8628 §3.5',
+    http: BAD_REQUEST,
     status: 'PERMISSION_DENIED',
     description: 'The user refused. Stop polling.',
     retryable: false,
@@ -280,6 +357,7 @@ export const registry = Object.freeze({
   'registration.invalid_redirect_uri': row<Violations>({
     oauthError: 'invalid_redirect_uri',
     rfc: 'RFC 7591 §3.2.2',
+    http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description: 'A redirect URI is not acceptable; the field violations say which, and why.',
     retryable: false,
@@ -287,6 +365,7 @@ export const registry = Object.freeze({
   'registration.invalid_client_metadata': row<Violations>({
     oauthError: 'invalid_client_metadata',
     rfc: 'RFC 7591 §3.2.2',
+    http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
       'The registration is inconsistent or asks for what this server does not have; the field violations say where.',
@@ -295,6 +374,7 @@ export const registry = Object.freeze({
   'registration.client_identifier_conflict': row<Resource>({
     oauthError: null,
     rfc: null,
+    http: { ...BAD_REQUEST, error: 'invalid_client_metadata' },
     status: 'ALREADY_EXISTS',
     description: 'The client id {name} is taken, or belonged to a client that was deleted. Choose another one.',
     retryable: false,
@@ -302,6 +382,7 @@ export const registry = Object.freeze({
   'resource.not_found': row<Resource & { readonly because?: keyof typeof NOT_FOUND }>({
     oauthError: null,
     rfc: null,
+    http: { ...BAD_REQUEST, error: 'invalid_request' },
     status: 'NOT_FOUND',
     description: 'There is no {type} {name}. Check the id.',
     cases: NOT_FOUND,
@@ -314,6 +395,7 @@ export const registry = Object.freeze({
   }>({
     oauthError: null,
     rfc: null,
+    http: { ...UNAVAILABLE_ANSWER, error: 'temporarily_unavailable' },
     status: 'ABORTED',
     description: 'The resource is not in a state for this. Read it again before deciding anew.',
     cases: CONFLICT,
@@ -324,6 +406,7 @@ export const registry = Object.freeze({
   >({
     oauthError: null,
     rfc: null,
+    http: { ...SERVER_ERROR, error: 'server_error' },
     status: 'ABORTED',
     description: 'The commit could neither be confirmed nor ruled out.',
     cases: OUTCOME_UNKNOWN,
@@ -332,6 +415,7 @@ export const registry = Object.freeze({
   'limit.exceeded': row<{ readonly quota: NonNullable<ErrorDetails['quota']> } & RetryAfter>({
     oauthError: null,
     rfc: null,
+    http: { status: 429, header: 'Retry-After', error: 'temporarily_unavailable' },
     status: 'RESOURCE_EXHAUSTED',
     description: 'A limit is reached: {limit}. Repeat the call after the delay.',
     retryable: true,

@@ -25,17 +25,19 @@ export interface Page<Item> {
 type PageFacts = { readonly page: PageRequest<string> }
 
 /** A query for one page of a list: the lists differ in what they read and by which key they go on. */
-export function pagedList<Filter extends object, Item>(list: {
+export function pagedList<Filter extends object, Item>(definition: {
   readonly name: string
+  /** What page tokens are bound to, beside the filter. */
+  readonly list: string
   readonly read: (ctx: FlowContext, filter: Filter, page: PageRequest<string>) => Promise<readonly Item[]>
   readonly keyOf: (item: Item) => string
   /** Leaves items out of a page after it was cut, so that it may come out shorter. */
   readonly keep?: (item: Item, filter: Filter) => boolean
 }): QueryFlow<ListRequest<Filter>, ListRequest<Filter> & PageFacts, Page<Item>> {
-  const { name, read, keyOf, keep } = list
+  const { name, list, read, keyOf, keep } = definition
   return query({
     name,
-    preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(name)),
+    preconditions: given<ListRequest<Filter>>().and(pageTokenIsOfThisList(list)),
     answer: async (ctx, { filter, page }) => {
       // One more than the page holds tells whether another page follows.
       const found = await read(ctx, filter, { ...page, limit: page.limit + 1 })
@@ -44,7 +46,7 @@ export function pagedList<Filter extends object, Item>(list: {
       const more = found.length > page.limit && last !== undefined
       return {
         items: keep === undefined ? items : items.filter((item) => keep(item, filter)),
-        nextPageToken: more ? sealPageToken(ctx.services.keyring, name, filter, keyOf(last)) : '',
+        nextPageToken: more ? sealPageToken(ctx.services.keyring, list, filter, keyOf(last)) : '',
       }
     },
   })

@@ -14,8 +14,9 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Finds the credentials of a call: in its request or in `authorization`, but not in
- * both. Of the request, only the credentials are validated here.
+ * Finds the credentials of a call: in its request or in `authorization`. Both may
+ * name the client, if they name the same one; only one of them may prove it (RFC
+ * 6749 §2.3). Of the request, only the credentials are validated here.
  *
  * @param client the field `fieldName` of the request; `null`: it is not set.
  * @param authorization every value that came.
@@ -31,13 +32,34 @@ export function findCredentials(
     return refusal(['authorization'], 'carries more than one value')
   }
   if (client === null) return header === undefined ? NONE : success(parseAuthorization(header))
-  if (header !== undefined) return refusal([fieldName, 'authorization'], 'authenticates the call beside another way in')
+  if (header !== undefined && client.method.case !== undefined) {
+    return refusal([fieldName, 'authorization'], 'authenticates the call beside another way in')
+  }
   const violations = validator.validate(ClientAuthenticationSchema, client)
   if (violations.length > 0) {
     const own = violations.map(({ field, description }) => ({ field: `${fieldName}.${field}`, description }))
     return fail('oauth.invalid_request', { violations: own })
   }
+  if (header !== undefined) return besideClientId(client.clientId, header, fieldName)
   return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
+}
+
+/** RFC 6749 §3.2.1: who is proved by `Basic` may be named by the request as well. */
+function besideClientId(clientId: string, header: string, fieldName: string): Result<Credentials> {
+  const credentials = parseAuthorization(header)
+  switch (credentials.kind) {
+    case 'client':
+      return credentials.clientId === clientId
+        ? success(credentials)
+        : refusal([`${fieldName}.client_id`, 'authorization'], 'names another client')
+    case 'bearer':
+      return refusal([fieldName, 'authorization'], 'authenticates the call beside another way in')
+    case 'malformed':
+    case 'none':
+      return success(credentials)
+    default:
+      return credentials satisfies never
+  }
 }
 
 function proofOf({ method }: ClientAuthentication): Extract<Credentials, { kind: 'client' }>['proof'] {

@@ -144,6 +144,14 @@ export class Pipeline {
     }
   }
 
+  /** Notes, as the end of a call, why its transport refuses it before there is a request; answers with that. */
+  refuse(method: DescMethod, info: CallInfo, failed: FailedResult): FailedResult {
+    const call = this.#start(method, info, create(method.input))
+    call.failure = failed
+    this.#accessLog.end(call)
+    return failed
+  }
+
   #start(method: DescMethod, info: CallInfo, request: MessageShape<DescMessage> | EncodedRequest): Call {
     const served = this.#methods.get(method)
     if (served === undefined) throw new Error(`${pathOf(method)} is not served`)

@@ -3,11 +3,13 @@ import type { Logger } from '../context.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
 import type { Migrations, SchemaState } from './contract/migrations.ts'
+import type { StatementObserver } from './contract/statement-plans.ts'
 import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
 import { sqliteFile } from './sql/dialects/sqlite/location.ts'
 import { SqlBackend } from './sql/engine/backend.ts'
+import { RolledBackDatabase } from './sql/engine/rolled-back-database.ts'
 import { NO_BOOKKEEPING, schemaStateOf } from './sql/migrate/bookkeeping.ts'
 import { DatabaseMigrations, InMemoryMigrations } from './sql/migrate/migrate.ts'
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
@@ -71,6 +73,25 @@ export async function openBackend(url: string, options: BackendOptions): Promise
     const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
     const scheduler = options.scheduler ?? new BatchScheduler()
     return new SqlBackend(dialect, connected, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options, scheduler })
+  })
+}
+
+/**
+ * The same, but nothing of what is done stays: all of it is one transaction, which
+ * `close` rolls back. It holds what it writes locked meanwhile, on SQLite the whole
+ * database. The observer is told each statement.
+ */
+export async function openRolledBack(
+  url: string,
+  options: BackendOptions,
+  statements: StatementObserver,
+): Promise<Backend> {
+  return await withStoreErrors(async () => {
+    const dialect = await dialectOf(url)
+    const connected = await dialect.connect(url, { ...CONNECTION_DEFAULTS, ...options.connections }, options.log)
+    const rolledBack = await RolledBackDatabase.begin(connected, dialect, statements, options.jitter)
+    const scheduler = options.scheduler ?? new BatchScheduler()
+    return new SqlBackend(dialect, rolledBack, { maxQueuedCalls: MAX_QUEUED_CALLS, ...options, scheduler })
   })
 }
 

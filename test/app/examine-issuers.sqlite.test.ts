@@ -77,7 +77,7 @@ describe('a rule of a trusted issuer', () => {
       ])
       const warnings: string[] = []
       const warn = (_fields: object, text: string) => void warnings.push(text)
-      const monitor = new HealthMonitor(server.app, { ...quiet, warn })
+      const monitor = new HealthMonitor(server.app, { ...quiet, warn }, 1_000)
       await monitor.start()
       monitor.stop()
       expect(warnings).toEqual(expect.arrayContaining(findings.map(({ finding }) => finding)))

@@ -69,6 +69,7 @@ describe('connections', () => {
         tls: null,
       },
       maxQueuedCalls: 10_000,
+      healthIntervalMs: 1_000,
     })
   })
 
@@ -78,11 +79,13 @@ describe('connections', () => {
       QSCOPE_DATABASE_CONNECT_TIMEOUT: '100ms',
       QSCOPE_DATABASE_STATEMENT_TIMEOUT: '2.5s',
       QSCOPE_DATABASE_MAX_QUEUED_CALLS: '1',
+      QSCOPE_DATABASE_HEALTH_INTERVAL: '250ms',
     }
     const config = configOf(env)
     expect(config).toMatchObject({
       connections: { walLimit: 67_108_864, poolSize: 500, connectTimeoutMs: 100, statementTimeoutMs: 2_500 },
       maxQueuedCalls: 1,
+      healthIntervalMs: 250,
     })
     const shown = Object.fromEntries(config.settings.map(({ name, value }) => [name, value]))
     expect(shown).toMatchObject({ ...env, QSCOPE_DATABASE_STATEMENT_TIMEOUT: '2500ms', QSCOPE_DATABASE_TLS: 'off' })
@@ -93,6 +96,7 @@ describe('connections', () => {
     ['QSCOPE_DATABASE_CONNECT_TIMEOUT', ['99ms', '61s', '5']],
     ['QSCOPE_DATABASE_STATEMENT_TIMEOUT', ['999ms', '11m', '0s']],
     ['QSCOPE_DATABASE_MAX_QUEUED_CALLS', ['0', '1000001', '-1']],
+    ['QSCOPE_DATABASE_HEALTH_INTERVAL', ['99ms', '61s', '1']],
     ['QSCOPE_DATABASE_TLS', ['yes', '1']],
   ])('have bounds: %s is none of %j', (name, values) => {
     for (const value of values) {

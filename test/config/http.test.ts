@@ -27,10 +27,15 @@ describe('the port for HTTP', () => {
     expect(config.http).toEqual({
       listen: { host: '127.0.0.1', port: 8080 },
       url: null,
+      oauth: true,
       allowedOrigins: ['https://a.example', 'https://b.example:8443'],
     })
     const shown = Object.fromEntries(describeConfig(config).map(({ name, value }) => [name, value]))
     expect(shown).toMatchObject({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_URL: '(the address)' })
+  })
+
+  it('answers the forms of OAuth, unless told otherwise', () => {
+    expect(parse({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_OAUTH: 'off' }).http?.oauth).toBe(false)
   })
 
   it('is reached where the issuer is, unless told otherwise', () => {
@@ -77,6 +82,7 @@ describe('the port for HTTP', () => {
       { QSCOPE_HTTP_ALLOWED_ORIGINS: 'https://a.example' },
       'QSCOPE_HTTP_ALLOWED_ORIGINS: needs',
     ],
+    ['forms without a port', { QSCOPE_HTTP_OAUTH: 'off' }, 'QSCOPE_HTTP_OAUTH: needs QSCOPE_HTTP_LISTEN'],
   ])('refuses %s', (_what, variables, problem) => {
     expect(problemsOf(variables)).toEqual([expect.stringContaining(problem)])
   })

@@ -1,7 +1,7 @@
 import type { DescMessage } from '@bufbuild/protobuf'
 import { fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import { type ErrorRow, registry } from '../../src/errors/registry.ts'
+import { type ErrorDetails, type ErrorRow, registry } from '../../src/errors/registry.ts'
 import { ListAuditEventsRequestSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import {
   ListClientsRequestSchema,
@@ -79,7 +79,7 @@ describe('what a violated rule asks for', () => {
 })
 
 describe('what a refusal says', () => {
-  const rows = Object.entries<ErrorRow<object>>(registry)
+  const rows = Object.entries<ErrorRow<ErrorDetails>>(registry)
 
   test.each(rows.filter(([, { description }]) => description !== 'Reserved, not sent.'))(
     'of %s is a sentence, in each of its cases',

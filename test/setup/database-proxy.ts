@@ -7,6 +7,8 @@ export type CommitFault =
   | 'dropped'
   /** The server commits, and the answer is lost. */
   | 'unanswered'
+  /** The server never hears of it, and nobody is told. */
+  | 'swallowed'
 
 /** Stands between a server and its clients, and fails as networks do. */
 export interface DatabaseProxy {
@@ -14,7 +16,7 @@ export interface DatabaseProxy {
   readonly url: string
   /** `host:port` of the proxy. */
   readonly address: string
-  /** Breaks the connection of the next COMMIT; afterwards newcomers are refused for so long. */
+  /** Breaks the connection of the next COMMIT, unless that is swallowed; afterwards newcomers are refused for so long. */
   failNextCommit(fault: CommitFault, refuseMs?: number): void
   /** Whether a fault was used up. */
   readonly failed: boolean
@@ -85,6 +87,7 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
         fault = null
         failed = true
         if (refuseMs > 0) refuseFor(refuseMs)
+        if (used === 'swallowed') return
         if (used === 'dropped') {
           end()
           return

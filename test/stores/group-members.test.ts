@@ -60,10 +60,17 @@ describe('a member of a group', () => {
 })
 
 describe('the doctor', () => {
+  const variables = (majorityTimeout: number) => ({
+    rows: Object.entries({
+      group_replication_unreachable_majority_timeout: majorityTimeout,
+      group_replication_exit_state_action: 'READ_ONLY',
+    }).map(([name, value]) => ({ name, value })),
+    affected: 0,
+  })
   const among =
     (...states: readonly string[]): Execute =>
-    async () =>
-      listing(...states)
+    async ({ sql }) =>
+      sql.startsWith('show') ? variables(30) : listing(...states)
 
   test('tells of a group only on a member', async () => {
     expect(await groupDiagnostics(among('OFFLINE'), new Map())).toEqual([])
@@ -73,7 +80,19 @@ describe('the doctor', () => {
       ['ONLINE, primary', null],
       ['one primary', null],
       ['BEFORE_ON_PRIMARY_FAILOVER', null],
+      ['30 s', null],
+      ['READ_ONLY', null],
     ])
+  })
+
+  test('says what it means where a member waits for ever', async () => {
+    const execute: Execute = async ({ sql }) => (sql.startsWith('show') ? variables(0) : listing('ONLINE'))
+    const [finding] = (await groupDiagnostics(execute, ofGroup())).filter(({ name }) => name.includes('majority'))
+    expect(finding).toMatchObject({
+      name: 'group_replication_unreachable_majority_timeout',
+      value: '0 (it waits for ever)',
+      warning: expect.stringContaining('set it to more seconds than an election takes'),
+    })
   })
 
   test('gives concern about too few members, one that is out, and one without the majority', async () => {
@@ -86,6 +105,7 @@ describe('the doctor', () => {
 
   test('names the grant that is missing', async () => {
     const execute: Execute = async ({ sql }) => {
+      if (sql.startsWith('show')) return variables(30)
       if (sql.includes('current_user')) return { rows: [{ user: 'qscope_server@%' }], affected: 0 }
       throw denied
     }

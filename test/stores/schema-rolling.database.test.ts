@@ -27,7 +27,7 @@ for (const kind of databaseKinds) {
       onTestFinished(() => database.drop())
       const old = await startServer(database.url)
       onTestFinished(() => old.stop())
-      const monitor = new HealthMonitor(old.app, quiet)
+      const monitor = new HealthMonitor(old.app, quiet, 1_000)
       await monitor.start()
       onTestFinished(() => monitor.stop())
       const work = keepWorking(old, CALLERS)

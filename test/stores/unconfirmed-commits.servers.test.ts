@@ -32,8 +32,9 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
     const tokens = () => count('select count(*) from oauth_access_tokens')
     const chainEnds = () => count('select coalesce(sum(sequence), 0) from oauth_audit_heads')
     const events = () => count('select count(*) from oauth_audit_log')
-    const mint = (over = {}) =>
-      backend.append(context(over), (stores) => {
+    const mint = (over = {}) => mintOn(backend, over)
+    const mintOn = (on: Backend, over = {}) =>
+      on.append(context(over), (stores) => {
         void stores.accessTokens.insert(aToken('someone'))
         void stores.auditLog.append(anEvent())
       })
@@ -63,6 +64,31 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
       expect(await events()).toBe(before + 3)
       expect(await chainEnds()).toBe(before + 3)
       await straight.close()
+    })
+
+    test('in time has its host left for the next one, by all connections', async () => {
+      const other = await startProxy(database.url)
+      const url = database.url.replace(/@[^/]+\//, `@${proxy.address},${other.address}/`)
+      const connections = { connectTimeoutMs: 400, statementTimeoutMs: 5_000 }
+      const both = await openBackend(url, { ...options, connections })
+      try {
+        const before = await events()
+        await mintOn(both)
+        expect(other.connections).toBe(0)
+        proxy.failNextCommit('swallowed')
+        await mintOn(both)
+        expect(proxy.failed).toBe(true)
+        expect(await events()).toBe(before + 2)
+        expect(await chainEnds()).toBe(before + 2)
+        expect(other.connections).toBeGreaterThan(0)
+        proxy.freeze()
+        await both.reads.clients.find(context(), clientId('someone'))
+        await mintOn(both)
+        expect(await both.check()).toEqual({ serving: true })
+      } finally {
+        await both.close()
+        await other.close()
+      }
     })
 
     for (const fault of ['dropped', 'unanswered'] as const satisfies readonly CommitFault[]) {

@@ -30,7 +30,8 @@ export type AuditListFilter = AuditFilter
 
 /** The audit log, newest first. */
 export const listAuditEvents = pagedList({
-  name: 'audit_events',
+  name: 'listAuditEvents',
+  list: 'audit_events',
   read: (ctx, filter: AuditListFilter, { after, limit }) =>
     ctx.stores.auditLog.page(ctx, filter, { after: after === null ? null : auditEventId(after), limit }),
   keyOf: (event) => event.eventId,

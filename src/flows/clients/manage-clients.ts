@@ -21,7 +21,8 @@ export const getClient = query({
 
 /** Registered clients in the order of their ids. */
 export const listClients = pagedList({
-  name: 'clients',
+  name: 'listClients',
+  list: 'clients',
   read: (ctx, filter: ClientFilter, { after, limit }) =>
     ctx.stores.clients.page(ctx, filter, { after: after === null ? null : clientId(after), limit }),
   keyOf: (client) => client.clientId,

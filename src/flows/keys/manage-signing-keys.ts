@@ -11,7 +11,8 @@ import { pagedList } from '../paged-list.ts'
 
 /** Signing keys in all states, the last prepared first. */
 export const listSigningKeys = pagedList({
-  name: 'signing_keys',
+  name: 'listSigningKeys',
+  list: 'signing_keys',
   read: (ctx, filter: SigningKeyFilter, { after, limit }) =>
     ctx.stores.signingKeys.page(ctx, filter, { after: after === null ? null : signingKeyId(after), limit }),
   keyOf: ({ keyId }) => keyId,

@@ -15,7 +15,8 @@ export type ListedToken = Found & { readonly active: boolean }
 
 /** Issued access and refresh tokens by their handles, newest first. */
 export const listTokens = pagedList({
-  name: 'tokens',
+  name: 'listTokens',
+  list: 'tokens',
   read: async (ctx, { clientId, userId, activeOnly }: TokenListFilter, { after, limit }) => {
     const filter = { clientId, userId, activeAt: activeOnly ? ctx.now : null }
     const page = { after: after === null ? null : tokenId(after), limit }

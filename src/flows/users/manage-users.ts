@@ -19,7 +19,8 @@ export const getUser = query({
 
 /** Users, the last registered first. */
 export const listUsers = pagedList({
-  name: 'users',
+  name: 'listUsers',
+  list: 'users',
   read: (ctx, filter: UserFilter, { after, limit }) =>
     ctx.stores.users.page(ctx, filter, { after: after === null ? null : userId(after), limit }),
   keyOf: (user) => user.userId,

@@ -91,6 +91,11 @@ export interface Backend {
   transaction<T>(ctx: StoreContext, work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<T>
   /** Whether reads and writes work and the schema fits; resolves quickly either way. */
   check(): Promise<BackendHealth>
+  /**
+   * Whether what is read is what was committed last: a host that has become unfit to be
+   * read from is left for another one. Throws where there is none; waits for no write.
+   */
+  checkReads(): Promise<void>
   /** What an operator should know of the database; throws like any read. */
   diagnostics(): Promise<readonly Diagnostic[]>
   /** How much of it is in use at this moment. */

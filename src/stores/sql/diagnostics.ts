@@ -21,8 +21,12 @@ export async function diagnosticPairs(execute: Execute, question: string): Promi
   )
 }
 
-export async function diagnosticRows(execute: Execute, question: string): Promise<readonly DiagnosticRow[]> {
-  const { rows } = await execute({ sql: question, parameters: [] })
+export async function diagnosticRows(
+  execute: Execute,
+  question: string,
+  parameters: readonly unknown[] = [],
+): Promise<readonly DiagnosticRow[]> {
+  const { rows } = await execute({ sql: question, parameters })
   return rows.map((row) => {
     const columns = typeof row === 'object' && row !== null ? Object.entries(row) : []
     return new Map(columns.flatMap(([name, value]) => (value === null ? [] : [[name, String(value)] as const])))

@@ -10,7 +10,8 @@ import type { Route } from '../../rpc/routes.ts'
 import { abortedCall } from '../../rpc/served-method.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import { toConnectError, toEndedError } from './errors.ts'
-import { EXCHANGE, HttpCallInfo } from './http-call-info.ts'
+import { EXCHANGE, HttpCallInfo } from './exchange/http-call-info.ts'
+import { untilAborted } from './exchange/until-aborted.ts'
 
 export interface HttpAdapterOptions {
   readonly pipeline: Pipeline
@@ -109,21 +110,4 @@ function callOf(parsed: Message, { values, signal, timeoutMs }: HandlerContext):
   const left = timeoutMs()
   const deadline = left === undefined ? null : epochMs(Math.floor(Date.now() + left))
   return { info: new HttpCallInfo(exchange, signal, deadline), message: exchange.message ?? parsed }
-}
-
-/**
- * Waits for the work, but no longer than until the signal is aborted; then
- * throws its reason. Connect tells handlers of deadlines, and leaves it to them
- * to keep one.
- */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  signal.addEventListener('abort', onAbort)
-  if (signal.aborted) onAbort()
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

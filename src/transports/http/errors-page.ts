@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { ERROR_ADVICE } from '../../errors/advice.ts'
 import { type ErrorCode, type ErrorDetails, type ErrorRow, registry } from '../../errors/registry.ts'
 import { anchorOf, reasonOf } from '../../rpc/rpc-status.ts'
-import type { Answer, Endpoint } from './endpoints.ts'
+import type { Endpoint } from './endpoints.ts'
+import type { Answer } from './exchange/answer.ts'
 
 /** Where the Help link of each refusal leads, with the error's anchor. */
 const ERRORS_PATH = '/docs/errors'
@@ -66,11 +67,12 @@ ${codes.map(section).join('\n')}
 }
 
 function section(code: ErrorCode): string {
-  const { description, status, oauthError, rfc, retryable }: ErrorRow<ErrorDetails> = registry[code]
+  const { description, status, oauthError, http, rfc, retryable }: ErrorRow<ErrorDetails> = registry[code]
   const { when, details, advice } = ERROR_ADVICE[code]
   const facts = [
     ['OAuth error', oauthError === null ? 'none' : `<code>${escaped(oauthError)}</code> (${escaped(rfc ?? '')})`],
     ['gRPC status', `<code>${status}</code>`],
+    ['Over the forms of OAuth', `${http.status} <code>${oauthError ?? http.error}</code>`],
     ['Details', marked(details)],
     ['May be sent again as it is', retryable ? 'yes' : 'no, unless the details say so'],
     ['When', marked(when)],

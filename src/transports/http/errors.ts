@@ -1,16 +1,17 @@
 import { createRegistry } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
-import { type ErrorDetails, type ErrorRow, registry, type StatusName } from '../../errors/registry.ts'
+import { registry, type StatusName } from '../../errors/registry.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import type { FailedResult } from '../../results.ts'
 import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
 import { toRpcStatus } from '../../rpc/rpc-status.ts'
+import { challengeOf } from './exchange/challenge.ts'
 
 const DETAILS = createRegistry(file_google_rpc_error_details)
 
 /** The status of a refusal, as Connect counts it. */
-export const CODES = Object.freeze({
+const CODES = Object.freeze({
   INVALID_ARGUMENT: Code.InvalidArgument,
   NOT_FOUND: Code.NotFound,
   ALREADY_EXISTS: Code.AlreadyExists,
@@ -51,30 +52,5 @@ function headersOf(failed: FailedResult, authorization: readonly string[]): Reco
     // RFC 9110 §10.2.3, in whole seconds.
     ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
     ...(challenge !== null && { 'www-authenticate': challenge }),
-  }
-}
-
-const BEARER = /^bearer(?:$|\s)/i
-/** RFC 6750 §3: what a scope may hold, which needs no escape between quotes. Headers are no place for more of it. */
-const SCOPE = /^[\x20\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
-
-/** RFC 9110 §11.6.1 and RFC 6750 §3: how to prove oneself, or what was wrong with the token. `null`: nothing of that is at stake. */
-function challengeOf({ code, details }: FailedResult, authorization: readonly string[]): string | null {
-  const { challenge, oauthError, status }: ErrorRow<ErrorDetails> = registry[code]
-  switch (challenge) {
-    case undefined:
-      return null
-    // RFC 6749 §5.2.
-    case 'Basic':
-      return 'Basic realm="qscope", charset="UTF-8"'
-    case 'Bearer': {
-      // RFC 6750 §3.1: who showed no token, or tried another scheme, is told of no error.
-      const showedToken = authorization.some((value) => BEARER.test(value))
-      if (!showedToken) return status === 'UNAUTHENTICATED' ? 'Bearer realm="qscope"' : null
-      const scope = details.metadata?.['required_scopes'] ?? ''
-      return `Bearer realm="qscope", error="${oauthError}"${SCOPE.test(scope) ? `, scope="${scope}"` : ''}`
-    }
-    default:
-      return challenge satisfies never
   }
 }

@@ -11,9 +11,11 @@ import { RAY_ID_KEY, rayIdOf } from '../../rpc/trace-context.ts'
 import { mediaTypeOf } from '../media-type.ts'
 import { PeerCertificates } from '../peer.ts'
 import { HttpAdapter, type HttpAdapterOptions } from './adapter.ts'
-import { type Answer, type Endpoint, textAnswer } from './endpoints.ts'
+import type { Endpoint } from './endpoints.ts'
 import { toConnectError } from './errors.ts'
-import { EXCHANGE, type Exchange, HttpCallInfo } from './http-call-info.ts'
+import { sendAnswer, textAnswer } from './exchange/answer.ts'
+import { EXCHANGE, type Exchange, HttpCallInfo } from './exchange/http-call-info.ts'
+import { OAuthHandler } from './oauth/oauth-handler.ts'
 import { messageBody } from './request-body.ts'
 
 /** `setTimeout` takes no more, and fires at once instead. */
@@ -23,6 +25,8 @@ const READING = Object.freeze(['GET', 'HEAD'])
 export interface RequestHandlerOptions extends HttpAdapterOptions {
   readonly endpoints: readonly Endpoint[]
   readonly newRayId: () => string
+  /** Whether OAuth's forms are answered. */
+  readonly oauth: boolean
   /** Of web pages that may call. */
   readonly allowedOrigins: readonly string[]
   readonly maxMessageBytes: number
@@ -38,6 +42,7 @@ export class RequestHandler {
   readonly #crossOrigin: CrossOriginRule
   readonly #calls: ReadonlyMap<string, UniversalHandler>
   readonly #documents: ReadonlyMap<string, Endpoint>
+  readonly #oauth: OAuthHandler | null
   readonly #certificates = new PeerCertificates()
 
   constructor(options: RequestHandlerOptions) {
@@ -45,6 +50,7 @@ export class RequestHandler {
     this.#options = options
     this.#crossOrigin = crossOriginRule(options.allowedOrigins)
     this.#documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
+    this.#oauth = options.oauth ? new OAuthHandler(options) : null
     const router = createConnectRouter({
       grpc: false,
       // A small request could unfold to a large one.
@@ -67,7 +73,7 @@ export class RequestHandler {
       if (response.destroyed) return log.debug({ err: error }, 'the caller left before the answer was sent')
       log.error({ rayId: response.getHeader(RAY_ID_KEY), err: error }, 'unexpected error while answering')
       if (response.headersSent) response.destroy()
-      else send(response, textAnswer(500, 'internal error'))
+      else sendAnswer(response, textAnswer(500, 'internal error'))
     })
   }
 
@@ -79,23 +85,25 @@ export class RequestHandler {
     if (this.#options.state.draining) response.setHeader('connection', 'close')
     if (!normalizeHost(request)) {
       response.setHeader('connection', 'close')
-      return send(response, textAnswer(400, 'bad request'))
+      return sendAnswer(response, textAnswer(400, 'bad request'))
     }
     if (!this.#crossOrigin(request, response)) return
     const exchange = { request, response, rayId, certificates: this.#certificates, message: null }
     const path = pathOf(request)
     const call = this.#calls.get(path)
     const document = this.#documents.get(path)
+    const form = this.#oauth?.endpointAt(path) ?? null
     if (call !== undefined) await this.#answerCall(call, exchange)
     else if (document !== undefined) await this.#answerDocument(document, exchange)
-    else send(response, textAnswer(404, 'not found'))
+    else if (this.#oauth !== null && form !== null) await this.#oauth.answer(form, exchange)
+    else sendAnswer(response, textAnswer(404, 'not found'))
   }
 
   async #answerCall(handler: UniversalHandler, exchange: Exchange): Promise<void> {
     const { maxMessageBytes, incoming, helpBase } = this.#options
     const { response } = exchange
     const call = connectRequest(exchange)
-    if (call === null) return send(response, textAnswer(400, 'bad request'))
+    if (call === null) return sendAnswer(response, textAnswer(400, 'bad request'))
     // It was held against the body that Connect does not see.
     call.header.delete('content-length')
     const info = new HttpCallInfo(exchange, call.signal, null)
@@ -119,11 +127,11 @@ export class RequestHandler {
     const { request, response } = exchange
     if (!READING.includes(request.method ?? '')) {
       response.setHeader('allow', READING.join(', '))
-      return send(response, textAnswer(405, 'method not allowed'))
+      return sendAnswer(response, textAnswer(405, 'method not allowed'))
     }
     const gone = new AbortController()
     response.once('close', () => gone.abort())
-    send(response, await endpoint.answer(new HttpCallInfo(exchange, gone.signal, null)))
+    sendAnswer(response, await endpoint.answer(new HttpCallInfo(exchange, gone.signal, null)))
   }
 }
 
@@ -173,15 +181,6 @@ function pathOf({ url = '' }: IncomingMessage): string {
   // RFC 9112 §3.2.2: a server takes the absolute form too.
   const target = url.startsWith('/') ? url : (URL.parse(url)?.pathname ?? '')
   return target.split('?', 1).join('')
-}
-
-function send(response: ServerResponse, answer: Answer): void {
-  const { status, contentType, body, cacheControl, retryAfter, headers = {} } = answer
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl)
-  if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
-  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) })
-  response.end(body)
 }
 
 /** What browsers keep a permission for; Chrome does for no longer. */

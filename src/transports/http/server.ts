@@ -7,8 +7,9 @@ import { contextOf, type TlsSource } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
 import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
 import { ErrorsPageEndpoint } from './errors-page.ts'
+import { KeySetEndpoint } from './key-set.ts'
+import { metadataEndpoints, type ServerCapabilities } from './metadata.ts'
 import { RequestHandler } from './request-handler.ts'
-import { KeySetEndpoint, metadataEndpoints, type ServerCapabilities } from './well-known.ts'
 
 export interface HttpServerOptions extends HttpAdapterOptions {
   /** Port 0 takes a free one. */
@@ -77,13 +78,14 @@ export class HttpServer {
     this.#url = options.urlAt(options.listen.port)
     const handler = new RequestHandler({
       ...options,
+      oauth: options.capabilities.oauth,
       abort: this.#abort.signal,
       maxMessageBytes: limits.maxMessageBytes,
       incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
       endpoints: [
         new LivenessEndpoint(),
         new ReadinessEndpoint(state),
-        new KeySetEndpoint(pipeline),
+        new KeySetEndpoint(pipeline, options.helpBase),
         new ErrorsPageEndpoint(),
         ...metadataEndpoints(options.capabilities, () => this.#url),
         ...(metrics === null ? [] : [new MetricsEndpoint(metrics)]),

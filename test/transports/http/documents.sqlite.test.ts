@@ -67,6 +67,24 @@ describe('/.well-known/oauth-authorization-server', () => {
     expect(response.headers.get('content-type')).toBe('application/json')
     expect(await response.json()).toEqual({
       issuer: 'https://auth.internal/tenants/one',
+      token_endpoint: 'https://auth.internal:8443/oauth2/token',
+      introspection_endpoint: 'https://auth.internal:8443/oauth2/introspect',
+      introspection_endpoint_auth_methods_supported: [
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+        'Bearer',
+      ],
+      introspection_endpoint_auth_signing_alg_values_supported: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      revocation_endpoint: 'https://auth.internal:8443/oauth2/revoke',
+      revocation_endpoint_auth_methods_supported: [
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+        'none',
+      ],
+      revocation_endpoint_auth_signing_alg_values_supported: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      device_authorization_endpoint: 'https://auth.internal:8443/oauth2/device_authorization',
       jwks_uri: 'https://auth.internal:8443/.well-known/jwks.json',
       scopes_supported: expect.arrayContaining(['qscope:clients.write', 'qscope:tokens.read']),
       response_types_supported: ['code'],
@@ -88,6 +106,40 @@ describe('/.well-known/oauth-authorization-server', () => {
     const there = await get('/.well-known/oauth-authorization-server/tenants/one')
     expect(await there.text()).toBe(await (await get('/.well-known/oauth-authorization-server')).text())
     expect((await get('/.well-known/oauth-authorization-server/tenants/two')).status).toBe(404)
+  })
+})
+
+describe('/.well-known/openid-configuration', () => {
+  it('has all of the metadata, and what readers of OpenID Connect ask for', async () => {
+    const oauth = JSON.parse(await (await get('/.well-known/oauth-authorization-server')).text())
+    const openid = await (await get('/.well-known/openid-configuration')).json()
+    expect(openid).toEqual({
+      ...oauth,
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256', 'EdDSA', 'RS256'],
+      claims_supported: expect.arrayContaining(['iss', 'sub', 'aud', 'exp', 'iat']),
+    })
+  })
+
+  it('is where either specification puts it for an issuer with a path', async () => {
+    const there = await get('/tenants/one/.well-known/openid-configuration')
+    expect(there.status).toBe(200)
+    expect((await get('/.well-known/openid-configuration/tenants/one')).status).toBe(200)
+    expect((await get('/tenants/two/.well-known/openid-configuration')).status).toBe(404)
+  })
+})
+
+describe('without QSCOPE_HTTP_OAUTH', () => {
+  it('the metadata names no endpoint for forms, and there is none', async () => {
+    const off = await startApplication({ QSCOPE_HTTP_OAUTH: 'off' })
+    const document = await (await fetch(`${off.httpUrl}/.well-known/oauth-authorization-server`)).json()
+    expect(Object.keys(document as object).filter((name) => name.includes('_endpoint'))).toEqual([
+      'token_endpoint_auth_methods_supported',
+      'token_endpoint_auth_signing_alg_values_supported',
+    ])
+    for (const path of ['token', 'introspect', 'revoke', 'device_authorization']) {
+      expect((await fetch(`${off.httpUrl}/oauth2/${path}`, { method: 'POST' })).status).toBe(404)
+    }
   })
 })
 
@@ -117,7 +169,13 @@ describe('/metrics', () => {
   })
 })
 
-const DOCUMENTS = ['/healthz', '/readyz', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server']
+const DOCUMENTS = [
+  '/healthz',
+  '/readyz',
+  '/.well-known/jwks.json',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+]
 
 describe.each(DOCUMENTS)('%s', (path) => {
   it('answers HEAD like GET, without the document', async () => {

@@ -14,8 +14,10 @@ export async function startHttp(routes: readonly Route[], more: Partial<HttpServ
     urlAt: (port) => `http://127.0.0.1:${port}`,
     capabilities: {
       issuer: 'http://127.0.0.1:50051',
+      oauth: true,
       assertionGrant: false,
       assertionAlgorithms: ['ES256'],
+      signingAlgorithms: ['ES256'],
       clientCertificates: 'none',
       clientCa: false,
     },

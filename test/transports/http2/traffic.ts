@@ -88,7 +88,6 @@ function asideFrame(random: Random): Buffer {
   if (kind < 0.5) return windowUpdate(0, 1 + upTo(random, 1_000))
   if (kind < 0.7)
     return frame(0x30 + upTo(random, 9), upTo(random, 255), upTo(random, 9), Buffer.alloc(upTo(random, 9)))
-  if (kind < 0.9) return frame(TYPE.PING, FLAG.ACK, 0, Buffer.alloc(8))
   return settings([4, 65_535 + upTo(random, 9)])
 }
 

@@ -42,6 +42,13 @@ export class UnfitHostError extends DatabaseError {
   }
 }
 
+/** What was sent was not answered in time; `lost` where the server is not at work on it, else `unavailable`. */
+export class UnansweredError extends DatabaseError {
+  constructor(kind: 'lost' | 'unavailable', message: string) {
+    super(kind, message)
+  }
+}
+
 const FAULTS = Object.freeze({
   duplicate: 'broken',
   refused: 'broken',

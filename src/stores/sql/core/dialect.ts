@@ -8,6 +8,7 @@ import type {
 } from 'kysely'
 import type { Logger } from '../../../context.ts'
 import type { Diagnostic, PoolLoad } from '../../contract/backend.ts'
+import type { StatementPlan } from '../../contract/statement-plans.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
@@ -145,4 +146,6 @@ export interface Dialect {
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
   /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */
   diagnostics(execute: Execute): Promise<readonly Diagnostic[]>
+  /** How the database would run a statement; it is not run. */
+  explain(execute: Execute, statement: Statement): Promise<StatementPlan>
 }

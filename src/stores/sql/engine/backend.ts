@@ -17,7 +17,7 @@ import type {
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
 import type { StoreObserver } from '../../contract/store-observer.ts'
-import { DatabaseError, observed, storeError } from '../core/database-error.ts'
+import { DatabaseError, observed, storeError, withStoreErrors } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import { backOff, isRetryable } from '../core/retry.ts'
@@ -139,6 +139,10 @@ export class SqlBackend implements Backend {
     } catch (error) {
       return { serving: false, problem: signal.aborted ? NO_ANSWER : messageOf(error), ...seen }
     }
+  }
+
+  async checkReads(): Promise<void> {
+    await withStoreErrors(() => this.#connected.checkReads())
   }
 
   async diagnostics(): Promise<readonly Diagnostic[]> {

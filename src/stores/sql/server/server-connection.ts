@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServerHost } from '../../../domain/server-url.ts'
-import { DatabaseError, UnfitHostError } from '../core/database-error.ts'
+import { DatabaseError, UnansweredError, UnfitHostError } from '../core/database-error.ts'
 import type { Statement, StatementResult } from '../core/dialect.ts'
 import { diagnosticRows } from '../diagnostics.ts'
 import type { RawConnection, ServerDriver, ServerTarget, Written } from './driver.ts'
@@ -108,6 +108,21 @@ export class ServerConnection {
     return this.#run((raw) => raw.query(sql))
   }
 
+  /**
+   * A host that does not confirm a commit in time may wait for others that it cannot reach:
+   * all connections leave it, and it is tried last. A slow one that is the only one to take
+   * writes comes back so.
+   */
+  async commit(): Promise<void> {
+    const host = this.#host
+    try {
+      await this.query('commit')
+    } catch (error) {
+      if (error instanceof UnansweredError && host !== null) this.#hosts.leave(host)
+      throw error
+    }
+  }
+
   /** As `RawConnection.writeAll`, on a connection that was opened for it. */
   async writeAll(statements: readonly Statement[]): Promise<Written> {
     const written = await this.#run((raw) => raw.writeAll(statements))
@@ -176,7 +191,7 @@ export class ServerConnection {
       expire(why)
     }
     setTimeout(
-      () => giveUp(new DatabaseError('unavailable', `the database did not answer within ${statementTimeoutMs} ms`)),
+      () => giveUp(new UnansweredError('unavailable', `the database did not answer within ${statementTimeoutMs} ms`)),
       statementTimeoutMs - connectTimeoutMs,
     ).unref()
     const [host, session] = [this.#host, this.#session]
@@ -186,7 +201,7 @@ export class ServerConnection {
       await sleep(connectTimeoutMs, undefined, { ref: false })
       if (this.#expire !== expire) return
     }
-    giveUp(new DatabaseError('lost', 'the connection to the database is dead: the server is not at work on it'))
+    giveUp(new UnansweredError('lost', 'the connection to the database is dead: the server is not at work on it'))
   }
 }
 

@@ -60,7 +60,7 @@ export class ServerWriter implements Writer {
    */
   async commit(): Promise<void> {
     try {
-      await this.#connection.query('commit')
+      await this.#connection.commit()
     } catch (error) {
       await this.rollback()
       throw unconfirmed(error)

@@ -4,6 +4,7 @@ import { ServerDatabase } from '../../server/server-database.ts'
 import { mysqlDiagnostics } from './diagnostics.ts'
 import { MysqlDriver } from './driver.ts'
 import { MysqlMigrationSession } from './migration-session.ts'
+import { mysqlPlan } from './plan.ts'
 
 /** MySQL, MariaDB, and what speaks their protocol. */
 export const mysql: Dialect = Object.freeze({
@@ -16,4 +17,5 @@ export const mysql: Dialect = Object.freeze({
   connect: (url, settings, log) => ServerDatabase.open(new MysqlDriver(), url, settings, log),
   connectForMigration: (url, settings) => MysqlMigrationSession.open(url, settings),
   diagnostics: mysqlDiagnostics,
+  explain: mysqlPlan,
 } satisfies Dialect)

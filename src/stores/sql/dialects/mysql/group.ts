@@ -1,7 +1,14 @@
 import type { Diagnostic } from '../../../contract/backend.ts'
 import { UnfitHostError } from '../../core/database-error.ts'
 import type { Execute } from '../../core/dialect.ts'
-import { type DiagnosticRow, diagnostic, diagnosticRow, diagnosticRows } from '../../diagnostics.ts'
+import {
+  type DiagnosticRow,
+  diagnostic,
+  diagnosticPairs,
+  diagnosticRow,
+  diagnosticRows,
+  settingDiagnostic,
+} from '../../diagnostics.ts'
 import type { RawConnection } from '../../server/driver.ts'
 import type { SessionSetting } from '../../server/session-settings.ts'
 
@@ -11,6 +18,12 @@ const CONSISTENCY = 'group_replication_consistency'
 
 /** The settings that tell of a group. A server without the plugin has none of them. */
 export const GROUP_VARIABLES: readonly string[] = [GROUP_NAME, SINGLE_PRIMARY, CONSISTENCY]
+
+const MAJORITY_TIMEOUT = 'group_replication_unreachable_majority_timeout'
+const EXIT_ACTION = 'group_replication_exit_state_action'
+
+/** Asked by `doctor` alone. */
+const BEHAVIOUR = `show global variables where variable_name in ('${MAJORITY_TIMEOUT}', '${EXIT_ACTION}')`
 
 /** What a member knows of its group. */
 const GROUP_MEMBERS = `select member_host as host, member_port as port, member_state as state,
@@ -93,7 +106,11 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
   if (!isGroupMember(reported)) return []
   const members = await groupMembers(execute)
   const mode = reported.get(SINGLE_PRIMARY)?.toLowerCase() === 'off' ? 'several primaries' : 'one primary'
-  const settings = [diagnostic('group mode', mode), diagnostic(CONSISTENCY, reported.get(CONSISTENCY) ?? 'unknown')]
+  const settings = [
+    diagnostic('group mode', mode),
+    diagnostic(CONSISTENCY, reported.get(CONSISTENCY) ?? 'unknown'),
+    ...behaviourDiagnostics(await diagnosticPairs(execute, BEHAVIOUR)),
+  ]
   if (members === null) {
     const about = await diagnosticRow(execute, 'select current_user() as user')
     const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
@@ -112,5 +129,23 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
       problem === null ? null : `${problem}; name another host first`,
     ),
     ...settings,
+  ]
+}
+
+/** What a member does that is cut off, or leaves. */
+function behaviourDiagnostics(behaviour: DiagnosticRow): readonly Diagnostic[] {
+  const seconds = behaviour.get(MAJORITY_TIMEOUT) ?? 'unknown'
+  const forEver =
+    'a member that is cut off from the majority keeps commits waiting, and answers old rows to whoever does not look at the group, for ever: set it to more seconds than an election takes, such as 30'
+  return [
+    seconds === '0'
+      ? diagnostic(MAJORITY_TIMEOUT, '0 (it waits for ever)', forEver)
+      : diagnostic(MAJORITY_TIMEOUT, `${seconds} s`),
+    ...settingDiagnostic(
+      behaviour,
+      EXIT_ACTION,
+      ['read_only', 'offline_mode', 'abort_server'],
+      'a member that left its group must not take writes: set it to READ_ONLY, OFFLINE_MODE or ABORT_SERVER',
+    ),
   ]
 }

@@ -4,6 +4,7 @@ import { ServerDatabase } from '../../server/server-database.ts'
 import { postgresDiagnostics } from './diagnostics.ts'
 import { PostgresDriver } from './driver.ts'
 import { PostgresMigrationSession } from './migration-session.ts'
+import { postgresPlan } from './plan.ts'
 
 /** PostgreSQL, and what speaks its protocol. */
 export const postgres: Dialect = Object.freeze({
@@ -16,4 +17,5 @@ export const postgres: Dialect = Object.freeze({
   connect: (url, settings, log) => ServerDatabase.open(new PostgresDriver(), url, settings, log),
   connectForMigration: (url, settings) => PostgresMigrationSession.open(url, settings),
   diagnostics: postgresDiagnostics,
+  explain: postgresPlan,
 } satisfies Dialect)

@@ -6,6 +6,7 @@ import { sqliteDiagnostics } from './diagnostics.ts'
 import { SqliteDatabase } from './driver.ts'
 import { provideFile, sqliteFile, temporaryFile } from './location.ts'
 import { SqliteMigrationSession } from './migration-session.ts'
+import { sqlitePlan } from './plan.ts'
 
 /** SQLite, in a file or in memory. */
 export const sqlite: Dialect = Object.freeze({
@@ -28,6 +29,7 @@ export const sqlite: Dialect = Object.freeze({
     return await SqliteMigrationSession.open(file)
   },
   diagnostics: sqliteDiagnostics,
+  explain: sqlitePlan,
 } satisfies Dialect)
 
 /**

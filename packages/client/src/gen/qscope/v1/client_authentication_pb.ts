@@ -15,8 +15,9 @@ export const file_qscope_v1_client_authentication: GenFile = /*@__PURE__*/
 /**
  * ClientAuthentication proves an OAuth client (RFC 6749 §2.3) inside a request.
  * The alternative is the metadata `authorization: Basic
- * base64(client_id:client_secret)`; both in one call are refused. Only the
- * method the client is registered with is accepted. With no method set the
+ * base64(client_id:client_secret)`, beside which only the same `client_id` may
+ * stand here: a second proof is refused. Only the method the client is
+ * registered with is accepted. With no method set the
  * client is public, or is proved by the certificate that it showed in the TLS
  * handshake with this server (RFC 8705 §2); metadata such as
  * `x-forwarded-client-cert` never counts.

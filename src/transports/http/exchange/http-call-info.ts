@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Code, ConnectError, createContextKey } from '@connectrpc/connect'
-import type { PeerCertificate } from '../../domain/certificate.ts'
-import type { EpochMs } from '../../domain/ids.ts'
-import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
-import type { EncodedRequest } from '../../rpc/request-limits/request-parser.ts'
-import { type PeerCertificates, peerAddress } from '../peer.ts'
+import type { PeerCertificate } from '../../../domain/certificate.ts'
+import type { EpochMs } from '../../../domain/ids.ts'
+import type { CallEnded, CallInfo } from '../../../rpc/call-info.ts'
+import type { EncodedRequest } from '../../../rpc/request-limits/request-parser.ts'
+import { type PeerCertificates, peerAddress } from '../../peer.ts'
 
 /** One request over HTTP, and what is known of it before anybody answers. */
 export interface Exchange {

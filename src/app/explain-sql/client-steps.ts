@@ -1,0 +1,123 @@
+import { type ClientRegistration, DEFAULT_CLIENT_CONFIG } from '../../domain/client.ts'
+import { clientId, milliseconds } from '../../domain/ids.ts'
+import { listClientSecrets, revokeClientSecret, rotateClientSecret } from '../../flows/clients/client-secrets.ts'
+import {
+  deleteClient,
+  disableClient,
+  enableClient,
+  getClient,
+  listClients,
+} from '../../flows/clients/manage-clients.ts'
+import { drawClientId, registerClient } from '../../flows/clients/register-client.ts'
+import { updateClient } from '../../flows/clients/update-client.ts'
+import { SCOPES, type Scene } from './scene.ts'
+import { flowStep, queryStep, type Step } from './step.ts'
+
+export const REDIRECT_URI = 'https://app.example/callback'
+const EVERYTHING = Object.freeze({ enabled: null, type: null, idPrefix: null })
+/** A page that is small beside the tables. */
+const FEW = 2
+const OVERLAP = milliseconds(60_000)
+
+/** A client as the samples register it: few tokens are enough to reach its limits. */
+function registration(scene: Scene, over: Partial<ClientRegistration>): ClientRegistration {
+  return {
+    clientId: clientId(drawClientId()),
+    displayName: 'Sample',
+    type: 'confidential',
+    authenticationMethod: 'client_secret',
+    jwks: null,
+    tlsClientSubject: null,
+    grantTypes: [
+      'authorization_code',
+      'client_credentials',
+      'refresh_token',
+      'device_code',
+      'token_exchange',
+      'jwt_bearer',
+    ],
+    redirectUris: [REDIRECT_URI],
+    scopes: SCOPES,
+    audiences: [scene.issuer.terms.issuer],
+    resourceAudiences: [],
+    config: {
+      ...DEFAULT_CLIENT_CONFIG,
+      maxActiveRefreshTokens: 2,
+      maxActiveRefreshTokensPerUser: 1,
+      maxActiveAccessTokens: 1,
+      metadata: { team: 'samples' },
+    },
+    ...over,
+  }
+}
+
+/** Registers the clients that the other steps act for. */
+export const CLIENT_STEPS: readonly Step[] = [
+  flowStep(registerClient, {
+    input: (scene) => ({ registration: registration(scene, { clientId: scene.issuer.clientId }) }),
+    keep: (scene, registered) => scene.service.set(registered),
+  }),
+  flowStep(registerClient, {
+    variant: 'a resource server',
+    // An issuer is a name that nobody else has, and as good an audience as any.
+    input: (scene) => ({ registration: registration(scene, { resourceAudiences: [scene.issuer.terms.issuer] }) }),
+    keep: (scene, registered) => scene.resource.set(registered),
+  }),
+  flowStep(registerClient, {
+    variant: 'a public client',
+    input: (scene) => ({
+      registration: registration(scene, {
+        type: 'public',
+        authenticationMethod: 'none',
+        grantTypes: ['device_code', 'refresh_token'],
+        redirectUris: [],
+      }),
+    }),
+    keep: (scene, registered) => scene.device.set(registered),
+  }),
+  queryStep(getClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
+  queryStep(listClients, {
+    input: () => ({ filter: EVERYTHING, pageSize: 1, pageToken: '' }),
+    keep: (scene, { nextPageToken }) => scene.nextPage.set(nextPageToken),
+  }),
+  queryStep(listClients, {
+    variant: 'the next page',
+    input: (scene) => ({ filter: EVERYTHING, pageSize: 1, pageToken: scene.nextPage.get() }),
+  }),
+  queryStep(listClients, {
+    variant: 'by all filters',
+    input: () => ({
+      filter: { enabled: true, type: 'confidential' as const, idPrefix: 'client-' },
+      pageSize: FEW,
+      pageToken: '',
+    }),
+  }),
+  queryStep(listClientSecrets, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
+  flowStep(rotateClientSecret, {
+    input: (scene) => ({ clientId: scene.resource.get().client.clientId, overlap: OVERLAP }),
+  }),
+  flowStep(revokeClientSecret, {
+    input: (scene) => {
+      const { client, secret } = scene.resource.get()
+      if (secret === null) throw new Error('the resource server was registered with a secret')
+      return { clientId: client.clientId, secretId: secret.stored.secretId }
+    },
+  }),
+  flowStep(updateClient, {
+    input: (scene) => ({
+      clientId: scene.resource.get().client.clientId,
+      changes: {
+        displayName: 'Changed',
+        resourceAudiences: [scene.issuer.terms.issuer, `${scene.issuer.terms.issuer}/more`],
+      },
+      etag: null,
+    }),
+  }),
+  flowStep(disableClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
+  flowStep(enableClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
+]
+
+/** Takes the resource server away again. */
+export const LAST_CLIENT_STEPS: readonly Step[] = [
+  flowStep(deleteClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
+]

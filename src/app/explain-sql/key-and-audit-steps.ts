@@ -1,0 +1,111 @@
+import { later, milliseconds } from '../../domain/ids.ts'
+import { earliestActivation } from '../../domain/signing-key.ts'
+import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
+import { verifyAuditLog } from '../../flows/audit/verify-audit-log.ts'
+import { getClient } from '../../flows/clients/manage-clients.ts'
+import { updateClient } from '../../flows/clients/update-client.ts'
+import { clientCredentials } from '../../flows/grants/client-credentials.ts'
+import {
+  activateSigningKey,
+  getJsonWebKeySet,
+  listSigningKeys,
+  retireSigningKey,
+  revokeSigningKey,
+} from '../../flows/keys/manage-signing-keys.ts'
+import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
+import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
+import { service } from './grant-steps.ts'
+import type { Scene } from './scene.ts'
+import { flowStep, queryStep, type Sample, type Step } from './step.ts'
+
+const NOTHING = Object.freeze({ types: [], clientId: null, userId: null, rayId: null, from: null, until: null })
+const DAY = milliseconds(86_400_000)
+/** Enough to see every statement of a walk, and no more of a log that may be long. */
+const FEW_EVENTS = 10
+
+const named = (scene: Scene) => ({ keyId: scene.key.get().keyId })
+const prepared: Sample<{ readonly algorithm: null }, Parameters<Scene['key']['set']>[0]> = {
+  input: () => ({ algorithm: null }),
+  keep: (scene, key) => scene.key.set(key),
+}
+const prepare = flowStep(prepareSigningKey, prepared)
+
+/** Lets the client be issued JWTs from now on. */
+async function switchToJwt(scene: Scene): Promise<void> {
+  const { clientId } = scene.service.get().client
+  await flowStep(updateClient, {
+    input: () => ({ clientId, changes: { config: { accessTokenFormat: 'jwt' as const } }, etag: null }),
+  }).run(scene)
+  await queryStep(getClient, {
+    input: () => ({ clientId }),
+    keep: (_scene, client) => scene.service.set({ client, secret: null }),
+  }).run(scene)
+}
+
+export const KEY_STEPS: readonly Step[] = [
+  prepare,
+  queryStep(listSigningKeys, { input: () => ({ filter: { state: null }, pageSize: 0, pageToken: '' }) }),
+  queryStep(listSigningKeys, {
+    variant: 'those of a state',
+    input: () => ({ filter: { state: 'active' as const }, pageSize: 0, pageToken: '' }),
+  }),
+  queryStep(getJsonWebKeySet, { input: () => ({}) }),
+  flowStep(activateSigningKey, {
+    prepare: async (scene) => {
+      scene.now = Math.max(scene.now, earliestActivation(scene.key.get()))
+    },
+    input: named,
+  }),
+  flowStep(clientCredentials, {
+    variant: 'a JWT',
+    prepare: switchToJwt,
+    caller: service,
+    input: () => ({ requestedScopes: [], requestedAudiences: [], requestedLifetime: null }),
+    keep: (scene, issued) => scene.own.set(issued),
+  }),
+  queryStep(introspectTokens, {
+    variant: 'a JWT',
+    caller: service,
+    input: (scene) => ({ presented: [scene.own.get().value] }),
+  }),
+  flowStep(retireSigningKey, { input: named }),
+  flowStep(revokeSigningKey, { prepare: prepare.run, input: (scene) => ({ ...named(scene), reason: 'sample' }) }),
+]
+
+const listed = (
+  variant: string,
+  filter: (scene: Scene) => Partial<Parameters<typeof listAuditEvents.answer>[1]['filter']>,
+) =>
+  queryStep(listAuditEvents, {
+    variant,
+    input: (scene) => ({ filter: { ...NOTHING, ...filter(scene) }, pageSize: 0, pageToken: '' }),
+  })
+
+export const AUDIT_STEPS: readonly Step[] = [
+  queryStep(listAuditEvents, {
+    input: () => ({ filter: NOTHING, pageSize: 1, pageToken: '' }),
+    keep: (scene, { items: [newest], nextPageToken }) => {
+      if (newest !== undefined) scene.event.set(newest)
+      scene.nextPage.set(nextPageToken)
+    },
+  }),
+  queryStep(listAuditEvents, {
+    variant: 'the next page',
+    input: (scene) => ({ filter: NOTHING, pageSize: 1, pageToken: scene.nextPage.get() }),
+  }),
+  listed('by type', () => ({ types: ['client.registered'] })),
+  listed('by several types', () => ({ types: ['client.registered', 'key.created'] })),
+  listed('of a client', (scene) => ({ clientId: scene.service.get().client.clientId })),
+  listed('of a user', (scene) => ({ userId: scene.user.get().userId })),
+  listed('of a call', (scene) => ({ rayId: scene.event.get().rayId })),
+  listed('of a day', (scene) => ({ from: scene.event.get().createdAt, until: later(scene.now, DAY) })),
+  listed('by all filters', (scene) => ({
+    types: ['token.issued'],
+    clientId: scene.service.get().client.clientId,
+    userId: scene.user.get().userId,
+    from: scene.event.get().createdAt,
+  })),
+  queryStep(getAuditEvent, { input: (scene) => ({ eventId: scene.event.get().eventId }) }),
+  queryStep(exportAuditHead, { input: () => ({}) }),
+  queryStep(verifyAuditLog, { input: () => ({ exportedHead: '', maxEvents: FEW_EVENTS, pageToken: '' }) }),
+]

@@ -1,0 +1,97 @@
+import { backgroundContext, type CallContext, type Caller, type Logger } from '../../context.ts'
+import { randomBytes, uuidV7 } from '../../crypto/random.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { Client } from '../../domain/client.ts'
+import { clientId, type EpochMs, epochMs } from '../../domain/ids.ts'
+import type { SigningKey } from '../../domain/signing-key.ts'
+import type { User } from '../../domain/user.ts'
+import { drawClientId, type RegisteredClient } from '../../flows/clients/register-client.ts'
+import type { StartedDeviceAuthorization } from '../../flows/devices/start-device-authorization.ts'
+import type { IssuedAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
+import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
+import { FlowRunner } from '../../flows/runner.ts'
+import { success } from '../../results.ts'
+import type { App } from '../app.ts'
+import { SampleIssuer } from './sample-issuer.ts'
+
+/** Of the sample clients. */
+export const SCOPES: readonly string[] = Object.freeze(['orders.read', 'orders.write'])
+
+/** What one step leaves for those after it. */
+class Prop<T> {
+  readonly #name: string
+  #value: T | null = null
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  get(): T {
+    if (this.#value === null) throw new Error(`no step before this one has left ${this.#name}`)
+    return this.#value
+  }
+
+  readonly set = (value: T): void => {
+    this.#value = value
+  }
+}
+
+/** What the steps of a walk through the flows act on: sample clients, users and tokens, which the walk itself makes. */
+export class Scene {
+  readonly app: App
+  readonly service = new Prop<RegisteredClient>('a client')
+  readonly resource = new Prop<RegisteredClient>('a resource server')
+  readonly device = new Prop<RegisteredClient>('a public client')
+  readonly user = new Prop<User>('a user')
+  readonly assertion = new Prop<string>('an assertion')
+  readonly code = new Prop<IssuedAuthorizationCode>('an authorization code')
+  readonly own = new Prop<IssuedTokens>("a client's own token")
+  readonly family = new Prop<IssuedTokens>('the tokens of a grant')
+  readonly successor = new Prop<IssuedTokens>('the tokens of a refresh')
+  readonly started = new Prop<StartedDeviceAuthorization>('a device authorization')
+  readonly event = new Prop<AuditEvent>('an audit event')
+  readonly key = new Prop<SigningKey>('a signing key')
+  readonly nextPage = new Prop<string>('a page token')
+  /** Its assertions stand for the client. */
+  readonly issuer: SampleIssuer
+  readonly runner: FlowRunner
+  /** Of the user, as its front-end names it. */
+  readonly externalId = `sample-${randomBytes(8).toString('hex')}`
+  /** RFC 7636 §4.1, of all authorization codes. */
+  readonly codeVerifier = randomBytes(32).toString('base64url')
+  readonly log: Logger
+  #now = epochMs(Date.now())
+
+  private constructor(app: App, log: Logger, issuer: SampleIssuer) {
+    this.app = app
+    this.issuer = issuer
+    this.log = log
+    const trustedIssuers = new Map([[issuer.terms.issuer, issuer]])
+    this.runner = new FlowRunner(app.backend, { ...app.services, trustedIssuers })
+  }
+
+  static async open(app: App, log: Logger): Promise<Scene> {
+    return new Scene(app, log, await SampleIssuer.draw(clientId(drawClientId()), SCOPES, app.services.issuer))
+  }
+
+  /** The moment of the calls. */
+  get now(): EpochMs {
+    return this.#now
+  }
+
+  /** Lets the calls from now on be made at another moment. */
+  set now(moment: number) {
+    this.#now = epochMs(moment)
+  }
+
+  context(caller: Caller): CallContext {
+    const background = backgroundContext(uuidV7(), this.log, this.#now)
+    return { ...background, caller, reauthenticate: async () => success(caller), peer: 'local', certificate: null }
+  }
+}
+
+export const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
+
+export function asClient(client: Client): Caller {
+  return Object.freeze({ kind: 'client', client, certificate: null })
+}

@@ -1,0 +1,55 @@
+import { Command } from 'commander'
+import { assertDatabaseExists } from '../app/database.ts'
+import { type ExplainedCall, explainableNames, explainSql } from '../app/explain-sql/explain-sql.ts'
+import { printable } from '../printable.ts'
+import { openLog, readConfig } from './environment.ts'
+import { UsageError } from './failure.ts'
+import { Output } from './output.ts'
+
+export function explainSqlCommand(): Command {
+  return new Command('explain-sql')
+    .description('show each statement that a flow sends to the configured database, and its plan; keeps nothing')
+    .argument('[flow]', 'such as clientCredentials; without one, the flows are listed')
+    .option('--json', 'print one JSON document')
+    .action(async (flow: string | undefined, options: { readonly json?: boolean }) => {
+      const names = explainableNames()
+      const output = new Output(options)
+      if (flow === undefined) {
+        output.answer(
+          () => ({ flows: [...names] }),
+          () => names.join('\n'),
+        )
+        return
+      }
+      if (!names.includes(flow)) throw new UsageError(`there is no flow ${flow}; there are ${names.join(', ')}`)
+      const calls = await explainHere(flow)
+      output.answer(
+        () => ({ flow, calls: calls.map(callJson) }),
+        () => calls.map((call) => callText(output, call)).join('\n\n'),
+      )
+    })
+}
+
+async function explainHere(flow: string): Promise<readonly ExplainedCall[]> {
+  const config = readConfig({ usesKeyring: false })
+  const log = openLog(config, { quiet: true })
+  assertDatabaseExists(config)
+  return await explainSql(config, log, (name) => name === flow)
+}
+
+function callJson({ variant, statements }: ExplainedCall) {
+  return {
+    variant,
+    statements: statements.map(({ sql, lines, scans }) => ({ sql, plan: [...lines], scans: [...scans] })),
+  }
+}
+
+function callText(output: Output, { name, variant, statements }: ExplainedCall): string {
+  const title = output.heading(variant === null ? name : `${name}: ${variant}`)
+  const texts = statements.map(({ sql, lines, scans }) => {
+    const plan = lines.map((line) => `    ${printable(line)}`)
+    const warning = scans.length === 0 ? [] : [`    ! looks through all of ${scans.join(', ')}`]
+    return [`  ${printable(sql)}`, ...plan, ...warning].join('\n')
+  })
+  return [title, ...(texts.length === 0 ? ['  (no statements)'] : texts)].join('\n')
+}

@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http'
+
+/** What a request is answered with, where Connect does not answer it. */
+export interface Answer {
+  readonly status: number
+  /** `null`: there is no body. */
+  readonly contentType: string | null
+  readonly body: string
+  /** `no-store` if not given. */
+  readonly cacheControl?: string
+  /** In whole seconds. */
+  readonly retryAfter?: number
+  /** More of them. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export function textAnswer(status: number, text: string): Answer {
+  return { status, contentType: 'text/plain; charset=utf-8', body: `${text}\n` }
+}
+
+export function jsonAnswer(status: number, body: object): Answer {
+  return { status, contentType: 'application/json', body: JSON.stringify(body) }
+}
+
+export function sendAnswer(response: ServerResponse, answer: Answer): void {
+  const { status, contentType, body, cacheControl, retryAfter, headers = {} } = answer
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  if (cacheControl !== undefined) response.setHeader('cache-control', cacheControl)
+  if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
+  if (contentType !== null) response.setHeader('content-type', contentType)
+  response.writeHead(status, { 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}

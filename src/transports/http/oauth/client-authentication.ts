@@ -1,0 +1,60 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { ClientAuthenticationSchema } from '../../../gen/qscope/v1/client_authentication_pb.ts'
+import { fail, invalidRequest, type Result, success } from '../../../results.ts'
+import type { Form } from './form.ts'
+
+export type ClientAuthenticationInit = Exclude<
+  MessageInitShape<typeof ClientAuthenticationSchema>,
+  { readonly $typeName: string }
+>
+
+/** RFC 7523 §2.2. */
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const LONGEST_CLIENT_ID = 128
+/** No client has this id: an assertion that names nobody is refused as that of an unknown client, after the same look-ups. */
+const NOBODY = '?'
+
+/**
+ * What of a form names and proves the client (RFC 6749 §2.3.1, RFC 7523 §2.2);
+ * `undefined`: nothing, so that only `authorization` is left. Which proof the client
+ * is registered for, and whether there is another one, is judged on the path of
+ * all calls.
+ */
+export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationInit | undefined> {
+  const clientId = form.text('client_id')
+  const secret = form.text('client_secret')
+  const assertion = form.text('client_assertion')
+  const assertionType = form.text('client_assertion_type')
+  if (secret !== undefined && (assertion !== undefined || assertionType !== undefined)) {
+    const description = 'is a second proof of the client'
+    const violations = [secret, assertion ?? assertionType].map((_, at) => ({
+      field: at === 0 ? 'client_secret' : 'client_assertion',
+      description,
+    }))
+    return fail('oauth.invalid_request', { violations })
+  }
+  if (secret !== undefined) {
+    if (clientId === undefined) return invalidRequest('client_id', 'is missing beside client_secret')
+    return success({ clientId, method: { case: 'clientSecret', value: secret } })
+  }
+  if (assertion !== undefined || assertionType !== undefined) {
+    if (assertion === undefined) return invalidRequest('client_assertion', 'is missing beside client_assertion_type')
+    if (assertionType !== ASSERTION_TYPE) return invalidRequest('client_assertion_type', `must be ${ASSERTION_TYPE}`)
+    const method = { case: 'clientAssertion' as const, value: assertion }
+    return success({ clientId: clientId ?? subjectOf(assertion), method })
+  }
+  return success(clientId === undefined ? undefined : { clientId })
+}
+
+/** RFC 7521 §4.2: the assertion names the client, which `client_id` need not do again. Who it really is, its signature says. */
+function subjectOf(assertion: string): string {
+  const [, payload = ''] = assertion.split('.', 2)
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    const subject = typeof claims === 'object' && claims !== null && 'sub' in claims ? claims.sub : null
+    const isId = typeof subject === 'string' && subject !== '' && subject.length <= LONGEST_CLIENT_ID
+    return isId ? subject : NOBODY
+  } catch {
+    return NOBODY
+  }
+}

@@ -1,0 +1,89 @@
+import type { DescMethodUnary } from '@bufbuild/protobuf'
+import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
+import { TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
+import { fail, mapResult, type Result, success } from '../../../results.ts'
+import { toDeviceAuthorizationBody, toIntrospectionBody } from './bodies.ts'
+import type { Form } from './form.ts'
+import { type FormCall, MethodCall } from './form-call.ts'
+import { GRANTS } from './grants.ts'
+import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
+
+export const TOKEN_PATH = '/oauth2/token'
+export const INTROSPECTION_PATH = '/oauth2/introspect'
+export const REVOCATION_PATH = '/oauth2/revoke'
+export const DEVICE_AUTHORIZATION_PATH = '/oauth2/device_authorization'
+
+/** A place for forms over HTTP. */
+export interface FormEndpoint {
+  readonly path: string
+  /** The one call that is made here; `null`: the form says which. */
+  readonly method: DescMethodUnary | null
+  /** Whether some of what is asked here may come in JSON; see `readForm`. */
+  readonly mayBeJson: boolean
+  /** The call that a form asks for. */
+  read(form: Form): Result<FormCall>
+}
+
+/** RFC 6749 §3.2. */
+export class TokenEndpoint implements FormEndpoint {
+  readonly path = TOKEN_PATH
+  readonly method = null
+  readonly mayBeJson = true
+
+  read(form: Form): Result<FormCall> {
+    const grantType = requiredText(form, 'grant_type')
+    if (!grantType.ok) return grantType
+    const read = GRANTS.get(grantType.value)
+    return read === undefined ? fail('oauth.unsupported_grant_type', { because: 'unknown' }) : success(read(form))
+  }
+}
+
+/** RFC 7662 §2. */
+export class IntrospectionEndpoint implements FormEndpoint {
+  readonly path = INTROSPECTION_PATH
+  readonly method = TokenService.method.introspectToken
+  readonly mayBeJson = false
+
+  read(form: Form): Result<FormCall> {
+    return success(new MethodCall(this.method, presentedToken(form), toIntrospectionBody))
+  }
+}
+
+/** RFC 7009 §2. */
+export class RevocationEndpoint implements FormEndpoint {
+  readonly path = REVOCATION_PATH
+  readonly method = TokenService.method.revokeToken
+  readonly mayBeJson = false
+
+  read(form: Form): Result<FormCall> {
+    return success(new MethodCall(this.method, presentedToken(form), () => null))
+  }
+}
+
+/** RFC 8628 §3.1. */
+export class DeviceAuthorizationEndpoint implements FormEndpoint {
+  readonly path = DEVICE_AUTHORIZATION_PATH
+  readonly method = DeviceService.method.startDeviceAuthorization
+  readonly mayBeJson = false
+
+  read(form: Form): Result<FormCall> {
+    const client = clientOf(form)
+    const audiences = audiencesOf(form)
+    const request = !client.ok
+      ? client
+      : mapResult(audiences, (wanted) => ({ ...client.value, scopes: scopesOf(form), audiences: wanted }))
+    return success(new MethodCall(this.method, request, toDeviceAuthorizationBody))
+  }
+}
+
+function presentedToken(form: Form) {
+  const client = clientOf(form)
+  const token = requiredText(form, 'token')
+  if (!client.ok) return client
+  const hint = form.text('token_type_hint')
+  return mapResult(token, (presented) => ({
+    ...client.value,
+    token: presented,
+    ...(hint !== undefined && { tokenTypeHint: hint }),
+  }))
+}

@@ -1,0 +1,75 @@
+import { invalidRequest, type Result, success } from '../../../results.ts'
+
+/** Many more than any request has; each costs its reader some time. */
+const MOST_PARAMETERS = 200
+/** RFC 8707 §2, RFC 8693 §2.1: a token may be for several. */
+export const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience'])
+/** Names of parameters, which may be repeated in answers and logs; what else stands in their place may be anything. */
+const NAME = /^[a-z_]{1,40}$/
+const NONE: readonly string[] = Object.freeze([])
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The parameters of a request (RFC 6749 §3.2). Those without a value are as if they were omitted. */
+export class Form {
+  readonly #values: ReadonlyMap<string, readonly string[]>
+
+  constructor(values: ReadonlyMap<string, readonly string[]>) {
+    this.#values = values
+  }
+
+  /** The value of a parameter that occurs once; `undefined`: it was omitted. */
+  text(name: string): string | undefined {
+    return this.#values.get(name)?.[0]
+  }
+
+  /** All values of a parameter that may be repeated. */
+  list(name: string): readonly string[] {
+    return this.#values.get(name) ?? NONE
+  }
+}
+
+/**
+ * Reads `application/x-www-form-urlencoded` in UTF-8 (RFC 6749 Appendix B). What
+ * readers could take in different ways is refused: a percent sign that encodes
+ * nothing, bytes that are no UTF-8, and a parameter that comes twice (§3.2).
+ */
+export function parseForm(body: Uint8Array): Result<Form> {
+  const values = new Map<string, readonly string[]>()
+  const seen = new Set<string>()
+  let count = 0
+  for (const pair of decoded(body)?.split('&') ?? ['%']) {
+    if (pair === '') continue
+    count += 1
+    if (count > MOST_PARAMETERS) return invalidRequest('', `the form has more than ${MOST_PARAMETERS} parameters`)
+    const equals = pair.indexOf('=')
+    const name = formDecoded(equals < 0 ? pair : pair.slice(0, equals))
+    const value = formDecoded(equals < 0 ? '' : pair.slice(equals + 1))
+    if (name === null || value === null)
+      return invalidRequest('', 'the form is not encoded in UTF-8 as the media type says')
+    const repeated = seen.has(name)
+    if (repeated && !REPEATABLE.has(name)) {
+      return invalidRequest(NAME.test(name) ? name : '', 'is included more than once')
+    }
+    seen.add(name)
+    if (value !== '') values.set(name, repeated ? [...(values.get(name) ?? NONE), value] : [value])
+  }
+  return success(new Form(values))
+}
+
+function decoded(body: Uint8Array): string | null {
+  try {
+    return utf8.decode(body)
+  } catch {
+    return null
+  }
+}
+
+/** `null`: it encodes no text. */
+function formDecoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,115 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
+import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
+import { fail, mapResult, type Result, success } from '../../../results.ts'
+import { toTokenBody } from './bodies.ts'
+import type { Form } from './form.ts'
+import { type FormCall, MethodCall } from './form-call.ts'
+import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
+
+/** Each grant by its `grant_type`, and the call that it is. */
+export const GRANTS: ReadonlyMap<string, (form: Form) => FormCall> = new Map([
+  ['client_credentials', clientCredentials],
+  ['authorization_code', authorizationCode],
+  ['refresh_token', refreshToken],
+  ['urn:ietf:params:oauth:grant-type:device_code', deviceCode],
+  ['urn:ietf:params:oauth:grant-type:token-exchange', tokenExchange],
+  ['urn:ietf:params:oauth:grant-type:jwt-bearer', jwtBearer],
+])
+
+/** RFC 6749 §4.4.2. */
+function clientCredentials(form: Form): FormCall {
+  const request = withClient(form, () =>
+    mapResult(audiencesOf(form), (audiences) => ({ scopes: scopesOf(form), audiences })),
+  )
+  return new MethodCall(TokenService.method.mintToken, request, toTokenBody)
+}
+
+/** RFC 6749 §4.1.3, RFC 7636 §4.5. */
+function authorizationCode(form: Form): FormCall {
+  const request = withClient(form, () => {
+    const code = requiredText(form, 'code')
+    const redirectUri = requiredText(form, 'redirect_uri')
+    if (!code.ok) return code
+    if (!redirectUri.ok) return redirectUri
+    const codeVerifier = form.text('code_verifier')
+    return withoutTarget(form, {
+      code: code.value,
+      redirectUri: redirectUri.value,
+      ...(codeVerifier !== undefined && { codeVerifier }),
+    })
+  })
+  return new MethodCall(TokenService.method.exchangeAuthorizationCode, request, toTokenBody)
+}
+
+/** RFC 6749 §6. */
+function refreshToken(form: Form): FormCall {
+  const request = withClient(form, () => {
+    const token = requiredText(form, 'refresh_token')
+    return token.ok ? withoutTarget(form, { refreshToken: token.value, scopes: scopesOf(form) }) : token
+  })
+  return new MethodCall(TokenService.method.refreshToken, request, toTokenBody)
+}
+
+/** RFC 8628 §3.4. */
+function deviceCode(form: Form): FormCall {
+  const request = withClient(form, () => {
+    const code = requiredText(form, 'device_code')
+    return code.ok ? withoutTarget(form, { deviceCode: code.value }) : code
+  })
+  return new MethodCall(DeviceService.method.redeemDeviceCode, request, toTokenBody)
+}
+
+/** RFC 8693 §2.1. */
+function tokenExchange(form: Form): FormCall {
+  const request = withClient(form, () => exchangeOf(form))
+  return new MethodCall(TokenService.method.exchangeToken, request, toTokenBody)
+}
+
+type Exchange = Exclude<MessageInitShape<typeof ExchangeTokenRequestSchema>, { readonly $typeName: string }>
+
+function exchangeOf(form: Form): Result<Exchange> {
+  const subjectToken = requiredText(form, 'subject_token')
+  const subjectTokenType = requiredText(form, 'subject_token_type')
+  const audiences = audiencesOf(form)
+  if (!subjectToken.ok) return subjectToken
+  if (!subjectTokenType.ok) return subjectTokenType
+  if (!audiences.ok) return audiences
+  const actorToken = form.text('actor_token')
+  const actorTokenType = form.text('actor_token_type')
+  const requestedTokenType = form.text('requested_token_type')
+  return success({
+    subjectToken: subjectToken.value,
+    subjectTokenType: subjectTokenType.value,
+    ...(actorToken !== undefined && { actorToken }),
+    ...(actorTokenType !== undefined && { actorTokenType }),
+    ...(requestedTokenType !== undefined && { requestedTokenType }),
+    scopes: scopesOf(form),
+    audiences: audiences.value,
+  })
+}
+
+/** RFC 7523 §2.1. */
+function jwtBearer(form: Form): FormCall {
+  const request = withClient(form, () => {
+    const assertion = requiredText(form, 'assertion')
+    const audiences = audiencesOf(form)
+    if (!assertion.ok) return assertion
+    return mapResult(audiences, (wanted) => ({ assertion: assertion.value, scopes: scopesOf(form), audiences: wanted }))
+  })
+  return new MethodCall(TokenService.method.exchangeAssertion, request, toTokenBody)
+}
+
+/** A request with what names and proves the client, which is judged first. */
+function withClient<T extends object>(form: Form, read: () => Result<T>) {
+  const client = clientOf(form)
+  return client.ok ? mapResult(read(), (fields) => ({ ...client.value, ...fields })) : client
+}
+
+/** What the tokens of this grant are for was consented to; a request that wants something narrower is not answered with more. */
+function withoutTarget<T>(form: Form, request: T): Result<T> {
+  const wanted = [...form.list('audience'), ...form.list('resource')]
+  return wanted.length === 0
+    ? success(request)
+    : fail('oauth.invalid_target', { metadata: { rejected_audiences: wanted.join(' ') } })
+}

@@ -1,0 +1,143 @@
+import type { DescMethodUnary } from '@bufbuild/protobuf'
+import type { Logger } from '../../../context.ts'
+import { registry } from '../../../errors/registry.ts'
+import { type FailedResult, fail, invalidRequest } from '../../../results.ts'
+import { CallEnded } from '../../../rpc/call-info.ts'
+import type { IncomingMessages } from '../../../rpc/incoming-messages.ts'
+import type { Pipeline } from '../../../rpc/pipeline.ts'
+import { abortedCall } from '../../../rpc/served-method.ts'
+import type { ServingState } from '../../../rpc/serving-state.ts'
+import { type Answer, jsonAnswer, sendAnswer } from '../exchange/answer.ts'
+import { type Exchange, HttpCallInfo } from '../exchange/http-call-info.ts'
+import { readBody } from '../exchange/read-body.ts'
+import { untilAborted } from '../exchange/until-aborted.ts'
+import {
+  DeviceAuthorizationEndpoint,
+  type FormEndpoint,
+  IntrospectionEndpoint,
+  RevocationEndpoint,
+  TokenEndpoint,
+} from './endpoints.ts'
+import type { FormCall, OAuthBody } from './form-call.ts'
+import { bodyFormatOf, readForm } from './read-form.ts'
+import { NOT_STORED, toOAuthRefusal } from './refusal.ts'
+
+/** Two JWTs of the longest kind, and room for what stands beside them. */
+const MAX_FORM_BYTES = 64 * 1024
+
+export interface OAuthHandlerOptions {
+  readonly pipeline: Pipeline
+  readonly state: ServingState
+  readonly helpBase: string | undefined
+  readonly log: Logger
+  /** The largest request of any kind. */
+  readonly maxMessageBytes: number
+  readonly incoming: IncomingMessages
+  /** Aborted when the server waits no longer for its calls. */
+  readonly abort: AbortSignal
+}
+
+/** Answers the forms of OAuth over HTTP: each is a call of the contract in another spelling. */
+export class OAuthHandler {
+  readonly #options: OAuthHandlerOptions
+  readonly #endpoints: ReadonlyMap<string, FormEndpoint>
+
+  constructor(options: OAuthHandlerOptions) {
+    const endpoints: readonly FormEndpoint[] = [
+      new TokenEndpoint(),
+      new IntrospectionEndpoint(),
+      new RevocationEndpoint(),
+      new DeviceAuthorizationEndpoint(),
+    ]
+    this.#options = options
+    this.#endpoints = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
+  }
+
+  /** The endpoint at a path; `null`: there is none. */
+  endpointAt(path: string): FormEndpoint | null {
+    return this.#endpoints.get(path) ?? null
+  }
+
+  async answer(endpoint: FormEndpoint, exchange: Exchange): Promise<void> {
+    const { request, response } = exchange
+    const { helpBase, abort } = this.#options
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    const info = new HttpCallInfo(exchange, AbortSignal.any([gone.signal, abort]), null)
+    if (request.method !== 'POST') {
+      response.setHeader('allow', 'POST')
+      const refused = invalidRequest('', 'must be a POST')
+      return sendAnswer(response, { ...toOAuthRefusal(refused, info.authorization, helpBase), status: 405 })
+    }
+    const answer = await this.#answerTo(endpoint, exchange, info)
+    if (answer !== null) sendAnswer(response, answer)
+  }
+
+  /** `null`: nobody waits for an answer. */
+  async #answerTo(endpoint: FormEndpoint, exchange: Exchange, info: HttpCallInfo): Promise<Answer | null> {
+    const { helpBase, maxMessageBytes, incoming } = this.#options
+    const refuse = (failed: FailedResult): Answer => {
+      this.#noteRefusal(endpoint, info, failed)
+      return toOAuthRefusal(failed, info.authorization, helpBase)
+    }
+    const format = bodyFormatOf(exchange.request, endpoint.mayBeJson)
+    if (!format.ok) return refuse(format)
+    const maxBytes = Math.min(MAX_FORM_BYTES, maxMessageBytes)
+    const body = await readBody(exchange, info.peer, { maxBytes, incoming })
+    switch (body.kind) {
+      case 'too large':
+        return { ...refuse(invalidRequest('', `is larger than ${maxBytes} bytes`)), status: 413 }
+      case 'refused':
+        return refuse(body.failed)
+      case 'complete': {
+        const form = readForm(body.bytes, format.value)
+        if (!form.ok) return refuse(form)
+        const call = endpoint.read(form.value)
+        return call.ok ? await this.#run(call.value, info) : refuse(call)
+      }
+      default:
+        return body satisfies never
+    }
+  }
+
+  async #run(call: FormCall, info: HttpCallInfo): Promise<Answer | null> {
+    const { pipeline, state, helpBase } = this.#options
+    state.enter()
+    try {
+      // What nobody waits for any more still runs, and counts until it has ended.
+      const running = call.run(pipeline, info).finally(() => state.leave())
+      const result = await untilAborted(running, info.signal)
+      return result.ok ? successAnswer(result.value) : toOAuthRefusal(result, info.authorization, helpBase)
+    } catch (error) {
+      return this.#answerToThrown(error, call.method, info)
+    }
+  }
+
+  /** The pipeline turns errors into answers itself; what else arrives here happened on the way out. */
+  #answerToThrown(error: unknown, method: DescMethodUnary, info: HttpCallInfo): Answer | null {
+    const { helpBase, log, abort } = this.#options
+    // The caller and the server can abort a call; the first of them counts.
+    if (abort.aborted && info.signal.reason === abort.reason) {
+      return toOAuthRefusal(abortedCall(method), info.authorization, helpBase)
+    }
+    if (error instanceof CallEnded || info.endedBy() !== null) return null
+    log.error({ rayId: info.rayId, err: error }, 'unexpected error while answering')
+    return toOAuthRefusal(fail('oauth.server_error'), info.authorization, helpBase)
+  }
+
+  /** A form that is none leaves its line in the log as every call does; where the endpoint has one call, it counts as that. */
+  #noteRefusal({ path, method }: FormEndpoint, info: HttpCallInfo, failed: FailedResult): void {
+    const { pipeline, log } = this.#options
+    if (method !== null) {
+      pipeline.refuse(method, info, failed)
+      return
+    }
+    const { rayId, peer } = info
+    log.info({ rayId, method: path, code: registry[failed.code].status, reason: failed.code, peer }, 'call')
+  }
+}
+
+function successAnswer(body: OAuthBody): Answer {
+  const answer = body === null ? { status: 200, contentType: null, body: '' } : jsonAnswer(200, body)
+  return { ...answer, headers: NOT_STORED }
+}

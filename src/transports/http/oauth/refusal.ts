@@ -1,0 +1,66 @@
+import { type ErrorDetails, type ErrorRow, type FieldViolation, registry } from '../../../errors/registry.ts'
+import type { FailedResult } from '../../../results.ts'
+import { anchorOf, MAX_VIOLATIONS, sentenceOf } from '../../../rpc/rpc-status.ts'
+import { type Answer, jsonAnswer } from '../exchange/answer.ts'
+import { challengeOf } from '../exchange/challenge.ts'
+
+/** RFC 6749 §5.1, and §5.2 by its examples: nobody keeps an answer, HTTP/1.0 included. */
+export const NOT_STORED = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
+
+/** What the names of the contract's fields are called in a form. */
+const PARAMETERS: Readonly<Record<string, string>> = Object.freeze({
+  scopes: 'scope',
+  audiences: 'audience',
+  client: 'the form',
+})
+
+/**
+ * A refusal in OAuth's words (RFC 6749 §5.2).
+ *
+ * @param authorization every value that came.
+ * @param helpBase where the errors are documented; without it there is no `error_uri`.
+ */
+export function toOAuthRefusal(
+  failed: FailedResult,
+  authorization: readonly string[],
+  helpBase: string | undefined,
+): Answer {
+  const { http, oauthError, challenge }: ErrorRow<ErrorDetails> = registry[failed.code]
+  const { retryAfterMs, violations = [] } = failed.details
+  const sentences = [sentenceOf(failed), ...violations.slice(0, MAX_VIOLATIONS).map(sentenceOfViolation)]
+  const body = {
+    error: oauthError ?? http.error,
+    error_description: described(sentences.join(' ')),
+    ...(helpBase !== undefined && { error_uri: `${helpBase}#${anchorOf(failed.code)}` }),
+  }
+  const answer = { ...jsonAnswer(http.status, body), headers: NOT_STORED }
+  switch (http.header) {
+    case null:
+      return answer
+    case 'Retry-After':
+      return retryAfterMs === undefined ? answer : { ...answer, retryAfter: Math.ceil(retryAfterMs / 1_000) }
+    case 'WWW-Authenticate': {
+      // RFC 6749 §5.2: of `Basic` only who tried the header is told.
+      const isTold = challenge !== 'Basic' || authorization.length > 0
+      const value = isTold ? challengeOf(failed, authorization) : null
+      return value === null ? answer : { ...answer, headers: { ...NOT_STORED, 'www-authenticate': value } }
+    }
+    default:
+      return http satisfies never
+  }
+}
+
+/** A field of the contract by the name that it has in a form. */
+function sentenceOfViolation({ field, description }: FieldViolation): string {
+  const name =
+    field
+      .split('.')
+      .at(-1)
+      ?.replace(/\[\d+\]$/, '') ?? ''
+  return name === '' ? `It ${description}.` : `${PARAMETERS[name] ?? name} ${description}.`
+}
+
+/** RFC 6749 §5.2: `error_description` is ASCII without quotation marks and backslashes. */
+function described(text: string): string {
+  return text.replaceAll(/["“”‘’]/g, "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+}
