@@ -11,13 +11,14 @@ COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
   --mount=type=cache,target=/root/.npm \
   npm ci --omit=dev --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
-# better-sqlite3 brings a binary for every platform, and the sources of SQLite; many packages bring declarations and
-# source maps that nothing reads here.
+# better-sqlite3 brings a binary for every platform, and the sources of SQLite; libsql a second one for another C library;
+# many packages bring declarations and source maps that nothing reads here.
 RUN arch="$(node -p process.arch)" \
   && find node_modules/better-sqlite3/prebuilds -type f ! -name "linux-$arch.node" -delete \
   && rm -r node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
+  && rm -rf node_modules/@libsql/linux-*-musl \
   && find node_modules -type f -regex '.*\.\([cm]?ts\|map\)' -delete \
-  && node -e 'require("better-sqlite3")(":memory:").close()'
+  && node -e 'require("better-sqlite3")(":memory:").close(); new (require("libsql"))(":memory:").close()'
 
 FROM node AS build
 WORKDIR /app

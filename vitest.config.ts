@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
-import { askedDatabases, COMMON_DATABASES } from './test/setup/database-names.ts'
+import { askedDatabases, COMMON_DATABASES, LONG_DATABASES } from './test/setup/database-names.ts'
 import { suitesOn } from './test/setup/transport-names.ts'
 
 /**
@@ -18,7 +18,7 @@ const databasesOf = {
   /** A database server: the suite is about what SQLite has not. */
   servers: askedDatabases(),
   /** Minutes: the suite kills servers, starts processes by the dozen, or builds images and clients of other languages. */
-  slow: askedDatabases(),
+  slow: askedDatabases(LONG_DATABASES),
 } as const
 const needs = Object.keys(databasesOf)
 

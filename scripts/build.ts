@@ -17,6 +17,8 @@ const ENTRIES = [
   'app/worker-process.ts',
   'stores/sql/dialects/sqlite/writer-thread.ts',
   'stores/sql/dialects/sqlite/scan-thread.ts',
+  'stores/sql/dialects/libsql/libsql-writer-thread.ts',
+  'stores/sql/dialects/libsql/libsql-scan-thread.ts',
 ]
 
 /** Whatever is not named by a path. */

@@ -135,7 +135,7 @@ describe('architecture', () => {
   })
 
   it('keeps SQL in stores/sql/', () => {
-    expect(outside(/^(kysely|better-sqlite3|mysql2|pg)\b/, /^stores\//)).toEqual([])
+    expect(outside(/^(kysely|better-sqlite3|libsql|@libsql\/|mysql2|pg)\b/, /^stores\//)).toEqual([])
   })
 
   it('lets no flow, domain value or store see a message', () => {

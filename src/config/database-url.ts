@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { type LibsqlUrl, parseLibsqlUrl } from '../domain/libsql-url.ts'
 import { parseServerUrl } from '../domain/server-url.ts'
 
 /** Which database, as far as configuration must know. */
@@ -11,18 +12,21 @@ export interface DatabaseTarget {
   readonly file: string | null
   /** The servers' host names, in the order in which they are tried; none if it is embedded. */
   readonly hosts: readonly string[]
+  /** Set where the database is one of libSQL on a server, whose URL says whether it is encrypted; else `null`. */
+  readonly libsql: LibsqlUrl | null
   /** The names behind the question mark: all of them unknown. */
   readonly parameters: readonly string[]
   /** Why the path is hardly what was meant, and what it is understood as; `null`: it is fine. */
   readonly doubt: string | null
 }
 
-const SQLITE = /^sqlite:(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/s
+/** What follows `libsql://` is a host, unless a third slash begins a path. */
+const EMBEDDED = /^(?:sqlite:|libsql:(?!\/\/(?!\/)))(?:\/\/(?=\/))?([^?]+)(?:\?(.*))?$/s
 
 /** Reads a database URL; `null` if it is none that QScope knows. Schemes may be in capitals, as in any URL. */
 export function parseDatabaseUrl(text: string): DatabaseTarget | null {
   const url = text.replace(/^[a-z]+:/i, (scheme) => scheme.toLowerCase())
-  const [, path, query = ''] = SQLITE.exec(url) ?? []
+  const [, path, query = ''] = EMBEDDED.exec(url) ?? []
   if (path !== undefined) {
     const file = path === ':memory:' ? null : path
     return {
@@ -30,19 +34,24 @@ export function parseDatabaseUrl(text: string): DatabaseTarget | null {
       embedded: true,
       file,
       hosts: [],
+      libsql: null,
       parameters: [...new URLSearchParams(query).keys()],
       doubt: doubtOf(path),
     }
   }
+  const common = { url, embedded: false, file: null, doubt: null }
+  const libsql = parseLibsqlUrl(url)
+  if (libsql !== null) return { ...common, hosts: [libsql.host], libsql, parameters: libsql.parameters }
   const server = parseServerUrl(url)
   if (server === null) return null
   const hosts = server.hosts.map(({ host }) => host)
-  return { url, embedded: false, file: null, hosts, parameters: [...server.parameters.keys()], doubt: null }
+  return { ...common, hosts, libsql: null, parameters: [...server.parameters.keys()] }
 }
 
 /** What URLs for other programs carry behind the question mark. */
 const PARAMETERS: ReadonlySet<string> = new Set([
   'application_name',
+  'authtoken',
   'cache',
   'charset',
   'collation',
@@ -62,6 +71,7 @@ const PARAMETERS: ReadonlySet<string> = new Set([
   'statement_timeout',
   'target_session_attrs',
   'timezone',
+  'tls',
 ])
 
 /** The parameters of a URL as a message may name them. */
@@ -91,8 +101,9 @@ function doubtOf(path: string): string | null {
  * no secret; one that is not understood is not shown at all.
  */
 export function maskUrl(url: string): string {
-  const [, path] = SQLITE.exec(url) ?? []
+  const [, path] = EMBEDDED.exec(url) ?? []
   if (path !== undefined) return url.split('?', 1).join('')
+  if (parseLibsqlUrl(url) !== null) return url.split('?', 1).join('')
   const server = parseServerUrl(url)
   if (server === null) return '(not shown)'
   const { scheme, user, password, database } = server

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import type { LibsqlUrl } from '../domain/libsql-url.ts'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { messageOf } from '../message-of.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
@@ -111,7 +112,7 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
 }
 
 /** The certificates are read here and now, so that a file that cannot be used is told beside every other problem. */
-function connectionsOf({ connections, database }: Values, problems: Problems): Connections {
+function connectionsOf({ connections, database, insecure }: Values, problems: Problems): Connections {
   const { tls, caFile, ...others } = connections
   if (database.doubt !== null) problems.add('QSCOPE_DATABASE_URL', database.doubt)
   if (database.parameters.length > 0) {
@@ -119,12 +120,49 @@ function connectionsOf({ connections, database }: Values, problems: Problems): C
     const names = describeParameters(database)
     problems.add('QSCOPE_DATABASE_URL', `should be without parameters, but has ${names}${instead}`)
   }
-  const encrypted = tls ?? caFile !== null
+  checkAuthToken(connections, database, problems)
+  const { libsql } = database
+  if (libsql !== null) checkLibsqlScheme(libsql, tls, insecure, problems)
+  const encrypted = libsql === null ? (tls ?? caFile !== null) : !libsql.plaintext
   if (caFile !== null && !encrypted) {
-    problems.warn('QSCOPE_DATABASE_CA_FILE is not used, because QSCOPE_DATABASE_TLS is off')
+    const off = libsql === null ? 'QSCOPE_DATABASE_TLS is off' : 'QSCOPE_DATABASE_URL is an http URL'
+    problems.warn(`QSCOPE_DATABASE_CA_FILE is not used, because ${off}`)
   }
   const ca = caFile === null ? null : certificatesIn(caFile, problems)
   return Object.freeze({ ...others, tls: encrypted ? Object.freeze({ ca }) : null })
+}
+
+/** A token for another database would be one that its owner believes to be in use. */
+function checkAuthToken({ authToken }: Values['connections'], { libsql }: DatabaseTarget, problems: Problems): void {
+  if (authToken === null || problems.isBroken('QSCOPE_DATABASE_URL')) return
+  if (libsql === null) {
+    problems.add(
+      'QSCOPE_DATABASE_AUTH_TOKEN',
+      'should not be set: only a database of libSQL on a server, at libsql://host, takes a token',
+    )
+  }
+}
+
+/** Its URL says whether it is encrypted. Beyond loopback, token and hashes would travel in plaintext. */
+function checkLibsqlScheme(
+  { plaintext, host }: LibsqlUrl,
+  tls: boolean | null,
+  insecure: boolean,
+  problems: Problems,
+): void {
+  if (tls !== null && tls === plaintext) {
+    const scheme = plaintext ? 'http' : 'https'
+    problems.add('QSCOPE_DATABASE_TLS', `should not be set: the URL of the database says ${scheme}`)
+  }
+  if (!plaintext || isLoopback(host) || problems.isBroken('QSCOPE_INSECURE')) return
+  if (insecure) {
+    problems.warn(`QSCOPE_DATABASE_URL is an http URL: what ${host} is asked and told travels in plaintext`)
+  } else {
+    problems.add(
+      'QSCOPE_DATABASE_URL',
+      `should be an https URL: ${host} is not this machine, and the token would travel in plaintext; QSCOPE_INSECURE=1 allows it`,
+    )
+  }
 }
 
 function certificatesIn(path: string, problems: Problems): string | null {

@@ -86,6 +86,12 @@ export function secret(shouldBe: string): ValueType<string> {
   return new ValueType(z.string(), shouldBe, () => '***')
 }
 
+/** A secret that travels in a header of HTTP. */
+export function bearerToken(of: string): ValueType<string> {
+  const schema = z.string().regex(/^[\x21-\x7e]+$/)
+  return new ValueType(schema, `a token ${of}, in one line without white space`, () => '***')
+}
+
 /** A path, which is taken as it is written. `of`: what lies there. */
 export function path(of: string): ValueType<string> {
   return text(`the path of ${of}`)
@@ -152,7 +158,7 @@ export function address(examples: string): ValueType<Address> {
 
 export function databaseUrl(): ValueType<DatabaseTarget> {
   const shouldBe =
-    'sqlite:<path>, sqlite::memory:, mysql://user:password@host:port/database or postgres://user:password@host:port/database, with several hosts as host:port,host:port'
+    'sqlite:<path>, sqlite::memory:, libsql:<path>, libsql://host:port, mysql://user:password@host:port/database or postgres://user:password@host:port/database, the last two with several hosts as host:port,host:port'
   return new ValueType(parsed(parseDatabaseUrl), shouldBe, ({ url }) => maskUrl(url))
 }
 

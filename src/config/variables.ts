@@ -3,6 +3,7 @@ import { LIMIT_VARIABLES } from './limit-variables.ts'
 import { HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
 import {
   address,
+  bearerToken,
   choice,
   databaseUrl,
   duration,
@@ -57,6 +58,17 @@ export const SERVER_VARIABLES = {
       unset: 'the authorities that Node.js trusts',
       does: "Verifies the database server's certificate against these authorities instead of those that Node.js trusts.",
     }),
+    /** Only with a database of libSQL on a server. */
+    authToken: new Variable(
+      'QSCOPE_DATABASE_AUTH_TOKEN',
+      bearerToken('that a database of libSQL on a server lets read and write'),
+      {
+        default: null,
+        unset: 'no token',
+        does: 'Authenticates QScope to a database of libSQL on a server, such as one of Turso. Read when a process starts.',
+        secret: true,
+      },
+    ),
     poolSize: new Variable('QSCOPE_DATABASE_POOL_SIZE', wholeNumber(3, 500, 'of connections'), {
       default: '15',
       does: 'Limits the connections of each process to a database server.',

@@ -1,5 +1,6 @@
 import { BatchScheduler } from '../batching.ts'
 import type { Logger } from '../context.ts'
+import { parseLibsqlUrl } from '../domain/libsql-url.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
 import type { Migrations, SchemaState } from './contract/migrations.ts'
@@ -7,7 +8,7 @@ import type { StatementObserver } from './contract/statement-plans.ts'
 import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
 import type { ConnectionSettings, Dialect } from './sql/core/dialect.ts'
-import { sqliteFile } from './sql/dialects/sqlite/location.ts'
+import { embeddedFile } from './sql/dialects/sqlite/location.ts'
 import { SqlBackend } from './sql/engine/backend.ts'
 import { RolledBackDatabase } from './sql/engine/rolled-back-database.ts'
 import { NO_BOOKKEEPING, schemaStateOf } from './sql/migrate/bookkeeping.ts'
@@ -15,6 +16,8 @@ import { DatabaseMigrations, InMemoryMigrations } from './sql/migrate/migrate.ts
 import { MIGRATIONS } from './sql/migrate/steps/all.ts'
 import type { MigrationStep } from './sql/migrate/steps/migration-step.ts'
 
+const loadLibsql = async () => (await import('./sql/dialects/libsql/dialect.ts')).libsql
+const loadLibsqlRemote = async () => (await import('./sql/dialects/libsql-remote/dialect.ts')).libsqlRemote
 const loadSqlite = async () => (await import('./sql/dialects/sqlite/dialect.ts')).sqlite
 const loadMysql = async () => (await import('./sql/dialects/mysql/dialect.ts')).mysql
 const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.ts')).postgres
@@ -22,6 +25,9 @@ const loadPostgres = async () => (await import('./sql/dialects/postgres/dialect.
 /** By the scheme of the database URL. Loaded when asked for: the client libraries of the others cost a start, and memory. */
 const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze({
   'sqlite:': loadSqlite,
+  'libsql:': loadLibsql,
+  'http:': loadLibsqlRemote,
+  'https:': loadLibsqlRemote,
   'mysql:': loadMysql,
   'mariadb:': loadMysql,
   'postgres:': loadPostgres,
@@ -36,6 +42,7 @@ const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 10_000,
   tls: null,
+  authToken: null,
 })
 
 export interface BackendOptions {
@@ -61,6 +68,8 @@ export interface BackendOptions {
  *
  * - `sqlite:./path/file.db`, created empty if absent;
  * - `sqlite::memory:`, migrated and gone when closed;
+ * - `libsql:./path/file.db`, the same by libSQL;
+ * - `libsql://host`, `https://host` or `http://host`, for libSQL on a server;
  * - `mysql://user:password@host:port,host:port/database`, for MySQL and MariaDB;
  * - `postgres://user:password@host:port,host:port/database`, for PostgreSQL.
  *
@@ -119,16 +128,16 @@ export function absentSchema(): SchemaState {
 }
 
 function isInMemory(url: string): boolean {
-  return url.startsWith('sqlite:') && sqliteFile(url) === null
+  return /^(?:sqlite|libsql):/.test(url) && embeddedFile(url) === null
 }
 
 async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
-  const load = DIALECTS[scheme.toLowerCase()]
+  const load = parseLibsqlUrl(url) === null ? DIALECTS[scheme.toLowerCase()] : loadLibsqlRemote
   if (load === undefined) {
     throw new DatabaseError(
       'unavailable',
-      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, mysql: or postgres:`,
+      `no database is known for URLs of ${scheme === '' ? 'this form' : scheme}: use sqlite:, libsql:, mysql: or postgres:`,
     )
   }
   return await load()

@@ -140,6 +140,9 @@ function timed(duration: Distribution, faults: Faults | null): Over {
 /** How OpenTelemetry's semantic conventions name databases, by the scheme of their URL. */
 const SYSTEMS: ReadonlyMap<string, string> = new Map([
   ['sqlite', 'sqlite'],
+  ['libsql', 'sqlite'],
+  ['http', 'sqlite'],
+  ['https', 'sqlite'],
   ['mysql', 'mysql'],
   ['mariadb', 'mariadb'],
   ['postgres', 'postgresql'],

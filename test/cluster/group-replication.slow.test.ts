@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { AccessToken } from '../../src/domain/access-token.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import type { Backend } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import { Refused } from '../setup/client.ts'
 import { type FreshDatabase, mysqlDatabasesOn } from '../setup/fresh-database.ts'
+import { tokensOf } from '../setup/grants.ts'
 import {
   type GroupReplication,
   groupReplicationIsInstalled,
   startGroupReplication,
 } from '../setup/group-replication.ts'
 import { runSql } from '../setup/run-sql.ts'
+import { scaled } from '../setup/scale.ts'
+import type { TestServer } from '../setup/server.ts'
 import {
   aClient,
   aToken,
@@ -21,216 +26,178 @@ import {
   options,
   register,
 } from '../stores/given.ts'
+import { expectSameRows, memberOf, primaryAmong, urlThrough } from './group-members.ts'
+import { startMixedLoad } from './mixed-load.ts'
+import { startWatchedServer } from './watched-server.ts'
+import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds.ts'
 
-/** As the server's health is looked at. */
-const CHECK_INTERVAL_MS = 1_000
-/** From when a member knows that the others are gone. */
-const LEFT_WITHIN_MS = 2_000
-const connections = { connectTimeoutMs: 1_000, statementTimeoutMs: 4_000, poolSize: 6 }
+/** Of load before, between and after what happens. */
+const SECONDS = scaled(20, 2)
+const KILLS = scaled(2, 1)
+/** Of a call that retries could not end, among all. */
+const MOST_REFUSED = 0.01
+const CHAINS = 4
 
 describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one primary', () => {
   let group: GroupReplication
-  let database: FreshDatabase
-  const opened: Backend[] = []
   beforeAll(async () => {
     group = await startGroupReplication({ multiPrimary: false })
-    database = await mysqlDatabasesOn(member(0).url).create()
+  })
+  afterAll(() => group?.stop())
+  const newDatabase = () => mysqlDatabasesOn(memberOf(group.members, 0).url).create()
+
+  it('is used by one who may not look at it, and the doctor names the grant', async () => {
+    const database = await newDatabase()
     const straight = await openMigrated(database)
     await register(straight, aClient('someone'))
     await straight.close()
-  })
-  afterEach(async () => {
-    for (const backend of opened.splice(0)) await backend.close()
-  })
-  afterAll(() => group?.stop())
-
-  function member(n: number) {
-    const found = group.members[n]
-    if (found === undefined) throw new Error(`there is no member ${n}`)
-    return found
-  }
-
-  async function openOn(...order: readonly number[]): Promise<Backend> {
-    const url = new URL(database.url)
-    const hosts = order.map((n) => new URL(member(n).url).host).join(',')
-    const backend = await openBackend(database.url.replace(url.host, hosts), { ...options, connections })
-    opened.push(backend)
-    return backend
-  }
-
-  const isActive = async (backend: Backend, { tokenId }: AccessToken) =>
-    (await backend.reads.accessTokens.findById(context(), tokenId))?.token.revokedAt === null
-
-  /** The index of the member that the others and itself call primary. */
-  async function primaryAmong(...candidates: readonly number[]): Promise<number> {
-    return await vi.waitFor(
-      async () => {
-        for (const n of candidates) {
-          const [row] = await runSql(
-            member(n).url,
-            `select count(*) as fit from performance_schema.replication_group_members
-where member_id = @@server_uuid and member_role = 'PRIMARY' and member_state = 'ONLINE' and @@super_read_only = 0
-and not exists (select 1 from performance_schema.replication_group_members where member_state = 'UNREACHABLE')`,
-          )
-          if (Number(row?.['fit']) === 1) return n
-        }
-        throw new Error('there is no primary')
-      },
-      { timeout: 60_000, interval: 200 },
-    )
-  }
-
-  it('is used by one who may not look at it, and the doctor names the grant', async () => {
     const name = new URL(database.url).pathname.slice(1)
     await database.query("create user 'app'@'%' identified by 'app'")
     await database.query(`grant all on ${name}.* to 'app'@'%'`)
     const url = Object.assign(new URL(database.url), { username: 'app', password: 'app' }).href
-    const backend = await openBackend(url, { ...options, connections })
-    opened.push(backend)
+    const backend = await openBackend(url, options)
+    onTestFinished(() => backend.close())
     expect(await backend.check()).toEqual({ serving: true })
     await mint(backend, aToken('someone'))
-    const told = async () => new Map((await backend.diagnostics()).map((one) => [one.name, one]))
+    const findings = async () => new Map((await backend.diagnostics()).map((one) => [one.name, one]))
     const grant = /grant select on performance_schema\.replication_group_members to [^;]+/
-    const [statement = ''] = grant.exec((await told()).get('group members')?.warning ?? '') ?? []
+    const [statement = ''] = grant.exec((await findings()).get('group members')?.warning ?? '') ?? []
     await database.query(statement)
-    const found = await told()
+    const found = await findings()
     expect(found.get('group members')).toMatchObject({ value: expect.stringMatching(/(ONLINE.*){3}/), warning: null })
     expect(found.get('group member')).toMatchObject({ value: 'ONLINE, primary', warning: null })
     expect(found.get('group_replication_consistency')?.value).toBe('BEFORE_ON_PRIMARY_FAILOVER')
+    expect(found.get('group_replication_exit_state_action')).toMatchObject({ warning: null })
+    const majority = 'group_replication_unreachable_majority_timeout'
+    expect(found.get(majority)).toMatchObject({ value: expect.stringContaining('for ever') })
+    await runSql(memberOf(group.members, 0).url, `set global ${majority} = 30`)
+    expect((await findings()).get(majority)).toMatchObject({ value: '30 s', warning: null })
   })
 
-  it('is not asked through a primary that lost the majority; what the majority revoked stays revoked', async () => {
-    const backend = await openOn(0, 1, 2)
-    const token = aToken('someone')
-    await mint(backend, token)
-    expect(await isActive(backend, token)).toBe(true)
-    const stop = new AbortController()
-    const checks = (async () => {
-      while (!stop.signal.aborted) {
-        await backend.check()
-        await sleep(CHECK_INTERVAL_MS)
-      }
-    })()
-    try {
-      member(1).pause()
-      member(2).pause()
-      await vi.waitFor(
-        async () => {
-          const rows = await runSql(
-            member(0).url,
-            "select 1 from performance_schema.replication_group_members where member_state = 'UNREACHABLE'",
-          )
-          expect(rows).toHaveLength(2)
-        },
-        { timeout: 60_000, interval: 50 },
+  it(`loses nothing that was answered when its primary is killed under load (${KILLS} times)`, async () => {
+    const { members } = group
+    const database = await newDatabase()
+    const all = [0, 1, 2]
+    const one = await startWatchedServer(urlThrough(database.url, members, all))
+    onTestFinished(() => one.stop())
+    const two = await startWatchedServer(urlThrough(database.url, members, [1, 2, 0]), one.keyring, one.first)
+    onTestFinished(() => two.stop())
+    const load = await startMixedLoad([one, two])
+    onTestFinished(async () => void (await load.stop()))
+    await sleep(SECONDS * 1_000)
+    const outages: number[] = []
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const victim = await primaryAmong(members, all)
+      await memberOf(members, victim).kill()
+      const killed = Date.now()
+      await primaryAmong(
+        members,
+        all.filter((n) => n !== victim),
       )
-      const lost = Date.now()
-      let answered = lost
-      for (const until = lost + 3 * LEFT_WITHIN_MS; Date.now() < until; await sleep(20)) {
-        if (await isActive(backend, token).catch(() => false)) answered = Date.now()
-      }
-      console.info(`group replication: a read was answered up to ${answered - lost} ms after the majority was lost`)
-      expect(answered - lost).toBeLessThan(LEFT_WITHIN_MS)
-      expect(await backend.check()).toMatchObject({ serving: false })
-
-      // The others go on without it.
-      member(0).pause()
-      member(1).resume()
-      member(2).resume()
-      const primary = await primaryAmong(1, 2)
-      const majority = await openOn(primary)
-      expect(await inTransaction(majority, (stores) => stores.accessTokens.revoke(token.tokenId, 'test', change))).toBe(
-        true,
-      )
-      member(0).resume()
-      for (const until = Date.now() + LEFT_WITHIN_MS; Date.now() < until; await sleep(20)) {
-        expect(await isActive(backend, token).catch(() => false)).toBe(false)
-      }
-      await vi.waitFor(() => mint(backend, aToken('someone')), { timeout: 30_000, interval: 200 })
-      expect(await isActive(backend, token)).toBe(false)
-    } finally {
-      for (const { resume } of group.members) resume()
-      stop.abort()
-      await checks
+      const before = load.answered()
+      await vi.waitFor(() => expect(load.answered()).toBeGreaterThan(before), { timeout: 60_000, interval: 10 })
+      outages.push(Date.now() - killed)
+      await sleep(SECONDS * 1_000)
+      await memberOf(members, victim).start()
     }
-  })
-
-  it('has everything that was acknowledged when the primary is killed', async () => {
-    for (const { start } of group.members) await start()
-    const backend = await openOn(0, 1, 2)
-    const victim = await primaryAmong(0, 1, 2)
-    const acknowledged: AccessToken[] = []
-    const mintFor = async (ms: number) => {
-      for (const until = Date.now() + ms; Date.now() < until; ) {
-        const token = aToken('someone')
-        await mint(backend, token).then(
-          () => acknowledged.push(token),
-          () => sleep(50),
-        )
-      }
-    }
-    const minting = mintFor(4_000)
-    await sleep(2_000)
-    await member(victim).kill()
-    await minting
-    const before = acknowledged.length
-    const next = await primaryAmong(...[0, 1, 2].filter((n) => n !== victim))
-    await vi.waitFor(() => mint(backend, aToken('someone')), { timeout: 60_000, interval: 200 })
-    await mintFor(1_000)
-    expect(acknowledged.length).toBeGreaterThan(before)
-    const there = await openOn(next)
-    for (const token of acknowledged) expect(await isActive(there, token)).toBe(true)
-  })
+    const record = await load.stop()
+    const primary = urlThrough(database.url, members, [await primaryAmong(members, all)])
+    const there = await startWatchedServer(primary, one.keyring, one.first)
+    onTestFinished(() => there.stop())
+    await expectKept(there, load.client, record)
+    await expectSameRows(primary, members)
+    await expectSound((sql) => runSql(primary, sql))
+    console.info(`group replication: calls were answered ${outages.join(' and ')} ms after a kill; ${told(record)}`)
+    expectOnlyRetryable(record)
+  }, 600_000)
 })
 
 describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are all primaries', () => {
   let group: GroupReplication
+  let database: FreshDatabase
   beforeAll(async () => {
     group = await startGroupReplication({ multiPrimary: true })
+    database = await mysqlDatabasesOn(memberOf(group.members, 0).url).create()
   })
   afterAll(() => group?.stop())
+  const on = (n: number) => urlThrough(database.url, group.members, [n])
 
-  it('refuses on one what was revoked on another, tries again what conflicted, and is left without the majority', async () => {
-    const [first, second, third] = group.members
-    if (first === undefined || second === undefined || third === undefined) throw new Error('there are too few members')
-    const database = await mysqlDatabasesOn(first.url).create()
-    const one = await openMigrated(database)
-    await register(one, aClient('someone'))
-    const onHostOf = ({ url }: { readonly url: string }) =>
-      database.url.replace(new URL(first.url).host, new URL(url).host)
-    const two = await openBackend(onHostOf(second), options)
-    try {
-      const told = new Map((await two.diagnostics()).map(({ name, value }) => [name, value]))
-      expect(told.get('group mode')).toBe('several primaries')
-      expect(told.get('group_replication_consistency')).toBe('BEFORE')
-      const revoke = (backend: Backend, { tokenId }: AccessToken) =>
-        inTransaction(backend, (stores) => stores.accessTokens.revoke(tokenId, 'test', change))
-      for (let n = 0; n < 40; n += 1) {
-        const token = aToken('someone')
-        await mint(one, token)
-        // Of both, one is told that it was the one.
-        const ended = await Promise.all([revoke(one, token), revoke(two, token)])
-        expect(ended.filter(Boolean)).toHaveLength(1)
-        for (const backend of [one, two]) {
-          const found = await backend.reads.accessTokens.findById(context(), token.tokenId)
-          expect(found?.token.revokedAt).not.toBeNull()
+  it(`is written and read everywhere at once, and no read is stale (${SECONDS} s of load)`, async () => {
+    const one = await startWatchedServer(on(0))
+    onTestFinished(() => one.stop())
+    const two = await startWatchedServer(on(1), one.keyring, one.first)
+    onTestFinished(() => two.stop())
+    const load = await startMixedLoad([one, two])
+    onTestFinished(async () => void (await load.stop()))
+    let reads = 0
+    const stale: string[] = []
+    const until = Date.now() + SECONDS * 1_000
+    const readThere = async (server: TestServer, token: string, active: boolean, what: string) => {
+      reads += 1
+      const [seen] = await server.introspectAll(load.client, [token])
+      if (seen !== active) stale.push(what)
+    }
+    /** What one answered, the other knows in the next call. */
+    const chain = async (writer: TestServer, reader: TestServer) => {
+      while (Date.now() < until) {
+        try {
+          const { token } = await writer.call(TokenService.method.mintToken, { client: load.client })
+          const { accessToken } = tokensOf(token)
+          await readThere(reader, accessToken, true, 'a token that was minted')
+          await writer.call(TokenService.method.revokeToken, { client: load.client, token: accessToken })
+          await readThere(reader, accessToken, false, 'a token that was revoked')
+        } catch (error) {
+          // The load judges what is refused.
+          if (!(error instanceof Refused)) throw error
         }
       }
-      // One that was taken out of the group, and made writable by somebody.
-      for (const sql of ['stop group_replication', 'set global super_read_only = 0', 'set global read_only = 0'])
-        await runSql(third.url, sql)
-      await expect(openBackend(onHostOf(third), options)).rejects.toThrow('is OFFLINE')
-      // Reads of tables wait there for members that are not there; the look at the group does not.
-      second.pause()
-      await vi.waitFor(
-        async () =>
-          expect(await one.check()).toMatchObject({ serving: false, problem: expect.stringContaining('no majority') }),
-        { timeout: 30_000, interval: 200 },
-      )
-    } finally {
-      second.resume()
-      await two.close()
-      await one.close()
     }
+    await Promise.all(Array.from({ length: CHAINS }, (_, n) => (n % 2 === 0 ? chain(one, two) : chain(two, one))))
+    const record = await load.stop()
+    expect(stale).toEqual([])
+    expect(reads).toBeGreaterThan(CHAINS)
+    for (const server of [one, two]) await expectKept(server, load.client, record)
+    await expectSameRows(database.url, group.members)
+    await expectSound(database.query)
+    console.info(`several primaries: ${reads} reads where it was not written, none stale; ${told(record)}`)
+    expectOnlyRetryable(record)
+    expect(record.refusals.length).toBeLessThanOrEqual(MOST_REFUSED * record.answers)
+  }, 600_000)
+
+  it('decides once what is decided on two of them, and is left without the majority', async () => {
+    const { members } = group
+    const one = await openMigrated(database)
+    onTestFinished(() => one.close())
+    await register(one, aClient('someone'))
+    const two = await openBackend(on(1), options)
+    onTestFinished(() => two.close())
+    const findings = new Map((await two.diagnostics()).map(({ name, value }) => [name, value]))
+    expect(findings.get('group mode')).toBe('several primaries')
+    expect(findings.get('group_replication_consistency')).toBe('BEFORE')
+    const revoke = (backend: Backend, { tokenId }: AccessToken) =>
+      inTransaction(backend, (stores) => stores.accessTokens.revoke(tokenId, 'test', change))
+    for (let n = 0; n < 40; n += 1) {
+      const token = aToken('someone')
+      await mint(one, token)
+      // Of both, one is told that it was the one.
+      const ended = await Promise.all([revoke(one, token), revoke(two, token)])
+      expect(ended.filter(Boolean)).toHaveLength(1)
+      for (const backend of [one, two]) {
+        const found = await backend.reads.accessTokens.findById(context(), token.tokenId)
+        expect(found?.token.revokedAt).not.toBeNull()
+      }
+    }
+    // One that was taken out of the group, and made writable by somebody.
+    for (const sql of ['stop group_replication', 'set global super_read_only = 0', 'set global read_only = 0'])
+      await runSql(memberOf(members, 2).url, sql)
+    await expect(openBackend(on(2), options)).rejects.toThrow('is OFFLINE')
+    // Reads of tables wait there for members that are not there; the look at the group does not wait for long.
+    memberOf(members, 1).pause()
+    onTestFinished(() => memberOf(members, 1).resume())
+    const problem = expect.stringMatching(/has no majority/)
+    await vi.waitFor(async () => expect(await one.check()).toMatchObject({ serving: false, problem }), {
+      timeout: 30_000,
+      interval: 200,
+    })
   })
 })

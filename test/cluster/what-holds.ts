@@ -58,3 +58,10 @@ export function expectOnlyRetryable({ refusals }: LoadRecord): void {
   )
   expect(others).toEqual([])
 }
+
+/** In words: how many calls were answered, and how others ended. */
+export function told({ answers, refusals, longestSilenceMs }: LoadRecord): string {
+  const kinds = Object.entries(Object.groupBy(refusals, ({ status, reason }) => `${status} ${reason}`))
+  const list = kinds.map(([kind, all = []]) => `${all.length} ${kind}`).join(', ') || 'none'
+  return `${answers} answers, refusals: ${list}; ${longestSilenceMs} ms at most without an answer`
+}

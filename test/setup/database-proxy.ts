@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net'
+import { parseLibsqlUrl } from '../../src/domain/libsql-url.ts'
 import { parseServerUrl } from '../../src/domain/server-url.ts'
 
 /** What is done to the next COMMIT that passes. */
@@ -40,11 +41,9 @@ export interface DatabaseProxy {
   close(): Promise<void>
 }
 
-/** Starts a proxy in front of a database on MySQL or PostgreSQL. */
+/** Starts a proxy in front of a database on a server. */
 export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
-  const target = parseServerUrl(databaseUrl)
-  if (target === null) throw new Error('only servers can be stood in front of')
-  const [{ host, port }] = target.hosts
+  const { host, port } = targetOf(databaseUrl)
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
   let fault: CommitFault | null = null
   let failed = false
@@ -61,7 +60,7 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
       client.destroy()
       return
     }
-    const server = connect({ host, port: port ?? 0 })
+    const server = connect({ host, port })
     const pair = { client, server }
     pairs.add(pair)
     const end = () => {
@@ -127,7 +126,7 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const address = `127.0.0.1:${bound.port}`
   return {
     address,
-    url: databaseUrl.replace(/@[^/]+\//, `@${address}/`),
+    url: databaseUrl.replace(/(@|:\/\/)[^/@]+\//, `$1${address}/`),
     failNextCommit: (next, ms = 0) => {
       fault = next
       failed = false
@@ -167,7 +166,15 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   }
 }
 
-/** `commit` as the text of a query, as both protocols carry it. */
+function targetOf(databaseUrl: string): { readonly host: string; readonly port: number } {
+  const target = parseServerUrl(databaseUrl)?.hosts[0] ?? null
+  if (target !== null) return { host: target.host, port: target.port ?? 0 }
+  if (parseLibsqlUrl(databaseUrl)?.plaintext !== true) throw new Error('only servers can be stood in front of')
+  const { hostname, port } = new URL(databaseUrl)
+  return { host: hostname, port: Number(port) }
+}
+
+/** `commit` as the text of a query, as MySQL, PostgreSQL and libSQL carry it. */
 function isCommit(bytes: Buffer): boolean {
-  return bytes.byteLength < 32 && bytes.includes('commit')
+  return (bytes.byteLength < 32 && bytes.includes('commit')) || bytes.includes('"sql":"COMMIT"')
 }

@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node'
-import type { DatabaseName } from './database-names.ts'
+import { type DatabaseName, type EmbeddedName, isEmbedded } from './database-names.ts'
+import { startLibsql } from './libsql-server.ts'
 import { startMariaDb } from './mariadb.ts'
 import { startMysql } from './mysql.ts'
 import { startPostgres } from './postgres.ts'
@@ -17,22 +18,24 @@ declare module 'vitest' {
     mysqlUrl: string | null
     mariadbUrl: string | null
     postgresUrl: string | null
+    libsqlUrl: string | null
     templates: Partial<Templates>
   }
 }
 
 /** A database that needs a server: one that is named, or one of the tests' own. */
 interface Wanted {
-  readonly provided: 'mysqlUrl' | 'mariadbUrl' | 'postgresUrl'
+  readonly provided: 'mysqlUrl' | 'mariadbUrl' | 'postgresUrl' | 'libsqlUrl'
   readonly variable: string
   readonly start: () => Promise<DatabaseServer | null>
   readonly vendor: string
-  /** In what the server says of its version. */
+  /** What the server is asked, and how its answer begins. */
+  readonly question: string
   readonly version: RegExp
   readonly why: string
 }
 
-type ServerName = Exclude<DatabaseName, 'sqlite'>
+type ServerName = Exclude<DatabaseName, EmbeddedName>
 
 const WANTED: Readonly<Record<ServerName, Wanted>> = {
   mysql: {
@@ -40,6 +43,7 @@ const WANTED: Readonly<Record<ServerName, Wanted>> = {
     variable: 'QSCOPE_TEST_MYSQL_URL',
     start: startMysql,
     vendor: 'MySQL',
+    question: 'select version()',
     version: /^(?!.*MariaDB)/,
     why: 'there is no server: run scripts/install-mysql.sh, or set QSCOPE_TEST_MYSQL_URL=mysql://user:password@host:port/',
   },
@@ -48,6 +52,7 @@ const WANTED: Readonly<Record<ServerName, Wanted>> = {
     variable: 'QSCOPE_TEST_MARIADB_URL',
     start: startMariaDb,
     vendor: 'MariaDB',
+    question: 'select version()',
     version: /MariaDB/,
     why: 'there is no server: install mariadb-server, or set QSCOPE_TEST_MARIADB_URL=mysql://user:password@host:port/',
   },
@@ -56,8 +61,18 @@ const WANTED: Readonly<Record<ServerName, Wanted>> = {
     variable: 'QSCOPE_TEST_POSTGRES_URL',
     start: startPostgres,
     vendor: 'PostgreSQL',
+    question: 'select version()',
     version: /^PostgreSQL/,
     why: 'there is no server: install postgresql, or set QSCOPE_TEST_POSTGRES_URL=postgres://user:password@host:port/postgres',
+  },
+  'libsql-remote': {
+    provided: 'libsqlUrl',
+    variable: 'QSCOPE_TEST_LIBSQL_URL',
+    start: startLibsql,
+    vendor: 'libSQL',
+    question: 'select sqlite_version()',
+    version: /^3\./,
+    why: 'there is no server: set QSCOPE_TEST_LIBSQL_URL=http://host:port',
   },
 }
 
@@ -74,10 +89,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
   /** The URL of a server; `null`: there is none, which was said. */
   const findServer = async (name: ServerName) => {
-    const { variable, start, vendor, version, why } = WANTED[name]
+    const { variable, start, vendor, question, version, why } = WANTED[name]
     const given = process.env[variable] ?? ''
     if (given !== '') {
-      const [found = ''] = firstColumn(await runSql(given, 'select version()'))
+      const [found = ''] = firstColumn(await runSql(given, question))
       if (!version.test(found)) throw new Error(`${variable} should name a server of ${vendor}, and it is ${found}`)
       return given
     }
@@ -89,8 +104,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
   const prepare = async (name: DatabaseName) => {
     if (name in (root.getProvidedContext().templates ?? {})) return
-    const server = name === 'sqlite' ? null : await findServer(name)
-    if (name !== 'sqlite') root.provide(WANTED[name].provided, server)
+    const server = isEmbedded(name) ? null : await findServer(name)
+    if (!isEmbedded(name)) root.provide(WANTED[name].provided, server)
     const { template, remove } = await makeTemplate(name, server)
     teardowns.push(remove)
     root.provide('templates', { ...root.getProvidedContext().templates, [name]: template })
@@ -104,9 +119,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await teardown()
     throw failed.reason
   }
-  const { mysqlUrl, mariadbUrl, postgresUrl } = root.getProvidedContext()
+  const { mysqlUrl, mariadbUrl, postgresUrl, libsqlUrl } = root.getProvidedContext()
   project.provide('mysqlUrl', databases.includes('mysql') ? mysqlUrl : null)
   project.provide('mariadbUrl', databases.includes('mariadb') ? mariadbUrl : null)
   project.provide('postgresUrl', databases.includes('postgres') ? postgresUrl : null)
+  project.provide('libsqlUrl', databases.includes('libsql-remote') ? libsqlUrl : null)
   return teardown
 }

@@ -3,11 +3,15 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import Sqlite from 'better-sqlite3'
 import { inject } from 'vitest'
-import type { DatabaseName, DialectName } from './database-names.ts'
+import { openLibsql } from '../../src/stores/sql/dialects/libsql/library.ts'
+import { failureOf } from '../../src/stores/sql/dialects/sqlite/errors.ts'
+import { type OpenFile, openBetterSqlite } from '../../src/stores/sql/dialects/sqlite/library.ts'
+import { type DatabaseName, DIALECTS, type DialectName, type EmbeddedName } from './database-names.ts'
+import { dropLibsqlDatabase, LIBSQL_TABLES, makeLibsqlDatabase } from './libsql-databases.ts'
 import { runOnMysql, runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, type ServerSql, urlOf } from './server-databases.ts'
+import { migrate } from './templates.ts'
 
 const LOCK_PATIENCE_MS = 15_000
 
@@ -36,29 +40,37 @@ export interface MigratedKind extends DatabaseKind {
   createMigrated(): Promise<FreshDatabase>
 }
 
-const emptySqliteFiles: DatabaseKind = {
-  name: 'sqlite',
-  dialect: 'sqlite',
-  available: true,
-  create: async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'qscope-test-'))
-    const file = join(directory, 'qscope.db')
-    const query = (sql: string) => patiently(() => runOnce(file, sql))
-    return {
-      kind: emptySqliteFiles,
-      url: `sqlite:${file}`,
-      query,
-      tables: async () => firstColumn(await query("select name from sqlite_master where type = 'table'")),
-      drop: async () => rmSync(directory, { recursive: true, force: true }),
-    }
-  },
+/**
+ * Files, looked into by the library that the server has them open with: of two
+ * that have a file open in one process, each would take the other's locks away.
+ */
+function emptyFiles(name: EmbeddedName, open: OpenFile): DatabaseKind {
+  const kind: DatabaseKind = {
+    name,
+    dialect: DIALECTS[name],
+    available: true,
+    create: async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'qscope-test-'))
+      const file = join(directory, 'qscope.db')
+      const query = (sql: string) => patiently(() => runOnce(open, file, sql))
+      return {
+        kind,
+        url: `${name}:${file}`,
+        query,
+        tables: async () => firstColumn(await query("select name from sqlite_master where type = 'table'")),
+        drop: async () => rmSync(directory, { recursive: true, force: true }),
+      }
+    },
+  }
+  return kind
 }
 
-function runOnce(file: string, sql: string): Record<string, unknown>[] {
-  const database = new Sqlite(file, { timeout: 0 })
+function runOnce(open: OpenFile, file: string, sql: string): Record<string, unknown>[] {
+  const database = open(file, { timeout: 0 })
   try {
-    const statement = database.prepare<[], Record<string, unknown>>(sql)
-    if (statement.reader) return statement.all()
+    const statement = database.prepare(sql)
+    // Rows come as objects.
+    if (statement.reader) return statement.all() as Record<string, unknown>[]
     statement.run()
     return []
   } finally {
@@ -72,7 +84,7 @@ async function patiently<T>(attempt: () => T): Promise<T> {
     try {
       return attempt()
     } catch (error) {
-      const busy = error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY')
+      const busy = failureOf(error).code.startsWith('SQLITE_BUSY')
       if (!busy || Date.now() > until) throw error
     }
   }
@@ -91,16 +103,18 @@ const provided = inject('templates')
 if (provided === undefined) {
   throw new Error('a test file that needs a database says so in its name, as x.database.test.ts: see docs/testing.md')
 }
-const { sqlite = '', mysql = null, mariadb = null, postgres = null } = provided
+const {
+  sqlite = '',
+  libsql = '',
+  mysql = null,
+  mariadb = null,
+  postgres = null,
+  'libsql-remote': libsqlRemote = null,
+} = provided
 
-export const sqliteFiles: MigratedKind = {
-  ...emptySqliteFiles,
-  createMigrated: async () => {
-    const database = await emptySqliteFiles.create()
-    copyFileSync(sqlite, database.url.replace(/^sqlite:/, ''))
-    return database
-  },
-}
+export const sqliteFiles: MigratedKind = migratedFiles('sqlite', openBetterSqlite, sqlite)
+
+export const libsqlFiles: MigratedKind = migratedFiles('libsql', openLibsql, libsql)
 
 export const mysqlDatabases: MigratedKind = migratedOnServer('mysql', inject('mysqlUrl'), MYSQL, copyOf(mysql))
 
@@ -113,13 +127,29 @@ export const postgresDatabases: MigratedKind = migratedOnServer(
   async (server, name) => void (await runSql(server, `create database ${name} template ${postgres}`)),
 )
 
+export const libsqlDatabases: MigratedKind = onLibsql(inject('libsqlUrl'), libsqlRemote)
+
 /** The kinds of databases that the project is about; a suite runs on each. */
 export const databaseKinds: readonly MigratedKind[] = [
   sqliteFiles,
   mysqlDatabases,
   mariadbDatabases,
   postgresDatabases,
+  libsqlFiles,
+  libsqlDatabases,
 ].filter(({ name }) => inject('databases').includes(name))
+
+function migratedFiles(name: EmbeddedName, open: OpenFile, template: string): MigratedKind {
+  const kind = emptyFiles(name, open)
+  return {
+    ...kind,
+    createMigrated: async () => {
+      const database = await kind.create()
+      copyFileSync(template, database.url.slice(name.length + 1))
+      return database
+    },
+  }
+}
 
 function copyOf(template: readonly string[] | null): ServerSql['create'] {
   return async (server, name) => {
@@ -141,7 +171,7 @@ function migratedOnServer(
 function onServer(name: DatabaseKind['name'], server: string | null, sql: ServerSql): DatabaseKind {
   const kind: DatabaseKind = {
     name,
-    dialect: name === 'mariadb' ? 'mysql' : name,
+    dialect: DIALECTS[name],
     available: server !== null,
     create: async () => {
       if (server === null) throw new Error(`there is no server to test ${name} on`)
@@ -155,6 +185,34 @@ function onServer(name: DatabaseKind['name'], server: string | null, sql: Server
         tables: async () => firstColumn(await runSql(url, sql.tables)),
         drop: async () => void (await runSql(server, sql.drop(database))),
       }
+    },
+  }
+  return kind
+}
+
+/** Databases of libSQL on a server. Without a template each is migrated anew. */
+function onLibsql(server: string | null, template: string | null): MigratedKind {
+  const make = async (from: string | null): Promise<FreshDatabase> => {
+    if (server === null) throw new Error('there is no server to test libsql-remote on')
+    const name = `qscope_${randomBytes(6).toString('hex')}`
+    const url = await makeLibsqlDatabase(server, name, from)
+    return {
+      kind,
+      url,
+      query: (sql) => runSql(url, sql),
+      tables: async () => firstColumn(await runSql(url, LIBSQL_TABLES)),
+      drop: () => dropLibsqlDatabase(server, name),
+    }
+  }
+  const kind: MigratedKind = {
+    name: 'libsql-remote',
+    dialect: DIALECTS['libsql-remote'],
+    available: server !== null,
+    create: () => make(null),
+    createMigrated: async () => {
+      const database = await make(template)
+      if (template === null) await migrate(database.url)
+      return database
     },
   }
   return kind

@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { freePort } from './free-port.ts'
-import { installMysql, mysqlProgram } from './mysql.ts'
+import { installMysql, type MysqlInstallation, mysqlProgram } from './mysql.ts'
 import { TEST_USER_SQL, urlOfMysql } from './mysql-family.ts'
+import type { NetworkNode, NodeNetwork } from './network-namespaces.ts'
 import { missing } from './requirement.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const NODES = 3
+const LOOPBACK = '127.0.0.1'
 const GROUP = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 /** What a member does for itself is not the group's: its log must hold nothing else when it joins. */
 const OWN_USER_SQL = `SET sql_log_bin = 0;\n${TEST_USER_SQL}`
@@ -27,11 +29,31 @@ export interface GroupReplication {
 /** Whether a group can be started here; if not, it was said by name what is missing. */
 export const groupReplicationIsInstalled = isInstalled()
 
-/** Starts three members on loopback, the first of which is the primary, unless all are. */
-export async function startGroupReplication({ multiPrimary }: { multiPrimary: boolean }): Promise<GroupReplication> {
-  const ports: { readonly sql: number; readonly group: number }[] = []
-  for (let n = 0; n < NODES; n += 1) ports.push({ sql: await freePort(), group: await freePort() })
-  const seeds = ports.map(({ group }) => `127.0.0.1:${group}`).join(',')
+export interface GroupOptions {
+  readonly multiPrimary: boolean
+  /** On which the members are; on loopback if not given. */
+  readonly network?: NodeNetwork
+  /** After so many seconds more a member that is not heard of is expelled; 5 by default. */
+  readonly expelAfterSeconds?: number
+}
+
+/** Where a member runs. */
+interface Place {
+  /** Before the name of its program. */
+  readonly enter: readonly string[]
+  /** For clients, and for the other members. */
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  readonly groupPort: number
+}
+
+/** Starts three members, the first of which is the primary, unless all are. */
+export async function startGroupReplication(options: GroupOptions): Promise<GroupReplication> {
+  const { network = null } = options
+  const places = network === null ? await placesOnLoopback() : network.nodes.map(placeOn)
+  const seeds = places.map(({ host, groupPort }) => `${host}:${groupPort}`).join(',')
+  const allowed = network?.subnet ?? LOOPBACK
   const servers: DatabaseServer[] = []
   const members: GroupMember[] = []
   const stop = async () => {
@@ -39,61 +61,103 @@ export async function startGroupReplication({ multiPrimary }: { multiPrimary: bo
     await Promise.all(servers.map((server) => server.stop()))
   }
   try {
-    for (const [index, { sql, group }] of ports.entries()) {
-      const installation = installMysql(`group${index + 1}`, OWN_USER_SQL)
-      if (installation === null) throw new Error('no MySQL is installed')
-      const { program, directory, options } = installation
-      const url = urlOfMysql(sql)
-      let founds = index === 0
-      const server = await startServerProcess({
-        url,
-        program,
-        args: () => [
-          ...options,
-          `--port=${sql}`,
-          `--server-id=${index + 1}`,
-          '--gtid-mode=ON',
-          '--enforce-gtid-consistency=ON',
-          '--report-host=127.0.0.1',
-          `--report-port=${sql}`,
-          '--plugin-load-add=group_replication.so',
-          `--loose-group-replication-group-name=${GROUP}`,
-          `--loose-group-replication-local-address=127.0.0.1:${group}`,
-          `--loose-group-replication-group-seeds=${seeds}`,
-          '--loose-group-replication-ip-allowlist=127.0.0.1',
-          '--loose-group-replication-start-on-boot=OFF',
-          '--loose-group-replication-recovery-get-public-key=ON',
-          `--loose-group-replication-single-primary-mode=${multiPrimary ? 'OFF' : 'ON'}`,
-        ],
-        account: null,
-        directory,
-        stopSignal: 'SIGTERM',
-        probe: async () => {
-          await joined(url, founds)
-          founds = false
-        },
-      })
-      servers.push(server)
-      let paused: number | null = null
-      members.push({
-        url,
-        kill: server.kill,
-        start: server.start,
-        pause: () => {
-          paused = Number(readFileSync(join(directory.path, 'pid'), 'utf8'))
-          process.kill(paused, 'SIGSTOP')
-        },
-        resume: () => {
-          if (paused !== null) process.kill(paused, 'SIGCONT')
-          paused = null
-        },
-      })
+    const [first, ...others] = installations(places.length)
+    const groupOptions = [
+      `--loose-group-replication-group-seeds=${seeds}`,
+      `--loose-group-replication-ip-allowlist=${allowed}`,
+      `--loose-group-replication-single-primary-mode=${options.multiPrimary ? 'OFF' : 'ON'}`,
+      `--loose-group-replication-member-expel-timeout=${options.expelAfterSeconds ?? 5}`,
+    ]
+    const start = async (installation: MysqlInstallation, index: number) => {
+      const place = places[index]
+      if (place === undefined) throw new Error('there is no place for it')
+      const started = await startMember(place, index, installation, groupOptions)
+      servers.push(started.server)
+      members[index] = started.member
     }
+    if (first !== undefined) await start(first, 0)
+    await Promise.all(others.map((installation, n) => start(installation, n + 1)))
   } catch (error) {
     await stop()
     throw error
   }
   return { members, stop }
+}
+
+async function placesOnLoopback(): Promise<readonly Place[]> {
+  const places: Place[] = []
+  for (let n = 0; n < NODES; n += 1) {
+    const port = await freePort()
+    places.push({ enter: [], url: urlOfMysql(port), host: LOOPBACK, port, groupPort: await freePort() })
+  }
+  return places
+}
+
+/** A node has all ports to itself. */
+function placeOn({ enter, address, addressAmongNodes }: NetworkNode): Place {
+  return { enter, url: urlOfMysql(3306, address), host: addressAmongNodes, port: 3306, groupPort: 33061 }
+}
+
+/** Only the first is made from nothing. */
+function installations(count: number): readonly MysqlInstallation[] {
+  const first = installMysql('group1', OWN_USER_SQL)
+  const others = Array.from({ length: count - 1 }, (_, n) => installMysql(`group${n + 2}`, OWN_USER_SQL, first))
+  const all = [first, ...others].filter((one) => one !== null)
+  if (all.length < count) throw new Error('no MySQL is installed')
+  return all
+}
+
+async function startMember(
+  place: Place,
+  index: number,
+  { program: mysqld, directory, options }: MysqlInstallation,
+  groupOptions: readonly string[],
+) {
+  const [program = '', ...enter] = [...place.enter, mysqld]
+  let founds = index === 0
+  const server = await startServerProcess({
+    url: place.url,
+    program,
+    args: () => [
+      ...enter,
+      ...options,
+      `--port=${place.port}`,
+      ...(place.enter.length === 0 ? [] : ['--bind-address=*']),
+      `--server-id=${index + 1}`,
+      '--gtid-mode=ON',
+      '--enforce-gtid-consistency=ON',
+      `--report-host=${place.host}`,
+      `--report-port=${place.port}`,
+      '--plugin-load-add=group_replication.so',
+      `--loose-group-replication-group-name=${GROUP}`,
+      `--loose-group-replication-local-address=${place.host}:${place.groupPort}`,
+      '--loose-group-replication-start-on-boot=OFF',
+      '--loose-group-replication-recovery-get-public-key=ON',
+      ...groupOptions,
+    ],
+    account: null,
+    directory,
+    stopSignal: 'SIGTERM',
+    probe: async () => {
+      await joined(place.url, founds)
+      founds = false
+    },
+  })
+  let paused: number | null = null
+  const member: GroupMember = {
+    url: place.url,
+    kill: server.kill,
+    start: server.start,
+    pause: () => {
+      paused = Number(readFileSync(join(directory.path, 'pid'), 'utf8'))
+      process.kill(paused, 'SIGSTOP')
+    },
+    resume: () => {
+      if (paused !== null) process.kill(paused, 'SIGCONT')
+      paused = null
+    },
+  }
+  return { server, member }
 }
 
 /** Throws until the member takes part. */

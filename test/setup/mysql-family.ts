@@ -8,9 +8,9 @@ export const TEST_USER_SQL = `CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED
 GRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;
 `
 
-/** The URL of the tests' user on a port of this machine. */
-export function urlOfMysql(port: number): string {
-  return `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}/`
+/** The URL of the tests' user on a port, of this machine unless told otherwise. */
+export function urlOfMysql(port: number, host = '127.0.0.1'): string {
+  return `mysql://${USER}:${PASSWORD}@${host}:${port}/`
 }
 
 /** The options that keep a server's files in its directory. */

@@ -1,8 +1,10 @@
+import { createClient } from '@libsql/client/http'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 
 /** Runs SQL as the user of a URL, on a connection of its own. */
 export async function runSql(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  if (/^(?:https?|libsql):/.test(url)) return await onLibsql(url, sql)
   return url.startsWith('mysql:') ? await onMysql(url, sql) : await onPostgres(url, sql)
 }
 
@@ -34,4 +36,18 @@ async function onPostgres(url: string, sql: string): Promise<Record<string, unkn
   } finally {
     await client.end()
   }
+}
+
+async function onLibsql(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = createClient({ url: url.replace(/\/?$/, '/') })
+  try {
+    const { columns, rows } = await client.execute(sql)
+    return rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, readable(row[at])])))
+  } finally {
+    client.close()
+  }
+}
+
+function readable(value: unknown): unknown {
+  return value instanceof ArrayBuffer ? Buffer.from(value) : value
 }

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openMigrations } from '../../src/stores/open.ts'
-import type { DatabaseName } from './database-names.ts'
+import { type DatabaseName, DIALECTS, isEmbedded } from './database-names.ts'
+import { dropLibsqlDatabase, isOwn, makeLibsqlDatabase } from './libsql-databases.ts'
 import { runSql } from './run-sql.ts'
 import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 
@@ -11,11 +12,14 @@ import { firstColumn, MYSQL, POSTGRES, urlOf } from './server-databases.ts'
 export interface Templates {
   /** A file. */
   readonly sqlite: string
+  readonly libsql: string
   /** The statements that make a copy; `null`: there is no server. */
   readonly mysql: readonly string[] | null
   readonly mariadb: readonly string[] | null
   /** A database; `null`: there is no server. */
   readonly postgres: string | null
+  /** The same; `null` also where a server has but one database. */
+  readonly 'libsql-remote': string | null
 }
 
 const nothing = () => undefined
@@ -28,9 +32,10 @@ interface Template {
 
 /** Migrates a database of one kind; of one that needs a server there is none without it. */
 export async function makeTemplate(kind: DatabaseName, server: string | null): Promise<Template> {
-  if (kind === 'sqlite') return await makeFile()
+  if (isEmbedded(kind)) return await makeFile(kind)
   if (server === null) return { template: null, remove: async () => undefined }
-  const sql = kind === 'postgres' ? POSTGRES : MYSQL
+  if (kind === 'libsql-remote') return await makeOnLibsql(server)
+  const sql = DIALECTS[kind] === 'postgres' ? POSTGRES : MYSQL
   const name = `qscope_template_${randomBytes(6).toString('hex')}`
   await sql.create(server, name)
   await migrate(urlOf(server, name))
@@ -40,14 +45,21 @@ export async function makeTemplate(kind: DatabaseName, server: string | null): P
   }
 }
 
-async function makeFile(): Promise<Template> {
+async function makeFile(scheme: string): Promise<Template> {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-template-'))
   const file = join(directory, 'qscope.db')
-  await migrate(`sqlite:${file}`)
+  await migrate(`${scheme}:${file}`)
   return { template: file, remove: async () => rmSync(directory, { recursive: true, force: true }) }
 }
 
-async function migrate(url: string): Promise<void> {
+async function makeOnLibsql(server: string): Promise<Template> {
+  if (!(await isOwn(server))) return { template: null, remove: async () => undefined }
+  const name = `qscope_template_${randomBytes(6).toString('hex')}`
+  await migrate(await makeLibsqlDatabase(server, name))
+  return { template: name, remove: () => dropLibsqlDatabase(server, name) }
+}
+
+export async function migrate(url: string): Promise<void> {
   const migrations = await openMigrations(url, QUIET)
   await migrations.up()
   await migrations.close()

@@ -1,7 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
-import { sqliteFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
+import { embeddedFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
 import type { DialectName } from '../setup/database-names.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
 
@@ -69,7 +69,7 @@ function plain(key: string, value: unknown): unknown {
 export async function runScript(database: FreshDatabase, script: string): Promise<void> {
   switch (database.kind.dialect) {
     case 'sqlite':
-      new Sqlite(sqliteFile(database.url) ?? '').exec(script).close()
+      new Sqlite(embeddedFile(database.url) ?? '').exec(script).close()
       return
     case 'mysql': {
       const connection = await createConnection({ uri: database.url, multipleStatements: true })

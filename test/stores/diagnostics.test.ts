@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest'
 import type { Execute } from '../../src/stores/sql/core/dialect.ts'
 import { clockDiagnostic } from '../../src/stores/sql/diagnostics.ts'
 import { galeraDiagnostics } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
-import { sqliteDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
+import { embeddedDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
 import { warningsOf } from './given.ts'
 
 test('SQLite that can lose commits or locks readers out gives concern', async () => {
   const database = new Sqlite(':memory:')
   const execute: Execute = async ({ sql }) => ({ rows: database.prepare(sql).all(), affected: 0 })
   for (const pragma of ['synchronous = NORMAL', 'foreign_keys = OFF']) database.pragma(pragma)
-  expect(warningsOf(await sqliteDiagnostics(execute))).toEqual([
+  expect(warningsOf(await embeddedDiagnostics(execute, 'SQLite'))).toEqual([
     { name: 'journal_mode', value: 'memory' },
     { name: 'synchronous', value: 'NORMAL' },
     { name: 'foreign_keys', value: 'off' },

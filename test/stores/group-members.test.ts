@@ -15,8 +15,8 @@ const listing = (...states: readonly string[]) => ({
   })),
   affected: 0,
 })
-const check = (...states: readonly string[]) => assertInMajority({ query: async () => listing(...states) })
-const denied = databaseErrorOf(Object.assign(new Error('SELECT command denied'), { errno: 1142 }))
+const check = (...states: readonly string[]) => assertInMajority({ query: async () => listing(...states) }, ofGroup())
+const denied: unknown = databaseErrorOf(Object.assign(new Error('SELECT command denied'), { errno: 1142 }))
 const ofGroup = (over: object = {}) =>
   new Map(
     Object.entries({
@@ -46,9 +46,37 @@ describe('a member of a group', () => {
   })
 
   test('is used as it is by a user who may not look', async () => {
-    await assertInMajority({ query: () => Promise.reject(denied) })
+    const refuseLook = (why: unknown) => async (sql: string) => {
+      if (sql.includes('replication_group_members')) throw why
+      return listing()
+    }
+    await assertInMajority({ query: refuseLook(denied) }, ofGroup())
     const other = databaseErrorOf(Object.assign(new Error('gone'), { errno: 1053 }))
-    await expect(assertInMajority({ query: () => Promise.reject(other) })).rejects.toBe(other)
+    await expect(assertInMajority({ query: refuseLook(other) }, ofGroup())).rejects.toBe(other)
+  })
+
+  test.each([
+    ['BEFORE_ON_PRIMARY_FAILOVER', ['BEFORE', 'BEFORE_ON_PRIMARY_FAILOVER']],
+    ['BEFORE_AND_AFTER', []],
+  ])('has to agree with the others, and its session is as it was after that: %s', async (consistency, set) => {
+    const sent: string[] = []
+    const query = async (sql: string) => {
+      sent.push(sql)
+      return listing('ONLINE')
+    }
+    await assertInMajority({ query }, ofGroup({ group_replication_consistency: consistency }))
+    expect(sent.slice(1).filter((sql) => !sql.startsWith('set'))).toEqual(['begin', 'rollback'])
+    expect(sent.flatMap((sql) => /consistency = '(.*)'/.exec(sql)?.[1] ?? [])).toEqual(set)
+  })
+
+  test('is left when it lists all of the others and none of them answers it', async () => {
+    const query = (sql: string) =>
+      sql === 'begin' ? new Promise<never>(() => undefined) : Promise.resolve(listing('ONLINE', 'ONLINE', 'ONLINE'))
+    await expect(assertInMajority({ query }, ofGroup())).rejects.toMatchObject({
+      name: 'DatabaseError',
+      kind: 'lost',
+      message: expect.stringContaining('could not agree with the majority'),
+    })
   })
 
   test('has reads wait for what other primaries committed', () => {

@@ -6,7 +6,7 @@ import { uuidV7 } from '../../src/crypto/random.ts'
 import { clientId } from '../../src/domain/ids.ts'
 import type { Seed } from '../../src/stores/contract/migrations.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
-import { sqliteFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
+import { embeddedFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
 import { databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import {
   aClient,
@@ -141,7 +141,7 @@ describe('on sqlite', () => {
     database = await sqliteFiles.create()
   })
   afterEach(() => database.drop())
-  const fileOf = () => sqliteFile(database.url) ?? ''
+  const fileOf = () => embeddedFile(database.url) ?? ''
 
   test('leaves nothing of a migration whose seed fails', async () => {
     const migrations = await openMigrations(database.url, quiet)

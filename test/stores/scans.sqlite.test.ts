@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { clientId, userId } from '../../src/domain/ids.ts'
 import type { AuditFilter } from '../../src/stores/contract/audit-log.ts'
 import { FileErrors } from '../../src/stores/sql/dialects/sqlite/errors.ts'
+import { betterSqlite } from '../../src/stores/sql/dialects/sqlite/library.ts'
 import { SqliteScanner } from '../../src/stores/sql/dialects/sqlite/scanner.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { context, openMigrated } from './given.ts'
@@ -62,7 +63,7 @@ it('keep the event loop free while a filter looks through a large log that none 
 }, 60_000)
 
 it('are over when they are closed, also where their file cannot be opened', async () => {
-  const scanner = new SqliteScanner(new FileErrors('/nowhere/qscope.db'), 262_144)
+  const scanner = new SqliteScanner(betterSqlite, new FileErrors('/nowhere/qscope.db'), 262_144)
   const asked = scanner.execute({ sql: 'select 1', parameters: [] })
   const [answer, closed] = await Promise.allSettled([asked, scanner.close()])
   expect(answer.status).toBe('rejected')

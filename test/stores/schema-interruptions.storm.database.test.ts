@@ -24,6 +24,7 @@ const SETTINGS = Object.freeze({
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 10_000,
   tls: null,
+  authToken: null,
 })
 const TIMEOUT = 900_000
 

@@ -59,7 +59,14 @@ describe.skipIf(!mariadbDatabases.available)('a MariaDB that is short of somethi
 })
 
 describe('a connection keeps what it prepared, and a bounded number of it,', () => {
-  const SETTINGS = { walLimit: 0, poolSize: 3, connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, tls: null }
+  const SETTINGS = {
+    walLimit: 0,
+    poolSize: 3,
+    connectTimeoutMs: 30_000,
+    statementTimeoutMs: 30_000,
+    tls: null,
+    authToken: null,
+  }
   const DIFFERENT = 700
 
   /** How many statements the server keeps for the one connection that reads: after one, and after many. */

@@ -40,10 +40,14 @@ async function schemaState(config: Config, log: Logger): Promise<SchemaState | n
   }
 }
 
-function connectionsFinding({ connections: { poolSize, tls }, database: { hosts } }: Config): Finding {
+function connectionsFinding({ connections: { poolSize, tls }, database: { hosts, libsql } }: Config): Finding {
   const [most, away] = [`at most ${poolSize} connections`, hosts.find((host) => !isLoopback(host))]
   if (tls === null && away !== undefined) {
-    return warning('connections', `${most}, in plaintext to ${away}`, 'set QSCOPE_DATABASE_TLS=on')
+    return warning(
+      'connections',
+      `${most}, in plaintext to ${away}`,
+      libsql === null ? 'set QSCOPE_DATABASE_TLS=on' : 'use an https URL',
+    )
   }
   return ok('connections', `${most}, ${tls === null ? 'in plaintext on this machine' : 'over TLS'}`)
 }

@@ -136,6 +136,8 @@ export interface ConnectionSettings {
   readonly statementTimeoutMs: number
   /** `null`: plaintext. `ca` holds certificates in PEM; `null`: those that Node.js trusts. */
   readonly tls: { readonly ca: string | null } | null
+  /** Lets QScope in where no user does; `null`: none is sent. */
+  readonly authToken: string | null
 }
 
 /** Everything in which databases differ. */

@@ -71,8 +71,6 @@ export interface ServerDriver {
   readonly sessionsAtWork: string
   /** An update that matches nothing, refused by a server that takes no writes. */
   readonly probe: string
-  /** Whether a connection can be opened for many statements in one round trip. */
-  readonly supportsMultiStatements: boolean
 }
 
 /** A connection that is silent for so long is probed by the system, to find out whether its other side is still there. */

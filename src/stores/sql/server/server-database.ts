@@ -32,12 +32,11 @@ export class ServerDatabase implements Connected {
       new ServerConnection(driver, { ...target, multiStatements }, hosts, sessions)
     const writer = (multiStatements: boolean) =>
       new ServerWriter(connection(multiStatements), multiStatements, driver.probe, log)
-    const { supportsMultiStatements } = driver
     const readerCount = Math.max(1, Math.round(poolSize * SHARE_OF_READERS))
     const otherCount = Math.max(1, poolSize - readerCount - 1)
-    const append = writer(supportsMultiStatements)
+    const append = writer(true)
     // Beside the one that appends, which seldom waits for a row. Transactions that cannot be recorded need one, too.
-    const speculative = supportsMultiStatements && otherCount > 1 ? writer(true) : null
+    const speculative = otherCount > 1 ? writer(true) : null
     const transactions = Array.from({ length: otherCount - (speculative === null ? 0 : 1) }, () => writer(false))
     this.#readers = Array.from({ length: readerCount }, () => connection(false))
     this.#pool = new ConnectionPool(this.#readers, MAX_WAITING_READS)

@@ -8,12 +8,9 @@ import {
   type StatementResult,
   type Writer,
 } from '../core/dialect.ts'
+import type { Written } from './driver.ts'
+import { beginRecorded } from './recorded-rounds.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
-
-/** So often a batch is sent again without those that failed; after that, those behind them are rejected, too. */
-const MAX_ROUNDS = 3
-
-type RecordedTransaction = readonly RecordedStatement[]
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
@@ -86,41 +83,13 @@ export class ServerWriter implements Writer {
     if (failure !== null) throw failure
   }
 
-  /**
-   * Runs all recorded transactions in one round trip. The server does not look at
-   * what each of them wrote, so where one did not go as recorded the transaction is
-   * rolled back, and begun again without it.
-   */
-  async beginRecorded(recorded: readonly RecordedTransaction[]): Promise<readonly boolean[]> {
-    const accepted = new Set(recorded)
-    for (let round = 1; ; round += 1) {
-      await this.begin()
-      const rejected = await orRollBack(this, () => this.#rejectedOf([...accepted], round < MAX_ROUNDS))
-      if (rejected.length === 0) return recorded.map((one) => accepted.has(one))
-      await this.rollback()
-      for (const one of rejected) accepted.delete(one)
-    }
+  beginRecorded(recorded: readonly (readonly RecordedStatement[])[]): Promise<readonly boolean[]> {
+    return beginRecorded(this, recorded)
   }
 
-  /**
-   * Runs recorded transactions, and returns those that did not go as recorded; throws
-   * what is the database's fault. `keepUnrun`: those behind one that failed, which were
-   * not run, are not among the rejected.
-   */
-  async #rejectedOf(
-    recorded: readonly RecordedTransaction[],
-    keepUnrun: boolean,
-  ): Promise<readonly RecordedTransaction[]> {
-    const statements = recorded.flat()
-    if (statements.length === 0) return []
-    const { affected, failure } = await this.#connection.writeAll(statements)
-    if (failure !== null && !isOfOneTransaction(failure)) throw failure
-    let at = -1
-    const wentAsRecorded = ({ affects }: RecordedStatement) => {
-      at += 1
-      return at > affected.length ? keepUnrun : affected[at] === affects
-    }
-    return recorded.filter((one) => one.filter(wentAsRecorded).length < one.length)
+  /** Runs statements in one round trip, up to the first that the server refuses. */
+  writeAll(statements: readonly Statement[]): Promise<Written> {
+    return this.#connection.writeAll(statements)
   }
 
   /** The server may have rolled back only the last statement, so this is always sent. */
@@ -155,9 +124,4 @@ export class ServerWriter implements Writer {
 function unconfirmed(error: unknown): DatabaseError {
   if (isConflict(error)) return error
   return new DatabaseError('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
-}
-
-/** Whether one transaction is at fault, or waited in vain for a row, rather than the database: alone it holds nobody up. */
-function isOfOneTransaction({ kind }: DatabaseError): boolean {
-  return kind === 'duplicate' || kind === 'refused' || kind === 'conflict'
 }

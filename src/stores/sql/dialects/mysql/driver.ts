@@ -28,7 +28,6 @@ const MAX_STATEMENTS = 200
 export class MysqlDriver implements ServerDriver {
   readonly sessionsAtWork = "select id as id from information_schema.processlist where command <> 'Sleep'"
   readonly probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
-  readonly supportsMultiStatements = true
 
   dial(target: ServerTarget, host: ServerHost): PendingConnection {
     return new PendingMysqlConnection(target, host)

@@ -50,13 +50,46 @@ export function groupSettings(reported: ReadonlyMap<string, string>): readonly S
 }
 
 /**
- * A member that lost the majority still answers, for ever, what was true before:
- * revoked tokens among it. Members that are not to be looked at are taken as they are.
+ * A member that lost the majority still answers, for ever, what was true before: revoked
+ * tokens among it. So it has to list itself in the majority, where the list may be looked
+ * at, and to agree with the others now: the list is what it heard of them, and it hears
+ * seconds late that they are gone, or that they expelled it.
  */
-export async function assertInMajority(connection: Pick<RawConnection, 'query'>): Promise<void> {
+export async function assertInMajority(
+  connection: Pick<RawConnection, 'query'>,
+  reported: ReadonlyMap<string, string>,
+): Promise<void> {
   const members = await groupMembers(({ sql }) => connection.query(sql))
   const problem = members === null ? null : groupProblem(members)
   if (problem !== null) throw new UnfitHostError(problem)
+  await assertAgrees(connection, reported.get(CONSISTENCY) ?? '')
+}
+
+/** An agreement takes a few milliseconds where there is somebody to agree with. */
+const AGREEMENT_MS = 1_000
+const DISAGREES = `this member of the group could not agree with the majority within ${AGREEMENT_MS} ms`
+
+/**
+ * A transaction that begins at BEFORE waits for the group to order a message, which takes
+ * the majority: the member is one of them at this moment. It waits for ever where it is not.
+ */
+async function assertAgrees(connection: Pick<RawConnection, 'query'>, consistency: string): Promise<void> {
+  const { promise: expired, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new UnfitHostError(DISAGREES)), AGREEMENT_MS)
+  try {
+    await Promise.race([beginAtBefore(connection, consistency), expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function beginAtBefore(connection: Pick<RawConnection, 'query'>, consistency: string): Promise<void> {
+  const setTo = (value: string) => connection.query(`set session ${CONSISTENCY} = ${value}`)
+  const isSet = WITH_MANY.shown.includes(consistency.toLowerCase())
+  if (!isSet) await setTo(WITH_MANY.value)
+  await connection.query('begin')
+  await connection.query('rollback')
+  if (!isSet) await setTo(`'${consistency}'`)
 }
 
 /** `null`: this user has no right to look at them. */
@@ -114,7 +147,7 @@ export async function groupDiagnostics(execute: Execute, reported: DiagnosticRow
   if (members === null) {
     const about = await diagnosticRow(execute, 'select current_user() as user')
     const user = (about.get('user') ?? '').replace(/^(.*)@(.*)$/, "'$1'@'$2'")
-    const warning = `QScope cannot see whether this member lost the majority, and would go on reading there: grant select on performance_schema.replication_group_members to ${user};`
+    const warning = `QScope cannot see which members are there, and learns that this one lost the majority only from what it does not answer: grant select on performance_schema.replication_group_members to ${user};`
     return [diagnostic('group members', 'not to be looked at', warning), ...settings]
   }
   const list = members.map((member) => `${member.get('host')}:${member.get('port')} ${member.get('state')}`)

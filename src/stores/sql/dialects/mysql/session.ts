@@ -96,7 +96,7 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
   if (isReadOnly(reported)) throw new DatabaseError('unavailable', READ_ONLY_SERVER)
   const isNode = reported.get('wsrep_on')?.toLowerCase() === 'on'
   if (isNode) await assertNodeReady(connection)
-  if (isGroupMember(reported)) await assertInMajority(connection)
+  if (isGroupMember(reported)) await assertInMajority(connection, reported)
   const deviations = deviationsOf(settingsFor(reported), reported)
   const session = reported.get(SESSION_ID) ?? ''
   if (deviations.length === 0) return session
@@ -110,7 +110,7 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
 export async function verifySession(connection: Pick<RawConnection, 'query'>): Promise<void> {
   const reported = await settingsOf(connection)
   if (isReadOnly(reported)) throw new UnfitHostError(READ_ONLY_SERVER)
-  if (isGroupMember(reported)) await assertInMajority(connection)
+  if (isGroupMember(reported)) await assertInMajority(connection, reported)
   assertNoDeviations(deviationsOf(settingsFor(reported), reported))
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../../server/driver.ts'
 import { endWithin } from '../../server/open-connection.ts'
 import { databaseErrorOf } from './errors.ts'
+import { Pipeline } from './pipeline.ts'
 import { setUpSession, verifySession } from './session.ts'
 
 const PORT = 5432
@@ -22,7 +23,6 @@ export class PostgresDriver implements ServerDriver {
   readonly sessionsAtWork =
     "select pid as id from pg_stat_activity where state = 'active' and wait_event_type is distinct from 'Client'"
   readonly probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
-  readonly supportsMultiStatements = false
   readonly #names = new StatementNames()
 
   dial(target: ServerTarget, host: ServerHost): PendingConnection {
@@ -103,6 +103,8 @@ class PostgresConnection implements RawConnection {
   readonly #client: Client
   readonly #settings: ConnectionSettings
   readonly #names: StatementNames
+  /** What pipelines prepared; the client keeps its own count of what `execute` did, under other names. */
+  readonly #pipelined = new Set<string>()
 
   constructor(client: Client, settings: ConnectionSettings, names: StatementNames) {
     this.#client = client
@@ -133,8 +135,13 @@ class PostgresConnection implements RawConnection {
     }
   }
 
-  writeAll(): Promise<Written> {
-    throw new Error('this connection takes one statement at a time')
+  writeAll(statements: readonly Statement[]): Promise<Written> {
+    return this.#client.query(new Pipeline(statements, this.#pipelinedName, this.#pipelined)).written
+  }
+
+  readonly #pipelinedName = (sql: string): string => {
+    const name = this.#names.of(sql)
+    return name === '' ? '' : `${name}_pipelined`
   }
 
   async end(): Promise<void> {

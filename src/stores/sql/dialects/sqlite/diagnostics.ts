@@ -6,7 +6,8 @@ import { diagnostic, diagnosticRow } from '../../diagnostics.ts'
 
 const SYNCHRONOUS = Object.freeze(['OFF', 'NORMAL', 'FULL', 'EXTRA'])
 
-export async function sqliteDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
+/** `product`: whose library opens the file, such as `SQLite`. */
+export async function embeddedDiagnostics(execute: Execute, product: string): Promise<readonly Diagnostic[]> {
   const ask = async (question: string, column: string) => (await diagnosticRow(execute, question)).get(column) ?? ''
   const version = await ask('select sqlite_version() as version', 'version')
   const file = await ask("select file from pragma_database_list where name = 'main'", 'file')
@@ -14,7 +15,7 @@ export async function sqliteDiagnostics(execute: Execute): Promise<readonly Diag
   const level = SYNCHRONOUS[Number(await ask('pragma synchronous', 'synchronous'))] ?? 'unknown'
   const foreignKeys = (await ask('pragma foreign_keys', 'foreign_keys')) === '1'
   return [
-    diagnostic('version', `SQLite ${version}`),
+    diagnostic('version', `${product} ${version}`),
     diagnostic('file', file),
     diagnostic(
       'journal_mode',

@@ -3,6 +3,7 @@ import type { PoolLoad } from '../../../contract/backend.ts'
 import type { Connected, Statement, StatementResult, Writers } from '../../core/dialect.ts'
 import { FileErrors } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
+import type { SqliteLibrary } from './library.ts'
 import { walLimitFor } from './location.ts'
 import { SqliteScanner } from './scanner.ts'
 import { SqliteWriter } from './writer.ts'
@@ -33,16 +34,24 @@ export class SqliteDatabase implements Connected {
    * `mayReopen`: whether the file has a name, under which it can be opened again.
    * The writer opens first: it makes the log that a reader cannot make.
    */
-  static async open(file: string, maxWalBytes: number, log: Logger, mayReopen: boolean): Promise<SqliteDatabase> {
+  static async open(
+    library: SqliteLibrary,
+    file: string,
+    maxWalBytes: number,
+    log: Logger,
+    mayReopen: boolean,
+  ): Promise<SqliteDatabase> {
     const walLimit = walLimitFor(file, maxWalBytes)
     const errors = new FileErrors(file)
-    const writer = new SqliteWriter(errors, walLimit, log, mayReopen)
+    const writer = new SqliteWriter(library, errors, walLimit, log, mayReopen)
     await writer.open()
     try {
-      const reader = errors.guard(() => new SqliteHandle(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS }))
+      const reader = errors.guard(
+        () => new SqliteHandle(library.open(file, { readonly: true, timeout: READER_BUSY_TIMEOUT_MS })),
+      )
       reader.setUp(walLimit)
       // A file that has lost its name cannot be opened a third time.
-      return new SqliteDatabase(errors, reader, writer, mayReopen ? new SqliteScanner(errors, walLimit) : null)
+      return new SqliteDatabase(errors, reader, writer, mayReopen ? new SqliteScanner(library, errors, walLimit) : null)
     } catch (error) {
       await writer.close()
       throw error

@@ -1,6 +1,6 @@
-import Sqlite from 'better-sqlite3'
 import type { Statement, StatementResult } from '../../core/dialect.ts'
 import { failureOf } from './errors.ts'
+import type { SqliteConnection, SqliteStatement } from './library.ts'
 
 /** Different texts of statements are few; this bounds what an unusual list could add. */
 const MAX_STATEMENTS = 500
@@ -20,11 +20,11 @@ const nobodyWakes = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_EL
 
 /** A connection with its prepared statements. */
 export class SqliteHandle {
-  readonly #database: Sqlite.Database
-  readonly #statements = new Map<string, Sqlite.Statement>()
+  readonly #database: SqliteConnection
+  readonly #statements = new Map<string, SqliteStatement>()
 
-  constructor(file: string, options: Sqlite.Options) {
-    this.#database = new Sqlite(file, options)
+  constructor(database: SqliteConnection) {
+    this.#database = database
   }
 
   /**
@@ -73,7 +73,7 @@ export class SqliteHandle {
     this.#database.close()
   }
 
-  #prepare(sql: string): Sqlite.Statement {
+  #prepare(sql: string): SqliteStatement {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
     const fresh = this.#database.prepare(sql)

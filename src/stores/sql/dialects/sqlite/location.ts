@@ -16,17 +16,21 @@ import { makeDirectories } from '../../../../make-directories.ts'
 import { messageOf } from '../../../../message-of.ts'
 import { DatabaseError } from '../../core/database-error.ts'
 
-const SCHEME = 'sqlite:'
+const SCHEME = /^(?:sqlite|libsql):/
 const MEMORY = ':memory:'
 const OWNER_ONLY = 0o600
 
 /** The file that a database URL names, as an absolute path; `null` if it is to live in memory only. */
-export function sqliteFile(url: string): string | null {
-  const path = url.slice(SCHEME.length)
+export function embeddedFile(url: string): string | null {
+  const [scheme = ''] = SCHEME.exec(url) ?? []
+  const path = url.slice(scheme.length)
   if (path === MEMORY) return null
   const plain = path.replace(/^\/\/(?=\/)/, '')
-  if (!url.startsWith(SCHEME) || plain === '') {
-    throw new DatabaseError('unavailable', `a database URL for SQLite is sqlite:<path> or ${SCHEME}${MEMORY}`)
+  if (scheme === '' || plain === '') {
+    throw new DatabaseError(
+      'unavailable',
+      `the URL of an embedded database is sqlite:<path>, sqlite:${MEMORY} or libsql:<path>`,
+    )
   }
   // The library would cut it off, and open another file.
   if (plain !== plain.trim()) {

@@ -4,6 +4,7 @@ import type { MigrationSession, Statement, StatementResult } from '../../core/di
 import { sqliteTypes } from './column-types.ts'
 import { databaseErrorOf, failureOf } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
+import type { OpenFile } from './library.ts'
 
 /** How long another migrator, or a writing server, is waited for. */
 const LOCK_WAIT_MS = 30_000
@@ -24,8 +25,8 @@ export class SqliteMigrationSession implements MigrationSession {
     this.#handle = handle
   }
 
-  static async open(file: string): Promise<SqliteMigrationSession> {
-    const handle = guarded(file, () => new SqliteHandle(file, { timeout: 0 }))
+  static async open(open: OpenFile, file: string): Promise<SqliteMigrationSession> {
+    const handle = guarded(file, () => new SqliteHandle(open(file, { timeout: 0 })))
     try {
       await whenUnlocked(() => guarded(file, () => handle.pragma('journal_mode = WAL')))
       guarded(file, () => handle.pragma('synchronous = FULL'))
@@ -70,10 +71,11 @@ function guarded<T>(file: string, work: () => T): T {
   }
 }
 
-async function whenUnlocked(attempt: () => void): Promise<void> {
+/** Attempts again and again while another holds the lock, for half a minute. */
+export async function whenUnlocked(attempt: () => void | Promise<void>): Promise<void> {
   for (const until = Date.now() + LOCK_WAIT_MS; ; ) {
     try {
-      attempt()
+      await attempt()
       return
     } catch (error) {
       const busy = error instanceof DatabaseError && error.kind === 'busy'

@@ -2,11 +2,9 @@ import { Worker } from 'node:worker_threads'
 import { DatabaseError } from '../../core/database-error.ts'
 import type { Statement, StatementResult } from '../../core/dialect.ts'
 import type { FileErrors } from './errors.ts'
+import type { SqliteLibrary } from './library.ts'
 import { type AnswerMessage, OPENED, type Packed, packed } from './protocol.ts'
-import type { ScanMessage, ScanThreadData } from './scan-thread.ts'
-
-/** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
-const ENTRY = new URL(`./scan-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+import type { ScanMessage, ScanThreadData } from './serve-scanner.ts'
 
 /** Nobody waits for an answer to it. */
 const CLOSE = -1
@@ -27,13 +25,15 @@ interface Thread {
  * One that dies fails what it had been given, and the next statement starts another.
  */
 export class SqliteScanner {
+  readonly #library: Pick<SqliteLibrary, 'scanThread'>
   readonly #errors: FileErrors
   readonly #walLimit: number
   #thread: Thread | null = null
   #lastId = OPENED
   #closed = false
 
-  constructor(errors: FileErrors, walLimit: number) {
+  constructor(library: Pick<SqliteLibrary, 'scanThread'>, errors: FileErrors, walLimit: number) {
+    this.#library = library
     this.#errors = errors
     this.#walLimit = walLimit
   }
@@ -58,7 +58,7 @@ export class SqliteScanner {
 
   #start(): Thread {
     const data: ScanThreadData = { file: this.#errors.file, walLimit: this.#walLimit }
-    const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
+    const worker = new Worker(this.#library.scanThread, { workerData: data, execArgv: [] })
     const pending = new Map<number, Pending>()
     const { promise: opened, resolve, reject } = Promise.withResolvers<StatementResult>()
     pending.set(OPENED, { resolve, reject })

@@ -3,6 +3,7 @@ import type { Logger } from '../../../../context.ts'
 import { DatabaseError } from '../../core/database-error.ts'
 import type { RecordedStatement, Statement, StatementResult, Writer } from '../../core/dialect.ts'
 import type { FileErrors } from './errors.ts'
+import type { SqliteLibrary } from './library.ts'
 import {
   type AnswerMessage,
   type Command,
@@ -12,10 +13,7 @@ import {
   packedRecorded,
   type WriterData,
 } from './protocol.ts'
-import type { WriterThread } from './writer-thread.ts'
-
-/** Sources run as they are, and compiled once packed: the thread's file is the neighbour of the same kind. */
-const ENTRY = new URL(`./writer-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+import type { WriterThread } from './serve-writer.ts'
 
 interface Pending {
   readonly command: Command | null
@@ -29,6 +27,7 @@ interface Pending {
  * again.
  */
 export class SqliteWriter implements Writer {
+  readonly #library: Pick<SqliteLibrary, 'writerThread'>
   readonly #errors: FileErrors
   readonly #file: string
   readonly #walLimit: number
@@ -40,7 +39,14 @@ export class SqliteWriter implements Writer {
   #lastId = OPENED
   #closing = false
 
-  constructor(errors: FileErrors, walLimit: number, log: Logger, mayReopen: boolean) {
+  constructor(
+    library: Pick<SqliteLibrary, 'writerThread'>,
+    errors: FileErrors,
+    walLimit: number,
+    log: Logger,
+    mayReopen: boolean,
+  ) {
+    this.#library = library
     this.#walLimit = walLimit
     this.#errors = errors
     this.#file = errors.file
@@ -51,7 +57,7 @@ export class SqliteWriter implements Writer {
   /** Opens the file, creating it if it is absent; throws `DatabaseError`. */
   async open(): Promise<void> {
     const data: WriterData = { file: this.#file, walLimit: this.#walLimit }
-    const worker = new Worker(ENTRY, { workerData: data, execArgv: [] })
+    const worker = new Worker(this.#library.writerThread, { workerData: data, execArgv: [] })
     this.#worker = worker
     this.#opened = new Promise<StatementResult>((resolve, reject) => {
       this.#pending.set(OPENED, { command: null, resolve, reject })

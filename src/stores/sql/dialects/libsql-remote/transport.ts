@@ -1,0 +1,149 @@
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http'
+import { request as encryptedRequest, Agent as TlsAgent } from 'node:https'
+import type { LibsqlUrl } from '../../../../domain/libsql-url.ts'
+import { messageOf } from '../../../../message-of.ts'
+import { DatabaseError } from '../../core/database-error.ts'
+import type { ConnectionSettings } from '../../core/dialect.ts'
+import { SOCKET_CODES, socketErrorMessage } from '../../server/open-connection.ts'
+import { refusalOf } from './errors.ts'
+
+/** A server closes connections that are idle for longer than a few seconds; one that is about to be closed is not used. */
+const KEEP_IDLE_MS = 4_000
+
+/**
+ * The HTTP under the client library, which brings none with time limits or
+ * authorities of its own. Follows no redirection: the token is for one host.
+ * Throws nothing but `DatabaseError`.
+ */
+export class HranaTransport {
+  readonly #url: LibsqlUrl
+  readonly #settings: ConnectionSettings
+  readonly #agent: PlainAgent
+
+  constructor(url: LibsqlUrl, settings: ConnectionSettings) {
+    const options = { keepAlive: true, maxSockets: settings.poolSize, keepAliveMsecs: KEEP_IDLE_MS }
+    const { tls } = settings
+    this.#url = url
+    this.#settings = settings
+    this.#agent = url.plaintext
+      ? new PlainAgent(options)
+      : new TlsAgent({ ...options, ...(tls?.ca ? { ca: tls.ca } : {}) })
+  }
+
+  /** In place of the platform's `fetch`. An answer that is an error of the protocol is handed on, for its code. */
+  fetch = async (asked: Request): Promise<Response> => {
+    const url = new URL(asked.url)
+    // A server may name another one for the rest of a transaction; the token is not sent there in plaintext.
+    if ((url.protocol === 'http:') !== this.#url.plaintext) {
+      throw new DatabaseError(
+        'unavailable',
+        'the database names a server that is spoken to otherwise than it is itself',
+      )
+    }
+    const body = Buffer.from(await asked.arrayBuffer())
+    const { status, type, text } = await this.#send(url, asked, body).catch((error: unknown) => {
+      throw unanswered(error, asked, body)
+    })
+    const refusal = refusalOf(status, this.#url)
+    if (refusal !== null) throw refusal
+    return new Response(text, { status, headers: { 'content-type': type } })
+  }
+
+  /**
+   * Closes the stream whose request was not answered, by the baton that this request
+   * had. `true`: it had not come to the server, and never counts any more; `false`: it
+   * had. Throws where the server cannot be reached.
+   */
+  async release({ asked, baton }: UnansweredError): Promise<boolean> {
+    const body = Buffer.from(JSON.stringify({ baton, requests: [{ type: 'close' }] }))
+    const { status } = await this.#send(new URL(asked.url), asked, body)
+    const refusal = refusalOf(status, this.#url)
+    if (refusal !== null) throw refusal
+    return status < 400
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  #send(url: URL, { method, headers }: Request, body: Buffer): Promise<Answer> {
+    const { connectTimeoutMs, statementTimeoutMs } = this.#settings
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    const send = this.#url.plaintext ? plainRequest : encryptedRequest
+    const sent = send(url, {
+      method,
+      agent: this.#agent,
+      headers: { ...Object.fromEntries(headers), 'content-length': body.length },
+    })
+    const giveUp = (kind: 'lost' | 'unavailable', message: string) => sent.destroy(new DatabaseError(kind, message))
+    const whole = setTimeout(
+      () => giveUp('unavailable', `the database did not answer within ${statementTimeoutMs} ms`),
+      statementTimeoutMs,
+    )
+    let connecting: NodeJS.Timeout | null = null
+    const connected = () => {
+      if (connecting !== null) clearTimeout(connecting)
+      connecting = null
+    }
+    sent.on('socket', (socket) => {
+      if (!socket.connecting) return
+      connecting = setTimeout(
+        () => giveUp('lost', `the database did not accept a connection in ${connectTimeoutMs} ms`),
+        connectTimeoutMs,
+      )
+      socket.once(this.#url.plaintext ? 'connect' : 'secureConnect', connected)
+    })
+    sent.on('error', (error) => reject(socketError(error)))
+    sent.on('response', (response) => {
+      readAnswer(response).then(resolve, (error) => reject(socketError(error)))
+    })
+    sent.on('close', () => {
+      clearTimeout(whole)
+      connected()
+    })
+    sent.end(body)
+    return promise
+  }
+}
+
+/** A request on an open stream to which no answer came: the stream may be open still, and hold the lock for writing. */
+export class UnansweredError extends DatabaseError {
+  readonly asked: Request
+  readonly baton: string
+
+  constructor({ kind, message, cause }: DatabaseError, asked: Request, baton: string) {
+    super(kind, message, cause)
+    this.asked = asked
+    this.baton = baton
+  }
+}
+
+function unanswered(error: unknown, asked: Request, body: Buffer): unknown {
+  if (!(error instanceof DatabaseError)) return error
+  const sent: unknown = JSON.parse(body.toString('utf8'))
+  const baton = typeof sent === 'object' && sent !== null && 'baton' in sent ? sent.baton : null
+  return typeof baton === 'string' ? new UnansweredError(error, asked, baton) : error
+}
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+}
+
+async function readAnswer(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk)
+  const text = Buffer.concat(chunks).toString('utf8')
+  return { status: response.statusCode ?? 0, type: response.headers['content-type'] ?? 'text/plain', text }
+}
+
+function socketError(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (SOCKET_CODES.has(code)) return new DatabaseError('lost', socketErrorMessage(code, messageOf(error)), error)
+  if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code.startsWith('HPE_')) {
+    return new DatabaseError('lost', `the connection to the database is lost: ${messageOf(error)}`, error)
+  }
+  return new DatabaseError('unavailable', `the database cannot be connected to: ${messageOf(error)}`, error)
+}

@@ -1,0 +1,133 @@
+/** The package libsql has the methods of better-sqlite3, but takes and gives values of other types. */
+import { pathToFileURL } from 'node:url'
+import Libsql from 'libsql'
+import {
+  neighbour,
+  type OpenFile,
+  type SqliteConnection,
+  type SqliteLibrary,
+  type SqliteStatement,
+} from '../sqlite/library.ts'
+import { namedError } from './errors.ts'
+
+/** It has no option to open a file for reading only; a URI of SQLite says so. */
+export const openLibsql: OpenFile = (file, { readonly = false, timeout }) => {
+  const name = readonly ? `${pathToFileURL(file).href}?mode=ro` : file
+  return new LibsqlConnection(namingErrors(() => new Libsql(name, { timeout })))
+}
+
+export const libsqlLibrary: SqliteLibrary = Object.freeze({
+  open: openLibsql,
+  writerThread: neighbour(import.meta.url, 'libsql-writer-thread'),
+  scanThread: neighbour(import.meta.url, 'libsql-scan-thread'),
+})
+
+class LibsqlConnection implements SqliteConnection {
+  readonly #database: Libsql.Database
+
+  constructor(database: Libsql.Database) {
+    this.#database = database
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction
+  }
+
+  prepare(sql: string): SqliteStatement {
+    if (CONTROL.test(sql)) return new LibsqlCommand(this.#database, sql)
+    return new LibsqlStatement(namingErrors(() => this.#database.prepare(sql)))
+  }
+
+  pragma(source: string): unknown {
+    return namingErrors(() => this.#database.exec(`pragma ${source}`))
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}
+
+/** What begins and ends transactions. */
+const CONTROL = /^\s*(?:begin|commit|rollback|savepoint|release)\b/i
+
+/**
+ * A prepared statement that met a lock is not reset, and stands in the way of the next
+ * commit ("SQL statements in progress"). What waits for locks is therefore not prepared.
+ */
+class LibsqlCommand implements SqliteStatement {
+  readonly reader = false
+  readonly #database: Libsql.Database
+  readonly #sql: string
+
+  constructor(database: Libsql.Database, sql: string) {
+    this.#database = database
+    this.#sql = sql
+  }
+
+  all(): unknown[] {
+    this.run()
+    return []
+  }
+
+  run(): { readonly changes: number } {
+    namingErrors(() => this.#database.exec(this.#sql))
+    return NOTHING_CHANGED
+  }
+}
+
+const NOTHING_CHANGED = Object.freeze({ changes: 0 })
+
+class LibsqlStatement implements SqliteStatement {
+  readonly reader: boolean
+  readonly #statement: Libsql.Statement
+
+  constructor(statement: Libsql.Statement) {
+    this.#statement = statement
+    this.reader = statement.reader
+  }
+
+  all(...parameters: readonly unknown[]): unknown[] {
+    const rows: unknown[] = namingErrors(() => this.#statement.all(parameters.map(bindable)))
+    for (const row of rows) if (typeof row === 'object' && row !== null) asBuffers(row)
+    return rows
+  }
+
+  run(...parameters: readonly unknown[]): { readonly changes: number } {
+    return namingErrors(() => this.#statement.run(parameters.map(bindable)))
+  }
+}
+
+function namingErrors<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw namedError(error)
+  }
+}
+
+/**
+ * It binds each number as a floating-point one, unless it is a bigint, and ends the
+ * process at a value of a type that it does not know, such as a boolean. Text is cut
+ * off at a NUL when it is read: what could not be read again is not written.
+ */
+export function bindable(value: unknown): string | number | bigint | Uint8Array | null {
+  switch (typeof value) {
+    case 'number':
+      return Number.isSafeInteger(value) ? BigInt(value) : value
+    case 'string':
+      if (value.includes('\0')) throw new TypeError('text with a NUL in it cannot be stored')
+      return value
+    case 'bigint':
+      return value
+    default:
+      if (value === null || value instanceof Uint8Array) return value
+      throw new TypeError(`a ${typeof value} cannot be stored`)
+  }
+}
+
+/** Bytes come as an `ArrayBuffer`; this makes no copy of them. */
+function asBuffers(row: object): void {
+  for (const [column, value] of Object.entries(row)) {
+    if (value instanceof ArrayBuffer) Reflect.set(row, column, Buffer.from(value))
+  }
+}

@@ -1,0 +1,66 @@
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import type { Logger } from '../../../../context.ts'
+import type { Dialect } from '../../core/dialect.ts'
+import { DatabaseMigrations } from '../../migrate/migrate.ts'
+import { embeddedDiagnostics } from './diagnostics.ts'
+import { SqliteDatabase } from './driver.ts'
+import type { SqliteLibrary } from './library.ts'
+import { embeddedFile, provideFile, temporaryFile } from './location.ts'
+import { SqliteMigrationSession } from './migration-session.ts'
+import { sqlitePlan } from './plan.ts'
+
+/** How Kysely writes what SQLite and its descendants understand. */
+export const sqliteKysely: Dialect['kysely'] = Object.freeze({
+  createAdapter: () => new SqliteAdapter(),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
+  createIntrospector: (db) => new SqliteIntrospector(db),
+} satisfies Dialect['kysely'])
+
+/** A database of the format of SQLite, in a file or in memory, that a library opens. `product`: what doctor calls it. */
+export function embeddedDialect(name: string, product: string, library: SqliteLibrary): Dialect {
+  const dialect: Dialect = Object.freeze({
+    name,
+    kysely: sqliteKysely,
+    connect: async (url, { walLimit }, log) => {
+      const file = embeddedFile(url)
+      if (file === null) return await connectToMemory(dialect, library, walLimit, log)
+      provideFile(file, log)
+      return await SqliteDatabase.open(library, file, walLimit, log, true)
+    },
+    connectForMigration: async (url, _settings, log) => {
+      const file = embeddedFile(url)
+      if (file === null) throw new Error('a database in memory is migrated when it is opened')
+      provideFile(file, log)
+      return await SqliteMigrationSession.open(library.open, file)
+    },
+    diagnostics: (execute) => embeddedDiagnostics(execute, product),
+    explain: sqlitePlan,
+  } satisfies Dialect)
+  return dialect
+}
+
+/**
+ * Two connections cannot share SQLite's own memory databases without locking
+ * each other out, so this is a file without a name: migrated, opened twice, and
+ * removed from its directory.
+ */
+async function connectToMemory(
+  dialect: Dialect,
+  library: SqliteLibrary,
+  walLimit: number,
+  log: Logger,
+): Promise<SqliteDatabase> {
+  const { file, remove } = temporaryFile()
+  try {
+    const migrations = new DatabaseMigrations(dialect, await SqliteMigrationSession.open(library.open, file))
+    await migrations.up()
+    await migrations.close()
+    const database = await SqliteDatabase.open(library, file, walLimit, log, false)
+    // Each connection opens the log with its first look.
+    await database.writers.append.probe()
+    await database.execute({ sql: 'select 1 from oauth_clients', parameters: [] })
+    return database
+  } finally {
+    remove()
+  }
+}

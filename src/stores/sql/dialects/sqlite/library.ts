@@ -1,0 +1,46 @@
+/** What the library of an embedded database must be able to do. Its values go in and come out as those of better-sqlite3. */
+import Sqlite from 'better-sqlite3'
+
+export interface SqliteStatement {
+  /** Whether it answers rows. */
+  readonly reader: boolean
+  all(...parameters: readonly unknown[]): unknown[]
+  run(...parameters: readonly unknown[]): { readonly changes: number }
+}
+
+/** An open connection to a file. Its errors carry SQLite's code by name, such as `SQLITE_BUSY`, in `code`. */
+export interface SqliteConnection {
+  readonly inTransaction: boolean
+  prepare(sql: string): SqliteStatement
+  pragma(source: string): unknown
+  close(): unknown
+}
+
+export interface OpenOptions {
+  readonly readonly?: boolean
+  /** How long a lock is waited for, in milliseconds. */
+  readonly timeout: number
+}
+
+export type OpenFile = (file: string, options: OpenOptions) => SqliteConnection
+
+/** A library that opens files, in this thread and in others. */
+export interface SqliteLibrary {
+  readonly open: OpenFile
+  /** The module that a thread which writes, or scans, starts with: it opens files by the same library. */
+  readonly writerThread: URL
+  readonly scanThread: URL
+}
+
+export const openBetterSqlite: OpenFile = (file, options) => new Sqlite(file, options)
+
+/** Sources run as they are, and compiled once packed: a thread's module is the neighbour of the same kind. */
+export function neighbour(of: string, name: string): URL {
+  return new URL(`./${name}.${of.endsWith('.ts') ? 'ts' : 'js'}`, of)
+}
+
+export const betterSqlite: SqliteLibrary = Object.freeze({
+  open: openBetterSqlite,
+  writerThread: neighbour(import.meta.url, 'writer-thread'),
+  scanThread: neighbour(import.meta.url, 'scan-thread'),
+})

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { tokenId } from '../../src/domain/ids.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { openBackend } from '../../src/stores/open.ts'
+import { UnfitHostError } from '../../src/stores/sql/core/database-error.ts'
+import { databaseErrorOf } from '../../src/stores/sql/dialects/mysql/errors.ts'
+import { Refused } from '../setup/client.ts'
+import { mysqlDatabasesOn } from '../setup/fresh-database.ts'
+import { tokensOf } from '../setup/grants.ts'
+import { groupReplicationIsInstalled, startGroupReplication } from '../setup/group-replication.ts'
+import { makeNodeNetwork, networksCanBeMade } from '../setup/network-namespaces.ts'
+import { runSql } from '../setup/run-sql.ts'
+import { scaled } from '../setup/scale.ts'
+import type { TestServer } from '../setup/server.ts'
+import { change, context, inTransaction, options } from '../stores/given.ts'
+import { expectSameRows, memberOf, primaryAmong, urlThrough } from './group-members.ts'
+import { startMixedLoad } from './mixed-load.ts'
+import { HEALTH_INTERVAL_MS, startWatchedServer } from './watched-server.ts'
+import { expectKept, expectOnlyRetryable, expectSound, told } from './what-holds.ts'
+
+/** Of load before the cut, and after the majority went on. */
+const SECONDS = scaled(20, 2)
+/** How long the old primary does not know, once the network is back, that it was expelled; three seconds were seen. */
+const UNAWARE_MS = 6_000
+/** Of the group: the harder one for those who must notice in time, and MySQL's default. */
+const EXPEL_AFTER_SECONDS = scaled(1, 0) === 0 ? [0] : [0, 5]
+
+/** Asks without a pause whether a token is active, and remembers when that was answered last. */
+class ActiveWatch {
+  lastActive = 0
+  lastAnswer = 0
+  #stopped = false
+  readonly #running: Promise<void>
+
+  constructor(server: TestServer, token: string) {
+    this.#running = this.#watch(server, token)
+  }
+
+  async #watch({ call, admin }: TestServer, token: string): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        const { active } = await call(TokenService.method.introspectToken, { token }, { bearer: admin.token })
+        this.lastAnswer = Date.now()
+        if (active) this.lastActive = this.lastAnswer
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error
+      }
+      await sleep(10)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+}
+
+describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary that is cut off from its group', () => {
+  it.each(EXPEL_AFTER_SECONDS)(
+    'is left before the others count, with all that was answered, and not used when it is back (expelled after %i s)',
+    async (expelAfterSeconds) => {
+      const network = makeNodeNetwork(3)
+      onTestFinished(() => network.remove())
+      const group = await startGroupReplication({ multiPrimary: false, network, expelAfterSeconds })
+      onTestFinished(() => group.stop())
+      const { members } = group
+      const database = await mysqlDatabasesOn(memberOf(members, 0).url).create()
+      await database.query('create table elsewhere (id int primary key)')
+      const through = (...order: readonly number[]) => urlThrough(database.url, members, order)
+      const started = async (...args: Parameters<typeof startWatchedServer>) => {
+        const server = await startWatchedServer(...args)
+        onTestFinished(() => server.stop())
+        return server
+      }
+      const one = await started(through(0, 1, 2))
+      const two = await started(through(1, 2, 0), one.keyring, one.first)
+      const load = await startMixedLoad([one, two])
+      onTestFinished(async () => void (await load.stop()))
+      await sleep(SECONDS * 1_000)
+      const minted = tokensOf(
+        (await one.call(TokenService.method.mintToken, { client: load.client, lifetime: { seconds: 3_600n } })).token,
+      )
+      const watches = [one, two].map((server) => new ActiveWatch(server, minted.accessToken))
+      onTestFinished(async () => {
+        for (const watch of watches) await watch.stop()
+      })
+      const revokeThrough = async (url: string) => {
+        const backend = await openBackend(url, options)
+        try {
+          const id = tokenId(minted.tokenId)
+          return await inTransaction(backend, (stores) => stores.accessTokens.revoke(id, 'test', change))
+        } finally {
+          await backend.close()
+        }
+      }
+      await vi.waitFor(() => {
+        for (const { lastActive } of watches) expect(lastActive).toBeGreaterThan(0)
+      })
+
+      memberOf(network.nodes, 0).cutOff()
+      const cut = Date.now()
+      // Of somebody who does not look where they write.
+      const lost = runSql(through(0), 'insert into elsewhere values (1)').catch((error: unknown) => error)
+      // As soon as one of the others takes writes.
+      const revoked = await vi.waitFor(() => revokeThrough(through(1, 2)), { timeout: 60_000, interval: 20 })
+      const acknowledged = Date.now()
+      expect(revoked).toBe(true)
+      const before = load.answered()
+      await vi.waitFor(() => expect(load.answered()).toBeGreaterThan(before), { timeout: 60_000, interval: 10 })
+      const moved = Date.now()
+      await vi.waitFor(
+        () => {
+          for (const { lastAnswer } of watches)
+            expect(lastAnswer).toBeGreaterThan(acknowledged + 3 * HEALTH_INTERVAL_MS)
+        },
+        { timeout: 60_000 },
+      )
+      await sleep(SECONDS * 1_000)
+      const lasts = watches.map(({ lastActive }) => lastActive - acknowledged)
+      for (const last of lasts) expect(last).toBeLessThan(HEALTH_INTERVAL_MS + 1_000)
+
+      // Whoever starts now tries it first, and it calls itself a primary with all of the others there.
+      memberOf(network.nodes, 0).reconnect()
+      let newcomers = 0
+      for (const until = Date.now() + UNAWARE_MS; Date.now() < until; newcomers += 1) {
+        const newcomer = await openBackend(through(0, 1, 2), options)
+        const found = await newcomer.reads.accessTokens.findById(context(), tokenId(minted.tokenId))
+        await newcomer.close()
+        expect(found?.token.revokedAt).not.toBeNull()
+      }
+      const why = await lost
+      expect(why).toMatchObject({ errno: 3100 })
+      expect(databaseErrorOf(why)).toBeInstanceOf(UnfitHostError)
+      for (const watch of watches) await watch.stop()
+      const record = await load.stop()
+      await memberOf(members, 0).start()
+      const primary = await primaryAmong(members, [1, 2, 0])
+      const there = await started(through(primary), one.keyring, one.first)
+      await expectKept(there, load.client, record)
+      expect(await there.introspectAll(load.client, [minted.accessToken])).toEqual([false])
+      expect(await database.query('select * from elsewhere')).toEqual([])
+      await expectSameRows(through(primary), members)
+      await expectSound(database.query)
+      console.info(
+        `partition (expelled after ${expelAfterSeconds} s): the majority acknowledged ${acknowledged - cut} ms after the cut; the last "active" came ${lasts.join(' and ')} ms after that; calls were answered again after ${moved - cut} ms; ${newcomers} newcomers while the old primary came back; ${told(record)}`,
+      )
+      expectOnlyRetryable(record)
+    },
+    600_000,
+  )
+})
