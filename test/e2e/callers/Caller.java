@@ -50,13 +50,15 @@ public final class Caller {
     var channels = new ArrayList<ManagedChannel>();
     var callers = new ArrayList<Thread>();
     for (var i = 0; i < Integer.parseInt(arguments[3]); i++) {
-      var channel = Grpc.newChannelBuilder("dns:///" + arguments[0], InsecureChannelCredentials.create())
-          .disableRetry()
-          .build();
+      var channel = Grpc.newChannelBuilder("dns:///" + arguments[0], InsecureChannelCredentials.create()).build();
       channels.add(channel);
       for (var j = 0; j < Integer.parseInt(arguments[4]); j++) {
         callers.add(new Thread(() -> {
-          while (!stopping.get()) ends.merge(endOf(channel, method, request), 1, Integer::sum);
+          while (!stopping.get()) {
+            var end = endOf(channel, method, request);
+            ends.merge(end, 1, Integer::sum);
+            if (!end.equals("OK")) pause();
+          }
         }));
       }
     }
@@ -75,6 +77,15 @@ public final class Caller {
       return "OK";
     } catch (StatusRuntimeException error) {
       return error.getStatus().getCode() + ": " + error.getStatus().getDescription();
+    }
+  }
+
+  /** While nobody can be reached, calls fail at once. */
+  private static void pause() {
+    try {
+      Thread.sleep(10);
+    } catch (InterruptedException error) {
+      Thread.currentThread().interrupt();
     }
   }
 
