@@ -23,7 +23,12 @@ const databasesOf = {
 const needs = Object.keys(databasesOf)
 
 /** What a database must do, whichever it is: these suites run on all. */
-const DEFINITIONS = ['test/{conformance,races}/**/*.database.test.ts', 'test/stores/contract.database.test.ts']
+const DEFINITIONS = [
+  'test/{conformance,races}/**/*.database.test.ts',
+  'test/stores/contract.database.test.ts',
+  // Each plans for itself.
+  'test/app/explain-sql.database.test.ts',
+]
 
 /** What all projects have in common. */
 const common = {

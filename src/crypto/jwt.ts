@@ -7,8 +7,12 @@ import { isSignatureOf, signatureOf } from './signature.ts'
 /** Longer values are not looked at, and none is issued. */
 export const LONGEST_JWT = 8_192
 
-/** RFC 9068 §2.1. */
-const TYPE = 'at+jwt'
+/**
+ * What a JWT of this service is for: an access token (RFC 9068 §2.1), or a signed
+ * introspection (RFC 9701 §5). One type for each purpose, so that none is taken for
+ * another (RFC 8725 §3.11).
+ */
+export type JwtType = 'at+jwt' | 'token-introspection+jwt'
 
 /** A presented value that has the form of a JWT; nothing of it is proved. */
 export interface UnprovedJwt {
@@ -27,17 +31,18 @@ export function readJwt(value: string): UnprovedJwt | null {
 
 /** Signs claims; the header says nothing but algorithm, type and key. */
 export async function signJwt(
+  type: JwtType,
   { keyId, algorithm }: Pick<SigningKey, 'keyId' | 'algorithm'>,
   privateKey: KeyObject,
   claims: object,
 ): Promise<RawToken> {
-  const text = `${headerOf(keyId, algorithm)}.${encode(claims)}`
+  const text = `${headerOf(type, keyId, algorithm)}.${encode(claims)}`
   const signature = await signatureOf(algorithm, privateKey, text)
   return `${text}.${signature.toString('base64url')}` as RawToken
 }
 
 /**
- * The claims of a JWT that this key signed, or `null`. The header must be, to
+ * The claims of an access token that this key signed, or `null`. The header must be, to
  * the letter, the one that this service writes for the key: so the algorithm is
  * the key's and not the token's to choose, the type is right (RFC 9068 §4), and
  * nothing else is in it.
@@ -48,13 +53,13 @@ export async function claimsOf(
   publicKey: KeyObject,
 ): Promise<Readonly<Record<string, unknown>> | null> {
   const { encodedHeader, encodedPayload, signature } = jws
-  if (encodedHeader !== headerOf(keyId, algorithm)) return null
+  if (encodedHeader !== headerOf('at+jwt', keyId, algorithm)) return null
   const proved = await isSignatureOf(algorithm, publicKey, `${encodedHeader}.${encodedPayload}`, signature)
   return proved ? claimsIn(jws) : null
 }
 
-function headerOf(kid: SigningKeyId, alg: SigningAlgorithm): string {
-  return encode({ alg, typ: TYPE, kid })
+function headerOf(typ: JwtType, kid: SigningKeyId, alg: SigningAlgorithm): string {
+  return encode({ alg, typ, kid })
 }
 
 function encode(value: object): string {

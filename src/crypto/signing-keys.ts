@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { BoundedMap } from '../bounded-map.ts'
 import { type RawToken, type SigningKeyId, signingKeyId } from '../domain/ids.ts'
 import type { PublicJwk, SealedPrivateKey, SigningAlgorithm, SigningKey } from '../domain/signing-key.ts'
-import { claimsOf, signJwt, type UnprovedJwt } from './jwt.ts'
+import { claimsOf, type JwtType, signJwt, type UnprovedJwt } from './jwt.ts'
 import type { Keyring } from './keyring.ts'
 import { uuidV7 } from './random.ts'
 import { drawKeyPair, publicMembers } from './signature.ts'
@@ -41,8 +41,8 @@ export class SigningKeys {
   }
 
   /** Throws if the private key was erased or cannot be decrypted. */
-  async sign(key: SigningKey, claims: object): Promise<RawToken> {
-    return await signJwt(key, this.#privateKeyOf(key), claims)
+  async sign(type: JwtType, key: SigningKey, claims: object): Promise<RawToken> {
+    return await signJwt(type, key, this.#privateKeyOf(key), claims)
   }
 
   /** Whether the key was met before, so that it need not be read for a check. */

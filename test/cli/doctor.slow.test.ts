@@ -1,5 +1,6 @@
-import { describe, expect, inject, test } from 'vitest'
-import { databaseKinds, mysqlDatabases } from '../setup/fresh-database.ts'
+import { expect, inject, test } from 'vitest'
+import { onEveryKind } from '../setup/every-kind.ts'
+import { mysqlDatabases } from '../setup/fresh-database.ts'
 import { createSharedDatabase } from '../setup/least-privilege.ts'
 import { emptyFolder, qscope } from './process.ts'
 
@@ -26,7 +27,7 @@ async function succeed(folder: string, args: readonly string[], env: Record<stri
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
 }
 
-describe.each(databaseKinds.filter(({ available }) => available))('the doctor on $name', (kind) => {
+onEveryKind('the doctor on $name', (kind) => {
   test(
     'tells an empty database from one that can be served',
     async () => {

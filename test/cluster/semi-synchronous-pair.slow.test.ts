@@ -71,6 +71,8 @@ describe.skipIf(!mysqlDatabases.available)('a semi-synchronous pair, as docs/sem
     await waits(db1)
     await sleep(SECONDS * 1_000)
 
+    const diagnostics = await one.app.backend.diagnostics()
+    expect(diagnostics).toContainEqual({ name: 'semi_synchronous_replicas', value: '1', warning: null })
     // What the other one cannot receive is not answered.
     await db2.kill()
     await sleep(1_000)

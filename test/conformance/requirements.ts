@@ -108,6 +108,23 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     },
     { clause: '10.15', says: 'is no open redirector', notApplicable: FRONT_END },
   ],
+  '7009': [
+    { clause: '2', says: 'TLS at the endpoint', shownBy: TLS },
+    { clause: '2.1', says: 'authenticates the client; refuses another client’s token; ends the token at once' },
+    { clause: '2.1', says: 'a refresh token takes its access tokens with it; hints do no harm' },
+    { clause: '2.2', says: '200 for what is revoked, and for what is unknown' },
+    {
+      clause: '2.2.1',
+      says: 'unsupported_token_type; 503 with Retry-After',
+      shownBy: 'test/transports/http/oauth-refusals.sqlite.test.ts',
+    },
+    { clause: '2.3', says: 'JSONP', notApplicable: 'optional, and unsafe: origins are named instead (CORS)' },
+    {
+      clause: '5',
+      says: 'guards against guessing and endless retries',
+      shownBy: 'test/services/limits.database.test.ts',
+    },
+  ],
   '7523': [
     { clause: '2.1', says: 'a single JWT; client authentication is optional, but judged where it comes' },
     { clause: '2.2', says: 'a single JWT; the client_id, where it stands beside it, is its subject' },
@@ -134,6 +151,35 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '7.1', says: 'entropy of the verifier', notApplicable: BY_CLIENT },
     { clause: '7.2', says: 'no plain for new implementations', shownBy: '§4.2' },
     { clause: '7.5', says: 'TLS', shownBy: TLS },
+  ],
+  '7662': [
+    { clause: '2', says: 'TLS at the endpoint', shownBy: TLS },
+    { clause: '2.1', says: 'POST; the token in the body; authenticates who asks, as a client or by a bearer token' },
+    { clause: '2.2', says: 'active, and what the token says; nothing more of an inactive one' },
+    { clause: '2.3', says: '401 for a client that is not proved; RFC 6750 for a bearer token' },
+    {
+      clause: '4',
+      says: 'checks expiry, revocation, signature; no scanning of tokens',
+      shownBy: '§2.1, §2.2; test/services/limits.database.test.ts',
+    },
+  ],
+  '8414': [
+    { clause: '2', says: 'issuer and endpoints; algorithms beside methods; no none' },
+    {
+      clause: '2',
+      says: 'authorization_endpoint',
+      notApplicable: `${FRONT_END}`,
+    },
+    {
+      clause: '2.1',
+      says: 'signed metadata',
+      notApplicable: 'optional: the document travels over TLS from its issuer',
+    },
+    { clause: '3.1', says: 'GET at the well-known path; the path of the issuer at the end' },
+    { clause: '3.2', says: '200 with application/json, no empty lists' },
+    { clause: '3.3', says: 'the issuer is identical to the one asked for', notApplicable: BY_CLIENT },
+    { clause: '5', says: 'compatibility with OpenID Connect Discovery' },
+    { clause: '6.1', says: 'TLS', shownBy: TLS },
   ],
   '8628': [
     { clause: '3.1', says: 'authenticates the client; judges the scope' },
@@ -204,6 +250,16 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '7.3', says: 'TLS versions', shownBy: TLS },
     { clause: '7.4', says: 'only trusted CAs vouch for names', shownBy: '§2.1' },
     { clause: '7.5', says: 'names are parsed with care', shownBy: 'test/transports/peer-certificate.process.test.ts' },
+  ],
+  '8707': [
+    { clause: '2', says: 'absolute URIs without a fragment; several; invalid_target' },
+    { clause: '2.1', says: 'resources at the authorization endpoint', notApplicable: FRONT_END },
+    { clause: '2.2', says: 'the token reaches no further than what was asked' },
+    {
+      clause: '2.2',
+      says: 'narrows the targets when a code or a refresh token is redeemed',
+      open: 'refused with invalid_target: such a token is for all that was consented to',
+    },
   ],
   '9068': [
     { clause: '2.1', says: 'signed, never with alg none; the type at+jwt' },
@@ -302,5 +358,24 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '4.15', says: 'no client can pass for a user' },
     { clause: '4.16', says: 'clickjacking', notApplicable: FRONT_END },
     { clause: '4.17', says: 'in-browser communication', notApplicable: FRONT_END },
+  ],
+  '9701': [
+    { clause: '4', says: 'the header accept asks for a signed answer' },
+    { clause: '5', says: 'iss, aud, iat, token_introspection; type and media type; no sub and exp of its own' },
+    { clause: '5', says: 'only active for an inactive token; authenticates who asks' },
+    {
+      clause: '5',
+      says: 'encryption',
+      notApplicable: 'optional: the answer travels over TLS, and holds ids, no personal data',
+    },
+    {
+      clause: '6',
+      says: 'algorithms by the metadata of the client',
+      notApplicable: 'the server signs with its own algorithm, which the header of the JWT names',
+    },
+    { clause: '7', says: 'introspection_signing_alg_values_supported' },
+    { clause: '8.1', says: 'no confusion with other JWTs' },
+    { clause: '8.2', says: 'TLS', shownBy: TLS },
+    { clause: '8.3', says: 'the asker sees what it may', shownBy: 'test/conformance/rfc7662.database.test.ts' },
   ],
 })

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { expectSound } from '../cluster/what-holds.ts'
 import { Refused, refusalOf } from '../setup/client.ts'
-import { databaseKinds } from '../setup/fresh-database.ts'
+import { onEveryKind } from '../setup/every-kind.ts'
 import type { Tokens } from '../setup/grants.ts'
 import { scaled } from '../setup/scale.ts'
 import { seededRandom, testSeed } from '../setup/seeded-random.ts'
@@ -51,57 +51,54 @@ async function expectAnswersKept({ grants, active, revoked }: RedemptionLoad): P
   expect(await activeAmong([...revoked])).toBe(0)
 }
 
-describe.each(databaseKinds.filter(({ available }) => available))(
-  'a server on $name killed under mixed load',
-  (kind) => {
-    it(
-      `loses nothing that was answered, and lets nothing be spent twice (${ROUNDS} of 20 kills)`,
-      async () => {
-        console.info(`killed at moments of QSCOPE_TEST_SEED=${SEED}`)
-        const random = seededRandom(SEED)
-        const server = await restartableServer(kind)
-        let running = await server.start()
-        const load = await redemptionLoad(server)
-        const { grants, client } = load
-        let spent = 0
-        for (let round = 0; round < ROUNDS; round += 1) {
-          const ending = load.untilItEnds()
-          await sleep(EARLIEST_MS + random() * (LATEST_MS - EARLIEST_MS))
-          running.child.kill('SIGKILL')
-          expect((await running.ended).signal).toBe('SIGKILL')
-          const { codes, devices } = await ending
-          running = await server.start()
-          // Before what tries to spend again: that takes the tokens of a code with it.
-          await expectAnswersKept(load)
-          for (const { tokens } of [...codes, ...devices]) {
-            if (tokens !== null) expect(await grants.isActive(tokens.accessToken)).toBe(true)
-          }
-          await expectSpentOnce(codes, (code) => grants.exchangeCode(client, code))
-          await expectSpentOnce(devices, (device) => grants.redeemDevice(client, device))
-          spent += codes.length + devices.length
+onEveryKind('a server on $name killed under mixed load', (kind) => {
+  it(
+    `loses nothing that was answered, and lets nothing be spent twice (${ROUNDS} of 20 kills)`,
+    async () => {
+      console.info(`killed at moments of QSCOPE_TEST_SEED=${SEED}`)
+      const random = seededRandom(SEED)
+      const server = await restartableServer(kind)
+      let running = await server.start()
+      const load = await redemptionLoad(server)
+      const { grants, client } = load
+      let spent = 0
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const ending = load.untilItEnds()
+        await sleep(EARLIEST_MS + random() * (LATEST_MS - EARLIEST_MS))
+        running.child.kill('SIGKILL')
+        expect((await running.ended).signal).toBe('SIGKILL')
+        const { codes, devices } = await ending
+        running = await server.start()
+        // Before what tries to spend again: that takes the tokens of a code with it.
+        await expectAnswersKept(load)
+        for (const { tokens } of [...codes, ...devices]) {
+          if (tokens !== null) expect(await grants.isActive(tokens.accessToken)).toBe(true)
         }
-        for (const { refreshTokens } of load.families) {
-          const newest = refreshTokens.at(-1) ?? ''
-          // Inside its window a lost answer is given again, whoever was killed meanwhile.
-          const next = await grants.refresh(client, newest)
-          expect((await grants.refresh(client, newest)).refreshToken).toBe(next.refreshToken)
-          const last = await grants.refresh(client, next.refreshToken)
-          for (const spentOrRevoked of [newest, last.refreshToken]) {
-            expect((await refusalOf(grants.refresh(client, spentOrRevoked))).reason).toBe('OAUTH_INVALID_GRANT')
-          }
+        await expectSpentOnce(codes, (code) => grants.exchangeCode(client, code))
+        await expectSpentOnce(devices, (device) => grants.redeemDevice(client, device))
+        spent += codes.length + devices.length
+      }
+      for (const { refreshTokens } of load.families) {
+        const newest = refreshTokens.at(-1) ?? ''
+        // Inside its window a lost answer is given again, whoever was killed meanwhile.
+        const next = await grants.refresh(client, newest)
+        expect((await grants.refresh(client, newest)).refreshToken).toBe(next.refreshToken)
+        const last = await grants.refresh(client, next.refreshToken)
+        for (const spentOrRevoked of [newest, last.refreshToken]) {
+          expect((await refusalOf(grants.refresh(client, spentOrRevoked))).reason).toBe('OAUTH_INVALID_GRANT')
         }
-        expect(load.undeserved).toEqual([])
-        expect(load.active.size).toBeGreaterThan(ROUNDS)
-        expect(spent).toBeGreaterThan(0)
-        await expectSound(server.database.query)
+      }
+      expect(load.undeserved).toEqual([])
+      expect(load.active.size).toBeGreaterThan(ROUNDS)
+      expect(spent).toBeGreaterThan(0)
+      await expectSound(server.database.query)
 
-        running.child.kill('SIGTERM')
-        expect((await running.ended).code).toBe(0)
-        const verified = await server.command('audit', 'verify', '--json')
-        expect(verified.code).toBe(0)
-        expect(JSON.parse(verified.stdout)).toMatchObject({ valid: true, breaks: [] })
-      },
-      MINUTES_MS,
-    )
-  },
-)
+      running.child.kill('SIGTERM')
+      expect((await running.ended).code).toBe(0)
+      const verified = await server.command('audit', 'verify', '--json')
+      expect(verified.code).toBe(0)
+      expect(JSON.parse(verified.stdout)).toMatchObject({ valid: true, breaks: [] })
+    },
+    MINUTES_MS,
+  )
+})

@@ -8,7 +8,8 @@ import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { startMixedLoad } from '../cluster/mixed-load.ts'
 import { expectKept, expectSound } from '../cluster/what-holds.ts'
 import { connect, Refused, refusalOf } from '../setup/client.ts'
-import { databaseKinds, sqliteFiles } from '../setup/fresh-database.ts'
+import { onEveryKind } from '../setup/every-kind.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
 import { type CalledServer, grantsOn } from '../setup/grants.ts'
 import { scaled } from '../setup/scale.ts'
 import { redemptionLoad } from './every-redemption.ts'
@@ -68,7 +69,7 @@ async function untilGone(pid: number): Promise<void> {
   while (isAlive(pid)) await sleep(20)
 }
 
-describe.each(databaseKinds.filter(({ available }) => available))('workers on $name', (kind) => {
+onEveryKind('workers on $name', (kind) => {
   it(
     'share the connections, and what one revokes the other refuses next',
     async () => {

@@ -9,6 +9,8 @@ import { missing } from './requirement.ts'
 import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const NODES = 3
+/** One that comes back first makes up for what it missed, while the others are written on. */
+const RECOVERY_MS = 240_000
 const LOOPBACK = '127.0.0.1'
 const GROUP = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 /** What a member does for itself is not the group's: its log must hold nothing else when it joins. */
@@ -138,6 +140,7 @@ async function startMember(
     account: null,
     directory,
     stopSignal: 'SIGTERM',
+    patienceMs: RECOVERY_MS,
     probe: async () => {
       await joined(place.url, founds)
       founds = false

@@ -36,6 +36,8 @@ export interface ServerProgram {
   readonly stopSignal: NodeJS.Signals
   /** Throws until the server serves. */
   readonly probe: () => Promise<void>
+  /** How long a start may take; a minute if not given. */
+  readonly patienceMs?: number
 }
 
 /** Starts a server; it is gone, with its data, also when the process of the tests ends in disorder. */
@@ -59,7 +61,7 @@ export async function startServerProcess(server: ServerProgram): Promise<Databas
   }
   const start = async () => {
     let launches = 0
-    for (const until = Date.now() + START_MS; ; await sleep(50)) {
+    for (const until = Date.now() + (server.patienceMs ?? START_MS); ; await sleep(50)) {
       if (child === null || hasEnded(child)) {
         child = await launch()
         launches += 1

@@ -2,7 +2,7 @@ import Sqlite from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import type { Execute } from '../../src/stores/sql/core/dialect.ts'
 import { clockDiagnostic } from '../../src/stores/sql/diagnostics.ts'
-import { galeraDiagnostics } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
+import { galeraDiagnostics, semiSynchronousDiagnostics } from '../../src/stores/sql/dialects/mysql/diagnostics.ts'
 import { embeddedDiagnostics } from '../../src/stores/sql/dialects/sqlite/diagnostics.ts'
 import { warningsOf } from './given.ts'
 
@@ -23,6 +23,21 @@ describe('MySQL', () => {
   const inGoodOrder = { wsrep_cluster_size: '3', wsrep_cluster_status: 'Primary', wsrep_local_state_comment: 'Synced' }
   const galera = (variables: object, status: object = inGoodOrder) =>
     galeraDiagnostics(new Map(Object.entries({ ...node, ...variables })), new Map(Object.entries(status)))
+
+  test.each(['source', 'master'])('tells as a %s whether commits wait for a replica', (side) => {
+    const pair = (enabled: string, replicas: string, status: string) =>
+      semiSynchronousDiagnostics(
+        new Map([[`rpl_semi_sync_${side}_enabled`, enabled]]),
+        new Map([
+          [`rpl_semi_sync_${side}_clients`, replicas],
+          [`rpl_semi_sync_${side}_status`, status],
+        ]),
+      )
+    expect(pair('OFF', '0', 'OFF')).toEqual([])
+    expect(pair('ON', '1', 'ON')).toEqual([{ name: 'semi_synchronous_replicas', value: '1', warning: null }])
+    expect(warningsOf(pair('ON', '0', 'ON'))).toEqual([{ name: 'semi_synchronous_replicas', value: '0' }])
+    expect(warningsOf(pair('ON', '1', 'OFF'))).toEqual([{ name: 'semi_synchronous_replicas', value: '1' }])
+  })
 
   test('tells of a cluster only on a node of one', () => {
     expect(galera({ wsrep_on: 'OFF' })).toEqual([])

@@ -69,6 +69,16 @@ describe('a member of a group', () => {
     expect(sent.flatMap((sql) => /consistency = '(.*)'/.exec(sql)?.[1] ?? [])).toEqual(set)
   })
 
+  test('has nothing to agree with on a server that knows no such way', async () => {
+    const sent: string[] = []
+    const query = async (sql: string) => {
+      sent.push(sql)
+      return listing('ONLINE')
+    }
+    await assertInMajority({ query }, new Map([['group_replication_group_name', 'g']]))
+    expect(sent).toHaveLength(1)
+  })
+
   test('is left when it lists all of the others and none of them answers it', async () => {
     const query = (sql: string) =>
       sql === 'begin' ? new Promise<never>(() => undefined) : Promise.resolve(listing('ONLINE', 'ONLINE', 'ONLINE'))

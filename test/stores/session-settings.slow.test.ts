@@ -4,8 +4,18 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { setUpSession } from '../../src/stores/sql/dialects/mysql/session.ts'
 import { type DatabaseProxy, startProxy } from '../setup/database-proxy.ts'
-import { type FreshDatabase, mariadbDatabases, mariadbDatabasesOn, postgresDatabases } from '../setup/fresh-database.ts'
+import {
+  type DatabaseKind,
+  type FreshDatabase,
+  type MigratedKind,
+  mariadbDatabases,
+  mariadbDatabasesOn,
+  mysqlDatabases,
+  mysqlDatabasesOn,
+  postgresDatabases,
+} from '../setup/fresh-database.ts'
 import { startMariaDb } from '../setup/mariadb.ts'
+import { startMysql } from '../setup/mysql.ts'
 import { runSql } from '../setup/run-sql.ts'
 import type { DatabaseServer } from '../setup/server-process.ts'
 import { aUser, context, inTransaction, openMigrated, options, ownTransaction } from './given.ts'
@@ -51,142 +61,201 @@ async function open(url: string): Promise<Backend> {
   return backend
 }
 
-describe.skipIf(!mariadbDatabases.available)('a session on MariaDB', () => {
-  /** Administrators do not run it, so the server's user is none. */
-  const INIT_CONNECTS = [
-    'SET NAMES latin1',
-    'SET NAMES utf8mb3',
-    'SET NAMES utf8mb4 COLLATE utf8mb4_general_ci',
-    'SET NAMES cp1250',
-    'SET CHARACTER SET latin1',
-    'SET character_set_client = latin1',
-    'SET character_set_connection = latin1',
-    'SET character_set_results = latin1',
-    'SET character_set_results = NULL',
-    'SET character_set_results = utf16',
-    "SET sql_mode = ''",
-    "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,PIPES_AS_CONCAT,ORACLE'",
-    'SET autocommit = 0',
-    'SET completion_type = 2',
-    'SET completion_type = 1',
-    'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY',
-    'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
-    'SET sql_select_limit = 1',
-    'SET sql_safe_updates = 1, sql_auto_is_null = 1',
-    'SET foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0',
-    'SET sql_big_selects = 0, max_join_size = 1',
-    "SET time_zone = '+05:30'",
-    'SET max_statement_time = 0.001',
-    'SET innodb_lock_wait_timeout = 1',
-    'SET max_sort_length = 8',
-  ]
-  const GLOBALS = [
-    'character_set_server = latin1, collation_server = latin1_swedish_ci',
-    'character_set_client = latin1, character_set_connection = latin1, character_set_results = latin1',
-    "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
-    'completion_type = 2',
-    'autocommit = 0',
-    'sql_select_limit = 1',
-    "tx_isolation = 'SERIALIZABLE'",
-    'max_statement_time = 0.5',
-  ]
-  const ofUs = 'names utf8mb4 collate utf8mb4_bin'
+/** Statements of `init_connect`. Administrators do not run it, so the server's user is none. */
+const INIT_CONNECTS = [
+  'SET NAMES latin1',
+  'SET NAMES utf8mb3',
+  'SET NAMES utf8mb4 COLLATE utf8mb4_general_ci',
+  'SET NAMES cp1250',
+  'SET CHARACTER SET latin1',
+  'SET character_set_client = latin1',
+  'SET character_set_connection = latin1',
+  'SET character_set_results = latin1',
+  'SET character_set_results = NULL',
+  'SET character_set_results = utf16',
+  "SET sql_mode = ''",
+  'SET autocommit = 0',
+  'SET completion_type = 2',
+  'SET completion_type = 1',
+  'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY',
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
+  'SET sql_select_limit = 1',
+  'SET sql_safe_updates = 1, sql_auto_is_null = 1',
+  'SET sql_big_selects = 0, max_join_size = 1',
+  "SET time_zone = '+05:30'",
+  'SET innodb_lock_wait_timeout = 1',
+  'SET max_sort_length = 8',
+]
+const GLOBALS = [
+  'character_set_server = latin1, collation_server = latin1_swedish_ci',
+  'character_set_client = latin1, character_set_connection = latin1, character_set_results = latin1',
+  "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'",
+  'completion_type = 2',
+  'autocommit = 0',
+  'sql_select_limit = 1',
+]
 
-  let server: DatabaseServer | null = null
-  let skipping: DatabaseServer | null = null
-  beforeAll(async () => {
-    server = await startMariaDb()
-    skipping = await startMariaDb([
+/** What speaks MySQL's protocol, and what its servers can force on a session beside what all can. */
+interface Family {
+  readonly vendor: string
+  readonly kind: MigratedKind
+  readonly databasesOn: (server: string) => DatabaseKind
+  readonly start: (more?: readonly string[]) => Promise<DatabaseServer | null>
+  readonly initConnects: readonly string[]
+  readonly globals: readonly string[]
+  /** Options with which its servers ignore the character set that a client asks for as it connects; `null`: none do. */
+  readonly deaf: readonly string[] | null
+}
+
+const FAMILIES: readonly Family[] = [
+  {
+    vendor: 'MariaDB',
+    kind: mariadbDatabases,
+    databasesOn: mariadbDatabasesOn,
+    start: startMariaDb,
+    initConnects: [
+      "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,PIPES_AS_CONCAT,ORACLE'",
+      'SET foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0',
+      'SET max_statement_time = 0.001',
+    ],
+    globals: ["tx_isolation = 'SERIALIZABLE'", 'max_statement_time = 0.5'],
+    deaf: [
       '--skip-character-set-client-handshake',
       '--character-set-server=latin1',
       '--collation-server=latin1_swedish_ci',
-    ])
-  }, TIMEOUT_MS)
-  afterAll(async () => {
-    await server?.stop()
-    await skipping?.stop()
-  })
+    ],
+  },
+  {
+    vendor: 'MySQL',
+    kind: mysqlDatabases,
+    databasesOn: mysqlDatabasesOn,
+    // What is written here need not outlive the server.
+    start: (more = []) => startMysql(['--skip-log-bin', '--innodb-flush-log-at-trx-commit=0', ...more]),
+    initConnects: [
+      "SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,REAL_AS_FLOAT,TIME_TRUNCATE_FRACTIONAL'",
+      'SET foreign_key_checks = 0, unique_checks = 0',
+      'SET max_execution_time = 1',
+      'SET NAMES utf8mb4 COLLATE utf8mb4_0900_ai_ci',
+      'SET transaction_read_only = 1',
+      "SET explain_format = 'TREE'",
+    ],
+    globals: [
+      "transaction_isolation = 'SERIALIZABLE'",
+      'transaction_read_only = 1',
+      'max_execution_time = 1',
+      "default_collation_for_utf8mb4 = 'utf8mb4_general_ci'",
+      "explain_format = 'TREE'",
+    ],
+    // MySQL 9 has that option no more.
+    deaf: null,
+  },
+]
 
-  const databases = new Map<DatabaseServer, Promise<FreshDatabase>>()
-  async function migratedOn(on: DatabaseServer): Promise<FreshDatabase> {
-    const database = await mariadbDatabasesOn(on.url).create()
-    await (await openMigrated(database)).close()
-    return database
-  }
+for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of FAMILIES) {
+  describe.skipIf(!kind.available)(`a session on ${vendor}`, () => {
+    const ofUs = 'names utf8mb4 collate utf8mb4_bin'
 
-  /** The server's database without a user in it, and the URL of somebody who is no administrator. */
-  async function withPlainUser(on: DatabaseServer | null) {
-    if (on === null) throw new Error('there is no MariaDB')
-    const migrated = databases.get(on) ?? migratedOn(on)
-    databases.set(on, migrated)
-    const database = await migrated
-    await database.query('delete from oauth_users')
-    const url = new URL(database.url)
-    const user = `plain_${randomBytes(4).toString('hex')}`
-    await runSql(on.url, `create user ${user} identified by 'plain'`)
-    await runSql(on.url, `grant all on ${url.pathname.slice(1)}.* to ${user}`)
-    Object.assign(url, { username: user, password: 'plain' })
-    return { database, url: url.href }
-  }
-  const globally = async (text: string) => {
-    if (server !== null) await runSql(server.url, `set global ${text}`)
-  }
+    let server: DatabaseServer | null = null
+    let skipping: DatabaseServer | null = null
+    beforeAll(async () => {
+      server = await start()
+      if (deaf !== null) skipping = await start(deaf)
+    }, TIMEOUT_MS)
+    afterAll(async () => {
+      await server?.stop()
+      await skipping?.stop()
+    })
 
-  test.each(INIT_CONNECTS)('keeps names apart where init_connect says %s', { timeout: TIMEOUT_MS }, async (text) => {
-    const { database, url } = await withPlainUser(server)
-    await globally(`init_connect = "${text}"`)
-    try {
-      await expectNamesApart(await open(url), database.query)
-    } finally {
-      await globally("init_connect = ''")
+    const databases = new Map<DatabaseServer, Promise<FreshDatabase>>()
+    async function migratedOn(on: DatabaseServer): Promise<FreshDatabase> {
+      const database = await databasesOn(on.url).create()
+      await (await openMigrated(database)).close()
+      return database
     }
-  })
 
-  test.each(GLOBALS)('keeps names apart where the server has %s', { timeout: TIMEOUT_MS }, async (text) => {
-    const { database, url } = await withPlainUser(server)
-    const names = [...text.matchAll(/(\w+) = /g)].map(([, name]) => name ?? '')
-    const asked = names.map((name) => `@@global.${name} as ${name}`).join(', ')
-    const [before = {}] = await runSql(server?.url ?? '', `select ${asked}`)
-    for (const part of text.split(/, (?=\w+ = )/)) await globally(part)
-    try {
-      await expectNamesApart(await open(url), database.query)
-    } finally {
-      for (const [name, value] of Object.entries(before))
-        await globally(`${name} = '${value}'`.replace(/'(\d+)'/, '$1'))
+    /** The server's database without a user in it, and the URL of somebody who is no administrator. */
+    async function withPlainUser(on: DatabaseServer | null) {
+      if (on === null) throw new Error(`there is no ${vendor}`)
+      const migrated = databases.get(on) ?? migratedOn(on)
+      databases.set(on, migrated)
+      const database = await migrated
+      await database.query('delete from oauth_users')
+      const url = new URL(database.url)
+      const user = `plain_${randomBytes(4).toString('hex')}`
+      await runSql(on.url, `create user ${user} identified by 'plain'`)
+      await runSql(on.url, `grant all on ${url.pathname.slice(1)}.* to ${user}`)
+      Object.assign(url, { username: user, password: 'plain' })
+      return { database, url: url.href }
     }
-  })
+    const globally = async (text: string) => {
+      if (server !== null) await runSql(server.url, `set global ${text}`)
+    }
 
-  test('keeps names apart where the server ignores what the handshake asks for', { timeout: TIMEOUT_MS }, async () => {
-    const { database, url } = await withPlainUser(skipping)
-    await expectNamesApart(await open(url), database.query)
-  })
+    test.each([...INIT_CONNECTS, ...initConnects])(
+      'keeps names apart where init_connect says %s',
+      { timeout: TIMEOUT_MS },
+      async (text) => {
+        const { database, url } = await withPlainUser(server)
+        await globally(`init_connect = "${text}"`)
+        try {
+          await expectNamesApart(await open(url), database.query)
+        } finally {
+          await globally("init_connect = ''")
+        }
+      },
+    )
 
-  test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
-    const { url } = await withPlainUser(server)
-    const proxy = await startProxy(url)
-    proxies.push(proxy)
-    proxy.rewrite(ofUs, 'names latin1 collate latin1_bin'.padEnd(ofUs.length))
-    await expect(openBackend(proxy.url, options)).rejects.toMatchObject({
-      fault: 'unavailable',
-      message: expect.stringMatching(/session.*character_set_client is latin1, not utf8mb4.*pooler/),
+    test.each([...GLOBALS, ...globals])(
+      'keeps names apart where the server has %s',
+      { timeout: TIMEOUT_MS },
+      async (text) => {
+        const { database, url } = await withPlainUser(server)
+        const names = [...text.matchAll(/(\w+) = /g)].map(([, name]) => name ?? '')
+        for (const part of text.split(/, (?=\w+ = )/)) await globally(part)
+        try {
+          await expectNamesApart(await open(url), database.query)
+        } finally {
+          for (const name of names) await globally(`${name} = default`)
+        }
+      },
+    )
+
+    test.skipIf(deaf === null)(
+      'keeps names apart where the server ignores what the handshake asks for',
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const { database, url } = await withPlainUser(skipping)
+        await expectNamesApart(await open(url), database.query)
+      },
+    )
+
+    test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
+      const { url } = await withPlainUser(server)
+      const proxy = await startProxy(url)
+      proxies.push(proxy)
+      proxy.rewrite(ofUs, 'names latin1 collate latin1_bin'.padEnd(ofUs.length))
+      await expect(openBackend(proxy.url, options)).rejects.toMatchObject({
+        fault: 'unavailable',
+        message: expect.stringMatching(/session.*character_set_client is latin1, not utf8mb4.*pooler/),
+      })
+    })
+
+    test('that is changed later is noticed by the health check', { timeout: TIMEOUT_MS }, async () => {
+      const { url } = await withPlainUser(server)
+      const proxy = await startProxy(url)
+      proxies.push(proxy)
+      const backend = await open(proxy.url)
+      expect(await backend.check()).toEqual({ serving: true })
+      const probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
+      proxy.rewrite(probe, 'set names latin1'.padEnd(probe.length))
+      await backend.check()
+      expect(await backend.check()).toMatchObject({
+        serving: false,
+        problem: expect.stringContaining('character_set_client is latin1'),
+      })
     })
   })
-
-  test('that is changed later is noticed by the health check', { timeout: TIMEOUT_MS }, async () => {
-    const { url } = await withPlainUser(server)
-    const proxy = await startProxy(url)
-    proxies.push(proxy)
-    const backend = await open(proxy.url)
-    expect(await backend.check()).toEqual({ serving: true })
-    const probe = 'update oauth_audit_heads set sequence = sequence where 1 = 0'
-    proxy.rewrite(probe, 'set names latin1'.padEnd(probe.length))
-    await backend.check()
-    expect(await backend.check()).toMatchObject({
-      serving: false,
-      problem: expect.stringContaining('character_set_client is latin1'),
-    })
-  })
-})
+}
 
 describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
   const DEFAULTS = [

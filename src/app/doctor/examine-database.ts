@@ -8,6 +8,7 @@ import type { AuditProtection, SchemaState } from '../../stores/contract/migrati
 import { openApp } from '../app.ts'
 import { openConfiguredMigrations } from '../database.ts'
 import { openKeyring } from '../keyring.ts'
+import { guaranteeFindings } from './examine-guarantees.ts'
 import { issuerRuleFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 
@@ -67,7 +68,7 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
   const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
   try {
     const diagnostics = await guarded('database facts', async () =>
-      diagnosticFindings(await app.backend.diagnostics(), schema.auditProtection, config),
+      diagnosticFindings(app.backend.dialect, await app.backend.diagnostics(), schema.auditProtection, config),
     )
     const health = await app.backend.check()
     if (!health.serving) {
@@ -95,14 +96,18 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
 
 /** What a database tells of itself, against what this process asks of it. */
 function diagnosticFindings(
+  dialect: string,
   diagnostics: readonly Diagnostic[],
   protection: AuditProtection | null,
-  { connections: { poolSize } }: Config,
+  { connections: { poolSize }, database: { hosts } }: Config,
 ): readonly Finding[] {
   const shown = diagnostics.filter(({ name }) => name !== AUDIT_LOG_CHANGES)
+  const changes = diagnostics.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NONE
+  const auditLog = auditLogFinding(protection, changes)
   return [
     ...shown.map((each) => findingOf(each.name === 'max_connections' ? withPoolSizeWarning(each, poolSize) : each)),
-    auditLogFinding(protection, diagnostics.find(({ name }) => name === AUDIT_LOG_CHANGES)?.value ?? NONE),
+    auditLog,
+    ...guaranteeFindings({ dialect, diagnostics, hosts: hosts.length, auditLog }),
   ]
 }
 

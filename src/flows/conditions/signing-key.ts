@@ -75,6 +75,16 @@ export const signerIsReady = condition<{ readonly client: Client }, Signing>(
   },
 )
 
+/** There is a key that signs what is kept nowhere, read for this call. */
+export const serverSigns = condition<object, { readonly signer: SigningKey }>(
+  'serverSigns',
+  async (ctx): Promise<Decision<{ readonly signer: SigningKey }>> => {
+    const { signingAlgorithm } = ctx.services
+    const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)
+    return signer === null ? await refuseUntilActive(ctx, signingAlgorithm) : success({ signer })
+  },
+)
+
 /**
  * Where no key of the algorithm signs: the one prepared first is activated, or a
  * new one where none is prepared, and the call is evaluated again. Of any number of

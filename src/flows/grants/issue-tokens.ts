@@ -47,7 +47,7 @@ export async function drawAccessToken(
     rayId: ctx.rayId,
   }
   const value =
-    signer === null ? drawToken('access') : await signingKeys.sign(signer, accessTokenClaims(unnamed, issuer))
+    signer === null ? drawToken('access') : await signingKeys.sign('at+jwt', signer, accessTokenClaims(unnamed, issuer))
   return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null }
 }
 

@@ -1,4 +1,4 @@
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
@@ -17,14 +17,16 @@ import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { type RevocationTarget, revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
+import { signIntrospection } from '../../flows/tokens/sign-introspection.ts'
 import { verifyToken } from '../../flows/tokens/verify-token.ts'
 import {
   CodeChallengeMethod,
-  type IntrospectTokenResponseSchema,
+  IntrospectTokenResponseSchema,
   type RevokeTokensRequest,
   type TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
-import { invalidRequest, mapResult, type Result } from '../../results.ts'
+import { invalidRequest, mapResult, type Result, success } from '../../results.ts'
+import { toIntrospection } from '../convert/introspection.ts'
 import { toJsonWebKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
@@ -125,9 +127,14 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     return mapResult(verified, (found) => ({ claims: toTokenClaims(found, this.#options.issuer) }))
   }
 
-  async introspectToken(ctx: CallContext, { token }: Request<'introspectToken'>): Answer<'introspectToken'> {
+  async introspectToken(ctx: CallContext, { token, signed }: Request<'introspectToken'>): Answer<'introspectToken'> {
     const found = await this.#runner.query(introspectTokens, ctx, { presented: [token] })
-    return mapResult(found, ([only]) => toIntrospection(only ?? null, this.#options.issuer))
+    if (!found.ok) return found
+    const response = toIntrospectTokenResponse(found.value[0] ?? null, this.#options.issuer)
+    if (!signed) return success(response)
+    const answer = toIntrospection(create(IntrospectTokenResponseSchema, response))
+    const signing = await this.#runner.execute(signIntrospection, ctx, { answer })
+    return mapResult(signing, (signedIntrospection) => ({ ...response, signedIntrospection }))
   }
 
   async batchIntrospectTokens(
@@ -136,7 +143,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   ): Answer<'batchIntrospectTokens'> {
     const found = await this.#runner.query(introspectTokens, ctx, { presented: tokens })
     return mapResult(found, (results) => ({
-      results: results.map((result) => toIntrospection(result, this.#options.issuer)),
+      results: results.map((result) => toIntrospectTokenResponse(result, this.#options.issuer)),
     }))
   }
 
@@ -181,9 +188,11 @@ function toToken(ctx: CallContext, issued: Result<IssuedTokens>) {
   return mapResult(issued, (tokens) => ({ token: toIssuedToken(tokens, ctx.now) }))
 }
 
-function toIntrospection(found: Found | null, issuer: string): MessageInitShape<typeof IntrospectTokenResponseSchema> {
+function toIntrospectTokenResponse(found: Found | null, issuer: string): IntrospectionInit {
   return found === null ? { active: false } : { active: true, claims: toTokenClaims(found, issuer) }
 }
+
+type IntrospectionInit = Exclude<MessageInitShape<typeof IntrospectTokenResponseSchema>, { readonly $typeName: string }>
 
 function fromRevocationTarget({ target }: RevokeTokensRequest): RevocationTarget | null {
   switch (target.case) {

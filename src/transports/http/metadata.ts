@@ -96,6 +96,8 @@ function endpointsOf(capabilities: ServerCapabilities, url: string) {
     // RFC 8414 §2: also the types of access tokens that callers may show instead.
     introspection_endpoint_auth_methods_supported: [...methods, 'Bearer'],
     introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    // RFC 9701 §7.
+    introspection_signing_alg_values_supported: capabilities.signingAlgorithms,
     revocation_endpoint: `${url}${REVOCATION_PATH}`,
     revocation_endpoint_auth_methods_supported: [...methods, 'none'],
     revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,

@@ -76,6 +76,7 @@ describe('/.well-known/oauth-authorization-server', () => {
         'Bearer',
       ],
       introspection_endpoint_auth_signing_alg_values_supported: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      introspection_signing_alg_values_supported: ['ES256', 'EdDSA', 'RS256'],
       revocation_endpoint: 'https://auth.internal:8443/oauth2/revoke',
       revocation_endpoint_auth_methods_supported: [
         'client_secret_basic',

@@ -2,7 +2,8 @@ import type { DescMethodUnary } from '@bufbuild/protobuf'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
 import { fail, mapResult, type Result, success } from '../../../results.ts'
-import { toDeviceAuthorizationBody, toIntrospectionBody } from './bodies.ts'
+import type { Answer } from '../exchange/answer.ts'
+import { deviceAuthorizationAnswer, introspectionAnswer } from './answers.ts'
 import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
 import { GRANTS } from './grants.ts'
@@ -20,8 +21,8 @@ export interface FormEndpoint {
   readonly method: DescMethodUnary | null
   /** Whether some of what is asked here may come in JSON; see `readForm`. */
   readonly mayBeJson: boolean
-  /** The call that a form asks for. */
-  read(form: Form): Result<FormCall>
+  /** The call that a form asks for. `acceptsSigned`: its sender wants the answer signed (RFC 9701 §4). */
+  read(form: Form, acceptsSigned: boolean): Result<FormCall>
 }
 
 /** RFC 6749 §3.2. */
@@ -44,10 +45,14 @@ export class IntrospectionEndpoint implements FormEndpoint {
   readonly method = TokenService.method.introspectToken
   readonly mayBeJson = false
 
-  read(form: Form): Result<FormCall> {
-    return success(new MethodCall(this.method, presentedToken(form), toIntrospectionBody))
+  read(form: Form, acceptsSigned: boolean): Result<FormCall> {
+    const request = mapResult(presentedToken(form), (presented) => ({ ...presented, signed: acceptsSigned }))
+    return success(new MethodCall(this.method, request, introspectionAnswer))
   }
 }
+
+/** RFC 7009 §2.2: what an answer would hold is ignored. */
+const DONE: Answer = Object.freeze({ status: 200, contentType: null, body: '' })
 
 /** RFC 7009 §2. */
 export class RevocationEndpoint implements FormEndpoint {
@@ -56,7 +61,7 @@ export class RevocationEndpoint implements FormEndpoint {
   readonly mayBeJson = false
 
   read(form: Form): Result<FormCall> {
-    return success(new MethodCall(this.method, presentedToken(form), () => null))
+    return success(new MethodCall(this.method, presentedToken(form), () => DONE))
   }
 }
 
@@ -72,7 +77,7 @@ export class DeviceAuthorizationEndpoint implements FormEndpoint {
     const request = !client.ok
       ? client
       : mapResult(audiences, (wanted) => ({ ...client.value, scopes: scopesOf(form), audiences: wanted }))
-    return success(new MethodCall(this.method, request, toDeviceAuthorizationBody))
+    return success(new MethodCall(this.method, request, deviceAuthorizationAnswer))
   }
 }
 

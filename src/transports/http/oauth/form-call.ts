@@ -9,39 +9,37 @@ import {
 import { mapResult, type Result } from '../../../results.ts'
 import type { CallInfo } from '../../../rpc/call-info.ts'
 import type { Pipeline } from '../../../rpc/pipeline.ts'
-
-/** What the body of an answer holds; `null`: it is empty. */
-export type OAuthBody = Readonly<Record<string, unknown>> | null
+import type { Answer } from '../exchange/answer.ts'
 
 /** A call that a form asks for. */
 export interface FormCall {
   readonly method: DescMethodUnary
   /** Takes it through the pipeline, as every call. Throws as `Pipeline.call` does. */
-  run(pipeline: Pipeline, info: CallInfo): Promise<Result<OAuthBody>>
+  run(pipeline: Pipeline, info: CallInfo): Promise<Result<Answer>>
 }
 
 /** A call of the contract, of which a form is another spelling. */
 export class MethodCall<I extends DescMessage, O extends DescMessage> implements FormCall {
   readonly method: DescMethodUnary<I, O>
   readonly #request: Result<MessageInitShape<I>>
-  readonly #toBody: (response: MessageShape<O>) => OAuthBody
+  readonly #toAnswer: (response: MessageShape<O>) => Answer
 
   /** `request`: why the form makes none, where it does not. */
   constructor(
     method: DescMethodUnary<I, O>,
     request: Result<MessageInitShape<I>>,
-    toBody: (response: MessageShape<O>) => OAuthBody,
+    toAnswer: (response: MessageShape<O>) => Answer,
   ) {
     this.method = method
     this.#request = request
-    this.#toBody = toBody
+    this.#toAnswer = toAnswer
   }
 
   /** The request goes on its way encoded, so that it is held against the limits of the contract as one over gRPC is. */
-  async run(pipeline: Pipeline, info: CallInfo): Promise<Result<OAuthBody>> {
+  async run(pipeline: Pipeline, info: CallInfo): Promise<Result<Answer>> {
     const { method } = this
     if (!this.#request.ok) return pipeline.refuse(method, info, this.#request)
     const encoded = toBinary(method.input, create(method.input, this.#request.value))
-    return mapResult(await pipeline.call(method, info, encoded), this.#toBody)
+    return mapResult(await pipeline.call(method, info, encoded), this.#toAnswer)
   }
 }

@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
 import { fail, mapResult, type Result, success } from '../../../results.ts'
-import { toTokenBody } from './bodies.ts'
+import { tokenAnswer } from './answers.ts'
 import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
@@ -22,7 +22,7 @@ function clientCredentials(form: Form): FormCall {
   const request = withClient(form, () =>
     mapResult(audiencesOf(form), (audiences) => ({ scopes: scopesOf(form), audiences })),
   )
-  return new MethodCall(TokenService.method.mintToken, request, toTokenBody)
+  return new MethodCall(TokenService.method.mintToken, request, tokenAnswer)
 }
 
 /** RFC 6749 §4.1.3, RFC 7636 §4.5. */
@@ -39,7 +39,7 @@ function authorizationCode(form: Form): FormCall {
       ...(codeVerifier !== undefined && { codeVerifier }),
     })
   })
-  return new MethodCall(TokenService.method.exchangeAuthorizationCode, request, toTokenBody)
+  return new MethodCall(TokenService.method.exchangeAuthorizationCode, request, tokenAnswer)
 }
 
 /** RFC 6749 §6. */
@@ -48,7 +48,7 @@ function refreshToken(form: Form): FormCall {
     const token = requiredText(form, 'refresh_token')
     return token.ok ? withoutTarget(form, { refreshToken: token.value, scopes: scopesOf(form) }) : token
   })
-  return new MethodCall(TokenService.method.refreshToken, request, toTokenBody)
+  return new MethodCall(TokenService.method.refreshToken, request, tokenAnswer)
 }
 
 /** RFC 8628 §3.4. */
@@ -57,13 +57,13 @@ function deviceCode(form: Form): FormCall {
     const code = requiredText(form, 'device_code')
     return code.ok ? withoutTarget(form, { deviceCode: code.value }) : code
   })
-  return new MethodCall(DeviceService.method.redeemDeviceCode, request, toTokenBody)
+  return new MethodCall(DeviceService.method.redeemDeviceCode, request, tokenAnswer)
 }
 
 /** RFC 8693 §2.1. */
 function tokenExchange(form: Form): FormCall {
   const request = withClient(form, () => exchangeOf(form))
-  return new MethodCall(TokenService.method.exchangeToken, request, toTokenBody)
+  return new MethodCall(TokenService.method.exchangeToken, request, tokenAnswer)
 }
 
 type Exchange = Exclude<MessageInitShape<typeof ExchangeTokenRequestSchema>, { readonly $typeName: string }>
@@ -97,7 +97,7 @@ function jwtBearer(form: Form): FormCall {
     if (!assertion.ok) return assertion
     return mapResult(audiences, (wanted) => ({ assertion: assertion.value, scopes: scopesOf(form), audiences: wanted }))
   })
-  return new MethodCall(TokenService.method.exchangeAssertion, request, toTokenBody)
+  return new MethodCall(TokenService.method.exchangeAssertion, request, tokenAnswer)
 }
 
 /** A request with what names and proves the client, which is judged first. */

@@ -7,10 +7,11 @@ import type { IncomingMessages } from '../../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../../rpc/pipeline.ts'
 import { abortedCall } from '../../../rpc/served-method.ts'
 import type { ServingState } from '../../../rpc/serving-state.ts'
-import { type Answer, jsonAnswer, sendAnswer } from '../exchange/answer.ts'
+import { type Answer, sendAnswer } from '../exchange/answer.ts'
 import { type Exchange, HttpCallInfo } from '../exchange/http-call-info.ts'
 import { readBody } from '../exchange/read-body.ts'
 import { untilAborted } from '../exchange/until-aborted.ts'
+import { SIGNED_INTROSPECTION } from './answers.ts'
 import {
   DeviceAuthorizationEndpoint,
   type FormEndpoint,
@@ -18,8 +19,8 @@ import {
   RevocationEndpoint,
   TokenEndpoint,
 } from './endpoints.ts'
-import type { FormCall, OAuthBody } from './form-call.ts'
-import { bodyFormatOf, readForm } from './read-form.ts'
+import type { FormCall } from './form-call.ts'
+import { accepts, bodyFormatOf, readForm } from './read-form.ts'
 import { NOT_STORED, toOAuthRefusal } from './refusal.ts'
 
 /** Two JWTs of the longest kind, and room for what stands beside them. */
@@ -92,7 +93,7 @@ export class OAuthHandler {
       case 'complete': {
         const form = readForm(body.bytes, format.value)
         if (!form.ok) return refuse(form)
-        const call = endpoint.read(form.value)
+        const call = endpoint.read(form.value, accepts(exchange.request, SIGNED_INTROSPECTION))
         return call.ok ? await this.#run(call.value, info) : refuse(call)
       }
       default:
@@ -107,7 +108,7 @@ export class OAuthHandler {
       // What nobody waits for any more still runs, and counts until it has ended.
       const running = call.run(pipeline, info).finally(() => state.leave())
       const result = await untilAborted(running, info.signal)
-      return result.ok ? successAnswer(result.value) : toOAuthRefusal(result, info.authorization, helpBase)
+      return result.ok ? { ...result.value, headers: NOT_STORED } : toOAuthRefusal(result, info.authorization, helpBase)
     } catch (error) {
       return this.#answerToThrown(error, call.method, info)
     }
@@ -135,9 +136,4 @@ export class OAuthHandler {
     const { rayId, peer } = info
     log.info({ rayId, method: path, code: registry[failed.code].status, reason: failed.code, peer }, 'call')
   }
-}
-
-function successAnswer(body: OAuthBody): Answer {
-  const answer = body === null ? { status: 200, contentType: null, body: '' } : jsonAnswer(200, body)
-  return { ...answer, headers: NOT_STORED }
 }

@@ -64,3 +64,11 @@ function exchangeInJson(body: Uint8Array): Result<Form> {
   }
   return success(new Form(values))
 }
+
+/** RFC 9110 §12.5.1: whether a media type is named among those that are wanted, and not with the weight 0. */
+export function accepts({ headers }: IncomingMessage, mediaType: string): boolean {
+  return (headers.accept ?? '').split(',').some((each) => {
+    const [type = '', ...parameters] = each.split(';').map((part) => part.trim().toLowerCase())
+    return type === mediaType && !parameters.some((parameter) => /^q\s*=\s*0(?:\.0*)?$/.test(parameter))
+  })
+}

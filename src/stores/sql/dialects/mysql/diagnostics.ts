@@ -20,9 +20,11 @@ const BYTE_WISE: ReadonlySet<string> = new Set(['utf8mb4_nopad_bin', 'utf8mb4_09
 
 /** Asked by name, because SELECT @@name fails on those that a server does not have. */
 const VARIABLES = `show variables where variable_name in ('transaction_isolation', 'tx_isolation',
-  'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'read_only', 'max_connections', 'wsrep_on', 'wsrep_sync_wait')`
+  'innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog', 'read_only', 'max_connections', 'wsrep_on', 'wsrep_sync_wait',
+  'rpl_semi_sync_source_enabled', 'rpl_semi_sync_master_enabled')`
 const STATUS = `show status where variable_name in ('ssl_version', 'ssl_cipher', 'wsrep_cluster_size',
-  'wsrep_cluster_status', 'wsrep_local_state_comment')`
+  'wsrep_cluster_status', 'wsrep_local_state_comment', 'rpl_semi_sync_source_clients', 'rpl_semi_sync_source_status',
+  'rpl_semi_sync_master_clients', 'rpl_semi_sync_master_status')`
 
 /** Of MySQL, MariaDB and what speaks their protocol. */
 export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagnostic[]> {
@@ -44,6 +46,7 @@ export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagn
     ),
     diagnostic('max_connections', variables.get('max_connections') ?? 'unknown'),
     ...galeraDiagnostics(variables, status),
+    ...semiSynchronousDiagnostics(variables, status),
     ...(await groupDiagnostics(execute, session)),
     await clockDiagnostic(execute, 'select unix_timestamp(now(6)) * 1000 as ms'),
     diagnostic('tls', [status.get('ssl_version'), status.get('ssl_cipher')].filter(Boolean).join(' ') || 'plaintext'),
@@ -115,6 +118,17 @@ export function galeraDiagnostics(variables: DiagnosticRow, status: DiagnosticRo
       (wait & WAIT_FOR_READS) === WAIT_FOR_READS ? null : 'reads may miss what another node has committed: set it to 1',
     ),
   ]
+}
+
+/** None where commits wait for no replica. MariaDB keeps the older names. */
+export function semiSynchronousDiagnostics(variables: DiagnosticRow, status: DiagnosticRow): readonly Diagnostic[] {
+  return ['source', 'master'].flatMap((side) => {
+    if (variables.get(`rpl_semi_sync_${side}_enabled`) !== 'ON') return []
+    const replicas = status.get(`rpl_semi_sync_${side}_clients`) ?? '0'
+    const isWaiting = status.get(`rpl_semi_sync_${side}_status`) === 'ON' && replicas !== '0'
+    const warning = 'commits wait for no replica now: what is answered may be missing where this server is lost'
+    return [diagnostic('semi_synchronous_replicas', replicas, isWaiting ? null : warning)]
+  })
 }
 
 /** What the server reports of this user, and of the role that it has on. */

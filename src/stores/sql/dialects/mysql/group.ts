@@ -62,7 +62,9 @@ export async function assertInMajority(
   const members = await groupMembers(({ sql }) => connection.query(sql))
   const problem = members === null ? null : groupProblem(members)
   if (problem !== null) throw new UnfitHostError(problem)
-  await assertAgrees(connection, reported.get(CONSISTENCY) ?? '')
+  const consistency = reported.get(CONSISTENCY)
+  // MySQL before 8.0.14 does not know it.
+  if (consistency !== undefined) await assertAgrees(connection, consistency)
 }
 
 /** An agreement takes a few milliseconds where there is somebody to agree with. */

@@ -1,0 +1,61 @@
+import type { Diagnostic } from '../../stores/contract/backend.ts'
+import { type Finding, ok, warning } from './finding.ts'
+import { DEPLOYMENTS, type Deployment, GUARANTEES, type Guarantee } from './guarantees.ts'
+
+/** What is known of the database at hand. */
+export interface DatabaseFacts {
+  /** As its dialect is called. */
+  readonly dialect: string
+  readonly diagnostics: readonly Diagnostic[]
+  /** How many hosts its URL names. */
+  readonly hosts: number
+  /** What keeps the audit log append-only. */
+  readonly auditLog: Finding
+}
+
+/** Which of the guarantees hold on the database at hand, as far as its settings say. */
+export function guaranteeFindings(facts: DatabaseFacts): readonly Finding[] {
+  const deployment = deploymentOf(facts)
+  return GUARANTEES.filter((guarantee) => guarantee.evidence[deployment] !== 'none').map((guarantee) =>
+    findingOf(guarantee, deployment, facts),
+  )
+}
+
+/** How the database is run, as far as it says. */
+export function deploymentOf({ dialect, diagnostics }: Pick<DatabaseFacts, 'dialect' | 'diagnostics'>): Deployment {
+  const shown = (name: string) => diagnostics.find((each) => each.name === name)?.value
+  switch (dialect) {
+    case 'mysql': {
+      if (shown('wsrep_cluster_size') !== undefined) return 'galera'
+      if (shown('version')?.includes('MariaDB')) return 'mariadb'
+      const mode = shown('group mode')
+      if (mode === undefined) return shown('semi_synchronous_replicas') === undefined ? 'mysql' : 'semiSynchronousPair'
+      return mode === 'one primary' ? 'groupOnePrimary' : 'groupManyPrimaries'
+    }
+    case 'postgres':
+      return 'postgres'
+    case 'libsql':
+      return 'libsql'
+    case 'libsql-remote':
+      return 'libsqlServer'
+    default:
+      return 'sqlite'
+  }
+}
+
+function findingOf(guarantee: Guarantee, deployment: Deployment, facts: DatabaseFacts): Finding {
+  const { name, claim, dependsOn, needsSeveralHosts = false } = guarantee
+  const check = `guarantee ${name}`
+  if (needsSeveralHosts && facts.hosts < 2) return ok(check, 'does not hold: the URL names one host')
+  const settings = facts.diagnostics.filter((each) => dependsOn.includes(each.name))
+  const inTheWay = [
+    ...settings.filter((each) => each.warning !== null).map((each) => `database ${each.name}`),
+    ...(dependsOn.includes(facts.auditLog.check) && facts.auditLog.state !== 'ok' ? [facts.auditLog.check] : []),
+  ]
+  if (inTheWay.length > 0) {
+    return warning(check, `not certain: ${claim}`, `mend what stands under ${inTheWay.join(', ')}`)
+  }
+  const addition =
+    guarantee.evidence[deployment] === 'notRun' ? `; no test has shown it on ${DEPLOYMENTS[deployment]}` : ''
+  return ok(check, `${claim}${addition}`)
+}

@@ -1,0 +1,242 @@
+/**
+ * What holds on which database. The table of docs/databases.md is written from
+ * here, and `qscope doctor` tells from here what holds on the database at hand.
+ */
+
+/** The databases that there are, each as it is commonly run, and how the table calls them. */
+export const DEPLOYMENTS = Object.freeze({
+  sqlite: 'SQLite',
+  libsql: 'libSQL, file',
+  libsqlServer: 'libSQL, server',
+  mysql: 'MySQL',
+  groupOnePrimary: 'MySQL group, one primary',
+  groupManyPrimaries: 'MySQL group, several primaries',
+  semiSynchronousPair: 'MySQL, semi-synchronous pair',
+  mariadb: 'MariaDB',
+  galera: 'Galera',
+  postgres: 'PostgreSQL',
+} as const)
+
+export type Deployment = keyof typeof DEPLOYMENTS
+
+/** The test that shows it there; `notRun`: it should hold, but no test has shown it; `none`: there is no such thing there. */
+export type Evidence = `test/${string}` | 'notRun' | 'none'
+
+export interface Guarantee {
+  readonly name: string
+  /** What it says, as a sentence without its full stop. */
+  readonly claim: string
+  /** The diagnostics of the database that it hangs on; none: it is QScope's alone to keep. */
+  readonly dependsOn: readonly string[]
+  /** Whether it means nothing where the URL names one host. */
+  readonly needsSeveralHosts?: true
+  readonly evidence: Readonly<Record<Deployment, Evidence>>
+}
+
+/** Of all deployments; those that are not named are `notRun`. */
+function evidence(shown: Partial<Record<Deployment, Evidence>>): Readonly<Record<Deployment, Evidence>> {
+  return Object.freeze({
+    sqlite: 'notRun',
+    libsql: 'notRun',
+    libsqlServer: 'notRun',
+    mysql: 'notRun',
+    groupOnePrimary: 'notRun',
+    groupManyPrimaries: 'notRun',
+    semiSynchronousPair: 'notRun',
+    mariadb: 'notRun',
+    galera: 'notRun',
+    postgres: 'notRun',
+    ...shown,
+  })
+}
+
+const KILLED = 'test/cluster/killed-database.storm.slow.test.ts'
+const TWO_INSTANCES = 'test/cluster/two-instances.storm.slow.test.ts'
+const GROUP = 'test/cluster/group-replication.slow.test.ts'
+const PARTITION = 'test/cluster/group-partition.slow.test.ts'
+const PAIR = 'test/cluster/semi-synchronous-pair.slow.test.ts'
+const GALERA = 'test/cluster/galera.storm.slow.test.ts'
+const RACES = 'test/races/one-redemption.storm.database.test.ts'
+const SWITCH_OVER = 'test/cluster/switch-over.slow.test.ts'
+const UNCONFIRMED = 'test/stores/unconfirmed-commits.servers.test.ts'
+const SESSIONS = 'test/stores/session-settings.slow.test.ts'
+const DUMB = 'test/stores/dumb-network.storm.slow.test.ts'
+const BACKUP = 'test/e2e/backup.slow.test.ts'
+const GRANTS = 'test/stores/grants.servers.test.ts'
+const AUDIT = 'test/stores/schema-audit.slow.test.ts'
+const CONTRACT = 'test/stores/contract.database.test.ts'
+const PLANS = 'test/app/explain-sql.database.test.ts'
+const CLOCK = 'test/app/clock-jumps.storm.database.test.ts'
+const ROLLING = 'test/stores/schema-rolling.database.test.ts'
+const PURGE = 'test/app/purge.database.test.ts'
+const FULL_DISK = 'test/e2e/full-disk.slow.test.ts'
+
+export const GUARANTEES: readonly Guarantee[] = Object.freeze([
+  {
+    name: 'durable',
+    claim: 'what was answered outlives a crash',
+    dependsOn: [
+      'innodb_flush_log_at_trx_commit',
+      'sync_binlog',
+      'semi_synchronous_replicas',
+      'synchronous_commit',
+      'fsync',
+      'full_page_writes',
+      'journal_mode',
+      'synchronous',
+    ],
+    evidence: evidence({
+      semiSynchronousPair: PAIR,
+      sqlite: 'test/e2e/durability.storm.process.test.ts',
+      mysql: KILLED,
+      groupOnePrimary: GROUP,
+      galera: GALERA,
+      postgres: KILLED,
+    }),
+  },
+  {
+    name: 'races',
+    claim: 'of parallel uses of a code or token one wins',
+    dependsOn: ['isolation', 'session', 'foreign_keys'],
+    evidence: evidence({
+      groupOnePrimary: GROUP,
+      semiSynchronousPair: PAIR,
+      sqlite: RACES,
+      libsql: RACES,
+      libsqlServer: RACES,
+      mysql: RACES,
+      groupManyPrimaries: GROUP,
+      mariadb: RACES,
+      galera: GALERA,
+      postgres: RACES,
+    }),
+  },
+  {
+    name: 'revocation',
+    claim: 'every instance refuses from the next call on what one revoked',
+    dependsOn: ['isolation', 'wsrep_sync_wait', 'group_replication_consistency', 'group members', 'group member'],
+    evidence: evidence({
+      sqlite: TWO_INSTANCES,
+      mysql: TWO_INSTANCES,
+      groupOnePrimary: PARTITION,
+      groupManyPrimaries: GROUP,
+      mariadb: TWO_INSTANCES,
+      postgres: TWO_INSTANCES,
+    }),
+  },
+  {
+    name: 'read-your-writes',
+    claim: 'every instance reads what another has answered',
+    dependsOn: ['isolation', 'wsrep_sync_wait', 'group_replication_consistency'],
+    evidence: evidence({
+      sqlite: TWO_INSTANCES,
+      mysql: TWO_INSTANCES,
+      groupManyPrimaries: GROUP,
+      mariadb: TWO_INSTANCES,
+      postgres: TWO_INSTANCES,
+    }),
+  },
+  {
+    name: 'fail-over',
+    claim: 'the next host of the URL is used by itself',
+    dependsOn: [],
+    needsSeveralHosts: true,
+    evidence: evidence({
+      semiSynchronousPair: PAIR,
+      sqlite: 'none',
+      libsql: 'none',
+      libsqlServer: 'none',
+      mysql: SWITCH_OVER,
+      groupOnePrimary: GROUP,
+      groupManyPrimaries: GROUP,
+      galera: GALERA,
+      postgres: SWITCH_OVER,
+    }),
+  },
+  {
+    name: 'unconfirmed-commits',
+    claim: 'a commit without an answer is read back',
+    dependsOn: [],
+    evidence: evidence({ mysql: UNCONFIRMED, postgres: UNCONFIRMED }),
+  },
+  {
+    name: 'sessions',
+    claim: 'settings of a session are set and read back',
+    dependsOn: ['session', 'isolation'],
+    evidence: evidence({ sqlite: 'none', libsql: 'none', mysql: SESSIONS, mariadb: SESSIONS, postgres: SESSIONS }),
+  },
+  {
+    name: 'dead-connections',
+    claim: 'a connection that answers nothing is given up in time',
+    dependsOn: [],
+    evidence: evidence({ sqlite: 'none', libsql: 'none', mysql: DUMB, postgres: DUMB }),
+  },
+  {
+    name: 'bytes',
+    claim: 'names that differ in any byte are different',
+    dependsOn: ['collation', 'encoding', 'session'],
+    evidence: evidence({
+      sqlite: CONTRACT,
+      libsql: CONTRACT,
+      libsqlServer: CONTRACT,
+      mysql: CONTRACT,
+      mariadb: CONTRACT,
+      postgres: CONTRACT,
+    }),
+  },
+  {
+    name: 'audit',
+    claim: 'the database refuses to change audit events',
+    dependsOn: ['audit log'],
+    evidence: evidence({ sqlite: AUDIT, mysql: AUDIT, mariadb: AUDIT, postgres: AUDIT }),
+  },
+  {
+    name: 'least-privilege',
+    claim: 'a server works with the documented rights and no others',
+    dependsOn: ['missing_privileges', 'privileges'],
+    evidence: evidence({
+      sqlite: 'none',
+      libsql: 'none',
+      libsqlServer: 'none',
+      mysql: GRANTS,
+      mariadb: GRANTS,
+      postgres: GRANTS,
+    }),
+  },
+  {
+    name: 'clock',
+    claim: "times are of QScope's clock, and a jump of it loses nothing",
+    dependsOn: ['clock'],
+    evidence: evidence({ sqlite: CLOCK, mysql: CLOCK, mariadb: CLOCK, postgres: CLOCK }),
+  },
+  {
+    name: 'backup',
+    claim: 'the documented backup brings everything back',
+    dependsOn: [],
+    evidence: evidence({ sqlite: BACKUP, mysql: BACKUP, mariadb: BACKUP, postgres: BACKUP }),
+  },
+  {
+    name: 'upgrades',
+    claim: 'servers go on working while a newer schema is made',
+    dependsOn: [],
+    evidence: evidence({ sqlite: ROLLING, mysql: ROLLING, mariadb: ROLLING, postgres: ROLLING }),
+  },
+  {
+    name: 'plans',
+    claim: 'no flow looks through a table that grows',
+    dependsOn: [],
+    evidence: evidence({ sqlite: PLANS, libsql: PLANS, mysql: PLANS, mariadb: PLANS, postgres: PLANS }),
+  },
+  {
+    name: 'size',
+    claim: 'what has ended is counted and deleted',
+    dependsOn: [],
+    evidence: evidence({ sqlite: PURGE, mysql: PURGE, mariadb: PURGE, postgres: PURGE }),
+  },
+  {
+    name: 'full-disk',
+    claim: 'a full disk loses nothing, and is recovered from',
+    dependsOn: ['free_space'],
+    evidence: evidence({ sqlite: FULL_DISK }),
+  },
+])
