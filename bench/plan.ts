@@ -42,8 +42,14 @@ export function standardPlan(): Plan {
     cells: parseCells([`${database}/introspect/1m/${IN_FLIGHT}/1w,2w`]),
     withPeers: false,
   })
+  const alone: Group = {
+    title: 'sqlite, one call at a time',
+    inFlight: 1,
+    cells: parseCells(['sqlite/introspect,mint/1m/1/1w']),
+    withPeers: false,
+  }
   return {
-    groups: [...DATABASES.map(onOne), sizes('sqlite'), sizes('mariadb'), workers('sqlite'), workers('mariadb')],
+    groups: [...DATABASES.map(onOne), alone, sizes('sqlite'), sizes('mariadb'), workers('sqlite'), workers('mariadb')],
     trials: parseCells(['sqlite,mariadb/start/1m/1/1w']).filter(isTrialCell),
   }
 }

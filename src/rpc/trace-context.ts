@@ -7,15 +7,21 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 /** The metadata key that carries the ray id, in and out. */
 export const RAY_ID_KEY = 'x-ray-id'
 
+/** What a caller sends with a call. */
+export interface HeaderSource {
+  /** The first value of a name, which is in lower case. */
+  header(name: string): string | undefined
+}
+
 /**
  * The id that correlates a call: the caller's `x-ray-id`, else the trace id of
  * its `traceparent`, else a fresh one. What is malformed counts as absent, so
  * that nothing of unknown shape reaches logs and rows.
  */
-export function rayIdOf(first: (key: string) => string | undefined, newRayId: () => string): string {
-  const given = first(RAY_ID_KEY)
+export function rayIdOf(headers: HeaderSource, newRayId: () => string): string {
+  const given = headers.header(RAY_ID_KEY)
   if (given !== undefined && RAY_ID.test(given) && !holdsSecret(given)) return given
-  const trace = boundedTraceParent(first('traceparent') ?? '')
+  const trace = boundedTraceParent(headers.header('traceparent') ?? '')
   return (trace !== undefined && TRACEPARENT.exec(trace)?.[1]) || newRayId()
 }
 

@@ -45,6 +45,16 @@ describe('the targets', () => {
     expect(verdicts.get('sqlite/mint against oidc-provider in memory')?.measured).toBeCloseTo(1.2)
   })
 
+  it('compare one call at a time with the echo beside it', () => {
+    const verdicts = verdictsOf([
+      measured('grpc-js echo', { p50Ms: 0.2 }),
+      measured('sqlite/introspect/1m/1/1w', { p50Ms: 0.4 }),
+      measured('native echo', { ratioToEcho: 7 }),
+    ])
+    expect(verdicts.get('p50 of sqlite/introspect/1m/1/1w')).toMatchObject({ met: false, measured: 2 })
+    expect(verdicts.get('native echo')).toMatchObject({ met: true })
+  })
+
   it('say nothing of what was not measured', () => {
     expect([...verdictsOf([]).values()].every(({ met }) => met === null)).toBe(true)
   })

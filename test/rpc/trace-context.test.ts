@@ -35,17 +35,7 @@ describe('the trace parent of a caller', () => {
     expect(boundedTraceParent(PARENT)).toBe(PARENT)
     expect(boundedTraceParent(`${PARENT}-${'x'.repeat(60_000)}`)).toBeUndefined()
     const headers: Readonly<Record<string, string>> = { traceparent: `${PARENT}-${'x'.repeat(60_000)}` }
-    expect(
-      rayIdOf(
-        (key) => headers[key],
-        () => 'fresh',
-      ),
-    ).toBe('fresh')
-    expect(
-      rayIdOf(
-        () => PARENT,
-        () => 'fresh',
-      ),
-    ).not.toBe('fresh')
+    expect(rayIdOf({ header: (name) => headers[name] }, () => 'fresh')).toBe('fresh')
+    expect(rayIdOf({ header: () => PARENT }, () => 'fresh')).not.toBe('fresh')
   })
 })

@@ -33,6 +33,7 @@ export abstract class GrpcJsCall implements StreamTransportCall {
   protected readonly services: CallServices
   readonly #call: Unary | Stream
   #listener: CallListener | null = null
+  #isLate = false
 
   constructor(call: Unary | Stream, services: CallServices) {
     this.#call = call
@@ -55,7 +56,7 @@ export abstract class GrpcJsCall implements StreamTransportCall {
   }
 
   get isCancelled(): boolean {
-    return this.#call.cancelled
+    return this.#isLate || this.#call.cancelled
   }
 
   get connectionEnds(): AbortSignal {
@@ -79,6 +80,13 @@ export abstract class GrpcJsCall implements StreamTransportCall {
       if (this.takeOut()) listener.cancelled()
     })
     if (this.#call.cancelled && this.takeOut()) listener.cancelled()
+  }
+
+  /** Its deadline is over, and nobody waits for it any more. */
+  protected late(): void {
+    if (!this.takeOut()) return
+    this.#isLate = true
+    this.#listener?.cancelled()
   }
 
   /** Has it answered now. */
@@ -154,6 +162,10 @@ export class GrpcJsStreamCall extends GrpcJsCall {
   override listenedBy(listener: CallListener): void {
     super.listenedBy(listener)
     this.#call.on('drain', () => listener.drained())
+    if (this.deadline === null) return
+    // grpc-js has the call end when its caller has read what was sent, which may be never.
+    const timer = setTimeout(() => this.late(), Math.max(0, this.deadline - Date.now())).unref()
+    this.#call.once('cancelled', () => clearTimeout(timer))
   }
 
   answer(rayId: string, message: Uint8Array): void {

@@ -98,14 +98,15 @@ class StreamCall implements IncomingCall {
     const stream = this.#stream
     if (stream.closed || stream.destroyed) return
     if (!stream.headersSent) {
-      const status = this.#options.statusOf(failure, (key) => this.#header(key))
+      const status = this.#options.statusOf(failure, this)
       stream.respond(trailersOnly(status), { endStream: true })
     }
     // RFC 9113 §8.1: the answer is complete, and the rest of the request is not wanted. What came of it is dropped.
     stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
-  #header(key: string): string | undefined {
+  /** Of the metadata. */
+  header(key: string): string | undefined {
     const at = this.#rawHeaders.findIndex((name, index) => index % 2 === 0 && name === key)
     return at < 0 ? undefined : this.#rawHeaders[at + 1]
   }

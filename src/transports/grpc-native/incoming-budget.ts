@@ -46,7 +46,12 @@ class CallOnItsWay implements IncomingCall {
     this.#call.resumeReceiving()
   }
 
+  /** Of the metadata. */
+  header(name: string): string | undefined {
+    return this.#call.headers.get(name)
+  }
+
   refuse(failure: FailedResult): void {
-    this.#call.end(toCallStatus(this.#statusOf(failure, (name) => this.#call.headers.get(name))))
+    this.#call.end(toCallStatus(this.#statusOf(failure, this)))
   }
 }

@@ -85,5 +85,5 @@ export class GrpcCallInfo implements CallInfo {
 
 /** The id of a call, from its metadata. */
 export function rayIdFrom(call: TransportCall, newRayId: () => string): string {
-  return rayIdOf((name) => call.header(name), newRayId)
+  return rayIdOf(call, newRayId)
 }

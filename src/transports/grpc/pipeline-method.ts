@@ -42,7 +42,8 @@ class UnaryMethod implements SingleRequestMethod {
 class ServerStreamMethod implements SingleRequestMethod {
   readonly kind = 'serverStream'
   readonly path: string
-  readonly keepsDeadline = true
+  /** It may wait for a caller who does not read, and the pipeline with it. */
+  readonly keepsDeadline = false
   readonly #method: DescMethodServerStreaming
   readonly #port: PipelinePort
 

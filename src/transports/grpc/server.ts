@@ -61,7 +61,7 @@ export class GrpcServer {
       limits,
       jitter,
       incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
-      statusOf: (failure, header) => toGrpcStatus(failure, rayIdOf(header, newRayId), helpBase),
+      statusOf: (failure, headers) => toGrpcStatus(failure, rayIdOf(headers, newRayId), helpBase),
       tls: options.tls ?? null,
       log,
     })

@@ -3,6 +3,7 @@ import type { PeerCertificate } from '../../domain/certificate.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingMessages } from '../../rpc/incoming-messages.ts'
+import type { HeaderSource } from '../../rpc/trace-context.ts'
 import type { TlsSource } from '../tls.ts'
 import type { GrpcLimits } from './limits.ts'
 
@@ -101,8 +102,8 @@ export interface TransportSettings {
   readonly jitter: () => number
   /** What messages on their way may take. */
   readonly incoming: IncomingMessages
-  /** What a refusal becomes of a call that no method has begun; `header` reads its metadata. */
-  readonly statusOf: (failure: FailedResult, header: (name: string) => string | undefined) => GrpcStatus
+  /** What a refusal becomes of a call that no method has begun. */
+  readonly statusOf: (failure: FailedResult, headers: HeaderSource) => GrpcStatus
   /** `null`: plaintext. */
   readonly tls: TlsSource | null
   readonly log: Logger

@@ -78,7 +78,7 @@ export class RequestHandler {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const rayId = rayIdOf((key) => request.headersDistinct[key]?.[0], this.#options.newRayId)
+    const rayId = rayIdOf({ header: (name) => request.headersDistinct[name]?.[0] }, this.#options.newRayId)
     response.setHeader(RAY_ID_KEY, rayId)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('cache-control', 'no-store')

@@ -7,6 +7,7 @@ import { FloodGuard } from './flood-guard.ts'
 import { FrameHandler, type FrameListener } from './frame-handler.ts'
 import { FrameReader } from './frame-reader.ts'
 import { INITIAL_WINDOW_BYTES, MAX_31_BITS } from './frames.ts'
+import { HeaderFrames } from './header-frames.ts'
 import type { BlockReader } from './hpack/block-reader.ts'
 import { Decoder } from './hpack/decoder.ts'
 import type { Http2Limits } from './options.ts'
@@ -38,11 +39,11 @@ const LINGER_MS = 1_000
 export class ServerConnection implements Http2Connection, FrameListener, PacedReader {
   readonly socket: Socket | TLSSocket
   state: unknown = undefined
-  /** The second GOAWAY has been sent. */
-  refusesRequests = false
   readonly #shared: Shared
   readonly #reader = new FrameReader()
   readonly #frames: FrameHandler
+  readonly #headers: HeaderFrames
+  readonly #flood: FloodGuard
   readonly #writer: SocketWriter
   readonly #sender: Sender
   readonly #streams: Streams
@@ -71,13 +72,18 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     this.socket = socket
     this.#shared = shared
     const settings = new PeerSettings()
-    const flood = new FloodGuard(limits.minPingIntervalMs)
-    this.#writer = new SocketWriter(socket, shared.blocks, shared.writes, this.#taken)
-    this.#sender = new Sender(this.#writer, settings, flood, limits.socketBufferBytes)
-    this.#streams = new Streams(this, this.#sender, flood, limits.connectionWindowBytes, this.#emptied)
     const decoder = new Decoder(shared.blockReader)
-    const parts = { connection: this, application, limits, settings, decoder, flood }
-    this.#frames = new FrameHandler({ ...parts, streams: this.#streams, sender: this.#sender })
+    const flood = new FloodGuard(limits.minPingIntervalMs)
+    const writer = new SocketWriter(socket, shared.blocks, shared.writes, this.#taken)
+    const sender = new Sender(writer, settings, flood, limits.socketBufferBytes)
+    const streams = new Streams(this, sender, flood, limits.connectionWindowBytes, this.#emptied)
+    const parts = { application, limits, settings, decoder, flood, sender, streams }
+    this.#headers = new HeaderFrames(parts)
+    this.#frames = new FrameHandler({ ...parts, connection: this, headers: this.#headers })
+    this.#flood = flood
+    this.#writer = writer
+    this.#sender = sender
+    this.#streams = streams
     socket.on('data', this.#data)
     socket.on('end', () => this.#lost())
     // What ails it does not matter: it closes.
@@ -153,7 +159,8 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   #read(): void {
     const { pacer, limits } = this.#shared
-    const now = performance.now()
+    const headers = this.#headers
+    this.#flood.at(performance.now())
     try {
       while (!this.#ended) {
         if (this.#writer.waitingBytes > limits.maxSocketBufferBytes) {
@@ -163,7 +170,9 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
           return
         }
         if (!this.#reader.next()) break
-        if (!this.#frames.handle(this.#reader, now)) continue
+        const { requests } = headers
+        this.#frames.handle(this.#reader)
+        if (headers.requests === requests) continue
         pacer.began()
         if (this.#reader.hasMore && !pacer.mayRead(this)) {
           this.#hold()
@@ -197,15 +206,15 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   /** The second step of a graceful end: the peer has read the first, so no request is on its way that it did not count. */
   #takeNoMoreRequests(): void {
-    if (this.refusesRequests || this.#ended) return
-    this.refusesRequests = true
+    if (this.#headers.refusesRequests || this.#ended) return
+    this.#headers.refusesRequests = true
     this.#writer.frames.goAway(this.#streams.lastId, ErrorCode.NO_ERROR, this.#reason)
     this.#writer.schedule()
     if (this.#streams.count === 0) this.#end()
   }
 
   readonly #emptied = (): void => {
-    if (this.refusesRequests && !this.#ended) this.#end()
+    if (this.#headers.refusesRequests && !this.#ended) this.#end()
   }
 
   /** Ends the socket when all has been sent. What comes meanwhile is dropped. */
@@ -262,7 +271,7 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   /** How long a frame or header block has been incomplete. Each is told from the next by its number. */
   #frameTakes(now: number): number {
-    if (this.#frames.awaitsContinuation) return this.#sinceFrame.for(-1, now)
+    if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-1, now)
     if (!this.#reader.awaitsRest || this.#held) {
       this.#sinceFrame.for(-2, now)
       return 0

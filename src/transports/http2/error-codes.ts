@@ -28,3 +28,13 @@ export class ConnectionError extends Error {
     this.code = code
   }
 }
+
+/** The peer broke a rule. */
+export function broken(what: string): ConnectionError {
+  return new ConnectionError(ErrorCode.PROTOCOL_ERROR, what)
+}
+
+/** A frame is too short or too long for its type. */
+export function wrongSize(what: string): ConnectionError {
+  return new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${what} of the wrong size`)
+}

@@ -22,6 +22,7 @@ export class FloodGuard {
    */
   readonly #frames = new RateBudget(5_000, 500)
   readonly #minPingIntervalMs: number
+  #now = 0
   #pingAt = Number.NEGATIVE_INFINITY
   #pingStrikes = 0
 
@@ -29,29 +30,34 @@ export class FloodGuard {
     this.#minPingIntervalMs = minPingIntervalMs
   }
 
-  /** @throws ConnectionError */
-  streamReset(now: number): void {
-    if (!this.#resets.take(now)) throw flood('too many streams end before they are answered')
+  /** What follows happens at this time, in milliseconds of any clock that never goes back. */
+  at(now: number): void {
+    this.#now = now
   }
 
   /** @throws ConnectionError */
-  settings(now: number): void {
-    if (!this.#settings.take(now)) throw flood('too many SETTINGS')
+  streamReset(): void {
+    if (!this.#resets.take(this.#now)) throw flood('too many streams end before they are answered')
   }
 
   /** @throws ConnectionError */
-  idleFrame(now: number): void {
-    if (!this.#frames.take(now)) throw flood('too many frames that move nothing')
+  settings(): void {
+    if (!this.#settings.take(this.#now)) throw flood('too many SETTINGS')
+  }
+
+  /** @throws ConnectionError */
+  idleFrame(): void {
+    if (!this.#frames.take(this.#now)) throw flood('too many frames that move nothing')
   }
 
   /**
    * Answers false where the peer pings more often than it may. Between pings so much time must pass, or something of use
-   * must have been sent to the peer.
+   * must have been sent to the peer. @throws ConnectionError
    */
-  ping(now: number): boolean {
-    this.idleFrame(now)
-    const early = now - this.#pingAt < this.#minPingIntervalMs
-    this.#pingAt = now
+  ping(): boolean {
+    this.idleFrame()
+    const early = this.#now - this.#pingAt < this.#minPingIntervalMs
+    this.#pingAt = this.#now
     if (early) this.#pingStrikes += 1
     return this.#pingStrikes <= PING_STRIKES
   }

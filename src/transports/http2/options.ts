@@ -4,6 +4,8 @@ export interface Http2Limits {
   readonly maxConcurrentStreams: number
   /** A request's header list, as RFC 9113 §6.5.2 counts it. A longer one is answered with the status 431. */
   readonly maxHeaderListBytes: number
+  /** The header lists of all requests of a connection whose handlers have not ended, before new requests are refused. */
+  readonly maxHeaderBytes: number
   /** A header block before it is decoded. A longer one ends the connection. */
   readonly maxHeaderBlockBytes: number
   /** Content of one request that is on its way or not yet consumed (SETTINGS_INITIAL_WINDOW_SIZE). */
@@ -39,6 +41,7 @@ export interface Http2Limits {
 export const DEFAULT_LIMITS: Http2Limits = Object.freeze({
   maxConcurrentStreams: 1_000,
   maxHeaderListBytes: 64 * 1024,
+  maxHeaderBytes: 4 * 1024 * 1024,
   maxHeaderBlockBytes: 96 * 1024,
   streamWindowBytes: 64 * 1024,
   connectionWindowBytes: 1024 * 1024,

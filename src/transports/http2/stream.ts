@@ -14,7 +14,7 @@ export interface StreamOwner {
   /** Nothing more is sent or received on it; `how` is one of `Closed`. */
   ended(stream: ServerStream, how: number): void
   /** It has ended, and so has its handler. */
-  gone(answered: boolean): void
+  gone(stream: ServerStream, answered: boolean): void
 }
 
 const REMOTE_ENDED = 1
@@ -29,6 +29,8 @@ const OWES_DRAINED = 32
 /** A request and its answer: the states of RFC 9113 §5.1, and what of the answer waits for flow control. */
 export class ServerStream implements Http2Stream, WaitingStream {
   readonly id: number
+  /** What the header list takes. */
+  readonly headerBytes: number
   sendWindow: number
   waitingBytes = 0
   readonly #owner: StreamOwner
@@ -44,8 +46,16 @@ export class ServerStream implements Http2Stream, WaitingStream {
   #offset = 0
   #trailers: Uint8Array | null = null
 
-  constructor(id: number, owner: StreamOwner, sendWindow: number, receiveWindow: number, contentLength: number) {
+  constructor(
+    id: number,
+    owner: StreamOwner,
+    sendWindow: number,
+    receiveWindow: number,
+    contentLength: number,
+    headerBytes: number,
+  ) {
     this.id = id
+    this.headerBytes = headerBytes
     this.#owner = owner
     this.sendWindow = sendWindow
     this.#window = new ReceiveWindow(receiveWindow)
@@ -135,18 +145,24 @@ export class ServerStream implements Http2Stream, WaitingStream {
   released(): void {
     if ((this.#state & RELEASED) !== 0) return
     this.#state |= RELEASED
+    this.#handler = null
     if (this.#isClosed()) this.#gone()
   }
 
   // What the peer does.
 
-  /** Who is told of it. */
+  /** Who is told of it, unless it has ended already: a request may be answered as soon as it begins. */
   handle(handler: StreamHandler): void {
-    this.#handler = handler
+    if ((this.#state & RELEASED) === 0) this.#handler = handler
+  }
+
+  /** The request has no content, which has been compared with `content-length`. */
+  endWithHeaders(): void {
+    this.#state |= REMOTE_ENDED
   }
 
   /** The request ends. Answers false where `content-length` promised more (RFC 9113 §8.1.1). */
-  remoteEnd(): boolean {
+  #remoteEnd(): boolean {
     if (this.#expected > 0) return false
     this.#state |= REMOTE_ENDED
     return true
@@ -169,15 +185,15 @@ export class ServerStream implements Http2Stream, WaitingStream {
       this.#expected -= chunk.length
       if (this.#expected < 0) return false
     }
-    if (endStream && !this.remoteEnd()) return false
+    if (endStream && !this.#remoteEnd()) return false
     this.#held += chunk.length
     this.#handler?.data(chunk, endStream)
     return true
   }
 
-  /** The request ends with trailers. Answers as `remoteEnd`. */
+  /** The request ends with trailers. Answers false where `content-length` promised more. */
   trailed(headers: Parameters<StreamHandler['trailers']>[0]): boolean {
-    if (!this.remoteEnd()) return false
+    if (!this.#remoteEnd()) return false
     this.#handler?.trailers(headers)
     return true
   }
@@ -202,7 +218,7 @@ export class ServerStream implements Http2Stream, WaitingStream {
   abort(code: number, how: number): void {
     if (this.#isClosed()) return
     this.#close(RESET, how)
-    if ((this.#state & RELEASED) === 0) this.#handler?.aborted(code)
+    this.#handler?.aborted(code)
   }
 
   /** RST_STREAM for what the peer sent on it; the handler is told. */
@@ -275,6 +291,6 @@ export class ServerStream implements Http2Stream, WaitingStream {
   #gone(): void {
     if (this.#held > 0) this.#owner.consumed(this.#held)
     this.#held = 0
-    this.#owner.gone((this.#state & RESET) === 0)
+    this.#owner.gone(this, (this.#state & RESET) === 0)
   }
 }

@@ -3,6 +3,7 @@ import { Closed, ClosedStreams } from './closed-streams.ts'
 import { ConnectionError, ErrorCode } from './error-codes.ts'
 import type { FloodGuard } from './flood-guard.ts'
 import { INITIAL_WINDOW_BYTES } from './frames.ts'
+import type { FieldList } from './header-list.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import type { Sender } from './sender.ts'
 import { ServerStream, type StreamOwner } from './stream.ts'
@@ -15,6 +16,8 @@ export class Streams implements StreamOwner {
   lastId = 0
   /** Those whose handlers have not ended. */
   count = 0
+  /** The header lists of those. */
+  headerBytes = 0
   readonly #flood: FloodGuard
   readonly #onEmpty: () => void
   readonly #open = new Map<number, ServerStream>()
@@ -42,16 +45,30 @@ export class Streams implements StreamOwner {
     return this.#open.get(streamId)
   }
 
-  open(streamId: number, sendWindow: number, contentLength: number): ServerStream {
-    const stream = new ServerStream(streamId, this, sendWindow, this.#receiveWindow, contentLength)
+  open(streamId: number, sendWindow: number, { bytes, contentLength }: FieldList): ServerStream {
+    const stream = new ServerStream(streamId, this, sendWindow, this.#receiveWindow, contentLength, bytes)
     this.#open.set(streamId, stream)
     this.count += 1
+    this.headerBytes += bytes
     return stream
   }
 
-  /** A stream that is refused, and does not come to be. */
+  /** A stream that does not come to be. What comes on it is ignored. */
   skip(streamId: number): void {
     this.#closed.add(streamId, Closed.BY_RESET)
+  }
+
+  /** RST_STREAM on a stream that is not open, or does not come to be. @throws ConnectionError of a flood */
+  reject(streamId: number, code: ErrorCode): void {
+    this.#flood.streamReset()
+    this.skip(streamId)
+    this.sender.reset(streamId, code)
+  }
+
+  /** RST_STREAM for what the peer sent on a stream, whose handler is told. @throws ConnectionError of a flood */
+  refuse(stream: ServerStream, code: ErrorCode): void {
+    stream.refuse(code)
+    this.#flood.streamReset()
   }
 
   /** One of `Closed`. */
@@ -102,8 +119,9 @@ export class Streams implements StreamOwner {
     this.#closed.add(stream.id, how)
   }
 
-  gone(answered: boolean): void {
+  gone(stream: ServerStream, answered: boolean): void {
     this.count -= 1
+    this.headerBytes -= stream.headerBytes
     if (answered) this.#flood.answered()
     if (this.count === 0) this.#onEmpty()
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type Client, type ClientReadableStream, type ServiceError, status } from '@grpc/grpc-js'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { CallContext } from '../../../src/context.ts'
 import {
   ListTokensRequestSchema,
@@ -10,6 +10,7 @@ import {
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
 import { fail, type Result, success } from '../../../src/results.ts'
 import { route } from '../../../src/rpc/routes.ts'
+import { grpcFrame, rawCall, shutWindow } from '../../attacks/raw-streams.ts'
 import { detailsOf, startServer } from './harness.ts'
 import { streamProbe } from './test-service.ts'
 
@@ -84,5 +85,20 @@ describe('a stream', () => {
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(made).toBeLessThan(500)
     expect(await stream.toArray()).toHaveLength(1_000)
+  })
+
+  it('waits no longer than the deadline for a caller that does not read', async () => {
+    const begun = Promise.withResolvers<void>()
+    const server = await streaming(async function* () {
+      begun.resolve()
+      for (;;) yield token('x'.repeat(64 * 1024))
+    })
+    const session = shutWindow(server.address)
+    onTestFinished(() => session.destroy())
+    const call = rawCall(session, '/qscope.test.Probe/Try', { 'grpc-timeout': '300m' })
+    call.end(grpcFrame(new Uint8Array()))
+    await begun.promise
+    await server.state.idle()
+    expect(server.lines.find((line) => line['msg'] === 'call')).toMatchObject({ code: 'DEADLINE_EXCEEDED' })
   })
 })
