@@ -21,7 +21,8 @@ export class HranaTransport {
   readonly #agent: PlainAgent
 
   constructor(url: LibsqlUrl, settings: ConnectionSettings) {
-    const options = { keepAlive: true, maxSockets: settings.poolSize, keepAliveMsecs: KEEP_IDLE_MS }
+    // The agent's timeout closes what is idle; a request that waits for its answer has a time limit of its own.
+    const options = { keepAlive: true, maxSockets: settings.poolSize, timeout: KEEP_IDLE_MS }
     const { tls } = settings
     this.#url = url
     this.#settings = settings
