@@ -55,7 +55,7 @@ export class HranaTransport {
    * had. `true`: it had not come to the server, and never counts any more; `false`: it
    * had. Throws where the server cannot be reached.
    */
-  async release({ asked, baton }: UnansweredError): Promise<boolean> {
+  async release({ asked, baton }: UnansweredStreamError): Promise<boolean> {
     const body = Buffer.from(JSON.stringify({ baton, requests: [{ type: 'close' }] }))
     const { status } = await this.#send(new URL(asked.url), asked, body)
     const refusal = refusalOf(status, this.#url)
@@ -108,7 +108,7 @@ export class HranaTransport {
 }
 
 /** A request on an open stream to which no answer came: the stream may be open still, and hold the lock for writing. */
-export class UnansweredError extends DatabaseError {
+export class UnansweredStreamError extends DatabaseError {
   readonly asked: Request
   readonly baton: string
 
@@ -123,7 +123,7 @@ function unanswered(error: unknown, asked: Request, body: Buffer): unknown {
   if (!(error instanceof DatabaseError)) return error
   const sent: unknown = JSON.parse(body.toString('utf8'))
   const baton = typeof sent === 'object' && sent !== null && 'baton' in sent ? sent.baton : null
-  return typeof baton === 'string' ? new UnansweredError(error, asked, baton) : error
+  return typeof baton === 'string' ? new UnansweredStreamError(error, asked, baton) : error
 }
 
 interface Answer {
