@@ -3,7 +3,7 @@ import { Closed } from './closed-streams.ts'
 import { broken, ConnectionError, ErrorCode, wrongSize } from './error-codes.ts'
 import type { FloodGuard } from './flood-guard.ts'
 import type { FrameReader } from './frame-reader.ts'
-import { Flag } from './frames.ts'
+import { Flag, PRIORITY_BYTES, RESERVED_BIT } from './frames.ts'
 import { HeaderBlock } from './header-block.ts'
 import { FieldList } from './header-list.ts'
 import { CompressionError } from './hpack/compression-error.ts'
@@ -25,9 +25,6 @@ export interface HeaderFramesParts {
   readonly sender: Sender
   readonly flood: FloodGuard
 }
-
-const PRIORITY_BYTES = 5
-const RESERVED_BIT = 0x80000000
 
 /** HEADERS and CONTINUATION: how requests begin, and how some end. */
 export class HeaderFrames {

@@ -3,7 +3,7 @@ import type { LibsqlUrl } from '../../../../domain/libsql-url.ts'
 import type { ConnectionSettings, Statement, StatementResult } from '../../core/dialect.ts'
 import { bindable } from '../libsql/library.ts'
 import { databaseErrorOf } from './errors.ts'
-import { HranaTransport, type UnansweredError } from './transport.ts'
+import { HranaTransport, type UnansweredStreamError } from './transport.ts'
 
 /**
  * A replica answers a batch itself only if nothing in it is the primary's, and this
@@ -47,7 +47,7 @@ export class RemoteClient {
   }
 
   /** As `HranaTransport.release`. */
-  release(error: UnansweredError): Promise<boolean> {
+  release(error: UnansweredStreamError): Promise<boolean> {
     return this.#transport.release(error)
   }
 

@@ -13,7 +13,7 @@ import type { Written } from '../../server/driver.ts'
 import { beginRecorded } from '../../server/recorded-rounds.ts'
 import { OF_THE_PRIMARY, type RemoteClient, resultOf, sendable } from './client.ts'
 import { databaseErrorOf, isNotCommitted, ownCause } from './errors.ts'
-import { UnansweredError } from './transport.ts'
+import { UnansweredStreamError } from './transport.ts'
 
 /**
  * The server ends a transaction after about 5 s. What would come later is not sent:
@@ -40,7 +40,7 @@ export class RemoteWriter implements Writer {
   #failure: DatabaseError | null = null
   #lastProofAt = Number.NEGATIVE_INFINITY
   /** A request that got no answer: its stream may be open still, and hold the lock for writing until the server ends it. */
-  #unanswered: UnansweredError | null = null
+  #unanswered: UnansweredStreamError | null = null
 
   constructor(client: RemoteClient, log: Logger) {
     this.#client = client
@@ -166,7 +166,7 @@ export class RemoteWriter implements Writer {
 
   #note(error: unknown): void {
     const cause = ownCause(error)
-    if (cause instanceof UnansweredError) this.#unanswered = cause
+    if (cause instanceof UnansweredStreamError) this.#unanswered = cause
   }
 
   /** Whether a commit that got no answer has not come to the server, and cannot any more. */
