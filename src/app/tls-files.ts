@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig } from '../config/rules.ts'
 import type { Logger } from '../context.ts'
@@ -15,6 +16,8 @@ import {
 import { BackgroundJob } from './jobs/background-job.ts'
 
 const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'
+/** Files are replaced one after the other: what changes within this time is not complete. */
+const SETTLE_MS = 100
 
 /** The TLS files of a server, read again whenever they change. */
 export class TlsFiles implements TlsSource {
@@ -71,7 +74,7 @@ export class TlsFiles implements TlsSource {
   }
 
   async #readIfChanged(): Promise<void> {
-    const found = await readTlsFiles(this.#config)
+    const found = await this.#readComplete()
     if (isSame(found, this.#read)) return
     this.#read = found
     try {
@@ -84,6 +87,15 @@ export class TlsFiles implements TlsSource {
     this.#material = found
     for (const listener of this.#listeners) listener(found)
     this.#log.info({ notAfter: new X509Certificate(found.cert).validTo }, 'TLS certificate replaced')
+  }
+
+  /** What was read last or, if there is something else, what has stopped changing. */
+  async #readComplete(): Promise<TlsMaterial> {
+    for (let before = this.#read; ; await sleep(SETTLE_MS, undefined, { ref: false })) {
+      const found = await readTlsFiles(this.#config)
+      if (isSame(found, before)) return found
+      before = found
+    }
   }
 }
 
