@@ -11,3 +11,4 @@ build grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl
 build h2spec github.com/summerwind/h2spec/cmd/h2spec
 build ghz github.com/bojand/ghz/cmd/ghz
 build grpc-go-interop-client google.golang.org/grpc/interop/client
+build grpc-go-caller ./caller

@@ -25,6 +25,11 @@ export interface CallInfo {
   readonly signal: AbortSignal
   /** See `CallContext`; made when first read. */
   readonly connectionEnds?: AbortSignal
+  /**
+   * Whether the transport itself says from when on it answers no more calls, and that this one is answered: the GOAWAY
+   * of HTTP/2 names the last request. Such a call is served while the server is draining.
+   */
+  readonly isPromised?: boolean
   /** Works on the database directly: management methods ask it for no credentials. */
   readonly operator: boolean
   /** The first value of a metadata key that is text; a transport without metadata has no such function. */

@@ -57,8 +57,10 @@ export type Stage = (call: Call, services: StageServices) => FailedResult | null
 
 const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 
-export function refuseWhileDraining(_call: Call, { isDraining }: StageServices): FailedResult | null {
-  return isDraining() ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }) : null
+export function refuseWhileDraining({ info }: Call, { isDraining }: StageServices): FailedResult | null {
+  return isDraining() && !info.isPromised
+    ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    : null
 }
 
 /** Checks the encoded request against its limits, and decodes what authenticates the caller, or a small request whole. */

@@ -1,22 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { cacheFolder, hasToolchain, run } from '../interop/toolchain.ts'
+import { cacheFolder, run } from '../interop/toolchain.ts'
+import { GRPC_JAVA_LIBRARIES, hasGrpcJava } from '../setup/grpc-java.ts'
 import { inFull } from '../setup/scale.ts'
 import { ALL_SERVERS, CASES, COMPRESSION_CASES, describeClient } from './client-suite.ts'
 
-const hasJava = hasToolchain({
-  name: 'java',
-  suite: "the interoperability tests by grpc-java's own client",
-  programs: ['javac', 'java', 'jar', 'keytool', 'mvn'],
-  version: ['-version'],
-  atLeast: [17, 0],
-})
-const FOLDER = cacheFolder('grpc-java-interop')
-const LIBRARIES = join(FOLDER, 'lib')
+const hasJava = hasGrpcJava("the interoperability tests by grpc-java's own client")
 const PROGRAM = 'io.grpc.testing.integration.TestServiceClient'
 /** Of runs that are this short, nothing is gained by compiling well or collecting in parallel. */
-const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(LIBRARIES, '*')]
+const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(GRPC_JAVA_LIBRARIES, '*')]
 /** How long a call may take on a machine that is busy otherwise. */
 const SOAK = ['--soak_per_iteration_max_acceptable_latency_ms=20000', '--soak_overall_timeout_seconds=120']
 const PASSWORD = 'changeit'
@@ -36,12 +29,7 @@ function trustStoreOf(caFile: string): Promise<string> {
 
 describeClient(hasJava, {
   name: "grpc-java's own client",
-  build: async () => {
-    const pom = join(import.meta.dirname, 'java', 'pom.xml')
-    const where = [`-Dtarget=${FOLDER}`, `-DoutputDirectory=${LIBRARIES}`]
-    const quietly = ['--quiet', '--batch-mode', '--no-transfer-progress']
-    await run('mvn', [...quietly, '--file', pom, ...where, 'dependency:copy-dependencies'])
-  },
+  build: async () => undefined,
   cases: (transport) => [
     ...CASES,
     ...(transport === 'native' ? COMPRESSION_CASES : []),
@@ -66,10 +54,10 @@ describe.skipIf(!hasJava)('the protos of the test services', () => {
   it('are those that the client of grpc-java was made with', async () => {
     const own = join(import.meta.dirname, 'proto')
     const files = ['empty', 'messages', 'test'].map((name) => `grpc/testing/${name}.proto`)
-    const unpacked = join(FOLDER, 'proto')
+    const unpacked = join(cacheFolder('grpc-java'), 'proto')
     mkdirSync(unpacked, { recursive: true })
-    const library = readdirSync(LIBRARIES).find((name) => name.startsWith('grpc-interop-testing-')) ?? ''
-    await run('jar', ['xf', join(LIBRARIES, library), ...files], { cwd: unpacked })
+    const library = readdirSync(GRPC_JAVA_LIBRARIES).find((name) => name.startsWith('grpc-interop-testing-')) ?? ''
+    await run('jar', ['xf', join(GRPC_JAVA_LIBRARIES, library), ...files], { cwd: unpacked })
     for (const file of files) {
       expect(readFileSync(join(own, file), 'utf8'), file).toBe(readFileSync(join(unpacked, file), 'utf8'))
     }

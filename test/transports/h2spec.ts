@@ -38,7 +38,7 @@ const CASE = /<testcase package="([^"]*)" classname="([^"]*)" time="[^"]*">(.*?)
 /** The report is no XML that a parser takes: it has the bytes that frames held, unescaped. */
 function casesOf(report: string): readonly H2specCase[] {
   return Array.from(report.matchAll(CASE), ([, section = '', title = '', body = '']) => ({
-    title: `${section}: ${title}`,
+    title: `${section}: ${title.replaceAll('&#34;', '"')}`,
     result: /^\s*<skipped>/.test(body) ? 'skipped' : body.trim() === '' ? 'passed' : 'failed',
   }))
 }

@@ -8,6 +8,7 @@ import type { TransportCall } from './transport.ts'
 export class GrpcCallInfo implements CallInfo {
   readonly rayId: string
   readonly operator = false
+  readonly isPromised = true
   protected readonly call: TransportCall
   /** Whoever answers the call sets it: there is one answer, and what ends the call later is no cancellation. */
   #answered = false

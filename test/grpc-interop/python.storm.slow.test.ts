@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder, hasToolchain, run } from '../interop/toolchain.ts'
+import { inFull } from '../setup/scale.ts'
 import { ALL_SERVERS, CASES, COMPRESSION_CASES, describeClient } from './client-suite.ts'
 
 const hasPython = hasToolchain({
@@ -49,7 +50,7 @@ describeClient(hasPython, {
     'rpc_soak',
     'channel_soak',
   ],
-  alsoRunOn: ALL_SERVERS,
+  alsoRunOn: inFull ? ALL_SERVERS : [['native', true]],
   run: (testCase, { port, caFile }) =>
     python('interop_cases.py', STUBS, testCase, `${port}`, ...(caFile === null ? [] : [caFile])),
 })
