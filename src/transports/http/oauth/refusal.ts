@@ -64,5 +64,8 @@ function sentenceOfViolation({ field, description }: FieldViolation): string {
 
 /** RFC 6749 §5.2: `error_description` is ASCII without quotation marks and backslashes. */
 function described(text: string): string {
-  return text.replaceAll(/["“”‘’]/g, "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+  return text
+    .replaceAll('§', 'section ')
+    .replaceAll(/["“”‘’]/g, "'")
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 }
