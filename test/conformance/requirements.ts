@@ -21,6 +21,8 @@ const FRONT_END =
 const METADATA = 'test/transports/http/documents.sqlite.test.ts, test/docs/claims.sqlite.test.ts'
 const BY_CLIENT = 'a demand on clients'
 const TLS = 'test/transports/grpc/tls.sqlite.test.ts, test/e2e/tls.slow.test.ts'
+/** Of the endpoints on the HTTP port. */
+const HTTP_TLS = 'test/transports/http/tls.sqlite.test.ts, test/e2e/tls.slow.test.ts'
 const NO_IMPLICIT = 'there is no implicit grant (RFC 9700 §2.1.2)'
 const NO_PASSWORD = 'there is no password grant (RFC 9700 §2.4)'
 
@@ -52,7 +54,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     },
     { clause: '3.1.2.5', says: 'what the redirection endpoint shows', notApplicable: BY_CLIENT },
     { clause: '3.2', says: 'POST; parameters without a value are omitted, unknown ones ignored, none comes twice' },
-    { clause: '3.2', says: 'TLS', shownBy: TLS },
+    { clause: '3.2', says: 'TLS', shownBy: HTTP_TLS },
     { clause: '3.2.1', says: 'a public client names itself by client_id' },
     {
       clause: '3.2.1',
@@ -109,7 +111,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '10.15', says: 'is no open redirector', notApplicable: FRONT_END },
   ],
   '7009': [
-    { clause: '2', says: 'TLS at the endpoint', shownBy: TLS },
+    { clause: '2', says: 'TLS at the endpoint', shownBy: HTTP_TLS },
     { clause: '2.1', says: 'authenticates the client; refuses another client’s token; ends the token at once' },
     { clause: '2.1', says: 'a refresh token takes its access tokens with it; hints do no harm' },
     { clause: '2.2', says: '200 for what is revoked, and for what is unknown' },
@@ -153,7 +155,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '7.5', says: 'TLS', shownBy: TLS },
   ],
   '7662': [
-    { clause: '2', says: 'TLS at the endpoint', shownBy: TLS },
+    { clause: '2', says: 'TLS at the endpoint', shownBy: HTTP_TLS },
     { clause: '2.1', says: 'POST; the token in the body; authenticates who asks, as a client or by a bearer token' },
     { clause: '2.2', says: 'active, and what the token says; nothing more of an inactive one' },
     { clause: '2.3', says: '401 for a client that is not proved; RFC 6750 for a bearer token' },
@@ -183,7 +185,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
   ],
   '8628': [
     { clause: '3.1', says: 'authenticates the client; judges the scope' },
-    { clause: '3.1', says: 'POST over TLS', shownBy: TLS },
+    { clause: '3.1', says: 'POST over TLS', shownBy: HTTP_TLS },
     { clause: '3.2', says: 'device_code, user_code, verification_uri, expires_in, interval' },
     { clause: '3.3', says: 'the user reviews and decides; what follows a wrong code' },
     { clause: '3.3.1', says: 'a URI with the user code; the user still confirms it', notApplicable: FRONT_END },
