@@ -13,14 +13,19 @@ export function httpRefusal(status: number, sentence: string, ...fields: readonl
   return { block: encodeBlock([...head, ...fields]), body: Buffer.from(`${sentence}\n`) }
 }
 
-/** Is refused when all of it has come: clients of HTTP may not look at an answer before that. */
+/** How long the rest of a request may take that is refused in any case. */
+const PATIENCE_MS = 10_000
+
+/** Is refused when all of it has come, or has not for long: clients of HTTP may not look at an answer before that. */
 export class RefusedRequest implements StreamHandler {
   readonly #stream: Http2Stream
   readonly #refusal: HttpRefusal
+  readonly #timer: NodeJS.Timeout | null
 
   constructor(stream: Http2Stream, refusal: HttpRefusal, endStream: boolean) {
     this.#stream = stream
     this.#refusal = refusal
+    this.#timer = endStream ? null : setTimeout(() => this.#answer(), PATIENCE_MS).unref()
     if (endStream) this.#answer()
   }
 
@@ -34,6 +39,7 @@ export class RefusedRequest implements StreamHandler {
   }
 
   aborted(): void {
+    this.#clearTimer()
     this.#stream.released()
   }
 
@@ -42,7 +48,12 @@ export class RefusedRequest implements StreamHandler {
   }
 
   #answer(): void {
+    this.#clearTimer()
     this.#stream.respond(this.#refusal.block, [this.#refusal.body], null)
     this.#stream.released()
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 }
