@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { constants } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Http2Connection } from '../../../../src/transports/http2/application.ts'
 import type { GrpcApplication } from '../../../../src/transports/http2/grpc/application.ts'
 import { gzipped } from '../../../../src/transports/http2/grpc/compression.ts'
@@ -75,6 +75,25 @@ describe('what is no call of gRPC', () => {
     expect(answer.headers[':status']).toBe(status)
     expect(answer.headers['grpc-status']).toBeUndefined()
     expect(answer.body.toString()).toMatch(/^A call of gRPC .*\n$/)
+  })
+
+  it('is not waited for without end', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const connections: Http2Connection[] = []
+    const observer = { opened: (connection: Http2Connection) => connections.push(connection), closed: () => undefined }
+    const session = await serve((application) => [echo(application)], { connections: observer })
+    const endless = request(session, '/test.Service/Echo', { 'content-type': 'text/plain' })
+    endless.write('the first part')
+    const other = request(session, '/test.Service/Echo', { 'content-type': 'text/plain' })
+    other.end()
+    await answered(other)
+    expect(connections.map(({ streamCount }) => streamCount)).toEqual([1])
+    vi.advanceTimersByTime(10_000)
+    expect((await answered(endless)).headers[':status']).toBe(415)
+    expect(connections.map(({ streamCount }) => streamCount)).toEqual([0])
   })
 
   it.each([
