@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { COMPILE_CACHE } from './test/setup/compile-cache.ts'
-import { askedDatabases, COMMON_DATABASES, LONG_DATABASES } from './test/setup/database-names.ts'
+import { askedDatabases, COMMON_DATABASES, LONG_DATABASES, QUICK_DATABASES } from './test/setup/database-names.ts'
 import { suitesOn } from './test/setup/transport-names.ts'
 
 /**
@@ -24,11 +24,13 @@ const needs = Object.keys(databasesOf)
 
 /** What a database must do, whichever it is: these suites run on all. */
 const DEFINITIONS = [
-  'test/{conformance,races}/**/*.database.test.ts',
+  'test/races/**/*.database.test.ts',
   'test/stores/contract.database.test.ts',
   // Each plans for itself.
   'test/app/explain-sql.database.test.ts',
 ]
+/** What callers must be answered, on whichever database. */
+const CONFORMANCE = ['test/conformance/**/*.database.test.ts']
 
 /** What all projects have in common. */
 const common = {
@@ -62,7 +64,7 @@ export default defineConfig({
           ...common,
           name,
           include: [`test/**/*.${name}.test.ts`],
-          exclude: name === 'database' ? DEFINITIONS : [],
+          exclude: name === 'database' ? [...DEFINITIONS, ...CONFORMANCE] : [],
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases },
         },
@@ -85,6 +87,15 @@ export default defineConfig({
           include: DEFINITIONS,
           globalSetup: ['test/setup/databases.ts'],
           provide: { databases: askedDatabases() },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'conformance',
+          include: CONFORMANCE,
+          globalSetup: ['test/setup/databases.ts'],
+          provide: { databases: askedDatabases(QUICK_DATABASES) },
         },
       },
     ],

@@ -103,7 +103,7 @@ export const SERVER_VARIABLES = {
     choice(GRPC_TRANSPORTS, "native (QScope's own HTTP/2) or grpc-js (the library of that name)"),
     {
       default: 'native',
-      does: 'Chooses what carries the calls of gRPC. Callers notice no difference but speed.',
+      does: 'Chooses what carries the calls of gRPC: both answer the same, native faster.',
     },
   ),
   http: HTTP_VARIABLES,

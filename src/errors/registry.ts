@@ -41,6 +41,7 @@ export interface ErrorDetails {
       | 'audit_event'
       | 'device_authorization'
       | 'signing_key'
+      | 'protected_resource'
     readonly name: string
   }
   /** RetryInfo.retry_delay, in milliseconds. */

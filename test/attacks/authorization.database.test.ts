@@ -25,7 +25,11 @@ const SERVICES = [
   'qscope.v1.TokenService',
   'qscope.v1.UserService',
 ]
-const OPEN_TO_ANYONE = ['qscope.v1.TokenService/ExchangeAssertion', 'qscope.v1.TokenService/GetJsonWebKeySet']
+const OPEN_TO_ANYONE = [
+  'qscope.v1.TokenService/ExchangeAssertion',
+  'qscope.v1.TokenService/GetJsonWebKeySet',
+  'qscope.v1.TokenService/GetProtectedResourceMetadata',
+]
 
 type Way = Sent & { readonly client?: { readonly clientId: string; readonly method?: object } }
 

@@ -378,4 +378,22 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '8.2', says: 'TLS', shownBy: TLS },
     { clause: '8.3', says: 'the asker sees what it may', shownBy: 'test/conformance/rfc7662.database.test.ts' },
   ],
+  '9728': [
+    { clause: '2', says: 'resource, authorization_servers, bearer_methods_supported' },
+    {
+      clause: '2.2',
+      says: 'signed metadata',
+      notApplicable: 'optional: the document travels over TLS from the host of the resource',
+    },
+    { clause: '3.1', says: 'GET at the well-known path of the resource' },
+    { clause: '3.2', says: '200 with application/json; 404 where there is none' },
+    { clause: '3.3', says: 'the resource is identical to the one asked for' },
+    {
+      clause: '4',
+      says: 'protected_resources in the metadata of the server',
+      notApplicable: 'optional: the list of all resources is nobody’s to read',
+    },
+    { clause: '5', says: 'resource_metadata in WWW-Authenticate', notApplicable: 'a demand on resource servers' },
+    { clause: '7.1', says: 'TLS', shownBy: TLS },
+  ],
 })

@@ -278,11 +278,12 @@ onEveryBackend(
       it('is refused under another algorithm than its key’s, another type, or an extension nobody knows', async () => {
         const { pair, claims, mintWith } = await keyClient(server, signingPair('RS256'))
         const otherAlgorithm = await signed({ ...pair, algorithm: 'PS256' }, claims())
-        const otherType = await signed(pair, claims(), { typ: 'at+jwt' })
+        const types = ['at+jwt', 'token-introspection+jwt', 'txntoken+jwt', 'application/token-introspection+jwt']
+        const otherTypes = await Promise.all(types.map((typ) => signed(pair, claims(), { typ })))
         const embedded = await signed(signingPair('RS256', pair.kid), claims(), { jwk: pair.publicJwk })
         const extended = forged({ alg: 'RS256', kid: pair.kid, crit: ['x'], x: 1 }, claims(), () => 'AA')
         const grant = await signed(pair, claims(), { typ: 'authorization-grant+jwt' })
-        for (const assertion of [otherAlgorithm, otherType, grant, embedded, extended]) {
+        for (const assertion of [otherAlgorithm, ...otherTypes, grant, embedded, extended]) {
           expect((await refusalOf(mintWith(assertion))).reason).toBe('OAUTH_INVALID_CLIENT')
         }
         await mintWith(await signed(pair, claims(), { typ: 'client-authentication+jwt' }))

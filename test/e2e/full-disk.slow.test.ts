@@ -9,11 +9,20 @@ import { canMount, fill, smallFileSystem } from './file-systems.ts'
 import { qscope, run, temporaryDirectory } from './process.ts'
 
 const { introspectToken, mintToken } = TokenService.method
-const ENVIRONMENT = { QSCOPE_GRPC_LISTEN: '127.0.0.1:0', QSCOPE_DATABASE_URL: 'sqlite:./qscope.db' }
+const environmentOf = (scheme: string) => ({
+  QSCOPE_GRPC_LISTEN: '127.0.0.1:0',
+  QSCOPE_DATABASE_URL: `${scheme}:./qscope.db`,
+})
 const AT_ONCE = 100
 const TIMEOUT_MS = 300_000
 
-describe.runIf(canMount).each(['8m', '24m'])('a volume of %s that the database itself fills', (size) => {
+describe.runIf(canMount).each([
+  ['8m', 'sqlite'],
+  ['24m', 'sqlite'],
+  ['8m', 'libsql'],
+])('a volume of %s that a database of %s itself fills', (size, scheme) => {
+  const environment = environmentOf(scheme)
+
   it(
     'is kept from its log, is read when it is full, and is written again when there is space',
     async () => {
@@ -21,7 +30,7 @@ describe.runIf(canMount).each(['8m', '24m'])('a volume of %s that the database i
       const file = join(directory, 'qscope.db')
       // So that there is something to give back.
       const spare = fill(directory, 1_048_576)
-      const server = qscope(directory, ['serve'], { ...ENVIRONMENT, QSCOPE_MINT_RATE: 'off' })
+      const server = qscope(directory, ['serve'], { ...environment, QSCOPE_MINT_RATE: 'off' })
       onTestFinished(() => void server.child.kill('SIGKILL'))
       const [, address = ''] = await server.until(/listens on (\S+)/)
       const connection = connect(address)
@@ -50,12 +59,12 @@ describe.runIf(canMount).each(['8m', '24m'])('a volume of %s that the database i
       ]
       const read = async () => {
         for (const command of reading) {
-          const { code, stderr } = await run(directory, command, ENVIRONMENT)
+          const { code, stderr } = await run(directory, command, environment)
           expect({ command, code, stderr }).toEqual({ command, code: 0, stderr: '' })
         }
       }
       await read()
-      const told = await run(directory, ['doctor'], ENVIRONMENT)
+      const told = await run(directory, ['doctor'], environment)
       expect(told.stdout).toMatch(/database free_space +warning/)
 
       spare()
@@ -80,7 +89,7 @@ describe.runIf(canMount)('a volume without a byte to spare', () => {
     async () => {
       const directory = await smallFileSystem('8m')
       const keyring = join(await temporaryDirectory(), 'keyring.json')
-      const environment = { ...ENVIRONMENT, QSCOPE_KEYRING_FILE: keyring }
+      const environment = { ...environmentOf('sqlite'), QSCOPE_KEYRING_FILE: keyring }
       for (const command of [
         ['migrate', 'up'],
         ['client', 'create', '--admin'],

@@ -25,6 +25,9 @@ export function isEmbedded(name: DatabaseName): name is EmbeddedName {
 /** Those that all suites run on. On the others run the suites that say what a database must do. */
 export const COMMON_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'postgres']
 
+/** Those that suites with hundreds of calls run on unasked: a call costs several requests on libSQL on a server. */
+export const QUICK_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'mariadb', 'postgres', 'libsql']
+
 /** Those that suites of minutes run on; what is said of SQLite there holds for libSQL, which shares its code. */
 export const LONG_DATABASES: readonly DatabaseName[] = ['sqlite', 'mysql', 'mariadb', 'postgres']
 

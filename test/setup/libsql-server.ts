@@ -6,10 +6,16 @@ import { type DatabaseServer, startServerProcess } from './server-process.ts'
 
 const MAIN = join(import.meta.dirname, 'hrana', 'main.ts')
 
-/** Starts a server that speaks "Hrana over HTTP", with the limits of Turso unless others are given. */
-export async function startLibsql(
-  options: Partial<Omit<HranaServerOptions, 'directory'>> = {},
-): Promise<DatabaseServer> {
+export interface LibsqlServer extends DatabaseServer {
+  /** Where its files are. */
+  readonly directory: string
+}
+
+/**
+ * Starts a server that speaks "Hrana over HTTP", with the limits of Turso unless others
+ * are given. `directory`: whose files it serves, where those are another server's.
+ */
+export async function startLibsql(options: Partial<HranaServerOptions> = {}): Promise<LibsqlServer> {
   const directory = makeGuardedDirectory('libsql', null)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -19,10 +25,10 @@ export async function startLibsql(
     idleMs: 10_000,
     replica: null,
     lagMs: 2_000,
-    ...options,
     directory: directory.path,
+    ...options,
   }
-  return await startServerProcess({
+  const server = await startServerProcess({
     url,
     program: process.execPath,
     args: () => [MAIN, String(port), JSON.stringify(all)],
@@ -31,4 +37,5 @@ export async function startLibsql(
     stopSignal: 'SIGTERM',
     probe: async () => void (await fetch(`${url}/health`)),
   })
+  return { ...server, directory: all.directory }
 }

@@ -220,6 +220,21 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
       },
     )
 
+    test('that its server ends at the beginning is refused in a line that says why', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const { url } = await withPlainUser(server)
+      await globally("init_connect = 'SET no_such_variable = 1'")
+      try {
+        await expect(openBackend(url, options)).rejects.toMatchObject({
+          fault: 'unavailable',
+          message: expect.stringMatching(/correct its init_connect.*init_connect command failed/),
+        })
+      } finally {
+        await globally("init_connect = ''")
+      }
+    })
+
     test.skipIf(deaf === null)(
       'keeps names apart where the server ignores what the handshake asks for',
       { timeout: TIMEOUT_MS },

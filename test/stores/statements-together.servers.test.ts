@@ -106,9 +106,16 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       expect(written).toMatchObject({ affected: [1, 1], failure: { kind: 'duplicate' } })
       await connection.query('rollback')
       expect(await ids()).toEqual([])
-      // What was refused when it was first sent can be sent again.
       expect(await connection.writeAll([insert(1), insert(3)])).toEqual({ affected: [1, 1], failure: null })
       expect(await ids()).toEqual([1, 3])
+    })
+
+    test('can be sent again where the first of its text was refused', async () => {
+      await (await open()).writeAll([insert(1)])
+      const connection = await open()
+      const refused = await connection.writeAll([rename('one', 1), insert(1), remove(9)])
+      expect(refused).toMatchObject({ affected: [1], failure: { kind: 'duplicate' } })
+      expect(await connection.writeAll([insert(2), remove(2)])).toEqual({ affected: [1, 1], failure: null })
     })
 
     test('may want a table that is made later', async () => {

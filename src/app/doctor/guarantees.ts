@@ -69,6 +69,7 @@ const PLANS = 'test/app/explain-sql.database.test.ts'
 const CLOCK = 'test/app/clock-jumps.storm.database.test.ts'
 const ROLLING = 'test/stores/schema-rolling.database.test.ts'
 const PURGE = 'test/app/purge.database.test.ts'
+const LIBSQL_SERVER = 'test/stores/libsql-server.process.test.ts'
 const FULL_DISK = 'test/e2e/full-disk.slow.test.ts'
 
 export const GUARANTEES: readonly Guarantee[] = Object.freeze([
@@ -88,6 +89,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     evidence: evidence({
       semiSynchronousPair: PAIR,
       sqlite: 'test/e2e/durability.storm.process.test.ts',
+      libsqlServer: LIBSQL_SERVER,
       mysql: KILLED,
       groupOnePrimary: GROUP,
       galera: GALERA,
@@ -157,7 +159,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     name: 'unconfirmed-commits',
     claim: 'a commit without an answer is read back',
     dependsOn: [],
-    evidence: evidence({ mysql: UNCONFIRMED, postgres: UNCONFIRMED }),
+    evidence: evidence({ libsqlServer: UNCONFIRMED, mysql: UNCONFIRMED, postgres: UNCONFIRMED }),
   },
   {
     name: 'sessions',
@@ -169,7 +171,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     name: 'dead-connections',
     claim: 'a connection that answers nothing is given up in time',
     dependsOn: [],
-    evidence: evidence({ sqlite: 'none', libsql: 'none', mysql: DUMB, postgres: DUMB }),
+    evidence: evidence({ sqlite: 'none', libsql: 'none', libsqlServer: LIBSQL_SERVER, mysql: DUMB, postgres: DUMB }),
   },
   {
     name: 'bytes',
@@ -237,6 +239,6 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
     name: 'full-disk',
     claim: 'a full disk loses nothing, and is recovered from',
     dependsOn: ['free_space'],
-    evidence: evidence({ sqlite: FULL_DISK }),
+    evidence: evidence({ sqlite: FULL_DISK, libsql: FULL_DISK }),
   },
 ])

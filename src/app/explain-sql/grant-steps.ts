@@ -62,9 +62,9 @@ const code: Sample<InputOf<typeof createAuthorizationCode>, Parameters<Scene['co
   keep: (scene, issued) => scene.code.set(issued),
 }
 
-export const codeStep = flowStep(createAuthorizationCode, code)
+const codeStep = flowStep(createAuthorizationCode, code)
 
-export const codeExchangeStep = flowStep(exchangeAuthorizationCode, {
+const codeExchangeStep = flowStep(exchangeAuthorizationCode, {
   caller: service,
   input: redemption,
   keep: (scene, issued) => scene.family.set(issued),

@@ -13,7 +13,9 @@ import {
   revokeSigningKey,
 } from '../../flows/keys/manage-signing-keys.ts'
 import { prepareSigningKey } from '../../flows/keys/prepare-signing-key.ts'
+import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
+import { signIntrospection } from '../../flows/tokens/sign-introspection.ts'
 import { service } from './grant-steps.ts'
 import type { Scene } from './scene.ts'
 import { flowStep, queryStep, type Sample, type Step } from './step.ts'
@@ -68,6 +70,11 @@ export const KEY_STEPS: readonly Step[] = [
     caller: service,
     input: (scene) => ({ presented: [scene.own.get().value] }),
   }),
+  queryStep(getProtectedResource, {
+    input: () => ({ resource: 'https://sample.invalid' }),
+    refusedWith: 'resource.not_found',
+  }),
+  flowStep(signIntrospection, { caller: service, input: () => ({ answer: { active: false } }) }),
   flowStep(retireSigningKey, { input: named }),
   flowStep(revokeSigningKey, { prepare: prepare.run, input: (scene) => ({ ...named(scene), reason: 'sample' }) }),
 ]

@@ -13,6 +13,7 @@ import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
 import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
+import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
@@ -174,6 +175,15 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     }
     const revoked = await this.#runner.execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
     return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
+  }
+
+  async getProtectedResourceMetadata(
+    ctx: CallContext,
+    { resource }: Request<'getProtectedResourceMetadata'>,
+  ): Answer<'getProtectedResourceMetadata'> {
+    const found = await this.#runner.query(getProtectedResource, ctx, { resource })
+    // RFC 6750 §2.1; no other way is offered.
+    return mapResult(found, (metadata) => ({ ...metadata, bearerMethodsSupported: ['header'] }))
   }
 
   async getJsonWebKeySet(ctx: CallContext): Answer<'getJsonWebKeySet'> {

@@ -62,8 +62,9 @@ export class ConnectionAge {
   }
 
   #maxAgeReached(): void {
-    if (this.#connection.ending) return
-    this.goAway('max_age')
+    // What still runs on a connection that was idle, or that its peer ended first, has no longer than on any other.
+    if (this.#connection.ending) this.#ends?.abort()
+    else this.goAway('max_age')
     this.#timer = setTimeout(() => this.#graceExpired(), this.#graceMs).unref()
   }
 

@@ -2,12 +2,14 @@ import { create } from '@bufbuild/protobuf'
 import { Code } from '../../gen/google/rpc/code_pb.ts'
 import {
   Health,
+  type HealthCheckRequestSchema,
   type HealthCheckResponse,
   HealthCheckResponseSchema,
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from '../../gen/grpc/health/v1/health_pb.ts'
 import { pathOf } from '../../rpc/routes.ts'
+import type { ServingState } from '../../rpc/serving-state.ts'
 import { rayIdFrom } from './call-info.ts'
 import { toGrpcStatus } from './status.ts'
 import { ANSWERED, StreamQuota, SystemCodec, type SystemServiceOptions } from './system-service.ts'
@@ -23,6 +25,8 @@ const NO_SUCH_SERVICE: GrpcStatus = Object.freeze({
   details: null,
   rayId: null,
 })
+
+type HealthCodec = SystemCodec<typeof HealthCheckRequestSchema, typeof HealthCheckResponseSchema>
 
 /** Load balancers and clients watch, some of them many instances of a client behind one address. */
 const WATCHES = Object.freeze({ perPeer: 1_000, total: 10_000 })
@@ -87,39 +91,76 @@ export class HealthService {
       return ANSWERED
     }
     call.start(rayId)
-    const known = this.#names.has(request.value.service)
-    const send = () => {
-      const answer = known ? this.#current() : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN })
-      call.write(this.#checks.encode(answer))
-    }
-    const { connectionEnds } = call
-    let isOpen = true
-    const close = () => {
-      if (!isOpen) return
-      isOpen = false
-      unsubscribe()
-      connectionEnds.removeEventListener('abort', end)
-      opened.value()
-      call.release()
-    }
-    const end = () => {
-      call.end()
-      close()
-    }
-    const unsubscribe = state.onChange(() => {
-      if (known) send()
-      if (state.draining) end()
-    })
-    connectionEnds.addEventListener('abort', end)
-    send()
-    if (state.draining || connectionEnds.aborted) end()
-    return { cancelled: close, graceExpired: end, drained: () => undefined }
+    return new HealthWatch(call, opened.value, state, this.#checks, this.#names.has(request.value.service))
   }
 
   #current(): HealthCheckResponse {
-    const { serving } = this.#options.state
-    return create(HealthCheckResponseSchema, { status: serving ? Serving.SERVING : Serving.NOT_SERVING })
+    return currentHealth(this.#options.state)
   }
+}
+
+/** A watch that is open: it is told the state at once, and each change of it. */
+class HealthWatch implements CallListener {
+  readonly #call: TransportCall
+  readonly #leave: () => void
+  readonly #state: ServingState
+  readonly #codec: HealthCodec
+  readonly #isKnown: boolean
+  readonly #unsubscribe: () => void
+  #isOpen = true
+
+  /** `leave` ends its place in the quota. `isKnown`: whether there is a service of the name that is watched. */
+  constructor(call: TransportCall, leave: () => void, state: ServingState, codec: HealthCodec, isKnown: boolean) {
+    this.#call = call
+    this.#leave = leave
+    this.#state = state
+    this.#codec = codec
+    this.#isKnown = isKnown
+    this.#unsubscribe = state.onChange(() => {
+      if (isKnown) this.#send()
+      if (state.draining) this.#end()
+    })
+    call.connectionEnds.addEventListener('abort', this.#end)
+    this.#send()
+    if (state.draining || call.connectionEnds.aborted) this.#end()
+  }
+
+  cancelled(): void {
+    this.#close()
+  }
+
+  graceExpired(): void {
+    this.#end()
+  }
+
+  drained(): void {
+    // The state changes seldom, so nothing waits for the caller to read.
+  }
+
+  #send(): void {
+    const health = this.#isKnown
+      ? currentHealth(this.#state)
+      : create(HealthCheckResponseSchema, { status: Serving.SERVICE_UNKNOWN })
+    this.#call.write(this.#codec.encode(health))
+  }
+
+  readonly #end = (): void => {
+    this.#call.end()
+    this.#close()
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#unsubscribe()
+    this.#call.connectionEnds.removeEventListener('abort', this.#end)
+    this.#leave()
+    this.#call.release()
+  }
+}
+
+function currentHealth({ serving }: ServingState): HealthCheckResponse {
+  return create(HealthCheckResponseSchema, { status: serving ? Serving.SERVING : Serving.NOT_SERVING })
 }
 
 /** The ray id stands in the initial metadata, as that of every unary call. */

@@ -4,6 +4,7 @@ import type { Endpoint } from './endpoints.ts'
 import { type Answer, jsonAnswer } from './exchange/answer.ts'
 import { KEY_SET_PATH } from './key-set.ts'
 import { DEVICE_AUTHORIZATION_PATH, INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH } from './oauth/endpoints.ts'
+import { GrantType } from './oauth/grant-types.ts'
 
 const METADATA_PATH = '/.well-known/oauth-authorization-server'
 const OPENID_PATH = '/.well-known/openid-configuration'
@@ -72,12 +73,12 @@ function metadataOf(capabilities: ServerCapabilities, url: string) {
     // Of the codes that the front-end hands out for QScope.
     response_types_supported: ['code'],
     grant_types_supported: [
-      'authorization_code',
-      'client_credentials',
-      'refresh_token',
-      'urn:ietf:params:oauth:grant-type:device_code',
-      'urn:ietf:params:oauth:grant-type:token-exchange',
-      ...(assertionGrant ? ['urn:ietf:params:oauth:grant-type:jwt-bearer'] : []),
+      GrantType.AUTHORIZATION_CODE,
+      GrantType.CLIENT_CREDENTIALS,
+      GrantType.REFRESH_TOKEN,
+      GrantType.DEVICE_CODE,
+      GrantType.TOKEN_EXCHANGE,
+      ...(assertionGrant ? [GrantType.JWT_BEARER] : []),
     ],
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: [...confidentialMethods(capabilities), 'none'],

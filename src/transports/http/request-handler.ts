@@ -14,8 +14,9 @@ import { HttpAdapter, type HttpAdapterOptions } from './adapter.ts'
 import type { Endpoint } from './endpoints.ts'
 import { toConnectError } from './errors.ts'
 import { sendAnswer, textAnswer } from './exchange/answer.ts'
-import { EXCHANGE, type Exchange, HttpCallInfo } from './exchange/http-call-info.ts'
+import { EXCHANGE, type Exchange, HttpCallInfo, pathOf } from './exchange/http-call-info.ts'
 import { OAuthHandler } from './oauth/oauth-handler.ts'
+import { PROTECTED_RESOURCE_PATH } from './protected-resource.ts'
 import { messageBody } from './request-body.ts'
 
 /** `setTimeout` takes no more, and fires at once instead. */
@@ -91,12 +92,19 @@ export class RequestHandler {
     const exchange = { request, response, rayId, certificates: this.#certificates, message: null }
     const path = pathOf(request)
     const call = this.#calls.get(path)
-    const document = this.#documents.get(path)
+    const document = this.#documentAt(path)
     const form = this.#oauth?.endpointAt(path) ?? null
     if (call !== undefined) await this.#answerCall(call, exchange)
     else if (document !== undefined) await this.#answerDocument(document, exchange)
     else if (this.#oauth !== null && form !== null) await this.#oauth.answer(form, exchange)
     else sendAnswer(response, textAnswer(404, 'not found'))
+  }
+
+  /** A document that stands for many has them below its path. */
+  #documentAt(path: string): Endpoint | undefined {
+    const document = this.#documents.get(path)
+    if (document !== undefined || !path.startsWith(`${PROTECTED_RESOURCE_PATH}/`)) return document
+    return this.#documents.get(PROTECTED_RESOURCE_PATH)
   }
 
   async #answerCall(handler: UniversalHandler, exchange: Exchange): Promise<void> {
@@ -174,13 +182,6 @@ function connectRequest(exchange: Exchange): UniversalServerRequest | null {
   } catch {
     return null
   }
-}
-
-/** Exactly as it was sent: nothing is decoded or resolved, so there is one spelling of each path. */
-function pathOf({ url = '' }: IncomingMessage): string {
-  // RFC 9112 §3.2.2: a server takes the absolute form too.
-  const target = url.startsWith('/') ? url : (URL.parse(url)?.pathname ?? '')
-  return target.split('?', 1).join('')
 }
 
 /** What browsers keep a permission for; Chrome does for no longer. */

@@ -9,6 +9,7 @@ import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoin
 import { ErrorsPageEndpoint } from './errors-page.ts'
 import { KeySetEndpoint } from './key-set.ts'
 import { metadataEndpoints, type ServerCapabilities } from './metadata.ts'
+import { ProtectedResourceEndpoint } from './protected-resource.ts'
 import { RequestHandler } from './request-handler.ts'
 
 export interface HttpServerOptions extends HttpAdapterOptions {
@@ -86,6 +87,7 @@ export class HttpServer {
         new LivenessEndpoint(),
         new ReadinessEndpoint(state),
         new KeySetEndpoint(pipeline, options.helpBase),
+        new ProtectedResourceEndpoint(pipeline, options.helpBase),
         new ErrorsPageEndpoint(),
         ...metadataEndpoints(options.capabilities, () => this.#url),
         ...(metrics === null ? [] : [new MetricsEndpoint(metrics)]),

@@ -52,6 +52,8 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
   #reason = ''
   /** Nothing more is read, or it has closed. */
   #ended = false
+  /** It ended with its last stream, whose answer may not all have been sent. */
+  #endsWell = false
   #closed = false
   /** The socket is paused, and the reader has bytes. */
   #held = false
@@ -210,11 +212,16 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     this.#headers.refusesRequests = true
     this.#writer.frames.goAway(this.#streams.lastId, ErrorCode.NO_ERROR, this.#reason)
     this.#writer.schedule()
-    if (this.#streams.count === 0) this.#end()
+    if (this.#streams.count === 0) this.#endWell()
   }
 
   readonly #emptied = (): void => {
-    if (this.#headers.refusesRequests && !this.#ended) this.#end()
+    if (this.#headers.refusesRequests && !this.#ended) this.#endWell()
+  }
+
+  #endWell(): void {
+    this.#endsWell = true
+    this.#end()
   }
 
   /** Ends the socket when all has been sent. What comes meanwhile is dropped. */
@@ -247,7 +254,10 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
   check(now: number): void {
     const { limits } = this.#shared
     if (this.#ended) {
-      if (this.#sinceOpened.for(-1, now) > LINGER_MS) this.socket.destroy()
+      // The rest of the last answers is sent first, as slowly as other answers may be read.
+      const sends = this.#endsWell && this.#writer.waitingBytes > 0
+      const silent = this.#sinceOpened.for(sends ? this.#sender.progress + 1 : -1, now)
+      if (silent > (sends ? limits.stallMs : LINGER_MS)) this.socket.destroy()
       return
     }
     if (!this.#isReady) {
@@ -271,12 +281,9 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   /** How long a frame or header block has been incomplete. Each is told from the next by its number. */
   #frameTakes(now: number): number {
-    if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-1, now)
-    if (!this.#reader.awaitsRest || this.#held) {
-      this.#sinceFrame.for(-2, now)
-      return 0
-    }
-    return this.#sinceFrame.for(this.#reader.count, now)
+    if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-this.#headers.longBlocks, now)
+    const incomplete = this.#reader.awaitsRest && !this.#held
+    return this.#sinceFrame.for(incomplete ? this.#reader.count : 0, now) * Number(incomplete)
   }
 
   /** A peer that does not answer the PING learns of the last request all the same. */

@@ -2,7 +2,16 @@ import { Closed } from './closed-streams.ts'
 import { broken, ConnectionError, ErrorCode, wrongSize } from './error-codes.ts'
 import type { FloodGuard } from './flood-guard.ts'
 import type { FrameReader } from './frame-reader.ts'
-import { Flag, FrameType } from './frames.ts'
+import {
+  Flag,
+  FrameType,
+  GOAWAY_BYTES,
+  PING_BYTES,
+  PRIORITY_BYTES,
+  RESERVED_BIT,
+  RST_STREAM_BYTES,
+  WINDOW_UPDATE_BYTES,
+} from './frames.ts'
 import type { HeaderFrames } from './header-frames.ts'
 import type { Decoder } from './hpack/decoder.ts'
 import type { Http2Limits } from './options.ts'
@@ -30,13 +39,6 @@ export interface FrameHandlerParts {
   readonly sender: Sender
   readonly flood: FloodGuard
 }
-
-const WINDOW_UPDATE_BYTES = 4
-const RST_STREAM_BYTES = 4
-const PRIORITY_BYTES = 5
-const PING_BYTES = 8
-const MIN_GOAWAY_BYTES = 8
-const RESERVED_BIT = 0x80000000
 
 /** What RFC 9113 §5 and §6 say to do with each frame that comes. */
 export class FrameHandler {
@@ -202,7 +204,7 @@ export class FrameHandler {
   /** §6.8. */
   #goAway({ streamId, length }: FrameReader): void {
     if (streamId !== 0) throw broken('GOAWAY of a stream')
-    if (length < MIN_GOAWAY_BYTES) throw wrongSize('GOAWAY')
+    if (length < GOAWAY_BYTES) throw wrongSize('GOAWAY')
     this.#flood.idleFrame()
     this.#connection.peerGoesAway()
   }

@@ -23,6 +23,15 @@ export const Flag = Object.freeze({
   PRIORITY: 0x20,
 })
 
+/** The payloads of frames that have but one size (RFC 9113 §6.3, §6.4, §6.7, §6.9), and what GOAWAY begins with (§6.8). */
+export const PRIORITY_BYTES = 5
+export const RST_STREAM_BYTES = 4
+export const PING_BYTES = 8
+export const GOAWAY_BYTES = 8
+export const WINDOW_UPDATE_BYTES = 4
+/** RFC 9113 §4.1: the first bit of an integer of 32 bits that is ignored. */
+export const RESERVED_BIT = 0x80000000
+
 /** RFC 9113 §4.2: what everyone takes, and all that is taken here. */
 export const MAX_FRAME_BYTES = 16_384
 /** RFC 9113 §6.9.1: the largest window, and the largest number of a stream. */

@@ -3,7 +3,7 @@ import { Closed } from './closed-streams.ts'
 import { broken, ConnectionError, ErrorCode, wrongSize } from './error-codes.ts'
 import type { FloodGuard } from './flood-guard.ts'
 import type { FrameReader } from './frame-reader.ts'
-import { Flag } from './frames.ts'
+import { Flag, PRIORITY_BYTES, RESERVED_BIT } from './frames.ts'
 import { HeaderBlock } from './header-block.ts'
 import { FieldList } from './header-list.ts'
 import { CompressionError } from './hpack/compression-error.ts'
@@ -26,15 +26,14 @@ export interface HeaderFramesParts {
   readonly flood: FloodGuard
 }
 
-const PRIORITY_BYTES = 5
-const RESERVED_BIT = 0x80000000
-
 /** HEADERS and CONTINUATION: how requests begin, and how some end. */
 export class HeaderFrames {
   /** Requests are not taken any more: the peer knows, or will, that they were not (RFC 9113 §6.8). */
   refusesRequests = false
   /** How many the application was given. */
   requests = 0
+  /** How many header blocks came in several frames. */
+  longBlocks = 0
   readonly #application: Http2Application
   readonly #limits: Http2Limits
   readonly #settings: PeerSettings
@@ -81,6 +80,7 @@ export class HeaderFrames {
       this.#fields(streamId, flags, dependsOnItself, bytes, start, end)
       return
     }
+    this.longBlocks += 1
     this.#block = new HeaderBlock(streamId, flags, dependsOnItself, this.#limits.maxHeaderBlockBytes)
     this.#block.begin(bytes, start, end)
   }

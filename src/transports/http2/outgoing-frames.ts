@@ -1,13 +1,17 @@
 import { BLOCK_BYTES, type BlockPool } from './block-pool.ts'
 import type { ErrorCode } from './error-codes.ts'
-import { Flag, FRAME_HEADER_BYTES, FrameType } from './frames.ts'
+import {
+  Flag,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  GOAWAY_BYTES,
+  PING_BYTES,
+  RST_STREAM_BYTES,
+  WINDOW_UPDATE_BYTES,
+} from './frames.ts'
 
 /** What is longer is sent from where it is: copying it costs more than a write of several parts. */
 const MAX_COPIED_BYTES = 4096
-const RST_STREAM_BYTES = 4
-const WINDOW_UPDATE_BYTES = 4
-const PING_BYTES = 8
-const GOAWAY_BYTES = 8
 
 /** The frames that a connection is about to send, one after the other in blocks of the pool. */
 export class OutgoingFrames {

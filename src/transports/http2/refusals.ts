@@ -1,7 +1,7 @@
 import { encodeBlock } from './hpack/encoder.ts'
 import { HeaderField } from './hpack/header-field.ts'
 
-/** The answer to a request that no application is asked about. */
+/** A refusal by a status of HTTP, with a sentence for whoever looks at it. */
 export interface Refusal {
   readonly headers: Uint8Array
   readonly content: readonly Uint8Array[]
@@ -12,12 +12,14 @@ export const HEADER_LIST_TOO_LONG = refusal(431, 'The header list is too long.')
 /** RFC 9110 §15.6.2: there are no tunnels here. */
 export const NOT_IMPLEMENTED = refusal(501, 'CONNECT is not supported.')
 
-function refusal(status: number, sentence: string): Refusal {
+/** Encodes one; `fields` are sent besides. */
+export function refusal(status: number, sentence: string, ...fields: readonly HeaderField[]): Refusal {
   const content = Buffer.from(`${sentence}\n`)
   const headers = encodeBlock([
     new HeaderField(':status', String(status)),
     new HeaderField('content-type', 'text/plain'),
     new HeaderField('content-length', String(content.length)),
+    ...fields,
   ])
   return Object.freeze({ headers, content: [content] })
 }

@@ -60,6 +60,8 @@ export class Http2Server {
   readonly #handshaking = new Set<Socket>()
   #checks: NodeJS.Timeout | undefined
   #listens = true
+  /** Why it takes no more connections; `null`: it does. */
+  #closing: { readonly reason: string | undefined } | null = null
   /** Who waits until all connections have closed. */
   #waiting: (() => void)[] = []
 
@@ -89,6 +91,8 @@ export class Http2Server {
       server.once('error', reject)
       server.listen(options, () => {
         server.off('error', reject)
+        // From now on it is an accept that fails, for want of file descriptors say: its peer notices, and the others are served.
+        server.on('error', () => undefined)
         this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
         resolve(server.address() as AddressInfo)
       })
@@ -106,6 +110,7 @@ export class Http2Server {
   close(reason?: string): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
+      this.#closing = { reason }
       this.#server.close(() => {
         this.#listens = false
         this.#settle()
@@ -150,6 +155,8 @@ export class Http2Server {
   #accept(socket: Socket | TLSSocket): void {
     const connection = new ServerConnection(socket, this.#shared)
     this.#connections.add(connection)
+    // Its TLS handshake was under way.
+    if (this.#closing !== null) connection.goAway(this.#closing.reason)
     socket.once('close', () => {
       this.#connections.delete(connection)
       this.#settle()

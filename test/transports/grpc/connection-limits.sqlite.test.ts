@@ -53,3 +53,16 @@ it('a connection is asked to go when it is old enough, and calls go on over the 
     await new Promise((resolve) => setTimeout(resolve, 400))
   }
 })
+
+it('a connection that its peer ended first lives no longer than others: nor do the calls on it', async () => {
+  const server = await startServer(tokenRoutes(), { limits: { maxConnectionAgeMs: 300, maxConnectionAgeGraceMs: 300 } })
+  const session = connect(`http://${server.address}`)
+  const headers = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' }
+  const stream = session.request({ ...headers, ':path': '/grpc.health.v1.Health/Watch' })
+  stream.end(Buffer.alloc(5))
+  stream.resume()
+  await once(stream, 'response')
+  session.goaway()
+  await once(stream, 'end')
+  await once(session, 'close')
+})

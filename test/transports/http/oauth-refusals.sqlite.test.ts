@@ -57,6 +57,16 @@ function refusalWith(code: ErrorCode): FailedResult {
   }
 }
 
+it('a clause of an RFC is named in ASCII', async () => {
+  const { url } = await startHttp(tokenRoutes())
+  const answer = await formsOn({ httpUrl: url }).token(
+    { grant_type: GRANT_TYPES.clientCredentials },
+    { authorization: 'Basic !' },
+  )
+  expect([answer.status, answer.body['error']]).toEqual([401, 'invalid_client'])
+  expect(answer.body['error_description']).toContain('(RFC 6749 section 2.3.1)')
+})
+
 describe('every row of the registry', () => {
   it.each(Object.entries(EXPECTED))(
     'is answered over both surfaces: %s',

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest'
 import { ClientService } from '../../../src/gen/qscope/v1/client_service_pb.ts'
 import { type FormAnswer, formsOn, GRANT_TYPES } from '../../setup/forms.ts'
-import { scaled } from '../../setup/scale.ts'
+import { inFull, scaled } from '../../setup/scale.ts'
 import { startApplication } from './application.ts'
 
 const MINT = GRANT_TYPES.clientCredentials
 const WARM_UP = 200
 const CALLERS = 8
 const ROUNDS = scaled(10_000, 800)
-/** What else the machine does makes one kind slower or another; a difference that is real is there each time. */
-const ATTEMPTS = 3
+/** Of the medians: 5 % in full; few calls on a machine that is shared scatter by more, and are held to ten times that. */
+const MAX_SPREAD = inFull ? 1.05 : 1.5
 
 /** Each kind is told apart by its time, not by how often it failed. */
 const server = await startApplication({
@@ -28,11 +28,8 @@ it(`a form takes as long for an unknown client as for a wrong secret and a disab
     wrong: { client_id: known.clientId, client_secret: disabled.clientSecret },
     disabled: { client_id: clientId, client_secret: disabled.clientSecret },
   }
-  const ratios: number[] = []
-  while (ratios.length < ATTEMPTS && ratios.every((ratio) => ratio >= 1.05)) {
-    ratios.push(await spreadOfMedians(async (name) => await forms.token({ grant_type: MINT, ...kinds[name] })))
-  }
-  expect(Math.min(...ratios)).toBeLessThan(1.05)
+  const spread = await spreadOfMedians(async (name) => await forms.token({ grant_type: MINT, ...kinds[name] }))
+  expect(spread).toBeLessThan(MAX_SPREAD)
 }, 300_000)
 
 const NAMES = Object.freeze(['unknown', 'wrong', 'disabled'] as const)

@@ -176,6 +176,20 @@ describe('header blocks', () => {
   })
 })
 
+describe('requests that are never answered', () => {
+  it('take up so much by their headers, and then new ones are refused', async () => {
+    echo = await startEcho({ maxHeaderBytes: 100_000 })
+    const peer = await echo.greet()
+    const long = [['long', 'x'.repeat(10_000)]] as const
+    for (const id of ids(12)) peer.send(headers(id, request('/never', long), true))
+    expect(await peer.resetOf(23)).toBe(CODE.REFUSED_STREAM)
+    expect(echo.application.calls.length).toBeLessThan(12)
+    peer.send(...ids(3).map((id) => rstStream(id, CODE.CANCEL)), headers(25, request('/x', long), true))
+    expect(await peer.answer(25)).toBe('25 /x ')
+    peer.destroy()
+  })
+})
+
 describe('frames that cost the peer nothing', () => {
   it.each([
     ['SETTINGS (CVE-2019-9515)', () => settings()],

@@ -18,8 +18,12 @@ export class PoisonedPool extends BlockPool {
 }
 
 /** What a connection reads from and writes to. As of a socket, what was written belongs to the writer again when that is called back. */
-class MemorySocket extends Duplex {
+export class MemorySocket extends Duplex {
   readonly written: Buffer[] = []
+  /** Called when all may go on that was written while `isSlow`. */
+  taken: (() => void) | null = null
+  /** Takes what is written only when `taken` is called. */
+  isSlow = false
 
   override _read(): void {
     // All there is was pushed.
@@ -27,7 +31,8 @@ class MemorySocket extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.written.push(Buffer.from(chunk))
-    done()
+    if (this.isSlow) this.taken = done
+    else done()
   }
 }
 
@@ -40,9 +45,8 @@ export interface Outcome {
   readonly rest: number
 }
 
-/** A connection without a network: the bytes are given to it in these pieces, and then its peer leaves. */
-export async function converse(pieces: readonly Buffer[], limits: Partial<Http2Limits> = {}): Promise<Outcome> {
-  const application = new EchoApplication()
+/** A connection without a network. */
+export function connectionOn(socket: MemorySocket, application: EchoApplication, limits: Partial<Http2Limits> = {}) {
   const all = { ...DEFAULT_LIMITS, ...limits }
   const shared: Shared = {
     application,
@@ -52,8 +56,14 @@ export async function converse(pieces: readonly Buffer[], limits: Partial<Http2L
     pacer: new RequestPacer(all.maxRequestsPerTurn),
     blockReader: new BlockReader(),
   }
+  return new ServerConnection(socket as unknown as Socket, shared)
+}
+
+/** The bytes are given to a connection in these pieces, and then its peer leaves. */
+export async function converse(pieces: readonly Buffer[], limits: Partial<Http2Limits> = {}): Promise<Outcome> {
+  const application = new EchoApplication()
   const socket = new MemorySocket()
-  const connection = new ServerConnection(socket as unknown as Socket, shared)
+  const connection = connectionOn(socket, application, limits)
   const closed = new Promise((resolve) => socket.once('close', resolve))
   for (const piece of pieces) socket.push(piece)
   // Until it has read all, and said all that it has to say about it.

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import { EchoApplication } from './echo.ts'
+import { connectionOn, MemorySocket } from './in-memory.ts'
 import { type Echo, startEcho } from './peer.ts'
 import {
   CODE,
   data,
   FLAG,
   frame,
+  framesIn,
   headers,
   literals,
   PREFACE,
@@ -18,7 +21,7 @@ import {
 } from './wire.ts'
 
 let echo: Echo
-afterEach(() => echo.stop())
+afterEach(() => echo?.stop())
 
 const goAways = (peer: { readonly frames: readonly { type: number; payload: Buffer }[] }) =>
   peer.frames.filter(({ type }) => type === TYPE.GOAWAY).map(({ payload }) => payload.readUInt32BE())
@@ -71,6 +74,47 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
     await echo.server.close()
     await peer.untilClosed()
     expect(goAways(peer)).toEqual([LAST, 0])
+  })
+
+  describe('of a connection whose peer reads the last answer slowly', () => {
+    const limits = { stallMs: 120_000 }
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+    async function endSlowly() {
+      const socket = new MemorySocket()
+      const connection = connectionOn(socket, new EchoApplication(), limits)
+      socket.push(Buffer.concat([PREFACE, settings(), frame(TYPE.SETTINGS, FLAG.ACK, 0)]))
+      for (let at = 0; at < 5; at += 1) await turn()
+      socket.isSlow = true
+      socket.push(Buffer.concat([headers(1, request('/send/5000'), true), frame(TYPE.GOAWAY, 0, 0, uint32(0, 0))]))
+      for (let at = 0; at < 5; at += 1) await turn()
+      expect(connection.streamCount).toBe(0)
+      connection.check(0)
+      return { socket, connection }
+    }
+
+    it('sends all of it', async () => {
+      const { socket, connection } = await endSlowly()
+      connection.check(60_000)
+      expect(socket.destroyed).toBe(false)
+      socket.isSlow = false
+      socket.taken?.()
+      await turn()
+      connection.check(61_000)
+      connection.check(61_900)
+      const written = framesIn(Buffer.concat(socket.written)).frames
+      expect(written.filter(({ type, stream }) => type === TYPE.DATA && stream === 1)).not.toEqual([])
+      connection.check(62_100)
+      expect(socket.destroyed).toBe(true)
+    })
+
+    it('waits no longer than on any other', async () => {
+      const { socket, connection } = await endSlowly()
+      connection.check(119_000)
+      expect(socket.destroyed).toBe(false)
+      connection.check(121_000)
+      expect(socket.destroyed).toBe(true)
+    })
   })
 
   it('follows when the peer goes away', async () => {
@@ -181,6 +225,20 @@ describe('deadlines', () => {
     }
     peer.send(rest)
     expect(await peer.answer(79)).toBe('79 /x ')
+    peer.destroy()
+  })
+
+  it('leave a connection alone that is always within another header block', async () => {
+    echo = await startEcho(brief)
+    const peer = await echo.greet()
+    for (let at = 0; at < 20; at += 1) {
+      const block = literals(request('/x'))
+      peer.send(frame(TYPE.HEADERS, FLAG.END_STREAM, 2 * at + 1, block.subarray(0, 9)))
+      await sleep(20)
+      const rest = frame(TYPE.CONTINUATION, FLAG.END_HEADERS, 2 * at + 1, block.subarray(9))
+      peer.send(rest)
+    }
+    expect(await peer.answer(39)).toBe('39 /x ')
     peer.destroy()
   })
 

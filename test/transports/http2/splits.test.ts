@@ -6,6 +6,8 @@ import { FLAG, TYPE } from './wire.ts'
 
 const seed = testSeed()
 const REQUESTS = 12
+const ONE_A_TURN = { maxRequestsPerTurn: 1 }
+const SMALL_BUFFERS = { maxSocketBufferBytes: 40, socketBufferBytes: 30 }
 
 describe(`conversations drawn with QSCOPE_TEST_SEED=${seed}`, () => {
   it('are answered in full, if they keep the rules, from memory that is overwritten when it is given back', async () => {
@@ -31,6 +33,22 @@ describe(`conversations drawn with QSCOPE_TEST_SEED=${seed}`, () => {
         const cut = await converse(cutInPieces(random, bytes, longest))
         expect(flawOf(cut)).toBeNull()
         expect(told(cut)).toEqual(told(whole))
+      }
+    }
+  })
+
+  it('are answered the same, however often the server has to pause', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const random = seededRandom(seed + round)
+      const frames = honestFrames(random, REQUESTS)
+      const isHonest = round % 2 === 0
+      const bytes = conversation(isHonest ? frames : mutated(random, frames, 40))
+      const whole = await converse([bytes])
+      // A wrong frame would cut off the answers that wait for the socket.
+      for (const limits of isHonest ? [ONE_A_TURN, SMALL_BUFFERS] : [ONE_A_TURN]) {
+        const paused = await converse(cutInPieces(random, bytes, 200), limits)
+        expect(flawOf(paused)).toBeNull()
+        expect(told(paused)).toEqual(told(whole))
       }
     }
   })

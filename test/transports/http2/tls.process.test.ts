@@ -51,6 +51,20 @@ describe('TLS (RFC 9113 §9.2)', () => {
     expect(await ask()).toBe(200)
   })
 
+  it('asks a connection to end whose handshake was under way when the server closed', async () => {
+    await start()
+    const tcp = connectTcp(echo.port, '127.0.0.1')
+    await new Promise((resolve) => tcp.once('connect', resolve))
+    // The server has accepted it when it has answered another one.
+    expect(await ask()).toBe(200)
+    const closed = echo.server.close('restart')
+    const socket = connect({ socket: tcp, ca: ca.cert, servername: 'localhost', ALPNProtocols: ['h2'] })
+    const client = connectHttp2('https://localhost', { createConnection: () => socket })
+    const reason = await new Promise<Buffer>((resolve) => client.once('goaway', (_code, _last, data) => resolve(data)))
+    expect(reason.toString()).toBe('restart')
+    await closed
+  })
+
   it('takes nobody who does not name it, or names another', async () => {
     await start()
     await expect(handshake({ ALPNProtocols: [] })).rejects.toThrow('closed')

@@ -42,6 +42,10 @@ export class HttpCallInfo implements CallInfo {
     this.authorization = request.headersDistinct['authorization'] ?? []
   }
 
+  get path(): string {
+    return pathOf(this.#exchange.request)
+  }
+
   get certificate(): PeerCertificate | null {
     const { certificates, request } = this.#exchange
     return certificates.on(request.socket)
@@ -56,4 +60,11 @@ export class HttpCallInfo implements CallInfo {
     const { reason }: { readonly reason: unknown } = this.signal
     return reason instanceof ConnectError && reason.code === Code.DeadlineExceeded ? 'DEADLINE_EXCEEDED' : 'CANCELLED'
   }
+}
+
+/** Exactly as it was sent: nothing is decoded or resolved, so there is one spelling of each path. */
+export function pathOf({ url = '' }: IncomingMessage): string {
+  // RFC 9112 §3.2.2: a server takes the absolute form too.
+  const target = url.startsWith('/') ? url : (URL.parse(url)?.pathname ?? '')
+  return target.split('?', 1).join('')
 }

@@ -5,16 +5,17 @@ import { fail, mapResult, type Result, success } from '../../../results.ts'
 import { tokenAnswer } from './answers.ts'
 import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
+import { GrantType } from './grant-types.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
 
 /** Each grant by its `grant_type`, and the call that it is. */
 export const GRANTS: ReadonlyMap<string, (form: Form) => FormCall> = new Map([
-  ['client_credentials', clientCredentials],
-  ['authorization_code', authorizationCode],
-  ['refresh_token', refreshToken],
-  ['urn:ietf:params:oauth:grant-type:device_code', deviceCode],
-  ['urn:ietf:params:oauth:grant-type:token-exchange', tokenExchange],
-  ['urn:ietf:params:oauth:grant-type:jwt-bearer', jwtBearer],
+  [GrantType.CLIENT_CREDENTIALS, clientCredentials],
+  [GrantType.AUTHORIZATION_CODE, authorizationCode],
+  [GrantType.REFRESH_TOKEN, refreshToken],
+  [GrantType.DEVICE_CODE, deviceCode],
+  [GrantType.TOKEN_EXCHANGE, tokenExchange],
+  [GrantType.JWT_BEARER, jwtBearer],
 ])
 
 /** RFC 6749 §4.4.2. */

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { jsonObject } from '../../../json-object.ts'
 import { type FailedResult, invalidRequest, type Result, success } from '../../../results.ts'
 import { Form, parseForm, REPEATABLE } from './form.ts'
+import { GrantType } from './grant-types.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 /** RFC 9110 §8.3.1: what may stand behind a media type; `charset` alone means something here. */
 const CHARSET = /^[ \t]*charset=(?:utf-8|"utf-8")[ \t]*$/i
 
@@ -53,7 +53,7 @@ export function readForm(body: Uint8Array, format: BodyFormat): Result<Form> {
  */
 function exchangeInJson(body: Uint8Array): Result<Form> {
   const members = jsonObject(body)
-  if (members?.['grant_type'] !== TOKEN_EXCHANGE) return WRONG_TYPE
+  if (members?.['grant_type'] !== GrantType.TOKEN_EXCHANGE) return WRONG_TYPE
   const values = new Map<string, readonly string[]>()
   for (const [name, value] of Object.entries(members)) {
     const each: unknown[] = Array.isArray(value) && REPEATABLE.has(name) ? value : [value]

@@ -27,7 +27,9 @@ export function toOAuthRefusal(
 ): Answer {
   const { http, oauthError, challenge }: ErrorRow<ErrorDetails> = registry[failed.code]
   const { retryAfterMs, violations = [] } = failed.details
-  const sentences = [sentenceOf(failed), ...violations.slice(0, MAX_VIOLATIONS).map(sentenceOfViolation)]
+  // The sentence of the row leads to the field violations, which stand in its place here.
+  const sentences =
+    violations.length === 0 ? [sentenceOf(failed)] : violations.slice(0, MAX_VIOLATIONS).map(sentenceOfViolation)
   const body = {
     error: oauthError ?? http.error,
     error_description: described(sentences.join(' ')),
@@ -62,5 +64,8 @@ function sentenceOfViolation({ field, description }: FieldViolation): string {
 
 /** RFC 6749 §5.2: `error_description` is ASCII without quotation marks and backslashes. */
 function described(text: string): string {
-  return text.replaceAll(/["“”‘’]/g, "'").replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+  return text
+    .replaceAll('§', 'section ')
+    .replaceAll(/["“”‘’]/g, "'")
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 }

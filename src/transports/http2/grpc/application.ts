@@ -1,12 +1,13 @@
 import type { Http2Application, Http2Connection, Http2Stream, RequestHeaders, StreamHandler } from '../application.ts'
 import { HeaderField } from '../hpack/header-field.ts'
+import { refusal } from '../refusals.ts'
 import { GrpcCall } from './call.ts'
 import type { CallServices } from './call-services.ts'
 import { GZIP, IDENTITY, Inflater } from './compression.ts'
 import { HeaderBlocks } from './header-blocks.ts'
 import type { Method } from './method.ts'
 import type { ReceiveBudget } from './receive-budget.ts'
-import { httpRefusal, RefusedRequest } from './refused-request.ts'
+import { RefusedRequest } from './refused-request.ts'
 import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 import { timeoutOf } from './timeout.ts'
 
@@ -52,8 +53,8 @@ export class GrpcApplication implements Http2Application {
   readonly #methods = new Map<string, Method>()
   readonly #services: CallServices
   readonly #connections: ConnectionObserver | null
-  readonly #notAllowed = httpRefusal(405, 'A call of gRPC is a POST.', new HeaderField('allow', 'POST'))
-  readonly #wrongType = httpRefusal(415, `A call of gRPC is ${CONTENT_TYPE}.`, new HeaderField('accept', CONTENT_TYPE))
+  readonly #notAllowed = refusal(405, 'A call of gRPC is a POST.', new HeaderField('allow', 'POST'))
+  readonly #wrongType = refusal(415, `A call of gRPC is ${CONTENT_TYPE}.`, new HeaderField('accept', CONTENT_TYPE))
   /** Calls that have begun in this turn, and whose requests had not all come. */
   #arriving: GrpcCall[] = []
 

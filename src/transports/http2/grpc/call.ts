@@ -1,6 +1,6 @@
 import type { Http2Connection, Http2Stream, RequestHeaders, StreamHandler } from '../application.ts'
 import type { CallServices } from './call-services.ts'
-import { GZIP } from './compression.ts'
+import { GZIP, type Inflation } from './compression.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { MessageReader, type MessageSink, PREFIX_BYTES, prefixOf } from './message-reader.ts'
 import type { CallListener, Method, RequestListener } from './method.ts'
@@ -30,6 +30,8 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
   #request: Buffer | null = null
   #requestWasCompressed = false
   #reader: MessageReader | null = null
+  /** A message that is being inflated, or waits for it. */
+  #inflation: Inflation | null = null
   #held = 0
   /** What has come while the next message is held. The peer gets no credit for it, so it is no more than a window. */
   #waiting: GrowingBuffer | null = null
@@ -229,7 +231,8 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
 
   #inflate(message: Buffer): void {
     this.#held |= HELD_BY_INFLATING
-    this.#services.inflater.inflate(message, (inflated) => {
+    this.#inflation = this.#services.inflater.inflate(this.connection, message, (inflated) => {
+      this.#inflation = null
       if (this.#ended) {
         // Nothing was begun for it, and this was its last work.
         if (!this.#begun) this.release()
@@ -314,7 +317,11 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
     this.#receiving?.close()
     this.#receiving = null
     this.#waiting = null
-    if (!this.#begun && (this.#held & HELD_BY_INFLATING) === 0) this.release()
+    // A message that is not inflated yet need not be; one that is now is waited for.
+    if (this.#inflation !== null && this.#services.inflater.withdraw(this.connection, this.#inflation)) {
+      this.#inflation = null
+    }
+    if (!this.#begun && this.#inflation === null) this.release()
   }
 
   #clearTimer(): void {

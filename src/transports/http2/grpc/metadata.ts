@@ -64,5 +64,7 @@ export function* customMetadata(headers: HeaderList): Generator<readonly [name: 
 
 /** Without padding: "implementations MUST accept padded and un-padded values and should emit un-padded values". */
 function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64').replace(/=+$/, '')
+  const padded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+  // Six bits a character; what is left of the last four is padding.
+  return padded.slice(0, Math.ceil((bytes.byteLength * 4) / 3))
 }

@@ -1,24 +1,12 @@
 import type { Http2Stream, StreamHandler } from '../application.ts'
-import { encodeBlock } from '../hpack/encoder.ts'
-import { HeaderField } from '../hpack/header-field.ts'
+import type { Refusal } from '../refusals.ts'
 
-/** What a request gets that is no call of gRPC: a status of HTTP, and a sentence for whoever looks at it. */
-export interface HttpRefusal {
-  readonly block: Uint8Array
-  readonly body: Uint8Array
-}
-
-export function httpRefusal(status: number, sentence: string, ...fields: readonly HeaderField[]): HttpRefusal {
-  const head = [new HeaderField(':status', String(status)), new HeaderField('content-type', 'text/plain')]
-  return { block: encodeBlock([...head, ...fields]), body: Buffer.from(`${sentence}\n`) }
-}
-
-/** Is refused when all of it has come: clients of HTTP may not look at an answer before that. */
+/** A request that is no call of gRPC. It is refused when all of it has come: clients of HTTP may not look at an answer before that. */
 export class RefusedRequest implements StreamHandler {
   readonly #stream: Http2Stream
-  readonly #refusal: HttpRefusal
+  readonly #refusal: Refusal
 
-  constructor(stream: Http2Stream, refusal: HttpRefusal, endStream: boolean) {
+  constructor(stream: Http2Stream, refusal: Refusal, endStream: boolean) {
     this.#stream = stream
     this.#refusal = refusal
     if (endStream) this.#answer()
@@ -42,7 +30,7 @@ export class RefusedRequest implements StreamHandler {
   }
 
   #answer(): void {
-    this.#stream.respond(this.#refusal.block, [this.#refusal.body], null)
+    this.#stream.respond(this.#refusal.headers, this.#refusal.content, null)
     this.#stream.released()
   }
 }

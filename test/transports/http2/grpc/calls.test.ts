@@ -4,6 +4,7 @@ import { constants } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import type { Http2Connection } from '../../../../src/transports/http2/application.ts'
 import type { GrpcApplication } from '../../../../src/transports/http2/grpc/application.ts'
 import { gzipped } from '../../../../src/transports/http2/grpc/compression.ts'
 import { binaryValues, Metadata } from '../../../../src/transports/http2/grpc/metadata.ts'
@@ -297,6 +298,36 @@ describe('a call that is not answered in time', () => {
     expect(call?.connection.streamCount).toBe(1)
     call?.release()
     expect(call?.connection.streamCount).toBe(0)
+  })
+
+  it.each([
+    ['cannot be inflated', grpcFrame(Buffer.from('nonsense'), true), StatusCode.INTERNAL],
+    ['is too large inflated', grpcFrame(gzipSync(Buffer.alloc(1_000_000)), true), StatusCode.RESOURCE_EXHAUSTED],
+  ])('counts no longer when its request %s', async (_what, body, status) => {
+    const connections: Http2Connection[] = []
+    const observer = { opened: (connection: Http2Connection) => connections.push(connection), closed: () => undefined }
+    const session = await serve(() => [waiting(new Told())], { connections: observer })
+    const stream = request(session, '/test.Service/Wait', { 'grpc-encoding': 'gzip' })
+    stream.end(body)
+    expect((await answered(stream)).status).toBe(String(status))
+    expect(connections.map(({ streamCount }) => streamCount)).toEqual([0])
+  })
+
+  it('counts no longer when its request waits to be inflated and it is cancelled', async () => {
+    const connections: Http2Connection[] = []
+    const observer = { opened: (connection: Http2Connection) => connections.push(connection), closed: () => undefined }
+    const session = await serve(() => [waiting(new Told())], { connections: observer })
+    const body = grpcFrame(gzipSync(Buffer.alloc(90_000)), true)
+    const streams = Array.from({ length: 50 }, () =>
+      request(session, '/test.Service/Wait', { 'grpc-encoding': 'gzip' }),
+    )
+    for (const stream of streams) {
+      stream.on('error', () => undefined)
+      stream.end(body)
+    }
+    await expect.poll(() => connections[0]?.streamCount).toBe(50)
+    for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL)
+    await expect.poll(() => connections[0]?.streamCount).toBe(0)
   })
 })
 

@@ -213,13 +213,37 @@ describe('length-prefixed messages', () => {
 
 describe('inflating', () => {
   const inflated = (inflater: Inflater, bytes: Uint8Array) =>
-    new Promise<Buffer | InflateFailure>((resolve) => inflater.inflate(bytes, resolve))
+    new Promise<Buffer | InflateFailure>((resolve) => inflater.inflate(inflater, bytes, resolve))
 
   it('gives back what was compressed, later, several at once in whatever order', async () => {
     const inflater = new Inflater(100_000)
     const messages = Array.from({ length: 20 }, (_, n) => randomBytes(n * 1_000))
     const waiting = messages.map((message) => inflated(inflater, gzipSync(message)))
     for (const [n, message] of messages.entries()) expect(await waiting[n]).toEqual(message)
+  })
+
+  it('lets the connections take turns', async () => {
+    const inflater = new Inflater(1_000_000)
+    const large = gzipSync(Buffer.alloc(1_000_000))
+    const order: string[] = []
+    const [greedy, modest] = [{}, {}]
+    for (let n = 0; n < 50; n += 1) inflater.inflate(greedy, large, () => order.push('greedy'))
+    inflater.inflate(modest, gzipSync('x'), () => order.push('modest'))
+    await expect.poll(() => order.length).toBe(51)
+    expect(order.indexOf('modest')).toBeLessThan(6)
+  })
+
+  it('leaves out what nobody wants any more', async () => {
+    const inflater = new Inflater(100_000)
+    const done: number[] = []
+    const message = gzipSync('x')
+    const all = Array.from({ length: 10 }, (_, n) => inflater.inflate(inflater, message, () => done.push(n)))
+    // Two have begun.
+    expect(all.slice(0, 9).map((inflation) => inflater.withdraw(inflater, inflation))).toEqual(
+      [false, false].concat(Array(7).fill(true)),
+    )
+    await expect.poll(() => done.length).toBe(3)
+    expect(done.toSorted()).toEqual([0, 1, 9])
   })
 
   it.each([

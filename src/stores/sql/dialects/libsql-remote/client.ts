@@ -3,13 +3,13 @@ import type { LibsqlUrl } from '../../../../domain/libsql-url.ts'
 import type { ConnectionSettings, Statement, StatementResult } from '../../core/dialect.ts'
 import { bindable } from '../libsql/library.ts'
 import { databaseErrorOf } from './errors.ts'
-import { HranaTransport, type UnansweredError } from './transport.ts'
+import { HranaTransport, type UnansweredStreamError } from './transport.ts'
 
 /**
  * A replica answers a batch itself only if nothing in it is the primary's, and this
  * question is: the whole batch then goes to the primary, and takes no lock there.
  */
-const OF_THE_PRIMARY = 'pragma user_version'
+export const OF_THE_PRIMARY = 'pragma user_version'
 
 /** The requests to one database; each opens and closes what it needs on the server, but for transactions. */
 export class RemoteClient {
@@ -47,7 +47,7 @@ export class RemoteClient {
   }
 
   /** As `HranaTransport.release`. */
-  release(error: UnansweredError): Promise<boolean> {
+  release(error: UnansweredStreamError): Promise<boolean> {
     return this.#transport.release(error)
   }
 

@@ -21,7 +21,8 @@ export class HranaTransport {
   readonly #agent: PlainAgent
 
   constructor(url: LibsqlUrl, settings: ConnectionSettings) {
-    const options = { keepAlive: true, maxSockets: settings.poolSize, keepAliveMsecs: KEEP_IDLE_MS }
+    // The agent's timeout closes what is idle; a request that waits for its answer has a time limit of its own.
+    const options = { keepAlive: true, maxSockets: settings.poolSize, timeout: KEEP_IDLE_MS }
     const { tls } = settings
     this.#url = url
     this.#settings = settings
@@ -54,7 +55,7 @@ export class HranaTransport {
    * had. `true`: it had not come to the server, and never counts any more; `false`: it
    * had. Throws where the server cannot be reached.
    */
-  async release({ asked, baton }: UnansweredError): Promise<boolean> {
+  async release({ asked, baton }: UnansweredStreamError): Promise<boolean> {
     const body = Buffer.from(JSON.stringify({ baton, requests: [{ type: 'close' }] }))
     const { status } = await this.#send(new URL(asked.url), asked, body)
     const refusal = refusalOf(status, this.#url)
@@ -107,7 +108,7 @@ export class HranaTransport {
 }
 
 /** A request on an open stream to which no answer came: the stream may be open still, and hold the lock for writing. */
-export class UnansweredError extends DatabaseError {
+export class UnansweredStreamError extends DatabaseError {
   readonly asked: Request
   readonly baton: string
 
@@ -122,7 +123,7 @@ function unanswered(error: unknown, asked: Request, body: Buffer): unknown {
   if (!(error instanceof DatabaseError)) return error
   const sent: unknown = JSON.parse(body.toString('utf8'))
   const baton = typeof sent === 'object' && sent !== null && 'baton' in sent ? sent.baton : null
-  return typeof baton === 'string' ? new UnansweredError(error, asked, baton) : error
+  return typeof baton === 'string' ? new UnansweredStreamError(error, asked, baton) : error
 }
 
 interface Answer {

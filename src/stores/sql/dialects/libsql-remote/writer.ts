@@ -11,9 +11,9 @@ import {
 } from '../../core/dialect.ts'
 import type { Written } from '../../server/driver.ts'
 import { beginRecorded } from '../../server/recorded-rounds.ts'
-import { type RemoteClient, resultOf, sendable } from './client.ts'
+import { OF_THE_PRIMARY, type RemoteClient, resultOf, sendable } from './client.ts'
 import { databaseErrorOf, isNotCommitted, ownCause } from './errors.ts'
-import { UnansweredError } from './transport.ts'
+import { UnansweredStreamError } from './transport.ts'
 
 /**
  * The server ends a transaction after about 5 s. What would come later is not sent:
@@ -40,7 +40,7 @@ export class RemoteWriter implements Writer {
   #failure: DatabaseError | null = null
   #lastProofAt = Number.NEGATIVE_INFINITY
   /** A request that got no answer: its stream may be open still, and hold the lock for writing until the server ends it. */
-  #unanswered: UnansweredError | null = null
+  #unanswered: UnansweredStreamError | null = null
 
   constructor(client: RemoteClient, log: Logger) {
     this.#client = client
@@ -108,12 +108,14 @@ export class RemoteWriter implements Writer {
 
   /** Runs statements in one request, up to the first that is refused. The library says which that was, and not what those before it wrote. */
   async writeAll(statements: readonly RecordedStatement[]): Promise<Written> {
+    const isFirst = this.#begunAt === 0
     try {
       const results = await this.#send(statements)
       return { affected: results.map(({ rowsAffected }) => rowsAffected), failure: null }
     } catch (error) {
       if (!(error instanceof DatabaseError) || !(error.cause instanceof LibsqlBatchError)) throw error
-      const before = statements.slice(0, error.cause.statementIndex)
+      // Before the first of them goes what keeps replicas from answering.
+      const before = statements.slice(0, error.cause.statementIndex - (isFirst ? 1 : 0))
       return { affected: before.map(({ affects }) => affects), failure: error }
     }
   }
@@ -149,9 +151,10 @@ export class RemoteWriter implements Writer {
   async #send(statements: readonly Statement[]): Promise<readonly ResultSet[]> {
     const transaction = this.#open()
     try {
-      const results = await transaction.batch(statements.map(sendable))
-      // To wait for the lock is not yet a transaction.
-      if (this.#begunAt === 0) this.#begunAt = performance.now()
+      if (this.#begunAt !== 0) return await transaction.batch(statements.map(sendable))
+      const [, ...results] = await transaction.batch([OF_THE_PRIMARY, ...statements.map(sendable)])
+      // To wait for the lock was not yet a transaction.
+      this.#begunAt = performance.now()
       return results
     } catch (error) {
       this.#note(error)
@@ -163,7 +166,7 @@ export class RemoteWriter implements Writer {
 
   #note(error: unknown): void {
     const cause = ownCause(error)
-    if (cause instanceof UnansweredError) this.#unanswered = cause
+    if (cause instanceof UnansweredStreamError) this.#unanswered = cause
   }
 
   /** Whether a commit that got no answer has not come to the server, and cannot any more. */

@@ -42,11 +42,11 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     // Of the connection. ER_UNKNOWN_COM_ERROR (a node of a cluster that has no quorum, or is joining),
-    // ER_SERVER_SHUTDOWN, ER_NET_READ_ERROR_FROM_PIPE to ER_NET_WRITE_INTERRUPTED, ER_NEW_ABORTING_CONNECTION,
+    // ER_SERVER_SHUTDOWN, ER_NET_READ_ERROR_FROM_PIPE to ER_NET_WRITE_INTERRUPTED,
     // ER_CONNECTION_KILLED, ER_SERVER_OFFLINE_MODE, ER_SESSION_WAS_KILLED, ER_CLIENT_INTERACTION_TIMEOUT
     kind: 'lost',
     prefix: 'the database server does not answer: ',
-    codes: [1047, 1053, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1927, 3032, 3169, 4031],
+    codes: [1047, 1053, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1927, 3032, 3169, 4031],
   },
   {
     // A member of a group that is leaving it, or has no part in it. ER_RUN_HOOK_ERROR (before the commit),
@@ -56,6 +56,12 @@ const MEANINGS: readonly Meaning[] = [
     prefix: 'this member of the group does not take part: ',
     codes: [3100, 3796, 3797, 3798, 3799],
     ofHost: true,
+  },
+  {
+    // ER_NEW_ABORTING_CONNECTION: what the server is to run at the beginning of each session failed.
+    kind: 'lost',
+    prefix: 'the database server ends each session at its beginning (correct its init_connect): ',
+    codes: [1184],
   },
   {
     // What is prepared is gone, or there is too much of it: to give up the connection frees what it had prepared.

@@ -1,0 +1,27 @@
+import { fail, HOLDS } from '../../results.ts'
+import { condition, given } from '../condition.ts'
+import { query } from '../flow.ts'
+
+interface NamedResource {
+  readonly resource: string
+}
+
+/** RFC 9728 §1.2: a resource identifier is an https URL. Client ids, which are audiences as well, are none, and are told to nobody. */
+const RESOURCE = /^https:\/\//
+
+/**
+ * RFC 9728 §3.2: there is metadata of what a client answers for. Strangers ask, so it
+ * makes no difference whether that client is disabled.
+ */
+const resourceIsRegistered = condition<NamedResource>('resourceIsRegistered', async (ctx, { resource }) => {
+  const isRegistered =
+    RESOURCE.test(resource) && (await ctx.stores.clients.audienceOwners(ctx, [resource])).has(resource)
+  return isRegistered ? HOLDS : fail('resource.not_found', { resource: { type: 'protected_resource', name: resource } })
+})
+
+/** RFC 9728 §2: what clients must know of a resource before they ask for its tokens. */
+export const getProtectedResource = query({
+  name: 'getProtectedResource',
+  preconditions: given<NamedResource>().and(resourceIsRegistered),
+  answer: (ctx, { resource }) => ({ resource, authorizationServers: [ctx.services.issuer] }),
+})
