@@ -1,5 +1,8 @@
-/** `TimeoutValue` has at most 8 digits, all of them ASCII, and one letter follows. */
-const TIMEOUT = /^(\d{1,8})([HMSmun])$/
+/**
+ * `TimeoutValue` has at most 8 digits, all of them ASCII, and one letter follows. Callers with Connect send what their
+ * program gave, which may have a fraction.
+ */
+const TIMEOUT = /^(\d{1,8}(?:\.\d{1,20})?)([HMSmun])$/
 
 const UNITS_MS: ReadonlyMap<string, number> = new Map([
   ['H', 3_600_000],

@@ -21,16 +21,32 @@ describe('grpc-timeout', () => {
     ['6n', 0.000_006],
     ['0S', 0],
     ['99999999m', 99_999_999],
+    ['1.5S', 1_500],
+    ['4999.123456789m', 4_999.123_456_789],
   ])('%s is %d ms', (text, ms) => expect(timeoutOf(text)).toBeCloseTo(ms, 9))
 
   it.each(['99999999H', '99999999M', '99999999S', '597H'])('%s is longer than any timer, and none', (text) => {
     expect(timeoutOf(text)).toBe(Number.POSITIVE_INFINITY)
   })
 
-  it.each(['', '1', 'S', '-1S', '1.5S', '123456789S', '1s', '1 S', ' 1S', '1S ', '0x1S', '١S', '1SS', '+1S'])(
-    '%j is malformed',
-    (text) => expect(timeoutOf(text)).toBeNull(),
-  )
+  it.each([
+    '',
+    '1',
+    'S',
+    '-1S',
+    '1.S',
+    '.5S',
+    '1.5.5S',
+    '123456789S',
+    '1s',
+    '1 S',
+    ' 1S',
+    '1S ',
+    '0x1S',
+    '١S',
+    '1SS',
+    '+1S',
+  ])('%j is malformed', (text) => expect(timeoutOf(text)).toBeNull())
 })
 
 describe('grpc-message', () => {
