@@ -11,6 +11,7 @@ import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreWithinGrant, grantStillReaches, type NarrowedTarget } from '../conditions/grant.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken, query } from '../flow.ts'
@@ -140,6 +141,7 @@ export const redeemDeviceCode = defineFlow({
     .and(consentStands)
     .and(grantStillReaches)
     .and(audiencesAreWithinGrant)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
     .and(tokenIsNotTooLong(({ effective: { scopes }, audiences }) => ({ scopes, audiences }))),
   run: (ctx, { client, signer, effective: { scopes }, audiences, status: { grant } }) =>

@@ -7,6 +7,7 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreWithinGrant, grantStillReaches, type NarrowedTarget, refuseReuse } from '../conditions/grant.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
@@ -86,6 +87,7 @@ export const exchangeAuthorizationCode = defineFlow({
     .and(codeIsLive)
     .and(grantStillReaches)
     .and(audiencesAreWithinGrant)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
     .and(tokenIsNotTooLong(({ effective: { scopes }, audiences }) => ({ scopes, audiences }))),
   run: (ctx, { client, signer, effective: { scopes }, audiences, status: { grant } }) =>

@@ -14,6 +14,7 @@ import {
   narrowedScopes,
   refuseReuse,
 } from '../conditions/grant.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
@@ -113,6 +114,7 @@ export const refreshToken = defineFlow({
     .and(grantStillReaches)
     .and(scopesAreWithinGrant)
     .and(audiencesAreWithinGrant)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
     .and(tokenIsNotTooLong((facts) => facts)),
   run: async (ctx, { client, signer, replayed, scopes, audiences, status: { grant, token } }) =>
