@@ -10,6 +10,11 @@ export interface Http2Application {
   closed(connection: Http2Connection): void
   /** A request's header block is complete and valid. Answers with who is told of what follows. */
   request(stream: Http2Stream, headers: RequestHeaders, endStream: boolean): StreamHandler
+  /**
+   * A field of a request is malformed (RFC 9113 §8.2), so that its stream is reset. Answers with a header block that says
+   * so before (§8.1.1), or `null`. `headers` are those up to the field.
+   */
+  malformed?(headers: RequestHeaders, field: string): Uint8Array | null
 }
 
 /** Who is told what the peer does with one request. None of its methods may throw. */

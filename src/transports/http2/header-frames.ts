@@ -133,12 +133,20 @@ export class HeaderFrames {
     }
     const wellFormed = list.tooLong || (list.isWellFormed() && !(endStream && list.contentLength > 0))
     if (dependsOnItself || !wellFormed) {
+      this.#explain(id, list)
       streams.reject(id, ErrorCode.PROTOCOL_ERROR)
       return
     }
     if (list.tooLong) this.#answer(id, list, HEADER_LIST_TOO_LONG, endStream)
     else if (list.method === 'CONNECT') this.#answer(id, list, NOT_IMPLEMENTED, endStream)
     else this.#open(id, list, endStream)
+  }
+
+  /** §8.1.1: a malformed request may be answered before its stream is reset. */
+  #explain(id: number, list: FieldList): void {
+    if (list.malformedField === null) return
+    const block = this.#application.malformed?.(list, list.malformedField) ?? null
+    if (block !== null) this.#sender.headers(id, block, true)
   }
 
   /** Whether the requests there are take up all that a connection may. */

@@ -15,6 +15,8 @@ export class FieldList implements RequestHeaders, FieldSink {
   bytes = 0
   /** -1 if not given. */
   contentLength = -1
+  /** The name of the first field that is malformed by itself. */
+  malformedField: string | null = null
   readonly #trailers: boolean
   readonly #maxBytes: number
   readonly #fields: HeaderField[] = []
@@ -67,6 +69,7 @@ export class FieldList implements RequestHeaders, FieldSink {
     switch (kind) {
       case FieldKind.MALFORMED:
         this.#malformed = true
+        this.malformedField = field.name
         return
       case FieldKind.CONTENT_LENGTH: {
         const length = Number(field.value)

@@ -12,6 +12,8 @@ import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 import { timeoutOf } from './timeout.ts'
 
 const CONTENT_TYPE = 'application/grpc'
+/** As much of a name is told as most are long. */
+const MAX_NAME = 64
 /** The media type may name the encoding of messages, or have parameters. In any case of letters (RFC 9110 §8.3.1). */
 const GRPC = /^application\/grpc(?:\+[^;\s]*)?(?:[ \t]*;.*)?$/i
 
@@ -45,7 +47,7 @@ const NOBODY: StreamHandler = Object.freeze({
  * them. To be served by an `Http2Server`:
  *
  *     const application = new GrpcApplication({ methods: [echo], maxMessageBytes: 4 * 1024 * 1024 })
- *     const { port } = await new Http2Server({ application }).listen({ host: '127.0.0.1', port: 0 })
+ *     const { port } = await new Http2Server({ application, onError }).listen({ host: '127.0.0.1', port: 0 })
  */
 export class GrpcApplication implements Http2Application {
   /** Makes the blocks that calls are answered with. */
@@ -101,6 +103,12 @@ export class GrpcApplication implements Http2Application {
     if (!endStream) this.#watch(call)
     call.begin(endStream)
     return call
+  }
+
+  malformed({ method }: RequestHeaders, field: string): Uint8Array | null {
+    if (method !== 'POST') return null
+    const message = `The header field ${field.slice(0, MAX_NAME)} is not one that HTTP/2 allows: its name, or its value.`
+    return this.blocks.trailersOnly(callStatus(StatusCode.INVALID_ARGUMENT, message))
   }
 
   /** Ends a call of which nothing more need be known. */

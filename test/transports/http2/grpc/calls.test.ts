@@ -164,6 +164,13 @@ describe('a call', () => {
       grpcFrame(Buffer.alloc(0)),
       StatusCode.INTERNAL,
     ],
+    [
+      'with a field that ends with a space',
+      undefined,
+      { authorization: 'Bearer ' },
+      grpcFrame(Buffer.alloc(0)),
+      StatusCode.INVALID_ARGUMENT,
+    ],
     ['without a request', undefined, {}, Buffer.alloc(0), StatusCode.UNIMPLEMENTED],
     [
       'with two',
