@@ -910,7 +910,7 @@ export const comments: Readonly<Record<string, readonly Location[]>> = {
     {"path":[4,19],"span":[501,0,512,1],"leadingComments":" IntrospectTokenResponse tells about a token.\n"},
     {"path":[4,19,2,0],"span":[503,2,18],"leadingComments":" active is whether the token would be accepted now.\n"},
     {"path":[4,19,2,1],"span":[505,2,25],"leadingComments":" claims are set only when it is active.\n"},
-    {"path":[4,19,2,2],"span":[511,2,56],"leadingComments":" signed_introspection is set where it was asked for: a JWT of the type\n `token-introspection+jwt` (RFC 9701 §5) with the answer in its claim\n `token_introspection`, in the form of RFC 7662. Its `aud` is the client that\n asked; there is none where a bearer token did. It is no token, and accepted\n nowhere as one.\n"},
+    {"path":[4,19,2,2],"span":[511,2,65],"leadingComments":" signed_introspection is set where it was asked for: a JWT of the type\n `token-introspection+jwt` (RFC 9701 §5) with the answer in its claim\n `token_introspection`, in the form of RFC 7662. Its `aud` is the client that\n asked; there is none where a bearer token did. It is no token, and accepted\n nowhere as one.\n"},
     {"path":[4,20],"span":[515,0,527,1],"leadingComments":" BatchIntrospectTokensRequest presents several tokens.\n"},
     {"path":[4,20,2,0],"span":[517,2,34],"leadingComments":" client authenticates the caller, unless the metadata does.\n"},
     {"path":[4,20,2,1],"span":[520,2,526,4],"leadingComments":" tokens to look at: any strings. What cannot be a token is inactive, and\n leaves the others' answers as they are.\n"},
