@@ -98,9 +98,10 @@ export class ClientAuthenticator {
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
     const [client, secrets] = await Promise.all([finding, lookUp])
     const secretId = proof.kind === 'secret' ? this.#matchingSecret(ctx.now, proof.secret, secrets, lookUp) : null
-    const evidence = client?.enabled
-      ? await this.#evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now)
-      : null
+    // Awaited in each case: of calls that arrive together, whose answers leave together, none may be the later one for that.
+    const evidence = await (client?.enabled
+      ? this.#evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now)
+      : null)
     if (client === null || evidence === null) return this.#refuse(ctx, attempt, client !== null)
     if (evidence.assertion !== null && authenticatedAt === null) {
       const consumption = await this.#replayGuard.consume(ctx, evidence.assertion)
