@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DEPLOYMENTS, type Deployment, type Evidence, GUARANTEES } from '../src/app/doctor/guarantees.ts'
+import { DEPLOYMENTS, type Deployment, type Evidence, evidenceOf, GUARANTEES } from '../src/app/doctor/guarantees.ts'
 
 const PAGE = join(import.meta.dirname, '..', 'docs', 'databases.md')
 const BEGIN = '<!-- guarantees: written by npm run docs -->\n'
@@ -25,9 +25,9 @@ function table(): string {
   const rows = [
     ['', ...deployments.map((deployment) => DEPLOYMENTS[deployment])],
     ['---', ...deployments.map(() => '---')],
-    ...GUARANTEES.map(({ name, claim, evidence }) => [
-      `\`${name}\`: ${claim}`,
-      ...deployments.map((deployment) => cell(evidence[deployment])),
+    ...GUARANTEES.map((guarantee) => [
+      `\`${guarantee.name}\`: ${guarantee.claim}`,
+      ...deployments.map((deployment) => cell(evidenceOf(guarantee, deployment))),
     ]),
   ]
   return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')

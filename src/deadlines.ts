@@ -10,6 +10,11 @@ interface Waiting {
   readonly leave: () => void
 }
 
+/** Thrown where a call stops because its deadline has passed. */
+export class DeadlineExceededError extends Error {
+  override readonly name = 'DeadlineExceededError'
+}
+
 /** Ends the waiting of calls whose deadline has passed. One timer serves all of them. */
 export class Deadlines {
   readonly #waiting = new Set<Waiting>()

@@ -21,7 +21,13 @@ const echo: SingleRequestMethod = {
 const { maxMessageBytes, maxConcurrentStreams } = DEFAULT_LIMITS
 const application = new GrpcApplication({ methods: [echo], maxMessageBytes })
 const headers = application.blocks.headers()
-const server = new Http2Server({ application, limits: { maxConcurrentStreams } })
+const server = new Http2Server({
+  application,
+  limits: { maxConcurrentStreams },
+  onError: (error) => {
+    throw error
+  },
+})
 const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
 process.send?.({ port })
 process.on('disconnect', () => process.exit())

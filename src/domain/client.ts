@@ -26,7 +26,7 @@ export const GRANT_TYPES = Object.freeze([
 ] as const)
 export type GrantType = (typeof GRANT_TYPES)[number]
 
-export const ACCESS_TOKEN_FORMATS = Object.freeze(['opaque', 'jwt'] as const)
+export const ACCESS_TOKEN_FORMATS = Object.freeze(['opaque', 'jwt', 'identity_jwt'] as const)
 export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number]
 
 /** Lifetimes and limits of one client; `null` caps nothing. */

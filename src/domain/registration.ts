@@ -31,6 +31,7 @@ export function metadataProblems(registration: ClientRegistration, issuer: strin
     ...scopeProblems(registration),
     ...audienceProblems(registration, issuer),
     ...configProblems(registration),
+    ...identityProblems(registration, issuer),
     ...secretProblems(registration),
   ]
 }
@@ -117,6 +118,38 @@ function configProblems({ type, config }: ClientRegistration): RegistrationProbl
 
 /** Of public keys: drawn at random, so that once in ten thousand they read like a secret. */
 const KEY_MATERIAL = /"[nxy]"\s*:\s*"[\w-]*"/g
+
+const LONGEST_IDENTITY_MS = 3_600_000
+
+/**
+ * Identity tokens are verified by others, who know neither revocation nor `act`: so
+ * they are short-lived, for somebody, and say whom they mean without an actor. None
+ * counts at this server, so that they would carry permissions in vain.
+ */
+function identityProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
+  const { config, audiences, scopes, grantTypes } = registration
+  if (config.accessTokenFormat !== 'identity_jwt') return []
+  const problems: RegistrationProblem[] = []
+  if (config.accessTokenTtl > LONGEST_IDENTITY_MS) {
+    problems.push({ field: 'config.access_token_ttl', description: 'is at most 1 h for identity tokens' })
+  }
+  if (audiences.length === 0) {
+    problems.push({ field: 'audiences', description: 'must be at least one for identity tokens' })
+  }
+  for (const [index, audience] of audiences.entries()) {
+    const description = 'is this server itself, which accepts no identity tokens'
+    if (audience === issuer) problems.push({ field: `audiences[${index}]`, description })
+  }
+  for (const [index, scope] of scopes.entries()) {
+    const description = 'is a permission of this server, which accepts no identity tokens'
+    if (isPermission(scope)) problems.push({ field: `scopes[${index}]`, description })
+  }
+  if (grantTypes.includes('token_exchange') && !config.allowImpersonation) {
+    const description = 'must be true for token_exchange with identity tokens: who verifies them looks at sub alone'
+    problems.push({ field: 'config.allow_impersonation', description })
+  }
+  return problems
+}
 
 /** What identifies something is kept and shown as it is, so that no token or secret may be part of it; free text is masked instead. */
 function secretProblems(registration: ClientRegistration): RegistrationProblem[] {

@@ -1,4 +1,5 @@
 import type { CallContext } from '../context.ts'
+import { DeadlineExceededError } from '../deadlines.ts'
 import type { GrantType } from '../domain/client.ts'
 import { type FailedResult, type Result, success } from '../results.ts'
 import { contended, refusalForStoreError } from '../store-failure.ts'
@@ -180,7 +181,7 @@ function release<Facts extends object>(
 /** What a call wants written is not written when its caller has stopped waiting for it; what a refusal wants is. */
 function assertInTime({ deadline }: CallContext): void {
   if (deadline !== null && deadline <= Date.now()) {
-    throw new StoreError('unavailable', 'the deadline was over before anything was written')
+    throw new DeadlineExceededError('the deadline was over before anything was written')
   }
 }
 

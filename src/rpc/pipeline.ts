@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
 import type { Logger } from '../context.ts'
-import { Deadlines } from '../deadlines.ts'
+import { DeadlineExceededError, Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { type FailedResult, fail, type Result, success } from '../results.ts'
 import { AccessLog } from './access-log.ts'
@@ -206,6 +206,7 @@ export class Pipeline {
 
   /** The one place where an unexpected error becomes an answer; its cause goes to the log and nowhere else. */
   #failureOf(call: Call, error: unknown): FailedResult {
+    if (error instanceof DeadlineExceededError) call.isLate = true
     const endedBy = call.endedBy()
     if (endedBy !== null) throw new CallEnded(endedBy, { cause: error })
     this.#log.error({ rayId: call.rayId, method: call.method.path, err: error }, 'unexpected error')

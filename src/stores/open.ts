@@ -133,7 +133,9 @@ function isInMemory(url: string): boolean {
 
 async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
-  const load = parseLibsqlUrl(url) === null ? DIALECTS[scheme.toLowerCase()] : loadLibsqlRemote
+  const known = DIALECTS[scheme.toLowerCase()]
+  // `libsql:` names a file or, with two slashes, a server.
+  const load = known === loadLibsql && parseLibsqlUrl(url) !== null ? loadLibsqlRemote : known
   if (load === undefined) {
     throw new DatabaseError(
       'unavailable',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { deploymentOf, guaranteeFindings } from '../../src/app/doctor/examine-guarantees.ts'
 import { ok, warning } from '../../src/app/doctor/finding.ts'
 import { type Deployment, GUARANTEES } from '../../src/app/doctor/guarantees.ts'
-import type { Diagnostic } from '../../src/stores/contract/backend.ts'
+import type { Diagnostic, DialectName } from '../../src/stores/contract/backend.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const APPEND_ONLY = ok('audit log', 'append-only: triggers refuse changes')
@@ -67,7 +67,7 @@ describe('the database at hand is taken for', () => {
 describe('the guarantees of the database at hand', () => {
   const findings = (
     diagnostics: readonly Diagnostic[],
-    { dialect = 'mysql', hosts = 2, auditLog = APPEND_ONLY } = {},
+    { dialect = 'mysql' as DialectName, hosts = 2, auditLog = APPEND_ONLY } = {},
   ) => new Map(guaranteeFindings({ dialect, diagnostics, hosts, auditLog }).map((each) => [each.check, each] as const))
 
   it('hold where no setting stands in the way', () => {

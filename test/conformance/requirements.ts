@@ -256,12 +256,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
   '8707': [
     { clause: '2', says: 'absolute URIs without a fragment; several; invalid_target' },
     { clause: '2.1', says: 'resources at the authorization endpoint', notApplicable: FRONT_END },
-    { clause: '2.2', says: 'the token reaches no further than what was asked' },
-    {
-      clause: '2.2',
-      says: 'narrows the targets when a code or a refresh token is redeemed',
-      open: 'refused with invalid_target: such a token is for all that was consented to',
-    },
+    { clause: '2.2', says: 'narrows the targets when a grant is redeemed, never beyond what was granted' },
   ],
   '9068': [
     { clause: '2.1', says: 'signed, never with alg none; the type at+jwt' },

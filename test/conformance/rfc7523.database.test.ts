@@ -24,7 +24,9 @@ import { AUDIENCE, CI, CLUSTER, SILENT, trustedIssuers } from '../setup/trusted-
 const { exchangeAssertion, introspectToken, mintToken } = TokenService.method
 const PRIVATE_KEY_JWT = AuthenticationMethod.PRIVATE_KEY_JWT
 const folder = suiteFolder()
-const issuers = await trustedIssuers(folder)
+/** As other servers of the tests are called; and another. */
+const [OWN, PEER] = ['http://127.0.0.1:50051', 'https://peer.example']
+const issuers = await trustedIssuers(folder, OWN, PEER)
 const OPTIONS = { variables: { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file } }
 
 /** A JWT put together by hand, for headers that no library signs. */
@@ -613,6 +615,14 @@ onEveryBackend(
       expect((await refusalOf(exchange(assertion))).reason).toBe('OAUTH_INVALID_GRANT')
       await proveBy(AuthenticationMethod.CLIENT_SECRET, '')
       await exchange(assertion)
+    })
+
+    it('§3 what this server itself is the issuer of stands for no client, whatever its operator trusts', async () => {
+      expect(server.issuer).toBe(OWN)
+      const assertionOf = (iss: string) => signed(issuers.cluster, projected({ iss }))
+      expect((await exchange(await assertionOf(PEER))).token?.scopes).toEqual(['orders.read'])
+      const refused = await refusalOf(exchange(await assertionOf(OWN)))
+      expect([refused.status, refused.reason]).toEqual(['FAILED_PRECONDITION', 'OAUTH_INVALID_GRANT'])
     })
 
     it('§3 issuer, subject, audience and expiry are required and judged', async () => {

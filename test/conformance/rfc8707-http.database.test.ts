@@ -38,7 +38,7 @@ const suite = (server: TestServer) => {
     expect(body['error_description']).toContain('https://else.example')
   })
 
-  it('§2.2 gives no wider token than was asked where the targets were consented to', async () => {
+  it('§2.2 invalid_target beyond what was consented to, and the code can still be redeemed', async () => {
     const web = await grants.webClient({ audiences: [ORDERS] })
     const { code, verifier = '' } = await grants.createCode(web, { audiences: [ORDERS] })
     const redeem = { grant_type: GRANT_TYPES.code, code, code_verifier: verifier, redirect_uri: REDIRECT_URI }
@@ -46,6 +46,46 @@ const suite = (server: TestServer) => {
     const { status, body } = await forms.token({ ...redeem, resource: STOCK }, header)
     expect([status, body['error']]).toEqual([400, 'invalid_target'])
     expect((await forms.token(redeem, header)).status).toBe(200)
+  })
+
+  it('§2.2 narrows the access token of a code and of each refresh; the refresh token keeps the grant', async () => {
+    const web = await grants.webClient({ audiences: [ORDERS, STOCK] })
+    const header = basic(web.clientId, web.clientSecret)
+    const audiencesOf = async (accessToken: unknown) => (await grants.claimsOf(String(accessToken)))?.audiences
+    const { code, verifier = '' } = await grants.createCode(web, { audiences: [ORDERS, STOCK] })
+    const redeem = { grant_type: GRANT_TYPES.code, code, code_verifier: verifier, redirect_uri: REDIRECT_URI }
+    const redeemed = await forms.token({ ...redeem, resource: ORDERS }, header)
+    expect(await audiencesOf(redeemed.body['access_token'])).toEqual([ORDERS])
+    const refresh = (token: unknown, more: object = {}) =>
+      forms.token({ grant_type: GRANT_TYPES.refresh, refresh_token: String(token), ...more }, header)
+    const beyond = await refresh(redeemed.body['refresh_token'], { resource: 'https://else.example' })
+    expect([beyond.status, beyond.body['error']]).toEqual([400, 'invalid_target'])
+    const stock = await refresh(redeemed.body['refresh_token'], { audience: STOCK })
+    expect(await audiencesOf(stock.body['access_token'])).toEqual([STOCK])
+    const all = await refresh(stock.body['refresh_token'])
+    expect(await audiencesOf(all.body['access_token'])).toEqual([ORDERS, STOCK])
+  })
+
+  it('§2.2 narrows the access token of a device code; the refresh token keeps the grant', async () => {
+    const device = await grants.deviceClient({ audiences: [ORDERS, STOCK] })
+    const started = await grants.startDevice(device, { audiences: [ORDERS, STOCK] })
+    await grants.approveDevice(started)
+    const poll = { grant_type: GRANT_TYPES.device, device_code: started.deviceCode, client_id: device.clientId }
+    const beyond = await forms.token({ ...poll, resource: 'https://else.example' })
+    expect([beyond.status, beyond.body['error']]).toEqual([400, 'invalid_target'])
+    const { body } = await forms.token({ ...poll, resource: STOCK })
+    expect((await grants.claimsOf(String(body['access_token'])))?.audiences).toEqual([STOCK])
+    const refreshed = await grants.refresh(device, String(body['refresh_token']))
+    expect(refreshed.audiences).toEqual([ORDERS, STOCK])
+  })
+
+  it('§2.2 invalid_target where nobody consented to an audience', async () => {
+    const web = await grants.webClient({ audiences: [ORDERS] })
+    const { refreshToken } = await grants.signIn(web)
+    const header = basic(web.clientId, web.clientSecret)
+    const fields = { grant_type: GRANT_TYPES.refresh, refresh_token: refreshToken, resource: ORDERS }
+    const { status, body } = await forms.token(fields, header)
+    expect([status, body['error']]).toEqual([400, 'invalid_target'])
   })
 }
 

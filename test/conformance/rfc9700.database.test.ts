@@ -395,6 +395,27 @@ onEveryBackend('RFC 9700', (server, database) => {
       )
     })
 
+    it('§4.14.2 inside the window, other audiences make another request; none and all of them by name are one', async () => {
+      const both = ['https://orders.example', 'https://stock.example']
+      const [orders = '', stock = ''] = both
+      const client = await grants.webClient({ audiences: both })
+      const signIn = () => grants.signIn(client, { audiences: both })
+      for (const [asked, repeated] of [
+        [[], [stock, orders]],
+        [both, []],
+        [[stock], [stock, stock]],
+      ] as const) {
+        const { refreshToken } = await signIn()
+        const first = await grants.refresh(client, refreshToken, [], [...asked])
+        expect(pick(await grants.refresh(client, refreshToken, [], [...repeated]))).toEqual(pick(first))
+        expect(await refusalOf(grants.refresh(client, refreshToken, [], [orders]))).toMatchObject(invalidGrant)
+        expect(await areActive(first.accessToken, first.refreshToken)).toEqual([true, true])
+      }
+      const { refreshToken } = await signIn()
+      await grants.refresh(client, refreshToken, [], [stock])
+      expect(await refusalOf(grants.refresh(client, refreshToken))).toMatchObject(invalidGrant)
+    })
+
     describe('inside the window, an answer that is of no use any more is not given again', () => {
       const minute = { refreshTokenReplayWindow: seconds(60) }
       type Refreshed = { clientId: string; tokens: Tokens; first: Tokens }

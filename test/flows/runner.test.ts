@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { backgroundCall, backgroundContext } from '../../src/context.ts'
+import { DeadlineExceededError } from '../../src/deadlines.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import { condition, given, LOST_RACE, postcondition, RETRY } from '../../src/flows/condition.ts'
 import type { FlowServices } from '../../src/flows/context.ts'
@@ -177,7 +178,7 @@ describe('a flow', () => {
   it('gives back what it took when its deadline is over before it writes', async () => {
     const { ctx, runner, steps, spends, flow } = stage()
     const late = Object.assign(Object.create(ctx) as typeof ctx, { deadline: epochMs(Date.now() - 1) })
-    expect(await runner.execute(flow({ reserve: [spends('a')] }), late, {})).toMatchObject({ ok: false })
+    await expect(runner.execute(flow({ reserve: [spends('a')] }), late, {})).rejects.toThrow(DeadlineExceededError)
     expect(steps).toEqual(['check', 'take a', 'run', 'release a'])
   })
 

@@ -22,12 +22,16 @@ export async function serveNatively(methods: readonly TestMethod[], { tls }: Tes
     methods: methods.map((method) => servedMethod(method, () => application.blocks)),
     maxMessageBytes: MAX_MESSAGE_BYTES,
   })
-  const server = new Http2Server({ application, ...(tls && { tls: tlsOptionsOf(tls) }) })
+  const server = new Http2Server({ application, onError: fail, ...(tls && { tls: tlsOptionsOf(tls) }) })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   return {
     port,
     stop: async () => server.destroy(),
   }
+}
+
+function fail(error: Error): never {
+  throw error
 }
 
 function tlsOptionsOf({ cert, key }: Identity): Http2TlsOptions {

@@ -238,7 +238,7 @@ onEveryBackend('ClientService', (server) => {
         server.call(rotateClientSecret, { clientId }, bearer),
         server.call(revokeClientSecret, { clientId, secretId: secrets[0]?.secretId ?? '' }, bearer),
       ]
-      for (const attempt of attempts) expect(await refusalOf(attempt)).toMatchObject(denied)
+      for (const refused of await Promise.all(attempts.map(refusalOf))) expect(refused).toMatchObject(denied)
       await server.call(disableClient, { clientId }, bearer)
     })
   })

@@ -136,8 +136,14 @@ export function grantsOn(server: CalledServer) {
     return tokensOf((await server.call(TokenService.method.exchangeAuthorizationCode, request)).token)
   }
 
-  async function refresh({ client }: As, refreshToken: string, scopes: string[] = []): Promise<Tokens> {
-    return tokensOf((await server.call(TokenService.method.refreshToken, { client, refreshToken, scopes })).token)
+  async function refresh(
+    { client }: As,
+    refreshToken: string,
+    scopes: string[] = [],
+    audiences: string[] = [],
+  ): Promise<Tokens> {
+    const request = { client, refreshToken, scopes, audiences }
+    return tokensOf((await server.call(TokenService.method.refreshToken, request)).token)
   }
 
   /** Exchanges an access token; the type of the subject token is filled in. */

@@ -37,8 +37,8 @@ export async function keyServer(content: string): Promise<KeyServer> {
   return state
 }
 
-/** Writes a file of the three issuers above; the keys of the first two are returned. */
-export async function trustedIssuers(folder: string) {
+/** Writes a file of the three issuers above, and of `more` with the keys of the first; the keys of the first two are returned. */
+export async function trustedIssuers(folder: string, ...more: readonly string[]) {
   const cluster: SigningPair = signingPair('RS256')
   const ci: SigningPair = signingPair('ES256')
   const keys = await keyServer(jwksOf(ci))
@@ -71,6 +71,12 @@ export async function trustedIssuers(folder: string) {
       rules: [rule({ sub: 'job' }, 'ci-runner', 'deploy')],
     },
     { issuer: SILENT, jwks_url: silent.url, rules: [rule({ sub: 'job' }, 'ci-runner', 'deploy')] },
+    ...more.map((issuer) => ({
+      issuer,
+      jwks_file: 'cluster.jwks.json',
+      audience: AUDIENCE,
+      rules: [rule({ sub: 'system:*' }, 'orders', 'orders.read')],
+    })),
   ]
   const file = join(folder, 'issuers.json')
   writeFileSync(file, JSON.stringify({ issuers }))

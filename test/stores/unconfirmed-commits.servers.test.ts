@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clientId, epochMs } from '../../src/domain/ids.ts'
 import type { Backend } from '../../src/stores/contract/backend.ts'
@@ -91,6 +92,21 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
           await both.close()
           await other.close()
         }
+      })
+
+    // The others read it back on another connection; of this one the stream of the commit is asked.
+    if (kind === libsqlDatabases)
+      test('says in the log why nobody could ask whether it arrived', async () => {
+        const lines: { readonly level: number; readonly msg: string; readonly err?: { readonly message: string } }[] =
+          []
+        const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+        const told = await openBackend(proxy.url, { ...options, log })
+        await mintOn(told)
+        proxy.failNextCommit('dropped', 600)
+        await mintOn(told)
+        await told.close()
+        const asked = lines.filter(({ msg }) => msg === 'whether a commit arrived could not be asked')
+        expect(asked).toMatchObject([{ level: 20, err: { message: expect.stringContaining('the database') } }])
       })
 
     for (const fault of ['dropped', 'unanswered'] as const satisfies readonly CommitFault[]) {

@@ -3,7 +3,13 @@ import { isLoopback } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import { maskUrl } from '../../config/database-url.ts'
 import { backgroundContext, type Logger } from '../../context.ts'
-import { AUDIT_LOG_CHANGES, type Diagnostic, MISSING_PRIVILEGES, NONE } from '../../stores/contract/backend.ts'
+import {
+  AUDIT_LOG_CHANGES,
+  type Diagnostic,
+  type DialectName,
+  MISSING_PRIVILEGES,
+  NONE,
+} from '../../stores/contract/backend.ts'
 import type { AuditProtection, SchemaState } from '../../stores/contract/migrations.ts'
 import { openApp } from '../app.ts'
 import { openConfiguredMigrations } from '../database.ts'
@@ -96,7 +102,7 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
 
 /** What a database tells of itself, against what this process asks of it. */
 function diagnosticFindings(
-  dialect: string,
+  dialect: DialectName,
   diagnostics: readonly Diagnostic[],
   protection: AuditProtection | null,
   { connections: { poolSize }, database: { hosts } }: Config,

@@ -1,11 +1,10 @@
-import type { Diagnostic } from '../../stores/contract/backend.ts'
+import type { Diagnostic, DialectName } from '../../stores/contract/backend.ts'
 import { type Finding, ok, warning } from './finding.ts'
-import { DEPLOYMENTS, type Deployment, GUARANTEES, type Guarantee } from './guarantees.ts'
+import { DEPLOYMENTS, type Deployment, evidenceOf, GUARANTEES, type Guarantee } from './guarantees.ts'
 
 /** What is known of the database at hand. */
 export interface DatabaseFacts {
-  /** As its dialect is called. */
-  readonly dialect: string
+  readonly dialect: DialectName
   readonly diagnostics: readonly Diagnostic[]
   /** How many hosts its URL names. */
   readonly hosts: number
@@ -16,7 +15,7 @@ export interface DatabaseFacts {
 /** Which of the guarantees hold on the database at hand, as far as its settings say. */
 export function guaranteeFindings(facts: DatabaseFacts): readonly Finding[] {
   const deployment = deploymentOf(facts)
-  return GUARANTEES.filter((guarantee) => guarantee.evidence[deployment] !== 'none').map((guarantee) =>
+  return GUARANTEES.filter((guarantee) => evidenceOf(guarantee, deployment) !== 'none').map((guarantee) =>
     findingOf(guarantee, deployment, facts),
   )
 }
@@ -38,8 +37,10 @@ export function deploymentOf({ dialect, diagnostics }: Pick<DatabaseFacts, 'dial
       return 'libsql'
     case 'libsql-remote':
       return 'libsqlServer'
-    default:
+    case 'sqlite':
       return 'sqlite'
+    default:
+      return dialect satisfies never
   }
 }
 
@@ -56,6 +57,6 @@ function findingOf(guarantee: Guarantee, deployment: Deployment, facts: Database
     return warning(check, `not certain: ${claim}`, `mend what stands under ${inTheWay.join(', ')}`)
   }
   const addition =
-    guarantee.evidence[deployment] === 'notRun' ? `; no test has shown it on ${DEPLOYMENTS[deployment]}` : ''
+    evidenceOf(guarantee, deployment) === 'notRun' ? `; no test has shown it on ${DEPLOYMENTS[deployment]}` : ''
   return ok(check, `${claim}${addition}`)
 }

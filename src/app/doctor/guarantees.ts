@@ -30,24 +30,8 @@ export interface Guarantee {
   readonly dependsOn: readonly string[]
   /** Whether it means nothing where the URL names one host. */
   readonly needsSeveralHosts?: true
-  readonly evidence: Readonly<Record<Deployment, Evidence>>
-}
-
-/** Of all deployments; those that are not named are `notRun`. */
-function evidence(shown: Partial<Record<Deployment, Evidence>>): Readonly<Record<Deployment, Evidence>> {
-  return Object.freeze({
-    sqlite: 'notRun',
-    libsql: 'notRun',
-    libsqlServer: 'notRun',
-    mysql: 'notRun',
-    groupOnePrimary: 'notRun',
-    groupManyPrimaries: 'notRun',
-    semiSynchronousPair: 'notRun',
-    mariadb: 'notRun',
-    galera: 'notRun',
-    postgres: 'notRun',
-    ...shown,
-  })
+  /** Where nothing is named: `notRun`. */
+  readonly evidence: Readonly<Partial<Record<Deployment, Evidence>>>
 }
 
 const KILLED = 'test/cluster/killed-database.storm.slow.test.ts'
@@ -72,6 +56,10 @@ const PURGE = 'test/app/purge.database.test.ts'
 const LIBSQL_SERVER = 'test/stores/libsql-server.process.test.ts'
 const FULL_DISK = 'test/e2e/full-disk.slow.test.ts'
 
+export function evidenceOf({ evidence }: Guarantee, deployment: Deployment): Evidence {
+  return evidence[deployment] ?? 'notRun'
+}
+
 export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   {
     name: 'durable',
@@ -86,159 +74,159 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
       'journal_mode',
       'synchronous',
     ],
-    evidence: evidence({
-      semiSynchronousPair: PAIR,
+    evidence: {
       sqlite: 'test/e2e/durability.storm.process.test.ts',
       libsqlServer: LIBSQL_SERVER,
       mysql: KILLED,
       groupOnePrimary: GROUP,
+      semiSynchronousPair: PAIR,
       galera: GALERA,
       postgres: KILLED,
-    }),
+    },
   },
   {
     name: 'races',
     claim: 'of parallel uses of a code or token one wins',
     dependsOn: ['isolation', 'session', 'foreign_keys'],
-    evidence: evidence({
-      groupOnePrimary: GROUP,
-      semiSynchronousPair: PAIR,
+    evidence: {
       sqlite: RACES,
       libsql: RACES,
       libsqlServer: RACES,
       mysql: RACES,
+      groupOnePrimary: GROUP,
       groupManyPrimaries: GROUP,
+      semiSynchronousPair: PAIR,
       mariadb: RACES,
       galera: GALERA,
       postgres: RACES,
-    }),
+    },
   },
   {
     name: 'revocation',
     claim: 'every instance refuses from the next call on what one revoked',
     dependsOn: ['isolation', 'wsrep_sync_wait', 'group_replication_consistency', 'group members', 'group member'],
-    evidence: evidence({
+    evidence: {
       sqlite: TWO_INSTANCES,
       mysql: TWO_INSTANCES,
       groupOnePrimary: PARTITION,
       groupManyPrimaries: GROUP,
       mariadb: TWO_INSTANCES,
       postgres: TWO_INSTANCES,
-    }),
+    },
   },
   {
     name: 'read-your-writes',
     claim: 'every instance reads what another has answered',
     dependsOn: ['isolation', 'wsrep_sync_wait', 'group_replication_consistency'],
-    evidence: evidence({
+    evidence: {
       sqlite: TWO_INSTANCES,
       mysql: TWO_INSTANCES,
       groupManyPrimaries: GROUP,
       mariadb: TWO_INSTANCES,
       postgres: TWO_INSTANCES,
-    }),
+    },
   },
   {
     name: 'fail-over',
     claim: 'the next host of the URL is used by itself',
     dependsOn: [],
     needsSeveralHosts: true,
-    evidence: evidence({
-      semiSynchronousPair: PAIR,
+    evidence: {
       sqlite: 'none',
       libsql: 'none',
       libsqlServer: 'none',
       mysql: SWITCH_OVER,
       groupOnePrimary: GROUP,
       groupManyPrimaries: GROUP,
+      semiSynchronousPair: PAIR,
       galera: GALERA,
       postgres: SWITCH_OVER,
-    }),
+    },
   },
   {
     name: 'unconfirmed-commits',
     claim: 'a commit without an answer is read back',
     dependsOn: [],
-    evidence: evidence({ libsqlServer: UNCONFIRMED, mysql: UNCONFIRMED, postgres: UNCONFIRMED }),
+    evidence: { libsqlServer: UNCONFIRMED, mysql: UNCONFIRMED, postgres: UNCONFIRMED },
   },
   {
     name: 'sessions',
     claim: 'settings of a session are set and read back',
     dependsOn: ['session', 'isolation'],
-    evidence: evidence({ sqlite: 'none', libsql: 'none', mysql: SESSIONS, mariadb: SESSIONS, postgres: SESSIONS }),
+    evidence: { sqlite: 'none', libsql: 'none', mysql: SESSIONS, mariadb: SESSIONS, postgres: SESSIONS },
   },
   {
     name: 'dead-connections',
     claim: 'a connection that answers nothing is given up in time',
     dependsOn: [],
-    evidence: evidence({ sqlite: 'none', libsql: 'none', libsqlServer: LIBSQL_SERVER, mysql: DUMB, postgres: DUMB }),
+    evidence: { sqlite: 'none', libsql: 'none', libsqlServer: LIBSQL_SERVER, mysql: DUMB, postgres: DUMB },
   },
   {
     name: 'bytes',
     claim: 'names that differ in any byte are different',
     dependsOn: ['collation', 'encoding', 'session'],
-    evidence: evidence({
+    evidence: {
       sqlite: CONTRACT,
       libsql: CONTRACT,
       libsqlServer: CONTRACT,
       mysql: CONTRACT,
       mariadb: CONTRACT,
       postgres: CONTRACT,
-    }),
+    },
   },
   {
     name: 'audit',
     claim: 'the database refuses to change audit events',
     dependsOn: ['audit log'],
-    evidence: evidence({ sqlite: AUDIT, mysql: AUDIT, mariadb: AUDIT, postgres: AUDIT }),
+    evidence: { sqlite: AUDIT, mysql: AUDIT, mariadb: AUDIT, postgres: AUDIT },
   },
   {
     name: 'least-privilege',
     claim: 'a server works with the documented rights and no others',
     dependsOn: ['missing_privileges', 'privileges'],
-    evidence: evidence({
+    evidence: {
       sqlite: 'none',
       libsql: 'none',
       libsqlServer: 'none',
       mysql: GRANTS,
       mariadb: GRANTS,
       postgres: GRANTS,
-    }),
+    },
   },
   {
     name: 'clock',
     claim: "times are of QScope's clock, and a jump of it loses nothing",
     dependsOn: ['clock'],
-    evidence: evidence({ sqlite: CLOCK, mysql: CLOCK, mariadb: CLOCK, postgres: CLOCK }),
+    evidence: { sqlite: CLOCK, mysql: CLOCK, mariadb: CLOCK, postgres: CLOCK },
   },
   {
     name: 'backup',
     claim: 'the documented backup brings everything back',
     dependsOn: [],
-    evidence: evidence({ sqlite: BACKUP, mysql: BACKUP, mariadb: BACKUP, postgres: BACKUP }),
+    evidence: { sqlite: BACKUP, mysql: BACKUP, mariadb: BACKUP, postgres: BACKUP },
   },
   {
     name: 'upgrades',
     claim: 'servers go on working while a newer schema is made',
     dependsOn: [],
-    evidence: evidence({ sqlite: ROLLING, mysql: ROLLING, mariadb: ROLLING, postgres: ROLLING }),
+    evidence: { sqlite: ROLLING, mysql: ROLLING, mariadb: ROLLING, postgres: ROLLING },
   },
   {
     name: 'plans',
     claim: 'no flow looks through a table that grows',
     dependsOn: [],
-    evidence: evidence({ sqlite: PLANS, libsql: PLANS, mysql: PLANS, mariadb: PLANS, postgres: PLANS }),
+    evidence: { sqlite: PLANS, libsql: PLANS, mysql: PLANS, mariadb: PLANS, postgres: PLANS },
   },
   {
     name: 'size',
     claim: 'what has ended is counted and deleted',
     dependsOn: [],
-    evidence: evidence({ sqlite: PURGE, mysql: PURGE, mariadb: PURGE, postgres: PURGE }),
+    evidence: { sqlite: PURGE, mysql: PURGE, mariadb: PURGE, postgres: PURGE },
   },
   {
     name: 'full-disk',
     claim: 'a full disk loses nothing, and is recovered from',
     dependsOn: ['free_space'],
-    evidence: evidence({ sqlite: FULL_DISK, libsql: FULL_DISK }),
+    evidence: { sqlite: FULL_DISK, libsql: FULL_DISK },
   },
 ])

@@ -37,11 +37,13 @@ const redemption = (scene: Scene): InputOf<typeof exchangeAuthorizationCode> => 
   presentedCode: scene.code.get().value,
   redirectUri: REDIRECT_URI,
   codeVerifier: scene.codeVerifier,
+  requestedAudiences: [],
 })
 
 const refreshed = (scene: Scene): InputOf<typeof refreshToken> => ({
   presentedToken: scene.family.get().refresh?.value ?? '',
   requestedScopes: [],
+  requestedAudiences: [],
 })
 
 /** What each grant is called with; also to bring about what other steps need. */

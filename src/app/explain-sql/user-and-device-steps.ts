@@ -40,7 +40,7 @@ export const LAST_USER_STEPS: readonly Step[] = [flowStep(deleteUser, { input: b
 
 const device = (scene: Scene) => asClient(scene.device.get().client)
 const typed = (scene: Scene) => ({ typedCode: scene.started.get().userCode, attemptKey: null })
-const presented = (scene: Scene) => ({ presentedCode: scene.started.get().deviceCode })
+const presented = (scene: Scene) => ({ presentedCode: scene.started.get().deviceCode, requestedAudiences: [] })
 
 export const startStep = flowStep(startDeviceAuthorization, {
   caller: device,

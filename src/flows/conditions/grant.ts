@@ -3,6 +3,7 @@ import { actorOf } from '../../context.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import type { Client } from '../../domain/client.ts'
 import type { Grant } from '../../domain/grant.ts'
+import { beyond, distinct } from '../../domain/scopes.ts'
 import { fail, type Result, success } from '../../results.ts'
 import { condition, type Refusal } from '../condition.ts'
 import { evaluateScopes, openAmong, refuseAudiences, refuseScopes } from './request.ts'
@@ -59,3 +60,24 @@ export function narrowedScopes(
 ): Result<{ readonly scopes: readonly string[] }> {
   return requested.length === 0 ? success({ scopes: effective.scopes }) : evaluateScopes(requested, effective.scopes)
 }
+
+/** What a client wants of the access token when it redeems a grant. */
+export interface NarrowedTarget {
+  /** Empty: all that the grant reaches. */
+  readonly requestedAudiences: readonly string[]
+}
+
+/**
+ * RFC 8707 §2.2: the access token is for those of the grant's audiences that were
+ * asked; none asked means all of them. A grant without audiences has none to ask
+ * for: nobody consented to one.
+ */
+export const audiencesAreWithinGrant = condition<
+  NarrowedTarget & { readonly effective: EffectiveScope },
+  { readonly audiences: readonly string[] }
+>('audiencesAreWithinGrant', (_ctx, { effective, requestedAudiences }) => {
+  if (requestedAudiences.length === 0) return success({ audiences: effective.audiences })
+  const audiences = distinct(requestedAudiences)
+  const rejected = beyond(audiences, effective.audiences)
+  return rejected.length > 0 ? refuseAudiences(rejected) : success({ audiences })
+})

@@ -10,7 +10,8 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition, type Refusal } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { grantStillReaches } from '../conditions/grant.ts'
+import { audiencesAreWithinGrant, grantStillReaches, type NarrowedTarget } from '../conditions/grant.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken, query } from '../flow.ts'
@@ -132,17 +133,19 @@ export const redeemDeviceCode = defineFlow({
   name: 'redeemDeviceCode',
   lane: 'transaction',
   issues: oneToken('device_code'),
-  preconditions: given<PresentedDeviceCode>()
+  preconditions: given<PresentedDeviceCode & NarrowedTarget>()
     .and(callerIsClient)
     .and(grantIsAllowed('device_code'))
     .and(deviceCodeIsOwn)
     .and(deviceIsApproved)
     .and(consentStands)
     .and(grantStillReaches)
+    .and(audiencesAreWithinGrant)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ effective }) => effective)),
-  run: (ctx, { client, signer, effective, status: { grant } }) =>
-    issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
+    .and(tokenIsNotTooLong(({ effective: { scopes }, audiences }) => ({ scopes, audiences }))),
+  run: (ctx, { client, signer, effective: { scopes }, audiences, status: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }),
   postconditions: [codeIsRedeemedOnce],
 })
 

@@ -13,6 +13,7 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { identityHasAudiences } from '../conditions/identity-token.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { defineFlow, reservation } from '../flow.ts'
 
@@ -113,6 +114,7 @@ export const startDeviceAuthorization = defineFlow({
     .and(grantIsAllowed('device_code'))
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(identityHasAudiences)
     .and(tokenIsNotTooLong((content) => content)),
   reserve: [peerIsWithinItsRate, peerIsWithinItsShare],
   run: (ctx, { client, scopes, audiences }): StartedDeviceAuthorization => {

@@ -97,7 +97,7 @@ async function lookOnce(runner: FlowRunner, ctx: CallContext, presentedCode: str
     case 'expired':
       return success({ state: state.value })
     case 'approved': {
-      const redeemed = await runner.execute(redeemDeviceCode, ctx, { presentedCode })
+      const redeemed = await runner.execute(redeemDeviceCode, ctx, { presentedCode, requestedAudiences: [] })
       return redeemed.ok ? success({ state: 'approved', issued: redeemed.value }) : redeemed
     }
     case 'redeemed':

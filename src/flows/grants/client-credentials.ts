@@ -4,6 +4,7 @@ import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { audiencesAreAllowed, lifetimeIsAllowed, scopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { type Signing, signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken } from '../flow.ts'
@@ -21,6 +22,7 @@ export const clientCredentials = defineFlow({
     .and(grantIsAllowed('client_credentials'))
     .and(scopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(identityHasOneAudience)
     .and(lifetimeIsAllowed)
     .and(signerIsReady)
     .and(tokenIsNotTooLong((content) => content)),
@@ -38,6 +40,7 @@ type Evaluated = { readonly evaluated: readonly Result<TokenBasis>[] }
 const basis = given<TokenRequest & Signing & { readonly client: Client }>()
   .and(scopesAreAllowed)
   .and(audiencesAreAllowed)
+  .and(identityHasOneAudience)
   .and(lifetimeIsAllowed)
   .and(tokenIsNotTooLong((content) => content))
 

@@ -12,6 +12,7 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { clientExists, clientMayObtainConsent } from '../conditions/client.ts'
+import { identityHasAudiences } from '../conditions/identity-token.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
 import { defineFlow } from '../flow.ts'
@@ -76,6 +77,7 @@ export const createAuthorizationCode = defineFlow({
     .and(challengeIsGiven)
     .and(delegatedScopesAreAllowed)
     .and(audiencesAreAllowed)
+    .and(identityHasAudiences)
     .and(tokenIsNotTooLong((content) => content))
     .and(userIsKnownOrNew)
     .and(userIsActive),

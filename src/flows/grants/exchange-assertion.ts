@@ -16,6 +16,7 @@ import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { grantIsAllowed } from '../conditions/caller.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import {
   audiencesAreAllowed,
   defaultScopes,
@@ -41,11 +42,13 @@ const SHOWN = 512
  * where they are, and what is wrong there, is in the log and known to `qscope doctor`.
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
-  const { trustedIssuers } = ctx.services
+  const { trustedIssuers, issuer: ownIssuer } = ctx.services
   if (trustedIssuers.size === 0) return fail('oauth.unsupported_grant_type')
   const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
   const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
-  if (assertion === null || issuer === undefined) return fail('oauth.invalid_grant')
+  // What this server signs itself, identity tokens among it, stands for no client here.
+  if (assertion === null || issuer === undefined || assertion.claimed.iss === ownIssuer)
+    return fail('oauth.invalid_grant')
   const keys = await issuer.keysFor(assertion)
   if (keys === null)
     return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
@@ -136,6 +139,7 @@ export const exchangeAssertion = defineFlow({
     .and(scopesAreOfRule)
     .and(audiencesAreAllowed)
     .and(lifetimeIsAllowed)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
     .and(tokenIsNotTooLong((content) => content)),
   reserve: [...mintLimits(), assertionIsNew],

@@ -6,13 +6,14 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { grantStillReaches, refuseReuse } from '../conditions/grant.ts'
+import { audiencesAreWithinGrant, grantStillReaches, type NarrowedTarget, refuseReuse } from '../conditions/grant.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
 import { enforceFamilyLimits, lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
-interface CodeExchange {
+interface CodeExchange extends NarrowedTarget {
   /** As the client shows it; any string. */
   readonly presentedCode: string
   readonly redirectUri: string
@@ -85,9 +86,11 @@ export const exchangeAuthorizationCode = defineFlow({
     .and(redirectUriIsTheSame)
     .and(codeIsLive)
     .and(grantStillReaches)
+    .and(audiencesAreWithinGrant)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ effective }) => effective)),
-  run: (ctx, { client, signer, effective, status: { grant } }) =>
-    issueFamilyTokens(ctx, { client, signer, grant, ...effective }),
+    .and(tokenIsNotTooLong(({ effective: { scopes }, audiences }) => ({ scopes, audiences }))),
+  run: (ctx, { client, signer, effective: { scopes }, audiences, status: { grant } }) =>
+    issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }),
   postconditions: [codeIsSpentOnce],
 })

@@ -46,8 +46,9 @@ export async function drawAccessToken(
     revokedAt: null,
     rayId: ctx.rayId,
   }
+  const type = client.config.accessTokenFormat === 'identity_jwt' ? 'JWT' : 'at+jwt'
   const value =
-    signer === null ? drawToken('access') : await signingKeys.sign('at+jwt', signer, accessTokenClaims(unnamed, issuer))
+    signer === null ? drawToken('access') : await signingKeys.sign(type, signer, accessTokenClaims(unnamed, issuer))
   return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null }
 }
 

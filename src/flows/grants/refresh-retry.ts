@@ -4,12 +4,18 @@ import type { Client } from '../../domain/client.ts'
 import type { RefreshTokenStatus, Replay } from '../../domain/grant.ts'
 import { later, type RawToken, type TokenId } from '../../domain/ids.ts'
 import { beyond, isSameSet } from '../../domain/scopes.ts'
-import { effectiveScopeOf } from '../conditions/grant.ts'
+import { effectiveScopeOf, type NarrowedTarget } from '../conditions/grant.ts'
 import type { FlowContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
+/** What a refresh asks of its access token. */
+export interface Narrowing extends NarrowedTarget {
+  /** Empty: the grant's. */
+  readonly requestedScopes: readonly string[]
+}
+
 /** What cannot be read back from the database: the values, and what was asked. */
-interface KeptAnswer {
+interface KeptAnswer extends Partial<NarrowedTarget> {
   readonly accessTokenId: TokenId
   readonly accessToken: RawToken
   readonly refreshToken: RawToken
@@ -22,7 +28,7 @@ export function keepAnswer(
   client: Client,
   spent: { readonly value: RawToken; readonly tokenId: TokenId },
   issued: IssuedTokens,
-  requestedScopes: readonly string[],
+  { requestedScopes, requestedAudiences }: Narrowing,
 ): Replay | null {
   const window = client.config.refreshTokenReplayWindow
   if (window === 0 || issued.refresh === null) return null
@@ -31,6 +37,7 @@ export function keepAnswer(
     accessToken: issued.value,
     refreshToken: issued.refresh.value,
     requestedScopes,
+    requestedAudiences,
   }
   return {
     answer: sealRetryAnswer(spent.value, spent.tokenId, JSON.stringify(answer)),
@@ -56,7 +63,7 @@ export async function repeatedAnswer(
   client: Client,
   { token, grant }: RefreshTokenStatus,
   value: RawToken,
-  requestedScopes: readonly string[],
+  { requestedScopes, requestedAudiences }: Narrowing,
 ): Promise<RepeatedAnswer> {
   const { replay, successorId } = token
   if (replay === null || successorId === null || ctx.now >= replay.until) return { kind: 'reuse' }
@@ -67,18 +74,30 @@ export async function repeatedAnswer(
   ])
   if (successor === null || successor.token.consumedAt !== null) return { kind: 'reuse' }
   if (access === null || !isActive(access, ctx.now) || ctx.now >= successor.token.expiresAt) return { kind: 'refused' }
-  const { scopes, confirmation } = access.token
-  const effective = effectiveScopeOf(grant, client).scopes
-  const asksForAll = requestedScopes.length === 0
-  // RFC 6749 §6: no scopes are all of them by name.
+  const { scopes, audiences, confirmation } = access.token
+  const effective = effectiveScopeOf(grant, client)
   const isSame =
-    (asksForAll && kept.requestedScopes.length === 0) || isSameSet(asksForAll ? effective : requestedScopes, scopes)
+    isSameRequest(requestedScopes, kept.requestedScopes, effective.scopes, scopes) &&
+    // An answer without them was kept by a server of the version before, of which no audiences could be asked.
+    isSameRequest(requestedAudiences, kept.requestedAudiences ?? [], effective.audiences, audiences)
   // The client lost some of them since. Of those asked by name, and where none is left, the flow says so.
-  const isNarrowed = asksForAll && effective.length > 0 && beyond(scopes, effective).length > 0
+  const isNarrowed =
+    requestedScopes.length === 0 && effective.scopes.length > 0 && beyond(scopes, effective.scopes).length > 0
   const isHeld = confirmation === null || (ctx.caller.kind === 'client' && ctx.caller.certificate === confirmation)
   return isSame && isHeld && !isNarrowed
     ? { kind: 'again', issued: issuedAgain(access, kept, successor) }
     : { kind: 'refused' }
+}
+
+/** RFC 6749 §6, RFC 8707 §2.2: to ask for none is to ask for all of them by name. */
+function isSameRequest(
+  requested: readonly string[],
+  before: readonly string[],
+  all: readonly string[],
+  issued: readonly string[],
+): boolean {
+  if (requested.length === 0 && before.length === 0) return true
+  return isSameSet(requested.length === 0 ? all : requested, issued)
 }
 
 function issuedAgain(access: AccessTokenStatus, kept: KeptAnswer, successor: RefreshTokenStatus): IssuedTokens {

@@ -7,18 +7,23 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, type Decision, given, LOST_RACE, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { type EffectiveScope, grantStillReaches, narrowedScopes, refuseReuse } from '../conditions/grant.ts'
+import {
+  audiencesAreWithinGrant,
+  type EffectiveScope,
+  grantStillReaches,
+  narrowedScopes,
+  refuseReuse,
+} from '../conditions/grant.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { type IssuedTokens, issueFamilyTokens } from './issue-tokens.ts'
-import { keepAnswer, repeatedAnswer } from './refresh-retry.ts'
+import { keepAnswer, type Narrowing, repeatedAnswer } from './refresh-retry.ts'
 import { lockFamily, storeFamilyTokens } from './store-tokens.ts'
 
-interface RefreshRequest {
+interface RefreshRequest extends Narrowing {
   /** As the client shows it; any string. */
   readonly presentedToken: string
-  /** Of the access token; empty: the grant's. */
-  readonly requestedScopes: readonly string[]
 }
 
 type Own = { readonly value: RawToken; readonly status: RefreshTokenStatus }
@@ -49,9 +54,10 @@ type Replay = { readonly replayed: IssuedTokens | null }
  */
 const refreshTokenIsUnspentOrReplayed = condition<RefreshRequest & Own & { readonly client: Client }, Replay>(
   'refreshTokenIsUnspentOrReplayed',
-  async (ctx, { client, status, value, requestedScopes }): Promise<Decision<Replay>> => {
+  async (ctx, facts): Promise<Decision<Replay>> => {
+    const { client, status, value } = facts
     if (status.token.consumedAt === null) return success({ replayed: null })
-    const replayed = await repeatedAnswer(ctx, client, status, value, requestedScopes)
+    const replayed = await repeatedAnswer(ctx, client, status, value, facts)
     switch (replayed.kind) {
       case 'again':
         return success({ replayed: replayed.issued })
@@ -80,11 +86,11 @@ type Rotated = RefreshRequest & Own & { readonly client: Client; readonly issued
 
 /** One successor: of any number of parallel refreshes one spends the token; the others are evaluated again, as repeats. */
 const successorIsTheOnlyOne = postcondition<Rotated, TransactionStores>('successorIsTheOnlyOne', async (ctx, facts) => {
-  const { client, issued, status, value, requestedScopes } = facts
+  const { client, issued, status, value } = facts
   if (issued.refresh === null) throw new Error('a client that refreshes may have refresh tokens')
   if (!(await lockFamily(ctx, client, issued, false))) return LOST_RACE
   const { tokenId, predecessorId } = status.token
-  const replay = keepAnswer(ctx, client, { value, tokenId }, issued, requestedScopes)
+  const replay = keepAnswer(ctx, client, { value, tokenId }, issued, facts)
   const rotation = { successorId: issued.refresh.token.tokenId, replay }
   if (!(await ctx.stores.refreshTokens.consume(tokenId, ctx.now, rotation))) return LOST_RACE
   // The client has shown that it got this token, so the answer that carried it is needed no more.
@@ -107,9 +113,11 @@ export const refreshToken = defineFlow({
     .and(refreshTokenIsFresh)
     .and(grantStillReaches)
     .and(scopesAreWithinGrant)
+    .and(audiencesAreWithinGrant)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
-    .and(tokenIsNotTooLong(({ scopes, effective: { audiences } }) => ({ scopes, audiences }))),
-  run: async (ctx, { client, signer, replayed, scopes, effective: { audiences }, status: { grant, token } }) =>
+    .and(tokenIsNotTooLong((facts) => facts)),
+  run: async (ctx, { client, signer, replayed, scopes, audiences, status: { grant, token } }) =>
     replayed ?? (await issueFamilyTokens(ctx, { client, signer, grant, scopes, audiences }, token.tokenId)),
   skipWrite: (_ctx, { replayed }) => replayed !== null,
   postconditions: [successorIsTheOnlyOne],

@@ -6,6 +6,7 @@ import { HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { identityHasOneAudience } from '../conditions/identity-token.ts'
 import { isMeantFor, lookUpToken } from '../conditions/presented-token.ts'
 import {
   audiencesAreAllowed,
@@ -162,6 +163,7 @@ export const tokenExchange = defineFlow({
     .and(scopesAreNotWidened)
     .and(audiencesAreAllowed)
     .and(audiencesAreKept)
+    .and(identityHasOneAudience)
     .and(signerIsReady)
     .and(tokenIsNotTooLong((content) => content)),
   reserve: mintLimits(),

@@ -6,6 +6,7 @@ import {
   type ClientRegistration,
   type ClientSecret,
   DEFAULT_CLIENT_CONFIG,
+  type AccessTokenFormat as DomainAccessTokenFormat,
   type AuthenticationMethod as DomainAuthenticationMethod,
   type ClientType as DomainClientType,
   type GrantType as DomainGrantType,
@@ -37,6 +38,12 @@ const AUTHENTICATION_METHODS = {
   tls_client: AuthenticationMethod.TLS_CLIENT,
   none: AuthenticationMethod.NONE,
 } as const satisfies Record<DomainAuthenticationMethod, AuthenticationMethod>
+
+const ACCESS_TOKEN_FORMATS = {
+  opaque: AccessTokenFormat.OPAQUE,
+  jwt: AccessTokenFormat.JWT,
+  identity_jwt: AccessTokenFormat.IDENTITY_JWT,
+} as const satisfies Record<DomainAccessTokenFormat, AccessTokenFormat>
 
 const GRANT_TYPES = {
   authorization_code: GrantType.AUTHORIZATION_CODE,
@@ -147,8 +154,8 @@ const READERS = {
   device_code_ttl: span('deviceCodeTtl'),
   device_poll_interval: span('devicePollInterval'),
   require_pkce: ({ requirePkce = DEFAULT_CLIENT_CONFIG.requirePkce }) => ({ requirePkce }),
-  access_token_format: ({ accessTokenFormat }) => ({
-    accessTokenFormat: accessTokenFormat === AccessTokenFormat.JWT ? 'jwt' : 'opaque',
+  access_token_format: ({ accessTokenFormat = AccessTokenFormat.UNSPECIFIED }) => ({
+    accessTokenFormat: wordFor(ACCESS_TOKEN_FORMATS, accessTokenFormat) ?? DEFAULT_CLIENT_CONFIG.accessTokenFormat,
   }),
   max_active_refresh_tokens: ({ maxActiveRefreshTokens = null }) => ({ maxActiveRefreshTokens }),
   max_active_refresh_tokens_per_user: ({ maxActiveRefreshTokensPerUser = null }) => ({ maxActiveRefreshTokensPerUser }),
@@ -185,7 +192,7 @@ function toClientConfig(config: ClientConfig): MessageInitShape<typeof ClientCon
     deviceCodeTtl: toDuration(config.deviceCodeTtl),
     devicePollInterval: toDuration(config.devicePollInterval),
     requirePkce: config.requirePkce,
-    accessTokenFormat: config.accessTokenFormat === 'jwt' ? AccessTokenFormat.JWT : AccessTokenFormat.OPAQUE,
+    accessTokenFormat: ACCESS_TOKEN_FORMATS[config.accessTokenFormat],
     ...(maxActiveRefreshTokens !== null && { maxActiveRefreshTokens }),
     ...(maxActiveRefreshTokensPerUser !== null && { maxActiveRefreshTokensPerUser }),
     ...(maxActiveAccessTokens !== null && { maxActiveAccessTokens }),

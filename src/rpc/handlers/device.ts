@@ -102,8 +102,14 @@ export class DeviceHandlers implements ServiceHandlers<typeof DeviceService> {
     )
   }
 
-  async redeemDeviceCode(ctx: CallContext, { deviceCode }: Request<'redeemDeviceCode'>): Answer<'redeemDeviceCode'> {
-    const redeemed = await this.#runner.execute(redeemDeviceCode, ctx, { presentedCode: deviceCode })
+  async redeemDeviceCode(
+    ctx: CallContext,
+    { deviceCode, audiences }: Request<'redeemDeviceCode'>,
+  ): Answer<'redeemDeviceCode'> {
+    const redeemed = await this.#runner.execute(redeemDeviceCode, ctx, {
+      presentedCode: deviceCode,
+      requestedAudiences: audiences,
+    })
     return mapResult(redeemed, (issued) => ({ token: toIssuedToken(issued, ctx.now) }))
   }
 

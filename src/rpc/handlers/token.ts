@@ -85,14 +85,23 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
 
   async exchangeAuthorizationCode(
     ctx: CallContext,
-    { code, redirectUri, codeVerifier }: Request<'exchangeAuthorizationCode'>,
+    { code, redirectUri, codeVerifier, audiences }: Request<'exchangeAuthorizationCode'>,
   ): Answer<'exchangeAuthorizationCode'> {
-    const request = { presentedCode: code, redirectUri, codeVerifier: codeVerifier ?? null }
+    const request = {
+      presentedCode: code,
+      redirectUri,
+      codeVerifier: codeVerifier ?? null,
+      requestedAudiences: audiences,
+    }
     return toToken(ctx, await this.#runner.execute(exchangeAuthorizationCode, ctx, request))
   }
 
   async refreshToken(ctx: CallContext, request: Request<'refreshToken'>): Answer<'refreshToken'> {
-    const wanted = { presentedToken: request.refreshToken, requestedScopes: request.scopes }
+    const wanted = {
+      presentedToken: request.refreshToken,
+      requestedScopes: request.scopes,
+      requestedAudiences: request.audiences,
+    }
     return toToken(ctx, await this.#runner.execute(refreshToken, ctx, wanted))
   }
 

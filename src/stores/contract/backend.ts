@@ -62,8 +62,11 @@ export interface TransactionStores {
 /** How a transaction ends, and what it answers. */
 export type Ending<T> = { readonly commit: boolean; readonly value: T }
 
+/** A kind of database, by its protocol and its client library: MariaDB speaks MySQL's. */
+export type DialectName = 'sqlite' | 'libsql' | 'libsql-remote' | 'mysql' | 'postgres'
+
 export interface Backend {
-  readonly dialect: string
+  readonly dialect: DialectName
   readonly reads: ReadStores
   readonly maintenance: Maintenance
   /**

@@ -3,6 +3,7 @@ import type { GrpcTransport, ListenAddress, TransportSettings } from '../grpc/tr
 import type { Http2Connection } from '../http2/application.ts'
 import { GrpcApplication } from '../http2/grpc/application.ts'
 import { Http2Server, type Http2TlsOptions } from '../http2/server.ts'
+import { ListenerErrors } from '../listener-errors.ts'
 import { PeerCertificates } from '../peer.ts'
 import { contextOf, type TlsSource } from '../tls.ts'
 import { AnswerHeaders } from './answer-headers.ts'
@@ -22,7 +23,7 @@ export class NativeTransport implements GrpcTransport {
   readonly #certificates = new PeerCertificates()
 
   constructor(settings: TransportSettings) {
-    const { methods, limits, tls } = settings
+    const { methods, limits, tls, log } = settings
     this.#settings = settings
     const of = ({ connection }: { readonly connection: Http2Connection }) => connectionOf(connection)
     const application: GrpcApplication = new GrpcApplication({
@@ -47,6 +48,7 @@ export class NativeTransport implements GrpcTransport {
         handshakeMs: HANDSHAKE_MS,
       },
       ...(tls !== null && { tls: tlsOptionsOf(tls) }),
+      onError: new ListenerErrors('gRPC', log).note,
     })
     tls?.onReplaced((material) => this.#server.setSecureContext(contextOf(material)))
   }

@@ -1,17 +1,16 @@
-import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
-import { ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
+import type { DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf'
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect'
 import type { Logger } from '../../context.ts'
 import { epochMs } from '../../domain/ids.ts'
-import { fail } from '../../results.ts'
+import type { Result } from '../../results.ts'
 import { CallEnded } from '../../rpc/call-info.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import type { EncodedRequest } from '../../rpc/request-limits/request-parser.ts'
 import type { Route } from '../../rpc/routes.ts'
-import { abortedCall } from '../../rpc/served-method.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
 import { toConnectError, toEndedError } from './errors.ts'
 import { EXCHANGE, HttpCallInfo } from './exchange/http-call-info.ts'
-import { untilAborted } from './exchange/until-aborted.ts'
+import { RunningCalls } from './exchange/running-calls.ts'
 
 export interface HttpAdapterOptions {
   readonly pipeline: Pipeline
@@ -29,12 +28,12 @@ interface HttpCall {
 /** Lets the pipeline answer the calls of Connect. */
 export class HttpAdapter {
   readonly #options: HttpAdapterOptions
-  readonly #abort: AbortSignal
+  readonly #calls: RunningCalls
 
   /** `abort`: aborted when the server waits no longer for its calls. */
   constructor(options: HttpAdapterOptions, abort: AbortSignal) {
     this.#options = options
-    this.#abort = abort
+    this.#calls = new RunningCalls(options.state, options.log, abort)
   }
 
   serve(router: ConnectRouter, route: Route): void {
@@ -51,18 +50,9 @@ export class HttpAdapter {
   }
 
   async #unary(method: DescMethodUnary, parsed: Message, context: HandlerContext): Promise<Message> {
-    const { pipeline, state, helpBase } = this.#options
     const { info, message } = callOf(parsed, context)
-    state.enter()
-    try {
-      // What nobody waits for any more still runs, and counts until it has ended.
-      const running = pipeline.call(method, info, message).finally(() => state.leave())
-      const result = await untilAborted(running, context.signal)
-      if (result.ok) return result.value
-      throw toConnectError(result, info, helpBase)
-    } catch (error) {
-      throw this.#errorOfThrown(error, method, info)
-    }
+    const running = this.#options.pipeline.call(method, info, message)
+    return this.#valueOf(await this.#calls.resultOf(running, method, info), info)
   }
 
   async *#serverStream(
@@ -70,37 +60,27 @@ export class HttpAdapter {
     parsed: Message,
     context: HandlerContext,
   ): AsyncGenerator<Message, void, void> {
-    const { pipeline, state, helpBase } = this.#options
+    const { pipeline, state } = this.#options
     const { info, message } = callOf(parsed, context)
     state.enter()
     const items = pipeline.stream(method, info, message)
     try {
       for (;;) {
-        const next = await untilAborted(items.next(), context.signal)
-        if (next.done === true) return
-        if (!next.value.ok) throw toConnectError(next.value, info, helpBase)
-        yield next.value.value
+        const next = await this.#calls.nextOf(items, method, info)
+        if (next === null) return
+        yield this.#valueOf(next, info)
       }
-    } catch (error) {
-      throw this.#errorOfThrown(error, method, info)
     } finally {
       const leave = () => state.leave()
       void items.return().then(leave, leave)
     }
   }
 
-  /** The pipeline turns errors into answers itself; what else arrives here happened on the way out. */
-  #errorOfThrown(error: unknown, method: DescMethod, info: HttpCallInfo): ConnectError {
-    const { helpBase, log } = this.#options
-    // The caller, the deadline and the server can abort a call; the first of them counts.
-    if (this.#abort.aborted && info.signal.reason === this.#abort.reason) {
-      return toConnectError(abortedCall(method), info, helpBase)
-    }
-    const kind = info.endedBy()
-    if (kind !== null) return toEndedError(new CallEnded(kind))
-    if (error instanceof ConnectError) return error
-    log.error({ rayId: info.rayId, err: error }, 'unexpected error while answering')
-    return toConnectError(fail('oauth.server_error'), info, helpBase)
+  /** @throws ConnectError for what is no success. */
+  #valueOf(result: Result<Message> | CallEnded, info: HttpCallInfo): Message {
+    if (result instanceof CallEnded) throw toEndedError(result)
+    if (!result.ok) throw toConnectError(result, info, this.#options.helpBase)
+    return result.value
   }
 }
 

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
+import { ListenerErrors } from '../listener-errors.ts'
 import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
 import { contextOf, type TlsSource } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
@@ -108,15 +109,19 @@ export class HttpServer {
 
   /** @throws Error of one line, when the address cannot be had. */
   start(): Promise<{ readonly port: number }> {
-    const { listen, urlAt } = this.#options
+    const { listen, urlAt, log } = this.#options
+    const server = this.#server
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+      const notHad = (error: NodeJS.ErrnoException): void => {
         const reason = error.code === 'EADDRINUSE' ? 'the address is already in use' : error.message
         reject(new Error(`HTTP cannot listen on ${listen.host}:${listen.port}: ${reason}`, { cause: error }))
-      })
-      this.#server.listen(listen.port, listen.host, () => {
+      }
+      server.once('error', notHad)
+      server.listen(listen.port, listen.host, () => {
+        server.off('error', notHad)
+        server.on('error', new ListenerErrors('HTTP', log).note)
         // An address of TCP: the server was given a host and a port.
-        const { port } = this.#server.address() as AddressInfo
+        const { port } = server.address() as AddressInfo
         this.#url = urlAt(port)
         resolve({ port })
       })

@@ -30,6 +30,8 @@ export interface Http2ServerOptions {
   readonly tls?: Http2TlsOptions
   /** Where memory for frames comes from; its own if not given. */
   readonly blocks?: BlockPool
+  /** Told of each accept that fails. They may come as fast as the event loop turns. */
+  readonly onError: (error: Error) => void
 }
 
 const ALPN = 'h2'
@@ -55,6 +57,7 @@ export class Http2Server {
   readonly #shared: Shared
   readonly #server: Server | TlsServer
   readonly #isTls: boolean
+  readonly #onError: (error: Error) => void
   readonly #connections = new Set<ServerConnection>()
   /** Those whose TLS handshake is not complete. */
   readonly #handshaking = new Set<Socket>()
@@ -76,6 +79,7 @@ export class Http2Server {
       blockReader: new BlockReader(),
     }
     this.#isTls = options.tls !== undefined
+    this.#onError = options.onError
     this.#server = options.tls === undefined ? this.#plain() : this.#secure(options.tls)
   }
 
@@ -92,7 +96,7 @@ export class Http2Server {
       server.listen(options, () => {
         server.off('error', reject)
         // From now on it is an accept that fails, for want of file descriptors say: its peer notices, and the others are served.
-        server.on('error', () => undefined)
+        server.on('error', this.#onError)
         this.#checks = setInterval(this.#check, this.#checkInterval()).unref()
         resolve(server.address() as AddressInfo)
       })

@@ -10,7 +10,14 @@ import { FLAG, type Frame, framesIn, PREFACE, SETTINGS_ACK, settings, TYPE } fro
 /** A server that echoes, on a free port of this machine. */
 export async function startEcho(limits: Partial<Http2Limits> = {}, more: Partial<Http2ServerOptions> = {}) {
   const application = new EchoApplication()
-  const server = new Http2Server({ application, limits, ...more })
+  const server = new Http2Server({
+    application,
+    limits,
+    onError: (error) => {
+      throw error
+    },
+    ...more,
+  })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   return {
     application,

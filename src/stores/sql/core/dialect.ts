@@ -7,7 +7,7 @@ import type {
   RawBuilder,
 } from 'kysely'
 import type { Logger } from '../../../context.ts'
-import type { Diagnostic, PoolLoad } from '../../contract/backend.ts'
+import type { Diagnostic, DialectName, PoolLoad } from '../../contract/backend.ts'
 import type { StatementPlan } from '../../contract/statement-plans.ts'
 
 /** A statement and its values, as drivers take them. */
@@ -142,7 +142,7 @@ export interface ConnectionSettings {
 
 /** Everything in which databases differ. */
 export interface Dialect {
-  readonly name: string
+  readonly name: DialectName
   readonly kysely: Pick<KyselyDialect, 'createAdapter' | 'createQueryCompiler' | 'createIntrospector'>
   connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>

@@ -8,6 +8,7 @@ import type {
   BackendHealth,
   BackendLoad,
   Diagnostic,
+  DialectName,
   Ending,
   Maintenance,
   PoolLoad,
@@ -63,7 +64,7 @@ interface CommitLane {
 
 /** The stores on a database of any dialect: a connected database, and what all databases share. */
 export class SqlBackend implements Backend {
-  readonly dialect: string
+  readonly dialect: DialectName
   readonly reads: ReadStores
   readonly maintenance: Maintenance
   readonly #dialect: Dialect

@@ -25,7 +25,7 @@ export function tokenAnswer({ token }: { readonly token?: IssuedToken | undefine
 /** RFC 7662 §2.2, or as a JWT where that was asked for (RFC 9701 §5). */
 export function introspectionAnswer(response: IntrospectTokenResponse): Answer {
   const { signedIntrospection } = response
-  return signedIntrospection === ''
+  return signedIntrospection === undefined
     ? jsonAnswer(200, toIntrospection(response))
     : { status: 200, contentType: SIGNED_INTROSPECTION, body: signedIntrospection }
 }

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
-import { fail, mapResult, type Result, success } from '../../../results.ts'
+import { mapResult, type Result, success } from '../../../results.ts'
 import { tokenAnswer } from './answers.ts'
 import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
@@ -34,11 +34,12 @@ function authorizationCode(form: Form): FormCall {
     if (!code.ok) return code
     if (!redirectUri.ok) return redirectUri
     const codeVerifier = form.text('code_verifier')
-    return withoutTarget(form, {
+    return mapResult(audiencesOf(form), (audiences) => ({
       code: code.value,
       redirectUri: redirectUri.value,
       ...(codeVerifier !== undefined && { codeVerifier }),
-    })
+      audiences,
+    }))
   })
   return new MethodCall(TokenService.method.exchangeAuthorizationCode, request, tokenAnswer)
 }
@@ -47,7 +48,12 @@ function authorizationCode(form: Form): FormCall {
 function refreshToken(form: Form): FormCall {
   const request = withClient(form, () => {
     const token = requiredText(form, 'refresh_token')
-    return token.ok ? withoutTarget(form, { refreshToken: token.value, scopes: scopesOf(form) }) : token
+    if (!token.ok) return token
+    return mapResult(audiencesOf(form), (audiences) => ({
+      refreshToken: token.value,
+      scopes: scopesOf(form),
+      audiences,
+    }))
   })
   return new MethodCall(TokenService.method.refreshToken, request, tokenAnswer)
 }
@@ -56,7 +62,7 @@ function refreshToken(form: Form): FormCall {
 function deviceCode(form: Form): FormCall {
   const request = withClient(form, () => {
     const code = requiredText(form, 'device_code')
-    return code.ok ? withoutTarget(form, { deviceCode: code.value }) : code
+    return code.ok ? mapResult(audiencesOf(form), (audiences) => ({ deviceCode: code.value, audiences })) : code
   })
   return new MethodCall(DeviceService.method.redeemDeviceCode, request, tokenAnswer)
 }
@@ -105,12 +111,4 @@ function jwtBearer(form: Form): FormCall {
 function withClient<T extends object>(form: Form, read: () => Result<T>) {
   const client = clientOf(form)
   return client.ok ? mapResult(read(), (fields) => ({ ...client.value, ...fields })) : client
-}
-
-/** What the tokens of this grant are for was consented to; a request that wants something narrower is not answered with more. */
-function withoutTarget<T>(form: Form, request: T): Result<T> {
-  const wanted = [...form.list('audience'), ...form.list('resource')]
-  return wanted.length === 0
-    ? success(request)
-    : fail('oauth.invalid_target', { metadata: { rejected_audiences: wanted.join(' ') } })
 }

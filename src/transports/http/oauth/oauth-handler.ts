@@ -1,16 +1,14 @@
-import type { DescMethodUnary } from '@bufbuild/protobuf'
 import type { Logger } from '../../../context.ts'
 import { registry } from '../../../errors/registry.ts'
-import { type FailedResult, fail, invalidRequest } from '../../../results.ts'
+import { type FailedResult, invalidRequest } from '../../../results.ts'
 import { CallEnded } from '../../../rpc/call-info.ts'
 import type { IncomingMessages } from '../../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../../rpc/pipeline.ts'
-import { abortedCall } from '../../../rpc/served-method.ts'
 import type { ServingState } from '../../../rpc/serving-state.ts'
 import { type Answer, sendAnswer } from '../exchange/answer.ts'
 import { type Exchange, HttpCallInfo } from '../exchange/http-call-info.ts'
 import { readBody } from '../exchange/read-body.ts'
-import { untilAborted } from '../exchange/until-aborted.ts'
+import { RunningCalls } from '../exchange/running-calls.ts'
 import { SIGNED_INTROSPECTION } from './answers.ts'
 import {
   DeviceAuthorizationEndpoint,
@@ -41,6 +39,7 @@ export interface OAuthHandlerOptions {
 /** Answers the forms of OAuth over HTTP: each is a call of the contract in another spelling. */
 export class OAuthHandler {
   readonly #options: OAuthHandlerOptions
+  readonly #calls: RunningCalls
   readonly #endpoints: ReadonlyMap<string, FormEndpoint>
 
   constructor(options: OAuthHandlerOptions) {
@@ -51,6 +50,7 @@ export class OAuthHandler {
       new DeviceAuthorizationEndpoint(),
     ]
     this.#options = options
+    this.#calls = new RunningCalls(options.state, options.log, options.abort)
     this.#endpoints = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
   }
 
@@ -102,28 +102,10 @@ export class OAuthHandler {
   }
 
   async #run(call: FormCall, info: HttpCallInfo): Promise<Answer | null> {
-    const { pipeline, state, helpBase } = this.#options
-    state.enter()
-    try {
-      // What nobody waits for any more still runs, and counts until it has ended.
-      const running = call.run(pipeline, info).finally(() => state.leave())
-      const result = await untilAborted(running, info.signal)
-      return result.ok ? { ...result.value, headers: NOT_STORED } : toOAuthRefusal(result, info.authorization, helpBase)
-    } catch (error) {
-      return this.#answerToThrown(error, call.method, info)
-    }
-  }
-
-  /** The pipeline turns errors into answers itself; what else arrives here happened on the way out. */
-  #answerToThrown(error: unknown, method: DescMethodUnary, info: HttpCallInfo): Answer | null {
-    const { helpBase, log, abort } = this.#options
-    // The caller and the server can abort a call; the first of them counts.
-    if (abort.aborted && info.signal.reason === abort.reason) {
-      return toOAuthRefusal(abortedCall(method), info.authorization, helpBase)
-    }
-    if (error instanceof CallEnded || info.endedBy() !== null) return null
-    log.error({ rayId: info.rayId, err: error }, 'unexpected error while answering')
-    return toOAuthRefusal(fail('oauth.server_error'), info.authorization, helpBase)
+    const { pipeline, helpBase } = this.#options
+    const result = await this.#calls.resultOf(call.run(pipeline, info), call.method, info)
+    if (result instanceof CallEnded) return null
+    return result.ok ? { ...result.value, headers: NOT_STORED } : toOAuthRefusal(result, info.authorization, helpBase)
   }
 
   /** A form that is none leaves its line in the log as every call does; where the endpoint has one call, it counts as that. */

@@ -47,7 +47,7 @@ const NOBODY: StreamHandler = Object.freeze({
  * them. To be served by an `Http2Server`:
  *
  *     const application = new GrpcApplication({ methods: [echo], maxMessageBytes: 4 * 1024 * 1024 })
- *     const { port } = await new Http2Server({ application }).listen({ host: '127.0.0.1', port: 0 })
+ *     const { port } = await new Http2Server({ application, onError }).listen({ host: '127.0.0.1', port: 0 })
  */
 export class GrpcApplication implements Http2Application {
   /** Makes the blocks that calls are answered with. */

@@ -21,7 +21,7 @@ const RESERVED: ReadonlySet<string> = new Set([
 ])
 
 /** Whether a name is gRPC's or HTTP's own, and no metadata of an application. */
-export function isReserved(name: string): boolean {
+function isReserved(name: string): boolean {
   return name.startsWith('grpc-') || RESERVED.has(name)
 }
 
@@ -51,15 +51,6 @@ export class Metadata {
 /** The values of binary metadata, whose name ends in `-bin`: several may stand in one field, separated by commas; padding may be missing. */
 export function binaryValues(headers: HeaderList, name: string): readonly Buffer[] {
   return headers.getAll(name).flatMap((field) => field.split(',').map((text) => Buffer.from(text.trim(), 'base64')))
-}
-
-/** What the application of the peer has sent, without the names that the protocols speak with. */
-export function* customMetadata(headers: HeaderList): Generator<readonly [name: string, value: string | Buffer]> {
-  for (const [name, value] of headers.entries()) {
-    if (isReserved(name)) continue
-    if (!name.endsWith(BINARY)) yield [name, value]
-    else for (const text of value.split(',')) yield [name, Buffer.from(text.trim(), 'base64')]
-  }
 }
 
 /** Without padding: "implementations MUST accept padded and un-padded values and should emit un-padded values". */

@@ -15,7 +15,12 @@ export async function serve(
     maxMessageBytes: 100_000,
     ...options,
   })
-  const server = new Http2Server({ application })
+  const server = new Http2Server({
+    application,
+    onError: (error) => {
+      throw error
+    },
+  })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   const session = connect(`http://127.0.0.1:${port}`, { settings })
   onTestFinished(async () => {

@@ -6,7 +6,7 @@ import type { HeaderList } from '../../../../src/transports/http2/application.ts
 import { type InflateFailure, Inflater } from '../../../../src/transports/http2/grpc/compression.ts'
 import { GrowingBuffer } from '../../../../src/transports/http2/grpc/growing-buffer.ts'
 import { MessageReader, type MessageSink } from '../../../../src/transports/http2/grpc/message-reader.ts'
-import { binaryValues, customMetadata, Metadata } from '../../../../src/transports/http2/grpc/metadata.ts'
+import { binaryValues, Metadata } from '../../../../src/transports/http2/grpc/metadata.ts'
 import { percentEncoded } from '../../../../src/transports/http2/grpc/percent-encoding.ts'
 import { timeoutOf } from '../../../../src/transports/http2/grpc/timeout.ts'
 import { grpcFrame } from './frame.ts'
@@ -87,25 +87,6 @@ describe('metadata', () => {
     const headers = headersOf(['a', '1'], ['x-bin', 'AQ,Ag=='], ['a', '2, 3'], ['x-bin', 'Aw, BA'])
     expect(headers.getAll('a')).toEqual(['1', '2, 3'])
     expect(binaryValues(headers, 'x-bin').map((value) => value.readUInt8())).toEqual([1, 2, 3, 4])
-  })
-
-  it('of the application has no names that belong to gRPC or HTTP', () => {
-    const headers = headersOf(
-      ['content-type', 'application/grpc'],
-      ['te', 'trailers'],
-      ['grpc-timeout', '1S'],
-      ['a', 'b'],
-    )
-    expect([...customMetadata(headers)]).toEqual([['a', 'b']])
-  })
-
-  it('has no prototype that a name could reach', () => {
-    const headers = headersOf(['__proto__', 'x'], ['constructor', 'y'])
-    expect([...customMetadata(headers)]).toEqual([
-      ['__proto__', 'x'],
-      ['constructor', 'y'],
-    ])
-    expect(headersOf().get('constructor')).toBeUndefined()
   })
 
   it('is sent without padding', () => {

@@ -174,8 +174,9 @@ export class RemoteWriter implements Writer {
     this.#note(error)
     try {
       return await this.#release()
-    } catch {
+    } catch (notReleased) {
       // Not to be reached now: the next transaction begins with another attempt, and until then nobody knows.
+      this.#log.debug({ err: notReleased }, 'whether a commit arrived could not be asked')
       return false
     }
   }

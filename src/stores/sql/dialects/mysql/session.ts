@@ -84,6 +84,8 @@ export const SESSION_VARIABLES = `show variables where variable_name in (${ASKED
 const ISOLATION = 'set session transaction isolation level read committed, read write'
 /** The same whatever the handshake asked for: servers can be reported to ignore that, or to say something after it. */
 const NAMES = 'names utf8mb4 collate utf8mb4_bin'
+/** For MariaDB's eyes only: a limit that its server sets could break the look at the settings off. */
+const NO_TIME_LIMIT = '/*M! max_statement_time = 0, */'
 
 /**
  * Sets a session up, and reads back that it is so: statements of the server's
@@ -91,7 +93,7 @@ const NAMES = 'names utf8mb4 collate utf8mb4_bin'
  */
 export async function setUpSession(connection: Pick<RawConnection, 'query'>): Promise<string> {
   await connection.query(ISOLATION)
-  await connection.query(`set ${NAMES}, ${assignments(COMMON)}`)
+  await connection.query(`set ${NAMES}, ${NO_TIME_LIMIT} ${assignments(COMMON)}`)
   const reported = await settingsOf(connection)
   if (isReadOnly(reported)) throw new DatabaseError('unavailable', READ_ONLY_SERVER)
   const isNode = reported.get('wsrep_on')?.toLowerCase() === 'on'

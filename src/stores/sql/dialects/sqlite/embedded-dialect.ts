@@ -17,7 +17,7 @@ export const sqliteKysely: Dialect['kysely'] = Object.freeze({
 } satisfies Dialect['kysely'])
 
 /** A database of the format of SQLite, in a file or in memory, that a library opens. `product`: what doctor calls it. */
-export function embeddedDialect(name: string, product: string, library: SqliteLibrary): Dialect {
+export function embeddedDialect(name: 'sqlite' | 'libsql', product: string, library: SqliteLibrary): Dialect {
   const dialect: Dialect = Object.freeze({
     name,
     kysely: sqliteKysely,
