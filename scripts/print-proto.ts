@@ -15,6 +15,7 @@ import {
   FileOptionsSchema,
   MessageOptionsSchema,
   OneofOptionsSchema,
+  type ServiceDescriptorProto,
 } from '@bufbuild/protobuf/wkt'
 
 const MAX_FIELD_NUMBER = 536_870_912
@@ -22,8 +23,8 @@ const MAX_FIELD_NUMBER = 536_870_912
 /**
  * Prints a file descriptor as proto source. Comments are not in a descriptor,
  * so they are lost; compiled again, the result equals the descriptor. Covers
- * proto2 and proto3 without services and groups, which is what the vendored
- * files need; anything else throws.
+ * proto2 and proto3 without groups and services with streams, which is what the
+ * vendored files need; anything else throws.
  */
 export function printProto(desc: DescFile, registry: Registry): string {
   const file = desc.proto
@@ -100,7 +101,16 @@ export function printProto(desc: DescFile, registry: Registry): string {
       printExtensions(proto.extension)
     })
 
-  if (file.service.length > 0) throw new Error(`${file.name}: services are not printed`)
+  const printService = (proto: ServiceDescriptorProto) =>
+    block(`service ${proto.name}`, () => {
+      for (const method of proto.method) {
+        const { name, inputType, outputType, clientStreaming, serverStreaming } = method
+        if (clientStreaming || serverStreaming || method.options !== undefined)
+          throw new Error(`${proto.name}.${name}: streams and options of methods are not printed`)
+        line(`rpc ${name}(${inputType}) returns (${outputType});`)
+      }
+    })
+
   line(`syntax = "${file.syntax === '' ? 'proto2' : file.syntax}";`)
   line(`package ${file.package};`)
   for (const dependency of file.dependency) line(`import "${dependency}";`)
@@ -108,6 +118,7 @@ export function printProto(desc: DescFile, registry: Registry): string {
   printExtensions(file.extension)
   for (const proto of file.messageType) printMessage(proto)
   for (const proto of file.enumType) printEnum(proto)
+  for (const proto of file.service) printService(proto)
   return `${out.join('\n')}\n`
 }
 

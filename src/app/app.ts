@@ -13,6 +13,7 @@ import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { FlowServices } from '../flows/context.ts'
 import { FlowRunner } from '../flows/runner.ts'
+import { Authorization } from '../gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
@@ -25,6 +26,8 @@ import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
+import { AuthorizationHandlers } from '../rpc/ext-authz/authorization.ts'
+import { NamedPeers } from '../rpc/ext-authz/named-peers.ts'
 import { AuditHandlers } from '../rpc/handlers/audit.ts'
 import { ClientHandlers } from '../rpc/handlers/client.ts'
 import { DeviceHandlers } from '../rpc/handlers/device.ts'
@@ -65,7 +68,8 @@ export async function openApp(config: Config, log: Logger, keyring: Keyring, opt
   const { openDatabase = openConfiguredBackend } = options
   const opening = openDatabase(config, log, keyring, { observer: options.observers?.stores, scheduler })
   // The database opens in its own thread, or on its server, while the rules of all requests are compiled here.
-  const validator = new RequestValidator(SERVICES.flatMap(({ methods }) => methods.map(({ input }) => input)))
+  const services = config.extAuthz === null ? SERVICES : [...SERVICES, Authorization]
+  const validator = new RequestValidator(services.flatMap(({ methods }) => methods.map(({ input }) => input)))
   return new App({ config, log, keyring, backend: await opening, scheduler, validator, ...options })
 }
 
@@ -204,7 +208,7 @@ export class App {
   }
 
   #routes(now: () => EpochMs): readonly Route[] {
-    const { issuer, deviceVerificationUri: verificationUri, limits } = this.#config
+    const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
     const { runner, state } = this
     const stopping = new AbortController()
     state.onChange(() => {
@@ -226,6 +230,9 @@ export class App {
       ...route(UserService, new UserHandlers(runner)),
       ...route(AuditService, new AuditHandlers(runner)),
       ...route(KeyService, new KeyHandlers(runner)),
+      ...(extAuthz === null
+        ? []
+        : route(Authorization, new AuthorizationHandlers(runner, new NamedPeers(extAuthz.peers)))),
     ]
   }
 }

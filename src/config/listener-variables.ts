@@ -1,4 +1,4 @@
-import { address, choice, duration, onOff, origin, origins, path } from './value-types.ts'
+import { address, choice, duration, onOff, origin, origins, path, peerNames } from './value-types.ts'
 import { Variable } from './variable.ts'
 
 /** The port for HTTP. */
@@ -28,6 +28,25 @@ export const HTTP_VARIABLES = {
       default: null,
       unset: 'no pages',
       does: 'Allows web pages of these origins to call the HTTP port from a browser (CORS).',
+    },
+  ),
+}
+
+/** External authorization for Envoy, on the port for gRPC. */
+export const EXT_AUTHZ_VARIABLES = {
+  on: new Variable('QSCOPE_EXT_AUTHZ', onOff(), {
+    default: 'off',
+    does: "Serves Envoy's external authorization (envoy.service.auth.v3) on the gRPC port, to the peers of QSCOPE_EXT_AUTHZ_PEERS.",
+  }),
+  peers: new Variable(
+    'QSCOPE_EXT_AUTHZ_PEERS',
+    peerNames(
+      'DNS names and URIs of client certificates, separated by commas, such as envoy.internal,spiffe://mesh/envoy, or the word loopback',
+    ),
+    {
+      default: null,
+      unset: 'nobody',
+      does: 'Names who may ask for decisions on requests: a name counts if the certificate from the client CA has exactly it; loopback stands for callers on the same host.',
     },
   ),
 }

@@ -18,6 +18,7 @@ type Given<Group, Property extends keyof Group> = Omit<Group, Property> & {
 }
 
 export type HttpConfig = Given<Values['http'], 'listen' | 'allowedOrigins'>
+export type ExtAuthzConfig = Given<Omit<Values['extAuthz'], 'on'>, 'peers'>
 export type TlsConfig = Given<Values['tls'], 'certFile' | 'keyFile' | 'clientAuth'>
 
 export interface Connections extends Omit<Values['connections'], 'tls' | 'caFile'> {
@@ -30,6 +31,8 @@ export interface Derived {
   readonly connections: Connections
   /** `null`: there is no port for HTTP. */
   readonly http: HttpConfig | null
+  /** `null`: Envoy's external authorization is not served. */
+  readonly extAuthz: ExtAuthzConfig | null
   /** Processes that serve together; 1: this one alone. */
   readonly workers: number
   /** `null`: plaintext. */
@@ -64,6 +67,7 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
   const derived: Derived = {
     connections: connectionsOf(values, problems),
     http,
+    extAuthz: extAuthzOf(values, tls, problems),
     workers: workersOf(values, problems),
     tls,
     trustedIssuers,
@@ -94,6 +98,8 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
     QSCOPE_DATABASE_TLS: connections.tls.type.format(derived.connections.tls !== null),
     QSCOPE_HTTP_URL: derived.http === null ? '(off)' : (derived.http.url ?? '(the address)'),
     QSCOPE_HTTP_ALLOWED_ORIGINS: http.allowedOrigins.type.format(derived.http?.allowedOrigins ?? []) || '(none)',
+    QSCOPE_EXT_AUTHZ_PEERS:
+      derived.extAuthz === null ? '(nobody)' : SERVER_VARIABLES.extAuthz.peers.type.format(derived.extAuthz.peers),
     QSCOPE_WORKERS: String(derived.workers),
     QSCOPE_TLS_CERT_FILE: derived.tls?.certFile ?? '(plaintext)',
     QSCOPE_TLS_KEY_FILE: derived.tls?.keyFile ?? '(plaintext)',
@@ -210,6 +216,23 @@ function tlsOf({ tls }: Values, problems: Problems): TlsConfig | null {
     problems.add('QSCOPE_TLS_CLIENT_AUTH', 'should be request or require where QSCOPE_TLS_CLIENT_CA_FILE is set')
   }
   return Object.freeze({ ...tls, certFile: certFile ?? '', keyFile: keyFile ?? '', clientAuth })
+}
+
+/** Without names it would refuse everybody, and names of certificates say nothing without a CA. */
+function extAuthzOf({ extAuthz }: Values, tls: TlsConfig | null, problems: Problems): ExtAuthzConfig | null {
+  const { on, peers } = extAuthz
+  if (!on) {
+    if (problems.isSet('QSCOPE_EXT_AUTHZ_PEERS')) problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'needs QSCOPE_EXT_AUTHZ=on')
+    return null
+  }
+  if (peers === null) {
+    if (!problems.isBroken('QSCOPE_EXT_AUTHZ_PEERS'))
+      problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'is missing beside QSCOPE_EXT_AUTHZ=on')
+    return null
+  }
+  if (peers.alternativeNames.length > 0 && (tls === null || tls.clientCaFile === null))
+    problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'needs QSCOPE_TLS_CLIENT_CA_FILE, to believe names of certificates')
+  return Object.freeze({ peers })
 }
 
 function httpOf(values: Values, problems: Problems): HttpConfig | null {

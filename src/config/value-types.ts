@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseTlsClientSubject } from '../domain/certificate.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
 import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
 import { formatDuration, parseDuration } from './duration.ts'
@@ -206,6 +207,34 @@ export function origins(shouldBe: string): ValueType<readonly string[]> {
     return z.NEVER
   })
   return new ValueType(schema, shouldBe, (list) => list.join(','))
+}
+
+/** Who calls, by the address or by a name in its certificate. */
+export interface PeerNames {
+  /** Whether callers on the same host are among them. */
+  readonly loopback: boolean
+  /** In the grammar of `parseTlsClientSubject`: `dns:…` and `uri:…`. */
+  readonly alternativeNames: readonly string[]
+}
+
+/** Names of certificates and the word `loopback`, separated by commas and, if liked, spaces. */
+export function peerNames(shouldBe: string): ValueType<PeerNames> {
+  const schema = z.string().transform((list, context): PeerNames => {
+    const each = list.split(',').map((one) => trimSpaces(one))
+    const names = each
+      .filter((one) => one !== 'loopback')
+      .map((one) => parseTlsClientSubject(`${one.includes(':') ? 'uri' : 'dns'}:${one}`))
+    const alternativeNames = names.filter((name) => name !== null)
+    if (alternativeNames.length === names.length) {
+      return Object.freeze({ loopback: each.includes('loopback'), alternativeNames: Object.freeze(alternativeNames) })
+    }
+    context.addIssue({ code: 'custom', message: 'has one that is neither a DNS name nor a URI' })
+    return z.NEVER
+  })
+  const bare = (name: string) => name.slice(name.indexOf(':') + 1)
+  return new ValueType(schema, shouldBe, ({ loopback, alternativeNames }) =>
+    [...(loopback ? ['loopback'] : []), ...alternativeNames.map(bare)].join(','),
+  )
 }
 
 function trimSpaces(written: string): string {

@@ -1,6 +1,6 @@
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import { LIMIT_VARIABLES } from './limit-variables.ts'
-import { HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
+import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
 import {
   address,
   bearerToken,
@@ -107,6 +107,7 @@ export const SERVER_VARIABLES = {
     },
   ),
   http: HTTP_VARIABLES,
+  extAuthz: EXT_AUTHZ_VARIABLES,
   workers: new Variable('QSCOPE_WORKERS', processes(64), {
     default: '1',
     does: 'Sets how many processes serve the same ports, to use more than one CPU.',

@@ -17,6 +17,18 @@ interface FieldPlan {
 /** Shown as JSON has them: they carry no bearer value and read badly field by field. */
 const AS_JSON: ReadonlySet<string> = new Set([TimestampSchema, DurationSchema].map((schema) => schema.typeName))
 
+/**
+ * Fields of other people's contracts, which have no marks, by the name of their message: they hold what was sent to
+ * another service, credentials and all.
+ */
+const UNMARKED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  [
+    'envoy.service.auth.v3.AttributeContext.HttpRequest',
+    new Set(['headers', 'header_map', 'path', 'query', 'fragment', 'body', 'raw_body']),
+  ],
+  ['envoy.config.core.v3.Metadata', new Set(['filter_metadata'])],
+])
+
 /** Shows messages in the log. What is shown of a message type is looked up when it is first met. */
 export class Redactor {
   readonly #plans = new Map<string, readonly FieldPlan[]>()
@@ -78,7 +90,9 @@ export class Redactor {
 function isRedacted(schema: DescMessage, field: DescField): boolean {
   // What an Any holds is known by its type only, so none of it is shown but that.
   const isOpaque = schema.typeName === AnySchema.typeName && field.name === 'value'
-  return isOpaque || field.proto.options?.debugRedact === true
+  return (
+    isOpaque || UNMARKED.get(schema.typeName)?.has(field.name) === true || field.proto.options?.debugRedact === true
+  )
 }
 
 function isReflected(value: unknown): value is ReflectMessage {

@@ -6,6 +6,7 @@ import { ClientAuthenticationSchema } from '../gen/qscope/v1/client_authenticati
 import { access } from '../gen/qscope/v1/options_pb.ts'
 import type { FailedResult } from '../results.ts'
 import { outcomeUnknown, outcomeUnknownSafely } from '../store-failure.ts'
+import { exemptionOf } from './access-exemptions.ts'
 import type { CallObserver, MethodObserver } from './call-observer.ts'
 import { RequestParser } from './request-limits/request-parser.ts'
 import { pathOf, type Route } from './routes.ts'
@@ -44,12 +45,14 @@ export function credentialsField(input: DescMessage): DescField | null {
 }
 
 /**
- * Reads who may call a method from its `(qscope.v1.access)` option.
+ * Reads who may call a method from its `(qscope.v1.access)` option, or from the list of methods that are exempt.
  *
  * @throws Error naming the method, when the option is missing or contradicts
  *   itself: nothing is open by omission, and such a server does not start.
  */
 function accessRule(method: DescMethod): AccessRule {
+  const exemption = exemptionOf(method)
+  if (exemption !== null) return exemption
   if (!hasOption(method, access)) throw new Error(`${pathOf(method)} lacks the option (qscope.v1.access)`)
   const { permission, clientAuthentication, anyone, idempotent } = getOption(method, access)
   if (permission !== '' && !isPermission(permission)) {

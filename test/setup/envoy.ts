@@ -26,10 +26,15 @@ export interface Envoy {
 
 /** Starts one with a single thread, so that all callers share its connections to the server. */
 export async function startEnvoy(serverPort: number): Promise<Envoy> {
-  const directory = mkdtempSync(join(tmpdir(), 'qscope-envoy-'))
   const [port, adminPort] = [await freePort(), await freePort()]
-  const config = join(directory, 'envoy.json')
-  writeFileSync(config, JSON.stringify(configOf({ port, adminPort, serverPort })))
+  return await startConfiguredEnvoy(JSON.stringify(configOf({ port, adminPort, serverPort })), port, adminPort)
+}
+
+/** Starts one with a configuration in YAML or JSON, which has these two ports. */
+export async function startConfiguredEnvoy(configuration: string, port: number, adminPort: number): Promise<Envoy> {
+  const directory = mkdtempSync(join(tmpdir(), 'qscope-envoy-'))
+  const config = join(directory, 'envoy.yaml')
+  writeFileSync(config, configuration)
   const child = spawn(found ?? '', ['--config-path', config, '--concurrency', '1', '--disable-hot-restart'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -18,7 +18,8 @@ interface VerifyTokenRequest extends PresentedToken {
 const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_certificate') =>
   fail('oauth.invalid_token', { metadata: { token: 'presented' }, because })
 
-type Good = { readonly found: Found; readonly token: AccessToken }
+type FoundAccessToken = Extract<Found, { readonly use: 'access' }>
+type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
 /** RFC 6750 §3.1, invalid_token: expired, revoked, malformed and not the caller's to see are one; so is a refresh token. */
 const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
@@ -70,5 +71,5 @@ export const verifyToken = query({
     .and(tokenIsForAudience)
     .and(bearerHoldsCertificate)
     .and(tokenHasScopes),
-  answer: (_ctx, { found }): Found => found,
+  answer: (_ctx, { found }): FoundAccessToken => found,
 })

@@ -5,8 +5,8 @@ import { registry, type StatusName } from '../../errors/registry.ts'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
 import type { FailedResult } from '../../results.ts'
 import type { CallEnded, CallInfo } from '../../rpc/call-info.ts'
+import { challengeOf } from '../../rpc/challenge.ts'
 import { toRpcStatus } from '../../rpc/rpc-status.ts'
-import { challengeOf } from './exchange/challenge.ts'
 
 const DETAILS = createRegistry(file_google_rpc_error_details)
 

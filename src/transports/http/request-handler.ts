@@ -5,6 +5,7 @@ import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/conne
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import cors from 'cors'
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
+import { exemptionOf } from '../../rpc/access-exemptions.ts'
 import type { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Route } from '../../rpc/routes.ts'
 import { RAY_ID_KEY, rayIdOf } from '../../rpc/trace-context.ts'
@@ -52,6 +53,8 @@ export class RequestHandler {
     this.#crossOrigin = crossOriginRule(options.allowedOrigins)
     this.#documents = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
     this.#oauth = options.oauth ? new OAuthHandler(options) : null
+    // Methods of other people's contracts are called over gRPC only.
+    const routes = pipeline.routes.filter(({ method }) => exemptionOf(method) === null)
     const router = createConnectRouter({
       grpc: false,
       // A small request could unfold to a large one.
@@ -60,10 +63,10 @@ export class RequestHandler {
       maxTimeoutMs: MAX_TIMEOUT_MS,
       shutdownSignal: abort,
       // Whoever reads with curl shall see `"active": false`.
-      jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(pipeline.routes) },
+      jsonOptions: { alwaysEmitImplicit: true, registry: jsonTypes(routes) },
     })
     const adapter = new HttpAdapter(options, abort)
-    for (const route of pipeline.routes) adapter.serve(router, route)
+    for (const route of routes) adapter.serve(router, route)
     this.#calls = new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
   }
 

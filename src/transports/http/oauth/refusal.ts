@@ -1,8 +1,8 @@
 import { type ErrorDetails, type ErrorRow, type FieldViolation, registry } from '../../../errors/registry.ts'
 import type { FailedResult } from '../../../results.ts'
+import { challengeOf } from '../../../rpc/challenge.ts'
 import { anchorOf, MAX_VIOLATIONS, sentenceOf } from '../../../rpc/rpc-status.ts'
 import { type Answer, jsonAnswer } from '../exchange/answer.ts'
-import { challengeOf } from '../exchange/challenge.ts'
 
 /** RFC 6749 §5.1, and §5.2 by its examples: nobody keeps an answer, HTTP/1.0 included. */
 export const NOT_STORED = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })

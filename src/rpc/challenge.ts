@@ -1,5 +1,5 @@
-import { type ErrorDetails, type ErrorRow, registry } from '../../../errors/registry.ts'
-import type { FailedResult } from '../../../results.ts'
+import { type ErrorDetails, type ErrorRow, registry } from '../errors/registry.ts'
+import type { FailedResult } from '../results.ts'
 
 const BEARER = /^bearer(?:$|\s)/i
 /** RFC 6750 §3: what a scope may hold, which needs no escape between quotes. Headers are no place for more of it. */

@@ -1,0 +1,114 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { CallContext, Caller } from '../../context.ts'
+import type { AccessToken } from '../../domain/access-token.ts'
+import type { FlowRunner } from '../../flows/runner.ts'
+import { verifyToken } from '../../flows/tokens/verify-token.ts'
+import { HeaderValueOption_HeaderAppendAction } from '../../gen/envoy/config/core/v3/base_pb.ts'
+import type { Authorization, CheckResponseSchema } from '../../gen/envoy/service/auth/v3/external_auth_pb.ts'
+import { StatusCode } from '../../gen/envoy/type/v3/http_status_pb.ts'
+import { Code } from '../../gen/google/rpc/code_pb.ts'
+import { type FailedResult, fail, invalidRequest, success } from '../../results.ts'
+import { challengeOf } from '../challenge.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
+import { sentenceOf } from '../rpc-status.ts'
+import { CheckedRequest } from './checked-request.ts'
+import type { NamedPeers } from './named-peers.ts'
+
+type Check = typeof Authorization.method.check
+type Decision = MessageInitShape<typeof CheckResponseSchema>
+
+/** Everything that begins so is QScope's to say. */
+const HEADER_PREFIX = 'x-qscope-'
+/** What a proxy that may ask at all may see: the tokens of everybody. */
+const PROXY: Caller = Object.freeze({ kind: 'system', name: 'ext_authz' })
+
+/**
+ * External authorization for Envoy: decides by its bearer token whether a request of another service may pass. The
+ * `context_extensions` of the proxy's route say what it needs: `audience`, and `required_scopes` with spaces between them.
+ */
+export class AuthorizationHandlers implements ServiceHandlers<typeof Authorization> {
+  readonly #runner: FlowRunner
+  readonly #peers: NamedPeers
+
+  constructor(runner: FlowRunner, peers: NamedPeers) {
+    this.#runner = runner
+    this.#peers = peers
+  }
+
+  /**
+   * The decision. Fails where none can be had: for peers that are not named, without an audience, and when the database
+   * cannot be asked; the proxy then refuses the request unless it is told to fail open.
+   */
+  async check(ctx: CallContext, { attributes }: RequestOf<Check>): AnswerOf<Check> {
+    if (!this.#peers.include(ctx)) return fail('oauth.invalid_client')
+    const { audience = '', required_scopes: scopes = '' } = attributes?.contextExtensions ?? {}
+    if (attributes === undefined || audience === '') {
+      return invalidRequest('attributes.context_extensions', 'must have a value for audience')
+    }
+    const request = new CheckedRequest(attributes)
+    const presented = request.bearer
+    if (presented === null) {
+      const because = request.authorization.length === 0 ? 'missing' : 'malformed'
+      return success(refused(request, fail('oauth.invalid_token', { because })))
+    }
+    const verified = await this.#runner.query(verifyToken, asProxy(ctx), {
+      presented,
+      requiredScopes: scopes.split(' ').filter((scope) => scope !== ''),
+      audience,
+      presentedCertificate: request.certificate,
+    })
+    if (verified.ok) return success(allowed(request, verified.value.status.token))
+    const isDecision = verified.code === 'oauth.invalid_token' || verified.code === 'oauth.insufficient_scope'
+    return isDecision ? success(refused(request, verified)) : verified
+  }
+}
+
+function asProxy(ctx: CallContext): CallContext {
+  return Object.create(ctx, { caller: { value: PROXY, enumerable: true } })
+}
+
+/** What the sender claimed goes: the proxy sets headers first and removes after that, so what is set is not removed. */
+function allowed(request: CheckedRequest, token: AccessToken): Decision {
+  const told = new Map([
+    [`${HEADER_PREFIX}client-id`, token.clientId],
+    [`${HEADER_PREFIX}subject`, token.subject],
+    [`${HEADER_PREFIX}scopes`, token.scopes.join(' ')],
+    [`${HEADER_PREFIX}token-id`, token.tokenId],
+  ])
+  return {
+    status: { code: Code.OK },
+    httpResponse: {
+      case: 'okResponse',
+      value: {
+        headers: [...told].map(([key, value]) => header(key, value)),
+        headersToRemove: request.namesWithPrefix(HEADER_PREFIX).filter((name) => !told.has(name)),
+      },
+    },
+  }
+}
+
+/** RFC 6750 §3. For a request of gRPC, Envoy makes a status of that protocol from the HTTP status, and its message from the body. */
+function refused(request: CheckedRequest, failed: FailedResult): Decision {
+  const isForbidden = failed.code === 'oauth.insufficient_scope'
+  const sentence = sentenceOf(failed)
+  const challenge = request.isGrpc ? null : challengeOf(failed, request.authorization)
+  return {
+    status: { code: isForbidden ? Code.PERMISSION_DENIED : Code.UNAUTHENTICATED, message: sentence },
+    httpResponse: {
+      case: 'deniedResponse',
+      value: {
+        status: { code: isForbidden ? StatusCode.Forbidden : StatusCode.Unauthorized },
+        headers: challenge === null ? [] : [header('www-authenticate', challenge)],
+        body: sentence,
+      },
+    },
+  }
+}
+
+/** A header that takes the place of any of the same name. */
+function header(key: string, value: string) {
+  return {
+    header: { key, value },
+    appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+  }
+}

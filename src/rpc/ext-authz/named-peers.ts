@@ -1,0 +1,33 @@
+import { BlockList, isIP } from 'node:net'
+import type { CallContext } from '../../context.ts'
+import { isCertificateOf, isCurrent } from '../../domain/certificate.ts'
+
+export interface NamedPeersOptions {
+  /** Whether callers on the same host are let in. */
+  readonly loopback: boolean
+  /** Names of client certificates, as `parseTlsClientSubject` spells them. */
+  readonly alternativeNames: readonly string[]
+}
+
+/** The proxies that may ask for decisions on the requests of others. */
+export class NamedPeers {
+  readonly #alternativeNames: readonly string[]
+  /** Addresses that need no certificate. */
+  readonly #addresses = new BlockList()
+
+  constructor({ loopback, alternativeNames }: NamedPeersOptions) {
+    this.#alternativeNames = alternativeNames
+    if (!loopback) return
+    this.#addresses.addSubnet('127.0.0.0', 8, 'ipv4')
+    this.#addresses.addAddress('::1', 'ipv6')
+  }
+
+  /** Whether the call comes from one of them. A name is believed only in a certificate that the CA for clients issued. */
+  include({ peer, certificate, now }: Pick<CallContext, 'peer' | 'certificate' | 'now'>): boolean {
+    if (certificate !== null && isCurrent(certificate, now)) {
+      if (this.#alternativeNames.some((name) => isCertificateOf(name, certificate))) return true
+    }
+    const family = isIP(peer)
+    return family !== 0 && this.#addresses.check(peer, family === 6 ? 'ipv6' : 'ipv4')
+  }
+}

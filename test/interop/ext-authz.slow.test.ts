@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { type Envoy, hasEnvoy, startConfiguredEnvoy } from '../setup/envoy.ts'
+import { freePort } from '../setup/free-port.ts'
+import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+
+const PAGE = join(resolve(import.meta.dirname, '..', '..'), 'docs', 'envoy.md')
+const AUDIENCE = 'https://orders.example'
+const { mintToken, revokeToken } = TokenService.method
+
+/** The configuration that the page shows, with other ports. */
+function documentedConfiguration(ports: Readonly<Record<string, number>>): string {
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(PAGE, 'utf8')) ?? []
+  return example.replace(/port_value: (\d+)/g, (_, port: string) => {
+    const used = ports[port]
+    if (used === undefined) throw new Error(`the page uses the port ${port}, which the test does not know`)
+    return `port_value: ${used}`
+  })
+}
+
+describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for external authorization', () => {
+  let database: FreshDatabase
+  let server: TestServer
+  let envoy: Envoy
+  let client: Awaited<ReturnType<TestServer['registerClient']>>['client']
+  /** The headers of the requests that reached the service, as its library shows them and as they came. */
+  const reached: { readonly headers: IncomingHttpHeaders; readonly names: readonly string[] }[] = []
+  const service = createServer(({ headers, rawHeaders }, response) => {
+    reached.push({ headers, names: rawHeaders.filter((_, at) => at % 2 === 0) })
+    response.end('orders')
+  })
+
+  beforeAll(async () => {
+    database = await sqliteFiles.create()
+    const variables = { QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: 'loopback' }
+    server = await startServer(database.url, undefined, undefined, variables)
+    await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening))
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const ports = {
+      8000: port,
+      9901: adminPort,
+      9000: (service.address() as AddressInfo).port,
+      50051: Number(server.address.split(':').at(-1)),
+    }
+    envoy = await startConfiguredEnvoy(documentedConfiguration(ports), port, adminPort)
+    const wanted = { clientId: 'caller', scopes: ['orders.read', 'orders.write'], audiences: [AUDIENCE] }
+    client = (await server.registerClient(wanted)).client
+  })
+  afterAll(async () => {
+    await envoy.stop()
+    service.close()
+    await server.stop()
+    await database.drop()
+  })
+
+  const mint = async (scopes = ['orders.read']) =>
+    (await server.call(mintToken, { client, scopes, audiences: [AUDIENCE] })).token?.accessToken ?? ''
+
+  /** What the sender gets, and what of it reached the service. */
+  async function send(headers: Readonly<Record<string, string | string[]>>) {
+    reached.length = 0
+    const answer = await new Promise<{ readonly status: number | undefined; readonly headers: IncomingHttpHeaders }>(
+      (answered, failed) => {
+        const sent = request(
+          `http://${envoy.address}/orders`,
+          { method: 'POST', headers, agent: false },
+          (response) => {
+            response.resume().once('end', () => answered({ status: response.statusCode, headers: response.headers }))
+          },
+        )
+        sent.once('error', failed)
+        sent.end()
+      },
+    )
+    return { ...answer, reached: reached[0] ?? null }
+  }
+
+  it('passes a request with a good token on, and says whose it is', async () => {
+    const { status, reached } = await send({ authorization: `Bearer ${await mint()}` })
+    expect(status).toBe(200)
+    expect(reached?.headers).toMatchObject({
+      'x-qscope-client-id': 'caller',
+      'x-qscope-subject': 'caller',
+      'x-qscope-scopes': 'orders.read',
+      'x-qscope-token-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+    })
+  })
+
+  it('refuses one without a token, with a wrong one, with too few scopes, and with two', async () => {
+    const good = `Bearer ${await mint()}`
+    const challengeOf = async (headers: Record<string, string | string[]>) => {
+      const { status, headers: answered, reached } = await send(headers)
+      return [status, answered['www-authenticate'], reached]
+    }
+    const invalid = [401, 'Bearer realm="qscope", error="invalid_token"', null]
+    expect(await challengeOf({})).toEqual([401, 'Bearer realm="qscope"', null])
+    expect(await challengeOf({ authorization: `Bearer ${server.unknownToken()}` })).toEqual(invalid)
+    expect(await challengeOf({ authorization: [good, good] })).toEqual(invalid)
+    expect(await challengeOf({ authorization: `${good},${good}` })).toEqual(invalid)
+    expect(await challengeOf({ authorization: `Bearer ${await mint(['orders.write'])}` })).toEqual([
+      403,
+      'Bearer realm="qscope", error="insufficient_scope", scope="orders.read"',
+      null,
+    ])
+  })
+
+  it('refuses a token in the request after its revocation', async () => {
+    const token = await mint()
+    const authorization = `Bearer ${token}`
+    expect(await send({ authorization })).toMatchObject({ status: 200 })
+    await server.call(revokeToken, { client, token })
+    expect(await send({ authorization })).toMatchObject({ status: 401, reached: null })
+  })
+
+  it('takes away what the sender claims about itself, however it is spelled and how often', async () => {
+    const { status, reached } = await send({
+      authorization: `Bearer ${await mint()}`,
+      'X-QScope-Client-Id': ['admin', 'root'],
+      'x-qscope-scopes': 'all',
+      x_qscope_client_id: 'admin',
+      'x_qscope-subject': ['admin', 'root'],
+      'X-QScope_Token-Id': '1',
+      'x-qscope-role': ['admin', 'root'],
+      'x-other': 'stays',
+    })
+    expect(status).toBe(200)
+    const names = reached?.names.map((name) => name.toLowerCase()) ?? []
+    expect(names.filter((name) => /^x[-_]qscope/.test(name)).sort()).toEqual([
+      'x-qscope-client-id',
+      'x-qscope-scopes',
+      'x-qscope-subject',
+      'x-qscope-token-id',
+    ])
+    expect(reached?.headers).toMatchObject({
+      'x-qscope-client-id': 'caller',
+      'x-qscope-subject': 'caller',
+      'x-qscope-scopes': 'orders.read',
+      'x-other': 'stays',
+    })
+  })
+
+  it('answers a call of gRPC with a status of its own', async () => {
+    const call = { 'content-type': 'application/grpc', te: 'trailers' }
+    const missing = await send(call)
+    expect(missing).toMatchObject({ status: 200, headers: { 'grpc-status': '16' }, reached: null })
+    expect(missing.headers['grpc-message']).toMatch(/bearer/i)
+    expect(missing.headers['www-authenticate']).toBeUndefined()
+    const narrow = await send({ ...call, authorization: `Bearer ${await mint(['orders.write'])}` })
+    expect(narrow).toMatchObject({ status: 200, headers: { 'grpc-status': '7' }, reached: null })
+  })
+
+  it('lets nothing pass while nobody can decide', async () => {
+    const authorization = `Bearer ${await mint()}`
+    await server.stop()
+    expect(await send({ authorization })).toMatchObject({ status: 403, reached: null })
+  })
+})

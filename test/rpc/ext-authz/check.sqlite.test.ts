@@ -1,0 +1,298 @@
+import { randomBytes } from 'node:crypto'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AttributeContextSchema } from '../../../src/gen/envoy/service/auth/v3/attribute_context_pb.ts'
+import { Authorization, type CheckResponse } from '../../../src/gen/envoy/service/auth/v3/external_auth_pb.ts'
+import { StatusCode } from '../../../src/gen/envoy/type/v3/http_status_pb.ts'
+import { Code } from '../../../src/gen/google/rpc/code_pb.ts'
+import { AccessTokenFormat, AuthenticationMethod } from '../../../src/gen/qscope/v1/client_pb.ts'
+import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { certificateAuthority, channelOf, LOCAL_NAMES, selfSigned, suiteFolder } from '../../setup/certificates.ts'
+import { type Connection, connect, refusalOf } from '../../setup/client.ts'
+import { type FreshDatabase, sqliteFiles } from '../../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../../setup/server.ts'
+
+const AUDIENCE = 'https://orders.example'
+const { check } = Authorization.method
+const { mintToken, revokeToken } = TokenService.method
+type Attributes = MessageInitShape<typeof AttributeContextSchema>
+
+const folder = suiteFolder()
+const ca = certificateAuthority(folder, 'ca')
+const serving = ca.issue('server', LOCAL_NAMES)
+const bound = ca.issue('bound', ['DNS:bound.internal'])
+const other = ca.issue('other', ['DNS:other.internal'])
+const TLS = {
+  QSCOPE_TLS_CERT_FILE: serving.certFile,
+  QSCOPE_TLS_KEY_FILE: serving.keyFile,
+  QSCOPE_TLS_CLIENT_CA_FILE: ca.certFile,
+  QSCOPE_EXT_AUTHZ: 'on',
+}
+
+const databases: FreshDatabase[] = []
+async function serve(variables: Readonly<Record<string, string>>): Promise<TestServer> {
+  const database = await sqliteFiles.create()
+  databases.push(database)
+  const channel = 'QSCOPE_TLS_CERT_FILE' in variables ? channelOf(ca) : undefined
+  return await startServer(database.url, undefined, undefined, variables, channel)
+}
+afterAll(async () => {
+  for (const database of databases) await database.drop()
+})
+
+/** As Envoy tells a request. */
+const asking = (
+  headers: Readonly<Record<string, string>>,
+  contextExtensions: Record<string, string> = {},
+): Attributes => ({
+  request: { http: { method: 'GET', path: '/orders', headers: { ...headers } } },
+  contextExtensions: { audience: AUDIENCE, ...contextExtensions },
+})
+
+/** What matters in an answer. */
+function decisionOf({ status, httpResponse }: CheckResponse) {
+  if (httpResponse.case === 'okResponse') {
+    const { headers, headersToRemove } = httpResponse.value
+    return { code: status?.code, set: headerMap(headers), removed: [...headersToRemove].sort() }
+  }
+  const { value } = httpResponse
+  return { code: status?.code, http: value?.status?.code, set: headerMap(value?.headers ?? []), body: value?.body }
+}
+
+const headerMap = (
+  headers: readonly { readonly header?: { readonly key: string; readonly value: string } | undefined }[],
+) => Object.fromEntries(headers.map(({ header }) => [header?.key, header?.value]))
+
+describe('a decision for Envoy', () => {
+  let server: TestServer
+  let client: Awaited<ReturnType<TestServer['registerClient']>>
+  let token: string
+
+  beforeAll(async () => {
+    server = await serve({ ...TLS, QSCOPE_EXT_AUTHZ_PEERS: 'loopback' })
+    client = await server.registerClient({
+      clientId: 'caller',
+      scopes: ['orders.read', 'x'],
+      audiences: [AUDIENCE, 'b'],
+    })
+    token = await mint()
+  })
+  afterAll(async () => await server.stop())
+
+  const mint = async (audiences = [AUDIENCE]) =>
+    (await server.call(mintToken, { client: client.client, scopes: ['orders.read'], audiences })).token?.accessToken ??
+    ''
+  const ask = async (attributes: Attributes) => decisionOf(await server.call(check, { attributes }))
+  const bearer = (value = token) => ({ authorization: `Bearer ${value}` })
+  const ALLOWED = () => ({
+    code: Code.OK,
+    removed: [],
+    set: {
+      'x-qscope-client-id': 'caller',
+      'x-qscope-subject': 'caller',
+      'x-qscope-scopes': 'orders.read',
+      'x-qscope-token-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+    },
+  })
+  const INVALID = {
+    code: Code.UNAUTHENTICATED,
+    http: StatusCode.Unauthorized,
+    set: { 'www-authenticate': 'Bearer realm="qscope", error="invalid_token"' },
+    body: expect.stringMatching(/token/),
+  }
+
+  it('lets a good token pass, and says whose it is', async () => {
+    expect(await ask(asking(bearer(), { required_scopes: 'orders.read' }))).toEqual(ALLOWED())
+    expect(await ask(asking({ authorization: `bearer  ${token}` }))).toEqual(ALLOWED())
+  })
+
+  it('lets a JWT pass, and none with a changed signature', async () => {
+    const format = { accessTokenFormat: AccessTokenFormat.JWT }
+    const { client: signed } = await server.registerClient({ scopes: ['x'], audiences: [AUDIENCE], ...format })
+    const minted = await server.call(mintToken, { client: signed, audiences: [AUDIENCE] })
+    const jwt = minted.token?.accessToken ?? ''
+    expect(await ask(asking(bearer(jwt)))).toMatchObject({ code: Code.OK })
+    const [head, payload] = jwt.split('.')
+    expect(await ask(asking(bearer(`${head}.${payload}.${randomBytes(64).toString('base64url')}`)))).toEqual(INVALID)
+  })
+
+  it('asks for a token where none came', async () => {
+    const missing = { ...INVALID, set: { 'www-authenticate': 'Bearer realm="qscope"' } }
+    expect(await ask(asking({}))).toEqual(missing)
+    expect(await ask(asking({ authorization: 'Basic YTpi' }))).toEqual(missing)
+    expect(await ask({ contextExtensions: { audience: AUDIENCE } })).toEqual(missing)
+  })
+
+  it.each([
+    ['two in one value', (good: string) => `Bearer ${good}, Bearer ${good}`],
+    ['two, joined without a space', (good: string) => `Bearer ${good},Bearer ${good}`],
+    ['one and another scheme', (good: string) => `Bearer ${good},Basic YTpi`],
+    ['words after it', (good: string) => `Bearer ${good} ${good}`],
+    ['no token', () => 'Bearer '],
+    ['a token of nobody', () => `Bearer ${server.unknownToken()}`],
+  ])('refuses %s', async (_what, value) => {
+    expect(await ask(asking({ authorization: value(token) }))).toEqual(INVALID)
+  })
+
+  it('refuses several values that are told one by one', async () => {
+    const single = (key: string, value: string) => ({ key, rawValue: Buffer.from(value) })
+    const raw = (...headers: ReturnType<typeof single>[]): Attributes => ({
+      request: { http: { headerMap: { headers } } },
+      contextExtensions: { audience: AUDIENCE },
+    })
+    const good = single('authorization', `Bearer ${token}`)
+    expect(await ask(raw(good))).toEqual(ALLOWED())
+    expect(await ask(raw(good, good))).toEqual(INVALID)
+    expect(await ask(raw(good, single('Authorization', 'Basic YTpi')))).toEqual(INVALID)
+  })
+
+  it('refuses a token that lacks a scope, and names what is required', async () => {
+    expect(await ask(asking(bearer(), { required_scopes: 'orders.read orders.write' }))).toEqual({
+      code: Code.PERMISSION_DENIED,
+      http: StatusCode.Forbidden,
+      set: {
+        'www-authenticate': 'Bearer realm="qscope", error="insufficient_scope", scope="orders.read orders.write"',
+      },
+      body: expect.stringMatching(/orders\.write/),
+    })
+  })
+
+  it('refuses a token for another audience, and one for anybody', async () => {
+    expect(await ask(asking(bearer(await mint(['b']))))).toEqual(INVALID)
+    const { client: anybody } = await server.registerClient({ scopes: ['orders.read'] })
+    const minted = await server.call(mintToken, { client: anybody })
+    expect(await ask(asking(bearer(minted.token?.accessToken)))).toEqual(INVALID)
+  })
+
+  it('makes none without an audience', async () => {
+    const attributes = { ...asking(bearer()), contextExtensions: { required_scopes: 'orders.read' } }
+    const refusal = await refusalOf(server.call(check, { attributes }))
+    expect(refusal).toMatchObject({ status: 'INVALID_ARGUMENT', violations: ['attributes.context_extensions'] })
+  })
+
+  it('sees a revocation at once', async () => {
+    const revoked = await mint()
+    expect(await ask(asking(bearer(revoked)))).toEqual(ALLOWED())
+    await server.call(revokeToken, { client: client.client, token: revoked })
+    expect(await ask(asking(bearer(revoked)))).toEqual(INVALID)
+  })
+
+  it('removes what the sender claims about itself, however it is spelled', async () => {
+    const claims = {
+      'x-qscope-client-id': 'admin',
+      'x-qscope-role': 'admin',
+      x_qscope_client_id: 'admin',
+      'x_qscope-scopes': 'all',
+      'X-QScope-Token_Id': '1',
+      'x-qscopes': 'another name',
+    }
+    expect(await ask(asking({ ...bearer(), ...claims }))).toEqual({
+      ...ALLOWED(),
+      removed: ['x-qscope-role', 'x-qscope-token_id', 'x_qscope-scopes', 'x_qscope_client_id'],
+    })
+  })
+
+  it('leaves the challenge out for gRPC, which has statuses of its own', async () => {
+    for (const type of ['application/grpc', 'application/grpc+proto']) {
+      expect(await ask(asking({ 'content-type': type }))).toEqual({ ...INVALID, set: {} })
+    }
+    expect(await ask(asking({ 'content-type': 'application/grpc-web' }))).toMatchObject({
+      set: { 'www-authenticate': 'Bearer realm="qscope"' },
+    })
+  })
+
+  it('takes a token that is bound to a certificate only beside that certificate', async () => {
+    const { clientId } = await server.registerClient({
+      authenticationMethod: AuthenticationMethod.TLS_CLIENT,
+      tlsClientSubject: 'dns:bound.internal',
+      audiences: [AUDIENCE],
+      scopes: ['x'],
+    })
+    const holder = connect(server.address, { ownSocket: true, channel: channelOf(ca, bound) })
+    const minted = await holder.call(mintToken, { client: { clientId }, audiences: [AUDIENCE] })
+    holder.close()
+    const value = minted.token?.accessToken ?? ''
+    const contextExtensions = { audience: AUDIENCE }
+    const beside = async (certificate: string) =>
+      await ask({ source: { certificate }, request: { http: { headers: bearer(value) } }, contextExtensions })
+    expect(await beside(encodeURIComponent(String(bound.cert)))).toMatchObject({ code: Code.OK })
+    // Others that came along do not count.
+    const chain = encodeURIComponent(String(other.cert) + String(bound.cert))
+    for (const wrong of ['', encodeURIComponent(String(other.cert)), chain, '%', 'no certificate']) {
+      expect(await beside(wrong)).toEqual(INVALID)
+    }
+  })
+
+  it('is logged without what the request holds', async () => {
+    await ask({
+      source: { principal: 'spiffe://shop/web' },
+      request: { http: { path: '/p?secret-1', body: 'secret-2', headers: { ...bearer(), cookie: 'secret-3' } } },
+      contextExtensions: { audience: AUDIENCE },
+    })
+    const logged = server.lines.filter((line) => JSON.stringify(line).includes('Authorization/Check'))
+    expect(JSON.stringify(logged)).toContain('spiffe://shop/web')
+    expect(JSON.stringify(server.lines)).not.toMatch(/secret-\d/)
+  })
+
+  it('counts as a call in the metrics', async () => {
+    await ask(asking(bearer()))
+    const { text } = await server.telemetry.metrics()
+    expect(text).toMatch(/qscope_calls_total\{[^}]*Authorization[^}]*\} [1-9]/)
+  })
+})
+
+describe('who may ask for decisions', () => {
+  const names = ['envoy.internal', 'spiffe://mesh/envoy']
+  const open: Connection[] = []
+  let server: TestServer
+
+  beforeAll(async () => {
+    server = await serve({ ...TLS, QSCOPE_EXT_AUTHZ_PEERS: names.join(', ') })
+  })
+  afterAll(async () => {
+    for (const connection of open) connection.close()
+    await server.stop()
+  })
+
+  const askedBy = async (identity: Parameters<typeof channelOf>[1]) => {
+    const connection = connect(server.address, { ownSocket: true, channel: channelOf(ca, identity) })
+    open.push(connection)
+    const answered = connection.call(check, { attributes: asking({}) })
+    return await answered.then(
+      () => 'answered',
+      (error: unknown) => (error as { readonly reason?: string }).reason,
+    )
+  }
+
+  it.each([
+    ['a DNS name', ['DNS:Envoy.Internal']],
+    ['a URI among others', ['DNS:b.internal', 'URI:spiffe://mesh/envoy']],
+  ])('is known by %s', async (what, alternativeNames) => {
+    expect(await askedBy(ca.issue(what.replaceAll(' ', '-'), alternativeNames))).toBe('answered')
+  })
+
+  it('is nobody else', async () => {
+    expect(await askedBy(null)).toBe('OAUTH_INVALID_CLIENT')
+    expect(await askedBy(ca.issue('child', ['DNS:a.envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
+    expect(await askedBy(ca.issue('longer', ['URI:spiffe://mesh/envoy/2']))).toBe('OAUTH_INVALID_CLIENT')
+    expect(await askedBy(ca.issue('email', ['email:a@envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
+    // Whoever signs for itself may write any name.
+    expect(await askedBy(selfSigned(folder, 'pretender', ['DNS:envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
+  })
+
+  it('finds no such service where it is off, nor on the HTTP port', async () => {
+    const plain = await serve({})
+    expect(await refusalOf(plain.call(check, { attributes: asking({}) }))).toMatchObject({ status: 'UNIMPLEMENTED' })
+    await plain.stop()
+    const both = await serve({
+      QSCOPE_EXT_AUTHZ: 'on',
+      QSCOPE_EXT_AUTHZ_PEERS: 'loopback',
+      QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+    })
+    const url = `${both.httpUrl}/envoy.service.auth.v3.Authorization/Check`
+    const answer = await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })
+    expect(answer.status).toBe(404)
+    expect(await refusalOf(both.call(check, { attributes: {} }))).toMatchObject({ status: 'INVALID_ARGUMENT' })
+    await both.stop()
+  })
+})
