@@ -235,14 +235,13 @@ for (const { vendor, kind, databasesOn, start, initConnects, globals, deaf } of 
       }
     })
 
-    test.skipIf(deaf === null)(
-      'keeps names apart where the server ignores what the handshake asks for',
-      { timeout: TIMEOUT_MS },
-      async () => {
+    if (deaf !== null) {
+      const name = 'keeps names apart where the server ignores what the handshake asks for'
+      test(name, { timeout: TIMEOUT_MS }, async () => {
         const { database, url } = await withPlainUser(skipping)
         await expectNamesApart(await open(url), database.query)
-      },
-    )
+      })
+    }
 
     test('is refused, and told of, where something changes what is said', { timeout: TIMEOUT_MS }, async () => {
       const { url } = await withPlainUser(server)
