@@ -181,7 +181,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '3.2', says: '200 with application/json, no empty lists' },
     { clause: '3.3', says: 'the issuer is identical to the one asked for', notApplicable: BY_CLIENT },
     { clause: '5', says: 'compatibility with OpenID Connect Discovery' },
-    { clause: '6.1', says: 'TLS', shownBy: TLS },
+    { clause: '6.1', says: 'TLS', shownBy: HTTP_TLS },
   ],
   '8628': [
     { clause: '3.1', says: 'authenticates the client; judges the scope' },
@@ -372,7 +372,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     },
     { clause: '7', says: 'introspection_signing_alg_values_supported' },
     { clause: '8.1', says: 'no confusion with other JWTs' },
-    { clause: '8.2', says: 'TLS', shownBy: TLS },
+    { clause: '8.2', says: 'TLS', shownBy: HTTP_TLS },
     { clause: '8.3', says: 'the asker sees what it may', shownBy: 'test/conformance/rfc7662.database.test.ts' },
   ],
   '9728': [
@@ -391,6 +391,6 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       notApplicable: 'optional: the list of all resources is nobody’s to read',
     },
     { clause: '5', says: 'resource_metadata in WWW-Authenticate', notApplicable: 'a demand on resource servers' },
-    { clause: '7.1', says: 'TLS', shownBy: TLS },
+    { clause: '7.1', says: 'TLS', shownBy: HTTP_TLS },
   ],
 })
