@@ -39,6 +39,8 @@ const SECONDS = scaled(20, 2)
 const KILLS = scaled(2, 1)
 /** In full, as by default; at 0 the group goes on 15 seconds earlier. */
 const EXPEL_AFTER_SECONDS = 5 * scaled(1, 0)
+/** A member that comes back must apply faster than the others write. */
+const EASED_REST_MS = 250
 /** Of a call that retries could not end, among all. */
 const MOST_REFUSED = 0.01
 const CHAINS = 4
@@ -105,7 +107,9 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
       await vi.waitFor(() => expect(load.answered()).toBeGreaterThan(before), { timeout: 60_000, interval: 10 })
       outages.push(Date.now() - killed)
       await sleep(SECONDS * 1_000)
+      load.rest(EASED_REST_MS)
       await memberOf(members, victim).start()
+      load.rest(0)
     }
     const record = await load.stop()
     const primary = urlThrough(database.url, members, [await primaryAmong(members, all)])

@@ -53,6 +53,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
   let lastAnswer = Date.now()
   let longestSilenceMs = 0
   let stopping = false
+  let restMs = 0
 
   const answered = () => {
     answers += 1
@@ -82,6 +83,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
     while (!stopping) {
       const answer = await insist(turn, (server) => server.call(TokenService.method.mintToken, { client }, sent))
       if (answer !== null) active.add(tokensOf(answer.token).accessToken)
+      if (restMs > 0) await sleep(restMs)
     }
   }
   const newest = families.map(({ refreshToken }) => refreshToken)
@@ -95,6 +97,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
       const tokens = tokensOf(answer.token)
       newest[turn] = tokens.refreshToken
       active.add(tokens.accessToken)
+      if (restMs > 0) await sleep(restMs)
     }
   }
   async function revoke(turn: number): Promise<void> {
@@ -110,7 +113,7 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
         server.call(TokenService.method.revokeToken, { client, token }, sent),
       )
       if (answer !== null) revoked.add(token)
-      await sleep(5)
+      await sleep(Math.max(5, restMs))
     }
   }
 
@@ -122,6 +125,10 @@ export async function startMixedLoad(servers: readonly [CalledServer, ...CalledS
   return {
     client,
     answered: () => answers,
+    /** How long each client rests after an answer: not at all until this is called. */
+    rest(ms: number): void {
+      restMs = ms
+    },
     async stop(): Promise<LoadRecord> {
       stopping = true
       await Promise.all(running)
