@@ -15,7 +15,9 @@ export class RevocationKeys {
 
   /** What a token that is issued or checked now carries for a fact. */
   keyOf(fact: RevocableFact): Buffer {
-    return this.#keyring.revocationMac(this.#keyring.active('revocation'), textOf(fact)).subarray(0, REVOCATION_KEY_BYTES)
+    return this.#keyring
+      .revocationMac(this.#keyring.active('revocation'), textOf(fact))
+      .subarray(0, REVOCATION_KEY_BYTES)
   }
 
   /** What is told when it ends: under every key, for tokens made under an older one, or by an instance that has a newer one. */

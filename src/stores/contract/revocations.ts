@@ -40,4 +40,3 @@ export interface RevocationTelling {
   /** One for each key of the keyring under which an unexpired token may carry the fact; 16 bytes each. */
   keysOf(fact: RevocableFact): readonly Buffer[]
 }
-

@@ -55,11 +55,7 @@ export class SqlRevocationReads implements RevocationReads {
     return { madeAt: moment(first.applied_at, 'applied_at'), now: moment(first.now, 'now'), heads }
   }
 
-  async page(
-    _ctx: StoreContext,
-    ranges: readonly RevocationRange[],
-    limit: number,
-  ): Promise<readonly Revocation[]> {
+  async page(_ctx: StoreContext, ranges: readonly RevocationRange[], limit: number): Promise<readonly Revocation[]> {
     const ascending = ranges.toSorted((a, b) => a.writer - b.writer)
     const found: Revocation[] = []
     for (let from = 0; from < ascending.length && found.length < limit; from += RANGES_AT_ONCE) {
