@@ -35,7 +35,7 @@ const NAMES = [
   '0011_revocations',
 ]
 const LAST = '0011_revocations'
-/** Later ones only add. */
+/** The last one that servers must know. */
 const SERVERS_FROM = '0011_revocations'
 
 const seed: Seed = {
