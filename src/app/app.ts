@@ -232,7 +232,7 @@ export class App {
       ...route(KeyService, new KeyHandlers(runner)),
       ...(extAuthz === null
         ? []
-        : route(Authorization, new AuthorizationHandlers(runner, new NamedPeers(extAuthz.peers)))),
+        : route(Authorization, new AuthorizationHandlers(runner), new NamedPeers(extAuthz.peers))),
     ]
   }
 }
