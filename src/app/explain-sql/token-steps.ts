@@ -1,3 +1,4 @@
+import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
@@ -22,6 +23,14 @@ export const TOKEN_STEPS: readonly Step[] = [
   }),
   queryStep(verifyToken, {
     caller: service,
+    input: (scene) => ({
+      presented: scene.family.get().value,
+      requiredScopes: ['orders.read'],
+      audience: null,
+      presentedCertificate: null,
+    }),
+  }),
+  queryStep(explainToken, {
     input: (scene) => ({
       presented: scene.family.get().value,
       requiredScopes: ['orders.read'],

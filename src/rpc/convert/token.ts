@@ -5,6 +5,7 @@ import type { Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenRequest } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
+import type { ExplainMintRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import {
   type ActorSchema,
   type IssuedTokenSchema,
@@ -20,7 +21,10 @@ export function fromTokenRequest({
   scopes,
   audiences,
   lifetime,
-}: MintTokenRequest | BatchMintTokensItem): TokenRequest {
+}: Pick<
+  MintTokenRequest | BatchMintTokensItem | ExplainMintRequest,
+  'scopes' | 'audiences' | 'lifetime'
+>): TokenRequest {
   return {
     requestedScopes: scopes,
     requestedAudiences: audiences,

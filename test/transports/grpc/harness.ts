@@ -55,6 +55,7 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
     verifyToken: unanswered,
     introspectToken: unanswered,
     batchIntrospectTokens: unanswered,
+    explainToken: unanswered,
     revokeToken: unanswered,
     createAuthorizationCode: unanswered,
     exchangeAuthorizationCode: unanswered,
