@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { AccessTokenFormat, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService, ExplainMintRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
-import { ErrorReason } from '../../src/gen/qscope/v1/error_reason_pb.ts'
+import { ErrorReason, ErrorReasonSchema } from '../../src/gen/qscope/v1/error_reason_pb.ts'
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
@@ -119,7 +119,7 @@ onEveryBackend(
       )
       const { verdict, checks, errorReason } = await explain(clientId, wish)
       expect(verdict).toBe(title === 'an unknown client' ? Verdict.UNKNOWN : Verdict.REFUSED)
-      expect(ErrorReason[errorReason]).toBe(refused.reason)
+      expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
       expect(checks.at(-1)).toMatchObject({ name, passed: false, fix: expect.stringMatching(fix) })
       expect(checks.at(-1)?.detail).not.toBe('')
       expect(checks.slice(0, -1).filter((check) => !check.passed || check.fix !== '')).toEqual([])
@@ -173,13 +173,19 @@ onEveryBackend(
         GrantType.TOKEN_EXCHANGE,
       ]
 
-      it.each(asked)('accepts grant %i of a client that is registered for it, and refuses the permissions of this server', async (grantType) => {
-        const { clientId } = await registered({ ...userGrants, grantTypes: [...userGrants.grantTypes, GrantType.TOKEN_EXCHANGE] })
-        expect((await explain(clientId, { grantType, scopes: ['a'] })).verdict).toBe(Verdict.ACCEPTED)
-        const { checks, errorReason } = await explain(clientId, { grantType, scopes: ['qscope:users.read'] })
-        expect(errorReason).toBe(ErrorReason.OAUTH_INVALID_SCOPE)
-        expect(checks.at(-1)).toMatchObject({ name: 'scopes_are_allowed', passed: false })
-      })
+      it.each(asked)(
+        'accepts grant %i of a client that is registered for it, and refuses the permissions of this server',
+        async (grantType) => {
+          const { clientId } = await registered({
+            ...userGrants,
+            grantTypes: [...userGrants.grantTypes, GrantType.TOKEN_EXCHANGE],
+          })
+          expect((await explain(clientId, { grantType, scopes: ['a'] })).verdict).toBe(Verdict.ACCEPTED)
+          const { checks, errorReason } = await explain(clientId, { grantType, scopes: ['qscope:users.read'] })
+          expect(errorReason).toBe(ErrorReason.OAUTH_INVALID_SCOPE)
+          expect(checks.at(-1)).toMatchObject({ name: 'scopes_are_allowed', passed: false })
+        },
+      )
 
       it.each(asked)('refuses grant %i of a client that is not registered for it', async (grantType) => {
         const { checks, errorReason } = await explain((await registered()).clientId, { grantType })
@@ -192,10 +198,21 @@ onEveryBackend(
         const user = { id: { case: 'externalId' as const, value: server.unique('user-') } }
         const wish = { scopes: ['b'], audiences: [] }
         const refused = await refusalOf(
-          server.call(createAuthorizationCode, { clientId, user, redirectUri: REDIRECT_URI, codeChallenge: 'x'.repeat(43), codeChallengeMethod: 1, ...wish }, admin()),
+          server.call(
+            createAuthorizationCode,
+            {
+              clientId,
+              user,
+              redirectUri: REDIRECT_URI,
+              codeChallenge: 'x'.repeat(43),
+              codeChallengeMethod: 1,
+              ...wish,
+            },
+            admin(),
+          ),
         )
         const { errorReason } = await explain(clientId, { grantType: GrantType.AUTHORIZATION_CODE, ...wish })
-        expect(ErrorReason[errorReason]).toBe(refused.reason)
+        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
       })
 
       it('says where no issuer of assertions is trusted', async () => {
@@ -220,7 +237,9 @@ onEveryBackend(
         return { bearer: (await server.call(mintToken, { client })).token?.accessToken ?? '' }
       }
       const request = { clientId, grantType: GrantType.CLIENT_CREDENTIALS }
-      expect((await server.call(explainMint, request, await bearerOf('qscope:clients.read'))).verdict).toBe(Verdict.ACCEPTED)
+      expect((await server.call(explainMint, request, await bearerOf('qscope:clients.read'))).verdict).toBe(
+        Verdict.ACCEPTED,
+      )
       const refusals = [
         [await bearerOf('qscope:tokens.read'), 'OAUTH_INSUFFICIENT_SCOPE'],
         [{ basic: [clientId, clientSecret] as const }, 'OAUTH_INVALID_TOKEN'],
@@ -248,7 +267,7 @@ onEveryBackend(
       }
       const refused = await refusalOf(server.call(mintToken, { client }))
       const { checks, errorReason } = await explain()
-      expect(ErrorReason[errorReason]).toBe(refused.reason)
+      expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
       expect(checks.at(-1)).toMatchObject({
         name: 'minting_is_within_rate',
         passed: false,

@@ -97,18 +97,31 @@ onEveryBackend('validate_only of ClientService', (server, database) => {
       ],
       [
         'a registration that is not sound',
-        () => server.call(registerClient, { type: ClientType.PUBLIC, grantTypes: [GrantType.CLIENT_CREDENTIALS], validateOnly }, admin()),
+        () =>
+          server.call(
+            registerClient,
+            { type: ClientType.PUBLIC, grantTypes: [GrantType.CLIENT_CREDENTIALS], validateOnly },
+            admin(),
+          ),
         'REGISTRATION_INVALID_CLIENT_METADATA',
       ],
       [
         'a change of another version',
         async () => {
           const { clientId } = await server.registerClient({})
-          return await server.call(updateClient, { client: { clientId, scopes: ['x'] }, etag: 'v9', validateOnly }, admin())
+          return await server.call(
+            updateClient,
+            { client: { clientId, scopes: ['x'] }, etag: 'v9', validateOnly },
+            admin(),
+          )
         },
         'RESOURCE_CONFLICT',
       ],
-      ['a client that does not exist', () => server.call(deleteClient, { clientId: 'nobody-here', validateOnly }, admin()), 'RESOURCE_NOT_FOUND'],
+      [
+        'a client that does not exist',
+        () => server.call(deleteClient, { clientId: 'nobody-here', validateOnly }, admin()),
+        'RESOURCE_NOT_FOUND',
+      ],
       [
         'a permission that the caller lacks',
         async () => {

@@ -1,6 +1,7 @@
 import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
+import { revokeLeakedToken } from '../../flows/tokens/revoke-leaked-token.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
 import { verifyToken } from '../../flows/tokens/verify-token.ts'
@@ -70,6 +71,15 @@ export const TOKEN_STEPS: readonly Step[] = [
   flowStep(revokeToken, {
     variant: 'a refresh token',
     caller: service,
+    input: (scene) => ({ presented: scene.family.get().refresh?.value ?? '' }),
+  }),
+  flowStep(revokeLeakedToken, {
+    variant: 'an access token',
+    prepare: issueFamily,
+    input: (scene) => ({ presented: scene.family.get().value }),
+  }),
+  flowStep(revokeLeakedToken, {
+    variant: 'a refresh token',
     input: (scene) => ({ presented: scene.family.get().refresh?.value ?? '' }),
   }),
   flowStep(revokeTokens, {

@@ -190,7 +190,8 @@ const SOMETHING_ELSE: Pick<EndText, 'name' | 'fix'> = {
 function endChecks(viewer: Viewer, found: Found, ended: string | null, now: EpochMs): readonly Check[] {
   if (viewer.kind === 'client') return endChecksOfClient(found, ended, now)
   const reasons: readonly ReasonToEnd[] = REASONS_TO_END[found.use]
-  const reached = ended === null ? reasons : reasons.slice(0, reasons.findIndex((reason) => ended === reason) + 1)
+  const last = reasons.find((reason) => reason === ended)
+  const reached = last === undefined ? reasons : reasons.slice(0, reasons.indexOf(last) + 1)
   return reached.flatMap((reason) => {
     const { concerns } = END_TEXTS[reason]
     return reason === ended || concerns === undefined || concerns(found)

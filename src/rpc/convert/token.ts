@@ -34,7 +34,7 @@ export function fromTokenRequest({
 
 /** RFC 6749 §5.1; the scope is returned always. `now`: an answer that is given again has less time left. */
 export function toIssuedToken(
-  { token, value, refresh }: IssuedTokens,
+  { token, value, refresh, grantExpiresAt }: IssuedTokens,
   now: EpochMs,
 ): MessageInitShape<typeof IssuedTokenSchema> {
   return {
@@ -45,7 +45,11 @@ export function toIssuedToken(
     scopes: [...token.scopes],
     audiences: [...token.audiences],
     tokenId: token.tokenId,
-    ...(refresh !== null && { refreshToken: refresh.value }),
+    ...(refresh !== null && {
+      refreshToken: refresh.value,
+      refreshTokenExpireTime: toTimestamp(refresh.token.expiresAt),
+    }),
+    ...(grantExpiresAt !== null && { grantExpireTime: toTimestamp(grantExpiresAt) }),
   }
 }
 

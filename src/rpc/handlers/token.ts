@@ -17,6 +17,7 @@ import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
+import { revokeLeakedToken } from '../../flows/tokens/revoke-leaked-token.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { type RevocationTarget, revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
 import { signIntrospection } from '../../flows/tokens/sign-introspection.ts'
@@ -34,6 +35,7 @@ import { toJsonWebKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
+import { inEvenTime } from '../even-time.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
 
@@ -160,6 +162,11 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
 
   async revokeToken(ctx: CallContext, { token }: Request<'revokeToken'>): Answer<'revokeToken'> {
     return mapResult(await this.#runner.execute(revokeToken, ctx, { presented: token }), () => ({}))
+  }
+
+  async revokeLeakedToken(ctx: CallContext, { token }: Request<'revokeLeakedToken'>): Answer<'revokeLeakedToken'> {
+    const revoked = await inEvenTime(ctx, () => this.#runner.execute(revokeLeakedToken, ctx, { presented: token }))
+    return mapResult(revoked, () => ({}))
   }
 
   async listTokens(ctx: CallContext, request: Request<'listTokens'>): Answer<'listTokens'> {

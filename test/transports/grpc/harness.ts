@@ -57,6 +57,7 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
     batchIntrospectTokens: unanswered,
     explainToken: unanswered,
     revokeToken: unanswered,
+    revokeLeakedToken: unanswered,
     createAuthorizationCode: unanswered,
     exchangeAuthorizationCode: unanswered,
     refreshToken: unanswered,
