@@ -175,7 +175,7 @@ const TEXTS: CheckTexts<Facts> = Object.freeze({
   clientMayObtainConsent: grants,
   someIssuerIsTrusted: {
     name: 'some_issuer_is_trusted',
-    detail: () => '',
+    detail: () => 'issuers of the configuration',
     fix: 'No issuer of assertions is configured on this server: have the operator set QSCOPE_TRUSTED_ISSUERS_FILE.',
   },
   scopesAreAllowed: scopes,
@@ -211,12 +211,12 @@ const TEXTS: CheckTexts<Facts> = Object.freeze({
   },
   mintingIsWithinRate: {
     name: 'minting_is_within_rate',
-    detail: () => '',
+    detail: () => 'each process counts for itself',
     fix: 'Keep tokens until they expire, and mint fewer. The operator sets the rate: QSCOPE_MINT_RATE.',
   },
   liveTokensAreWithinQuota: {
     name: 'live_tokens_are_within_quota',
-    detail: () => '',
+    detail: () => 'they are counted now and then',
     fix: 'Keep tokens until they expire, ask for shorter lifetimes, or RevokeTokens. The operator sets the number: QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT.',
   },
 })
