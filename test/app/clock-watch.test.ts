@@ -26,10 +26,18 @@ function twoMachines() {
     watch,
     log,
     asked,
-    pass: (ms: number) => void (passed += ms),
-    putHere: (ms: number) => void (here += ms),
-    putThere: (ms: number) => void (there += ms),
-    letAnswersTake: (ms: number) => void (slow = ms),
+    pass: (ms: number) => {
+      passed += ms
+    },
+    putHere: (ms: number) => {
+      here += ms
+    },
+    putThere: (ms: number) => {
+      there += ms
+    },
+    letAnswersTake: (ms: number) => {
+      slow = ms
+    },
   }
 }
 
