@@ -24,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihgIKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIYCgRjb2RlGAIgASgJQgqAAQG6SARyAhABEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBEiIKCWF1ZGllbmNlcxgFIAMoCUIPukgMkgEJEDIiBXIDGP8BQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKvAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SIQoNcmVmcmVzaF90b2tlbhgCIAEoCUIKgAEBukgEcgIQARIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4iiwMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIhCg1zdWJqZWN0X3Rva2VuGAIgASgJQgqAAQG6SARyAhABEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESJwoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUIIukgFcgMYgAFIAYgBARIrChRyZXF1ZXN0ZWRfdG9rZW5fdHlwZRgGIAEoCUIIukgFcgMYgAFIAogBARIgCgZzY29wZXMYByADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAggAygJQg+6SAySAQkQMiIFcgMY/wFCDgoMX2FjdG9yX3Rva2VuQhMKEV9hY3Rvcl90b2tlbl90eXBlQhcKFV9yZXF1ZXN0ZWRfdG9rZW5fdHlwZSI+ChVFeGNoYW5nZVRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4isAEKGEV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHQoJYXNzZXJ0aW9uGAIgASgJQgqAAQG6SARyAhABEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ASJCChlFeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIpwCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESKwoPcmVxdWlyZWRfc2NvcGVzGAMgAygJQhK6SA+SAQwQyAEiB3IFEAEYgAESHwoIYXVkaWVuY2UYBCABKAlCCLpIBXIDGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiqAEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQESDgoGc2lnbmVkGAQgASgIQhIKEF90b2tlbl90eXBlX2hpbnQikgEKF0ludHJvc3BlY3RUb2tlblJlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBImCgZjbGFpbXMYAiABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMSJgoUc2lnbmVkX2ludHJvc3BlY3Rpb24YAyABKAlCA4ABAUgAiAEBQhcKFV9zaWduZWRfaW50cm9zcGVjdGlvbiJvChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIeCgZ0b2tlbnMYAiADKAlCDoABAbpICJIBBQgBEOgHIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UilAEKElJldm9rZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIlCg90b2tlbl90eXBlX2hpbnQYAyABKAlCB7pIBHICGEBIAIgBAUISChBfdG9rZW5fdHlwZV9oaW50IhUKE1Jldm9rZVRva2VuUmVzcG9uc2UiwwEKEUxpc3RUb2tlbnNSZXF1ZXN0EiIKCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK6AQoTUmV2b2tlVG9rZW5zUmVxdWVzdBIcCgh0b2tlbl9pZBgBIAEoCUIIukgFcgOwAQFIABIfCgljbGllbnRfaWQYAiABKAlCCrpIB3IFEAEYgAFIABIbCgd1c2VyX2lkGAMgASgJQgi6SAVyA7ABAUgAEhwKCGdyYW50X2lkGAQgASgJQgi6SAVyA7ABAUgAEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYyAFCDwoGdGFyZ2V0EgW6SAIIASJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQiQwojR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlcXVlc3QSHAoIcmVzb3VyY2UYASABKAlCCrpIB3IFEAEY/wEieQokR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlc3BvbnNlEhAKCHJlc291cmNlGAEgASgJEh0KFWF1dGhvcml6YXRpb25fc2VydmVycxgCIAMoCRIgChhiZWFyZXJfbWV0aG9kc19zdXBwb3J0ZWQYAyADKAkiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiawoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEiMKBGtleXMYASADKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKQDQoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihgIKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIYCgRjb2RlGAIgASgJQgqAAQG6SARyAhABEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBEiIKCWF1ZGllbmNlcxgFIAMoCUIPukgMkgEJEDIiBXIDGP8BQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKvAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SIQoNcmVmcmVzaF90b2tlbhgCIAEoCUIKgAEBukgEcgIQARIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4iiwMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIhCg1zdWJqZWN0X3Rva2VuGAIgASgJQgqAAQG6SARyAhABEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESJwoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUIIukgFcgMYgAFIAYgBARIrChRyZXF1ZXN0ZWRfdG9rZW5fdHlwZRgGIAEoCUIIukgFcgMYgAFIAogBARIgCgZzY29wZXMYByADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAggAygJQg+6SAySAQkQMiIFcgMY/wFCDgoMX2FjdG9yX3Rva2VuQhMKEV9hY3Rvcl90b2tlbl90eXBlQhcKFV9yZXF1ZXN0ZWRfdG9rZW5fdHlwZSI+ChVFeGNoYW5nZVRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4isAEKGEV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHQoJYXNzZXJ0aW9uGAIgASgJQgqAAQG6SARyAhABEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ASJCChlFeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIpwCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESKwoPcmVxdWlyZWRfc2NvcGVzGAMgAygJQhK6SA+SAQwQyAEiB3IFEAEYgAESHwoIYXVkaWVuY2UYBCABKAlCCLpIBXIDGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiqAEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQESDgoGc2lnbmVkGAQgASgIQhIKEF90b2tlbl90eXBlX2hpbnQikgEKF0ludHJvc3BlY3RUb2tlblJlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBImCgZjbGFpbXMYAiABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMSJgoUc2lnbmVkX2ludHJvc3BlY3Rpb24YAyABKAlCA4ABAUgAiAEBQhcKFV9zaWduZWRfaW50cm9zcGVjdGlvbiJvChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIeCgZ0b2tlbnMYAiADKAlCDoABAbpICJIBBQgBEOgHIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UilAEKElJldm9rZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIlCg90b2tlbl90eXBlX2hpbnQYAyABKAlCB7pIBHICGEBIAIgBAUISChBfdG9rZW5fdHlwZV9oaW50IhUKE1Jldm9rZVRva2VuUmVzcG9uc2UiwwEKEUxpc3RUb2tlbnNSZXF1ZXN0EiIKCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK6AQoTUmV2b2tlVG9rZW5zUmVxdWVzdBIcCgh0b2tlbl9pZBgBIAEoCUIIukgFcgOwAQFIABIfCgljbGllbnRfaWQYAiABKAlCCrpIB3IFEAEYgAFIABIbCgd1c2VyX2lkGAMgASgJQgi6SAVyA7ABAUgAEhwKCGdyYW50X2lkGAQgASgJQgi6SAVyA7ABAUgAEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYyAFCDwoGdGFyZ2V0EgW6SAIIASJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQihQIKFlBvbGxSZXZvY2F0aW9uc1JlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEjcKBXN0YXJ0GAIgASgOMhoucXNjb3BlLnYxLlJldm9jYXRpb25TdGFydEIKukgHggEEEAEgAEgAEhwKBmN1cnNvchgDIAEoCUIKukgHcgUQARiAIEgAEjUKBHdhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDLpICaoBBiICCB4yABIdCglwYWdlX3NpemUYBSABKAVCCrpIBxoFGJBOKABCDQoEZnJvbRIFukgCCAEiSgoKUmV2b2NhdGlvbhILCgNrZXkYASABKAwSLwoLZm9yZ2V0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqMBChdQb2xsUmV2b2NhdGlvbnNSZXNwb25zZRIqCgtyZXZvY2F0aW9ucxgBIAMoCzIVLnFzY29wZS52MS5SZXZvY2F0aW9uEhMKC25leHRfY3Vyc29yGAIgASgJEgwKBG1vcmUYAyABKAgSDQoFcmVzZXQYBCABKAgSKgoHY292ZXJlZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJDCiNHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBIcCghyZXNvdXJjZRgBIAEoCUIKukgHcgUQARj/ASJ5CiRHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2USEAoIcmVzb3VyY2UYASABKAkSHQoVYXV0aG9yaXphdGlvbl9zZXJ2ZXJzGAIgAygJEiAKGGJlYXJlcl9tZXRob2RzX3N1cHBvcnRlZBgDIAMoCSIZChdHZXRKc29uV2ViS2V5U2V0UmVxdWVzdCJrChhHZXRKc29uV2ViS2V5U2V0UmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLnFzY29wZS52MS5Kc29uV2ViS2V5EioKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qXAoTQ29kZUNoYWxsZW5nZU1ldGhvZBIlCiFDT0RFX0NIQUxMRU5HRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIeChpDT0RFX0NIQUxMRU5HRV9NRVRIT0RfUzI1NhABKmsKD1Jldm9jYXRpb25TdGFydBIgChxSRVZPQ0FUSU9OX1NUQVJUX1VOU1BFQ0lGSUVEEAASGAoUUkVWT0NBVElPTl9TVEFSVF9OT1cQARIcChhSRVZPQ0FUSU9OX1NUQVJUX0hJU1RPUlkQAjKLDgoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARJ5Cg9Qb2xsUmV2b2NhdGlvbnMSIS5xc2NvcGUudjEuUG9sbFJldm9jYXRpb25zUmVxdWVzdBoiLnFzY29wZS52MS5Qb2xsUmV2b2NhdGlvbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -1019,6 +1019,151 @@ export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@_
   messageDesc(file_qscope_v1_token_service, 27);
 
 /**
+ * PollRevocationsRequest asks what was revoked since.
+ *
+ * @generated from message qscope.v1.PollRevocationsRequest
+ */
+export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * from is where to go on.
+   *
+   * @generated from oneof qscope.v1.PollRevocationsRequest.from
+   */
+  from: {
+    /**
+     * start begins anew.
+     *
+     * @generated from field: qscope.v1.RevocationStart start = 2;
+     */
+    value: RevocationStart;
+    case: "start";
+  } | {
+    /**
+     * cursor is the `next_cursor` of the answer before.
+     *
+     * @generated from field: string cursor = 3;
+     */
+    value: string;
+    case: "cursor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * wait is how long the call may wait for something to tell, at most 30 s; unset:
+   * it does not wait. A call with `start` never waits.
+   *
+   * @generated from field: google.protobuf.Duration wait = 4;
+   */
+  wait?: Duration | undefined;
+
+  /**
+   * page_size is at most 10000; 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+};
+
+/**
+ * Describes the message qscope.v1.PollRevocationsRequest.
+ * Use `create(PollRevocationsRequestSchema)` to create a new message.
+ */
+export const PollRevocationsRequestSchema: GenMessage<PollRevocationsRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 28);
+
+/**
+ * Revocation says that a fact ended on which tokens rest.
+ *
+ * @generated from message qscope.v1.Revocation
+ */
+export type Revocation = Message<"qscope.v1.Revocation"> & {
+  /**
+   * key is one of the `revocation_keys` of each of these tokens, 16 bytes. Whoever
+   * keeps an answer with this key asks again.
+   *
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * forget_time is when no token with this key can be valid any more.
+   *
+   * @generated from field: google.protobuf.Timestamp forget_time = 2;
+   */
+  forgetTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.Revocation.
+ * Use `create(RevocationSchema)` to create a new message.
+ */
+export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 29);
+
+/**
+ * PollRevocationsResponse tells what was revoked.
+ *
+ * @generated from message qscope.v1.PollRevocationsResponse
+ */
+export type PollRevocationsResponse = Message<"qscope.v1.PollRevocationsResponse"> & {
+  /**
+   * revocations are in the order in which each instance wrote them. The same key
+   * may come again: each telling voids what was verified before it.
+   *
+   * @generated from field: repeated qscope.v1.Revocation revocations = 1;
+   */
+  revocations: Revocation[];
+
+  /**
+   * next_cursor is where the next call goes on. At most 4096 characters.
+   *
+   * @generated from field: string next_cursor = 2;
+   */
+  nextCursor: string;
+
+  /**
+   * more tells that there is more to read at once. Until it is false, nothing is
+   * promised.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+
+  /**
+   * reset tells that the caller's cursor could not be followed: it is unknown, of
+   * another database, older than what is kept, or of a caller that could see more.
+   * Whatever was kept on the strength of earlier answers is void. The answer begins
+   * as `start` would, with the history.
+   *
+   * @generated from field: bool reset = 4;
+   */
+  reset: boolean;
+
+  /**
+   * covered is the time from the receipt of this call to the start of the query
+   * behind this answer, by the server's monotonic clock. With `more` false, the
+   * caller knows everything that was answered before the moment at which it sent
+   * the call, plus this.
+   *
+   * @generated from field: google.protobuf.Duration covered = 5;
+   */
+  covered?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.PollRevocationsResponse.
+ * Use `create(PollRevocationsResponseSchema)` to create a new message.
+ */
+export const PollRevocationsResponseSchema: GenMessage<PollRevocationsResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 30);
+
+/**
  * GetProtectedResourceMetadataRequest names a protected resource.
  *
  * @generated from message qscope.v1.GetProtectedResourceMetadataRequest
@@ -1038,7 +1183,7 @@ export type GetProtectedResourceMetadataRequest = Message<"qscope.v1.GetProtecte
  * Use `create(GetProtectedResourceMetadataRequestSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataRequestSchema: GenMessage<GetProtectedResourceMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 28);
+  messageDesc(file_qscope_v1_token_service, 31);
 
 /**
  * GetProtectedResourceMetadataResponse describes it; its JSON in the spelling of
@@ -1075,7 +1220,7 @@ export type GetProtectedResourceMetadataResponse = Message<"qscope.v1.GetProtect
  * Use `create(GetProtectedResourceMetadataResponseSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataResponseSchema: GenMessage<GetProtectedResourceMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 29);
+  messageDesc(file_qscope_v1_token_service, 32);
 
 /**
  * GetJsonWebKeySetRequest is empty.
@@ -1090,7 +1235,7 @@ export type GetJsonWebKeySetRequest = Message<"qscope.v1.GetJsonWebKeySetRequest
  * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
  */
 export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 30);
+  messageDesc(file_qscope_v1_token_service, 33);
 
 /**
  * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
@@ -1118,7 +1263,7 @@ export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetRespon
  * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
  */
 export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 31);
+  messageDesc(file_qscope_v1_token_service, 34);
 
 /**
  * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
@@ -1155,6 +1300,50 @@ export type CodeChallengeMethod = (typeof CodeChallengeMethod)[keyof typeof Code
  */
 export const CodeChallengeMethodSchema: GenEnum<CodeChallengeMethod> = /*@__PURE__*/
   enumDesc(file_qscope_v1_token_service, 0);
+
+/**
+ * RevocationStart is where a caller without a cursor begins.
+ *
+ * @generated from enum qscope.v1.RevocationStart
+ */
+export const RevocationStart = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: REVOCATION_START_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * With what is revoked from now on: for a caller that asks the server about each
+   * token first, and keeps the answers.
+   *
+   * @generated from enum value: REVOCATION_START_NOW = 1;
+   */
+  NOW: 1,
+
+  /**
+   * With everything that may still concern an unexpired token: for a caller that
+   * verifies JWTs without asking. Until `more` is false it does not know enough to
+   * accept any.
+   *
+   * @generated from enum value: REVOCATION_START_HISTORY = 2;
+   */
+  HISTORY: 2,
+} as const;
+
+/**
+ * RevocationStart is where a caller without a cursor begins.
+ *
+ * @generated from enum qscope.v1.RevocationStart
+ */
+export type RevocationStart = (typeof RevocationStart)[keyof typeof RevocationStart] | UnknownEnum;
+
+/**
+ * Describes the enum qscope.v1.RevocationStart.
+ */
+export const RevocationStartSchema: GenEnum<RevocationStart> = /*@__PURE__*/
+  enumDesc(file_qscope_v1_token_service, 1);
 
 /**
  * TokenService mints, checks and revokes tokens.
@@ -1353,6 +1542,25 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokensRequestSchema;
     output: typeof RevokeTokensResponseSchema;
+  },
+  /**
+   * PollRevocations tells what ends tokens before they expire, so that a caller
+   * may keep what it verified and need not ask again. The client authenticates,
+   * or a bearer token with `qscope:tokens.read` does. The call waits until there
+   * is something to tell, at most for `wait`. When `more` is false, the answers up
+   * to `next_cursor` hold every revocation that any instance had answered when
+   * the query behind this answer began: `covered` after this call was received.
+   * Errors: OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT for public clients,
+   * LIMIT_EXCEEDED when too many calls wait, OAUTH_TEMPORARILY_UNAVAILABLE. May be
+   * retried: `covered` then counts from the first attempt, which is too early and
+   * so does no harm.
+   *
+   * @generated from rpc qscope.v1.TokenService.PollRevocations
+   */
+  pollRevocations: {
+    methodKind: "unary";
+    input: typeof PollRevocationsRequestSchema;
+    output: typeof PollRevocationsResponseSchema;
   },
   /**
    * GetProtectedResourceMetadata tells what a client must know before it asks for

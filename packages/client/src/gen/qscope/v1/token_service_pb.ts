@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpMBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIOCgZzY29wZXMYAiADKAkSEQoJYXVkaWVuY2VzGAMgAygJEisKCGxpZmV0aW1lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKEU1pbnRUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuImUKE0JhdGNoTWludFRva2Vuc0l0ZW0SDgoGc2NvcGVzGAEgAygJEhEKCWF1ZGllbmNlcxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ7ChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIwCghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IoMCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEiYKBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZRIUCgxyZWRpcmVjdF91cmkYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIbCg5jb2RlX2NoYWxsZW5nZRgGIAEoCUgAiAEBEj0KFWNvZGVfY2hhbGxlbmdlX21ldGhvZBgHIAEoDjIeLnFzY29wZS52MS5Db2RlQ2hhbGxlbmdlTWV0aG9kQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIRCgRjb2RlGAIgASgJQgOAAQESFAoMcmVkaXJlY3RfdXJpGAMgASgJEh8KDWNvZGVfdmVyaWZpZXIYBCABKAlCA4ABAUgAiAEBEhEKCWF1ZGllbmNlcxgFIAMoCUIQCg5fY29kZV92ZXJpZmllciJKCiFFeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4ihQEKE1JlZnJlc2hUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIj0KFFJlZnJlc2hUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIsECChRFeGNoYW5nZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SGgoNc3ViamVjdF90b2tlbhgCIAEoCUIDgAEBEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCRIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESHQoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUgBiAEBEiEKFHJlcXVlc3RlZF90b2tlbl90eXBlGAYgASgJSAKIAQESDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCUIOCgxfYWN0b3JfdG9rZW5CEwoRX2FjdG9yX3Rva2VuX3R5cGVCFwoVX3JlcXVlc3RlZF90b2tlbl90eXBlIj4KFUV4Y2hhbmdlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKGAQoYRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIWCglhc3NlcnRpb24YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4i4gEKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSFQoIYXVkaWVuY2UYBCABKAlIAIgBARIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2Ij0KE1ZlcmlmeVRva2VuUmVzcG9uc2USJgoGY2xhaW1zGAEgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIp8BChZJbnRyb3NwZWN0VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBEg4KBnNpZ25lZBgEIAEoCEISChBfdG9rZW5fdHlwZV9oaW50IpIBChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zEiYKFHNpZ25lZF9pbnRyb3NwZWN0aW9uGAMgASgJQgOAAQFIAIgBAUIXChVfc2lnbmVkX2ludHJvc3BlY3Rpb24iZAocQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEwoGdG9rZW5zGAIgAygJQgOAAQEiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSKLAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiFQoTUmV2b2tlVG9rZW5SZXNwb25zZSKXAQoRTGlzdFRva2Vuc1JlcXVlc3QSFgoJY2xpZW50X2lkGAEgASgJSACIAQESFAoHdXNlcl9pZBgCIAEoCUgBiAEBEhMKC2FjdGl2ZV9vbmx5GAMgASgIEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ/ChNSZXZva2VUb2tlbnNSZXF1ZXN0EhIKCHRva2VuX2lkGAEgASgJSAASEwoJY2xpZW50X2lkGAIgASgJSAASEQoHdXNlcl9pZBgDIAEoCUgAEhIKCGdyYW50X2lkGAQgASgJSAASDgoGcmVhc29uGAUgASgJQggKBnRhcmdldCJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQiNwojR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlcXVlc3QSEAoIcmVzb3VyY2UYASABKAkieQokR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlc3BvbnNlEhAKCHJlc291cmNlGAEgASgJEh0KFWF1dGhvcml6YXRpb25fc2VydmVycxgCIAMoCRIgChhiZWFyZXJfbWV0aG9kc19zdXBwb3J0ZWQYAyADKAkiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiawoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEiMKBGtleXMYASADKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKQDQoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpMBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIOCgZzY29wZXMYAiADKAkSEQoJYXVkaWVuY2VzGAMgAygJEisKCGxpZmV0aW1lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKEU1pbnRUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuImUKE0JhdGNoTWludFRva2Vuc0l0ZW0SDgoGc2NvcGVzGAEgAygJEhEKCWF1ZGllbmNlcxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ7ChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIwCghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IoMCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEiYKBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZRIUCgxyZWRpcmVjdF91cmkYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIbCg5jb2RlX2NoYWxsZW5nZRgGIAEoCUgAiAEBEj0KFWNvZGVfY2hhbGxlbmdlX21ldGhvZBgHIAEoDjIeLnFzY29wZS52MS5Db2RlQ2hhbGxlbmdlTWV0aG9kQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIRCgRjb2RlGAIgASgJQgOAAQESFAoMcmVkaXJlY3RfdXJpGAMgASgJEh8KDWNvZGVfdmVyaWZpZXIYBCABKAlCA4ABAUgAiAEBEhEKCWF1ZGllbmNlcxgFIAMoCUIQCg5fY29kZV92ZXJpZmllciJKCiFFeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4ihQEKE1JlZnJlc2hUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIj0KFFJlZnJlc2hUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIsECChRFeGNoYW5nZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SGgoNc3ViamVjdF90b2tlbhgCIAEoCUIDgAEBEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCRIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESHQoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUgBiAEBEiEKFHJlcXVlc3RlZF90b2tlbl90eXBlGAYgASgJSAKIAQESDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCUIOCgxfYWN0b3JfdG9rZW5CEwoRX2FjdG9yX3Rva2VuX3R5cGVCFwoVX3JlcXVlc3RlZF90b2tlbl90eXBlIj4KFUV4Y2hhbmdlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKGAQoYRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIWCglhc3NlcnRpb24YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4i4gEKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSFQoIYXVkaWVuY2UYBCABKAlIAIgBARIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2Ij0KE1ZlcmlmeVRva2VuUmVzcG9uc2USJgoGY2xhaW1zGAEgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIp8BChZJbnRyb3NwZWN0VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBEg4KBnNpZ25lZBgEIAEoCEISChBfdG9rZW5fdHlwZV9oaW50IpIBChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zEiYKFHNpZ25lZF9pbnRyb3NwZWN0aW9uGAMgASgJQgOAAQFIAIgBAUIXChVfc2lnbmVkX2ludHJvc3BlY3Rpb24iZAocQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEwoGdG9rZW5zGAIgAygJQgOAAQEiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSKLAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiFQoTUmV2b2tlVG9rZW5SZXNwb25zZSKXAQoRTGlzdFRva2Vuc1JlcXVlc3QSFgoJY2xpZW50X2lkGAEgASgJSACIAQESFAoHdXNlcl9pZBgCIAEoCUgBiAEBEhMKC2FjdGl2ZV9vbmx5GAMgASgIEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ/ChNSZXZva2VUb2tlbnNSZXF1ZXN0EhIKCHRva2VuX2lkGAEgASgJSAASEwoJY2xpZW50X2lkGAIgASgJSAASEQoHdXNlcl9pZBgDIAEoCUgAEhIKCGdyYW50X2lkGAQgASgJSAASDgoGcmVhc29uGAUgASgJQggKBnRhcmdldCJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQizAEKFlBvbGxSZXZvY2F0aW9uc1JlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEisKBXN0YXJ0GAIgASgOMhoucXNjb3BlLnYxLlJldm9jYXRpb25TdGFydEgAEhAKBmN1cnNvchgDIAEoCUgAEicKBHdhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJcGFnZV9zaXplGAUgASgFQgYKBGZyb20iSgoKUmV2b2NhdGlvbhILCgNrZXkYASABKAwSLwoLZm9yZ2V0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqMBChdQb2xsUmV2b2NhdGlvbnNSZXNwb25zZRIqCgtyZXZvY2F0aW9ucxgBIAMoCzIVLnFzY29wZS52MS5SZXZvY2F0aW9uEhMKC25leHRfY3Vyc29yGAIgASgJEgwKBG1vcmUYAyABKAgSDQoFcmVzZXQYBCABKAgSKgoHY292ZXJlZBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI3CiNHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBIQCghyZXNvdXJjZRgBIAEoCSJ5CiRHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2USEAoIcmVzb3VyY2UYASABKAkSHQoVYXV0aG9yaXphdGlvbl9zZXJ2ZXJzGAIgAygJEiAKGGJlYXJlcl9tZXRob2RzX3N1cHBvcnRlZBgDIAMoCSIZChdHZXRKc29uV2ViS2V5U2V0UmVxdWVzdCJrChhHZXRKc29uV2ViS2V5U2V0UmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLnFzY29wZS52MS5Kc29uV2ViS2V5EioKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qXAoTQ29kZUNoYWxsZW5nZU1ldGhvZBIlCiFDT0RFX0NIQUxMRU5HRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIeChpDT0RFX0NIQUxMRU5HRV9NRVRIT0RfUzI1NhABKmsKD1Jldm9jYXRpb25TdGFydBIgChxSRVZPQ0FUSU9OX1NUQVJUX1VOU1BFQ0lGSUVEEAASGAoUUkVWT0NBVElPTl9TVEFSVF9OT1cQARIcChhSRVZPQ0FUSU9OX1NUQVJUX0hJU1RPUlkQAjKLDgoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARJ5Cg9Qb2xsUmV2b2NhdGlvbnMSIS5xc2NvcGUudjEuUG9sbFJldm9jYXRpb25zUmVxdWVzdBoiLnFzY29wZS52MS5Qb2xsUmV2b2NhdGlvbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -1018,6 +1018,151 @@ export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@_
   messageDesc(file_qscope_v1_token_service, 27);
 
 /**
+ * PollRevocationsRequest asks what was revoked since.
+ *
+ * @generated from message qscope.v1.PollRevocationsRequest
+ */
+export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * from is where to go on.
+   *
+   * @generated from oneof qscope.v1.PollRevocationsRequest.from
+   */
+  from: {
+    /**
+     * start begins anew.
+     *
+     * @generated from field: qscope.v1.RevocationStart start = 2;
+     */
+    value: RevocationStart;
+    case: "start";
+  } | {
+    /**
+     * cursor is the `next_cursor` of the answer before.
+     *
+     * @generated from field: string cursor = 3;
+     */
+    value: string;
+    case: "cursor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * wait is how long the call may wait for something to tell, at most 30 s; unset:
+   * it does not wait. A call with `start` never waits.
+   *
+   * @generated from field: google.protobuf.Duration wait = 4;
+   */
+  wait?: Duration | undefined;
+
+  /**
+   * page_size is at most 10000; 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+};
+
+/**
+ * Describes the message qscope.v1.PollRevocationsRequest.
+ * Use `create(PollRevocationsRequestSchema)` to create a new message.
+ */
+export const PollRevocationsRequestSchema: GenMessage<PollRevocationsRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 28);
+
+/**
+ * Revocation says that a fact ended on which tokens rest.
+ *
+ * @generated from message qscope.v1.Revocation
+ */
+export type Revocation = Message<"qscope.v1.Revocation"> & {
+  /**
+   * key is one of the `revocation_keys` of each of these tokens, 16 bytes. Whoever
+   * keeps an answer with this key asks again.
+   *
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * forget_time is when no token with this key can be valid any more.
+   *
+   * @generated from field: google.protobuf.Timestamp forget_time = 2;
+   */
+  forgetTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.Revocation.
+ * Use `create(RevocationSchema)` to create a new message.
+ */
+export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 29);
+
+/**
+ * PollRevocationsResponse tells what was revoked.
+ *
+ * @generated from message qscope.v1.PollRevocationsResponse
+ */
+export type PollRevocationsResponse = Message<"qscope.v1.PollRevocationsResponse"> & {
+  /**
+   * revocations are in the order in which each instance wrote them. The same key
+   * may come again: each telling voids what was verified before it.
+   *
+   * @generated from field: repeated qscope.v1.Revocation revocations = 1;
+   */
+  revocations: Revocation[];
+
+  /**
+   * next_cursor is where the next call goes on. At most 4096 characters.
+   *
+   * @generated from field: string next_cursor = 2;
+   */
+  nextCursor: string;
+
+  /**
+   * more tells that there is more to read at once. Until it is false, nothing is
+   * promised.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+
+  /**
+   * reset tells that the caller's cursor could not be followed: it is unknown, of
+   * another database, older than what is kept, or of a caller that could see more.
+   * Whatever was kept on the strength of earlier answers is void. The answer begins
+   * as `start` would, with the history.
+   *
+   * @generated from field: bool reset = 4;
+   */
+  reset: boolean;
+
+  /**
+   * covered is the time from the receipt of this call to the start of the query
+   * behind this answer, by the server's monotonic clock. With `more` false, the
+   * caller knows everything that was answered before the moment at which it sent
+   * the call, plus this.
+   *
+   * @generated from field: google.protobuf.Duration covered = 5;
+   */
+  covered?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.PollRevocationsResponse.
+ * Use `create(PollRevocationsResponseSchema)` to create a new message.
+ */
+export const PollRevocationsResponseSchema: GenMessage<PollRevocationsResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 30);
+
+/**
  * GetProtectedResourceMetadataRequest names a protected resource.
  *
  * @generated from message qscope.v1.GetProtectedResourceMetadataRequest
@@ -1037,7 +1182,7 @@ export type GetProtectedResourceMetadataRequest = Message<"qscope.v1.GetProtecte
  * Use `create(GetProtectedResourceMetadataRequestSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataRequestSchema: GenMessage<GetProtectedResourceMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 28);
+  messageDesc(file_qscope_v1_token_service, 31);
 
 /**
  * GetProtectedResourceMetadataResponse describes it; its JSON in the spelling of
@@ -1074,7 +1219,7 @@ export type GetProtectedResourceMetadataResponse = Message<"qscope.v1.GetProtect
  * Use `create(GetProtectedResourceMetadataResponseSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataResponseSchema: GenMessage<GetProtectedResourceMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 29);
+  messageDesc(file_qscope_v1_token_service, 32);
 
 /**
  * GetJsonWebKeySetRequest is empty.
@@ -1089,7 +1234,7 @@ export type GetJsonWebKeySetRequest = Message<"qscope.v1.GetJsonWebKeySetRequest
  * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
  */
 export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 30);
+  messageDesc(file_qscope_v1_token_service, 33);
 
 /**
  * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
@@ -1117,7 +1262,7 @@ export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetRespon
  * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
  */
 export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 31);
+  messageDesc(file_qscope_v1_token_service, 34);
 
 /**
  * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
@@ -1154,6 +1299,50 @@ export type CodeChallengeMethod = (typeof CodeChallengeMethod)[keyof typeof Code
  */
 export const CodeChallengeMethodSchema: GenEnum<CodeChallengeMethod> = /*@__PURE__*/
   enumDesc(file_qscope_v1_token_service, 0);
+
+/**
+ * RevocationStart is where a caller without a cursor begins.
+ *
+ * @generated from enum qscope.v1.RevocationStart
+ */
+export const RevocationStart = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: REVOCATION_START_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * With what is revoked from now on: for a caller that asks the server about each
+   * token first, and keeps the answers.
+   *
+   * @generated from enum value: REVOCATION_START_NOW = 1;
+   */
+  NOW: 1,
+
+  /**
+   * With everything that may still concern an unexpired token: for a caller that
+   * verifies JWTs without asking. Until `more` is false it does not know enough to
+   * accept any.
+   *
+   * @generated from enum value: REVOCATION_START_HISTORY = 2;
+   */
+  HISTORY: 2,
+} as const;
+
+/**
+ * RevocationStart is where a caller without a cursor begins.
+ *
+ * @generated from enum qscope.v1.RevocationStart
+ */
+export type RevocationStart = (typeof RevocationStart)[keyof typeof RevocationStart] | UnknownEnum;
+
+/**
+ * Describes the enum qscope.v1.RevocationStart.
+ */
+export const RevocationStartSchema: GenEnum<RevocationStart> = /*@__PURE__*/
+  enumDesc(file_qscope_v1_token_service, 1);
 
 /**
  * TokenService mints, checks and revokes tokens.
@@ -1352,6 +1541,25 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokensRequestSchema;
     output: typeof RevokeTokensResponseSchema;
+  },
+  /**
+   * PollRevocations tells what ends tokens before they expire, so that a caller
+   * may keep what it verified and need not ask again. The client authenticates,
+   * or a bearer token with `qscope:tokens.read` does. The call waits until there
+   * is something to tell, at most for `wait`. When `more` is false, the answers up
+   * to `next_cursor` hold every revocation that any instance had answered when
+   * the query behind this answer began: `covered` after this call was received.
+   * Errors: OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT for public clients,
+   * LIMIT_EXCEEDED when too many calls wait, OAUTH_TEMPORARILY_UNAVAILABLE. May be
+   * retried: `covered` then counts from the first attempt, which is too early and
+   * so does no harm.
+   *
+   * @generated from rpc qscope.v1.TokenService.PollRevocations
+   */
+  pollRevocations: {
+    methodKind: "unary";
+    input: typeof PollRevocationsRequestSchema;
+    output: typeof PollRevocationsResponseSchema;
   },
   /**
    * GetProtectedResourceMetadata tells what a client must know before it asks for
