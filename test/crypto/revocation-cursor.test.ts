@@ -43,7 +43,7 @@ describe('a cursor of revocations', () => {
       expect(openRevocationCursor(keyring, 'reader', text.slice(0, at) + other + text.slice(at + 1))).toBeNull()
       expect(openRevocationCursor(keyring, 'reader', text.slice(0, at))).toBeNull()
     }
-    fc.assert(fc.property(fc.string(), (any) => expect(openRevocationCursor(keyring, 'reader', any)).toBeNull()))
+    fc.assert(fc.property(fc.string(), (any) => openRevocationCursor(keyring, 'reader', any) === null))
   })
 
   it('opens as long as its key is in the keyring', () => {

@@ -2,7 +2,7 @@ import type { CallContext } from '../../context.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import { openRevocationCursor, type RevocationCursor, sealRevocationCursor } from '../../crypto/revocation-cursor.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import { CURSOR_LIFETIME_MS } from '../../domain/revocation.ts'
+import { CURSOR_LIFETIME } from '../../domain/revocation.ts'
 import { beginning, isUnknown, positionAt } from '../../domain/revocation-position.ts'
 import type { PollQuota } from '../../rate-limits/poll-quota.ts'
 import { fail, mapResult, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
@@ -173,7 +173,7 @@ class Poll {
     if ('start' in this.#request.from) return false
     const cursor = this.#cursor
     if (cursor === null || cursor.database !== database) return true
-    return Math.abs(now - cursor.madeAt) > CURSOR_LIFETIME_MS || isUnknown(cursor.position, heads)
+    return Math.abs(now - cursor.madeAt) > CURSOR_LIFETIME || isUnknown(cursor.position, heads)
   }
 
   /** Who asks at this moment, and what they may see; a refusal if they may no longer call at all. */

@@ -24,16 +24,8 @@ export function fromPollRequest({ from, wait, pageSize }: PollRevocationsRequest
 }
 
 function startOf(start: RevocationStart): { readonly start: 'now' | 'history' } | null {
-  switch (start) {
-    case RevocationStart.NOW:
-      return { start: 'now' }
-    case RevocationStart.HISTORY:
-      return { start: 'history' }
-    case RevocationStart.UNSPECIFIED:
-      return null
-    default:
-      return start satisfies never
-  }
+  if (start === RevocationStart.NOW) return { start: 'now' }
+  return start === RevocationStart.HISTORY ? { start: 'history' } : null
 }
 
 /** A page as all who are told it are sent it. */
