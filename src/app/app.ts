@@ -104,10 +104,10 @@ export class App {
   readonly trustedIssuers: TrustedIssuerSet
   /** Deletes expired rows. */
   readonly purge: Purge
-  /** Tells verifiers what is revoked. */
+  /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
   readonly revocationFeed: RevocationFeed
-  /** The polls of verifiers that wait. */
   readonly pollQuota: PollQuota
+  readonly revocationPolls: RevocationPolls
   /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
@@ -170,16 +170,20 @@ export class App {
       if (this.state.draining) stopping.abort()
     })
     this.#stopping = stopping.signal
-    this.revocationFeed = new RevocationFeed({
-      reads: reads.revocations,
-      log,
-      monotonic: () => performance.now(),
-      stopping: this.#stopping,
-    })
+    const monotonic = () => performance.now()
+    this.revocationFeed = new RevocationFeed({ reads: reads.revocations, log, monotonic, stopping: this.#stopping })
     this.pollQuota = new PollQuota({
       perClient: limits.maxWaitingPollsPerClient,
       perPeer: limits.maxWaitingPollsPerPeer,
       perProcess: limits.maxWaitingPolls,
+    })
+    this.revocationPolls = new RevocationPolls({
+      runner: this.runner,
+      feed: this.revocationFeed,
+      quota: this.pollQuota,
+      keyring,
+      now,
+      monotonic,
     })
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
@@ -234,8 +238,7 @@ export class App {
 
   #routes(now: () => EpochMs): readonly Route[] {
     const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
-    const { runner, keyring, revocationFeed: feed, pollQuota: quota } = this
-    const polls = new RevocationPolls({ runner, feed, quota, keyring, now, monotonic: () => performance.now() })
+    const { runner, revocationPolls: polls } = this
     return [
       ...route(ClientService, new ClientHandlers(runner)),
       ...route(TokenService, new TokenHandlers(runner, { polls, issuer, helpBase: helpBaseOf(this.#config) })),
