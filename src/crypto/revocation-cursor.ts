@@ -47,9 +47,7 @@ export function openRevocationCursor(keyring: Keyring, reader: string, text: str
   if (bytes.length <= MAC_BYTES || bytes.toString('base64url') !== text) return null
   const shown = bytes.subarray(0, MAC_BYTES)
   const content = bytes.subarray(MAC_BYTES)
-  const isOurs = keyring
-    .ids('revocation')
-    .some((id) => timingSafeEqual(macOf(keyring, id, reader, content), shown))
+  const isOurs = keyring.ids('revocation').some((id) => timingSafeEqual(macOf(keyring, id, reader, content), shown))
   return isOurs && content[0] === VERSION ? read(content) : null
 }
 

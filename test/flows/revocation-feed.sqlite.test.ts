@@ -5,7 +5,17 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { StoreError } from '../../src/stores/contract/errors.ts'
 import type { RevocationReads } from '../../src/stores/contract/revocations.ts'
 import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
-import { aClient, aToken, change, context, inTransaction, mint, openMigrated, quiet, register } from '../stores/given.ts'
+import {
+  aClient,
+  aToken,
+  change,
+  context,
+  inTransaction,
+  mint,
+  openMigrated,
+  quiet,
+  register,
+} from '../stores/given.ts'
 
 let database: FreshDatabase
 let backend: Backend
@@ -38,10 +48,10 @@ class HeldReads implements RevocationReads {
     return backend.reads.revocations
   }
 
-  readonly snapshot: RevocationReads['snapshot'] = async (ctx) => {
+  readonly heads: RevocationReads['heads'] = async (ctx) => {
     this.snapshots += 1
     const { failure, held } = this
-    const snapshot = await this.#reads.snapshot(ctx)
+    const snapshot = await this.#reads.heads(ctx)
     await held
     if (failure !== null) throw failure
     return snapshot
@@ -72,7 +82,7 @@ function feedOn(reads: RevocationReads) {
 }
 
 async function placeNow() {
-  const { database: name, heads } = await backend.reads.revocations.snapshot(context())
+  const { madeAt: name, heads } = await backend.reads.revocations.heads(context())
   return { database: name, position: positionAt(heads) }
 }
 

@@ -2,12 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import { expect, it, onTestFinished } from 'vitest'
+import { backgroundContext } from '../../src/context.ts'
 import { sealRevocationCursor } from '../../src/crypto/revocation-cursor.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
-import { type PollRevocationsRequestSchema, RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { backgroundContext } from '../../src/context.ts'
+import {
+  type PollRevocationsRequestSchema,
+  RevocationStart,
+  TokenService,
+} from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf, type Sent } from '../setup/client.ts'
 import { freePort } from '../setup/free-port.ts'
@@ -50,13 +54,13 @@ onEveryBackend(
         body: JSON.stringify(body),
         ...(signal !== undefined && { signal }),
       })
-    const snapshot = () => server.app.backend.reads.revocations.snapshot(backgroundContext('test', NO_LOG))
+    const heads = () => server.app.backend.reads.revocations.heads(backgroundContext('test', NO_LOG))
     /** As the server would have made it for this client. */
     const sealedFor = ({ clientId }: Client, over: { readonly database?: number; readonly ageMs?: number }) =>
-      snapshot().then(
-        ({ database, now }) =>
+      heads().then(
+        ({ madeAt, now }) =>
           sealRevocationCursor(server.keyring, JSON.stringify([clientId, []]), {
-            database: over.database ?? database,
+            database: over.database ?? madeAt,
             madeAt: epochMs(now - (over.ageMs ?? 0)),
             position: new Map(),
           }) ?? '',
@@ -150,7 +154,7 @@ onEveryBackend(
     it('begins anew for a cursor of another database, of one that was put back, and one older than what is kept', async () => {
       const client = await resourceServer()
       expect((await poll(client, after(await sealedFor(client, {})))).reset).toBe(false)
-      const { database: here } = await snapshot()
+      const { madeAt: here } = await heads()
       for (const over of [{ database: here + 1 }, { ageMs: 3_600_000 }, { ageMs: -3_600_000 }]) {
         expect((await poll(client, after(await sealedFor(client, over)))).reset).toBe(true)
       }
@@ -163,7 +167,10 @@ onEveryBackend(
       const update = (resourceAudiences: readonly string[]) =>
         server.call(
           ClientService.method.updateClient,
-          { client: { clientId, resourceAudiences: [...resourceAudiences] }, updateMask: { paths: ['resource_audiences'] } },
+          {
+            client: { clientId, resourceAudiences: [...resourceAudiences] },
+            updateMask: { paths: ['resource_audiences'] },
+          },
           { bearer: server.admin.token },
         )
       const from = await startNow(client)
@@ -287,7 +294,9 @@ onEveryBackend(
       expect(told.revocations.map(({ key }) => key)).toEqual(
         overGrpc.revocations.map(({ key }) => Buffer.from(key).toString('base64')),
       )
-      const got = await fetch(`${server.httpUrl}/${TokenService.typeName}/PollRevocations?connect=v1&encoding=json&message=%7B%7D`)
+      const got = await fetch(
+        `${server.httpUrl}/${TokenService.typeName}/PollRevocations?connect=v1&encoding=json&message=%7B%7D`,
+      )
       expect(got.status).toBe(405)
     })
 
