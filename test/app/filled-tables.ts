@@ -132,11 +132,15 @@ async function fillRevocations({ kind, query }: FreshDatabase): Promise<void> {
   const writers = Array.from({ length: HEADS }, (_, n) => n + 1)
   const each = ROWS / 100
   const heads = writers.map((writer) => `(${writer + 1_000}, ${each}, 0, 0)`)
-  await query(`insert into oauth_revocation_heads (writer, sequence, created_at, updated_at) values ${heads.join(', ')}`)
+  await query(
+    `insert into oauth_revocation_heads (writer, sequence, created_at, updated_at) values ${heads.join(', ')}`,
+  )
   const rows = writers.flatMap((writer) =>
     Array.from({ length: each }, (_, n) => `(${writer + 1_000}, ${n + 1}, ${key()}, ${endOf(n * 100)})`),
   )
-  await query(`insert into oauth_revocations (writer, sequence, ${kind.dialect === 'mysql' ? '`key`' : 'key'}, forget_time) values ${rows.join(', ')}`)
+  await query(
+    `insert into oauth_revocations (writer, sequence, ${kind.dialect === 'mysql' ? '`key`' : 'key'}, forget_time) values ${rows.join(', ')}`,
+  )
 }
 
 /** A head for each of many servers that have written once. */
