@@ -22,7 +22,9 @@ type FoundAccessToken = Extract<ActiveToken, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
 /** `ended` says why the token does not count any more; `null`: it does. */
-type Seen = { readonly ended: null; readonly seen: ActiveToken } | { readonly ended: TokenRefusal; readonly seen: Found }
+type Seen =
+  | { readonly ended: null; readonly seen: ActiveToken }
+  | { readonly ended: TokenRefusal; readonly seen: Found }
 
 /** RFC 6750 §3.1, invalid_token: malformed, unknown and not the caller's to see are one. */
 const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, Seen>(
@@ -44,11 +46,14 @@ const tokenIsInForce = condition<Seen, { readonly active: ActiveToken }>('tokenI
 })
 
 /** RFC 6749 §1.5: a refresh token is for this server, never for a resource server. */
-const tokenIsAccessToken = condition<{ readonly active: ActiveToken }, Good>('tokenIsAccessToken', (ctx, { active }) => {
-  if (active.use === 'access') return success({ found: active, token: active.status.token })
-  noteRefusal(ctx, 'not_an_access_token', active.status.token)
-  return invalidToken('presented')
-})
+const tokenIsAccessToken = condition<{ readonly active: ActiveToken }, Good>(
+  'tokenIsAccessToken',
+  (ctx, { active }) => {
+    if (active.use === 'access') return success({ found: active, token: active.status.token })
+    noteRefusal(ctx, 'not_an_access_token', active.status.token)
+    return invalidToken('presented')
+  },
+)
 
 /** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(
