@@ -26,7 +26,13 @@ export interface FlowServices {
   readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
+  readonly clock: IssuingClock
   readonly limits: FlowLimits
+}
+
+/** Says whether this machine's clock may be trusted for how long tokens live. */
+export interface IssuingClock {
+  isRight(): boolean | Promise<boolean>
 }
 
 /** Caps that are the server's, not a client's. */
