@@ -2,13 +2,14 @@ import { readJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import { hashToken, readToken } from '../crypto/token.ts'
 import { type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
-import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../domain/ids.ts'
+import { type EpochMs, isUuid, type RawToken, signingKeyId, type TokenId } from '../domain/ids.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { TokenRefusal } from './token-refusal.ts'
 
 /** By so much the clocks of instances may differ. */
 const CLOCK_TOLERANCE_MS = 60_000
+const NOT_FOUND = Promise.resolve(null)
 
 export interface AccessTokenVerifierOptions {
   readonly reads: Pick<ReadStores, 'accessTokens' | 'signingKeys'>
@@ -34,10 +35,10 @@ export class AccessTokenVerifier {
    * gets tokens now; what cannot be one of ours costs no query. `read`: the
    * value, if it was read before.
    */
-  async find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
-    if (read !== null && read.kind !== 'access') return null
-    const token = read === null ? await this.#readJwt(ctx, presented) : read.token
-    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
+  find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
+    if (read === null) return this.#findJwt(ctx, presented)
+    if (read.kind !== 'access') return NOT_FOUND
+    return this.#reads.accessTokens.findByHash(ctx, hashToken(read.token))
   }
 
   /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
@@ -45,13 +46,21 @@ export class AccessTokenVerifier {
     return (await this.whyNotAccepted(ctx, status)) === null
   }
 
-  /** Why an access token does not count, for the log of the server; `null`: it does. */
-  async whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<TokenRefusal | null> {
+  /** Why an access token does not count, for the log of the server; `null`: it does. A promise only where others are looked up. */
+  whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): TokenRefusal | null | Promise<TokenRefusal | null> {
     const reason = whyInactive(status, ctx.now)
     const { ancestors } = status.token
-    if (reason !== null || ancestors.length === 0) return reason
+    return reason !== null || ancestors.length === 0 ? reason : this.#whyAncestorsFail(ctx, ancestors)
+  }
+
+  async #whyAncestorsFail(ctx: StoreContext, ancestors: readonly TokenId[]): Promise<TokenRefusal | null> {
     const found = await Promise.all(ancestors.map((tokenId) => this.#reads.accessTokens.findById(ctx, tokenId)))
     return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now)) ? null : 'ancestor_inactive'
+  }
+
+  async #findJwt(ctx: StoreContext, presented: string): Promise<AccessTokenStatus | null> {
+    const token = await this.#readJwt(ctx, presented)
+    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
   }
 
   /**
