@@ -2,7 +2,7 @@ import { readJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import { hashToken, readToken } from '../crypto/token.ts'
 import { type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
-import { type EpochMs, isUuid, type RawToken, signingKeyId, type TokenId } from '../domain/ids.ts'
+import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../domain/ids.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { TokenRefusal } from './token-refusal.ts'
@@ -46,14 +46,11 @@ export class AccessTokenVerifier {
     return (await this.whyNotAccepted(ctx, status)) === null
   }
 
-  /** Why an access token does not count, for the log of the server; `null`: it does. A promise only where others are looked up. */
-  whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): TokenRefusal | null | Promise<TokenRefusal | null> {
+  /** Why an access token does not count, for the log of the server; `null`: it does. */
+  async whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<TokenRefusal | null> {
     const reason = whyInactive(status, ctx.now)
     const { ancestors } = status.token
-    return reason !== null || ancestors.length === 0 ? reason : this.#whyAncestorsFail(ctx, ancestors)
-  }
-
-  async #whyAncestorsFail(ctx: StoreContext, ancestors: readonly TokenId[]): Promise<TokenRefusal | null> {
+    if (reason !== null || ancestors.length === 0) return reason
     const found = await Promise.all(ancestors.map((tokenId) => this.#reads.accessTokens.findById(ctx, tokenId)))
     return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now)) ? null : 'ancestor_inactive'
   }

@@ -56,9 +56,9 @@ export async function evaluateToken(ctx: FlowContext, viewer: Viewer, presented:
   if (!maySee(viewer, found)) return { found, refusal: 'not_visible' }
   const refusal =
     found.use === 'access'
-      ? ctx.services.accessTokens.whyNotAccepted(ctx, found.status)
+      ? await ctx.services.accessTokens.whyNotAccepted(ctx, found.status)
       : whyNotRefreshable(found.status, ctx.now)
-  return { found, refusal: refusal instanceof Promise ? await refusal : refusal }
+  return { found, refusal }
 }
 
 const UNKNOWN: EvaluatedToken = Object.freeze({ found: null, refusal: 'unknown' } as const)

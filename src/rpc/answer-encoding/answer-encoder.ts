@@ -162,6 +162,9 @@ const KNOWN_SCALARS: ReadonlySet<ScalarType | undefined> = new Set([
   ScalarType.UINT64,
 ])
 
+/** Others are packed. */
+const LISTED_SCALARS: ReadonlySet<ScalarType> = new Set([ScalarType.STRING, ScalarType.BYTES])
+
 /** Whether all that a message may hold can be written here. */
 function isKnown(schema: DescMessage, above: readonly DescMessage[] = []): boolean {
   if (above.includes(schema)) return true
@@ -170,7 +173,7 @@ function isKnown(schema: DescMessage, above: readonly DescMessage[] = []): boole
   return schema.fields.every((field) => {
     if (field.fieldKind === 'map') return false
     if (field.message !== undefined) return !field.delimitedEncoding && isKnown(field.message, [...above, schema])
-    if (field.fieldKind === 'list') return field.listKind === 'scalar' && field.scalar === ScalarType.STRING
+    if (field.fieldKind === 'list') return field.listKind === 'scalar' && LISTED_SCALARS.has(field.scalar)
     return field.fieldKind === 'enum' || KNOWN_SCALARS.has(field.scalar)
   })
 }
