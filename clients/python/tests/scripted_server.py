@@ -8,9 +8,11 @@ from typing import Any
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -32,14 +34,27 @@ class StatusError(grpc.RpcError):  # type: ignore[misc]
     """A refused call."""
 
     def __init__(
-        self, code: grpc.StatusCode, reason: str = "", metadata: Mapping[str, str] = MappingProxyType({})
+        self,
+        code: grpc.StatusCode,
+        reason: str = "",
+        metadata: Mapping[str, str] = MappingProxyType({}),
+        retry_after: float | None = None,
     ) -> None:
-        """Take the status and, where the server made it, the reason."""
+        """Take the status and, where the server made it, the reason and the seconds to wait."""
         super().__init__()
         self._code = code
-        info = AnyMessage()
-        info.Pack(ErrorInfo(reason=reason, domain="qscope", metadata=metadata))
-        self._details = [info] if reason else []
+        self._details: list[AnyMessage] = []
+        if reason:
+            self._add(ErrorInfo(reason=reason, domain="qscope", metadata=metadata))
+        if retry_after is not None:
+            delay = Duration()
+            delay.FromMilliseconds(round(retry_after * 1_000))
+            self._add(RetryInfo(retry_delay=delay))
+
+    def _add(self, detail: Message) -> None:
+        packed = AnyMessage()
+        packed.Pack(detail)
+        self._details.append(packed)
 
     def code(self) -> grpc.StatusCode:
         """Return the status."""
