@@ -34,9 +34,13 @@ describe.skipIf(!hasJava)('the package for Java', () => {
   it('was held against its own tests, which the build ran', () => {
     const reports = readdirSync(join(TARGET, 'surefire-reports')).filter((name) => name.endsWith('.xml'))
     expect(reports).toEqual([
+      'TEST-internal.qscope.client.CachingRacesTest.xml',
       'TEST-internal.qscope.client.CachingVerifierTest.xml',
       'TEST-internal.qscope.client.ConnectionTest.xml',
+      'TEST-internal.qscope.client.ForgettingTest.xml',
       'TEST-internal.qscope.client.RemedyTest.xml',
+      'TEST-internal.qscope.client.RevocationLogTest.xml',
+      'TEST-internal.qscope.client.RevocationPollerTest.xml',
       'TEST-internal.qscope.client.TokenSourceTest.xml',
     ])
   })

@@ -19,9 +19,9 @@ import java.util.function.Supplier;
 /**
  * Verifies access tokens from memory, and asks the server again once it tells that one may have been revoked.
  *
- * <p>A token that was revoked is refused {@link CacheLimits#maxStaleness} later at the latest, and usually after a tenth
- * of a second. Where the server's revocations are not known up to then, every token is verified online; without a server
- * that throws {@link StatusRuntimeException}. Safe for any number of threads; made once for each credential.
+ * <p>A token that was revoked is refused {@link CacheLimits#maxStaleness} later at the latest, and usually after a
+ * tenth of a second. Where the server's revocations are not known up to then, every token is verified online; without a
+ * server that throws {@link StatusRuntimeException}. Safe for any number of threads; made once for each credential.
  */
 public final class CachingVerifier implements AutoCloseable {
   /** QScope's bound: what is longer was not issued by it. */

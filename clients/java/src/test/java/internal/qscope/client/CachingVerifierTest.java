@@ -8,7 +8,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.ByteString;
-import com.google.protobuf.Duration;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
 import internal.qscope.v1.Confirmation;
@@ -26,6 +25,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -59,9 +59,8 @@ public class CachingVerifierTest {
 
   @Test(dataProvider = "cases")
   public void itHoldsTheCasesOfAllLanguages(String name, JsonObject given) throws Exception {
-    var isKeySetThere = !given.has("key_set");
-    var keys = isKeySetThere ? Optional.of(ScriptedServer.keySetIn(FINISHED.toString())) : Optional.<internal.qscope.v1.GetJsonWebKeySetResponse>empty();
-    try (var server = new ScriptedServer(keys);
+    var keys = ScriptedServer.keySetIn(FINISHED.toString());
+    try (var server = new ScriptedServer(given.has("key_set") ? Optional.empty() : Optional.of(keys));
         var run = new Run(server, given)) {
       for (var step : given.getAsJsonArray("steps")) {
         try {
@@ -91,11 +90,11 @@ public class CachingVerifierTest {
 
     Run(ScriptedServer server, JsonObject given) throws InterruptedException {
       this.server = server;
-      var bound = java.time.Duration.ofMillis(TABLE.get("bound_ms").getAsLong());
+      var bound = Duration.ofMillis(TABLE.get("bound_ms").getAsLong());
       var usual = CacheLimits.usual();
       int answers = given.has("max_answers") ? given.get("max_answers").getAsInt() : usual.maxAnswers();
       int keys = given.has("max_revocations") ? given.get("max_revocations").getAsInt() : usual.maxRevocations();
-      var none = java.time.Duration.ZERO;
+      var none = Duration.ZERO;
       var caller = ResourceServer.of(server.stub(), Authentication.withSecret("warehouse", "secret"));
       var wanted =
           CachingVerifier.of(caller)
@@ -123,9 +122,8 @@ public class CachingVerifierTest {
         answerPoll(step);
       } else if (step.has("clock")) {
         var passed = step.getAsJsonObject("clock");
-        now =
-            new Moment(
-                now.monotonic() + passed.get("monotonic_ms").getAsLong(), now.wall() + passed.get("wall_ms").getAsLong());
+        long monotonic = passed.get("monotonic_ms").getAsLong();
+        now = new Moment(now.monotonic() + monotonic, now.wall() + passed.get("wall_ms").getAsLong());
       } else {
         assertTrue(step.has("close"));
         verifier.close();
@@ -215,7 +213,7 @@ public class CachingVerifierTest {
               .setNextCursor(step.has("next") ? step.get("next").getAsString() : "cursor-" + polls)
               .setMore(step.has("more") && step.get("more").getAsBoolean())
               .setReset(step.has("reset") && step.get("reset").getAsBoolean())
-              .setCovered(step.has("covered_ms") ? Durations.fromMillis(step.get("covered_ms").getAsLong()) : Duration.getDefaultInstance());
+              .setCovered(Durations.fromMillis(step.has("covered_ms") ? step.get("covered_ms").getAsLong() : 0));
       if (step.has("tells")) {
         for (var each : step.getAsJsonArray("tells")) {
           var told = each.getAsJsonObject();

@@ -18,6 +18,7 @@ import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.util.Optional;
@@ -53,6 +54,10 @@ final class ScriptedServer implements AutoCloseable {
 
     void fail(StatusRuntimeException status) {
       observer.onError(status);
+    }
+
+    boolean isCancelled() {
+      return ((ServerCallStreamObserver<A>) observer).isCancelled();
     }
   }
 
