@@ -14,7 +14,7 @@ import { BUILD_MS } from './toolchain.ts'
 const ISSUER = 'https://qscope.internal'
 const WAREHOUSE = 'https://warehouse.internal'
 /** Long enough for what is done while a killed server is away. */
-const MAX_STALENESS_MS = 6_000
+const BOUND_MS = 6_000
 
 /** A client of another language that verifies the tokens of its standard input with its caching verifier. */
 export interface VerifyingProgram {
@@ -60,7 +60,7 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
           audience: WAREHOUSE,
           client_id: warehouse.clientId,
           client_secret: warehouse.clientSecret,
-          max_staleness_ms: MAX_STALENESS_MS,
+          bound_ms: BOUND_MS,
         })
 
         const [revoked, untouched] = [await mint(orders), await mint(orders)]
@@ -123,7 +123,7 @@ async function startVerifier({ command: [file, ...args], cwd }: VerifyingProgram
     async expectSoon(token: string, result: string) {
       const told = await ask({ token, until: result })
       expect(told).toMatchObject({ result })
-      expect(told.after_ms).toBeLessThan(10 * MAX_STALENESS_MS)
+      expect(told.after_ms).toBeLessThan(10 * BOUND_MS)
     },
     /** Ends its input; resolves to its exit code. */
     end() {

@@ -46,8 +46,8 @@ class Case:
         self.verifier = CachingVerifier(
             ResourceServer(self.server, client=with_secret("warehouse", "secret")),
             issuer=TABLE["issuer"] if case["start"] == "history" else None,
-            limits=CacheLimits(max_staleness=TABLE["bound_ms"] / 1_000, **limits),
-            on_failure=lambda _error: None,
+            limits=CacheLimits(bound=TABLE["bound_ms"] / 1_000, **limits),
+            on_poll_failure=lambda _error: None,
             clock=lambda: self.now,
         )
         self.poll = self._next_poll()

@@ -34,7 +34,7 @@ class RevocationLogTest(unittest.TestCase):
 
     def setUp(self) -> None:
         """Read a history of one key, with room for three."""
-        self.log = RevocationLog(KeptAnswers(10), with_history=True, max_staleness=10.0, max_keys=3)
+        self.log = RevocationLog(KeptAnswers(10), with_history=True, bound=10.0, max_keys=3)
         self.log.take(told([key(1)]), BEGAN, BEGAN)
         self.assertTrue(self.log.has_history(BEGAN))
 

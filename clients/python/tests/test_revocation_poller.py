@@ -27,7 +27,7 @@ class RevocationPollerTest(unittest.TestCase):
         self.server = ScriptedServer(None)
         self.failures: list[Exception] = []
         resource_server = ResourceServer(self.server, client=with_secret("warehouse", "secret"))
-        self.verifier = CachingVerifier(resource_server, on_failure=self.note)
+        self.verifier = CachingVerifier(resource_server, on_poll_failure=self.note)
         self.addCleanup(self.verifier.close)
         self.next_poll().answer.set_result(answer("c1"))
         self.assertTrue(self.verifier.wait_until_current(WAIT))

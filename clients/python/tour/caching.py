@@ -35,9 +35,9 @@ def main() -> int:
         server = ResourceServer(
             TokenServiceStub(channel), client=with_secret(settings["client_id"], settings["client_secret"])
         )
-        limits = CacheLimits(max_staleness=settings["max_staleness_ms"] / 1_000)
+        limits = CacheLimits(bound=settings["bound_ms"] / 1_000)
         with CachingVerifier(
-            server, issuer=settings["issuer"], limits=limits, on_failure=lambda _error: None
+            server, issuer=settings["issuer"], limits=limits, on_poll_failure=lambda _error: None
         ) as verifier:
             _tell({"current": verifier.wait_until_current(PATIENCE)})
             for line in sys.stdin:

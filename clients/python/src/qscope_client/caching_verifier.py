@@ -31,17 +31,17 @@ _JWT_DOTS = 2
 class CacheLimits:
     """How old and how large a memory may be."""
 
-    #: Seconds after which a revocation is obeyed at the latest.
-    max_staleness: float = 10.0
+    #: Seconds after which a revocation is obeyed at the latest, 1 at least.
+    bound: float = 10.0
     #: Verified tokens, of 1 to 2 KiB each. The oldest goes first.
-    max_answers: int = 100_000
+    max_answers: int = 10_000
     #: Keys of revocations, of about 250 bytes each. Where the server has told more, JWTs are not verified offline.
-    max_revocations: int = 500_000
+    max_revocations: int = 100_000
 
     def __post_init__(self) -> None:
-        """Raise ``ValueError`` for what is not above 0."""
-        if self.max_staleness <= 0 or self.max_answers < 1 or self.max_revocations < 1:
-            message = "limits are above 0"
+        """Raise ``ValueError`` for what is below 1."""
+        if self.bound < 1 or self.max_answers < 1 or self.max_revocations < 1:
+            message = "limits are 1 at least"
             raise ValueError(message)
 
 
@@ -64,7 +64,7 @@ class CachingVerifier:
     """
     Verifies access tokens from memory, and asks the server again once it tells that one may have been revoked.
 
-    A token that was revoked is refused ``max_staleness`` seconds later at the latest, and usually after a tenth of a
+    A token that was revoked is refused ``bound`` seconds later at the latest, and usually after a tenth of a
     second. Where the server's revocations are not known up to then, every token is verified online; without a server
     that raises ``grpc.RpcError``. Safe for any number of threads; made once for each credential.
     """
@@ -75,25 +75,25 @@ class CachingVerifier:
         *,
         issuer: str | None = None,
         limits: CacheLimits = _USUAL_LIMITS,
-        on_failure: Callable[[Exception], None] | None = None,
+        on_poll_failure: Callable[[Exception], None] | None = None,
         clock: Clock = elapsed_time.now,
     ) -> None:
         """
         Start to follow the server's revocations; end with ``close``.
 
-        With an ``issuer`` its JWTs are verified offline; without, each token is asked about once. ``on_failure`` is
-        told of each poll that fails, on the polling thread; ``None``: it is logged.
+        With an ``issuer`` its JWTs are verified offline; without, each token is asked about once. ``on_poll_failure``
+        is told of each poll that fails, on the polling thread; ``None``: it is logged.
         """
         self._clock = clock
         self._server = server
         self._jwts = JwtReader(KeySet(server.tokens), issuer or "")
         self._answers = KeptAnswers(limits.max_answers)
         self._is_offline = issuer is not None
-        self._log = RevocationLog(self._answers, self._is_offline, limits.max_staleness, limits.max_revocations)
+        self._log = RevocationLog(self._answers, self._is_offline, limits.bound, limits.max_revocations)
         self._lock = threading.Lock()
         self._flights: dict[tuple[bytes, str | None], _Flight] = {}
         self._is_closed = False
-        self._poller = RevocationPoller(self._server.poll, self._log, clock, limits.max_staleness, on_failure)
+        self._poller = RevocationPoller(self._server.poll, self._log, clock, limits.bound, on_poll_failure)
 
     def verify(
         self,

@@ -28,18 +28,18 @@ class RevocationLog:
     for current without the tellings that it rests on.
     """
 
-    def __init__(self, answers: KeptAnswers, with_history: bool, max_staleness: float, max_keys: int) -> None:
+    def __init__(self, answers: KeptAnswers, with_history: bool, bound: float, max_keys: int) -> None:
         """
         Start with nothing known.
 
-        ``answers`` learn of each telling. ``max_staleness`` is in seconds. Of more than ``max_keys`` keys none is kept:
+        ``answers`` learn of each telling. ``bound`` is in seconds. Of more than ``max_keys`` keys none is kept:
         what was verified is void then, and no JWT is accepted offline.
         """
         started = RevocationStart.REVOCATION_START_HISTORY if with_history else RevocationStart.REVOCATION_START_NOW
         self._start = started
         self._answers = answers
         self._with_history = with_history
-        self._max_staleness = max_staleness
+        self._bound = bound
         self._max_keys = max_keys
         #: By key: the number of its latest telling, of all tellings after ``_voided``.
         self._told: dict[bytes, int] = {}
@@ -64,7 +64,7 @@ class RevocationLog:
         return self._cursor != ""
 
     def is_current(self, now: Moment) -> bool:
-        """Tell whether all is known that the server had answered ``max_staleness`` seconds ago."""
+        """Tell whether all is known that the server had answered ``bound`` seconds ago."""
         good_until = self._good_until
         return good_until is not None and not now.is_beyond(good_until)
 
@@ -117,7 +117,7 @@ class RevocationLog:
         if not answer.more:
             # The server's word on its own clock counts for no more than the call took.
             covered = min(answer.covered.ToNanoseconds() / 1e9, received.monotonic - sent.monotonic)
-            self._good_until = sent.after(covered + self._max_staleness)
+            self._good_until = sent.after(covered + self._bound)
         return answer.more
 
     def restart(self) -> None:

@@ -34,7 +34,8 @@ class RevocationPoller:
     """
     Keeps a log current, until it is closed.
 
-    A failure is told to ``on_failure`` (``None``: logged as a warning) and tried again; meanwhile the log grows stale.
+    A failure is told to ``on_poll_failure`` (``None``: logged as a warning) and tried again. Meanwhile the log grows
+    stale.
     """
 
     def __init__(
@@ -42,15 +43,15 @@ class RevocationPoller:
         poll: Poll,
         log: RevocationLog,
         clock: Clock,
-        max_staleness: float,
-        on_failure: Callable[[Exception], None] | None,
+        bound: float,
+        on_poll_failure: Callable[[Exception], None] | None,
     ) -> None:
-        """Start polling. Calls wait for half of ``max_staleness`` seconds, so that one that fails can be repeated."""
+        """Start polling. Calls wait for half of ``bound`` seconds, so that one that fails can be repeated."""
         self._poll = poll
         self._log = log
         self._clock = clock
-        self._wait = min(max_staleness / 2, _LONGEST_WAIT)
-        self._on_failure = on_failure
+        self._wait = min(bound / 2, _LONGEST_WAIT)
+        self._on_poll_failure = on_poll_failure
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._call: grpc.Future | None = None
@@ -114,11 +115,11 @@ class RevocationPoller:
         return max(told, pause * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
 
     def _tell(self, error: Exception) -> None:
-        if self._on_failure is None:
+        if self._on_poll_failure is None:
             _LOGGER.warning("revocations cannot be polled: %s", error)
             return
         try:
-            self._on_failure(error)
+            self._on_poll_failure(error)
         except Exception:
             # Not to end the polling.
-            _LOGGER.exception("on_failure failed")
+            _LOGGER.exception("on_poll_failure failed")

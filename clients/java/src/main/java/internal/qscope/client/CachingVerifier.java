@@ -19,7 +19,7 @@ import java.util.function.Supplier;
 /**
  * Verifies access tokens from memory, and asks the server again once it tells that one may have been revoked.
  *
- * <p>A token that was revoked is refused {@link CacheLimits#maxStaleness} later at the latest, and usually after a
+ * <p>A token that was revoked is refused {@link CacheLimits#bound} later at the latest, and usually after a
  * tenth of a second. Where the server's revocations are not known up to then, every token is verified online; without a
  * server that throws {@link StatusRuntimeException}. Safe for any number of threads; made once for each credential.
  */
@@ -56,7 +56,7 @@ public final class CachingVerifier implements AutoCloseable {
     private final ResourceServer server;
     private Optional<String> issuer = Optional.empty();
     private CacheLimits limits = CacheLimits.usual();
-    private Consumer<Exception> onFailure = RevocationPoller::warn;
+    private Consumer<Exception> onPollFailure = RevocationPoller::warn;
     private Supplier<Moment> clock = Moment::now;
     private RevocationPoller.Pauses pauses = RevocationPoller.Pauses.usual();
 
@@ -77,8 +77,8 @@ public final class CachingVerifier implements AutoCloseable {
     }
 
     /** Is told of each poll that fails, on the polling thread; it is logged unless given. */
-    public Builder onFailure(Consumer<Exception> onFailure) {
-      this.onFailure = onFailure;
+    public Builder onPollFailure(Consumer<Exception> onPollFailure) {
+      this.onPollFailure = onPollFailure;
       return this;
     }
 
@@ -107,7 +107,7 @@ public final class CachingVerifier implements AutoCloseable {
     answers = new KeptAnswers(wanted.limits.maxAnswers());
     log = new RevocationLog(answers, isOffline, wanted.limits);
     poller =
-        new RevocationPoller(server, log, clock, wanted.limits.maxStaleness(), wanted.onFailure, wanted.pauses);
+        new RevocationPoller(server, log, clock, wanted.limits.bound(), wanted.onPollFailure, wanted.pauses);
   }
 
   /**

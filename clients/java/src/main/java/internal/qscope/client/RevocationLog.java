@@ -25,7 +25,7 @@ final class RevocationLog {
 
   private final KeptAnswers answers;
   private final boolean withHistory;
-  private final long maxStaleness;
+  private final long bound;
   private final int maxKeys;
 
   /** By key: the number of its latest telling, of all tellings after {@code voided}. */
@@ -56,7 +56,7 @@ final class RevocationLog {
   RevocationLog(KeptAnswers answers, boolean withHistory, CacheLimits limits) {
     this.answers = answers;
     this.withHistory = withHistory;
-    this.maxStaleness = limits.maxStaleness().toMillis();
+    this.bound = limits.bound().toMillis();
     this.maxKeys = limits.maxRevocations();
     this.isWhole = withHistory;
   }
@@ -139,7 +139,7 @@ final class RevocationLog {
     if (!answer.getMore()) {
       // The server's word on its own clock counts for no more than the call took.
       long covered = Math.min(Durations.toMillis(answer.getCovered()), received.monotonic() - sent.monotonic());
-      goodUntil = sent.after(covered + maxStaleness);
+      goodUntil = sent.after(covered + bound);
     }
     return answer.getMore();
   }

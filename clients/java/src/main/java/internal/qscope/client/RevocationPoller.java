@@ -43,7 +43,7 @@ final class RevocationPoller implements AutoCloseable {
   private final RevocationLog log;
   private final Supplier<Moment> clock;
   private final Duration wait;
-  private final Consumer<Exception> onFailure;
+  private final Consumer<Exception> onPollFailure;
   private final Pauses pauses;
   private final Context.CancellableContext context = Context.ROOT.withCancellation();
   private final CountDownLatch closed = new CountDownLatch(1);
@@ -55,15 +55,15 @@ final class RevocationPoller implements AutoCloseable {
       ResourceServer server,
       RevocationLog log,
       Supplier<Moment> clock,
-      Duration maxStaleness,
-      Consumer<Exception> onFailure,
+      Duration bound,
+      Consumer<Exception> onPollFailure,
       Pauses pauses) {
     this.server = server;
     this.log = log;
     this.clock = clock;
-    var half = maxStaleness.dividedBy(2);
+    var half = bound.dividedBy(2);
     this.wait = half.compareTo(LONGEST_WAIT) < 0 ? half : LONGEST_WAIT;
-    this.onFailure = onFailure;
+    this.onPollFailure = onPollFailure;
     this.pauses = pauses;
     this.thread = new Thread(context.wrap(this::run), "qscope-revocations");
     thread.setDaemon(true);
@@ -152,7 +152,7 @@ final class RevocationPoller implements AutoCloseable {
 
   private void tell(Exception error) {
     try {
-      onFailure.accept(error);
+      onPollFailure.accept(error);
     } catch (RuntimeException another) {
       // Not to end the polling.
       LOGGER.log(System.Logger.Level.ERROR, "the listener for failures failed", another);

@@ -34,7 +34,7 @@ public final class Caching {
       String audience,
       @SerializedName("client_id") String clientId,
       @SerializedName("client_secret") String clientSecret,
-      @SerializedName("max_staleness_ms") long maxStalenessMillis) {}
+      @SerializedName("bound_ms") long boundMillis) {}
 
   /** A token, and what it is to come to; {@code null}: it is verified once. */
   private record Asked(String token, String until) {}
@@ -47,12 +47,12 @@ public final class Caching {
     var client = Authentication.withSecret(settings.clientId(), settings.clientSecret());
     var server = ResourceServer.of(TokenServiceGrpc.newBlockingStub(channel), client);
     var usual = CacheLimits.usual();
-    var staleness = Duration.ofMillis(settings.maxStalenessMillis());
+    var bound = Duration.ofMillis(settings.boundMillis());
     var verifier =
         CachingVerifier.of(server)
             .offline(settings.issuer())
-            .limits(new CacheLimits(staleness, usual.maxAnswers(), usual.maxRevocations()))
-            .onFailure(failure -> {})
+            .limits(new CacheLimits(bound, usual.maxAnswers(), usual.maxRevocations()))
+            .onPollFailure(failure -> {})
             .start();
     try (verifier;
         var input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {

@@ -99,7 +99,7 @@ public class CachingVerifierTest {
       var wanted =
           CachingVerifier.of(caller)
               .limits(new CacheLimits(bound, answers, keys))
-              .onFailure(error -> {})
+              .onPollFailure(error -> {})
               .clock(() -> now, new RevocationPoller.Pauses(none, none, none));
       if (given.get("start").getAsString().equals("history")) {
         wanted.offline(TABLE.get("issuer").getAsString());

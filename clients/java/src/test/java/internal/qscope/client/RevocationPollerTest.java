@@ -31,7 +31,7 @@ public class RevocationPollerTest {
     server = new ScriptedServer(Optional.empty());
     failures = new CopyOnWriteArrayList<>();
     var caller = ResourceServer.of(server.stub(), Authentication.withSecret("warehouse", "secret"));
-    verifier = CachingVerifier.of(caller).onFailure(this::noteAndFail).start();
+    verifier = CachingVerifier.of(caller).onPollFailure(this::noteAndFail).start();
     server.nextPoll().answer(answer("c1"));
     assertTrue(verifier.awaitCurrent(Duration.ofSeconds(5)));
   }
