@@ -5,13 +5,14 @@ import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, Keyring } from '../cryp
 import { codeOf, createKeyringFile, KeyringFileError, readKeyringFile } from '../crypto/keyring-file.ts'
 import { mergedMaterial } from '../crypto/keyring-rotation.ts'
 import type { KeyId } from '../domain/ids.ts'
+import { FACT_OUTLIVED } from '../domain/revocation.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import { openConfiguredBackend, openConfiguredMigrations } from './database.ts'
 
 /** The keys that a database refers to. */
 export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
 
-const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [] })
+const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [], revocation: [] })
 
 /**
  * What happens if the keyring file is missing: `create` makes it, for commands that
@@ -95,16 +96,20 @@ export async function databaseKeyReferences(config: Config, log: Logger, keyring
   }
 }
 
-/** The keys that secrets, pending user codes, the audit log and the stored signing keys were made with. */
+/**
+ * The keys that secrets, pending user codes, the audit log and the stored signing keys were made with, and those
+ * under which tokens that may still live carry what can end them.
+ */
 export async function keyReferences({ reads }: Backend, log: Logger): Promise<KeyReferences> {
   const ctx = backgroundContext('key-references', log)
-  const [secrets, userCodes, audit, encryption] = await Promise.all([
+  const [secrets, userCodes, audit, encryption, revocation] = await Promise.all([
     reads.clientSecrets.keyIds(ctx),
     reads.deviceAuthorizations.keyIds(ctx),
     reads.auditLog.keyIds(ctx),
     reads.signingKeys.keyIds(ctx),
+    reads.revocations.keyIds(ctx, FACT_OUTLIVED),
   ])
-  return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption }
+  return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption, revocation }
 }
 
 /** How soon a running server has a key that was added to its file; `keyring rotate` waits longer than that. */

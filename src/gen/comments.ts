@@ -1009,7 +1009,7 @@ export const comments: Readonly<Record<string, readonly Location[]>> = {
     {"path":[4,28,2,1],"span":[665,4,668,6],"leadingComments":" start begins anew.\n"},
     {"path":[4,28,2,2],"span":[670,4,673,6],"leadingComments":" cursor is the `next_cursor` of the answer before.\n"},
     {"path":[4,28,2,3],"span":[677,2,680,5],"leadingComments":" wait is how long the call may wait for something to tell, at most 30 s; unset:\n it does not wait. A call with `start` never waits.\n"},
-    {"path":[4,28,2,4],"span":[682,2,685,5],"leadingComments":" page_size is at most 10000; 0 means 1000.\n"},
+    {"path":[4,28,2,4],"span":[682,2,685,5],"leadingComments":" page_size is at most 1000; 0 means 1000.\n"},
     {"path":[4,29],"span":[689,0,695,1],"leadingComments":" Revocation says that a fact ended on which tokens rest.\n"},
     {"path":[4,29,2,0],"span":[692,2,16],"leadingComments":" key is one of the `revocation_keys` of each of these tokens, 16 bytes. Whoever\n keeps an answer with this key asks again.\n"},
     {"path":[4,29,2,1],"span":[694,2,44],"leadingComments":" forget_time is when no token with this key can be valid any more.\n"},

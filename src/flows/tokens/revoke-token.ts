@@ -31,8 +31,8 @@ const tokenIsRevoked = postcondition<Target, TransactionStores>('tokenIsRevoked'
   const change = { at: ctx.now, by: actorOf(ctx) }
   const revoked =
     found.use === 'access'
-      ? await ctx.stores.accessTokens.revoke(tokenId, REASON, change)
-      : await ctx.stores.grants.revoke(found.status.token.grantId, REASON, change)
+      ? await ctx.stores.accessTokens.revoke(found.status.token, REASON, change)
+      : await ctx.stores.grants.revoke(found.status.grant, REASON, change)
   if (revoked) {
     await ctx.stores.auditLog.append(auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId }))
   }

@@ -101,6 +101,9 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_refresh_tokens: ALL,
   oauth_device_codes: ALL,
   oauth_assertion_ids: ALL,
+  oauth_revocation_heads: ALL,
+  oauth_revocations: REPLACES,
+  oauth_revocation_keys: ALL,
 })
 
 /** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */

@@ -1062,7 +1062,7 @@ export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest">
   wait?: Duration | undefined;
 
   /**
-   * page_size is at most 10000; 0 means 1000.
+   * page_size is at most 1000; 0 means 1000.
    *
    * @generated from field: int32 page_size = 5;
    */
