@@ -122,6 +122,7 @@ export function httpKeySet(url: URL, { allowPlaintext = false }: HttpKeySetOptio
 }
 
 function revocationKeyIn(keys: JSONWebKeySet | undefined, kid: string): string | null {
-  const rvk: unknown = keys?.keys.find((key) => key.kid === kid)?.['rvk']
+  const found = keys?.keys.find((key) => key.kid === kid)
+  const rvk: unknown = found === undefined ? undefined : Reflect.get(found, 'rvk')
   return typeof rvk === 'string' ? rvk : null
 }

@@ -9,7 +9,7 @@ import type { Clock } from '../../../../packages/client/src/verification/caching
 import { type AnswerStep, type CachingVerifierCase, finished, type PollStep, table, type UseStep } from './cases.ts'
 import { originOf, ScriptedServer } from './scripted-server.ts'
 
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 400
 
 /** Clocks that stand still until they are moved; waiting takes no time. */
 class VirtualClock implements Clock {

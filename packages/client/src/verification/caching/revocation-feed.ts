@@ -75,7 +75,7 @@ export class RevocationFeed {
   /** One call; returns for how long to leave QScope alone, milliseconds. */
   async #poll(): Promise<number> {
     const { boundMs, time, onAnswer, onFailure } = this.#options
-    const waitMs = this.#more ? 0 : Math.min(boundMs / 3, LONGEST_WAIT_MS)
+    const waitMs = this.#more ? 0 : Math.min(Math.floor(boundMs / 3), LONGEST_WAIT_MS)
     const sent = time.moment()
     try {
       const answer = await this.#ask(waitMs)
@@ -100,7 +100,7 @@ export class RevocationFeed {
     const from: MessageInitShape<typeof PollRevocationsRequestSchema>['from'] =
       this.#cursor === null ? { case: 'start', value: begin } : { case: 'cursor', value: this.#cursor }
     return await callAs(caller, async (client, bearer) => {
-      const request = { ...client, from, wait: durationFromMs(Math.round(waitMs)) }
+      const request = { ...client, from, wait: durationFromMs(waitMs) }
       return await this.#channel.unary(TokenService.method.pollRevocations, request, {
         ...bearer,
         timeoutMs: waitMs + boundMs / 3,
