@@ -14,7 +14,6 @@ from qscope_client.revocation_log import MalformedAnswerError, RevocationLog
 BEGAN = Moment(50.0, 1_800_000_000.0)
 HOUR = 3_600
 WAIT = 5.0
-PAGE_SIZE = 10
 
 
 def key(number: int) -> bytes:
@@ -40,7 +39,7 @@ class RevocationLogTest(unittest.TestCase):
 
     def asks_for_history(self, now: Moment) -> bool:
         """Tell whether the next request begins anew."""
-        return self.log.next_request(WAIT, PAGE_SIZE, now).WhichOneof("from") == "start"
+        return self.log.next_request(WAIT, now).WhichOneof("from") == "start"
 
     def test_nothing_is_taken_of_an_answer_that_breaks_the_contract(self) -> None:
         """Not even what is right in it."""

@@ -85,16 +85,16 @@ class RevocationLog:
         """Tell whether all is void that was looked at when a number was noted."""
         return noted < self._voided
 
-    def next_request(self, wait: float, page_size: int, now: Moment) -> PollRevocationsRequest:
+    def next_request(self, wait: float, now: Moment) -> PollRevocationsRequest:
         """Return what to ask next; the client is the caller's to add. ``wait`` is in seconds."""
         is_due = self._read_again_at is not None and now.is_beyond(self._read_again_at)
         if is_due or not self._forgetting.is_right(now):
             self.restart()
         if self._cursor == "":
-            return PollRevocationsRequest(start=self._start, page_size=page_size)
+            return PollRevocationsRequest(start=self._start)
         duration = Duration()
         duration.FromMilliseconds(round(wait * 1_000))
-        return PollRevocationsRequest(cursor=self._cursor, wait=duration, page_size=page_size)
+        return PollRevocationsRequest(cursor=self._cursor, wait=duration)
 
     def take(self, answer: PollRevocationsResponse, sent: Moment, received: Moment) -> bool:
         """

@@ -17,8 +17,6 @@ _LOGGER = logging.getLogger("qscope_client")
 #: Sends one poll with a deadline in seconds.
 Poll = Callable[[PollRevocationsRequest, float], grpc.Future]
 
-#: A page of revocations is about 40 bytes each.
-_PAGE_SIZE = 10_000
 #: Seconds that an answer may take beyond the time that it may wait.
 _PATIENCE = 5.0
 _LONGEST_WAIT = 30.0
@@ -90,7 +88,7 @@ class RevocationPoller:
         """Poll once; return whether there is more to read."""
         # Before the first attempt: what counts is the time of that, whatever the library sends again.
         sent = self._clock()
-        request = self._log.next_request(self._wait, _PAGE_SIZE, sent)
+        request = self._log.next_request(self._wait, sent)
         with self._lock:
             if self._closed.is_set():
                 return False

@@ -17,9 +17,6 @@ import java.util.function.Supplier;
 final class RevocationPoller implements AutoCloseable {
   private static final System.Logger LOGGER = System.getLogger(RevocationPoller.class.getPackageName());
 
-  /** A page of revocations is about 40 bytes each. */
-  private static final int PAGE_SIZE = 10_000;
-
   /** How long an answer may take beyond the time that it may wait. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
@@ -124,7 +121,7 @@ final class RevocationPoller implements AutoCloseable {
   private boolean follow() throws MalformedAnswerException {
     // Before the first attempt: what counts is the time of that, whatever the library sends again.
     var sent = clock.get();
-    var request = log.nextRequest(wait, sent).setPageSize(PAGE_SIZE);
+    var request = log.nextRequest(wait, sent);
     var answer = server.poll(request, wait.plus(PATIENCE));
     boolean hasMore = log.take(answer, sent, clock.get());
     if (!hasMore) {
