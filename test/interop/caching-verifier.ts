@@ -51,7 +51,7 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
           config: { accessTokenFormat: AccessTokenFormat.JWT },
         })
         const mint = async ({ client }: typeof orders) => {
-          const { token } = await server.call(TokenService.method.mintToken, { client })
+          const { token } = await server.call(TokenService.method.mintToken, { client, audiences: [WAREHOUSE] })
           return token?.accessToken ?? ''
         }
         const verifier = await startVerifier(program, {
