@@ -51,30 +51,34 @@ describe('the position of a reader of revocations', () => {
 
   it('reads everything once and in order, however it is cut into pages and whatever is written meanwhile', () => {
     fc.assert(
-      fc.property(fc.array(sequences, { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 5 }), (steps, limit) => {
-        const now: Record<number, number> = {}
-        const seen: string[] = []
-        let position = beginning()
-        const readTo = (until: readonly RevocationHead[]) => {
-          const rows = between(position, until)
-          const page = rows.slice(0, limit)
-          seen.push(...page.map(({ writer, sequence }) => `${writer}:${sequence}`))
-          position = rows.length > limit ? advanced(position, until, page) : positionAt(until)
-          return rows.length > limit
-        }
-        for (const step of steps) {
-          for (const [writer, more] of Object.entries(step)) now[Number(writer)] = (now[Number(writer)] ?? 0) + more
-          readTo(heads(now))
-        }
-        while (readTo(heads(now)));
-        const all = between(beginning(), heads(now)).map(({ writer, sequence }) => `${writer}:${sequence}`)
-        expect(seen.toSorted()).toEqual(all.toSorted())
-        for (const writer of Object.keys(now)) {
-          const own = seen.filter((each) => each.startsWith(`${writer}:`)).map((each) => Number(each.split(':')[1]))
-          expect(own).toEqual(own.toSorted((a, b) => a - b))
-        }
-        expect(nameOfPosition(position)).toBe(nameOfPosition(positionAt(heads(now))))
-      }),
+      fc.property(
+        fc.array(sequences, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 5 }),
+        (steps, limit) => {
+          const now: Record<number, number> = {}
+          const seen: string[] = []
+          let position = beginning()
+          const readTo = (until: readonly RevocationHead[]) => {
+            const rows = between(position, until)
+            const page = rows.slice(0, limit)
+            seen.push(...page.map(({ writer, sequence }) => `${writer}:${sequence}`))
+            position = rows.length > limit ? advanced(position, until, page) : positionAt(until)
+            return rows.length > limit
+          }
+          for (const step of steps) {
+            for (const [writer, more] of Object.entries(step)) now[Number(writer)] = (now[Number(writer)] ?? 0) + more
+            readTo(heads(now))
+          }
+          while (readTo(heads(now)));
+          const all = between(beginning(), heads(now)).map(({ writer, sequence }) => `${writer}:${sequence}`)
+          expect(seen.toSorted()).toEqual(all.toSorted())
+          for (const writer of Object.keys(now)) {
+            const own = seen.filter((each) => each.startsWith(`${writer}:`)).map((each) => Number(each.split(':')[1]))
+            expect(own).toEqual(own.toSorted((a, b) => a - b))
+          }
+          expect(nameOfPosition(position)).toBe(nameOfPosition(positionAt(heads(now))))
+        },
+      ),
     )
   })
 })

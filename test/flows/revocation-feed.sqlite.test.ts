@@ -5,7 +5,17 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { StoreError } from '../../src/stores/contract/errors.ts'
 import type { RevocationReads } from '../../src/stores/contract/revocations.ts'
 import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
-import { aClient, aToken, change, context, inTransaction, mint, openMigrated, quiet, register } from '../stores/given.ts'
+import {
+  aClient,
+  aToken,
+  change,
+  context,
+  inTransaction,
+  mint,
+  openMigrated,
+  quiet,
+  register,
+} from '../stores/given.ts'
 
 let database: FreshDatabase
 let backend: Backend

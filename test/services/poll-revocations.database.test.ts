@@ -2,12 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { durationMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import { expect, it, onTestFinished } from 'vitest'
+import { backgroundContext } from '../../src/context.ts'
 import { sealRevocationCursor } from '../../src/crypto/revocation-cursor.ts'
 import { epochMs } from '../../src/domain/ids.ts'
 import { ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
-import { type PollRevocationsRequestSchema, RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { backgroundContext } from '../../src/context.ts'
+import {
+  type PollRevocationsRequestSchema,
+  RevocationStart,
+  TokenService,
+} from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf, type Sent } from '../setup/client.ts'
 import { freePort } from '../setup/free-port.ts'
@@ -163,7 +167,10 @@ onEveryBackend(
       const update = (resourceAudiences: readonly string[]) =>
         server.call(
           ClientService.method.updateClient,
-          { client: { clientId, resourceAudiences: [...resourceAudiences] }, updateMask: { paths: ['resource_audiences'] } },
+          {
+            client: { clientId, resourceAudiences: [...resourceAudiences] },
+            updateMask: { paths: ['resource_audiences'] },
+          },
           { bearer: server.admin.token },
         )
       const from = await startNow(client)
@@ -287,7 +294,9 @@ onEveryBackend(
       expect(told.revocations.map(({ key }) => key)).toEqual(
         overGrpc.revocations.map(({ key }) => Buffer.from(key).toString('base64')),
       )
-      const got = await fetch(`${server.httpUrl}/${TokenService.typeName}/PollRevocations?connect=v1&encoding=json&message=%7B%7D`)
+      const got = await fetch(
+        `${server.httpUrl}/${TokenService.typeName}/PollRevocations?connect=v1&encoding=json&message=%7B%7D`,
+      )
       expect(got.status).toBe(405)
     })
 

@@ -37,7 +37,10 @@ async function allTold(backend: Backend, pageSize = 1_000): Promise<readonly Rev
     told.push(...page)
     const last = page.at(-1)
     if (last === undefined || page.length < pageSize) return told
-    ranges.splice(0, ranges.findIndex(({ writer }) => writer === last.writer))
+    ranges.splice(
+      0,
+      ranges.findIndex(({ writer }) => writer === last.writer),
+    )
     ranges[0] = { writer: last.writer, after: last.sequence, upTo: ranges[0]?.upTo ?? 0 }
   }
 }
