@@ -310,7 +310,7 @@ create table oauth_revocation_heads (
 create table oauth_revocations (
   writer bigint not null,
   sequence bigint not null,
-  key binary(16) not null,
+  `key` binary(16) not null,
   forget_time bigint not null,
   constraint oauth_revocations_pk primary key (writer, sequence)
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;

@@ -9,6 +9,7 @@ import { BatchScheduler } from '../batching.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { FlowServices } from '../flows/context.ts'
@@ -156,6 +157,7 @@ export class App {
     this.services = {
       keyring,
       signingKeys,
+      revocationKeys: new RevocationKeys(keyring),
       signingAlgorithm,
       issuer,
       accessTokens,

@@ -1,8 +1,14 @@
 import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { backgroundContext, type Logger } from '../context.ts'
-import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
-import { codeOf, createKeyringFile, KeyringFileError, readKeyringFile } from '../crypto/keyring-file.ts'
+import { drawKeyMaterial, drawKeySet, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
+import {
+  codeOf,
+  completeKeyringFile,
+  createKeyringFile,
+  KeyringFileError,
+  readKeyringFile,
+} from '../crypto/keyring-file.ts'
 import { mergedMaterial } from '../crypto/keyring-rotation.ts'
 import type { KeyId } from '../domain/ids.ts'
 import { FACT_OUTLIVED } from '../domain/revocation.ts'
@@ -22,7 +28,9 @@ const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encr
 export type IfKeyringMissing = 'create' | 'provisional'
 
 /**
- * Opens the configured keyring. Only a database that refers to no key yet may do
+ * Opens the configured keyring; a file of an older version, which lacks a purpose, is
+ * completed beside an embedded database, and refused elsewhere: another instance may
+ * have a copy of it, and would draw other keys. Only a database that refers to no key yet may do
  * without the keyring file: another key would leave every client with a secret that
  * no longer works.
  */
@@ -33,7 +41,12 @@ export async function openKeyring(
 ): Promise<Keyring> {
   const path = config.keyringFile
   if (path === null) return new Keyring(drawKeyMaterial())
-  const file = readKeyringFile(path)
+  if (config.database.embedded && ifMissing === 'create' && existsSync(path)) {
+    const added = await completeKeyringFile(path)
+    if (added.length > 0) log.info({ path, added }, 'keyring file of an older version completed; renew the copy of it')
+  }
+  // Beside an embedded database there is one file; commands that only read need no key of a purpose that it lacks.
+  const file = readKeyringFile(path, config.database.embedded ? drawKeySet : undefined)
   if (file !== null) {
     if (file.warning !== null) log.warn({}, file.warning)
     return new Keyring(file.material)

@@ -22,10 +22,13 @@ const KEY_BYTES = 32
 
 /** Draws a keyring with one key of each purpose. */
 export function drawKeyMaterial(): KeyMaterial {
-  return keyMaterialOf((purpose) => {
-    const { id, key, created } = drawKey(purpose)
-    return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
-  })
+  return keyMaterialOf(drawKeySet)
+}
+
+/** Draws one key of a purpose, which is active. */
+export function drawKeySet(purpose: KeyPurpose): KeySet {
+  const { id, key, created } = drawKey(purpose)
+  return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
 }
 
 /** Makes a keyring purpose by purpose. */

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { type EpochMs, epochMs, type KeyId } from '../domain/ids.ts'
+import { type EpochMs, epochMs } from '../domain/ids.ts'
 import type { RevocationPosition, WriterMark } from '../domain/revocation-position.ts'
 import type { Keyring } from './keyring.ts'
 
@@ -36,7 +36,7 @@ export function sealRevocationCursor(keyring: Keyring, reader: string, cursor: R
     previous = writer
   }
   const content = Buffer.from(bytes)
-  const mac = macOf(keyring, keyring.active('revocation'), reader, content)
+  const mac = keyring.revocationCursorMac(binding(reader, content))
   const sealed = Buffer.concat([mac, content]).toString('base64url')
   return sealed.length <= MAX_CURSOR_LENGTH ? sealed : null
 }
@@ -47,15 +47,12 @@ export function openRevocationCursor(keyring: Keyring, reader: string, text: str
   if (bytes.length <= MAC_BYTES || bytes.toString('base64url') !== text) return null
   const shown = bytes.subarray(0, MAC_BYTES)
   const content = bytes.subarray(MAC_BYTES)
-  const isOurs = keyring
-    .ids('revocation')
-    .some((id) => timingSafeEqual(macOf(keyring, id, reader, content), shown))
+  const isOurs = keyring.revocationCursorMacs(binding(reader, content)).some((mac) => timingSafeEqual(mac, shown))
   return isOurs && content[0] === VERSION ? read(content) : null
 }
 
-function macOf(keyring: Keyring, id: KeyId, reader: string, content: Buffer): Buffer {
-  const text = `cursor\0${JSON.stringify(reader)}\0${content.toString('base64url')}`
-  return keyring.revocationMac(id, text).subarray(0, MAC_BYTES)
+function binding(reader: string, content: Buffer): string {
+  return `${JSON.stringify(reader)}\0${content.toString('base64url')}`
 }
 
 /** Of bytes that were made here. */

@@ -1,5 +1,5 @@
 import type { EpochMs } from './ids.ts'
-import type { Revocation, RevocationHead } from './revocation.ts'
+import type { EnteredHead, Revocation, RevocationRange } from './revocation.ts'
 
 /** What a reader knows of one writer. */
 export interface WriterMark {
@@ -12,13 +12,6 @@ export interface WriterMark {
 /** How far a reader has come, by writer. A writer that is missing has told it nothing yet. */
 export type RevocationPosition = ReadonlyMap<number, WriterMark>
 
-/** What of a writer a reader has not read: after one sequence, up to and with another. */
-export interface UnreadRange {
-  readonly writer: number
-  readonly after: number
-  readonly upTo: number
-}
-
 const ENTRIES = 65_536
 
 /** Before the first revocation of every writer. */
@@ -27,7 +20,7 @@ export function beginning(): RevocationPosition {
 }
 
 /** Behind the last revocation of every writer. */
-export function positionAt(heads: readonly RevocationHead[]): RevocationPosition {
+export function positionAt(heads: readonly EnteredHead[]): RevocationPosition {
   return new Map(heads.map((head) => [head.writer, markAt(head, head.sequence)]))
 }
 
@@ -35,20 +28,20 @@ export function positionAt(heads: readonly RevocationHead[]): RevocationPosition
  * Whether the writers are not those of the position: one has told less than was read
  * of it, or is another one. A writer that is gone had nothing left to tell.
  */
-export function isUnknown(position: RevocationPosition, heads: readonly RevocationHead[]): boolean {
+export function isUnknown(position: RevocationPosition, heads: readonly EnteredHead[]): boolean {
   return heads.some((head) => {
     const mark = position.get(head.writer)
-    return mark !== undefined && (mark.sequence > head.sequence || mark.entry !== entryOf(head.enteredAt))
+    return mark !== undefined && (mark.sequence > head.sequence || mark.entry !== entryOf(head.createdAt))
   })
 }
 
 /** Whether there may be something to read between a position and the heads. */
-export function isBehind(position: RevocationPosition, heads: readonly RevocationHead[]): boolean {
+export function isBehind(position: RevocationPosition, heads: readonly EnteredHead[]): boolean {
   return heads.some(({ writer, sequence }) => sequence > (position.get(writer)?.sequence ?? 0))
 }
 
 /** What there may be to read between a position and the heads, in the order of the heads. */
-export function unreadRanges(position: RevocationPosition, heads: readonly RevocationHead[]): readonly UnreadRange[] {
+export function unreadRanges(position: RevocationPosition, heads: readonly EnteredHead[]): readonly RevocationRange[] {
   return heads.flatMap(({ writer, sequence: upTo }) => {
     const after = position.get(writer)?.sequence ?? 0
     return upTo > after ? [{ writer, after, upTo }] : []
@@ -61,7 +54,7 @@ export function unreadRanges(position: RevocationPosition, heads: readonly Revoc
  */
 export function advanced(
   position: RevocationPosition,
-  heads: readonly RevocationHead[],
+  heads: readonly EnteredHead[],
   read: readonly Revocation[],
 ): RevocationPosition {
   const last = read.at(-1)
@@ -76,12 +69,12 @@ export function advanced(
   return new Map(marks)
 }
 
-function markAt({ enteredAt }: RevocationHead, sequence: number): WriterMark {
-  return { sequence, entry: entryOf(enteredAt) }
+function markAt({ createdAt }: EnteredHead, sequence: number): WriterMark {
+  return { sequence, entry: entryOf(createdAt) }
 }
 
-function entryOf(enteredAt: EpochMs): number {
-  return enteredAt % ENTRIES
+function entryOf(createdAt: EpochMs): number {
+  return createdAt % ENTRIES
 }
 
 /** The same text for the same position. */

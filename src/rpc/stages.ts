@@ -100,7 +100,12 @@ export function admit(
 ): FailedResult | null | Promise<FailedResult | null> {
   const caller = claimedCaller(call)
   const queue = admissionControl.queueOf(caller, peerKey(call.peer))
-  const admitted = { control: admissionControl, caller, queue, size: { bytes: bytesOf(call.received), items: call.items } }
+  const admitted = {
+    control: admissionControl,
+    caller,
+    queue,
+    size: { bytes: bytesOf(call.received), items: call.items },
+  }
   const admission = admissionControl.admit(queue, admitted.size, () => call.endedBy() !== null)
   if (typeof admission === 'string') return settle(call, admitted, admission)
   return admission.then((settled) => settle(call, admitted, settled))

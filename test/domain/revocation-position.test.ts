@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
-import type { Revocation, RevocationHead } from '../../src/domain/revocation.ts'
+import type { EnteredHead, Revocation } from '../../src/domain/revocation.ts'
 import {
   advanced,
   beginning,
@@ -14,11 +14,11 @@ import {
 } from '../../src/domain/revocation-position.ts'
 
 const ENTERED = epochMs(1_700_000_000_000)
-const heads = (sequences: Readonly<Record<number, number>>, enteredAt = ENTERED): readonly RevocationHead[] =>
-  Object.entries(sequences).map(([writer, sequence]) => ({ writer: Number(writer), sequence, enteredAt }))
+const heads = (sequences: Readonly<Record<number, number>>, createdAt = ENTERED): readonly EnteredHead[] =>
+  Object.entries(sequences).map(([writer, sequence]) => ({ writer: Number(writer), sequence, createdAt }))
 
 /** What lies between a position and heads, in the order of the store. */
-function between(position: RevocationPosition, until: readonly RevocationHead[]): readonly Revocation[] {
+function between(position: RevocationPosition, until: readonly EnteredHead[]): readonly Revocation[] {
   return unreadRanges(position, until).flatMap(({ writer, after, upTo }) =>
     Array.from({ length: upTo - after }, (_, n) => ({
       writer,
@@ -58,7 +58,7 @@ describe('the position of a reader of revocations', () => {
           const now: Record<number, number> = {}
           const seen: string[] = []
           let position = beginning()
-          const readTo = (until: readonly RevocationHead[]) => {
+          const readTo = (until: readonly EnteredHead[]) => {
             const rows = between(position, until)
             const page = rows.slice(0, limit)
             seen.push(...page.map(({ writer, sequence }) => `${writer}:${sequence}`))

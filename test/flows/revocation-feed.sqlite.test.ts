@@ -48,10 +48,10 @@ class HeldReads implements RevocationReads {
     return backend.reads.revocations
   }
 
-  readonly snapshot: RevocationReads['snapshot'] = async (ctx) => {
+  readonly heads: RevocationReads['heads'] = async (ctx) => {
     this.snapshots += 1
     const { failure, held } = this
-    const snapshot = await this.#reads.snapshot(ctx)
+    const snapshot = await this.#reads.heads(ctx)
     await held
     if (failure !== null) throw failure
     return snapshot
@@ -82,7 +82,7 @@ function feedOn(reads: RevocationReads) {
 }
 
 async function placeNow() {
-  const { database: name, heads } = await backend.reads.revocations.snapshot(context())
+  const { madeAt: name, heads } = await backend.reads.revocations.heads(context())
   return { database: name, position: positionAt(heads) }
 }
 

@@ -54,13 +54,13 @@ onEveryBackend(
         body: JSON.stringify(body),
         ...(signal !== undefined && { signal }),
       })
-    const snapshot = () => server.app.backend.reads.revocations.snapshot(backgroundContext('test', NO_LOG))
+    const heads = () => server.app.backend.reads.revocations.heads(backgroundContext('test', NO_LOG))
     /** As the server would have made it for this client. */
     const sealedFor = ({ clientId }: Client, over: { readonly database?: number; readonly ageMs?: number }) =>
-      snapshot().then(
-        ({ database, now }) =>
+      heads().then(
+        ({ madeAt, now }) =>
           sealRevocationCursor(server.keyring, JSON.stringify([clientId, []]), {
-            database: over.database ?? database,
+            database: over.database ?? madeAt,
             madeAt: epochMs(now - (over.ageMs ?? 0)),
             position: new Map(),
           }) ?? '',
@@ -154,7 +154,7 @@ onEveryBackend(
     it('begins anew for a cursor of another database, of one that was put back, and one older than what is kept', async () => {
       const client = await resourceServer()
       expect((await poll(client, after(await sealedFor(client, {})))).reset).toBe(false)
-      const { database: here } = await snapshot()
+      const { madeAt: here } = await heads()
       for (const over of [{ database: here + 1 }, { ageMs: 3_600_000 }, { ageMs: -3_600_000 }]) {
         expect((await poll(client, after(await sealedFor(client, over)))).reset).toBe(true)
       }

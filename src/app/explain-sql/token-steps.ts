@@ -117,4 +117,3 @@ function pollStep(variant: string, start: 'now' | 'history'): Step {
     },
   }
 }
-

@@ -2,12 +2,11 @@ import type { CallContext } from '../../context.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import { openRevocationCursor, type RevocationCursor, sealRevocationCursor } from '../../crypto/revocation-cursor.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import { CURSOR_LIFETIME } from '../../domain/revocation.ts'
+import { REVOCATION_KEPT, type RevocationHeads } from '../../domain/revocation.ts'
 import { beginning, isUnknown, positionAt } from '../../domain/revocation-position.ts'
 import type { PollQuota } from '../../rate-limits/poll-quota.ts'
 import { fail, mapResult, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import { refusalForStoreError } from '../../store-failure.ts'
-import type { RevocationSnapshot } from '../../stores/contract/revocations.ts'
 import { given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
 import { query } from '../flow.ts'
@@ -46,6 +45,11 @@ export interface RevocationPollsOptions {
   readonly monotonic: () => number
 }
 
+/**
+ * By the database's clock. What was written since a cursor was made is kept for twice as
+ * long at least, so a clock that is put by as much hides nothing.
+ */
+const CURSOR_LIFETIME_MS = REVOCATION_KEPT / 2
 /** A page that is not the last promises nothing, so a query that is not older than this will do for it. */
 const RECENT_MS = 10_000
 /** A caller who waited longer is authenticated again before it is answered. */
@@ -122,7 +126,8 @@ class Poll {
     this.#request = request
     this.#receivedAt = receivedAt
     this.#reader = readerOf(viewer)
-    this.#cursor = 'cursor' in request.from ? openRevocationCursor(options.keyring, this.#reader, request.from.cursor) : null
+    this.#cursor =
+      'cursor' in request.from ? openRevocationCursor(options.keyring, this.#reader, request.from.cursor) : null
   }
 
   /** A page of many needs no query of its own; `null`: this is the last one, or it is not known yet. */
@@ -164,16 +169,17 @@ class Poll {
   #until(): number {
     if (this.#cursor === null) return this.#receivedAt
     const { deadline, now } = this.#ctx
-    const waitMs = deadline === null ? this.#request.waitMs : Math.min(this.#request.waitMs, deadline - now - BEFORE_DEADLINE_MS)
+    const waitMs =
+      deadline === null ? this.#request.waitMs : Math.min(this.#request.waitMs, deadline - now - BEFORE_DEADLINE_MS)
     return this.#receivedAt + waitMs
   }
 
   /** Whether a cursor that was brought cannot be followed. */
-  #isResetBy({ database, now, heads }: RevocationSnapshot): boolean {
+  #isResetBy({ madeAt, now, heads }: RevocationHeads): boolean {
     if ('start' in this.#request.from) return false
     const cursor = this.#cursor
-    if (cursor === null || cursor.database !== database) return true
-    return Math.abs(now - cursor.madeAt) > CURSOR_LIFETIME || isUnknown(cursor.position, heads)
+    if (cursor === null || cursor.database !== madeAt) return true
+    return Math.abs(now - cursor.madeAt) > CURSOR_LIFETIME_MS || isUnknown(cursor.position, heads)
   }
 
   /** Who asks at this moment, and what they may see; a refusal if they may no longer call at all. */
@@ -188,7 +194,7 @@ class Poll {
 
   #answer(
     page: RevocationPage,
-    { snapshot: { database, now, heads } }: RevocationReading,
+    { snapshot: { madeAt: database, now, heads } }: RevocationReading,
     reset: boolean,
     coveredMs: number,
   ): Result<PolledRevocations> {

@@ -1,6 +1,7 @@
 import { backgroundContext, type Logger } from '../../context.ts'
+import type { RevocationHeads } from '../../domain/revocation.ts'
 import { isBehind, isUnknown, nameOfPosition, type RevocationPosition } from '../../domain/revocation-position.ts'
-import type { RevocationReads, RevocationSnapshot } from '../../stores/contract/revocations.ts'
+import type { RevocationReads } from '../../stores/contract/revocations.ts'
 import { RevocationReading } from './revocation-reading.ts'
 
 /** From the start of a query to that of the next one. Timers are late by some milliseconds; the contract says 100. */
@@ -147,7 +148,7 @@ export class RevocationFeed {
     const startedAt = monotonic()
     this.#sentAt = startedAt
     try {
-      const snapshot = await reads.snapshot(backgroundContext('revocation-feed', log))
+      const snapshot = await reads.heads(backgroundContext('revocation-feed', log))
       const reading = new RevocationReading(reads, snapshot, startedAt)
       this.#latest = reading
       for (const crowd of crowds) this.#serve(crowd, reading, stopping.aborted)
@@ -177,6 +178,6 @@ export class RevocationFeed {
   }
 }
 
-function isNews({ database, position }: ReaderPlace, { database: asked, heads }: RevocationSnapshot): boolean {
-  return database !== asked || isBehind(position, heads) || isUnknown(position, heads)
+function isNews({ database, position }: ReaderPlace, { madeAt, heads }: RevocationHeads): boolean {
+  return database !== madeAt || isBehind(position, heads) || isUnknown(position, heads)
 }

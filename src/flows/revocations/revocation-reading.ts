@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../bounded-map.ts'
-import type { Revocation } from '../../domain/revocation.ts'
+import type { Revocation, RevocationHeads } from '../../domain/revocation.ts'
 import {
   advanced,
   nameOfPosition,
@@ -8,7 +8,7 @@ import {
   unreadRanges,
 } from '../../domain/revocation-position.ts'
 import type { StoreContext } from '../../stores/contract/context.ts'
-import type { RevocationReads, RevocationSnapshot } from '../../stores/contract/revocations.ts'
+import type { RevocationReads } from '../../stores/contract/revocations.ts'
 
 /** A page of revocations. Whoever asks for the same one gets the same object. */
 export interface RevocationPage {
@@ -27,12 +27,12 @@ const MAX_PLACES = 32
 export class RevocationReading {
   /** When the query was sent, in milliseconds of the process's monotonic clock. */
   readonly startedAt: number
-  readonly snapshot: RevocationSnapshot
+  readonly snapshot: RevocationHeads
   readonly #reads: RevocationReads
   readonly #rows = new BoundedMap<string, Promise<readonly Revocation[]>>(MAX_PLACES)
   readonly #pages = new BoundedMap<string, RevocationPage>(MAX_PLACES)
 
-  constructor(reads: RevocationReads, snapshot: RevocationSnapshot, startedAt: number) {
+  constructor(reads: RevocationReads, snapshot: RevocationHeads, startedAt: number) {
     this.#reads = reads
     this.snapshot = snapshot
     this.startedAt = startedAt

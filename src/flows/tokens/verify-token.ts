@@ -4,7 +4,7 @@ import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
+import { type ActiveToken, evaluateToken, type PresentedToken } from '../conditions/presented-token.ts'
 import { query } from '../flow.ts'
 
 interface VerifyTokenRequest extends PresentedToken {
@@ -18,7 +18,7 @@ interface VerifyTokenRequest extends PresentedToken {
 const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_certificate') =>
   fail('oauth.invalid_token', { metadata: { token: 'presented' }, because })
 
-type FoundAccessToken = Extract<Found, { readonly use: 'access' }>
+type FoundAccessToken = Extract<ActiveToken, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
 /** RFC 6750 §3.1, invalid_token: expired, revoked, malformed and not the caller's to see are one; so is a refresh token. */

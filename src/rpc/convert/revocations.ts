@@ -1,4 +1,5 @@
 import { create, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { milliseconds } from '../../domain/ids.ts'
 import type { PolledRevocations, PollRequest } from '../../flows/revocations/poll-revocations.ts'
 import { MAX_PAGE_SIZE, type RevocationPage } from '../../flows/revocations/revocation-reading.ts'
 import {
@@ -9,7 +10,6 @@ import {
   RevocationStart,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { encodedBy } from '../encoded-answer.ts'
-import { milliseconds } from '../../domain/ids.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
 /** `null`: it says neither where to begin nor where to go on. */

@@ -91,6 +91,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_signing_keys: KEEPS,
   oauth_clients: KEEPS,
   oauth_leases: KEEPS,
+  oauth_revocation_keys: KEEPS,
   oauth_users: KEEPS,
   oauth_client_resource_audiences: REPLACES,
   oauth_client_configs: ALL,
@@ -103,7 +104,6 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_assertion_ids: ALL,
   oauth_revocation_heads: ALL,
   oauth_revocations: REPLACES,
-  oauth_revocation_keys: ALL,
 })
 
 /** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */

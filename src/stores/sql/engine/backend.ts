@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { BatchScheduler } from '../../../batching.ts'
 import { backgroundContext, type Logger } from '../../../context.ts'
-import { type EpochMs } from '../../../domain/ids.ts'
+import type { EpochMs } from '../../../domain/ids.ts'
 import type {
   AppendStores,
   Backend,
@@ -145,7 +145,9 @@ export class SqlBackend implements Backend {
   }
 
   async clock(): Promise<EpochMs> {
-    const { rows } = await this.#anySchema.executeQuery(sql<{ readonly now: StoredInt }>`select ${this.#dialect.now} as now`.compile(this.#anySchema))
+    const { rows } = await this.#anySchema.executeQuery(
+      sql<{ readonly now: StoredInt }>`select ${this.#dialect.now} as now`.compile(this.#anySchema),
+    )
     return moment(rows[0]?.now, 'now')
   }
 

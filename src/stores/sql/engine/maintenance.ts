@@ -129,7 +129,8 @@ export class SqlMaintenance implements Maintenance {
     const deleted = places.length === 0 ? 0 : await this.#change((tx) => deleteRevocations(tx, places))
     if (places.length < limit) {
       const heads = await bareHeads(this.#db, limit)
-      if (heads.length > 0) await this.#inTransaction(async (tx) => ({ commit: true, value: await deleteHeads(tx, heads) }))
+      if (heads.length > 0)
+        await this.#inTransaction(async (tx) => ({ commit: true, value: await deleteHeads(tx, heads) }))
     }
     return deleted
   }

@@ -31,11 +31,7 @@ export class WriteSession {
   /** The first failure of a statement in the running transaction: it must not commit. */
   failure: unknown = null
 
-  constructor(
-    dialect: Pick<Dialect, 'kysely' | 'now'>,
-    writer: Writer,
-    { seal, telling, newId }: WriteSessionParts,
-  ) {
+  constructor(dialect: Pick<Dialect, 'kysely' | 'now'>, writer: Writer, { seal, telling, newId }: WriteSessionParts) {
     this.writer = writer
     this.db = kyselyOver<Database>(dialect.kysely, {
       execute: async (statement) => {

@@ -1,8 +1,8 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import { type KeyId, keyId, type Milliseconds } from '../../../domain/ids.ts'
-import type { Revocation, RevocationHeads } from '../../../domain/revocation.ts'
+import type { Revocation, RevocationHeads, RevocationRange } from '../../../domain/revocation.ts'
 import type { StoreContext } from '../../contract/context.ts'
-import type { RevocationRange, RevocationReads } from '../../contract/revocations.ts'
+import type { RevocationReads } from '../../contract/revocations.ts'
 import { DatabaseError } from '../core/database-error.ts'
 import { padded } from '../core/prepared-statement.ts'
 import { bytes, integer, moment } from '../core/rows.ts'
@@ -55,11 +55,7 @@ export class SqlRevocationReads implements RevocationReads {
     return { madeAt: moment(first.applied_at, 'applied_at'), now: moment(first.now, 'now'), heads }
   }
 
-  async page(
-    _ctx: StoreContext,
-    ranges: readonly RevocationRange[],
-    limit: number,
-  ): Promise<readonly Revocation[]> {
+  async page(_ctx: StoreContext, ranges: readonly RevocationRange[], limit: number): Promise<readonly Revocation[]> {
     const ascending = ranges.toSorted((a, b) => a.writer - b.writer)
     const found: Revocation[] = []
     for (let from = 0; from < ascending.length && found.length < limit; from += RANGES_AT_ONCE) {

@@ -42,7 +42,10 @@ export class ServerDatabase implements Connected {
     const transactions = Array.from({ length: otherCount - (speculative === null ? 0 : 1) }, () => writer(false))
     this.#readers = Array.from({ length: readerCount }, () => connection('reads', false))
     const [first, ...others] = this.#readers
-    this.#watch = new ConnectionPool(first === undefined || others.length === 0 ? this.#readers : [first], MAX_WAITING_READS)
+    this.#watch = new ConnectionPool(
+      first === undefined || others.length === 0 ? this.#readers : [first],
+      MAX_WAITING_READS,
+    )
     this.#pool = others.length === 0 ? this.#watch : new ConnectionPool(others, MAX_WAITING_READS)
     this.#allWriters = [append, ...(speculative === null ? [] : [speculative]), ...transactions]
     this.#statementTimeoutMs = statementTimeoutMs

@@ -12,11 +12,17 @@ import {
   tokenId,
   userId,
 } from '../../../domain/ids.ts'
-import type { AccessTokenFilter, AccessTokenReads, AccessTokenStore, EndingToken } from '../../contract/access-tokens.ts'
+import type {
+  AccessTokenFilter,
+  AccessTokenReads,
+  AccessTokenStore,
+  EndingToken,
+} from '../../contract/access-tokens.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
 import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { hash32, hashKey, integer, integerOrNull, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { AccessTokenTable, Database, StoredInt } from '../core/schema.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,
@@ -26,7 +32,6 @@ import {
   USER_STATUS,
   userStatusOf,
 } from './principal-status.ts'
-import type { LastRowsCollector } from './last-rows.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 type TokenRow = Omit<

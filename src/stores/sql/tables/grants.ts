@@ -6,6 +6,7 @@ import type { EndingGrant, GrantReads, GrantStore } from '../../contract/grants.
 import { isOneRow, PreparedStatement, padded } from '../core/prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,
@@ -14,7 +15,6 @@ import {
   type UserStatusRow,
   userStatusOf,
 } from './principal-status.ts'
-import type { LastRowsCollector } from './last-rows.ts'
 import type { ReadSource } from './read-source.ts'
 
 /** The columns of a grant and of the status of its client and user, where they are joined to what was issued on it. */
