@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { KeyService, SigningKeyState } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { restartableServer } from '../e2e/restartable-server.ts'
+import { type RestartableServer, restartableServer } from '../e2e/restartable-server.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { BUILD_MS } from './toolchain.ts'
 
@@ -94,11 +95,21 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         await verifier.expectSoon(unseen, 'accepted')
         await server.call(TokenService.method.revokeToken, { client: orders.client, token: untouched })
         await verifier.expectSoon(untouched, 'invalid_token')
+        await revokeSigningKey(server)
+        await verifier.expectSoon(unseen, 'invalid_token')
         expect(await verifier.end()).toBe(0)
       },
       BUILD_MS,
     )
   })
+}
+
+/** Ends the key that signs, and with it all JWTs. */
+async function revokeSigningKey({ call, admin }: RestartableServer): Promise<void> {
+  const bearer = { bearer: admin.token }
+  const { keys } = await call(KeyService.method.listSigningKeys, {}, bearer)
+  const signing = keys.find(({ state }) => state === SigningKeyState.ACTIVE)
+  await call(KeyService.method.revokeSigningKey, { keyId: signing?.keyId ?? '' }, bearer)
 }
 
 /** Starts the program; resolves when it knows of all revocations. */
