@@ -95,7 +95,7 @@ function circle(tokens: readonly string[]): () => string {
   const bytes = tokens.map((token) => Buffer.from(token, 'latin1'))
   let at = 0
   return () => {
-    const token = bytes[at]?.latin1Slice() ?? ''
+    const token = bytes[at]?.toString('latin1') ?? ''
     at = at + 1 === bytes.length ? 0 : at + 1
     return token
   }

@@ -63,15 +63,19 @@ func (v *CachingVerifier) send(asked *question) {
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.questions[asked.questionName] == asked {
+	isLatest := v.questions[asked.questionName] == asked
+	if isLatest {
 		delete(v.questions, asked.questionName)
 	}
-	asked.claims, asked.err = v.learn(asked, answer.GetClaims(), err)
+	asked.claims, asked.err = v.learn(asked, isLatest, answer.GetClaims(), err)
 	close(asked.done)
 }
 
-// learn keeps an answer if it may be kept; the lock is held.
-func (v *CachingVerifier) learn(asked *question, told *qscopev1.TokenClaims, err error) (*AccessClaims, error) {
+// learn keeps an answer if it may be kept; the lock is held. Where the same was
+// asked again since, that answer counts.
+func (v *CachingVerifier) learn(
+	asked *question, isLatest bool, told *qscopev1.TokenClaims, err error,
+) (*AccessClaims, error) {
 	if refusal := RefusalOf(err); refusal != nil && refusal.Remedy() != RejectBearer {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func (v *CachingVerifier) learn(asked *question, told *qscopev1.TokenClaims, err
 	claims := claimsOf(told)
 	keys, areKeys := keysOf(told.GetRevocationKeys())
 	// Before a run begins nobody follows what ends a token.
-	isFollowed := v.run > 0 && asked.at.run == v.run && !v.isClosed
+	isFollowed := isLatest && v.run > 0 && asked.at.run == v.run && !v.isClosed
 	if areKeys && isFollowed && v.facts.stand(keys, asked.at.telling) {
 		v.answers.keep(asked.token, claims, keys, asked.at.telling)
 	}

@@ -201,7 +201,7 @@ export class CachingVerifier implements TokenVerifier {
     return this.#time.timeMs() < expireTime.getTime()
   }
 
-  #onAnswer({ value, certificate, claims, at }: Answered): VerifiedToken | null {
+  #onAnswer({ value, certificate, claims, at, isLatest }: Answered): VerifiedToken | null {
     if (claims === null || claims.tokenUse !== TokenUse.ACCESS) {
       this.#dropRefused(value, certificate)
       return null
@@ -209,7 +209,7 @@ export class CachingVerifier implements TokenVerifier {
     const token = tokenOf(claims)
     const keys = claims.revocationKeys.map(keyText)
     // Before a run begins nobody follows what ends a token.
-    const isFollowed = !this.#isClosed && at.run > 0 && at.run === this.#run && keys.length > 0
+    const isFollowed = isLatest && !this.#isClosed && at.run > 0 && at.run === this.#run && keys.length > 0
     if (isFollowed && this.#facts.stand(keys, at.telling)) this.#answers.keep(value, token, keys, at.telling)
     return token
   }

@@ -26,6 +26,8 @@ export interface Answered {
   /** `null`: the token is not good. */
   readonly claims: TokenClaims | null
   readonly at: AskedAt
+  /** Whether the same was not asked again since: else that answer counts. */
+  readonly isLatest: boolean
 }
 
 interface Question {
@@ -60,7 +62,8 @@ export class Questions {
         const at = now()
         question.at = at
         try {
-          return onAnswer({ value, certificate, claims: await ask(value, certificate), at })
+          const claims = await ask(value, certificate)
+          return onAnswer({ value, certificate, claims, at, isLatest: this.#latest.get(name) === question })
         } finally {
           if (this.#latest.get(name) === question) this.#latest.delete(name)
         }
