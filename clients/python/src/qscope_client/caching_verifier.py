@@ -52,6 +52,10 @@ class VerifierClosedError(Exception):
     """The verifier was closed: it says nothing of any token."""
 
 
+#: What is asked: a token's digest, and the thumbprint of the certificate that its bearer showed.
+_Question = tuple[bytes, str | None]
+
+
 class _Flight(Future[VerifiedToken]):
     """One call about a token that has no answer yet."""
 
@@ -91,7 +95,7 @@ class CachingVerifier:
         self._is_offline = issuer is not None
         self._log = RevocationLog(self._answers, self._is_offline, limits.bound, limits.max_revocations)
         self._lock = threading.Lock()
-        self._flights: dict[tuple[bytes, str | None], _Flight] = {}
+        self._flights: dict[_Question, _Flight] = {}
         self._is_closed = False
         self._poller = RevocationPoller(self._server.poll, self._log, clock, limits.bound, on_poll_failure)
 
@@ -199,22 +203,22 @@ class CachingVerifier:
 
     def _ask(self, token: str, digest: bytes, certificate_thumbprint: str | None, now: Moment) -> VerifiedToken:
         """Verify online, together with others who ask the same."""
-        question = (digest, certificate_thumbprint)
+        question: _Question = (digest, certificate_thumbprint)
         with self._lock:
             noted = self._log.number
             flight = self._flights.get(question)
             # Who comes after a telling wants an answer that was asked for after it. Where the log is not current, there
             # may have been tellings that are not known.
-            is_mine = flight is None or flight.noted != noted or not self._log.is_current(now)
-            if flight is None or is_mine:
+            is_old = flight is None or flight.cancelled() or flight.noted != noted or not self._log.is_current(now)
+            if flight is None or is_old:
                 flight = self._flights[question] = _Flight(noted)
-        if not is_mine:
+        if not is_old:
             try:
                 return flight.result()
             except CancelledError:
-                return self._fly(token, digest, certificate_thumbprint, noted, now)
+                return self._ask(token, digest, certificate_thumbprint, now)
         try:
-            verified = self._fly(token, digest, certificate_thumbprint, noted, now)
+            verified = self._fly(token, question, flight, now)
         except Exception as error:
             flight.set_exception(error)
             raise
@@ -230,17 +234,20 @@ class CachingVerifier:
                 if self._flights.get(question) is flight:
                     del self._flights[question]
 
-    def _fly(self, token: str, digest: bytes, shown: str | None, noted: int, now: Moment) -> VerifiedToken:
+    def _fly(self, token: str, question: _Question, flight: _Flight, now: Moment) -> VerifiedToken:
+        """Ask, and keep the answer if nobody asked the same since."""
+        digest, shown = question
         is_following = self._log.is_following
         kept = self._answers.get(digest)
         try:
             verified, keys = self._server.verify(token, shown)
         except InvalidTokenError:
-            if kept is not None:
+            if kept is not None and kept.token.certificate_thumbprint in (None, shown):
                 self._answers.drop(digest, kept)
             raise
-        if is_following and keys and now.wall < verified.expire_time:
-            self._keep(digest, verified, keys, noted, now)
+        is_latest = self._flights.get(question) is flight
+        if is_following and is_latest and keys and now.wall < verified.expire_time:
+            self._keep(digest, verified, keys, flight.noted, now)
         return verified
 
     def _keep(self, digest: bytes, token: VerifiedToken, keys: tuple[bytes, ...], noted: int, now: Moment) -> bool:

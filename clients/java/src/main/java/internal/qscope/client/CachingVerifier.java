@@ -238,7 +238,7 @@ public final class CachingVerifier implements AutoCloseable {
       flight = flights.get(question);
       // Who comes after a telling wants an answer that was asked for after it. Where the log is not current, there may
       // have been tellings that are not known.
-      isMine = flight == null || flight.noted != noted || !log.isCurrent(now);
+      isMine = flight == null || flight.isDone() || flight.noted != noted || !log.isCurrent(now);
       if (isMine) {
         flight = new Flight(noted);
         flights.put(question, flight);
@@ -246,10 +246,10 @@ public final class CachingVerifier implements AutoCloseable {
     }
     if (!isMine) {
       var landed = land(flight);
-      return landed.isPresent() ? landed.get() : fly(token, question, flight.noted, now);
+      return landed.isPresent() ? landed.get() : ask(token, question, now);
     }
     try {
-      var verified = fly(token, question, flight.noted, now);
+      var verified = fly(token, question, flight, now);
       flight.complete(verified);
       return verified;
     } catch (Throwable failure) {
@@ -280,7 +280,8 @@ public final class CachingVerifier implements AutoCloseable {
     }
   }
 
-  private VerifiedToken fly(String token, Question question, long noted, Moment now) throws InvalidTokenException {
+  /** Asks, and keeps the answer if nobody asked the same since. */
+  private VerifiedToken fly(String token, Question question, Flight flight, Moment now) throws InvalidTokenException {
     boolean isFollowing = log.isFollowing();
     var digest = question.token();
     var kept = answers.get(digest);
@@ -291,18 +292,29 @@ public final class CachingVerifier implements AutoCloseable {
       var claims = server.verify(token, question.certificateThumbprint().orElse(null));
       var verified = VerifiedToken.of(claims);
       var keys = keysIn(claims);
-      if (isFollowing && !keys.isEmpty() && now.wall() < verified.expireTime().toEpochMilli()) {
-        keep(digest, verified, keys, noted, now);
+      if (isFollowing && isLatest(question, flight) && !keys.isEmpty() && !hasExpired(verified, now)) {
+        keep(digest, verified, keys, flight.noted, now);
       }
       return verified;
     } catch (InvalidTokenException refused) {
-      if (kept != null) {
+      var shown = question.certificateThumbprint();
+      if (kept != null && kept.token.certificateThumbprint().or(() -> shown).equals(shown)) {
         answers.drop(digest, kept);
       }
       throw refused;
     } finally {
       context.detach(previous);
     }
+  }
+
+  private boolean isLatest(Question question, Flight flight) {
+    synchronized (flights) {
+      return flights.get(question) == flight;
+    }
+  }
+
+  private static boolean hasExpired(VerifiedToken token, Moment now) {
+    return now.wall() >= token.expireTime().toEpochMilli();
   }
 
   /** All that may end a token; empty: it is not known. */
