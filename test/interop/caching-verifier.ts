@@ -79,9 +79,11 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         await server.call(ClientService.method.enableClient, { clientId: 'reports' }, bearer)
         await verifier.expectSoon(jwt, 'accepted')
 
-        const unseen = await mint(reports)
-        // What comes right after an answer to a poll leaves the most time until memory is too old.
-        await server.call(TokenService.method.revokeToken, { client: orders.client, token: await mint(orders) })
+        const [last, unseen] = [await mint(orders), await mint(reports)]
+        expect(await verifier.verify(last)).toMatchObject({ result: 'accepted' })
+        await server.call(TokenService.method.revokeToken, { client: orders.client, token: last })
+        // Right after an answer to a poll there is the most time until memory is too old.
+        await verifier.expectSoon(last, 'invalid_token')
         running.child.kill('SIGKILL')
         await running.ended
         expect(await verifier.verify(untouched)).toMatchObject({ result: 'accepted', current: true })
