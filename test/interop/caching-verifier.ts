@@ -46,11 +46,9 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         let running = await server.start()
         const warehouse = await server.registerClient({ clientId: 'warehouse', resourceAudiences: [WAREHOUSE] })
         const orders = await server.registerClient({ clientId: 'orders', audiences: [WAREHOUSE] })
-        const reports = await server.registerClient({
-          clientId: 'reports',
-          audiences: [WAREHOUSE],
-          config: { accessTokenFormat: AccessTokenFormat.JWT },
-        })
+        const jwts = { audiences: [WAREHOUSE], config: { accessTokenFormat: AccessTokenFormat.JWT } }
+        const reports = await server.registerClient({ clientId: 'reports', ...jwts })
+        const invoices = await server.registerClient({ clientId: 'invoices', ...jwts })
         const mint = async ({ client }: typeof orders) => {
           const { token } = await server.call(TokenService.method.mintToken, { client, audiences: [WAREHOUSE] })
           return token?.accessToken ?? ''
@@ -79,7 +77,7 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         await server.call(ClientService.method.enableClient, { clientId: 'reports' }, bearer)
         await verifier.expectSoon(jwt, 'accepted')
 
-        const [last, unseen] = [await mint(orders), await mint(reports)]
+        const [last, unseen] = [await mint(orders), await mint(invoices)]
         expect(await verifier.verify(last)).toMatchObject({ result: 'accepted' })
         await server.call(TokenService.method.revokeToken, { client: orders.client, token: last })
         // Right after an answer to a poll there is the most time until memory is too old.
