@@ -55,7 +55,7 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
 
   it('narrows the access token to some of the audiences, each time, and leaves the grant whole', async () => {
     const grants = grantsOn(server())
-    const [stock, billing] = ['https://stock.internal', 'https://billing.internal']
+    const [stock, billing] = [server().unique('https://stock.internal/'), server().unique('https://billing.internal/')]
     for (const audience of [stock, billing]) await server().registerClient({ resourceAudiences: [audience] })
     const registered = await grants.webClient({ audiences: [stock, billing] })
     const { clientId, clientSecret } = registered

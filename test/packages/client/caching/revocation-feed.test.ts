@@ -121,7 +121,7 @@ describe('a caching verifier', () => {
     const { server, verifier, poll } = given({ issuer: 'https://qscope.internal' })
     const nothing = { isCurrent: false, ageMs: null, acceptsOffline: false, answers: 0, revocations: 0 }
     expect(verifier.state).toEqual(nothing)
-    server.answerPoll(await poll(), { poll: 'answered', tells: [{ key: 'a' }] })
+    server.answerPoll(await poll(), { poll: 'answered', tells: [{ key: 'a', forget_in: 1e9 }] })
     await poll()
     expect(verifier.state).toMatchObject({ isCurrent: true, acceptsOffline: true, answers: 0, revocations: 1 })
   })
