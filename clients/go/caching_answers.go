@@ -96,7 +96,6 @@ func (k *keptAnswers) keep(token string, claims *AccessClaims, keys []revocation
 		token: token, claims: claims, facts: k.facts.hold(keys), asked: asked,
 		expires: time.Duration(claims.Expiry.Time().UnixNano()),
 	}
-	answer.wasUsed.Store(true)
 	shard := k.shard(token)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()

@@ -74,7 +74,8 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
 
   it('narrows the first access token to some of the audiences, and leaves the grant whole', async () => {
     const grants = grantsOn(server())
-    const audiences = ['https://films.internal', 'https://series.internal']
+    const [films, series] = [server().unique('https://films.internal/'), server().unique('https://series.internal/')]
+    const audiences = [films, series]
     for (const audience of audiences) await server().registerClient({ resourceAudiences: [audience] })
     const { clientId } = await grants.deviceClient({ audiences, config: { devicePollInterval: { seconds: 1n } } })
     const channel = open(server().address)
@@ -83,11 +84,11 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     const outcome = await authorizeDevice(channel, {
       client,
       audiences,
-      accessTokenAudiences: ['https://series.internal'],
+      accessTokenAudiences: [series],
       prompt: (prompt) => grants.approveDevice(prompt),
     })
     if (outcome.state !== 'approved') throw new Error(outcome.state)
-    expect(outcome.accessToken.audiences).toEqual(['https://series.internal'])
+    expect(outcome.accessToken.audiences).toEqual([series])
     const session = userSession(channel, { client, refreshToken: outcome.refreshToken ?? '', save: () => undefined })
     expect((await session.token()).audiences).toEqual(audiences)
   })

@@ -10,7 +10,7 @@ export class KeptAnswer {
   /** Milliseconds since 1970. */
   readonly expireMs: number
   /** Since it was last passed over when room was made. */
-  wasUsed = true
+  wasUsed = false
 
   constructor(token: VerifiedToken, facts: readonly Fact[], asked: number) {
     this.token = token
@@ -55,8 +55,8 @@ export class KeptAnswers {
     const before = this.#byToken.get(value)
     if (before !== undefined && before.asked > asked && before.stands) return
     this.drop(value)
+    if (this.#byToken.size >= this.#most) this.#makeRoom()
     this.#byToken.set(value, new KeptAnswer(token, this.#facts.hold(keys), asked))
-    if (this.#byToken.size > this.#most) this.#makeRoom()
   }
 
   drop(value: string): void {
