@@ -11,8 +11,8 @@ import type { Logger } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
-import { type EpochMs, epochMs } from '../domain/ids.ts'
-import type { FlowServices } from '../flows/context.ts'
+import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import type { FlowServices, IssuingClock } from '../flows/context.ts'
 import { RevocationPolls } from '../flows/revocations/poll-revocations.ts'
 import { RevocationFeed } from '../flows/revocations/revocation-feed.ts'
 import { FlowRunner } from '../flows/runner.ts'
@@ -46,8 +46,10 @@ import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { openConfiguredBackend } from './database.ts'
+import { ClockWatch } from './jobs/clock-watch.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
+import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { helpBaseOf } from './listeners.ts'
 import { TrustedIssuerSet } from './trusted-issuers.ts'
@@ -65,6 +67,9 @@ export interface AppOptions {
   /** How the configured database is opened; `openConfiguredBackend` if not given. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
+
+/** An embedded database goes by the clock of its machine. */
+const ALWAYS_RIGHT: IssuingClock = Object.freeze({ isRight: () => true })
 
 /** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
 export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
@@ -101,8 +106,11 @@ export class App {
   /** What messages on their way may take, whichever port they come by. */
   readonly incoming: IncomingMessages
   readonly keyring: Keyring
+  /** Compares this machine's clock with the database's; `null`: the database is embedded, and goes by the same clock. */
+  readonly clock: ClockWatch | null
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: TrustedIssuerSet
+  readonly revocationKeyUse: RevocationKeyUse
   /** Deletes expired rows. */
   readonly purge: Purge
   /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
@@ -134,6 +142,9 @@ export class App {
     this.scheduler = scheduler
     this.keyring = keyring
     this.#secretUsage = new SecretUsage(backend, log)
+    this.clock = config.database.embedded
+      ? null
+      : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
@@ -163,8 +174,10 @@ export class App {
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers.byIssuer,
+      clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }
+    this.revocationKeyUse = new RevocationKeyUse(backend, keyring, log)
     this.runner = new FlowRunner(backend, this.services, observers?.flows)
     this.state = new ServingState()
     const stopping = new AbortController()
@@ -198,7 +211,14 @@ export class App {
       observer: observers?.calls,
     })
     const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
-    this.purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
+    this.purge = new Purge({
+      maintenance: backend.maintenance,
+      clock: this.services.clock,
+      log,
+      now,
+      intervalMs,
+      retentionMs,
+    })
     this.keyRotation = new KeyRotation({
       backend,
       runner: this.runner,
@@ -259,7 +279,7 @@ export class App {
       ...route(KeyService, new KeyHandlers(runner)),
       ...(extAuthz === null
         ? []
-        : route(Authorization, new AuthorizationHandlers(runner, new NamedPeers(extAuthz.peers)))),
+        : route(Authorization, new AuthorizationHandlers(runner), new NamedPeers(extAuthz.peers))),
     ]
   }
 }
@@ -276,6 +296,7 @@ function flowLimits(limits: Config['limits'], { reads }: Backend, counterSync: C
       { perClient: maxPendingDeviceAuthorizations, perPeer: limits.maxPendingDeviceAuthorizationsPerPeer },
       counterSync,
     ),
+    leakReports: new RateLimiter(limits.leakReportRate, { counterSync, name: 'leak-reports' }),
     devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync, name: 'device-polls' }),
   }
 }

@@ -26,7 +26,13 @@ export interface FlowServices {
   readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
+  readonly clock: IssuingClock
   readonly limits: FlowLimits
+}
+
+/** Says whether this machine's clock may be trusted for how long tokens live. */
+export interface IssuingClock {
+  isRight(): boolean | Promise<boolean>
 }
 
 /** Caps that are the server's, not a client's. */
@@ -42,6 +48,8 @@ export interface FlowLimits {
   readonly publicDeviceStarts: RateLimiter
   /** What of them is pending, by address and client. */
   readonly publicDevices: PendingDeviceQuota
+  /** Leaked tokens that are reported, by address. */
+  readonly leakReports: RateLimiter
   /** Polls that are noted, by device authorization. */
   readonly devicePolls: RateLimiter
 }

@@ -123,24 +123,22 @@ async function appendRows(backend: Backend, users: readonly User[], writer: numb
   })
 }
 
-/** Keys that were told by many writers. */
+/** What many writers have told, most of which need be known still. */
 async function fillRevocations({ kind, query }: FreshDatabase): Promise<void> {
   const key = () => {
     const hex = randomBytes(16).toString('hex')
     return kind.dialect === 'postgres' ? `'\\x${hex}'` : `x'${hex}'`
   }
-  const writers = Array.from({ length: HEADS }, (_, n) => n + 1)
-  const each = ROWS / 100
-  const heads = writers.map((writer) => `(${writer + 1_000}, ${each}, 0, 0)`)
+  const heads = Array.from({ length: HEADS }, (_, n) => `(${n + 1_000}, ${ROWS / 10}, 0, 0)`)
   await query(
     `insert into oauth_revocation_heads (writer, sequence, created_at, updated_at) values ${heads.join(', ')}`,
   )
-  const rows = writers.flatMap((writer) =>
-    Array.from({ length: each }, (_, n) => `(${writer + 1_000}, ${n + 1}, ${key()}, ${endOf(n * 100)})`),
+  const rows = Array.from(
+    { length: ROWS * 3 },
+    (_, n) => `(${(n % HEADS) + 1_000}, ${Math.floor(n / HEADS) + 1}, ${key()}, ${endOf(n)})`,
   )
-  await query(
-    `insert into oauth_revocations (writer, sequence, ${kind.dialect === 'mysql' ? '`key`' : 'key'}, forget_time) values ${rows.join(', ')}`,
-  )
+  const name = kind.dialect === 'mysql' ? '`key`' : 'key'
+  await query(`insert into oauth_revocations (writer, sequence, ${name}, forget_time) values ${rows.join(', ')}`)
 }
 
 /** A head for each of many servers that have written once. */

@@ -1,13 +1,13 @@
-import { noteRefusal } from '../../auth/token-refusal.ts'
+import { noteRefusal, type TokenRefusal } from '../../auth/token-refusal.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
 import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { type ActiveToken, evaluateToken, type PresentedToken } from '../conditions/presented-token.ts'
+import { type ActiveToken, evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
 import { query } from '../flow.ts'
 
-interface VerifyTokenRequest extends PresentedToken {
+export interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]
   /** `null`: the caller does not ask. */
   readonly audience: string | null
@@ -21,13 +21,36 @@ const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_c
 type FoundAccessToken = Extract<ActiveToken, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
-/** RFC 6750 §3.1, invalid_token: expired, revoked, malformed and not the caller's to see are one; so is a refresh token. */
-const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
-  'tokenIsGood',
+/** `ended` says why the token does not count any more; `null`: it does. */
+type Seen =
+  | { readonly ended: null; readonly seen: ActiveToken }
+  | { readonly ended: TokenRefusal; readonly seen: Found }
+
+/** RFC 6750 §3.1, invalid_token: malformed, unknown and not the caller's to see are one. */
+const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, Seen>(
+  'tokenIsKnown',
   async (ctx, { presented, viewer }) => {
     const { found, refusal } = await evaluateToken(ctx, viewer, presented)
-    if (refusal === null && found.use === 'access') return success({ found, token: found.status.token })
-    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.status.token ?? null)
+    if (refusal === null) return success({ seen: found, ended: null })
+    if (found !== null && refusal !== 'not_visible') return success({ seen: found, ended: refusal })
+    noteRefusal(ctx, refusal, found?.status.token ?? null)
+    return invalidToken('presented')
+  },
+)
+
+/** RFC 6750 §3.1, invalid_token: neither it nor what it depends on has ended; callers cannot tell which. */
+const tokenIsInForce = condition<Seen, { readonly active: ActiveToken }>('tokenIsInForce', (ctx, { seen, ended }) => {
+  if (ended === null) return success({ active: seen })
+  noteRefusal(ctx, ended, seen.status.token)
+  return invalidToken('presented')
+})
+
+/** RFC 6749 §1.5: a refresh token is for this server, never for a resource server. */
+const tokenIsAccessToken = condition<{ readonly active: ActiveToken }, Good>(
+  'tokenIsAccessToken',
+  (ctx, { active }) => {
+    if (active.use === 'access') return success({ found: active, token: active.status.token })
+    noteRefusal(ctx, 'not_an_access_token', active.status.token)
     return invalidToken('presented')
   },
 )
@@ -67,7 +90,9 @@ export const verifyToken = query({
   name: 'verifyToken',
   preconditions: given<VerifyTokenRequest>()
     .and(callerMayCheckTokens)
-    .and(tokenIsGood)
+    .and(tokenIsKnown)
+    .and(tokenIsInForce)
+    .and(tokenIsAccessToken)
     .and(tokenIsForAudience)
     .and(bearerHoldsCertificate)
     .and(tokenHasScopes),
