@@ -90,6 +90,19 @@ describe('the answers that are kept', () => {
     expect(answers.find('a')?.token.tokenId).toBe('later')
   })
 
+  it('are never taken for those of another token that ends alike', () => {
+    const { answers, facts } = given(10)
+    keep(answers, 'one-that-ends-alike')
+    expect(answers.find('two-that-ends-alike')).toBeUndefined()
+    answers.drop('two-that-ends-alike')
+    expect(answers.find('one-that-ends-alike')?.token.tokenId).toBe('one-that-ends-alike')
+    keep(answers, 'two-that-ends-alike')
+    expect(answers.find('one-that-ends-alike')).toBeUndefined()
+    expect(answers.find('two-that-ends-alike')?.token.tokenId).toBe('two-that-ends-alike')
+    answers.clear()
+    expect(facts.hold(['client'])[0]?.holders).toBe(1)
+  })
+
   it('stand until a key of theirs is told, and the next answer stands again', () => {
     const { answers, facts } = given(10)
     keep(answers, 'a')

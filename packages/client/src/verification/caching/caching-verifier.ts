@@ -144,9 +144,9 @@ export class CachingVerifier implements TokenVerifier {
   /** What `verify` answers from memory, at once; `undefined`: it would have to ask, or to check a signature. */
   recall(presented: PresentedTokenFor): VerifiedToken | null | undefined {
     const answer = this.#answers.find(presented.value)
-    if (answer === undefined || !answer.stands || !this.#isCurrent() || this.#time.timeMs() >= answer.expireMs) {
-      return undefined
-    }
+    if (answer === undefined || !answer.stands) return undefined
+    const time = this.#time.read()
+    if (!this.#isCurrentAt(time) || time.timeMs >= answer.expireMs) return undefined
     answer.wasUsed = true
     return this.#judgeUse(answer.token, presented)
   }
@@ -154,7 +154,7 @@ export class CachingVerifier implements TokenVerifier {
   get state(): CachingVerifierState {
     return {
       isCurrent: this.#isCurrent(),
-      ageMs: this.#complete === null ? null : Math.max(this.#time.since(this.#complete), 0),
+      ageMs: this.#complete === null ? null : Math.max(this.#time.read().since(this.#complete), 0),
       acceptsOffline: this.#judge !== null && this.#isCurrent(),
       answers: this.#answers.size,
       revocations: this.#facts.toldKeys,
@@ -170,7 +170,11 @@ export class CachingVerifier implements TokenVerifier {
   }
 
   #isCurrent(): boolean {
-    return this.#complete !== null && this.#time.since(this.#complete) <= this.#boundMs
+    return this.#isCurrentAt(this.#time.read())
+  }
+
+  #isCurrentAt(time: Timekeeper): boolean {
+    return this.#complete !== null && time.since(this.#complete) <= this.#boundMs
   }
 
   async #find(presented: PresentedTokenFor): Promise<VerifiedToken | null> {
@@ -183,7 +187,7 @@ export class CachingVerifier implements TokenVerifier {
   }
 
   async #verify({ value, certificate }: PresentedTokenFor): Promise<VerifiedToken | null> {
-    const judgement = (await this.#judge?.judge(value, () => this.#time.timeMs())) ?? 'unsure'
+    const judgement = (await this.#judge?.judge(value, () => this.#time.read().timeMs)) ?? 'unsure'
     if (judgement === 'forged') return null
     if (judgement !== 'unsure' && this.#isUntold(judgement.keys) && this.#isUnexpired(judgement.token)) {
       this.#answers.keep(value, judgement.token, judgement.keys, 0)
@@ -198,7 +202,7 @@ export class CachingVerifier implements TokenVerifier {
   }
 
   #isUnexpired({ expireTime }: VerifiedToken): boolean {
-    return this.#time.timeMs() < expireTime.getTime()
+    return this.#time.read().timeMs < expireTime.getTime()
   }
 
   #onAnswer({ value, certificate, claims, at, isLatest }: Answered): VerifiedToken | null {
@@ -232,8 +236,10 @@ export class CachingVerifier implements TokenVerifier {
       this.#answers.clear()
     }
     for (const revocation of answer.revocations) this.#tell(revocation)
-    if (!answer.more) this.#complete = this.#asOf(sent, answer.covered === undefined ? 0 : durationMs(answer.covered))
-    this.#facts.sweep(this.#time.timeMs())
+    const time = this.#time.read()
+    const coveredMs = answer.covered === undefined ? 0 : durationMs(answer.covered)
+    if (!answer.more) this.#complete = asOf(sent, coveredMs, time.moment)
+    this.#facts.sweep(time.timeMs)
   }
 
   #tell({ key, forgetTime }: Revocation): void {
@@ -243,14 +249,13 @@ export class CachingVerifier implements TokenVerifier {
     this.#judge = null
     this.#answers.clear()
   }
+}
 
-  /** Never later than now, on either clock: the server's does not run like them. */
-  #asOf(sent: Moment, coveredMs: number): Moment {
-    const now = this.#time.moment()
-    return {
-      monotonicMs: Math.min(sent.monotonicMs + coveredMs, now.monotonicMs),
-      wallMs: Math.min(sent.wallMs + coveredMs, now.wallMs),
-    }
+/** When everything is known of, at least: never later than now, on either clock, as the server's does not run like them. */
+function asOf(sent: Moment, coveredMs: number, now: Moment): Moment {
+  return {
+    monotonicMs: Math.min(sent.monotonicMs + coveredMs, now.monotonicMs),
+    wallMs: Math.min(sent.wallMs + coveredMs, now.wallMs),
   }
 }
 

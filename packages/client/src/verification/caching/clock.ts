@@ -24,12 +24,13 @@ export interface Moment {
 
 /**
  * Reads the clocks of a machine that may sleep, and whose wall clock may be set.
- *
- * Its time never goes back: it is the wall clock's or, where that is further, any
- * earlier reading of the wall clock plus what the monotonic clock counted since.
+ * What it says is of its latest reading, because a reading takes as long as all
+ * the rest of a look into memory.
  */
 export class Timekeeper {
   readonly #clock: Clock
+  #monotonicMs = 0
+  #wallMs = 0
   /** How far the wall clock was ahead of the monotonic one, at most. */
   #leadMs = Number.NEGATIVE_INFINITY
 
@@ -37,20 +38,28 @@ export class Timekeeper {
     this.#clock = clock
   }
 
-  moment(): Moment {
-    return { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.wallMs() }
+  read(): this {
+    this.#monotonicMs = this.#clock.monotonicMs()
+    this.#wallMs = this.#clock.wallMs()
+    this.#leadMs = Math.max(this.#leadMs, this.#wallMs - this.#monotonicMs)
+    return this
+  }
+
+  get moment(): Moment {
+    return { monotonicMs: this.#monotonicMs, wallMs: this.#wallMs }
   }
 
   /** Milliseconds since a moment, by the clock that went further. */
   since({ monotonicMs, wallMs }: Moment): number {
-    return Math.max(this.#clock.monotonicMs() - monotonicMs, this.#clock.wallMs() - wallMs)
+    return Math.max(this.#monotonicMs - monotonicMs, this.#wallMs - wallMs)
   }
 
-  /** Milliseconds since 1970, never less than before. */
-  timeMs(): number {
-    const monotonicMs = this.#clock.monotonicMs()
-    const leadMs = this.#clock.wallMs() - monotonicMs
-    if (leadMs > this.#leadMs) this.#leadMs = leadMs
-    return monotonicMs + this.#leadMs
+  /**
+   * Milliseconds since 1970, never less than before: the wall clock's or, where
+   * that is further, any earlier reading of the wall clock plus what the monotonic
+   * clock counted since.
+   */
+  get timeMs(): number {
+    return this.#monotonicMs + this.#leadMs
   }
 }

@@ -3,6 +3,8 @@ import type { Fact, Facts } from './facts.ts'
 
 /** What is known of a token, as long as it stands. */
 export class KeptAnswer {
+  /** The token as it came. */
+  readonly value: string
   readonly token: VerifiedToken
   readonly facts: readonly Fact[]
   /** The number of the latest telling when it was asked for; 0 for a JWT that was accepted offline, which any telling ends. */
@@ -12,7 +14,8 @@ export class KeptAnswer {
   /** Since it was last passed over when room was made. */
   wasUsed = false
 
-  constructor(token: VerifiedToken, facts: readonly Fact[], asked: number) {
+  constructor(value: string, token: VerifiedToken, facts: readonly Fact[], asked: number) {
+    this.value = value
     this.token = token
     this.facts = facts
     this.asked = asked
@@ -26,6 +29,9 @@ export class KeptAnswer {
   }
 }
 
+/** Characters at the end of a token: of its signature or its checksum. */
+const TAIL_LENGTH = 8
+
 /**
  * Answers by token, so many at most. Where there is no room for another, the
  * oldest goes that was not used since it was last passed over (CLOCK, an
@@ -34,7 +40,7 @@ export class KeptAnswer {
 export class KeptAnswers {
   readonly #most: number
   readonly #facts: Facts
-  readonly #byToken = new Map<string, KeptAnswer>()
+  readonly #byTail = new Map<number, KeptAnswer>()
 
   constructor(most: number, facts: Facts) {
     this.#most = most
@@ -42,44 +48,63 @@ export class KeptAnswers {
   }
 
   get size(): number {
-    return this.#byToken.size
+    return this.#byTail.size
   }
 
   /** It may not stand any more. */
   find(value: string): KeptAnswer | undefined {
-    return this.#byToken.get(value)
+    const answer = this.#byTail.get(tailOf(value))
+    return answer?.value === value ? answer : undefined
   }
 
   /** An answer about the same token that was asked for later stays. */
   keep(value: string, token: VerifiedToken, keys: readonly string[], asked: number): void {
-    const before = this.#byToken.get(value)
+    const before = this.find(value)
     if (before !== undefined && before.asked > asked && before.stands) return
-    this.drop(value)
-    if (this.#byToken.size >= this.#most) this.#makeRoom()
-    this.#byToken.set(value, new KeptAnswer(token, this.#facts.hold(keys), asked))
+    const tail = tailOf(value)
+    this.#remove(tail)
+    if (this.#byTail.size >= this.#most) this.#makeRoom()
+    this.#byTail.set(tail, new KeptAnswer(value, token, this.#facts.hold(keys), asked))
   }
 
   drop(value: string): void {
-    const answer = this.#byToken.get(value)
-    if (answer === undefined) return
-    this.#byToken.delete(value)
-    this.#facts.release(answer.facts)
+    if (this.find(value) !== undefined) this.#remove(tailOf(value))
   }
 
   clear(): void {
-    for (const { facts } of this.#byToken.values()) this.#facts.release(facts)
-    this.#byToken.clear()
+    for (const { facts } of this.#byTail.values()) this.#facts.release(facts)
+    this.#byTail.clear()
   }
 
   #makeRoom(): void {
-    for (const [value, answer] of this.#byToken) {
+    for (const [tail, answer] of this.#byTail) {
       if (!answer.wasUsed || !answer.stands) {
-        this.drop(value)
+        this.#remove(tail)
         return
       }
       answer.wasUsed = false
-      this.#byToken.delete(value)
-      this.#byToken.set(value, answer)
+      this.#byTail.delete(tail)
+      this.#byTail.set(tail, answer)
     }
   }
+
+  #remove(tail: number): void {
+    const answer = this.#byTail.get(tail)
+    if (answer === undefined) return
+    this.#byTail.delete(tail)
+    this.#facts.release(answer.facts)
+  }
+}
+
+/**
+ * What an answer is found by, of 30 bits: hashing all of a JWT takes longer than
+ * everything else. The end of a token is as good as drawn by lot, and two that
+ * end alike only drive each other out.
+ */
+function tailOf(value: string): number {
+  let hash = 0
+  for (let at = Math.max(value.length - TAIL_LENGTH, 0); at < value.length; at += 1) {
+    hash = Math.imul(hash, 0x01_00_01_93) ^ value.charCodeAt(at)
+  }
+  return (hash ^ (hash >>> 15)) & 0x3f_ff_ff_ff
 }

@@ -8,6 +8,7 @@ import {
   TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { QScopeError } from '../../qscope-error.ts'
+import type { StatusName } from '../../status-name.ts'
 import { type Caller, callAs } from '../token-question.ts'
 import type { Clock, Moment, Timekeeper } from './clock.ts'
 
@@ -28,6 +29,12 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
 /** What the next attempt does not mend: a server without the method, credentials that are wrong. */
 const REFUSED_PAUSE_MS = 30_000
+const REFUSED: ReadonlySet<StatusName> = new Set([
+  'INVALID_ARGUMENT',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'UNIMPLEMENTED',
+])
 
 /** How a feed asks, and who hears of what comes. */
 export interface RevocationFeedOptions {
@@ -76,7 +83,7 @@ export class RevocationFeed {
   async #poll(): Promise<number> {
     const { boundMs, time, onAnswer, onFailure } = this.#options
     const waitMs = this.#more ? 0 : Math.min(Math.floor(boundMs / 3), LONGEST_WAIT_MS)
-    const sent = time.moment()
+    const sent = time.read().moment
     try {
       const answer = await this.#ask(waitMs)
       if (this.#closed.signal.aborted) return 0
@@ -85,7 +92,7 @@ export class RevocationFeed {
       this.#cursor = answer.nextCursor
       this.#more = answer.more
       this.#failures = 0
-      return isIdle && time.since(sent) < Math.min(waitMs, IDLE_PAUSE_MS) ? IDLE_PAUSE_MS : 0
+      return isIdle && time.read().since(sent) < Math.min(waitMs, IDLE_PAUSE_MS) ? IDLE_PAUSE_MS : 0
     } catch (error) {
       if (this.#closed.signal.aborted) return 0
       onFailure(error)
@@ -112,7 +119,12 @@ export class RevocationFeed {
 
 function pauseAfter(failures: number, error: unknown): number {
   const jitter = 0.5 + Math.random() / 2
-  if (error instanceof QScopeError && !error.isTemporary && !error.isOutcomeUnknown) return REFUSED_PAUSE_MS * jitter
+  if (error instanceof QScopeError && isRefused(error)) return REFUSED_PAUSE_MS * jitter
   const asked = error instanceof QScopeError ? (error.retryAfterMs ?? 0) : 0
   return Math.max(asked, Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS) * jitter)
+}
+
+/** Another bearer token is at hand at once. */
+function isRefused({ status, reason }: QScopeError): boolean {
+  return REFUSED.has(status) && reason !== 'OAUTH_INVALID_TOKEN'
 }
