@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { KeyService, SigningKeyState } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { restartableServer } from '../e2e/restartable-server.ts'
+import { type RestartableServer, restartableServer } from '../e2e/restartable-server.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { BUILD_MS } from './toolchain.ts'
 
@@ -45,11 +46,9 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         let running = await server.start()
         const warehouse = await server.registerClient({ clientId: 'warehouse', resourceAudiences: [WAREHOUSE] })
         const orders = await server.registerClient({ clientId: 'orders', audiences: [WAREHOUSE] })
-        const reports = await server.registerClient({
-          clientId: 'reports',
-          audiences: [WAREHOUSE],
-          config: { accessTokenFormat: AccessTokenFormat.JWT },
-        })
+        const jwts = { audiences: [WAREHOUSE], config: { accessTokenFormat: AccessTokenFormat.JWT } }
+        const reports = await server.registerClient({ clientId: 'reports', ...jwts })
+        const invoices = await server.registerClient({ clientId: 'invoices', ...jwts })
         const mint = async ({ client }: typeof orders) => {
           const { token } = await server.call(TokenService.method.mintToken, { client, audiences: [WAREHOUSE] })
           return token?.accessToken ?? ''
@@ -78,9 +77,11 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         await server.call(ClientService.method.enableClient, { clientId: 'reports' }, bearer)
         await verifier.expectSoon(jwt, 'accepted')
 
-        const unseen = await mint(reports)
-        // What comes right after an answer to a poll leaves the most time until memory is too old.
-        await server.call(TokenService.method.revokeToken, { client: orders.client, token: await mint(orders) })
+        const [last, unseen] = [await mint(orders), await mint(invoices)]
+        expect(await verifier.verify(last)).toMatchObject({ result: 'accepted' })
+        await server.call(TokenService.method.revokeToken, { client: orders.client, token: last })
+        // Right after an answer to a poll there is the most time until memory is too old.
+        await verifier.expectSoon(last, 'invalid_token')
         running.child.kill('SIGKILL')
         await running.ended
         expect(await verifier.verify(untouched)).toMatchObject({ result: 'accepted', current: true })
@@ -94,11 +95,21 @@ export function describeCachingVerifier(language: string, isPossible: boolean, p
         await verifier.expectSoon(unseen, 'accepted')
         await server.call(TokenService.method.revokeToken, { client: orders.client, token: untouched })
         await verifier.expectSoon(untouched, 'invalid_token')
+        await revokeSigningKey(server)
+        await verifier.expectSoon(unseen, 'invalid_token')
         expect(await verifier.end()).toBe(0)
       },
       BUILD_MS,
     )
   })
+}
+
+/** Ends the key that signs, and with it all JWTs. */
+async function revokeSigningKey({ call, admin }: RestartableServer): Promise<void> {
+  const bearer = { bearer: admin.token }
+  const { keys } = await call(KeyService.method.listSigningKeys, {}, bearer)
+  const signing = keys.find(({ state }) => state === SigningKeyState.ACTIVE)
+  await call(KeyService.method.revokeSigningKey, { keyId: signing?.keyId ?? '' }, bearer)
 }
 
 /** Starts the program; resolves when it knows of all revocations. */
