@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token.proto.
  */
 export const file_qscope_v1_token: GenFile = /*@__PURE__*/
-  fileDesc("ChVxc2NvcGUvdjEvdG9rZW4ucHJvdG8SCXFzY29wZS52MSKwAwoLSXNzdWVkVG9rZW4SGQoMYWNjZXNzX3Rva2VuGAEgASgJQgOAAQESEgoKdG9rZW5fdHlwZRgCIAEoCRItCgpleHBpcmVzX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzY29wZXMYBSADKAkSEQoJYXVkaWVuY2VzGAYgAygJEhAKCHRva2VuX2lkGAcgASgJEh8KDXJlZnJlc2hfdG9rZW4YCCABKAlCA4ABAUgAiAEBEh4KEWlzc3VlZF90b2tlbl90eXBlGAkgASgJSAGIAQESPQoZcmVmcmVzaF90b2tlbl9leHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRZ3JhbnRfZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhAKDl9yZWZyZXNoX3Rva2VuQhQKEl9pc3N1ZWRfdG9rZW5fdHlwZSI5CgVBY3RvchIPCgdzdWJqZWN0GAEgASgJEh8KBWFjdG9yGAIgASgLMhAucXNjb3BlLnYxLkFjdG9yIiAKDENvbmZpcm1hdGlvbhIQCgh4NXRfczI1NhgBIAEoCSL9AgoLVG9rZW5DbGFpbXMSEAoIdG9rZW5faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg8KB3N1YmplY3QYAyABKAkSLAoMc3ViamVjdF90eXBlGAQgASgOMhYucXNjb3BlLnYxLlN1YmplY3RUeXBlEg4KBnNjb3BlcxgFIAMoCRIRCglhdWRpZW5jZXMYBiADKAkSLgoKaXNzdWVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKCXRva2VuX3VzZRgJIAEoDjITLnFzY29wZS52MS5Ub2tlblVzZRIOCgZpc3N1ZXIYCiABKAkSHwoFYWN0b3IYCyABKAsyEC5xc2NvcGUudjEuQWN0b3ISLQoMY29uZmlybWF0aW9uGAwgASgLMhcucXNjb3BlLnYxLkNvbmZpcm1hdGlvbiLnAgoNVG9rZW5NZXRhZGF0YRIQCgh0b2tlbl9pZBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSFAoHdXNlcl9pZBgDIAEoCUgAiAEBEhUKCGdyYW50X2lkGAQgASgJSAGIAQESDgoGc2NvcGVzGAUgAygJEhEKCWF1ZGllbmNlcxgGIAMoCRImCgl0b2tlbl91c2UYByABKA4yEy5xc2NvcGUudjEuVG9rZW5Vc2USLgoKaXNzdWVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZhY3RpdmUYCyABKAhCCgoIX3VzZXJfaWRCCwoJX2dyYW50X2lkKlsKC1N1YmplY3RUeXBlEhwKGFNVQkpFQ1RfVFlQRV9VTlNQRUNJRklFRBAAEhUKEVNVQkpFQ1RfVFlQRV9VU0VSEAESFwoTU1VCSkVDVF9UWVBFX0NMSUVOVBACKlIKCFRva2VuVXNlEhkKFVRPS0VOX1VTRV9VTlNQRUNJRklFRBAAEhQKEFRPS0VOX1VTRV9BQ0NFU1MQARIVChFUT0tFTl9VU0VfUkVGUkVTSBACQl0KEmludGVybmFsLnFzY29wZS52MUIKVG9rZW5Qcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChVxc2NvcGUvdjEvdG9rZW4ucHJvdG8SCXFzY29wZS52MSKwAwoLSXNzdWVkVG9rZW4SGQoMYWNjZXNzX3Rva2VuGAEgASgJQgOAAQESEgoKdG9rZW5fdHlwZRgCIAEoCRItCgpleHBpcmVzX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzY29wZXMYBSADKAkSEQoJYXVkaWVuY2VzGAYgAygJEhAKCHRva2VuX2lkGAcgASgJEh8KDXJlZnJlc2hfdG9rZW4YCCABKAlCA4ABAUgAiAEBEh4KEWlzc3VlZF90b2tlbl90eXBlGAkgASgJSAGIAQESPQoZcmVmcmVzaF90b2tlbl9leHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRZ3JhbnRfZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhAKDl9yZWZyZXNoX3Rva2VuQhQKEl9pc3N1ZWRfdG9rZW5fdHlwZSI5CgVBY3RvchIPCgdzdWJqZWN0GAEgASgJEh8KBWFjdG9yGAIgASgLMhAucXNjb3BlLnYxLkFjdG9yIiAKDENvbmZpcm1hdGlvbhIQCgh4NXRfczI1NhgBIAEoCSL9AgoLVG9rZW5DbGFpbXMSEAoIdG9rZW5faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg8KB3N1YmplY3QYAyABKAkSLAoMc3ViamVjdF90eXBlGAQgASgOMhYucXNjb3BlLnYxLlN1YmplY3RUeXBlEg4KBnNjb3BlcxgFIAMoCRIRCglhdWRpZW5jZXMYBiADKAkSLgoKaXNzdWVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKCXRva2VuX3VzZRgJIAEoDjITLnFzY29wZS52MS5Ub2tlblVzZRIOCgZpc3N1ZXIYCiABKAkSHwoFYWN0b3IYCyABKAsyEC5xc2NvcGUudjEuQWN0b3ISLQoMY29uZmlybWF0aW9uGAwgASgLMhcucXNjb3BlLnYxLkNvbmZpcm1hdGlvbiKLAgoNR3JhbnRNZXRhZGF0YRIQCghncmFudF9pZBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSDwoHdXNlcl9pZBgDIAEoCRIOCgZzY29wZXMYBCADKAkSEQoJYXVkaWVuY2VzGAUgAygJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2b2tlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmFjdGl2ZRgJIAEoCCLnAgoNVG9rZW5NZXRhZGF0YRIQCgh0b2tlbl9pZBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSFAoHdXNlcl9pZBgDIAEoCUgAiAEBEhUKCGdyYW50X2lkGAQgASgJSAGIAQESDgoGc2NvcGVzGAUgAygJEhEKCWF1ZGllbmNlcxgGIAMoCRImCgl0b2tlbl91c2UYByABKA4yEy5xc2NvcGUudjEuVG9rZW5Vc2USLgoKaXNzdWVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZhY3RpdmUYCyABKAhCCgoIX3VzZXJfaWRCCwoJX2dyYW50X2lkKlsKC1N1YmplY3RUeXBlEhwKGFNVQkpFQ1RfVFlQRV9VTlNQRUNJRklFRBAAEhUKEVNVQkpFQ1RfVFlQRV9VU0VSEAESFwoTU1VCSkVDVF9UWVBFX0NMSUVOVBACKlIKCFRva2VuVXNlEhkKFVRPS0VOX1VTRV9VTlNQRUNJRklFRBAAEhQKEFRPS0VOX1VTRV9BQ0NFU1MQARIVChFUT0tFTl9VU0VfUkVGUkVTSBACQl0KEmludGVybmFsLnFzY29wZS52MUIKVG9rZW5Qcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * IssuedToken is a successful token response (RFC 6749 §5.1).
@@ -260,6 +260,84 @@ export const TokenClaimsSchema: GenMessage<TokenClaims> = /*@__PURE__*/
   messageDesc(file_qscope_v1_token, 3);
 
 /**
+ * GrantMetadata describes a grant: what a user has consented to, and the family of
+ * all that was issued on it.
+ *
+ * @generated from message qscope.v1.GrantMetadata
+ */
+export type GrantMetadata = Message<"qscope.v1.GrantMetadata"> & {
+  /**
+   * grant_id is the handle.
+   *
+   * @generated from field: string grant_id = 1;
+   */
+  grantId: string;
+
+  /**
+   * client_id is the client that was consented to.
+   *
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * user_id is the user who consented.
+   *
+   * @generated from field: string user_id = 3;
+   */
+  userId: string;
+
+  /**
+   * scopes are what was consented to.
+   *
+   * @generated from field: repeated string scopes = 4;
+   */
+  scopes: string[];
+
+  /**
+   * audiences are what it is for; empty: any.
+   *
+   * @generated from field: repeated string audiences = 5;
+   */
+  audiences: string[];
+
+  /**
+   * create_time is when the user consented.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 6;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * expire_time is when it ends, or ended, however often it is refreshed.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 7;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * revoke_time is when the grant itself was revoked.
+   *
+   * @generated from field: google.protobuf.Timestamp revoke_time = 8;
+   */
+  revokeTime?: Timestamp | undefined;
+
+  /**
+   * active tells whether what is issued on it can count now.
+   *
+   * @generated from field: bool active = 9;
+   */
+  active: boolean;
+};
+
+/**
+ * Describes the message qscope.v1.GrantMetadata.
+ * Use `create(GrantMetadataSchema)` to create a new message.
+ */
+export const GrantMetadataSchema: GenMessage<GrantMetadata> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token, 4);
+
+/**
  * TokenMetadata describes a token by its handle, never by its value.
  *
  * @generated from message qscope.v1.TokenMetadata
@@ -348,7 +426,7 @@ export type TokenMetadata = Message<"qscope.v1.TokenMetadata"> & {
  * Use `create(TokenMetadataSchema)` to create a new message.
  */
 export const TokenMetadataSchema: GenMessage<TokenMetadata> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token, 4);
+  messageDesc(file_qscope_v1_token, 5);
 
 /**
  * SubjectType tells what a token speaks for.
