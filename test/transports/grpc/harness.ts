@@ -66,6 +66,7 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
     listTokens: unanswered,
     listGrants: unanswered,
     revokeTokens: unanswered,
+    pollRevocations: unanswered,
     getProtectedResourceMetadata: unanswered,
     getJsonWebKeySet: unanswered,
     ...handlers,
