@@ -3,7 +3,7 @@ import { fail, HOLDS } from '../../results.ts'
 import type { FlowContext } from '../context.ts'
 import { type Reservation, reservation } from '../flow.ts'
 
-type ForClient = { readonly client: Client }
+type ForClient = { readonly client: Pick<Client, 'clientId'> }
 
 /** How many tokens the facts of a flow will be issued. */
 type Count<Facts> = (facts: Readonly<Facts>) => number
@@ -45,7 +45,7 @@ function liveTokensAreWithinQuota<Facts extends ForClient>(count: Count<Facts>):
   })
 }
 
-async function takeLiveTokens(ctx: FlowContext, { clientId }: Client, wanted: number, most: number) {
+async function takeLiveTokens(ctx: FlowContext, { clientId }: Pick<Client, 'clientId'>, wanted: number, most: number) {
   const wait = await ctx.services.limits.liveTokens.reserve(ctx, clientId, wanted)
   if (wait === 0) return HOLDS
   return fail('limit.exceeded', {
