@@ -249,6 +249,7 @@ function flowLimits(limits: Config['limits'], { reads }: Backend, counterSync: C
       { perClient: maxPendingDeviceAuthorizations, perPeer: limits.maxPendingDeviceAuthorizationsPerPeer },
       counterSync,
     ),
+    leakReports: new RateLimiter(limits.leakReportRate, { counterSync, name: 'leak-reports' }),
     devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync, name: 'device-polls' }),
   }
 }
