@@ -54,14 +54,18 @@ export class AuditChain {
   seal(events: readonly AuditEvent[]): SealedEvents {
     if (events.length === 0) return { statements: [], end: this.#end }
     if (this.#end.ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
-    return this.#sealAs(this.#end.ordinal, events)
+    return this.#sealAs(this.#end.ordinal, events, 0)
   }
 
-  /** Seals in the open transaction of the writer; the first events register the writer. */
-  async sealInside(events: readonly AuditEvent[]): Promise<SealedEvents> {
+  /**
+   * Seals in the open transaction of the writer; the first events register the writer.
+   * With `registers` it is registered for something else that it numbers, even without any.
+   */
+  async sealInside(events: readonly AuditEvent[], registers = false): Promise<SealedEvents> {
     const [first] = events
-    if (first === undefined || this.#end.ordinal !== null) return this.seal(events)
-    return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, first.createdAt), events)
+    if (this.#end.ordinal !== null || (first === undefined && !registers)) return this.seal(events)
+    const at = first?.createdAt ?? Date.now()
+    return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, at), events, at)
   }
 
   /** Notes that sealed events are committed. */
@@ -104,21 +108,22 @@ export class AuditChain {
     return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH }
   }
 
-  #sealAs(ordinal: number, events: readonly AuditEvent[]): SealedEvents {
+  /** `at`: when the head is written, unless an event says so. */
+  #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     let { sequence, hash } = this.#end
     const { writerId } = this.#end
     const { keyId } = this.#seal
-    let at = 0
+    let headAt = at
     const rows: Insertable<AuditLogTable>[] = []
     for (const event of events) {
       sequence += 1
       const record = recordOf(event, { writerId, sequence, previousHash: hash, keyId })
       hash = this.#seal.hash(record)
-      at = event.createdAt
+      headAt = event.createdAt
       rows.push(auditRow({ ...record, hash }))
     }
     const end = { writerId, ordinal, sequence, hash }
-    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, at)], end }
+    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
   }
 
   #headStatement(end: StoredEnd, at: number): CompiledQuery {

@@ -1,7 +1,7 @@
 import type { Span } from '../../../context.ts'
 import { Deadlines } from '../../../deadlines.ts'
 import type { AccessToken } from '../../../domain/access-token.ts'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
+import type { EndedFact } from '../../../domain/revocation.ts'
 import type { AppendStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
@@ -9,6 +9,7 @@ import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, failureOf, observed, storeError } from '../core/database-error.ts'
 import type { RecordedStatement } from '../core/dialect.ts'
 import { backOff, isRetryable, retryUntil } from '../core/retry.ts'
+import type { LastRows } from '../tables/last-rows.ts'
 import { EntryStores } from '../tables/stores.ts'
 import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
@@ -16,6 +17,7 @@ import type { BatchCommit, EntryRows } from './batch-commit.ts'
 const MAX_BATCH_SIZE = 256
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
+const NOTHING_ENDED: readonly EndedFact[] = Object.freeze([])
 
 interface Entry extends EntryRows {
   readonly until: number
@@ -64,6 +66,7 @@ export class GroupCommit {
       recorded: NOTHING_RECORDED,
       tokens: stores.accessTokens.rows,
       events: stores.auditLog.rows,
+      ended: NOTHING_ENDED,
     })
   }
 
@@ -73,12 +76,9 @@ export class GroupCommit {
    */
   async addRecorded(
     ctx: StoreContext,
-    {
-      statements,
-      events,
-    }: { readonly statements: readonly RecordedStatement[]; readonly events: readonly AuditEvent[] },
+    { statements, events, ended }: LastRows & { readonly statements: readonly RecordedStatement[] },
   ): Promise<boolean> {
-    return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events })
+    return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events, ended })
   }
 
   /** Writes out what waits, and refuses newcomers. */
