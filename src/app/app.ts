@@ -9,9 +9,10 @@ import { BatchScheduler } from '../batching.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
-import { type EpochMs, epochMs } from '../domain/ids.ts'
-import type { FlowServices } from '../flows/context.ts'
+import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import type { FlowServices, IssuingClock } from '../flows/context.ts'
 import { FlowRunner } from '../flows/runner.ts'
 import { Authorization } from '../gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
@@ -42,8 +43,10 @@ import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { openConfiguredBackend } from './database.ts'
+import { ClockWatch } from './jobs/clock-watch.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
+import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { helpBaseOf } from './listeners.ts'
 import { TrustedIssuerSet } from './trusted-issuers.ts'
@@ -61,6 +64,9 @@ export interface AppOptions {
   /** How the configured database is opened; `openConfiguredBackend` if not given. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
+
+/** An embedded database goes by the clock of its machine. */
+const ALWAYS_RIGHT: IssuingClock = Object.freeze({ isRight: () => true })
 
 /** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
 export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
@@ -97,8 +103,11 @@ export class App {
   /** What messages on their way may take, whichever port they come by. */
   readonly incoming: IncomingMessages
   readonly keyring: Keyring
+  /** Compares this machine's clock with the database's; `null`: the database is embedded, and goes by the same clock. */
+  readonly clock: ClockWatch | null
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: TrustedIssuerSet
+  readonly revocationKeyUse: RevocationKeyUse
   /** Deletes expired rows. */
   readonly purge: Purge
   /** Replaces the signing key in time. */
@@ -124,6 +133,9 @@ export class App {
     this.scheduler = scheduler
     this.keyring = keyring
     this.#secretUsage = new SecretUsage(backend, log)
+    this.clock = config.database.embedded
+      ? null
+      : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
@@ -147,13 +159,16 @@ export class App {
     this.services = {
       keyring,
       signingKeys,
+      revocationKeys: new RevocationKeys(keyring),
       signingAlgorithm,
       issuer,
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers.byIssuer,
+      clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }
+    this.revocationKeyUse = new RevocationKeyUse(backend, keyring, log)
     this.runner = new FlowRunner(backend, this.services, observers?.flows)
     this.state = new ServingState()
     this.incoming = new IncomingMessages(config.maxMessageBytes)
@@ -167,7 +182,14 @@ export class App {
       observer: observers?.calls,
     })
     const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
-    this.purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
+    this.purge = new Purge({
+      maintenance: backend.maintenance,
+      clock: this.services.clock,
+      log,
+      now,
+      intervalMs,
+      retentionMs,
+    })
     this.keyRotation = new KeyRotation({
       backend,
       runner: this.runner,

@@ -41,6 +41,10 @@ export class AppState implements ServerState {
     return this.#app.purge.metrics()
   }
 
+  clockAheadMs(): number | null {
+    return this.#app.clock?.aheadMs ?? null
+  }
+
   /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */
   async signingKeys(): Promise<readonly KeyState[]> {
     const ctx = backgroundContext('metrics', this.#log)

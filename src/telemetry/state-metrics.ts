@@ -28,6 +28,8 @@ export interface ServerState {
   readonly draining: () => boolean
   readonly load: () => BackendLoad
   readonly purge: () => PurgeState
+  /** By how much this machine's clock is ahead of the database's; `null`: unknown, or the same clock. */
+  readonly clockAheadMs: () => number | null
   /** Asks the database, so it may be missing: an empty list then. */
   readonly signingKeys: () => Promise<readonly KeyState[]>
 }
@@ -73,6 +75,18 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
         aggregation: 'max',
       }),
       () => single(server.draining() ? 1 : 0),
+    ),
+    new Reading(
+      gauge({
+        name: 'qscope_clock_ahead_seconds',
+        help: "By how much this machine's clock is ahead of that of the database server; negative: behind. Beyond QSCOPE_MAX_CLOCK_SKEW no tokens are issued.",
+        labels: [],
+        aggregation: 'max',
+      }),
+      () => {
+        const aheadMs = server.clockAheadMs()
+        return aheadMs === null ? [] : single(aheadMs / 1_000)
+      },
     ),
     new Reading(
       counter({

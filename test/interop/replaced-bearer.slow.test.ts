@@ -88,6 +88,8 @@ describe.skipIf(!hasEnvoy)('a service behind an Envoy that replaces bearer token
     })
     const { issueTime, expireTime } = verified ?? {}
     expect(Number(expireTime) - Number(issueTime)).toBeLessThanOrEqual(60_000)
+    const { rvk } = JSON.parse(Buffer.from(value.split('.')[1] ?? '', 'base64url').toString())
+    expect(rvk).toContainEqual(expect.stringMatching(/^[\w-]{22}$/))
   })
 
   it('is not reached once the bearer token was revoked', async () => {

@@ -104,7 +104,7 @@ export const GRANT_STEPS: readonly Step[] = [
   }),
   flowStep(replaceBearer, {
     caller: () => ({ kind: 'system', name: 'ext_authz' }),
-    input: (scene) => ({ subject: scene.own.get().token, audience: scene.issuer.terms.issuer }),
+    input: (scene) => ({ tokenId: scene.own.get().token.tokenId, audience: scene.issuer.terms.issuer }),
   }),
   assertionStep,
   codeStep,

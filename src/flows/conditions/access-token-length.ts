@@ -1,5 +1,6 @@
 import { LONGEST_JWT } from '../../crypto/jwt.ts'
 import type { Client } from '../../domain/client.ts'
+import { MOST_FACTS_OF_TOKEN } from '../../domain/revocation.ts'
 import { HOLDS, invalidRequest, type Result } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
@@ -9,11 +10,15 @@ interface Content {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly actors?: readonly string[]
+  /** Those it is exchanged from, what can end which can end it. */
+  readonly ancestors?: readonly unknown[]
 }
 
 /** Header, signature and the claims of bounded length: ids, times, a thumbprint. */
 const FIXED_BYTES = 1_200
 const ACTOR_BYTES = 20
+/** A revocation key in base64url, with its quotes and comma. */
+const REVOCATION_KEY_LENGTH = 25
 
 /**
  * Nothing is issued that no check would look at, or no header would carry; and
@@ -31,9 +36,10 @@ export function jwtIsNotTooLong<Facts extends object>(contentOf: (facts: Facts) 
   return condition<Facts>('jwtIsNotTooLong', (ctx, facts) => evaluateLength(ctx, contentOf(facts)))
 }
 
-function evaluateLength(ctx: FlowContext, { scopes, audiences, actors = [] }: Content): Result<object> {
+function evaluateLength(ctx: FlowContext, { scopes, audiences, actors = [], ancestors = [] }: Content): Result<object> {
+  const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
   const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
-  const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES) * 4) / 3)
+  const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
   if (bytes <= LONGEST_JWT) return HOLDS
   const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
   return invalidRequest('scopes', description)

@@ -35,19 +35,17 @@ type DrawnClaims = Pick<
 /** The claims of a token, and the client that it is issued to. */
 type ClientClaims = DrawnClaims & Pick<AccessToken, 'clientId' | 'clientGeneration' | 'confirmation'>
 
-/** Draws an access token for a client, in its format; the claims say for whom and for what. */
+/** Draws an access token for a client, in its format; the claims say for whom and for what. `ancestors`: see the claims. */
 export async function drawAccessToken(
   ctx: FlowContext,
   { client, signer }: Signing & { readonly client: Client },
   claims: DrawnClaims,
+  ancestors: readonly AccessToken[] = [],
 ): Promise<IssuedTokens> {
   const type = client.config.accessTokenFormat === 'identity_jwt' ? 'JWT' : 'at+jwt'
-  return await drawTokenOf(ctx, signer, type, {
-    ...claims,
-    clientId: client.clientId,
-    clientGeneration: client.tokenGeneration,
-    confirmation: ctx.caller.kind === 'client' ? ctx.caller.certificate : null,
-  })
+  const confirmation = ctx.caller.kind === 'client' ? ctx.caller.certificate : null
+  const { clientId, tokenGeneration: clientGeneration } = client
+  return await drawTokenOf(ctx, signer, type, { ...claims, clientId, clientGeneration, confirmation }, ancestors)
 }
 
 /** The same where the client does not call itself. `signer`: what signs it; `null`: it is opaque, and has no type. */
@@ -56,8 +54,9 @@ export async function drawTokenOf(
   signer: SigningKey | null,
   type: Extract<JwtType, 'at+jwt' | 'JWT'>,
   claims: ClientClaims,
+  ancestors: readonly AccessToken[],
 ): Promise<IssuedTokens> {
-  const { signingKeys, issuer } = ctx.services
+  const { signingKeys, revocationKeys, issuer } = ctx.services
   const unnamed = {
     ...claims,
     tokenId: tokenId(uuidV7()),
@@ -67,7 +66,12 @@ export async function drawTokenOf(
     rayId: ctx.rayId,
   }
   const value =
-    signer === null ? drawToken('access') : await signingKeys.sign(type, signer, accessTokenClaims(unnamed, issuer))
+    signer === null
+      ? drawToken('access')
+      : await signingKeys.sign(type, signer, {
+          ...accessTokenClaims(unnamed, issuer),
+          rvk: revocationKeys.ofToken(unnamed, ancestors).map((key) => key.toString('base64url')),
+        })
   return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null, grantExpiresAt: null }
 }
 

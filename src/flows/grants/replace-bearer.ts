@@ -1,7 +1,7 @@
 import { type AccessToken, MAX_ANCESTORS } from '../../domain/access-token.ts'
 import type { Client } from '../../domain/client.ts'
 import { expiryWithin } from '../../domain/expiry.ts'
-import { milliseconds } from '../../domain/ids.ts'
+import { milliseconds, type TokenId } from '../../domain/ids.ts'
 import { fail, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { jwtIsNotTooLong } from '../conditions/access-token-length.ts'
@@ -16,19 +16,35 @@ import { tokenIsAppended } from './store-tokens.ts'
 export const REPLACEMENT_LIFETIME = milliseconds(60_000)
 
 interface Replacement {
-  /** Verified in the same call, for the audience. */
-  readonly subject: AccessToken
+  /** Of the bearer token, which was verified in the same call for the audience. */
+  readonly tokenId: TokenId
   readonly audience: string
 }
 
-type Claims = { readonly client: Pick<Client, 'clientId'>; readonly scopes: readonly string[] }
+interface Replaceable {
+  readonly client: Pick<Client, 'clientId'>
+  readonly subject: AccessToken
+  /** The subject and those it was exchanged from. */
+  readonly ancestors: readonly AccessToken[]
+  readonly scopes: readonly string[]
+}
+
+const INVALID = fail('oauth.invalid_token', { metadata: { token: 'presented' }, because: 'presented' })
 
 /** As with an exchange: the chain of tokens ends somewhere, and permissions of this server never pass. */
-const subjectMayBeReplaced = condition<Replacement, Claims>('subjectMayBeReplaced', (_ctx, { subject }) =>
-  subject.ancestors.length >= MAX_ANCESTORS
-    ? fail('oauth.invalid_token', { metadata: { token: 'presented' }, because: 'presented' })
-    : success({ client: { clientId: subject.clientId }, scopes: withoutPermissions(subject.scopes) }),
-)
+const bearerMayBeReplaced = condition<Replacement, Replaceable>('bearerMayBeReplaced', async (ctx, { tokenId }) => {
+  const status = await ctx.stores.accessTokens.findById(ctx, tokenId)
+  if (status === null) return INVALID
+  const { token } = status
+  const { refusal, ancestors } = await ctx.services.accessTokens.evaluate(ctx, status)
+  if (refusal !== null || ancestors.length >= MAX_ANCESTORS) return INVALID
+  return success({
+    client: { clientId: token.clientId },
+    subject: token,
+    ancestors: [...ancestors, token],
+    scopes: withoutPermissions(token.scopes),
+  })
+})
 
 /**
  * A proxy passes a request on with a JWT in the place of its bearer token: for one audience and a minute, of the same client
@@ -40,26 +56,37 @@ export const replaceBearer = defineFlow({
   lane: 'append',
   issues: oneToken('token_exchange'),
   preconditions: given<Replacement>()
-    .and(subjectMayBeReplaced)
+    .and(bearerMayBeReplaced)
     .and(signerLasts(REPLACEMENT_LIFETIME))
     .and(
-      jwtIsNotTooLong(({ subject, audience, scopes }) => ({ scopes, audiences: [audience], actors: subject.actors })),
+      jwtIsNotTooLong(({ subject, ancestors, audience, scopes }) => ({
+        scopes,
+        audiences: [audience],
+        actors: subject.actors,
+        ancestors,
+      })),
     ),
   reserve: mintLimits(),
-  run: (ctx, { subject, audience, scopes, signer }) =>
-    drawTokenOf(ctx, signer, 'at+jwt', {
-      subject: subject.subject,
-      userId: subject.userId,
-      userGeneration: subject.userGeneration,
-      grantId: subject.grantId,
-      clientId: subject.clientId,
-      clientGeneration: subject.clientGeneration,
-      confirmation: subject.confirmation,
-      scopes,
-      audiences: [audience],
-      actors: subject.actors,
-      ancestors: [...subject.ancestors, subject.tokenId],
-      expiresAt: expiryWithin(ctx.now, REPLACEMENT_LIFETIME, subject.expiresAt),
-    }),
+  run: (ctx, { subject, ancestors, audience, scopes, signer }) =>
+    drawTokenOf(
+      ctx,
+      signer,
+      'at+jwt',
+      {
+        subject: subject.subject,
+        userId: subject.userId,
+        userGeneration: subject.userGeneration,
+        grantId: subject.grantId,
+        clientId: subject.clientId,
+        clientGeneration: subject.clientGeneration,
+        confirmation: subject.confirmation,
+        scopes,
+        audiences: [audience],
+        actors: subject.actors,
+        ancestors: ancestors.map(({ tokenId }) => tokenId),
+        expiresAt: expiryWithin(ctx.now, REPLACEMENT_LIFETIME, subject.expiresAt),
+      },
+      ancestors,
+    ),
   postconditions: [tokenIsAppended('token.exchanged')],
 })

@@ -4,7 +4,7 @@ import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
+import { type ActiveToken, evaluateToken, type PresentedToken } from '../conditions/presented-token.ts'
 import { query } from '../flow.ts'
 
 export interface VerifyTokenRequest extends PresentedToken {
@@ -18,10 +18,13 @@ export interface VerifyTokenRequest extends PresentedToken {
 const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_certificate') =>
   fail('oauth.invalid_token', { metadata: { token: 'presented' }, because })
 
-type FoundAccessToken = Extract<Found, { readonly use: 'access' }>
+type FoundAccessToken = Extract<ActiveToken, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
-type Seen = { readonly found: Found; readonly ended: TokenRefusal | null }
+/** Of what has ended there is nothing to tell any more. */
+const NO_KEYS: readonly Buffer[] = Object.freeze([])
+
+type Seen = { readonly found: ActiveToken; readonly ended: TokenRefusal | null }
 
 /** RFC 6750 §3.1, invalid_token: malformed, unknown and not the caller's to see are one. */
 const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, Seen>(
@@ -29,7 +32,9 @@ const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, See
   async (ctx, { presented, viewer }) => {
     const { found, refusal } = await evaluateToken(ctx, viewer, presented)
     if (refusal === null) return success({ found, ended: null })
-    if (found !== null && refusal !== 'not_visible') return success({ found, ended: refusal })
+    if (found !== null && refusal !== 'not_visible') {
+      return success({ found: { ...found, revocationKeys: NO_KEYS }, ended: refusal })
+    }
     noteRefusal(ctx, refusal, found?.status.token ?? null)
     return invalidToken('presented')
   },
@@ -43,7 +48,7 @@ const tokenIsInForce = condition<Seen>('tokenIsInForce', (ctx, { found, ended })
 })
 
 /** RFC 6749 §1.5: a refresh token is for this server, never for a resource server. */
-const tokenIsAccessToken = condition<{ readonly found: Found }, Good>('tokenIsAccessToken', (ctx, { found }) => {
+const tokenIsAccessToken = condition<{ readonly found: ActiveToken }, Good>('tokenIsAccessToken', (ctx, { found }) => {
   if (found.use === 'access') return success({ found, token: found.status.token })
   noteRefusal(ctx, 'not_an_access_token', found.status.token)
   return invalidToken('presented')

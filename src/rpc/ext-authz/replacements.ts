@@ -47,7 +47,7 @@ export class Replacements {
   }
 
   async #issue(ctx: CallContext, key: string, subject: AccessToken, audience: string): Promise<Result<RawToken>> {
-    const replaced = await this.#runner.execute(replaceBearer, ctx, { subject, audience })
+    const replaced = await this.#runner.execute(replaceBearer, ctx, { tokenId: subject.tokenId, audience })
     if (!replaced.ok) return replaced
     const { token, value } = replaced.value
     // One that lives as long as its bearer token cannot be had for longer.

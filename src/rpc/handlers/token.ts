@@ -3,7 +3,7 @@ import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
-import type { Found } from '../../flows/conditions/presented-token.ts'
+import type { ActiveToken } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials, clientCredentialsBatch } from '../../flows/grants/client-credentials.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
 import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
@@ -31,7 +31,7 @@ import {
 import { invalidRequest, mapResult, type Result, success } from '../../results.ts'
 import { toExplanation } from '../convert/explanation.ts'
 import { toIntrospection } from '../convert/introspection.ts'
-import { toJsonWebKey } from '../convert/signing-key.ts'
+import { toPublishedKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
@@ -205,7 +205,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
 
   async getJsonWebKeySet(ctx: CallContext): Answer<'getJsonWebKeySet'> {
     return mapResult(await this.#runner.query(getJsonWebKeySet, ctx, {}), (keys) => ({
-      keys: keys.map(toJsonWebKey),
+      keys: keys.map(toPublishedKey),
       maxAge: toDuration(KEY_SET_MAX_AGE),
     }))
   }
@@ -225,7 +225,7 @@ function toToken(ctx: CallContext, issued: Result<IssuedTokens>) {
   return mapResult(issued, (tokens) => ({ token: toIssuedToken(tokens, ctx.now) }))
 }
 
-function toIntrospectTokenResponse(found: Found | null, issuer: string): IntrospectionInit {
+function toIntrospectTokenResponse(found: ActiveToken | null, issuer: string): IntrospectionInit {
   return found === null ? { active: false } : { active: true, claims: toTokenClaims(found, issuer) }
 }
 

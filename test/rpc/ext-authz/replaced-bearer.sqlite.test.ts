@@ -102,6 +102,16 @@ describe('a bearer token that Envoy has replaced', () => {
     expect(claimsIn(set['authorization'] ?? '')).toMatchObject({ aud: audience, scope: 'orders.read' })
   })
 
+  it('names all that can end it early: what can end the bearer token, and what can end itself', async () => {
+    const { accessToken } = await mint()
+    const came = await grants.claimsOf(accessToken)
+    const keys = came?.revocationKeys.map((key) => Buffer.from(key).toString('base64url')) ?? []
+    expect(keys).not.toEqual([])
+    const { rvk } = claimsIn(await replacementOf(accessToken))
+    expect(rvk).toEqual(expect.arrayContaining(keys))
+    expect(rvk.length).toBeGreaterThan(keys.length)
+  })
+
   it('serves many requests, and is renewed when half of its life is over', async () => {
     const { accessToken } = await mint()
     const served = await Promise.all(Array.from({ length: 50 }, () => replacementOf(accessToken)))
