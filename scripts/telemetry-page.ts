@@ -19,6 +19,7 @@ const NO_SERVER = {
   draining: nobody,
   load: nobody,
   purge: nobody,
+  polls: nobody,
   clockAheadMs: nobody,
   signingKeys: nobody,
 }

@@ -13,6 +13,8 @@ import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
 import type { FlowServices, IssuingClock } from '../flows/context.ts'
+import { RevocationPolls } from '../flows/revocations/poll-revocations.ts'
+import { RevocationFeed } from '../flows/revocations/revocation-feed.ts'
 import { FlowRunner } from '../flows/runner.ts'
 import { Authorization } from '../gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
@@ -24,6 +26,7 @@ import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
+import { PollQuota } from '../rate-limits/poll-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
@@ -110,11 +113,17 @@ export class App {
   readonly revocationKeyUse: RevocationKeyUse
   /** Deletes expired rows. */
   readonly purge: Purge
+  /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
+  readonly revocationFeed: RevocationFeed
+  readonly pollQuota: PollQuota
+  readonly revocationPolls: RevocationPolls
   /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
   readonly #log: Logger
   readonly #secretUsage: SecretUsage
+  /** Aborted when the server is asked to stop. */
+  readonly #stopping: AbortSignal
 
   constructor({
     config,
@@ -171,6 +180,26 @@ export class App {
     this.revocationKeyUse = new RevocationKeyUse(backend, keyring, log)
     this.runner = new FlowRunner(backend, this.services, observers?.flows)
     this.state = new ServingState()
+    const stopping = new AbortController()
+    this.state.onChange(() => {
+      if (this.state.draining) stopping.abort()
+    })
+    this.#stopping = stopping.signal
+    const monotonic = () => performance.now()
+    this.revocationFeed = new RevocationFeed({ reads: reads.revocations, log, monotonic, stopping: this.#stopping })
+    this.pollQuota = new PollQuota({
+      perClient: limits.maxWaitingPollsPerClient,
+      perPeer: limits.maxWaitingPollsPerPeer,
+      perProcess: limits.maxWaitingPolls,
+    })
+    this.revocationPolls = new RevocationPolls({
+      runner: this.runner,
+      feed: this.revocationFeed,
+      quota: this.pollQuota,
+      keyring,
+      now,
+      monotonic,
+    })
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
       routes: this.#routes(now),
@@ -231,21 +260,17 @@ export class App {
 
   #routes(now: () => EpochMs): readonly Route[] {
     const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
-    const { runner, state } = this
-    const stopping = new AbortController()
-    state.onChange(() => {
-      if (state.draining) stopping.abort()
-    })
+    const { runner, revocationPolls: polls } = this
     return [
       ...route(ClientService, new ClientHandlers(runner)),
-      ...route(TokenService, new TokenHandlers(runner, { issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(TokenService, new TokenHandlers(runner, { polls, issuer, helpBase: helpBaseOf(this.#config) })),
       ...route(
         DeviceService,
         new DeviceHandlers({
           runner,
           now,
           verificationUri,
-          stopping: stopping.signal,
+          stopping: this.#stopping,
           watches: new WatchQuota(limits.maxWatchesPerPeer),
         }),
       ),

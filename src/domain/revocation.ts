@@ -63,6 +63,19 @@ export interface RevocationHead {
   readonly sequence: number
 }
 
+/** The head of a writer that tells something still. */
+export interface EnteredHead extends RevocationHead {
+  /** When the writer was entered, by the database's clock. */
+  readonly createdAt: EpochMs
+}
+
+/** The revocations of a writer after one sequence, up to and with another one. */
+export interface RevocationRange {
+  readonly writer: number
+  readonly after: number
+  readonly upTo: number
+}
+
 /** How far all writers have come at one moment. */
 export interface RevocationHeads {
   /** Tells one database from another: when the tables of revocations were made. */
@@ -70,10 +83,7 @@ export interface RevocationHeads {
   /** The time by the database's clock. */
   readonly now: EpochMs
   /** In ascending order of the writers. */
-  readonly heads: readonly (RevocationHead & {
-    /** When it was entered. */
-    readonly createdAt: EpochMs
-  })[]
+  readonly heads: readonly EnteredHead[]
 }
 
 /** A key that was told, at its place among those of its writer. */

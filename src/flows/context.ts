@@ -55,7 +55,7 @@ export interface FlowLimits {
 }
 
 /** A call as its flow sees it. To prove its caller again is for those who wait, outside of flows. */
-type CallOfFlow = Omit<CallContext, 'reauthenticate' | 'connectionEnds'>
+type CallOfFlow = Omit<CallContext, 'reauthenticate' | 'connectionEnds' | 'leaveAdmission'>
 
 /** A call, and the stores of a lane: what postconditions and effects see. What they do is undone by a rollback. */
 export interface LaneContext<Stores> extends CallOfFlow {

@@ -12,6 +12,7 @@ import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
 import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
+import type { RevocationPolls } from '../../flows/revocations/poll-revocations.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
@@ -31,6 +32,7 @@ import {
 import { invalidRequest, mapResult, type Result, success } from '../../results.ts'
 import { toExplanation } from '../convert/explanation.ts'
 import { toIntrospection } from '../convert/introspection.ts'
+import { fromPollRequest, PollAnswers } from '../convert/revocations.ts'
 import { toPublishedKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
@@ -40,6 +42,7 @@ import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
 
 export interface TokenHandlerOptions {
+  readonly polls: RevocationPolls
   readonly issuer: string
   /** Where errors are documented; see `toRpcStatus`. */
   readonly helpBase: string | undefined
@@ -52,6 +55,7 @@ type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
 export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   readonly #runner: FlowRunner
   readonly #options: TokenHandlerOptions
+  readonly #pollAnswers = new PollAnswers()
 
   constructor(runner: FlowRunner, options: TokenHandlerOptions) {
     this.#runner = runner
@@ -192,6 +196,14 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     }
     const revoked = await this.#runner.execute(revokeTokens, ctx, { target, reason: withoutSecrets(request.reason) })
     return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
+  }
+
+  async pollRevocations(ctx: CallContext, request: Request<'pollRevocations'>): Answer<'pollRevocations'> {
+    const wanted = fromPollRequest(request)
+    if (wanted === null) {
+      return invalidRequest('from', 'one must be set')
+    }
+    return mapResult(await this.#options.polls.poll(ctx, wanted), (polled) => this.#pollAnswers.of(polled))
   }
 
   async getProtectedResourceMetadata(

@@ -1,5 +1,6 @@
-import { type DescMethodUnary, toBinary } from '@bufbuild/protobuf'
+import type { DescMethodUnary } from '@bufbuild/protobuf'
 import type { Beginning } from '../../batching.ts'
+import { encodeAnswer } from '../../rpc/encoded-answer.ts'
 import { abortedCall } from '../../rpc/served-method.ts'
 import { GrpcCallInfo } from './call-info.ts'
 import { type PipelinePort, statusOfThrown } from './pipeline-port.ts'
@@ -48,7 +49,7 @@ export class UnaryCall extends GrpcCallInfo implements CallListener, Beginning {
     try {
       const result = await pipeline.call(this.#method, this, this.#request)
       if (!this.takeAnswer()) return
-      if (result.ok) call.answer(rayId, toBinary(this.#method.output, result.value))
+      if (result.ok) call.answer(rayId, encodeAnswer(this.#method.output, result.value))
       else this.#fail(toGrpcStatus(result, rayId, helpBase))
     } catch (error) {
       if (this.isAborted) return
