@@ -38,6 +38,11 @@ export interface CallContext {
    * then with a status of its own, before it is cut. `undefined`: it never is.
    */
   readonly connectionEnds?: AbortSignal | undefined
+  /**
+   * Lets other calls of the caller run from now on: for calls that only wait.
+   * `undefined`: it keeps none from running.
+   */
+  readonly leaveAdmission?: (() => void) | undefined
   /** When the caller stops waiting; `null` if it never said. */
   readonly deadline: EpochMs | null
   readonly log: Logger

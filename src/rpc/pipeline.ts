@@ -31,7 +31,6 @@ import {
   readCredentials,
   refuseOtherPeers,
   refuseWhileDraining,
-  release,
   type Stage,
   type StageServices,
   scanRequest,
@@ -110,7 +109,7 @@ export class Pipeline {
     } catch (error) {
       return this.#failureOf(call, error)
     } finally {
-      release(call, this.#services)
+      call.leaveAdmission()
       this.#accessLog.end(call)
     }
   }
@@ -133,7 +132,7 @@ export class Pipeline {
     const call = this.#start(method, info, request)
     try {
       // A stream may stay open for long, so it keeps its admission only until its caller is known.
-      const refusal = await this.#withinDeadline(call, this.#prepare(call)).finally(() => release(call, this.#services))
+      const refusal = await this.#withinDeadline(call, this.#prepare(call)).finally(() => call.leaveAdmission())
       if (refusal !== null) {
         call.failure = refusal
         yield refusal

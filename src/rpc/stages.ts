@@ -99,14 +99,19 @@ export function readCredentials(call: Call, { validator }: StageServices): Faile
   return null
 }
 
-/** Waits until the call may run; its admission lasts until `release`. Refuses it when there is no room to wait. */
+/** Waits until the call may run; its admission lasts until it leaves it. Refuses it when there is no room to wait. */
 export function admit(
   call: Call,
   { admissionControl }: StageServices,
 ): FailedResult | null | Promise<FailedResult | null> {
   const caller = claimedCaller(call)
   const queue = admissionControl.queueOf(caller, peerKey(call.peer))
-  const admitted = { caller, queue, size: { bytes: bytesOf(call.received), items: call.items } }
+  const admitted = {
+    control: admissionControl,
+    caller,
+    queue,
+    size: { bytes: bytesOf(call.received), items: call.items },
+  }
   const admission = admissionControl.admit(queue, admitted.size, () => call.endedBy() !== null)
   if (typeof admission === 'string') return settle(call, admitted, admission)
   return admission.then((settled) => settle(call, admitted, settled))
@@ -124,13 +129,6 @@ function settle(call: Call, admitted: AdmittedCall, admission: Admission): Faile
     default:
       return admission satisfies never
   }
-}
-
-/** Ends the admission of a call, if it has one. */
-export function release(call: Call, { admissionControl }: StageServices): void {
-  if (call.admission === null) return
-  admissionControl.release(call.admission.queue, call.admission.size)
-  call.admission = null
 }
 
 /** Finds out who calls, and whether they may call this method. */

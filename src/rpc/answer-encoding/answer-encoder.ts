@@ -8,6 +8,7 @@ import {
 } from '@bufbuild/protobuf'
 import { FeatureSet_FieldPresence, isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { BackwardWriter } from './backward-writer.ts'
+import { encodingOf } from './encoded-answer.ts'
 
 /** Wire types. */
 const VARINT = 0
@@ -31,6 +32,8 @@ export class AnswerEncoder {
   readonly #plans = new Map<DescMessage, readonly WriteField[] | null>()
 
   encode<D extends DescMessage>(schema: D, init: MessageInitShape<D>): Uint8Array {
+    const encode = encodingOf(init)
+    if (encode !== undefined) return encode()
     const plan = this.#planOf(schema)
     if (plan === null) return toBinary(schema, create(schema, init))
     // What a failed call has left.

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { timeLeft } from '../../domain/expiry.ts'
 import type { EpochMs } from '../../domain/ids.ts'
-import type { Found } from '../../flows/conditions/presented-token.ts'
+import type { ActiveToken, Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenRequest } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
@@ -74,7 +74,7 @@ function viewOf(found: Found) {
 }
 
 /** RFC 7662 §2.2. */
-export function toTokenClaims(found: Found, issuer: string): MessageInitShape<typeof TokenClaimsSchema> {
+export function toTokenClaims(found: ActiveToken, issuer: string): MessageInitShape<typeof TokenClaimsSchema> {
   const { tokenUse, token: view } = viewOf(found)
   const actor = toActor(view.actors)
   return {
@@ -90,6 +90,7 @@ export function toTokenClaims(found: Found, issuer: string): MessageInitShape<ty
     issuer,
     ...(actor !== null && { actor }),
     ...(view.confirmation !== null && { confirmation: { x5tS256: view.confirmation } }),
+    revocationKeys: [...found.revocationKeys],
   }
 }
 
