@@ -1,9 +1,10 @@
 import type { AccessToken } from '../../../domain/access-token.ts'
 import type { AuditEvent } from '../../../domain/audit-event.ts'
-import type { SealedEvents } from '../audit/chain.ts'
+import type { ChainedEvents, SealedEvents } from '../audit/chain.ts'
 import { orRollBack, type RecordedStatement, type Statement } from '../core/dialect.ts'
 import { accessTokenInserts, accessTokenRow } from '../tables/access-tokens.ts'
 import { confirmed } from './commit-outcome.ts'
+import { CommitRun, type SealedBatch } from './commit-run.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { WriteSession } from './write-session.ts'
 
@@ -22,6 +23,8 @@ export class BatchCommit {
   readonly #pool: ConnectionPool<WriteSession>
   readonly #tokenInserts: ReturnType<typeof accessTokenInserts>
   readonly #jitter: () => number
+  /** Batches under way, which another one may follow. */
+  #run: CommitRun | null = null
 
   /** The pool holds nothing but the session. */
   constructor(pool: ConnectionPool<WriteSession>, { db }: WriteSession, jitter: () => number) {
@@ -30,19 +33,74 @@ export class BatchCommit {
     this.#jitter = jitter
   }
 
+  /** Whether a batch may be sent while others are under way. */
+  get takesAnother(): boolean {
+    return this.#run !== null && this.#run.isOpen && this.#pool.load.waiting === 0
+  }
+
   /**
    * Commits the rows of all entries together, save those whose recorded transaction
    * the database rejected, which it returns. Throws with nothing written, or
    * `outcome_unknown` if that could not be found out before `until`.
    */
-  commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
-    return this.#pool.use(null, async (session) => {
-      if (session.writer.runsRecorded && entries.some(({ recorded }) => recorded.length > 0)) {
-        return await this.#runRecorded(session, entries, until)
+  async commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
+    const isAudited = entries.some(({ events }) => events.length > 0)
+    if (isAudited && this.#run !== null && this.takesAnother) return await this.#commitIn(this.#run, entries, until)
+    const { promise, resolve, reject } = Promise.withResolvers<ReadonlySet<EntryRows>>()
+    const inSession = async (session: WriteSession) => {
+      const { pipeline } = session.writer
+      if (pipeline === null || session.chain.isNew || !isAudited) {
+        return resolve(await this.#commitAlone(session, entries, until))
       }
-      await this.#appendAll(session, entries, until)
-      return NO_ENTRIES
-    })
+      const run = new CommitRun(session, pipeline, this.#jitter)
+      this.#run = run
+      // Its callers do not wait for those that follow, as the session does.
+      this.#commitIn(run, entries, until).then(resolve, reject)
+      await run.ended
+      this.#run = null
+    }
+    this.#pool.use(null, inSession).catch(reject)
+    return await promise
+  }
+
+  /** Behind the batches of a run. Where a recorded transaction was rejected, the others are sent again without it. */
+  async #commitIn(run: CommitRun, entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
+    const stands = await run.commit((previous) => this.#sealedBehind(previous, run.session, entries), until)
+    if (stands.every(Boolean)) return NO_ENTRIES
+    const rejected = entries.filter((_, at) => stands[at] !== true)
+    const others = entries.filter((_, at) => stands[at] === true)
+    if (others.length === 0) return new Set(rejected)
+    return new Set([...rejected, ...(await this.commit(others, until))])
+  }
+
+  #sealedBehind(
+    previous: ChainedEvents | null,
+    { chain }: WriteSession,
+    entries: readonly EntryRows[],
+  ): SealedBatch {
+    const sealed = chain.sealNext(
+      entries.flatMap(({ events }) => events),
+      previous,
+    )
+    const tokens = this.#tokenInserts.repeated(entries.flatMap((entry) => entry.tokens).map(accessTokenRow))
+    return {
+      recorded: entries.map(({ recorded }) => recorded),
+      inserts: tokens === null ? [sealed.rows] : [tokens, sealed.rows],
+      head: sealed.head,
+      sealed,
+    }
+  }
+
+  async #commitAlone(
+    session: WriteSession,
+    entries: readonly EntryRows[],
+    until: number,
+  ): Promise<ReadonlySet<EntryRows>> {
+    if (session.writer.runsRecorded && entries.some(({ recorded }) => recorded.length > 0)) {
+      return await this.#runRecorded(session, entries, until)
+    }
+    await this.#appendAll(session, entries, until)
+    return NO_ENTRIES
   }
 
   async #appendAll(session: WriteSession, entries: readonly EntryRows[], until: number): Promise<void> {

@@ -14,6 +14,8 @@ import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
 /** More entries than this go with the next batch. */
 const MAX_BATCH_SIZE = 256
+/** More batches than this do not wait for the database; what comes then makes up a larger one. */
+const MAX_UNDER_WAY = 16
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 
@@ -28,9 +30,10 @@ interface Entry extends EntryRows {
 }
 
 /**
- * Group commit. Entries of concurrent calls share a transaction; the next one is
- * sent when the one before is back, never after a fixed delay. A batch that the
- * database refuses is sent again entry by entry, so only the entry at fault fails.
+ * Group commit. Entries of concurrent calls share a transaction. The next one is sent
+ * when the one before is back or, where the database takes batches one behind the
+ * other, at the end of the turn; never after a fixed delay. A batch that the database
+ * refuses is sent again entry by entry, so only the entry at fault fails.
  */
 export class GroupCommit {
   readonly #batches: BatchCommit
@@ -41,8 +44,14 @@ export class GroupCommit {
   #since = 0
   readonly #deadlines = new Deadlines()
   #queue = new Set<Entry>()
-  #running: Promise<void> | null = null
+  /** Batches that were sent and are not back. */
+  #underWay = 0
+  /** How often the batches at hand were sent. */
+  #attempts = 1
+  #isScheduled = false
+  #isBackingOff = false
   #closed = false
+  #whenIdle: (() => void) | null = null
 
   constructor(batches: BatchCommit, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
     this.#batches = batches
@@ -84,7 +93,10 @@ export class GroupCommit {
   /** Writes out what waits, and refuses newcomers. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#running
+    if (this.#queue.size === 0 && this.#underWay === 0) return
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve
+    })
   }
 
   /** The signal of a call is costly to make: it is read only when the entry waits behind a batch. */
@@ -93,7 +105,7 @@ export class GroupCommit {
     if (this.#queue.size >= this.#maxQueued) {
       throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
     }
-    const signal = this.#running === null ? null : ctx.signal
+    const signal = this.#maySend() ? null : ctx.signal
     signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<boolean>()
     const stopListening = () => signal?.removeEventListener('abort', leave)
@@ -118,7 +130,7 @@ export class GroupCommit {
     signal?.addEventListener('abort', leave, { once: true })
     if (this.#queue.size === 0) this.#since = performance.now()
     this.#queue.add(entry)
-    this.#running ??= this.#run()
+    this.#sendSoon()
     return await this.#deadlines.within(ctx.deadline, promise, () => {
       stopListening()
       return this.#queue.delete(entry)
@@ -127,33 +139,63 @@ export class GroupCommit {
     })
   }
 
-  async #run(): Promise<void> {
-    // What the rest of this turn of the event loop adds goes along.
-    await new Promise((resolve) => setImmediate(resolve))
-    for (let attempts = 1; this.#queue.size > 0; ) {
-      const entries = this.#take()
-      const until = Math.max(...entries.map((entry) => entry.until))
-      try {
-        const rejected = await observed(this.#report(entries), () => this.#batches.commit(entries, until))
-        for (const entry of entries) entry.done(!rejected.has(entry))
-        attempts = 1
-      } catch (error) {
-        if (isRetryable(error, attempts, until)) {
-          this.#putBack(this.#notExpired(entries, error))
-          this.#observer?.triedAgain('append', error.kind)
-          await backOff(attempts, until, this.#jitter)
-          attempts += 1
-        } else if (entries.length > 1 && isOfOneEntry(error)) {
-          for (const entry of entries) entry.sentAlone = true
-          this.#putBack(entries)
-        } else {
-          this.#observer?.appendFailed(failureOf(error))
-          for (const entry of entries) entry.failed(storeError(error))
-          attempts = 1
-        }
-      }
+  /** What the rest of this turn of the event loop adds goes along. */
+  #sendSoon(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#sendWaiting()
+    })
+  }
+
+  #sendWaiting(): void {
+    while (this.#queue.size > 0 && this.#maySend()) void this.#send(this.#take())
+    if (this.#queue.size === 0 && this.#underWay === 0) this.#whenIdle?.()
+  }
+
+  #maySend(): boolean {
+    if (this.#underWay === 0) return !this.#isBackingOff
+    return !this.#isBackingOff && this.#underWay < MAX_UNDER_WAY && this.#batches.takesAnother
+  }
+
+  async #send(entries: readonly Entry[]): Promise<void> {
+    const until = Math.max(...entries.map((entry) => entry.until))
+    this.#underWay += 1
+    try {
+      const rejected = await observed(this.#report(entries), () => this.#batches.commit(entries, until))
+      for (const entry of entries) entry.done(!rejected.has(entry))
+      this.#attempts = 1
+    } catch (error) {
+      this.#failed(entries, until, error)
     }
-    this.#running = null
+    this.#underWay -= 1
+    this.#sendWaiting()
+  }
+
+  #failed(entries: readonly Entry[], until: number, error: unknown): void {
+    if (isRetryable(error, this.#attempts, until)) {
+      this.#putBack(this.#notExpired(entries, error))
+      this.#observer?.triedAgain('append', error.kind)
+      void this.#backOff(until)
+    } else if (entries.length > 1 && isOfOneEntry(error)) {
+      for (const entry of entries) entry.sentAlone = true
+      this.#putBack(entries)
+    } else {
+      this.#observer?.appendFailed(failureOf(error))
+      for (const entry of entries) entry.failed(storeError(error))
+      this.#attempts = 1
+    }
+  }
+
+  /** Sends nothing for a while. Batches that failed together wait together. */
+  async #backOff(until: number): Promise<void> {
+    if (this.#isBackingOff) return
+    this.#isBackingOff = true
+    await backOff(this.#attempts, until, this.#jitter)
+    this.#attempts += 1
+    this.#isBackingOff = false
+    this.#sendWaiting()
   }
 
   #report(entries: readonly Entry[]) {

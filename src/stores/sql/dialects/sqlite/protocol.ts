@@ -1,16 +1,26 @@
-import type { RecordedStatement, Statement, StatementResult } from '../../core/dialect.ts'
+import type { RecordedStatement, RepeatedStatement, Statement, StatementResult } from '../../core/dialect.ts'
 import type { SqliteFailure } from './errors.ts'
 
 /** What the main thread asks of the writer's thread. */
 export type Command =
   /** The statements in a transaction of their own, in one round trip. */
   | { readonly kind: 'batch'; readonly statements: readonly Packed[] }
+  | NextBatch
   /** Begins a transaction, and runs each recorded one in it whole or not at all; answers one row for each: whether it stands. */
   | { readonly kind: 'recorded'; readonly recorded: readonly (readonly PackedRecorded[])[] }
   /** The last statements of the open transaction, and its commit. */
   | { readonly kind: 'finish'; readonly statements: readonly Packed[] }
   | { readonly kind: 'execute'; readonly statement: Packed }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'probe' | 'close' }
+
+/** A batch that follows those sent before; answers one row for each recorded transaction: whether it stands. */
+export interface NextBatch {
+  readonly kind: 'next'
+  readonly recorded: readonly (readonly PackedRecorded[])[]
+  readonly inserts: readonly PackedRepeated[]
+  /** Must write one row. */
+  readonly head: Packed
+}
 
 export type Answer =
   | { readonly ok: true; readonly result: StatementResult }
@@ -33,6 +43,12 @@ export interface AnswerMessage {
   readonly answer: Answer
 }
 
+/** What the writer's thread answers to commands that it carried out together. */
+export interface CommonAnswerMessage {
+  readonly ids: readonly number[]
+  readonly answer: Answer
+}
+
 /** The id of the message that says whether the thread could open the file. */
 export const OPENED = 0
 
@@ -48,6 +64,8 @@ export interface Packed extends Statement {
 }
 
 export interface PackedRecorded extends Packed, RecordedStatement {}
+
+export interface PackedRepeated extends Packed, RepeatedStatement {}
 
 const NO_BYTES: readonly number[] = Object.freeze([])
 
@@ -67,6 +85,10 @@ export function packed({ sql, parameters }: Statement): Packed {
 
 export function packedRecorded(recorded: readonly RecordedStatement[]): readonly PackedRecorded[] {
   return recorded.map((statement) => ({ ...packed(statement), affects: statement.affects }))
+}
+
+export function packedRepeated(statement: RepeatedStatement): PackedRepeated {
+  return { ...packed(statement), times: statement.times }
 }
 
 /**
