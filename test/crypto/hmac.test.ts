@@ -5,7 +5,10 @@ import { HmacSha256 } from '../../src/crypto/hmac.ts'
 
 const keys = uint8Array({ maxLength: 64 })
 /** Lone halves of characters among them, and texts that do not fit where most do. */
-const texts = oneof(string({ unit: 'binary' }), string({ unit: 'binary', minLength: 1_300, maxLength: 6_000, size: 'max' }))
+const texts = oneof(
+  string({ unit: 'binary' }),
+  string({ unit: 'binary', minLength: 1_300, maxLength: 6_000, size: 'max' }),
+)
 
 describe('HMAC-SHA-256', () => {
   it('is that of node:crypto, whatever came before under the same key', () => {

@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import type { TransactionStores } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import { eventsInIntactChains } from './chains-intact.ts'
 import type { Subject } from './contract.ts'
 import { aClient, anEvent, aToken, aUser, change, context, inTransaction, mint, options, register } from './given.ts'
 
@@ -55,6 +56,28 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(refused).toMatchObject({ name: 'StoreError', fault: 'broken' })
     expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
     expect(await storedToken(orphan)).toBeNull()
+  })
+
+  test('are rejected where they lost, among others of many turns, and leave the chains of the log whole', async () => {
+    const token = aToken('decider')
+    await mint(backend(), token)
+    const before = await eventsInIntactChains(backend())
+    const deciding: Promise<boolean>[] = []
+    for (let turn = 0; turn < 40; turn += 1) {
+      // Each tenth goes for the same token; the others have one of their own.
+      const own = turn % 10 === 3 ? null : aToken('decider')
+      deciding.push(
+        transact(async (stores) => {
+          if (own !== null) await stores.accessTokens.insert(own)
+          const won = await stores.accessTokens.revoke((own ?? token).tokenId, 'test', change)
+          if (won) await stores.auditLog.append(anEvent())
+          return won
+        }),
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect((await Promise.all(deciding)).filter((won) => !won)).toHaveLength(3)
+    expect(await eventsInIntactChains(backend())).toBe(before + 37)
   })
 
   test('stand beside each other, long ones and those that write nothing too', async () => {

@@ -49,9 +49,9 @@ export interface CommitPipeline {
   /**
    * Commits a batch, perhaps in one transaction with others that wait; resolves after
    * the commit is durable with whether each recorded transaction stands. Unless all do,
-   * nothing is written. Throws `conflict` if the batch before was not committed.
+   * nothing is written. `null`: nothing is, for the batch before was not committed.
    */
-  commitNext(batch: ChainedBatch): Promise<readonly boolean[]>
+  commitNext(batch: ChainedBatch): Promise<readonly boolean[] | null>
 }
 
 /** A connection that writes, used by one transaction at a time. */

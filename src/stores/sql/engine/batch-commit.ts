@@ -35,7 +35,7 @@ export class BatchCommit {
 
   /** Whether a batch may be sent while others are under way. */
   get takesAnother(): boolean {
-    return this.#run !== null && this.#run.isOpen && this.#pool.load.waiting === 0
+    return this.#run?.isOpen === true && this.#pool.load.waiting === 0
   }
 
   /**
@@ -63,28 +63,24 @@ export class BatchCommit {
     return await promise
   }
 
-  /** Behind the batches of a run. Where a recorded transaction was rejected, the others are sent again without it. */
+  /** Behind the batches of a run. What is not written because of another batch or entry is sent again without that. */
   async #commitIn(run: CommitRun, entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
     const stands = await run.commit((previous) => this.#sealedBehind(previous, run.session, entries), until)
-    if (stands.every(Boolean)) return NO_ENTRIES
-    const rejected = entries.filter((_, at) => stands[at] !== true)
-    const others = entries.filter((_, at) => stands[at] === true)
-    if (others.length === 0) return new Set(rejected)
+    if (stands === null) return await this.commit(entries, until)
+    const rejected = new Set(recordedOf(entries).filter((_, at) => stands[at] !== true))
+    const others = entries.filter((entry) => !rejected.has(entry))
+    if (rejected.size === 0 || others.length === 0) return rejected
     return new Set([...rejected, ...(await this.commit(others, until))])
   }
 
-  #sealedBehind(
-    previous: ChainedEvents | null,
-    { chain }: WriteSession,
-    entries: readonly EntryRows[],
-  ): SealedBatch {
+  #sealedBehind(previous: ChainedEvents | null, { chain }: WriteSession, entries: readonly EntryRows[]): SealedBatch {
     const sealed = chain.sealNext(
       entries.flatMap(({ events }) => events),
       previous,
     )
     const tokens = this.#tokenInserts.repeated(entries.flatMap((entry) => entry.tokens).map(accessTokenRow))
     return {
-      recorded: entries.map(({ recorded }) => recorded),
+      recorded: recordedOf(entries).map(({ recorded }) => recorded),
       inserts: tokens === null ? [sealed.rows] : [tokens, sealed.rows],
       head: sealed.head,
       sealed,
@@ -144,6 +140,10 @@ export class BatchCommit {
   #insertsOf(entries: readonly EntryRows[]): readonly Statement[] {
     return this.#tokenInserts.of(entries.flatMap(({ tokens }) => tokens).map(accessTokenRow))
   }
+}
+
+function recordedOf(entries: readonly EntryRows[]): readonly EntryRows[] {
+  return entries.filter(({ recorded }) => recorded.length > 0)
 }
 
 /** Writes rows and the first events of a chain, which ask the database, in the open transaction. */

@@ -52,17 +52,24 @@ export class CommitRun {
   }
 
   /**
-   * Seals a batch behind what was sent before, and commits it; returns whether each of
-   * its recorded transactions stands, unless all of which do nothing is written.
+   * Seals a batch behind what was sent before, and commits it; returns what
+   * {@link CommitPipeline.commitNext} says of it.
    *
    * @throws DatabaseError with nothing written, or `outcome_unknown`.
    */
-  async commit(seal: (previous: ChainedEvents | null) => SealedBatch, until: number): Promise<readonly boolean[]> {
+  async commit(
+    seal: (previous: ChainedEvents | null) => SealedBatch,
+    until: number,
+  ): Promise<readonly boolean[] | null> {
     this.#underWay += 1
     try {
-      const batch = seal(this.#last)
+      const previous = this.#last
+      const batch = seal(previous)
       this.#last = batch.sealed
-      return await this.#send(batch, until)
+      const stands = await this.#send(batch, until)
+      // The stored head is not the one that was committed: somebody changed it, and it is not written over.
+      if (stands === null && previous === null) this.session.chain.restart()
+      return stands
     } catch (error) {
       this.#isBroken = true
       throw error
@@ -72,13 +79,13 @@ export class CommitRun {
     }
   }
 
-  async #send(batch: SealedBatch, until: number): Promise<readonly boolean[]> {
+  async #send(batch: SealedBatch, until: number): Promise<readonly boolean[] | null> {
     const { recorded, sealed } = batch
     let failure: unknown
     this.#unanswered += 1
     try {
       const stands = await this.#pipeline.commitNext(batch)
-      if (stands.every(Boolean)) this.session.chain.advance(sealed)
+      if (stands?.every(Boolean)) this.session.chain.advance(sealed)
       else this.#isBroken = true
       return stands
     } catch (error) {

@@ -19,14 +19,31 @@ const MAX_UNDER_WAY = 16
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 
-interface Entry extends EntryRows {
+/** What one call has to write, and the call that waits for it. */
+class Entry implements EntryRows {
+  readonly recorded: readonly RecordedStatement[]
+  readonly tokens: readonly AccessToken[]
+  readonly events: readonly AuditEvent[]
   readonly until: number
   readonly span: Span | undefined
-  /** Sent without others, after a batch it was in was refused. */
-  sentAlone: boolean
-  /** Whether all of it is written; `false`: none, for it did not go as recorded. */
+  /** Resolves with whether all of it is written; `false`: none, for it did not go as recorded. */
+  readonly written: Promise<boolean>
   readonly done: (stands: boolean) => void
   readonly failed: (error: unknown) => void
+  /** Sent without others, after a batch it was in was refused. */
+  sentAlone = false
+
+  constructor(ctx: StoreContext, { recorded, tokens, events }: EntryRows) {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+    this.recorded = recorded
+    this.tokens = tokens
+    this.events = events
+    this.until = retryUntil(ctx)
+    this.span = ctx.span
+    this.written = promise
+    this.done = resolve
+    this.failed = reject
+  }
 }
 
 /**
@@ -107,36 +124,30 @@ export class GroupCommit {
     }
     const signal = this.#maySend() ? null : ctx.signal
     signal?.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
-    const stopListening = () => signal?.removeEventListener('abort', leave)
-    const entry: Entry = {
-      ...rows,
-      until: retryUntil(ctx),
-      span: ctx.span,
-      sentAlone: false,
-      done: (stands) => {
-        stopListening()
-        resolve(stands)
-      },
-      failed: (error) => {
-        stopListening()
-        reject(error)
-      },
-    }
-    // An entry that was sent is no longer in the queue, and ends as the database says.
-    const leave = () => {
-      if (this.#queue.delete(entry)) reject(signal?.reason)
-    }
-    signal?.addEventListener('abort', leave, { once: true })
+    const entry = new Entry(ctx, rows)
+    if (signal !== null) this.#leaveOn(signal, entry)
     if (this.#queue.size === 0) this.#since = performance.now()
     this.#queue.add(entry)
     this.#sendSoon()
-    return await this.#deadlines.within(ctx.deadline, promise, () => {
-      stopListening()
-      return this.#queue.delete(entry)
-        ? new StoreError('unavailable', 'the database took nothing more before the deadline')
-        : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
-    })
+    return await this.#deadlines.within(ctx.deadline, entry.written, () => this.#late(entry))
+  }
+
+  #late(entry: Entry): StoreError {
+    const error = this.#queue.delete(entry)
+      ? new StoreError('unavailable', 'the database took nothing more before the deadline')
+      : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+    entry.failed(error)
+    return error
+  }
+
+  /** Takes an entry out of the queue when its call is cancelled. One that was sent ends as the database says. */
+  #leaveOn(signal: AbortSignal, entry: Entry): void {
+    const leave = () => {
+      if (this.#queue.delete(entry)) entry.failed(signal.reason)
+    }
+    const stopListening = () => signal.removeEventListener('abort', leave)
+    signal.addEventListener('abort', leave, { once: true })
+    entry.written.then(stopListening, stopListening)
   }
 
   /** What the rest of this turn of the event loop adds goes along. */

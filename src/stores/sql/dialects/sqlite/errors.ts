@@ -8,17 +8,6 @@ export interface SqliteFailure {
   readonly message: string
 }
 
-const BROKEN_CHAIN = 'QSCOPE_BROKEN_CHAIN'
-
-/** Thrown for a batch that does not follow on what is committed. */
-export class BrokenChainError extends Error {
-  readonly code = BROKEN_CHAIN
-
-  constructor() {
-    super('the batch before was not committed')
-  }
-}
-
 export function failureOf(error: unknown): SqliteFailure {
   if (!(error instanceof Error)) return { code: '', message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
@@ -45,7 +34,6 @@ export function databaseErrorOf({ code, message }: SqliteFailure, file: string, 
   if (DAMAGED.has(code)) {
     return new DatabaseError('broken', `the database ${file} is damaged (${message}): restore it from a backup`, cause)
   }
-  if (code === BROKEN_CHAIN) return new DatabaseError('conflict', message, cause)
   const family = code.split('_').slice(0, 2).join('_')
   switch (family) {
     case 'SQLITE_CONSTRAINT':

@@ -13,7 +13,7 @@ export type Command =
   | { readonly kind: 'execute'; readonly statement: Packed }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'probe' | 'close' }
 
-/** A batch that follows those sent before; answers one row for each recorded transaction: whether it stands. */
+/** A batch that follows those sent before; answers one row for each recorded transaction: whether it stands. None affected: nothing is written. */
 export interface NextBatch {
   readonly kind: 'next'
   readonly recorded: readonly (readonly PackedRecorded[])[]

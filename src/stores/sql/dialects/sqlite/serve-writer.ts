@@ -1,14 +1,14 @@
 /** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { StatementResult } from '../../core/dialect.ts'
-import { BrokenChainError, failureOf, type SqliteFailure } from './errors.ts'
+import { failureOf, type SqliteFailure } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import type { OpenFile } from './library.ts'
 import {
   type Answer,
-  type CommonAnswerMessage,
   type Command,
   type CommandMessage,
+  type CommonAnswerMessage,
   type NextBatch,
   OPENED,
   type Packed,
@@ -29,6 +29,8 @@ const PAGE_BYTES = 4_096
 const OF_ONE_BATCH = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|FULL)/
 
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
+/** Of a batch: the head was moved, and all the rest with it. */
+const WRITTEN: StatementResult = Object.freeze({ rows: [], affected: 1 })
 
 /** The connection of the thread, and what was seen of the disk it writes on. */
 export class WriterThread {
@@ -58,7 +60,7 @@ export class WriterThread {
       const allGo = batches.every((batch) => this.#goesAsSupposed(batch))
       if (allGo) this.#commit()
       else this.#handle.exec('rollback')
-      return allGo ? { ok: true, result: NOTHING } : null
+      return allGo ? { ok: true, result: WRITTEN } : null
     } catch (error) {
       const failure = this.#rolledBack(error)
       return OF_ONE_BATCH.test(failure.code) ? null : { ok: false, failure }
@@ -159,15 +161,16 @@ export class WriterThread {
 
   #commitNext({ recorded, inserts, head }: NextBatch): StatementResult {
     this.#handle.beginImmediate()
-    const stands = recorded.map((one) => this.#stands(one))
-    if (!stands.every(Boolean)) {
-      this.#handle.exec('rollback')
-      return { rows: stands, affected: 0 }
+    const rows = recorded.map((one) => this.#stands(one))
+    if (rows.every(Boolean)) {
+      for (const insert of inserts) this.#runRepeated(insert)
+      if (this.#run(head).affected === 1) {
+        this.#commit()
+        return WRITTEN
+      }
     }
-    for (const insert of inserts) this.#runRepeated(insert)
-    if (this.#run(head).affected !== 1) throw new BrokenChainError()
-    this.#commit()
-    return NOTHING
+    this.#handle.exec('rollback')
+    return { rows, affected: 0 }
   }
 
   /** A lock alone says nothing of a disk that is full or read-only. Nobody reads the number, but it is a write. */
@@ -234,10 +237,9 @@ function serve(port: NonNullable<typeof parentPort>, open: OpenFile, data: Write
     return
   }
   port.on('message', (first: CommandMessage) => {
-    for (let waiting = [first, ...arrived(port)]; waiting.length > 0; waiting = arrived(port)) {
-      for (const message of answers(thread, waiting)) send(message)
-      if (waiting.some(({ command }) => command.kind === 'close')) port.close()
-    }
+    const waiting = [first, ...arrived(port)]
+    for (const message of answers(thread, waiting)) send(message)
+    if (waiting.some(({ command }) => command.kind === 'close')) port.close()
   })
   send({ ids: [OPENED], answer: { ok: true, result: NOTHING } })
 }

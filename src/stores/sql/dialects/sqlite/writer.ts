@@ -12,9 +12,9 @@ import type {
 import type { FileErrors } from './errors.ts'
 import type { SqliteLibrary } from './library.ts'
 import {
-  type CommonAnswerMessage,
   type Command,
   type CommandMessage,
+  type CommonAnswerMessage,
   OPENED,
   packed,
   packedRecorded,
@@ -106,17 +106,17 @@ export class SqliteWriter implements Writer, CommitPipeline {
 
   readonly pipeline = this
 
-  async commitNext({ recorded, inserts, head }: ChainedBatch): Promise<readonly boolean[]> {
+  async commitNext({ recorded, inserts, head }: ChainedBatch): Promise<readonly boolean[] | null> {
     // Where the thread is there, this must not wait: what is sent next may not overtake it.
     if (this.#worker === null || !this.#isOpen) await this.#reopen()
-    const { rows } = await this.#send({
+    const { rows, affected } = await this.#send({
       kind: 'next',
       recorded: recorded.map(packedRecorded),
       inserts: inserts.map(packedRepeated),
       head: packed(head),
     })
-    // Batches that were committed together are answered together: all of each stands.
-    return rows.length === 0 ? recorded.map(() => true) : rows.map((stands) => stands === true)
+    if (affected === 1) return recorded.map(() => true)
+    return rows.every(Boolean) ? null : rows.map((stands) => stands === true)
   }
 
   /** One connection writes, so transactions of their own would only wait for each other's flush. */
