@@ -232,7 +232,7 @@ export class App {
       ...route(KeyService, new KeyHandlers(runner)),
       ...(extAuthz === null
         ? []
-        : route(Authorization, new AuthorizationHandlers(runner, new NamedPeers(extAuthz.peers)))),
+        : route(Authorization, new AuthorizationHandlers(runner), new NamedPeers(extAuthz.peers))),
     ]
   }
 }
@@ -249,6 +249,7 @@ function flowLimits(limits: Config['limits'], { reads }: Backend, counterSync: C
       { perClient: maxPendingDeviceAuthorizations, perPeer: limits.maxPendingDeviceAuthorizationsPerPeer },
       counterSync,
     ),
+    leakReports: new RateLimiter(limits.leakReportRate, { counterSync, name: 'leak-reports' }),
     devicePolls: new RateLimiter(DEVICE_POLLS, { counterSync, name: 'device-polls' }),
   }
 }

@@ -23,8 +23,18 @@ import {
   wholeNumber,
 } from './options.ts'
 
+/** Whether a change is only checked. */
+export interface DryRunOption {
+  readonly dryRun?: true
+}
+
+/** Adds the option that checks a change and writes nothing. */
+export function withDryRun(command: Command): Command {
+  return command.option('--dry-run', 'check it and print what would be; write nothing')
+}
+
 /** What `client create` is told about the client. */
-export interface RegistrationOptions extends ConnectionOptions {
+export interface RegistrationOptions extends ConnectionOptions, DryRunOption {
   readonly admin?: true
   readonly id?: string
   readonly name?: string
@@ -69,6 +79,7 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'clientId',
   'clientSecret',
   'clientSecretFile',
+  'dryRun',
 ])
 
 /** Adds the options that describe a new client. */

@@ -18,7 +18,13 @@ import {
   RegisterClientResponseSchema,
   RotateClientSecretResponseSchema,
 } from '../gen/qscope/v1/client_service_pb.ts'
-import { type RegistrationOptions, registrationRequest, withRegistration } from './client-registration.ts'
+import {
+  type DryRunOption,
+  type RegistrationOptions,
+  registrationRequest,
+  withDryRun,
+  withRegistration,
+} from './client-registration.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -40,6 +46,7 @@ import {
   yesNo,
 } from './output.ts'
 import { readWithCalls, withCalls } from './session.ts'
+import { whyClientCommand } from './why.ts'
 
 export function clientCommand(): Command {
   return new Command('client')
@@ -51,13 +58,14 @@ export function clientCommand(): Command {
     .addCommand(enableCommand())
     .addCommand(rotateSecretCommand())
     .addCommand(deleteCommand())
+    .addCommand(whyClientCommand())
 }
 
 function createCommand(): Command {
-  return withRegistration(withConnection(new Command('create')))
+  return withDryRun(withRegistration(withConnection(new Command('create'))))
     .description('register a client and print its secret, once')
     .action(async (options: RegistrationOptions, command: Command) => {
-      const request = registrationRequest(options, command)
+      const request = { ...registrationRequest(options, command), validateOnly: options.dryRun ?? false }
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(ClientService.method.registerClient, request)
         output.answer(
@@ -125,12 +133,13 @@ function getCommand(): Command {
 }
 
 function disableCommand(): Command {
-  return withConnection(new Command('disable'))
+  return withDryRun(withConnection(new Command('disable')))
     .description('disable a client: its tokens are inactive from the next call on')
     .argument('<client-id>')
-    .action(async (clientId: string, options: ConnectionOptions) => {
+    .action(async (clientId: string, options: ConnectionOptions & DryRunOption) => {
       await withCalls(options, async (calls, output) => {
-        const answer = await calls.call(ClientService.method.disableClient, { clientId })
+        const { dryRun: validateOnly = false } = options
+        const answer = await calls.call(ClientService.method.disableClient, { clientId, validateOnly })
         output.answer(
           () => messageJson(DisableClientResponseSchema, answer),
           () => describeClient(answer.client, output),
@@ -140,12 +149,13 @@ function disableCommand(): Command {
 }
 
 function enableCommand(): Command {
-  return withConnection(new Command('enable'))
+  return withDryRun(withConnection(new Command('enable')))
     .description('enable a client: its unexpired tokens work again')
     .argument('<client-id>')
-    .action(async (clientId: string, options: ConnectionOptions) => {
+    .action(async (clientId: string, options: ConnectionOptions & DryRunOption) => {
       await withCalls(options, async (calls, output) => {
-        const answer = await calls.call(ClientService.method.enableClient, { clientId })
+        const { dryRun: validateOnly = false } = options
+        const answer = await calls.call(ClientService.method.enableClient, { clientId, validateOnly })
         output.answer(
           () => messageJson(EnableClientResponseSchema, answer),
           () => describeClient(answer.client, output),
@@ -154,26 +164,26 @@ function enableCommand(): Command {
     })
 }
 
-interface RotateSecretOptions extends ConnectionOptions {
+interface RotateSecretOptions extends ConnectionOptions, DryRunOption {
   readonly overlap?: Duration
 }
 
 function rotateSecretCommand(): Command {
-  return withConnection(new Command('rotate-secret'))
+  return withDryRun(withConnection(new Command('rotate-secret')))
     .description('draw a new secret for a client and print it, once')
     .argument('<client-id>')
     .option('--overlap <duration>', 'how long older secrets stay valid (default 0s)', duration)
     .action(async (clientId: string, options: RotateSecretOptions) => {
       await withCalls(options, async (calls, output) => {
-        const { overlap } = options
-        const request = { clientId, ...omitUndefined({ overlap }) }
+        const { overlap, dryRun: validateOnly } = options
+        const request = { clientId, ...omitUndefined({ overlap, validateOnly }) }
         const answer = await calls.call(ClientService.method.rotateClientSecret, request)
         output.answer(
           () => messageJson(RotateClientSecretResponseSchema, answer),
           () =>
             output.keyValues([
               ['client id', clientId],
-              ['client secret', shownOnce(answer.clientSecret)],
+              ['client secret', answer.clientSecret === '' ? null : shownOnce(answer.clientSecret)],
               ['secret id', answer.secretId],
             ]),
         )
@@ -182,15 +192,16 @@ function rotateSecretCommand(): Command {
 }
 
 function deleteCommand(): Command {
-  return withConnection(new Command('delete'))
+  return withDryRun(withConnection(new Command('delete')))
     .description('delete a client, its tokens and secrets; its id stays reserved')
     .argument('<client-id>')
-    .action(async (clientId: string, options: ConnectionOptions) => {
+    .action(async (clientId: string, options: ConnectionOptions & DryRunOption) => {
       await withCalls(options, async (calls, output) => {
-        const answer = await calls.call(ClientService.method.deleteClient, { clientId })
+        const { dryRun: validateOnly = false } = options
+        const answer = await calls.call(ClientService.method.deleteClient, { clientId, validateOnly })
         output.answer(
           () => messageJson(DeleteClientResponseSchema, answer),
-          () => `deleted ${clientId}`,
+          () => `${validateOnly ? 'would delete' : 'deleted'} ${clientId}`,
         )
       })
     })

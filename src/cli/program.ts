@@ -15,6 +15,7 @@ import { migrateCommand } from './migrate.ts'
 import { purgeCommand } from './purge.ts'
 import { writeAnswer, writeNotice } from './terminal.ts'
 import { tokenCommand } from './token.ts'
+import { whyCommand } from './why.ts'
 
 /** Descriptions beside the longest options are wrapped in a terminal of 80 columns too. */
 const NARROWEST_COLUMN = 20
@@ -37,6 +38,7 @@ export function program(): Command {
     .addCommand(migrateCommand())
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
+    .addCommand(whyCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(keyringCommand())

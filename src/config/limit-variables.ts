@@ -39,6 +39,10 @@ export const LIMIT_VARIABLES = {
       does: 'Limits how fast one address starts device authorizations for public clients.',
     },
   ),
+  leakReportRate: new Variable('QSCOPE_LEAK_REPORT_RATE', rate('60/m', 100).note('for each address').orOff(), {
+    default: '60/m:60',
+    does: 'Limits how fast one address reports leaked tokens, whether or not they are any.',
+  }),
   maxPendingDeviceAuthorizations: new Variable(
     'QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS',
     wholeNumber(1, 1_000_000).note('for each client'),

@@ -1,5 +1,5 @@
 import type { CertificateThumbprint } from './certificate.ts'
-import { isPrincipalActive, type PrincipalStatus } from './grant.ts'
+import type { PrincipalStatus } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, SigningKeyId, TokenHash, TokenId, UserId } from './ids.ts'
 
 /** An access token as it is stored: everything but its value. */
@@ -51,16 +51,6 @@ export interface AccessTokenStatus {
   readonly signingKeyRevoked: boolean
 }
 
-export type InactiveReason =
-  | 'revoked'
-  | 'expired'
-  | 'grant_revoked'
-  | 'signing_key_revoked'
-  | 'client_disabled'
-  | 'client_tokens_revoked'
-  | 'user_deactivated'
-  | 'user_tokens_revoked'
-
 /**
  * Whether a token would be accepted at this moment (RFC 7662 §2.2, `active`), as
  * far as it depends on itself; its ancestors must be active too.
@@ -69,16 +59,33 @@ export function isActive(status: AccessTokenStatus, now: EpochMs): boolean {
   return whyInactive(status, now) === null
 }
 
-/** Why an access token is not active: for the log of the server, never for a caller (RFC 7662 §2.2). `null`: it is. */
+export type InactiveReason =
+  | 'expired'
+  | 'revoked'
+  | 'grant_revoked'
+  | 'signing_key_revoked'
+  | 'client_disabled'
+  | 'client_tokens_revoked'
+  | 'user_deactivated'
+  | 'user_tokens_revoked'
+
+/** What ends an access token early or in time, in the order in which it is judged: the one list of these rules. */
+const ENDS = {
+  expired: ({ token }, now) => now >= token.expiresAt,
+  revoked: ({ token }) => token.revokedAt !== null,
+  grant_revoked: ({ grantRevoked }) => grantRevoked,
+  signing_key_revoked: ({ signingKeyRevoked }) => signingKeyRevoked,
+  client_disabled: ({ client }) => !client.active,
+  client_tokens_revoked: ({ token, client }) => client.tokenGeneration !== token.clientGeneration,
+  user_deactivated: ({ token, user }) => token.userGeneration !== null && !user?.active,
+  user_tokens_revoked: ({ token, user }) =>
+    token.userGeneration !== null && user?.tokenGeneration !== token.userGeneration,
+} as const satisfies Record<InactiveReason, (status: AccessTokenStatus, now: EpochMs) => boolean>
+
+/** Why an access token may not be active, in the order in which it is judged. */
+export const INACTIVE_REASONS: readonly InactiveReason[] = Object.freeze(Object.keys(ENDS) as InactiveReason[])
+
+/** Why an access token is not active: for the log of the server and who may know, not for other callers (RFC 7662 §2.2). `null`: it is. */
 export function whyInactive(status: AccessTokenStatus, now: EpochMs): InactiveReason | null {
-  const { token, client, user, grantRevoked, signingKeyRevoked } = status
-  if (token.revokedAt !== null) return 'revoked'
-  if (now >= token.expiresAt) return 'expired'
-  if (grantRevoked) return 'grant_revoked'
-  if (signingKeyRevoked) return 'signing_key_revoked'
-  if (!isPrincipalActive(client, token.clientGeneration))
-    return client.active ? 'client_tokens_revoked' : 'client_disabled'
-  if (token.userGeneration === null) return null
-  if (user === null || !user.active) return 'user_deactivated'
-  return isPrincipalActive(user, token.userGeneration) ? null : 'user_tokens_revoked'
+  return INACTIVE_REASONS.find((reason) => ENDS[reason](status, now)) ?? null
 }

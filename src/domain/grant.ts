@@ -40,16 +40,6 @@ export function isGrantActive(status: GrantStatus, now: EpochMs): boolean {
   return whyGrantInactive(status, now) === null
 }
 
-/** Why nothing that was issued on a grant counts any more, for the log of the server; `null`: it can count. */
-export function whyGrantInactive({ grant, client, user }: GrantStatus, now: EpochMs): GrantInactiveReason | null {
-  if (grant.revokedAt !== null) return 'grant_revoked'
-  if (now >= grant.expiresAt) return 'grant_expired'
-  if (!isPrincipalActive(client, grant.clientGeneration))
-    return client.active ? 'client_tokens_revoked' : 'client_disabled'
-  if (!isPrincipalActive(user, grant.userGeneration)) return user.active ? 'user_tokens_revoked' : 'user_deactivated'
-  return null
-}
-
 export type GrantInactiveReason =
   | 'grant_revoked'
   | 'grant_expired'
@@ -57,6 +47,26 @@ export type GrantInactiveReason =
   | 'client_tokens_revoked'
   | 'user_deactivated'
   | 'user_tokens_revoked'
+
+/** What ends all that was issued on a grant, in the order in which it is judged. */
+const ENDS = {
+  grant_revoked: ({ grant }) => grant.revokedAt !== null,
+  grant_expired: ({ grant }, now) => now >= grant.expiresAt,
+  client_disabled: ({ client }) => !client.active,
+  client_tokens_revoked: ({ grant, client }) => client.tokenGeneration !== grant.clientGeneration,
+  user_deactivated: ({ user }) => !user.active,
+  user_tokens_revoked: ({ grant, user }) => user.tokenGeneration !== grant.userGeneration,
+} as const satisfies Record<GrantInactiveReason, (status: GrantStatus, now: EpochMs) => boolean>
+
+/** Why a grant may not count, in the order in which it is judged. */
+export const GRANT_INACTIVE_REASONS: readonly GrantInactiveReason[] = Object.freeze(
+  Object.keys(ENDS) as GrantInactiveReason[],
+)
+
+/** Why nothing that was issued on a grant counts any more, for the log of the server and who may know; `null`: it can count. */
+export function whyGrantInactive(status: GrantStatus, now: EpochMs): GrantInactiveReason | null {
+  return GRANT_INACTIVE_REASONS.find((reason) => ENDS[reason](status, now)) ?? null
+}
 
 /** A principal is active, and nothing of it was revoked since the given generation. */
 export function isPrincipalActive(principal: PrincipalStatus, generation: number): boolean {

@@ -36,6 +36,20 @@ export interface Condition<Needs extends object, Adds extends object = object> {
 
 type Step = Condition<object, object>
 
+/** A condition that was evaluated, by its name, and what it found. */
+export interface EvaluatedCondition {
+  readonly name: string
+  readonly decision: Decision<object>
+}
+
+/** How a chain was evaluated: each condition up to the first that did not hold, and what was established until then. */
+export interface Trace<Out extends object> {
+  readonly evaluated: readonly EvaluatedCondition[]
+  readonly known: Readonly<Partial<Out>>
+  /** The refusal of the last one; `null`: all hold. */
+  readonly refusal: Refusal | null
+}
+
 /** Conditions one after the other; the compiler proves that each finds established what it needs. */
 export class ConditionChain<In extends object, Out extends object> {
   readonly #steps: readonly Step[]
@@ -48,6 +62,24 @@ export class ConditionChain<In extends object, Out extends object> {
   and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds> {
     // The chain's own type keeps what the list of steps cannot say.
     return new ConditionChain<In, Out & Adds>([...this.#steps, next as unknown as Step])
+  }
+
+  /** The chain with another at its end, whose conditions several flows share. */
+  followedBy<More extends object>(next: ConditionChain<Out, More>): ConditionChain<In, Out & More> {
+    return new ConditionChain<In, Out & More>([...this.#steps, ...next.#steps])
+  }
+
+  /** As `check`, for who wants to know how it was decided. No effect of a refusal is brought about. */
+  async trace(ctx: FlowContext, facts: Readonly<In>): Promise<Trace<Out>> {
+    const known = { ...facts } as unknown as Partial<Out>
+    const evaluated: EvaluatedCondition[] = []
+    for (const step of this.#steps) {
+      const decision = await step.check(ctx, known)
+      evaluated.push({ name: step.name, decision })
+      if (!decision.ok) return { evaluated, known, refusal: decision }
+      Object.assign(known, decision.value)
+    }
+    return { evaluated, known, refusal: null }
   }
 
   /** Checks one condition after the other, and hands on what they add; the first that does not hold refuses. */

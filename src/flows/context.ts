@@ -39,6 +39,8 @@ export interface FlowLimits {
   readonly publicDeviceStarts: RateLimiter
   /** What of them is pending, by address and client. */
   readonly publicDevices: PendingDeviceQuota
+  /** Leaked tokens that are reported, by address. */
+  readonly leakReports: RateLimiter
   /** Polls that are noted, by device authorization. */
   readonly devicePolls: RateLimiter
 }

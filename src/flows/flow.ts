@@ -70,6 +70,8 @@ export interface Reservation<Facts extends object> {
   /** A claim, like the name of a condition. Logged, never sent. */
   readonly name: string
   readonly take: (ctx: FlowContext, facts: Readonly<Facts>) => Promise<Result<object>> | Result<object>
+  /** What `take` would answer now; takes nothing. If absent, it cannot be told before. */
+  readonly check?: (ctx: FlowContext, facts: Readonly<Facts>) => Promise<Result<object>> | Result<object>
   /**
    * Undoes `take`. Quick, and never throws. `null`: what was spent stays spent,
    * so a call takes it once, however often it loses a race.

@@ -79,6 +79,25 @@ export class FlowRunner {
   }
 
   /**
+   * What a flow would answer, and what that rests on. Nothing is spent or written: what
+   * its writes alone can find out, such as a lost race, is not found out.
+   */
+  async preview<Input extends object, Facts extends object, Output, L extends Lane>(
+    flow: Flow<Input, Facts, Output, L>,
+    ctx: CallContext,
+    input: Readonly<Input>,
+  ): Promise<Result<{ readonly facts: Readonly<Facts>; readonly output: Output }>> {
+    const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
+    try {
+      const evaluated = await flow.preconditions.check(flowContext, input)
+      if (!evaluated.ok) return withoutEffect(evaluated)
+      return success({ facts: evaluated.value, output: await flow.run(flowContext, evaluated.value) })
+    } catch (error) {
+      return refusalForStoreError(error, ctx, true)
+    }
+  }
+
+  /**
    * One pass through the parts of a flow. `isRepeated`: the call has lost a race
    * before, so what cannot be released is still taken.
    */
@@ -158,14 +177,18 @@ export class FlowRunner {
 
   /** What a refusal wants written stands before it is answered. `RETRY`: the flow is evaluated again instead. */
   async #refuse(ctx: CallContext, refusal: Refusal): Promise<FailedResult | typeof RETRY> {
-    const { effect, ...failed } = refusal
+    const { effect } = refusal
     if (effect === undefined) return refusal
     const ended = await this.#backend.transaction<Awaited<ReturnType<typeof effect>>>(ctx, async (stores) => {
       const value = await effect(new LaneCall(ctx, stores))
       return { commit: value !== LOST_RACE, value }
     })
-    return ended === LOST_RACE ? RETRY : (ended ?? failed)
+    return ended === LOST_RACE ? RETRY : (ended ?? withoutEffect(refusal))
   }
+}
+
+function withoutEffect({ effect: _unwritten, ...refusal }: Refusal): FailedResult {
+  return refusal
 }
 
 /** Gives back the first `taken` reservations, the last one first. */

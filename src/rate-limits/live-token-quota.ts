@@ -48,6 +48,22 @@ export class LiveTokenQuota {
   async reserve(ctx: StoreContext, clientId: ClientId, count: number): Promise<number> {
     const most = this.#most
     if (most === null) return 0
+    const estimate = await this.#estimateOf(ctx, clientId, most)
+    const wait = waitFor(estimate, ctx.now, count, most)
+    if (wait > 0) return wait
+    estimate.tokens += count
+    this.#publish(clientId, count)
+    return 0
+  }
+
+  /** What `reserve` would answer now; nothing is reserved. */
+  async waitFor(ctx: StoreContext, clientId: ClientId, count: number): Promise<number> {
+    const most = this.#most
+    return most === null ? 0 : waitFor(await this.#estimateOf(ctx, clientId, most), ctx.now, count, most)
+  }
+
+  /** Counted, if that is due. */
+  async #estimateOf(ctx: StoreContext, clientId: ClientId, most: number): Promise<Estimate> {
     const estimate = this.#estimates.get(clientId) ?? { tokens: Number.NaN, due: ctx.now, counting: null }
     this.#estimates.set(clientId, estimate)
     // A count that is due later than any is was made before the clock was put back.
@@ -58,10 +74,7 @@ export class LiveTokenQuota {
       })
       await estimate.counting
     } else if (Number.isNaN(estimate.tokens)) await estimate.counting
-    if (estimate.tokens + count > most) return Math.max(1, estimate.due - ctx.now)
-    estimate.tokens += count
-    this.#publish(clientId, count)
-    return 0
+    return estimate
   }
 
   /** Undoes a reservation of tokens that are not issued after all. */
@@ -81,4 +94,9 @@ export class LiveTokenQuota {
     estimate.tokens = counted + meanwhile
     estimate.due = epochMs(ctx.now + Math.round(Math.min(LONGEST_MS, Math.max(SHORTEST_MS, rest))))
   }
+}
+
+/** 0: there is room for `count` more; else how long until they are counted again, in milliseconds. */
+function waitFor({ tokens, due }: Estimate, now: EpochMs, count: number, most: number): number {
+  return tokens + count > most ? Math.max(1, due - now) : 0
 }

@@ -3,8 +3,8 @@ import type { AccessRule } from '../auth/authorize-call.ts'
 
 /**
  * Methods of other people's contracts, which cannot have the option `(qscope.v1.access)`, by their full names. Each says
- * here who may call it, so that a method that is in neither place still keeps the server from starting. Their handlers
- * decide by the peer of the call instead of its credentials.
+ * here who may call it, so that a method that is in neither place still keeps the server from starting. Its route names
+ * the peers that may call it, which is judged instead of credentials and before the request is read.
  */
 const ACCESS_EXEMPTIONS: ReadonlyMap<string, AccessRule> = new Map([
   [

@@ -1,21 +1,6 @@
 import { peerKey } from '../domain/peer-key.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS } from '../results.ts'
-
-/** What calls may hold while their messages are on their way. */
-export interface IncomingLimits {
-  /** All calls together, in bytes. */
-  readonly totalBytes: number
-  /** The calls of one connection. More is read when some of it has arrived. */
-  readonly connectionBytes: number
-  /** How long a message may take to arrive, in milliseconds. */
-  readonly arrivalMs: number
-}
-
-const DEFAULT_INCOMING_LIMITS: IncomingLimits = Object.freeze({
-  totalBytes: 48 * 1024 * 1024,
-  connectionBytes: 16 * 1024 * 1024,
-  arrivalMs: 30_000,
-})
+import { DEFAULT_INCOMING_LIMITS, type IncomingLimits } from './incoming-limits.ts'
 
 /** A call takes some memory before it has sent anything. */
 const CALL_OVERHEAD_BYTES = 8 * 1024
@@ -75,6 +60,8 @@ export class IncomingMessages {
   #bytes = 0
   #reading = 0
   #clock: NodeJS.Timeout | null = null
+  /** When the server was told to stop; messages that have not arrived soon after are refused. */
+  #stoppedAt: number | null = null
 
   /**
    * @param maxMessageBytes the largest message; some of these always fit.
@@ -95,10 +82,15 @@ export class IncomingMessages {
     return this.#bytes
   }
 
+  /** The server stops: whoever does not send the rest of a message does not keep it. */
+  stop(): void {
+    this.#stoppedAt ??= this.#now()
+  }
+
   /** A call has begun, and its message has not arrived. `headerBytes` are held with it. */
   open(call: IncomingCall, headerBytes: number): IncomingMessage {
     const connection = this.#connectionOf(call)
-    const message = new IncomingMessage(this, call, connection, this.#now() + this.#limits.arrivalMs)
+    const message = new IncomingMessage(this, call, connection, this.#now())
     connection.messages.add(message)
     this.#all.add(message)
     this.#clock ??= setInterval(() => this.#sweep(), Math.min(SWEEP_EVERY_MS, this.#limits.arrivalMs)).unref()
@@ -164,9 +156,9 @@ export class IncomingMessages {
 
   /** A message that has waited for a second takes the place of one whose connection holds more. */
   #makeRoom(): void {
-    const waitedSince = this.#now() + this.#limits.arrivalMs - SWEEP_EVERY_MS
+    const longAgo = this.#now() - SWEEP_EVERY_MS
     for (const message of this.#waiting) {
-      if (message.due > waitedSince) return
+      if (message.beganAt > longAgo) return
       for (;;) {
         const victim = this.#largestHolder()
         if (!holdsMoreThan(victim.connection, message)) break
@@ -189,6 +181,10 @@ export class IncomingMessages {
   #refuse(message: IncomingMessage): void {
     const { name } = message.connection.peer
     this.#forget(message)
+    if (this.#stoppedAt !== null) {
+      message.call.refuse(fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }))
+      return
+    }
     const description = 'too much of messages from this address is on its way, or takes too long'
     const quota = { subject: `peer:${name}`, description }
     message.call.refuse(fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS }))
@@ -197,11 +193,17 @@ export class IncomingMessages {
   #sweep(): void {
     const now = this.#now()
     for (const message of this.#all) {
-      if (message.due > now) break
+      if (this.#dueOf(message) > now) break
       this.#refuse(message)
     }
     this.#resumeWaiting()
     this.#makeRoom()
+  }
+
+  #dueOf({ beganAt }: IncomingMessage): number {
+    const { arrivalMs, stoppingArrivalMs } = this.#limits
+    const due = beganAt + arrivalMs
+    return this.#stoppedAt === null ? due : Math.min(due, Math.max(beganAt, this.#stoppedAt) + stoppingArrivalMs)
   }
 
   #forget(message: IncomingMessage): boolean {
@@ -241,7 +243,8 @@ export class IncomingMessages {
 export class IncomingMessage {
   readonly call: IncomingCall
   readonly connection: Connection
-  readonly due: number
+  /** On the clock of all messages. */
+  readonly beganAt: number
   bytes = 0
   /** Its size while it waits. */
   wants = 0
@@ -251,11 +254,11 @@ export class IncomingMessage {
   #size: number | null = null
   #received = 0
 
-  constructor(messages: IncomingMessages, call: IncomingCall, connection: Connection, due: number) {
+  constructor(messages: IncomingMessages, call: IncomingCall, connection: Connection, beganAt: number) {
     this.#messages = messages
     this.call = call
     this.connection = connection
-    this.due = due
+    this.beganAt = beganAt
   }
 
   get sizeIsKnown(): boolean {

@@ -29,6 +29,7 @@ import {
   dispatch,
   dispatchStream,
   readCredentials,
+  refuseOtherPeers,
   refuseWhileDraining,
   release,
   type Stage,
@@ -41,6 +42,7 @@ import {
 /** What a call passes through before its handler, in this order: who calls is checked before what they ask, so that strangers learn nothing. */
 const STAGES: readonly Stage[] = Object.freeze([
   refuseWhileDraining,
+  refuseOtherPeers,
   scanRequest,
   readCredentials,
   admit,

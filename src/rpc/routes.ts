@@ -48,17 +48,27 @@ export type AnswerOf<M extends DescMethodUnary> = ReturnType<Handler<M['input'],
 /** What a handler of a method with a stream of answers returns. */
 export type AnswersOf<M extends DescMethodServerStreaming> = ReturnType<StreamHandler<M['input'], M['output']>>
 
+/** Who may call a service of another contract, which has no place for credentials: decided by the peer of the call alone. */
+export interface PeerRule {
+  include(peer: Pick<CallContext, 'peer' | 'certificate' | 'now'>): boolean
+}
+
 /** A method and what answers it, without the types that `route` has checked. */
 export type Route = UnaryRoute | StreamRoute
 
-interface UnaryRoute {
+interface RouteOfService {
+  /** `null`: the method's access option decides who may call it. */
+  readonly peers: PeerRule | null
+}
+
+interface UnaryRoute extends RouteOfService {
   readonly kind: 'unary'
   readonly method: DescMethodUnary
   /** The method of the same name in a class that implements {@link ServiceHandlers}, bound by {@link route}. */
   readonly handle: (ctx: CallContext, request: Message) => Promise<Result<object>>
 }
 
-interface StreamRoute {
+interface StreamRoute extends RouteOfService {
   readonly kind: 'serverStream'
   readonly method: DescMethodServerStreaming
   /** As that of a {@link UnaryRoute}. */
@@ -70,19 +80,21 @@ type SurplusHandlers<S extends DescService, H> = { readonly [Name in Exclude<key
 
 /**
  * Binds a service to its handlers: to the object whose methods are named as those of
- * the service. A missing or a surplus one does not compile.
+ * the service. A missing or a surplus one does not compile. `peers`: who may call the
+ * service, where its methods are exempt from the access option.
  */
 export function route<S extends DescService, H extends ServiceHandlers<S>>(
   service: S,
   handlers: H & SurplusHandlers<S, H>,
+  peers: PeerRule | null = null,
 ): readonly Route[] {
   return service.methods.map((method): Route => {
     // `ServiceHandlers` has matched each handler with its method; a list of routes cannot keep that.
     const handler: unknown = Reflect.get(handlers, method.localName)
     if (typeof handler !== 'function') throw new Error(`${pathOf(method)} has no handler`)
     const handle: unknown = handler.bind(handlers)
-    if (isUnary(method)) return { kind: 'unary', method, handle: handle as UnaryRoute['handle'] }
-    if (isServerStream(method)) return { kind: 'serverStream', method, handle: handle as StreamRoute['handle'] }
+    if (isUnary(method)) return { kind: 'unary', peers, method, handle: handle as UnaryRoute['handle'] }
+    if (isServerStream(method)) return { kind: 'serverStream', peers, method, handle: handle as StreamRoute['handle'] }
     throw new Error(`${pathOf(method)} takes a stream of requests, which handlers cannot`)
   })
 }

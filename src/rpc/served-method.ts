@@ -21,9 +21,14 @@ export class ServedMethod {
   readonly credentialsField: DescField | null
   readonly parser: RequestParser<DescMessage, typeof ClientAuthenticationSchema>
 
-  /** @throws Error naming the method, when it lacks a sound access option. */
+  /** @throws Error naming the method, when it lacks a sound access option, or is exempt from it and open to every peer. */
   constructor(route: Route, observer: CallObserver | undefined) {
-    const { method } = route
+    const { method, peers } = route
+    if (peers === null && exemptionOf(method) !== null) {
+      throw new Error(
+        `${pathOf(method)} has no option (qscope.v1.access), and its route does not say which peers may call it`,
+      )
+    }
     const field = credentialsField(method.input)
     this.route = route
     this.path = pathOf(method)

@@ -63,6 +63,12 @@ export function refuseWhileDraining({ info }: Call, { isDraining }: StageService
     : null
 }
 
+/** A service that only some peers may call tells the others nothing, and reads nothing of what they sent. */
+export function refuseOtherPeers(call: Call): FailedResult | null {
+  const { peers } = call.method.route
+  return peers === null || peers.include(call) ? null : fail('oauth.invalid_client')
+}
+
 /** Checks the encoded request against its limits, and decodes what authenticates the caller, or a small request whole. */
 export function scanRequest(call: Call): FailedResult | null {
   const { received } = call

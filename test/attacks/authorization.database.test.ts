@@ -29,6 +29,7 @@ const OPEN_TO_ANYONE = [
   'qscope.v1.TokenService/ExchangeAssertion',
   'qscope.v1.TokenService/GetJsonWebKeySet',
   'qscope.v1.TokenService/GetProtectedResourceMetadata',
+  'qscope.v1.TokenService/RevokeLeakedToken',
 ]
 
 type Way = Sent & { readonly client?: { readonly clientId: string; readonly method?: object } }

@@ -1,27 +1,35 @@
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { certificateAuthority, channelOf, type Identity, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
 import { type Envoy, hasEnvoy, startConfiguredEnvoy } from '../setup/envoy.ts'
 import { freePort } from '../setup/free-port.ts'
 import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+import { documentedExample, placedExample } from './envoy-page.ts'
 
-const PAGE = join(resolve(import.meta.dirname, '..', '..'), 'docs', 'envoy.md')
+const HEADING = 'Configuring Envoy'
 const AUDIENCE = 'https://orders.example'
 const { mintToken, revokeToken } = TokenService.method
 
-/** The configuration that the page shows, with other ports. */
-function documentedConfiguration(ports: Readonly<Record<string, number>>): string {
-  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(PAGE, 'utf8')) ?? []
-  return example.replace(/port_value: (\d+)/g, (_, port: string) => {
-    const used = ports[port]
-    if (used === undefined) throw new Error(`the page uses the port ${port}, which the test does not know`)
-    return `port_value: ${used}`
+type Headers = Readonly<Record<string, string | string[]>>
+
+/** What the sender of a request gets. */
+function sendTo({ address }: Envoy, headers: Headers) {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    readonly status: number | undefined
+    readonly headers: IncomingHttpHeaders
+  }>()
+  const sent = request(`http://${address}/orders`, { method: 'POST', headers, agent: false }, (response) => {
+    response.resume().once('end', () => resolve({ status: response.statusCode, headers: response.headers }))
   })
+  sent.once('error', reject)
+  sent.end()
+  return promise
 }
+
+const portOf = ({ address }: Pick<TestServer, 'address'>) => Number(address.split(':').at(-1))
 
 describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for external authorization', () => {
   let database: FreshDatabase
@@ -45,9 +53,9 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
       8000: port,
       9901: adminPort,
       9000: (service.address() as AddressInfo).port,
-      50051: Number(server.address.split(':').at(-1)),
+      50051: portOf(server),
     }
-    envoy = await startConfiguredEnvoy(documentedConfiguration(ports), port, adminPort)
+    envoy = await startConfiguredEnvoy(placedExample(documentedExample(HEADING), ports), port, adminPort)
     const wanted = { clientId: 'caller', scopes: ['orders.read', 'orders.write'], audiences: [AUDIENCE] }
     client = (await server.registerClient(wanted)).client
   })
@@ -62,22 +70,9 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
     (await server.call(mintToken, { client, scopes, audiences: [AUDIENCE] })).token?.accessToken ?? ''
 
   /** What the sender gets, and what of it reached the service. */
-  async function send(headers: Readonly<Record<string, string | string[]>>) {
+  async function send(headers: Headers) {
     reached.length = 0
-    const answer = await new Promise<{ readonly status: number | undefined; readonly headers: IncomingHttpHeaders }>(
-      (answered, failed) => {
-        const sent = request(
-          `http://${envoy.address}/orders`,
-          { method: 'POST', headers, agent: false },
-          (response) => {
-            response.resume().once('end', () => answered({ status: response.statusCode, headers: response.headers }))
-          },
-        )
-        sent.once('error', failed)
-        sent.end()
-      },
-    )
-    return { ...answer, reached: reached[0] ?? null }
+    return { ...(await sendTo(envoy, headers)), reached: reached[0] ?? null }
   }
 
   it('passes a request with a good token on, and says whose it is', async () => {
@@ -158,5 +153,62 @@ describe.skipIf(!hasEnvoy)('Envoy in front of a service, with QScope for externa
     const authorization = `Bearer ${await mint()}`
     await server.stop()
     expect(await send({ authorization })).toMatchObject({ status: 403, reached: null })
+  })
+})
+
+describe.skipIf(!hasEnvoy)('Envoy that asks over TLS', () => {
+  const ca = certificateAuthority(suiteFolder(), 'ca')
+  const serving = ca.issue('server', LOCAL_NAMES)
+  const envoys: Envoy[] = []
+  let database: FreshDatabase
+  let server: TestServer
+  let authorization: string
+  const service = createServer((_request, response) => void response.end('orders'))
+
+  beforeAll(async () => {
+    database = await sqliteFiles.create()
+    const variables = {
+      QSCOPE_TLS_CERT_FILE: serving.certFile,
+      QSCOPE_TLS_KEY_FILE: serving.keyFile,
+      QSCOPE_TLS_CLIENT_CA_FILE: ca.certFile,
+      QSCOPE_EXT_AUTHZ: 'on',
+      QSCOPE_EXT_AUTHZ_PEERS: 'spiffe://mesh/envoy',
+    }
+    server = await startServer(database.url, undefined, undefined, variables, channelOf(ca))
+    await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening))
+    const { client } = await server.registerClient({ scopes: ['orders.read'], audiences: [AUDIENCE] })
+    const { token } = await server.call(mintToken, { client, scopes: ['orders.read'], audiences: [AUDIENCE] })
+    authorization = `Bearer ${token?.accessToken}`
+  })
+  afterAll(async () => {
+    await Promise.all(envoys.map((envoy) => envoy.stop()))
+    service.close()
+    await server.stop()
+    await database.drop()
+  })
+
+  /** What a sender with a good token is answered by an Envoy that shows this certificate. */
+  async function statusBehind({ certFile, keyFile }: Identity): Promise<number | undefined> {
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const { port: servicePort } = service.address() as AddressInfo
+    const ports = { 8000: port, 9901: adminPort, 9000: servicePort, 50051: portOf(server) }
+    const files = {
+      '/etc/envoy/envoy.pem': certFile,
+      '/etc/envoy/envoy-key.pem': keyFile,
+      '/etc/envoy/qscope-ca.pem': ca.certFile,
+    }
+    const [rest] = documentedExample(HEADING).split(/^ {4}- name: qscope$/m)
+    const overTls = rest + documentedExample('Over TLS, by certificate')
+    const envoy = await startConfiguredEnvoy(placedExample(overTls, ports, files), port, adminPort)
+    envoys.push(envoy)
+    return (await sendTo(envoy, { authorization })).status
+  }
+
+  it('is answered by the name in its certificate, and no other Envoy is', async () => {
+    expect(await statusBehind(ca.issue('envoy', ['URI:spiffe://mesh/envoy']))).toBe(200)
+    expect(await statusBehind(ca.issue('neighbour', ['URI:spiffe://mesh/envoy-2', 'DNS:localhost']))).toBe(403)
+    // That it reached the server, and was refused for its name.
+    const refusals = server.lines.filter(({ method }) => method === '/envoy.service.auth.v3.Authorization/Check')
+    expect(refusals.at(-1)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'oauth.invalid_client' })
   })
 })

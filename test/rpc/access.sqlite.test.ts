@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { epochMs } from '../../src/domain/ids.ts'
+import { Authorization } from '../../src/gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { success } from '../../src/results.ts'
 import { Pipeline } from '../../src/rpc/pipeline.ts'
 import { route } from '../../src/rpc/routes.ts'
@@ -31,6 +32,12 @@ describe('a method', () => {
       expect(() => new Pipeline(options)).toThrow(/Probe\/Try.*idempotent/)
     },
   )
+
+  it('that is exempt from the option, and open to every peer, does not start the server', () => {
+    const routes = route(Authorization, { check: async () => success({}) })
+    const options = { routes, authorizer, log: silent, now: () => epochMs(0), isDraining: () => false }
+    expect(() => new Pipeline(options)).toThrow(/Authorization\/Check.*which peers/)
+  })
 
   it.each([
     [{ anyone: true }],

@@ -46,6 +46,38 @@ type Begun = ReturnType<ReturnType<typeof arriving>['begin']>
 const count = (calls: readonly Begun[], outcome: Outcome) => calls.filter((call) => call.outcome() === outcome).length
 
 describe('messages on their way', () => {
+  it('have little time left when the server stops, and are told to come again', () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const messages = new IncomingMessages(MIB, { ...LIMITS, stoppingArrivalMs: 5_000 }, () => Date.now())
+    const refused: string[] = []
+    const begin = (name: string) =>
+      messages.open(
+        {
+          peer: '192.0.2.1',
+          connection: messages,
+          pause: () => undefined,
+          resume: () => undefined,
+          refuse: ({ code }) => refused.push(`${name} ${code}`),
+        },
+        100,
+      )
+    begin('before')
+    vi.advanceTimersByTime(10_000)
+    messages.stop()
+    vi.advanceTimersByTime(3_000)
+    messages.stop()
+    begin('meanwhile')
+    const arrives = begin('arrives')
+    expect(refused).toEqual([])
+    vi.advanceTimersByTime(3_000)
+    expect(refused).toEqual(['before oauth.temporarily_unavailable'])
+    arrives.close()
+    vi.advanceTimersByTime(3_000)
+    expect(refused.slice(1)).toEqual(['meanwhile oauth.temporarily_unavailable'])
+    expect(messages.bytes).toBe(0)
+  })
+
   it('are read as far as their connection may hold them, and the next when one has arrived', () => {
     const { begin, messages } = arriving()
     const connection = {}

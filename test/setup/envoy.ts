@@ -35,9 +35,8 @@ export async function startConfiguredEnvoy(configuration: string, port: number, 
   const directory = mkdtempSync(join(tmpdir(), 'qscope-envoy-'))
   const config = join(directory, 'envoy.yaml')
   writeFileSync(config, configuration)
-  const child = spawn(found ?? '', ['--config-path', config, '--concurrency', '1', '--disable-hot-restart'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const options = ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning']
+  const child = spawn(found ?? '', ['--config-path', config, ...options], { stdio: ['ignore', 'ignore', 'pipe'] })
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text

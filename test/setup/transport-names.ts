@@ -6,6 +6,7 @@ export type TransportName = (typeof TRANSPORTS)[number]
 /** The suites that say what a transport must do: they run on all. */
 export const TRANSPORT_SUITES: readonly string[] = [
   'test/transports/grpc/**/*',
+  'test/rpc/ext-authz/**/*',
   'test/attacks/raw-port.storm',
   'test/attacks/floods.storm',
 ]

@@ -10,6 +10,7 @@ import {
 } from '../../flows/clients/manage-clients.ts'
 import { drawClientId, registerClient } from '../../flows/clients/register-client.ts'
 import { updateClient } from '../../flows/clients/update-client.ts'
+import { explainMint } from '../../flows/grants/explain-mint.ts'
 import { SCOPES, type Scene } from './scene.ts'
 import { flowStep, queryStep, type Step } from './step.ts'
 
@@ -111,6 +112,15 @@ export const CLIENT_STEPS: readonly Step[] = [
         resourceAudiences: [scene.issuer.terms.issuer, `${scene.issuer.terms.issuer}/more`],
       },
       etag: null,
+    }),
+  }),
+  queryStep(explainMint, {
+    input: (scene) => ({
+      clientId: scene.service.get().client.clientId,
+      grantType: 'client_credentials' as const,
+      requestedScopes: [],
+      requestedAudiences: [scene.issuer.terms.issuer],
+      requestedLifetime: null,
     }),
   }),
   flowStep(disableClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),

@@ -1,5 +1,7 @@
+import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
+import { revokeLeakedToken } from '../../flows/tokens/revoke-leaked-token.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
 import { verifyToken } from '../../flows/tokens/verify-token.ts'
@@ -22,6 +24,14 @@ export const TOKEN_STEPS: readonly Step[] = [
   }),
   queryStep(verifyToken, {
     caller: service,
+    input: (scene) => ({
+      presented: scene.family.get().value,
+      requiredScopes: ['orders.read'],
+      audience: null,
+      presentedCertificate: null,
+    }),
+  }),
+  queryStep(explainToken, {
     input: (scene) => ({
       presented: scene.family.get().value,
       requiredScopes: ['orders.read'],
@@ -61,6 +71,15 @@ export const TOKEN_STEPS: readonly Step[] = [
   flowStep(revokeToken, {
     variant: 'a refresh token',
     caller: service,
+    input: (scene) => ({ presented: scene.family.get().refresh?.value ?? '' }),
+  }),
+  flowStep(revokeLeakedToken, {
+    variant: 'an access token',
+    prepare: issueFamily,
+    input: (scene) => ({ presented: scene.family.get().value }),
+  }),
+  flowStep(revokeLeakedToken, {
+    variant: 'a refresh token',
     input: (scene) => ({ presented: scene.family.get().refresh?.value ?? '' }),
   }),
   flowStep(revokeTokens, {

@@ -1,8 +1,8 @@
 import type { TokenRefusal } from '../../auth/token-refusal.ts'
 import { hashToken, readToken } from '../../crypto/token.ts'
-import type { AccessToken, AccessTokenStatus } from '../../domain/access-token.ts'
+import { type AccessToken, type AccessTokenStatus, INACTIVE_REASONS } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
-import { type RefreshTokenStatus, whyGrantInactive } from '../../domain/grant.ts'
+import { GRANT_INACTIVE_REASONS, type RefreshTokenStatus, whyGrantInactive } from '../../domain/grant.ts'
 import type { FlowContext } from '../context.ts'
 import type { Viewer } from './caller.ts'
 
@@ -31,6 +31,12 @@ export async function lookUpToken(ctx: FlowContext, presented: string): Promise<
 export function isRefreshable(status: RefreshTokenStatus, now: FlowContext['now']): boolean {
   return whyNotRefreshable(status, now) === null
 }
+
+/** Why a token that is known may have ended, in the order in which it is judged. */
+export const REASONS_TO_END = {
+  access: Object.freeze([...INACTIVE_REASONS, 'ancestor_inactive'] as const),
+  refresh: Object.freeze(['spent', 'expired', ...GRANT_INACTIVE_REASONS] as const),
+} as const satisfies Record<Found['use'], readonly TokenRefusal[]>
 
 function whyNotRefreshable(status: RefreshTokenStatus, now: FlowContext['now']): TokenRefusal | null {
   const { consumedAt, expiresAt } = status.token

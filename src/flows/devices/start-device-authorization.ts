@@ -11,11 +11,10 @@ import { peerKey } from '../../domain/peer-key.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
-import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { identityHasAudiences } from '../conditions/identity-token.ts'
-import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
+import type { TokenRequest } from '../conditions/request.ts'
 import { defineFlow, reservation } from '../flow.ts'
+import { consentConditions } from '../grants/consent.ts'
 
 const RETRY_AFTER_MS = 60_000
 
@@ -112,10 +111,7 @@ export const startDeviceAuthorization = defineFlow({
   preconditions: given<Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'>>()
     .and(callerIsClient)
     .and(grantIsAllowed('device_code'))
-    .and(delegatedScopesAreAllowed)
-    .and(audiencesAreAllowed)
-    .and(identityHasAudiences)
-    .and(tokenIsNotTooLong((content) => content)),
+    .followedBy(consentConditions),
   reserve: [peerIsWithinItsRate, peerIsWithinItsShare],
   run: (ctx, { client, scopes, audiences }): StartedDeviceAuthorization => {
     const deviceCode = drawToken('device_code')

@@ -12,20 +12,22 @@ import { type IssuedTokens, issueOwnToken, type TokenBasis } from './issue-token
 import { mintLimits } from './mint-limits.ts'
 import { appendToken, tokenIsAppended } from './store-tokens.ts'
 
+/** What is judged of a client's own token once the client has proved itself. */
+export const ownTokenConditions = given<TokenRequest & { readonly client: Client }>()
+  .and(grantIsAllowed('client_credentials'))
+  .and(scopesAreAllowed)
+  .and(audiencesAreAllowed)
+  .and(identityHasOneAudience)
+  .and(lifetimeIsAllowed)
+  .and(tokenIsNotTooLong((content) => content))
+  .and(signerIsReady)
+
 /** RFC 6749 §4.4: a confidential client obtains an access token for itself. */
 export const clientCredentials = defineFlow({
   name: 'clientCredentials',
   lane: 'append',
   issues: oneToken('client_credentials'),
-  preconditions: given<TokenRequest>()
-    .and(callerIsClient)
-    .and(grantIsAllowed('client_credentials'))
-    .and(scopesAreAllowed)
-    .and(audiencesAreAllowed)
-    .and(identityHasOneAudience)
-    .and(lifetimeIsAllowed)
-    .and(signerIsReady)
-    .and(tokenIsNotTooLong((content) => content)),
+  preconditions: given<TokenRequest>().and(callerIsClient).followedBy(ownTokenConditions),
   reserve: mintLimits(),
   run: issueOwnToken,
   postconditions: [tokenIsAppended('token.issued')],

@@ -7,7 +7,20 @@ import type { Grant } from '../../domain/grant.ts'
 import { type EpochMs, grantId } from '../../domain/ids.ts'
 import type { User } from '../../domain/user.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
+import { given } from '../condition.ts'
+import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
+import { identityHasAudiences } from '../conditions/identity-token.ts'
+import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import type { FlowContext, LaneContext } from '../context.ts'
+
+/** What is judged of what a user is asked to consent to, whichever way. */
+export const consentConditions = given<
+  Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> & { readonly client: Client }
+>()
+  .and(delegatedScopesAreAllowed)
+  .and(audiencesAreAllowed)
+  .and(identityHasAudiences)
+  .and(tokenIsNotTooLong((content) => content))
 
 /** What a user has consented to. */
 export interface ConsentBasis {

@@ -10,13 +10,11 @@ import type { User } from '../../domain/user.ts'
 import { HOLDS, invalidRequest } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
-import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { clientExists, clientMayObtainConsent } from '../conditions/client.ts'
-import { identityHasAudiences } from '../conditions/identity-token.ts'
-import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
+import type { TokenRequest } from '../conditions/request.ts'
 import { type ReferredUser, userIsActive, userIsKnownOrNew } from '../conditions/user.ts'
 import { defineFlow } from '../flow.ts'
-import { draftGrant, storeConsent } from './consent.ts'
+import { consentConditions, draftGrant, storeConsent } from './consent.ts'
 
 interface Consent extends ReferredUser, Pick<TokenRequest, 'requestedScopes' | 'requestedAudiences'> {
   readonly clientId: ClientId
@@ -75,10 +73,7 @@ export const createAuthorizationCode = defineFlow({
     .and(clientMayObtainConsent('authorization_code'))
     .and(redirectUriIsRegistered)
     .and(challengeIsGiven)
-    .and(delegatedScopesAreAllowed)
-    .and(audiencesAreAllowed)
-    .and(identityHasAudiences)
-    .and(tokenIsNotTooLong((content) => content))
+    .followedBy(consentConditions)
     .and(userIsKnownOrNew)
     .and(userIsActive),
   run: (ctx, facts): IssuedAuthorizationCode => {

@@ -36,6 +36,11 @@ type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims
 const RETRY_AFTER_MS = 5_000
 const SHOWN = 512
 
+/** RFC 6749 §5.2, unsupported_grant_type: where no issuer is trusted there are no assertions. */
+export const someIssuerIsTrusted = condition<object>('someIssuerIsTrusted', (ctx) =>
+  ctx.services.trustedIssuers.size === 0 ? fail('oauth.unsupported_grant_type') : HOLDS,
+)
+
 /**
  * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
  * expired; no hint which of these fails. Keys that cannot be had accept nothing;
@@ -43,7 +48,6 @@ const SHOWN = 512
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
   const { trustedIssuers, issuer: ownIssuer } = ctx.services
-  if (trustedIssuers.size === 0) return fail('oauth.unsupported_grant_type')
   const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
   const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
   // What this server signs itself, identity tokens among it, stands for no client here.
@@ -133,6 +137,7 @@ export const exchangeAssertion = defineFlow({
   lane: 'append',
   issues: oneToken('jwt_bearer'),
   preconditions: given<AssertionRequest>()
+    .and(someIssuerIsTrusted)
     .and(assertionIsGood)
     .and(assertionStandsForClient)
     .and(grantIsAllowed('jwt_bearer'))

@@ -13,6 +13,8 @@ export interface IssuedTokens {
   readonly token: AccessToken
   readonly value: RawToken
   readonly refresh: { readonly token: RefreshToken; readonly value: RawToken } | null
+  /** When the grant ends that was redeemed for them; `null`: none was. */
+  readonly grantExpiresAt: EpochMs | null
 }
 
 /** What has been established about a client's own token before it is drawn. */
@@ -49,7 +51,7 @@ export async function drawAccessToken(
   const type = client.config.accessTokenFormat === 'identity_jwt' ? 'JWT' : 'at+jwt'
   const value =
     signer === null ? drawToken('access') : await signingKeys.sign(type, signer, accessTokenClaims(unnamed, issuer))
-  return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null }
+  return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null, grantExpiresAt: null }
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
@@ -96,7 +98,8 @@ export async function issueFamilyTokens(
     ancestors: [],
     expiresAt: expiryWithin(ctx.now, accessTokenTtl, grant.expiresAt),
   })
-  if (!client.grantTypes.includes('refresh_token')) return issued
+  const access = { ...issued, grantExpiresAt: grant.expiresAt }
+  if (!client.grantTypes.includes('refresh_token')) return access
   const value = drawToken('refresh')
   const token: RefreshToken = Object.freeze({
     tokenId: tokenId(uuidV7()),
@@ -112,7 +115,7 @@ export async function issueFamilyTokens(
     replay: null,
     rayId: ctx.rayId,
   })
-  return { ...issued, refresh: { token, value } }
+  return { ...access, refresh: { token, value } }
 }
 
 /** RFC 8693 §4.1: the latest actor outside, who acted before it inside. */

@@ -19,17 +19,22 @@ const one = () => 1
 function mintingIsWithinRate<Facts extends ForClient>(count: Count<Facts>): Reservation<Facts> {
   return reservation<Facts>({
     name: 'mintingIsWithinRate',
-    take: (ctx, facts) => {
-      const { mints } = ctx.services.limits
-      const { clientId } = facts.client
-      const wanted = count(facts)
-      if (mints.take(clientId, ctx.now, wanted)) return HOLDS
-      return fail('limit.exceeded', {
-        quota: { subject: `client:${clientId}`, description: 'tokens are minted too fast' },
-        retryAfterMs: Math.max(1, mints.waitFor(clientId, ctx.now, wanted)),
-      })
-    },
+    take: (ctx, facts) =>
+      ctx.services.limits.mints.take(facts.client.clientId, ctx.now, count(facts))
+        ? HOLDS
+        : refuseTooFast(ctx, facts.client, count(facts)),
+    check: (ctx, facts) =>
+      ctx.services.limits.mints.waitFor(facts.client.clientId, ctx.now, count(facts)) === 0
+        ? HOLDS
+        : refuseTooFast(ctx, facts.client, count(facts)),
     release: (ctx, facts) => ctx.services.limits.mints.giveBack(facts.client.clientId, count(facts)),
+  })
+}
+
+function refuseTooFast(ctx: FlowContext, { clientId }: Client, wanted: number) {
+  return fail('limit.exceeded', {
+    quota: { subject: `client:${clientId}`, description: 'tokens are minted too fast' },
+    retryAfterMs: Math.max(1, ctx.services.limits.mints.waitFor(clientId, ctx.now, wanted)),
   })
 }
 
@@ -41,12 +46,20 @@ function liveTokensAreWithinQuota<Facts extends ForClient>(count: Count<Facts>):
       const { most } = ctx.services.limits.liveTokens
       return most === null ? HOLDS : takeLiveTokens(ctx, facts.client, count(facts), most)
     },
+    check: async (ctx, facts) => {
+      const { client } = facts
+      const { liveTokens } = ctx.services.limits
+      return refuseTooMany(client, await liveTokens.waitFor(ctx, client.clientId, count(facts)), liveTokens.most)
+    },
     release: (ctx, facts) => ctx.services.limits.liveTokens.giveBack(facts.client.clientId, count(facts)),
   })
 }
 
-async function takeLiveTokens(ctx: FlowContext, { clientId }: Client, wanted: number, most: number) {
-  const wait = await ctx.services.limits.liveTokens.reserve(ctx, clientId, wanted)
+async function takeLiveTokens(ctx: FlowContext, client: Client, wanted: number, most: number) {
+  return refuseTooMany(client, await ctx.services.limits.liveTokens.reserve(ctx, client.clientId, wanted), most)
+}
+
+function refuseTooMany({ clientId }: Client, wait: number, most: number | null) {
   if (wait === 0) return HOLDS
   return fail('limit.exceeded', {
     quota: { subject: `client:${clientId}`, description: `at most ${most} access tokens are live at once, about` },

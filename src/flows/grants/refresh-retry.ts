@@ -105,5 +105,6 @@ function issuedAgain(access: AccessTokenStatus, kept: KeptAnswer, successor: Ref
     token: access.token,
     value: kept.accessToken,
     refresh: { token: successor.token, value: kept.refreshToken },
+    grantExpiresAt: successor.grant.expiresAt,
   }
 }

@@ -11,7 +11,8 @@ import { defineFlow } from '../flow.ts'
 
 const REASON = 'revoked by its client'
 
-type Target = { readonly found: Found | null }
+/** What a presented value stands for; `null`: nothing that could be ended. */
+export type Target = { readonly found: Found | null }
 
 /** RFC 7009 §2.1: the token was issued to the client that wants it revoked; an unknown one is nobody's. */
 const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client }, Target>(
@@ -24,23 +25,30 @@ const tokenIsOwnOrUnknown = condition<PresentedToken & { readonly client: Client
   },
 )
 
-/** Revoked here or by a twin of this call: either way it is, and one event says so. A refresh token takes its family along. */
-const tokenIsRevoked = postcondition<Target, TransactionStores>('tokenIsRevoked', async (ctx, { found }) => {
-  if (found === null) return HOLDS
-  const { tokenId, clientId, userId, grantId } = found.status.token
-  const change = { at: ctx.now, by: actorOf(ctx) }
-  const revoked =
-    found.use === 'access'
-      ? await ctx.stores.accessTokens.revoke(tokenId, REASON, change)
-      : await ctx.stores.grants.revoke(found.status.token.grantId, REASON, change)
-  if (revoked) {
-    await ctx.stores.auditLog.append(auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId }))
-  }
-  return HOLDS
-})
+/**
+ * Revoked here or by a twin of this call: either way it is, and one event says so. A
+ * refresh token takes its family along. `metadata`: of the event.
+ */
+export function tokenIsRevoked(reason: string, metadata: Readonly<Record<string, string>> = {}) {
+  return postcondition<Target, TransactionStores>('tokenIsRevoked', async (ctx, { found }) => {
+    if (found === null) return HOLDS
+    const { tokenId, clientId, userId, grantId } = found.status.token
+    const change = { at: ctx.now, by: actorOf(ctx) }
+    const revoked =
+      found.use === 'access'
+        ? await ctx.stores.accessTokens.revoke(tokenId, reason, change)
+        : await ctx.stores.grants.revoke(found.status.token.grantId, reason, change)
+    if (revoked) {
+      await ctx.stores.auditLog.append(
+        auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId, metadata }),
+      )
+    }
+    return HOLDS
+  })
+}
 
 /** What has ended already, or never was; a spent refresh token still stands for its family. */
-function isNothingToRevoke({ found }: Target, now: EpochMs): boolean {
+export function isNothingToRevoke({ found }: Target, now: EpochMs): boolean {
   if (found === null) return true
   if (found.use === 'refresh') return found.status.grant.revokedAt !== null
   return found.status.token.revokedAt !== null || found.status.token.expiresAt <= now
@@ -53,5 +61,5 @@ export const revokeToken = defineFlow({
   preconditions: given<PresentedToken>().and(callerIsClient).and(tokenIsOwnOrUnknown),
   run: () => null,
   skipWrite: (ctx, facts) => isNothingToRevoke(facts, ctx.now),
-  postconditions: [tokenIsRevoked],
+  postconditions: [tokenIsRevoked(REASON)],
 })

@@ -1,4 +1,4 @@
-import { noteRefusal } from '../../auth/token-refusal.ts'
+import { noteRefusal, type TokenRefusal } from '../../auth/token-refusal.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
 import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
@@ -7,7 +7,7 @@ import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
 import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
 import { query } from '../flow.ts'
 
-interface VerifyTokenRequest extends PresentedToken {
+export interface VerifyTokenRequest extends PresentedToken {
   readonly requiredScopes: readonly string[]
   /** `null`: the caller does not ask. */
   readonly audience: string | null
@@ -21,16 +21,33 @@ const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_c
 type FoundAccessToken = Extract<Found, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
-/** RFC 6750 §3.1, invalid_token: expired, revoked, malformed and not the caller's to see are one; so is a refresh token. */
-const tokenIsGood = condition<PresentedToken & { readonly viewer: Viewer }, Good>(
-  'tokenIsGood',
+type Seen = { readonly found: Found; readonly ended: TokenRefusal | null }
+
+/** RFC 6750 §3.1, invalid_token: malformed, unknown and not the caller's to see are one. */
+const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, Seen>(
+  'tokenIsKnown',
   async (ctx, { presented, viewer }) => {
     const { found, refusal } = await evaluateToken(ctx, viewer, presented)
-    if (refusal === null && found.use === 'access') return success({ found, token: found.status.token })
-    noteRefusal(ctx, refusal ?? 'not_an_access_token', found?.status.token ?? null)
+    if (refusal === null) return success({ found, ended: null })
+    if (found !== null && refusal !== 'not_visible') return success({ found, ended: refusal })
+    noteRefusal(ctx, refusal, found?.status.token ?? null)
     return invalidToken('presented')
   },
 )
+
+/** RFC 6750 §3.1, invalid_token: neither it nor what it depends on has ended; callers cannot tell which. */
+const tokenIsInForce = condition<Seen>('tokenIsInForce', (ctx, { found, ended }) => {
+  if (ended === null) return HOLDS
+  noteRefusal(ctx, ended, found.status.token)
+  return invalidToken('presented')
+})
+
+/** RFC 6749 §1.5: a refresh token is for this server, never for a resource server. */
+const tokenIsAccessToken = condition<{ readonly found: Found }, Good>('tokenIsAccessToken', (ctx, { found }) => {
+  if (found.use === 'access') return success({ found, token: found.status.token })
+  noteRefusal(ctx, 'not_an_access_token', found.status.token)
+  return invalidToken('presented')
+})
 
 /** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(
@@ -67,7 +84,9 @@ export const verifyToken = query({
   name: 'verifyToken',
   preconditions: given<VerifyTokenRequest>()
     .and(callerMayCheckTokens)
-    .and(tokenIsGood)
+    .and(tokenIsKnown)
+    .and(tokenIsInForce)
+    .and(tokenIsAccessToken)
     .and(tokenIsForAudience)
     .and(bearerHoldsCertificate)
     .and(tokenHasScopes),

@@ -5,6 +5,7 @@ import type { Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenRequest } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
+import type { ExplainMintRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import {
   type ActorSchema,
   type IssuedTokenSchema,
@@ -20,7 +21,10 @@ export function fromTokenRequest({
   scopes,
   audiences,
   lifetime,
-}: MintTokenRequest | BatchMintTokensItem): TokenRequest {
+}: Pick<
+  MintTokenRequest | BatchMintTokensItem | ExplainMintRequest,
+  'scopes' | 'audiences' | 'lifetime'
+>): TokenRequest {
   return {
     requestedScopes: scopes,
     requestedAudiences: audiences,
@@ -30,7 +34,7 @@ export function fromTokenRequest({
 
 /** RFC 6749 §5.1; the scope is returned always. `now`: an answer that is given again has less time left. */
 export function toIssuedToken(
-  { token, value, refresh }: IssuedTokens,
+  { token, value, refresh, grantExpiresAt }: IssuedTokens,
   now: EpochMs,
 ): MessageInitShape<typeof IssuedTokenSchema> {
   return {
@@ -41,7 +45,11 @@ export function toIssuedToken(
     scopes: [...token.scopes],
     audiences: [...token.audiences],
     tokenId: token.tokenId,
-    ...(refresh !== null && { refreshToken: refresh.value }),
+    ...(refresh !== null && {
+      refreshToken: refresh.value,
+      refreshTokenExpireTime: toTimestamp(refresh.token.expiresAt),
+    }),
+    ...(grantExpiresAt !== null && { grantExpireTime: toTimestamp(grantExpiresAt) }),
   }
 }
 

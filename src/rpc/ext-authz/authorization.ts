@@ -12,7 +12,6 @@ import { challengeOf } from '../challenge.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { sentenceOf } from '../rpc-status.ts'
 import { CheckedRequest } from './checked-request.ts'
-import type { NamedPeers } from './named-peers.ts'
 
 type Check = typeof Authorization.method.check
 type Decision = MessageInitShape<typeof CheckResponseSchema>
@@ -28,19 +27,16 @@ const PROXY: Caller = Object.freeze({ kind: 'system', name: 'ext_authz' })
  */
 export class AuthorizationHandlers implements ServiceHandlers<typeof Authorization> {
   readonly #runner: FlowRunner
-  readonly #peers: NamedPeers
 
-  constructor(runner: FlowRunner, peers: NamedPeers) {
+  constructor(runner: FlowRunner) {
     this.#runner = runner
-    this.#peers = peers
   }
 
   /**
-   * The decision. Fails where none can be had: for peers that are not named, without an audience, and when the database
-   * cannot be asked; the proxy then refuses the request unless it is told to fail open.
+   * The decision. Fails where none can be had: without an audience, and when the database cannot be asked; the proxy then
+   * refuses the request unless it is told to fail open.
    */
   async check(ctx: CallContext, { attributes }: RequestOf<Check>): AnswerOf<Check> {
-    if (!this.#peers.include(ctx)) return fail('oauth.invalid_client')
     const { audience = '', required_scopes: scopes = '' } = attributes?.contextExtensions ?? {}
     if (attributes === undefined || audience === '') {
       return invalidRequest('attributes.context_extensions', 'must have a value for audience')

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import type { CallContext } from '../../context.ts'
 import { isCertificateOf, isCurrent } from '../../domain/certificate.ts'
+import type { PeerRule } from '../routes.ts'
 
 export interface NamedPeersOptions {
   /** Whether callers on the same host are let in. */
@@ -10,7 +11,7 @@ export interface NamedPeersOptions {
 }
 
 /** The proxies that may ask for decisions on the requests of others. */
-export class NamedPeers {
+export class NamedPeers implements PeerRule {
   readonly #alternativeNames: readonly string[]
   /** Addresses that need no certificate. */
   readonly #addresses = new BlockList()

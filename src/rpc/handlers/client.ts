@@ -1,4 +1,5 @@
 import type { CallContext } from '../../context.ts'
+import type { Client } from '../../domain/client.ts'
 import { clientId, milliseconds, secretId } from '../../domain/ids.ts'
 import { listClientSecrets, revokeClientSecret, rotateClientSecret } from '../../flows/clients/client-secrets.ts'
 import {
@@ -10,12 +11,16 @@ import {
 } from '../../flows/clients/manage-clients.ts'
 import { drawClientId, registerClient } from '../../flows/clients/register-client.ts'
 import { updateClient } from '../../flows/clients/update-client.ts'
+import type { Flow } from '../../flows/flow.ts'
+import { explainMint } from '../../flows/grants/explain-mint.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { ClientService } from '../../gen/qscope/v1/client_service_pb.ts'
-import { mapResult } from '../../results.ts'
-import { fromClientType, fromRegisterClient, toClient, toClientSecretInfo } from '../convert/client.ts'
+import { invalidRequest, mapResult } from '../../results.ts'
+import { fromClientType, fromGrantTypes, fromRegisterClient, toClient, toClientSecretInfo } from '../convert/client.ts'
 import { fromUpdateClient } from '../convert/client-update.ts'
+import { toExplanation } from '../convert/explanation.ts'
 import { fromDuration } from '../convert/time.ts'
+import { fromTokenRequest } from '../convert/token.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
 type Methods = typeof ClientService.method
@@ -31,6 +36,10 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
 
   async registerClient(ctx: CallContext, request: Request<'registerClient'>): Answer<'registerClient'> {
     const registration = fromRegisterClient(request, drawClientId)
+    if (request.validateOnly) {
+      const previewed = await this.#runner.preview(registerClient, ctx, { registration })
+      return mapResult(previewed, ({ output: { client } }) => ({ client: toUnregistered(client, request) }))
+    }
     return mapResult(await this.#runner.execute(registerClient, ctx, { registration }), ({ client, secret }) => ({
       client: toClient(client),
       clientSecret: secret?.value ?? '',
@@ -58,35 +67,34 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
 
   async updateClient(ctx: CallContext, request: Request<'updateClient'>): Answer<'updateClient'> {
     const update = fromUpdateClient(request)
-    if (!update.ok) return update
-    return mapResult(await this.#runner.execute(updateClient, ctx, update.value), (client) => ({
-      client: toClient(client),
-    }))
+    return update.ok ? await this.#change(updateClient, ctx, update.value, request.validateOnly) : update
   }
 
   async deleteClient(ctx: CallContext, request: Request<'deleteClient'>): Answer<'deleteClient'> {
+    const named = { clientId: clientId(request.clientId) }
     return mapResult(
-      await this.#runner.execute(deleteClient, ctx, { clientId: clientId(request.clientId) }),
+      request.validateOnly
+        ? await this.#runner.preview(deleteClient, ctx, named)
+        : await this.#runner.execute(deleteClient, ctx, named),
       () => ({}),
     )
   }
 
   async enableClient(ctx: CallContext, request: Request<'enableClient'>): Answer<'enableClient'> {
-    const enabled = await this.#runner.execute(enableClient, ctx, { clientId: clientId(request.clientId) })
-    return mapResult(enabled, (client) => ({ client: toClient(client) }))
+    return await this.#change(enableClient, ctx, { clientId: clientId(request.clientId) }, request.validateOnly)
   }
 
   async disableClient(ctx: CallContext, request: Request<'disableClient'>): Answer<'disableClient'> {
-    const disabled = await this.#runner.execute(disableClient, ctx, { clientId: clientId(request.clientId) })
-    return mapResult(disabled, (client) => ({ client: toClient(client) }))
+    return await this.#change(disableClient, ctx, { clientId: clientId(request.clientId) }, request.validateOnly)
   }
 
   async rotateClientSecret(ctx: CallContext, request: Request<'rotateClientSecret'>): Answer<'rotateClientSecret'> {
     const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
-    const rotated = await this.#runner.execute(rotateClientSecret, ctx, {
-      clientId: clientId(request.clientId),
-      overlap,
-    })
+    const rotation = { clientId: clientId(request.clientId), overlap }
+    if (request.validateOnly) {
+      return mapResult(await this.#runner.preview(rotateClientSecret, ctx, rotation), () => ({}))
+    }
+    const rotated = await this.#runner.execute(rotateClientSecret, ctx, rotation)
     return mapResult(rotated, ({ value, stored }) => ({ clientSecret: value, secretId: stored.secretId }))
   }
 
@@ -99,4 +107,32 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
     const named = { clientId: clientId(request.clientId), secretId: secretId(request.secretId) }
     return mapResult(await this.#runner.execute(revokeClientSecret, ctx, named), () => ({}))
   }
+
+  async explainMint(ctx: CallContext, request: Request<'explainMint'>): Answer<'explainMint'> {
+    const [grantType] = fromGrantTypes([request.grantType])
+    if (grantType === undefined) return invalidRequest('grant_type', 'is required')
+    const question = { clientId: clientId(request.clientId), grantType, ...fromTokenRequest(request) }
+    return mapResult(await this.#runner.query(explainMint, ctx, question), toExplanation)
+  }
+
+  /** Changes a client, or answers how it would be changed: with the etag that a call to do so has to name. */
+  async #change<Input extends object, Facts extends { readonly client: Client }>(
+    flow: Flow<Input, Facts, Client, 'transaction'>,
+    ctx: CallContext,
+    input: Input,
+    validateOnly: boolean,
+  ) {
+    if (!validateOnly) {
+      return mapResult(await this.#runner.execute(flow, ctx, input), (client) => ({ client: toClient(client) }))
+    }
+    return mapResult(await this.#runner.preview(flow, ctx, input), ({ facts, output }) => ({
+      client: toClient({ ...output, version: facts.client.version }),
+    }))
+  }
+}
+
+/** A client as it would be registered: without what is drawn or given then. */
+function toUnregistered(client: Client, { clientId: wanted = '', displayName = '' }: Request<'registerClient'>) {
+  const named = wanted === '' ? { clientId: '', displayName } : {}
+  return { ...toClient(client), ...named, etag: '' }
 }

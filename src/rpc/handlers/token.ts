@@ -13,13 +13,15 @@ import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
 import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
+import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
+import { revokeLeakedToken } from '../../flows/tokens/revoke-leaked-token.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { type RevocationTarget, revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
 import { signIntrospection } from '../../flows/tokens/sign-introspection.ts'
-import { verifyToken } from '../../flows/tokens/verify-token.ts'
+import { type VerifyTokenRequest as AskedOfToken, verifyToken } from '../../flows/tokens/verify-token.ts'
 import {
   CodeChallengeMethod,
   IntrospectTokenResponseSchema,
@@ -27,11 +29,13 @@ import {
   type TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { invalidRequest, mapResult, type Result, success } from '../../results.ts'
+import { toExplanation } from '../convert/explanation.ts'
 import { toIntrospection } from '../convert/introspection.ts'
 import { toJsonWebKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
+import { inEvenTime } from '../even-time.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
 
@@ -128,12 +132,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async verifyToken(ctx: CallContext, request: Request<'verifyToken'>): Answer<'verifyToken'> {
-    const verified = await this.#runner.query(verifyToken, ctx, {
-      presented: request.token,
-      requiredScopes: request.requiredScopes,
-      audience: request.audience ?? null,
-      presentedCertificate: request.presentedCertificateSha256 ?? null,
-    })
+    const verified = await this.#runner.query(verifyToken, ctx, fromVerifyToken(request))
     return mapResult(verified, (found) => ({ claims: toTokenClaims(found, this.#options.issuer) }))
   }
 
@@ -157,8 +156,17 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     }))
   }
 
+  async explainToken(ctx: CallContext, request: Request<'explainToken'>): Answer<'explainToken'> {
+    return mapResult(await this.#runner.query(explainToken, ctx, fromVerifyToken(request)), toExplanation)
+  }
+
   async revokeToken(ctx: CallContext, { token }: Request<'revokeToken'>): Answer<'revokeToken'> {
     return mapResult(await this.#runner.execute(revokeToken, ctx, { presented: token }), () => ({}))
+  }
+
+  async revokeLeakedToken(ctx: CallContext, { token }: Request<'revokeLeakedToken'>): Answer<'revokeLeakedToken'> {
+    const revoked = await inEvenTime(ctx, () => this.#runner.execute(revokeLeakedToken, ctx, { presented: token }))
+    return mapResult(revoked, () => ({}))
   }
 
   async listTokens(ctx: CallContext, request: Request<'listTokens'>): Answer<'listTokens'> {
@@ -200,6 +208,16 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
       keys: keys.map(toJsonWebKey),
       maxAge: toDuration(KEY_SET_MAX_AGE),
     }))
+  }
+}
+
+/** Both say the same of a token: the one judges, the other explains. */
+function fromVerifyToken(request: Request<'verifyToken'> | Request<'explainToken'>): AskedOfToken {
+  return {
+    presented: request.token,
+    requiredScopes: request.requiredScopes,
+    audience: request.audience ?? null,
+    presentedCertificate: request.presentedCertificateSha256 ?? null,
   }
 }
 

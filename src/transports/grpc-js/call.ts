@@ -1,18 +1,12 @@
 import type { EventEmitter } from 'node:events'
-import {
-  Metadata,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from '@grpc/grpc-js'
+import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js'
 import type { PeerCertificate } from '../../domain/certificate.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import { RAY_ID_KEY } from '../../rpc/trace-context.ts'
 import type { CallListener, GrpcStatus, StreamTransportCall } from '../grpc/transport.ts'
 import { peerAddress } from '../peer.ts'
 import type { Connections } from './connections.ts'
 import { sessionOf } from './internals.ts'
+import { asBuffer, initialMetadata, toStatusObject } from './metadata.ts'
 
 type Unary = ServerUnaryCall<Buffer, Buffer>
 type Stream = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>
@@ -121,7 +115,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall {
 
   answer(rayId: string, message: Uint8Array): void {
     if (!this.takeOut()) return
-    this.#call.sendMetadata(rayIdMetadata(rayId))
+    this.#call.sendMetadata(initialMetadata(rayId))
     this.#callback(null, asBuffer(message))
   }
 
@@ -131,7 +125,7 @@ export class GrpcJsUnaryCall extends GrpcJsCall {
   }
 
   start(rayId: string): void {
-    if (this.services.open.has(this)) this.#call.sendMetadata(rayIdMetadata(rayId))
+    if (this.services.open.has(this)) this.#call.sendMetadata(initialMetadata(rayId))
   }
 
   write(): never {
@@ -175,7 +169,7 @@ export class GrpcJsStreamCall extends GrpcJsCall {
   }
 
   start(rayId: string): void {
-    this.#call.sendMetadata(rayIdMetadata(rayId))
+    this.#call.sendMetadata(initialMetadata(rayId))
   }
 
   write(message: Uint8Array): boolean {
@@ -199,19 +193,6 @@ export class GrpcJsStreamCall extends GrpcJsCall {
   }
 }
 
-/** The end of a call, as grpc-js takes it. */
-export function toStatusObject({ code, message, details, rayId }: GrpcStatus) {
-  const metadata = rayId === null ? new Metadata() : rayIdMetadata(rayId)
-  if (details !== null) metadata.set('grpc-status-details-bin', asBuffer(details))
-  return { code, details: message, metadata }
-}
-
-function rayIdMetadata(rayId: string): Metadata {
-  const metadata = new Metadata()
-  metadata.set(RAY_ID_KEY, rayId)
-  return metadata
-}
-
 function momentOf(deadline: Date | number): EpochMs | null {
   const moment = Number(deadline)
   return Number.isFinite(moment) ? epochMs(moment) : null
@@ -221,9 +202,4 @@ function momentOf(deadline: Date | number): EpochMs | null {
 function addressOf(peer: string): string {
   const colon = peer.lastIndexOf(':')
   return peerAddress(colon < 0 ? peer : peer.slice(0, colon))
-}
-
-/** A view, not a copy. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

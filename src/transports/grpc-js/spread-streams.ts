@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server } from '@grpc/grpc-js'
-import { http2ServersOf } from './internals.ts'
+import { listenBefore } from './stream-listeners.ts'
 
 /** How many calls start in one turn of the event loop: as many as one caller may run at once. */
 const MAX_STARTED_PER_TURN = 32
@@ -12,29 +11,19 @@ const MAX_STARTED_PER_TURN = 32
  */
 export function spreadStreams(server: Server): void {
   const arrivals = new SpreadArrivals()
-  for (const http2Server of http2ServersOf(server)) {
-    const listeners = http2Server.listeners('stream')
-    const start = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: readonly string[]) => {
-      for (const listener of listeners) listener.call(http2Server, stream, headers, flags, raw)
+  listenBefore(server, (start) => (stream, headers, flags, raw) => {
+    if (arrivals.mayStart()) {
+      start(stream, headers, flags, raw)
+      return
     }
-    http2Server.removeAllListeners('stream')
-    http2Server.on(
-      'stream',
-      (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: readonly string[]) => {
-        if (arrivals.mayStart()) {
-          start(stream, headers, flags, raw)
-          return
-        }
-        // Until it starts nobody else listens, and it may be cancelled.
-        stream.on('error', () => undefined)
-        arrivals.wait(stream.session, () => {
-          // One that was cancelled meanwhile is dropped, with what came of it.
-          if (stream.closed || stream.destroyed) stream.destroy()
-          else start(stream, headers, flags, raw)
-        })
-      },
-    )
-  }
+    // Until it starts nobody else listens, and it may be cancelled.
+    stream.on('error', () => undefined)
+    arrivals.wait(stream.session, () => {
+      // One that was cancelled meanwhile is dropped, with what came of it.
+      if (stream.closed || stream.destroyed) stream.destroy()
+      else start(stream, headers, flags, raw)
+    })
+  })
 }
 
 /** Limits how many calls start in each turn of the event loop. Those beyond wait; the connections take turns. */

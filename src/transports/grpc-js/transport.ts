@@ -18,6 +18,7 @@ import {
 } from '../grpc/transport.ts'
 import { type CallServices, GrpcJsStreamCall, GrpcJsUnaryCall, type OpenCalls } from './call.ts'
 import { Connections } from './connections.ts'
+import { refuseRequests } from './refuse-requests.ts'
 import { correctRequestHeaders } from './request-headers.ts'
 import { spreadStreams } from './spread-streams.ts'
 import { TlsCredentials } from './tls-credentials.ts'
@@ -49,6 +50,7 @@ export class GrpcJsTransport implements GrpcTransport {
     this.#connections.follow(this.#server)
     watchIncoming(this.#server, this.#settings)
     spreadStreams(this.#server)
+    refuseRequests(this.#server)
     return { port }
   }
 

@@ -2,10 +2,10 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import type { Server } from '@grpc/grpc-js'
 import type { FailedResult } from '../../results.ts'
 import type { IncomingCall, IncomingMessage } from '../../rpc/incoming-messages.ts'
-import type { GrpcStatus, TransportSettings } from '../grpc/transport.ts'
+import type { TransportSettings } from '../grpc/transport.ts'
 import { peerAddress } from '../peer.ts'
-import { toStatusObject } from './call.ts'
 import { http2ServersOf } from './internals.ts'
+import { trailersOnly } from './metadata.ts'
 
 /** A byte of flags, four of length. */
 const PREFIX_BYTES = 5
@@ -117,17 +117,5 @@ class StreamCall implements IncomingCall {
     if (first.byteLength < PREFIX_BYTES) return maxMessageBytes + PREFIX_BYTES
     const declared = Math.min(first.readUInt32BE(1), maxMessageBytes)
     return PREFIX_BYTES + declared + (first.readUInt8(0) === COMPRESSED ? maxMessageBytes : 0)
-  }
-}
-
-/** What grpc-js sends for a refusal before anything else was sent. */
-function trailersOnly(status: GrpcStatus) {
-  const { code, details, metadata } = toStatusObject(status)
-  return {
-    ':status': 200,
-    'content-type': 'application/grpc+proto',
-    'grpc-status': String(code),
-    'grpc-message': encodeURI(details),
-    ...metadata.toHttp2Headers(),
   }
 }

@@ -51,16 +51,18 @@ export interface GrpcServerOptions {
 export class GrpcServer {
   readonly #options: GrpcServerOptions
   readonly #transport: GrpcTransport
+  readonly #incoming: IncomingMessages
 
   constructor(options: GrpcServerOptions) {
     const { log, jitter, newRayId, helpBase } = options
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#options = options
+    this.#incoming = options.incoming ?? new IncomingMessages(limits.maxMessageBytes)
     this.#transport = options.transport({
       methods: methodsOf(options),
       limits,
       jitter,
-      incoming: options.incoming ?? new IncomingMessages(limits.maxMessageBytes),
+      incoming: this.#incoming,
       statusOf: (failure, headers) => toGrpcStatus(failure, rayIdOf(headers, newRayId), helpBase),
       tls: options.tls ?? null,
       log,
@@ -81,6 +83,7 @@ export class GrpcServer {
   async stop(graceMs: number): Promise<void> {
     const { state, log } = this.#options
     state.drain()
+    this.#incoming.stop()
     const closed = this.#transport.stop()
     if (!(await settlesWithin(graceMs, closed))) {
       log.warn({ graceMs }, 'calls still running are aborted')

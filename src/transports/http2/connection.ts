@@ -10,7 +10,7 @@ import { INITIAL_WINDOW_BYTES, MAX_31_BITS } from './frames.ts'
 import { HeaderFrames } from './header-frames.ts'
 import type { BlockReader } from './hpack/block-reader.ts'
 import { Decoder } from './hpack/decoder.ts'
-import type { Http2Limits } from './options.ts'
+import type { Http2Limits, Patience } from './options.ts'
 import type { PacedReader, RequestPacer } from './request-pacer.ts'
 import { Sender } from './sender.ts'
 import { PeerSettings, settingsOf } from './settings.ts'
@@ -250,27 +250,31 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
 
   // Deadlines.
 
-  /** To be called now and then: ends what has taken too long. `now` is in milliseconds of any clock that never goes back. */
-  check(now: number): void {
+  /**
+   * To be called now and then: ends what has taken too long. `now` is in milliseconds of any clock that never goes back.
+   * A server that closes has less patience.
+   */
+  check(now: number, { handshakeMs, stallMs, lastPingMs }: Patience): void {
     const { limits } = this.#shared
+    const stalled = this.#stalled(now)
     if (this.#ended) {
       // The rest of the last answers is sent first, as slowly as other answers may be read.
       const sends = this.#endsWell && this.#writer.waitingBytes > 0
-      const silent = this.#sinceOpened.for(sends ? this.#sender.progress + 1 : -1, now)
-      if (silent > (sends ? limits.stallMs : LINGER_MS)) this.socket.destroy()
+      if (sends ? stalled > stallMs : this.#sinceOpened.for(-1, now) > LINGER_MS) this.socket.destroy()
       return
     }
     if (!this.#isReady) {
-      if (this.#sinceOpened.for(0, now) > limits.handshakeMs) this.socket.destroy()
+      if (this.#sinceOpened.for(0, now) > handshakeMs) this.socket.destroy()
       return
     }
-    const stalled = this.#stalled(now)
     if (stalled > 0) this.#streams.sendSmallPieces()
-    if (stalled > limits.stallMs) this.close(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read')
+    if (stalled > stallMs) this.close(ErrorCode.ENHANCE_YOUR_CALM, 'answers are not read')
     else if (this.#frameTakes(now) > limits.frameMs) {
       this.close(ErrorCode.ENHANCE_YOUR_CALM, 'a frame does not end')
-    } else if (this.#draining) this.#checkGoAway(now)
-    else this.#checkSilence(now)
+    } else if (this.#draining) {
+      // A peer that does not answer the PING learns of the last request all the same.
+      if (this.#sincePing.for(this.#ping, now) > lastPingMs) this.#takeNoMoreRequests()
+    } else this.#checkSilence(now)
   }
 
   /** For how long answers have waited while nothing was taken. */
@@ -284,11 +288,6 @@ export class ServerConnection implements Http2Connection, FrameListener, PacedRe
     if (this.#headers.awaitsContinuation) return this.#sinceFrame.for(-this.#headers.longBlocks, now)
     const incomplete = this.#reader.awaitsRest && !this.#held
     return this.#sinceFrame.for(incomplete ? this.#reader.count : 0, now) * Number(incomplete)
-  }
-
-  /** A peer that does not answer the PING learns of the last request all the same. */
-  #checkGoAway(now: number): void {
-    if (this.#sincePing.for(this.#ping, now) > this.#shared.limits.keepaliveTimeoutMs) this.#takeNoMoreRequests()
   }
 
   #checkSilence(now: number): void {

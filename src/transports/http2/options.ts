@@ -34,8 +34,31 @@ export interface Http2Limits {
   readonly minPingIntervalMs: number
   /** How long answers may wait while the peer takes nothing. */
   readonly stallMs: number
+  /** How long it waits, once it closes, for a peer that takes nothing, answers no PING, or has not even greeted. */
+  readonly closingMs: number
   /** Requests that begin in one turn of the event loop, on all connections. */
   readonly maxRequestsPerTurn: number
+}
+
+/** How long is waited for a peer. */
+export interface Patience {
+  /** From the connection to the peer's preface and SETTINGS. */
+  readonly handshakeMs: number
+  /** While it takes nothing of its answers. */
+  readonly stallMs: number
+  /** For its answer to the PING that comes before its last requests are named. */
+  readonly lastPingMs: number
+}
+
+export function patienceOf({ handshakeMs, stallMs, keepaliveTimeoutMs }: Http2Limits): Patience {
+  return { handshakeMs, stallMs, lastPingMs: keepaliveTimeoutMs }
+}
+
+/** That of a server that closes. */
+export function closingPatienceOf(limits: Http2Limits): Patience {
+  const { handshakeMs, stallMs, lastPingMs } = patienceOf(limits)
+  const atMost = (ms: number) => Math.min(ms, limits.closingMs)
+  return { handshakeMs: atMost(handshakeMs), stallMs: atMost(stallMs), lastPingMs: atMost(lastPingMs) }
 }
 
 export const DEFAULT_LIMITS: Http2Limits = Object.freeze({
@@ -56,5 +79,6 @@ export const DEFAULT_LIMITS: Http2Limits = Object.freeze({
   keepaliveTimeoutMs: 20_000,
   minPingIntervalMs: 10_000,
   stallMs: 120_000,
+  closingMs: 5_000,
   maxRequestsPerTurn: 32,
 })

@@ -10,7 +10,7 @@ import type { Http2Application, Http2Connection } from './application.ts'
 import { BlockPool } from './block-pool.ts'
 import { ServerConnection, type Shared } from './connection.ts'
 import { BlockReader } from './hpack/block-reader.ts'
-import { DEFAULT_LIMITS, type Http2Limits } from './options.ts'
+import { closingPatienceOf, DEFAULT_LIMITS, type Http2Limits, type Patience, patienceOf } from './options.ts'
 import { RequestPacer } from './request-pacer.ts'
 import { WriteScheduler } from './write-scheduler.ts'
 
@@ -59,17 +59,19 @@ export class Http2Server {
   readonly #isTls: boolean
   readonly #onError: (error: Error) => void
   readonly #connections = new Set<ServerConnection>()
-  /** Those whose TLS handshake is not complete. */
-  readonly #handshaking = new Set<Socket>()
+  /** Those whose TLS handshake is not complete, by the peer. */
+  readonly #handshaking = new Map<string, Socket>()
   #checks: NodeJS.Timeout | undefined
   #listens = true
   /** Why it takes no more connections; `null`: it does. */
-  #closing: { readonly reason: string | undefined } | null = null
+  #closing: { readonly reason: string | undefined; readonly since: number } | null = null
+  #patience: Patience
   /** Who waits until all connections have closed. */
   #waiting: (() => void)[] = []
 
   constructor(options: Http2ServerOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#patience = patienceOf(this.#limits)
     this.#shared = {
       application: options.application,
       limits: this.#limits,
@@ -114,7 +116,8 @@ export class Http2Server {
   close(reason?: string): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
-      this.#closing = { reason }
+      this.#closing = { reason, since: performance.now() }
+      this.#patience = closingPatienceOf(this.#limits)
       this.#server.close(() => {
         this.#listens = false
         this.#settle()
@@ -126,7 +129,7 @@ export class Http2Server {
   /** Cuts all connections. */
   destroy(): void {
     for (const connection of this.#connections) connection.destroy()
-    for (const socket of this.#handshaking) socket.destroy()
+    this.#dropHandshakes()
   }
 
   #plain(): Server {
@@ -143,10 +146,14 @@ export class Http2Server {
     })
     server.on('connection', (socket: Socket) => {
       socket.setNoDelay(true)
-      this.#handshaking.add(socket)
-      socket.once('close', () => this.#handshaking.delete(socket))
+      const peer = peerOf(socket)
+      this.#handshaking.set(peer, socket)
+      socket.once('close', () => {
+        if (this.#handshaking.get(peer) === socket) this.#handshaking.delete(peer)
+      })
     })
     server.on('secureConnection', (socket: TLSSocket) => {
+      this.#handshaking.delete(peerOf(socket))
       // RFC 9113 §3.2: a client that does not name the protocol speaks another.
       if (socket.alpnProtocol === ALPN) this.#accept(socket)
       else socket.destroy()
@@ -177,16 +184,27 @@ export class Http2Server {
     // A process that was stopped, or busy, reads first what has come meanwhile.
     setImmediate(() => {
       const now = performance.now()
-      for (const connection of this.#connections) connection.check(now)
+      for (const connection of this.#connections) connection.check(now, this.#patience)
+      if (this.#closing !== null && now - this.#closing.since > this.#patience.handshakeMs) this.#dropHandshakes()
     })
+  }
+
+  #dropHandshakes(): void {
+    for (const socket of this.#handshaking.values()) socket.destroy()
   }
 
   /** Often enough for the shortest deadline. */
   #checkInterval(): number {
-    const { handshakeMs, frameMs, idleMs, keepaliveTimeMs, keepaliveTimeoutMs, stallMs } = this.#limits
-    const shortest = Math.min(handshakeMs, frameMs, idleMs, keepaliveTimeMs, keepaliveTimeoutMs, stallMs)
+    const { handshakeMs, frameMs, idleMs, keepaliveTimeMs, keepaliveTimeoutMs, stallMs, closingMs } = this.#limits
+    const ofRequests = Math.min(handshakeMs, frameMs, stallMs, closingMs)
+    const shortest = Math.min(ofRequests, idleMs, keepaliveTimeMs, keepaliveTimeoutMs)
     return Math.min(MAX_CHECK_MS, Math.max(MIN_CHECK_MS, shortest / 4))
   }
+}
+
+/** Tells the open connections of a listener apart. A socket has the same before its handshake and after. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 function strict(context: SecureContextOptions): SecureContextOptions {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { Client } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AttributeContextSchema } from '../../../src/gen/envoy/service/auth/v3/attribute_context_pb.ts'
 import { Authorization, type CheckResponse } from '../../../src/gen/envoy/service/auth/v3/external_auth_pb.ts'
@@ -11,6 +12,7 @@ import { certificateAuthority, channelOf, LOCAL_NAMES, selfSigned, suiteFolder }
 import { type Connection, connect, refusalOf } from '../../setup/client.ts'
 import { type FreshDatabase, sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../../setup/server.ts'
+import { call, detailsOf } from '../../transports/grpc/harness.ts'
 
 const AUDIENCE = 'https://orders.example'
 const { check } = Authorization.method
@@ -278,6 +280,21 @@ describe('who may ask for decisions', () => {
     expect(await askedBy(ca.issue('email', ['email:a@envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
     // Whoever signs for itself may write any name.
     expect(await askedBy(selfSigned(folder, 'pretender', ['DNS:envoy.internal']))).toBe('OAUTH_INVALID_CLIENT')
+  })
+
+  it.each([
+    ['short', 8],
+    ['long', 8_000],
+  ])('is judged before a %s request is read', async (_length, bytes) => {
+    const broken = Buffer.alloc(bytes, 0xff)
+    const askedAs = async (identity: Parameters<typeof channelOf>[1]) => {
+      const client = new Client(server.address, channelOf(ca, identity), { 'grpc.use_local_subchannel_pool': 1 })
+      const { error } = await call(client, check, broken)
+      client.close()
+      return detailsOf(error)?.info?.reason
+    }
+    expect(await askedAs(null)).toBe('OAUTH_INVALID_CLIENT')
+    expect(await askedAs(ca.issue(`reader-${bytes}`, ['DNS:envoy.internal']))).toBe('OAUTH_INVALID_REQUEST')
   })
 
   it('finds no such service where it is off, nor on the HTTP port', async () => {

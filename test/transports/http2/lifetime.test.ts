@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import { DEFAULT_LIMITS, patienceOf } from '../../../src/transports/http2/options.ts'
 import { EchoApplication } from './echo.ts'
 import { connectionOn, MemorySocket } from './in-memory.ts'
 import { type Echo, startEcho } from './peer.ts'
@@ -76,8 +77,56 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
     expect(goAways(peer)).toEqual([LAST, 0])
   })
 
+  describe('of a server that closes', () => {
+    /** Less than a fiftieth of what it waits otherwise. */
+    const limits = { closingMs: 200, stallMs: 60_000, keepaliveTimeoutMs: 60_000, handshakeMs: 60_000 }
+    const NOTHING = [SETTING.INITIAL_WINDOW_SIZE, 0] as const
+    const greetAndAsk = async (...path: readonly string[]) => {
+      const peer = await echo.greet(NOTHING)
+      for (const [at, each] of path.entries()) peer.send(headers(2 * at + 1, request(each), true))
+      await peer.until(({ type, stream }) => type === TYPE.HEADERS && stream === 2 * path.length - 1)
+      return peer
+    }
+    const answersPings = (peer: Awaited<ReturnType<typeof greetAndAsk>>) => {
+      void peer.until(({ type }) => type === TYPE.PING).then(({ payload }) => peer.send(PING_ACK(payload)))
+    }
+
+    it('does not wait for a peer that takes nothing of its answers, and does for one that takes them slowly', async () => {
+      echo = await startEcho(limits)
+      const dead = await greetAndAsk('/send/100')
+      const slow = await greetAndAsk('/send/20')
+      const frozen = await echo.greet()
+      const mute = await echo.dial()
+      for (const peer of [dead, slow]) answersPings(peer)
+      const closed = echo.server.close()
+      const startedAt = performance.now()
+      for (let at = 0; at < 20; at += 1) {
+        await sleep(50)
+        slow.send(windowUpdate(1, 1))
+      }
+      // All of it, in five times as long as the others had.
+      expect(await slow.answer(1)).toHaveLength(20)
+      expect(performance.now() - startedAt).toBeGreaterThan(5 * limits.closingMs)
+      expect(await dead.goAway()).toMatchObject({ code: CODE.NO_ERROR })
+      await Promise.all([dead, frozen, mute, slow].map((peer) => peer.untilClosed()))
+      expect(goAways(frozen)).toEqual([LAST, 0])
+      await closed
+      expect(echo.application.calls.map(({ events }) => events.at(-1))).toContain('aborted 11')
+    })
+
+    it('leaves peers alone until then', async () => {
+      echo = await startEcho(limits)
+      const dead = await greetAndAsk('/send/100')
+      await sleep(5 * limits.closingMs)
+      expect(dead.closed).toBe(false)
+      await echo.server.close()
+      await dead.untilClosed()
+    })
+  })
+
   describe('of a connection whose peer reads the last answer slowly', () => {
-    const limits = { stallMs: 120_000 }
+    const limits = { ...DEFAULT_LIMITS, stallMs: 120_000 }
+    const patience = patienceOf(limits)
     const turn = () => new Promise((resolve) => setImmediate(resolve))
 
     async function endSlowly() {
@@ -89,30 +138,30 @@ describe('a graceful end (RFC 9113 §6.8)', () => {
       socket.push(Buffer.concat([headers(1, request('/send/5000'), true), frame(TYPE.GOAWAY, 0, 0, uint32(0, 0))]))
       for (let at = 0; at < 5; at += 1) await turn()
       expect(connection.streamCount).toBe(0)
-      connection.check(0)
+      connection.check(0, patience)
       return { socket, connection }
     }
 
     it('sends all of it', async () => {
       const { socket, connection } = await endSlowly()
-      connection.check(60_000)
+      connection.check(60_000, patience)
       expect(socket.destroyed).toBe(false)
       socket.isSlow = false
       socket.taken?.()
       await turn()
-      connection.check(61_000)
-      connection.check(61_900)
+      connection.check(61_000, patience)
+      connection.check(61_900, patience)
       const written = framesIn(Buffer.concat(socket.written)).frames
       expect(written.filter(({ type, stream }) => type === TYPE.DATA && stream === 1)).not.toEqual([])
-      connection.check(62_100)
+      connection.check(62_100, patience)
       expect(socket.destroyed).toBe(true)
     })
 
     it('waits no longer than on any other', async () => {
       const { socket, connection } = await endSlowly()
-      connection.check(119_000)
+      connection.check(119_000, patience)
       expect(socket.destroyed).toBe(false)
-      connection.check(121_000)
+      connection.check(121_000, patience)
       expect(socket.destroyed).toBe(true)
     })
   })

@@ -1,5 +1,6 @@
 import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../../setup/certificates.ts'
@@ -63,6 +64,20 @@ describe('TLS (RFC 9113 §9.2)', () => {
     const reason = await new Promise<Buffer>((resolve) => client.once('goaway', (_code, _last, data) => resolve(data)))
     expect(reason.toString()).toBe('restart')
     await closed
+  })
+
+  it('does not wait for a handshake that does not end, when the server closes', async () => {
+    const tls = { context: contextOf(first), requestCert: false, rejectUnauthorized: false }
+    echo = await startEcho({ handshakeMs: 600_000, closingMs: 100 }, { tls })
+    const tcp = connectTcp(echo.port, '127.0.0.1')
+    await new Promise((resolve) => tcp.once('connect', resolve))
+    const socket = await handshake()
+    await sleep(500)
+    // Nobody is cut before.
+    expect([tcp.destroyed, socket.destroyed]).toEqual([false, false])
+    tcp.resume()
+    await echo.server.close()
+    socket.destroy()
   })
 
   it('takes nobody who does not name it, or names another', async () => {

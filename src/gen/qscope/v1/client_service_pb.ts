@@ -9,6 +9,10 @@ import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import type { AuthenticationMethod, Client, ClientConfig, ClientSecretInfo, ClientType, GrantType } from "./client_pb.ts";
 import { file_qscope_v1_client } from "./client_pb.ts";
+import type { ErrorReason } from "./error_reason_pb.ts";
+import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
+import type { Check, Verdict } from "./explanation_pb.ts";
+import { file_qscope_v1_explanation } from "./explanation_pb.ts";
 import { file_qscope_v1_options } from "./options_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSL8BAoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZ0IMCgpfY2xpZW50X2lkQg8KDV9kaXNwbGF5X25hbWVCBwoFX2p3a3NCFQoTX3Rsc19jbGllbnRfc3ViamVjdCJXChZSZWdpc3RlckNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQSGgoNY2xpZW50X3NlY3JldBgCIAEoCUIDgAEBIjEKEEdldENsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIjYKEUdldENsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQi2QEKEkxpc3RDbGllbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgBASFAoHZW5hYmxlZBgDIAEoCEgAiAEBEi0KBHR5cGUYBCABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZUIIukgFggECEAESNQoQY2xpZW50X2lkX3ByZWZpeBgFIAEoCUIbukgYchYYgAEyEV5bQS1aYS16MC05Ll8tXSokQgoKCF9lbmFibGVkIlIKE0xpc3RDbGllbnRzUmVzcG9uc2USIgoHY2xpZW50cxgBIAMoCzIRLnFzY29wZS52MS5DbGllbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIogBChNVcGRhdGVDbGllbnRSZXF1ZXN0EikKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnRCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoEZXRhZxgDIAEoCUIHukgEcgIYQCI5ChRVcGRhdGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IjQKE0RlbGV0ZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIjQKE0VuYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIjkKFEVuYWJsZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiNQoURGlzYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIjoKFURpc2FibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IncKGVJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjsKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CD7pIDKoBCSIFCICangEyACJLChpSb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJIjkKGExpc3RDbGllbnRTZWNyZXRzUmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiSQoZTGlzdENsaWVudFNlY3JldHNSZXNwb25zZRIsCgdzZWNyZXRzGAEgAygLMhsucXNjb3BlLnYxLkNsaWVudFNlY3JldEluZm8iVwoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESGwoJc2VjcmV0X2lkGAIgASgJQgi6SAVyA7ABASIcChpSZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZTKXCQoNQ2xpZW50U2VydmljZRJxCg5SZWdpc3RlckNsaWVudBIgLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlcXVlc3QaIS5xc2NvcGUudjEuUmVnaXN0ZXJDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSZgoJR2V0Q2xpZW50EhsucXNjb3BlLnYxLkdldENsaWVudFJlcXVlc3QaHC5xc2NvcGUudjEuR2V0Q2xpZW50UmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtMaXN0Q2xpZW50cxIdLnFzY29wZS52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHi5xc2NvcGUudjEuTGlzdENsaWVudHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmsKDFVwZGF0ZUNsaWVudBIeLnFzY29wZS52MS5VcGRhdGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJrCgxEZWxldGVDbGllbnQSHi5xc2NvcGUudjEuRGVsZXRlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUScAoMRW5hYmxlQ2xpZW50Eh4ucXNjb3BlLnYxLkVuYWJsZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAEScwoNRGlzYWJsZUNsaWVudBIfLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVxdWVzdBogLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAESfQoSUm90YXRlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEn4KEUxpc3RDbGllbnRTZWNyZXRzEiMucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVxdWVzdBokLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKTBQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCLZAQoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiRCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinwEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSKQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIVCgRldGFnGAMgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiOQoUVXBkYXRlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJLChNEZWxldGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIksKE0VuYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJMChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI6ChVEaXNhYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKOAQoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESOwoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeATIAEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSI5ChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIu4BChJFeHBsYWluTWludFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjQKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlQgq6SAeCAQQQASAAEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ARI9CghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIASKKAQoTRXhwbGFpbk1pbnRSZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiJXChlSZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIbCglzZWNyZXRfaWQYAiABKAlCCLpIBXIDsAEBIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMoUKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -124,6 +128,14 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
    * @generated from field: qscope.v1.ClientConfig config = 12;
    */
   config?: ClientConfig | undefined;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * holds no secret, no etag, and no client_id where the server would draw one.
+   *
+   * @generated from field: bool validate_only = 13;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -315,6 +327,14 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * @generated from field: string etag = 3;
    */
   etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * has the etag that the client has now.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -357,6 +377,13 @@ export type DeleteClientRequest = Message<"qscope.v1.DeleteClientRequest"> & {
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -393,6 +420,14 @@ export type EnableClientRequest = Message<"qscope.v1.EnableClientRequest"> & {
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * has the etag that the client has now.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -435,6 +470,14 @@ export type DisableClientRequest = Message<"qscope.v1.DisableClientRequest"> & {
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * has the etag that the client has now.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -484,6 +527,14 @@ export type RotateClientSecretRequest = Message<"qscope.v1.RotateClientSecretReq
    * @generated from field: google.protobuf.Duration overlap = 2;
    */
   overlap?: Duration | undefined;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * is empty.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -564,6 +615,94 @@ export const ListClientSecretsResponseSchema: GenMessage<ListClientSecretsRespon
   messageDesc(file_qscope_v1_client_service, 17);
 
 /**
+ * ExplainMintRequest says what the client would ask for.
+ *
+ * @generated from message qscope.v1.ExplainMintRequest
+ */
+export type ExplainMintRequest = Message<"qscope.v1.ExplainMintRequest"> & {
+  /**
+   * client_id identifies the client.
+   *
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+
+  /**
+   * grant_type is how it would get the token. AUTHORIZATION_CODE and DEVICE_CODE
+   * explain whether a user can be asked for consent; REFRESH_TOKEN, TOKEN_EXCHANGE
+   * and JWT_BEARER what is judged beside what is presented, which narrows scopes
+   * and audiences further.
+   *
+   * @generated from field: qscope.v1.GrantType grant_type = 2;
+   */
+  grantType: GrantType;
+
+  /**
+   * scopes wanted, as in MintTokenRequest.
+   *
+   * @generated from field: repeated string scopes = 3;
+   */
+  scopes: string[];
+
+  /**
+   * audiences wanted, as in MintTokenRequest.
+   *
+   * @generated from field: repeated string audiences = 4;
+   */
+  audiences: string[];
+
+  /**
+   * lifetime wanted, as in MintTokenRequest; for CLIENT_CREDENTIALS only.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 5;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainMintRequest.
+ * Use `create(ExplainMintRequestSchema)` to create a new message.
+ */
+export const ExplainMintRequestSchema: GenMessage<ExplainMintRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 18);
+
+/**
+ * ExplainMintResponse explains how the client would be answered.
+ *
+ * @generated from message qscope.v1.ExplainMintResponse
+ */
+export type ExplainMintResponse = Message<"qscope.v1.ExplainMintResponse"> & {
+  /**
+   * verdict is whether it would be issued the token.
+   *
+   * @generated from field: qscope.v1.Verdict verdict = 1;
+   */
+  verdict: Verdict;
+
+  /**
+   * checks are in the order in which they are judged. The first that fails is the
+   * last: what follows is not judged.
+   *
+   * @generated from field: repeated qscope.v1.Check checks = 2;
+   */
+  checks: Check[];
+
+  /**
+   * error_reason is what it would be refused with; unspecified if it would not be.
+   *
+   * @generated from field: qscope.v1.ErrorReason error_reason = 3;
+   */
+  errorReason: ErrorReason;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainMintResponse.
+ * Use `create(ExplainMintResponseSchema)` to create a new message.
+ */
+export const ExplainMintResponseSchema: GenMessage<ExplainMintResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 19);
+
+/**
  * RevokeClientSecretRequest names a secret.
  *
  * @generated from message qscope.v1.RevokeClientSecretRequest
@@ -589,7 +728,7 @@ export type RevokeClientSecretRequest = Message<"qscope.v1.RevokeClientSecretReq
  * Use `create(RevokeClientSecretRequestSchema)` to create a new message.
  */
 export const RevokeClientSecretRequestSchema: GenMessage<RevokeClientSecretRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 18);
+  messageDesc(file_qscope_v1_client_service, 20);
 
 /**
  * RevokeClientSecretResponse is empty.
@@ -604,7 +743,7 @@ export type RevokeClientSecretResponse = Message<"qscope.v1.RevokeClientSecretRe
  * Use `create(RevokeClientSecretResponseSchema)` to create a new message.
  */
 export const RevokeClientSecretResponseSchema: GenMessage<RevokeClientSecretResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 19);
+  messageDesc(file_qscope_v1_client_service, 21);
 
 /**
  * ClientService registers OAuth clients and manages their secrets. Every call
@@ -727,6 +866,22 @@ export const ClientService: GenService<{
     methodKind: "unary";
     input: typeof ListClientSecretsRequestSchema;
     output: typeof ListClientSecretsResponseSchema;
+  },
+  /**
+   * ExplainMint tells whether a client would be issued a token, check by check, and
+   * what mends the one that fails. It evaluates the conditions of the flow of the
+   * grant, and spends and writes nothing. What hangs on what the client would
+   * present (a secret, code, token or assertion) is not judged. Needs
+   * `qscope:clients.read`. Errors: OAUTH_INVALID_REQUEST for a lifetime with
+   * another grant than CLIENT_CREDENTIALS. A client that does not exist is
+   * VERDICT_UNKNOWN. May be retried.
+   *
+   * @generated from rpc qscope.v1.ClientService.ExplainMint
+   */
+  explainMint: {
+    methodKind: "unary";
+    input: typeof ExplainMintRequestSchema;
+    output: typeof ExplainMintResponseSchema;
   },
   /**
    * RevokeClientSecret ends one secret at once. Needs `qscope:clients.write`.

@@ -11,6 +11,10 @@ import type { Status } from "../../google/rpc/status_pb.ts";
 import { file_google_rpc_status } from "../../google/rpc/status_pb.ts";
 import type { ClientAuthentication } from "./client_authentication_pb.ts";
 import { file_qscope_v1_client_authentication } from "./client_authentication_pb.ts";
+import type { ErrorReason } from "./error_reason_pb.ts";
+import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
+import type { Check, Verdict } from "./explanation_pb.ts";
+import { file_qscope_v1_explanation } from "./explanation_pb.ts";
 import type { JsonWebKey } from "./json_web_key_pb.ts";
 import { file_qscope_v1_json_web_key } from "./json_web_key_pb.ts";
 import { file_qscope_v1_options } from "./options_pb.ts";
@@ -24,7 +28,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihgIKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIYCgRjb2RlGAIgASgJQgqAAQG6SARyAhABEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBEiIKCWF1ZGllbmNlcxgFIAMoCUIPukgMkgEJEDIiBXIDGP8BQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKvAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SIQoNcmVmcmVzaF90b2tlbhgCIAEoCUIKgAEBukgEcgIQARIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4iiwMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIhCg1zdWJqZWN0X3Rva2VuGAIgASgJQgqAAQG6SARyAhABEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESJwoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUIIukgFcgMYgAFIAYgBARIrChRyZXF1ZXN0ZWRfdG9rZW5fdHlwZRgGIAEoCUIIukgFcgMYgAFIAogBARIgCgZzY29wZXMYByADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAggAygJQg+6SAySAQkQMiIFcgMY/wFCDgoMX2FjdG9yX3Rva2VuQhMKEV9hY3Rvcl90b2tlbl90eXBlQhcKFV9yZXF1ZXN0ZWRfdG9rZW5fdHlwZSI+ChVFeGNoYW5nZVRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4isAEKGEV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHQoJYXNzZXJ0aW9uGAIgASgJQgqAAQG6SARyAhABEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ASJCChlFeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIpwCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESKwoPcmVxdWlyZWRfc2NvcGVzGAMgAygJQhK6SA+SAQwQyAEiB3IFEAEYgAESHwoIYXVkaWVuY2UYBCABKAlCCLpIBXIDGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiqAEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQESDgoGc2lnbmVkGAQgASgIQhIKEF90b2tlbl90eXBlX2hpbnQikgEKF0ludHJvc3BlY3RUb2tlblJlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBImCgZjbGFpbXMYAiABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMSJgoUc2lnbmVkX2ludHJvc3BlY3Rpb24YAyABKAlCA4ABAUgAiAEBQhcKFV9zaWduZWRfaW50cm9zcGVjdGlvbiJvChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIeCgZ0b2tlbnMYAiADKAlCDoABAbpICJIBBQgBEOgHIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UilAEKElJldm9rZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIlCg90b2tlbl90eXBlX2hpbnQYAyABKAlCB7pIBHICGEBIAIgBAUISChBfdG9rZW5fdHlwZV9oaW50IhUKE1Jldm9rZVRva2VuUmVzcG9uc2UiwwEKEUxpc3RUb2tlbnNSZXF1ZXN0EiIKCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK6AQoTUmV2b2tlVG9rZW5zUmVxdWVzdBIcCgh0b2tlbl9pZBgBIAEoCUIIukgFcgOwAQFIABIfCgljbGllbnRfaWQYAiABKAlCCrpIB3IFEAEYgAFIABIbCgd1c2VyX2lkGAMgASgJQgi6SAVyA7ABAUgAEhwKCGdyYW50X2lkGAQgASgJQgi6SAVyA7ABAUgAEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYyAFCDwoGdGFyZ2V0EgW6SAIIASJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQiQwojR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlcXVlc3QSHAoIcmVzb3VyY2UYASABKAlCCrpIB3IFEAEY/wEieQokR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlc3BvbnNlEhAKCHJlc291cmNlGAEgASgJEh0KFWF1dGhvcml6YXRpb25fc2VydmVycxgCIAMoCRIgChhiZWFyZXJfbWV0aG9kc19zdXBwb3J0ZWQYAyADKAkiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiawoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEiMKBGtleXMYASADKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKQDQoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIsgBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIgCgZzY29wZXMYAiADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAMgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiOgoRTWludFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4imgEKE0JhdGNoTWludFRva2Vuc0l0ZW0SIAoGc2NvcGVzGAEgAygJQhC6SA2SAQoQyAEiBXIDGIABEiIKCWF1ZGllbmNlcxgCIAMoCUIPukgMkgEJEDIiBXIDGP8BEj0KCGxpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhC6SA2qAQoiBAiAowUyAggBIocBChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhI8CghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtQgq6SAeSAQQIARBkInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IuwCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEi4KBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZUIGukgDyAEBEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBIgCgZzY29wZXMYBCADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAUgAygJQg+6SAySAQkQMiIFcgMY/wESNwoOY29kZV9jaGFsbGVuZ2UYBiABKAlCGrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kSACIAQESRwoVY29kZV9jaGFsbGVuZ2VfbWV0aG9kGAcgASgOMh4ucXNjb3BlLnYxLkNvZGVDaGFsbGVuZ2VNZXRob2RCCLpIBYIBAhABQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihgIKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIYCgRjb2RlGAIgASgJQgqAAQG6SARyAhABEiAKDHJlZGlyZWN0X3VyaRgDIAEoCUIKukgHcgUQARiACBI/Cg1jb2RlX3ZlcmlmaWVyGAQgASgJQiOAAQG6SB1yGzIZXltBLVphLXowLTkuX34tXXs0MywxMjh9JEgAiAEBEiIKCWF1ZGllbmNlcxgFIAMoCUIPukgMkgEJEDIiBXIDGP8BQhAKDl9jb2RlX3ZlcmlmaWVyIkoKIUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKvAQoTUmVmcmVzaFRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SIQoNcmVmcmVzaF90b2tlbhgCIAEoCUIKgAEBukgEcgIQARIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wEiPQoUUmVmcmVzaFRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4iiwMKFEV4Y2hhbmdlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIhCg1zdWJqZWN0X3Rva2VuGAIgASgJQgqAAQG6SARyAhABEiYKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCUIKukgHcgUQARiAARIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESJwoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUIIukgFcgMYgAFIAYgBARIrChRyZXF1ZXN0ZWRfdG9rZW5fdHlwZRgGIAEoCUIIukgFcgMYgAFIAogBARIgCgZzY29wZXMYByADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAggAygJQg+6SAySAQkQMiIFcgMY/wFCDgoMX2FjdG9yX3Rva2VuQhMKEV9hY3Rvcl90b2tlbl90eXBlQhcKFV9yZXF1ZXN0ZWRfdG9rZW5fdHlwZSI+ChVFeGNoYW5nZVRva2VuUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4isAEKGEV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SHQoJYXNzZXJ0aW9uGAIgASgJQgqAAQG6SARyAhABEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ASJCChlFeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIpwCChJWZXJpZnlUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESKwoPcmVxdWlyZWRfc2NvcGVzGAMgAygJQhK6SA+SAQwQyAEiB3IFEAEYgAESHwoIYXVkaWVuY2UYBCABKAlCCLpIBXIDGP8BSACIAQESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiPQoTVmVyaWZ5VG9rZW5SZXNwb25zZRImCgZjbGFpbXMYASABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMiqAEKFkludHJvc3BlY3RUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQESDgoGc2lnbmVkGAQgASgIQhIKEF90b2tlbl90eXBlX2hpbnQikgEKF0ludHJvc3BlY3RUb2tlblJlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBImCgZjbGFpbXMYAiABKAsyFi5xc2NvcGUudjEuVG9rZW5DbGFpbXMSJgoUc2lnbmVkX2ludHJvc3BlY3Rpb24YAyABKAlCA4ABAUgAiAEBQhcKFV9zaWduZWRfaW50cm9zcGVjdGlvbiJvChxCYXRjaEludHJvc3BlY3RUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIeCgZ0b2tlbnMYAiADKAlCDoABAbpICJIBBQgBEOgHIlQKHUJhdGNoSW50cm9zcGVjdFRva2Vuc1Jlc3BvbnNlEjMKB3Jlc3VsdHMYASADKAsyIi5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVzcG9uc2UinQIKE0V4cGxhaW5Ub2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESHwoIYXVkaWVuY2UYAyABKAlCCLpIBXIDGP8BSACIAQESKwoPcmVxdWlyZWRfc2NvcGVzGAQgAygJQhK6SA+SAQwQyAEiB3IFEAEYgAESRQoccHJlc2VudGVkX2NlcnRpZmljYXRlX3NoYTI1NhgFIAEoCUIaukgXchUyE15bQS1aYS16MC05Xy1dezQzfSRIAYgBAUILCglfYXVkaWVuY2VCHwodX3ByZXNlbnRlZF9jZXJ0aWZpY2F0ZV9zaGEyNTYiiwEKFEV4cGxhaW5Ub2tlblJlc3BvbnNlEiMKB3ZlcmRpY3QYASABKA4yEi5xc2NvcGUudjEuVmVyZGljdBIgCgZjaGVja3MYAiADKAsyEC5xc2NvcGUudjEuQ2hlY2sSLAoMZXJyb3JfcmVhc29uGAMgASgOMhYucXNjb3BlLnYxLkVycm9yUmVhc29uIpQBChJSZXZva2VUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhIKBXRva2VuGAIgASgJQgOAAQESJQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQge6SARyAhhASACIAQFCEgoQX3Rva2VuX3R5cGVfaGludCIVChNSZXZva2VUb2tlblJlc3BvbnNlIi4KGFJldm9rZUxlYWtlZFRva2VuUmVxdWVzdBISCgV0b2tlbhgBIAEoCUIDgAEBIhsKGVJldm9rZUxlYWtlZFRva2VuUmVzcG9uc2UiwwEKEUxpc3RUb2tlbnNSZXF1ZXN0EiIKCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSHQoJcGFnZV9zaXplGAQgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK6AQoTUmV2b2tlVG9rZW5zUmVxdWVzdBIcCgh0b2tlbl9pZBgBIAEoCUIIukgFcgOwAQFIABIfCgljbGllbnRfaWQYAiABKAlCCrpIB3IFEAEYgAFIABIbCgd1c2VyX2lkGAMgASgJQgi6SAVyA7ABAUgAEhwKCGdyYW50X2lkGAQgASgJQgi6SAVyA7ABAUgAEhgKBnJlYXNvbhgFIAEoCUIIukgFcgMYyAFCDwoGdGFyZ2V0EgW6SAIIASJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQiQwojR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlcXVlc3QSHAoIcmVzb3VyY2UYASABKAlCCrpIB3IFEAEY/wEieQokR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlc3BvbnNlEhAKCHJlc291cmNlGAEgASgJEh0KFWF1dGhvcml6YXRpb25fc2VydmVycxgCIAMoCRIgChhiZWFyZXJfbWV0aG9kc19zdXBwb3J0ZWQYAyADKAkiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiawoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEiMKBGtleXMYASADKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATLvDgoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAEScAoMRXhwbGFpblRva2VuEh4ucXNjb3BlLnYxLkV4cGxhaW5Ub2tlblJlcXVlc3QaHy5xc2NvcGUudjEuRXhwbGFpblRva2VuUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmsKEVJldm9rZUxlYWtlZFRva2VuEiMucXNjb3BlLnYxLlJldm9rZUxlYWtlZFRva2VuUmVxdWVzdBokLnFzY29wZS52MS5SZXZva2VMZWFrZWRUb2tlblJlc3BvbnNlIguQAgK61xgEGAEgARJoCgpMaXN0VG9rZW5zEhwucXNjb3BlLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh0ucXNjb3BlLnYxLkxpc3RUb2tlbnNSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnRva2Vucy5yZWFkIAEScAoMUmV2b2tlVG9rZW5zEh4ucXNjb3BlLnYxLlJldm9rZVRva2Vuc1JlcXVlc3QaHy5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTp0b2tlbnMucmV2b2tlIAESjAEKHEdldFByb3RlY3RlZFJlc291cmNlTWV0YWRhdGESLi5xc2NvcGUudjEuR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlcXVlc3QaLy5xc2NvcGUudjEuR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlc3BvbnNlIguQAgG61xgEGAEgARJoChBHZXRKc29uV2ViS2V5U2V0EiIucXNjb3BlLnYxLkdldEpzb25XZWJLZXlTZXRSZXF1ZXN0GiMucXNjb3BlLnYxLkdldEpzb25XZWJLZXlTZXRSZXNwb25zZSILkAIButcYBBgBIAFCZAoSaW50ZXJuYWwucXNjb3BlLnYxQhFUb2tlblNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -806,6 +810,91 @@ export const BatchIntrospectTokensResponseSchema: GenMessage<BatchIntrospectToke
   messageDesc(file_qscope_v1_token_service, 21);
 
 /**
+ * ExplainTokenRequest presents a token, with what a resource server would ask of it.
+ *
+ * @generated from message qscope.v1.ExplainTokenRequest
+ */
+export type ExplainTokenRequest = Message<"qscope.v1.ExplainTokenRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * token to explain: any string.
+   *
+   * @generated from field: string token = 2;
+   */
+  token: string;
+
+  /**
+   * audience as in VerifyTokenRequest.
+   *
+   * @generated from field: optional string audience = 3;
+   */
+  audience?: string | undefined;
+
+  /**
+   * required_scopes as in VerifyTokenRequest.
+   *
+   * @generated from field: repeated string required_scopes = 4;
+   */
+  requiredScopes: string[];
+
+  /**
+   * presented_certificate_sha256 as in VerifyTokenRequest.
+   *
+   * @generated from field: optional string presented_certificate_sha256 = 5;
+   */
+  presentedCertificateSha256?: string | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainTokenRequest.
+ * Use `create(ExplainTokenRequestSchema)` to create a new message.
+ */
+export const ExplainTokenRequestSchema: GenMessage<ExplainTokenRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 22);
+
+/**
+ * ExplainTokenResponse explains the answer of VerifyToken.
+ *
+ * @generated from message qscope.v1.ExplainTokenResponse
+ */
+export type ExplainTokenResponse = Message<"qscope.v1.ExplainTokenResponse"> & {
+  /**
+   * verdict is how VerifyToken would answer.
+   *
+   * @generated from field: qscope.v1.Verdict verdict = 1;
+   */
+  verdict: Verdict;
+
+  /**
+   * checks are in the order in which they are judged. The first that fails is the
+   * last: what follows is not judged.
+   *
+   * @generated from field: repeated qscope.v1.Check checks = 2;
+   */
+  checks: Check[];
+
+  /**
+   * error_reason is what VerifyToken would refuse with; unspecified if it would not.
+   *
+   * @generated from field: qscope.v1.ErrorReason error_reason = 3;
+   */
+  errorReason: ErrorReason;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainTokenResponse.
+ * Use `create(ExplainTokenResponseSchema)` to create a new message.
+ */
+export const ExplainTokenResponseSchema: GenMessage<ExplainTokenResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 23);
+
+/**
  * RevokeTokenRequest presents the token to end.
  *
  * @generated from message qscope.v1.RevokeTokenRequest
@@ -839,7 +928,7 @@ export type RevokeTokenRequest = Message<"qscope.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 22);
+  messageDesc(file_qscope_v1_token_service, 24);
 
 /**
  * RevokeTokenResponse is empty.
@@ -854,7 +943,43 @@ export type RevokeTokenResponse = Message<"qscope.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 23);
+  messageDesc(file_qscope_v1_token_service, 25);
+
+/**
+ * RevokeLeakedTokenRequest presents a token that was found.
+ *
+ * @generated from message qscope.v1.RevokeLeakedTokenRequest
+ */
+export type RevokeLeakedTokenRequest = Message<"qscope.v1.RevokeLeakedTokenRequest"> & {
+  /**
+   * token that was found: any string.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message qscope.v1.RevokeLeakedTokenRequest.
+ * Use `create(RevokeLeakedTokenRequestSchema)` to create a new message.
+ */
+export const RevokeLeakedTokenRequestSchema: GenMessage<RevokeLeakedTokenRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 26);
+
+/**
+ * RevokeLeakedTokenResponse is empty.
+ *
+ * @generated from message qscope.v1.RevokeLeakedTokenResponse
+ */
+export type RevokeLeakedTokenResponse = Message<"qscope.v1.RevokeLeakedTokenResponse"> & {
+};
+
+/**
+ * Describes the message qscope.v1.RevokeLeakedTokenResponse.
+ * Use `create(RevokeLeakedTokenResponseSchema)` to create a new message.
+ */
+export const RevokeLeakedTokenResponseSchema: GenMessage<RevokeLeakedTokenResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 27);
 
 /**
  * ListTokensRequest selects a page of tokens.
@@ -904,7 +1029,7 @@ export type ListTokensRequest = Message<"qscope.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 24);
+  messageDesc(file_qscope_v1_token_service, 28);
 
 /**
  * ListTokensResponse returns a page of tokens.
@@ -933,7 +1058,7 @@ export type ListTokensResponse = Message<"qscope.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 25);
+  messageDesc(file_qscope_v1_token_service, 29);
 
 /**
  * RevokeTokensRequest says which tokens to end.
@@ -993,7 +1118,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
  * Use `create(RevokeTokensRequestSchema)` to create a new message.
  */
 export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 26);
+  messageDesc(file_qscope_v1_token_service, 30);
 
 /**
  * RevokeTokensResponse tells what was ended.
@@ -1016,7 +1141,7 @@ export type RevokeTokensResponse = Message<"qscope.v1.RevokeTokensResponse"> & {
  * Use `create(RevokeTokensResponseSchema)` to create a new message.
  */
 export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 27);
+  messageDesc(file_qscope_v1_token_service, 31);
 
 /**
  * GetProtectedResourceMetadataRequest names a protected resource.
@@ -1038,7 +1163,7 @@ export type GetProtectedResourceMetadataRequest = Message<"qscope.v1.GetProtecte
  * Use `create(GetProtectedResourceMetadataRequestSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataRequestSchema: GenMessage<GetProtectedResourceMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 28);
+  messageDesc(file_qscope_v1_token_service, 32);
 
 /**
  * GetProtectedResourceMetadataResponse describes it; its JSON in the spelling of
@@ -1075,7 +1200,7 @@ export type GetProtectedResourceMetadataResponse = Message<"qscope.v1.GetProtect
  * Use `create(GetProtectedResourceMetadataResponseSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataResponseSchema: GenMessage<GetProtectedResourceMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 29);
+  messageDesc(file_qscope_v1_token_service, 33);
 
 /**
  * GetJsonWebKeySetRequest is empty.
@@ -1090,7 +1215,7 @@ export type GetJsonWebKeySetRequest = Message<"qscope.v1.GetJsonWebKeySetRequest
  * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
  */
 export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 30);
+  messageDesc(file_qscope_v1_token_service, 34);
 
 /**
  * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
@@ -1118,7 +1243,7 @@ export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetRespon
  * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
  */
 export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 31);
+  messageDesc(file_qscope_v1_token_service, 35);
 
 /**
  * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
@@ -1318,6 +1443,22 @@ export const TokenService: GenService<{
     output: typeof BatchIntrospectTokensResponseSchema;
   },
   /**
+   * ExplainToken tells how VerifyToken would answer, check by check, and what
+   * mends the one that fails. It evaluates VerifyToken's own conditions, and spends
+   * and writes nothing. Callers and errors as for IntrospectToken; what
+   * introspection would not show to the caller is VERDICT_UNKNOWN, like a token
+   * that does not exist. What the state of clients, users, grants and other tokens
+   * does to it is told to a bearer with `qscope:tokens.read`; to a client, only
+   * that something has ended it. May be retried.
+   *
+   * @generated from rpc qscope.v1.TokenService.ExplainToken
+   */
+  explainToken: {
+    methodKind: "unary";
+    input: typeof ExplainTokenRequestSchema;
+    output: typeof ExplainTokenResponseSchema;
+  },
+  /**
    * RevokeToken ends a token of the calling client (RFC 7009 §2), from the next
    * call on. The client authenticates. An unknown, expired or revoked token is
    * OK. Errors: OAUTH_INVALID_GRANT for another client's token, which stays
@@ -1329,6 +1470,22 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * RevokeLeakedToken ends a token that somebody found where it should not be, such
+   * as in a repository or a log: an access token itself, a refresh token with its
+   * grant and all that was issued on it, from the next call on. Anyone may call it:
+   * whoever holds a token can do worse with it. The answer is empty and takes as
+   * long whatever is given, so that nobody learns which tokens count. Errors:
+   * LIMIT_EXCEEDED, before anything is looked up, for an address that reports too
+   * much. May be retried.
+   *
+   * @generated from rpc qscope.v1.TokenService.RevokeLeakedToken
+   */
+  revokeLeakedToken: {
+    methodKind: "unary";
+    input: typeof RevokeLeakedTokenRequestSchema;
+    output: typeof RevokeLeakedTokenResponseSchema;
   },
   /**
    * ListTokens describes issued tokens by their handles, newest first. Needs

@@ -1,23 +1,17 @@
 import type { Http2Connection, Http2Stream, RequestHeaders, StreamHandler } from '../application.ts'
 import type { CallServices } from './call-services.ts'
-import { GZIP, type Inflation } from './compression.ts'
-import { GrowingBuffer } from './growing-buffer.ts'
-import { MessageReader, type MessageSink, PREFIX_BYTES, prefixOf } from './message-reader.ts'
+import { PREFIX_BYTES, prefixOf } from './message-reader.ts'
 import type { CallListener, Method, RequestListener } from './method.ts'
 import type { ArrivingCall, ReceivingCall } from './receive-budget.ts'
+import { Holder, type ReadCall, RequestReader } from './request-reader.ts'
 import type { ServerCall } from './server-call.ts'
 import { type CallStatus, callStatus, OK, StatusCode } from './status.ts'
 
-/** Why no more requests are read at the moment. */
-const HELD_BY_METHOD = 1
-const HELD_BY_BUDGET = 2
-const HELD_BY_INFLATING = 4
-
 /**
- * The state of a call: it reads the requests of a stream of HTTP/2, begins its method,
+ * The state of a call on a stream of HTTP/2: it has its requests read, begins its method,
  * and sends what that answers.
  */
-export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, MessageSink {
+export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, ReadCall {
   readonly headers: RequestHeaders
   readonly deadline: number | null
   readonly #stream: Http2Stream
@@ -29,13 +23,8 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
   /** Of a method with one request: it has come, and the end of the requests has not. */
   #request: Buffer | null = null
   #requestWasCompressed = false
-  #reader: MessageReader | null = null
-  /** A message that is being inflated, or waits for it. */
-  #inflation: Inflation | null = null
-  #held = 0
-  /** What has come while the next message is held. The peer gets no credit for it, so it is no more than a window. */
-  #waiting: GrowingBuffer | null = null
-  #readsWaiting = false
+  /** `null`: each message has come in one piece so far, and none is held back. */
+  #reader: RequestReader | null = null
   #receivedBytes = 0
   /** That of the first message on its way; `0`: not known yet. */
   #expectedBytes = 0
@@ -73,11 +62,6 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
     return this.#cancelled
   }
 
-  /** Whether the next request is not to be read yet. */
-  get isHeld(): boolean {
-    return this.#held !== 0
-  }
-
   answer(headers: Uint8Array, message: Uint8Array): void {
     if (this.#ended) return
     this.#end()
@@ -104,19 +88,19 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
   }
 
   pause(): void {
-    this.#held |= HELD_BY_METHOD
+    this.#requestReader().hold(Holder.METHOD)
   }
 
   resume(): void {
-    this.#letGo(HELD_BY_METHOD)
+    this.#reader?.letGo(Holder.METHOD)
   }
 
   pauseReceiving(): void {
-    this.#held |= HELD_BY_BUDGET
+    this.#requestReader().hold(Holder.BUDGET)
   }
 
   resumeReceiving(): void {
-    this.#letGo(HELD_BY_BUDGET)
+    this.#reader?.letGo(Holder.BUDGET)
   }
 
   release(): void {
@@ -167,22 +151,28 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
     this.#listener?.drained()
   }
 
-  announced(length: number, compressed: boolean): void {
+  messageAnnounced(length: number, compressed: boolean): void {
     if (this.#expectedBytes > 0) return
     this.#expectedBytes = PREFIX_BYTES + length + (compressed ? this.#services.maxMessageBytes : 0)
     this.#receiving?.expect(this.#expectedBytes)
   }
 
-  received(message: Buffer, compressed: boolean): void {
-    if (!compressed) this.#requestCame(message, false)
-    else if (this.headers.get('grpc-encoding') !== GZIP) {
-      this.end(callStatus(StatusCode.INTERNAL, 'A message is compressed, and no grpc-encoding says how.'))
-    } else this.#inflate(message)
+  requestCame(message: Buffer, compressed: boolean): void {
+    if (this.#ended) return
+    if (this.#requests !== null) this.#requests.request(message, compressed)
+    else if (this.#request === null) {
+      this.#request = message
+      this.#requestWasCompressed = compressed
+    } else this.end(callStatus(StatusCode.UNIMPLEMENTED, 'The method takes one request, and more were sent.'))
   }
 
-  malformed(problem: 'too large' | 'unknown flag'): void {
-    if (problem === 'too large') this.#tooLarge()
-    else this.end(callStatus(StatusCode.INTERNAL, 'A message has a flag that gRPC does not know.'))
+  caughtUp(): void {
+    if (this.#requestsEnded) this.#tellRequestsEnded()
+  }
+
+  inflatingEnded(): void {
+    // Nothing was begun for it, and this was its last work.
+    if (!this.#begun) this.release()
   }
 
   #dataCame(chunk: Buffer): void {
@@ -192,74 +182,20 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
     if (this.#ended) return
     if (this.#isWholeMessage(chunk)) {
       this.#stream.consumed(chunk.byteLength)
-      this.#requestCame(Buffer.from(chunk.subarray(PREFIX_BYTES)), false)
-      return
-    }
-    this.#reader ??= new MessageReader(this, this.#services.maxMessageBytes)
-    // What waits comes first.
-    const read = this.#waiting !== null && this.#waiting.length > 0 ? 0 : this.#reader.read(chunk)
-    if (read > 0) this.#stream.consumed(read)
-    if (read === chunk.byteLength || this.#ended) return
-    this.#waiting ??= new GrowingBuffer()
-    this.#waiting.append(chunk.subarray(read), this.#services.maxMessageBytes)
+      this.requestCame(Buffer.from(chunk.subarray(PREFIX_BYTES)), false)
+    } else this.#requestReader().read(chunk)
+  }
+
+  #requestReader(): RequestReader {
+    this.#reader ??= new RequestReader(this.#stream, this.headers, this, this.#services)
+    return this.#reader
   }
 
   /** Most messages come in one piece: they need no reader. */
   #isWholeMessage(chunk: Buffer): boolean {
-    if (this.#reader !== null || this.#held !== 0 || chunk.byteLength < PREFIX_BYTES) return false
+    if (this.#reader !== null || chunk.byteLength < PREFIX_BYTES) return false
     const length = chunk.byteLength - PREFIX_BYTES
     return chunk[0] === 0 && chunk.readUInt32BE(1) === length && length <= this.#services.maxMessageBytes
-  }
-
-  #letGo(hold: number): void {
-    if ((this.#held & hold) === 0) return
-    this.#held &= ~hold
-    // A method that holds the next message and lets it go while it is told of one does so amid the reading below.
-    if (this.#held !== 0 || this.#ended || this.#readsWaiting) return
-    const { length } = this.#waiting ?? { length: 0 }
-    if (this.#waiting !== null && this.#reader !== null && length > 0) {
-      const waiting = this.#waiting.take()
-      this.#readsWaiting = true
-      const read = this.#reader.read(waiting)
-      this.#readsWaiting = false
-      if (read > 0) this.#stream.consumed(read)
-      if (read < length && !this.#ended) this.#waiting.append(waiting.subarray(read), length)
-    }
-    // One of the messages read may be held again.
-    if (this.#requestsEnded && !this.isHeld) this.#tellRequestsEnded()
-  }
-
-  #inflate(message: Buffer): void {
-    this.#held |= HELD_BY_INFLATING
-    this.#inflation = this.#services.inflater.inflate(this.connection, message, (inflated) => {
-      this.#inflation = null
-      if (this.#ended) {
-        // Nothing was begun for it, and this was its last work.
-        if (!this.#begun) this.release()
-        return
-      }
-      if (inflated === 'too large') this.#tooLarge()
-      else if (inflated === 'malformed') {
-        this.end(callStatus(StatusCode.INTERNAL, 'A compressed message cannot be inflated.'))
-      } else {
-        this.#requestCame(inflated, true)
-        this.#letGo(HELD_BY_INFLATING)
-      }
-    })
-  }
-
-  #tooLarge(): void {
-    const { maxMessageBytes } = this.#services
-    this.end(callStatus(StatusCode.RESOURCE_EXHAUSTED, `A message is larger than ${maxMessageBytes} bytes.`))
-  }
-
-  #requestCame(message: Buffer, compressed: boolean): void {
-    if (this.#ended) return
-    if (this.#requests !== null) this.#requests.request(message, compressed)
-    else if (this.#request === null) {
-      this.#request = message
-      this.#requestWasCompressed = compressed
-    } else this.end(callStatus(StatusCode.UNIMPLEMENTED, 'The method takes one request, and more were sent.'))
   }
 
   #requestsOver(): void {
@@ -267,11 +203,11 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
     this.#requestsEnded = true
     this.#receiving?.close()
     this.#receiving = null
-    if (!this.#ended && !this.isHeld) this.#tellRequestsEnded()
+    if (!this.#ended && this.#reader?.isHeld !== true) this.#tellRequestsEnded()
   }
 
   #tellRequestsEnded(): void {
-    if (this.#ended || this.#endTold || (this.#waiting !== null && this.#waiting.length > 0)) return
+    if (this.#ended || this.#endTold || this.#reader?.hasMore === true) return
     this.#endTold = true
     const method = this.#method
     if (this.#reader?.isAmidMessage) {
@@ -316,12 +252,9 @@ export class GrpcCall implements ServerCall, ArrivingCall, StreamHandler, Messag
     this.#clearTimer()
     this.#receiving?.close()
     this.#receiving = null
-    this.#waiting = null
-    // A message that is not inflated yet need not be; one that is now is waited for.
-    if (this.#inflation !== null && this.#services.inflater.withdraw(this.connection, this.#inflation)) {
-      this.#inflation = null
-    }
-    if (!this.#begun && this.#inflation === null) this.release()
+    // A message that is inflated now is waited for.
+    const isInflating = this.#reader?.close() === true
+    if (!this.#begun && !isInflating) this.release()
   }
 
   #clearTimer(): void {

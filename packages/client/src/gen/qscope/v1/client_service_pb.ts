@@ -8,6 +8,10 @@ import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import type { AuthenticationMethod, Client, ClientConfig, ClientSecretInfo, ClientType, GrantType } from "./client_pb.ts";
 import { file_qscope_v1_client } from "./client_pb.ts";
+import type { ErrorReason } from "./error_reason_pb.ts";
+import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
+import type { Check, Verdict } from "./explanation_pb.ts";
+import { file_qscope_v1_explanation } from "./explanation_pb.ts";
 import { file_qscope_v1_options } from "./options_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSLRAwoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EhYKCWNsaWVudF9pZBgBIAEoCUgAiAEBEhkKDGRpc3BsYXlfbmFtZRgCIAEoCUgBiAEBEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSFgoEandrcxgFIAEoCUIDgAEBSAKIAQESHwoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJSAOIAQESKQoLZ3JhbnRfdHlwZXMYByADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYCCADKAkSDgoGc2NvcGVzGAkgAygJEhEKCWF1ZGllbmNlcxgKIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCyADKAkSJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZ0IMCgpfY2xpZW50X2lkQg8KDV9kaXNwbGF5X25hbWVCBwoFX2p3a3NCFQoTX3Rsc19jbGllbnRfc3ViamVjdCJXChZSZWdpc3RlckNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQSGgoNY2xpZW50X3NlY3JldBgCIAEoCUIDgAEBIiUKEEdldENsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIjYKEUdldENsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQinAEKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIUCgdlbmFibGVkGAMgASgISACIAQESIwoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlEhgKEGNsaWVudF9pZF9wcmVmaXgYBSABKAlCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidwoTVXBkYXRlQ2xpZW50UmVxdWVzdBIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAMgASgJIjkKFFVwZGF0ZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiKAoTRGVsZXRlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiFgoURGVsZXRlQ2xpZW50UmVzcG9uc2UiKAoTRW5hYmxlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCIpChREaXNhYmxlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiOgoVRGlzYWJsZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiWgoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJLChpSb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJIi0KGExpc3RDbGllbnRTZWNyZXRzUmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiSQoZTGlzdENsaWVudFNlY3JldHNSZXNwb25zZRIsCgdzZWNyZXRzGAEgAygLMhsucXNjb3BlLnYxLkNsaWVudFNlY3JldEluZm8iQQoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMpcJCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJ9ChJSZXZva2VDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGVCZQoSaW50ZXJuYWwucXNjb3BlLnYxQhJDbGllbnRTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSLoAwoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EhYKCWNsaWVudF9pZBgBIAEoCUgAiAEBEhkKDGRpc3BsYXlfbmFtZRgCIAEoCUgBiAEBEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSFgoEandrcxgFIAEoCUIDgAEBSAKIAQESHwoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJSAOIAQESKQoLZ3JhbnRfdHlwZXMYByADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYCCADKAkSDgoGc2NvcGVzGAkgAygJEhEKCWF1ZGllbmNlcxgKIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCyADKAkSJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiJQoQR2V0Q2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKcAQoSTGlzdENsaWVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhQKB2VuYWJsZWQYAyABKAhIAIgBARIjCgR0eXBlGAQgASgOMhUucXNjb3BlLnYxLkNsaWVudFR5cGUSGAoQY2xpZW50X2lkX3ByZWZpeBgFIAEoCUIKCghfZW5hYmxlZCJSChNMaXN0Q2xpZW50c1Jlc3BvbnNlEiIKB2NsaWVudHMYASADKAsyES5xc2NvcGUudjEuQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKOAQoTVXBkYXRlQ2xpZW50UmVxdWVzdBIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAMgASgJEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiOQoUVXBkYXRlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCI/ChNEZWxldGVDbGllbnRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIj8KE0VuYWJsZUNsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJAChREaXNhYmxlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCCI6ChVEaXNhYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJxChlSb3RhdGVDbGllbnRTZWNyZXRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIqCgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSItChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIqEBChJFeHBsYWluTWludFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEigKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEg4KBnNjb3BlcxgDIAMoCRIRCglhdWRpZW5jZXMYBCADKAkSKwoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iQQoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMoUKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -123,6 +127,14 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
    * @generated from field: qscope.v1.ClientConfig config = 12;
    */
   config?: ClientConfig | undefined;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * holds no secret, no etag, and no client_id where the server would draw one.
+   *
+   * @generated from field: bool validate_only = 13;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -314,6 +326,14 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * @generated from field: string etag = 3;
    */
   etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * has the etag that the client has now.
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -356,6 +376,13 @@ export type DeleteClientRequest = Message<"qscope.v1.DeleteClientRequest"> & {
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -392,6 +419,14 @@ export type EnableClientRequest = Message<"qscope.v1.EnableClientRequest"> & {
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * has the etag that the client has now.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -434,6 +469,14 @@ export type DisableClientRequest = Message<"qscope.v1.DisableClientRequest"> & {
    * @generated from field: string client_id = 1;
    */
   clientId: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * has the etag that the client has now.
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -483,6 +526,14 @@ export type RotateClientSecretRequest = Message<"qscope.v1.RotateClientSecretReq
    * @generated from field: google.protobuf.Duration overlap = 2;
    */
   overlap?: Duration | undefined;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The answer
+   * is empty.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -563,6 +614,94 @@ export const ListClientSecretsResponseSchema: GenMessage<ListClientSecretsRespon
   messageDesc(file_qscope_v1_client_service, 17);
 
 /**
+ * ExplainMintRequest says what the client would ask for.
+ *
+ * @generated from message qscope.v1.ExplainMintRequest
+ */
+export type ExplainMintRequest = Message<"qscope.v1.ExplainMintRequest"> & {
+  /**
+   * client_id identifies the client.
+   *
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+
+  /**
+   * grant_type is how it would get the token. AUTHORIZATION_CODE and DEVICE_CODE
+   * explain whether a user can be asked for consent; REFRESH_TOKEN, TOKEN_EXCHANGE
+   * and JWT_BEARER what is judged beside what is presented, which narrows scopes
+   * and audiences further.
+   *
+   * @generated from field: qscope.v1.GrantType grant_type = 2;
+   */
+  grantType: GrantType;
+
+  /**
+   * scopes wanted, as in MintTokenRequest.
+   *
+   * @generated from field: repeated string scopes = 3;
+   */
+  scopes: string[];
+
+  /**
+   * audiences wanted, as in MintTokenRequest.
+   *
+   * @generated from field: repeated string audiences = 4;
+   */
+  audiences: string[];
+
+  /**
+   * lifetime wanted, as in MintTokenRequest; for CLIENT_CREDENTIALS only.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 5;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainMintRequest.
+ * Use `create(ExplainMintRequestSchema)` to create a new message.
+ */
+export const ExplainMintRequestSchema: GenMessage<ExplainMintRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 18);
+
+/**
+ * ExplainMintResponse explains how the client would be answered.
+ *
+ * @generated from message qscope.v1.ExplainMintResponse
+ */
+export type ExplainMintResponse = Message<"qscope.v1.ExplainMintResponse"> & {
+  /**
+   * verdict is whether it would be issued the token.
+   *
+   * @generated from field: qscope.v1.Verdict verdict = 1;
+   */
+  verdict: Verdict;
+
+  /**
+   * checks are in the order in which they are judged. The first that fails is the
+   * last: what follows is not judged.
+   *
+   * @generated from field: repeated qscope.v1.Check checks = 2;
+   */
+  checks: Check[];
+
+  /**
+   * error_reason is what it would be refused with; unspecified if it would not be.
+   *
+   * @generated from field: qscope.v1.ErrorReason error_reason = 3;
+   */
+  errorReason: ErrorReason;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainMintResponse.
+ * Use `create(ExplainMintResponseSchema)` to create a new message.
+ */
+export const ExplainMintResponseSchema: GenMessage<ExplainMintResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 19);
+
+/**
  * RevokeClientSecretRequest names a secret.
  *
  * @generated from message qscope.v1.RevokeClientSecretRequest
@@ -588,7 +727,7 @@ export type RevokeClientSecretRequest = Message<"qscope.v1.RevokeClientSecretReq
  * Use `create(RevokeClientSecretRequestSchema)` to create a new message.
  */
 export const RevokeClientSecretRequestSchema: GenMessage<RevokeClientSecretRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 18);
+  messageDesc(file_qscope_v1_client_service, 20);
 
 /**
  * RevokeClientSecretResponse is empty.
@@ -603,7 +742,7 @@ export type RevokeClientSecretResponse = Message<"qscope.v1.RevokeClientSecretRe
  * Use `create(RevokeClientSecretResponseSchema)` to create a new message.
  */
 export const RevokeClientSecretResponseSchema: GenMessage<RevokeClientSecretResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 19);
+  messageDesc(file_qscope_v1_client_service, 21);
 
 /**
  * ClientService registers OAuth clients and manages their secrets. Every call
@@ -726,6 +865,22 @@ export const ClientService: GenService<{
     methodKind: "unary";
     input: typeof ListClientSecretsRequestSchema;
     output: typeof ListClientSecretsResponseSchema;
+  },
+  /**
+   * ExplainMint tells whether a client would be issued a token, check by check, and
+   * what mends the one that fails. It evaluates the conditions of the flow of the
+   * grant, and spends and writes nothing. What hangs on what the client would
+   * present (a secret, code, token or assertion) is not judged. Needs
+   * `qscope:clients.read`. Errors: OAUTH_INVALID_REQUEST for a lifetime with
+   * another grant than CLIENT_CREDENTIALS. A client that does not exist is
+   * VERDICT_UNKNOWN. May be retried.
+   *
+   * @generated from rpc qscope.v1.ClientService.ExplainMint
+   */
+  explainMint: {
+    methodKind: "unary";
+    input: typeof ExplainMintRequestSchema;
+    output: typeof ExplainMintResponseSchema;
   },
   /**
    * RevokeClientSecret ends one secret at once. Needs `qscope:clients.write`.

@@ -10,6 +10,10 @@ import type { Status } from "../../google/rpc/status_pb.ts";
 import { file_google_rpc_status } from "../../google/rpc/status_pb.ts";
 import type { ClientAuthentication } from "./client_authentication_pb.ts";
 import { file_qscope_v1_client_authentication } from "./client_authentication_pb.ts";
+import type { ErrorReason } from "./error_reason_pb.ts";
+import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
+import type { Check, Verdict } from "./explanation_pb.ts";
+import { file_qscope_v1_explanation } from "./explanation_pb.ts";
 import type { JsonWebKey } from "./json_web_key_pb.ts";
 import { file_qscope_v1_json_web_key } from "./json_web_key_pb.ts";
 import { file_qscope_v1_options } from "./options_pb.ts";
@@ -23,7 +27,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpMBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIOCgZzY29wZXMYAiADKAkSEQoJYXVkaWVuY2VzGAMgAygJEisKCGxpZmV0aW1lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKEU1pbnRUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuImUKE0JhdGNoTWludFRva2Vuc0l0ZW0SDgoGc2NvcGVzGAEgAygJEhEKCWF1ZGllbmNlcxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ7ChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIwCghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IoMCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEiYKBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZRIUCgxyZWRpcmVjdF91cmkYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIbCg5jb2RlX2NoYWxsZW5nZRgGIAEoCUgAiAEBEj0KFWNvZGVfY2hhbGxlbmdlX21ldGhvZBgHIAEoDjIeLnFzY29wZS52MS5Db2RlQ2hhbGxlbmdlTWV0aG9kQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIRCgRjb2RlGAIgASgJQgOAAQESFAoMcmVkaXJlY3RfdXJpGAMgASgJEh8KDWNvZGVfdmVyaWZpZXIYBCABKAlCA4ABAUgAiAEBEhEKCWF1ZGllbmNlcxgFIAMoCUIQCg5fY29kZV92ZXJpZmllciJKCiFFeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4ihQEKE1JlZnJlc2hUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIj0KFFJlZnJlc2hUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIsECChRFeGNoYW5nZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SGgoNc3ViamVjdF90b2tlbhgCIAEoCUIDgAEBEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCRIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESHQoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUgBiAEBEiEKFHJlcXVlc3RlZF90b2tlbl90eXBlGAYgASgJSAKIAQESDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCUIOCgxfYWN0b3JfdG9rZW5CEwoRX2FjdG9yX3Rva2VuX3R5cGVCFwoVX3JlcXVlc3RlZF90b2tlbl90eXBlIj4KFUV4Y2hhbmdlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKGAQoYRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIWCglhc3NlcnRpb24YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4i4gEKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSFQoIYXVkaWVuY2UYBCABKAlIAIgBARIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2Ij0KE1ZlcmlmeVRva2VuUmVzcG9uc2USJgoGY2xhaW1zGAEgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIp8BChZJbnRyb3NwZWN0VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBEg4KBnNpZ25lZBgEIAEoCEISChBfdG9rZW5fdHlwZV9oaW50IpIBChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zEiYKFHNpZ25lZF9pbnRyb3NwZWN0aW9uGAMgASgJQgOAAQFIAIgBAUIXChVfc2lnbmVkX2ludHJvc3BlY3Rpb24iZAocQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEwoGdG9rZW5zGAIgAygJQgOAAQEiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSKLAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiFQoTUmV2b2tlVG9rZW5SZXNwb25zZSKXAQoRTGlzdFRva2Vuc1JlcXVlc3QSFgoJY2xpZW50X2lkGAEgASgJSACIAQESFAoHdXNlcl9pZBgCIAEoCUgBiAEBEhMKC2FjdGl2ZV9vbmx5GAMgASgIEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWQiVwoSTGlzdFRva2Vuc1Jlc3BvbnNlEigKBnRva2VucxgBIAMoCzIYLnFzY29wZS52MS5Ub2tlbk1ldGFkYXRhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ/ChNSZXZva2VUb2tlbnNSZXF1ZXN0EhIKCHRva2VuX2lkGAEgASgJSAASEwoJY2xpZW50X2lkGAIgASgJSAASEQoHdXNlcl9pZBgDIAEoCUgAEhIKCGdyYW50X2lkGAQgASgJSAASDgoGcmVhc29uGAUgASgJQggKBnRhcmdldCJEChRSZXZva2VUb2tlbnNSZXNwb25zZRIaCg1yZXZva2VkX2NvdW50GAEgASgFSACIAQFCEAoOX3Jldm9rZWRfY291bnQiNwojR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlcXVlc3QSEAoIcmVzb3VyY2UYASABKAkieQokR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YVJlc3BvbnNlEhAKCHJlc291cmNlGAEgASgJEh0KFWF1dGhvcml6YXRpb25fc2VydmVycxgCIAMoCRIgChhiZWFyZXJfbWV0aG9kc19zdXBwb3J0ZWQYAyADKAkiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiawoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEiMKBGtleXMYASADKAsyFS5xc2NvcGUudjEuSnNvbldlYktleRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKlwKE0NvZGVDaGFsbGVuZ2VNZXRob2QSJQohQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1VOU1BFQ0lGSUVEEAASHgoaQ09ERV9DSEFMTEVOR0VfTUVUSE9EX1MyNTYQATKQDQoMVG9rZW5TZXJ2aWNlEk4KCU1pbnRUb2tlbhIbLnFzY29wZS52MS5NaW50VG9rZW5SZXF1ZXN0GhwucXNjb3BlLnYxLk1pbnRUb2tlblJlc3BvbnNlIga61xgCEAESYAoPQmF0Y2hNaW50VG9rZW5zEiEucXNjb3BlLnYxLkJhdGNoTWludFRva2Vuc1JlcXVlc3QaIi5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzcG9uc2UiBrrXGAIQARKGAQoXQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGUSKS5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0GioucXNjb3BlLnYxLkNyZWF0ZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiFLrXGBAKDnFzY29wZTpjb25zZW50En4KGUV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGUSKy5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaLC5xc2NvcGUudjEuRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlIga61xgCEAESVwoMUmVmcmVzaFRva2VuEh4ucXNjb3BlLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaHy5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiBrrXGAIQARJaCg1FeGNoYW5nZVRva2VuEh8ucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXF1ZXN0GiAucXNjb3BlLnYxLkV4Y2hhbmdlVG9rZW5SZXNwb25zZSIGutcYAhABEmgKEUV4Y2hhbmdlQXNzZXJ0aW9uEiMucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVxdWVzdBokLnFzY29wZS52MS5FeGNoYW5nZUFzc2VydGlvblJlc3BvbnNlIgi61xgEEAEYARJtCgtWZXJpZnlUb2tlbhIdLnFzY29wZS52MS5WZXJpZnlUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuVmVyaWZ5VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJ5Cg9JbnRyb3NwZWN0VG9rZW4SIS5xc2NvcGUudjEuSW50cm9zcGVjdFRva2VuUmVxdWVzdBoiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKLAQoVQmF0Y2hJbnRyb3NwZWN0VG9rZW5zEicucXNjb3BlLnYxLkJhdGNoSW50cm9zcGVjdFRva2Vuc1JlcXVlc3QaKC5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2UiH5ACArrXGBgKEnFzY29wZTp0b2tlbnMucmVhZBABIAESWQoLUmV2b2tlVG9rZW4SHS5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0Gh4ucXNjb3BlLnYxLlJldm9rZVRva2VuUmVzcG9uc2UiC5ACArrXGAQQASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpMBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIOCgZzY29wZXMYAiADKAkSEQoJYXVkaWVuY2VzGAMgAygJEisKCGxpZmV0aW1lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKEU1pbnRUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuImUKE0JhdGNoTWludFRva2Vuc0l0ZW0SDgoGc2NvcGVzGAEgAygJEhEKCWF1ZGllbmNlcxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ7ChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIwCghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IoMCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEiYKBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZRIUCgxyZWRpcmVjdF91cmkYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIbCg5jb2RlX2NoYWxsZW5nZRgGIAEoCUgAiAEBEj0KFWNvZGVfY2hhbGxlbmdlX21ldGhvZBgHIAEoDjIeLnFzY29wZS52MS5Db2RlQ2hhbGxlbmdlTWV0aG9kQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIRCgRjb2RlGAIgASgJQgOAAQESFAoMcmVkaXJlY3RfdXJpGAMgASgJEh8KDWNvZGVfdmVyaWZpZXIYBCABKAlCA4ABAUgAiAEBEhEKCWF1ZGllbmNlcxgFIAMoCUIQCg5fY29kZV92ZXJpZmllciJKCiFFeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4ihQEKE1JlZnJlc2hUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIj0KFFJlZnJlc2hUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIsECChRFeGNoYW5nZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SGgoNc3ViamVjdF90b2tlbhgCIAEoCUIDgAEBEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCRIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESHQoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUgBiAEBEiEKFHJlcXVlc3RlZF90b2tlbl90eXBlGAYgASgJSAKIAQESDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCUIOCgxfYWN0b3JfdG9rZW5CEwoRX2FjdG9yX3Rva2VuX3R5cGVCFwoVX3JlcXVlc3RlZF90b2tlbl90eXBlIj4KFUV4Y2hhbmdlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKGAQoYRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIWCglhc3NlcnRpb24YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4i4gEKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSFQoIYXVkaWVuY2UYBCABKAlIAIgBARIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2Ij0KE1ZlcmlmeVRva2VuUmVzcG9uc2USJgoGY2xhaW1zGAEgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIp8BChZJbnRyb3NwZWN0VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBEg4KBnNpZ25lZBgEIAEoCEISChBfdG9rZW5fdHlwZV9oaW50IpIBChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zEiYKFHNpZ25lZF9pbnRyb3NwZWN0aW9uGAMgASgJQgOAAQFIAIgBAUIXChVfc2lnbmVkX2ludHJvc3BlY3Rpb24iZAocQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEwoGdG9rZW5zGAIgAygJQgOAAQEiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSLjAQoTRXhwbGFpblRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIVCghhdWRpZW5jZRgDIAEoCUgAiAEBEhcKD3JlcXVpcmVkX3Njb3BlcxgEIAMoCRIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2IosBChRFeHBsYWluVG9rZW5SZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiKLAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiFQoTUmV2b2tlVG9rZW5SZXNwb25zZSIuChhSZXZva2VMZWFrZWRUb2tlblJlcXVlc3QSEgoFdG9rZW4YASABKAlCA4ABASIbChlSZXZva2VMZWFrZWRUb2tlblJlc3BvbnNlIpcBChFMaXN0VG9rZW5zUmVxdWVzdBIWCgljbGllbnRfaWQYASABKAlIAIgBARIUCgd1c2VyX2lkGAIgASgJSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAlCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZCJXChJMaXN0VG9rZW5zUmVzcG9uc2USKAoGdG9rZW5zGAEgAygLMhgucXNjb3BlLnYxLlRva2VuTWV0YWRhdGESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn8KE1Jldm9rZVRva2Vuc1JlcXVlc3QSEgoIdG9rZW5faWQYASABKAlIABITCgljbGllbnRfaWQYAiABKAlIABIRCgd1c2VyX2lkGAMgASgJSAASEgoIZ3JhbnRfaWQYBCABKAlIABIOCgZyZWFzb24YBSABKAlCCAoGdGFyZ2V0IkQKFFJldm9rZVRva2Vuc1Jlc3BvbnNlEhoKDXJldm9rZWRfY291bnQYASABKAVIAIgBAUIQCg5fcmV2b2tlZF9jb3VudCI3CiNHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBIQCghyZXNvdXJjZRgBIAEoCSJ5CiRHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2USEAoIcmVzb3VyY2UYASABKAkSHQoVYXV0aG9yaXphdGlvbl9zZXJ2ZXJzGAIgAygJEiAKGGJlYXJlcl9tZXRob2RzX3N1cHBvcnRlZBgDIAMoCSIZChdHZXRKc29uV2ViS2V5U2V0UmVxdWVzdCJrChhHZXRKc29uV2ViS2V5U2V0UmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLnFzY29wZS52MS5Kc29uV2ViS2V5EioKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qXAoTQ29kZUNoYWxsZW5nZU1ldGhvZBIlCiFDT0RFX0NIQUxMRU5HRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIeChpDT0RFX0NIQUxMRU5HRV9NRVRIT0RfUzI1NhABMu8OCgxUb2tlblNlcnZpY2USTgoJTWludFRva2VuEhsucXNjb3BlLnYxLk1pbnRUb2tlblJlcXVlc3QaHC5xc2NvcGUudjEuTWludFRva2VuUmVzcG9uc2UiBrrXGAIQARJgCg9CYXRjaE1pbnRUb2tlbnMSIS5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVxdWVzdBoiLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNSZXNwb25zZSIGutcYAhABEoYBChdDcmVhdGVBdXRob3JpemF0aW9uQ29kZRIpLnFzY29wZS52MS5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaKi5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZSIUutcYEAoOcXNjb3BlOmNvbnNlbnQSfgoZRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZRIrLnFzY29wZS52MS5FeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVxdWVzdBosLnFzY29wZS52MS5FeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiBrrXGAIQARJXCgxSZWZyZXNoVG9rZW4SHi5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVxdWVzdBofLnFzY29wZS52MS5SZWZyZXNoVG9rZW5SZXNwb25zZSIGutcYAhABEloKDUV4Y2hhbmdlVG9rZW4SHy5xc2NvcGUudjEuRXhjaGFuZ2VUb2tlblJlcXVlc3QaIC5xc2NvcGUudjEuRXhjaGFuZ2VUb2tlblJlc3BvbnNlIga61xgCEAESaAoRRXhjaGFuZ2VBc3NlcnRpb24SIy5xc2NvcGUudjEuRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0GiQucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2UiCLrXGAQQARgBEm0KC1ZlcmlmeVRva2VuEh0ucXNjb3BlLnYxLlZlcmlmeVRva2VuUmVxdWVzdBoeLnFzY29wZS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEnkKD0ludHJvc3BlY3RUb2tlbhIhLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXF1ZXN0GiIucXNjb3BlLnYxLkludHJvc3BlY3RUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEosBChVCYXRjaEludHJvc3BlY3RUb2tlbnMSJy5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBooLnFzY29wZS52MS5CYXRjaEludHJvc3BlY3RUb2tlbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJwCgxFeHBsYWluVG9rZW4SHi5xc2NvcGUudjEuRXhwbGFpblRva2VuUmVxdWVzdBofLnFzY29wZS52MS5FeHBsYWluVG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJZCgtSZXZva2VUb2tlbhIdLnFzY29wZS52MS5SZXZva2VUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZSILkAICutcYBBABIAESawoRUmV2b2tlTGVha2VkVG9rZW4SIy5xc2NvcGUudjEuUmV2b2tlTGVha2VkVG9rZW5SZXF1ZXN0GiQucXNjb3BlLnYxLlJldm9rZUxlYWtlZFRva2VuUmVzcG9uc2UiC5ACArrXGAQYASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -805,6 +809,91 @@ export const BatchIntrospectTokensResponseSchema: GenMessage<BatchIntrospectToke
   messageDesc(file_qscope_v1_token_service, 21);
 
 /**
+ * ExplainTokenRequest presents a token, with what a resource server would ask of it.
+ *
+ * @generated from message qscope.v1.ExplainTokenRequest
+ */
+export type ExplainTokenRequest = Message<"qscope.v1.ExplainTokenRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * token to explain: any string.
+   *
+   * @generated from field: string token = 2;
+   */
+  token: string;
+
+  /**
+   * audience as in VerifyTokenRequest.
+   *
+   * @generated from field: optional string audience = 3;
+   */
+  audience?: string | undefined;
+
+  /**
+   * required_scopes as in VerifyTokenRequest.
+   *
+   * @generated from field: repeated string required_scopes = 4;
+   */
+  requiredScopes: string[];
+
+  /**
+   * presented_certificate_sha256 as in VerifyTokenRequest.
+   *
+   * @generated from field: optional string presented_certificate_sha256 = 5;
+   */
+  presentedCertificateSha256?: string | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainTokenRequest.
+ * Use `create(ExplainTokenRequestSchema)` to create a new message.
+ */
+export const ExplainTokenRequestSchema: GenMessage<ExplainTokenRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 22);
+
+/**
+ * ExplainTokenResponse explains the answer of VerifyToken.
+ *
+ * @generated from message qscope.v1.ExplainTokenResponse
+ */
+export type ExplainTokenResponse = Message<"qscope.v1.ExplainTokenResponse"> & {
+  /**
+   * verdict is how VerifyToken would answer.
+   *
+   * @generated from field: qscope.v1.Verdict verdict = 1;
+   */
+  verdict: Verdict;
+
+  /**
+   * checks are in the order in which they are judged. The first that fails is the
+   * last: what follows is not judged.
+   *
+   * @generated from field: repeated qscope.v1.Check checks = 2;
+   */
+  checks: Check[];
+
+  /**
+   * error_reason is what VerifyToken would refuse with; unspecified if it would not.
+   *
+   * @generated from field: qscope.v1.ErrorReason error_reason = 3;
+   */
+  errorReason: ErrorReason;
+};
+
+/**
+ * Describes the message qscope.v1.ExplainTokenResponse.
+ * Use `create(ExplainTokenResponseSchema)` to create a new message.
+ */
+export const ExplainTokenResponseSchema: GenMessage<ExplainTokenResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 23);
+
+/**
  * RevokeTokenRequest presents the token to end.
  *
  * @generated from message qscope.v1.RevokeTokenRequest
@@ -838,7 +927,7 @@ export type RevokeTokenRequest = Message<"qscope.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 22);
+  messageDesc(file_qscope_v1_token_service, 24);
 
 /**
  * RevokeTokenResponse is empty.
@@ -853,7 +942,43 @@ export type RevokeTokenResponse = Message<"qscope.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 23);
+  messageDesc(file_qscope_v1_token_service, 25);
+
+/**
+ * RevokeLeakedTokenRequest presents a token that was found.
+ *
+ * @generated from message qscope.v1.RevokeLeakedTokenRequest
+ */
+export type RevokeLeakedTokenRequest = Message<"qscope.v1.RevokeLeakedTokenRequest"> & {
+  /**
+   * token that was found: any string.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message qscope.v1.RevokeLeakedTokenRequest.
+ * Use `create(RevokeLeakedTokenRequestSchema)` to create a new message.
+ */
+export const RevokeLeakedTokenRequestSchema: GenMessage<RevokeLeakedTokenRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 26);
+
+/**
+ * RevokeLeakedTokenResponse is empty.
+ *
+ * @generated from message qscope.v1.RevokeLeakedTokenResponse
+ */
+export type RevokeLeakedTokenResponse = Message<"qscope.v1.RevokeLeakedTokenResponse"> & {
+};
+
+/**
+ * Describes the message qscope.v1.RevokeLeakedTokenResponse.
+ * Use `create(RevokeLeakedTokenResponseSchema)` to create a new message.
+ */
+export const RevokeLeakedTokenResponseSchema: GenMessage<RevokeLeakedTokenResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 27);
 
 /**
  * ListTokensRequest selects a page of tokens.
@@ -903,7 +1028,7 @@ export type ListTokensRequest = Message<"qscope.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 24);
+  messageDesc(file_qscope_v1_token_service, 28);
 
 /**
  * ListTokensResponse returns a page of tokens.
@@ -932,7 +1057,7 @@ export type ListTokensResponse = Message<"qscope.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 25);
+  messageDesc(file_qscope_v1_token_service, 29);
 
 /**
  * RevokeTokensRequest says which tokens to end.
@@ -992,7 +1117,7 @@ export type RevokeTokensRequest = Message<"qscope.v1.RevokeTokensRequest"> & {
  * Use `create(RevokeTokensRequestSchema)` to create a new message.
  */
 export const RevokeTokensRequestSchema: GenMessage<RevokeTokensRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 26);
+  messageDesc(file_qscope_v1_token_service, 30);
 
 /**
  * RevokeTokensResponse tells what was ended.
@@ -1015,7 +1140,7 @@ export type RevokeTokensResponse = Message<"qscope.v1.RevokeTokensResponse"> & {
  * Use `create(RevokeTokensResponseSchema)` to create a new message.
  */
 export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 27);
+  messageDesc(file_qscope_v1_token_service, 31);
 
 /**
  * GetProtectedResourceMetadataRequest names a protected resource.
@@ -1037,7 +1162,7 @@ export type GetProtectedResourceMetadataRequest = Message<"qscope.v1.GetProtecte
  * Use `create(GetProtectedResourceMetadataRequestSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataRequestSchema: GenMessage<GetProtectedResourceMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 28);
+  messageDesc(file_qscope_v1_token_service, 32);
 
 /**
  * GetProtectedResourceMetadataResponse describes it; its JSON in the spelling of
@@ -1074,7 +1199,7 @@ export type GetProtectedResourceMetadataResponse = Message<"qscope.v1.GetProtect
  * Use `create(GetProtectedResourceMetadataResponseSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataResponseSchema: GenMessage<GetProtectedResourceMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 29);
+  messageDesc(file_qscope_v1_token_service, 33);
 
 /**
  * GetJsonWebKeySetRequest is empty.
@@ -1089,7 +1214,7 @@ export type GetJsonWebKeySetRequest = Message<"qscope.v1.GetJsonWebKeySetRequest
  * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
  */
 export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 30);
+  messageDesc(file_qscope_v1_token_service, 34);
 
 /**
  * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
@@ -1117,7 +1242,7 @@ export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetRespon
  * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
  */
 export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 31);
+  messageDesc(file_qscope_v1_token_service, 35);
 
 /**
  * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
@@ -1317,6 +1442,22 @@ export const TokenService: GenService<{
     output: typeof BatchIntrospectTokensResponseSchema;
   },
   /**
+   * ExplainToken tells how VerifyToken would answer, check by check, and what
+   * mends the one that fails. It evaluates VerifyToken's own conditions, and spends
+   * and writes nothing. Callers and errors as for IntrospectToken; what
+   * introspection would not show to the caller is VERDICT_UNKNOWN, like a token
+   * that does not exist. What the state of clients, users, grants and other tokens
+   * does to it is told to a bearer with `qscope:tokens.read`; to a client, only
+   * that something has ended it. May be retried.
+   *
+   * @generated from rpc qscope.v1.TokenService.ExplainToken
+   */
+  explainToken: {
+    methodKind: "unary";
+    input: typeof ExplainTokenRequestSchema;
+    output: typeof ExplainTokenResponseSchema;
+  },
+  /**
    * RevokeToken ends a token of the calling client (RFC 7009 §2), from the next
    * call on. The client authenticates. An unknown, expired or revoked token is
    * OK. Errors: OAUTH_INVALID_GRANT for another client's token, which stays
@@ -1328,6 +1469,22 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * RevokeLeakedToken ends a token that somebody found where it should not be, such
+   * as in a repository or a log: an access token itself, a refresh token with its
+   * grant and all that was issued on it, from the next call on. Anyone may call it:
+   * whoever holds a token can do worse with it. The answer is empty and takes as
+   * long whatever is given, so that nobody learns which tokens count. Errors:
+   * LIMIT_EXCEEDED, before anything is looked up, for an address that reports too
+   * much. May be retried.
+   *
+   * @generated from rpc qscope.v1.TokenService.RevokeLeakedToken
+   */
+  revokeLeakedToken: {
+    methodKind: "unary";
+    input: typeof RevokeLeakedTokenRequestSchema;
+    output: typeof RevokeLeakedTokenResponseSchema;
   },
   /**
    * ListTokens describes issued tokens by their handles, newest first. Needs

@@ -1,0 +1,227 @@
+import type { EpochMs } from '../../domain/ids.ts'
+import { beyond } from '../../domain/scopes.ts'
+import { given } from '../condition.ts'
+import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
+import { type Found, REASONS_TO_END } from '../conditions/presented-token.ts'
+import { type Check, type CheckTexts, type Explanation, listed, toCheck } from '../explanation.ts'
+import { query } from '../flow.ts'
+import { type VerifyTokenRequest, verifyToken } from './verify-token.ts'
+
+/**
+ * Tells how `verifyToken` decides: it evaluates that query's own preconditions. What
+ * introspection would not show is unknown here too, after the same look-ups. What the
+ * state of clients, users, grants and other tokens does to the token is told to those
+ * who may see them: with `qscope:tokens.read`.
+ */
+export const explainToken = query({
+  name: 'explainToken',
+  preconditions: given<VerifyTokenRequest>().and(callerMayCheckTokens),
+  answer: async (ctx, request): Promise<Explanation> => {
+    const { evaluated, known, refusal } = await verifyToken.preconditions.trace(ctx, request)
+    const { found, ended = null } = known
+    if (found === undefined) return { verdict: 'unknown', checks: [UNKNOWN], refusal }
+    const facts = { ...request, found }
+    const checks = evaluated.flatMap((each): readonly Check[] => {
+      if (each.name === 'callerMayCheckTokens') return []
+      return each.name === 'tokenIsInForce'
+        ? endChecks(request.viewer, found, ended, ctx.now)
+        : [toCheck(TEXTS, each, facts)]
+    })
+    return { verdict: refusal === null ? 'accepted' : 'refused', checks, refusal }
+  },
+})
+
+type Facts = VerifyTokenRequest & { readonly found: Found }
+type ReasonToEnd = (typeof REASONS_TO_END)[Found['use']][number]
+
+/** The same for whatever cannot be shown, so that it tells nothing. */
+const UNKNOWN: Check = Object.freeze({
+  name: 'token_is_known',
+  passed: false,
+  detail: 'it is no token of this server, was deleted after it had expired, or is not yours to see',
+  fix: 'Check that the token is whole, and issued by this server. A token of others is shown to the client that answers for its audience, and to callers with qscope:tokens.read.',
+})
+
+const TEXTS: CheckTexts<Facts> = Object.freeze({
+  tokenIsKnown: {
+    name: UNKNOWN.name,
+    detail: ({ found }) => (found === undefined ? '' : `${USES[found.use]} ${found.status.token.tokenId}`),
+    fix: UNKNOWN.fix,
+  },
+  tokenIsAccessToken: {
+    name: 'token_is_access_token',
+    detail: ({ found }) =>
+      found?.use === 'refresh' ? 'it is a refresh token; IntrospectToken answers active' : 'it is an access token',
+    fix: 'Present the access token: a refresh token is for RefreshToken alone.',
+  },
+  tokenIsForAudience: {
+    name: 'token_is_for_audience',
+    detail: ({ found, audience = null }) => {
+      const own = `its audiences: ${listed(audiencesOf(found))}`
+      return audience === null ? `${own}; none is asked for` : `${own}; asked for: ${audience}`
+    },
+    fix: 'Mint or exchange a token for this audience, or ask for one that the token has. A token without audiences has none that can be asked for.',
+  },
+  bearerHoldsCertificate: {
+    name: 'bearer_holds_certificate',
+    detail: ({ found, presentedCertificate = null }) => {
+      const bound = found?.use === 'access' ? found.status.token.confirmation : null
+      if (bound === null) return 'it is bound to no certificate'
+      return `it is bound to certificate ${bound}; presented: ${presentedCertificate ?? 'none'}`
+    },
+    fix: 'Have the bearer connect with the certificate that it got the token with, and send its thumbprint as presented_certificate_sha256. After a change of the certificate a new token is needed.',
+  },
+  tokenHasScopes: {
+    name: 'token_has_scopes',
+    detail: ({ found, requiredScopes = [] }) => {
+      const scopes = found?.use === 'access' ? found.status.token.scopes : []
+      const missing = beyond(requiredScopes, scopes)
+      return `its scopes: ${listed(scopes)}; required: ${listed(requiredScopes)}${missing.length === 0 ? '' : `; missing: ${missing.join(' ')}`}`
+    },
+    fix: 'Mint a token with the missing scopes, from a client that is registered for them (UpdateClient).',
+  },
+})
+
+const USES = { access: 'access token', refresh: 'refresh token' } as const satisfies Record<Found['use'], string>
+
+function audiencesOf(found: Found | undefined): readonly string[] {
+  return found?.use === 'access' ? found.status.token.audiences : []
+}
+
+/** What a reason to end is told as. */
+interface EndText {
+  readonly name: string
+  /** Whether a token can end so at all; if absent, each can. */
+  readonly concerns?: (found: Found) => boolean
+  readonly holds: (found: Found) => string
+  readonly ended: (found: Found) => string
+  readonly fix: string
+}
+
+const ofGrant = ({ status }: Found): string => `grant ${status.token.grantId}`
+const ofClient = ({ status }: Found): string => `client ${status.token.clientId}`
+const ofUser = ({ status }: Found): string => `user ${status.token.userId}`
+const hasUser = ({ status }: Found): boolean => status.token.userId !== null
+
+const EXPIRY: EndText = {
+  name: 'token_is_unexpired',
+  holds: ({ status }) => `it expires at ${moment(status.token.expiresAt)}`,
+  ended: ({ status }) => `it expired at ${moment(status.token.expiresAt)}`,
+  fix: 'Get a new token. If it was used right after it was issued, compare the clocks, and see access_token_ttl of the client.',
+}
+
+const END_TEXTS: Readonly<Record<ReasonToEnd, EndText>> = {
+  expired: EXPIRY,
+  revoked: {
+    name: 'token_is_unrevoked',
+    holds: () => 'it was not revoked itself',
+    ended: () => 'it was revoked itself',
+    fix: 'Get a new token. ListAuditEvents tells who revoked it: the event token.revoked with its token_id.',
+  },
+  spent: {
+    name: 'refresh_token_is_unspent',
+    holds: () => 'it was not used yet',
+    ended: () => 'it was exchanged for its successor',
+    fix: 'Use the refresh token of the latest answer. To show a spent one again revokes its grant.',
+  },
+  grant_revoked: {
+    name: 'grant_is_unrevoked',
+    concerns: ({ status }) => status.token.grantId !== null,
+    holds: (found) => `${ofGrant(found)} stands`,
+    ended: (found) => `${ofGrant(found)} was revoked`,
+    fix: 'Have the user consent again. ListAuditEvents tells why: tokens.revoked, refresh_token.reused or authorization_code.reused with the grant_id.',
+  },
+  grant_expired: {
+    name: 'grant_is_unexpired',
+    holds: (found) => `${ofGrant(found)} has not reached its end`,
+    ended: (found) => `${ofGrant(found)} has reached its end`,
+    fix: 'Have the user consent again, or raise refresh_token_max_lifetime of the client for later grants.',
+  },
+  signing_key_revoked: {
+    name: 'signing_key_is_unrevoked',
+    concerns: ({ use, status }) =>
+      use === 'access' && 'signingKeyId' in status.token && status.token.signingKeyId !== null,
+    holds: () => 'the key that signed it stands',
+    ended: () => 'the key that signed it was revoked',
+    fix: 'Get a new token, which another key signs.',
+  },
+  client_disabled: {
+    name: 'client_is_enabled',
+    holds: (found) => `${ofClient(found)} is enabled`,
+    ended: (found) => `${ofClient(found)} is disabled, or was deleted`,
+    fix: 'EnableClient lets the client in again, and its unexpired tokens work again. After a compromise call RevokeTokens before.',
+  },
+  client_tokens_revoked: {
+    name: 'client_tokens_are_unrevoked',
+    holds: (found) => `the tokens of ${ofClient(found)} were not revoked since it was issued`,
+    ended: (found) => `all tokens of ${ofClient(found)} were revoked after it was issued`,
+    fix: 'Get a new token. ListAuditEvents tells who revoked them: tokens.revoked with the client_id.',
+  },
+  user_deactivated: {
+    name: 'user_is_active',
+    concerns: hasUser,
+    holds: (found) => `${ofUser(found)} is active`,
+    ended: (found) => `${ofUser(found)} is not active, or was deleted`,
+    fix: 'ReactivateUser makes the unexpired tokens of the user work again.',
+  },
+  user_tokens_revoked: {
+    name: 'user_tokens_are_unrevoked',
+    concerns: hasUser,
+    holds: (found) => `the tokens of ${ofUser(found)} were not revoked since it was issued`,
+    ended: (found) => `all tokens of ${ofUser(found)} were revoked after it was issued`,
+    fix: 'Have the user consent again. ListAuditEvents tells who revoked them: tokens.revoked with the user_id.',
+  },
+  ancestor_inactive: {
+    name: 'exchanged_tokens_are_active',
+    concerns: (found) => ancestorsOf(found).length > 0,
+    holds: (found) => `what it was exchanged from is active: ${ancestorsOf(found).join(' ')}`,
+    ended: (found) => `one of those that it was exchanged from is not active: ${ancestorsOf(found).join(' ')}`,
+    fix: 'Exchange a subject token that is active. ListTokens tells which of these is not.',
+  },
+}
+
+/** For those who may not see what a token depends on. */
+const SOMETHING_ELSE: Pick<EndText, 'name' | 'fix'> = {
+  name: 'token_is_in_force',
+  fix: 'Get a new token. What ended it is told to callers with qscope:tokens.read.',
+}
+
+/** What could have ended the token, up to what did. */
+function endChecks(viewer: Viewer, found: Found, ended: string | null, now: EpochMs): readonly Check[] {
+  if (viewer.kind === 'client') return endChecksOfClient(found, ended, now)
+  const reasons: readonly ReasonToEnd[] = REASONS_TO_END[found.use]
+  const last = reasons.find((reason) => reason === ended)
+  const reached = last === undefined ? reasons : reasons.slice(0, reasons.indexOf(last) + 1)
+  return reached.flatMap((reason) => {
+    const { concerns } = END_TEXTS[reason]
+    return reason === ended || concerns === undefined || concerns(found)
+      ? [endCheck(END_TEXTS[reason], found, reason !== ended)]
+      : []
+  })
+}
+
+/** Expiry, and whether anything else ended it: which of the others is the same to a client, in each order. */
+function endChecksOfClient(found: Found, ended: string | null, now: EpochMs): readonly Check[] {
+  const isUnexpired = now < found.status.token.expiresAt
+  const expiry = endCheck(EXPIRY, found, isUnexpired)
+  if (!isUnexpired) return [expiry]
+  const { name, fix } = SOMETHING_ELSE
+  return [
+    expiry,
+    ended === null
+      ? { name, passed: true, detail: 'nothing has ended it', fix: '' }
+      : { name, passed: false, detail: 'something has ended it before its time', fix },
+  ]
+}
+
+function endCheck({ name, holds, ended, fix }: EndText, found: Found, passed: boolean): Check {
+  return { name, passed, detail: passed ? holds(found) : ended(found), fix: passed ? '' : fix }
+}
+
+function ancestorsOf(found: Found): readonly string[] {
+  return found.use === 'access' ? found.status.token.ancestors : []
+}
+
+function moment(at: EpochMs): string {
+  return new Date(at).toISOString()
+}

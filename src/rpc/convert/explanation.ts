@@ -1,0 +1,18 @@
+import type { Explanation } from '../../flows/explanation.ts'
+import { ErrorReason } from '../../gen/qscope/v1/error_reason_pb.ts'
+import { Verdict } from '../../gen/qscope/v1/explanation_pb.ts'
+import { reasonOf } from '../rpc-status.ts'
+
+const VERDICTS = {
+  accepted: Verdict.ACCEPTED,
+  refused: Verdict.REFUSED,
+  unknown: Verdict.UNKNOWN,
+} as const satisfies Record<Explanation['verdict'], Verdict>
+
+export function toExplanation({ verdict, checks, refusal }: Explanation) {
+  return {
+    verdict: VERDICTS[verdict],
+    checks: [...checks],
+    errorReason: refusal === null ? ErrorReason.UNSPECIFIED : ErrorReason[reasonOf(refusal.code)],
+  }
+}
