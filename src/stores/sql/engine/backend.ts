@@ -174,10 +174,16 @@ export class SqlBackend implements Backend {
   }
 
   #laneOf(writer: Writer): CommitLane {
-    const { jitter, maxQueuedCalls, observer } = this.#parts
+    const { jitter, maxQueuedCalls, observer, scheduler } = this.#parts
     const session = new WriteSession(this.#dialect, writer, this.#parts)
     const pool = new ConnectionPool([session], maxQueuedCalls)
-    return { pool, commits: new GroupCommit(new BatchCommit(pool, session, jitter), maxQueuedCalls, jitter, observer) }
+    // A batch that others may follow need not wait for all that a turn brings.
+    const schedule = (send: () => void): void => {
+      if (writer.pipeline === null) setImmediate(send)
+      else scheduler.schedule(send)
+    }
+    const batches = new BatchCommit(pool, session, jitter)
+    return { pool, commits: new GroupCommit(batches, { maxQueued: maxQueuedCalls, schedule, jitter, observer }) }
   }
 
   #whereSchemaFits(execute: Execute): Kysely<Database> {

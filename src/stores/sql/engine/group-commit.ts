@@ -46,6 +46,16 @@ class Entry implements EntryRows {
   }
 }
 
+export interface GroupCommitOptions {
+  /** More calls than this do not wait. */
+  readonly maxQueued: number
+  /** Decides when entries are sent that need not wait, such as at the end of this turn of the event loop. */
+  readonly schedule: (send: () => void) => void
+  /** In [0, 1); spreads retries. */
+  readonly jitter: () => number
+  readonly observer?: StoreObserver | undefined
+}
+
 /**
  * Group commit. Entries of concurrent calls share a transaction. The next one is sent
  * when the one before is back or, where the database takes batches one behind the
@@ -56,6 +66,7 @@ export class GroupCommit {
   readonly #batches: BatchCommit
   readonly #jitter: () => number
   readonly #maxQueued: number
+  readonly #schedule: GroupCommitOptions['schedule']
   readonly #observer: StoreObserver | undefined
   /** When the first of the waiting entries began to wait. */
   #since = 0
@@ -70,9 +81,10 @@ export class GroupCommit {
   #closed = false
   #whenIdle: (() => void) | null = null
 
-  constructor(batches: BatchCommit, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
+  constructor(batches: BatchCommit, { maxQueued, schedule, jitter, observer }: GroupCommitOptions) {
     this.#batches = batches
     this.#maxQueued = maxQueued
+    this.#schedule = schedule
     this.#jitter = jitter
     this.#observer = observer
   }
@@ -150,11 +162,10 @@ export class GroupCommit {
     entry.written.then(stopListening, stopListening)
   }
 
-  /** What the rest of this turn of the event loop adds goes along. */
   #sendSoon(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => {
+    this.#schedule(() => {
       this.#isScheduled = false
       this.#sendWaiting()
     })
