@@ -177,11 +177,7 @@ export class SqlBackend implements Backend {
     const { jitter, maxQueuedCalls, observer, scheduler } = this.#parts
     const session = new WriteSession(this.#dialect, writer, this.#parts)
     const pool = new ConnectionPool([session], maxQueuedCalls)
-    // A batch that others may follow need not wait for all that a turn brings.
-    const schedule = (send: () => void): void => {
-      if (writer.pipeline === null) setImmediate(send)
-      else scheduler.schedule(send)
-    }
+    const schedule = (send: () => void) => scheduler.schedule(send)
     const batches = new BatchCommit(pool, session, jitter)
     return { pool, commits: new GroupCommit(batches, { maxQueued: maxQueuedCalls, schedule, jitter, observer }) }
   }

@@ -49,7 +49,7 @@ class Entry implements EntryRows {
 export interface GroupCommitOptions {
   /** More calls than this do not wait. */
   readonly maxQueued: number
-  /** Decides when entries are sent that need not wait, such as at the end of this turn of the event loop. */
+  /** Calls back when all have asked who are about to. */
   readonly schedule: (send: () => void) => void
   /** In [0, 1); spreads retries. */
   readonly jitter: () => number
@@ -166,9 +166,15 @@ export class GroupCommit {
     if (this.#isScheduled) return
     this.#isScheduled = true
     this.#schedule(() => {
-      this.#isScheduled = false
-      this.#sendWaiting()
+      // A call that is alone is not made to wait; others are, for what the rest of the turn adds makes a wider commit.
+      if (this.#queue.size === 1 && this.#underWay === 0) this.#sendScheduled()
+      else setImmediate(this.#sendScheduled)
     })
+  }
+
+  readonly #sendScheduled = (): void => {
+    this.#isScheduled = false
+    this.#sendWaiting()
   }
 
   #sendWaiting(): void {
