@@ -174,12 +174,10 @@ export class SqlBackend implements Backend {
   }
 
   #laneOf(writer: Writer): CommitLane {
-    const { jitter, maxQueuedCalls, observer, scheduler } = this.#parts
+    const { jitter, maxQueuedCalls, observer } = this.#parts
     const session = new WriteSession(this.#dialect, writer, this.#parts)
     const pool = new ConnectionPool([session], maxQueuedCalls)
-    const schedule = (send: () => void) => scheduler.schedule(send)
-    const batches = new BatchCommit(pool, session, jitter)
-    return { pool, commits: new GroupCommit(batches, { maxQueued: maxQueuedCalls, schedule, jitter, observer }) }
+    return { pool, commits: new GroupCommit(new BatchCommit(pool, session, jitter), maxQueuedCalls, jitter, observer) }
   }
 
   #whereSchemaFits(execute: Execute): Kysely<Database> {

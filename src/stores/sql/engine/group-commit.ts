@@ -46,16 +46,6 @@ class Entry implements EntryRows {
   }
 }
 
-export interface GroupCommitOptions {
-  /** More calls than this do not wait. */
-  readonly maxQueued: number
-  /** Calls back when all have asked who are about to. */
-  readonly schedule: (send: () => void) => void
-  /** In [0, 1); spreads retries. */
-  readonly jitter: () => number
-  readonly observer?: StoreObserver | undefined
-}
-
 /**
  * Group commit. Entries of concurrent calls share a transaction. The next one is sent
  * when the one before is back or, where the database takes batches one behind the
@@ -66,7 +56,6 @@ export class GroupCommit {
   readonly #batches: BatchCommit
   readonly #jitter: () => number
   readonly #maxQueued: number
-  readonly #schedule: GroupCommitOptions['schedule']
   readonly #observer: StoreObserver | undefined
   /** When the first of the waiting entries began to wait. */
   #since = 0
@@ -81,10 +70,9 @@ export class GroupCommit {
   #closed = false
   #whenIdle: (() => void) | null = null
 
-  constructor(batches: BatchCommit, { maxQueued, schedule, jitter, observer }: GroupCommitOptions) {
+  constructor(batches: BatchCommit, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
     this.#batches = batches
     this.#maxQueued = maxQueued
-    this.#schedule = schedule
     this.#jitter = jitter
     this.#observer = observer
   }
@@ -162,11 +150,14 @@ export class GroupCommit {
     entry.written.then(stopListening, stopListening)
   }
 
+  /**
+   * A call that is alone is sent once all have asked who resumed with it. Others wait for
+   * what the rest of the turn adds, which makes a wider commit.
+   */
   #sendSoon(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    this.#schedule(() => {
-      // A call that is alone is not made to wait; others are, for what the rest of the turn adds makes a wider commit.
+    process.nextTick(() => {
       if (this.#queue.size === 1 && this.#underWay === 0) this.#sendScheduled()
       else setImmediate(this.#sendScheduled)
     })
