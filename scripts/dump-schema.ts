@@ -80,7 +80,8 @@ async function buildSchema(db: Kysely<unknown>, types: ColumnTypes): Promise<voi
 
 /** One line for each column, and no quotes around names that need none. */
 function layOut(sql: string): string {
-  const plain = sql.replaceAll(/["`]([a-z_0-9]+)["`]/g, '$1').replace(/ if not exists /, ' ')
+  // `key` is a word of MySQL's own.
+  const plain = sql.replaceAll(/["`](?!key`)([a-z_0-9]+)["`]/g, '$1').replace(/ if not exists /, ' ')
   const table = /^create table (\w+) \((.*)\)([^()]*)$/s.exec(plain)
   if (table === null) return plain
   const [, name, columns = '', options] = table

@@ -50,7 +50,7 @@ export async function startQScope(settings: ServerSettings): Promise<QScopeServe
   const { variables, nodeArgs } = ownLaunch(settings.entry)
   const child = spawn(process.execPath, [...nodeArgs, ...(settings.nodeArgs ?? []), settings.entry, 'serve'], {
     env: plainEnvironment({ ...variables, ...serverVariables(settings) }),
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const kill = () => void child.kill('SIGKILL')

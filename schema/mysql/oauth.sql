@@ -299,3 +299,26 @@ create table oauth_assertion_ids (
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
 
 create index oauth_assertion_ids_by_expiry on oauth_assertion_ids (expires_at);
+
+create table oauth_revocation_heads (
+  writer bigint not null primary key,
+  sequence bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create table oauth_revocations (
+  writer bigint not null,
+  sequence bigint not null,
+  `key` binary(16) not null,
+  forget_time bigint not null,
+  constraint oauth_revocations_pk primary key (writer, sequence)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create index oauth_revocations_by_forget_time on oauth_revocations (forget_time);
+
+create table oauth_revocation_keys (
+  key_id varchar(64) not null primary key,
+  used_at bigint not null,
+  created_at bigint not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;

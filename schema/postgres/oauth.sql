@@ -298,3 +298,26 @@ create table oauth_assertion_ids (
 );
 
 create index oauth_assertion_ids_by_expiry on oauth_assertion_ids (expires_at);
+
+create table oauth_revocation_heads (
+  writer bigint not null primary key,
+  sequence bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null
+);
+
+create table oauth_revocations (
+  writer bigint not null,
+  sequence bigint not null,
+  key bytea not null,
+  forget_time bigint not null,
+  constraint oauth_revocations_pk primary key (writer, sequence)
+);
+
+create index oauth_revocations_by_forget_time on oauth_revocations (forget_time);
+
+create table oauth_revocation_keys (
+  key_id varchar(64) collate "C" not null primary key,
+  used_at bigint not null,
+  created_at bigint not null
+);

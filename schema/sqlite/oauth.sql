@@ -298,3 +298,26 @@ create table oauth_assertion_ids (
 ) strict;
 
 create index oauth_assertion_ids_by_expiry on oauth_assertion_ids (expires_at);
+
+create table oauth_revocation_heads (
+  writer integer not null primary key,
+  sequence integer not null,
+  created_at integer not null,
+  updated_at integer not null
+) strict;
+
+create table oauth_revocations (
+  writer integer not null,
+  sequence integer not null,
+  key blob not null,
+  forget_time integer not null,
+  constraint oauth_revocations_pk primary key (writer, sequence)
+) strict;
+
+create index oauth_revocations_by_forget_time on oauth_revocations (forget_time);
+
+create table oauth_revocation_keys (
+  key_id text not null primary key,
+  used_at integer not null,
+  created_at integer not null
+) strict;

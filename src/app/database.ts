@@ -4,6 +4,7 @@ import type { Logger } from '../context.ts'
 import { ActiveAuditSeal } from '../crypto/audit-seal.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { jitter, uuidV7 } from '../crypto/random.ts'
+import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Migrations } from '../stores/contract/migrations.ts'
 import type { StatementObserver } from '../stores/contract/statement-plans.ts'
@@ -16,8 +17,13 @@ export async function openConfiguredBackend(
   keyring: Keyring,
   shared: Pick<BackendOptions, 'observer' | 'scheduler'> = {},
 ): Promise<Backend> {
-  const seal = new ActiveAuditSeal(keyring)
-  return await openBackend(database.url, { seal, log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared })
+  const parts = { ...sealedBy(keyring), log, newId: uuidV7, jitter, connections, maxQueuedCalls, ...shared }
+  return await openBackend(database.url, parts)
+}
+
+/** What a backend writes by the keys of the keyring. */
+function sealedBy(keyring: Keyring): Pick<BackendOptions, 'seal' | 'telling'> {
+  return { seal: new ActiveAuditSeal(keyring), telling: new RevocationKeys(keyring) }
 }
 
 /** The same, on which nothing stays: what is done is rolled back when it is closed. `statements` is told each statement. */
@@ -27,7 +33,7 @@ export async function openConfiguredRolledBack(
   keyring: Keyring,
   statements: StatementObserver,
 ): Promise<Backend> {
-  const options = { seal: new ActiveAuditSeal(keyring), log, newId: uuidV7, jitter, connections, maxQueuedCalls }
+  const options = { ...sealedBy(keyring), log, newId: uuidV7, jitter, connections, maxQueuedCalls }
   return await openRolledBack(database.url, options, statements)
 }
 

@@ -1,17 +1,24 @@
 import { existsSync, statSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { backgroundContext, type Logger } from '../context.ts'
-import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
-import { codeOf, createKeyringFile, KeyringFileError, readKeyringFile } from '../crypto/keyring-file.ts'
+import { drawKeyMaterial, drawKeySet, KEY_PURPOSES, type KeyPurpose, Keyring } from '../crypto/keyring.ts'
+import {
+  codeOf,
+  completeKeyringFile,
+  createKeyringFile,
+  KeyringFileError,
+  readKeyringFile,
+} from '../crypto/keyring-file.ts'
 import { mergedMaterial } from '../crypto/keyring-rotation.ts'
 import type { KeyId } from '../domain/ids.ts'
+import { FACT_OUTLIVED } from '../domain/revocation.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import { openConfiguredBackend, openConfiguredMigrations } from './database.ts'
 
 /** The keys that a database refers to. */
 export type KeyReferences = Readonly<Record<KeyPurpose, readonly KeyId[]>>
 
-const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [] })
+const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encryption: [], revocation: [] })
 
 /**
  * What happens if the keyring file is missing: `create` makes it, for commands that
@@ -21,7 +28,9 @@ const NO_REFERENCES: KeyReferences = Object.freeze({ pepper: [], audit: [], encr
 export type IfKeyringMissing = 'create' | 'provisional'
 
 /**
- * Opens the configured keyring. Only a database that refers to no key yet may do
+ * Opens the configured keyring; a file of an older version, which lacks a purpose, is
+ * completed beside an embedded database, and refused elsewhere: another instance may
+ * have a copy of it, and would draw other keys. Only a database that refers to no key yet may do
  * without the keyring file: another key would leave every client with a secret that
  * no longer works.
  */
@@ -32,7 +41,12 @@ export async function openKeyring(
 ): Promise<Keyring> {
   const path = config.keyringFile
   if (path === null) return new Keyring(drawKeyMaterial())
-  const file = readKeyringFile(path)
+  if (config.database.embedded && ifMissing === 'create' && existsSync(path)) {
+    const added = await completeKeyringFile(path)
+    if (added.length > 0) log.info({ path, added }, 'keyring file of an older version completed; renew the copy of it')
+  }
+  // Beside an embedded database there is one file; commands that only read need no key of a purpose that it lacks.
+  const file = readKeyringFile(path, config.database.embedded ? drawKeySet : undefined)
   if (file !== null) {
     if (file.warning !== null) log.warn({}, file.warning)
     return new Keyring(file.material)
@@ -95,16 +109,20 @@ export async function databaseKeyReferences(config: Config, log: Logger, keyring
   }
 }
 
-/** The keys that secrets, pending user codes, the audit log and the stored signing keys were made with. */
+/**
+ * The keys that secrets, pending user codes, the audit log and the stored signing keys were made with, and those
+ * under which tokens that may still live carry what can end them.
+ */
 export async function keyReferences({ reads }: Backend, log: Logger): Promise<KeyReferences> {
   const ctx = backgroundContext('key-references', log)
-  const [secrets, userCodes, audit, encryption] = await Promise.all([
+  const [secrets, userCodes, audit, encryption, revocation] = await Promise.all([
     reads.clientSecrets.keyIds(ctx),
     reads.deviceAuthorizations.keyIds(ctx),
     reads.auditLog.keyIds(ctx),
     reads.signingKeys.keyIds(ctx),
+    reads.revocations.keyIds(ctx, FACT_OUTLIVED),
   ])
-  return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption }
+  return { pepper: [...new Set([...secrets, ...userCodes])], audit, encryption, revocation }
 }
 
 /** How soon a running server has a key that was added to its file; `keyring rotate` waits longer than that. */

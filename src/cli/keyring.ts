@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { databaseKeyReferences, type KeyReferences, openKeyringFile, RELOAD_INTERVAL_MS } from '../app/keyring.ts'
 import type { Config } from '../config/config.ts'
 import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, type Keyring } from '../crypto/keyring.ts'
-import { changeKeyringFile, createKeyringFile } from '../crypto/keyring-file.ts'
+import { changeKeyringFile, completeKeyringFile, createKeyringFile } from '../crypto/keyring-file.ts'
 import { purposeOf, withActive, withNewKey, withoutKey } from '../crypto/keyring-rotation.ts'
 import { type KeyId, keyId } from '../domain/ids.ts'
 import { firstLineOf } from '../message-of.ts'
@@ -17,6 +17,7 @@ export function keyringCommand(): Command {
   return new Command('keyring')
     .description('the file of keys that lies outside the database')
     .addCommand(createCommand())
+    .addCommand(completeCommand())
     .addCommand(statusCommand())
     .addCommand(rotateCommand())
     .addCommand(activateCommand())
@@ -48,6 +49,24 @@ function createCommand(): Command {
       new Output(options).answer(
         () => ({ file: path, active }),
         () => `${path} created; keep a copy of it, apart from the database`,
+      )
+    })
+}
+
+function completeCommand(): Command {
+  return new Command('complete')
+    .description('add a key of each purpose that the file of an older version lacks; all others stay as they are')
+    .option('--json', 'print one JSON document')
+    .action(async (options: JsonOption) => {
+      const path = keyringPath(readConfig())
+      if (!existsSync(path)) throw new Error(`there is no keyring file ${path}: make one with qscope keyring create`)
+      const added = await completeKeyringFile(path)
+      new Output(options).answer(
+        () => ({ file: path, added: [...added] }),
+        () =>
+          added.length === 0
+            ? `${path} lacks nothing`
+            : `${path} has a key for ${added.join(', ')} now; let every instance have this file before one of them starts`,
       )
     })
 }

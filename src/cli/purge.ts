@@ -18,6 +18,7 @@ const JSON_NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
   grants: 'grants',
   device_authorizations: 'deviceAuthorizations',
   assertion_ids: 'assertionIds',
+  revocations: 'revocations',
 })
 
 export function purgeCommand(): Command {

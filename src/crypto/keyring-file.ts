@@ -17,10 +17,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type EpochMs, epochMs, type KeyId, keyId } from '../domain/ids.ts'
 import { isObject } from '../json-object.ts'
 import { makeDirectories } from '../make-directories.ts'
-import { KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySet, keyMaterialOf } from './keyring.ts'
+import { drawKeySet, KEY_PURPOSES, type KeyMaterial, type KeyPurpose, type KeySet, keyMaterialOf } from './keyring.ts'
 import { randomBytes } from './random.ts'
 
 const FORMAT = 'qscope-keyring/1'
+/** Purposes that files of older versions have no keys for. */
+const ADDED_LATER: readonly KeyPurpose[] = Object.freeze(['revocation'])
 const KEY_BYTES = 32
 const KEY_ID = /^[A-Za-z0-9._-]{1,64}$/
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/
@@ -47,8 +49,11 @@ function printKeyring(material: KeyMaterial): string {
   return `${JSON.stringify({ format: FORMAT, ...Object.fromEntries(sets) }, null, 2)}\n`
 }
 
+/** What stands for the keys of a purpose that a file of an older version lacks. */
+type IfPurposeLacks = (purpose: KeyPurpose) => KeySet
+
 /** Throws `KeyringFileError`, which never quotes a key. */
-function parseKeyring(text: string, path: string): KeyMaterial {
+function parseKeyring(text: string, path: string, ifLacking?: IfPurposeLacks): KeyMaterial {
   const broken = (problem: string) => new KeyringFileError(`the keyring file ${path} is broken: ${problem}`)
   let document: unknown
   try {
@@ -64,6 +69,12 @@ function parseKeyring(text: string, path: string): KeyMaterial {
   if (unknown !== undefined) throw broken(`${JSON.stringify(unknown)} is not a purpose of keys`)
   const keySet = (purpose: KeyPurpose): KeySet => {
     const set = sets[purpose]
+    if (set === undefined && ADDED_LATER.includes(purpose)) {
+      if (ifLacking !== undefined) return ifLacking(purpose)
+      throw new KeyringFileError(
+        `the keyring file ${path} has no ${purpose} key, which this version needs: run qscope keyring complete, and let all instances have the file`,
+      )
+    }
     if (!isObject(set) || !isObject(set['keys'])) throw broken(`"${purpose}" should hold "active" and "keys"`)
     const keys = new Map<KeyId, Buffer>()
     const created = new Map<KeyId, EpochMs>()
@@ -98,8 +109,11 @@ export interface KeyringFile {
   readonly warning: string | null
 }
 
-/** Reads a keyring file; `null` if there is none. Throws `KeyringFileError` if it cannot be used. */
-export function readKeyringFile(path: string): KeyringFile | null {
+/**
+ * Reads a keyring file; `null` if there is none. Throws `KeyringFileError` if it cannot be used,
+ * such as one of an older version that lacks a purpose, unless told what is used instead.
+ */
+export function readKeyringFile(path: string, ifLacking?: IfPurposeLacks): KeyringFile | null {
   let text: string
   let mode: number
   try {
@@ -111,7 +125,7 @@ export function readKeyringFile(path: string): KeyringFile | null {
   }
   const open = process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0
   return {
-    material: parseKeyring(text, path),
+    material: parseKeyring(text, path, ifLacking),
     warning: open ? `the keyring file ${path} is open to other users; run: chmod 600 ${path}` : null,
   }
 }
@@ -160,12 +174,13 @@ export function createKeyringFile(path: string, material: KeyMaterial): KeyMater
 export async function changeKeyringFile(
   path: string,
   change: (material: KeyMaterial) => KeyMaterial,
+  ifLacking?: IfPurposeLacks,
 ): Promise<KeyMaterial> {
   const target = realPath(path)
   const lock = `${target}.lock`
   await take(lock)
   try {
-    const file = readKeyringFile(target)
+    const file = readKeyringFile(target, ifLacking)
     if (file === null) throw missing(path)
     const material = change(file.material)
     replace(target, printKeyring(material))
@@ -173,6 +188,26 @@ export async function changeKeyringFile(
   } finally {
     unlinkSync(lock)
   }
+}
+
+/**
+ * Draws a key of each purpose that a file of an older version lacks. Returns which;
+ * none: the file is as it was. Of any number of processes that do it at once, one does.
+ */
+export async function completeKeyringFile(path: string): Promise<readonly KeyPurpose[]> {
+  const lacking: KeyPurpose[] = []
+  readKeyringFile(path, (purpose) => {
+    lacking.push(purpose)
+    return drawKeySet(purpose)
+  })
+  if (lacking.length === 0) return lacking
+  const added: KeyPurpose[] = []
+  const draw = (purpose: KeyPurpose) => {
+    added.push(purpose)
+    return drawKeySet(purpose)
+  }
+  await changeKeyringFile(path, (material) => material, draw)
+  return added
 }
 
 /** A link is followed, so that it still is one afterwards. */

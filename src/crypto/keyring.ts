@@ -5,7 +5,7 @@ import { HmacSha256 } from './hmac.ts'
 import { randomBytes } from './random.ts'
 
 /** What a key is for; a key never serves two purposes. */
-export const KEY_PURPOSES = Object.freeze(['pepper', 'audit', 'encryption'] as const)
+export const KEY_PURPOSES = Object.freeze(['pepper', 'audit', 'encryption', 'revocation'] as const)
 export type KeyPurpose = (typeof KEY_PURPOSES)[number]
 
 /** Keys of one purpose: the active one makes, all of them check. */
@@ -23,15 +23,23 @@ const KEY_BYTES = 32
 
 /** Draws a keyring with one key of each purpose. */
 export function drawKeyMaterial(): KeyMaterial {
-  return keyMaterialOf((purpose) => {
-    const { id, key, created } = drawKey(purpose)
-    return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
-  })
+  return keyMaterialOf(drawKeySet)
+}
+
+/** Draws one key of a purpose, which is active. */
+export function drawKeySet(purpose: KeyPurpose): KeySet {
+  const { id, key, created } = drawKey(purpose)
+  return { active: id, keys: new Map([[id, key]]), created: new Map([[id, created]]) }
 }
 
 /** Makes a keyring purpose by purpose. */
 export function keyMaterialOf(keySet: (purpose: KeyPurpose) => KeySet): KeyMaterial {
-  return { pepper: keySet('pepper'), audit: keySet('audit'), encryption: keySet('encryption') }
+  return {
+    pepper: keySet('pepper'),
+    audit: keySet('audit'),
+    encryption: keySet('encryption'),
+    revocation: keySet('revocation'),
+  }
 }
 
 /** A fresh key, and an id for it that says what it is for. */
@@ -113,6 +121,21 @@ export class Keyring {
   /** HMAC-SHA-256 of what `audit-seal.ts` spells out. */
   auditMac(id: KeyId, text: string): Buffer {
     return this.#mac('audit', id, text)
+  }
+
+  /** HMAC-SHA-256 of what `revocation-keys.ts` spells out. */
+  revocationMac(id: KeyId, text: string): Buffer {
+    return this.#mac('revocation', id, text)
+  }
+
+  /** 16 bytes that only this service can make of what a cursor of revocations says. */
+  revocationCursorMac(text: string, id: KeyId = this.active('revocation')): Buffer {
+    return this.revocationMac(id, `cursor\0${text}`).subarray(0, 16)
+  }
+
+  /** The MACs that such a cursor may bear: one for each key. */
+  revocationCursorMacs(text: string): readonly Buffer[] {
+    return this.ids('revocation').map((id) => this.revocationCursorMac(text, id))
   }
 
   /** AES-256-GCM under the active encryption key; `place` says where it will be stored, and is bound to it. */

@@ -1,7 +1,13 @@
 import { type EpochMs, epochMs, type Milliseconds, milliseconds } from './ids.ts'
 
 /** What grows with use, and is deleted when nobody can ask for it any more. */
-export const PURGE_KINDS = Object.freeze(['access_tokens', 'grants', 'device_authorizations', 'assertion_ids'] as const)
+export const PURGE_KINDS = Object.freeze([
+  'access_tokens',
+  'grants',
+  'device_authorizations',
+  'assertion_ids',
+  'revocations',
+] as const)
 export type PurgeKind = (typeof PURGE_KINDS)[number]
 
 const SECOND = 1_000

@@ -4,6 +4,7 @@ import { parseLibsqlUrl } from '../domain/libsql-url.ts'
 import type { AuditSeal } from './contract/audit-log.ts'
 import type { Backend } from './contract/backend.ts'
 import type { Migrations, SchemaState } from './contract/migrations.ts'
+import type { RevocationTelling } from './contract/revocations.ts'
 import type { StatementObserver } from './contract/statement-plans.ts'
 import type { StoreObserver } from './contract/store-observer.ts'
 import { DatabaseError, withStoreErrors } from './sql/core/database-error.ts'
@@ -47,6 +48,8 @@ export const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
 
 export interface BackendOptions {
   readonly seal: AuditSeal
+  /** Tells what ended early. */
+  readonly telling: RevocationTelling
   readonly log: Logger
   /** Draws a fresh UUID; names a chain of the audit log. */
   readonly newId: () => string

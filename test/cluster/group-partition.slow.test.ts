@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { tokenId } from '../../src/domain/ids.ts'
+import { epochMs, tokenId } from '../../src/domain/ids.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { openBackend } from '../../src/stores/open.ts'
 import { UnfitHostError } from '../../src/stores/sql/core/database-error.ts'
@@ -88,8 +88,8 @@ describe.skipIf(!groupReplicationIsInstalled || !networksCanBeMade)('a primary t
       const revokeThrough = async (url: string) => {
         const backend = await openBackend(url, options)
         try {
-          const id = tokenId(minted.tokenId)
-          return await inTransaction(backend, (stores) => stores.accessTokens.revoke(id, 'test', change))
+          const token = { tokenId: tokenId(minted.tokenId), expiresAt: epochMs(Date.now() + 3_600_000) }
+          return await inTransaction(backend, (stores) => stores.accessTokens.revoke(token, 'test', change))
         } finally {
           await backend.close()
         }

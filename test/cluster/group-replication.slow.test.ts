@@ -185,8 +185,8 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers that are
     const findings = new Map((await two.diagnostics()).map(({ name, value }) => [name, value]))
     expect(findings.get('group mode')).toBe('several primaries')
     expect(findings.get('group_replication_consistency')).toBe('BEFORE')
-    const revoke = (backend: Backend, { tokenId }: AccessToken) =>
-      inTransaction(backend, (stores) => stores.accessTokens.revoke(tokenId, 'test', change))
+    const revoke = (backend: Backend, token: AccessToken) =>
+      inTransaction(backend, (stores) => stores.accessTokens.revoke(token, 'test', change))
     for (let n = 0; n < 40; n += 1) {
       const token = aToken('someone')
       await mint(one, token)

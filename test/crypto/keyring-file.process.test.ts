@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { drawKeyMaterial } from '../../src/crypto/keyring.ts'
 import {
   changeKeyringFile,
+  completeKeyringFile,
   createKeyringFile,
   KeyringFileError,
   readKeyringFile,
@@ -21,6 +22,7 @@ function keyringText(change: (document: Record<string, unknown>) => void = () =>
     pepper: { active: 'p1', keys: { p0: KEY, p1: KEY } },
     audit: { active: 'a1', keys: { a1: KEY } },
     encryption: { active: 'e1', keys: { e1: KEY } },
+    revocation: { active: 'r1', keys: { r1: KEY } },
   }
   change(document)
   return JSON.stringify(document)
@@ -94,6 +96,21 @@ describe('a keyring file', () => {
 
   test('keeps older keys beside the active one', () => {
     expect([...(readText(keyringText())?.material.pepper.keys.keys() ?? [])]).toEqual(['p0', 'p1'])
+  })
+
+  test('of an older version is refused until it is completed, once, and keeps what it has', async () => {
+    const path = join(newFolder(), 'keyring.json')
+    const older = keyringText((document) => delete document['revocation'])
+    writeFileSync(path, older, { mode: 0o600 })
+    expect(() => readKeyringFile(path)).toThrow(/has no revocation key.*qscope keyring complete/)
+    const added = await Promise.all(Array.from({ length: 8 }, () => completeKeyringFile(path)))
+    expect(added.flat()).toEqual(['revocation'])
+    const material = readKeyringFile(path)?.material
+    expect(material?.revocation.keys.size).toBe(1)
+    expect([...(material?.pepper.keys.keys() ?? [])]).toEqual(['p0', 'p1'])
+    const completed = readFileSync(path, 'utf8')
+    expect(await completeKeyringFile(path)).toEqual([])
+    expect(readFileSync(path, 'utf8')).toBe(completed)
   })
 
   test.each<[string, string, RegExp]>([

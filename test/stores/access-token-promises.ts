@@ -81,11 +81,11 @@ export function accessTokenPromises(subject: () => Subject): void {
     await mint(subject().backend, token)
     const at = epochMs(NOW + 5)
     const revoke = () =>
-      inTransaction(subject().backend, (stores) => stores.accessTokens.revoke(token.tokenId, 'test', { at, by: 'me' }))
+      inTransaction(subject().backend, (stores) => stores.accessTokens.revoke(token, 'test', { at, by: 'me' }))
     expect((await Promise.all(Array.from({ length: 50 }, revoke))).filter(Boolean)).toHaveLength(1)
     expect((await reads().findById(context(), token.tokenId))?.token.revokedAt).toBe(at)
     expect(
-      await inTransaction(subject().backend, (stores) => stores.accessTokens.revoke(tokenId('no'), 'x', change)),
+      await inTransaction(subject().backend, (stores) => stores.accessTokens.revoke(aToken('t-one'), 'x', change)),
     ).toBe(false)
   })
 
@@ -103,7 +103,7 @@ export function accessTokenPromises(subject: () => Subject): void {
     )
     expect(await reads().countLive(context(), client, 100)).toBe(4)
     expect(await reads().countLive(context(), client, 3)).toBe(3)
-    await inTransaction(backend, (stores) => stores.accessTokens.revoke(first.tokenId, 'test', change))
+    await inTransaction(backend, (stores) => stores.accessTokens.revoke(first, 'test', change))
     expect(await reads().countLive(context(), client, 100)).toBe(3)
     expect(await reads().countLive(context(), clientId('t-nobody'), 100)).toBe(0)
   })
@@ -158,12 +158,12 @@ export function accessTokenPromises(subject: () => Subject): void {
     const revoked = aToken('t-live')
     await mint(backend, ...tokens, revoked)
     await inTransaction(backend, async (stores) => {
-      await stores.accessTokens.revoke(revoked.tokenId, 'test', change)
+      await stores.accessTokens.revoke(revoked, 'test', change)
       await stores.clients.setEnabled(clientId('t-off'), false, 1, change)
       await stores.users.setActive(idle.userId, false, change)
       await stores.users.delete(gone.userId, change)
       await stores.users.startTokenGeneration(renewed.userId, change)
-      await stores.grants.revoke(ended.grantId, 'test', change)
+      await stores.grants.revoke(ended, 'test', change)
     })
     const list = async (activeAt: typeof at | null) => {
       const filter = { clientId: null, userId: null, activeAt }
@@ -195,11 +195,11 @@ export function accessTokenPromises(subject: () => Subject): void {
       aToken('t-two', of),
       aToken('t-one', { ...of, grantId: other.grantId }),
     )
-    await inTransaction(backend, (stores) => stores.accessTokens.revoke(revoked.tokenId, 'test', change))
+    await inTransaction(backend, (stores) => stores.accessTokens.revoke(revoked, 'test', change))
     const found = await inTransaction(backend, (stores) =>
       stores.accessTokens.unexpiredOfGrant(context(), grant.grantId),
     )
-    expect(found).toEqual(mine.map((token) => token.tokenId))
+    expect(found).toEqual(mine.map(({ tokenId, expiresAt }) => ({ tokenId, expiresAt })))
   })
 
   test('under one hash share an answer, asked 2,000 times at once for 600 tokens', async () => {

@@ -44,7 +44,7 @@ export function authorizationCodePromises(subject: () => Subject): void {
     ).toEqual(found[1])
     await inTransaction(backend, async (stores) => {
       await stores.users.setActive(user.userId, false, change)
-      await stores.grants.revoke(grant.grantId, 'test', change)
+      await stores.grants.revoke(grant, 'test', change)
     })
     expect(await find(first.hash)).toMatchObject({ user: { active: false }, grant: { revokedAt: change.at } })
   })

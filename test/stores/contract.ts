@@ -14,6 +14,7 @@ import { openMigrated } from './given.ts'
 import { grantPromises } from './grant-promises.ts'
 import { maintenancePromises } from './maintenance-promises.ts'
 import { refreshTokenPromises } from './refresh-token-promises.ts'
+import { revocationPromises } from './revocation-promises.ts'
 import { signingKeyPromises } from './signing-key-promises.ts'
 import { speculativeTransactionPromises } from './speculative-transaction-promises.ts'
 import { transactionPromises } from './transaction-promises.ts'
@@ -51,6 +52,7 @@ export function storeContract(kind: MigratedKind): void {
     describe('the append lane', () => appendPromises(current))
     describe('a transaction of its own', () => transactionPromises(current))
     describe('transactions that may share a commit', () => speculativeTransactionPromises(current))
+    describe('revocations', () => revocationPromises(current))
     describe('maintenance', () => maintenancePromises(current))
   })
 }

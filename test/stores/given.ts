@@ -3,6 +3,7 @@
 import { ActiveAuditSeal } from '../../src/crypto/audit-seal.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { jitter, randomBytes, uuidV7, uuidV7At } from '../../src/crypto/random.ts'
+import { RevocationKeys } from '../../src/crypto/revocation-keys.ts'
 import type { AccessToken } from '../../src/domain/access-token.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { ClientSecret } from '../../src/domain/client.ts'
@@ -37,7 +38,8 @@ export const quiet = { debug: nothing, info: nothing, warn: nothing, error: noth
 
 const keyring = new Keyring(drawKeyMaterial())
 export const seal: AuditSeal = new ActiveAuditSeal(keyring)
-export const options: BackendOptions = { seal, log: quiet, newId: uuidV7, jitter }
+export const telling = new RevocationKeys(keyring)
+export const options: BackendOptions = { seal, telling, log: quiet, newId: uuidV7, jitter }
 
 export const NOW = epochMs(1_800_000_000_000)
 export const DAY = 86_400_000

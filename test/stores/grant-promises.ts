@@ -65,11 +65,13 @@ export function grantPromises(subject: () => Subject): void {
     const grant = aGrant('g-one', await enroll(backend, aUser()))
     await consent(backend, grant)
     const at = epochMs(NOW + 5)
-    expect(await winners(backend, 50, (stores) => stores.grants.revoke(grant.grantId, 'test', { at, by: 'me' }))).toBe(
-      1,
-    )
+    expect(await winners(backend, 50, (stores) => stores.grants.revoke(grant, 'test', { at, by: 'me' }))).toBe(1)
     expect((await find(grant.grantId))?.grant.revokedAt).toBe(at)
-    expect(await inTransaction(backend, (stores) => stores.grants.revoke(grantId('no'), 'x', change))).toBe(false)
+    expect(
+      await inTransaction(backend, (stores) =>
+        stores.grants.revoke({ grantId: grantId('no'), expiresAt: NOW }, 'x', change),
+      ),
+    ).toBe(false)
   })
 
   test('that are held make others wait, and are kept at least as long as asked', async () => {
@@ -97,7 +99,7 @@ export function grantPromises(subject: () => Subject): void {
     const { backend } = subject()
     const grant = aGrant('g-one', await enroll(backend, aUser()))
     await consent(backend, grant)
-    await inTransaction(backend, (stores) => stores.grants.revoke(grant.grantId, 'test', change))
+    await inTransaction(backend, (stores) => stores.grants.revoke(grant, 'test', change))
     const lock = (id: typeof grant.grantId) => inTransaction(backend, (stores) => stores.grants.lock(id, NOW))
     expect(await lock(grant.grantId)).toBe(false)
     expect(await lock(grantId('none'))).toBe(false)

@@ -32,10 +32,11 @@ const NAMES = [
   '0008_signing_keys',
   '0009_assertion_ids',
   '0010_audit_events_by_type',
+  '0011_revocations',
 ]
-const LAST = '0010_audit_events_by_type'
-/** Later ones only add. */
-const SERVERS_FROM = '0009_assertion_ids'
+const LAST = '0011_revocations'
+/** The last one that servers must know. */
+const SERVERS_FROM = '0011_revocations'
 
 const seed: Seed = {
   seal,
@@ -116,7 +117,7 @@ for (const kind of databaseKinds) {
       await withMigrations((migrations) => migrations.down())
       expect(await backend.check()).toMatchObject({
         serving: false,
-        problem: expect.stringMatching(/older than this server.*0010_audit_events_by_type.*qscope migrate up/),
+        problem: expect.stringMatching(/older than this server.*0011_revocations.*qscope migrate up/),
       })
       await withMigrations((migrations) => migrations.up())
       await database.query("insert into qscope_migrations (name, applied_at) values ('0999_future', 0)")

@@ -131,7 +131,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     const { token: live } = await given('r-live', user, { expiresAt: epochMs(at + 1) })
     await inTransaction(backend, async (stores) => {
       await stores.refreshTokens.consume(spent.tokenId, NOW, rotation())
-      await stores.grants.revoke(revoked.grantId, 'test', change)
+      await stores.grants.revoke(revoked, 'test', change)
       await stores.users.setActive(idle.userId, false, change)
       await stores.clients.setEnabled(clientId('r-off'), false, 1, change)
     })
@@ -163,7 +163,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
     await given('r-other', a)
     await inTransaction(backend, async (stores) => {
       await stores.refreshTokens.consume(spent.token.tokenId, NOW, rotation())
-      await stores.grants.revoke(revoked.grant.grantId, 'test', change)
+      await stores.grants.revoke(revoked.grant, 'test', change)
       await stores.users.setActive(idle.userId, false, change)
       // The first grant's token is rotated: it is now the youngest.
       await stores.refreshTokens.consume(one.token.tokenId, NOW, rotation())
@@ -173,7 +173,7 @@ export function refreshTokenPromises(subject: () => Subject): void {
       inTransaction(backend, (stores) =>
         stores.refreshTokens.spendableGrants(context(), clientId('r-fifo'), user?.userId ?? null),
       )
-    const idOf = (family: typeof one) => family.grant.grantId
+    const idOf = ({ grant: { grantId, expiresAt } }: typeof one) => ({ grantId, expiresAt })
     expect(await active(null)).toEqual([two, three, back, one].map(idOf))
     expect(await active(a)).toEqual([three, one].map(idOf))
     expect(await active(b)).toEqual([idOf(two)])

@@ -40,7 +40,7 @@ export async function writeRows(database: FreshDatabase, step: MigrationStep): P
   for (const { columns, name } of await tablesOf(step)) {
     const rows = IDENTIFIERS.map((_, variant) => columns.map((column) => sampleOf(column, variant)))
     const lists = rows.map((row) => `(${row.map((value) => literal(value, database.kind.dialect)).join(', ')})`)
-    const names = columns.map((column) => column.name)
+    const names = columns.map((column) => quoted(column.name, database.kind.dialect))
     await database.query(`insert into ${name} (${names.join(', ')}) values ${lists.join(', ')}`)
   }
 }
@@ -65,7 +65,7 @@ export async function readRows(
 ): Promise<ReadonlyMap<string, readonly Row[]>> {
   const read = new Map<string, readonly Row[]>()
   for (const { columns, name } of (await Promise.all(steps.map(tablesOf))).flat()) {
-    const names = columns.map((column) => column.name)
+    const names = columns.map((column) => quoted(column.name, database.kind.dialect))
     const rows = await database.query(`select ${names.join(', ')} from ${name}`)
     const plain = rows.map((row) => Object.fromEntries(columns.map((column) => [column.name, parsed(column, row)])))
     // The first column is the key, and IDENTIFIERS stand in no order that a database would answer in.
@@ -96,6 +96,8 @@ function sampleOf({ name, nullable, type }: Column, variant: number): Value {
   switch (type) {
     case 'mediumtext':
       return TEXTS[variant] ?? ''
+    case 'binary(16)':
+      return Buffer.from(BYTES[variant] ?? '', 'hex').subarray(16)
     case 'binary(32)':
     case 'blob':
       return Buffer.from(BYTES[variant] ?? '', 'hex')
@@ -107,6 +109,11 @@ function sampleOf({ name, nullable, type }: Column, variant: number): Value {
     default:
       throw new Error(`no values are known for ${name} ${type}`)
   }
+}
+
+/** `key` is a word of MySQL's. */
+function quoted(name: string, kind: DialectName): string {
+  return kind === 'mysql' ? `\`${name}\`` : `"${name}"`
 }
 
 function literal(value: Value, kind: DialectName): string {

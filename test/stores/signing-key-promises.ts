@@ -5,7 +5,7 @@ import type { SigningAlgorithm, SigningKey } from '../../src/domain/signing-key.
 import type { Subject } from './contract.ts'
 import { aClient, aToken, change, context, inTransaction, mint, NOW, register, winners } from './given.ts'
 
-function aKey(over: Partial<SigningKey> = {}): SigningKey {
+export function aKey(over: Partial<SigningKey> = {}): SigningKey {
   return {
     keyId: signingKeyId(uuidV7()),
     algorithm: 'RS256',

@@ -21,7 +21,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     const won = await Promise.all(
       events.map((event) =>
         transact(async (stores) => {
-          const first = await stores.accessTokens.revoke(token.tokenId, 'test', change)
+          const first = await stores.accessTokens.revoke(token, 'test', change)
           if (first) await stores.auditLog.append(event)
           return first
         }),

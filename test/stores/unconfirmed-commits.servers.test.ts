@@ -151,7 +151,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
           const token = aToken('someone')
           return backend.transaction(context(), async (stores) => {
             await stores.accessTokens.insert(token)
-            const revoked = await stores.accessTokens.revoke(token.tokenId, 'test', change)
+            const revoked = await stores.accessTokens.revoke(token, 'test', change)
             await stores.auditLog.append(anEvent())
             return { commit: revoked, value: revoked }
           })

@@ -217,5 +217,6 @@ function perKind<T>(value: (kind: PurgeKind) => T): Record<PurgeKind, T> {
     grants: value('grants'),
     device_authorizations: value('device_authorizations'),
     assertion_ids: value('assertion_ids'),
+    revocations: value('revocations'),
   }
 }

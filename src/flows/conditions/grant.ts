@@ -17,7 +17,7 @@ export function refuseReuse(grant: Grant, type: AuditEventType): Refusal {
     ...fail('oauth.invalid_grant'),
     effect: async (ctx) => {
       const { grantId, clientId, userId } = grant
-      if (await ctx.stores.grants.revoke(grantId, type, { at: ctx.now, by: actorOf(ctx) })) {
+      if (await ctx.stores.grants.revoke(grant, type, { at: ctx.now, by: actorOf(ctx) })) {
         await ctx.stores.auditLog.append(auditEvent(ctx, type, { grantId, clientId, userId }))
       }
       return undefined

@@ -6,6 +6,7 @@ import type { Client } from '../../domain/client.ts'
 import { epochMs, type GrantId } from '../../domain/ids.ts'
 import { HOLDS } from '../../results.ts'
 import type { AppendStores, TransactionStores } from '../../stores/contract/backend.ts'
+import type { EndingGrant } from '../../stores/contract/grants.ts'
 import { postcondition } from '../condition.ts'
 import type { LaneContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
@@ -63,10 +64,11 @@ export async function storeFamilyTokens(
 async function capAccessTokens(ctx: Ctx, client: Client, grantId: GrantId): Promise<void> {
   const most = client.config.maxActiveAccessTokens
   if (most === null) return
-  for (const tokenId of surplus(await ctx.stores.accessTokens.unexpiredOfGrant(ctx, grantId), most)) {
+  for (const token of surplus(await ctx.stores.accessTokens.unexpiredOfGrant(ctx, grantId), most)) {
     const reason = 'max_active_access_tokens'
-    if (await ctx.stores.accessTokens.revoke(tokenId, reason, { at: ctx.now, by: actorOf(ctx) })) {
+    if (await ctx.stores.accessTokens.revoke(token, reason, { at: ctx.now, by: actorOf(ctx) })) {
       const { clientId } = client
+      const { tokenId } = token
       await ctx.stores.auditLog.append(
         auditEvent(ctx, 'token.revoked', { clientId, tokenId, grantId, metadata: { reason } }),
       )
@@ -79,11 +81,12 @@ export async function enforceFamilyLimits(ctx: Ctx, client: Client, { refresh }:
   if (refresh === null) return
   const { maxActiveRefreshTokens, maxActiveRefreshTokensPerUser } = client.config
   const { clientId } = client
-  const evict = async (active: readonly GrantId[], most: number, reason: string) => {
+  const evict = async (active: readonly EndingGrant[], most: number, reason: string) => {
     // The new one is the newest, also where a parallel call drew its tokens later and was stored first.
-    const others = active.filter((grantId) => grantId !== refresh.token.grantId)
-    for (const grantId of surplus(others, most - 1)) {
-      if (await ctx.stores.grants.revoke(grantId, reason, { at: ctx.now, by: actorOf(ctx) })) {
+    const others = active.filter(({ grantId }) => grantId !== refresh.token.grantId)
+    for (const grant of surplus(others, most - 1)) {
+      if (await ctx.stores.grants.revoke(grant, reason, { at: ctx.now, by: actorOf(ctx) })) {
+        const { grantId } = grant
         await ctx.stores.auditLog.append(auditEvent(ctx, 'tokens.revoked', { clientId, grantId, metadata: { reason } }))
       }
     }

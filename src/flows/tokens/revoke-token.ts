@@ -36,8 +36,8 @@ export function tokenIsRevoked(reason: string, metadata: Readonly<Record<string,
     const change = { at: ctx.now, by: actorOf(ctx) }
     const revoked =
       found.use === 'access'
-        ? await ctx.stores.accessTokens.revoke(tokenId, reason, change)
-        : await ctx.stores.grants.revoke(found.status.token.grantId, reason, change)
+        ? await ctx.stores.accessTokens.revoke(found.status.token, reason, change)
+        : await ctx.stores.grants.revoke(found.status.grant, reason, change)
     if (revoked) {
       await ctx.stores.auditLog.append(
         auditEvent(ctx, 'token.revoked', { tokenId, clientId, userId, grantId, metadata }),

@@ -2,8 +2,9 @@ import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import type { ClientId, GrantId, TokenId, UserId } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
+import type { EndingToken } from '../../stores/contract/access-tokens.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
-import type { Change } from '../../stores/contract/context.ts'
+import type { EndingGrant } from '../../stores/contract/grants.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import type { FlowContext, LaneContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
@@ -30,7 +31,14 @@ interface Concerned {
 
 const NOBODY: Concerned = { clientId: null, userId: null, tokenId: null, grantId: null }
 
-type Ending = { readonly concerned: Concerned; readonly isEnded: boolean }
+/** The fact that is ended: a refresh token goes with its family, for one of them alone would leave what it issued. */
+type EndingFact =
+  | { readonly kind: 'token'; readonly token: EndingToken }
+  | { readonly kind: 'grant'; readonly grant: EndingGrant }
+  | { readonly kind: 'client'; readonly clientId: ClientId }
+  | { readonly kind: 'user'; readonly userId: UserId }
+
+type Ending = { readonly concerned: Concerned; readonly fact: EndingFact; readonly isEnded: boolean }
 
 /** AIP-131: what is to be ended exists; adds whom it concerns. */
 const targetExists = condition<RevokeTokensRequest, Ending>('targetExists', async (ctx, { target }) => {
@@ -43,23 +51,30 @@ async function lookUpTarget(ctx: FlowContext, target: RevocationTarget): Promise
   switch (target.kind) {
     case 'token': {
       const access = await accessTokens.findById(ctx, target.tokenId)
-      if (access !== null) return { concerned: whomOf(access.token), isEnded: access.token.revokedAt !== null }
+      if (access !== null) {
+        const { token } = access
+        return { concerned: whomOf(token), fact: { kind: 'token', token }, isEnded: token.revokedAt !== null }
+      }
       const refresh = await refreshTokens.findById(ctx, target.tokenId)
-      return refresh && { concerned: whomOf(refresh.token), isEnded: refresh.grant.revokedAt !== null }
+      if (refresh === null) return null
+      const { token, grant } = refresh
+      return { concerned: whomOf(token), fact: { kind: 'grant', grant }, isEnded: grant.revokedAt !== null }
     }
     case 'client': {
       const client = await clients.find(ctx, target.clientId)
-      return client && { concerned: { ...NOBODY, clientId: client.clientId }, isEnded: false }
+      return client && { concerned: { ...NOBODY, clientId: client.clientId }, fact: target, isEnded: false }
     }
     case 'user': {
       const user = await users.find(ctx, target.userId)
-      return user && { concerned: { ...NOBODY, userId: user.userId }, isEnded: false }
+      return user && { concerned: { ...NOBODY, userId: user.userId }, fact: target, isEnded: false }
     }
     case 'grant': {
       const found = await grants.find(ctx, target.grantId)
       if (found === null) return null
-      const { clientId, userId, grantId, revokedAt } = found.grant
-      return { concerned: { ...NOBODY, clientId, userId, grantId }, isEnded: revokedAt !== null }
+      const { grant } = found
+      const { clientId, userId, grantId, revokedAt } = grant
+      const concerned = { ...NOBODY, clientId, userId, grantId }
+      return { concerned, fact: { kind: 'grant', grant }, isEnded: revokedAt !== null }
     }
     default:
       return target satisfies never
@@ -85,11 +100,11 @@ function resourceOf(target: RevocationTarget) {
   }
 }
 
-type RevokeFacts = RevokeTokensRequest & { readonly concerned: Concerned }
+type RevokeFacts = RevokeTokensRequest & Ending
 
 /** One guarded update ends the target; one event says who did, and why. */
 const targetIsRevoked = postcondition<RevokeFacts, TransactionStores>('targetIsRevoked', async (ctx, facts) => {
-  if (!(await endTarget(ctx, facts))) return LOST_RACE
+  if (!(await end(ctx, facts))) return LOST_RACE
   const { concerned, reason } = facts
   const metadata = reason === '' ? {} : { reason }
   const type = concerned.tokenId === null ? 'tokens.revoked' : 'token.revoked'
@@ -98,38 +113,23 @@ const targetIsRevoked = postcondition<RevokeFacts, TransactionStores>('targetIsR
 })
 
 /** `false`: another call ended it first. */
-async function endTarget(ctx: LaneContext<TransactionStores>, facts: RevokeFacts): Promise<boolean> {
-  const { target, concerned } = facts
+async function end(ctx: LaneContext<TransactionStores>, facts: RevokeFacts): Promise<boolean> {
+  const { fact } = facts
+  const { accessTokens, grants, clients, users } = ctx.stores
   const reason = facts.reason === '' ? 'revoked' : facts.reason
   const change = { at: ctx.now, by: actorOf(ctx) }
-  switch (target.kind) {
+  switch (fact.kind) {
     case 'token':
-      // A refresh token is ended with its family: one of them alone would leave what it issued.
-      return (
-        (await ctx.stores.accessTokens.revoke(target.tokenId, reason, change)) ||
-        (concerned.grantId !== null && (await endRefreshToken(ctx, target.tokenId, concerned.grantId, reason, change)))
-      )
-    case 'client':
-      return await ctx.stores.clients.startTokenGeneration(target.clientId, change)
-    case 'user':
-      return await ctx.stores.users.startTokenGeneration(target.userId, change)
+      return await accessTokens.revoke(fact.token, reason, change)
     case 'grant':
-      return await ctx.stores.grants.revoke(target.grantId, reason, change)
+      return await grants.revoke(fact.grant, reason, change)
+    case 'client':
+      return await clients.startTokenGeneration(fact.clientId, change)
+    case 'user':
+      return await users.startTokenGeneration(fact.userId, change)
     default:
-      return target satisfies never
+      return fact satisfies never
   }
-}
-
-async function endRefreshToken(
-  ctx: LaneContext<TransactionStores>,
-  tokenId: TokenId,
-  grantId: GrantId,
-  reason: string,
-  change: Change,
-): Promise<boolean> {
-  return (await ctx.stores.refreshTokens.findById(ctx, tokenId)) !== null
-    ? await ctx.stores.grants.revoke(grantId, reason, change)
-    : false
 }
 
 /** Ends a token, or everything of a client, a user or a grant, from the next call on; answers how many, where it counts. */

@@ -23,9 +23,12 @@ export interface AccessTokenWrites {
   insert(token: AccessToken): Promise<void> | void
 }
 
+/** A token that is to end before its time. */
+export type EndingToken = Pick<AccessToken, 'tokenId' | 'expiresAt'>
+
 export interface AccessTokenStore extends AccessTokenReads, AccessTokenWrites {
   /** Of any number of concurrent calls, exactly one returns `true`; `false`: revoked already, or unknown. */
-  revoke(tokenId: TokenId, reason: string, change: Change): Promise<boolean>
+  revoke(token: EndingToken, reason: string, change: Change): Promise<boolean>
   /** The tokens of a grant's own client, exchanged ones left out, that are neither revoked nor expired, oldest first. */
-  unexpiredOfGrant(ctx: StoreContext, grantId: GrantId): Promise<readonly TokenId[]>
+  unexpiredOfGrant(ctx: StoreContext, grantId: GrantId): Promise<readonly EndingToken[]>
 }

@@ -4,7 +4,7 @@
  * `test/stores/contract.ts` is the definition that every backend runs.
  */
 import type { PurgeKind } from '../../domain/expiry.ts'
-import type { EpochMs } from '../../domain/ids.ts'
+import type { EpochMs, KeyId } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
 import type { AssertionIdStore } from './assertion-ids.ts'
 import type { AuditChainReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
@@ -19,6 +19,7 @@ import type {
   RefreshTokenReads,
   RefreshTokenStore,
 } from './grants.ts'
+import type { RevocationReads } from './revocations.ts'
 import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
 import type { UserReads, UserStore } from './users.ts'
 
@@ -35,6 +36,7 @@ export interface ReadStores {
   readonly signingKeys: SigningKeyReads
   readonly auditLog: AuditLogReads
   readonly auditChains: AuditChainReads
+  readonly revocations: RevocationReads
 }
 
 /** What an entry of a group commit may write: new rows, nothing that depends on others. */
@@ -43,7 +45,10 @@ export interface AppendStores {
   readonly auditLog: AuditLogWrites
 }
 
-/** The stores bound to one transaction: reads see its own writes. */
+/**
+ * The stores bound to one transaction: reads see its own writes. Whatever ends tokens
+ * early is told in the same commit (`RevocationReads`), without the caller's doing.
+ */
 export interface TransactionStores {
   readonly clients: ClientStore
   readonly clientSecrets: ClientSecretStore
@@ -99,6 +104,8 @@ export interface Backend {
    * read from is left for another one. Throws where there is none; waits for no write.
    */
   checkReads(): Promise<void>
+  /** The time by the database's clock; throws like any read. */
+  clock(): Promise<EpochMs>
   /** What an operator should know of the database; throws like any read. */
   diagnostics(): Promise<readonly Diagnostic[]>
   /** How much of it is in use at this moment. */
@@ -161,7 +168,9 @@ export interface Maintenance {
   /**
    * Deletes at most `limit` rows, by primary key, that ended before `before`:
    * access tokens that expired; grants whose last token expired, each after its
-   * codes and tokens; device authorizations and used assertions that ran out.
+   * codes and tokens; device authorizations and used assertions that ran out;
+   * revocations whose `forgetTime` is over, by the database's clock as well, and
+   * then the heads of writers that have none left.
    * Returns how many rows;
    * fewer than `limit`: nothing that had ended is left.
    */
@@ -172,6 +181,8 @@ export interface Maintenance {
     before: EpochMs,
     most: number,
   ): Promise<{ readonly count: number; readonly oldest: EpochMs | null }>
+  /** Notes that tokens are issued under a key of the keyring, by the database's clock; see `RevocationReads.keyIds`. */
+  noteRevocationKey(id: KeyId): Promise<void>
   /** Forgets answers kept for spent refresh tokens whose window has ended at `now`; returns how many. */
   eraseReplays(now: EpochMs, limit: number): Promise<number>
 }

@@ -15,10 +15,13 @@ export interface GrantReads {
   find(ctx: StoreContext, grantId: GrantId): Promise<GrantStatus | null>
 }
 
+/** A grant that is to end before its time. */
+export type EndingGrant = Pick<Grant, 'grantId' | 'expiresAt'>
+
 export interface GrantStore extends GrantReads {
   insert(grant: Grant): Promise<void>
   /** Ends the family. Of any number of concurrent calls, exactly one returns `true`; `false`: revoked already, or unknown. */
-  revoke(grantId: GrantId, reason: string, change: Change): Promise<boolean>
+  revoke(grant: EndingGrant, reason: string, change: Change): Promise<boolean>
   /**
    * Takes the grant's row until the end of the transaction, like
    * `ClientStore.lock`, and lets it be kept at least until `tokensUntil`.
@@ -63,5 +66,5 @@ export interface RefreshTokenStore extends RefreshTokenReads {
    * of a disabled client or deactivated user count, for they may come back. Exact
    * while the client's row is taken.
    */
-  spendableGrants(ctx: StoreContext, clientId: ClientId, userId: UserId | null): Promise<readonly GrantId[]>
+  spendableGrants(ctx: StoreContext, clientId: ClientId, userId: UserId | null): Promise<readonly EndingGrant[]>
 }

@@ -91,6 +91,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_signing_keys: KEEPS,
   oauth_clients: KEEPS,
   oauth_leases: KEEPS,
+  oauth_revocation_keys: KEEPS,
   oauth_users: KEEPS,
   oauth_client_resource_audiences: REPLACES,
   oauth_client_configs: ALL,
@@ -101,6 +102,8 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_refresh_tokens: ALL,
   oauth_device_codes: ALL,
   oauth_assertion_ids: ALL,
+  oauth_revocation_heads: ALL,
+  oauth_revocations: REPLACES,
 })
 
 /** What is missing of what is needed, as the statements that grant it; and what the user may do that no server needs. */

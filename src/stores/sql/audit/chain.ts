@@ -92,7 +92,7 @@ export class AuditChain {
   seal(events: readonly AuditEvent[]): SealedEvents {
     if (events.length === 0) return { statements: [], end: this.#end }
     if (this.#end.ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
-    return this.#sealAs(this.#end.ordinal, events)
+    return this.#sealAs(this.#end.ordinal, events, 0)
   }
 
   /** Seals events, one at least, that follow what is committed or, where that is not `null`, what was sealed last. The chain is not new. */
@@ -101,19 +101,24 @@ export class AuditChain {
     const { ordinal, writerId } = from
     const { keyId } = this.#seal
     if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
-    const { rows, sequence, hash, at } = this.#rowsAfter(from, events)
+    const last = events.at(-1)
+    const { rows, sequence, hash } = this.#rowsAfter(from, events)
     const inserts = this.#inserts.repeated(rows)
-    if (inserts === null) throw new Error('there is no event to seal')
+    if (last === undefined || inserts === null) throw new Error('there is no event to seal')
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac, at })
+    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac, at: last.createdAt })
     return { rows: inserts, head, end: { writerId, ordinal, sequence, hash } }
   }
 
-  /** Seals in the open transaction of the writer; the first events register the writer. */
-  async sealInside(events: readonly AuditEvent[]): Promise<SealedEvents> {
+  /**
+   * Seals in the open transaction of the writer; the first events register the writer.
+   * With `registers` it is registered for something else that it numbers, even without any.
+   */
+  async sealInside(events: readonly AuditEvent[], registers = false): Promise<SealedEvents> {
     const [first] = events
-    if (first === undefined || this.#end.ordinal !== null) return this.seal(events)
-    return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, first.createdAt), events)
+    if (this.#end.ordinal !== null || (first === undefined && !registers)) return this.seal(events)
+    const at = first?.createdAt ?? Date.now()
+    return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, at), events, at)
   }
 
   /** Notes that sealed events are committed. */
@@ -156,11 +161,13 @@ export class AuditChain {
     return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH }
   }
 
-  #sealAs(ordinal: number, events: readonly AuditEvent[]): SealedEvents {
+  /** `at`: when the head is written, unless an event says so. */
+  #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     const { writerId } = this.#end
-    const { rows, sequence, hash, at } = this.#rowsAfter(this.#end, events)
+    const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
     const end = { writerId, ordinal, sequence, hash }
-    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, at)], end }
+    const headAt = events.at(-1)?.createdAt ?? at
+    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
   }
 
   /** The rows of events behind a place, and the place of the last of them. */
@@ -168,16 +175,14 @@ export class AuditChain {
     let { sequence, hash } = from
     const { writerId } = from
     const { keyId } = this.#seal
-    let at = 0
     const rows: Insertable<AuditLogTable>[] = []
     for (const event of events) {
       sequence += 1
       const record = recordOf(event, { writerId, sequence, previousHash: hash, keyId })
       hash = this.#seal.hash(record)
-      at = event.createdAt
       rows.push(auditRow({ ...record, hash }))
     }
-    return { rows, sequence, hash, at }
+    return { rows, sequence, hash }
   }
 
   #headStatement(end: StoredEnd, at: number): CompiledQuery {

@@ -9,6 +9,7 @@ import type {
 import type { Logger } from '../../../context.ts'
 import type { Diagnostic, DialectName, PoolLoad } from '../../contract/backend.ts'
 import type { StatementPlan } from '../../contract/statement-plans.ts'
+import type { StoredInt } from './schema.ts'
 
 /** A statement and its values, as drivers take them. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
@@ -130,6 +131,8 @@ export interface ColumnTypes {
   readonly text: RawBuilder<unknown>
   /** 32 bytes. */
   readonly hash: RawBuilder<unknown>
+  /** 16 bytes. */
+  readonly key: RawBuilder<unknown>
   /** At most 64 KiB. */
   readonly bytes: RawBuilder<unknown>
   /** Milliseconds since 1970, or a span of them. */
@@ -170,6 +173,8 @@ export interface ConnectionSettings {
 export interface Dialect {
   readonly name: DialectName
   readonly kysely: Pick<KyselyDialect, 'createAdapter' | 'createQueryCompiler' | 'createIntrospector'>
+  /** The time by the database's clock, in whole milliseconds since 1970, as a statement that uses it begins. */
+  readonly now: RawBuilder<StoredInt>
   connect(url: string, settings: ConnectionSettings, log: Logger): Promise<Connected>
   connectForMigration(url: string, settings: ConnectionSettings, log: Logger): Promise<MigrationSession>
   /** What an operator should know of the database: its version, and the settings that durability and isolation hang on. */

@@ -263,6 +263,33 @@ export interface AuditRosterTable extends Changed {
   total: Hash
 }
 
+/** How far each writer of revocations has come. */
+export interface RevocationHeadTable {
+  /** The ordinal of the writer's chain in the audit log. */
+  writer: Int
+  sequence: Int
+  created_at: Int
+  updated_at: Int
+}
+
+/** What was ended early, for those who keep what they verified. */
+export interface RevocationTable {
+  writer: Int
+  /** The place among those of the writer. */
+  sequence: Int
+  /** 16 bytes. */
+  key: Hash
+  forget_time: Int
+}
+
+/** The keys of the keyring that make revocation keys. */
+export interface RevocationKeyTable {
+  key_id: string
+  /** When tokens were issued under it last, give or take a minute. */
+  used_at: Int
+  created_at: Int
+}
+
 export interface MigrationTable {
   name: string
   applied_at: Int
@@ -297,6 +324,9 @@ export interface Database {
   oauth_audit_log: AuditLogTable
   oauth_audit_heads: AuditHeadTable
   oauth_audit_roster: AuditRosterTable
+  oauth_revocation_heads: RevocationHeadTable
+  oauth_revocations: RevocationTable
+  oauth_revocation_keys: RevocationKeyTable
   qscope_migrations: MigrationTable
   qscope_schema: SchemaTable
 }

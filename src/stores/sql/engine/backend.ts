@@ -1,7 +1,7 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { BatchScheduler } from '../../../batching.ts'
 import { backgroundContext, type Logger } from '../../../context.ts'
-import type { AuditSeal } from '../../contract/audit-log.ts'
+import type { EpochMs } from '../../../domain/ids.ts'
 import type {
   AppendStores,
   Backend,
@@ -22,7 +22,8 @@ import { DatabaseError, observed, storeError, withStoreErrors } from '../core/da
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import { backOff, isRetryable } from '../core/retry.ts'
-import type { Database } from '../core/schema.ts'
+import { moment } from '../core/rows.ts'
+import type { Database, StoredInt } from '../core/schema.ts'
 import { readBookkeeping, schemaStateOf } from '../migrate/bookkeeping.ts'
 import { MIGRATIONS } from '../migrate/steps/all.ts'
 import type { MigrationStep } from '../migrate/steps/migration-step.ts'
@@ -34,17 +35,14 @@ import { GroupCommit } from './group-commit.ts'
 import { SqlMaintenance } from './maintenance.ts'
 import { SpeculativeTransactions } from './speculative-transactions.ts'
 import { TransactionRunner } from './transaction-runner.ts'
-import { WriteSession } from './write-session.ts'
+import { WriteSession, type WriteSessionParts } from './write-session.ts'
 
 /** How long a health check may take, and how long of it a lock is waited for. */
 const CHECK_MS = 2_000
 const PROBE_PATIENCE_MS = 1_000
 
-export interface BackendParts {
-  readonly seal: AuditSeal
+export interface BackendParts extends WriteSessionParts {
   readonly log: Logger
-  /** A fresh UUID: names a chain of the audit log. */
-  readonly newId: () => string
   /** In [0, 1); spreads retries. */
   readonly jitter: () => number
   /** Shared with whatever begins calls. */
@@ -98,7 +96,7 @@ export class SqlBackend implements Backend {
       scheduler,
       observer,
     })
-    this.reads = readStores(this.#source)
+    this.reads = readStores(this.#source, dialect.now)
 
     this.#appends = this.#laneOf(writers.append)
     const speculative =
@@ -114,7 +112,7 @@ export class SqlBackend implements Backend {
     const alone = new TransactionRunner(this.#transactionPool, jitter, observer)
     this.#transactions = speculative === null ? alone : new SpeculativeTransactions(speculative.commits, alone, dialect)
 
-    this.maintenance = new SqlMaintenance(db, (work) => {
+    this.maintenance = new SqlMaintenance(db, dialect.now, (work) => {
       const ctx = backgroundContext('housekeeping', log)
       return observed(observer?.transactionBegun(undefined), () => alone.runBare(ctx, work))
     })
@@ -144,6 +142,13 @@ export class SqlBackend implements Backend {
 
   async checkReads(): Promise<void> {
     await withStoreErrors(() => this.#connected.checkReads())
+  }
+
+  async clock(): Promise<EpochMs> {
+    const { rows } = await this.#anySchema.executeQuery(
+      sql<{ readonly now: StoredInt }>`select ${this.#dialect.now} as now`.compile(this.#anySchema),
+    )
+    return moment(rows[0]?.now, 'now')
   }
 
   async diagnostics(): Promise<readonly Diagnostic[]> {

@@ -1,19 +1,18 @@
 import type { AccessToken } from '../../../domain/access-token.ts'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { ChainedEvents, SealedEvents } from '../audit/chain.ts'
 import { orRollBack, type RecordedStatement, type Statement } from '../core/dialect.ts'
 import { accessTokenInserts, accessTokenRow } from '../tables/access-tokens.ts'
+import type { LastRows } from '../tables/last-rows.ts'
 import { confirmed } from './commit-outcome.ts'
 import { CommitRun, type SealedBatch } from './commit-run.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { WriteSession } from './write-session.ts'
 
 /** What one call writes. */
-export interface EntryRows {
+export interface EntryRows extends LastRows {
   /** A recorded transaction, which stands only as it was recorded; empty: nothing is decided. */
   readonly recorded: readonly RecordedStatement[]
   readonly tokens: readonly AccessToken[]
-  readonly events: readonly AuditEvent[]
 }
 
 const NO_ENTRIES: ReadonlySet<EntryRows> = new Set()
@@ -44,12 +43,12 @@ export class BatchCommit {
    * `outcome_unknown` if that could not be found out before `until`.
    */
   async commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
-    const isAudited = entries.some(({ events }) => events.length > 0)
-    if (isAudited && this.#run !== null && this.takesAnother) return await this.#commitIn(this.#run, entries, until)
+    const follows = mayFollow(lastRowsOf(entries))
+    if (follows && this.#run !== null && this.takesAnother) return await this.#commitIn(this.#run, entries, until)
     const { promise, resolve, reject } = Promise.withResolvers<ReadonlySet<EntryRows>>()
     const inSession = async (session: WriteSession) => {
       const { pipeline } = session.writer
-      if (pipeline === null || session.chain.isNew || !isAudited) {
+      if (pipeline === null || session.chain.isNew || !follows) {
         return resolve(await this.#commitAlone(session, entries, until))
       }
       const run = new CommitRun(session, pipeline, this.#jitter)
@@ -74,10 +73,7 @@ export class BatchCommit {
   }
 
   #sealedBehind(previous: ChainedEvents | null, { chain }: WriteSession, entries: readonly EntryRows[]): SealedBatch {
-    const sealed = chain.sealNext(
-      entries.flatMap(({ events }) => events),
-      previous,
-    )
+    const sealed = chain.sealNext(lastRowsOf(entries).events, previous)
     const tokens = this.#tokenInserts.repeated(entries.flatMap((entry) => entry.tokens).map(accessTokenRow))
     return {
       recorded: recordedOf(entries).map(({ recorded }) => recorded),
@@ -102,7 +98,7 @@ export class BatchCommit {
   async #appendAll(session: WriteSession, entries: readonly EntryRows[], until: number): Promise<void> {
     const { chain, writer } = session
     const inserts = this.#insertsOf(entries)
-    const events = entries.flatMap((entry) => entry.events)
+    const { events } = lastRowsOf(entries)
     // Rows that no event goes with leave no trace to read back.
     if (events.length === 0) return await writer.batch(inserts)
     if (!chain.isNew) {
@@ -111,7 +107,7 @@ export class BatchCommit {
       return await confirmed(session, sealed, commit, until, this.#jitter)
     }
     await writer.begin()
-    const sealed = await orRollBack(writer, () => sealedAfter(session, inserts, events))
+    const sealed = await orRollBack(writer, () => writtenAfter(session, inserts, { events, ended: [] }))
     await confirmed(session, sealed, () => writer.commit(), until, this.#jitter)
   }
 
@@ -128,9 +124,10 @@ export class BatchCommit {
     // The transaction is open: what cannot be sealed leaves it rolled back.
     const prepared = await orRollBack(writer, async () => {
       const inserts = this.#insertsOf(accepted)
-      const events = accepted.flatMap((entry) => entry.events)
-      if (chain.isNew) return { sealed: await sealedAfter(session, inserts, events), last: [] }
-      const sealed = chain.seal(events)
+      const last = lastRowsOf(accepted)
+      if (chain.isNew) return { sealed: await writtenAfter(session, inserts, last), last: [] }
+      const sealed = chain.seal(last.events)
+      await session.tell(sealed, last.ended)
       return { sealed, last: [...inserts, ...sealed.statements] }
     })
     await confirmed(session, prepared.sealed, () => writer.commitAfter(prepared.last), until, this.#jitter)
@@ -146,14 +143,21 @@ function recordedOf(entries: readonly EntryRows[]): readonly EntryRows[] {
   return entries.filter(({ recorded }) => recorded.length > 0)
 }
 
+/** Whether rows can be sealed before they are sent: events only, for what ended is numbered in the open transaction. */
+function mayFollow({ events, ended }: LastRows): boolean {
+  return events.length > 0 && ended.length === 0
+}
+
+function lastRowsOf(entries: readonly EntryRows[]): LastRows {
+  return { events: entries.flatMap(({ events }) => events), ended: entries.flatMap(({ ended }) => ended) }
+}
+
 /** Writes rows and the first events of a chain, which ask the database, in the open transaction. */
-async function sealedAfter(
-  { writer, chain }: WriteSession,
+async function writtenAfter(
+  session: WriteSession,
   inserts: readonly Statement[],
-  events: readonly AuditEvent[],
+  last: LastRows,
 ): Promise<SealedEvents> {
-  for (const statement of inserts) await writer.execute(statement)
-  const sealed = await chain.sealInside(events)
-  for (const statement of sealed.statements) await writer.execute(statement)
-  return sealed
+  for (const statement of inserts) await session.writer.execute(statement)
+  return await session.writeLast(last)
 }

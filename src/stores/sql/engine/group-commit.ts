@@ -1,7 +1,7 @@
 import type { Span } from '../../../context.ts'
 import { Deadlines } from '../../../deadlines.ts'
 import type { AccessToken } from '../../../domain/access-token.ts'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
+import type { EndedFact } from '../../../domain/revocation.ts'
 import type { AppendStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
@@ -9,6 +9,7 @@ import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, failureOf, observed, storeError } from '../core/database-error.ts'
 import type { RecordedStatement } from '../core/dialect.ts'
 import { backOff, isRetryable, retryUntil } from '../core/retry.ts'
+import type { LastRows } from '../tables/last-rows.ts'
 import { EntryStores } from '../tables/stores.ts'
 import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
@@ -18,12 +19,14 @@ const MAX_BATCH_SIZE = 256
 const MAX_UNDER_WAY = 16
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
+const NOTHING_ENDED: readonly EndedFact[] = Object.freeze([])
 
 /** What one call has to write, and the call that waits for it. */
 class Entry implements EntryRows {
   readonly recorded: readonly RecordedStatement[]
   readonly tokens: readonly AccessToken[]
-  readonly events: readonly AuditEvent[]
+  readonly events: LastRows['events']
+  readonly ended: LastRows['ended']
   readonly until: number
   readonly span: Span | undefined
   /** Resolves with whether all of it is written; `false`: none, for it did not go as recorded. */
@@ -33,11 +36,12 @@ class Entry implements EntryRows {
   /** Sent without others, after a batch it was in was refused. */
   sentAlone = false
 
-  constructor(ctx: StoreContext, { recorded, tokens, events }: EntryRows) {
+  constructor(ctx: StoreContext, { recorded, tokens, events, ended }: EntryRows) {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>()
     this.recorded = recorded
     this.tokens = tokens
     this.events = events
+    this.ended = ended
     this.until = retryUntil(ctx)
     this.span = ctx.span
     this.written = promise
@@ -90,6 +94,7 @@ export class GroupCommit {
       recorded: NOTHING_RECORDED,
       tokens: stores.accessTokens.rows,
       events: stores.auditLog.rows,
+      ended: NOTHING_ENDED,
     })
   }
 
@@ -99,12 +104,9 @@ export class GroupCommit {
    */
   async addRecorded(
     ctx: StoreContext,
-    {
-      statements,
-      events,
-    }: { readonly statements: readonly RecordedStatement[]; readonly events: readonly AuditEvent[] },
+    { statements, events, ended }: LastRows & { readonly statements: readonly RecordedStatement[] },
   ): Promise<boolean> {
-    return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events })
+    return await this.#enqueue(ctx, { recorded: statements, tokens: NO_TOKENS, events, ended })
   }
 
   /** Writes out what waits, and refuses newcomers. */

@@ -1,11 +1,12 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { PurgeKind } from '../../../domain/expiry.ts'
-import { type EpochMs, grantId } from '../../../domain/ids.ts'
+import { type EpochMs, grantId, type KeyId } from '../../../domain/ids.ts'
 import type { Ending, Maintenance } from '../../contract/backend.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { padded } from '../core/prepared-statement.ts'
 import { integer, momentOrNull } from '../core/rows.ts'
-import type { Database } from '../core/schema.ts'
+import type { Database, StoredInt } from '../core/schema.ts'
+import { bareHeads, deleteHeads, deleteRevocations, forgottenBacklog, forgottenBefore } from '../revocations/purge.ts'
 import { deleteGrants } from '../tables/grants.ts'
 
 /** Runs work in a short transaction of its own. */
@@ -26,15 +27,18 @@ const ENDED = Object.freeze({
   grants: { table: 'oauth_grants', key: 'grant_id', end: 'tokens_until' },
   device_authorizations: { table: 'oauth_device_codes', key: 'device_authorization_id', end: 'expires_at' },
   assertion_ids: { table: 'oauth_assertion_ids', key: 'assertion_hash', end: 'expires_at' },
-} as const satisfies Record<PurgeKind, EndedRows>)
+} as const satisfies Record<Exclude<PurgeKind, 'revocations'>, EndedRows>)
 
 /** Searches for rows outside of a transaction and deletes them by primary key, so that no call waits for the search. */
 export class SqlMaintenance implements Maintenance {
   readonly #db: Kysely<Database>
+  readonly #now: RawBuilder<StoredInt>
   readonly #inTransaction: InTransaction
 
-  constructor(db: Kysely<Database>, inTransaction: InTransaction) {
+  /** `now`: the database's clock in its dialect. */
+  constructor(db: Kysely<Database>, now: RawBuilder<StoredInt>, inTransaction: InTransaction) {
     this.#db = db
+    this.#now = now
     this.#inTransaction = inTransaction
   }
 
@@ -46,6 +50,7 @@ export class SqlMaintenance implements Maintenance {
   }
 
   async purge(kind: PurgeKind, before: EpochMs, limit: number): Promise<number> {
+    if (kind === 'revocations') return await this.#purgeRevocations(before, limit)
     const { table, key } = ENDED[kind]
     const keys = (await this.#endedRows(kind, before, limit).execute()).map((row) => row.key)
     if (keys.length === 0) return 0
@@ -65,6 +70,7 @@ export class SqlMaintenance implements Maintenance {
     before: EpochMs,
     most: number,
   ): Promise<{ readonly count: number; readonly oldest: EpochMs | null }> {
+    if (kind === 'revocations') return await forgottenBacklog(this.#db, this.#now, before, most)
     const row = await this.#db
       .selectFrom(this.#endedRows(kind, before, most).as('ended'))
       .select((rows) => [
@@ -73,6 +79,23 @@ export class SqlMaintenance implements Maintenance {
       ])
       .executeTakeFirstOrThrow()
     return Object.freeze({ count: integer(row.many, 'count'), oldest: momentOrNull(row.oldest, 'oldest') })
+  }
+
+  async noteRevocationKey(id: KeyId): Promise<void> {
+    const now = sql<number>`${this.#now}`
+    await this.#inTransaction(async (tx) => {
+      const noted = await tx
+        .updateTable('oauth_revocation_keys')
+        .set({ used_at: now })
+        .where('key_id', '=', id)
+        .executeTakeFirst()
+      if (noted.numUpdatedRows > 0n) return { commit: true, value: undefined }
+      const inserted = await falseIfTaken(async () => {
+        await tx.insertInto('oauth_revocation_keys').values({ key_id: id, used_at: now, created_at: now }).execute()
+      })
+      // Another one was first to note it, at this moment.
+      return { commit: inserted, value: undefined }
+    })
   }
 
   async eraseReplays(now: EpochMs, limit: number): Promise<number> {
@@ -100,8 +123,20 @@ export class SqlMaintenance implements Maintenance {
     return await this.#inTransaction(async (tx) => ({ commit: true, value: await work(tx) }))
   }
 
+  /** Once no revocation is left to delete, the writers go that have none any more. */
+  async #purgeRevocations(before: EpochMs, limit: number): Promise<number> {
+    const places = await forgottenBefore(this.#db, this.#now, before, limit).execute()
+    const deleted = places.length === 0 ? 0 : await this.#change((tx) => deleteRevocations(tx, places))
+    if (places.length < limit) {
+      const heads = await bareHeads(this.#db, limit)
+      if (heads.length > 0)
+        await this.#inTransaction(async (tx) => ({ commit: true, value: await deleteHeads(tx, heads) }))
+    }
+    return deleted
+  }
+
   /** The longest ended first. */
-  #endedRows(kind: PurgeKind, before: EpochMs, limit: number) {
+  #endedRows(kind: Exclude<PurgeKind, 'revocations'>, before: EpochMs, limit: number) {
     const { table, key, end } = ENDED[kind]
     return this.#db
       .selectFrom(table)

@@ -1,10 +1,10 @@
 import { InsertQueryNode, type RootOperationNode, ValuesNode } from 'kysely'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { Ending, TransactionStores } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import type { Dialect, RecordedStatement } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import type { Database } from '../core/schema.ts'
+import { type LastRows, LastRowsCollector } from '../tables/last-rows.ts'
 import { transactionStores } from '../tables/stores.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { TransactionRunner } from './transaction-runner.ts'
@@ -37,9 +37,8 @@ export class SpeculativeTransactions {
 }
 
 /** A transaction that was recorded instead of run, supposing that each of its writes finds its row. */
-export interface RecordedTransaction<T> {
+export interface RecordedTransaction<T> extends LastRows {
   readonly statements: readonly RecordedStatement[]
-  readonly events: readonly AuditEvent[]
   /** What the transaction answers if it goes as supposed. */
   readonly value: T
 }
@@ -54,7 +53,7 @@ class NeedsAnAnswer extends Error {}
 class TransactionRecorder {
   readonly #stores: TransactionStores
   #statements: RecordedStatement[] = []
-  #events: AuditEvent[] = []
+  readonly #last = new LastRowsCollector()
   #asked = false
 
   constructor(dialect: Pick<Dialect, 'kysely'>) {
@@ -69,7 +68,7 @@ class TransactionRecorder {
         return { rows: [], affected: affects }
       },
     })
-    this.#stores = transactionStores(db, { collect: (event) => void this.#events.push(event) })
+    this.#stores = transactionStores(db, this.#last)
   }
 
   /**
@@ -78,12 +77,13 @@ class TransactionRecorder {
    */
   async record<T>(work: (stores: TransactionStores) => Promise<Ending<T>>): Promise<RecordedTransaction<T> | null> {
     this.#statements = []
-    this.#events = []
+    this.#last.reset()
     this.#asked = false
     try {
       const { commit, value } = await work(this.#stores)
-      if (!commit || this.#asked || this.#statements.length > MAX_RECORDED || this.#events.length === 0) return null
-      return { statements: this.#statements, events: this.#events, value }
+      const { events, ended } = this.#last
+      if (!commit || this.#asked || this.#statements.length > MAX_RECORDED || events.length === 0) return null
+      return { statements: this.#statements, events, ended, value }
     } catch (error) {
       if (this.#asked) return null
       throw error

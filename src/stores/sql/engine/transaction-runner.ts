@@ -74,7 +74,7 @@ export class TransactionRunner {
 
   async #attempt<T>(session: WriteSession, work: WorkIn<T>, until: number, progress: Progress): Promise<T> {
     progress.commitSent = false
-    session.events = []
+    session.last.reset()
     session.failure = null
     try {
       await session.writer.begin()
@@ -83,8 +83,7 @@ export class TransactionRunner {
         await session.writer.rollback()
         return ending.value
       }
-      const sealed = await session.chain.sealInside(session.events)
-      for (const statement of sealed.statements) await session.writer.execute(statement)
+      const sealed = await session.writeLast(session.last)
       // Even if `work` swallowed it: after a failed statement the database may have dropped what came before.
       if (session.failure !== null) throw session.failure
       if (progress.callerLeft) throw new DatabaseError('unavailable', 'the caller was told that nothing is written')

@@ -1,12 +1,21 @@
 import type { Kysely } from 'kysely'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import type { TransactionStores } from '../../contract/backend.ts'
-import { AuditChain } from '../audit/chain.ts'
+import type { RevocationTelling } from '../../contract/revocations.ts'
+import { AuditChain, type SealedEvents } from '../audit/chain.ts'
 import type { Dialect, Writer } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import type { Database } from '../core/schema.ts'
+import { RevocationLog } from '../revocations/log.ts'
+import { type LastRows, LastRowsCollector } from '../tables/last-rows.ts'
 import { transactionStores } from '../tables/stores.ts'
+
+export interface WriteSessionParts {
+  readonly seal: AuditSeal
+  readonly telling: RevocationTelling
+  /** A fresh UUID: names a chain of the audit log. */
+  readonly newId: () => string
+}
 
 /** A writer, with what belongs to it alone. */
 export class WriteSession {
@@ -16,16 +25,13 @@ export class WriteSession {
   /** The stores inside it; made once, so that they keep what they compile. */
   readonly stores: TransactionStores
   readonly chain: AuditChain
-  /** What the running transaction wants audited: its last rows. */
-  events: AuditEvent[] = []
+  readonly #revocations: RevocationLog
+  /** What the running transaction is to write last. */
+  readonly last = new LastRowsCollector()
   /** The first failure of a statement in the running transaction: it must not commit. */
   failure: unknown = null
 
-  constructor(
-    dialect: Pick<Dialect, 'kysely'>,
-    writer: Writer,
-    { seal, newId }: { readonly seal: AuditSeal; readonly newId: () => string },
-  ) {
+  constructor(dialect: Pick<Dialect, 'kysely' | 'now'>, writer: Writer, { seal, telling, newId }: WriteSessionParts) {
     this.writer = writer
     this.db = kyselyOver<Database>(dialect.kysely, {
       execute: async (statement) => {
@@ -37,7 +43,23 @@ export class WriteSession {
         }
       },
     })
-    this.stores = transactionStores(this.db, { collect: (event) => void this.events.push(event) })
+    this.stores = transactionStores(this.db, this.last)
     this.chain = new AuditChain(this.db, seal, newId)
+    this.#revocations = new RevocationLog(this.db, dialect.now, telling)
+  }
+
+  /** Writes what a transaction writes last, while it is open: what ended, and what it audits. */
+  async writeLast({ events, ended }: LastRows): Promise<SealedEvents> {
+    const sealed = await this.chain.sealInside(events, ended.length > 0)
+    for (const statement of sealed.statements) await this.writer.execute(statement)
+    await this.tell(sealed, ended)
+    return sealed
+  }
+
+  /** Writes what ended, in the open transaction whose events are sealed. */
+  async tell({ end: { ordinal } }: SealedEvents, ended: LastRows['ended']): Promise<void> {
+    if (ended.length === 0) return
+    if (ordinal === null) throw new Error('a writer that is not registered has told what ended')
+    await this.#revocations.tell(ordinal, ended)
   }
 }

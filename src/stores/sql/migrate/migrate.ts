@@ -1,5 +1,4 @@
 import type { Kysely } from 'kysely'
-import type { AuditEvent } from '../../../domain/audit-event.ts'
 import type {
   AuditProtection,
   MigrationOutcome,
@@ -13,6 +12,7 @@ import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'
 import { kyselyOver } from '../core/kysely.ts'
 import type { Database } from '../core/schema.ts'
+import { LastRowsCollector } from '../tables/last-rows.ts'
 import { transactionStores } from '../tables/stores.ts'
 import {
   createBookkeeping,
@@ -117,8 +117,10 @@ export class DatabaseMigrations implements Migrations {
     const someone = await this.#db.selectFrom('oauth_clients').select('client_id').limit(1).executeTakeFirst()
     if (someone !== undefined) return false
     await this.#session.transaction(async () => {
-      const events: AuditEvent[] = []
-      await seed.fill(transactionStores(this.#db, { collect: (event) => void events.push(event) }))
+      const last = new LastRowsCollector()
+      await seed.fill(transactionStores(this.#db, last))
+      const { events, ended } = last
+      if (ended.length > 0) throw new Error('a new database has nothing that could end')
       const chain = new AuditChain(this.#db, seed.seal, seed.newId)
       const { statements } = await chain.sealInside(events)
       for (const statement of statements) await this.#session.execute(statement)

@@ -12,11 +12,17 @@ import {
   tokenId,
   userId,
 } from '../../../domain/ids.ts'
-import type { AccessTokenFilter, AccessTokenReads, AccessTokenStore } from '../../contract/access-tokens.ts'
+import type {
+  AccessTokenFilter,
+  AccessTokenReads,
+  AccessTokenStore,
+  EndingToken,
+} from '../../contract/access-tokens.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
 import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { hash32, hashKey, integer, integerOrNull, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { AccessTokenTable, Database, StoredInt } from '../core/schema.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,
@@ -119,13 +125,15 @@ const NO_ANCESTORS = '[]'
 
 export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTokenStore {
   readonly #db: Kysely<Database>
+  readonly #last: LastRowsCollector
   readonly #inserts: InsertStatements<Insertable<AccessTokenTable>>
   readonly #revoking: PreparedStatement<Change & { readonly id: TokenId; readonly reason: string }>
 
-  constructor(source: ReadSource) {
+  constructor(source: ReadSource, last: LastRowsCollector) {
     super(source)
     const { db } = source
     this.#db = db
+    this.#last = last
     this.#inserts = accessTokenInserts(db)
     this.#revoking = new PreparedStatement((value) =>
       db
@@ -145,11 +153,14 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
     for (const statement of this.#inserts.of([accessTokenRow(token)])) await this.#db.executeQuery(statement)
   }
 
-  async revoke(id: TokenId, reason: string, { at, by }: Change): Promise<boolean> {
-    return isOneRow(await this.#db.executeQuery(this.#revoking.with({ id, reason, at, by })))
+  async revoke({ tokenId, expiresAt }: EndingToken, reason: string, { at, by }: Change): Promise<boolean> {
+    const revoking = this.#revoking.with({ id: tokenId, reason, at, by })
+    if (!isOneRow(await this.#db.executeQuery(revoking))) return false
+    this.#last.ended.push({ fact: { kind: 'token', tokenId }, expiresAt })
+    return true
   }
 
-  async unexpiredOfGrant(ctx: StoreContext, id: GrantId): Promise<readonly TokenId[]> {
+  async unexpiredOfGrant(ctx: StoreContext, id: GrantId): Promise<readonly EndingToken[]> {
     const rows = await this.#db
       .selectFrom('oauth_access_tokens')
       .innerJoin('oauth_grants', (join) =>
@@ -157,14 +168,14 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
           .onRef('oauth_grants.grant_id', '=', 'oauth_access_tokens.grant_id')
           .onRef('oauth_grants.client_id', '=', 'oauth_access_tokens.client_id'),
       )
-      .select('oauth_access_tokens.token_id')
+      .select(['oauth_access_tokens.token_id', 'oauth_access_tokens.expires_at'])
       .where('oauth_access_tokens.grant_id', '=', id)
       .where('oauth_access_tokens.ancestors', '=', NO_ANCESTORS)
       .where('oauth_access_tokens.revoked_at', 'is', null)
       .where('oauth_access_tokens.expires_at', '>', ctx.now)
       .orderBy('oauth_access_tokens.token_id')
       .execute()
-    return rows.map((row) => tokenId(row.token_id))
+    return rows.map((row) => ({ tokenId: tokenId(row.token_id), expiresAt: moment(row.expires_at, 'expires_at') }))
   }
 }
 

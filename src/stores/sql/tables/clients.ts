@@ -14,6 +14,7 @@ import { asFlag, flag, integer, oneOf, stringList, words } from '../core/rows.ts
 import type { ClientConfigTable, ClientTable, Database } from '../core/schema.ts'
 import { audienceOwners, closedAudiences, insertAudiences, replaceAudiences } from './client-audiences.ts'
 import { CONFIG_COLUMNS, configOf, deleteConfig, insertConfig, updateConfig } from './client-configs.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 /** Sorts after every text that begins with the same. */
@@ -111,10 +112,12 @@ export class SqlClientReads implements ClientReads {
 /** Changes take the client's row first, so that two of them cannot lock each other out. */
 export class SqlClientStore extends SqlClientReads implements ClientStore {
   readonly #db: Kysely<Database>
+  readonly #last: LastRowsCollector
 
-  constructor(source: ReadSource) {
+  constructor(source: ReadSource, last: LastRowsCollector) {
     super(source)
     this.#db = source.db
+    this.#last = last
   }
 
   async insert(client: ClientRegistration, { at, by }: Change): Promise<boolean> {
@@ -149,11 +152,16 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
   }
 
   async setEnabled(clientId: ClientId, enabled: boolean, version: number, change: Change): Promise<boolean> {
-    return await this.#change(clientId, version, { enabled: asFlag(enabled) }, change)
+    if (!(await this.#change(clientId, version, { enabled: asFlag(enabled) }, change))) return false
+    if (!enabled) await this.#tellGeneration(clientId, 0)
+    return true
   }
 
   async startTokenGeneration(clientId: ClientId, change: Change): Promise<boolean> {
-    return await this.#change(clientId, null, { token_generation: sql<number>`token_generation + 1` }, change)
+    const next = { token_generation: sql<number>`token_generation + 1` }
+    if (!(await this.#change(clientId, null, next, change))) return false
+    await this.#tellGeneration(clientId, -1)
+    return true
   }
 
   async delete(clientId: ClientId, version: number, change: Change): Promise<boolean> {
@@ -161,6 +169,7 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
     if (!(await this.#change(clientId, version, ended, change))) return false
     await deleteConfig(this.#db, clientId)
     await this.#db.deleteFrom('oauth_client_secrets').where('client_id', '=', clientId).execute()
+    await this.#tellGeneration(clientId, 0)
     return true
   }
 
@@ -172,6 +181,17 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
       .where('deleted_at', 'is', null)
       .executeTakeFirst()
     return result.numUpdatedRows === 1n
+  }
+
+  /** Tells that the client no longer stands in its generation, or in the one before; its row was changed, and is held. */
+  async #tellGeneration(clientId: ClientId, offset: 0 | -1): Promise<void> {
+    const { token_generation } = await this.#db
+      .selectFrom('oauth_clients')
+      .select('token_generation')
+      .where('client_id', '=', clientId)
+      .executeTakeFirstOrThrow()
+    const generation = integer(token_generation, 'token_generation') + offset
+    this.#last.ended.push({ fact: { kind: 'client', clientId, generation }, expiresAt: null })
   }
 
   /** The guarded update that decides who changes a client. */

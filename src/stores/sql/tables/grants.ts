@@ -2,10 +2,11 @@ import { type Kysely, sql } from 'kysely'
 import type { Grant, GrantStatus } from '../../../domain/grant.ts'
 import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
 import type { Change, StoreContext } from '../../contract/context.ts'
-import type { GrantReads, GrantStore } from '../../contract/grants.ts'
+import type { EndingGrant, GrantReads, GrantStore } from '../../contract/grants.ts'
 import { isOneRow, PreparedStatement, padded } from '../core/prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import {
   CLIENT_STATUS,
   type ClientStatusRow,
@@ -72,12 +73,14 @@ export class SqlGrantReads implements GrantReads {
 
 export class SqlGrantStore extends SqlGrantReads implements GrantStore {
   readonly #db: Kysely<Database>
+  readonly #last: LastRowsCollector
   readonly #locking: PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
 
-  constructor(source: Pick<ReadSource, 'db'>) {
+  constructor(source: Pick<ReadSource, 'db'>, last: LastRowsCollector) {
     super(source)
     const { db } = source
     this.#db = db
+    this.#last = last
     this.#locking = new PreparedStatement((value) => {
       const until = value('tokensUntil')
       return db
@@ -95,14 +98,16 @@ export class SqlGrantStore extends SqlGrantReads implements GrantStore {
     await this.#db.insertInto('oauth_grants').values(grantRow(grant)).execute()
   }
 
-  async revoke(id: GrantId, reason: string, { at, by }: Change): Promise<boolean> {
+  async revoke({ grantId, expiresAt }: EndingGrant, reason: string, { at, by }: Change): Promise<boolean> {
     const result = await this.#db
       .updateTable('oauth_grants')
       .set({ revoked_at: at, revocation_reason: reason, updated_at: at, updated_by: by })
-      .where('grant_id', '=', id)
+      .where('grant_id', '=', grantId)
       .where('revoked_at', 'is', null)
       .executeTakeFirst()
-    return result.numUpdatedRows === 1n
+    if (result.numUpdatedRows !== 1n) return false
+    this.#last.ended.push({ fact: { kind: 'grant', grantId }, expiresAt })
+    return true
   }
 
   async lock(id: GrantId, tokensUntil: EpochMs): Promise<boolean> {

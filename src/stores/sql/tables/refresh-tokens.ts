@@ -5,7 +5,6 @@ import {
   clientId,
   type EpochMs,
   epochMs,
-  type GrantId,
   grantId,
   type TokenHash,
   type TokenId,
@@ -15,7 +14,7 @@ import {
 } from '../../../domain/ids.ts'
 import type { AccessTokenFilter } from '../../contract/access-tokens.ts'
 import type { PageRequest, StoreContext } from '../../contract/context.ts'
-import type { RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/grants.ts'
+import type { EndingGrant, RefreshTokenReads, RefreshTokenStore, Rotation } from '../../contract/grants.ts'
 import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, hashKey, moment, momentOrNull } from '../core/rows.ts'
 import type { Database, RefreshTokenTable } from '../core/schema.ts'
@@ -132,22 +131,26 @@ export class SqlRefreshTokenStore extends SqlRefreshTokenReads implements Refres
     await this.#db.executeQuery(this.#erasing.with({ id }))
   }
 
-  async spendableGrants(ctx: StoreContext, client: ClientId, user: UserId | null): Promise<readonly GrantId[]> {
+  async spendableGrants(ctx: StoreContext, client: ClientId, user: UserId | null): Promise<readonly EndingGrant[]> {
     const rows = await this.#db
       .selectFrom('oauth_refresh_tokens')
       .innerJoin('oauth_grants', 'oauth_grants.grant_id', 'oauth_refresh_tokens.grant_id')
       .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_refresh_tokens.client_id')
       .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_refresh_tokens.user_id')
-      .select((row) => ['oauth_refresh_tokens.grant_id', row.fn.min('oauth_refresh_tokens.token_id').as('oldest')])
+      .select((row) => [
+        'oauth_refresh_tokens.grant_id',
+        'oauth_grants.expires_at',
+        row.fn.min('oauth_refresh_tokens.token_id').as('oldest'),
+      ])
       .where('oauth_refresh_tokens.client_id', '=', client)
       .where('oauth_refresh_tokens.consumed_at', 'is', null)
       .where('oauth_refresh_tokens.expires_at', '>', ctx.now)
       .where(grantMayComeBack(ctx.now))
       .$if(user !== null, (query) => query.where('oauth_refresh_tokens.user_id', '=', user ?? ''))
-      .groupBy('oauth_refresh_tokens.grant_id')
+      .groupBy(['oauth_refresh_tokens.grant_id', 'oauth_grants.expires_at'])
       .orderBy('oldest')
       .execute()
-    return rows.map((row) => grantId(row.grant_id))
+    return rows.map((row) => ({ grantId: grantId(row.grant_id), expiresAt: moment(row.expires_at, 'expires_at') }))
   }
 }
 

@@ -21,6 +21,7 @@ import type { SigningKeyFilter, SigningKeyReads, SigningKeyStore } from '../../c
 import { falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from '../core/rows.ts'
 import type { Database, SigningKeyTable } from '../core/schema.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
 type Row = Selectable<SigningKeyTable>
@@ -112,10 +113,12 @@ const SIGNS_NO_MORE = { private_key: null, encryption_key_id: null, active_algor
 
 export class SqlSigningKeyStore extends SqlSigningKeyReads implements SigningKeyStore {
   readonly #db: Kysely<Database>
+  readonly #last: LastRowsCollector
 
-  constructor(source: ReadSource) {
+  constructor(source: ReadSource, last: LastRowsCollector) {
     super(source)
     this.#db = source.db
+    this.#last = last
   }
 
   async lock({ at, by }: Change): Promise<boolean> {
@@ -204,7 +207,9 @@ export class SqlSigningKeyStore extends SqlSigningKeyReads implements SigningKey
       .where('key_id', '=', id)
       .where('state', '<>', 'revoked')
       .executeTakeFirst()
-    return result.numUpdatedRows === 1n
+    if (result.numUpdatedRows !== 1n) return false
+    this.#last.ended.push({ fact: { kind: 'signing_key', keyId: id }, expiresAt: null })
+    return true
   }
 }
 

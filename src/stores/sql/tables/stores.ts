@@ -6,7 +6,9 @@ import type { AuditLogStore, AuditLogWrites } from '../../contract/audit-log.ts'
 import type { AppendStores, ReadStores, TransactionStores } from '../../contract/backend.ts'
 import { SqlAuditChains } from '../audit/chain-reads.ts'
 import { SqlAuditLog } from '../audit/log.ts'
+import type { Dialect } from '../core/dialect.ts'
 import type { Database } from '../core/schema.ts'
+import { SqlRevocationReads } from '../revocations/reads.ts'
 import { SqlAccessTokenReads, SqlAccessTokenStore } from './access-tokens.ts'
 import { SqlAssertionIdStore } from './assertion-ids.ts'
 import { SqlAuthorizationCodeReads, SqlAuthorizationCodeStore } from './authorization-codes.ts'
@@ -14,13 +16,14 @@ import { SqlClientSecretReads, SqlClientSecretStore } from './client-secrets.ts'
 import { SqlClientReads, SqlClientStore } from './clients.ts'
 import { SqlDeviceAuthorizationReads, SqlDeviceAuthorizationStore } from './device-authorizations.ts'
 import { SqlGrantReads, SqlGrantStore } from './grants.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import { type ReadSource, TransactionSource } from './read-source.ts'
 import { SqlRefreshTokenReads, SqlRefreshTokenStore } from './refresh-tokens.ts'
 import { SqlSigningKeyReads, SqlSigningKeyStore } from './signing-keys.ts'
 import { SqlUserReads, SqlUserStore } from './users.ts'
 
-/** The stores over what is committed. */
-export function readStores(source: ReadSource): ReadStores {
+/** The stores over what is committed. `now`: the database's clock in its dialect. */
+export function readStores(source: ReadSource, now: Dialect['now']): ReadStores {
   return Object.freeze({
     clients: new SqlClientReads(source),
     clientSecrets: new SqlClientSecretReads(source),
@@ -33,47 +36,43 @@ export function readStores(source: ReadSource): ReadStores {
     signingKeys: new SqlSigningKeyReads(source),
     auditLog: new SqlAuditLog(source.lists),
     auditChains: new SqlAuditChains(source.lists),
+    revocations: new SqlRevocationReads(source.db, now),
   })
-}
-
-/** Takes the events of a transaction until its end, when they are sealed. */
-export interface EventCollector {
-  collect(event: AuditEvent): void
 }
 
 /**
  * The stores over one transaction after the other of a connection. They are made
- * once for it and keep what they compile. Audit events are collected: they are
- * written as a transaction's last rows.
+ * once for it and keep what they compile. Audit events and what ended early are
+ * collected: they are written as a transaction's last rows.
  */
-export function transactionStores(db: Kysely<Database>, collector: EventCollector): TransactionStores {
+export function transactionStores(db: Kysely<Database>, collector: LastRowsCollector): TransactionStores {
   const source = new TransactionSource(db)
   return Object.freeze({
-    clients: new SqlClientStore(source),
+    clients: new SqlClientStore(source, collector),
     clientSecrets: new SqlClientSecretStore(source),
-    users: new SqlUserStore(source),
-    grants: new SqlGrantStore(source),
+    users: new SqlUserStore(source, collector),
+    grants: new SqlGrantStore(source, collector),
     authorizationCodes: new SqlAuthorizationCodeStore(source),
-    accessTokens: new SqlAccessTokenStore(source),
+    accessTokens: new SqlAccessTokenStore(source, collector),
     refreshTokens: new SqlRefreshTokenStore(source),
     deviceAuthorizations: new SqlDeviceAuthorizationStore(source),
     assertionIds: new SqlAssertionIdStore(db),
-    signingKeys: new SqlSigningKeyStore(source),
+    signingKeys: new SqlSigningKeyStore(source, collector),
     auditLog: new CollectingAuditLog(db, collector),
     auditChains: new SqlAuditChains(db),
   })
 }
 
 class CollectingAuditLog extends SqlAuditLog implements AuditLogStore {
-  readonly #collector: EventCollector
+  readonly #collector: LastRowsCollector
 
-  constructor(db: Kysely<Database>, collector: EventCollector) {
+  constructor(db: Kysely<Database>, collector: LastRowsCollector) {
     super(db)
     this.#collector = collector
   }
 
   append(event: AuditEvent): void {
-    this.#collector.collect(event)
+    this.#collector.events.push(event)
   }
 }
 

@@ -6,6 +6,7 @@ import type { UserFilter, UserReads, UserStore } from '../../contract/users.ts'
 import { falseIfTaken } from '../core/database-error.ts'
 import { asFlag, flag, integer, moment, textOf } from '../core/rows.ts'
 import type { Database, UserTable } from '../core/schema.ts'
+import type { LastRowsCollector } from './last-rows.ts'
 import type { ReadSource } from './read-source.ts'
 
 const USER_COLUMNS = [
@@ -51,10 +52,12 @@ export class SqlUserReads implements UserReads {
 
 export class SqlUserStore extends SqlUserReads implements UserStore {
   readonly #db: Kysely<Database>
+  readonly #last: LastRowsCollector
 
-  constructor(source: Pick<ReadSource, 'db' | 'lists'>) {
+  constructor(source: Pick<ReadSource, 'db' | 'lists'>, last: LastRowsCollector) {
     super(source)
     this.#db = source.db
+    this.#last = last
   }
 
   async insert(user: User): Promise<boolean> {
@@ -82,7 +85,9 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
       .where('user_id', '=', id)
       .where('active', '=', asFlag(!active))
       .executeTakeFirst()
-    return result.numUpdatedRows === 1n
+    if (result.numUpdatedRows !== 1n) return false
+    if (!active) await this.#tellGeneration(id, 0)
+    return true
   }
 
   async startTokenGeneration(id: UserId, { at, by }: Change): Promise<boolean> {
@@ -90,7 +95,9 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
       .set({ token_generation: sql<number>`token_generation + 1`, updated_at: at, updated_by: by })
       .where('user_id', '=', id)
       .executeTakeFirst()
-    return result.numUpdatedRows === 1n
+    if (result.numUpdatedRows !== 1n) return false
+    await this.#tellGeneration(id, -1)
+    return true
   }
 
   async delete(id: UserId, { at, by }: Change): Promise<boolean> {
@@ -98,7 +105,20 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
       .set({ external_id: null, active: 0, deleted_at: at, updated_at: at, updated_by: by })
       .where('user_id', '=', id)
       .executeTakeFirst()
-    return result.numUpdatedRows === 1n
+    if (result.numUpdatedRows !== 1n) return false
+    await this.#tellGeneration(id, 0)
+    return true
+  }
+
+  /** Tells that the user no longer stands in its generation, or in the one before; its row was changed, and is held. */
+  async #tellGeneration(id: UserId, offset: 0 | -1): Promise<void> {
+    const { token_generation } = await this.#db
+      .selectFrom('oauth_users')
+      .select('token_generation')
+      .where('user_id', '=', id)
+      .executeTakeFirstOrThrow()
+    const generation = integer(token_generation, 'token_generation') + offset
+    this.#last.ended.push({ fact: { kind: 'user', userId: id, generation }, expiresAt: null })
   }
 
   #present() {

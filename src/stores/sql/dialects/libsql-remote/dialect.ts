@@ -1,5 +1,5 @@
 import type { Dialect } from '../../core/dialect.ts'
-import { sqliteKysely } from '../sqlite/embedded-dialect.ts'
+import { sqliteKysely, sqliteNow } from '../sqlite/embedded-dialect.ts'
 import { sqlitePlan } from '../sqlite/plan.ts'
 import { RemoteDatabase } from './database.ts'
 import { remoteDiagnostics } from './diagnostics.ts'
@@ -9,6 +9,7 @@ import { RemoteMigrationSession } from './migration-session.ts'
 export const libsqlRemote: Dialect = Object.freeze({
   name: 'libsql-remote',
   kysely: sqliteKysely,
+  now: sqliteNow,
   connect: (url, settings, log) => RemoteDatabase.open(url, settings, log),
   connectForMigration: async (url, settings, log) => new RemoteMigrationSession(url, settings, log),
   diagnostics: remoteDiagnostics,

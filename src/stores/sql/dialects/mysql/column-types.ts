@@ -11,6 +11,7 @@ export function mysqlTypes(collation: string): ColumnTypes {
     identifier: (length: number) => sql`varchar(${sql.lit(length)})`,
     text: sql`mediumtext`,
     hash: sql`binary(32)`,
+    key: sql`binary(16)`,
     bytes: sql`blob`,
     epochMs: sql`bigint`,
     integer: sql`integer`,

@@ -1,4 +1,4 @@
-import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
+import { MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler, sql } from 'kysely'
 import type { Dialect } from '../../core/dialect.ts'
 import { ServerDatabase } from '../../server/server-database.ts'
 import { mysqlDiagnostics } from './diagnostics.ts'
@@ -14,6 +14,7 @@ export const mysql: Dialect = Object.freeze({
     createQueryCompiler: () => new MysqlQueryCompiler(),
     createIntrospector: (db) => new MysqlIntrospector(db),
   },
+  now: sql`cast(unix_timestamp(now(3)) * 1000 as signed)`,
   connect: (url, settings, log) => ServerDatabase.open(new MysqlDriver(), url, settings, log),
   connectForMigration: (url, settings) => MysqlMigrationSession.open(url, settings),
   diagnostics: mysqlDiagnostics,

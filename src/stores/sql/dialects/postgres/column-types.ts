@@ -7,6 +7,7 @@ export const postgresTypes: ColumnTypes = Object.freeze({
   identifier: (length: number) => sql`varchar(${sql.lit(length)}) collate "C"`,
   text: sql`text collate "C"`,
   hash: sql`bytea`,
+  key: sql`bytea`,
   bytes: sql`bytea`,
   epochMs: sql`bigint`,
   integer: sql`integer`,

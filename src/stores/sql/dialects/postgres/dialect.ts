@@ -1,4 +1,4 @@
-import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely'
 import type { Dialect } from '../../core/dialect.ts'
 import { ServerDatabase } from '../../server/server-database.ts'
 import { postgresDiagnostics } from './diagnostics.ts'
@@ -14,6 +14,8 @@ export const postgres: Dialect = Object.freeze({
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
   },
+  // Not now(), which is when the transaction began.
+  now: sql`cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)`,
   connect: (url, settings, log) => ServerDatabase.open(new PostgresDriver(), url, settings, log),
   connectForMigration: (url, settings) => PostgresMigrationSession.open(url, settings),
   diagnostics: postgresDiagnostics,

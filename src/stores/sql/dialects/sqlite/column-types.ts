@@ -6,6 +6,7 @@ export const sqliteTypes: ColumnTypes = Object.freeze({
   identifier: () => sql`text`,
   text: sql`text`,
   hash: sql`blob`,
+  key: sql`blob`,
   bytes: sql`blob`,
   epochMs: sql`integer`,
   integer: sql`integer`,

@@ -1,4 +1,4 @@
-import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import type { Logger } from '../../../../context.ts'
 import type { Dialect } from '../../core/dialect.ts'
 import { DatabaseMigrations } from '../../migrate/migrate.ts'
@@ -16,11 +16,15 @@ export const sqliteKysely: Dialect['kysely'] = Object.freeze({
   createIntrospector: (db) => new SqliteIntrospector(db),
 } satisfies Dialect['kysely'])
 
+/** Julian days, counted from noon in 4714 BC. */
+export const sqliteNow: Dialect['now'] = sql`cast(round((julianday('now') - 2440587.5) * 86400000) as integer)`
+
 /** A database of the format of SQLite, in a file or in memory, that a library opens. `product`: what doctor calls it. */
 export function embeddedDialect(name: 'sqlite' | 'libsql', product: string, library: SqliteLibrary): Dialect {
   const dialect: Dialect = Object.freeze({
     name,
     kysely: sqliteKysely,
+    now: sqliteNow,
     connect: async (url, { walLimit }, log) => {
       const file = embeddedFile(url)
       if (file === null) return await connectToMemory(dialect, library, walLimit, log)

@@ -8,6 +8,7 @@ import { auditLog } from './0007_audit_log.ts'
 import { signingKeys } from './0008_signing_keys.ts'
 import { assertionIds } from './0009_assertion_ids.ts'
 import { auditEventsByType } from './0010_audit_events_by_type.ts'
+import { revocations } from './0011_revocations.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -27,4 +28,6 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0008_signing_keys', serversFrom: '0008_signing_keys', migration: signingKeys },
   { name: '0009_assertion_ids', serversFrom: '0009_assertion_ids', migration: assertionIds },
   { name: '0010_audit_events_by_type', serversFrom: null, migration: auditEventsByType },
+  // A server that ends something without a row would leave verifiers believing in it.
+  { name: '0011_revocations', serversFrom: '0011_revocations', migration: revocations },
 ])
