@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { sha256 } from './digest.ts'
 
 /** Of SHA-256: what it compresses at a time, and what it yields. */
 const BLOCK_BYTES = 64
@@ -12,8 +13,7 @@ const BYTES_PER_UNIT = 3
 
 /**
  * HMAC-SHA-256 (RFC 2104) under one key, from the one-shot hash of node:crypto: an
- * `Hmac` object for each text costs four times as much, and a digest in a buffer of
- * its own more than the hash.
+ * `Hmac` object for each text costs four times as much.
  */
 export class HmacSha256 {
   /** The key padded for the inner hash, and room for a text behind it. */
@@ -34,7 +34,7 @@ export class HmacSha256 {
   /** The 32 bytes over a text in UTF-8. */
   of(text: string): Buffer {
     this.#outer.write(this.#innerDigest(text), BLOCK_BYTES, 'latin1')
-    return Buffer.from(hash('sha256', this.#outer, 'binary'), 'latin1')
+    return sha256(this.#outer)
   }
 
   /** As a string of one character a byte. */

@@ -76,7 +76,8 @@ export function packed({ sql, parameters }: Statement): Packed {
     const value = parameters[at]
     if (!(value instanceof Uint8Array)) continue
     travelling ??= [...parameters]
-    travelling[at] = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    travelling[at] = bytes.toString('latin1')
     if (bytesAt === null) bytesAt = [at]
     else bytesAt.push(at)
   }
