@@ -14,7 +14,15 @@ const ALERTS = join(import.meta.dirname, '..', 'deploy', 'prometheus', 'alerts.y
 const nobody = () => {
   throw new Error('no server runs')
 }
-const NO_SERVER = { serving: nobody, draining: nobody, load: nobody, purge: nobody, signingKeys: nobody }
+const NO_SERVER = {
+  serving: nobody,
+  draining: nobody,
+  load: nobody,
+  purge: nobody,
+  polls: nobody,
+  clockAheadMs: nobody,
+  signingKeys: nobody,
+}
 
 interface Alerts {
   readonly groups: readonly {

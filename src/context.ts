@@ -38,6 +38,11 @@ export interface CallContext {
    * then with a status of its own, before it is cut. `undefined`: it never is.
    */
   readonly connectionEnds?: AbortSignal | undefined
+  /**
+   * Lets other calls of the caller run from now on: for calls that only wait.
+   * `undefined`: it keeps none from running.
+   */
+  readonly leaveAdmission?: (() => void) | undefined
   /** When the caller stops waiting; `null` if it never said. */
   readonly deadline: EpochMs | null
   readonly log: Logger
@@ -92,7 +97,7 @@ export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
   return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
 }
 
-/** What the layers need of a logger; `pino` satisfies it. */
+/** What the layers need of a logger. */
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -9,9 +9,12 @@ import { BatchScheduler } from '../batching.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
-import { type EpochMs, epochMs } from '../domain/ids.ts'
-import type { FlowServices } from '../flows/context.ts'
+import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import type { FlowServices, IssuingClock } from '../flows/context.ts'
+import { RevocationPolls } from '../flows/revocations/poll-revocations.ts'
+import { RevocationFeed } from '../flows/revocations/revocation-feed.ts'
 import { FlowRunner } from '../flows/runner.ts'
 import { Authorization } from '../gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
@@ -23,6 +26,7 @@ import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
+import { PollQuota } from '../rate-limits/poll-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
@@ -42,8 +46,10 @@ import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { openConfiguredBackend } from './database.ts'
+import { ClockWatch } from './jobs/clock-watch.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
+import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { helpBaseOf } from './listeners.ts'
 import { TrustedIssuerSet } from './trusted-issuers.ts'
@@ -61,6 +67,9 @@ export interface AppOptions {
   /** How the configured database is opened; `openConfiguredBackend` if not given. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
+
+/** An embedded database goes by the clock of its machine. */
+const ALWAYS_RIGHT: IssuingClock = Object.freeze({ isRight: () => true })
 
 /** Joins the layers on an open keyring. The database may still be unusable; `backend.check` tells. */
 export async function openApp(config: Config, log: Logger, keyring: Keyring, options: AppOptions = {}): Promise<App> {
@@ -97,15 +106,24 @@ export class App {
   /** What messages on their way may take, whichever port they come by. */
   readonly incoming: IncomingMessages
   readonly keyring: Keyring
+  /** Compares this machine's clock with the database's; `null`: the database is embedded, and goes by the same clock. */
+  readonly clock: ClockWatch | null
   /** Whose assertions stand for clients. */
   readonly trustedIssuers: TrustedIssuerSet
+  readonly revocationKeyUse: RevocationKeyUse
   /** Deletes expired rows. */
   readonly purge: Purge
+  /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
+  readonly revocationFeed: RevocationFeed
+  readonly pollQuota: PollQuota
+  readonly revocationPolls: RevocationPolls
   /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
   readonly #log: Logger
   readonly #secretUsage: SecretUsage
+  /** Aborted when the server is asked to stop. */
+  readonly #stopping: AbortSignal
 
   constructor({
     config,
@@ -124,6 +142,9 @@ export class App {
     this.scheduler = scheduler
     this.keyring = keyring
     this.#secretUsage = new SecretUsage(backend, log)
+    this.clock = config.database.embedded
+      ? null
+      : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
     this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
@@ -147,15 +168,38 @@ export class App {
     this.services = {
       keyring,
       signingKeys,
+      revocationKeys: new RevocationKeys(keyring),
       signingAlgorithm,
       issuer,
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers.byIssuer,
+      clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }
+    this.revocationKeyUse = new RevocationKeyUse(backend, keyring, log)
     this.runner = new FlowRunner(backend, this.services, observers?.flows)
     this.state = new ServingState()
+    const stopping = new AbortController()
+    this.state.onChange(() => {
+      if (this.state.draining) stopping.abort()
+    })
+    this.#stopping = stopping.signal
+    const monotonic = () => performance.now()
+    this.revocationFeed = new RevocationFeed({ reads: reads.revocations, log, monotonic, stopping: this.#stopping })
+    this.pollQuota = new PollQuota({
+      perClient: limits.maxWaitingPollsPerClient,
+      perPeer: limits.maxWaitingPollsPerPeer,
+      perProcess: limits.maxWaitingPolls,
+    })
+    this.revocationPolls = new RevocationPolls({
+      runner: this.runner,
+      feed: this.revocationFeed,
+      quota: this.pollQuota,
+      keyring,
+      now,
+      monotonic,
+    })
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
       routes: this.#routes(now),
@@ -167,7 +211,14 @@ export class App {
       observer: observers?.calls,
     })
     const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
-    this.purge = new Purge({ maintenance: backend.maintenance, log, now, intervalMs, retentionMs })
+    this.purge = new Purge({
+      maintenance: backend.maintenance,
+      clock: this.services.clock,
+      log,
+      now,
+      intervalMs,
+      retentionMs,
+    })
     this.keyRotation = new KeyRotation({
       backend,
       runner: this.runner,
@@ -209,21 +260,17 @@ export class App {
 
   #routes(now: () => EpochMs): readonly Route[] {
     const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
-    const { runner, state } = this
-    const stopping = new AbortController()
-    state.onChange(() => {
-      if (state.draining) stopping.abort()
-    })
+    const { runner, revocationPolls: polls } = this
     return [
       ...route(ClientService, new ClientHandlers(runner)),
-      ...route(TokenService, new TokenHandlers(runner, { issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(TokenService, new TokenHandlers(runner, { polls, issuer, helpBase: helpBaseOf(this.#config) })),
       ...route(
         DeviceService,
         new DeviceHandlers({
           runner,
           now,
           verificationUri,
-          stopping: stopping.signal,
+          stopping: this.#stopping,
           watches: new WatchQuota(limits.maxWatchesPerPeer),
         }),
       ),

@@ -84,6 +84,8 @@ export class HealthMonitor {
       await this.#examine()
       this.#examined = true
     }
+    if (health.serving) await this.#app.clock?.compare()
+    if (health.serving) await this.#app.revocationKeyUse.note()
     this.#report(health.serving ? null : health.problem)
     this.#app.state.setServing(health.serving)
   }

@@ -5,7 +5,7 @@ import { uuidV7 } from '../crypto/random.ts'
 import type { BackendLoad } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/open-telemetry.ts'
-import type { KeyState, ServerState } from '../telemetry/state-metrics.ts'
+import type { KeyState, PollState, ServerState } from '../telemetry/state-metrics.ts'
 import type { App } from './app.ts'
 import type { PurgeMetrics } from './jobs/purge.ts'
 
@@ -39,6 +39,15 @@ export class AppState implements ServerState {
 
   purge(): PurgeMetrics {
     return this.#app.purge.metrics()
+  }
+
+  polls(): PollState {
+    const { revocationFeed, pollQuota } = this.#app
+    return { waiting: pollQuota.waiting, queries: revocationFeed.queries }
+  }
+
+  clockAheadMs(): number | null {
+    return this.#app.clock?.aheadMs ?? null
   }
 
   /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */

@@ -1,7 +1,7 @@
 import { readJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import { hashToken, readToken } from '../crypto/token.ts'
-import { type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
+import { type AccessToken, type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
 import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../domain/ids.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
@@ -9,6 +9,7 @@ import type { TokenRefusal } from './token-refusal.ts'
 
 /** By so much the clocks of instances may differ. */
 const CLOCK_TOLERANCE_MS = 60_000
+const NOT_FOUND = Promise.resolve(null)
 
 export interface AccessTokenVerifierOptions {
   readonly reads: Pick<ReadStores, 'accessTokens' | 'signingKeys'>
@@ -16,6 +17,17 @@ export interface AccessTokenVerifierOptions {
   /** `iss` of the JWTs that this service issued. */
   readonly issuer: string
 }
+
+/** Whether an access token counts. */
+export interface Acceptance {
+  /** Why not, for the log of the server; `null`: it does. */
+  readonly refusal: TokenRefusal | null
+  /** Those it was exchanged from; none where it does not count. */
+  readonly ancestors: readonly AccessToken[]
+}
+
+const NO_ANCESTORS: readonly AccessToken[] = Object.freeze([])
+const ACCEPTED: Acceptance = Object.freeze({ refusal: null, ancestors: NO_ANCESTORS })
 
 /** Finds access tokens by what a caller presents, opaque or a JWT, and says whether they count. */
 export class AccessTokenVerifier {
@@ -34,10 +46,10 @@ export class AccessTokenVerifier {
    * gets tokens now; what cannot be one of ours costs no query. `read`: the
    * value, if it was read before.
    */
-  async find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
-    if (read !== null && read.kind !== 'access') return null
-    const token = read === null ? await this.#readJwt(ctx, presented) : read.token
-    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
+  find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
+    if (read === null) return this.#findJwt(ctx, presented)
+    if (read.kind !== 'access') return NOT_FOUND
+    return this.#reads.accessTokens.findByHash(ctx, hashToken(read.token))
   }
 
   /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
@@ -47,11 +59,25 @@ export class AccessTokenVerifier {
 
   /** Why an access token does not count, for the log of the server; `null`: it does. */
   async whyNotAccepted(ctx: StoreContext, status: AccessTokenStatus): Promise<TokenRefusal | null> {
-    const reason = whyInactive(status, ctx.now)
+    return (await this.evaluate(ctx, status)).refusal
+  }
+
+  /** Both, and the tokens on which it depends. */
+  async evaluate(ctx: StoreContext, status: AccessTokenStatus): Promise<Acceptance> {
+    const refusal = whyInactive(status, ctx.now)
     const { ancestors } = status.token
-    if (reason !== null || ancestors.length === 0) return reason
+    if (refusal !== null) return { refusal, ancestors: NO_ANCESTORS }
+    if (ancestors.length === 0) return ACCEPTED
     const found = await Promise.all(ancestors.map((tokenId) => this.#reads.accessTokens.findById(ctx, tokenId)))
-    return found.every((ancestor) => ancestor !== null && isActive(ancestor, ctx.now)) ? null : 'ancestor_inactive'
+    const active = found.flatMap((each) => (each !== null && isActive(each, ctx.now) ? [each.token] : []))
+    return active.length === ancestors.length
+      ? { refusal: null, ancestors: active }
+      : { refusal: 'ancestor_inactive', ancestors: NO_ANCESTORS }
+  }
+
+  async #findJwt(ctx: StoreContext, presented: string): Promise<AccessTokenStatus | null> {
+    const token = await this.#readJwt(ctx, presented)
+    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
   }
 
   /**

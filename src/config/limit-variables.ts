@@ -63,4 +63,24 @@ export const LIMIT_VARIABLES = {
     default: '1000',
     does: 'Limits how many WatchDeviceAuthorization streams one address may have open.',
   }),
+  maxWaitingPolls: new Variable('QSCOPE_MAX_WAITING_POLLS', wholeNumber(1, 1_000_000).note('in each process'), {
+    default: '10000',
+    does: 'Limits how many calls of PollRevocations may wait in each process.',
+  }),
+  maxWaitingPollsPerClient: new Variable(
+    'QSCOPE_MAX_WAITING_POLLS_PER_CLIENT',
+    wholeNumber(1, 1_000_000).note('for each client'),
+    {
+      default: '2000',
+      does: 'Limits how many calls of PollRevocations of one client may wait in each process.',
+    },
+  ),
+  maxWaitingPollsPerPeer: new Variable(
+    'QSCOPE_MAX_WAITING_POLLS_PER_PEER',
+    wholeNumber(1, 1_000_000).note('for each address'),
+    {
+      default: '2000',
+      does: 'Limits how many calls of PollRevocations of one address may wait in each process.',
+    },
+  ),
 }

@@ -94,6 +94,14 @@ export const SERVER_VARIABLES = {
     default: '1s',
     does: 'Sets how often the database is looked at: whether it can be read and written, and whether its host is still fit to be read from.',
   }),
+  maxClockSkewMs: new Variable(
+    'QSCOPE_MAX_CLOCK_SKEW',
+    duration('100ms', '5m', '10s').note("between this machine's clock and that of the database server"),
+    {
+      default: '30s',
+      does: 'Sets how far the clocks may lie apart. Beyond that the instance issues no tokens: how long they live, and how long their revocation is told, would be judged by different clocks. It means nothing for an embedded database.',
+    },
+  ),
   grpcListen: new Variable('QSCOPE_GRPC_LISTEN', address('127.0.0.1:50051 or [::1]:50051'), {
     default: '127.0.0.1:50051',
     does: 'Sets the address and port of the gRPC server.',

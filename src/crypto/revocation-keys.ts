@@ -1,5 +1,15 @@
-import { REVOCATION_KEY_BYTES, type RevocableFact } from '../domain/revocation.ts'
+import { BoundedMap } from '../bounded-map.ts'
+import type { KeyId } from '../domain/ids.ts'
+import {
+  REVOCATION_KEY_BYTES,
+  type RevocableFact,
+  type RevocableToken,
+  revocableFactsOf,
+} from '../domain/revocation.ts'
 import type { Keyring } from './keyring.ts'
+
+/** A look-up costs a tenth of an HMAC, and tokens that are checked are checked again: some 4 MB. */
+const MOST_REMEMBERED = 16_384
 
 /**
  * What tokens carry for each fact that can end them, and what is told when it does:
@@ -8,24 +18,47 @@ import type { Keyring } from './keyring.ts'
  */
 export class RevocationKeys {
   readonly #keyring: Keyring
+  /** What was computed under the active key, by what it was made of. */
+  readonly #remembered = new BoundedMap<string, Buffer>(MOST_REMEMBERED)
+  #rememberedUnder: KeyId | null = null
 
   constructor(keyring: Keyring) {
     this.#keyring = keyring
   }
 
-  /** What a token that is issued or checked now carries for a fact. */
-  keyOf(fact: RevocableFact): Buffer {
-    return this.#keyring
-      .revocationMac(this.#keyring.active('revocation'), textOf(fact))
-      .subarray(0, REVOCATION_KEY_BYTES)
+  /** What a token that is issued or checked now carries: the keys of its facts and its ancestors', each once. */
+  ofToken(token: RevocableToken, ancestors: readonly RevocableToken[]): readonly Buffer[] {
+    if (ancestors.length === 0) return revocableFactsOf(token).map((fact) => this.#activeKey(textOf(fact)))
+    const texts = new Set([token, ...ancestors].flatMap(revocableFactsOf).map(textOf))
+    return Array.from(texts, (text) => this.#activeKey(text))
+  }
+
+  /** The key that a fact has for those who are told of it now. */
+  of(fact: RevocableFact): Buffer {
+    return this.#activeKey(textOf(fact))
   }
 
   /** What is told when it ends: under every key, for tokens made under an older one, or by an instance that has a newer one. */
   keysOf(fact: RevocableFact): readonly Buffer[] {
     const text = textOf(fact)
-    return this.#keyring
-      .ids('revocation')
-      .map((id) => this.#keyring.revocationMac(id, text).subarray(0, REVOCATION_KEY_BYTES))
+    return this.#keyring.ids('revocation').map((id) => this.#compute(id, text))
+  }
+
+  #activeKey(text: string): Buffer {
+    const active = this.#keyring.active('revocation')
+    if (active !== this.#rememberedUnder) {
+      this.#remembered.clear()
+      this.#rememberedUnder = active
+    }
+    const known = this.#remembered.get(text)
+    if (known !== undefined) return known
+    const key = this.#compute(active, text)
+    this.#remembered.set(text, key)
+    return key
+  }
+
+  #compute(id: KeyId, text: string): Buffer {
+    return this.#keyring.revocationMac(id, text).subarray(0, REVOCATION_KEY_BYTES)
   }
 }
 

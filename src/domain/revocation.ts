@@ -1,3 +1,4 @@
+import type { AccessToken } from './access-token.ts'
 import {
   type ClientId,
   type EpochMs,
@@ -22,6 +23,28 @@ export type RevocableFact =
   | { readonly kind: 'user'; readonly userId: UserId; readonly generation: number }
   | { readonly kind: 'signing_key'; readonly keyId: SigningKeyId }
 
+/** As far as it depends on itself; it ends with its ancestors, too. At most five, so at most thirty of a token and its ancestors. */
+export function revocableFactsOf(token: RevocableToken): readonly RevocableFact[] {
+  const { tokenId, grantId, clientId, clientGeneration, userId, userGeneration, signingKeyId } = token
+  const facts: RevocableFact[] = [
+    { kind: 'token', tokenId },
+    { kind: 'client', clientId, generation: clientGeneration },
+  ]
+  if (grantId !== null) facts.push({ kind: 'grant', grantId })
+  if (userId !== null && userGeneration !== null) facts.push({ kind: 'user', userId, generation: userGeneration })
+  if (signingKeyId !== null) facts.push({ kind: 'signing_key', keyId: signingKeyId })
+  return facts
+}
+
+/** What of a token says what can end it. */
+export type RevocableToken = Pick<
+  AccessToken,
+  'tokenId' | 'grantId' | 'clientId' | 'clientGeneration' | 'userId' | 'userGeneration' | 'signingKeyId'
+>
+
+/** What a token depends on by itself: as many facts as there are kinds. */
+export const MOST_FACTS_OF_TOKEN = 5
+
 /** How many bytes a revocation key has. */
 export const REVOCATION_KEY_BYTES = 16
 
@@ -40,6 +63,19 @@ export interface RevocationHead {
   readonly sequence: number
 }
 
+/** The head of a writer that tells something still. */
+export interface EnteredHead extends RevocationHead {
+  /** When the writer was entered, by the database's clock. */
+  readonly createdAt: EpochMs
+}
+
+/** The revocations of a writer after one sequence, up to and with another one. */
+export interface RevocationRange {
+  readonly writer: number
+  readonly after: number
+  readonly upTo: number
+}
+
 /** How far all writers have come at one moment. */
 export interface RevocationHeads {
   /** Tells one database from another: when the tables of revocations were made. */
@@ -47,10 +83,7 @@ export interface RevocationHeads {
   /** The time by the database's clock. */
   readonly now: EpochMs
   /** In ascending order of the writers. */
-  readonly heads: readonly (RevocationHead & {
-    /** When it was entered. */
-    readonly createdAt: EpochMs
-  })[]
+  readonly heads: readonly EnteredHead[]
 }
 
 /** A key that was told, at its place among those of its writer. */

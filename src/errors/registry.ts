@@ -175,6 +175,8 @@ const OUTCOME_UNKNOWN = Object.freeze({
 })
 
 const UNAVAILABLE = Object.freeze({
+  clock:
+    'The clock of this instance and the database’s lie too far apart, so it issues no tokens; nothing was written. Repeat the call, which another instance may answer; its operator runs qscope doctor.',
   issuer_keys:
     'The keys of the assertion’s issuer cannot be fetched at the moment, so the assertion cannot be verified; nothing was written. Repeat the call after the delay.',
 })

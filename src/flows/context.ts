@@ -3,6 +3,7 @@ import type { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import type { TrustedIssuers } from '../auth/trusted-issuers.ts'
 import type { CallContext, Caller, Logger, Span } from '../context.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { RevocationKeys } from '../crypto/revocation-keys.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
@@ -16,6 +17,8 @@ import type { ReadStores } from '../stores/contract/backend.ts'
 export interface FlowServices {
   readonly keyring: Keyring
   readonly signingKeys: SigningKeys
+  /** Of the facts that can end a token. */
+  readonly revocationKeys: RevocationKeys
   /** Of new JWTs. */
   readonly signingAlgorithm: SigningAlgorithm
   /** `iss` of what is issued, and the audience of management tokens. */
@@ -23,7 +26,13 @@ export interface FlowServices {
   readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
+  readonly clock: IssuingClock
   readonly limits: FlowLimits
+}
+
+/** Says whether this machine's clock may be trusted for how long tokens live. */
+export interface IssuingClock {
+  isRight(): boolean | Promise<boolean>
 }
 
 /** Caps that are the server's, not a client's. */
@@ -46,7 +55,7 @@ export interface FlowLimits {
 }
 
 /** A call as its flow sees it. To prove its caller again is for those who wait, outside of flows. */
-type CallOfFlow = Omit<CallContext, 'reauthenticate' | 'connectionEnds'>
+type CallOfFlow = Omit<CallContext, 'reauthenticate' | 'connectionEnds' | 'leaveAdmission'>
 
 /** A call, and the stores of a lane: what postconditions and effects see. What they do is undone by a rollback. */
 export interface LaneContext<Stores> extends CallOfFlow {

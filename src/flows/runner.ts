@@ -1,7 +1,7 @@
 import type { CallContext } from '../context.ts'
 import { DeadlineExceededError } from '../deadlines.ts'
 import type { GrantType } from '../domain/client.ts'
-import { type FailedResult, type Result, success } from '../results.ts'
+import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import { contended, refusalForStoreError } from '../store-failure.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
@@ -48,7 +48,8 @@ export class FlowRunner {
   ): Promise<Result<Output>> {
     const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
     try {
-      const evaluated = await flow.preconditions.check(flowContext, input)
+      const checked = flow.preconditions.check(flowContext, input)
+      const evaluated = checked instanceof Promise ? await checked : checked
       if (evaluated.ok) return success(await flow.answer(flowContext, evaluated.value))
       if (evaluated.effect !== undefined) throw new Error(`${evaluated.condition} wants to write, and a query must not`)
       return evaluated
@@ -107,6 +108,10 @@ export class FlowRunner {
     input: Readonly<Input>,
     isRepeated: boolean,
   ): Promise<Attempt<Output>> {
+    if (flow.issues !== undefined) {
+      const isRight = this.#services.clock.isRight()
+      if (!(typeof isRight === 'boolean' ? isRight : await isRight)) return clockIsOff(ctx)
+    }
     const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
     const evaluated = await flow.preconditions.check(flowContext, input)
     if (!evaluated.ok) return await this.#refuse(ctx, evaluated)
@@ -185,6 +190,15 @@ export class FlowRunner {
     })
     return ended === LOST_RACE ? RETRY : (ended ?? withoutEffect(refusal))
   }
+}
+
+/**
+ * What this instance would issue could outlive the keys that tell of its end: they are
+ * kept by the database's clock.
+ */
+function clockIsOff(ctx: CallContext): FailedResult {
+  const refusal = fail('oauth.temporarily_unavailable', { because: 'clock', retryAfterMs: RETRY_AFTER_MS })
+  return refusedBy({ name: 'clockIsRight' }, ctx, refusal)
 }
 
 function withoutEffect({ effect: _unwritten, ...refusal }: Refusal): FailedResult {

@@ -54,6 +54,7 @@ export interface CallerQueue {
 
 /** A call that may run: in whose queue, and how much of it. */
 export interface AdmittedCall {
+  readonly control: AdmissionControl
   /** Who says to be calling, and can show it. */
   readonly caller: string | null
   readonly queue: CallerQueue

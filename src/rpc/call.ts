@@ -66,6 +66,14 @@ export class Call implements CallContext {
     return this.isLate ? 'DEADLINE_EXCEEDED' : this.info.endedBy()
   }
 
+  /** Ends its admission, if it has one. */
+  leaveAdmission(): void {
+    if (this.admission === null) return
+    const { control, queue, size } = this.admission
+    control.release(queue, size)
+    this.admission = null
+  }
+
   get certificate(): PeerCertificate | null {
     return this.info.certificate
   }

@@ -1,4 +1,4 @@
-import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf'
+import type { Message } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
 import { atMoment, type Caller } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
@@ -99,14 +99,19 @@ export function readCredentials(call: Call, { validator }: StageServices): Faile
   return null
 }
 
-/** Waits until the call may run; its admission lasts until `release`. Refuses it when there is no room to wait. */
+/** Waits until the call may run; its admission lasts until it leaves it. Refuses it when there is no room to wait. */
 export function admit(
   call: Call,
   { admissionControl }: StageServices,
 ): FailedResult | null | Promise<FailedResult | null> {
   const caller = claimedCaller(call)
   const queue = admissionControl.queueOf(caller, peerKey(call.peer))
-  const admitted = { caller, queue, size: { bytes: bytesOf(call.received), items: call.items } }
+  const admitted = {
+    control: admissionControl,
+    caller,
+    queue,
+    size: { bytes: bytesOf(call.received), items: call.items },
+  }
   const admission = admissionControl.admit(queue, admitted.size, () => call.endedBy() !== null)
   if (typeof admission === 'string') return settle(call, admitted, admission)
   return admission.then((settled) => settle(call, admitted, settled))
@@ -124,13 +129,6 @@ function settle(call: Call, admitted: AdmittedCall, admission: Admission): Faile
     default:
       return admission satisfies never
   }
-}
-
-/** Ends the admission of a call, if it has one. */
-export function release(call: Call, { admissionControl }: StageServices): void {
-  if (call.admission === null) return
-  admissionControl.release(call.admission.queue, call.admission.size)
-  call.admission = null
 }
 
 /** Finds out who calls, and whether they may call this method. */
@@ -181,15 +179,12 @@ export function validateRequest(call: Call, { redactor, validator }: StageServic
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : null
 }
 
-/** Lets the handler answer: the method of that name in the class of `handlers/<service>.ts`, as `route` has bound it. */
-export async function dispatch(call: Call): Promise<Result<Message>> {
+/** Lets the handler answer: the method of that name in the class of `handlers/<service>.ts`, as `route` has bound it. It answers with an init of the output. */
+export async function dispatch(call: Call): Promise<Result<object>> {
   const { route, path, rule } = call.method
   if (route.kind !== 'unary') throw new Error(`${path} answers with a stream`)
   const answered = await route.handle(call, messageOf(call))
-  // `route` has matched the handler with its method, so what it answers is an init of the output.
-  return answered.ok
-    ? success(create(route.method.output, answered.value as MessageInitShape<DescMessage>))
-    : withRetryAdvice(rule, answered)
+  return answered.ok ? answered : withRetryAdvice(rule, answered)
 }
 
 /** The same for a method that answers with a stream, whose items are inits of the output. */

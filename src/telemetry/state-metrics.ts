@@ -22,12 +22,23 @@ export interface KeyState {
   readonly ageMs: number
 }
 
+/** Of the verifiers that ask what was revoked. */
+export interface PollState {
+  /** How many polls wait. */
+  readonly waiting: number
+  /** How many queries were sent for them. */
+  readonly queries: number
+}
+
 /** The parts of a running server whose state is read when somebody asks. */
 export interface ServerState {
   readonly serving: () => boolean
   readonly draining: () => boolean
   readonly load: () => BackendLoad
   readonly purge: () => PurgeState
+  readonly polls: () => PollState
+  /** By how much this machine's clock is ahead of the database's; `null`: unknown, or the same clock. */
+  readonly clockAheadMs: () => number | null
   /** Asks the database, so it may be missing: an empty list then. */
   readonly signingKeys: () => Promise<readonly KeyState[]>
 }
@@ -75,6 +86,18 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       () => single(server.draining() ? 1 : 0),
     ),
     new Reading(
+      gauge({
+        name: 'qscope_clock_ahead_seconds',
+        help: "By how much this machine's clock is ahead of that of the database server; negative: behind. Beyond QSCOPE_MAX_CLOCK_SKEW no tokens are issued.",
+        labels: [],
+        aggregation: 'max',
+      }),
+      () => {
+        const aheadMs = server.clockAheadMs()
+        return aheadMs === null ? [] : single(aheadMs / 1_000)
+      },
+    ),
+    new Reading(
       counter({
         name: 'qscope_event_loop_active_seconds_total',
         help: 'Seconds in which the event loop worked; its rate is the share of a processor core that calls can have.',
@@ -102,6 +125,22 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
           { labels: { lane: 'append' }, value: waitingEntries },
         ]
       },
+    ),
+    new Reading(
+      gauge({
+        name: 'qscope_revocation_polls_waiting',
+        help: 'Calls of PollRevocations that wait for something to tell, or for their time to be over.',
+        labels: [],
+      }),
+      () => single(server.polls().waiting),
+    ),
+    new Reading(
+      counter({
+        name: 'qscope_revocation_queries_total',
+        help: 'Queries for what was revoked, each for all who waited; none are made while nobody waits.',
+        labels: [],
+      }),
+      () => single(server.polls().queries),
     ),
     new Reading(
       counter({ name: 'qscope_purge_rounds_total', help: 'Rounds in which this process purged.', labels: [] }),

@@ -17,6 +17,9 @@ const ALLOWED: Readonly<Record<string, string>> = Object.freeze({
   'keyReferences oauth_audit_heads': 'once, when a process starts',
   'keyReferences oauth_device_codes': 'once, when a process starts',
   'exportAuditHead oauth_audit_heads': 'its answer is made of all of them',
+  'pollRevocations oauth_revocation_heads':
+    'its answer rests on all of them; those of writers that have nothing left to tell are purged',
+  'purge oauth_revocation_heads': 'to find the writers that have nothing left to tell, once in a round',
   'verifyAuditLog oauth_audit_heads': 'it goes through all of them, a page at a time',
   'listUsers oauth_users': 'a page in the order of the ids, where those that were deactivated are passed over',
 })
@@ -30,6 +33,7 @@ const NEEDED = [
   ['oauth_device_codes', 'oauth_device_codes_by_device_code', 'redeemDeviceCode'],
   ['oauth_audit_log', 'oauth_audit_log_by_ray', 'listAuditEvents'],
   ['oauth_users', 'oauth_users_by_external_id', 'registerUser'],
+  ['oauth_revocations', 'oauth_revocations_by_forget_time', 'purge'],
 ] as const
 
 function explain({ url }: FreshDatabase, isWanted: (name: string) => boolean): Promise<readonly ExplainedCall[]> {

@@ -35,6 +35,8 @@ export const GROWING = Object.freeze([
   'oauth_device_codes',
   'oauth_grants',
   'oauth_refresh_tokens',
+  'oauth_revocation_heads',
+  'oauth_revocations',
   'oauth_users',
 ])
 
@@ -52,6 +54,7 @@ export async function fillTables(database: FreshDatabase): Promise<void> {
     await withBackend(database, (backend) => appendRows(backend, users, writer))
   }
   await fillHeads(database)
+  await fillRevocations(database)
   await database.query(database.kind.dialect === 'mysql' ? `analyze table ${GROWING.join(', ')}` : 'analyze')
 }
 
@@ -118,6 +121,24 @@ async function appendRows(backend: Backend, users: readonly User[], writer: numb
       stores.auditLog.append(anEvent({ ...event, type: n % 2 === 0 ? 'token.issued' : 'user.registered' }))
     }
   })
+}
+
+/** What many writers have told, most of which need be known still. */
+async function fillRevocations({ kind, query }: FreshDatabase): Promise<void> {
+  const key = () => {
+    const hex = randomBytes(16).toString('hex')
+    return kind.dialect === 'postgres' ? `'\\x${hex}'` : `x'${hex}'`
+  }
+  const heads = Array.from({ length: HEADS }, (_, n) => `(${n + 1_000}, ${ROWS / 10}, 0, 0)`)
+  await query(
+    `insert into oauth_revocation_heads (writer, sequence, created_at, updated_at) values ${heads.join(', ')}`,
+  )
+  const rows = Array.from(
+    { length: ROWS * 3 },
+    (_, n) => `(${(n % HEADS) + 1_000}, ${Math.floor(n / HEADS) + 1}, ${key()}, ${endOf(n)})`,
+  )
+  const name = kind.dialect === 'mysql' ? '`key`' : 'key'
+  await query(`insert into oauth_revocations (writer, sequence, ${name}, forget_time) values ${rows.join(', ')}`)
 }
 
 /** A head for each of many servers that have written once. */

@@ -30,7 +30,8 @@ onEveryBackend('the purge', (server, database) => {
   const anotherPurge = (options: Partial<PurgeOptions> = {}) => {
     const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
     const { maintenance } = server.app.backend
-    const all = { maintenance, log, now: server.clock.now, intervalMs: 10, retentionMs: HOUR, ...options }
+    const clock = { isRight: () => true }
+    const all = { maintenance, clock, log, now: server.clock.now, intervalMs: 10, retentionMs: HOUR, ...options }
     return { purge: new Purge(all), log }
   }
   const mintMany = async (many: number) => {

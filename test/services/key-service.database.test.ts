@@ -273,8 +273,8 @@ onEveryBackend('the key service', (server, database) => {
 
 onEveryBackend('signing with other algorithms', (idle, database) => {
   it.each([
-    ['EdDSA', ['alg', 'crv', 'kid', 'kty', 'use', 'x']],
-    ['RS256', ['alg', 'e', 'kid', 'kty', 'n', 'use']],
+    ['EdDSA', ['alg', 'crv', 'kid', 'kty', 'rvk', 'use', 'x']],
+    ['RS256', ['alg', 'e', 'kid', 'kty', 'n', 'rvk', 'use']],
   ])('%s signs and verifies, here and offline', async (algorithm, members) => {
     const variables = { QSCOPE_SIGNING_ALGORITHM: algorithm }
     const server = await startServer(database.url, idle.keyring, idle.first, variables)

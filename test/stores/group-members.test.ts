@@ -89,11 +89,14 @@ describe('a member of a group', () => {
     })
   })
 
-  test('has reads wait for what other primaries committed', () => {
-    expect(groupSettings(new Map())).toEqual([])
-    expect(groupSettings(ofGroup()).map(({ value }) => value)).toEqual(["'BEFORE_ON_PRIMARY_FAILOVER'"])
-    const several = ofGroup({ group_replication_single_primary_mode: 'OFF' })
-    expect(groupSettings(several).map(({ value }) => value)).toEqual(["'BEFORE'"])
+  test('has reads wait for what any member committed, and writes where there are other primaries', () => {
+    expect(groupSettings(new Map(), 'reads')).toEqual([])
+    const valuesOf = (use: 'reads' | 'writes', mode: string) =>
+      groupSettings(ofGroup({ group_replication_single_primary_mode: mode }), use).map(({ value }) => value)
+    expect(valuesOf('reads', 'ON')).toEqual(["'BEFORE'"])
+    expect(valuesOf('writes', 'ON')).toEqual(["'BEFORE_ON_PRIMARY_FAILOVER'"])
+    expect(valuesOf('reads', 'OFF')).toEqual(["'BEFORE'"])
+    expect(valuesOf('writes', 'OFF')).toEqual(["'BEFORE'"])
   })
 })
 

@@ -368,7 +368,7 @@ describe.skipIf(!postgresDatabases.available)('a session on PostgreSQL', () => {
 /** Answers that MariaDB gives from version 12 on. */
 test.each(['ON', 'NO_LOCK', 'NO_LOCK_NO_ADMIN'])('a MySQL session is refused where read_only is %s', async (value) => {
   const query = async () => ({ rows: [{ Variable_name: 'read_only', Value: value }], affected: 0 })
-  await expect(setUpSession({ query })).rejects.toMatchObject({
+  await expect(setUpSession({ query }, 'reads')).rejects.toMatchObject({
     kind: 'unavailable',
     message: expect.stringContaining('read-only'),
   })

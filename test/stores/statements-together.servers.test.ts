@@ -42,7 +42,11 @@ for (const kind of [mysqlDatabases, mariadbDatabases, postgresDatabases]) {
       const url = parseServerUrl(proxy.url)
       if (url === null) throw new Error('this is no URL of a server')
       const driver = isPostgres ? new PostgresDriver() : new MysqlDriver()
-      const { connection } = await openConnection(driver, { url, settings, multiStatements: true }, url.hosts[0])
+      const { connection } = await openConnection(
+        driver,
+        { url, settings, multiStatements: true, use: 'writes' },
+        url.hosts[0],
+      )
       opened.push(connection)
       return connection
     }

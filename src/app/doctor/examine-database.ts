@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { isLoopback } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import { maskUrl } from '../../config/database-url.ts'
+import { formatDuration } from '../../config/duration.ts'
 import { backgroundContext, type Logger } from '../../context.ts'
 import {
   AUDIT_LOG_CHANGES,
@@ -13,6 +14,7 @@ import {
 import type { AuditProtection, SchemaState } from '../../stores/contract/migrations.ts'
 import { openApp } from '../app.ts'
 import { openConfiguredMigrations } from '../database.ts'
+import type { ClockWatch } from '../jobs/clock-watch.ts'
 import { openKeyring } from '../keyring.ts'
 import { guaranteeFindings } from './examine-guarantees.ts'
 import { issuerRuleFindings } from './examine-issuers.ts'
@@ -94,10 +96,30 @@ async function contentFindings(config: Config, log: Logger, schema: SchemaState)
       limit: 1,
     })
     const healthy = ok('health', `${app.backend.dialect} reads and writes`)
-    return [...diagnostics, healthy, ...keys, ...rules, clockFinding(newest?.createdAt ?? null)]
+    const clock = await guarded('clock', () => databaseClockFindings(app.clock, config))
+    return [...diagnostics, healthy, ...keys, ...rules, ...clock, clockFinding(newest?.createdAt ?? null)]
   } finally {
     await app.close()
   }
+}
+
+/** Whether an instance on this machine would issue tokens. */
+async function databaseClockFindings(
+  clock: ClockWatch | null,
+  { maxClockSkewMs }: Config,
+): Promise<readonly Finding[]> {
+  if (clock === null) return []
+  await clock.compare()
+  const apart = Math.round(clock.aheadMs ?? 0)
+  const allowed = formatDuration(maxClockSkewMs)
+  if (Math.abs(apart) <= maxClockSkewMs) return [ok('clock skew', `within ${allowed} of the database server's clock`)]
+  return [
+    problem(
+      'clock skew',
+      `this machine's clock is ${formatDuration(Math.abs(apart))} ${apart < 0 ? 'behind' : 'ahead of'} the database server's, more than ${allowed}: an instance here issues no tokens`,
+      'run an NTP client on both machines',
+    ),
+  ]
 }
 
 /** What a database tells of itself, against what this process asks of it. */

@@ -6,8 +6,8 @@ import { revokeToken } from '../../flows/tokens/revoke-token.ts'
 import { revokeTokens } from '../../flows/tokens/revoke-tokens.ts'
 import { verifyToken } from '../../flows/tokens/verify-token.ts'
 import { clientCredentialsStep, issueFamily, service } from './grant-steps.ts'
-import type { Scene } from './scene.ts'
-import { flowStep, queryStep, type Step } from './step.ts'
+import { OPERATOR, type Scene } from './scene.ts'
+import { flowStep, queryStep, SampleError, type Step } from './step.ts'
 
 const ALL = Object.freeze({ clientId: null, userId: null, activeOnly: false })
 
@@ -121,4 +121,18 @@ export const TOKEN_STEPS: readonly Step[] = [
       reason: 'sample',
     }),
   }),
+  pollStep('from now on', 'now'),
+  pollStep('the history', 'history'),
 ]
+
+function pollStep(variant: string, start: 'now' | 'history'): Step {
+  return {
+    name: 'pollRevocations',
+    variant,
+    run: async (scene) => {
+      const request = { from: { start }, waitMs: 0, pageSize: 1 }
+      const result = await scene.app.revocationPolls.poll(scene.context(OPERATOR), request)
+      if (!result.ok) throw new SampleError('pollRevocations', variant, result.code)
+    },
+  }
+}

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../context.ts'
 import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
+import type { IssuingClock } from '../../flows/context.ts'
 import type { Maintenance } from '../../stores/contract/backend.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
@@ -57,6 +58,7 @@ export interface PurgeMetrics {
 
 export interface PurgeOptions {
   readonly maintenance: Maintenance
+  readonly clock: IssuingClock
   readonly log: Logger
   readonly now: () => EpochMs
   /** Between two rounds; `null`: `start` begins none. */
@@ -136,6 +138,8 @@ export class Purge {
    * is at it. Throws `StoreError`.
    */
   async round(longestMs = ROUND_MS): Promise<PurgeRound | null> {
+    // What has expired by a clock that is ahead may be good for everybody else.
+    if (!(await this.#options.clock.isRight())) throw new Error("this machine's clock is off: nothing is purged")
     const { now, retentionMs, log } = this.#options
     const begun = performance.now()
     this.#unfinished = false

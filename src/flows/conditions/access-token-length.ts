@@ -1,5 +1,6 @@
 import { LONGEST_JWT } from '../../crypto/jwt.ts'
 import type { Client } from '../../domain/client.ts'
+import { MOST_FACTS_OF_TOKEN } from '../../domain/revocation.ts'
 import { HOLDS, invalidRequest } from '../../results.ts'
 import { condition } from '../condition.ts'
 
@@ -8,11 +9,15 @@ interface Content {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly actors?: readonly string[]
+  /** Those it is exchanged from, what can end which can end it. */
+  readonly ancestors?: readonly unknown[]
 }
 
 /** Header, signature and the claims of bounded length: ids, times, a thumbprint. */
 const FIXED_BYTES = 1_200
 const ACTOR_BYTES = 20
+/** A revocation key in base64url, with its quotes and comma. */
+const REVOCATION_KEY_LENGTH = 25
 
 /**
  * Nothing is issued that no check would look at, or no header would carry; and
@@ -22,9 +27,10 @@ const ACTOR_BYTES = 20
 export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(contentOf: (facts: Facts) => Content) {
   return condition<Facts>('tokenIsNotTooLong', (ctx, facts) => {
     if (facts.client.config.accessTokenFormat === 'opaque') return HOLDS
-    const { scopes, audiences, actors = [] } = contentOf(facts)
+    const { scopes, audiences, actors = [], ancestors = [] } = contentOf(facts)
+    const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
     const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
-    const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES) * 4) / 3)
+    const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
     if (bytes <= LONGEST_JWT) return HOLDS
     const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
     return invalidRequest('scopes', description)

@@ -44,9 +44,12 @@ function whyNotRefreshable(status: RefreshTokenStatus, now: FlowContext['now']):
   return now >= expiresAt ? 'expired' : whyGrantInactive(status, now)
 }
 
+/** A token that counts, and the keys of what can end it before it expires; none for refresh tokens, which nobody keeps. */
+export type ActiveToken = Found & { readonly revocationKeys: readonly Buffer[] }
+
 /** A presented value, and why it does not count for the viewer; `null`: it does. */
 export type EvaluatedToken =
-  | { readonly found: Found; readonly refusal: null }
+  | { readonly found: ActiveToken; readonly refusal: null }
   | { readonly found: Found | null; readonly refusal: TokenRefusal }
 
 /** Looks a presented value up for a viewer. The reason is for the log: no caller hears it (RFC 7662 §2.2). */
@@ -54,11 +57,14 @@ export async function evaluateToken(ctx: FlowContext, viewer: Viewer, presented:
   const found = await lookUpToken(ctx, presented)
   if (found === null) return UNKNOWN
   if (!maySee(viewer, found)) return { found, refusal: 'not_visible' }
-  const refusal =
-    found.use === 'access'
-      ? await ctx.services.accessTokens.whyNotAccepted(ctx, found.status)
-      : whyNotRefreshable(found.status, ctx.now)
-  return { found, refusal }
+  if (found.use === 'refresh') {
+    const refusal = whyNotRefreshable(found.status, ctx.now)
+    return refusal === null ? { found: { ...found, revocationKeys: [] }, refusal } : { found, refusal }
+  }
+  const { refusal, ancestors } = await ctx.services.accessTokens.evaluate(ctx, found.status)
+  if (refusal !== null) return { found, refusal }
+  const revocationKeys = ctx.services.revocationKeys.ofToken(found.status.token, ancestors)
+  return { found: { ...found, revocationKeys }, refusal }
 }
 
 const UNKNOWN: EvaluatedToken = Object.freeze({ found: null, refusal: 'unknown' } as const)

@@ -30,13 +30,14 @@ type DrawnClaims = Pick<
   'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
 >
 
-/** Draws an access token for a client, in its format; the claims say for whom and for what. */
+/** Draws an access token for a client, in its format; the claims say for whom and for what. `ancestors`: see the claims. */
 export async function drawAccessToken(
   ctx: FlowContext,
   { client, signer }: Signing & { readonly client: Client },
   claims: DrawnClaims,
+  ancestors: readonly AccessToken[] = [],
 ): Promise<IssuedTokens> {
-  const { signingKeys, issuer } = ctx.services
+  const { signingKeys, revocationKeys, issuer } = ctx.services
   const unnamed = {
     ...claims,
     tokenId: tokenId(uuidV7()),
@@ -50,7 +51,12 @@ export async function drawAccessToken(
   }
   const type = client.config.accessTokenFormat === 'identity_jwt' ? 'JWT' : 'at+jwt'
   const value =
-    signer === null ? drawToken('access') : await signingKeys.sign(type, signer, accessTokenClaims(unnamed, issuer))
+    signer === null
+      ? drawToken('access')
+      : await signingKeys.sign(type, signer, {
+          ...accessTokenClaims(unnamed, issuer),
+          rvk: revocationKeys.ofToken(unnamed, ancestors).map((key) => key.toString('base64url')),
+        })
   return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null, grantExpiresAt: null }
 }
 

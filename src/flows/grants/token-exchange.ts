@@ -60,27 +60,35 @@ const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ct
     : HOLDS
 })
 
+/** A token, and those it was exchanged from. */
+interface Acceptable {
+  readonly token: AccessToken
+  readonly ancestors: readonly AccessToken[]
+}
+
 /**
  * An active access token that the client may use: issued to it, meant for it, or
  * for nobody in particular; `null` for anything else, refresh tokens included.
  */
-async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
+async function acceptable(ctx: FlowContext, presented: string, client: Client): Promise<Acceptable | null> {
   const found = await lookUpToken(ctx, presented)
-  if (found?.use !== 'access' || !(await ctx.services.accessTokens.isAccepted(ctx, found.status))) return null
+  if (found?.use !== 'access') return null
+  const { refusal, ancestors } = await ctx.services.accessTokens.evaluate(ctx, found.status)
   const { token } = found.status
-  return token.clientId === client.clientId || isMeantFor(token, client) ? token : null
+  const mayUse = token.clientId === client.clientId || isMeantFor(token, client)
+  return refusal === null && mayUse ? { token, ancestors } : null
 }
 
 /** RFC 8693 §2.2.2: a subject token that is not acceptable, for whatever reason, is an invalid request; no hint why. */
-const subjectTokenIsAcceptable = condition<Asked, { readonly subject: AccessToken }>(
-  'subjectTokenIsAcceptable',
-  async (ctx, { subjectToken, client }) => {
-    const subject = await acceptable(ctx, subjectToken, client)
-    return subject === null || subject.ancestors.length >= MAX_EXCHANGES
-      ? invalidRequest('subject_token', 'is not acceptable')
-      : success({ subject })
-  },
-)
+const subjectTokenIsAcceptable = condition<
+  Asked,
+  { readonly subject: AccessToken; readonly ancestors: readonly AccessToken[] }
+>('subjectTokenIsAcceptable', async (ctx, { subjectToken, client }) => {
+  const found = await acceptable(ctx, subjectToken, client)
+  return found === null || found.ancestors.length >= MAX_EXCHANGES
+    ? invalidRequest('subject_token', 'is not acceptable')
+    : success({ subject: found.token, ancestors: [...found.ancestors, found.token] })
+})
 
 /**
  * An actor token says who acts, so it must have been entrusted to the client:
@@ -88,7 +96,7 @@ const subjectTokenIsAcceptable = condition<Asked, { readonly subject: AccessToke
  * many, each of whom could pass the blame on with it.
  */
 async function acceptableActor(ctx: FlowContext, presented: string, client: Client): Promise<AccessToken | null> {
-  const token = await acceptable(ctx, presented, client)
+  const token = (await acceptable(ctx, presented, client))?.token ?? null
   return token?.audiences.length === 0 && token.clientId !== client.clientId ? null : token
 }
 
@@ -167,7 +175,7 @@ export const tokenExchange = defineFlow({
     .and(signerIsReady)
     .and(tokenIsNotTooLong((content) => content)),
   reserve: mintLimits(),
-  run: (ctx, { client, signer, subject, actors, until, scopes, audiences }) =>
+  run: (ctx, { client, signer, subject, ancestors, actors, until, scopes, audiences }) =>
     drawAccessToken(
       ctx,
       { client, signer },
@@ -179,9 +187,10 @@ export const tokenExchange = defineFlow({
         scopes,
         audiences,
         actors,
-        ancestors: [...subject.ancestors, subject.tokenId],
+        ancestors: ancestors.map(({ tokenId }) => tokenId),
         expiresAt: expiryWithin(ctx.now, client.config.accessTokenTtl, until),
       },
+      ancestors,
     ),
   postconditions: [tokenIsAppended('token.exchanged')],
 })

@@ -18,11 +18,21 @@ export const listSigningKeys = pagedList({
   keyOf: ({ keyId }) => keyId,
 })
 
+/** A key that others verify with, and what they are told when it is revoked. */
+export interface PublishedKey {
+  readonly key: SigningKey
+  readonly revocationKey: Buffer
+}
+
 /** RFC 7517 §5: the keys that verify the tokens of now, and of the next minutes. */
 export const getJsonWebKeySet = query({
   name: 'getJsonWebKeySet',
   preconditions: given<object>(),
-  answer: (ctx): Promise<readonly SigningKey[]> => ctx.stores.signingKeys.published(ctx),
+  answer: async (ctx): Promise<readonly PublishedKey[]> =>
+    (await ctx.stores.signingKeys.published(ctx)).map((key) => ({
+      key,
+      revocationKey: ctx.services.revocationKeys.of({ kind: 'signing_key', keyId: key.keyId }),
+    })),
 })
 
 type Named = { readonly key: SigningKey }

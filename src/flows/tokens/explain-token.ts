@@ -18,7 +18,7 @@ export const explainToken = query({
   preconditions: given<VerifyTokenRequest>().and(callerMayCheckTokens),
   answer: async (ctx, request): Promise<Explanation> => {
     const { evaluated, known, refusal } = await verifyToken.preconditions.trace(ctx, request)
-    const { found, ended = null } = known
+    const { seen: found, ended = null } = known
     if (found === undefined) return { verdict: 'unknown', checks: [UNKNOWN], refusal }
     const facts = { ...request, found }
     const checks = evaluated.flatMap((each): readonly Check[] => {

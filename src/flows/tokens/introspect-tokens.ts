@@ -1,7 +1,7 @@
 import { noteRefusal } from '../../auth/token-refusal.ts'
 import { given } from '../condition.ts'
 import { callerMayCheckTokens } from '../conditions/caller.ts'
-import { type EvaluatedToken, evaluateToken, type Found } from '../conditions/presented-token.ts'
+import { type ActiveToken, type EvaluatedToken, evaluateToken } from '../conditions/presented-token.ts'
 import type { FlowContext } from '../context.ts'
 import { query } from '../flow.ts'
 
@@ -32,7 +32,7 @@ function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): v
 export const introspectTokens = query({
   name: 'introspectTokens',
   preconditions: given<PresentedTokens>().and(callerMayCheckTokens),
-  answer: async (ctx, { presented, viewer }): Promise<readonly (Found | null)[]> => {
+  answer: async (ctx, { presented, viewer }): Promise<readonly (ActiveToken | null)[]> => {
     const evaluated = await Promise.all(presented.map((value) => evaluateToken(ctx, viewer, value)))
     noteRefusals(ctx, evaluated)
     return evaluated.map(({ found, refusal }) => (refusal === null ? found : null))

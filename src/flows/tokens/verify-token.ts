@@ -4,7 +4,7 @@ import { beyond } from '../../domain/scopes.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { callerMayCheckTokens, type Viewer } from '../conditions/caller.ts'
-import { evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
+import { type ActiveToken, evaluateToken, type Found, type PresentedToken } from '../conditions/presented-token.ts'
 import { query } from '../flow.ts'
 
 export interface VerifyTokenRequest extends PresentedToken {
@@ -18,36 +18,42 @@ export interface VerifyTokenRequest extends PresentedToken {
 const invalidToken = (because: 'presented' | 'presented_audience' | 'presented_certificate') =>
   fail('oauth.invalid_token', { metadata: { token: 'presented' }, because })
 
-type FoundAccessToken = Extract<Found, { readonly use: 'access' }>
+type FoundAccessToken = Extract<ActiveToken, { readonly use: 'access' }>
 type Good = { readonly found: FoundAccessToken; readonly token: AccessToken }
 
-type Seen = { readonly found: Found; readonly ended: TokenRefusal | null }
+/** `ended` says why the token does not count any more; `null`: it does. */
+type Seen =
+  | { readonly ended: null; readonly seen: ActiveToken }
+  | { readonly ended: TokenRefusal; readonly seen: Found }
 
 /** RFC 6750 §3.1, invalid_token: malformed, unknown and not the caller's to see are one. */
 const tokenIsKnown = condition<PresentedToken & { readonly viewer: Viewer }, Seen>(
   'tokenIsKnown',
   async (ctx, { presented, viewer }) => {
     const { found, refusal } = await evaluateToken(ctx, viewer, presented)
-    if (refusal === null) return success({ found, ended: null })
-    if (found !== null && refusal !== 'not_visible') return success({ found, ended: refusal })
+    if (refusal === null) return success({ seen: found, ended: null })
+    if (found !== null && refusal !== 'not_visible') return success({ seen: found, ended: refusal })
     noteRefusal(ctx, refusal, found?.status.token ?? null)
     return invalidToken('presented')
   },
 )
 
 /** RFC 6750 §3.1, invalid_token: neither it nor what it depends on has ended; callers cannot tell which. */
-const tokenIsInForce = condition<Seen>('tokenIsInForce', (ctx, { found, ended }) => {
-  if (ended === null) return HOLDS
-  noteRefusal(ctx, ended, found.status.token)
+const tokenIsInForce = condition<Seen, { readonly active: ActiveToken }>('tokenIsInForce', (ctx, { seen, ended }) => {
+  if (ended === null) return success({ active: seen })
+  noteRefusal(ctx, ended, seen.status.token)
   return invalidToken('presented')
 })
 
 /** RFC 6749 §1.5: a refresh token is for this server, never for a resource server. */
-const tokenIsAccessToken = condition<{ readonly found: Found }, Good>('tokenIsAccessToken', (ctx, { found }) => {
-  if (found.use === 'access') return success({ found, token: found.status.token })
-  noteRefusal(ctx, 'not_an_access_token', found.status.token)
-  return invalidToken('presented')
-})
+const tokenIsAccessToken = condition<{ readonly active: ActiveToken }, Good>(
+  'tokenIsAccessToken',
+  (ctx, { active }) => {
+    if (active.use === 'access') return success({ found: active, token: active.status.token })
+    noteRefusal(ctx, 'not_an_access_token', active.status.token)
+    return invalidToken('presented')
+  },
+)
 
 /** RFC 9068 §4: the resource server finds itself in the audience it names, or refuses. */
 const tokenIsForAudience = condition<{ readonly token: AccessToken; readonly audience: string | null }>(

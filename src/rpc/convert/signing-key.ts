@@ -5,6 +5,7 @@ import {
   type SigningKey,
   type SigningKeyState,
 } from '../../domain/signing-key.ts'
+import type { PublishedKey } from '../../flows/keys/manage-signing-keys.ts'
 import type { JsonWebKeySchema } from '../../gen/qscope/v1/json_web_key_pb.ts'
 import {
   SigningAlgorithm as AlgorithmMessage,
@@ -48,6 +49,11 @@ export function toJsonWebKey({
   publicJwk: { kty = '', ...members },
 }: Pick<SigningKey, 'keyId' | 'algorithm' | 'publicJwk'>): MessageInitShape<typeof JsonWebKeySchema> {
   return { kty, use: 'sig', alg: algorithm, kid: keyId, ...members }
+}
+
+/** The same in the key set, with what tells that it was revoked. */
+export function toPublishedKey({ key, revocationKey }: PublishedKey): MessageInitShape<typeof JsonWebKeySchema> {
+  return { ...toJsonWebKey(key), rvk: revocationKey.toString('base64url') }
 }
 
 export function toSigningKey(key: SigningKey): MessageInitShape<typeof SigningKeySchema> {

@@ -3,7 +3,7 @@ import type { CallContext } from '../../context.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
-import type { Found } from '../../flows/conditions/presented-token.ts'
+import type { ActiveToken } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials, clientCredentialsBatch } from '../../flows/grants/client-credentials.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
 import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
@@ -12,6 +12,7 @@ import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
 import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
+import type { RevocationPolls } from '../../flows/revocations/poll-revocations.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
@@ -31,7 +32,8 @@ import {
 import { invalidRequest, mapResult, type Result, success } from '../../results.ts'
 import { toExplanation } from '../convert/explanation.ts'
 import { toIntrospection } from '../convert/introspection.ts'
-import { toJsonWebKey } from '../convert/signing-key.ts'
+import { fromPollRequest, PollAnswers } from '../convert/revocations.ts'
+import { toPublishedKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
@@ -40,6 +42,7 @@ import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
 
 export interface TokenHandlerOptions {
+  readonly polls: RevocationPolls
   readonly issuer: string
   /** Where errors are documented; see `toRpcStatus`. */
   readonly helpBase: string | undefined
@@ -52,6 +55,7 @@ type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
 export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   readonly #runner: FlowRunner
   readonly #options: TokenHandlerOptions
+  readonly #pollAnswers = new PollAnswers()
 
   constructor(runner: FlowRunner, options: TokenHandlerOptions) {
     this.#runner = runner
@@ -194,6 +198,14 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
     return mapResult(revoked, (revokedCount) => (revokedCount === null ? {} : { revokedCount }))
   }
 
+  async pollRevocations(ctx: CallContext, request: Request<'pollRevocations'>): Answer<'pollRevocations'> {
+    const wanted = fromPollRequest(request)
+    if (wanted === null) {
+      return invalidRequest('from', 'one must be set')
+    }
+    return mapResult(await this.#options.polls.poll(ctx, wanted), (polled) => this.#pollAnswers.of(polled))
+  }
+
   async getProtectedResourceMetadata(
     ctx: CallContext,
     { resource }: Request<'getProtectedResourceMetadata'>,
@@ -205,7 +217,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
 
   async getJsonWebKeySet(ctx: CallContext): Answer<'getJsonWebKeySet'> {
     return mapResult(await this.#runner.query(getJsonWebKeySet, ctx, {}), (keys) => ({
-      keys: keys.map(toJsonWebKey),
+      keys: keys.map(toPublishedKey),
       maxAge: toDuration(KEY_SET_MAX_AGE),
     }))
   }
@@ -225,7 +237,7 @@ function toToken(ctx: CallContext, issued: Result<IssuedTokens>) {
   return mapResult(issued, (tokens) => ({ token: toIssuedToken(tokens, ctx.now) }))
 }
 
-function toIntrospectTokenResponse(found: Found | null, issuer: string): IntrospectionInit {
+function toIntrospectTokenResponse(found: ActiveToken | null, issuer: string): IntrospectionInit {
   return found === null ? { active: false } : { active: true, claims: toTokenClaims(found, issuer) }
 }
 

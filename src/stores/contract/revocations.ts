@@ -1,13 +1,6 @@
 import type { KeyId, Milliseconds } from '../../domain/ids.ts'
-import type { RevocableFact, Revocation, RevocationHeads } from '../../domain/revocation.ts'
+import type { RevocableFact, Revocation, RevocationHeads, RevocationRange } from '../../domain/revocation.ts'
 import type { StoreContext } from './context.ts'
-
-/** The revocations of a writer after one sequence, up to and with another one. */
-export interface RevocationRange {
-  readonly writer: number
-  readonly after: number
-  readonly upTo: number
-}
 
 /**
  * The keys of what was ended early. They are written in the commit that ends it, by

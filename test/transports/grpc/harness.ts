@@ -65,6 +65,7 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
     exchangeAssertion: unanswered,
     listTokens: unanswered,
     revokeTokens: unanswered,
+    pollRevocations: unanswered,
     getProtectedResourceMetadata: unanswered,
     getJsonWebKeySet: unanswered,
     ...handlers,

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/json_web_key.proto.
  */
 export const file_qscope_v1_json_web_key: GenFile = /*@__PURE__*/
-  fileDesc("Chxxc2NvcGUvdjEvanNvbl93ZWJfa2V5LnByb3RvEglxc2NvcGUudjEisgEKCkpzb25XZWJLZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEhAKA2NydhgFIAEoCUgAiAEBEg4KAXgYBiABKAlIAYgBARIOCgF5GAcgASgJSAKIAQESDgoBbhgIIAEoCUgDiAEBEg4KAWUYCSABKAlIBIgBAUIGCgRfY3J2QgQKAl94QgQKAl95QgQKAl9uQgQKAl9lQmIKEmludGVybmFsLnFzY29wZS52MUIPSnNvbldlYktleVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z");
+  fileDesc("Chxxc2NvcGUvdjEvanNvbl93ZWJfa2V5LnByb3RvEglxc2NvcGUudjEizAEKCkpzb25XZWJLZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEhAKA2NydhgFIAEoCUgAiAEBEg4KAXgYBiABKAlIAYgBARIOCgF5GAcgASgJSAKIAQESDgoBbhgIIAEoCUgDiAEBEg4KAWUYCSABKAlIBIgBARIQCgNydmsYCiABKAlIBYgBAUIGCgRfY3J2QgQKAl94QgQKAl95QgQKAl9uQgQKAl9lQgYKBF9ydmtCYgoSaW50ZXJuYWwucXNjb3BlLnYxQg9Kc29uV2ViS2V5UHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM");
 
 /**
  * JsonWebKey is a public key (RFC 7517 §4). The names are those of the RFC, so
@@ -81,6 +81,14 @@ export type JsonWebKey = Message<"qscope.v1.JsonWebKey"> & {
    * @generated from field: optional string e = 9;
    */
   e?: string | undefined;
+
+  /**
+   * rvk is the revocation key of the key itself, base64url: once
+   * TokenService.PollRevocations tells it, no token signed with this key is valid.
+   *
+   * @generated from field: optional string rvk = 10;
+   */
+  rvk?: string | undefined;
 };
 
 /**

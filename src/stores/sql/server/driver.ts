@@ -29,12 +29,16 @@ export interface Written {
   readonly failure: DatabaseError | null
 }
 
+/** What a session is for: one that reads is told all that was answered before it asked, whatever became of its host. */
+export type SessionUse = 'reads' | 'writes'
+
 /** Where a database is, and how it is talked to. */
 export interface ServerTarget {
   readonly url: ServerUrl
   readonly settings: ConnectionSettings
   /** Whether one round trip shall be able to carry many statements. */
   readonly multiStatements: boolean
+  readonly use: SessionUse
 }
 
 /** A connection that is being made. */
@@ -64,9 +68,9 @@ export interface ServerDriver {
    * not so, and if this host does not take writes, so that another one is tried:
    * what a replica answers may be stale. Returns the server's name for the session.
    */
-  setUp(connection: RawConnection): Promise<string>
+  setUp(connection: RawConnection, use: SessionUse): Promise<string>
   /** Throws unless the session still is as it was set up: a pooler may have changed it. */
-  verify(connection: RawConnection): Promise<void>
+  verify(connection: RawConnection, use: SessionUse): Promise<void>
   /** Asks, as text, for the `id` of each session of this user that is at work on a statement at this moment. */
   readonly sessionsAtWork: string
   /** An update that matches nothing, refused by a server that takes no writes. */

@@ -1,6 +1,6 @@
 import type { ServerHost } from '../../../domain/server-url.ts'
 import { DatabaseError } from '../core/database-error.ts'
-import type { OpenedConnection, PendingConnection, ServerDriver, ServerTarget } from './driver.ts'
+import type { OpenedConnection, PendingConnection, ServerDriver, ServerTarget, SessionUse } from './driver.ts'
 
 /**
  * Opens a connection and sets its session up. One time limit holds for both: a
@@ -26,7 +26,7 @@ export async function openConnection(
     connectTimeoutMs,
   )
   try {
-    return await Promise.race([ready(driver, pending), expired])
+    return await Promise.race([ready(driver, pending, target.use), expired])
   } catch (error) {
     pending.connection.destroy()
     throw error
@@ -35,10 +35,10 @@ export async function openConnection(
   }
 }
 
-async function ready(driver: ServerDriver, pending: PendingConnection): Promise<OpenedConnection> {
+async function ready(driver: ServerDriver, pending: PendingConnection, use: SessionUse): Promise<OpenedConnection> {
   const { connection } = pending
   await pending.handshake()
-  const session = await driver.setUp(connection)
+  const session = await driver.setUp(connection, use)
   // What the handshake calls otherwise is a pooler's: the server does not know it by that name.
   return { connection, session: session === pending.session ? session : null }
 }

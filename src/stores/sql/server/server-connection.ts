@@ -19,7 +19,7 @@ export class SessionWatch {
 
   constructor(driver: ServerDriver, target: ServerTarget) {
     this.#driver = driver
-    this.#target = { ...target, multiStatements: false }
+    this.#target = { ...target, multiStatements: false, use: 'writes' }
   }
 
   /** Whether the server may still be at work for this session; `false` if it is not, or cannot be reached. */
@@ -93,7 +93,7 @@ export class ServerConnection {
   /** Throws, and lets go of the connection, unless its session still is as it was set up. */
   async verify(): Promise<void> {
     try {
-      await this.#run((raw) => this.#driver.verify(raw))
+      await this.#run((raw) => this.#driver.verify(raw, this.#target.use))
     } catch (error) {
       this.drop()
       throw error
@@ -131,6 +131,12 @@ export class ServerConnection {
     return written
   }
 
+  /** Whether it is open on a host that is not to be used any more. */
+  get isLeft(): boolean {
+    return this.#raw !== null && this.#host !== null && !this.#hosts.isPreferred(this.#host)
+  }
+
+  /** Lets go of the connection; a statement under way fails as lost. */
   drop(): void {
     this.#raw?.destroy()
     this.#raw = null

@@ -5,7 +5,7 @@ import type { PoolLoad } from '../../contract/backend.ts'
 import { DatabaseError } from '../core/database-error.ts'
 import type { Connected, ConnectionSettings, Statement, StatementResult, Writers } from '../core/dialect.ts'
 import { ConnectionPool } from '../engine/connection-pool.ts'
-import type { RawConnection, ServerDriver, ServerTarget } from './driver.ts'
+import type { RawConnection, ServerDriver, ServerTarget, SessionUse } from './driver.ts'
 import { Hosts, openConnection } from './open-connection.ts'
 import { isStale, ServerConnection, SessionWatch } from './server-connection.ts'
 import { ServerWriter } from './server-writer.ts'
@@ -20,6 +20,8 @@ export class ServerDatabase implements Connected {
   readonly writers: Writers
   readonly #readers: readonly ServerConnection[]
   readonly #pool: ConnectionPool<ServerConnection>
+  /** What looks after the host that is read from: reads of a host that lost its cluster may all wait for its answer. */
+  readonly #watch: ConnectionPool<ServerConnection>
   readonly #allWriters: readonly ServerWriter[]
   readonly #statementTimeoutMs: number
   readonly #signal = new AbortController().signal
@@ -28,18 +30,23 @@ export class ServerDatabase implements Connected {
     const { poolSize, statementTimeoutMs } = target.settings
     const hosts = new Hosts(target.url.hosts)
     const sessions = new SessionWatch(driver, target)
-    const connection = (multiStatements: boolean) =>
-      new ServerConnection(driver, { ...target, multiStatements }, hosts, sessions)
+    const connection = (use: SessionUse, multiStatements: boolean) =>
+      new ServerConnection(driver, { ...target, multiStatements, use }, hosts, sessions)
     const writer = (multiStatements: boolean) =>
-      new ServerWriter(connection(multiStatements), multiStatements, driver.probe, log)
+      new ServerWriter(connection('writes', multiStatements), multiStatements, driver.probe, log)
     const readerCount = Math.max(1, Math.round(poolSize * SHARE_OF_READERS))
     const otherCount = Math.max(1, poolSize - readerCount - 1)
     const append = writer(true)
     // Beside the one that appends, which seldom waits for a row. Transactions that cannot be recorded need one, too.
     const speculative = otherCount > 1 ? writer(true) : null
     const transactions = Array.from({ length: otherCount - (speculative === null ? 0 : 1) }, () => writer(false))
-    this.#readers = Array.from({ length: readerCount }, () => connection(false))
-    this.#pool = new ConnectionPool(this.#readers, MAX_WAITING_READS)
+    this.#readers = Array.from({ length: readerCount }, () => connection('reads', false))
+    const [first, ...others] = this.#readers
+    this.#watch = new ConnectionPool(
+      first === undefined || others.length === 0 ? this.#readers : [first],
+      MAX_WAITING_READS,
+    )
+    this.#pool = others.length === 0 ? this.#watch : new ConnectionPool(others, MAX_WAITING_READS)
     this.#allWriters = [append, ...(speculative === null ? [] : [speculative]), ...transactions]
     this.#statementTimeoutMs = statementTimeoutMs
     this.writers = { append, speculative, transactions }
@@ -59,8 +66,17 @@ export class ServerDatabase implements Connected {
 
   execute = (statement: Statement): Promise<StatementResult> => this.#read((reader) => reader.execute(statement))
 
-  /** A host that has become unfit is left at once; whether another one is fit shows when it is opened. */
-  checkReads = (): Promise<void> => this.#read((reader) => reader.verify())
+  /**
+   * A host that has become unfit is left at once, by reads that wait for it as well:
+   * they are made again on another one. Whether that is fit shows when it is opened.
+   */
+  checkReads = async (): Promise<void> => {
+    try {
+      await this.#read((reader) => reader.verify(), this.#watch)
+    } finally {
+      for (const reader of this.#readers) if (reader.isLeft) reader.drop()
+    }
+  }
 
   /** A long look through a table waits for the server, not in this process. */
   scan = this.execute
@@ -77,8 +93,8 @@ export class ServerDatabase implements Connected {
    * A connection may have gone stale unnoticed; what only reads can be repeated. None
    * waits for a connection for longer than a statement may take.
    */
-  #read<T>(work: (reader: ServerConnection) => Promise<T>): Promise<T> {
-    return this.#pool.use(
+  #read<T>(work: (reader: ServerConnection) => Promise<T>, pool = this.#pool): Promise<T> {
+    return pool.use(
       { signal: this.#signal, deadline: epochMs(Date.now() + this.#statementTimeoutMs) },
       async (reader) => {
         try {
@@ -105,5 +121,5 @@ export async function openOne(driver: ServerDriver, url: string, settings: Conne
 function serverTarget(url: string, settings: ConnectionSettings): ServerTarget {
   const parsed = parseServerUrl(url)
   if (parsed === null) throw new DatabaseError('unavailable', 'this is not the URL of a database on a server')
-  return { url: parsed, settings, multiStatements: false }
+  return { url: parsed, settings, multiStatements: false, use: 'writes' }
 }

@@ -35,7 +35,7 @@ export async function mysqlDiagnostics(execute: Execute): Promise<readonly Diagn
   return [
     diagnostic('version', `${about.get('version')} (${about.get('comment')})`),
     isolationDiagnostic(variables),
-    sessionDiagnostic(deviationsOf(settingsFor(session), session)),
+    sessionDiagnostic(deviationsOf(settingsFor(session, 'reads'), session)),
     await collationDiagnostic(execute),
     ...durabilityDiagnostics(variables),
     ...settingDiagnostic(

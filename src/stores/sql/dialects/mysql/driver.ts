@@ -11,6 +11,7 @@ import {
   type RawConnection,
   type ServerDriver,
   type ServerTarget,
+  type SessionUse,
   type Written,
 } from '../../server/driver.ts'
 import { endWithin } from '../../server/open-connection.ts'
@@ -33,12 +34,12 @@ export class MysqlDriver implements ServerDriver {
     return new PendingMysqlConnection(target, host)
   }
 
-  setUp(connection: RawConnection): Promise<string> {
-    return setUpSession(connection)
+  setUp(connection: RawConnection, use: SessionUse): Promise<string> {
+    return setUpSession(connection, use)
   }
 
-  verify(connection: RawConnection): Promise<void> {
-    return verifySession(connection)
+  verify(connection: RawConnection, use: SessionUse): Promise<void> {
+    return verifySession(connection, use)
   }
 }
 

@@ -9,7 +9,7 @@ import {
   diagnosticRows,
   settingDiagnostic,
 } from '../../diagnostics.ts'
-import type { RawConnection } from '../../server/driver.ts'
+import type { RawConnection, SessionUse } from '../../server/driver.ts'
 import type { SessionSetting } from '../../server/session-settings.ts'
 
 const GROUP_NAME = 'group_replication_group_name'
@@ -29,24 +29,31 @@ const BEHAVIOUR = `show global variables where variable_name in ('${MAJORITY_TIM
 const GROUP_MEMBERS = `select member_host as host, member_port as port, member_state as state,
   member_role as role, member_id = @@server_uuid as own from performance_schema.replication_group_members`
 
-/** Reads on a new primary wait for what the old one committed. */
-const WITH_ONE_PRIMARY: SessionSetting = {
+/** What is written on a new primary waits for what the old one committed. */
+const WRITES_WITH_ONE_PRIMARY: SessionSetting = {
   name: CONSISTENCY,
   value: "'BEFORE_ON_PRIMARY_FAILOVER'",
   shown: ['before_on_primary_failover', 'before', 'before_and_after'],
 }
-/** Reads wait for what any other primary committed before. */
-const WITH_MANY: SessionSetting = { name: CONSISTENCY, value: "'BEFORE'", shown: ['before', 'before_and_after'] }
+/**
+ * What begins waits for all that any member committed before. Of one primary too: after it
+ * was cut off, another one commits, and the old one would answer from what it has.
+ */
+const BEFORE: SessionSetting = { name: CONSISTENCY, value: "'BEFORE'", shown: ['before', 'before_and_after'] }
 
 /** By their variables: whether the server was made a member of a group. */
 export function isGroupMember(reported: ReadonlyMap<string, string>): boolean {
   return (reported.get(GROUP_NAME) ?? '') !== ''
 }
 
-/** What sessions on this member need more; nothing where there is no group. */
-export function groupSettings(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
+/**
+ * What sessions on this member need more; nothing where there is no group. What one primary
+ * writes stands only with its group, so its writes need not wait before they begin.
+ */
+export function groupSettings(reported: ReadonlyMap<string, string>, use: SessionUse): readonly SessionSetting[] {
   if (!isGroupMember(reported)) return []
-  return [reported.get(SINGLE_PRIMARY)?.toLowerCase() === 'off' ? WITH_MANY : WITH_ONE_PRIMARY]
+  const hasManyPrimaries = reported.get(SINGLE_PRIMARY)?.toLowerCase() === 'off'
+  return [use === 'reads' || hasManyPrimaries ? BEFORE : WRITES_WITH_ONE_PRIMARY]
 }
 
 /**
@@ -87,8 +94,8 @@ async function assertAgrees(connection: Pick<RawConnection, 'query'>, consistenc
 
 async function beginAtBefore(connection: Pick<RawConnection, 'query'>, consistency: string): Promise<void> {
   const setTo = (value: string) => connection.query(`set session ${CONSISTENCY} = ${value}`)
-  const isSet = WITH_MANY.shown.includes(consistency.toLowerCase())
-  if (!isSet) await setTo(WITH_MANY.value)
+  const isSet = BEFORE.shown.includes(consistency.toLowerCase())
+  if (!isSet) await setTo(BEFORE.value)
   await connection.query('begin')
   await connection.query('rollback')
   if (!isSet) await setTo(`'${consistency}'`)

@@ -1,6 +1,6 @@
 import { DatabaseError, UnfitHostError } from '../../core/database-error.ts'
 import { diagnosticPairs } from '../../diagnostics.ts'
-import type { RawConnection } from '../../server/driver.ts'
+import type { RawConnection, SessionUse } from '../../server/driver.ts'
 import { assertNoDeviations, deviationsOf, type SessionSetting } from '../../server/session-settings.ts'
 import { assertInMajority, GROUP_VARIABLES, groupSettings, isGroupMember } from './group.ts'
 
@@ -91,7 +91,7 @@ const NO_TIME_LIMIT = '/*M! max_statement_time = 0, */'
  * Sets a session up, and reads back that it is so: statements of the server's
  * administrator (`init_connect`), options, defaults and poolers come in between.
  */
-export async function setUpSession(connection: Pick<RawConnection, 'query'>): Promise<string> {
+export async function setUpSession(connection: Pick<RawConnection, 'query'>, use: SessionUse): Promise<string> {
   await connection.query(ISOLATION)
   await connection.query(`set ${NAMES}, ${NO_TIME_LIMIT} ${assignments(COMMON)}`)
   const reported = await settingsOf(connection)
@@ -99,21 +99,21 @@ export async function setUpSession(connection: Pick<RawConnection, 'query'>): Pr
   const isNode = reported.get('wsrep_on')?.toLowerCase() === 'on'
   if (isNode) await assertNodeReady(connection)
   if (isGroupMember(reported)) await assertInMajority(connection, reported)
-  const deviations = deviationsOf(settingsFor(reported), reported)
+  const deviations = deviationsOf(settingsFor(reported, use), reported)
   const session = reported.get(SESSION_ID) ?? ''
   if (deviations.length === 0) return session
   const settable = deviations.map(({ setting }) => setting).filter((setting) => !BY_OTHER_STATEMENTS.includes(setting))
   if (settable.length > 0) await connection.query(`set session ${assignments(settable)}`)
-  await verifySession(connection)
+  await verifySession(connection, use)
   return session
 }
 
 /** Throws unless the session still is as it was set up, on a host that takes writes and is of its group's majority. */
-export async function verifySession(connection: Pick<RawConnection, 'query'>): Promise<void> {
+export async function verifySession(connection: Pick<RawConnection, 'query'>, use: SessionUse): Promise<void> {
   const reported = await settingsOf(connection)
   if (isReadOnly(reported)) throw new UnfitHostError(READ_ONLY_SERVER)
   if (isGroupMember(reported)) await assertInMajority(connection, reported)
-  assertNoDeviations(deviationsOf(settingsFor(reported), reported))
+  assertNoDeviations(deviationsOf(settingsFor(reported, use), reported))
 }
 
 /** MariaDB has more ways to be read-only than ON. */
@@ -122,9 +122,9 @@ function isReadOnly(reported: ReadonlyMap<string, string>): boolean {
 }
 
 /** The settings that count on this server. */
-export function settingsFor(reported: ReadonlyMap<string, string>): readonly SessionSetting[] {
+export function settingsFor(reported: ReadonlyMap<string, string>, use: SessionUse): readonly SessionSetting[] {
   if (reported.get('wsrep_on')?.toLowerCase() === 'on') return [...ALL, SYNC_WAIT]
-  return [...ALL, ...groupSettings(reported)]
+  return [...ALL, ...groupSettings(reported, use)]
 }
 
 /** A node that has lost the others would not answer at all. */

@@ -27,7 +27,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token_service.proto.
  */
 export const file_qscope_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpMBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIOCgZzY29wZXMYAiADKAkSEQoJYXVkaWVuY2VzGAMgAygJEisKCGxpZmV0aW1lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKEU1pbnRUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuImUKE0JhdGNoTWludFRva2Vuc0l0ZW0SDgoGc2NvcGVzGAEgAygJEhEKCWF1ZGllbmNlcxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ7ChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIwCghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IoMCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEiYKBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZRIUCgxyZWRpcmVjdF91cmkYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIbCg5jb2RlX2NoYWxsZW5nZRgGIAEoCUgAiAEBEj0KFWNvZGVfY2hhbGxlbmdlX21ldGhvZBgHIAEoDjIeLnFzY29wZS52MS5Db2RlQ2hhbGxlbmdlTWV0aG9kQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIRCgRjb2RlGAIgASgJQgOAAQESFAoMcmVkaXJlY3RfdXJpGAMgASgJEh8KDWNvZGVfdmVyaWZpZXIYBCABKAlCA4ABAUgAiAEBEhEKCWF1ZGllbmNlcxgFIAMoCUIQCg5fY29kZV92ZXJpZmllciJKCiFFeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4ihQEKE1JlZnJlc2hUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIj0KFFJlZnJlc2hUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIsECChRFeGNoYW5nZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SGgoNc3ViamVjdF90b2tlbhgCIAEoCUIDgAEBEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCRIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESHQoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUgBiAEBEiEKFHJlcXVlc3RlZF90b2tlbl90eXBlGAYgASgJSAKIAQESDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCUIOCgxfYWN0b3JfdG9rZW5CEwoRX2FjdG9yX3Rva2VuX3R5cGVCFwoVX3JlcXVlc3RlZF90b2tlbl90eXBlIj4KFUV4Y2hhbmdlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKGAQoYRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIWCglhc3NlcnRpb24YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4i4gEKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSFQoIYXVkaWVuY2UYBCABKAlIAIgBARIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2Ij0KE1ZlcmlmeVRva2VuUmVzcG9uc2USJgoGY2xhaW1zGAEgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIp8BChZJbnRyb3NwZWN0VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBEg4KBnNpZ25lZBgEIAEoCEISChBfdG9rZW5fdHlwZV9oaW50IpIBChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zEiYKFHNpZ25lZF9pbnRyb3NwZWN0aW9uGAMgASgJQgOAAQFIAIgBAUIXChVfc2lnbmVkX2ludHJvc3BlY3Rpb24iZAocQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEwoGdG9rZW5zGAIgAygJQgOAAQEiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSLjAQoTRXhwbGFpblRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIVCghhdWRpZW5jZRgDIAEoCUgAiAEBEhcKD3JlcXVpcmVkX3Njb3BlcxgEIAMoCRIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2IosBChRFeHBsYWluVG9rZW5SZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiKLAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiFQoTUmV2b2tlVG9rZW5SZXNwb25zZSIuChhSZXZva2VMZWFrZWRUb2tlblJlcXVlc3QSEgoFdG9rZW4YASABKAlCA4ABASIbChlSZXZva2VMZWFrZWRUb2tlblJlc3BvbnNlIpcBChFMaXN0VG9rZW5zUmVxdWVzdBIWCgljbGllbnRfaWQYASABKAlIAIgBARIUCgd1c2VyX2lkGAIgASgJSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAlCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZCJXChJMaXN0VG9rZW5zUmVzcG9uc2USKAoGdG9rZW5zGAEgAygLMhgucXNjb3BlLnYxLlRva2VuTWV0YWRhdGESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn8KE1Jldm9rZVRva2Vuc1JlcXVlc3QSEgoIdG9rZW5faWQYASABKAlIABITCgljbGllbnRfaWQYAiABKAlIABIRCgd1c2VyX2lkGAMgASgJSAASEgoIZ3JhbnRfaWQYBCABKAlIABIOCgZyZWFzb24YBSABKAlCCAoGdGFyZ2V0IkQKFFJldm9rZVRva2Vuc1Jlc3BvbnNlEhoKDXJldm9rZWRfY291bnQYASABKAVIAIgBAUIQCg5fcmV2b2tlZF9jb3VudCI3CiNHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBIQCghyZXNvdXJjZRgBIAEoCSJ5CiRHZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2USEAoIcmVzb3VyY2UYASABKAkSHQoVYXV0aG9yaXphdGlvbl9zZXJ2ZXJzGAIgAygJEiAKGGJlYXJlcl9tZXRob2RzX3N1cHBvcnRlZBgDIAMoCSIZChdHZXRKc29uV2ViS2V5U2V0UmVxdWVzdCJrChhHZXRKc29uV2ViS2V5U2V0UmVzcG9uc2USIwoEa2V5cxgBIAMoCzIVLnFzY29wZS52MS5Kc29uV2ViS2V5EioKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qXAoTQ29kZUNoYWxsZW5nZU1ldGhvZBIlCiFDT0RFX0NIQUxMRU5HRV9NRVRIT0RfVU5TUEVDSUZJRUQQABIeChpDT0RFX0NIQUxMRU5HRV9NRVRIT0RfUzI1NhABMu8OCgxUb2tlblNlcnZpY2USTgoJTWludFRva2VuEhsucXNjb3BlLnYxLk1pbnRUb2tlblJlcXVlc3QaHC5xc2NvcGUudjEuTWludFRva2VuUmVzcG9uc2UiBrrXGAIQARJgCg9CYXRjaE1pbnRUb2tlbnMSIS5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVxdWVzdBoiLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNSZXNwb25zZSIGutcYAhABEoYBChdDcmVhdGVBdXRob3JpemF0aW9uQ29kZRIpLnFzY29wZS52MS5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaKi5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZSIUutcYEAoOcXNjb3BlOmNvbnNlbnQSfgoZRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZRIrLnFzY29wZS52MS5FeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVxdWVzdBosLnFzY29wZS52MS5FeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiBrrXGAIQARJXCgxSZWZyZXNoVG9rZW4SHi5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVxdWVzdBofLnFzY29wZS52MS5SZWZyZXNoVG9rZW5SZXNwb25zZSIGutcYAhABEloKDUV4Y2hhbmdlVG9rZW4SHy5xc2NvcGUudjEuRXhjaGFuZ2VUb2tlblJlcXVlc3QaIC5xc2NvcGUudjEuRXhjaGFuZ2VUb2tlblJlc3BvbnNlIga61xgCEAESaAoRRXhjaGFuZ2VBc3NlcnRpb24SIy5xc2NvcGUudjEuRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0GiQucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2UiCLrXGAQQARgBEm0KC1ZlcmlmeVRva2VuEh0ucXNjb3BlLnYxLlZlcmlmeVRva2VuUmVxdWVzdBoeLnFzY29wZS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEnkKD0ludHJvc3BlY3RUb2tlbhIhLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXF1ZXN0GiIucXNjb3BlLnYxLkludHJvc3BlY3RUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEosBChVCYXRjaEludHJvc3BlY3RUb2tlbnMSJy5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBooLnFzY29wZS52MS5CYXRjaEludHJvc3BlY3RUb2tlbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJwCgxFeHBsYWluVG9rZW4SHi5xc2NvcGUudjEuRXhwbGFpblRva2VuUmVxdWVzdBofLnFzY29wZS52MS5FeHBsYWluVG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJZCgtSZXZva2VUb2tlbhIdLnFzY29wZS52MS5SZXZva2VUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZSILkAICutcYBBABIAESawoRUmV2b2tlTGVha2VkVG9rZW4SIy5xc2NvcGUudjEuUmV2b2tlTGVha2VkVG9rZW5SZXF1ZXN0GiQucXNjb3BlLnYxLlJldm9rZUxlYWtlZFRva2VuUmVzcG9uc2UiC5ACArrXGAQYASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
+  fileDesc("Ch1xc2NvcGUvdjEvdG9rZW5fc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIpMBChBNaW50VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIOCgZzY29wZXMYAiADKAkSEQoJYXVkaWVuY2VzGAMgAygJEisKCGxpZmV0aW1lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKEU1pbnRUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuImUKE0JhdGNoTWludFRva2Vuc0l0ZW0SDgoGc2NvcGVzGAEgAygJEhEKCWF1ZGllbmNlcxgCIAMoCRIrCghsaWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ7ChZCYXRjaE1pbnRUb2tlbnNSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIwCghyZXF1ZXN0cxgCIAMoCzIeLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNJdGVtInAKFUJhdGNoTWludFRva2Vuc1Jlc3VsdBInCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbkgAEiQKBnN0YXR1cxgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCAoGcmVzdWx0IkwKF0JhdGNoTWludFRva2Vuc1Jlc3BvbnNlEjEKB3Jlc3VsdHMYASADKAsyIC5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVzdWx0IoMCCh5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEiYKBHVzZXIYAiABKAsyGC5xc2NvcGUudjEuVXNlclJlZmVyZW5jZRIUCgxyZWRpcmVjdF91cmkYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIbCg5jb2RlX2NoYWxsZW5nZRgGIAEoCUgAiAEBEj0KFWNvZGVfY2hhbGxlbmdlX21ldGhvZBgHIAEoDjIeLnFzY29wZS52MS5Db2RlQ2hhbGxlbmdlTWV0aG9kQhEKD19jb2RlX2NoYWxsZW5nZSJlCh9DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlc3BvbnNlEhEKBGNvZGUYASABKAlCA4ABARIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwgEKIEV4Y2hhbmdlQXV0aG9yaXphdGlvbkNvZGVSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIRCgRjb2RlGAIgASgJQgOAAQESFAoMcmVkaXJlY3RfdXJpGAMgASgJEh8KDWNvZGVfdmVyaWZpZXIYBCABKAlCA4ABAUgAiAEBEhEKCWF1ZGllbmNlcxgFIAMoCUIQCg5fY29kZV92ZXJpZmllciJKCiFFeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4ihQEKE1JlZnJlc2hUb2tlblJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIj0KFFJlZnJlc2hUb2tlblJlc3BvbnNlEiUKBXRva2VuGAEgASgLMhYucXNjb3BlLnYxLklzc3VlZFRva2VuIsECChRFeGNoYW5nZVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SGgoNc3ViamVjdF90b2tlbhgCIAEoCUIDgAEBEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgDIAEoCRIdCgthY3Rvcl90b2tlbhgEIAEoCUIDgAEBSACIAQESHQoQYWN0b3JfdG9rZW5fdHlwZRgFIAEoCUgBiAEBEiEKFHJlcXVlc3RlZF90b2tlbl90eXBlGAYgASgJSAKIAQESDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCUIOCgxfYWN0b3JfdG9rZW5CEwoRX2FjdG9yX3Rva2VuX3R5cGVCFwoVX3JlcXVlc3RlZF90b2tlbl90eXBlIj4KFUV4Y2hhbmdlVG9rZW5SZXNwb25zZRIlCgV0b2tlbhgBIAEoCzIWLnFzY29wZS52MS5Jc3N1ZWRUb2tlbiKGAQoYRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIWCglhc3NlcnRpb24YAiABKAlCA4ABARIOCgZzY29wZXMYAyADKAkSEQoJYXVkaWVuY2VzGAQgAygJIkIKGUV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2USJQoFdG9rZW4YASABKAsyFi5xc2NvcGUudjEuSXNzdWVkVG9rZW4i4gEKElZlcmlmeVRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIXCg9yZXF1aXJlZF9zY29wZXMYAyADKAkSFQoIYXVkaWVuY2UYBCABKAlIAIgBARIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2Ij0KE1ZlcmlmeVRva2VuUmVzcG9uc2USJgoGY2xhaW1zGAEgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zIp8BChZJbnRyb3NwZWN0VG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBEg4KBnNpZ25lZBgEIAEoCEISChBfdG9rZW5fdHlwZV9oaW50IpIBChdJbnRyb3NwZWN0VG9rZW5SZXNwb25zZRIOCgZhY3RpdmUYASABKAgSJgoGY2xhaW1zGAIgASgLMhYucXNjb3BlLnYxLlRva2VuQ2xhaW1zEiYKFHNpZ25lZF9pbnRyb3NwZWN0aW9uGAMgASgJQgOAAQFIAIgBAUIXChVfc2lnbmVkX2ludHJvc3BlY3Rpb24iZAocQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEwoGdG9rZW5zGAIgAygJQgOAAQEiVAodQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXNwb25zZSLjAQoTRXhwbGFpblRva2VuUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SEgoFdG9rZW4YAiABKAlCA4ABARIVCghhdWRpZW5jZRgDIAEoCUgAiAEBEhcKD3JlcXVpcmVkX3Njb3BlcxgEIAMoCRIpChxwcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2GAUgASgJSAGIAQFCCwoJX2F1ZGllbmNlQh8KHV9wcmVzZW50ZWRfY2VydGlmaWNhdGVfc2hhMjU2IosBChRFeHBsYWluVG9rZW5SZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiKLAQoSUmV2b2tlVG9rZW5SZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhISCgV0b2tlbhgCIAEoCUIDgAEBEhwKD3Rva2VuX3R5cGVfaGludBgDIAEoCUgAiAEBQhIKEF90b2tlbl90eXBlX2hpbnQiFQoTUmV2b2tlVG9rZW5SZXNwb25zZSIuChhSZXZva2VMZWFrZWRUb2tlblJlcXVlc3QSEgoFdG9rZW4YASABKAlCA4ABASIbChlSZXZva2VMZWFrZWRUb2tlblJlc3BvbnNlIpcBChFMaXN0VG9rZW5zUmVxdWVzdBIWCgljbGllbnRfaWQYASABKAlIAIgBARIUCgd1c2VyX2lkGAIgASgJSAGIAQESEwoLYWN0aXZlX29ubHkYAyABKAgSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAlCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZCJXChJMaXN0VG9rZW5zUmVzcG9uc2USKAoGdG9rZW5zGAEgAygLMhgucXNjb3BlLnYxLlRva2VuTWV0YWRhdGESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIn8KE1Jldm9rZVRva2Vuc1JlcXVlc3QSEgoIdG9rZW5faWQYASABKAlIABITCgljbGllbnRfaWQYAiABKAlIABIRCgd1c2VyX2lkGAMgASgJSAASEgoIZ3JhbnRfaWQYBCABKAlIABIOCgZyZWFzb24YBSABKAlCCAoGdGFyZ2V0IkQKFFJldm9rZVRva2Vuc1Jlc3BvbnNlEhoKDXJldm9rZWRfY291bnQYASABKAVIAIgBAUIQCg5fcmV2b2tlZF9jb3VudCLMAQoWUG9sbFJldm9jYXRpb25zUmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SKwoFc3RhcnQYAiABKA4yGi5xc2NvcGUudjEuUmV2b2NhdGlvblN0YXJ0SAASEAoGY3Vyc29yGAMgASgJSAASJwoEd2FpdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglwYWdlX3NpemUYBSABKAVCBgoEZnJvbSJKCgpSZXZvY2F0aW9uEgsKA2tleRgBIAEoDBIvCgtmb3JnZXRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiowEKF1BvbGxSZXZvY2F0aW9uc1Jlc3BvbnNlEioKC3Jldm9jYXRpb25zGAEgAygLMhUucXNjb3BlLnYxLlJldm9jYXRpb24SEwoLbmV4dF9jdXJzb3IYAiABKAkSDAoEbW9yZRgDIAEoCBINCgVyZXNldBgEIAEoCBIqCgdjb3ZlcmVkGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjcKI0dldFByb3RlY3RlZFJlc291cmNlTWV0YWRhdGFSZXF1ZXN0EhAKCHJlc291cmNlGAEgASgJInkKJEdldFByb3RlY3RlZFJlc291cmNlTWV0YWRhdGFSZXNwb25zZRIQCghyZXNvdXJjZRgBIAEoCRIdChVhdXRob3JpemF0aW9uX3NlcnZlcnMYAiADKAkSIAoYYmVhcmVyX21ldGhvZHNfc3VwcG9ydGVkGAMgAygJIhkKF0dldEpzb25XZWJLZXlTZXRSZXF1ZXN0ImsKGEdldEpzb25XZWJLZXlTZXRSZXNwb25zZRIjCgRrZXlzGAEgAygLMhUucXNjb3BlLnYxLkpzb25XZWJLZXkSKgoHbWF4X2FnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbipcChNDb2RlQ2hhbGxlbmdlTWV0aG9kEiUKIUNPREVfQ0hBTExFTkdFX01FVEhPRF9VTlNQRUNJRklFRBAAEh4KGkNPREVfQ0hBTExFTkdFX01FVEhPRF9TMjU2EAEqawoPUmV2b2NhdGlvblN0YXJ0EiAKHFJFVk9DQVRJT05fU1RBUlRfVU5TUEVDSUZJRUQQABIYChRSRVZPQ0FUSU9OX1NUQVJUX05PVxABEhwKGFJFVk9DQVRJT05fU1RBUlRfSElTVE9SWRACMuoPCgxUb2tlblNlcnZpY2USTgoJTWludFRva2VuEhsucXNjb3BlLnYxLk1pbnRUb2tlblJlcXVlc3QaHC5xc2NvcGUudjEuTWludFRva2VuUmVzcG9uc2UiBrrXGAIQARJgCg9CYXRjaE1pbnRUb2tlbnMSIS5xc2NvcGUudjEuQmF0Y2hNaW50VG9rZW5zUmVxdWVzdBoiLnFzY29wZS52MS5CYXRjaE1pbnRUb2tlbnNSZXNwb25zZSIGutcYAhABEoYBChdDcmVhdGVBdXRob3JpemF0aW9uQ29kZRIpLnFzY29wZS52MS5DcmVhdGVBdXRob3JpemF0aW9uQ29kZVJlcXVlc3QaKi5xc2NvcGUudjEuQ3JlYXRlQXV0aG9yaXphdGlvbkNvZGVSZXNwb25zZSIUutcYEAoOcXNjb3BlOmNvbnNlbnQSfgoZRXhjaGFuZ2VBdXRob3JpemF0aW9uQ29kZRIrLnFzY29wZS52MS5FeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVxdWVzdBosLnFzY29wZS52MS5FeGNoYW5nZUF1dGhvcml6YXRpb25Db2RlUmVzcG9uc2UiBrrXGAIQARJXCgxSZWZyZXNoVG9rZW4SHi5xc2NvcGUudjEuUmVmcmVzaFRva2VuUmVxdWVzdBofLnFzY29wZS52MS5SZWZyZXNoVG9rZW5SZXNwb25zZSIGutcYAhABEloKDUV4Y2hhbmdlVG9rZW4SHy5xc2NvcGUudjEuRXhjaGFuZ2VUb2tlblJlcXVlc3QaIC5xc2NvcGUudjEuRXhjaGFuZ2VUb2tlblJlc3BvbnNlIga61xgCEAESaAoRRXhjaGFuZ2VBc3NlcnRpb24SIy5xc2NvcGUudjEuRXhjaGFuZ2VBc3NlcnRpb25SZXF1ZXN0GiQucXNjb3BlLnYxLkV4Y2hhbmdlQXNzZXJ0aW9uUmVzcG9uc2UiCLrXGAQQARgBEm0KC1ZlcmlmeVRva2VuEh0ucXNjb3BlLnYxLlZlcmlmeVRva2VuUmVxdWVzdBoeLnFzY29wZS52MS5WZXJpZnlUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEnkKD0ludHJvc3BlY3RUb2tlbhIhLnFzY29wZS52MS5JbnRyb3NwZWN0VG9rZW5SZXF1ZXN0GiIucXNjb3BlLnYxLkludHJvc3BlY3RUb2tlblJlc3BvbnNlIh+QAgK61xgYChJxc2NvcGU6dG9rZW5zLnJlYWQQASABEosBChVCYXRjaEludHJvc3BlY3RUb2tlbnMSJy5xc2NvcGUudjEuQmF0Y2hJbnRyb3NwZWN0VG9rZW5zUmVxdWVzdBooLnFzY29wZS52MS5CYXRjaEludHJvc3BlY3RUb2tlbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJwCgxFeHBsYWluVG9rZW4SHi5xc2NvcGUudjEuRXhwbGFpblRva2VuUmVxdWVzdBofLnFzY29wZS52MS5FeHBsYWluVG9rZW5SZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARJZCgtSZXZva2VUb2tlbhIdLnFzY29wZS52MS5SZXZva2VUb2tlblJlcXVlc3QaHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZSILkAICutcYBBABIAESawoRUmV2b2tlTGVha2VkVG9rZW4SIy5xc2NvcGUudjEuUmV2b2tlTGVha2VkVG9rZW5SZXF1ZXN0GiQucXNjb3BlLnYxLlJldm9rZUxlYWtlZFRva2VuUmVzcG9uc2UiC5ACArrXGAQYASABEmgKCkxpc3RUb2tlbnMSHC5xc2NvcGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHS5xc2NvcGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dG9rZW5zLnJlYWQgARJwCgxSZXZva2VUb2tlbnMSHi5xc2NvcGUudjEuUmV2b2tlVG9rZW5zUmVxdWVzdBofLnFzY29wZS52MS5SZXZva2VUb2tlbnNSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOnRva2Vucy5yZXZva2UgARJ5Cg9Qb2xsUmV2b2NhdGlvbnMSIS5xc2NvcGUudjEuUG9sbFJldm9jYXRpb25zUmVxdWVzdBoiLnFzY29wZS52MS5Qb2xsUmV2b2NhdGlvbnNSZXNwb25zZSIfkAICutcYGAoScXNjb3BlOnRva2Vucy5yZWFkEAEgARKMAQocR2V0UHJvdGVjdGVkUmVzb3VyY2VNZXRhZGF0YRIuLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVxdWVzdBovLnFzY29wZS52MS5HZXRQcm90ZWN0ZWRSZXNvdXJjZU1ldGFkYXRhUmVzcG9uc2UiC5ACAbrXGAQYASABEmgKEEdldEpzb25XZWJLZXlTZXQSIi5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaIy5xc2NvcGUudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIguQAgG61xgEGAEgAUJkChJpbnRlcm5hbC5xc2NvcGUudjFCEVRva2VuU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_google_rpc_status, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_json_web_key, file_qscope_v1_options, file_qscope_v1_token, file_qscope_v1_user]);
 
 /**
  * MintTokenRequest asks for an access token.
@@ -1143,6 +1143,151 @@ export const RevokeTokensResponseSchema: GenMessage<RevokeTokensResponse> = /*@_
   messageDesc(file_qscope_v1_token_service, 31);
 
 /**
+ * PollRevocationsRequest asks what was revoked since.
+ *
+ * @generated from message qscope.v1.PollRevocationsRequest
+ */
+export type PollRevocationsRequest = Message<"qscope.v1.PollRevocationsRequest"> & {
+  /**
+   * client authenticates the caller, unless the metadata does.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * from is where to go on.
+   *
+   * @generated from oneof qscope.v1.PollRevocationsRequest.from
+   */
+  from: {
+    /**
+     * start begins anew.
+     *
+     * @generated from field: qscope.v1.RevocationStart start = 2;
+     */
+    value: RevocationStart;
+    case: "start";
+  } | {
+    /**
+     * cursor is the `next_cursor` of the answer before.
+     *
+     * @generated from field: string cursor = 3;
+     */
+    value: string;
+    case: "cursor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * wait is how long the call may wait for something to tell, at most 30 s; unset:
+   * it does not wait. A call with `start` never waits.
+   *
+   * @generated from field: google.protobuf.Duration wait = 4;
+   */
+  wait?: Duration | undefined;
+
+  /**
+   * page_size is at most 1000; 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+};
+
+/**
+ * Describes the message qscope.v1.PollRevocationsRequest.
+ * Use `create(PollRevocationsRequestSchema)` to create a new message.
+ */
+export const PollRevocationsRequestSchema: GenMessage<PollRevocationsRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 32);
+
+/**
+ * Revocation says that a fact ended on which tokens rest.
+ *
+ * @generated from message qscope.v1.Revocation
+ */
+export type Revocation = Message<"qscope.v1.Revocation"> & {
+  /**
+   * key is one of the `revocation_keys` of each of these tokens, 16 bytes. Whoever
+   * keeps an answer with this key asks again.
+   *
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * forget_time is when no token with this key can be valid any more.
+   *
+   * @generated from field: google.protobuf.Timestamp forget_time = 2;
+   */
+  forgetTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.Revocation.
+ * Use `create(RevocationSchema)` to create a new message.
+ */
+export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 33);
+
+/**
+ * PollRevocationsResponse tells what was revoked.
+ *
+ * @generated from message qscope.v1.PollRevocationsResponse
+ */
+export type PollRevocationsResponse = Message<"qscope.v1.PollRevocationsResponse"> & {
+  /**
+   * revocations are in the order in which each instance wrote them. The same key
+   * may come again: each telling voids what was verified before it.
+   *
+   * @generated from field: repeated qscope.v1.Revocation revocations = 1;
+   */
+  revocations: Revocation[];
+
+  /**
+   * next_cursor is where the next call goes on. At most 4096 characters.
+   *
+   * @generated from field: string next_cursor = 2;
+   */
+  nextCursor: string;
+
+  /**
+   * more tells that there is more to read at once. Until it is false, nothing is
+   * promised.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+
+  /**
+   * reset tells that the caller's cursor could not be followed: it is unknown, of
+   * another database, older than what is kept, or of a caller that could see more.
+   * Whatever was kept on the strength of earlier answers is void. The answer begins
+   * as `start` would, with the history.
+   *
+   * @generated from field: bool reset = 4;
+   */
+  reset: boolean;
+
+  /**
+   * covered is the time from the receipt of this call to the start of the query
+   * behind this answer, by the server's monotonic clock. With `more` false, the
+   * caller knows everything that was answered before the moment at which it sent
+   * the call, plus this.
+   *
+   * @generated from field: google.protobuf.Duration covered = 5;
+   */
+  covered?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.PollRevocationsResponse.
+ * Use `create(PollRevocationsResponseSchema)` to create a new message.
+ */
+export const PollRevocationsResponseSchema: GenMessage<PollRevocationsResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token_service, 34);
+
+/**
  * GetProtectedResourceMetadataRequest names a protected resource.
  *
  * @generated from message qscope.v1.GetProtectedResourceMetadataRequest
@@ -1162,7 +1307,7 @@ export type GetProtectedResourceMetadataRequest = Message<"qscope.v1.GetProtecte
  * Use `create(GetProtectedResourceMetadataRequestSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataRequestSchema: GenMessage<GetProtectedResourceMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 32);
+  messageDesc(file_qscope_v1_token_service, 35);
 
 /**
  * GetProtectedResourceMetadataResponse describes it; its JSON in the spelling of
@@ -1199,7 +1344,7 @@ export type GetProtectedResourceMetadataResponse = Message<"qscope.v1.GetProtect
  * Use `create(GetProtectedResourceMetadataResponseSchema)` to create a new message.
  */
 export const GetProtectedResourceMetadataResponseSchema: GenMessage<GetProtectedResourceMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 33);
+  messageDesc(file_qscope_v1_token_service, 36);
 
 /**
  * GetJsonWebKeySetRequest is empty.
@@ -1214,7 +1359,7 @@ export type GetJsonWebKeySetRequest = Message<"qscope.v1.GetJsonWebKeySetRequest
  * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
  */
 export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 34);
+  messageDesc(file_qscope_v1_token_service, 37);
 
 /**
  * GetJsonWebKeySetResponse is a key set; its JSON is one of RFC 7517 §5.
@@ -1242,7 +1387,7 @@ export type GetJsonWebKeySetResponse = Message<"qscope.v1.GetJsonWebKeySetRespon
  * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
  */
 export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token_service, 35);
+  messageDesc(file_qscope_v1_token_service, 38);
 
 /**
  * CodeChallengeMethod is how a code challenge was made (RFC 7636 §4.2). `plain`
@@ -1279,6 +1424,50 @@ export type CodeChallengeMethod = (typeof CodeChallengeMethod)[keyof typeof Code
  */
 export const CodeChallengeMethodSchema: GenEnum<CodeChallengeMethod> = /*@__PURE__*/
   enumDesc(file_qscope_v1_token_service, 0);
+
+/**
+ * RevocationStart is where a caller without a cursor begins.
+ *
+ * @generated from enum qscope.v1.RevocationStart
+ */
+export const RevocationStart = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: REVOCATION_START_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * With what is revoked from now on: for a caller that asks the server about each
+   * token first, and keeps the answers.
+   *
+   * @generated from enum value: REVOCATION_START_NOW = 1;
+   */
+  NOW: 1,
+
+  /**
+   * With everything that may still concern an unexpired token: for a caller that
+   * verifies JWTs without asking. Until `more` is false it does not know enough to
+   * accept any.
+   *
+   * @generated from enum value: REVOCATION_START_HISTORY = 2;
+   */
+  HISTORY: 2,
+} as const;
+
+/**
+ * RevocationStart is where a caller without a cursor begins.
+ *
+ * @generated from enum qscope.v1.RevocationStart
+ */
+export type RevocationStart = (typeof RevocationStart)[keyof typeof RevocationStart] | UnknownEnum;
+
+/**
+ * Describes the enum qscope.v1.RevocationStart.
+ */
+export const RevocationStartSchema: GenEnum<RevocationStart> = /*@__PURE__*/
+  enumDesc(file_qscope_v1_token_service, 1);
 
 /**
  * TokenService mints, checks and revokes tokens.
@@ -1509,6 +1698,25 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokensRequestSchema;
     output: typeof RevokeTokensResponseSchema;
+  },
+  /**
+   * PollRevocations tells what ends tokens before they expire, so that a caller
+   * may keep what it verified and need not ask again. The client authenticates,
+   * or a bearer token with `qscope:tokens.read` does. The call waits until there
+   * is something to tell, at most for `wait`. When `more` is false, the answers up
+   * to `next_cursor` hold every revocation that any instance had answered when
+   * the query behind this answer began: `covered` after this call was received.
+   * Errors: OAUTH_INVALID_CLIENT, OAUTH_UNAUTHORIZED_CLIENT for public clients,
+   * LIMIT_EXCEEDED when too many calls wait, OAUTH_TEMPORARILY_UNAVAILABLE. May be
+   * retried: `covered` then counts from the first attempt, which is too early and
+   * so does no harm.
+   *
+   * @generated from rpc qscope.v1.TokenService.PollRevocations
+   */
+  pollRevocations: {
+    methodKind: "unary";
+    input: typeof PollRevocationsRequestSchema;
+    output: typeof PollRevocationsResponseSchema;
   },
   /**
    * GetProtectedResourceMetadata tells what a client must know before it asks for
