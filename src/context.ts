@@ -97,7 +97,7 @@ export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
   return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
 }
 
-/** What the layers need of a logger; `pino` satisfies it. */
+/** What the layers need of a logger. */
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

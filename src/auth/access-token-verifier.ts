@@ -9,6 +9,7 @@ import type { TokenRefusal } from './token-refusal.ts'
 
 /** By so much the clocks of instances may differ. */
 const CLOCK_TOLERANCE_MS = 60_000
+const NOT_FOUND = Promise.resolve(null)
 
 export interface AccessTokenVerifierOptions {
   readonly reads: Pick<ReadStores, 'accessTokens' | 'signingKeys'>
@@ -45,10 +46,10 @@ export class AccessTokenVerifier {
    * gets tokens now; what cannot be one of ours costs no query. `read`: the
    * value, if it was read before.
    */
-  async find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
-    if (read !== null && read.kind !== 'access') return null
-    const token = read === null ? await this.#readJwt(ctx, presented) : read.token
-    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
+  find(ctx: StoreContext, presented: string, read = readToken(presented)): Promise<AccessTokenStatus | null> {
+    if (read === null) return this.#findJwt(ctx, presented)
+    if (read.kind !== 'access') return NOT_FOUND
+    return this.#reads.accessTokens.findByHash(ctx, hashToken(read.token))
   }
 
   /** An access token counts while it and every token it was exchanged from are active (RFC 8693 §1.2, delegation). */
@@ -72,6 +73,11 @@ export class AccessTokenVerifier {
     return active.length === ancestors.length
       ? { refusal: null, ancestors: active }
       : { refusal: 'ancestor_inactive', ancestors: NO_ANCESTORS }
+  }
+
+  async #findJwt(ctx: StoreContext, presented: string): Promise<AccessTokenStatus | null> {
+    const token = await this.#readJwt(ctx, presented)
+    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
   }
 
   /**

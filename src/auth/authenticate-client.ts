@@ -1,5 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts'
-import type { CallContext } from '../context.ts'
+import type { CallContext, Caller } from '../context.ts'
 import {
   type AssertionClaims,
   endOf,
@@ -25,11 +25,8 @@ import type { SecretUsage } from './secret-usage.ts'
 /** What authentication needs of a call. */
 export type AuthenticationContext = StoreContext & Pick<CallContext, 'caller' | 'peer' | 'certificate'>
 
-export interface AuthenticatedClient {
-  readonly client: Client
-  /** What proved it, if it was a certificate. */
-  readonly certificate: CertificateThumbprint | null
-}
+/** A client that proved itself, and the certificate that proved it, if one did. */
+export type AuthenticatedClient = Extract<Caller, { readonly kind: 'client' }>
 
 /** That a client is who it says, and what is used up by saying so. */
 interface Evidence {
@@ -41,6 +38,14 @@ interface Evidence {
 const NOTHING_USED: Evidence = Object.freeze({ certificate: null, secretId: null, assertion: null })
 
 type Secrets = readonly ClientSecret[]
+
+/** A secret that was shown, beside those of a client. */
+interface Comparison {
+  /** Which of them it is; `null`: none. */
+  readonly match: SecretId | null
+  /** Whether it has been noted that it proved the client. */
+  noted: boolean
+}
 
 export interface ClientAuthenticatorOptions {
   readonly reads: Pick<ReadStores, 'clients' | 'clientSecrets'>
@@ -62,8 +67,8 @@ export class ClientAuthenticator {
   readonly #failures: AuthenticationFailures
   readonly #replayGuard: JtiReplayGuard
   readonly #secretUsage: SecretUsage
-  /** What was shown to the secrets of one look-up, and which of them it was. */
-  readonly #compared = new WeakMap<Promise<Secrets>, Map<string, SecretId | null>>()
+  /** What was shown to the secrets of one look-up, and what came of it. */
+  readonly #compared = new WeakMap<Promise<Secrets>, Map<string, Comparison>>()
 
   constructor(options: ClientAuthenticatorOptions) {
     this.#reads = options.reads
@@ -97,7 +102,8 @@ export class ClientAuthenticator {
     const finding = this.#reads.clients.find(ctx, clientId)
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
     const [client, secrets] = await Promise.all([finding, lookUp])
-    const secretId = proof.kind === 'secret' ? this.#matchingSecret(ctx.now, proof.secret, secrets, lookUp) : null
+    const comparison = proof.kind === 'secret' ? this.#comparisonOf(ctx.now, proof.secret, secrets, lookUp) : null
+    const secretId = comparison?.match ?? null
     // Awaited in each case: of calls that arrive together, whose answers leave together, none may be the later one for that.
     const evidence = await (client?.enabled
       ? this.#evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now)
@@ -108,9 +114,12 @@ export class ClientAuthenticator {
       if (consumption === 'used') return this.#refuse(ctx, attempt, true)
       if (consumption === 'overloaded') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     }
-    if (evidence.secretId !== null) this.#secretUsage.note(evidence.secretId, ctx.now)
-    this.#guard.succeeded(ctx, attempt)
-    return success({ client, certificate: evidence.certificate })
+    if (comparison?.noted !== true) {
+      if (evidence.secretId !== null) this.#secretUsage.note(evidence.secretId, ctx.now)
+      this.#guard.succeeded(ctx, attempt)
+      if (comparison !== null) comparison.noted = true
+    }
+    return success({ kind: 'client', client, certificate: evidence.certificate })
   }
 
   #refuse(ctx: AuthenticationContext, attempt: ClientAttempt, known: boolean): FailedResult {
@@ -120,13 +129,13 @@ export class ClientAuthenticator {
   }
 
   /** Only the registered method counts; whatever else is shown, even if it were right, does not. */
-  async #evidenceFor(
+  #evidenceFor(
     ctx: AuthenticationContext,
     client: Client,
     proof: ClientProof,
     secretId: SecretId | null,
     moment: EpochMs,
-  ): Promise<Evidence | null> {
+  ): Evidence | null | Promise<Evidence | null> {
     switch (client.authenticationMethod) {
       case 'client_secret':
         return secretId === null ? null : { ...NOTHING_USED, secretId }
@@ -136,24 +145,26 @@ export class ClientAuthenticator {
         const certificate = proof.kind === 'none' ? certificateOf(ctx, client) : null
         return certificate === null ? null : { ...NOTHING_USED, certificate }
       }
-      case 'private_key_jwt': {
-        if (proof.kind !== 'assertion') return null
-        const assertion = await this.#assertions.verify(client, proof.assertion, moment)
-        return assertion === null ? null : { ...NOTHING_USED, assertion }
-      }
+      case 'private_key_jwt':
+        return proof.kind === 'assertion' ? this.#evidenceIn(proof.assertion, client, moment) : null
       default:
         return client.authenticationMethod satisfies never
     }
   }
 
-  /** Calls that share a look-up, which those of one turn do, share the HMAC of a secret that they all show. */
-  #matchingSecret(now: EpochMs, presented: string, secrets: Secrets, lookUp: Promise<Secrets>): SecretId | null {
-    const shared = this.#compared.get(lookUp) ?? new Map<string, SecretId | null>()
+  async #evidenceIn(assertion: string, client: Client, moment: EpochMs): Promise<Evidence | null> {
+    const verified = await this.#assertions.verify(client, assertion, moment)
+    return verified === null ? null : { ...NOTHING_USED, assertion: verified }
+  }
+
+  /** Calls that share a look-up, which those of one turn do, share what comes of a secret that they all show. */
+  #comparisonOf(now: EpochMs, presented: string, secrets: Secrets, lookUp: Promise<Secrets>): Comparison {
+    const shared = this.#compared.get(lookUp) ?? new Map<string, Comparison>()
     const known = shared.get(presented)
     if (known !== undefined) return known
-    const match = this.#compareSecret(now, presented, secrets)
-    this.#compared.set(lookUp, shared.set(presented, match))
-    return match
+    const fresh = { match: this.#compareSecret(now, presented, secrets), noted: false }
+    this.#compared.set(lookUp, shared.set(presented, fresh))
+    return fresh
   }
 
   #compareSecret(now: EpochMs, presented: string, secrets: Secrets): SecretId | null {

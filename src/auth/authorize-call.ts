@@ -65,16 +65,15 @@ export class CallAuthorizer {
     }
   }
 
-  async #admit(ctx: AuthenticationContext, attempt: AuthorizationAttempt): Promise<Result<Caller>> {
+  #admit(ctx: AuthenticationContext, attempt: AuthorizationAttempt): Promise<Result<Caller>> | Result<Caller> {
     const { rule, credentials, authenticatedAt } = attempt
     if (rule.anyone && (!rule.clientAuthentication || credentials.kind === 'none')) return success(ANONYMOUS)
     if (credentials.kind === 'client' && rule.clientAuthentication) {
       const { clientId, proof } = credentials
-      const authenticated = await this.#clients.authenticate(ctx, clientId, proof, authenticatedAt)
-      return authenticated.ok ? success({ kind: 'client', ...authenticated.value }) : authenticated
+      return this.#clients.authenticate(ctx, clientId, proof, authenticatedAt)
     }
     if (credentials.kind === 'bearer' && rule.permission !== null) {
-      return await this.#admitBearer(ctx, credentials.token, rule.permission, authenticatedAt)
+      return this.#admitBearer(ctx, credentials.token, rule.permission, authenticatedAt)
     }
     return refusalOf(rule, credentials)
   }

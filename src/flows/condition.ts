@@ -82,11 +82,32 @@ export class ConditionChain<In extends object, Out extends object> {
     return { evaluated, known, refusal: null }
   }
 
-  /** Checks one condition after the other, and hands on what they add; the first that does not hold refuses. */
-  async check(ctx: FlowContext, facts: Readonly<In>): Promise<Decision<Readonly<Out>>> {
+  /**
+   * Checks one condition after the other, and hands on what they add; the first that does not hold refuses. A promise
+   * only where a condition has to wait.
+   */
+  check(ctx: FlowContext, facts: Readonly<In>): Decision<Readonly<Out>> | Promise<Decision<Readonly<Out>>> {
     const known = { ...facts }
-    for (const step of this.#steps) {
+    for (const [at, step] of this.#steps.entries()) {
       const answer = step.check(ctx, known)
+      if (answer instanceof Promise) return this.#checkFrom(at, answer, ctx, known)
+      if (!answer.ok) return refusedBy(step, ctx, answer)
+      Object.assign(known, answer.value)
+    }
+    return success(known as unknown as Readonly<Out>)
+  }
+
+  /** Goes on with the condition at `from`, whose answer is waited for. */
+  async #checkFrom(
+    from: number,
+    first: Promise<Decision<object>>,
+    ctx: FlowContext,
+    known: object,
+  ): Promise<Decision<Readonly<Out>>> {
+    let waited: Promise<Decision<object>> | null = first
+    for (const step of this.#steps.slice(from)) {
+      const answer = waited ?? step.check(ctx, known)
+      waited = null
       const result = answer instanceof Promise ? await answer : answer
       if (!result.ok) return refusedBy(step, ctx, result)
       Object.assign(known, result.value)

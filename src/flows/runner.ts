@@ -48,7 +48,8 @@ export class FlowRunner {
   ): Promise<Result<Output>> {
     const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
     try {
-      const evaluated = await flow.preconditions.check(flowContext, input)
+      const checked = flow.preconditions.check(flowContext, input)
+      const evaluated = checked instanceof Promise ? await checked : checked
       if (evaluated.ok) return success(await flow.answer(flowContext, evaluated.value))
       if (evaluated.effect !== undefined) throw new Error(`${evaluated.condition} wants to write, and a query must not`)
       return evaluated

@@ -1,10 +1,9 @@
-import { writeSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { type Logger as PinoLogger, pino } from 'pino'
-import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../context.ts'
 import { printable, printableLines } from '../printable.ts'
+import { BackgroundWriter } from './background-writer.ts'
+import { JsonLines, type LineFields } from './json-lines.ts'
 
 /** A logger whose lines may still be on their way. */
 export interface Log extends Logger {
@@ -12,178 +11,57 @@ export interface Log extends Logger {
   flush(): void
 }
 
-/** What stands in every line of a process that writes beside others. */
-export type LineFields = Readonly<Record<string, number | string>>
-
-const STDERR = 2
-/** What processes write to one pipe mixes only in pieces longer than this: `PIPE_BUF` in pipe(7). */
-const PIECE_BYTES = 4_096
-const FLUSH_EVERY_MS = 200
-/** At the end, a pipe that is full is waited for this often, for so long. */
-const MOST_TRIES = 100
-const RETRY_MS = 10
-const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
-
 /** JSON lines, or lines for people, on standard error; written in the background and flushed at exit. */
 export function createLog(config: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null = null): Log {
   return new ProcessLog(config, fields)
 }
 
+type Level = Config['log']['level']
+
+/** How much a line matters, by its level. */
+const WEIGHTS: Readonly<Record<Level, number>> = Object.freeze({ debug: 0, info: 1, warn: 2, error: 3, silent: 4 })
+
 /** The log of a process. */
 class ProcessLog implements Log {
-  readonly #head = new LineHead()
+  readonly #lines: JsonLines
   readonly #out: BackgroundWriter
-  readonly #pino: PinoLogger<never, false>
+  readonly #leastWeight: number
+  readonly #format: Config['log']['format']
+  readonly #terminal = process.stderr.isTTY === true
+  readonly #colours = this.#terminal && !process.env['NO_COLOR']
 
   constructor({ level, format }: Pick<Config['log'], 'level' | 'format'>, fields: LineFields | null) {
-    const terminal = process.stderr.isTTY === true
-    const colours = terminal && !process.env['NO_COLOR']
-    const shownOnTerminal = (line: string) => (terminal ? printableLines(line) : line)
-    const out = new BackgroundWriter(fields !== null)
-    const head = this.#head
-    this.#out = out
-    this.#pino = pino(
-      {
-        level,
-        base: fields,
-        timestamp: () => head.text(),
-        formatters: { level: (label) => ({ level: label }) },
-        serializers: { err: serializeError },
-        errorKey: NO_ERROR_KEY,
-      },
-      { write: (line) => out.write(format === 'pretty' ? prettyLine(line, colours) : shownOnTerminal(line)) },
-    )
+    this.#lines = new JsonLines(fields)
+    this.#out = new BackgroundWriter(fields !== null)
+    this.#leastWeight = WEIGHTS[level]
+    this.#format = format
   }
 
   debug(fields: object, message: string): void {
-    this.#head.message = message
-    this.#pino.debug(fields)
+    this.#write('debug', fields, message)
   }
 
   info(fields: object, message: string): void {
-    this.#head.message = message
-    this.#pino.info(fields)
+    this.#write('info', fields, message)
   }
 
   warn(fields: object, message: string): void {
-    this.#head.message = message
-    this.#pino.warn(fields)
+    this.#write('warn', fields, message)
   }
 
   error(fields: object, message: string): void {
-    this.#head.message = message
-    this.#pino.error(fields)
+    this.#write('error', fields, message)
   }
 
   flush(): void {
     this.#out.flush()
   }
-}
 
-/** Writes to standard error in the background, and what is left when the process ends. */
-class BackgroundWriter {
-  readonly #destination: ReturnType<typeof pino.destination>
-  /** Joined here: the destination measures and copies each piece that it is given. */
-  #lines = ''
-
-  /** `shared`: other processes write to the same pipe. */
-  constructor(shared: boolean) {
-    this.#destination = pino.destination({
-      dest: STDERR,
-      sync: false,
-      minLength: 1,
-      ...(shared && { maxWrite: PIECE_BYTES }),
-    })
-    // A closed standard error must not end the service.
-    this.#destination.on('error', () => undefined)
-    setInterval(() => {
-      this.#handOver()
-      this.#destination.flush()
-    }, FLUSH_EVERY_MS).unref()
-    process.once('exit', () => this.flush())
-  }
-
-  write(line: string): void {
-    if (this.#lines.length + line.length > PIECE_BYTES) this.#handOver()
-    this.#lines += line
-  }
-
-  flush(): void {
-    try {
-      this.#destination.flushSync()
-      // Handed over, they would be written in the background, where the end of the process overtakes them.
-      writeNow(this.#lines)
-      this.#lines = ''
-    } catch {
-      // Nowhere is left to write to.
-    }
-  }
-
-  #handOver(): void {
-    if (this.#lines === '') return
-    this.#destination.write(this.#lines)
-    this.#lines = ''
-  }
-}
-
-/** Writes all of it before it returns, for as long as somebody reads it. */
-function writeNow(text: string): void {
-  let rest = Buffer.from(text)
-  for (let tries = 0; rest.length > 0 && tries < MOST_TRIES; ) {
-    try {
-      rest = rest.subarray(writeSync(STDERR, rest))
-    } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error
-      // The pipe is full.
-      tries += 1
-      Atomics.wait(SLEEPER, 0, 0, RETRY_MS)
-    }
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null
-}
-
-/** Under its usual one pino would take an error's message for the line's, and write it at the end. */
-const NO_ERROR_KEY = 'none'
-const ORIGIN = `,"service":"qscope","version":${JSON.stringify(manifest.version)},"msg":`
-
-/**
- * What every line begins with, after its level: time, service, version, message. pino writes
- * a message last; what it asks for as the time may be more than that, and it asks for each line.
- */
-class LineHead {
-  message = ''
-  #at = Number.NaN
-  #time = ''
-
-  text(): string {
-    const now = Date.now()
-    if (now !== this.#at) {
-      // Put into words once a millisecond.
-      this.#at = now
-      this.#time = `,"time":"${new Date(now).toISOString()}"${ORIGIN}`
-    }
-    return this.#time + JSON.stringify(this.message)
-  }
-}
-
-const MAX_CAUSES = 4
-
-/**
- * An error as it may be logged: only known members, since drivers hang
- * statements and their parameters on their errors.
- */
-function serializeError(error: unknown, depth = 0): unknown {
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? error.code : null
-  return {
-    type: error.name,
-    message: error.message,
-    ...(code === null ? {} : { code }),
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
-    ...(error.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: serializeError(error.cause, depth + 1) }),
+  #write(level: Level, fields: object, message: string): void {
+    if (WEIGHTS[level] < this.#leastWeight) return
+    const line = this.#lines.line(level, fields, message)
+    if (this.#format === 'pretty') this.#out.write(prettyLine(line, this.#colours))
+    else this.#out.write(this.#terminal ? printableLines(line) : line)
   }
 }
 

@@ -26,31 +26,32 @@ export class AccessLog {
     this.#log.info(
       {
         rayId: info.rayId,
-        ...(span === undefined ? {} : { traceId: span.traceId }),
+        // What is undefined is left out.
+        traceId: span?.traceId,
         method: method.path,
         code,
-        ...(reason === null ? {} : { reason }),
-        ...(failure?.condition === undefined ? {} : { condition: failure.condition }),
+        reason: reason ?? undefined,
+        condition: failure?.condition,
         durationMs: Math.round(durationMs * 1000) / 1000,
         peer: info.peer,
-        ...clientOf(caller),
+        clientId: clientOf(caller),
+        operator: caller.kind === 'operator' ? true : undefined,
       },
       'call',
     )
   }
 }
 
-function clientOf(caller: Caller): { readonly clientId?: string; readonly operator?: true } {
+function clientOf(caller: Caller): string | undefined {
   switch (caller.kind) {
     case 'anonymous':
     case 'system':
-      return {}
-    case 'client':
-      return { clientId: caller.client.clientId }
-    case 'bearer':
-      return { clientId: caller.clientId }
     case 'operator':
-      return { operator: true }
+      return undefined
+    case 'client':
+      return caller.client.clientId
+    case 'bearer':
+      return caller.clientId
     default:
       return caller satisfies never
   }

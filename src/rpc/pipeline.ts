@@ -11,7 +11,7 @@ import type { CallAuthorizer } from '../auth/authorize-call.ts'
 import type { Logger } from '../context.ts'
 import { DeadlineExceededError, Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
-import { type FailedResult, fail, type Result, success } from '../results.ts'
+import { type FailedResult, fail, mapResult, type Result, success } from '../results.ts'
 import { AccessLog } from './access-log.ts'
 import { AdmissionControl } from './admission-control.ts'
 import { Call } from './call.ts'
@@ -89,23 +89,23 @@ export class Pipeline {
   }
 
   /**
-   * Answers a unary call: a request still encoded is parsed first; one that is
-   * not is used up, for its credentials are taken out of it. Unexpected errors are
-   * logged and become `oauth.server_error`.
+   * Answers a unary call with what its response is made of: a request still encoded is
+   * parsed first; one that is not is used up, for its credentials are taken out of it.
+   * Unexpected errors are logged and become `oauth.server_error`.
    *
    * @throws CallEnded when it failed because nobody waits for the answer any more.
    */
-  async call<I extends DescMessage, O extends DescMessage>(
+  async answer<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     info: CallInfo,
     request: MessageShape<I> | EncodedRequest,
-  ): Promise<Result<MessageShape<O>>> {
+  ): Promise<Result<MessageInitShape<O>>> {
     const call = this.#start(method, info, request)
     try {
-      const answered = await this.#withinDeadline(call, this.#answer(call))
+      const answered = await this.#withinDeadline(call, this.#work(call))
       if (!answered.ok) call.failure = answered
-      // The call is the method's, and so is its answer.
-      return answered as Result<MessageShape<O>>
+      // `route` has matched the handler with its method, so what it answers is an init of the output.
+      return answered as Result<MessageInitShape<O>>
     } catch (error) {
       return this.#failureOf(call, error)
     } finally {
@@ -114,7 +114,16 @@ export class Pipeline {
     }
   }
 
-  /** Answers with a stream; a failed item is the last. Throws as `call` does. */
+  /** The same with the response as a message. */
+  async call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    info: CallInfo,
+    request: MessageShape<I> | EncodedRequest,
+  ): Promise<Result<MessageShape<O>>> {
+    return mapResult(await this.answer(method, info, request), (init) => create(method.output, init))
+  }
+
+  /** Answers with a stream; a failed item is the last. Throws as `answer` does. */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     info: CallInfo,
@@ -161,7 +170,7 @@ export class Pipeline {
     return call
   }
 
-  async #answer(call: Call): Promise<Result<MessageShape<DescMessage>>> {
+  async #work(call: Call): Promise<Result<object>> {
     const refusal = await this.#prepare(call)
     return refusal ?? (await dispatch(call))
   }

@@ -3,6 +3,7 @@ import type { Path } from '@bufbuild/protobuf/reflect'
 import { createValidator, type Violation } from '@bufbuild/protovalidate'
 import type { FieldViolation } from '../errors/registry.ts'
 import { impossibleTimeIn, type TimeFields, timeFieldsOf } from './request-limits/impossible-times.ts'
+import { PlainRules } from './request-limits/plain-rules.ts'
 import { shortenLists, type TextLists, textListsOf } from './request-limits/shorten-lists.ts'
 import { MAX_VIOLATIONS } from './rpc-status.ts'
 
@@ -13,6 +14,7 @@ const SHOWN_MAP_KEY = /^[A-Za-z0-9._-]{1,64}$/
 interface Checks {
   readonly times: TimeFields
   readonly texts: TextLists
+  readonly plain: PlainRules
 }
 
 /** Checks messages against the `buf.validate` rules of their schema. */
@@ -23,12 +25,13 @@ export class RequestValidator {
 
   /** Compiles the rules of these messages at once, for which the first caller would wait otherwise (about 50 ms); of others when they come. */
   constructor(schemas: Iterable<DescMessage> = []) {
-    for (const schema of new Set(schemas)) this.validate(schema, create(schema))
+    for (const schema of new Set(schemas)) this.#validator.validate(schema, create(schema))
   }
 
   /** The violated rules by proto path, the first few of many; never with a value of the message. */
   validate(schema: DescMessage, message: Message): readonly FieldViolation[] {
-    const { times, texts } = this.#checksOf(schema)
+    const { times, texts, plain } = this.#checksOf(schema)
+    if (plain.accepts(message)) return NO_VIOLATIONS
     const impossibleTime = impossibleTimeIn(message, times)
     if (impossibleTime !== null) return [impossibleTime]
     shortenLists(message, texts, MAX_VIOLATIONS)
@@ -51,7 +54,7 @@ export class RequestValidator {
   #checksOf(schema: DescMessage): Checks {
     let checks = this.#checks.get(schema)
     if (checks === undefined) {
-      checks = { times: timeFieldsOf(schema), texts: textListsOf(schema) }
+      checks = { times: timeFieldsOf(schema), texts: textListsOf(schema), plain: new PlainRules(schema) }
       this.#checks.set(schema, checks)
     }
     return checks

@@ -1,4 +1,4 @@
-import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf'
+import type { Message } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
 import { atMoment, type Caller } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
@@ -179,15 +179,12 @@ export function validateRequest(call: Call, { redactor, validator }: StageServic
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : null
 }
 
-/** Lets the handler answer: the method of that name in the class of `handlers/<service>.ts`, as `route` has bound it. */
-export async function dispatch(call: Call): Promise<Result<Message>> {
+/** Lets the handler answer: the method of that name in the class of `handlers/<service>.ts`, as `route` has bound it. It answers with an init of the output. */
+export async function dispatch(call: Call): Promise<Result<object>> {
   const { route, path, rule } = call.method
   if (route.kind !== 'unary') throw new Error(`${path} answers with a stream`)
   const answered = await route.handle(call, messageOf(call))
-  // `route` has matched the handler with its method, so what it answers is an init of the output.
-  return answered.ok
-    ? success(create(route.method.output, answered.value as MessageInitShape<DescMessage>))
-    : withRetryAdvice(rule, answered)
+  return answered.ok ? answered : withRetryAdvice(rule, answered)
 }
 
 /** The same for a method that answers with a stream, whose items are inits of the output. */

@@ -46,3 +46,22 @@ it('a line for people leaves out what is the same in all of them', async () => {
   const [line] = await linesOf("log.info({ a: 1 }, 'hello')", '{ level: "info", format: "pretty" }')
   expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}hello a=1$/)
 })
+
+it('what has no JSON is named, and the line is written all the same', async () => {
+  const [line] = await linesOf(
+    "const loop = {}; loop.self = loop; log.info({ rayId: 'abc', loop, amount: 1n }, 'odd')",
+    '{ level: "info", format: "json" }',
+  )
+  expect(JSON.parse(line ?? '')).toMatchObject({ msg: 'odd', notWritten: ['rayId', 'loop', 'amount'] })
+})
+
+it('lines that are more than a piece come in their order, none of them lost or mixed', async () => {
+  for (const fields of ['null', '{ worker: 1 }']) {
+    const lines = await linesOf(
+      "for (let at = 0; at < 3_000; at += 1) log.info({ at, text: 'ä'.repeat(at % 50) }, 'x')",
+      `{ level: "info", format: "json" }, ${fields}`,
+    )
+    const read = lines.map((line): { readonly at: number } => JSON.parse(line))
+    expect(read.map(({ at }) => at)).toEqual(Array.from({ length: 3_000 }, (_, at) => at))
+  }
+})

@@ -9,7 +9,7 @@ import {
   RevocationSchema,
   RevocationStart,
 } from '../../gen/qscope/v1/token_service_pb.ts'
-import { encodedBy } from '../encoded-answer.ts'
+import { encodedBy } from '../answer-encoding/encoded-answer.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
 /** `null`: it says neither where to begin nor where to go on. */

@@ -1,13 +1,14 @@
-import { create } from '@bufbuild/protobuf'
-import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from '@bufbuild/protobuf/wkt'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { Duration, DurationSchema, Timestamp, TimestampSchema } from '@bufbuild/protobuf/wkt'
 import { type EpochMs, epochMs, type Milliseconds, milliseconds } from '../../domain/ids.ts'
 
 const SECOND = 1_000
 const NANOS_PER_MS = 1_000_000
 
-export function toTimestamp(moment: EpochMs): Timestamp {
+/** What a message is made of: to make it is left to whoever needs one. */
+export function toTimestamp(moment: EpochMs): MessageInitShape<typeof TimestampSchema> {
   const seconds = Math.floor(moment / SECOND)
-  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: (moment - seconds * SECOND) * NANOS_PER_MS })
+  return { seconds: BigInt(seconds), nanos: (moment - seconds * SECOND) * NANOS_PER_MS }
 }
 
 /** Rounded down to the millisecond. */
@@ -15,9 +16,10 @@ export function fromTimestamp({ seconds, nanos }: Timestamp): EpochMs {
   return epochMs(Number(seconds) * SECOND + Math.floor(nanos / NANOS_PER_MS))
 }
 
-export function toDuration(span: Milliseconds): Duration {
+/** The same for a span. */
+export function toDuration(span: Milliseconds): MessageInitShape<typeof DurationSchema> {
   const seconds = Math.floor(span / SECOND)
-  return create(DurationSchema, { seconds: BigInt(seconds), nanos: (span - seconds * SECOND) * NANOS_PER_MS })
+  return { seconds: BigInt(seconds), nanos: (span - seconds * SECOND) * NANOS_PER_MS }
 }
 
 /** Rounded down to the millisecond. */

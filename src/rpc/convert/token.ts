@@ -56,25 +56,26 @@ export function toIssuedToken(
 /** What an access and a refresh token have in common for those who look at them. */
 function viewOf(found: Found) {
   if (found.use === 'access') {
-    const { token } = found.status
-    return { ...token, tokenUse: TokenUse.ACCESS, revokedAt: token.revokedAt }
+    return { tokenUse: TokenUse.ACCESS, token: found.status.token }
   }
   const { token, grant } = found.status
   return {
-    ...token,
     tokenUse: TokenUse.REFRESH,
-    subject: grant.userId,
-    scopes: grant.scopes,
-    audiences: grant.audiences,
-    actors: [],
-    confirmation: null,
-    revokedAt: grant.revokedAt,
+    token: {
+      ...token,
+      subject: grant.userId,
+      scopes: grant.scopes,
+      audiences: grant.audiences,
+      actors: [],
+      confirmation: null,
+      revokedAt: grant.revokedAt,
+    },
   }
 }
 
 /** RFC 7662 §2.2. */
 export function toTokenClaims(found: ActiveToken, issuer: string): MessageInitShape<typeof TokenClaimsSchema> {
-  const view = viewOf(found)
+  const { tokenUse, token: view } = viewOf(found)
   const actor = toActor(view.actors)
   return {
     tokenId: view.tokenId,
@@ -85,7 +86,7 @@ export function toTokenClaims(found: ActiveToken, issuer: string): MessageInitSh
     audiences: [...view.audiences],
     issueTime: toTimestamp(view.issuedAt),
     expireTime: toTimestamp(view.expiresAt),
-    tokenUse: view.tokenUse,
+    tokenUse,
     issuer,
     ...(actor !== null && { actor }),
     ...(view.confirmation !== null && { confirmation: { x5tS256: view.confirmation } }),
@@ -102,7 +103,7 @@ function toActor(latestFirst: readonly string[]): MessageInitShape<typeof ActorS
 }
 
 export function toTokenMetadata(listed: ListedToken): MessageInitShape<typeof TokenMetadataSchema> {
-  const view = viewOf(listed)
+  const { tokenUse, token: view } = viewOf(listed)
   return {
     tokenId: view.tokenId,
     clientId: view.clientId,
@@ -110,7 +111,7 @@ export function toTokenMetadata(listed: ListedToken): MessageInitShape<typeof To
     ...(view.grantId !== null && { grantId: view.grantId }),
     scopes: [...view.scopes],
     audiences: [...view.audiences],
-    tokenUse: view.tokenUse,
+    tokenUse,
     issueTime: toTimestamp(view.issuedAt),
     expireTime: toTimestamp(view.expiresAt),
     ...(view.revokedAt !== null && { revokeTime: toTimestamp(view.revokedAt) }),

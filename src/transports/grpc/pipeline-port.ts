@@ -1,6 +1,7 @@
 import type { BatchScheduler } from '../../batching.ts'
 import type { Logger } from '../../context.ts'
 import { fail } from '../../results.ts'
+import type { AnswerEncoder } from '../../rpc/answer-encoding/answer-encoder.ts'
 import { CallEnded } from '../../rpc/call-info.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import type { ServingState } from '../../rpc/serving-state.ts'
@@ -10,6 +11,7 @@ import type { GrpcStatus } from './transport.ts'
 /** What the calls of the pipeline share. */
 export interface PipelinePort {
   readonly pipeline: Pipeline
+  readonly answers: AnswerEncoder
   readonly state: ServingState
   readonly scheduler: BatchScheduler
   readonly newRayId: () => string

@@ -4,6 +4,7 @@ import { file_google_rpc_error_details } from '../../gen/google/rpc/error_detail
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts'
 import { file_qscope_v1_error_reason } from '../../gen/qscope/v1/error_reason_pb.ts'
 import { firstLineOf } from '../../message-of.ts'
+import { AnswerEncoder } from '../../rpc/answer-encoding/answer-encoder.ts'
 import { IncomingMessages } from '../../rpc/incoming-messages.ts'
 import type { Pipeline } from '../../rpc/pipeline.ts'
 import { servicesOf } from '../../rpc/routes.ts'
@@ -97,7 +98,8 @@ export class GrpcServer {
 
 function methodsOf(options: GrpcServerOptions): readonly PortMethod[] {
   const { pipeline, state, log, newRayId, helpBase } = options
-  const port = { pipeline, state, scheduler: options.scheduler ?? new BatchScheduler(), newRayId, helpBase, log }
+  const scheduler = options.scheduler ?? new BatchScheduler()
+  const port = { pipeline, answers: new AnswerEncoder(), state, scheduler, newRayId, helpBase, log }
   const system = { state, newRayId, helpBase, log }
   const services = [...servicesOf(pipeline.routes), Health]
   const names = services.map((service) => service.typeName)

@@ -1,6 +1,5 @@
 import type { DescMethodUnary } from '@bufbuild/protobuf'
 import type { Beginning } from '../../batching.ts'
-import { encodeAnswer } from '../../rpc/encoded-answer.ts'
 import { abortedCall } from '../../rpc/served-method.ts'
 import { GrpcCallInfo } from './call-info.ts'
 import { type PipelinePort, statusOfThrown } from './pipeline-port.ts'
@@ -44,12 +43,12 @@ export class UnaryCall extends GrpcCallInfo implements CallListener, Beginning {
   }
 
   async #run(): Promise<void> {
-    const { pipeline, state, helpBase } = this.#port
+    const { pipeline, answers, state, helpBase } = this.#port
     const { call, rayId } = this
     try {
-      const result = await pipeline.call(this.#method, this, this.#request)
+      const result = await pipeline.answer(this.#method, this, this.#request)
       if (!this.takeAnswer()) return
-      if (result.ok) call.answer(rayId, encodeAnswer(this.#method.output, result.value))
+      if (result.ok) call.answer(rayId, answers.encode(this.#method.output, result.value))
       else this.#fail(toGrpcStatus(result, rayId, helpBase))
     } catch (error) {
       if (this.isAborted) return

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type BatchScheduler, MicroBatcher } from '../../../batching.ts'
+import type { BatchScheduler } from '../../../batching.ts'
 import type { Span } from '../../../context.ts'
 import { StoreError } from '../../contract/errors.ts'
 import type { Over, SentBatch, StoreObserver } from '../../contract/store-observer.ts'
@@ -24,79 +24,85 @@ export interface DataLoaderOptions<Key, Value> {
   readonly onBatch?: ((batch: SentBatch) => Over) | undefined
 }
 
-interface NamedKey<Key> {
+/** A look-up, and whoever waits for its answer. */
+interface LookedUp<Key, Value> {
   readonly key: Key
   readonly name: string
+  readonly waiting: PromiseWithResolvers<Value>
 }
 
 /**
- * Joins the look-ups of one turn of the event loop into one. A look-up joins only
- * a batch that is not sent yet, so it reads whatever was committed before it was
- * asked for; look-ups of the same key share the answer.
+ * Joins the look-ups of one turn of the event loop into one. One is under way at a time; what is asked for meanwhile goes
+ * with the next. A look-up joins only a batch that is not sent yet, so it reads whatever was committed before it was
+ * asked for; look-ups of the same key share the answer. It never waits for a fixed delay.
  */
 class DataLoader<Key, Value> implements Finder<Key, Value> {
-  readonly #load: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Value>>
-  readonly #nameOf: (key: Key) => string
-  readonly #absent: Value
-  readonly #maxWaiting: number
-  readonly #scheduler: BatchScheduler
-  readonly #onBatch: ((batch: SentBatch) => Over) | undefined
-  readonly #batcher: MicroBatcher<NamedKey<Key>, Value>
-  /** The answers to what is not sent yet, by the names of their keys. */
-  #unsent = new Map<string, Promise<Value>>()
+  readonly #options: DataLoaderOptions<Key, Value>
+  /** What is not sent yet, in the order in which it was asked for. */
+  #unsent = new Map<string, LookedUp<Key, Value>>()
+  #running = false
   /** When the first of them began to wait, and the spans of those that are traced. */
   #since = 0
   #spans: Span[] = []
+  readonly #sendNow = (): void => void this.#run()
 
-  constructor({ load, nameOf, absent, maxWaiting, scheduler, onBatch }: DataLoaderOptions<Key, Value>) {
-    this.#load = load
-    this.#nameOf = nameOf
-    this.#absent = absent
-    this.#maxWaiting = maxWaiting
-    this.#scheduler = scheduler
-    this.#onBatch = onBatch
-    this.#batcher = new MicroBatcher({
-      send: (keys) => this.#send(keys),
-      schedule: (sendNow) => scheduler.schedule(sendNow),
-      maxBatchSize: MAX_BATCH_SIZE,
-      maxWaiting,
-    })
+  constructor(options: DataLoaderOptions<Key, Value>) {
+    this.#options = options
   }
 
   /** How many look-ups wait to be sent. */
   get waiting(): number {
-    return this.#batcher.waiting
+    return this.#unsent.size
   }
 
   find(key: Key, span?: Span): Promise<Value> {
     if (span !== undefined) this.#spans.push(span)
-    const name = this.#nameOf(key)
+    const { nameOf, maxWaiting, scheduler } = this.#options
+    const name = nameOf(key)
     const same = this.#unsent.get(name)
-    if (same !== undefined) return same
-    const answer = this.#batcher.add({ key, name })
-    if (answer === null) {
-      return Promise.reject(new StoreError('unavailable', `more than ${this.#maxWaiting} look-ups wait to be made`))
+    if (same !== undefined) return same.waiting.promise
+    if (this.#unsent.size >= maxWaiting) {
+      return Promise.reject(new StoreError('unavailable', `more than ${maxWaiting} look-ups wait to be made`))
     }
     if (this.#unsent.size === 0) this.#since = performance.now()
-    this.#unsent.set(name, answer)
-    return answer
+    const waiting = Promise.withResolvers<Value>()
+    this.#unsent.set(name, { key, name, waiting })
+    if (!this.#running) {
+      this.#running = true
+      scheduler.schedule(this.#sendNow)
+    }
+    return waiting.promise
   }
 
-  async #send(keys: readonly NamedKey<Key>[]): Promise<(key: NamedKey<Key>) => Value> {
+  async #run(): Promise<void> {
+    while (this.#unsent.size > 0) await this.#send(this.#take())
+    this.#running = false
+  }
+
+  async #send(batch: readonly LookedUp<Key, Value>[]): Promise<void> {
+    const { load, absent, scheduler, onBatch } = this.#options
     const spans = this.#spans
     this.#spans = []
-    const waitedMs = performance.now() - this.#since
-    this.#forget(keys)
-    const over = this.#onBatch?.({ size: keys.length, waitedMs, spans })
-    const found = await observed(over, () => this.#load(keys.map(({ key }) => key)))
-    this.#scheduler.callersResume()
-    return ({ name }) => found.get(name) ?? this.#absent
+    try {
+      const over = onBatch?.({ size: batch.length, waitedMs: performance.now() - this.#since, spans })
+      const found = await observed(over, () => load(batch.map(({ key }) => key)))
+      scheduler.callersResume()
+      for (const { name, waiting } of batch) waiting.resolve(found.get(name) ?? absent)
+    } catch (error) {
+      for (const { waiting } of batch) waiting.reject(error)
+    }
   }
 
   /** Whoever asks for one of these from now on needs a later answer. */
-  #forget(keys: readonly NamedKey<Key>[]): void {
-    if (keys.length === this.#unsent.size) this.#unsent = new Map()
-    else for (const { name } of keys) this.#unsent.delete(name)
+  #take(): readonly LookedUp<Key, Value>[] {
+    const batch = [...this.#unsent.values()]
+    if (batch.length <= MAX_BATCH_SIZE) {
+      this.#unsent = new Map()
+      return batch
+    }
+    const first = batch.slice(0, MAX_BATCH_SIZE)
+    for (const { name } of first) this.#unsent.delete(name)
+    return first
   }
 }
 

@@ -276,7 +276,12 @@ function keyed(
   rows: readonly StatusRow[],
   nameOf: (status: AccessTokenStatus) => string,
 ): ReadonlyMap<string, AccessTokenStatus> {
-  return new Map(rows.map(statusOf).map((status) => [nameOf(status), status]))
+  const statuses = new Map<string, AccessTokenStatus>()
+  for (const row of rows) {
+    const status = statusOf(row)
+    statuses.set(nameOf(status), status)
+  }
+  return statuses
 }
 
 function statusOf(row: StatusRow): AccessTokenStatus {

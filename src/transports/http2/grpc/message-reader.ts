@@ -79,7 +79,10 @@ export class MessageReader {
 /** The prefix of a message that is sent. */
 export function prefixOf(length: number, compressed: boolean): Buffer {
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES)
-  prefix.writeUInt8(compressed ? COMPRESSED : 0, 0)
-  prefix.writeUInt32BE(length, 1)
+  prefix[0] = compressed ? COMPRESSED : 0
+  prefix[1] = length >>> 24
+  prefix[2] = length >>> 16
+  prefix[3] = length >>> 8
+  prefix[4] = length
   return prefix
 }
