@@ -886,7 +886,7 @@ export const comments: Readonly<Record<string, readonly Location[]>> = {
     {"path":[4,3,2,9],"span":[101,2,21],"leadingComments":" issuer is this service.\n"},
     {"path":[4,3,2,10],"span":[103,2,19],"leadingComments":" actor is who acts for the subject, for exchanged tokens.\n"},
     {"path":[4,3,2,11],"span":[105,2,33],"leadingComments":" confirmation is set for tokens bound to a certificate.\n"},
-    {"path":[4,3,2,12],"span":[111,2,38],"leadingComments":" revocation_keys name the facts that can end an access token before\n `expire_time`, 16 bytes each, at most 32: itself, its grant, client and user,\n and those of every token that it was exchanged for. Whoever keeps this answer\n asks again once TokenService.PollRevocations tells one of them. Empty for\n refresh tokens, which are not to be kept.\n"},
+    {"path":[4,3,2,12],"span":[111,2,38],"leadingComments":" revocation_keys name the facts that can end an access token before\n `expire_time`, 16 bytes each, at most 32: itself, its grant, client and user,\n the key that signed it, and those of every token that it was exchanged for.\n Whoever keeps this answer asks again once TokenService.PollRevocations tells one\n of them. Empty for refresh tokens, which are not to be kept.\n"},
     {"path":[4,4],"span":[115,0,138,1],"leadingComments":" TokenMetadata describes a token by its handle, never by its value.\n"},
     {"path":[4,4,2,0],"span":[117,2,22],"leadingComments":" token_id is the handle.\n"},
     {"path":[4,4,2,1],"span":[119,2,23],"leadingComments":" client_id is the client it was issued to.\n"},
