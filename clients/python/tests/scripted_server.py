@@ -27,7 +27,7 @@ from qscope.v1.token_service_pb2 import (
 )
 
 #: Seconds after which a case that hangs has failed.
-WAIT = 5
+WAIT = 30
 
 
 class StatusError(grpc.RpcError):  # type: ignore[misc]

@@ -44,7 +44,7 @@ public class CachingVerifierTest {
   private static final JsonObject TABLE = read("caching-verifier-cases.json");
   private static final JsonObject FINISHED = read("caching-verifier-tokens.json");
   private static final long CLOCK = TABLE.get("clock").getAsLong();
-  private static final long PATIENCE_SECONDS = 5;
+  private static final long PATIENCE_SECONDS = 30;
 
   /** Seconds until a key may be forgotten, where a case does not say. */
   private static final long FORGET_IN = 3_600;

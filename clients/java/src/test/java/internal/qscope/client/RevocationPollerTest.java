@@ -33,7 +33,7 @@ public class RevocationPollerTest {
     var caller = ResourceServer.of(server.stub(), Authentication.withSecret("warehouse", "secret"));
     verifier = CachingVerifier.of(caller).onPollFailure(this::noteAndFail).start();
     server.nextPoll().answer(answer("c1"));
-    assertTrue(verifier.awaitCurrent(Duration.ofSeconds(5)));
+    assertTrue(verifier.awaitCurrent(Duration.ofSeconds(30)));
   }
 
   @AfterMethod

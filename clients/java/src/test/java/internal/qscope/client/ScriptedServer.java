@@ -43,7 +43,7 @@ final class ScriptedServer implements AutoCloseable {
               .build());
 
   /** After which a case that hangs has failed. */
-  private static final long PATIENCE_SECONDS = 5;
+  private static final long PATIENCE_SECONDS = 30;
 
   /** A call that waits for its answer. */
   record Call<Q, A>(Q request, StreamObserver<A> observer) {
