@@ -36,6 +36,8 @@ type AccessClaims struct {
 	// CertificateThumbprint is the certificate that the token is bound to
 	// (`x5t#S256`, RFC 8705 §3.1); empty for a plain bearer token.
 	CertificateThumbprint string `json:"-"`
+	// revocationKeys are those of the claim rvk; none, where they cannot be followed.
+	revocationKeys []revocationKey
 }
 
 var (
@@ -44,6 +46,9 @@ var (
 	// scopeNames have single spaces between (RFC 6749 §3.3).
 	scopeNames = regexp.MustCompile(`\A[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\z`)
 )
+
+// mostRevocationKeys is QScope's own bound.
+const mostRevocationKeys = 32
 
 // lastSecond is the last of the year 9999, where timestamps end.
 const lastSecond = 253_402_300_799
@@ -75,6 +80,7 @@ func readAccessClaims(payload []byte) (*AccessClaims, error) {
 	if read.has("cnf") {
 		is.CertificateThumbprint = read.thumbprint()
 	}
+	is.revocationKeys = read.revocationKeys()
 	is.SubjectType = SubjectClient
 	if userID.MatchString(is.Subject) {
 		is.SubjectType = SubjectUser
@@ -154,4 +160,33 @@ func (r *claimReader) thumbprint() string {
 	thumbprint, _ := confirmation["x5t#S256"].(string)
 	r.insist("cnf", len(confirmation) == 1 && thumbprint != "")
 	return thumbprint
+}
+
+// revocationKeys are a claim of QScope's own: whatever it is, the token is good
+// without it. Base64url of 16 bytes has one spelling.
+func (r *claimReader) revocationKeys() []revocationKey {
+	listed, _ := r.claims["rvk"].([]any)
+	if len(listed) > mostRevocationKeys {
+		return nil
+	}
+	keys := make([]revocationKey, 0, len(listed))
+	for _, item := range listed {
+		text, _ := item.(string)
+		key := revocationKeyIn(text)
+		if key == nil {
+			return nil
+		}
+		keys = append(keys, *key)
+	}
+	return keys
+}
+
+// revocationKeyIn is nil for a text that is none.
+func revocationKeyIn(text string) *revocationKey {
+	bytes, err := oneSpelling.DecodeString(text)
+	if err != nil || len(bytes) != len(revocationKey{}) || len(text) != oneSpelling.EncodedLen(len(bytes)) {
+		return nil
+	}
+	key := revocationKey(bytes)
+	return &key
 }

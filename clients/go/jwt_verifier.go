@@ -38,18 +38,19 @@ var (
 )
 
 // JWTVerifier verifies JWT access tokens with the server's key set, without a
-// call for each. It does not see that a token was revoked: that is what
-// VerifyToken is for.
+// call for each. It does not see that a token was revoked: a CachingVerifier does.
 type JWTVerifier struct {
 	tokens   qscopev1.TokenServiceClient
 	issuer   string
 	audience string
 	now      func() time.Time
 
-	mu        sync.Mutex
-	keys      jose.JSONWebKeySet
-	fetchedAt time.Time
-	maxAge    time.Duration
+	mu   sync.Mutex
+	keys jose.JSONWebKeySet
+	// revocationKeys of the keys, by their ids.
+	revocationKeys map[string]*revocationKey
+	fetchedAt      time.Time
+	maxAge         time.Duration
 }
 
 // VerifierOption changes what a verifier goes by.
@@ -75,6 +76,17 @@ func NewJWTVerifier(
 type presented struct {
 	thumbprint string
 	scopes     []string
+	// audience, instead of the verifier's own.
+	audience    string
+	anyAudience bool
+}
+
+func presentedWith(options []VerifyOption) presented {
+	how := presented{}
+	for _, option := range options {
+		option(&how)
+	}
+	return how
 }
 
 // VerifyOption says how a token came, or what it is to permit.
@@ -96,16 +108,29 @@ func WithCertificateThumbprint(thumbprint string) VerifyOption {
 
 // WithRequiredScopes refuses a token that lacks one of them.
 func WithRequiredScopes(scopes ...string) VerifyOption {
-	return func(p *presented) { p.scopes = append(p.scopes, scopes...) }
+	return func(p *presented) {
+		if p.scopes == nil {
+			p.scopes = slices.Clip(scopes)
+			return
+		}
+		p.scopes = append(p.scopes, scopes...)
+	}
+}
+
+// WithAudience requires another audience than the verifier's own.
+func WithAudience(audience string) VerifyOption {
+	return func(p *presented) { p.audience, p.anyAudience = audience, false }
+}
+
+// WithAnyAudience takes a token whomever it is for.
+func WithAnyAudience() VerifyOption {
+	return func(p *presented) { p.audience, p.anyAudience = "", true }
 }
 
 // Verify returns what a valid token says (RFC 9068 §4). Its error is
 // ErrInvalidToken, ErrInsufficientScope, or why the keys cannot be had.
 func (v *JWTVerifier) Verify(ctx context.Context, token string, options ...VerifyOption) (*AccessClaims, error) {
-	how := presented{}
-	for _, option := range options {
-		option(&how)
-	}
+	how := presentedWith(options)
 	signed, err := readSignedToken(token)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
@@ -117,7 +142,7 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string, options ...Verif
 	if err := v.judge(claims, how); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
-	key, err := v.key(ctx, signed)
+	key, _, err := v.key(ctx, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -136,10 +161,14 @@ func (v *JWTVerifier) Verify(ctx context.Context, token string, options ...Verif
 func (v *JWTVerifier) judge(claims *AccessClaims, how presented) error {
 	now := v.now()
 	latest := now.Add(clockSkew)
+	audience := v.audience
+	if how.audience != "" {
+		audience = how.audience
+	}
 	switch {
 	case claims.Issuer != v.issuer:
 		return errors.New("it is of another issuer")
-	case !claims.Audience.Contains(v.audience):
+	case !how.anyAudience && !claims.Audience.Contains(audience):
 		return errors.New("it is for another audience")
 	case !now.Before(claims.Expiry.Time()):
 		return errors.New("it has expired")
@@ -166,23 +195,24 @@ func checkSignature(token string, key *jose.JSONWebKey) error {
 	return err
 }
 
-func (v *JWTVerifier) key(ctx context.Context, signed *signedToken) (*jose.JSONWebKey, error) {
+// key returns the key that signed a token, and that key's own revocation key or nil.
+func (v *JWTVerifier) key(ctx context.Context, signed *signedToken) (*jose.JSONWebKey, *revocationKey, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	age := time.Since(v.fetchedAt)
 	found := v.keys.Key(signed.keyID)
 	if age > v.maxAge || (len(found) == 0 && age > leastAge) {
 		if err := v.fetch(ctx); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		found = v.keys.Key(signed.keyID)
 	}
 	for _, key := range found {
 		if key.Algorithm == signed.algorithm {
-			return &key, nil
+			return &key, v.revocationKeys[signed.keyID], nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no key %q for %s in the key set", ErrInvalidToken, signed.keyID, signed.algorithm)
+	return nil, nil, fmt.Errorf("%w: no key %q for %s in the key set", ErrInvalidToken, signed.keyID, signed.algorithm)
 }
 
 // fetch asks the server; the lock is held, so that one caller asks for all.
@@ -199,6 +229,10 @@ func (v *JWTVerifier) fetch(ctx context.Context) error {
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal(text, &keys); err != nil {
 		return err
+	}
+	v.revocationKeys = map[string]*revocationKey{}
+	for _, key := range answer.GetKeys() {
+		v.revocationKeys[key.GetKid()] = revocationKeyIn(key.GetRvk())
 	}
 	v.keys, v.fetchedAt, v.maxAge = keys, time.Now(), answer.GetMaxAge().AsDuration()
 	return nil

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { describeCachingVerifier } from './caching-verifier.ts'
 import { BUILD_MS, cacheFolder, generateStubs, hasToolchain, ROOT, run } from './toolchain.ts'
 import { describeTour } from './tour.ts'
 
@@ -21,6 +22,17 @@ describeTour('Go', hasGo, {
     await run('go', ['build', '-o', TOUR, './cmd/tour'], { cwd: SOURCE })
   },
   take: (settings) => run(TOUR, [settings]),
+})
+
+const CACHING = join(cacheFolder('go'), 'caching')
+
+describeCachingVerifier('Go', hasGo, {
+  build: async () => {
+    await generateStubs('go')
+    await run('go', ['build', '-o', CACHING, './cmd/caching'], { cwd: SOURCE })
+  },
+  command: [CACHING],
+  cwd: SOURCE,
 })
 
 describe.skipIf(!hasGo)('the package for Go', () => {

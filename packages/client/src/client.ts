@@ -17,6 +17,15 @@ export { UncertainRefreshError } from './tokens/uncertain-refresh-error.ts'
 export { type SavedTokens, type UserSession, type UserSessionOptions, userSession } from './tokens/user-session.ts'
 export type { RequireTokenOptions } from './verification/admission.ts'
 export {
+  CachingVerifier,
+  type CachingVerifierOptions,
+  type CachingVerifierState,
+  cachingVerifier,
+  type PresentedTokenFor,
+  VerifierClosedError,
+} from './verification/caching/caching-verifier.ts'
+export type { Clock } from './verification/caching/clock.ts'
+export {
   grpcKeySet,
   type HttpKeySetOptions,
   httpKeySet,
@@ -26,5 +35,6 @@ export {
 export { type MethodAccess, type MethodRule, methodAccess } from './verification/method-access.ts'
 export { type OfflineVerifierOptions, offlineVerifier } from './verification/offline-verifier.ts'
 export { type OnlineVerifierOptions, onlineVerifier } from './verification/online-verifier.ts'
+export type { Caller } from './verification/token-question.ts'
 export type { PresentedToken, TokenVerifier } from './verification/token-verifier.ts'
 export type { VerifiedToken } from './verification/verified-token.ts'

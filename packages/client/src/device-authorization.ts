@@ -19,7 +19,13 @@ export interface DeviceAuthorizationOptions {
   readonly client: ClientProof
   /** None: all that the client may have. */
   readonly scopes?: readonly string[] | undefined
+  /** What the user is asked to consent to. None: no audience. */
   readonly audiences?: readonly string[] | undefined
+  /**
+   * Fewer of them, for the first access token (RFC 8707 §2.2); the refresh token
+   * keeps them all. The device polls then: the stream gives a token for all.
+   */
+  readonly accessTokenAudiences?: readonly string[] | undefined
   /** Shows the user where to go and what to type. */
   readonly prompt: (prompt: DevicePrompt) => void | Promise<void>
   /** Gives up waiting. */
@@ -60,6 +66,7 @@ export async function authorizeDevice(channel: Channel, options: DeviceAuthoriza
     { signal, timeoutMs: TIMEOUT_MS },
   )
   await options.prompt(promptOf(started))
+  if (options.accessTokenAudiences !== undefined) return await poll(channel, options, started)
   try {
     return await watch(channel, options, started)
   } catch (error) {
@@ -98,7 +105,7 @@ async function watch(
 
 async function poll(
   channel: Channel,
-  { client, signal }: DeviceAuthorizationOptions,
+  { client, accessTokenAudiences = [], signal }: DeviceAuthorizationOptions,
   { deviceCode, interval }: StartDeviceAuthorizationResponse,
 ): Promise<DeviceOutcome> {
   for (let waitMs = interval === undefined ? 5_000 : durationMs(interval); ; ) {
@@ -106,7 +113,7 @@ async function poll(
     try {
       const { token } = await channel.unary(
         DeviceService.method.redeemDeviceCode,
-        { client: await authenticationOf(client), deviceCode },
+        { client: await authenticationOf(client), deviceCode, audiences: [...accessTokenAudiences] },
         { signal, timeoutMs: TIMEOUT_MS },
       )
       return approved(token)

@@ -5,6 +5,7 @@ import {
   DeviceService,
 } from '../../../packages/client/src/gen/qscope/v1/device_service_pb.ts'
 import type { QScopeError } from '../../../packages/client/src/qscope-error.ts'
+import { userSession } from '../../../packages/client/src/tokens/user-session.ts'
 import { grantsOn } from '../../setup/grants.ts'
 import { CHANNELS, givenServer } from './given.ts'
 import { startNetworkProxy } from './network-proxy.ts'
@@ -69,6 +70,27 @@ describe.each(CHANNELS)('a device over $transport', ({ open }) => {
     await proxy.up()
     await grants.approveDevice(prompt)
     expect((await outcome).state).toBe('approved')
+  })
+
+  it('narrows the first access token to some of the audiences, and leaves the grant whole', async () => {
+    const grants = grantsOn(server())
+    const [films, series] = [server().unique('https://films.internal/'), server().unique('https://series.internal/')]
+    const audiences = [films, series]
+    for (const audience of audiences) await server().registerClient({ resourceAudiences: [audience] })
+    const { clientId } = await grants.deviceClient({ audiences, config: { devicePollInterval: { seconds: 1n } } })
+    const channel = open(server().address)
+    onTestFinished(() => channel.close())
+    const client = { clientId }
+    const outcome = await authorizeDevice(channel, {
+      client,
+      audiences,
+      accessTokenAudiences: [series],
+      prompt: (prompt) => grants.approveDevice(prompt),
+    })
+    if (outcome.state !== 'approved') throw new Error(outcome.state)
+    expect(outcome.accessToken.audiences).toEqual([series])
+    const session = userSession(channel, { client, refreshToken: outcome.refreshToken ?? '', save: () => undefined })
+    expect((await session.token()).audiences).toEqual(audiences)
   })
 
   it('ends a watch that nobody reads any more', async () => {

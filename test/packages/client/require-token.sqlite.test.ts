@@ -9,6 +9,7 @@ import { grpcJsChannel } from '../../../packages/client/src/grpc-js/channel.ts'
 import { tokenCallCredentials } from '../../../packages/client/src/grpc-js/token-call-credentials.ts'
 import type { QScopeError } from '../../../packages/client/src/qscope-error.ts'
 import { clientCredentials } from '../../../packages/client/src/tokens/client-credentials.ts'
+import { cachingVerifier } from '../../../packages/client/src/verification/caching/caching-verifier.ts'
 import { grpcKeySet } from '../../../packages/client/src/verification/key-set.ts'
 import { offlineVerifier } from '../../../packages/client/src/verification/offline-verifier.ts'
 import { onlineVerifier } from '../../../packages/client/src/verification/online-verifier.ts'
@@ -63,7 +64,15 @@ const VERIFIERS = [
     verifier: (): TokenVerifier =>
       offlineVerifier({ keys: grpcKeySet(qscope), issuer: server().issuer, audience: AUDIENCE }),
   },
+  { how: 'from memory', config: {}, verifier: (): TokenVerifier => fromMemory() },
+  { how: 'from memory, and JWTs offline', config: JWT, verifier: (): TokenVerifier => fromMemory(server().issuer) },
 ]
+
+function fromMemory(issuer?: string): TokenVerifier {
+  const verifier = cachingVerifier(qscope, { caller: warehouse, audience: AUDIENCE, issuer })
+  onTestFinished(() => verifier.close())
+  return verifier
+}
 
 const CASES = RESOURCE_SERVERS.flatMap((guarded) => VERIFIERS.map((verifying) => ({ ...guarded, ...verifying })))
 

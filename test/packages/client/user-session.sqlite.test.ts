@@ -53,6 +53,30 @@ describe.each(CHANNELS)('a user session over $transport', ({ open }) => {
     expect(await grants.isActive(tokens[0]?.value ?? '')).toBe(true)
   })
 
+  it('narrows the access token to some of the audiences, each time, and leaves the grant whole', async () => {
+    const grants = grantsOn(server())
+    const [stock, billing] = [server().unique('https://stock.internal/'), server().unique('https://billing.internal/')]
+    for (const audience of [stock, billing]) await server().registerClient({ resourceAudiences: [audience] })
+    const registered = await grants.webClient({ audiences: [stock, billing] })
+    const { clientId, clientSecret } = registered
+    const { refreshToken } = await grants.signIn(registered, { audiences: [stock, billing] })
+    const channel = open(server().address)
+    onTestFinished(() => channel.close())
+    const session = (token: string, audiences?: readonly string[]) =>
+      userSession(channel, {
+        client: { clientId, clientSecret },
+        refreshToken: token,
+        audiences,
+        save: () => undefined,
+      })
+    const narrowed = session(refreshToken, [stock])
+    const first = await narrowed.token()
+    expect(first.audiences).toEqual([stock])
+    narrowed.discard(first.value)
+    expect((await narrowed.token()).audiences).toEqual([stock])
+    expect((await session(narrowed.refreshToken).token()).audiences).toEqual([stock, billing])
+  })
+
   it('repeats a refresh whose answer was lost, and gets the very tokens of the lost answer', async () => {
     const { session, saved, events, proxy, loseAnswer, grants } = await given()
     const { asked } = await loseAnswer()

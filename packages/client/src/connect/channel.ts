@@ -37,9 +37,9 @@ export function connectChannel(transport: Transport): Channel {
   }
 }
 
-/** Connect takes 0 and less for no limit. */
+/** Connect takes 0 and less for no limit, and writes parts of a millisecond, which servers refuse. */
 function timeoutOf({ timeoutMs }: CallOptions): number | undefined {
-  return timeoutMs === undefined ? undefined : Math.max(timeoutMs, 1)
+  return timeoutMs === undefined ? undefined : Math.max(Math.ceil(timeoutMs), 1)
 }
 
 function headersOf({ bearer }: CallOptions): Record<string, string> {

@@ -27,6 +27,8 @@ export interface UserSessionOptions extends Watchers {
   readonly accessToken?: AccessToken | undefined
   /** Fewer scopes than consented to; the same for each refresh. */
   readonly scopes?: readonly string[] | undefined
+  /** Fewer audiences than consented to (RFC 8707 §2.2); the same for each refresh. None: all of them. */
+  readonly audiences?: readonly string[] | undefined
   /** Keeps the successor where the refresh token was kept. The new tokens are not used before it resolves. */
   readonly save: (tokens: SavedTokens) => void | Promise<void>
   /** The client's `refresh_token_replay_window`, milliseconds: 10 s unless it is registered with another. */
@@ -58,7 +60,7 @@ export interface UserSession extends TokenSource {
  * never outside of it.
  */
 export function userSession(channel: Channel, options: UserSessionOptions): UserSession {
-  const { client, scopes = [], save, replayWindowMs = REPLAY_WINDOW_MS } = options
+  const { client, scopes = [], audiences = [], save, replayWindowMs = REPLAY_WINDOW_MS } = options
   let { refreshToken } = options
   let ended: Error | null = null
   let unsaved: SavedTokens | null = null
@@ -69,7 +71,7 @@ export function userSession(channel: Channel, options: UserSessionOptions): User
   const ask = async () =>
     await channel.unary(
       TokenService.method.refreshToken,
-      { client: await authenticationOf(client), refreshToken, scopes: [...scopes] },
+      { client: await authenticationOf(client), refreshToken, scopes: [...scopes], audiences: [...audiences] },
       { timeoutMs },
     )
 

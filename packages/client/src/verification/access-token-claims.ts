@@ -7,12 +7,18 @@ const USER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/
 /** The last second of the year 9999, where timestamps end. */
 const LAST_SECOND = 253_402_300_799
+/** 16 bytes in the one spelling that base64url has for them. */
+const REVOCATION_KEY = /^[A-Za-z0-9_-]{21}[AQgw]$/
+/** QScope's own bound. */
+const MOST_REVOCATION_KEYS = 32
 
 /** What a token says, together with what only its check is to know. */
 export interface AccessTokenClaims {
   readonly token: VerifiedToken
   /** Seconds since 1970; `null`: from ever. */
   readonly notBefore: number | null
+  /** Of the claim `rvk`, base64url; `null`: none that could be followed, so that nobody knows what ends the token. */
+  readonly revocationKeys: readonly string[] | null
 }
 
 /** Reads the claims of an access token; `null` where one is not what RFC 9068 §2.2 and QScope make of it. */
@@ -42,7 +48,7 @@ export function readAccessTokenClaims(payload: Uint8Array): AccessTokenClaims | 
     actors: Object.freeze(actors.value),
     certificate: certificate.value,
   })
-  return { token, notBefore: notBefore.value }
+  return { token, notBefore: notBefore.value, revocationKeys: revocationKeysIn(claims['rvk']) }
 }
 
 /** A claim that may be absent, but not of another kind. */
@@ -93,4 +99,16 @@ function thumbprintIn(cnf: unknown): string | null {
   if (typeof cnf !== 'object' || cnf === null || Object.keys(cnf).length !== 1) return null
   const thumbprint: unknown = Reflect.get(cnf, 'x5t#S256')
   return isName(thumbprint) ? thumbprint : null
+}
+
+/** A claim of QScope's own: whatever it is, the token is good without it. */
+function revocationKeysIn(rvk: unknown): readonly string[] | null {
+  if (!Array.isArray(rvk) || rvk.length === 0 || rvk.length > MOST_REVOCATION_KEYS) return null
+  const listed: unknown[] = rvk
+  const keys = listed.filter(isRevocationKey)
+  return keys.length === listed.length ? keys : null
+}
+
+export function isRevocationKey(value: unknown): value is string {
+  return typeof value === 'string' && REVOCATION_KEY.test(value)
 }

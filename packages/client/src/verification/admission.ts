@@ -1,5 +1,6 @@
 import { QScopeError, type Reason } from '../qscope-error.ts'
 import type { StatusName } from '../status-name.ts'
+import { VerifierClosedError } from './caching/caching-verifier.ts'
 import { KeySetUnavailableError } from './key-set.ts'
 import type { MethodAccess } from './method-access.ts'
 import type { TokenVerifier } from './token-verifier.ts'
@@ -96,6 +97,7 @@ function refused(which: keyof typeof REFUSALS, metadata: Readonly<Record<string,
 }
 
 function isTemporary(error: unknown): boolean {
+  if (error instanceof VerifierClosedError) return true
   if (error instanceof KeySetUnavailableError) return isTemporary(error.cause) || !(error.cause instanceof QScopeError)
   return error instanceof QScopeError && error.isTemporary
 }

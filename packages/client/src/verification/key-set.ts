@@ -7,7 +7,10 @@ import { GetJsonWebKeySetResponseSchema, TokenService } from '../gen/qscope/v1/t
 import { type Stopwatch, stopwatch } from '../stopwatch.ts'
 
 /** Where the key that a JWT names is found. */
-export type KeySet = JWTVerifyGetKey
+export interface KeySet extends JWTVerifyGetKey {
+  /** The revocation key of a signing key of the keys at hand, base64url; `null`: it has none. */
+  readonly revocationKeyOf?: (kid: string) => string | null
+}
 
 /** The keys are not to be had, so nothing can be said about a token. */
 export class KeySetUnavailableError extends Error {
@@ -26,6 +29,7 @@ const COOLDOWN_MS = 30_000
 
 interface KnownKeys {
   readonly find: JWTVerifyGetKey
+  readonly revocationKeys: ReadonlyMap<string, string>
   readonly age: Stopwatch
   readonly maxAgeMs: number
 }
@@ -48,7 +52,8 @@ export function grpcKeySet(channel: Channel): KeySet {
     const maxAgeMs = answer.maxAge === undefined ? MAX_AGE_MS : durationMs(answer.maxAge)
     // The message's JSON is a key set as it stands.
     const json = toJson(GetJsonWebKeySetResponseSchema, answer, { alwaysEmitImplicit: true }) as unknown
-    return { find: createLocalJWKSet(json as JSONWebKeySet), age, maxAgeMs }
+    const revocationKeys = new Map(answer.keys.map(({ kid, rvk = '' }) => [kid, rvk]))
+    return { find: createLocalJWKSet(json as JSONWebKeySet), revocationKeys, age, maxAgeMs }
   }
 
   function load(): Promise<KnownKeys> {
@@ -75,7 +80,7 @@ export function grpcKeySet(channel: Channel): KeySet {
     return known
   }
 
-  return async (header: JWTHeaderParameters, token: FlattenedJWSInput) => {
+  const find = async (header: JWTHeaderParameters, token: FlattenedJWSInput) => {
     const keys = await current()
     try {
       return await keys.find(header, token)
@@ -84,6 +89,7 @@ export function grpcKeySet(channel: Channel): KeySet {
       return await (await load()).find(header, token)
     }
   }
+  return Object.assign(find, { revocationKeyOf: (kid: string) => known?.revocationKeys.get(kid) || null })
 }
 
 /** How the keys are fetched over HTTP. */
@@ -102,7 +108,7 @@ export function httpKeySet(url: URL, { allowPlaintext = false }: HttpKeySetOptio
     cooldownDuration: COOLDOWN_MS,
     timeoutDuration: TIMEOUT_MS,
   })
-  return async (header, token) => {
+  const judged: JWTVerifyGetKey = async (header, token) => {
     try {
       return await find(header, token)
     } catch (error) {
@@ -112,4 +118,11 @@ export function httpKeySet(url: URL, { allowPlaintext = false }: HttpKeySetOptio
       throw new KeySetUnavailableError(error)
     }
   }
+  return Object.assign(judged, { revocationKeyOf: (kid: string) => revocationKeyIn(find.jwks(), kid) })
+}
+
+function revocationKeyIn(keys: JSONWebKeySet | undefined, kid: string): string | null {
+  const found = keys?.keys.find((key) => key.kid === kid)
+  const rvk: unknown = found === undefined ? undefined : Reflect.get(found, 'rvk')
+  return typeof rvk === 'string' ? rvk : null
 }

@@ -1,15 +1,13 @@
-import { type CompactVerifyGetKey, compactVerify, errors } from 'jose'
 import { abortable } from '../abortable.ts'
 import { readAccessTokenClaims } from './access-token-claims.ts'
 import type { KeySet } from './key-set.ts'
+import { isSigned } from './signature.ts'
 import { readSignedToken } from './signed-token.ts'
 import { LONGEST_TOKEN, type PresentedToken, type TokenVerifier } from './token-verifier.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
 /** So far ahead of this machine's clock may be what issued a token: QScope's own tolerance. */
 const CLOCK_SKEW_SECONDS = 60
-/** RFC 7518 §3.3. */
-const LEAST_RSA_BITS = 2_048
 
 /** Whose tokens are taken, and for whom they have to be. */
 export interface OfflineVerifierOptions {
@@ -62,25 +60,4 @@ export function offlineVerifier(options: OfflineVerifierOptions): TokenVerifier 
       return await abortable(judge(presented), presented.signal)
     },
   }
-}
-
-async function isSigned(value: string, alg: string, keys: KeySet): Promise<boolean> {
-  try {
-    const find: CompactVerifyGetKey = async (header, token) => {
-      const key = await keys({ ...header, alg }, token)
-      if (!isLongEnough(key)) throw new errors.JWSSignatureVerificationFailed()
-      return key
-    }
-    await compactVerify(value, find, { algorithms: [alg] })
-    return true
-  } catch (error) {
-    // Everything that jose finds wrong with a token; keys that cannot be fetched are another error.
-    if (error instanceof errors.JOSEError) return false
-    throw error
-  }
-}
-
-function isLongEnough(key: Awaited<ReturnType<KeySet>>): boolean {
-  if (!('algorithm' in key) || !('modulusLength' in key.algorithm)) return true
-  return Number(key.algorithm.modulusLength) >= LEAST_RSA_BITS
 }

@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { connect } from '../../test/setup/client.ts'
+import { adminToken, type ClientCredentials, clientField, registerClient } from '../server/credentials.ts'
+import { qscopeEntry } from '../server/qscope-entry.ts'
+import { startQScope } from '../server/qscope-server.ts'
+import { mustRunQScope } from '../server/run-command.ts'
+
+export const ISSUER = 'https://qscope.internal'
+export const AUDIENCE = 'https://warehouse.internal'
+const AT_ONCE = 100
+
+/** A server on SQLite, the resource server that verifies, and tokens for it. */
+export interface GivenServer {
+  readonly address: string
+  readonly warehouse: ClientCredentials
+  readonly opaque: readonly string[]
+  readonly jwts: readonly string[]
+  stop(): Promise<void>
+}
+
+export async function givenServer(tokens: number): Promise<GivenServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'qscope-bench-verifier-'))
+  const entry = qscopeEntry()
+  const place = { databaseUrl: `sqlite:${join(directory, 'qscope.db')}`, keyringFile: join(directory, 'keyring.json') }
+  const variables = { QSCOPE_DATABASE_URL: place.databaseUrl, QSCOPE_KEYRING_FILE: place.keyringFile }
+  await mustRunQScope(entry, ['migrate', 'up'], variables)
+  const made = await mustRunQScope(entry, ['client', 'create', '--admin', '--json'], variables)
+  const server = await startQScope({ entry, ...place, workers: 1, variables: { QSCOPE_ISSUER: ISSUER } })
+  const address = `127.0.0.1:${server.port}`
+  const connection = connect(address)
+  // What the command line printed.
+  const { client, clientSecret } = JSON.parse(made) as { client: { clientId: string }; clientSecret: string }
+  const bearer = await adminToken(connection, { clientId: client.clientId, clientSecret })
+  const warehouse = await registerClient(connection, bearer, { clientId: 'warehouse', resourceAudiences: [AUDIENCE] })
+
+  async function minted(clientId: string, accessTokenFormat: AccessTokenFormat): Promise<readonly string[]> {
+    const wanted = { clientId, scopes: ['stock.read'], audiences: [AUDIENCE], config: { accessTokenFormat } }
+    const minter = clientField(await registerClient(connection, bearer, wanted))
+    const values: string[] = []
+    while (values.length < tokens) {
+      const request = { client: minter, requests: Array.from({ length: AT_ONCE }, () => ({ audiences: [AUDIENCE] })) }
+      const { results } = await connection.call(TokenService.method.batchMintTokens, request)
+      for (const { result } of results) if (result.case === 'token') values.push(result.value.accessToken)
+    }
+    return values
+  }
+
+  const opaque = await minted('orders', AccessTokenFormat.OPAQUE)
+  const jwts = await minted('reports', AccessTokenFormat.JWT)
+  connection.close()
+  return {
+    address,
+    warehouse,
+    opaque,
+    jwts,
+    stop: async () => {
+      await server.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,68 @@
+package qscope
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// moment is what both clocks of a machine showed.
+type moment struct {
+	// monotonic never goes back, and may stand still while the machine sleeps.
+	monotonic time.Duration
+	// wall is since 1970, and may be set to anything.
+	wall time.Duration
+}
+
+// clock is a machine's; tests have one of their own.
+type clock interface {
+	now() moment
+	// pause waits, at most until the context is done.
+	pause(ctx context.Context, length time.Duration)
+}
+
+type systemClock struct{ started time.Time }
+
+func (c systemClock) now() moment {
+	// One reading has both.
+	now := time.Now()
+	return moment{monotonic: now.Sub(c.started), wall: time.Duration(now.UnixNano())}
+}
+
+func (c systemClock) pause(ctx context.Context, length time.Duration) {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// timekeeper reads the clocks of a machine that may sleep, and whose wall clock
+// may be set.
+type timekeeper struct {
+	clock
+	// lead is how far the wall clock was ahead of the monotonic one, at most.
+	lead atomic.Int64
+}
+
+// since is how long ago a moment is, by the clock that went further.
+func (now moment) since(then moment) time.Duration {
+	return max(now.monotonic-then.monotonic, now.wall-then.wall)
+}
+
+// time is since 1970 and never less than before: it is the wall clock's or, where
+// that is further, any earlier reading of the wall clock plus what the monotonic
+// clock counted since.
+func (t *timekeeper) time(now moment) time.Duration {
+	lead := int64(now.wall - now.monotonic)
+	for {
+		known := t.lead.Load()
+		if lead <= known {
+			return now.monotonic + time.Duration(known)
+		}
+		if t.lead.CompareAndSwap(known, lead) {
+			return now.wall
+		}
+	}
+}

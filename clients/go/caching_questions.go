@@ -1,0 +1,126 @@
+package qscope
+
+import (
+	"context"
+	"time"
+
+	qscopev1 "qscope.internal/client/gen/qscope/v1"
+)
+
+// questionName is what callers share a question by.
+type questionName struct{ token, certificate string }
+
+// known is what a verifier knew when a question was sent.
+type known struct {
+	// run of polls that was going on; 0: none.
+	run uint64
+	// telling is the number of the latest.
+	telling uint64
+}
+
+// question is on its way to QScope; its result is set before done is closed.
+type question struct {
+	questionName
+	at     known
+	done   chan struct{}
+	claims *AccessClaims
+	err    error
+}
+
+// ask lets the caller wait for an answer about a token: for one of its own, or
+// for that of a question that is on its way, as long as its answer is as good as
+// one from memory would be: nothing was told since it was sent.
+func (v *CachingVerifier) ask(ctx context.Context, token, certificate string) (*AccessClaims, error) {
+	name := questionName{token, certificate}
+	v.mu.Lock()
+	at := known{run: v.run, telling: v.facts.tellings}
+	asked := v.questions[name]
+	if asked == nil || asked.at != at || !v.isCurrent(v.time.now()) {
+		asked = &question{questionName: name, at: at, done: make(chan struct{})}
+		v.questions[name] = asked
+		go v.send(asked)
+	}
+	v.mu.Unlock()
+	select {
+	case <-asked.done:
+		return asked.claims, asked.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// send asks QScope. The question outlives the caller who gave rise to it, because
+// others wait for it too. It names neither audience nor scopes, so that its answer
+// is good for every use.
+func (v *CachingVerifier) send(asked *question) {
+	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
+	defer cancel()
+	request := &qscopev1.VerifyTokenRequest{Client: v.client, Token: asked.token}
+	if asked.certificate != "" {
+		request.PresentedCertificateSha256 = &asked.certificate
+	}
+	answer, err := v.tokens.VerifyToken(ctx, request, v.callOptions...)
+
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	isLatest := v.questions[asked.questionName] == asked
+	if isLatest {
+		delete(v.questions, asked.questionName)
+	}
+	asked.claims, asked.err = v.learn(asked, isLatest, answer.GetClaims(), err)
+	close(asked.done)
+}
+
+// learn keeps an answer if it may be kept; the lock is held. Where the same was
+// asked again since, that answer counts.
+func (v *CachingVerifier) learn(
+	asked *question, isLatest bool, told *qscopev1.TokenClaims, err error,
+) (*AccessClaims, error) {
+	if refusal := RefusalOf(err); refusal != nil && refusal.Remedy() != RejectBearer {
+		return nil, err
+	}
+	if err != nil || told.GetTokenUse() != qscopev1.TokenUse_TOKEN_USE_ACCESS {
+		v.dropRefused(asked.questionName)
+		return nil, ErrInvalidToken
+	}
+	claims := claimsOf(told)
+	keys, areKeys := keysOf(told.GetRevocationKeys())
+	// Before a run begins nobody follows what ends a token.
+	isFollowed := isLatest && v.run > 0 && asked.at.run == v.run && !v.isClosed
+	if areKeys && isFollowed && v.facts.stand(keys, asked.at.telling) {
+		v.answers.keep(asked.token, claims, keys, asked.at.telling)
+	}
+	return claims, nil
+}
+
+// dropRefused leaves what is bound to another certificate than was shown.
+func (v *CachingVerifier) dropRefused(refused questionName) {
+	answer := v.answers.find(refused.token)
+	if answer == nil {
+		return
+	}
+	if bound := answer.claims.CertificateThumbprint; bound == "" || bound == refused.certificate {
+		v.answers.drop(refused.token)
+	}
+}
+
+// keysOf is false where there are none, or one is not of 16 bytes.
+func keysOf(told [][]byte) ([]revocationKey, bool) {
+	keys := make([]revocationKey, 0, len(told)+1)
+	for _, bytes := range told {
+		if len(bytes) != len(revocationKey{}) {
+			return nil, false
+		}
+		keys = append(keys, revocationKey(bytes))
+	}
+	return keys, len(keys) > 0
+}
+
+// asOf is when everything is known of, at least: never later than now, on either
+// clock, because the server's does not run like them.
+func asOf(sent moment, covered time.Duration, now moment) *moment {
+	return &moment{
+		monotonic: min(sent.monotonic+covered, now.monotonic),
+		wall:      min(sent.wall+covered, now.wall),
+	}
+}

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest'
+import { Facts, LEEWAY_MS } from '../../../../packages/client/src/verification/caching/facts.ts'
+import { KeptAnswers } from '../../../../packages/client/src/verification/caching/kept-answers.ts'
+import type { VerifiedToken } from '../../../../packages/client/src/verification/verified-token.ts'
+
+const DAY_MS = 86_400_000
+const now = Date.UTC(2026, 0, 1)
+
+function tokenCalled(tokenId: string): VerifiedToken {
+  return {
+    tokenId,
+    clientId: 'orders',
+    subject: 'orders',
+    subjectType: 'client',
+    scopes: [],
+    audiences: [],
+    issuer: 'https://qscope.internal',
+    issueTime: new Date(now),
+    expireTime: new Date(now + DAY_MS),
+    actors: [],
+    certificate: null,
+  }
+}
+
+describe('the keys that were told', () => {
+  it('are forgotten once their time and the leeway are over, and not before', () => {
+    const facts = new Facts(10)
+    facts.tell('a', now + 1_000)
+    facts.sweep(now + 1_000 + LEEWAY_MS - 1)
+    expect([facts.isTold('a'), facts.toldKeys]).toEqual([true, 1])
+    facts.sweep(now + 1_000 + 2 * LEEWAY_MS)
+    expect([facts.isTold('a'), facts.toldKeys]).toEqual([false, 0])
+  })
+
+  it('are remembered for as long as the latest telling says', () => {
+    const facts = new Facts(10)
+    facts.tell('a', now + DAY_MS)
+    facts.tell('a', now)
+    facts.sweep(now + DAY_MS)
+    expect(facts.isTold('a')).toBe(true)
+  })
+
+  it('all go where there is no room for one more, and nothing stands that was asked before', () => {
+    const facts = new Facts(3)
+    const told = ['a', 'b', 'c', 'a', 'b'].map((key) => facts.tell(key, now))
+    expect(told).toEqual([true, true, true, true, true])
+    expect(facts.tell('d', now)).toBe(false)
+    expect(facts.toldKeys).toBe(0)
+    expect(facts.stand(['x'], facts.tellings - 1)).toBe(false)
+    expect(facts.stand(['x'], facts.tellings)).toBe(true)
+  })
+})
+
+describe('the answers that are kept', () => {
+  const given = (most: number) => {
+    const facts = new Facts(1_000)
+    return { facts, answers: new KeptAnswers(most, facts) }
+  }
+  const keep = (answers: KeptAnswers, value: string) => answers.keep(value, tokenCalled(value), [value, 'client'], 0)
+
+  it('are never more than there is room for, and those in use stay', () => {
+    const { answers } = given(100)
+    for (let n = 0; n < 100; n += 1) keep(answers, `old-${n}`)
+    for (let n = 0; n < 1_000; n += 1) {
+      const used = answers.find('old-0')
+      if (used !== undefined) used.wasUsed = true
+      keep(answers, `new-${n}`)
+      expect(answers.size).toBe(100)
+    }
+    expect(answers.find('old-0')).toBeDefined()
+    expect(answers.find('old-1')).toBeUndefined()
+    expect(answers.find('new-999')).toBeDefined()
+  })
+
+  it('leave no facts behind when they go', () => {
+    const { answers, facts } = given(10)
+    for (let n = 0; n < 100; n += 1) keep(answers, `token-${n}`)
+    facts.tell('token-99', now)
+    answers.clear()
+    expect(answers.size).toBe(0)
+    facts.sweep(now + 10 * LEEWAY_MS)
+    expect(facts.toldKeys).toBe(0)
+  })
+
+  it('stay as they are where an older answer about the same token comes late', () => {
+    const { answers, facts } = given(10)
+    facts.tell('other', now)
+    answers.keep('a', tokenCalled('later'), ['k'], 1)
+    answers.keep('a', tokenCalled('earlier'), ['k'], 0)
+    expect(answers.find('a')?.token.tokenId).toBe('later')
+  })
+
+  it('are never taken for those of another token that ends alike', () => {
+    const { answers, facts } = given(10)
+    keep(answers, 'one-that-ends-alike')
+    expect(answers.find('two-that-ends-alike')).toBeUndefined()
+    answers.drop('two-that-ends-alike')
+    expect(answers.find('one-that-ends-alike')?.token.tokenId).toBe('one-that-ends-alike')
+    keep(answers, 'two-that-ends-alike')
+    expect(answers.find('one-that-ends-alike')).toBeUndefined()
+    expect(answers.find('two-that-ends-alike')?.token.tokenId).toBe('two-that-ends-alike')
+    answers.clear()
+    expect(facts.hold(['client'])[0]?.holders).toBe(1)
+  })
+
+  it('stand until a key of theirs is told, and the next answer stands again', () => {
+    const { answers, facts } = given(10)
+    keep(answers, 'a')
+    facts.tell('nobody', now)
+    expect(answers.find('a')?.stands).toBe(true)
+    facts.tell('client', now)
+    expect(answers.find('a')?.stands).toBe(false)
+    answers.keep('a', tokenCalled('a'), ['a', 'client'], facts.tellings)
+    expect(answers.find('a')?.stands).toBe(true)
+  })
+})
