@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,6 +159,8 @@ func (s *scriptedServer) answerQuestion(question *heldQuestion, step cachingStep
 func (s *scriptedServer) claims(name string, keys []string) *qscopev1.TokenClaims {
 	token := s.table.Tokens[name]
 	claims := s.table.Claims
+	// Decoding writes into a slice that is there.
+	claims.Scopes, claims.Audiences = slices.Clone(claims.Scopes), slices.Clone(claims.Audiences)
 	if len(token.Claims) > 0 {
 		if err := json.Unmarshal(token.Claims, &claims); err != nil {
 			s.Error(err)

@@ -47,7 +47,8 @@ export class AppState implements ServerState {
   }
 
   clockAheadMs(): number | null {
-    return this.#app.clock?.aheadMs ?? null
+    const { clock } = this.#app
+    return clock === null ? 0 : clock.aheadMs
   }
 
   /** A database that cannot be asked must not hide the other metrics; its own metrics show the failure. */

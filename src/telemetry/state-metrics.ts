@@ -37,7 +37,7 @@ export interface ServerState {
   readonly load: () => BackendLoad
   readonly purge: () => PurgeState
   readonly polls: () => PollState
-  /** By how much this machine's clock is ahead of the database's; `null`: unknown, or the same clock. */
+  /** By how much this machine's clock is ahead of the database's; `null`: not compared yet. */
   readonly clockAheadMs: () => number | null
   /** Asks the database, so it may be missing: an empty list then. */
   readonly signingKeys: () => Promise<readonly KeyState[]>

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { emptyFolder, qscope } from './process.ts'
@@ -37,7 +37,7 @@ describe('qscope keyring', () => {
       expect(again.stderr).toMatch(/^qscope: there is a keyring file .* already: it is left as it is\n$/)
       expect(readFileSync(path, 'utf8')).toBe(text)
       // Looking does not make a database.
-      expect((await keys('active')).map(({ inUse }) => inUse)).toEqual([false, false, false])
+      expect((await keys('active')).map(({ inUse }) => inUse)).toEqual([false, false, false, false])
       expect(existsSync(join(folder, 'data', 'qscope.db'))).toBe(false)
     },
     TIMEOUT,
@@ -77,6 +77,25 @@ describe('qscope keyring', () => {
       const unused = await json('keyring', 'rotate', '--prepare', '--purpose', 'encryption')
       await json('keyring', 'remove', unused.keys[0].id)
       expect(await keys('prepared')).toEqual([])
+    },
+    TIMEOUT,
+  )
+
+  test(
+    'completes a file of an older version, and names what it lacks until then',
+    async () => {
+      const older = emptyFolder()
+      const file = join(older, 'data', 'qscope.keyring.json')
+      await qscope(older, ['keyring', 'create'])
+      const { revocation: _later, ...before } = JSON.parse(readFileSync(file, 'utf8'))
+      writeFileSync(file, JSON.stringify(before))
+      const refused = await qscope(older, ['keyring', 'status'])
+      expect(refused.code).toBe(1)
+      expect(refused.stderr).toMatch(/has no revocation key, which this version needs: run qscope keyring complete/)
+      const completed = await qscope(older, ['keyring', 'complete', '--json'])
+      expect(JSON.parse(completed.stdout)).toEqual({ file, added: ['revocation'] })
+      expect(JSON.parse((await qscope(older, ['keyring', 'complete', '--json'])).stdout)).toEqual({ file, added: [] })
+      expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject(before)
     },
     TIMEOUT,
   )

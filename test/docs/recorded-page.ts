@@ -16,10 +16,11 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…'],
   [/\b[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}\b/g, '…'],
   [/(?<![\w-])[\w-]{40,}(?![\w-])/g, '…'],
+  // Revocation keys: 16 bytes in base64, or in base64url.
   [/"[\w+/-]{22}(?:==)?"/g, '"…"'],
   [/("expiresIn": ?)"[\d.]+s"/g, '$1"…s"'],
   [/\b\d+\.\d+s\b/g, '…s'],
-  [/\b(audit|encryption|pepper)-[0-9a-f]{8}\b/g, '$1-…'],
+  [/\b(audit|encryption|pepper|revocation)-[0-9a-f]{8}\b/g, '$1-…'],
 ]
 
 export interface Served {

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { BUILD_MS, cacheFolder, hasToolchain, ROOT, run } from './toolchain.ts'
+import { describeCachingVerifier } from './caching-verifier.ts'
+import { BUILD_MS, cacheFolder, hasToolchain, once, ROOT, run } from './toolchain.ts'
 import { describeTour } from './tour.ts'
 
 const hasJava = hasToolchain({
@@ -15,18 +16,31 @@ const SOURCE = join(ROOT, 'clients', 'java')
 const TARGET = join(SOURCE, 'target')
 const CLASSES = [join(TARGET, 'classes'), join(TARGET, 'lib', '*')].join(delimiter)
 
+/** Once for all suites of this file. Generates the stubs and runs the tests of its own, too. */
+const build = once(() => run('mvn', ['--quiet', '--batch-mode', '--no-transfer-progress', 'package'], { cwd: SOURCE }))
+
 describeTour('Java', hasJava, {
-  // Generates the stubs and runs the tests of its own, too.
-  build: () => run('mvn', ['--quiet', '--batch-mode', '--no-transfer-progress', 'package'], { cwd: SOURCE }),
+  build,
   take: (settings) => run('java', ['-cp', CLASSES, 'internal.qscope.tour.Main', settings]),
+})
+
+describeCachingVerifier('Java', hasJava, {
+  build,
+  command: ['java', '-cp', CLASSES, 'internal.qscope.tour.Caching'],
+  cwd: SOURCE,
 })
 
 describe.skipIf(!hasJava)('the package for Java', () => {
   it('was held against its own tests, which the build ran', () => {
     const reports = readdirSync(join(TARGET, 'surefire-reports')).filter((name) => name.endsWith('.xml'))
     expect(reports).toEqual([
+      'TEST-internal.qscope.client.CachingRacesTest.xml',
+      'TEST-internal.qscope.client.CachingVerifierTest.xml',
       'TEST-internal.qscope.client.ConnectionTest.xml',
+      'TEST-internal.qscope.client.ForgettingTest.xml',
       'TEST-internal.qscope.client.RemedyTest.xml',
+      'TEST-internal.qscope.client.RevocationLogTest.xml',
+      'TEST-internal.qscope.client.RevocationPollerTest.xml',
       'TEST-internal.qscope.client.TokenSourceTest.xml',
     ])
   })

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { BUILD_MS, cacheFolder, generateStubs, hasToolchain, ROOT, run } from './toolchain.ts'
+import { describeCachingVerifier } from './caching-verifier.ts'
+import { BUILD_MS, cacheFolder, generateStubs, hasToolchain, once, ROOT, run } from './toolchain.ts'
 import { describeTour } from './tour.ts'
 
 const hasPython = hasToolchain({
@@ -27,14 +28,20 @@ async function makeEnvironment(): Promise<void> {
   writeFileSync(INSTALLED, wanted)
 }
 
-describeTour('Python', hasPython, {
-  build: async () => {
-    await makeEnvironment()
-    // buf calls `python`, which is to be the environment's.
-    await generateStubs('python', { bin: join(ENVIRONMENT, 'bin') })
-    await python('-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--force-reinstall', '.')
-  },
-  take: (settings) => python('-m', 'tour', settings),
+/** Once for all suites of this file. */
+const build = once(async () => {
+  await makeEnvironment()
+  // buf calls `python`, which is to be the environment's.
+  await generateStubs('python', { bin: join(ENVIRONMENT, 'bin') })
+  await python('-m', 'pip', 'install', '--quiet', '--no-deps', '--no-build-isolation', '--force-reinstall', '.')
+})
+
+describeTour('Python', hasPython, { build, take: (settings) => python('-m', 'tour', settings) })
+
+describeCachingVerifier('Python', hasPython, {
+  build,
+  command: [join(ENVIRONMENT, 'bin', 'python'), '-m', 'tour.caching'],
+  cwd: SOURCE,
 })
 
 describe.skipIf(!hasPython)('the package for Python', () => {

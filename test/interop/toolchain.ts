@@ -75,3 +75,12 @@ export async function generateStubs(language: string, options: RunOptions = {}):
   const buf = join(ROOT, 'node_modules', '.bin', 'buf')
   await run(buf, ['generate', '--template', `clients/${language}/buf.gen.yaml`], options)
 }
+
+/** What is done at the first call, and waited for at all. */
+export function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | null = null
+  return () => {
+    done ??= work()
+    return done
+  }
+}

@@ -7,6 +7,7 @@ import { clientId } from '../../src/domain/ids.ts'
 import type { Seed } from '../../src/stores/contract/migrations.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { embeddedFile } from '../../src/stores/sql/dialects/sqlite/location.ts'
+import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 import { databaseKinds, type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import {
   aClient,
@@ -107,6 +108,31 @@ for (const kind of databaseKinds) {
       expect(await backend.reads.clients.find(context(), clientId('admin'))).not.toBeNull()
       expect(await backend.reads.auditLog.keyIds(context())).toEqual([seal.keyId])
       await backend.close()
+    })
+
+    test('of revocations stop a server that would end tokens and tell nobody, and leave what was there', async () => {
+      const before = MIGRATIONS.filter(({ name }) => name < '0011_revocations')
+      const onSchema = await openMigrations(database.url, quiet, {}, before)
+      await onSchema.up()
+      await onSchema.close()
+      const old = await openBackend(database.url, { ...options, migrations: before })
+      try {
+        expect(await old.check()).toEqual({ serving: true })
+        await register(old, aClient('kept'))
+        await withMigrations((migrations) => migrations.up())
+        expect(await old.check()).toMatchObject({
+          serving: false,
+          problem: expect.stringMatching(/newer than this server.*0011_revocations.*run a newer server/),
+        })
+        const revoking = inTransaction(old, (stores) => stores.clients.startTokenGeneration(clientId('kept'), change))
+        await expect(revoking).rejects.toMatchObject({ fault: 'unavailable' })
+        const current = await openBackend(database.url, options)
+        expect(await current.check()).toEqual({ serving: true })
+        expect(await current.reads.clients.find(context(), clientId('kept'))).toMatchObject({ tokenGeneration: 1 })
+        await current.close()
+      } finally {
+        await old.close()
+      }
     })
 
     test('that are missing or unknown keep a server from serving, and it says what to do', async () => {

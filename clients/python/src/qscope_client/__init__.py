@@ -3,22 +3,30 @@
 from qscope_client.access_claims import AccessClaims
 from qscope_client.authentication import with_secret, without_secret
 from qscope_client.bearer_token import bearer_token
+from qscope_client.caching_verifier import CacheLimits, CachingVerifier, VerifierClosedError
 from qscope_client.connection import connect, tls
 from qscope_client.jwt_verifier import InsufficientScopeError, InvalidTokenError, JwtVerifier, certificate_thumbprint
 from qscope_client.pkce import Pkce
 from qscope_client.refusal import Refusal
 from qscope_client.remedy import Remedy
+from qscope_client.resource_server import ResourceServer
 from qscope_client.token_source import TokenSource
+from qscope_client.verified_token import VerifiedToken
 
 __all__ = [
     "AccessClaims",
+    "CacheLimits",
+    "CachingVerifier",
     "InsufficientScopeError",
     "InvalidTokenError",
     "JwtVerifier",
     "Pkce",
     "Refusal",
     "Remedy",
+    "ResourceServer",
     "TokenSource",
+    "VerifiedToken",
+    "VerifierClosedError",
     "bearer_token",
     "certificate_thumbprint",
     "connect",

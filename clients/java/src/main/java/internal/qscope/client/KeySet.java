@@ -1,0 +1,107 @@
+package internal.qscope.client;
+
+import static org.jose4j.jwa.AlgorithmConstraints.ConstraintType.PERMIT;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.util.JsonFormat;
+import internal.qscope.v1.GetJsonWebKeySetRequest;
+import internal.qscope.v1.JsonWebKey;
+import internal.qscope.v1.TokenServiceGrpc.TokenServiceBlockingStub;
+import java.security.interfaces.RSAPublicKey;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.jose4j.jwa.AlgorithmConstraints;
+import org.jose4j.jwk.JsonWebKeySet;
+import org.jose4j.jws.JsonWebSignature;
+import org.jose4j.lang.JoseException;
+
+/** The server's keys (GetJsonWebKeySet), kept for as long as the server says. */
+final class KeySet {
+  private static final long DEADLINE_SECONDS = 10;
+
+  /** Keeps tokens with invented key ids from making a call each. */
+  private static final Duration LEAST_AGE = Duration.ofSeconds(10);
+
+  /** RFC 7518 §3.3. */
+  private static final int LEAST_RSA_BITS = 2_048;
+
+  private final TokenServiceBlockingStub tokens;
+
+  private List<org.jose4j.jwk.JsonWebKey> keys = List.of();
+  private Map<String, RevocationKey> revocationKeys = Map.of();
+  private Duration maxAge = Duration.ZERO;
+  private long fetchedAt;
+
+  /** Takes the stub that the keys are fetched with, when one is first looked for. */
+  KeySet(TokenServiceBlockingStub tokens) {
+    this.tokens = tokens;
+  }
+
+  /**
+   * Finds out whether a key of the set signed a token.
+   *
+   * @throws io.grpc.StatusRuntimeException if the set cannot be fetched
+   */
+  void checkSignature(String token, SignedToken signed) throws MalformedTokenException {
+    // The algorithm is the key's, not the token's to choose.
+    var key =
+        keysFor(signed.keyId()).stream()
+            .filter(each -> each.getKeyId().equals(signed.keyId()) && each.getAlgorithm().equals(signed.algorithm()))
+            .findFirst()
+            .orElseThrow(() -> new MalformedTokenException("no key of the key set fits the token"));
+    if (key.getKey() instanceof RSAPublicKey rsa && rsa.getModulus().bitLength() < LEAST_RSA_BITS) {
+      throw new MalformedTokenException("its key is too short");
+    }
+    var signature = new JsonWebSignature();
+    signature.setAlgorithmConstraints(new AlgorithmConstraints(PERMIT, key.getAlgorithm()));
+    signature.setKey(key.getKey());
+    try {
+      signature.setCompactSerialization(token);
+      if (!signature.verifySignature()) {
+        throw new MalformedTokenException("the signature is not of the key");
+      }
+    } catch (JoseException error) {
+      throw new MalformedTokenException("the signature cannot be checked", error);
+    }
+  }
+
+  /**
+   * What is told when a key of the set is revoked; empty where the set has no such key.
+   *
+   * @throws io.grpc.StatusRuntimeException if the set cannot be fetched
+   */
+  synchronized Optional<RevocationKey> revocationKey(String keyId) {
+    keysFor(keyId);
+    return Optional.ofNullable(revocationKeys.get(keyId));
+  }
+
+  private synchronized List<org.jose4j.jwk.JsonWebKey> keysFor(String keyId) {
+    var age = Duration.ofNanos(System.nanoTime() - fetchedAt);
+    boolean isKnown = keys.stream().anyMatch(key -> key.getKeyId().equals(keyId));
+    if (keys.isEmpty() || age.compareTo(maxAge) > 0 || (!isKnown && age.compareTo(LEAST_AGE) > 0)) {
+      fetch();
+    }
+    return keys;
+  }
+
+  private void fetch() {
+    var stub = tokens.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
+    var answer = stub.getJsonWebKeySet(GetJsonWebKeySetRequest.getDefaultInstance());
+    try {
+      // The answer's JSON is a JSON Web Key Set as it stands.
+      keys = new JsonWebKeySet(JsonFormat.printer().print(answer)).getJsonWebKeys();
+    } catch (InvalidProtocolBufferException | JoseException error) {
+      throw new IllegalStateException("the key set cannot be read", error);
+    }
+    revocationKeys =
+        answer.getKeysList().stream()
+            .filter(key -> RevocationKey.isBase64Url(key.getRvk()))
+            .collect(Collectors.toUnmodifiableMap(JsonWebKey::getKid, key -> RevocationKey.ofBase64Url(key.getRvk())));
+    maxAge = Duration.ofSeconds(answer.getMaxAge().getSeconds());
+    fetchedAt = System.nanoTime();
+  }
+}

@@ -1,0 +1,260 @@
+"""Verification from memory, with revocation."""
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import grpc
+from jwt.exceptions import InvalidTokenError
+
+from qscope_client import elapsed_time
+from qscope_client.elapsed_time import Clock, Moment
+from qscope_client.jwt_reader import JwtReader
+from qscope_client.jwt_verifier import InsufficientScopeError
+from qscope_client.kept_answers import KeptAnswer, KeptAnswers, digest_of
+from qscope_client.key_set import KeySet
+from qscope_client.resource_server import ResourceServer
+from qscope_client.revocation_log import RevocationLog
+from qscope_client.revocation_poller import RevocationPoller
+from qscope_client.verified_token import VerifiedToken
+
+#: QScope's bound: what is longer was not issued by it.
+_LONGEST_TOKEN = 8_192
+#: A JWT has three parts.
+_JWT_DOTS = 2
+
+
+@dataclass(frozen=True)
+class CacheLimits:
+    """How old and how large a memory may be."""
+
+    #: Seconds after which a revocation is obeyed at the latest, 1 at least.
+    bound: float = 10.0
+    #: Verified tokens, of 1 to 2 KiB each. The oldest goes first.
+    max_answers: int = 10_000
+    #: Keys of revocations, of about 250 bytes each. Where the server has told more, JWTs are not verified offline.
+    max_revocations: int = 100_000
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` for what is below 1."""
+        if self.bound < 1 or self.max_answers < 1 or self.max_revocations < 1:
+            message = "limits are 1 at least"
+            raise ValueError(message)
+
+
+_USUAL_LIMITS = CacheLimits()
+
+
+class VerifierClosedError(Exception):
+    """The verifier was closed: it says nothing of any token."""
+
+
+#: What is asked: a token's digest, and the thumbprint of the certificate that its bearer showed.
+_Question = tuple[bytes, str | None]
+
+
+class _Flight(Future[VerifiedToken]):
+    """One call about a token that has no answer yet."""
+
+    def __init__(self, noted: int) -> None:
+        super().__init__()
+        self.noted = noted
+
+
+class CachingVerifier:
+    """
+    Verifies access tokens from memory, and asks the server again once it tells that one may have been revoked.
+
+    A token that was revoked is refused ``bound`` seconds later at the latest, and usually after a tenth of a
+    second. Where the server's revocations are not known up to then, every token is verified online; without a server
+    that raises ``grpc.RpcError``. Safe for any number of threads; made once for each credential.
+    """
+
+    def __init__(
+        self,
+        server: ResourceServer,
+        *,
+        issuer: str | None = None,
+        limits: CacheLimits = _USUAL_LIMITS,
+        on_poll_failure: Callable[[Exception], None] | None = None,
+        clock: Clock = elapsed_time.now,
+    ) -> None:
+        """
+        Start to follow the server's revocations; end with ``close``.
+
+        With an ``issuer`` its JWTs are verified offline; without, each token is asked about once. ``on_poll_failure``
+        is told of each poll that fails, on the polling thread; ``None``: it is logged.
+        """
+        self._clock = clock
+        self._server = server
+        self._jwts = JwtReader(KeySet(server.tokens), issuer or "")
+        self._answers = KeptAnswers(limits.max_answers)
+        self._is_offline = issuer is not None
+        self._log = RevocationLog(self._answers, self._is_offline, limits.bound, limits.max_revocations)
+        self._lock = threading.Lock()
+        self._flights: dict[_Question, _Flight] = {}
+        self._is_closed = False
+        self._poller = RevocationPoller(self._server.poll, self._log, clock, limits.bound, on_poll_failure)
+
+    def verify(
+        self,
+        token: str,
+        *,
+        audience: str | None,
+        certificate_thumbprint: str | None = None,
+        required_scopes: Iterable[str] = (),
+    ) -> VerifiedToken:
+        """
+        Return what a valid token says.
+
+        ``audience`` is the one that it must be for; ``None`` takes tokens for anybody. ``certificate_thumbprint`` is of
+        the certificate that the bearer showed in the TLS handshake; without it a token that is bound to one is refused.
+        Raises ``InvalidTokenError`` and ``InsufficientScopeError``. ``VerifierClosedError`` and, where the server had
+        to be asked, ``grpc.RpcError`` mean that nothing is known of the token: it is not to be accepted.
+        """
+        if self._is_closed:
+            raise VerifierClosedError
+        if not 0 < len(token) <= _LONGEST_TOKEN or not token.isascii():
+            message = "no token is written so"
+            raise InvalidTokenError(message)
+        digest = digest_of(token)
+        now = self._clock()
+        verified = (
+            self._recall(digest, now)
+            or self._prove(token, digest, now)
+            or self._ask(token, digest, certificate_thumbprint, now)
+        )
+        # At each use, and never kept as a verdict.
+        if audience is not None and audience not in verified.audiences:
+            message = "it is for another audience"
+            raise InvalidTokenError(message)
+        bound = verified.certificate_thumbprint
+        if bound is not None and bound != certificate_thumbprint:
+            message = "it is bound to a certificate that was not shown"
+            raise InvalidTokenError(message)
+        for scope in required_scopes:
+            if scope not in verified.scopes:
+                message = f"the token lacks {scope}"
+                raise InsufficientScopeError(message)
+        return verified
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether tokens are accepted from memory now."""
+        return not self._is_closed and self._log.is_current(self._clock())
+
+    def wait_until_current(self, timeout: float) -> bool:
+        """Wait for so many seconds at most until the revocations are known for the first time; return whether so."""
+        return self._poller.wait_until_caught_up(timeout) and self.is_current
+
+    def close(self) -> None:
+        """End the polling. From now on nothing is verified."""
+        self._is_closed = True
+        self._poller.close()
+
+    def __enter__(self) -> Self:
+        """Return the verifier."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _recall(self, digest: bytes, now: Moment) -> VerifiedToken | None:
+        """Return what was verified before, unless it has ended or may have been ended since."""
+        answer = self._answers.get(digest)
+        if answer is None or not self._log.is_current(now):
+            return None
+        number = self._log.number
+        if answer.noted != number:
+            if answer.was_told() or self._log.is_void(answer.noted):
+                self._answers.drop(digest, answer)
+                return None
+            answer.noted = number
+        if now.has_reached(answer.good_until):
+            self._answers.drop(digest, answer)
+            return None
+        return answer.token
+
+    def _prove(self, token: str, digest: bytes, now: Moment) -> VerifiedToken | None:
+        """Verify a JWT offline; ``None``: the server has to be asked."""
+        if not self._is_offline or token.count(".") != _JWT_DOTS or not self._log.is_current(now):
+            return None
+        noted = self._log.number
+        if not self._log.has_history(now):
+            return None
+        try:
+            proved = self._jwts.read(token)
+        except grpc.RpcError:
+            # Its keys are not to be had. The server may answer all the same.
+            return None
+        keys = proved.revocation_keys
+        # By the server's clock it may be good.
+        is_timely = proved.earliest <= now.wall < proved.token.expire_time
+        # Fetching the keys takes its time.
+        if not keys or not is_timely or not self._log.is_current(self._clock()) or self._log.has_told(keys):
+            return None
+        return proved.token if self._keep(digest, proved.token, keys, noted, now) else None
+
+    def _ask(self, token: str, digest: bytes, certificate_thumbprint: str | None, now: Moment) -> VerifiedToken:
+        """Verify online, together with others who ask the same."""
+        question: _Question = (digest, certificate_thumbprint)
+        with self._lock:
+            noted = self._log.number
+            flight = self._flights.get(question)
+            # Who comes after a telling wants an answer that was asked for after it. Where the log is not current, there
+            # may have been tellings that are not known.
+            is_old = flight is None or flight.cancelled() or flight.noted != noted or not self._log.is_current(now)
+            if flight is None or is_old:
+                flight = self._flights[question] = _Flight(noted)
+        if not is_old:
+            try:
+                return flight.result()
+            except CancelledError:
+                return self._ask(token, digest, certificate_thumbprint, now)
+        try:
+            verified = self._fly(token, question, flight, now)
+        except Exception as error:
+            flight.set_exception(error)
+            raise
+        except BaseException:
+            # Of this thread alone: it was interrupted.
+            flight.cancel()
+            raise
+        else:
+            flight.set_result(verified)
+            return verified
+        finally:
+            with self._lock:
+                if self._flights.get(question) is flight:
+                    del self._flights[question]
+
+    def _fly(self, token: str, question: _Question, flight: _Flight, now: Moment) -> VerifiedToken:
+        """Ask, and keep the answer if nobody asked the same since."""
+        digest, shown = question
+        is_following = self._log.is_following
+        kept = self._answers.get(digest)
+        try:
+            verified, keys = self._server.verify(token, shown)
+        except InvalidTokenError:
+            if kept is not None and kept.token.certificate_thumbprint in (None, shown):
+                self._answers.drop(digest, kept)
+            raise
+        is_latest = self._flights.get(question) is flight
+        if is_following and is_latest and keys and now.wall < verified.expire_time:
+            self._keep(digest, verified, keys, flight.noted, now)
+        return verified
+
+    def _keep(self, digest: bytes, token: VerifiedToken, keys: tuple[bytes, ...], noted: int, now: Moment) -> bool:
+        """Keep what was looked at when a number was noted, unless it may have ended since; return whether so."""
+        good_until = now.after(token.expire_time - now.wall)
+        with self._answers.lock:
+            if self._log.has_told_since(keys, noted):
+                return False
+            self._answers.keep(digest, KeptAnswer(token, noted, good_until), keys)
+            return True
