@@ -85,12 +85,23 @@ export class VerifierWatch {
     this.#channel.close()
   }
 
-  /** Verifies each of these once; answers how many were accepted. */
+  /** Verifies each of these, once the server can be asked; answers how many were accepted. */
   async countAccepted(records: readonly TokenRecord[]): Promise<number> {
     let accepted = 0
-    for (const { value } of records)
-      if ((await this.#verifier.verify({ value, certificate: null })) !== null) accepted += 1
+    for (const { value } of records) if (await this.#isAccepted(value)) accepted += 1
     return accepted
+  }
+
+  async #isAccepted(value: string): Promise<boolean> {
+    for (;;) {
+      try {
+        return (await this.#verifier.verify({ value, certificate: null })) !== null
+      } catch (error) {
+        // A connection that was cut before is noticed now.
+        if (!(error instanceof QScopeError && UNAVAILABLE.has(error.status))) throw error
+        await sleep(100)
+      }
+    }
   }
 
   async #watch(): Promise<void> {
