@@ -61,6 +61,12 @@ async function revokeAtRandom({ servers, records, random }: Storm, count: number
   return ended
 }
 
+/** A token that is good until somebody ends it. */
+async function goodRecords(maker: SubjectMaker, on: TestServer): Promise<readonly TokenRecord[]> {
+  const { tokens } = await maker.make('token', on)
+  return tokens.map((value) => ({ value, state: 'good', since: performance.now() }))
+}
+
 function p(values: readonly number[], part: number): number {
   return Math.round(values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN)
 }
@@ -80,6 +86,8 @@ for (const kind of databaseKinds) {
         onTestFinished(() => two.stop())
         const servers = [one, two]
         const { clientId, clientSecret } = await one.registerClient({ scopes: ['orders.read'] })
+        const maker = new SubjectMaker(one, 'opaque')
+        const standing = await Promise.all(Array.from({ length: 5 }, () => goodRecords(maker, one)))
         const records: TokenRecord[] = []
         const watches = await Promise.all(
           VERIFIERS.map(async ({ name, offline, wallOffsetMs }, n) => {
@@ -95,6 +103,7 @@ for (const kind of databaseKinds) {
               boundMs: BOUND_MS,
               wallOffsetMs,
               monotonicOffsetMs: n * 1_000_000,
+              standing: standing.flat(),
               records,
               random,
             })
@@ -110,11 +119,9 @@ for (const kind of databaseKinds) {
         // The key that signed: all JWTs end with it.
         const bearer = { bearer: one.admin.token }
         const { keys } = await one.call(KeyService.method.listSigningKeys, {}, bearer)
-        const maker = new SubjectMaker(one, 'jwt')
-        const last = await Promise.all(Array.from({ length: 10 }, () => maker.make('token', two)))
-        const own = last
-          .flatMap(({ tokens }) => tokens)
-          .map((value): TokenRecord => ({ value, state: 'good', since: 0 }))
+        const signed = new SubjectMaker(one, 'jwt')
+        const last = await Promise.all(Array.from({ length: 10 }, () => goodRecords(signed, two)))
+        const own = last.flat()
         records.push(...own)
         await new Promise((resolve) => setTimeout(resolve, 500))
         for (const record of own) record.state = 'changing'

@@ -34,7 +34,9 @@ export interface WatchOptions {
   /** How far its clocks are off. */
   readonly wallOffsetMs: number
   readonly monotonicOffsetMs: number
-  /** The tokens to verify, the latest last. */
+  /** Tokens that stay good all the time. */
+  readonly standing: readonly TokenRecord[]
+  /** The other tokens to verify, the latest last. */
   readonly records: readonly TokenRecord[]
   readonly random: () => number
 }
@@ -105,10 +107,13 @@ export class VerifierWatch {
   }
 
   async #watch(): Promise<void> {
-    const { records, random } = this.#options
+    const { records, standing, random } = this.#options
     while (!this.#isStopped) {
       const latest = Math.min(records.length, LATEST)
-      const record = records[records.length - 1 - Math.floor(random() * latest)]
+      const record =
+        random() < 0.3
+          ? standing[Math.floor(random() * standing.length)]
+          : records[records.length - 1 - Math.floor(random() * latest)]
       if (record === undefined) await sleep(5)
       else await this.#look(record)
       // Memory answers at once: whatever else there is to do must be done as well.
