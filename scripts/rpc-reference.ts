@@ -136,6 +136,7 @@ function scalar(type: ScalarType | undefined): string {
 /** A type of the contract with a link to where it is documented; others by their full names. */
 function typeLink(type: DescMessage | DescEnum, from: DescFile): string {
   if (!type.file.name.startsWith('qscope/')) return `\`${type.typeName}\``
+  if (type.file.name === ELSEWHERE) return `[${type.name}](../errors.md)`
   const [here, there] = [pageOf(from), pageOf(type.file)]
   return `[${type.name}](${here === there ? '' : there}#${anchor(type.name)})`
 }

@@ -4,10 +4,19 @@ import { ClientService } from '../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../src/gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../src/gen/qscope/v1/key_service_pb.ts'
 import { access } from '../src/gen/qscope/v1/options_pb.ts'
+import { ServerService } from '../src/gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../src/gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../src/gen/qscope/v1/user_service_pb.ts'
 
-const SERVICES = Object.freeze([AuditService, ClientService, DeviceService, KeyService, TokenService, UserService])
+const SERVICES = Object.freeze([
+  AuditService,
+  ClientService,
+  DeviceService,
+  KeyService,
+  ServerService,
+  TokenService,
+  UserService,
+])
 
 /**
  * Not idempotent, and sent again all the same: each issues something new, so a

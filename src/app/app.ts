@@ -21,6 +21,7 @@ import { AuditService } from '../gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
+import { ServerService } from '../gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
@@ -36,6 +37,7 @@ import { AuditHandlers } from '../rpc/handlers/audit.ts'
 import { ClientHandlers } from '../rpc/handlers/client.ts'
 import { DeviceHandlers } from '../rpc/handlers/device.ts'
 import { KeyHandlers } from '../rpc/handlers/key.ts'
+import { ServerHandlers } from '../rpc/handlers/server.ts'
 import { TokenHandlers } from '../rpc/handlers/token.ts'
 import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
@@ -51,13 +53,21 @@ import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
 import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
-import { helpBaseOf } from './listeners.ts'
+import { capabilitiesOf, helpBaseOf, httpBaseOf } from './listeners.ts'
 import { TrustedIssuerSet } from './trusted-issuers.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
 const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
 
-const SERVICES = Object.freeze([ClientService, TokenService, DeviceService, UserService, AuditService, KeyService])
+const SERVICES = Object.freeze([
+  ClientService,
+  TokenService,
+  DeviceService,
+  UserService,
+  AuditService,
+  KeyService,
+  ServerService,
+])
 
 export interface AppOptions {
   readonly now?: () => EpochMs
@@ -277,6 +287,10 @@ export class App {
       ...route(UserService, new UserHandlers(runner)),
       ...route(AuditService, new AuditHandlers(runner)),
       ...route(KeyService, new KeyHandlers(runner)),
+      ...route(
+        ServerService,
+        new ServerHandlers(capabilitiesOf(this.#config, this.trustedIssuers), httpBaseOf(this.#config)),
+      ),
       ...(extAuthz === null
         ? []
         : route(Authorization, new AuthorizationHandlers(runner), new NamedPeers(extAuthz.peers))),

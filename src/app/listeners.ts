@@ -8,6 +8,7 @@ import { uuidV7 } from '../crypto/random.ts'
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import type { IncomingMessages } from '../rpc/incoming-messages.ts'
 import type { Pipeline } from '../rpc/pipeline.ts'
+import type { ServerCapabilities } from '../rpc/server-metadata.ts'
 import type { ServingState } from '../rpc/serving-state.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
 import type { GrpcLimits } from '../transports/grpc/limits.ts'
@@ -54,6 +55,27 @@ export function helpBaseOf({ errorDocsUrl, http, tls }: Config): string | undefi
   return http === null ? undefined : `${httpUrlOf(http, tls, http.listen.port)}/docs/errors`
 }
 
+/** Where callers reach the HTTP port, which must be known; `null`: it is off. */
+export function httpBaseOf({ http, tls }: Config): string | null {
+  return http === null ? null : httpUrlOf(http, tls, http.listen.port)
+}
+
+/** What the server can do, as its metadata tells. */
+export function capabilitiesOf({ issuer, http, tls }: Config, trustedIssuers: TrustedIssuerSet): ServerCapabilities {
+  return {
+    issuer,
+    oauth: http?.oauth ?? false,
+    // They may be replaced while it runs.
+    get assertionGrant() {
+      return trustedIssuers.byIssuer.size > 0
+    },
+    assertionAlgorithms: ASSERTION_ALGORITHMS,
+    signingAlgorithms: SIGNING_ALGORITHMS,
+    clientCertificates: tls?.clientAuth ?? 'none',
+    clientCa: tls !== null && tls.clientCaFile !== null,
+  }
+}
+
 /** Where callers reach the HTTP port. */
 function httpUrlOf({ listen, url }: HttpConfig, tls: TlsConfig | null, port: number): string {
   return url ?? `${tls === null ? 'http' : 'https'}://${formatAddress({ host: listen.host, port })}`
@@ -83,23 +105,12 @@ export async function openHttpServer({
   const { pipeline, state, incoming, trustedIssuers } = app
   if (config.http === null) return null
   const { HttpServer } = await import('../transports/http/server.ts')
-  const { http, maxMessageBytes, issuer } = config
-  const { listen, oauth, allowedOrigins } = http
+  const { http, maxMessageBytes } = config
+  const { listen, allowedOrigins } = http
   return new HttpServer({
     listen,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
-    capabilities: {
-      issuer,
-      oauth,
-      // They may be replaced while it runs.
-      get assertionGrant() {
-        return trustedIssuers.byIssuer.size > 0
-      },
-      assertionAlgorithms: ASSERTION_ALGORITHMS,
-      signingAlgorithms: SIGNING_ALGORITHMS,
-      clientCertificates: config.tls?.clientAuth ?? 'none',
-      clientCa: config.tls !== null && config.tls.clientCaFile !== null,
-    },
+    capabilities: capabilitiesOf(config, trustedIssuers),
     allowedOrigins,
     metrics,
     pipeline,

@@ -2,7 +2,7 @@ import { readJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import { hashToken, readToken } from '../crypto/token.ts'
 import { type AccessToken, type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
-import { type EpochMs, isUuid, type RawToken, signingKeyId } from '../domain/ids.ts'
+import { type EpochMs, isUuid, type RawToken, signingKeyId, type TokenId } from '../domain/ids.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { TokenRefusal } from './token-refusal.ts'
@@ -62,12 +62,15 @@ export class AccessTokenVerifier {
     return (await this.evaluate(ctx, status)).refusal
   }
 
-  /** Both, and the tokens on which it depends. */
-  async evaluate(ctx: StoreContext, status: AccessTokenStatus): Promise<Acceptance> {
+  /** Both, and the tokens on which it depends. A promise only where these have to be looked up. */
+  evaluate(ctx: StoreContext, status: AccessTokenStatus): Acceptance | Promise<Acceptance> {
     const refusal = whyInactive(status, ctx.now)
     const { ancestors } = status.token
     if (refusal !== null) return { refusal, ancestors: NO_ANCESTORS }
-    if (ancestors.length === 0) return ACCEPTED
+    return ancestors.length === 0 ? ACCEPTED : this.#evaluateAncestors(ctx, ancestors)
+  }
+
+  async #evaluateAncestors(ctx: StoreContext, ancestors: readonly TokenId[]): Promise<Acceptance> {
     const found = await Promise.all(ancestors.map((tokenId) => this.#reads.accessTokens.findById(ctx, tokenId)))
     const active = found.flatMap((each) => (each !== null && isActive(each, ctx.now) ? [each.token] : []))
     return active.length === ancestors.length

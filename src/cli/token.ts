@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { SubjectTypeSchema, type TokenClaims, TokenUseSchema } from '../gen/qscope/v1/token_pb.ts'
 import {
   IntrospectTokenResponseSchema,
+  ListGrantsResponseSchema,
   ListTokensResponseSchema,
   MintTokenResponseSchema,
   RevokeTokenResponseSchema,
@@ -34,6 +35,7 @@ export function tokenCommand(): Command {
     .addCommand(verifyCommand())
     .addCommand(revokeCommand())
     .addCommand(listCommand())
+    .addCommand(grantsCommand())
 }
 
 interface MintOptions extends ConnectionOptions {
@@ -236,6 +238,40 @@ function listCommand(): Command {
                 listText(token.audiences),
                 timeText(token.issueTime),
                 timeText(token.expireTime),
+              ]),
+            ) + nextPageText(answer.nextPageToken),
+        )
+      })
+    })
+}
+
+function grantsCommand(): Command {
+  return withPaging(withConnection(new Command('grants')))
+    .description('list what users have consented to, newest first')
+    .option('--of-client <id>', 'only those of a client')
+    .option('--of-user <id>', 'only those of a user')
+    .option('--active', 'only those on which what is issued counts now')
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const { ofClient: clientId, ofUser: userId, pageSize, pageToken, active: activeOnly } = options
+        const answer = await calls.call(
+          TokenService.method.listGrants,
+          omitUndefined({ clientId, userId, pageSize, pageToken, activeOnly }),
+        )
+        output.answer(
+          () => messageJson(ListGrantsResponseSchema, answer),
+          () =>
+            output.table(
+              ['GRANT ID', 'CLIENT ID', 'USER ID', 'STATE', 'SCOPES', 'AUDIENCES', 'CREATED', 'EXPIRES'],
+              answer.grants.map((grant) => [
+                grant.grantId,
+                grant.clientId,
+                grant.userId,
+                grant.active ? 'active' : grant.revokeTime === undefined ? 'inactive' : 'revoked',
+                listText(grant.scopes),
+                listText(grant.audiences),
+                timeText(grant.createTime),
+                timeText(grant.expireTime),
               ]),
             ) + nextPageText(answer.nextPageToken),
         )

@@ -1,6 +1,7 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { type EpochMs, epochMs, type KeyId, keyId, type SecretHash, type UserCodeHash } from '../domain/ids.ts'
 import { seal, unseal } from './aead.ts'
+import { HmacSha256 } from './hmac.ts'
 import { randomBytes } from './random.ts'
 
 /** What a key is for; a key never serves two purposes. */
@@ -50,8 +51,8 @@ export function drawKey(purpose: KeyPurpose): { readonly id: KeyId; readonly key
 /** Computes with the keyring; the keys themselves stay inside. */
 export class Keyring {
   #material: KeyMaterial
-  /** Made once: an HMAC under raw bytes costs five times one under these. */
-  readonly #secretKeys = new WeakMap<Buffer, KeyObject>()
+  /** Made once for each key. */
+  readonly #hmacs = new WeakMap<Buffer, HmacSha256>()
 
   constructor(material: KeyMaterial) {
     this.#material = material
@@ -149,16 +150,14 @@ export class Keyring {
   }
 
   #mac(purpose: KeyPurpose, id: KeyId, text: string): Buffer {
-    return createHmac('sha256', this.#secretKey(this.#key(purpose, id)))
-      .update(text)
-      .digest()
+    return this.#hmacUnder(this.#key(purpose, id)).of(text)
   }
 
-  #secretKey(key: Buffer): KeyObject {
-    const known = this.#secretKeys.get(key)
+  #hmacUnder(key: Buffer): HmacSha256 {
+    const known = this.#hmacs.get(key)
     if (known !== undefined) return known
-    const made = createSecretKey(key)
-    this.#secretKeys.set(key, made)
+    const made = new HmacSha256(key)
+    this.#hmacs.set(key, made)
     return made
   }
 

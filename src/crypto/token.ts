@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { RawToken, TokenHash } from '../domain/ids.ts'
+import { sha256 } from './digest.ts'
 import { randomBytes } from './random.ts'
 
 /** What a bearer value is, told by how it begins. */
@@ -46,7 +47,7 @@ export function readToken(value: string): { readonly kind: TokenKind; readonly t
 
 /** SHA-256: 256 random bits need no slow hash, there is nothing to guess. */
 export function hashToken(token: RawToken): TokenHash {
-  return hash('sha256', token, 'buffer') as TokenHash
+  return sha256(token) as TokenHash
 }
 
 function checksum(body: string): string {
@@ -54,33 +55,39 @@ function checksum(body: string): string {
 }
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-/** Five digits at a time: 62^5 < 2^30, so that a remainder and 16 more bits stay exact in a double. */
-const CHUNK_DIGITS = 5
-const CHUNK = 62 ** CHUNK_DIGITS
+/** Two digits at a time, of 62^2 = 3844. */
+const PAIRS: readonly string[] = Array.from({ length: 62 ** 2 }, (_, value) => base62Number(value, 2))
+/** Eight digits at a time, as four pairs: 62^8 < 2^53, so that a remainder is exact in a double. */
+const CHUNK_DIGITS = 8
+const CHUNK = 62n ** BigInt(CHUNK_DIGITS)
 
 /** How many base62 digits hold `bytes` bytes. */
 export function base62Length(bytes: number): number {
   return Math.ceil((bytes * 8) / Math.log2(62))
 }
 
-/** The big-endian number in `bytes` (an even count) in base62, padded with zeros to its full length. */
-export function base62(bytes: Uint8Array): string {
-  const limbs: number[] = []
-  for (let i = 0; i < bytes.length; i += 2) limbs.push(((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0))
+/** The big-endian number in `bytes` in base62, padded with zeros to its full length. */
+export function base62(bytes: Buffer): string {
+  let rest = BigInt(`0x${bytes.toString('hex')}`)
   const length = base62Length(bytes.length)
   let digits = ''
-  let first = 0
   while (digits.length < length) {
-    let remainder = 0
-    for (let i = first; i < limbs.length; i += 1) {
-      const value = remainder * 65_536 + (limbs[i] ?? 0)
-      limbs[i] = Math.floor(value / CHUNK)
-      remainder = value % CHUNK
-    }
-    while (first < limbs.length && limbs[first] === 0) first += 1
-    digits = base62Number(remainder, CHUNK_DIGITS) + digits
+    const above = rest / CHUNK
+    digits = eightDigits(Number(rest - above * CHUNK)) + digits
+    rest = above
   }
   return digits.slice(-length)
+}
+
+function eightDigits(value: number): string {
+  let rest = value
+  let digits = ''
+  while (digits.length < CHUNK_DIGITS) {
+    const above = Math.floor(rest / PAIRS.length)
+    digits = (PAIRS[rest - above * PAIRS.length] ?? '') + digits
+    rest = above
+  }
+  return digits
 }
 
 /** A non-negative integer in base62 of exactly `length` digits. */

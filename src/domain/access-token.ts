@@ -2,6 +2,9 @@ import type { CertificateThumbprint } from './certificate.ts'
 import type { PrincipalStatus } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, SigningKeyId, TokenHash, TokenId, UserId } from './ids.ts'
 
+/** Beyond this many exchanges nobody can tell any more who asked for what. */
+export const MAX_ANCESTORS = 5
+
 /** An access token as it is stored: everything but its value. */
 export interface AccessToken {
   readonly tokenId: TokenId
@@ -23,7 +26,7 @@ export interface AccessToken {
   readonly userGeneration: number | null
   /** Who acts for the subject, the latest first (RFC 8693 §4.1). */
   readonly actors: readonly string[]
-  /** The tokens it was exchanged from, at most five: it is active only while all of them are. */
+  /** The tokens it was exchanged from, at most {@link MAX_ANCESTORS}: it is active only while all of them are. */
   readonly ancestors: readonly TokenId[]
   /** The certificate that its bearer must show (`x5t#S256`, RFC 8705 §3); `null`: it is bound to none. */
   readonly confirmation: CertificateThumbprint | null

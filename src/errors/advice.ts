@@ -23,7 +23,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
     when: 'The client could not be authenticated: no credentials, an unknown id, a wrong or expired secret, a disabled client, an assertion that is used or does not fit, a certificate that is not the client’s. All look the same.',
     details: NONE,
     advice:
-      'Check id and credentials, whether the secret was rotated, and whether the client is registered for this way of authenticating. The audit log has `client.authentication_failed` under the ray id. Do not repeat it in a loop: failures are limited.',
+      'Check id and credentials, whether the secret was rotated, and whether the client is registered for this way of authenticating; `ClientService.ExplainMint` tells whether it would be let in. The audit log has `client.authentication_failed` under the ray id. Do not repeat it in a loop: failures are limited.',
   },
   'oauth.invalid_grant': {
     when: 'A code, refresh token, device code or assertion is unknown, expired, spent, revoked or another client’s; the redirect URI or the PKCE verifier is not the right one; the user is not active. It is not said which.',
@@ -34,7 +34,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   'oauth.unauthorized_client': {
     when: 'The client is not registered for this grant, or the call is not for clients of its kind: public clients introspect nothing.',
     details: NONE,
-    advice: 'Have its owner register the grant (`ClientService.UpdateClient`), or use one that it has.',
+    advice:
+      'Have its owner register the grant (`ClientService.UpdateClient`), or use one that it has. `ClientService.ExplainMint` tells what else is missing.',
   },
   'oauth.unsupported_grant_type': {
     when: 'The grant is switched off on this server: no trusted issuer is configured, for example.',
@@ -44,7 +45,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   'oauth.invalid_scope': {
     when: 'A scope is malformed, or beyond what the client, the grant, the subject token or the rule for an assertion allows; none is left of those that were granted; or the request asks for `qscope:` permissions where they are not issued.',
     details: '`metadata.rejected_scopes`, separated by spaces',
-    advice: 'Ask for fewer scopes, or have the client registered for them.',
+    advice:
+      'Ask for fewer scopes, or have the client registered for them. `ClientService.ExplainMint` tells what it may have.',
   },
   'oauth.invalid_target': {
     when: 'An audience is not among the client’s, does not go with the scopes, or the client that answers for it is disabled or was deleted; or the client has lost all audiences of the grant.',
@@ -65,7 +67,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   'oauth.invalid_token': {
     when: 'The bearer token of a management call is missing, unknown, expired, revoked or malformed; or, for `VerifyToken`, the token that was presented is.',
     details: '`metadata.token` = `presented` if it is the token to be verified; absent if it is the caller’s own',
-    advice: 'The caller’s own: mint another one and repeat the call. The presented one: answer 401 to whoever sent it.',
+    advice:
+      'The caller’s own: mint another one and repeat the call. The presented one: answer 401 to whoever sent it; `TokenService.ExplainToken` tells why.',
   },
   'oauth.insufficient_scope': {
     when: 'The bearer token lacks the permission of the method, the caller lacks a permission that the client it changes has, or, for `VerifyToken`, the presented token lacks a required scope.',

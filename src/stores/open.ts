@@ -37,7 +37,7 @@ const DIALECTS: Readonly<Record<string, () => Promise<Dialect>>> = Object.freeze
 
 const MAX_QUEUED_CALLS = 10_000
 
-const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
+export const CONNECTION_DEFAULTS: ConnectionSettings = Object.freeze({
   walLimit: 67_108_864,
   poolSize: 15,
   connectTimeoutMs: 5_000,

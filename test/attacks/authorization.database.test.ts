@@ -22,10 +22,12 @@ const SERVICES = [
   'qscope.v1.ClientService',
   'qscope.v1.DeviceService',
   'qscope.v1.KeyService',
+  'qscope.v1.ServerService',
   'qscope.v1.TokenService',
   'qscope.v1.UserService',
 ]
 const OPEN_TO_ANYONE = [
+  'qscope.v1.ServerService/GetServerMetadata',
   'qscope.v1.TokenService/ExchangeAssertion',
   'qscope.v1.TokenService/GetJsonWebKeySet',
   'qscope.v1.TokenService/GetProtectedResourceMetadata',

@@ -42,6 +42,7 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
       'qscope.v1.ClientService',
       'qscope.v1.DeviceService',
       'qscope.v1.KeyService',
+      'qscope.v1.ServerService',
       TOKENS,
       'qscope.v1.UserService',
     ])

@@ -215,6 +215,20 @@ onEveryBackend(
         expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
       })
 
+      it.each([
+        ['that is disabled', true],
+        ['that does not exist', false],
+      ])('refuses a client %s as CreateAuthorizationCode does', async (_which, exists) => {
+        const clientId = exists ? (await registered(userGrants)).clientId : 'nobody-here'
+        if (exists) await server.call(disableClient, { clientId }, admin())
+        const user = { id: { case: 'externalId' as const, value: server.unique('user-') } }
+        const refused = await refusalOf(
+          server.call(createAuthorizationCode, { clientId, user, redirectUri: REDIRECT_URI }, admin()),
+        )
+        const { errorReason } = await explain(clientId, { grantType: GrantType.AUTHORIZATION_CODE })
+        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
+      })
+
       it('says where no issuer of assertions is trusted', async () => {
         const { clientId } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
         const { checks, errorReason } = await explain(clientId, { grantType: GrantType.JWT_BEARER })

@@ -14,7 +14,7 @@ const EARLY_MS = 2
 
 onEveryBackend(
   'RevokeLeakedToken',
-  (server) => {
+  (server, database) => {
     const grants = grantsOn(server)
     const report = (token: string) => server.call(revokeLeakedToken, { token })
     const events = (tokenId: string) =>
@@ -53,6 +53,16 @@ onEveryBackend(
       expect(await grants.isActive(subject.accessToken)).toBe(true)
       await report(subject.accessToken)
       expect(await grants.isActive(derived.accessToken)).toBe(false)
+    })
+
+    it('tells those who keep answers that it ended, once', async () => {
+      const rows = async () => Number((await database.query('select count(*) as n from oauth_revocations'))[0]?.['n'])
+      const { accessToken } = await grants.mint(await grants.serviceClient())
+      const before = await rows()
+      await report(accessToken)
+      await report(accessToken)
+      await report(server.unknownToken())
+      expect(await rows()).toBe(before + 1)
     })
 
     it('is the same when it is repeated, also by its twin: one event says so', async () => {

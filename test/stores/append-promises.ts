@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import { StoreError } from '../../src/stores/contract/errors.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import { eventsInIntactChains } from './chains-intact.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,
@@ -11,6 +12,7 @@ import {
   contextWithoutSignal,
   inTransaction,
   mint,
+  mintAudited,
   options,
   ownTransaction,
   register,
@@ -58,6 +60,25 @@ export function appendPromises(subject: () => Subject): void {
     expect(await Promise.all(neighbours.map(stored))).not.toContain(false)
     expect(await stored(companion)).toBe(false)
     expect(await backend.reads.auditLog.find(context(), event.eventId)).toBeNull()
+  })
+
+  test('fails an offender among calls of many turns, and none of those before or behind it', async () => {
+    const { backend } = subject()
+    const taken = aToken('appender')
+    await mintAudited(backend, taken)
+    const events = await eventsInIntactChains(backend)
+    const turns = Array.from({ length: 40 }, (_, turn) =>
+      turn % 10 === 5 ? aToken('appender', { hash: taken.hash }) : aToken('appender'),
+    )
+    const minting: Promise<void>[] = []
+    for (const token of turns) {
+      minting.push(mintAudited(backend, token))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const outcome = await Promise.allSettled(minting)
+    expect(outcome.map(({ status }) => status === 'fulfilled')).toEqual(turns.map(({ hash }) => hash !== taken.hash))
+    expect(await Promise.all(turns.map(stored))).toEqual(turns.map(({ hash }) => hash !== taken.hash))
+    expect(await eventsInIntactChains(backend)).toBe(events + 36)
   })
 
   test('fills a unit at once, and what throws there writes nothing', async () => {

@@ -287,6 +287,14 @@ export async function mint(backend: Backend, ...tokens: readonly AccessToken[]):
   )
 }
 
+/** The same for one token, with an event in the same commit. */
+export async function mintAudited(backend: Backend, token: AccessToken): Promise<void> {
+  await backend.append(context(), (stores) => {
+    void stores.accessTokens.insert(token)
+    void stores.auditLog.append(anEvent({ tokenId: token.tokenId }))
+  })
+}
+
 /** What of a database gives concern. */
 export function warningsOf(facts: readonly Diagnostic[]): Pick<Diagnostic, 'name' | 'value'>[] {
   return facts.filter(({ warning }) => warning !== null).map(({ name, value }) => ({ name, value }))

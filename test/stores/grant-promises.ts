@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { isGrantActive } from '../../src/domain/grant.ts'
-import { clientId, epochMs, grantId } from '../../src/domain/ids.ts'
+import { clientId, epochMs, type GrantId, grantId } from '../../src/domain/ids.ts'
+import type { GrantFilter } from '../../src/stores/contract/grants.ts'
 import type { Subject } from './contract.ts'
 import {
   aClient,
@@ -58,6 +59,53 @@ export function grantPromises(subject: () => Subject): void {
       }),
     )
     expect(active).toEqual([false, false, false, false, false, true])
+  })
+
+  test('are listed newest first, page by page, by client and by user, without those of deleted clients', async () => {
+    const { backend } = subject()
+    await register(backend, aClient('g-list'), aClient('g-gone'))
+    const [a, b] = [aUser(), aUser()]
+    await enroll(backend, a, b)
+    const listed = [a, b, a, b].map((user) => aGrant('g-list', user))
+    const orphan = aGrant('g-gone', a)
+    for (const grant of [...listed, orphan]) await consent(backend, grant)
+    await inTransaction(backend, (stores) => stores.clients.delete(clientId('g-gone'), 1, change))
+    const ids = listed.map(({ grantId }) => grantId).toReversed()
+    const list = async (filter: Partial<GrantFilter>, after: GrantId | undefined, limit: number) => {
+      const page = { after: after ?? null, limit }
+      const whole = { clientId: null, userId: null, activeAt: null, ...filter }
+      return (await backend.reads.grants.page(context(), whole, page)).map(({ grant }) => grant.grantId)
+    }
+    const mine = { clientId: clientId('g-list') }
+    expect(await list(mine, undefined, 50)).toEqual(ids)
+    expect(await list(mine, ids[0], 2)).toEqual(ids.slice(1, 3))
+    expect(await list({ ...mine, userId: a.userId }, undefined, 50)).toEqual([ids[1], ids[3]])
+    expect(await list({}, undefined, 1_000)).not.toContain(orphan.grantId)
+  })
+
+  test('are listed as active exactly where they are', async () => {
+    const { backend } = subject()
+    await register(backend, aClient('g-live'), aClient('g-shut'))
+    const [user, idle] = [aUser(), aUser()]
+    await enroll(backend, user, idle)
+    const at = epochMs(NOW + 1_000)
+    const revoked = aGrant('g-live', user)
+    const ended = aGrant('g-live', user, { expiresAt: at })
+    const old = aGrant('g-live', user, { userGeneration: 0 })
+    const live = aGrant('g-live', user, { expiresAt: epochMs(at + 1) })
+    const all = [revoked, ended, old, live, aGrant('g-live', idle), aGrant('g-shut', user)]
+    await consent(backend, ...all)
+    await inTransaction(backend, async (stores) => {
+      await stores.grants.revoke(revoked, 'test', change)
+      await stores.users.setActive(idle.userId, false, change)
+      await stores.clients.setEnabled(clientId('g-shut'), false, 1, change)
+    })
+    const ids = new Set(all.map(({ grantId }) => grantId))
+    const filter = { clientId: null, userId: null }
+    const page = { after: null, limit: 1_000 }
+    const listed = await backend.reads.grants.page(context(), { ...filter, activeAt: at }, page)
+    expect(listed.map(({ grant }) => grant.grantId).filter((id) => ids.has(id))).toEqual([live.grantId])
+    expect(listed.every((status) => isGrantActive(status, at))).toBe(true)
   })
 
   test('are revoked once, of 50 concurrent attempts', async () => {

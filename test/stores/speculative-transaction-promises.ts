@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { clientId } from '../../src/domain/ids.ts'
 import type { TransactionStores } from '../../src/stores/contract/backend.ts'
 import { openBackend } from '../../src/stores/open.ts'
+import { eventsInIntactChains } from './chains-intact.ts'
 import type { Subject } from './contract.ts'
 import { aClient, anEvent, aToken, aUser, change, context, inTransaction, mint, options, register } from './given.ts'
 
@@ -55,6 +56,28 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(refused).toMatchObject({ name: 'StoreError', fault: 'broken' })
     expect(await Promise.all(tokens.map(async (token) => (await storedToken(token)) !== null))).not.toContain(false)
     expect(await storedToken(orphan)).toBeNull()
+  })
+
+  test('are rejected where they lost, among others of many turns, and leave the chains of the log whole', async () => {
+    const taken = aUser()
+    await transact((stores) => stores.users.insert(taken))
+    const before = await eventsInIntactChains(backend())
+    // Each tenth wants an external id that somebody has.
+    const isLost = (turn: number) => turn % 10 === 3
+    const deciding: Promise<boolean>[] = []
+    for (let turn = 0; turn < 40; turn += 1) {
+      const user = isLost(turn) ? aUser({ externalId: taken.externalId }) : aUser()
+      deciding.push(
+        backend().transaction(context(), async (stores) => {
+          const fresh = await stores.users.insert(user)
+          if (fresh) await stores.auditLog.append(anEvent())
+          return { commit: fresh, value: fresh }
+        }),
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await Promise.all(deciding)).toEqual(deciding.map((_, turn) => !isLost(turn)))
+    expect(await eventsInIntactChains(backend())).toBe(before + 36)
   })
 
   test('stand beside each other, long ones and those that write nothing too', async () => {

@@ -4,6 +4,7 @@ import { createAuthorizationCode } from '../../flows/grants/create-authorization
 import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
 import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
+import { replaceBearer } from '../../flows/grants/replace-bearer.ts'
 import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
 import { REDIRECT_URI } from './client-steps.ts'
 import { asClient, type Scene } from './scene.ts'
@@ -100,6 +101,10 @@ export const GRANT_STEPS: readonly Step[] = [
       actorTokenType: null,
       requestedTokenType: null,
     }),
+  }),
+  flowStep(replaceBearer, {
+    caller: () => ({ kind: 'system', name: 'ext_authz' }),
+    input: (scene) => ({ tokenId: scene.own.get().token.tokenId, audience: scene.issuer.terms.issuer }),
   }),
   assertionStep,
   codeStep,

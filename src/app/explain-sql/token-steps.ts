@@ -1,5 +1,6 @@
 import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
+import { listGrants } from '../../flows/tokens/list-grants.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
 import { revokeLeakedToken } from '../../flows/tokens/revoke-leaked-token.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
@@ -59,6 +60,23 @@ export const TOKEN_STEPS: readonly Step[] = [
     variant: 'active ones of a client and a user',
     input: (scene) => ({
       filter: { ...ofClient(scene), ...ofUser(scene), clientId: ofClient(scene).clientId, activeOnly: true },
+      pageSize: 0,
+      pageToken: '',
+    }),
+  }),
+  queryStep(listGrants, { input: () => ({ filter: ALL, pageSize: 1, pageToken: '' }) }),
+  queryStep(listGrants, {
+    variant: 'of a client',
+    input: (scene) => ({ filter: ofClient(scene), pageSize: 0, pageToken: '' }),
+  }),
+  queryStep(listGrants, {
+    variant: 'of a user',
+    input: (scene) => ({ filter: ofUser(scene), pageSize: 0, pageToken: '' }),
+  }),
+  queryStep(listGrants, {
+    variant: 'active ones of a client and a user',
+    input: (scene) => ({
+      filter: { clientId: ofClient(scene).clientId, userId: ofUser(scene).userId, activeOnly: true },
       pageSize: 0,
       pageToken: '',
     }),

@@ -1,8 +1,9 @@
 import { LONGEST_JWT } from '../../crypto/jwt.ts'
 import type { Client } from '../../domain/client.ts'
 import { MOST_FACTS_OF_TOKEN } from '../../domain/revocation.ts'
-import { HOLDS, invalidRequest } from '../../results.ts'
+import { HOLDS, invalidRequest, type Result } from '../../results.ts'
 import { condition } from '../condition.ts'
+import type { FlowContext } from '../context.ts'
 
 /** What makes a token long. */
 interface Content {
@@ -25,14 +26,21 @@ const REVOCATION_KEY_LENGTH = 25
  * evaluated by the format that the client has then.
  */
 export function tokenIsNotTooLong<Facts extends { readonly client: Client }>(contentOf: (facts: Facts) => Content) {
-  return condition<Facts>('tokenIsNotTooLong', (ctx, facts) => {
-    if (facts.client.config.accessTokenFormat === 'opaque') return HOLDS
-    const { scopes, audiences, actors = [], ancestors = [] } = contentOf(facts)
-    const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
-    const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
-    const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
-    if (bytes <= LONGEST_JWT) return HOLDS
-    const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
-    return invalidRequest('scopes', description)
-  })
+  return condition<Facts>('tokenIsNotTooLong', (ctx, facts) =>
+    facts.client.config.accessTokenFormat === 'opaque' ? HOLDS : evaluateLength(ctx, contentOf(facts)),
+  )
+}
+
+/** The same of a token that is a JWT whatever its client gets. */
+export function jwtIsNotTooLong<Facts extends object>(contentOf: (facts: Facts) => Content) {
+  return condition<Facts>('jwtIsNotTooLong', (ctx, facts) => evaluateLength(ctx, contentOf(facts)))
+}
+
+function evaluateLength(ctx: FlowContext, { scopes, audiences, actors = [], ancestors = [] }: Content): Result<object> {
+  const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
+  const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
+  const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
+  if (bytes <= LONGEST_JWT) return HOLDS
+  const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
+  return invalidRequest('scopes', description)
 }

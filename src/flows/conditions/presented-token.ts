@@ -61,7 +61,8 @@ export async function evaluateToken(ctx: FlowContext, viewer: Viewer, presented:
     const refusal = whyNotRefreshable(found.status, ctx.now)
     return refusal === null ? { found: { ...found, revocationKeys: [] }, refusal } : { found, refusal }
   }
-  const { refusal, ancestors } = await ctx.services.accessTokens.evaluate(ctx, found.status)
+  const evaluated = ctx.services.accessTokens.evaluate(ctx, found.status)
+  const { refusal, ancestors } = evaluated instanceof Promise ? await evaluated : evaluated
   if (refusal !== null) return { found, refusal }
   const revocationKeys = ctx.services.revocationKeys.ofToken(found.status.token, ancestors)
   return { found: { ...found, revocationKeys }, refusal }

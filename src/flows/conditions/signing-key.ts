@@ -3,7 +3,7 @@ import { actorOf, type CallContext } from '../../context.ts'
 import type { DrawnSigningKey } from '../../crypto/signing-keys.ts'
 import type { AuditEventType } from '../../domain/audit-event.ts'
 import type { Client } from '../../domain/client.ts'
-import { milliseconds, type SigningKeyId } from '../../domain/ids.ts'
+import { type Milliseconds, milliseconds, type SigningKeyId } from '../../domain/ids.ts'
 import type { SigningAlgorithm, SigningKey, SigningKeyState } from '../../domain/signing-key.ts'
 import { fail, RETRY_AFTER_MS, success } from '../../results.ts'
 import { condition, type Decision, LOST_RACE, RETRY, type Refusal } from '../condition.ts'
@@ -65,25 +65,24 @@ export type Signing = { readonly signer: SigningKey | null }
 /** RFC 9068 §2.1: for a client of JWTs there is a key that signs, read for this call, which will outlast what it signs. */
 export const signerIsReady = condition<{ readonly client: Client }, Signing>(
   'signerIsReady',
-  async (ctx, { client: { config } }): Promise<Decision<Signing>> => {
-    if (config.accessTokenFormat === 'opaque') return success({ signer: null })
-    const { signingAlgorithm } = ctx.services
-    const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)
-    if (signer === null) return await refuseUntilActive(ctx, signingAlgorithm)
-    if (signer.longestLifetime < config.accessTokenTtl) return refuseUntilCovered(signer, config.accessTokenTtl)
-    return success({ signer })
-  },
+  async (ctx, { client: { config } }): Promise<Decision<Signing>> =>
+    config.accessTokenFormat === 'opaque' ? success({ signer: null }) : await signerFor(ctx, config.accessTokenTtl),
 )
 
 /** There is a key that signs what is kept nowhere, read for this call. */
-export const serverSigns = condition<object, { readonly signer: SigningKey }>(
-  'serverSigns',
-  async (ctx): Promise<Decision<{ readonly signer: SigningKey }>> => {
-    const { signingAlgorithm } = ctx.services
-    const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)
-    return signer === null ? await refuseUntilActive(ctx, signingAlgorithm) : success({ signer })
-  },
-)
+export const serverSigns = signerLasts(milliseconds(0))
+
+/** There is a key that signs, read for this call, which will outlast what lives so long, whichever client it is for. */
+export function signerLasts(lifetime: Milliseconds) {
+  return condition<object, { readonly signer: SigningKey }>('signerLasts', (ctx) => signerFor(ctx, lifetime))
+}
+
+async function signerFor(ctx: FlowContext, lifetime: Milliseconds): Promise<Decision<{ readonly signer: SigningKey }>> {
+  const { signingAlgorithm } = ctx.services
+  const signer = await ctx.stores.signingKeys.findActive(ctx, signingAlgorithm)
+  if (signer === null) return await refuseUntilActive(ctx, signingAlgorithm)
+  return signer.longestLifetime < lifetime ? refuseUntilCovered(signer, lifetime) : success({ signer })
+}
 
 /**
  * Where no key of the algorithm signs: the one prepared first is activated, or a

@@ -1,6 +1,6 @@
 import { type Client, type ClientSecret, type GrantType, isSecretValid } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
-import { fail, HOLDS, invalidRequest, success } from '../../results.ts'
+import { type FailedResult, fail, HOLDS, invalidRequest, success } from '../../results.ts'
 import { type ConditionChain, condition, type EvaluatedCondition, given } from '../condition.ts'
 import { grantIsAllowed } from '../conditions/caller.ts'
 import { clientMayObtainConsent } from '../conditions/client.ts'
@@ -58,25 +58,39 @@ const LIMITS = {
   jwt_bearer: mintLimits<Question>(),
 } as const satisfies Record<GrantType, readonly Reservation<Question>[]>
 
-/** RFC 6749 §2.3: the client would be let in; how many of its secrets would do so is known, not which one it shows. */
-const LET_IN = given<{ readonly client: Client }>()
-  .and(
-    condition<{ readonly client: Client }>('clientIsEnabled', (_ctx, { client }) =>
-      client.enabled ? HOLDS : fail('oauth.invalid_client'),
-    ),
-  )
-  .and(
-    condition<{ readonly client: Client }, { readonly secrets: readonly ClientSecret[] }>(
-      'clientCanAuthenticate',
-      async (ctx, { client }) => {
-        if (client.authenticationMethod !== 'client_secret') return success({ secrets: [] })
-        const secrets = await ctx.stores.clientSecrets.ofClient(ctx, client.clientId)
-        return secrets.some((secret) => isSecretValid(secret, ctx.now))
-          ? success({ secrets })
-          : fail('oauth.invalid_client')
-      },
-    ),
-  )
+/** A client that is disabled is let in nowhere. */
+const clientIsEnabled = condition<{ readonly client: Client; readonly grantType: GrantType }>(
+  'clientIsEnabled',
+  (_ctx, { client, grantType }) => (client.enabled ? HOLDS : refuseClient(grantType)),
+)
+
+/** RFC 6749 §2.3: some secret would prove the client; which one it shows is not known. */
+const clientCanAuthenticate = condition<{ readonly client: Client }, { readonly secrets: readonly ClientSecret[] }>(
+  'clientCanAuthenticate',
+  async (ctx, { client }) => {
+    if (client.authenticationMethod !== 'client_secret') return success({ secrets: [] })
+    const secrets = await ctx.stores.clientSecrets.ofClient(ctx, client.clientId)
+    return secrets.some((secret) => isSecretValid(secret, ctx.now))
+      ? success({ secrets })
+      : fail('oauth.invalid_client')
+  },
+)
+
+/** How the calls of a grant refuse a client that is not let in: an assertion and a consent stand for it, the others prove it. */
+function refuseClient(grantType: GrantType): FailedResult {
+  if (grantType === 'jwt_bearer') return fail('oauth.invalid_grant')
+  return fail(grantType === 'authorization_code' ? 'oauth.unauthorized_client' : 'oauth.invalid_client')
+}
+
+/** The same for one that does not exist. */
+function refuseUnknown({ grantType, clientId }: MintQuestion): FailedResult {
+  return grantType === 'authorization_code'
+    ? fail('resource.not_found', { resource: { type: 'client', name: clientId } })
+    : refuseClient(grantType)
+}
+
+const LET_IN = given<{ readonly client: Client; readonly grantType: GrantType }>().and(clientIsEnabled)
+const PROVED = LET_IN.and(clientCanAuthenticate)
 
 /** A shorter life is asked of MintToken alone. */
 const lifetimeGoesWithGrant = condition<MintQuestion>(
@@ -93,10 +107,10 @@ export const explainMint = query({
   preconditions: given<MintQuestion>().and(lifetimeGoesWithGrant),
   answer: async (ctx, question): Promise<Explanation> => {
     const client = await ctx.stores.clients.find(ctx, question.clientId)
-    if (client === null) return { verdict: 'unknown', checks: [UNKNOWN_CLIENT], refusal: fail('oauth.invalid_client') }
-    const asked: Question = { ...question, client }
+    if (client === null) return { verdict: 'unknown', checks: [UNKNOWN_CLIENT], refusal: refuseUnknown(question) }
+    const asked = { ...question, client }
     const known: Check = { ...UNKNOWN_CLIENT, passed: true, detail: `client ${client.clientId}`, fix: '' }
-    const letIn = await LET_IN.trace(ctx, asked)
+    const letIn = await (question.grantType === 'jwt_bearer' ? LET_IN : PROVED).trace(ctx, asked)
     const checks = [known, ...letIn.evaluated.map((each) => toCheck(TEXTS, each, { ...asked, ...letIn.known }))]
     if (letIn.refusal !== null) return { verdict: 'refused', checks, refusal: letIn.refusal }
     const traced = await CONDITIONS[question.grantType].trace(ctx, asked)

@@ -1,3 +1,4 @@
+import type { JwtType } from '../../crypto/jwt.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken, hashToken } from '../../crypto/token.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
@@ -5,6 +6,7 @@ import type { Client } from '../../domain/client.ts'
 import { expiryAfter, expiryWithin } from '../../domain/expiry.ts'
 import type { Grant, RefreshToken } from '../../domain/grant.ts'
 import { type EpochMs, type Milliseconds, type RawToken, type TokenId, tokenId } from '../../domain/ids.ts'
+import type { SigningKey } from '../../domain/signing-key.ts'
 import type { Signing } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
 
@@ -30,6 +32,9 @@ type DrawnClaims = Pick<
   'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
 >
 
+/** The claims of a token, and the client that it is issued to. */
+type ClientClaims = DrawnClaims & Pick<AccessToken, 'clientId' | 'clientGeneration' | 'confirmation'>
+
 /** Draws an access token for a client, in its format; the claims say for whom and for what. `ancestors`: see the claims. */
 export async function drawAccessToken(
   ctx: FlowContext,
@@ -37,19 +42,29 @@ export async function drawAccessToken(
   claims: DrawnClaims,
   ancestors: readonly AccessToken[] = [],
 ): Promise<IssuedTokens> {
+  const type = client.config.accessTokenFormat === 'identity_jwt' ? 'JWT' : 'at+jwt'
+  const confirmation = ctx.caller.kind === 'client' ? ctx.caller.certificate : null
+  const { clientId, tokenGeneration: clientGeneration } = client
+  return await drawTokenOf(ctx, signer, type, { ...claims, clientId, clientGeneration, confirmation }, ancestors)
+}
+
+/** The same where the client does not call itself. `signer`: what signs it; `null`: it is opaque, and has no type. */
+export async function drawTokenOf(
+  ctx: FlowContext,
+  signer: SigningKey | null,
+  type: Extract<JwtType, 'at+jwt' | 'JWT'>,
+  claims: ClientClaims,
+  ancestors: readonly AccessToken[],
+): Promise<IssuedTokens> {
   const { signingKeys, revocationKeys, issuer } = ctx.services
   const unnamed = {
     ...claims,
     tokenId: tokenId(uuidV7()),
     signingKeyId: signer === null ? null : signer.keyId,
-    clientId: client.clientId,
-    clientGeneration: client.tokenGeneration,
-    confirmation: ctx.caller.kind === 'client' ? ctx.caller.certificate : null,
     issuedAt: ctx.now,
     revokedAt: null,
     rayId: ctx.rayId,
   }
-  const type = client.config.accessTokenFormat === 'identity_jwt' ? 'JWT' : 'at+jwt'
   const value =
     signer === null
       ? drawToken('access')

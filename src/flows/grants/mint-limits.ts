@@ -3,7 +3,8 @@ import { fail, HOLDS } from '../../results.ts'
 import type { FlowContext } from '../context.ts'
 import { type Reservation, reservation } from '../flow.ts'
 
-type ForClient = { readonly client: Client }
+type Minter = Pick<Client, 'clientId'>
+type ForClient = { readonly client: Minter }
 
 /** How many tokens the facts of a flow will be issued. */
 type Count<Facts> = (facts: Readonly<Facts>) => number
@@ -31,7 +32,7 @@ function mintingIsWithinRate<Facts extends ForClient>(count: Count<Facts>): Rese
   })
 }
 
-function refuseTooFast(ctx: FlowContext, { clientId }: Client, wanted: number) {
+function refuseTooFast(ctx: FlowContext, { clientId }: Minter, wanted: number) {
   return fail('limit.exceeded', {
     quota: { subject: `client:${clientId}`, description: 'tokens are minted too fast' },
     retryAfterMs: Math.max(1, ctx.services.limits.mints.waitFor(clientId, ctx.now, wanted)),
@@ -55,11 +56,11 @@ function liveTokensAreWithinQuota<Facts extends ForClient>(count: Count<Facts>):
   })
 }
 
-async function takeLiveTokens(ctx: FlowContext, client: Client, wanted: number, most: number) {
+async function takeLiveTokens(ctx: FlowContext, client: Minter, wanted: number, most: number) {
   return refuseTooMany(client, await ctx.services.limits.liveTokens.reserve(ctx, client.clientId, wanted), most)
 }
 
-function refuseTooMany({ clientId }: Client, wait: number, most: number | null) {
+function refuseTooMany({ clientId }: Minter, wait: number, most: number | null) {
   if (wait === 0) return HOLDS
   return fail('limit.exceeded', {
     quota: { subject: `client:${clientId}`, description: `at most ${most} access tokens are live at once, about` },

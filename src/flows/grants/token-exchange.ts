@@ -1,4 +1,4 @@
-import type { AccessToken } from '../../domain/access-token.ts'
+import { type AccessToken, MAX_ANCESTORS } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
 import { expiryWithin } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
@@ -25,9 +25,7 @@ import { tokenIsAppended } from './store-tokens.ts'
 /** RFC 8693 §3. */
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** Beyond this many exchanges nobody can tell any more who asked for what. */
-const MAX_EXCHANGES = 5
-/** Nor of more actors, whose chain an actor token brings along. */
+/** Beyond this many actors, whose chain an actor token brings along, nobody can tell any more who asked for what. */
 const MAX_ACTORS = 5
 
 interface ExchangeRequest {
@@ -85,7 +83,7 @@ const subjectTokenIsAcceptable = condition<
   { readonly subject: AccessToken; readonly ancestors: readonly AccessToken[] }
 >('subjectTokenIsAcceptable', async (ctx, { subjectToken, client }) => {
   const found = await acceptable(ctx, subjectToken, client)
-  return found === null || found.ancestors.length >= MAX_EXCHANGES
+  return found === null || found.ancestors.length >= MAX_ANCESTORS
     ? invalidRequest('subject_token', 'is not acceptable')
     : success({ subject: found.token, ancestors: [...found.ancestors, found.token] })
 })

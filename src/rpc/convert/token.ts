@@ -4,10 +4,12 @@ import type { EpochMs } from '../../domain/ids.ts'
 import type { ActiveToken, Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenRequest } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
+import type { ListedGrant } from '../../flows/tokens/list-grants.ts'
 import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
 import type { ExplainMintRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import {
   type ActorSchema,
+  type GrantMetadataSchema,
   type IssuedTokenSchema,
   SubjectType,
   type TokenClaimsSchema,
@@ -116,5 +118,19 @@ export function toTokenMetadata(listed: ListedToken): MessageInitShape<typeof To
     expireTime: toTimestamp(view.expiresAt),
     ...(view.revokedAt !== null && { revokeTime: toTimestamp(view.revokedAt) }),
     active: listed.active,
+  }
+}
+
+export function toGrantMetadata({ grant, active }: ListedGrant): MessageInitShape<typeof GrantMetadataSchema> {
+  return {
+    grantId: grant.grantId,
+    clientId: grant.clientId,
+    userId: grant.userId,
+    scopes: [...grant.scopes],
+    audiences: [...grant.audiences],
+    createTime: toTimestamp(grant.createdAt),
+    expireTime: toTimestamp(grant.expiresAt),
+    ...(grant.revokedAt !== null && { revokeTime: toTimestamp(grant.revokedAt) }),
+    active,
   }
 }

@@ -1,17 +1,19 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CallContext, Caller } from '../../context.ts'
 import type { AccessToken } from '../../domain/access-token.ts'
+import type { RawToken } from '../../domain/ids.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import { verifyToken } from '../../flows/tokens/verify-token.ts'
 import { HeaderValueOption_HeaderAppendAction } from '../../gen/envoy/config/core/v3/base_pb.ts'
 import type { Authorization, CheckResponseSchema } from '../../gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { StatusCode } from '../../gen/envoy/type/v3/http_status_pb.ts'
 import { Code } from '../../gen/google/rpc/code_pb.ts'
-import { type FailedResult, fail, invalidRequest, success } from '../../results.ts'
+import { type FailedResult, fail, invalidRequest, type Result, success } from '../../results.ts'
 import { challengeOf } from '../challenge.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { sentenceOf } from '../rpc-status.ts'
 import { CheckedRequest } from './checked-request.ts'
+import { Replacements } from './replacements.ts'
 
 type Check = typeof Authorization.method.check
 type Decision = MessageInitShape<typeof CheckResponseSchema>
@@ -23,13 +25,16 @@ const PROXY: Caller = Object.freeze({ kind: 'system', name: 'ext_authz' })
 
 /**
  * External authorization for Envoy: decides by its bearer token whether a request of another service may pass. The
- * `context_extensions` of the proxy's route say what it needs: `audience`, and `required_scopes` with spaces between them.
+ * `context_extensions` of the proxy's route say what it needs: `audience`, and `required_scopes` with spaces between them;
+ * and with `replace_bearer: jwt` that the request passes on with a JWT for that audience in the place of its bearer token.
  */
 export class AuthorizationHandlers implements ServiceHandlers<typeof Authorization> {
   readonly #runner: FlowRunner
+  readonly #replacements: Replacements
 
   constructor(runner: FlowRunner) {
     this.#runner = runner
+    this.#replacements = new Replacements(runner)
   }
 
   /**
@@ -37,9 +42,16 @@ export class AuthorizationHandlers implements ServiceHandlers<typeof Authorizati
    * refuses the request unless it is told to fail open.
    */
   async check(ctx: CallContext, { attributes }: RequestOf<Check>): AnswerOf<Check> {
-    const { audience = '', required_scopes: scopes = '' } = attributes?.contextExtensions ?? {}
+    const {
+      audience = '',
+      required_scopes: scopes = '',
+      replace_bearer: format = '',
+    } = attributes?.contextExtensions ?? {}
     if (attributes === undefined || audience === '') {
       return invalidRequest('attributes.context_extensions', 'must have a value for audience')
+    }
+    if (format !== '' && format !== 'jwt') {
+      return invalidRequest('attributes.context_extensions', 'must have the value jwt for replace_bearer, or none')
     }
     const request = new CheckedRequest(attributes)
     const presented = request.bearer
@@ -47,24 +59,36 @@ export class AuthorizationHandlers implements ServiceHandlers<typeof Authorizati
       const because = request.authorization.length === 0 ? 'missing' : 'malformed'
       return success(refused(request, fail('oauth.invalid_token', { because })))
     }
-    const verified = await this.#runner.query(verifyToken, asProxy(ctx), {
+    const proxy = asProxy(ctx)
+    const verified = await this.#runner.query(verifyToken, proxy, {
       presented,
       requiredScopes: scopes.split(' ').filter((scope) => scope !== ''),
       audience,
       presentedCertificate: request.certificate,
     })
-    if (verified.ok) return success(allowed(request, verified.value.status.token))
-    const isDecision = verified.code === 'oauth.invalid_token' || verified.code === 'oauth.insufficient_scope'
-    return isDecision ? success(refused(request, verified)) : verified
+    if (!verified.ok) return decided(request, verified)
+    const { token } = verified.value.status
+    if (format === '') return success(allowed(request, token, null))
+    const replaced = await this.#replacements.of(proxy, token, audience)
+    return replaced.ok ? success(allowed(request, token, replaced.value)) : decided(request, replaced)
   }
+}
+
+/** A token that is not good enough is a decision; what cannot be decided fails. */
+function decided(request: CheckedRequest, failed: FailedResult): Result<Decision> {
+  const isDecision = failed.code === 'oauth.invalid_token' || failed.code === 'oauth.insufficient_scope'
+  return isDecision ? success(refused(request, failed)) : failed
 }
 
 function asProxy(ctx: CallContext): CallContext {
   return Object.create(ctx, { caller: { value: PROXY, enumerable: true } })
 }
 
-/** What the sender claimed goes: the proxy sets headers first and removes after that, so what is set is not removed. */
-function allowed(request: CheckedRequest, token: AccessToken): Decision {
+/**
+ * What the sender claimed goes: the proxy sets headers first and removes after that, so what is set is not removed.
+ * `bearer`: goes on in the place of the sender's; `null`: that one does.
+ */
+function allowed(request: CheckedRequest, token: AccessToken, bearer: RawToken | null): Decision {
   const told = new Map([
     [`${HEADER_PREFIX}client-id`, token.clientId],
     [`${HEADER_PREFIX}subject`, token.subject],
@@ -76,7 +100,10 @@ function allowed(request: CheckedRequest, token: AccessToken): Decision {
     httpResponse: {
       case: 'okResponse',
       value: {
-        headers: [...told].map(([key, value]) => header(key, value)),
+        headers: [
+          ...[...told].map(([key, value]) => header(key, value)),
+          ...(bearer === null ? [] : [header('authorization', `Bearer ${bearer}`)]),
+        ],
         headersToRemove: request.namesWithPrefix(HEADER_PREFIX).filter((name) => !told.has(name)),
       },
     },

@@ -17,6 +17,7 @@ import type { FlowRunner } from '../../flows/runner.ts'
 import { explainToken } from '../../flows/tokens/explain-token.ts'
 import { getProtectedResource } from '../../flows/tokens/get-protected-resource.ts'
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
+import { listGrants } from '../../flows/tokens/list-grants.ts'
 import { listTokens } from '../../flows/tokens/list-tokens.ts'
 import { revokeLeakedToken } from '../../flows/tokens/revoke-leaked-token.ts'
 import { revokeToken } from '../../flows/tokens/revoke-token.ts'
@@ -35,7 +36,7 @@ import { toIntrospection } from '../convert/introspection.ts'
 import { fromPollRequest, PollAnswers } from '../convert/revocations.ts'
 import { toPublishedKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
-import { fromTokenRequest, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
+import { fromTokenRequest, toGrantMetadata, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
 import { inEvenTime } from '../even-time.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
@@ -174,19 +175,13 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async listTokens(ctx: CallContext, request: Request<'listTokens'>): Answer<'listTokens'> {
-    const filter = {
-      clientId: request.clientId === undefined ? null : clientId(request.clientId),
-      userId: request.userId === undefined ? null : userId(request.userId),
-      activeOnly: request.activeOnly,
-    }
-    const { pageSize, pageToken } = request
-    return mapResult(
-      await this.#runner.query(listTokens, ctx, { filter, pageSize, pageToken }),
-      ({ items, nextPageToken }) => ({
-        tokens: items.map(toTokenMetadata),
-        nextPageToken,
-      }),
-    )
+    const listed = await this.#runner.query(listTokens, ctx, fromList(request))
+    return mapResult(listed, ({ items, nextPageToken }) => ({ tokens: items.map(toTokenMetadata), nextPageToken }))
+  }
+
+  async listGrants(ctx: CallContext, request: Request<'listGrants'>): Answer<'listGrants'> {
+    const listed = await this.#runner.query(listGrants, ctx, fromList(request))
+    return mapResult(listed, ({ items, nextPageToken }) => ({ grants: items.map(toGrantMetadata), nextPageToken }))
   }
 
   async revokeTokens(ctx: CallContext, request: Request<'revokeTokens'>): Answer<'revokeTokens'> {
@@ -231,6 +226,17 @@ function fromVerifyToken(request: Request<'verifyToken'> | Request<'explainToken
     audience: request.audience ?? null,
     presentedCertificate: request.presentedCertificateSha256 ?? null,
   }
+}
+
+/** Tokens and grants are listed by the same filter. */
+function fromList(request: Request<'listTokens'> | Request<'listGrants'>) {
+  const filter = {
+    clientId: request.clientId === undefined ? null : clientId(request.clientId),
+    userId: request.userId === undefined ? null : userId(request.userId),
+    activeOnly: request.activeOnly,
+  }
+  const { pageSize, pageToken } = request
+  return { filter, pageSize, pageToken }
 }
 
 function toToken(ctx: CallContext, issued: Result<IssuedTokens>) {

@@ -13,6 +13,13 @@ import type { Change, PageRequest, StoreContext } from './context.ts'
 
 export interface GrantReads {
   find(ctx: StoreContext, grantId: GrantId): Promise<GrantStatus | null>
+  /** Newest first, those of deleted clients left out. */
+  page(ctx: StoreContext, filter: GrantFilter, page: PageRequest<GrantId>): Promise<readonly GrantStatus[]>
+}
+
+export interface GrantFilter extends Pick<AccessTokenFilter, 'clientId' | 'userId'> {
+  /** Keeps the grants that `isGrantActive` holds for at this moment; `null`: all. */
+  readonly activeAt: EpochMs | null
 }
 
 /** A grant that is to end before its time. */

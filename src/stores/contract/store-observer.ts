@@ -42,7 +42,7 @@ export type RetryCause = (typeof RETRY_CAUSES)[number]
 export interface StoreObserver {
   /** Whom batches of these look-ups are told, before they are sent. Asked once for each. */
   ofReads(lookUp: LookUp): (batch: SentBatch) => Over
-  /** A batch of entries is sent to be written in one transaction. If that fails, it may be sent again. */
+  /** A batch of entries is sent to be written in one transaction, which it may share with other batches. If that fails, it may be sent again. */
   appendSent(batch: SentBatch): Over
   /** A batch failed for good: its callers are told. */
   appendFailed(failure: Failure): void

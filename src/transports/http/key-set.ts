@@ -1,4 +1,5 @@
 import { create, toJson } from '@bufbuild/protobuf'
+import { KEY_SET_PATH } from '../../domain/endpoint-paths.ts'
 import { JsonWebKeySchema } from '../../gen/qscope/v1/json_web_key_pb.ts'
 import {
   GetJsonWebKeySetRequestSchema,
@@ -10,8 +11,6 @@ import type { Endpoint } from './endpoints.ts'
 import type { Answer } from './exchange/answer.ts'
 import type { HttpCallInfo } from './exchange/http-call-info.ts'
 import { toOAuthRefusal } from './oauth/refusal.ts'
-
-export const KEY_SET_PATH = '/.well-known/jwks.json'
 
 /** RFC 7517 §5: what `GetJsonWebKeySet` answers, for verifiers that know HTTP only. */
 export class KeySetEndpoint implements Endpoint {

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Client } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AttributeContextSchema } from '../../../src/gen/envoy/service/auth/v3/attribute_context_pb.ts'
-import { Authorization, type CheckResponse } from '../../../src/gen/envoy/service/auth/v3/external_auth_pb.ts'
+import { Authorization } from '../../../src/gen/envoy/service/auth/v3/external_auth_pb.ts'
 import { StatusCode } from '../../../src/gen/envoy/type/v3/http_status_pb.ts'
 import { Code } from '../../../src/gen/google/rpc/code_pb.ts'
 import { AccessTokenFormat, AuthenticationMethod } from '../../../src/gen/qscope/v1/client_pb.ts'
@@ -13,11 +11,10 @@ import { type Connection, connect, refusalOf } from '../../setup/client.ts'
 import { type FreshDatabase, sqliteFiles } from '../../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../../setup/server.ts'
 import { call, detailsOf } from '../../transports/grpc/harness.ts'
+import { type Attributes, AUDIENCE, asking, decisionOf } from './asking.ts'
 
-const AUDIENCE = 'https://orders.example'
 const { check } = Authorization.method
 const { mintToken, revokeToken } = TokenService.method
-type Attributes = MessageInitShape<typeof AttributeContextSchema>
 
 const folder = suiteFolder()
 const ca = certificateAuthority(folder, 'ca')
@@ -41,29 +38,6 @@ async function serve(variables: Readonly<Record<string, string>>): Promise<TestS
 afterAll(async () => {
   for (const database of databases) await database.drop()
 })
-
-/** As Envoy tells a request. */
-const asking = (
-  headers: Readonly<Record<string, string>>,
-  contextExtensions: Record<string, string> = {},
-): Attributes => ({
-  request: { http: { method: 'GET', path: '/orders', headers: { ...headers } } },
-  contextExtensions: { audience: AUDIENCE, ...contextExtensions },
-})
-
-/** What matters in an answer. */
-function decisionOf({ status, httpResponse }: CheckResponse) {
-  if (httpResponse.case === 'okResponse') {
-    const { headers, headersToRemove } = httpResponse.value
-    return { code: status?.code, set: headerMap(headers), removed: [...headersToRemove].sort() }
-  }
-  const { value } = httpResponse
-  return { code: status?.code, http: value?.status?.code, set: headerMap(value?.headers ?? []), body: value?.body }
-}
-
-const headerMap = (
-  headers: readonly { readonly header?: { readonly key: string; readonly value: string } | undefined }[],
-) => Object.fromEntries(headers.map(({ header }) => [header?.key, header?.value]))
 
 describe('a decision for Envoy', () => {
   let server: TestServer
@@ -214,10 +188,17 @@ describe('a decision for Envoy', () => {
     const minted = await holder.call(mintToken, { client: { clientId }, audiences: [AUDIENCE] })
     holder.close()
     const value = minted.token?.accessToken ?? ''
-    const contextExtensions = { audience: AUDIENCE }
-    const beside = async (certificate: string) =>
-      await ask({ source: { certificate }, request: { http: { headers: bearer(value) } }, contextExtensions })
+    const beside = async (certificate: string, more: Readonly<Record<string, string>> = {}) => {
+      const contextExtensions = { audience: AUDIENCE, ...more }
+      return await ask({ source: { certificate }, request: { http: { headers: bearer(value) } }, contextExtensions })
+    }
     expect(await beside(encodeURIComponent(String(bound.cert)))).toMatchObject({ code: Code.OK })
+    // What takes its place is bound to the same.
+    const { set } = await beside(encodeURIComponent(String(bound.cert)), { replace_bearer: 'jwt' })
+    const [, claims = ''] = set['authorization']?.split('.') ?? []
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({
+      cnf: { 'x5t#S256': bound.thumbprint },
+    })
     // Others that came along do not count.
     const chain = encodeURIComponent(String(other.cert) + String(bound.cert))
     for (const wrong of ['', encodeURIComponent(String(other.cert)), chain, '%', 'no certificate']) {

@@ -13,6 +13,7 @@ import { AuditService } from '../../../src/gen/qscope/v1/audit_service_pb.ts'
 import { ClientService, UpdateClientRequestSchema } from '../../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../../src/gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../../../src/gen/qscope/v1/key_service_pb.ts'
+import { ServerService } from '../../../src/gen/qscope/v1/server_service_pb.ts'
 import {
   BatchIntrospectTokensRequestSchema,
   BatchMintTokensRequestSchema,
@@ -27,7 +28,7 @@ import { scaled } from '../../setup/scale.ts'
 import { seededRandom, testSeed } from '../../setup/seeded-random.ts'
 import { binaryRequest, jsonRequest, type Pick } from './encodings.ts'
 
-const services = [ClientService, TokenService, DeviceService, UserService, AuditService, KeyService]
+const services = [ClientService, TokenService, DeviceService, UserService, AuditService, KeyService, ServerService]
 const inputs = services.flatMap((service) => service.methods.map(({ input }) => input))
 const each = inputs.map((input) => [input.name, input] as const)
 /** A million messages in full, of all requests and both encodings. */

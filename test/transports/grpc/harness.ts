@@ -64,6 +64,7 @@ export function tokenRoutes(handlers: Partial<ServiceHandlers<typeof TokenServic
     exchangeToken: unanswered,
     exchangeAssertion: unanswered,
     listTokens: unanswered,
+    listGrants: unanswered,
     revokeTokens: unanswered,
     pollRevocations: unanswered,
     getProtectedResourceMetadata: unanswered,

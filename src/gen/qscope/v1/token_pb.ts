@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/token.proto.
  */
 export const file_qscope_v1_token: GenFile = /*@__PURE__*/
-  fileDesc("ChVxc2NvcGUvdjEvdG9rZW4ucHJvdG8SCXFzY29wZS52MSKwAwoLSXNzdWVkVG9rZW4SGQoMYWNjZXNzX3Rva2VuGAEgASgJQgOAAQESEgoKdG9rZW5fdHlwZRgCIAEoCRItCgpleHBpcmVzX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzY29wZXMYBSADKAkSEQoJYXVkaWVuY2VzGAYgAygJEhAKCHRva2VuX2lkGAcgASgJEh8KDXJlZnJlc2hfdG9rZW4YCCABKAlCA4ABAUgAiAEBEh4KEWlzc3VlZF90b2tlbl90eXBlGAkgASgJSAGIAQESPQoZcmVmcmVzaF90b2tlbl9leHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRZ3JhbnRfZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhAKDl9yZWZyZXNoX3Rva2VuQhQKEl9pc3N1ZWRfdG9rZW5fdHlwZSI5CgVBY3RvchIPCgdzdWJqZWN0GAEgASgJEh8KBWFjdG9yGAIgASgLMhAucXNjb3BlLnYxLkFjdG9yIiAKDENvbmZpcm1hdGlvbhIQCgh4NXRfczI1NhgBIAEoCSKWAwoLVG9rZW5DbGFpbXMSEAoIdG9rZW5faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg8KB3N1YmplY3QYAyABKAkSLAoMc3ViamVjdF90eXBlGAQgASgOMhYucXNjb3BlLnYxLlN1YmplY3RUeXBlEg4KBnNjb3BlcxgFIAMoCRIRCglhdWRpZW5jZXMYBiADKAkSLgoKaXNzdWVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKCXRva2VuX3VzZRgJIAEoDjITLnFzY29wZS52MS5Ub2tlblVzZRIOCgZpc3N1ZXIYCiABKAkSHwoFYWN0b3IYCyABKAsyEC5xc2NvcGUudjEuQWN0b3ISLQoMY29uZmlybWF0aW9uGAwgASgLMhcucXNjb3BlLnYxLkNvbmZpcm1hdGlvbhIXCg9yZXZvY2F0aW9uX2tleXMYDSADKAwi5wIKDVRva2VuTWV0YWRhdGESEAoIdG9rZW5faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhQKB3VzZXJfaWQYAyABKAlIAIgBARIVCghncmFudF9pZBgEIAEoCUgBiAEBEg4KBnNjb3BlcxgFIAMoCRIRCglhdWRpZW5jZXMYBiADKAkSJgoJdG9rZW5fdXNlGAcgASgOMhMucXNjb3BlLnYxLlRva2VuVXNlEi4KCmlzc3VlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYWN0aXZlGAsgASgIQgoKCF91c2VyX2lkQgsKCV9ncmFudF9pZCpbCgtTdWJqZWN0VHlwZRIcChhTVUJKRUNUX1RZUEVfVU5TUEVDSUZJRUQQABIVChFTVUJKRUNUX1RZUEVfVVNFUhABEhcKE1NVQkpFQ1RfVFlQRV9DTElFTlQQAipSCghUb2tlblVzZRIZChVUT0tFTl9VU0VfVU5TUEVDSUZJRUQQABIUChBUT0tFTl9VU0VfQUNDRVNTEAESFQoRVE9LRU5fVVNFX1JFRlJFU0gQAkJdChJpbnRlcm5hbC5xc2NvcGUudjFCClRva2VuUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChVxc2NvcGUvdjEvdG9rZW4ucHJvdG8SCXFzY29wZS52MSKwAwoLSXNzdWVkVG9rZW4SGQoMYWNjZXNzX3Rva2VuGAEgASgJQgOAAQESEgoKdG9rZW5fdHlwZRgCIAEoCRItCgpleHBpcmVzX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzY29wZXMYBSADKAkSEQoJYXVkaWVuY2VzGAYgAygJEhAKCHRva2VuX2lkGAcgASgJEh8KDXJlZnJlc2hfdG9rZW4YCCABKAlCA4ABAUgAiAEBEh4KEWlzc3VlZF90b2tlbl90eXBlGAkgASgJSAGIAQESPQoZcmVmcmVzaF90b2tlbl9leHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRZ3JhbnRfZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhAKDl9yZWZyZXNoX3Rva2VuQhQKEl9pc3N1ZWRfdG9rZW5fdHlwZSI5CgVBY3RvchIPCgdzdWJqZWN0GAEgASgJEh8KBWFjdG9yGAIgASgLMhAucXNjb3BlLnYxLkFjdG9yIiAKDENvbmZpcm1hdGlvbhIQCgh4NXRfczI1NhgBIAEoCSKWAwoLVG9rZW5DbGFpbXMSEAoIdG9rZW5faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg8KB3N1YmplY3QYAyABKAkSLAoMc3ViamVjdF90eXBlGAQgASgOMhYucXNjb3BlLnYxLlN1YmplY3RUeXBlEg4KBnNjb3BlcxgFIAMoCRIRCglhdWRpZW5jZXMYBiADKAkSLgoKaXNzdWVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKCXRva2VuX3VzZRgJIAEoDjITLnFzY29wZS52MS5Ub2tlblVzZRIOCgZpc3N1ZXIYCiABKAkSHwoFYWN0b3IYCyABKAsyEC5xc2NvcGUudjEuQWN0b3ISLQoMY29uZmlybWF0aW9uGAwgASgLMhcucXNjb3BlLnYxLkNvbmZpcm1hdGlvbhIXCg9yZXZvY2F0aW9uX2tleXMYDSADKAwiiwIKDUdyYW50TWV0YWRhdGESEAoIZ3JhbnRfaWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg8KB3VzZXJfaWQYAyABKAkSDgoGc2NvcGVzGAQgAygJEhEKCWF1ZGllbmNlcxgFIAMoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZhY3RpdmUYCSABKAgi5wIKDVRva2VuTWV0YWRhdGESEAoIdG9rZW5faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhQKB3VzZXJfaWQYAyABKAlIAIgBARIVCghncmFudF9pZBgEIAEoCUgBiAEBEg4KBnNjb3BlcxgFIAMoCRIRCglhdWRpZW5jZXMYBiADKAkSJgoJdG9rZW5fdXNlGAcgASgOMhMucXNjb3BlLnYxLlRva2VuVXNlEi4KCmlzc3VlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYWN0aXZlGAsgASgIQgoKCF91c2VyX2lkQgsKCV9ncmFudF9pZCpbCgtTdWJqZWN0VHlwZRIcChhTVUJKRUNUX1RZUEVfVU5TUEVDSUZJRUQQABIVChFTVUJKRUNUX1RZUEVfVVNFUhABEhcKE1NVQkpFQ1RfVFlQRV9DTElFTlQQAipSCghUb2tlblVzZRIZChVUT0tFTl9VU0VfVU5TUEVDSUZJRUQQABIUChBUT0tFTl9VU0VfQUNDRVNTEAESFQoRVE9LRU5fVVNFX1JFRlJFU0gQAkJdChJpbnRlcm5hbC5xc2NvcGUudjFCClRva2VuUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * IssuedToken is a successful token response (RFC 6749 §5.1).
@@ -271,6 +271,84 @@ export const TokenClaimsSchema: GenMessage<TokenClaims> = /*@__PURE__*/
   messageDesc(file_qscope_v1_token, 3);
 
 /**
+ * GrantMetadata describes a grant: what a user has consented to, and the family of
+ * all that was issued on it.
+ *
+ * @generated from message qscope.v1.GrantMetadata
+ */
+export type GrantMetadata = Message<"qscope.v1.GrantMetadata"> & {
+  /**
+   * grant_id is the handle.
+   *
+   * @generated from field: string grant_id = 1;
+   */
+  grantId: string;
+
+  /**
+   * client_id is the client that was consented to.
+   *
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * user_id is the user who consented.
+   *
+   * @generated from field: string user_id = 3;
+   */
+  userId: string;
+
+  /**
+   * scopes are what was consented to.
+   *
+   * @generated from field: repeated string scopes = 4;
+   */
+  scopes: string[];
+
+  /**
+   * audiences are what it is for; empty: any.
+   *
+   * @generated from field: repeated string audiences = 5;
+   */
+  audiences: string[];
+
+  /**
+   * create_time is when the user consented.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 6;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * expire_time is when it ends, or ended, however often it is refreshed.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 7;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * revoke_time is when the grant itself was revoked.
+   *
+   * @generated from field: google.protobuf.Timestamp revoke_time = 8;
+   */
+  revokeTime?: Timestamp | undefined;
+
+  /**
+   * active tells whether what is issued on it can count now.
+   *
+   * @generated from field: bool active = 9;
+   */
+  active: boolean;
+};
+
+/**
+ * Describes the message qscope.v1.GrantMetadata.
+ * Use `create(GrantMetadataSchema)` to create a new message.
+ */
+export const GrantMetadataSchema: GenMessage<GrantMetadata> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_token, 4);
+
+/**
  * TokenMetadata describes a token by its handle, never by its value.
  *
  * @generated from message qscope.v1.TokenMetadata
@@ -359,7 +437,7 @@ export type TokenMetadata = Message<"qscope.v1.TokenMetadata"> & {
  * Use `create(TokenMetadataSchema)` to create a new message.
  */
 export const TokenMetadataSchema: GenMessage<TokenMetadata> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_token, 4);
+  messageDesc(file_qscope_v1_token, 5);
 
 /**
  * SubjectType tells what a token speaks for.

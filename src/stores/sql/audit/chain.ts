@@ -2,8 +2,8 @@ import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
 import { type AuditEvent, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
-import type { Statement } from '../core/dialect.ts'
-import type { InsertStatements } from '../core/prepared-statement.ts'
+import type { RepeatedStatement, Statement } from '../core/dialect.ts'
+import { type InsertStatements, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, integer } from '../core/rows.ts'
 import type { AuditLogTable, AuditRosterTable, Database } from '../core/schema.ts'
 import { auditInserts, auditRow } from './log.ts'
@@ -19,10 +19,32 @@ interface End {
 /** An end that is in the database. */
 type StoredEnd = End & { readonly ordinal: number }
 
-/** Events put at their places in a chain: what to write, and where the chain ends once that is committed. */
-export interface SealedEvents {
-  readonly statements: readonly Statement[]
+/** Events put at their places in a chain. */
+export interface Sealed {
+  /** Where the chain ends once they are committed. */
   readonly end: End
+}
+
+/** The same, and what to write. */
+export interface SealedEvents extends Sealed {
+  readonly statements: readonly Statement[]
+}
+
+/** Events that follow others, whose commit may still be under way. */
+export interface ChainedEvents extends Sealed {
+  readonly rows: RepeatedStatement
+  /** Moves the head to them. */
+  readonly head: Statement
+}
+
+interface HeadMove {
+  readonly writerId: string
+  readonly from: number
+  readonly sequence: number
+  readonly hash: Buffer
+  readonly keyId: string
+  readonly mac: Buffer
+  readonly at: number
 }
 
 /**
@@ -35,6 +57,8 @@ export class AuditChain {
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
+  /** Finds no row if the head is not where it was supposed to be. */
+  readonly #moving: PreparedStatement<HeadMove>
   #end: End
 
   constructor(db: Kysely<Database>, seal: AuditSeal, newWriterId: () => string) {
@@ -42,6 +66,20 @@ export class AuditChain {
     this.#inserts = auditInserts(db)
     this.#seal = seal
     this.#newWriterId = newWriterId
+    this.#moving = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_audit_heads')
+        .set({
+          sequence: value('sequence'),
+          hash: value('hash'),
+          key_id: value('keyId'),
+          mac: value('mac'),
+          updated_at: value('at'),
+          updated_by: SERVER_ITSELF,
+        })
+        .where('writer_id', '=', value('writerId'))
+        .where('sequence', '=', value('from')),
+    )
     this.#end = this.#start()
   }
 
@@ -57,6 +95,21 @@ export class AuditChain {
     return this.#sealAs(this.#end.ordinal, events, 0)
   }
 
+  /** Seals events, one at least, that follow what is committed or, where that is not `null`, what was sealed last. The chain is not new. */
+  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null): ChainedEvents {
+    const from = previous?.end ?? this.#end
+    const { ordinal, writerId } = from
+    const { keyId } = this.#seal
+    if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
+    const last = events.at(-1)
+    const { rows, sequence, hash } = this.#rowsAfter(from, events)
+    const inserts = this.#inserts.repeated(rows)
+    if (last === undefined || inserts === null) throw new Error('there is no event to seal')
+    const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
+    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac, at: last.createdAt })
+    return { rows: inserts, head, end: { writerId, ordinal, sequence, hash } }
+  }
+
   /**
    * Seals in the open transaction of the writer; the first events register the writer.
    * With `registers` it is registered for something else that it numbers, even without any.
@@ -69,7 +122,7 @@ export class AuditChain {
   }
 
   /** Notes that sealed events are committed. */
-  advance({ end }: SealedEvents): void {
+  advance({ end }: Sealed): void {
     this.#end = end
   }
 
@@ -83,7 +136,7 @@ export class AuditChain {
    * and returns its hash; `null` if there was none: then one is stored that
    * nothing leads to, in the way of whoever was about to.
    */
-  async takeStored({ end: { writerId } }: SealedEvents, at: number): Promise<Buffer | null> {
+  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<Buffer | null> {
     // A change of the row: what only locks it is local to a node of a cluster.
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
@@ -110,20 +163,26 @@ export class AuditChain {
 
   /** `at`: when the head is written, unless an event says so. */
   #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
-    let { sequence, hash } = this.#end
     const { writerId } = this.#end
+    const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
+    const end = { writerId, ordinal, sequence, hash }
+    const headAt = events.at(-1)?.createdAt ?? at
+    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
+  }
+
+  /** The rows of events behind a place, and the place of the last of them. */
+  #rowsAfter(from: End, events: readonly AuditEvent[]) {
+    let { sequence, hash } = from
+    const { writerId } = from
     const { keyId } = this.#seal
-    let headAt = at
     const rows: Insertable<AuditLogTable>[] = []
     for (const event of events) {
       sequence += 1
       const record = recordOf(event, { writerId, sequence, previousHash: hash, keyId })
       hash = this.#seal.hash(record)
-      headAt = event.createdAt
       rows.push(auditRow({ ...record, hash }))
     }
-    const end = { writerId, ordinal, sequence, hash }
-    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
+    return { rows, sequence, hash }
   }
 
   #headStatement(end: StoredEnd, at: number): CompiledQuery {

@@ -31,8 +31,34 @@ export interface StatementResult {
 /** Runs one statement; throws nothing but `DatabaseError`. */
 export type Execute = (statement: Statement) => Promise<StatementResult>
 
+/** A statement that is run several times, each time with its share of the parameters. */
+export interface RepeatedStatement extends Statement {
+  readonly times: number
+}
+
+/** Everything that one batch of calls writes, as one transaction. */
+export interface ChainedBatch {
+  /** These come first. Unless each goes as recorded, nothing of the batch is written. */
+  readonly recorded: readonly (readonly RecordedStatement[])[]
+  readonly inserts: readonly RepeatedStatement[]
+  /** Moves the head of the audit chain from where the batch before left it: it finds no row if that one was not committed. */
+  readonly head: Statement
+}
+
+/** Commits batches one behind the other, without waiting for those before. */
+export interface CommitPipeline {
+  /**
+   * Commits a batch, perhaps in one transaction with others that wait; resolves after
+   * the commit is durable with whether each recorded transaction stands. Unless all do,
+   * nothing is written. `null`: nothing is, for the batch before was not committed.
+   */
+  commitNext(batch: ChainedBatch): Promise<readonly boolean[] | null>
+}
+
 /** A connection that writes, used by one transaction at a time. */
 export interface Writer {
+  /** `null`: each batch waits for the one before. */
+  readonly pipeline: CommitPipeline | null
   readonly execute: Execute
   /** Runs the statements in a transaction of their own; resolves after the commit is durable. */
   batch(statements: readonly Statement[]): Promise<void>

@@ -1,4 +1,5 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
+import type { RepeatedStatement } from './dialect.ts'
 
 /** Stands for a value that is not known yet. */
 class Placeholder {
@@ -87,6 +88,15 @@ export class InsertStatements<Row extends object> {
     this.#compile = compile
   }
 
+  /** One row at a time: where a statement costs no round trip, that is cheaper than to bind hundreds of parameters. */
+  repeated(rows: readonly Row[]): RepeatedStatement | null {
+    const [first] = rows
+    if (first === undefined) return null
+    const parameters: unknown[] = []
+    for (const row of rows) parameters.push(...Object.values(row))
+    return { sql: this.#compiledFor([first]).sql, parameters, times: rows.length }
+  }
+
   of(rows: readonly Row[]): readonly CompiledQuery[] {
     const statements: CompiledQuery[] = []
     for (let from = 0; from < rows.length; ) {
@@ -98,8 +108,13 @@ export class InsertStatements<Row extends object> {
   }
 
   #statement(rows: readonly Row[]): CompiledQuery {
+    return { ...this.#compiledFor(rows), parameters: rows.flatMap((row) => Object.values(row)) }
+  }
+
+  /** A statement for so many rows; its parameters may be those of others. */
+  #compiledFor(rows: readonly Row[]): CompiledQuery {
     const known = this.#compiled.get(rows.length)
-    if (known !== undefined) return { ...known, parameters: rows.flatMap((row) => Object.values(row)) }
+    if (known !== undefined) return known
     const fresh = this.#compile(rows)
     this.#compiled.set(rows.length, fresh)
     return fresh

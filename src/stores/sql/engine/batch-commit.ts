@@ -1,9 +1,10 @@
 import type { AccessToken } from '../../../domain/access-token.ts'
-import type { SealedEvents } from '../audit/chain.ts'
+import type { ChainedEvents, SealedEvents } from '../audit/chain.ts'
 import { orRollBack, type RecordedStatement, type Statement } from '../core/dialect.ts'
 import { accessTokenInserts, accessTokenRow } from '../tables/access-tokens.ts'
 import type { LastRows } from '../tables/last-rows.ts'
 import { confirmed } from './commit-outcome.ts'
+import { CommitRun, type SealedBatch } from './commit-run.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import type { WriteSession } from './write-session.ts'
 
@@ -21,6 +22,8 @@ export class BatchCommit {
   readonly #pool: ConnectionPool<WriteSession>
   readonly #tokenInserts: ReturnType<typeof accessTokenInserts>
   readonly #jitter: () => number
+  /** Batches under way, which another one may follow. */
+  #run: CommitRun | null = null
 
   /** The pool holds nothing but the session. */
   constructor(pool: ConnectionPool<WriteSession>, { db }: WriteSession, jitter: () => number) {
@@ -29,19 +32,67 @@ export class BatchCommit {
     this.#jitter = jitter
   }
 
+  /** Whether a batch may be sent while others are under way. */
+  get takesAnother(): boolean {
+    return this.#run?.isOpen === true && this.#pool.load.waiting === 0
+  }
+
   /**
    * Commits the rows of all entries together, save those whose recorded transaction
    * the database rejected, which it returns. Throws with nothing written, or
    * `outcome_unknown` if that could not be found out before `until`.
    */
-  commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
-    return this.#pool.use(null, async (session) => {
-      if (session.writer.runsRecorded && entries.some(({ recorded }) => recorded.length > 0)) {
-        return await this.#runRecorded(session, entries, until)
+  async commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
+    const follows = mayFollow(lastRowsOf(entries))
+    if (follows && this.#run !== null && this.takesAnother) return await this.#commitIn(this.#run, entries, until)
+    const { promise, resolve, reject } = Promise.withResolvers<ReadonlySet<EntryRows>>()
+    const inSession = async (session: WriteSession) => {
+      const { pipeline } = session.writer
+      if (pipeline === null || session.chain.isNew || !follows) {
+        return resolve(await this.#commitAlone(session, entries, until))
       }
-      await this.#appendAll(session, entries, until)
-      return NO_ENTRIES
-    })
+      const run = new CommitRun(session, pipeline, this.#jitter)
+      this.#run = run
+      // Its callers do not wait for those that follow, as the session does.
+      this.#commitIn(run, entries, until).then(resolve, reject)
+      await run.ended
+      this.#run = null
+    }
+    this.#pool.use(null, inSession).catch(reject)
+    return await promise
+  }
+
+  /** Behind the batches of a run. What is not written because of another batch or entry is sent again without that. */
+  async #commitIn(run: CommitRun, entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
+    const stands = await run.commit((previous) => this.#sealedBehind(previous, run.session, entries), until)
+    if (stands === null) return await this.commit(entries, until)
+    const rejected = new Set(recordedOf(entries).filter((_, at) => stands[at] !== true))
+    const others = entries.filter((entry) => !rejected.has(entry))
+    if (rejected.size === 0 || others.length === 0) return rejected
+    return new Set([...rejected, ...(await this.commit(others, until))])
+  }
+
+  #sealedBehind(previous: ChainedEvents | null, { chain }: WriteSession, entries: readonly EntryRows[]): SealedBatch {
+    const sealed = chain.sealNext(lastRowsOf(entries).events, previous)
+    const tokens = this.#tokenInserts.repeated(entries.flatMap((entry) => entry.tokens).map(accessTokenRow))
+    return {
+      recorded: recordedOf(entries).map(({ recorded }) => recorded),
+      inserts: tokens === null ? [sealed.rows] : [tokens, sealed.rows],
+      head: sealed.head,
+      sealed,
+    }
+  }
+
+  async #commitAlone(
+    session: WriteSession,
+    entries: readonly EntryRows[],
+    until: number,
+  ): Promise<ReadonlySet<EntryRows>> {
+    if (session.writer.runsRecorded && entries.some(({ recorded }) => recorded.length > 0)) {
+      return await this.#runRecorded(session, entries, until)
+    }
+    await this.#appendAll(session, entries, until)
+    return NO_ENTRIES
   }
 
   async #appendAll(session: WriteSession, entries: readonly EntryRows[], until: number): Promise<void> {
@@ -86,6 +137,15 @@ export class BatchCommit {
   #insertsOf(entries: readonly EntryRows[]): readonly Statement[] {
     return this.#tokenInserts.of(entries.flatMap(({ tokens }) => tokens).map(accessTokenRow))
   }
+}
+
+function recordedOf(entries: readonly EntryRows[]): readonly EntryRows[] {
+  return entries.filter(({ recorded }) => recorded.length > 0)
+}
+
+/** Whether rows can be sealed before they are sent: events only, for what ended is numbered in the open transaction. */
+function mayFollow({ events, ended }: LastRows): boolean {
+  return events.length > 0 && ended.length === 0
 }
 
 function lastRowsOf(entries: readonly EntryRows[]): LastRows {

@@ -1,4 +1,4 @@
-import type { AuditChain, SealedEvents } from '../audit/chain.ts'
+import type { AuditChain, Sealed, SealedEvents } from '../audit/chain.ts'
 import { DatabaseError, isOutcomeUnknown } from '../core/database-error.ts'
 import { orRollBack } from '../core/dialect.ts'
 import { backOff } from '../core/retry.ts'
@@ -25,18 +25,32 @@ export async function confirmed(
     session.chain.advance(sealed)
   } catch (error) {
     if (!isOutcomeUnknown(error)) throw error
-    if ((await outcomeOf(session, sealed, until, jitter)) === 'committed') return
-    throw new DatabaseError('lost', 'the connection to the database broke; nothing was written', error)
+    // What audits nothing may be done twice: the contract of `transaction` says so.
+    const candidates = sealed.statements.length === 0 ? [] : [sealed]
+    if ((await lastCommitted(session, candidates, until, jitter)) === sealed) return
+    throw notWritten(error)
   }
 }
 
-/** @throws DatabaseError `outcome_unknown`, after which the chain goes on under another name. */
-async function outcomeOf(session: WriteSession, sealed: SealedEvents, until: number, jitter: () => number) {
-  // What audits nothing may be done twice: the contract of `transaction` says so.
-  if (sealed.statements.length === 0) return 'rolled_back'
+export function notWritten(cause: unknown): DatabaseError {
+  return new DatabaseError('lost', 'the connection to the database broke; nothing was written', cause)
+}
+
+/**
+ * Which of some events, each of which follows those before it, were committed
+ * last; `null`: none of them.
+ *
+ * @throws DatabaseError `outcome_unknown`, after which the chain goes on under another name.
+ */
+export async function lastCommitted(
+  session: WriteSession,
+  sent: readonly Sealed[],
+  until: number,
+  jitter: () => number,
+): Promise<Sealed | null> {
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return await readBack(session, sealed)
+      return await readBack(session, sent)
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error
       if (Date.now() >= until) {
@@ -52,24 +66,27 @@ async function outcomeOf(session: WriteSession, sealed: SealedEvents, until: num
   }
 }
 
-async function readBack(session: WriteSession, sealed: SealedEvents): Promise<'committed' | 'rolled_back'> {
+async function readBack(session: WriteSession, sent: readonly Sealed[]): Promise<Sealed | null> {
   const { writer, chain } = session
+  // All are of one writer, so the head of one is that of all.
+  const [first] = sent
+  if (first === undefined) return null
   session.failure = null
   await writer.begin()
   return await orRollBack(writer, async () => {
-    const stored = await chain.takeStored(sealed, Date.now())
+    const stored = await chain.takeStored(first, Date.now())
     await writer.commit()
-    return advanceTo(chain, sealed, stored)
+    return advanceTo(chain, sent, stored)
   })
 }
 
-function advanceTo(chain: AuditChain, sealed: SealedEvents, stored: Buffer | null): 'committed' | 'rolled_back' {
+function advanceTo(chain: AuditChain, sent: readonly Sealed[], stored: Buffer | null): Sealed | null {
   if (stored === null) {
     // The place of its first head is taken now.
     chain.restart()
-    return 'rolled_back'
+    return null
   }
-  if (!stored.equals(sealed.end.hash)) return 'rolled_back'
-  chain.advance(sealed)
-  return 'committed'
+  const committed = sent.find(({ end }) => stored.equals(end.hash)) ?? null
+  if (committed !== null) chain.advance(committed)
+  return committed
 }

@@ -15,24 +15,46 @@ import type { BatchCommit, EntryRows } from './batch-commit.ts'
 
 /** More entries than this go with the next batch. */
 const MAX_BATCH_SIZE = 256
+/** More batches than this do not wait for the database; what comes then makes up a larger one. */
+const MAX_UNDER_WAY = 16
 const NOTHING_RECORDED: readonly RecordedStatement[] = Object.freeze([])
 const NO_TOKENS: readonly AccessToken[] = Object.freeze([])
 const NOTHING_ENDED: readonly EndedFact[] = Object.freeze([])
 
-interface Entry extends EntryRows {
+/** What one call has to write, and the call that waits for it. */
+class Entry implements EntryRows {
+  readonly recorded: readonly RecordedStatement[]
+  readonly tokens: readonly AccessToken[]
+  readonly events: LastRows['events']
+  readonly ended: LastRows['ended']
   readonly until: number
   readonly span: Span | undefined
-  /** Sent without others, after a batch it was in was refused. */
-  sentAlone: boolean
-  /** Whether all of it is written; `false`: none, for it did not go as recorded. */
+  /** Resolves with whether all of it is written; `false`: none, for it did not go as recorded. */
+  readonly written: Promise<boolean>
   readonly done: (stands: boolean) => void
   readonly failed: (error: unknown) => void
+  /** Sent without others, after a batch it was in was refused. */
+  sentAlone = false
+
+  constructor(ctx: StoreContext, { recorded, tokens, events, ended }: EntryRows) {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+    this.recorded = recorded
+    this.tokens = tokens
+    this.events = events
+    this.ended = ended
+    this.until = retryUntil(ctx)
+    this.span = ctx.span
+    this.written = promise
+    this.done = resolve
+    this.failed = reject
+  }
 }
 
 /**
- * Group commit. Entries of concurrent calls share a transaction; the next one is
- * sent when the one before is back, never after a fixed delay. A batch that the
- * database refuses is sent again entry by entry, so only the entry at fault fails.
+ * Group commit. Entries of concurrent calls share a transaction. The next one is sent
+ * when the one before is back or, where the database takes batches one behind the
+ * other, at the end of the turn; never after a fixed delay. A batch that the database
+ * refuses is sent again entry by entry, so only the entry at fault fails.
  */
 export class GroupCommit {
   readonly #batches: BatchCommit
@@ -43,8 +65,14 @@ export class GroupCommit {
   #since = 0
   readonly #deadlines = new Deadlines()
   #queue = new Set<Entry>()
-  #running: Promise<void> | null = null
+  /** Batches that were sent and are not back. */
+  #underWay = 0
+  /** How often the batches at hand were sent. */
+  #attempts = 1
+  #isScheduled = false
+  #isBackingOff = false
   #closed = false
+  #whenIdle: (() => void) | null = null
 
   constructor(batches: BatchCommit, maxQueued: number, jitter: () => number, observer?: StoreObserver) {
     this.#batches = batches
@@ -84,7 +112,10 @@ export class GroupCommit {
   /** Writes out what waits, and refuses newcomers. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#running
+    if (this.#queue.size === 0 && this.#underWay === 0) return
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve
+    })
   }
 
   /** The signal of a call is costly to make: it is read only when the entry waits behind a batch. */
@@ -93,67 +124,99 @@ export class GroupCommit {
     if (this.#queue.size >= this.#maxQueued) {
       throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
     }
-    const signal = this.#running === null ? null : ctx.signal
+    const signal = this.#maySend() ? null : ctx.signal
     signal?.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
-    const stopListening = () => signal?.removeEventListener('abort', leave)
-    const entry: Entry = {
-      ...rows,
-      until: retryUntil(ctx),
-      span: ctx.span,
-      sentAlone: false,
-      done: (stands) => {
-        stopListening()
-        resolve(stands)
-      },
-      failed: (error) => {
-        stopListening()
-        reject(error)
-      },
-    }
-    // An entry that was sent is no longer in the queue, and ends as the database says.
-    const leave = () => {
-      if (this.#queue.delete(entry)) reject(signal?.reason)
-    }
-    signal?.addEventListener('abort', leave, { once: true })
+    const entry = new Entry(ctx, rows)
+    if (signal !== null) this.#leaveOn(signal, entry)
     if (this.#queue.size === 0) this.#since = performance.now()
     this.#queue.add(entry)
-    this.#running ??= this.#run()
-    return await this.#deadlines.within(ctx.deadline, promise, () => {
-      stopListening()
-      return this.#queue.delete(entry)
-        ? new StoreError('unavailable', 'the database took nothing more before the deadline')
-        : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+    this.#sendSoon()
+    return await this.#deadlines.within(ctx.deadline, entry.written, () => this.#late(entry))
+  }
+
+  #late(entry: Entry): StoreError {
+    const error = this.#queue.delete(entry)
+      ? new StoreError('unavailable', 'the database took nothing more before the deadline')
+      : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+    entry.failed(error)
+    return error
+  }
+
+  /** Takes an entry out of the queue when its call is cancelled. One that was sent ends as the database says. */
+  #leaveOn(signal: AbortSignal, entry: Entry): void {
+    const leave = () => {
+      if (this.#queue.delete(entry)) entry.failed(signal.reason)
+    }
+    const stopListening = () => signal.removeEventListener('abort', leave)
+    signal.addEventListener('abort', leave, { once: true })
+    entry.written.then(stopListening, stopListening)
+  }
+
+  /**
+   * A call that is alone is sent once all have asked who resumed with it. Others wait for
+   * what the rest of the turn adds, which makes a wider commit.
+   */
+  #sendSoon(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    process.nextTick(() => {
+      if (this.#queue.size === 1 && this.#underWay === 0) this.#sendScheduled()
+      else setImmediate(this.#sendScheduled)
     })
   }
 
-  async #run(): Promise<void> {
-    // What the rest of this turn of the event loop adds goes along.
-    await new Promise((resolve) => setImmediate(resolve))
-    for (let attempts = 1; this.#queue.size > 0; ) {
-      const entries = this.#take()
-      const until = Math.max(...entries.map((entry) => entry.until))
-      try {
-        const rejected = await observed(this.#report(entries), () => this.#batches.commit(entries, until))
-        for (const entry of entries) entry.done(!rejected.has(entry))
-        attempts = 1
-      } catch (error) {
-        if (isRetryable(error, attempts, until)) {
-          this.#putBack(this.#notExpired(entries, error))
-          this.#observer?.triedAgain('append', error.kind)
-          await backOff(attempts, until, this.#jitter)
-          attempts += 1
-        } else if (entries.length > 1 && isOfOneEntry(error)) {
-          for (const entry of entries) entry.sentAlone = true
-          this.#putBack(entries)
-        } else {
-          this.#observer?.appendFailed(failureOf(error))
-          for (const entry of entries) entry.failed(storeError(error))
-          attempts = 1
-        }
-      }
+  readonly #sendScheduled = (): void => {
+    this.#isScheduled = false
+    this.#sendWaiting()
+  }
+
+  #sendWaiting(): void {
+    while (this.#queue.size > 0 && this.#maySend()) void this.#send(this.#take())
+    if (this.#queue.size === 0 && this.#underWay === 0) this.#whenIdle?.()
+  }
+
+  #maySend(): boolean {
+    if (this.#underWay === 0) return !this.#isBackingOff
+    return !this.#isBackingOff && this.#underWay < MAX_UNDER_WAY && this.#batches.takesAnother
+  }
+
+  async #send(entries: readonly Entry[]): Promise<void> {
+    const until = Math.max(...entries.map((entry) => entry.until))
+    this.#underWay += 1
+    try {
+      const rejected = await observed(this.#report(entries), () => this.#batches.commit(entries, until))
+      for (const entry of entries) entry.done(!rejected.has(entry))
+      this.#attempts = 1
+    } catch (error) {
+      this.#failed(entries, until, error)
     }
-    this.#running = null
+    this.#underWay -= 1
+    this.#sendWaiting()
+  }
+
+  #failed(entries: readonly Entry[], until: number, error: unknown): void {
+    if (isRetryable(error, this.#attempts, until)) {
+      this.#putBack(this.#notExpired(entries, error))
+      this.#observer?.triedAgain('append', error.kind)
+      void this.#backOff(until)
+    } else if (entries.length > 1 && isOfOneEntry(error)) {
+      for (const entry of entries) entry.sentAlone = true
+      this.#putBack(entries)
+    } else {
+      this.#observer?.appendFailed(failureOf(error))
+      for (const entry of entries) entry.failed(storeError(error))
+      this.#attempts = 1
+    }
+  }
+
+  /** Sends nothing for a while. Batches that failed together wait together. */
+  async #backOff(until: number): Promise<void> {
+    if (this.#isBackingOff) return
+    this.#isBackingOff = true
+    await backOff(this.#attempts, until, this.#jitter)
+    this.#attempts += 1
+    this.#isBackingOff = false
+    this.#sendWaiting()
   }
 
   #report(entries: readonly Entry[]) {

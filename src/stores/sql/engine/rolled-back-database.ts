@@ -83,6 +83,7 @@ export class RolledBackDatabase implements Connected {
 /** Transactions inside of the one that is rolled back: they begin and end nothing. */
 class InnerWriter implements Writer {
   readonly execute: Writer['execute']
+  readonly pipeline = null
   readonly runsRecorded = false
 
   constructor(execute: Writer['execute']) {

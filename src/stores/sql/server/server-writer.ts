@@ -14,6 +14,7 @@ import { isStale, type ServerConnection } from './server-connection.ts'
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
+  readonly pipeline = null
   readonly runsRecorded: boolean
   readonly #connection: ServerConnection
   readonly #probe: string

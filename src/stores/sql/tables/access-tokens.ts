@@ -263,12 +263,9 @@ export function accessTokenRow(token: AccessToken): Insertable<AccessTokenTable>
     issued_at: token.issuedAt,
     expires_at: token.expiresAt,
     revoked_at: token.revokedAt,
-    revocation_reason: null,
     ray_id: token.rayId,
     created_at: token.issuedAt,
     created_by: token.clientId,
-    updated_at: null,
-    updated_by: null,
   }
 }
 

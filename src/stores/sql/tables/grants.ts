@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import type { Grant, GrantStatus } from '../../../domain/grant.ts'
-import { clientId, type EpochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
-import type { Change, StoreContext } from '../../contract/context.ts'
-import type { EndingGrant, GrantReads, GrantStore } from '../../contract/grants.ts'
+import { clientId, type EpochMs, epochMs, type GrantId, grantId, userId } from '../../../domain/ids.ts'
+import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
+import type { EndingGrant, GrantFilter, GrantReads, GrantStore } from '../../contract/grants.ts'
 import { isOneRow, PreparedStatement, padded } from '../core/prepared-statement.ts'
 import { integer, moment, momentOrNull, stringList, words } from '../core/rows.ts'
 import type { Database, StoredInt } from '../core/schema.ts'
@@ -11,6 +11,8 @@ import {
   CLIENT_STATUS,
   type ClientStatusRow,
   clientStatusOf,
+  grantIsActive,
+  rowByRow,
   USER_STATUS,
   type UserStatusRow,
   userStatusOf,
@@ -54,21 +56,49 @@ export interface GrantStatusRow extends ClientStatusRow, UserStatusRow {
 
 export class SqlGrantReads implements GrantReads {
   readonly #db: Kysely<Database>
+  readonly #lists: Kysely<Database>
 
-  constructor({ db }: Pick<ReadSource, 'db'>) {
+  constructor({ db, lists }: Pick<ReadSource, 'db' | 'lists'>) {
     this.#db = db
+    this.#lists = lists
   }
 
   async find(_ctx: StoreContext, id: GrantId): Promise<GrantStatus | null> {
-    const row = await this.#db
-      .selectFrom('oauth_grants')
-      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_grants.client_id')
-      .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_grants.user_id')
-      .select(GRANT_STATUS)
-      .where('oauth_grants.grant_id', '=', id)
-      .executeTakeFirst()
+    const row = await statusRows(this.#db).where('oauth_grants.grant_id', '=', id).executeTakeFirst()
     return row === undefined ? null : Object.freeze(grantStatusOf(row))
   }
+
+  async page(_ctx: StoreContext, filter: GrantFilter, page: PageRequest<GrantId>): Promise<readonly GrantStatus[]> {
+    const rows = await statusRows(this.#lists)
+      .innerJoin(pageIds(this.#lists, filter, page).as('page'), 'page.listed_id', 'oauth_grants.grant_id')
+      .orderBy('oauth_grants.grant_id', 'desc')
+      .execute()
+    return rows.map((row) => Object.freeze(grantStatusOf(row)))
+  }
+}
+
+function statusRows(db: Kysely<Database>) {
+  return db
+    .selectFrom('oauth_grants')
+    .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_grants.client_id')
+    .innerJoin('oauth_users', 'oauth_users.user_id', 'oauth_grants.user_id')
+    .select(GRANT_STATUS)
+}
+
+/** The ids of a page, found before the rows are joined. */
+function pageIds(db: Kysely<Database>, { clientId, userId, activeAt }: GrantFilter, page: PageRequest<GrantId>) {
+  return db
+    .selectFrom('oauth_grants')
+    .leftJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_grants.client_id')
+    .leftJoin('oauth_users', 'oauth_users.user_id', 'oauth_grants.user_id')
+    .select('oauth_grants.grant_id as listed_id')
+    .where('oauth_clients.deleted_at', 'is', null)
+    .$if(clientId !== null, (query) => query.where('oauth_grants.client_id', '=', clientId ?? ''))
+    .$if(userId !== null, (query) => query.where('oauth_grants.user_id', '=', userId ?? ''))
+    .$if(activeAt !== null, (query) => query.where(rowByRow(grantIsActive(activeAt ?? epochMs(0)))))
+    .$if(page.after !== null, (query) => query.where('oauth_grants.grant_id', '<', page.after ?? ''))
+    .orderBy('oauth_grants.grant_id', 'desc')
+    .limit(sql.lit(page.limit))
 }
 
 export class SqlGrantStore extends SqlGrantReads implements GrantStore {
@@ -76,7 +106,7 @@ export class SqlGrantStore extends SqlGrantReads implements GrantStore {
   readonly #last: LastRowsCollector
   readonly #locking: PreparedStatement<{ readonly id: GrantId; readonly tokensUntil: EpochMs }>
 
-  constructor(source: Pick<ReadSource, 'db'>, last: LastRowsCollector) {
+  constructor(source: Pick<ReadSource, 'db' | 'lists'>, last: LastRowsCollector) {
     super(source)
     const { db } = source
     this.#db = db

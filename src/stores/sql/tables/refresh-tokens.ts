@@ -217,8 +217,6 @@ function refreshTokenRow(token: RefreshToken): Insertable<RefreshTokenTable> {
     ray_id: token.rayId,
     created_at: token.issuedAt,
     created_by: token.clientId,
-    updated_at: null,
-    updated_by: null,
   }
 }
 

@@ -1,4 +1,10 @@
 import type { DescMethodUnary } from '@bufbuild/protobuf'
+import {
+  DEVICE_AUTHORIZATION_PATH,
+  INTROSPECTION_PATH,
+  REVOCATION_PATH,
+  TOKEN_PATH,
+} from '../../../domain/endpoint-paths.ts'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
 import { fail, mapResult, type Result, success } from '../../../results.ts'
@@ -8,11 +14,6 @@ import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
 import { GRANTS } from './grants.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
-
-export const TOKEN_PATH = '/oauth2/token'
-export const INTROSPECTION_PATH = '/oauth2/introspect'
-export const REVOCATION_PATH = '/oauth2/revoke'
-export const DEVICE_AUTHORIZATION_PATH = '/oauth2/device_authorization'
 
 /** A place for forms over HTTP. */
 export interface FormEndpoint {

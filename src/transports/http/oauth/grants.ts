@@ -1,11 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import { GrantType } from '../../../domain/grant-type-names.ts'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
 import { mapResult, type Result, success } from '../../../results.ts'
 import { tokenAnswer } from './answers.ts'
 import type { Form } from './form.ts'
 import { type FormCall, MethodCall } from './form-call.ts'
-import { GrantType } from './grant-types.ts'
 import { audiencesOf, clientOf, requiredText, scopesOf } from './parameters.ts'
 
 /** Each grant by its `grant_type`, and the call that it is. */

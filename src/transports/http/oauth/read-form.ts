@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
+import { GrantType } from '../../../domain/grant-type-names.ts'
 import { jsonObject } from '../../../json-object.ts'
 import { type FailedResult, invalidRequest, type Result, success } from '../../../results.ts'
 import { Form, parseForm, REPEATABLE } from './form.ts'
-import { GrantType } from './grant-types.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 /** RFC 9110 §8.3.1: what may stand behind a media type; `charset` alone means something here. */

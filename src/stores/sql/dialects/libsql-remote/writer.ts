@@ -32,6 +32,7 @@ const PROOF_MS = 10_000
 export class RemoteWriter implements Writer {
   /** One transaction writes at a time, and each costs several requests: sharing one is cheaper. */
   readonly runsRecorded = true
+  readonly pipeline = null
   readonly #client: RemoteClient
   readonly #log: Logger
   #transaction: Transaction | null = null

@@ -48,6 +48,13 @@ export class SqliteHandle {
     return { rows: [], affected: statement.run(...parameters).changes }
   }
 
+  /** Runs a statement that answers no rows several times, each time with its share of the parameters. */
+  runRepeated(sql: string, parameters: readonly unknown[], times: number): void {
+    const statement = this.#prepare(sql)
+    const width = parameters.length / times
+    for (let from = 0; from < parameters.length; from += width) statement.run(...parameters.slice(from, from + width))
+  }
+
   /** For what begins and ends a transaction. */
   exec(sql: string): void {
     this.#prepare(sql).run()

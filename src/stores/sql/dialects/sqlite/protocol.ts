@@ -1,16 +1,26 @@
-import type { RecordedStatement, Statement, StatementResult } from '../../core/dialect.ts'
+import type { RecordedStatement, RepeatedStatement, Statement, StatementResult } from '../../core/dialect.ts'
 import type { SqliteFailure } from './errors.ts'
 
 /** What the main thread asks of the writer's thread. */
 export type Command =
   /** The statements in a transaction of their own, in one round trip. */
   | { readonly kind: 'batch'; readonly statements: readonly Packed[] }
+  | NextBatch
   /** Begins a transaction, and runs each recorded one in it whole or not at all; answers one row for each: whether it stands. */
   | { readonly kind: 'recorded'; readonly recorded: readonly (readonly PackedRecorded[])[] }
   /** The last statements of the open transaction, and its commit. */
   | { readonly kind: 'finish'; readonly statements: readonly Packed[] }
   | { readonly kind: 'execute'; readonly statement: Packed }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'probe' | 'close' }
+
+/** A batch that follows those sent before; answers one row for each recorded transaction: whether it stands. None affected: nothing is written. */
+export interface NextBatch {
+  readonly kind: 'next'
+  readonly recorded: readonly (readonly PackedRecorded[])[]
+  readonly inserts: readonly PackedRepeated[]
+  /** Must write one row. */
+  readonly head: Packed
+}
 
 export type Answer =
   | { readonly ok: true; readonly result: StatementResult }
@@ -33,6 +43,12 @@ export interface AnswerMessage {
   readonly answer: Answer
 }
 
+/** What the writer's thread answers to commands that it carried out together. */
+export interface CommonAnswerMessage {
+  readonly ids: readonly number[]
+  readonly answer: Answer
+}
+
 /** The id of the message that says whether the thread could open the file. */
 export const OPENED = 0
 
@@ -49,6 +65,8 @@ export interface Packed extends Statement {
 
 export interface PackedRecorded extends Packed, RecordedStatement {}
 
+export interface PackedRepeated extends Packed, RepeatedStatement {}
+
 const NO_BYTES: readonly number[] = Object.freeze([])
 
 export function packed({ sql, parameters }: Statement): Packed {
@@ -58,7 +76,8 @@ export function packed({ sql, parameters }: Statement): Packed {
     const value = parameters[at]
     if (!(value instanceof Uint8Array)) continue
     travelling ??= [...parameters]
-    travelling[at] = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    travelling[at] = bytes.toString('latin1')
     if (bytesAt === null) bytesAt = [at]
     else bytesAt.push(at)
   }
@@ -67,6 +86,10 @@ export function packed({ sql, parameters }: Statement): Packed {
 
 export function packedRecorded(recorded: readonly RecordedStatement[]): readonly PackedRecorded[] {
   return recorded.map((statement) => ({ ...packed(statement), affects: statement.affects }))
+}
+
+export function packedRepeated(statement: RepeatedStatement): PackedRepeated {
+  return { ...packed(statement), times: statement.times }
 }
 
 /**

@@ -1,17 +1,19 @@
 /** The thread of the one connection that writes: neither its fsyncs nor another process's lock stop the event loop. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { StatementResult } from '../../core/dialect.ts'
 import { failureOf, type SqliteFailure } from './errors.ts'
 import { SqliteHandle } from './handle.ts'
 import type { OpenFile } from './library.ts'
 import {
   type Answer,
-  type AnswerMessage,
   type Command,
   type CommandMessage,
+  type CommonAnswerMessage,
+  type NextBatch,
   OPENED,
   type Packed,
   type PackedRecorded,
+  type PackedRepeated,
   Unpacker,
   type WriterData,
 } from './protocol.ts'
@@ -23,7 +25,12 @@ const PROOF_MS = 10_000
 /** Of a page of the database. */
 const PAGE_BYTES = 4_096
 
+/** What a single batch may be at fault for, or meets otherwise by itself: its rows, and a disk on which room is made first. */
+const OF_ONE_BATCH = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|FULL)/
+
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
+/** Of a batch: the head was moved, and all the rest with it. */
+const WRITTEN: StatementResult = Object.freeze({ rows: [], affected: 1 })
 
 /** The connection of the thread, and what was seen of the disk it writes on. */
 export class WriterThread {
@@ -42,13 +49,38 @@ export class WriterThread {
     this.#handle.pragma('busy_timeout = 0')
   }
 
+  /**
+   * Commits batches in one transaction. `null`: one of them does not go as supposed, or
+   * there is no room for it; nothing is written, and each has to be tried by itself.
+   */
+  answerTogether(batches: readonly NextBatch[]): Answer | null {
+    if (this.#diskIsFull) return null
+    try {
+      this.#handle.beginImmediate()
+      const allGo = batches.every((batch) => this.#goesAsSupposed(batch))
+      if (allGo) this.#commit()
+      else this.#handle.exec('rollback')
+      return allGo ? { ok: true, result: WRITTEN } : null
+    } catch (error) {
+      const failure = this.#rolledBack(error)
+      return OF_ONE_BATCH.test(failure.code) ? null : { ok: false, failure }
+    }
+  }
+
+  #goesAsSupposed({ recorded, inserts, head }: NextBatch): boolean {
+    const asRecorded = recorded.every((one) => one.every((each) => this.#run(each).affected === each.affects))
+    if (!asRecorded) return false
+    for (const insert of inserts) this.#runRepeated(insert)
+    return this.#run(head).affected === 1
+  }
+
   /** A batch or probe that fails leaves no transaction open; in a transaction the main thread decides. */
   answerTo(command: Command): Answer {
     // What found the disk full is rolled back by now.
     if (this.#diskIsFull && !this.#handle.inTransaction && command.kind !== 'close') this.#makeRoom()
     const answer = this.#attempt(command)
     // Nothing of it stands: where there is room now it is written after all.
-    const again = command.kind === 'batch' || command.kind === 'probe'
+    const again = command.kind === 'batch' || command.kind === 'next' || command.kind === 'probe'
     return !answer.ok && this.#diskIsFull && again && this.#makeRoom() ? this.#attempt(command) : answer
   }
 
@@ -56,12 +88,21 @@ export class WriterThread {
     try {
       return { ok: true, result: this.#handleCommand(command) }
     } catch (error) {
-      const failure = failureOf(error)
-      this.#lastWriteAt = Number.NEGATIVE_INFINITY
-      if (failure.code.startsWith('SQLITE_FULL')) this.#diskIsFull = true
-      if (command.kind !== 'execute' && this.#handle.inTransaction) this.#handle.exec('rollback')
-      return { ok: false, failure }
+      return { ok: false, failure: command.kind === 'execute' ? this.#noted(error) : this.#rolledBack(error) }
     }
+  }
+
+  #rolledBack(error: unknown): SqliteFailure {
+    if (this.#handle.inTransaction) this.#handle.exec('rollback')
+    return this.#noted(error)
+  }
+
+  /** Remembers what an error says of the disk. */
+  #noted(error: unknown): SqliteFailure {
+    const failure = failureOf(error)
+    this.#lastWriteAt = Number.NEGATIVE_INFINITY
+    if (failure.code.startsWith('SQLITE_FULL')) this.#diskIsFull = true
+    return failure
   }
 
   #handleCommand(command: Command): StatementResult {
@@ -70,6 +111,8 @@ export class WriterThread {
         this.#handle.beginImmediate()
         this.#runAndCommit(command.statements)
         return NOTHING
+      case 'next':
+        return this.#commitNext(command)
       case 'recorded':
         this.#handle.beginImmediate()
         return { rows: command.recorded.map((recorded) => this.#stands(recorded)), affected: 0 }
@@ -102,10 +145,32 @@ export class WriterThread {
     return this.#handle.run({ sql: statement.sql, parameters: this.#unpacker.unpack(statement) })
   }
 
+  #runRepeated(statement: PackedRepeated): void {
+    this.#handle.runRepeated(statement.sql, this.#unpacker.unpack(statement), statement.times)
+  }
+
   #runAndCommit(statements: readonly Packed[]): void {
     for (const statement of statements) this.#run(statement)
+    this.#commit()
+  }
+
+  #commit(): void {
     this.#handle.exec('commit')
     this.#lastWriteAt = performance.now()
+  }
+
+  #commitNext({ recorded, inserts, head }: NextBatch): StatementResult {
+    this.#handle.beginImmediate()
+    const rows = recorded.map((one) => this.#stands(one))
+    if (rows.every(Boolean)) {
+      for (const insert of inserts) this.#runRepeated(insert)
+      if (this.#run(head).affected === 1) {
+        this.#commit()
+        return WRITTEN
+      }
+    }
+    this.#handle.exec('rollback')
+    return { rows, affected: 0 }
   }
 
   /** A lock alone says nothing of a disk that is full or read-only. Nobody reads the number, but it is a write. */
@@ -163,19 +228,60 @@ function isTransient({ code }: SqliteFailure): boolean {
 }
 
 function serve(port: NonNullable<typeof parentPort>, open: OpenFile, data: WriterData): void {
-  const send = (message: AnswerMessage) => port.postMessage(message)
+  const send = (message: CommonAnswerMessage) => port.postMessage(message)
   let thread: WriterThread
   try {
     thread = new WriterThread(open, data)
   } catch (error) {
-    send({ id: OPENED, answer: { ok: false, failure: failureOf(error) } })
+    send({ ids: [OPENED], answer: { ok: false, failure: failureOf(error) } })
     return
   }
-  port.on('message', ({ id, command }: CommandMessage) => {
-    send({ id, answer: thread.answerTo(command) })
-    if (command.kind === 'close') port.close()
+  port.on('message', (first: CommandMessage) => {
+    const waiting = [first, ...arrived(port)]
+    for (const message of answers(thread, waiting)) send(message)
+    if (waiting.some(({ command }) => command.kind === 'close')) port.close()
   })
-  send({ id: OPENED, answer: { ok: true, result: NOTHING } })
+  send({ ids: [OPENED], answer: { ok: true, result: NOTHING } })
+}
+
+/** Carries out commands in their order; batches that follow each other share a transaction. */
+function* answers(thread: WriterThread, commands: readonly CommandMessage[]): Generator<CommonAnswerMessage> {
+  for (let at = 0; at < commands.length; ) {
+    const together = nextBatches(commands, at)
+    const answer = together.length > 1 ? thread.answerTogether(together.map(({ command }) => command)) : null
+    if (answer !== null) {
+      yield { ids: together.map(({ id }) => id), answer }
+      at += together.length
+    } else {
+      const alone = commands.slice(at, at + Math.max(1, together.length))
+      for (const { id, command } of alone) yield { ids: [id], answer: thread.answerTo(command) }
+      at += alone.length
+    }
+  }
+}
+
+type NextMessage = CommandMessage & { readonly command: NextBatch }
+
+function nextBatches(commands: readonly CommandMessage[], from: number): readonly NextMessage[] {
+  const batches: NextMessage[] = []
+  for (const message of commands.slice(from)) {
+    if (!isNext(message)) break
+    batches.push(message)
+  }
+  return batches
+}
+
+function isNext(message: CommandMessage): message is NextMessage {
+  return message.command.kind === 'next'
+}
+
+/** What has arrived behind the message at hand. */
+function arrived(port: NonNullable<typeof parentPort>): CommandMessage[] {
+  const messages: CommandMessage[] = []
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    messages.push(next.message as CommandMessage)
+  }
+  return messages
 }
 
 /** What the thread is started with. */

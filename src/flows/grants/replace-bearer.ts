@@ -1,0 +1,92 @@
+import { type AccessToken, MAX_ANCESTORS } from '../../domain/access-token.ts'
+import type { Client } from '../../domain/client.ts'
+import { expiryWithin } from '../../domain/expiry.ts'
+import { milliseconds, type TokenId } from '../../domain/ids.ts'
+import { fail, success } from '../../results.ts'
+import { condition, given } from '../condition.ts'
+import { jwtIsNotTooLong } from '../conditions/access-token-length.ts'
+import { withoutPermissions } from '../conditions/request.ts'
+import { signerLasts } from '../conditions/signing-key.ts'
+import { defineFlow, oneToken } from '../flow.ts'
+import { drawTokenOf } from './issue-tokens.ts'
+import { mintLimits } from './mint-limits.ts'
+import { tokenIsAppended } from './store-tokens.ts'
+
+/** How long a replacement lives at the most. */
+export const REPLACEMENT_LIFETIME = milliseconds(60_000)
+
+interface Replacement {
+  /** Of the bearer token, which was verified in the same call for the audience. */
+  readonly tokenId: TokenId
+  readonly audience: string
+}
+
+interface Replaceable {
+  readonly client: Pick<Client, 'clientId'>
+  readonly subject: AccessToken
+  /** The subject and those it was exchanged from. */
+  readonly ancestors: readonly AccessToken[]
+  readonly scopes: readonly string[]
+}
+
+const INVALID = fail('oauth.invalid_token', { metadata: { token: 'presented' }, because: 'presented' })
+
+/** As with an exchange: the chain of tokens ends somewhere, and permissions of this server never pass. */
+const bearerMayBeReplaced = condition<Replacement, Replaceable>('bearerMayBeReplaced', async (ctx, { tokenId }) => {
+  const status = await ctx.stores.accessTokens.findById(ctx, tokenId)
+  if (status === null) return INVALID
+  const { token } = status
+  const { refusal, ancestors } = await ctx.services.accessTokens.evaluate(ctx, status)
+  if (refusal !== null || ancestors.length >= MAX_ANCESTORS) return INVALID
+  return success({
+    client: { clientId: token.clientId },
+    subject: token,
+    ancestors: [...ancestors, token],
+    scopes: withoutPermissions(token.scopes),
+  })
+})
+
+/**
+ * A proxy passes a request on with a JWT in the place of its bearer token: for one audience and a minute, of the same client
+ * and subject, with the same actors and bound to the same certificate. It is exchanged from the bearer token, so what ends that one
+ * ends it too.
+ */
+export const replaceBearer = defineFlow({
+  name: 'replaceBearer',
+  lane: 'append',
+  issues: oneToken('token_exchange'),
+  preconditions: given<Replacement>()
+    .and(bearerMayBeReplaced)
+    .and(signerLasts(REPLACEMENT_LIFETIME))
+    .and(
+      jwtIsNotTooLong(({ subject, ancestors, audience, scopes }) => ({
+        scopes,
+        audiences: [audience],
+        actors: subject.actors,
+        ancestors,
+      })),
+    ),
+  reserve: mintLimits(),
+  run: (ctx, { subject, ancestors, audience, scopes, signer }) =>
+    drawTokenOf(
+      ctx,
+      signer,
+      'at+jwt',
+      {
+        subject: subject.subject,
+        userId: subject.userId,
+        userGeneration: subject.userGeneration,
+        grantId: subject.grantId,
+        clientId: subject.clientId,
+        clientGeneration: subject.clientGeneration,
+        confirmation: subject.confirmation,
+        scopes,
+        audiences: [audience],
+        actors: subject.actors,
+        ancestors: ancestors.map(({ tokenId }) => tokenId),
+        expiresAt: expiryWithin(ctx.now, REPLACEMENT_LIFETIME, subject.expiresAt),
+      },
+      ancestors,
+    ),
+  postconditions: [tokenIsAppended('token.exchanged')],
+})

@@ -1,0 +1,40 @@
+import { array, assert, integer, property, record, string } from 'fast-check'
+import { expect, it } from 'vitest'
+import { kyselyOver } from '../../src/stores/sql/core/kysely.ts'
+import { InsertStatements } from '../../src/stores/sql/core/prepared-statement.ts'
+import { sqliteKysely } from '../../src/stores/sql/dialects/sqlite/embedded-dialect.ts'
+
+interface Schema {
+  readonly things: { readonly name: string; readonly size: number }
+}
+
+const db = kyselyOver<Schema>(sqliteKysely, { execute: async () => ({ rows: [], affected: 0 }) })
+const rows = array(record({ name: string(), size: integer() }), { minLength: 1, maxLength: 40 })
+
+function insertsOfThings() {
+  return new InsertStatements<Schema['things']>((some) => db.insertInto('things').values(some).compile())
+}
+
+it('repeats the statement of one row with the values of each, in the order of the rows', () => {
+  const inserts = insertsOfThings()
+  assert(
+    property(rows, (some) => {
+      const repeated = inserts.repeated(some)
+      const alone = some.map((row) => inserts.of([row])[0])
+      expect(repeated?.times).toBe(some.length)
+      expect(new Set(alone.map((statement) => statement?.sql))).toEqual(new Set([repeated?.sql]))
+      expect(repeated?.parameters).toEqual(alone.flatMap((statement) => statement?.parameters ?? []))
+    }),
+  )
+  expect(inserts.repeated([])).toBeNull()
+})
+
+it('inserts the same values in statements of 1, 2, 4, … rows, whatever was compiled before', () => {
+  const inserts = insertsOfThings()
+  assert(
+    property(rows, (some) => {
+      const values = inserts.of(some).flatMap(({ parameters }) => parameters)
+      expect(values).toEqual(some.flatMap(({ name, size }) => [name, size]))
+    }),
+  )
+})
