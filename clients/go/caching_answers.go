@@ -24,16 +24,23 @@ type keptAnswer struct {
 	expires time.Duration
 	// wasUsed since it was last passed over when room was made.
 	wasUsed atomic.Bool
+	// stoodAt is the telling at which its facts were looked at last.
+	stoodAt atomic.Uint64
 	slot    int
 }
 
-// stands is whether nothing was told since that ends the token.
-func (a *keptAnswer) stands() bool {
+// stands is whether nothing was told since that ends the token. There were so many
+// tellings; the facts are looked at once for each.
+func (a *keptAnswer) stands(tellings uint64) bool {
+	if a.stoodAt.Load() == tellings {
+		return true
+	}
 	for _, each := range a.facts {
 		if each.told.Load() > a.asked {
 			return false
 		}
 	}
+	a.stoodAt.Store(tellings)
 	return true
 }
 
@@ -77,8 +84,19 @@ func (k *keptAnswers) shard(token string) *answerShard {
 	return &k.shards[sum%uint(len(k.shards))]
 }
 
-// find returns an answer that may not stand any more, or nil.
+// find returns nil for what is not there, or does not stand any more.
 func (k *keptAnswers) find(token string) *keptAnswer {
+	// Before the facts are looked at: what is told from here on is for the next look.
+	tellings := k.facts.published.Load()
+	answer := k.look(token)
+	if answer == nil || !answer.stands(tellings) {
+		return nil
+	}
+	return answer
+}
+
+// look returns an answer that may not stand any more, or nil.
+func (k *keptAnswers) look(token string) *keptAnswer {
 	shard := k.shard(token)
 	shard.mu.RLock()
 	answer := shard.byToken[token]
@@ -88,7 +106,7 @@ func (k *keptAnswers) find(token string) *keptAnswer {
 
 // keep leaves an answer about the same token that was asked for later.
 func (k *keptAnswers) keep(token string, claims *AccessClaims, keys []revocationKey, asked uint64) {
-	if before := k.find(token); before != nil && before.asked > asked && before.stands() {
+	if before := k.find(token); before != nil && before.asked > asked {
 		return
 	}
 	k.drop(token)
@@ -99,7 +117,7 @@ func (k *keptAnswers) keep(token string, claims *AccessClaims, keys []revocation
 	shard := k.shard(token)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	if gone := shard.put(answer); gone != nil {
+	if gone := shard.put(answer, k.facts.tellings); gone != nil {
 		k.facts.release(gone.facts)
 	}
 }
@@ -143,7 +161,7 @@ func (k *keptAnswers) size() int {
 }
 
 // put returns the answer that had to go for it.
-func (s *answerShard) put(answer *keptAnswer) (gone *keptAnswer) {
+func (s *answerShard) put(answer *keptAnswer, tellings uint64) (gone *keptAnswer) {
 	switch {
 	case len(s.free) > 0:
 		answer.slot = s.free[len(s.free)-1]
@@ -153,7 +171,7 @@ func (s *answerShard) put(answer *keptAnswer) (gone *keptAnswer) {
 		answer.slot = len(s.slots)
 		s.slots = append(s.slots, answer)
 	default:
-		gone = s.oldestUnused()
+		gone = s.oldestUnused(tellings)
 		delete(s.byToken, gone.token)
 		answer.slot = gone.slot
 		s.slots[answer.slot] = answer
@@ -163,11 +181,11 @@ func (s *answerShard) put(answer *keptAnswer) (gone *keptAnswer) {
 }
 
 // oldestUnused: every slot is taken.
-func (s *answerShard) oldestUnused() *keptAnswer {
+func (s *answerShard) oldestUnused(tellings uint64) *keptAnswer {
 	for {
 		answer := s.slots[s.hand]
 		s.hand = (s.hand + 1) % len(s.slots)
-		if !answer.wasUsed.Load() || !answer.stands() {
+		if !answer.wasUsed.Load() || !answer.stands(tellings) {
 			return answer
 		}
 		answer.wasUsed.Store(false)

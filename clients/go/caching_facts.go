@@ -27,8 +27,8 @@ type fact struct {
 	holders int
 }
 
-// facts are those that kept answers rest on, and the keys that were told. But
-// for reading fact.told, its owner holds a lock.
+// facts are those that kept answers rest on, and the keys that were told. But for
+// reading fact.told and published, its owner holds a lock.
 //
 // Tellings are numbered. What was asked after telling n knows of n, so that an
 // answer stands as long as no fact of its was told later than it was asked for. A
@@ -42,6 +42,9 @@ type facts struct {
 	told int
 	// tellings is the number of the latest one.
 	tellings uint64
+	// published is the number of the latest telling that readers without a lock
+	// see in every fact it is about.
+	published atomic.Uint64
 	// oldest: of what was asked before this telling nobody knows whether it stands.
 	oldest  uint64
 	sweptAt time.Duration
@@ -97,6 +100,7 @@ func (f *facts) tell(key revocationKey, forget time.Duration) bool {
 		f.told++
 	}
 	about.told.Store(f.tellings)
+	f.published.Store(f.tellings)
 	about.forget = max(about.forget, forget)
 	if f.told <= f.most {
 		return true

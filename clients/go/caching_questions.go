@@ -95,7 +95,7 @@ func (v *CachingVerifier) learn(
 
 // dropRefused leaves what is bound to another certificate than was shown.
 func (v *CachingVerifier) dropRefused(refused questionName) {
-	answer := v.answers.find(refused.token)
+	answer := v.answers.look(refused.token)
 	if answer == nil {
 		return
 	}

@@ -196,14 +196,14 @@ func (v *CachingVerifier) verify(ctx context.Context, token string, how presente
 
 // recall returns nil for what has to be asked about, or verified.
 func (v *CachingVerifier) recall(token string) *AccessClaims {
-	answer := v.answers.find(token)
-	if answer == nil {
-		return nil
-	}
 	now := v.time.now()
 	// What is known has to be young before it is looked at: the other way round, a
 	// telling between would be missed.
-	if !v.isCurrent(now) || !answer.stands() || v.time.time(now) >= answer.expires {
+	if !v.isCurrent(now) {
+		return nil
+	}
+	answer := v.answers.find(token)
+	if answer == nil || v.time.time(now) >= answer.expires {
 		return nil
 	}
 	if !answer.wasUsed.Load() {

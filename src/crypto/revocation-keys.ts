@@ -1,5 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts'
-import type { KeyId } from '../domain/ids.ts'
+import type { KeyId, TokenId } from '../domain/ids.ts'
 import {
   REVOCATION_KEY_BYTES,
   type RevocableFact,
@@ -8,7 +8,7 @@ import {
 } from '../domain/revocation.ts'
 import type { Keyring } from './keyring.ts'
 
-/** A look-up costs a tenth of an HMAC, and tokens that are checked are checked again: some 4 MB. */
+/** To look keys up costs a tenth of an HMAC, and tokens that are checked are checked again: some 8 MB in all. */
 const MOST_REMEMBERED = 16_384
 
 /**
@@ -19,7 +19,9 @@ const MOST_REMEMBERED = 16_384
 export class RevocationKeys {
   readonly #keyring: Keyring
   /** What was computed under the active key, by what it was made of. */
-  readonly #remembered = new BoundedMap<string, Buffer>(MOST_REMEMBERED)
+  readonly #ofFacts = new BoundedMap<string, Buffer>(MOST_REMEMBERED)
+  /** What a token carries never changes, and its id is no other token's. */
+  readonly #ofTokens = new BoundedMap<TokenId, readonly Buffer[]>(MOST_REMEMBERED)
   #rememberedUnder: KeyId | null = null
 
   constructor(keyring: Keyring) {
@@ -28,13 +30,18 @@ export class RevocationKeys {
 
   /** What a token that is issued or checked now carries: the keys of its facts and its ancestors', each once. */
   ofToken(token: RevocableToken, ancestors: readonly RevocableToken[]): readonly Buffer[] {
-    if (ancestors.length === 0) return revocableFactsOf(token).map((fact) => this.#activeKey(textOf(fact)))
+    this.#forgetOfOtherKeys()
+    const known = this.#ofTokens.get(token.tokenId)
+    if (known !== undefined) return known
     const texts = new Set([token, ...ancestors].flatMap(revocableFactsOf).map(textOf))
-    return Array.from(texts, (text) => this.#activeKey(text))
+    const keys = Object.freeze(Array.from(texts, (text) => this.#activeKey(text)))
+    this.#ofTokens.set(token.tokenId, keys)
+    return keys
   }
 
   /** The key that a fact has for those who are told of it now. */
   of(fact: RevocableFact): Buffer {
+    this.#forgetOfOtherKeys()
     return this.#activeKey(textOf(fact))
   }
 
@@ -45,16 +52,20 @@ export class RevocationKeys {
   }
 
   #activeKey(text: string): Buffer {
-    const active = this.#keyring.active('revocation')
-    if (active !== this.#rememberedUnder) {
-      this.#remembered.clear()
-      this.#rememberedUnder = active
-    }
-    const known = this.#remembered.get(text)
+    const known = this.#ofFacts.get(text)
     if (known !== undefined) return known
-    const key = this.#compute(active, text)
-    this.#remembered.set(text, key)
+    const key = this.#compute(this.#keyring.active('revocation'), text)
+    this.#ofFacts.set(text, key)
     return key
+  }
+
+  /** Begins anew where another key of the keyring is active. */
+  #forgetOfOtherKeys(): void {
+    const active = this.#keyring.active('revocation')
+    if (active === this.#rememberedUnder) return
+    this.#ofFacts.clear()
+    this.#ofTokens.clear()
+    this.#rememberedUnder = active
   }
 
   #compute(id: KeyId, text: string): Buffer {

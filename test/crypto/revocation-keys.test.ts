@@ -24,6 +24,15 @@ const tokens: fc.Arbitrary<RevocableToken> = fc.record({
   grantId: fc.option(id.map(grantId)),
   signingKeyId: fc.option(id.map(signingKeyId)),
 })
+const SOME_TOKEN: RevocableToken = {
+  tokenId: tokenId('t'),
+  clientId: clientId('web'),
+  clientGeneration: 1,
+  userId: userId('u'),
+  userGeneration: 1,
+  grantId: grantId('g'),
+  signingKeyId: null,
+}
 const hex = (keys: readonly Buffer[]) => keys.map((key) => key.toString('hex'))
 
 /** A keyring, and a way to go on with other keys as a server does whose file changed. */
@@ -73,7 +82,9 @@ describe('revocation keys', () => {
   test('of a token tell all that can end it and its ancestors, each fact once, 32 at most', () => {
     fc.assert(
       fc.property(tokens, fc.array(tokens, { maxLength: 5 }), (token, ancestors) => {
+        const { keys } = aKeyring()
         const carried = hex(keys.ofToken(token, ancestors))
+        expect(hex(keys.ofToken(token, ancestors))).toEqual(carried)
         expect(new Set(carried).size).toBe(carried.length)
         expect(carried.length).toBeLessThanOrEqual(32)
         const wanted = [token, ...ancestors].flatMap(revocableFactsOf).map((fact) => keys.of(fact).toString('hex'))
@@ -83,16 +94,9 @@ describe('revocation keys', () => {
   })
 
   test('of exchanged tokens of one grant hold what they have in common once', () => {
-    const token = {
-      clientId: clientId('web'),
-      clientGeneration: 1,
-      userId: userId('u'),
-      userGeneration: 1,
-      grantId: grantId('g'),
-      signingKeyId: null,
-    }
-    const chain = Array.from({ length: 6 }, (_, n) => ({ ...token, tokenId: tokenId(`t${n}`) }))
-    expect(keys.ofToken({ ...token, tokenId: tokenId('t0') }, chain.slice(1))).toHaveLength(6 + 3)
+    const { keys } = aKeyring()
+    const chain = Array.from({ length: 6 }, (_, n) => ({ ...SOME_TOKEN, tokenId: tokenId(`t${n}`) }))
+    expect(keys.ofToken({ ...SOME_TOKEN, tokenId: tokenId('t0') }, chain.slice(1))).toHaveLength(6 + 3)
   })
 
   test('are told under every key that an unexpired token may carry, while keys rotate', () => {
@@ -101,6 +105,8 @@ describe('revocation keys', () => {
       fc.property(facts, (fact) => {
         const first = active()
         const before = rotating.of(fact)
+        const token = { ...SOME_TOKEN, ...(fact.kind === 'token' && { tokenId: fact.tokenId }) }
+        const carried = hex(rotating.ofToken(token, []))
         expect(hex(rotating.keysOf(fact))).toEqual([before.toString('hex')])
         const next = prepare()
         // Another instance may have it active already.
@@ -109,6 +115,11 @@ describe('revocation keys', () => {
         activate(next)
         const after = rotating.of(fact)
         expect(after.equals(before)).toBe(false)
+        const carriedNow = hex(rotating.ofToken(token, []))
+        expect(carriedNow.filter((key) => carried.includes(key))).toEqual([])
+        expect(hex(revocableFactsOf(token).flatMap((each) => rotating.keysOf(each))).toSorted()).toEqual(
+          [...carried, ...carriedNow].toSorted(),
+        )
         expect(hex(rotating.keysOf(fact)).toSorted()).toEqual(hex([before, after]).toSorted())
         remove(first)
         expect(hex(rotating.keysOf(fact))).toEqual([after.toString('hex')])

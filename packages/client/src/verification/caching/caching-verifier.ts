@@ -144,7 +144,7 @@ export class CachingVerifier implements TokenVerifier {
   /** What `verify` answers from memory, at once; `undefined`: it would have to ask, or to check a signature. */
   recall(presented: PresentedTokenFor): VerifiedToken | null | undefined {
     const answer = this.#answers.find(presented.value)
-    if (answer === undefined || !answer.stands) return undefined
+    if (answer === undefined) return undefined
     const time = this.#time.read()
     if (!this.#isCurrentAt(time) || time.timeMs >= answer.expireMs) return undefined
     answer.wasUsed = true

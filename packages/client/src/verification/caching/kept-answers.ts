@@ -13,6 +13,7 @@ export class KeptAnswer {
   readonly expireMs: number
   /** Since it was last passed over when room was made. */
   wasUsed = false
+  #stoodAt = -1
 
   constructor(value: string, token: VerifiedToken, facts: readonly Fact[], asked: number) {
     this.value = value
@@ -22,9 +23,11 @@ export class KeptAnswer {
     this.expireMs = token.expireTime.getTime()
   }
 
-  /** Whether nothing was told since that ends the token. */
-  get stands(): boolean {
+  /** @param tellings so many there were: the facts are looked at once for each. */
+  stands(tellings: number): boolean {
+    if (this.#stoodAt === tellings) return true
     for (const { told } of this.facts) if (told > this.asked) return false
+    this.#stoodAt = tellings
     return true
   }
 }
@@ -51,16 +54,20 @@ export class KeptAnswers {
     return this.#byTail.size
   }
 
-  /** It may not stand any more. */
+  /** Only what stands: nothing was told since that ends the token. */
   find(value: string): KeptAnswer | undefined {
-    const answer = this.#byTail.get(tailOf(value))
-    return answer?.value === value ? answer : undefined
+    const tail = tailOf(value)
+    const answer = this.#byTail.get(tail)
+    if (answer?.value !== value) return undefined
+    if (answer.stands(this.#facts.tellings)) return answer
+    this.#remove(tail)
+    return undefined
   }
 
   /** An answer about the same token that was asked for later stays. */
   keep(value: string, token: VerifiedToken, keys: readonly string[], asked: number): void {
     const before = this.find(value)
-    if (before !== undefined && before.asked > asked && before.stands) return
+    if (before !== undefined && before.asked > asked) return
     const tail = tailOf(value)
     this.#remove(tail)
     if (this.#byTail.size >= this.#most) this.#makeRoom()
@@ -78,7 +85,7 @@ export class KeptAnswers {
 
   #makeRoom(): void {
     for (const [tail, answer] of this.#byTail) {
-      if (!answer.wasUsed || !answer.stands) {
+      if (!answer.wasUsed || !answer.stands(this.#facts.tellings)) {
         this.#remove(tail)
         return
       }
