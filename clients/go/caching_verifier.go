@@ -311,9 +311,12 @@ func (v *CachingVerifier) poll(
 	return v.tokens.PollRevocations(ctx, request, v.callOptions...)
 }
 
-// mustRestart is whether the history is to be read again, because keys of it are
-// lacking.
+// mustRestart is whether what is known is to be read anew: keys are lacking, or may
+// be for a clock that was ahead.
 func (v *CachingVerifier) mustRestart(now moment) bool {
+	if v.time.wasAhead(now) {
+		return true
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.jwts != nil && v.outgrown != nil && now.since(*v.outgrown) > outgrownFor
@@ -332,6 +335,7 @@ func (v *CachingVerifier) hear(answer polled) {
 		v.outgrown = nil
 		v.answers.clear()
 		v.facts.clear()
+		v.time.setRight(v.time.now())
 	}
 	for _, revocation := range answer.GetRevocations() {
 		v.tell(revocation)

@@ -235,10 +235,11 @@ export class CachingVerifier implements TokenVerifier {
     return token.certificate === null || token.certificate === certificate ? token : null
   }
 
-  /** Whether the history is to be read again, because keys of it are lacking. */
+  /** Whether what is known is to be read anew: keys are lacking, or may be for a clock that was ahead. */
   #mustRestart(): boolean {
-    if (this.#judge === null || this.#outgrown === null) return false
-    return this.#time.read().since(this.#outgrown) > OUTGROWN_FOR_MS
+    const time = this.#time.read()
+    if (time.wasAhead) return true
+    return this.#judge !== null && this.#outgrown !== null && time.since(this.#outgrown) > OUTGROWN_FOR_MS
   }
 
   #learn({ answer, begins, sent }: PolledRevocations): void {
@@ -248,6 +249,7 @@ export class CachingVerifier implements TokenVerifier {
       this.#outgrown = null
       this.#answers.clear()
       this.#facts.clear()
+      this.#time.setRight()
     }
     for (const revocation of answer.revocations) this.#tell(revocation)
     const time = this.#time.read()
