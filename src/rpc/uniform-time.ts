@@ -9,7 +9,7 @@ const PACE_MS = 100
  * multiple of it where the work takes longer: so long work tells no more than how many
  * times the pace it took. A caller that leaves is waited for no longer.
  */
-export async function inEvenTime<T>(ctx: Pick<CallContext, 'signal'>, work: () => Promise<T>): Promise<T> {
+export async function inUniformTime<T>(ctx: Pick<CallContext, 'signal'>, work: () => Promise<T>): Promise<T> {
   const begun = performance.now()
   const answer = await work()
   const spent = performance.now() - begun
