@@ -16,20 +16,23 @@ const AT_ONCE = 100
 /** A server on SQLite, the resource server that verifies, and tokens for it. */
 export interface GivenServer {
   readonly address: string
+  readonly pid: number
   readonly warehouse: ClientCredentials
+  /** Who was issued the opaque tokens. */
+  readonly orders: ClientCredentials
   readonly opaque: readonly string[]
   readonly jwts: readonly string[]
   stop(): Promise<void>
 }
 
-export async function givenServer(tokens: number): Promise<GivenServer> {
+export async function givenServer(tokens: number, more: Readonly<Record<string, string>> = {}): Promise<GivenServer> {
   const directory = mkdtempSync(join(tmpdir(), 'qscope-bench-verifier-'))
   const entry = qscopeEntry()
   const place = { databaseUrl: `sqlite:${join(directory, 'qscope.db')}`, keyringFile: join(directory, 'keyring.json') }
   const variables = { QSCOPE_DATABASE_URL: place.databaseUrl, QSCOPE_KEYRING_FILE: place.keyringFile }
   await mustRunQScope(entry, ['migrate', 'up'], variables)
   const made = await mustRunQScope(entry, ['client', 'create', '--admin', '--json'], variables)
-  const server = await startQScope({ entry, ...place, workers: 1, variables: { QSCOPE_ISSUER: ISSUER } })
+  const server = await startQScope({ entry, ...place, workers: 1, variables: { QSCOPE_ISSUER: ISSUER, ...more } })
   const address = `127.0.0.1:${server.port}`
   const connection = connect(address)
   // What the command line printed.
@@ -37,9 +40,12 @@ export async function givenServer(tokens: number): Promise<GivenServer> {
   const bearer = await adminToken(connection, { clientId: client.clientId, clientSecret })
   const warehouse = await registerClient(connection, bearer, { clientId: 'warehouse', resourceAudiences: [AUDIENCE] })
 
-  async function minted(clientId: string, accessTokenFormat: AccessTokenFormat): Promise<readonly string[]> {
+  const registered = (clientId: string, accessTokenFormat: AccessTokenFormat) => {
     const wanted = { clientId, scopes: ['stock.read'], audiences: [AUDIENCE], config: { accessTokenFormat } }
-    const minter = clientField(await registerClient(connection, bearer, wanted))
+    return registerClient(connection, bearer, wanted)
+  }
+  async function minted(by: ClientCredentials): Promise<readonly string[]> {
+    const minter = clientField(by)
     const values: string[] = []
     while (values.length < tokens) {
       const request = { client: minter, requests: Array.from({ length: AT_ONCE }, () => ({ audiences: [AUDIENCE] })) }
@@ -49,12 +55,15 @@ export async function givenServer(tokens: number): Promise<GivenServer> {
     return values
   }
 
-  const opaque = await minted('orders', AccessTokenFormat.OPAQUE)
-  const jwts = await minted('reports', AccessTokenFormat.JWT)
+  const orders = await registered('orders', AccessTokenFormat.OPAQUE)
+  const opaque = await minted(orders)
+  const jwts = await minted(await registered('reports', AccessTokenFormat.JWT))
   connection.close()
   return {
     address,
+    pid: server.pid,
     warehouse,
+    orders,
     opaque,
     jwts,
     stop: async () => {

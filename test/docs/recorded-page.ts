@@ -18,7 +18,7 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/(?<![\w-])[\w-]{40,}(?![\w-])/g, '…'],
   // Revocation keys: 16 bytes in base64, or in base64url.
   [/"[\w+/-]{22}(?:==)?"/g, '"…"'],
-  [/("expiresIn": ?)"[\d.]+s"/g, '$1"…s"'],
+  [/("(?:expiresIn|covered)": ?)"[\d.]+s"/g, '$1"…s"'],
   [/\b\d+\.\d+s\b/g, '…s'],
   [/\b(audit|encryption|pepper|revocation)-[0-9a-f]{8}\b/g, '$1-…'],
 ]

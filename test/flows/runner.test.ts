@@ -39,7 +39,7 @@ function stage(...endings: Ending[]) {
         return value
       },
     },
-    {} as FlowServices,
+    { clock: { isRight: () => true } } as FlowServices,
     { tokensIssued: () => step('counted'), raceLost: () => step('raceLost') },
   )
   /** Something of which a call takes one, and gives it back. */

@@ -1,4 +1,4 @@
-import { SqliteAdapter, SqliteIntrospector, sql } from 'kysely'
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import type { Logger } from '../../../../context.ts'
 import type { Dialect } from '../../core/dialect.ts'
 import { DatabaseMigrations } from '../../migrate/migrate.ts'
@@ -8,12 +8,11 @@ import type { SqliteLibrary } from './library.ts'
 import { embeddedFile, provideFile, temporaryFile } from './location.ts'
 import { SqliteMigrationSession } from './migration-session.ts'
 import { sqlitePlan } from './plan.ts'
-import { PlannedOnceCompiler } from './query-compiler.ts'
 
 /** How Kysely writes what SQLite and its descendants understand. */
 export const sqliteKysely: Dialect['kysely'] = Object.freeze({
   createAdapter: () => new SqliteAdapter(),
-  createQueryCompiler: () => new PlannedOnceCompiler(),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
   createIntrospector: (db) => new SqliteIntrospector(db),
 } satisfies Dialect['kysely'])
 
