@@ -7,11 +7,16 @@ const PACE_MS = 100
 /**
  * Answers no earlier than a set time after the work began, in milliseconds, or a
  * multiple of it where the work takes longer: so long work tells no more than how many
- * times the pace it took. A caller that leaves is waited for no longer.
+ * times the pace it took. A caller that leaves is waited for no longer. Once the work is
+ * done the call leaves its admission: others at its address do not wait for the pace.
  */
-export async function inEvenTime<T>(ctx: Pick<CallContext, 'signal'>, work: () => Promise<T>): Promise<T> {
+export async function inEvenTime<T>(
+  ctx: Pick<CallContext, 'signal' | 'leaveAdmission'>,
+  work: () => Promise<T>,
+): Promise<T> {
   const begun = performance.now()
   const answer = await work()
+  ctx.leaveAdmission?.()
   const spent = performance.now() - begun
   const rest = Math.ceil(Math.max(spent, 1) / PACE_MS) * PACE_MS - spent
   await sleep(rest, undefined, { signal: ctx.signal }).catch((error: unknown) => {

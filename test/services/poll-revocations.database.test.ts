@@ -111,6 +111,18 @@ onEveryBackend(
       expect(covered).toBeLessThanOrEqual(performance.now() - sentAt)
     })
 
+    it('goes on at an instance that looked last before the cursor was made by another one', async () => {
+      const client = await resourceServer()
+      const other = await startServer(database.url, server.keyring, server.first)
+      onTestFinished(() => other.stop())
+      for (let n = 0; n < 2; n += 1) await revokeOne(client)
+      await poll(client, NOW, {}, {}, other)
+      await revokeOne(client)
+      const { nextCursor } = await poll(client, NOW)
+      const further = await poll(client, after(nextCursor), { pageSize: 1 }, {}, other)
+      expect(further).toMatchObject({ revocations: [], more: false, reset: false })
+    })
+
     it('answers when the wait is over, by a query that began no sooner', async () => {
       const client = await resourceServer()
       const from = await startNow(client)

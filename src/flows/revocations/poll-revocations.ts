@@ -137,10 +137,10 @@ class Poll {
     const { from, pageSize } = this.#request
     if (latest === null || monotonic() - latest.startedAt > RECENT_MS) return null
     if ('start' in from && from.start === 'now') return null
-    const isReset = this.#isResetBy(latest.snapshot)
-    const position = isReset || this.#cursor === null ? beginning() : this.#cursor.position
-    const page = await latest.page(this.#ctx, position, pageSize)
-    return page.more ? this.#answer(page, latest, isReset, 0) : null
+    // The cursor may be of an instance that looked later: only a query that is sent from now on knows better.
+    if (this.#isResetBy(latest.snapshot)) return null
+    const page = await latest.page(this.#ctx, this.#cursor?.position ?? beginning(), pageSize)
+    return page.more ? this.#answer(page, latest, false, 0) : null
   }
 
   async fromNextReading(): Promise<Result<PolledRevocations>> {

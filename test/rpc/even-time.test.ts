@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { inEvenTime } from '../../src/rpc/even-time.ts'
+
+it('leaves the admission when the work is done, not when the pace is over', async () => {
+  const left = Promise.withResolvers<void>()
+  let isAnswered = false
+  const ctx = { signal: new AbortController().signal, leaveAdmission: left.resolve }
+  const answering = inEvenTime(ctx, () => Promise.resolve('done')).then((answer) => {
+    isAnswered = true
+    return answer
+  })
+  await left.promise
+  expect(isAnswered).toBe(false)
+  expect(await answering).toBe('done')
+})
+
+it('keeps the admission while the work goes on', async () => {
+  let hasLeft = false
+  const ctx = {
+    signal: new AbortController().signal,
+    leaveAdmission: () => {
+      hasLeft = true
+    },
+  }
+  const wasIn = await inEvenTime(ctx, () => Promise.resolve(!hasLeft))
+  expect(wasIn).toBe(true)
+})
