@@ -97,6 +97,11 @@ export function atMoment<Ctx extends CallContext>(ctx: Ctx, now: EpochMs): Ctx {
   return now === ctx.now ? ctx : Object.create(ctx, { now: { value: now, enumerable: true } })
 }
 
+/** The call at a later moment, of the caller as it was authenticated again then. */
+export function reauthenticatedAt(ctx: CallContext, now: EpochMs, caller: Caller): CallContext {
+  return Object.create(ctx, { now: { value: now, enumerable: true }, caller: { value: caller, enumerable: true } })
+}
+
 /** What the layers need of a logger. */
 export interface Logger {
   debug(fields: object, message: string): void

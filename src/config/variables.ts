@@ -1,4 +1,6 @@
+import { MOST_CLOCK_SKEW } from '../domain/revocation.ts'
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
+import { formatDuration } from './duration.ts'
 import { LIMIT_VARIABLES } from './limit-variables.ts'
 import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, TLS_VARIABLES } from './listener-variables.ts'
 import {
@@ -96,7 +98,9 @@ export const SERVER_VARIABLES = {
   }),
   maxClockSkewMs: new Variable(
     'QSCOPE_MAX_CLOCK_SKEW',
-    duration('100ms', '5m', '10s').note("between this machine's clock and that of the database server"),
+    duration('100ms', formatDuration(MOST_CLOCK_SKEW), '10s').note(
+      "between this machine's clock and that of the database server",
+    ),
     {
       default: '30s',
       does: 'Sets how far the clocks may lie apart. Beyond that the instance issues no tokens: how long they live, and how long their revocation is told, would be judged by different clocks. It means nothing for an embedded database.',

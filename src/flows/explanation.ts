@@ -51,7 +51,7 @@ export function toCheck<Facts extends object>(
 const PARAMETER = /\(.*$/
 
 /** What a refusal says of itself beside its sentence. */
-export function refusalText({ details }: FailedResult): string {
+function refusalText({ details }: FailedResult): string {
   const { violations = [], metadata = {}, quota } = details
   return [
     ...violations.map(({ field, description }) => `${field} ${description}`),

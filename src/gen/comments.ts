@@ -910,7 +910,7 @@ export const comments: Readonly<Record<string, readonly Location[]>> = {
     {"path":[4,3,2,9],"span":[101,2,21],"leadingComments":" issuer is this service.\n"},
     {"path":[4,3,2,10],"span":[103,2,19],"leadingComments":" actor is who acts for the subject, for exchanged tokens.\n"},
     {"path":[4,3,2,11],"span":[105,2,33],"leadingComments":" confirmation is set for tokens bound to a certificate.\n"},
-    {"path":[4,3,2,12],"span":[111,2,38],"leadingComments":" revocation_keys name the facts that can end an access token before\n `expire_time`, 16 bytes each, at most 32: itself, its grant, client and user,\n the key that signed it, and those of every token that it was exchanged for.\n Whoever keeps this answer asks again once TokenService.PollRevocations tells one\n of them. Empty for refresh tokens, which are not to be kept.\n"},
+    {"path":[4,3,2,12],"span":[111,2,38],"leadingComments":" revocation_keys name the facts that can end an access token before\n `expire_time`, 16 bytes each, at most 32: itself, its grant, client and user,\n the key that signed it, and those of every token that it was exchanged from.\n Whoever keeps this answer asks again once TokenService.PollRevocations tells one\n of them. Empty for refresh tokens, which are not to be kept.\n"},
     {"path":[4,4],"span":[116,0,135,1],"leadingComments":" GrantMetadata describes a grant: what a user has consented to, and the family of\n all that was issued on it.\n"},
     {"path":[4,4,2,0],"span":[118,2,22],"leadingComments":" grant_id is the handle.\n"},
     {"path":[4,4,2,1],"span":[120,2,23],"leadingComments":" client_id is the client that was consented to.\n"},

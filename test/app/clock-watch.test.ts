@@ -53,7 +53,7 @@ test('a clock is right within what is allowed, ahead or behind, and off beyond i
   ] as const) {
     putHere(ms)
     await watch.compare()
-    expect(watch.isRight()).toBe(isRight)
+    expect(await watch.isRight()).toBe(isRight)
   }
   expect(watch.aheadMs).toBe(-30_001)
 })
@@ -70,13 +70,23 @@ test('a clock that is put forward or back is off at once, before the next look',
   const { watch, putHere } = twoMachines()
   await watch.compare()
   putHere(3_600_000)
-  expect(watch.isRight()).toBe(false)
+  expect(await watch.isRight()).toBe(false)
   putHere(-3_600_000)
   expect(watch.isRight()).toBe(true)
   putHere(-3_600_000)
-  expect(watch.isRight()).toBe(false)
+  expect(await watch.isRight()).toBe(false)
   await watch.compare()
-  expect(watch.isRight()).toBe(false)
+  expect(await watch.isRight()).toBe(false)
+})
+
+test('a machine that was suspended is not off: its monotonic clock stood still', async () => {
+  const { watch, asked, putHere, putThere } = twoMachines()
+  await watch.compare()
+  putHere(600_000)
+  putThere(600_000)
+  expect(await watch.isRight()).toBe(true)
+  expect(watch.isRight()).toBe(true)
+  expect(asked).toHaveBeenCalledTimes(2)
 })
 
 test("the database's clock counts: where that is put, the machine's is off from the next look on", async () => {
@@ -84,7 +94,7 @@ test("the database's clock counts: where that is put, the machine's is off from 
   await watch.compare()
   putThere(-600_000)
   await watch.compare()
-  expect(watch.isRight()).toBe(false)
+  expect(await watch.isRight()).toBe(false)
   expect(watch.aheadMs).toBe(600_000)
   await watch.compare()
   expect(log.error).toHaveBeenCalledExactlyOnceWith(

@@ -75,7 +75,7 @@ describe.skipIf(!groupReplicationIsInstalled)('a group of MySQL servers with one
     const found = await findings()
     expect(found.get('group members')).toMatchObject({ value: expect.stringMatching(/(ONLINE.*){3}/), warning: null })
     expect(found.get('group member')).toMatchObject({ value: 'ONLINE, primary', warning: null })
-    expect(found.get('group_replication_consistency')?.value).toBe('BEFORE_ON_PRIMARY_FAILOVER')
+    expect(found.get('group_replication_consistency')?.value).toBe('BEFORE')
     expect(found.get('group_replication_exit_state_action')).toMatchObject({ warning: null })
     const majority = 'group_replication_unreachable_majority_timeout'
     expect(found.get(majority)).toMatchObject({ value: expect.stringContaining('for ever') })

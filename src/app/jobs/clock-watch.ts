@@ -49,9 +49,13 @@ export class ClockWatch {
     return aheadMs + (wallClock() - wall) - (monotonicClock() - monotonic)
   }
 
-  /** Whether the clock is right, as far as is known; asks the database only where nothing is. Throws like any read. */
+  /**
+   * Whether the clock is right. Asks the database where nothing is known, and where the clock seems off: the monotonic
+   * clock stands still while a machine is suspended. Throws like any read.
+   */
   isRight(): boolean | Promise<boolean> {
-    return this.#last === null ? this.compare().then(() => this.#isRight()) : this.#isRight()
+    if (this.#last !== null && this.#isRight()) return true
+    return this.compare().then(() => this.#isRight())
   }
 
   /** Compares the clocks now; those who ask at once share a look. Throws like any read. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallContext } from '../../context.ts'
+import { type CallContext, reauthenticatedAt } from '../../context.ts'
 import { jitter } from '../../crypto/random.ts'
 import type { EpochMs } from '../../domain/ids.ts'
 import type { WatchQuota } from '../../rate-limits/watch-quota.ts'
@@ -73,7 +73,7 @@ async function* watch(
       yield caller
       return
     }
-    const look = Object.assign(Object.create(ctx) as CallContext, { now: moment, caller: caller.value })
+    const look = reauthenticatedAt(ctx, moment, caller.value)
     const event = await lookOnce(runner, look, presentedCode)
     if (!event.ok || event.value.state !== 'pending') {
       yield event

@@ -1,4 +1,4 @@
-import type { CallContext } from '../../context.ts'
+import { type CallContext, reauthenticatedAt } from '../../context.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import { openRevocationCursor, type RevocationCursor, sealRevocationCursor } from '../../crypto/revocation-cursor.ts'
 import type { EpochMs } from '../../domain/ids.ts'
@@ -188,7 +188,7 @@ class Poll {
     const moment = now()
     const caller = await this.#ctx.reauthenticate(moment)
     if (!caller.ok) return caller
-    const later = Object.assign(Object.create(this.#ctx) as CallContext, { now: moment, caller: caller.value })
+    const later = reauthenticatedAt(this.#ctx, moment, caller.value)
     return mapResult(await runner.query(revocationsViewer, later, {}), readerOf)
   }
 

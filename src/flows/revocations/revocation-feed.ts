@@ -33,15 +33,15 @@ export interface RevocationFeedOptions {
 }
 
 interface Waiter {
-  /** Changes when others wait there already. */
-  crowd: Crowd
+  /** Those at the same place; another object after each query. */
+  group: WaiterGroup
   until: number
   readonly settle: (reading: RevocationReading) => void
   readonly fail: (error: unknown) => void
 }
 
 /** Those who wait at one place; `null`: for no change, but for the next query. */
-interface Crowd {
+interface WaiterGroup {
   readonly place: ReaderPlace | null
   readonly waiters: Set<Waiter>
 }
@@ -56,7 +56,7 @@ interface Crowd {
 export class RevocationFeed {
   readonly #options: RevocationFeedOptions
   /** Whom the next query is for, by where they wait. */
-  readonly #crowds = new Map<string, Crowd>()
+  readonly #groups = new Map<string, WaiterGroup>()
   #timer: NodeJS.Timeout | null = null
   #sentAt = Number.NEGATIVE_INFINITY
   #isUnderway = false
@@ -90,10 +90,10 @@ export class RevocationFeed {
   async wait(place: ReaderPlace | null, { until, signal, leaving }: WaitOptions): Promise<RevocationReading> {
     signal.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<RevocationReading>()
-    const waiter: Waiter = { crowd: this.#crowdAt(place), until, settle: resolve, fail: reject }
-    waiter.crowd.waiters.add(waiter)
+    const waiter: Waiter = { group: this.#groupAt(place), until, settle: resolve, fail: reject }
+    waiter.group.waiters.add(waiter)
     const cancelled = () => {
-      waiter.crowd.waiters.delete(waiter)
+      waiter.group.waiters.delete(waiter)
       reject(signal.reason)
     }
     const leave = () => {
@@ -112,13 +112,13 @@ export class RevocationFeed {
     }
   }
 
-  #crowdAt(place: ReaderPlace | null): Crowd {
+  #groupAt(place: ReaderPlace | null): WaiterGroup {
     const name = place === null ? 'anywhere' : `${place.database} ${nameOfPosition(place.position)}`
-    const known = this.#crowds.get(name)
+    const known = this.#groups.get(name)
     if (known !== undefined) return known
-    const crowd = { place, waiters: new Set<Waiter>() }
-    this.#crowds.set(name, crowd)
-    return crowd
+    const group = { place, waiters: new Set<Waiter>() }
+    this.#groups.set(name, group)
+    return group
   }
 
   #hurry(): void {
@@ -129,7 +129,7 @@ export class RevocationFeed {
   }
 
   #schedule(): void {
-    if (this.#timer !== null || this.#isUnderway || this.#crowds.size === 0) return
+    if (this.#timer !== null || this.#isUnderway || this.#groups.size === 0) return
     const isHurried = this.#isHurried || this.#options.stopping.aborted
     const dueIn = isHurried ? 0 : this.#sentAt + INTERVAL_MS - this.#options.monotonic()
     this.#timer = setTimeout(() => void this.#query(), Math.max(0, dueIn))
@@ -137,11 +137,11 @@ export class RevocationFeed {
 
   /** Those who come while it is under way wait for the next one. */
   async #query(): Promise<void> {
-    const crowds = [...this.#crowds.values()].filter(({ waiters }) => waiters.size > 0)
-    this.#crowds.clear()
+    const groups = [...this.#groups.values()].filter(({ waiters }) => waiters.size > 0)
+    this.#groups.clear()
     this.#timer = null
     this.#isHurried = false
-    if (crowds.length === 0) return
+    if (groups.length === 0) return
     this.#isUnderway = true
     this.#queries += 1
     const { reads, log, monotonic, stopping } = this.#options
@@ -151,10 +151,10 @@ export class RevocationFeed {
       const snapshot = await reads.heads(backgroundContext('revocation-feed', log))
       const reading = new RevocationReading(reads, snapshot, startedAt)
       this.#latest = reading
-      for (const crowd of crowds) this.#serve(crowd, reading, stopping.aborted)
+      for (const group of groups) this.#serve(group, reading, stopping.aborted)
     } catch (error) {
       this.#latest = null
-      for (const { waiters } of crowds) for (const waiter of waiters) waiter.fail(error)
+      for (const { waiters } of groups) for (const waiter of waiters) waiter.fail(error)
     } finally {
       this.#isUnderway = false
       this.#schedule()
@@ -162,7 +162,7 @@ export class RevocationFeed {
   }
 
   /** Answers those whose wait is over; the others wait on. */
-  #serve({ place, waiters }: Crowd, reading: RevocationReading, isStopping: boolean): void {
+  #serve({ place, waiters }: WaiterGroup, reading: RevocationReading, isStopping: boolean): void {
     const isOver = isStopping || place === null || isNews(place, reading.snapshot)
     for (const waiter of waiters) {
       if (!isOver && waiter.until > reading.startedAt) continue
@@ -170,9 +170,9 @@ export class RevocationFeed {
       waiter.settle(reading)
     }
     if (waiters.size === 0) return
-    const there = this.#crowdAt(place)
+    const there = this.#groupAt(place)
     for (const waiter of waiters) {
-      waiter.crowd = there
+      waiter.group = there
       there.waiters.add(waiter)
     }
   }

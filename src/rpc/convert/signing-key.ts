@@ -43,7 +43,7 @@ function keyOf<Key extends string, Value>(table: Readonly<Record<Key, Value>>, v
 }
 
 /** RFC 7517 §4: whatever the state of the key, for checking only. */
-export function toJsonWebKey({
+function toJsonWebKey({
   keyId,
   algorithm,
   publicJwk: { kty = '', ...members },

@@ -38,9 +38,9 @@ import { toPublishedKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest, toGrantMetadata, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
-import { inEvenTime } from '../even-time.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
+import { inUniformTime } from '../uniform-time.ts'
 
 export interface TokenHandlerOptions {
   readonly polls: RevocationPolls
@@ -170,7 +170,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async revokeLeakedToken(ctx: CallContext, { token }: Request<'revokeLeakedToken'>): Answer<'revokeLeakedToken'> {
-    const revoked = await inEvenTime(ctx, () => this.#runner.execute(revokeLeakedToken, ctx, { presented: token }))
+    const revoked = await inUniformTime(ctx, () => this.#runner.execute(revokeLeakedToken, ctx, { presented: token }))
     return mapResult(revoked, () => ({}))
   }
 

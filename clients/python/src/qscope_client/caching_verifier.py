@@ -56,7 +56,7 @@ class VerifierClosedError(Exception):
 _Question = tuple[bytes, str | None]
 
 
-class _Flight(Future[VerifiedToken]):
+class _PendingCall(Future[VerifiedToken]):
     """One call about a token that has no answer yet."""
 
     def __init__(self, noted: int) -> None:
@@ -95,7 +95,7 @@ class CachingVerifier:
         self._is_offline = issuer is not None
         self._log = RevocationLog(self._answers, self._is_offline, limits.bound, limits.max_revocations)
         self._lock = threading.Lock()
-        self._flights: dict[_Question, _Flight] = {}
+        self._pending_calls: dict[_Question, _PendingCall] = {}
         self._is_closed = False
         self._poller = RevocationPoller(self._server.poll, self._log, clock, limits.bound, on_poll_failure)
 
@@ -206,35 +206,35 @@ class CachingVerifier:
         question: _Question = (digest, certificate_thumbprint)
         with self._lock:
             noted = self._log.number
-            flight = self._flights.get(question)
+            pending = self._pending_calls.get(question)
             # Who comes after a telling wants an answer that was asked for after it. Where the log is not current, there
             # may have been tellings that are not known.
-            is_old = flight is None or flight.cancelled() or flight.noted != noted or not self._log.is_current(now)
-            if flight is None or is_old:
-                flight = self._flights[question] = _Flight(noted)
+            is_old = pending is None or pending.cancelled() or pending.noted != noted or not self._log.is_current(now)
+            if pending is None or is_old:
+                pending = self._pending_calls[question] = _PendingCall(noted)
         if not is_old:
             try:
-                return flight.result()
+                return pending.result()
             except CancelledError:
                 return self._ask(token, digest, certificate_thumbprint, now)
         try:
-            verified = self._fly(token, question, flight, now)
+            verified = self._call(token, question, pending, now)
         except Exception as error:
-            flight.set_exception(error)
+            pending.set_exception(error)
             raise
         except BaseException:
             # Of this thread alone: it was interrupted.
-            flight.cancel()
+            pending.cancel()
             raise
         else:
-            flight.set_result(verified)
+            pending.set_result(verified)
             return verified
         finally:
             with self._lock:
-                if self._flights.get(question) is flight:
-                    del self._flights[question]
+                if self._pending_calls.get(question) is pending:
+                    del self._pending_calls[question]
 
-    def _fly(self, token: str, question: _Question, flight: _Flight, now: Moment) -> VerifiedToken:
+    def _call(self, token: str, question: _Question, pending: _PendingCall, now: Moment) -> VerifiedToken:
         """Ask, and keep the answer if nobody asked the same since."""
         digest, shown = question
         is_following = self._log.is_following
@@ -245,9 +245,9 @@ class CachingVerifier:
             if kept is not None and kept.token.certificate_thumbprint in (None, shown):
                 self._answers.drop(digest, kept)
             raise
-        is_latest = self._flights.get(question) is flight
+        is_latest = self._pending_calls.get(question) is pending
         if is_following and is_latest and keys and now.wall < verified.expire_time:
-            self._keep(digest, verified, keys, flight.noted, now)
+            self._keep(digest, verified, keys, pending.noted, now)
         return verified
 
     def _keep(self, digest: bytes, token: VerifiedToken, keys: tuple[bytes, ...], noted: int, now: Moment) -> bool:

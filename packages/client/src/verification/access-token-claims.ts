@@ -12,6 +12,9 @@ const REVOCATION_KEY = /^[A-Za-z0-9_-]{21}[AQgw]$/
 /** QScope's own bound. */
 const MOST_REVOCATION_KEYS = 32
 
+/** So far ahead of this machine's clock may be what issued a token: QScope's own tolerance. */
+export const CLOCK_SKEW_MS = 60_000
+
 /** What a token says, together with what only its check is to know. */
 export interface AccessTokenClaims {
   readonly token: VerifiedToken
@@ -49,6 +52,11 @@ export function readAccessTokenClaims(payload: Uint8Array): AccessTokenClaims | 
     certificate: certificate.value,
   })
   return { token, notBefore: notBefore.value, revocationKeys: revocationKeysIn(claims['rvk']) }
+}
+
+/** Whether a token was issued and is good since `latestMs` at the latest, in milliseconds since 1970. */
+export function hasBegun({ token, notBefore }: AccessTokenClaims, latestMs: number): boolean {
+  return token.issueTime.getTime() <= latestMs && (notBefore === null || notBefore * 1_000 <= latestMs)
 }
 
 /** A claim that may be absent, but not of another kind. */

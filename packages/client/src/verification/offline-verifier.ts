@@ -1,13 +1,10 @@
 import { abortable } from '../abortable.ts'
-import { readAccessTokenClaims } from './access-token-claims.ts'
+import { type AccessTokenClaims, CLOCK_SKEW_MS, hasBegun, readAccessTokenClaims } from './access-token-claims.ts'
 import type { KeySet } from './key-set.ts'
 import { isSigned } from './signature.ts'
 import { readSignedToken } from './signed-token.ts'
 import { LONGEST_TOKEN, type PresentedToken, type TokenVerifier } from './token-verifier.ts'
 import type { VerifiedToken } from './verified-token.ts'
-
-/** So far ahead of this machine's clock may be what issued a token: QScope's own tolerance. */
-const CLOCK_SKEW_SECONDS = 60
 
 /** Whose tokens are taken, and for whom they have to be. */
 export interface OfflineVerifierOptions {
@@ -32,13 +29,12 @@ export function offlineVerifier(options: OfflineVerifierOptions): TokenVerifier 
   const { keys, issuer, clockToleranceSeconds = 0, now = Date.now } = options
   const audiences: readonly string[] = typeof options.audience === 'string' ? [options.audience] : options.audience
 
-  function isCurrent({ issueTime, expireTime }: VerifiedToken, notBefore: number | null): boolean {
+  function isCurrent(claims: AccessTokenClaims): boolean {
     const moment = now()
-    const latest = moment + Math.max(CLOCK_SKEW_SECONDS, clockToleranceSeconds) * 1_000
+    const toleranceMs = clockToleranceSeconds * 1_000
     return (
-      moment < expireTime.getTime() + clockToleranceSeconds * 1_000 &&
-      issueTime.getTime() <= latest &&
-      (notBefore === null || notBefore * 1_000 <= latest)
+      moment < claims.token.expireTime.getTime() + toleranceMs &&
+      hasBegun(claims, moment + Math.max(CLOCK_SKEW_MS, toleranceMs))
     )
   }
 
@@ -46,9 +42,9 @@ export function offlineVerifier(options: OfflineVerifierOptions): TokenVerifier 
     const signed = readSignedToken(value)
     const claims = signed === null ? null : readAccessTokenClaims(signed.payload)
     if (signed === null || claims === null) return null
-    const { token, notBefore } = claims
+    const { token } = claims
     if (token.issuer !== issuer || !audiences.some((audience) => token.audiences.includes(audience))) return null
-    if (!isCurrent(token, notBefore)) return null
+    if (!isCurrent(claims)) return null
     if (token.certificate !== null && token.certificate !== certificate) return null
     return (await isSigned(value, signed.alg, keys)) ? token : null
   }

@@ -1,11 +1,8 @@
-import { isRevocationKey, readAccessTokenClaims } from '../access-token-claims.ts'
+import { CLOCK_SKEW_MS, hasBegun, isRevocationKey, readAccessTokenClaims } from '../access-token-claims.ts'
 import { type KeySet, KeySetUnavailableError } from '../key-set.ts'
 import { isSigned } from '../signature.ts'
 import { readSignedToken } from '../signed-token.ts'
 import type { VerifiedToken } from '../verified-token.ts'
-
-/** So far ahead of this machine's clock may be what issued a token: QScope's own tolerance. */
-const CLOCK_SKEW_MS = 60_000
 
 /** A JWT that is good unless one of its keys was told. */
 export interface SignedAccess {
@@ -33,15 +30,13 @@ export class OfflineJudge {
     const signed = readSignedToken(value)
     const claims = signed === null ? null : readAccessTokenClaims(signed.payload)
     if (signed === null || claims === null) return 'unsure'
-    const { token, notBefore, revocationKeys } = claims
+    const { token, revocationKeys } = claims
     if (token.issuer !== this.#issuer) return 'forged'
     const isGood = await this.#isSigned(value, signed.alg)
     if (isGood === false) return 'forged'
     const signerKey = this.#keys.revocationKeyOf?.(signed.kid) ?? null
     if (isGood === null || revocationKeys === null || !isRevocationKey(signerKey)) return 'unsure'
-    const latest = nowMs() + CLOCK_SKEW_MS
-    const hasBegun = token.issueTime.getTime() <= latest && (notBefore === null || notBefore * 1_000 <= latest)
-    return hasBegun ? { token, keys: [...revocationKeys, signerKey] } : 'unsure'
+    return hasBegun(claims, nowMs() + CLOCK_SKEW_MS) ? { token, keys: [...revocationKeys, signerKey] } : 'unsure'
   }
 
   /** `null`: the keys are not to be had. */

@@ -254,7 +254,7 @@ export type TokenClaims = Message<"qscope.v1.TokenClaims"> & {
   /**
    * revocation_keys name the facts that can end an access token before
    * `expire_time`, 16 bytes each, at most 32: itself, its grant, client and user,
-   * the key that signed it, and those of every token that it was exchanged for.
+   * the key that signed it, and those of every token that it was exchanged from.
    * Whoever keeps this answer asks again once TokenService.PollRevocations tells one
    * of them. Empty for refresh tokens, which are not to be kept.
    *

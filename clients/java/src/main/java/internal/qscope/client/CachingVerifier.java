@@ -36,17 +36,17 @@ public final class CachingVerifier implements AutoCloseable {
   private final RevocationPoller poller;
 
   /** Guarded by itself. */
-  private final Map<Question, Flight> flights = new HashMap<>();
+  private final Map<Question, PendingCall> pendingCalls = new HashMap<>();
 
   private volatile boolean isClosed;
 
   private record Question(TokenDigest token, Optional<String> certificateThumbprint) {}
 
   /** One call about a token that has no answer yet, sent when a number of tellings was noted. */
-  private static final class Flight extends CompletableFuture<VerifiedToken> {
+  private static final class PendingCall extends CompletableFuture<VerifiedToken> {
     final long noted;
 
-    Flight(long noted) {
+    PendingCall(long noted) {
       this.noted = noted;
     }
   }
@@ -231,41 +231,41 @@ public final class CachingVerifier implements AutoCloseable {
 
   /** Verifies online, together with others who ask the same. */
   private VerifiedToken ask(String token, Question question, Moment now) throws InvalidTokenException {
-    Flight flight;
+    PendingCall pending;
     boolean isMine;
-    synchronized (flights) {
+    synchronized (pendingCalls) {
       long noted = log.number();
-      flight = flights.get(question);
+      pending = pendingCalls.get(question);
       // Who comes after a telling wants an answer that was asked for after it. Where the log is not current, there may
       // have been tellings that are not known.
-      isMine = flight == null || flight.isDone() || flight.noted != noted || !log.isCurrent(now);
+      isMine = pending == null || pending.isDone() || pending.noted != noted || !log.isCurrent(now);
       if (isMine) {
-        flight = new Flight(noted);
-        flights.put(question, flight);
+        pending = new PendingCall(noted);
+        pendingCalls.put(question, pending);
       }
     }
     if (!isMine) {
-      var landed = land(flight);
-      return landed.isPresent() ? landed.get() : ask(token, question, now);
+      var answer = awaitAnswer(pending);
+      return answer.isPresent() ? answer.get() : ask(token, question, now);
     }
     try {
-      var verified = fly(token, question, flight, now);
-      flight.complete(verified);
+      var verified = call(token, question, pending, now);
+      pending.complete(verified);
       return verified;
     } catch (Throwable failure) {
-      flight.completeExceptionally(failure);
+      pending.completeExceptionally(failure);
       throw failure;
     } finally {
-      synchronized (flights) {
-        flights.remove(question, flight);
+      synchronized (pendingCalls) {
+        pendingCalls.remove(question, pending);
       }
     }
   }
 
   /** Waits for what another asks; empty: its thread was interrupted, which is nothing to this one. */
-  private static Optional<VerifiedToken> land(Flight flight) throws InvalidTokenException {
+  private static Optional<VerifiedToken> awaitAnswer(PendingCall pending) throws InvalidTokenException {
     try {
-      return Optional.of(flight.join());
+      return Optional.of(pending.join());
     } catch (CompletionException failure) {
       if (failure.getCause() instanceof InvalidTokenException refused) {
         throw new InvalidTokenException(refused.getMessage(), refused);
@@ -281,7 +281,8 @@ public final class CachingVerifier implements AutoCloseable {
   }
 
   /** Asks, and keeps the answer if nobody asked the same since. */
-  private VerifiedToken fly(String token, Question question, Flight flight, Moment now) throws InvalidTokenException {
+  private VerifiedToken call(String token, Question question, PendingCall pending, Moment now)
+      throws InvalidTokenException {
     boolean isFollowing = log.isFollowing();
     var digest = question.token();
     var kept = answers.get(digest);
@@ -292,8 +293,8 @@ public final class CachingVerifier implements AutoCloseable {
       var claims = server.verify(token, question.certificateThumbprint().orElse(null));
       var verified = VerifiedToken.of(claims);
       var keys = keysIn(claims);
-      if (isFollowing && isLatest(question, flight) && !keys.isEmpty() && !hasExpired(verified, now)) {
-        keep(digest, verified, keys, flight.noted, now);
+      if (isFollowing && isLatest(question, pending) && !keys.isEmpty() && !hasExpired(verified, now)) {
+        keep(digest, verified, keys, pending.noted, now);
       }
       return verified;
     } catch (InvalidTokenException refused) {
@@ -307,9 +308,9 @@ public final class CachingVerifier implements AutoCloseable {
     }
   }
 
-  private boolean isLatest(Question question, Flight flight) {
-    synchronized (flights) {
-      return flights.get(question) == flight;
+  private boolean isLatest(Question question, PendingCall pending) {
+    synchronized (pendingCalls) {
+      return pendingCalls.get(question) == pending;
     }
   }
 

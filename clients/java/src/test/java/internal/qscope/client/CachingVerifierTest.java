@@ -279,8 +279,9 @@ public class CachingVerifierTest {
   /** Returns once a thread waits for the answer that another asked for. */
   private static void awaitWaiting(Thread thread) {
     while (thread.isAlive()) {
-      boolean isLanding = Arrays.stream(thread.getStackTrace()).anyMatch(frame -> frame.getMethodName().equals("land"));
-      if (isLanding && thread.getState() == Thread.State.WAITING) {
+      boolean isThere =
+          Arrays.stream(thread.getStackTrace()).anyMatch(frame -> frame.getMethodName().equals("awaitAnswer"));
+      if (isThere && thread.getState() == Thread.State.WAITING) {
         return;
       }
     }

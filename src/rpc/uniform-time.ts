@@ -10,7 +10,7 @@ const PACE_MS = 100
  * times the pace it took. A caller that leaves is waited for no longer. Once the work is
  * done the call leaves its admission: others at its address do not wait for the pace.
  */
-export async function inEvenTime<T>(
+export async function inUniformTime<T>(
   ctx: Pick<CallContext, 'signal' | 'leaveAdmission'>,
   work: () => Promise<T>,
 ): Promise<T> {

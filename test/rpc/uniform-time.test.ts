@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { inEvenTime } from '../../src/rpc/even-time.ts'
+import { inUniformTime } from '../../src/rpc/uniform-time.ts'
 
 it('leaves the admission when the work is done, not when the pace is over', async () => {
   const left = Promise.withResolvers<void>()
   let isAnswered = false
   const ctx = { signal: new AbortController().signal, leaveAdmission: left.resolve }
-  const answering = inEvenTime(ctx, () => Promise.resolve('done')).then((answer) => {
+  const answering = inUniformTime(ctx, () => Promise.resolve('done')).then((answer) => {
     isAnswered = true
     return answer
   })
@@ -22,6 +22,6 @@ it('keeps the admission while the work goes on', async () => {
       hasLeft = true
     },
   }
-  const wasIn = await inEvenTime(ctx, () => Promise.resolve(!hasLeft))
+  const wasIn = await inUniformTime(ctx, () => Promise.resolve(!hasLeft))
   expect(wasIn).toBe(true)
 })
