@@ -44,6 +44,18 @@ type timekeeper struct {
 	clock
 	// lead is how far the wall clock was ahead of the monotonic one, at most.
 	lead atomic.Int64
+	// behind is for the goroutine that polls alone; nil: the wall clock is not behind
+	// lead by more than the leeway.
+	behind *behindLead
+}
+
+// behindLead is how the wall clock has gone since it fell behind a lead.
+type behindLead struct {
+	lead time.Duration
+	// since is when that was seen, by the monotonic clock.
+	since time.Duration
+	// most is how far it was ahead of the monotonic clock since.
+	most time.Duration
 }
 
 // since is how long ago a moment is, by the clock that went further.
@@ -51,9 +63,34 @@ func (now moment) since(then moment) time.Duration {
 	return max(now.monotonic-then.monotonic, now.wall-then.wall)
 }
 
-// time is since 1970 and never less than before: it is the wall clock's or, where
-// that is further, any earlier reading of the wall clock plus what the monotonic
-// clock counted since.
+// wasAhead is whether the wall clock has been behind an earlier reading by more
+// than the leeway, at each call of this for longer than the leeway: it was ahead
+// then, and was set right.
+func (t *timekeeper) wasAhead(now moment) bool {
+	lead, own := t.time(now)-now.monotonic, now.wall-now.monotonic
+	if own >= lead-leeway {
+		t.behind = nil
+		return false
+	}
+	if t.behind == nil || t.behind.lead != lead {
+		t.behind = &behindLead{lead: lead, since: now.monotonic, most: own}
+	}
+	t.behind.most = max(t.behind.most, own)
+	return now.monotonic-t.behind.since > leeway
+}
+
+// setRight believes a wall clock that was ahead as it is now: time goes back.
+// Nothing may be left that was kept or forgotten by the time before.
+func (t *timekeeper) setRight(now moment) {
+	if t.wasAhead(now) {
+		t.lead.Store(int64(t.behind.most))
+		t.behind = nil
+	}
+}
+
+// time is since 1970 and never less than before, but for setRight: it is the wall
+// clock's or, where that is further, any earlier reading of the wall clock plus
+// what the monotonic clock counted since.
 func (t *timekeeper) time(now moment) time.Duration {
 	lead := int64(now.wall - now.monotonic)
 	for {

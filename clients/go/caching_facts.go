@@ -105,10 +105,14 @@ func (f *facts) tell(key revocationKey, forget time.Duration) bool {
 	if f.told <= f.most {
 		return true
 	}
-	clear(f.byKey)
-	f.told = 0
-	f.oldest = f.tellings
+	f.clear()
 	return false
+}
+
+// clear drops every key that was told. Kept answers have to go then.
+func (f *facts) clear() {
+	clear(f.byKey)
+	f.told, f.oldest, f.sweptAt = 0, f.tellings, 0
 }
 
 // sweep forgets the keys whose time is over, of which no kept answer is left.

@@ -22,6 +22,9 @@ const (
 	defaultMaxAnswers     = 10_000
 	defaultMaxRevocations = 100_000
 	defaultTimeout        = 5 * time.Second
+	// outgrownFor is how long after the keys that were told outgrew memory the
+	// history is read again.
+	outgrownFor = time.Hour
 )
 
 // ErrVerifierClosed is a use of a verifier that was closed.
@@ -50,7 +53,8 @@ type CachingConfig struct {
 	// each, and 20 KiB at most.
 	MaxAnswers int
 	// MaxRevocations is how many keys that were told are remembered: 100,000 unless
-	// given, of 150 bytes each. Where there are more, JWTs are asked about once, too.
+	// given, of 150 bytes each. Where there are more, JWTs are asked about once, too,
+	// until the history is read again, an hour later.
 	MaxRevocations int
 	// Timeout bounds one question: 5 s unless given, and at most a minute.
 	Timeout time.Duration
@@ -89,8 +93,8 @@ type CachingVerifier struct {
 	// run is the number of the run of polls that goes on; 0: none was answered yet.
 	run      uint64
 	isClosed bool
-	// acceptsOffline ends where the keys that were told outgrow memory.
-	acceptsOffline bool
+	// outgrown is when the keys that were told outgrew memory; nil: all are known.
+	outgrown *moment
 }
 
 // NewCachingVerifier begins to poll at once. Close ends that.
@@ -114,11 +118,11 @@ func newCachingVerifier(
 	v.time.lead.Store(math.MinInt64)
 	feed := &revocationFeed{
 		start: qscopev1.RevocationStart_REVOCATION_START_NOW, bound: v.bound, clock: clock,
-		poll: v.poll, onAnswer: v.hear, onFailure: config.OnPollFailure,
+		mustRestart: v.mustRestart, poll: v.poll, onAnswer: v.hear, onFailure: config.OnPollFailure,
 	}
 	if config.Issuer != "" {
 		feed.start = qscopev1.RevocationStart_REVOCATION_START_HISTORY
-		v.jwts, v.acceptsOffline = NewJWTVerifier(tokens, config.Issuer, ""), true
+		v.jwts = NewJWTVerifier(tokens, config.Issuer, "")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	v.cancel = cancel
@@ -264,7 +268,7 @@ func (v *CachingVerifier) judgeOffline(ctx context.Context, token string) (*Acce
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !hasBegun || !v.acceptsOffline || !v.isCurrent(now) || v.facts.areTold(keys) {
+	if !hasBegun || v.outgrown != nil || !v.isCurrent(now) || v.facts.areTold(keys) {
 		return nil, nil
 	}
 	if v.time.time(now) >= time.Duration(claims.Expiry.Time().UnixNano()) {
@@ -307,6 +311,17 @@ func (v *CachingVerifier) poll(
 	return v.tokens.PollRevocations(ctx, request, v.callOptions...)
 }
 
+// mustRestart is whether what is known is to be read anew: keys are lacking, or may
+// be for a clock that was ahead.
+func (v *CachingVerifier) mustRestart(now moment) bool {
+	if v.time.wasAhead(now) {
+		return true
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.jwts != nil && v.outgrown != nil && now.since(*v.outgrown) > outgrownFor
+}
+
 // hear takes in what a poll told.
 func (v *CachingVerifier) hear(answer polled) {
 	v.mu.Lock()
@@ -317,7 +332,10 @@ func (v *CachingVerifier) hear(answer polled) {
 	if answer.begins {
 		v.complete.Store(nil)
 		v.run++
+		v.outgrown = nil
 		v.answers.clear()
+		v.facts.clear()
+		v.time.setRight(v.time.now())
 	}
 	for _, revocation := range answer.GetRevocations() {
 		v.tell(revocation)
@@ -341,7 +359,10 @@ func (v *CachingVerifier) tell(revocation *qscopev1.Revocation) {
 		return
 	}
 	// Which keys were told is known no more.
-	v.acceptsOffline = false
+	if v.outgrown == nil {
+		now := v.time.now()
+		v.outgrown = &now
+	}
 	v.answers.clear()
 }
 
@@ -365,7 +386,7 @@ func (v *CachingVerifier) State() CachingState {
 	defer v.mu.Unlock()
 	now := v.time.now()
 	state := CachingState{IsCurrent: v.isCurrent(now), Answers: v.answers.size(), Revocations: v.facts.told}
-	state.AcceptsOffline = v.acceptsOffline && state.IsCurrent
+	state.AcceptsOffline = v.jwts != nil && v.outgrown == nil && state.IsCurrent
 	if complete := v.complete.Load(); complete != nil {
 		state.HasCaughtUp, state.Age = true, max(now.since(*complete), 0)
 	}

@@ -77,11 +77,14 @@ type cachingStep struct {
 	Reset     bool
 	CoveredMs int64 `json:"covered_ms"`
 
-	Clock *struct {
-		MonotonicMs int64 `json:"monotonic_ms"`
-		WallMs      int64 `json:"wall_ms"`
-	}
+	Clock *clockStep
 	Close bool
+}
+
+// clockStep is by how much the clocks move.
+type clockStep struct {
+	MonotonicMs int64 `json:"monotonic_ms"`
+	WallMs      int64 `json:"wall_ms"`
 }
 
 // finishedTokens is clients/conformance/caching-verifier-tokens.json.

@@ -39,10 +39,13 @@ type revocationFeed struct {
 	start qscopev1.RevocationStart
 	// bound is how old memory may be. A third of it a poll waits for something to
 	// tell, a third it may be late, and the last is for another attempt.
-	bound     time.Duration
-	clock     clock
-	onAnswer  func(polled)
-	onFailure func(error)
+	bound time.Duration
+	clock clock
+	// mustRestart is whether the next poll has to begin a new run, instead of going
+	// on, at this moment.
+	mustRestart func(now moment) bool
+	onAnswer    func(polled)
+	onFailure   func(error)
 
 	cursor   string
 	more     bool
@@ -60,6 +63,10 @@ func (f *revocationFeed) run(ctx context.Context) {
 
 // turn makes one call, and returns for how long to leave QScope alone.
 func (f *revocationFeed) turn(ctx context.Context) time.Duration {
+	sent := f.clock.now()
+	if f.mustRestart(sent) {
+		f.cursor, f.more = "", false
+	}
 	wait := min(f.bound/3, longestWait).Truncate(time.Millisecond)
 	if f.more {
 		wait = 0
@@ -72,7 +79,6 @@ func (f *revocationFeed) turn(ctx context.Context) time.Duration {
 	}
 	called, cancel := context.WithTimeout(ctx, wait+f.bound/3)
 	defer cancel()
-	sent := f.clock.now()
 	answer, err := f.poll(called, request)
 	if ctx.Err() != nil {
 		return 0

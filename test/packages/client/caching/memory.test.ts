@@ -49,6 +49,14 @@ describe('the keys that were told', () => {
     expect(facts.stand(['x'], facts.tellings - 1)).toBe(false)
     expect(facts.stand(['x'], facts.tellings)).toBe(true)
   })
+
+  it('leave all the room to those of a history that is read again', () => {
+    const facts = new Facts(3)
+    for (const key of ['a', 'b', 'c']) facts.tell(key, now + DAY_MS)
+    facts.clear()
+    expect(['d', 'e', 'f'].map((key) => facts.tell(key, now + DAY_MS))).toEqual([true, true, true])
+    expect([facts.isTold('a'), facts.isTold('d'), facts.toldKeys]).toEqual([false, true, 3])
+  })
 })
 
 describe('the answers that are kept', () => {

@@ -19,6 +19,8 @@ const BOUND_MS = 10_000
 const LEAST_BOUND_MS = 1_000
 const MOST_ANSWERS = 10_000
 const MOST_REVOCATIONS = 100_000
+/** So long after the keys that were told outgrew memory, the history is read again. */
+const OUTGROWN_FOR_MS = 3_600_000
 
 /** Who asks, for whom tokens have to be, and how much is kept. */
 export interface CachingVerifierOptions {
@@ -44,7 +46,8 @@ export interface CachingVerifierOptions {
   readonly maxAnswers?: number | undefined
   /**
    * So many keys that were told are remembered, 100,000 unless given, at some 150
-   * bytes each. Where there are more, JWTs are asked about once, too.
+   * bytes each. Where there are more, JWTs are asked about once, too, until the
+   * history is read again, an hour later.
    */
   readonly maxRevocations?: number | undefined
   /** Of one question, milliseconds; 5 s unless given, and at most 60 s. */
@@ -101,12 +104,14 @@ export class CachingVerifier implements TokenVerifier {
   readonly #answers: KeptAnswers
   readonly #questions: Questions
   readonly #feed: RevocationFeed
-  #judge: OfflineJudge | null
+  readonly #judge: OfflineJudge | null
   #isClosed = false
   /** The number of the run of polls that goes on; 0: none was answered yet. */
   #run = 0
   /** As of when everything is known that was told; `null`: not yet in this run. */
   #complete: Moment | null = null
+  /** When the keys that were told outgrew memory; `null`: all are known. */
+  #outgrown: Moment | null = null
 
   /** It begins to poll at once. @throws RangeError for bounds that cannot be held. */
   constructor(channel: Channel, options: CachingVerifierOptions) {
@@ -130,6 +135,7 @@ export class CachingVerifier implements TokenVerifier {
       boundMs: this.#boundMs,
       clock,
       time: this.#time,
+      mustRestart: () => this.#mustRestart(),
       onAnswer: (polled) => this.#learn(polled),
       onFailure: (error) => options.onPollFailure?.(error),
     })
@@ -155,7 +161,7 @@ export class CachingVerifier implements TokenVerifier {
     return {
       isCurrent: this.#isCurrent(),
       ageMs: this.#complete === null ? null : Math.max(this.#time.read().since(this.#complete), 0),
-      acceptsOffline: this.#judge !== null && this.#isCurrent(),
+      acceptsOffline: this.#judge !== null && this.#outgrown === null && this.#isCurrent(),
       answers: this.#answers.size,
       revocations: this.#facts.toldKeys,
     }
@@ -198,7 +204,7 @@ export class CachingVerifier implements TokenVerifier {
 
   /** Whether everything is known that was told, and none of these keys was. */
   #isUntold(keys: readonly string[]): boolean {
-    return this.#judge !== null && this.#isCurrent() && !keys.some((key) => this.#facts.isTold(key))
+    return this.#outgrown === null && this.#isCurrent() && !keys.some((key) => this.#facts.isTold(key))
   }
 
   #isUnexpired({ expireTime }: VerifiedToken): boolean {
@@ -229,11 +235,21 @@ export class CachingVerifier implements TokenVerifier {
     return token.certificate === null || token.certificate === certificate ? token : null
   }
 
+  /** Whether what is known is to be read anew: keys are lacking, or may be for a clock that was ahead. */
+  #mustRestart(): boolean {
+    const time = this.#time.read()
+    if (time.wasAhead) return true
+    return this.#judge !== null && this.#outgrown !== null && time.since(this.#outgrown) > OUTGROWN_FOR_MS
+  }
+
   #learn({ answer, begins, sent }: PolledRevocations): void {
     if (begins) {
       this.#run += 1
       this.#complete = null
+      this.#outgrown = null
       this.#answers.clear()
+      this.#facts.clear()
+      this.#time.setRight()
     }
     for (const revocation of answer.revocations) this.#tell(revocation)
     const time = this.#time.read()
@@ -246,7 +262,7 @@ export class CachingVerifier implements TokenVerifier {
     const forgetMs = forgetTime === undefined ? Number.POSITIVE_INFINITY : timestampMs(forgetTime)
     if (this.#facts.tell(keyText(key), forgetMs)) return
     // Which keys were told is known no more.
-    this.#judge = null
+    this.#outgrown ??= this.#time.read().moment
     this.#answers.clear()
   }
 }

@@ -85,10 +85,16 @@ export class Facts {
     fact.told = this.#tellings
     fact.forgetMs = Math.max(fact.forgetMs, forgetMs)
     if (this.#toldKeys <= this.#most) return true
+    this.clear()
+    return false
+  }
+
+  /** Drops every key that was told. Kept answers have to go then. */
+  clear(): void {
     this.#byKey.clear()
     this.#toldKeys = 0
     this.#oldest = this.#tellings
-    return false
+    this.#sweptMs = 0
   }
 
   /** Forgets the keys whose time is over, of which no kept answer is left. */

@@ -47,6 +47,8 @@ export interface RevocationFeedOptions {
   readonly boundMs: number
   readonly clock: Clock
   readonly time: Timekeeper
+  /** Whether the next poll has to begin a new run, instead of going on. */
+  readonly mustRestart: () => boolean
   readonly onAnswer: (polled: PolledRevocations) => void
   readonly onFailure: (error: unknown) => void
 }
@@ -81,9 +83,13 @@ export class RevocationFeed {
 
   /** One call; returns for how long to leave QScope alone, milliseconds. */
   async #poll(): Promise<number> {
-    const { boundMs, time, onAnswer, onFailure } = this.#options
-    const waitMs = this.#more ? 0 : Math.min(Math.floor(boundMs / 3), LONGEST_WAIT_MS)
+    const { boundMs, time, mustRestart, onAnswer, onFailure } = this.#options
     const sent = time.read().moment
+    if (mustRestart()) {
+      this.#cursor = null
+      this.#more = false
+    }
+    const waitMs = this.#more ? 0 : Math.min(Math.floor(boundMs / 3), LONGEST_WAIT_MS)
     try {
       const answer = await this.#ask(waitMs)
       if (this.#closed.signal.aborted) return 0
