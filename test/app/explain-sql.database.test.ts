@@ -17,9 +17,6 @@ const ALLOWED: Readonly<Record<string, string>> = Object.freeze({
   'keyReferences oauth_audit_heads': 'once, when a process starts',
   'keyReferences oauth_device_codes': 'once, when a process starts',
   'exportAuditHead oauth_audit_heads': 'its answer is made of all of them',
-  'pollRevocations oauth_revocation_heads':
-    'its answer rests on all of them; those of writers that have nothing left to tell are purged',
-  'purge oauth_revocation_heads': 'to find the writers that have nothing left to tell, once in a round',
   'verifyAuditLog oauth_audit_heads': 'it goes through all of them, a page at a time',
   'listUsers oauth_users': 'a page in the order of the ids, where those that were deactivated are passed over',
 })

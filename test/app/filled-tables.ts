@@ -21,7 +21,10 @@ import {
   options,
 } from '../stores/given.ts'
 
-/** Every table that grows with use. What else there is has a few rows however long a service runs. */
+/**
+ * Every table that grows with use. What else there is has a few rows however long a service runs: heads of revocations
+ * are purged with the last one of their writer.
+ */
 export const GROWING = Object.freeze([
   'oauth_access_tokens',
   'oauth_assertion_ids',
@@ -35,7 +38,6 @@ export const GROWING = Object.freeze([
   'oauth_device_codes',
   'oauth_grants',
   'oauth_refresh_tokens',
-  'oauth_revocation_heads',
   'oauth_revocations',
   'oauth_users',
 ])
@@ -43,6 +45,10 @@ export const GROWING = Object.freeze([
 const CLIENTS = 800
 const ROWS = 1_000
 const HEADS = 300
+/** Servers that have revoked; a cursor holds no more than 500. */
+const REVOKING_WRITERS = 300
+/** So many that no planner would rather read them all. */
+const REVOCATIONS_EACH = 50
 /** Servers that have written to the audit log. */
 const WRITERS = 10
 
@@ -55,7 +61,9 @@ export async function fillTables(database: FreshDatabase): Promise<void> {
   }
   await fillHeads(database)
   await fillRevocations(database)
-  await database.query(database.kind.dialect === 'mysql' ? `analyze table ${GROWING.join(', ')}` : 'analyze')
+  await database.query(
+    database.kind.dialect === 'mysql' ? `analyze table ${GROWING.join(', ')}, oauth_revocation_heads` : 'analyze',
+  )
 }
 
 async function withBackend(database: FreshDatabase, work: (backend: Backend) => Promise<void>): Promise<void> {
@@ -129,16 +137,16 @@ async function fillRevocations({ kind, query }: FreshDatabase): Promise<void> {
     const hex = randomBytes(16).toString('hex')
     return kind.dialect === 'postgres' ? `'\\x${hex}'` : `x'${hex}'`
   }
-  const heads = Array.from({ length: HEADS }, (_, n) => `(${n + 1_000}, ${ROWS / 10}, 0, 0)`)
+  const writers = Array.from({ length: REVOKING_WRITERS }, (_, n) => n + 1_000)
+  const heads = writers.map((writer) => `(${writer}, ${REVOCATIONS_EACH}, 0, 0)`)
   await query(
     `insert into oauth_revocation_heads (writer, sequence, created_at, updated_at) values ${heads.join(', ')}`,
   )
-  const rows = Array.from(
-    { length: ROWS * 3 },
-    (_, n) => `(${(n % HEADS) + 1_000}, ${Math.floor(n / HEADS) + 1}, ${key()}, ${endOf(n)})`,
-  )
   const name = kind.dialect === 'mysql' ? '`key`' : 'key'
-  await query(`insert into oauth_revocations (writer, sequence, ${name}, forget_time) values ${rows.join(', ')}`)
+  for (let sequence = 1; sequence <= REVOCATIONS_EACH; sequence += 1) {
+    const rows = writers.map((writer, n) => `(${writer}, ${sequence}, ${key()}, ${endOf(n)})`)
+    await query(`insert into oauth_revocations (writer, sequence, ${name}, forget_time) values ${rows.join(', ')}`)
+  }
 }
 
 /** A head for each of many servers that have written once. */

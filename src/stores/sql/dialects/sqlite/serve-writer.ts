@@ -38,8 +38,8 @@ export class WriterThread {
   readonly #unpacker = new Unpacker()
   /** When a write was last seen to arrive on the disk; in milliseconds of `performance.now`. */
   #lastWriteAt = Number.NEGATIVE_INFINITY
-  /** The disk was full, and the log is not folded back since. */
-  #diskIsFull = false
+  /** By what the disk was found full, where the log is not folded back since. */
+  #full: SqliteFailure | null = null
 
   constructor(open: OpenFile, { file, walLimit }: WriterData) {
     this.#handle = new SqliteHandle(open(file, { timeout: OPENING_TIMEOUT_MS }))
@@ -54,7 +54,7 @@ export class WriterThread {
    * there is no room for it; nothing is written, and each has to be tried by itself.
    */
   answerTogether(batches: readonly NextBatch[]): Answer | null {
-    if (this.#diskIsFull) return null
+    if (this.#full !== null) return null
     try {
       this.#handle.beginImmediate()
       const allGo = batches.every((batch) => this.#goesAsSupposed(batch))
@@ -76,12 +76,16 @@ export class WriterThread {
 
   /** A batch or probe that fails leaves no transaction open; in a transaction the main thread decides. */
   answerTo(command: Command): Answer {
+    const failure = this.#full
     // What found the disk full is rolled back by now.
-    if (this.#diskIsFull && !this.#handle.inTransaction && command.kind !== 'close') this.#makeRoom()
+    if (failure !== null && !this.#handle.inTransaction && command.kind !== 'close' && !this.#makeRoom()) {
+      // A probe writes less than what found no room: that it arrives would say nothing.
+      if (command.kind === 'probe') return { ok: false, failure }
+    }
     const answer = this.#attempt(command)
     // Nothing of it stands: where there is room now it is written after all.
     const again = command.kind === 'batch' || command.kind === 'next' || command.kind === 'probe'
-    return !answer.ok && this.#diskIsFull && again && this.#makeRoom() ? this.#attempt(command) : answer
+    return !answer.ok && this.#full !== null && again && this.#makeRoom() ? this.#attempt(command) : answer
   }
 
   #attempt(command: Command): Answer {
@@ -101,7 +105,7 @@ export class WriterThread {
   #noted(error: unknown): SqliteFailure {
     const failure = failureOf(error)
     this.#lastWriteAt = Number.NEGATIVE_INFINITY
-    if (failure.code.startsWith('SQLITE_FULL')) this.#diskIsFull = true
+    if (failure.code.startsWith('SQLITE_FULL')) this.#full = failure
     return failure
   }
 
@@ -213,7 +217,7 @@ export class WriterThread {
     if (this.#handle.inTransaction) return false
     try {
       this.#handle.pragma('wal_checkpoint(TRUNCATE)')
-      this.#diskIsFull = false
+      this.#full = null
       return true
     } catch (error) {
       if (!isTransient(failureOf(error))) throw error
