@@ -17,7 +17,8 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\b[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}\b/g, '…'],
   [/(?<![\w-])[\w-]{40,}(?![\w-])/g, '…'],
   // Revocation keys: 16 bytes in base64, or in base64url.
-  [/"[\w+/-]{22}(?:==)?"/g, '"…"'],
+  [/"[A-Za-z0-9+/]{22}=="/g, '"…"'],
+  [/("rvk": ?)"[\w-]{22}"/g, '$1"…"'],
   [/("(?:expiresIn|covered)": ?)"[\d.]+s"/g, '$1"…s"'],
   [/\b\d+\.\d+s\b/g, '…s'],
   [/\b(audit|encryption|pepper|revocation)-[0-9a-f]{8}\b/g, '$1-…'],
