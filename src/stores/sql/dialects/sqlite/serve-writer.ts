@@ -67,9 +67,16 @@ export class WriterThread {
     }
   }
 
-  #goesAsSupposed({ recorded, inserts, head }: NextBatch): boolean {
-    const asRecorded = recorded.every((one) => one.every((each) => this.#run(each).affected === each.affects))
-    if (!asRecorded) return false
+  #goesAsSupposed(batch: NextBatch): boolean {
+    return batch.recorded.every((one) => this.#affectsAsRecorded(one)) && this.#insertsAndMovesHead(batch)
+  }
+
+  #affectsAsRecorded(recorded: readonly PackedRecorded[]): boolean {
+    return recorded.every((statement) => this.#run(statement).affected === statement.affects)
+  }
+
+  /** `false`: what this batch follows on was not committed. */
+  #insertsAndMovesHead({ inserts, head }: NextBatch): boolean {
     for (const insert of inserts) this.#runRepeated(insert)
     return this.#run(head).affected === 1
   }
@@ -78,9 +85,10 @@ export class WriterThread {
   answerTo(command: Command): Answer {
     const failure = this.#full
     // What found the disk full is rolled back by now.
-    if (failure !== null && !this.#handle.inTransaction && command.kind !== 'close' && !this.#makeRoom()) {
+    if (failure !== null && !this.#handle.inTransaction && command.kind !== 'close') {
+      const hasRoom = this.#makeRoom()
       // A probe writes less than what found no room: that it arrives would say nothing.
-      if (command.kind === 'probe') return { ok: false, failure }
+      if (!hasRoom && command.kind === 'probe') return { ok: false, failure }
     }
     const answer = this.#attempt(command)
     // Nothing of it stands: where there is room now it is written after all.
@@ -163,15 +171,12 @@ export class WriterThread {
     this.#lastWriteAt = performance.now()
   }
 
-  #commitNext({ recorded, inserts, head }: NextBatch): StatementResult {
+  #commitNext(batch: NextBatch): StatementResult {
     this.#handle.beginImmediate()
-    const rows = recorded.map((one) => this.#stands(one))
-    if (rows.every(Boolean)) {
-      for (const insert of inserts) this.#runRepeated(insert)
-      if (this.#run(head).affected === 1) {
-        this.#commit()
-        return WRITTEN
-      }
+    const rows = batch.recorded.map((one) => this.#stands(one))
+    if (rows.every(Boolean) && this.#insertsAndMovesHead(batch)) {
+      this.#commit()
+      return WRITTEN
     }
     this.#handle.exec('rollback')
     return { rows, affected: 0 }
@@ -201,7 +206,7 @@ export class WriterThread {
   /** @throws what ended the whole transaction, such as a full disk. */
   #goesAsRecorded(recorded: readonly PackedRecorded[]): boolean {
     try {
-      return recorded.every((statement) => this.#run(statement).affected === statement.affects)
+      return this.#affectsAsRecorded(recorded)
     } catch (error) {
       if (!this.#handle.inTransaction) throw error
       return false
