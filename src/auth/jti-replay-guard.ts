@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { MicroBatcher } from '../batching.ts'
 import { backgroundContext, type CallContext, type Logger } from '../context.ts'
+import { sha256 } from '../crypto/digest.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { AssertionUse } from '../stores/contract/assertion-ids.ts'
@@ -50,7 +50,7 @@ export class JtiReplayGuard {
   /** Of any number of concurrent calls with one assertion, exactly one is `first`. Throws `StoreError`. */
   async consume({ now }: Pick<CallContext, 'now'>, { madeBy, jti, expiresAt }: SingleUse): Promise<Consumption> {
     const use: AssertionUse = {
-      hash: hash('sha256', JSON.stringify([madeBy.kind, madeBy.name, jti]), 'buffer'),
+      hash: sha256(JSON.stringify([madeBy.kind, madeBy.name, jti])),
       useId: uuidV7(),
       expiresAt,
       usedAt: now,
