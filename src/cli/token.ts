@@ -1,6 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { SubjectTypeSchema, type TokenClaims, TokenUseSchema } from '../gen/qscope/v1/token_pb.ts'
+import { SubjectTypeSchema, type TokenClaims, type TokenMetadata, TokenUseSchema } from '../gen/qscope/v1/token_pb.ts'
 import {
   IntrospectTokenResponseSchema,
   ListGrantsResponseSchema,
@@ -206,25 +206,34 @@ async function revokePresentedToken(calls: Calls, output: Output, token: string,
   )
 }
 
+function stateText({ active, revokeTime }: Pick<TokenMetadata, 'active' | 'revokeTime'>): string {
+  if (active) return 'active'
+  return revokeTime === undefined ? 'inactive' : 'revoked'
+}
+
 interface ListOptions extends ConnectionOptions, PageOptions {
   readonly ofClient?: string
   readonly ofUser?: string
   readonly active?: true
 }
 
-function listCommand(): Command {
-  return withPaging(withConnection(new Command('list')))
-    .description('list tokens by their handles, newest first')
+function withFilters(command: Command, active: string): Command {
+  return withPaging(withConnection(command))
     .option('--of-client <id>', 'only those of a client')
     .option('--of-user <id>', 'only those of a user')
-    .option('--active', 'only those that would be accepted now')
+    .option('--active', active)
+}
+
+function filtersOf({ ofClient: clientId, ofUser: userId, pageSize, pageToken, active: activeOnly }: ListOptions) {
+  return omitUndefined({ clientId, userId, pageSize, pageToken, activeOnly })
+}
+
+function listCommand(): Command {
+  return withFilters(new Command('list'), 'only those that would be accepted now')
+    .description('list tokens by their handles, newest first')
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
-        const { ofClient: clientId, ofUser: userId, pageSize, pageToken, active: activeOnly } = options
-        const answer = await calls.call(
-          TokenService.method.listTokens,
-          omitUndefined({ clientId, userId, pageSize, pageToken, activeOnly }),
-        )
+        const answer = await calls.call(TokenService.method.listTokens, filtersOf(options))
         output.answer(
           () => messageJson(ListTokensResponseSchema, answer),
           () =>
@@ -233,7 +242,7 @@ function listCommand(): Command {
               answer.tokens.map((token) => [
                 token.tokenId,
                 token.clientId,
-                token.active ? 'active' : token.revokeTime === undefined ? 'inactive' : 'revoked',
+                stateText(token),
                 listText(token.scopes),
                 listText(token.audiences),
                 timeText(token.issueTime),
@@ -246,18 +255,11 @@ function listCommand(): Command {
 }
 
 function grantsCommand(): Command {
-  return withPaging(withConnection(new Command('grants')))
+  return withFilters(new Command('grants'), 'only those on which what is issued counts now')
     .description('list what users have consented to, newest first')
-    .option('--of-client <id>', 'only those of a client')
-    .option('--of-user <id>', 'only those of a user')
-    .option('--active', 'only those on which what is issued counts now')
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
-        const { ofClient: clientId, ofUser: userId, pageSize, pageToken, active: activeOnly } = options
-        const answer = await calls.call(
-          TokenService.method.listGrants,
-          omitUndefined({ clientId, userId, pageSize, pageToken, activeOnly }),
-        )
+        const answer = await calls.call(TokenService.method.listGrants, filtersOf(options))
         output.answer(
           () => messageJson(ListGrantsResponseSchema, answer),
           () =>
@@ -267,7 +269,7 @@ function grantsCommand(): Command {
                 grant.grantId,
                 grant.clientId,
                 grant.userId,
-                grant.active ? 'active' : grant.revokeTime === undefined ? 'inactive' : 'revoked',
+                stateText(grant),
                 listText(grant.scopes),
                 listText(grant.audiences),
                 timeText(grant.createTime),
