@@ -133,10 +133,6 @@ async function appendRows(backend: Backend, users: readonly User[], writer: numb
 
 /** What many writers have told, most of which need be known still. */
 async function fillRevocations({ kind, query }: FreshDatabase): Promise<void> {
-  const key = () => {
-    const hex = randomBytes(16).toString('hex')
-    return kind.dialect === 'postgres' ? `'\\x${hex}'` : `x'${hex}'`
-  }
   const writers = Array.from({ length: REVOKING_WRITERS }, (_, n) => n + 1_000)
   const heads = writers.map((writer) => `(${writer}, ${REVOCATIONS_EACH}, 0, 0)`)
   await query(
@@ -144,17 +140,14 @@ async function fillRevocations({ kind, query }: FreshDatabase): Promise<void> {
   )
   const name = kind.dialect === 'mysql' ? '`key`' : 'key'
   for (let sequence = 1; sequence <= REVOCATIONS_EACH; sequence += 1) {
-    const rows = writers.map((writer, n) => `(${writer}, ${sequence}, ${key()}, ${endOf(n)})`)
+    const rows = writers.map((writer, n) => `(${writer}, ${sequence}, ${randomLiteral(kind, 16)}, ${endOf(n)})`)
     await query(`insert into oauth_revocations (writer, sequence, ${name}, forget_time) values ${rows.join(', ')}`)
   }
 }
 
 /** A head for each of many servers that have written once. */
 async function fillHeads({ kind, query }: FreshDatabase): Promise<void> {
-  const hash = () => {
-    const hex = randomBytes(32).toString('hex')
-    return kind.dialect === 'postgres' ? `'\\x${hex}'` : `x'${hex}'`
-  }
+  const hash = () => randomLiteral(kind, 32)
   const rows = Array.from(
     { length: HEADS },
     (_, n) => `('${uuidV7()}', ${n + 1_000}, 0, ${hash()}, 'audit-1', ${hash()}, 0, 'test', 0, 'test')`,
@@ -162,4 +155,10 @@ async function fillHeads({ kind, query }: FreshDatabase): Promise<void> {
   await query(`insert into oauth_audit_heads
     (writer_id, ordinal, sequence, hash, key_id, mac, created_at, created_by, updated_at, updated_by)
     values ${rows.join(', ')}`)
+}
+
+/** Random bytes, as SQL writes them. */
+function randomLiteral({ dialect }: FreshDatabase['kind'], length: number): string {
+  const hex = randomBytes(length).toString('hex')
+  return dialect === 'postgres' ? `'\\x${hex}'` : `x'${hex}'`
 }
