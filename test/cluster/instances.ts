@@ -46,7 +46,6 @@ export class Instance implements CalledServer {
 
   /** Ends it as a power cut would, in the middle of whatever it does. */
   async kill(): Promise<void> {
-    this.#connection.close()
     if (this.#running === null) return
     this.#running.child.kill('SIGKILL')
     expect((await this.#running.ended).signal).toBe('SIGKILL')
@@ -55,11 +54,15 @@ export class Instance implements CalledServer {
 
   /** Ends it in good order. */
   async stop(): Promise<void> {
-    this.#connection.close()
     if (this.#running === null) return
     this.#running.child.kill('SIGTERM')
     expect(await this.#running.ended).toEqual({ code: 0, signal: null })
     this.#running = null
+  }
+
+  /** Ends the calls to it. */
+  close(): void {
+    this.#connection.close()
   }
 
   call<I extends DescMessage, O extends DescMessage>(
@@ -115,7 +118,10 @@ export async function startInstances(databaseUrls: readonly string[]): Promise<r
     const address = `127.0.0.1:${await freePort()}`
     instances.push(new Instance(address, admin, () => qscope(directory, ['serve'], environment(databaseUrl, address))))
   }
-  onTestFinished(async () => void (await Promise.all(instances.map((instance) => instance.kill()))))
+  onTestFinished(async () => {
+    for (const instance of instances) instance.close()
+    await Promise.all(instances.map((instance) => instance.kill()))
+  })
   await Promise.all(instances.map((instance) => instance.start()))
   const [one] = instances
   if (one === undefined) throw new Error('an instance needs the URL of a database')

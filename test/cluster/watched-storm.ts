@@ -87,6 +87,19 @@ export class WatchedStorm {
     return new WatchedStorm([one, ...others], seed, book, standing, verifiers, storm)
   }
 
+  /** Revokes as long as the work takes. */
+  async during(work: () => Promise<void>): Promise<void> {
+    let isOver = false
+    const running = this.storm.run(() => !isOver)
+    try {
+      // A storm that fails ends the wait for what it was to do.
+      await Promise.race([work(), running])
+    } finally {
+      isOver = true
+    }
+    await running
+  }
+
   /** Resolves when so many more revocations were answered. */
   async untilAnswered(more: number): Promise<void> {
     const before = this.storm.answered
