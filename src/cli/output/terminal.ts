@@ -1,4 +1,4 @@
-import { printable, printableLines } from '../printable.ts'
+import { printable, printableLines } from '../../printable.ts'
 
 /** The command line writes everything through this file, so that no text of a server or a database can control the terminal. */
 export function writeAnswer(lines: string): void {

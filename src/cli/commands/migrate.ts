@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
-import { openConfiguredMigrations } from '../app/database.ts'
-import type { Config } from '../config/config.ts'
+import { openConfiguredMigrations } from '../../app/database.ts'
+import type { Config } from '../../config/config.ts'
 import {
   AUDIT_PROTECTIONS,
   type AuditProtection,
   type Migrations,
   type SchemaState,
-} from '../stores/contract/migrations.ts'
-import { absentSchema } from '../stores/open.ts'
-import { openLog, readConfig } from './environment.ts'
-import { Output } from './output.ts'
+} from '../../stores/contract/migrations.ts'
+import { absentSchema } from '../../stores/open.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { Output } from '../output/output.ts'
 
 interface Options {
   readonly json?: boolean

@@ -1,6 +1,11 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { SubjectTypeSchema, type TokenClaims, type TokenMetadata, TokenUseSchema } from '../gen/qscope/v1/token_pb.ts'
+import {
+  SubjectTypeSchema,
+  type TokenClaims,
+  type TokenMetadata,
+  TokenUseSchema,
+} from '../../gen/qscope/v1/token_pb.ts'
 import {
   IntrospectTokenResponseSchema,
   ListGrantsResponseSchema,
@@ -10,10 +15,10 @@ import {
   RevokeTokensResponseSchema,
   TokenService,
   VerifyTokenResponseSchema,
-} from '../gen/qscope/v1/token_service_pb.ts'
-import type { Calls } from './calls.ts'
-import { readSecret } from './environment.ts'
-import { UsageError } from './failure.ts'
+} from '../../gen/qscope/v1/token_service_pb.ts'
+import type { Calls } from '../connection/calls.ts'
+import { readSecret } from '../connection/environment.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   duration,
@@ -21,11 +26,11 @@ import {
   omitUndefined,
   type PageOptions,
   repeated,
+  UsageError,
   withConnection,
   withPaging,
-} from './options.ts'
-import { durationText, listText, messageJson, nextPageText, type Output, timeText, yesNo } from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
+} from '../options/options.ts'
+import { durationText, listText, messageJson, nextPageText, type Output, timeText, yesNo } from '../output/output.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')

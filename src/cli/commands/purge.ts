@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { type App, openApp } from '../app/app.ts'
-import { assertDatabaseExists } from '../app/database.ts'
-import type { PurgeRound } from '../app/jobs/purge.ts'
-import { openKeyring } from '../app/keyring.ts'
-import { formatDuration } from '../config/duration.ts'
-import { PURGE_KINDS, type PurgeKind } from '../domain/expiry.ts'
-import { openLog, readConfig } from './environment.ts'
-import { Output } from './output.ts'
+import { type App, openApp } from '../../app/app.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import type { PurgeRound } from '../../app/jobs/purge.ts'
+import { openKeyring } from '../../app/keyring.ts'
+import { formatDuration } from '../../config/duration.ts'
+import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { Output } from '../output/output.ts'
 
 /** Longer than a server's round may take, and than the lease of a server that died. */
 const LONGEST_WAIT_MS = 120_000

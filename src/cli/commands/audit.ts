@@ -3,10 +3,10 @@ import { createInterface } from 'node:readline'
 import { create } from '@bufbuild/protobuf'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { openApp } from '../app/app.ts'
-import { exportAuditLog, verifyExport } from '../app/audit-export.ts'
-import { assertDatabaseExists } from '../app/database.ts'
-import { openKeyringFile } from '../app/keyring.ts'
+import { openApp } from '../../app/app.ts'
+import { exportAuditLog, verifyExport } from '../../app/audit-export.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import { openKeyringFile } from '../../app/keyring.ts'
 import {
   AuditBreakKindSchema,
   AuditService,
@@ -14,12 +14,12 @@ import {
   ListAuditEventsResponseSchema,
   type VerifyAuditLogResponse,
   VerifyAuditLogResponseSchema,
-} from '../gen/qscope/v1/audit_service_pb.ts'
-import { messageOf } from '../message-of.ts'
-import { toVerification } from '../rpc/convert/audit.ts'
-import type { Calls } from './calls.ts'
-import { openLog, readConfig } from './environment.ts'
-import { UsageError } from './failure.ts'
+} from '../../gen/qscope/v1/audit_service_pb.ts'
+import { messageOf } from '../../message-of.ts'
+import { toVerification } from '../../rpc/convert/audit.ts'
+import type { Calls } from '../connection/calls.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   nameOf,
@@ -27,12 +27,12 @@ import {
   type PageOptions,
   pointInTime,
   repeated,
+  UsageError,
   withConnection,
   withPaging,
-} from './options.ts'
-import { entriesText, messageJson, nextPageText, Output, timeText } from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
-import { writeError } from './terminal.ts'
+} from '../options/options.ts'
+import { entriesText, messageJson, nextPageText, Output, timeText } from '../output/output.ts'
+import { writeError } from '../output/terminal.ts'
 
 export function auditCommand(): Command {
   return new Command('audit')

@@ -2,17 +2,17 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { durationMs } from '@bufbuild/protobuf/wkt'
 import { Client, type ServiceError, status } from '@grpc/grpc-js'
 import { Command } from 'commander'
-import { formatAddress } from '../config/address.ts'
+import { formatAddress } from '../../config/address.ts'
 import {
   Health,
   type HealthCheckRequest,
   HealthCheckResponse_ServingStatus as Serving,
   HealthCheckResponse_ServingStatusSchema as ServingSchema,
-} from '../gen/grpc/health/v1/health_pb.ts'
-import { configuredEndpoint, endpointAt, type ServerEndpoint, whyUnreachable } from './endpoint.ts'
-import { readConfig } from './environment.ts'
-import { address, type ConnectionOptions, duration } from './options.ts'
-import { Output } from './output.ts'
+} from '../../gen/grpc/health/v1/health_pb.ts'
+import { configuredEndpoint, endpointAt, type ServerEndpoint, whyUnreachable } from '../connection/endpoint.ts'
+import { readConfig } from '../connection/environment.ts'
+import { address, type ConnectionOptions, duration } from '../options/options.ts'
+import { Output } from '../output/output.ts'
 
 interface Options
   extends Pick<ConnectionOptions, 'json' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {

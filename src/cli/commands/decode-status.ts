@@ -4,10 +4,10 @@ import { type Any, AnySchema, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { status as statusCodes } from '@grpc/grpc-js'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts'
-import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts'
-import { UsageError } from './failure.ts'
-import { Output } from './output.ts'
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
+import { type Status, StatusSchema } from '../../gen/google/rpc/status_pb.ts'
+import { UsageError } from '../options/options.ts'
+import { Output } from '../output/output.ts'
 
 /** What the details of a status may be. */
 const STATUS_DETAILS = createRegistry(file_google_rpc_error_details)

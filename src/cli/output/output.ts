@@ -1,8 +1,8 @@
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf'
 import { type Duration, durationMs, type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt'
-import { formatDuration } from '../config/duration.ts'
-import { uuidV7 } from '../crypto/random.ts'
-import { printable } from '../printable.ts'
+import { formatDuration } from '../../config/duration.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import { printable } from '../../printable.ts'
 import { writeAnswer, writeHighlighted } from './terminal.ts'
 
 const GAP = '  '

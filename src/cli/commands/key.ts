@@ -11,7 +11,8 @@ import {
   type SigningKey,
   type SigningKeyState,
   SigningKeyStateSchema,
-} from '../gen/qscope/v1/key_service_pb.ts'
+} from '../../gen/qscope/v1/key_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -20,9 +21,8 @@ import {
   type PageOptions,
   withConnection,
   withPaging,
-} from './options.ts'
-import { messageJson, nextPageText, type Output, timeText } from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
+} from '../options/options.ts'
+import { messageJson, nextPageText, type Output, timeText } from '../output/output.ts'
 
 export function keysCommand(): Command {
   return new Command('keys')

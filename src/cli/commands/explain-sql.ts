@@ -1,10 +1,10 @@
 import { Command } from 'commander'
-import { assertDatabaseExists } from '../app/database.ts'
-import { type ExplainedCall, explainableNames, explainSql } from '../app/explain-sql/explain-sql.ts'
-import { printable } from '../printable.ts'
-import { openLog, readConfig } from './environment.ts'
-import { UsageError } from './failure.ts'
-import { Output } from './output.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import { type ExplainedCall, explainableNames, explainSql } from '../../app/explain-sql/explain-sql.ts'
+import { printable } from '../../printable.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { UsageError } from '../options/options.ts'
+import { Output } from '../output/output.ts'
 
 export function explainSqlCommand(): Command {
   return new Command('explain-sql')

@@ -1,14 +1,22 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { GrantType, GrantTypeSchema } from '../gen/qscope/v1/client_pb.ts'
-import { ClientService, ExplainMintResponseSchema } from '../gen/qscope/v1/client_service_pb.ts'
-import { ErrorReason, ErrorReasonSchema } from '../gen/qscope/v1/error_reason_pb.ts'
-import { type Check, type Verdict, VerdictSchema } from '../gen/qscope/v1/explanation_pb.ts'
-import { ExplainTokenResponseSchema, TokenService } from '../gen/qscope/v1/token_service_pb.ts'
-import { readSecret } from './environment.ts'
-import { type ConnectionOptions, choice, duration, nameOf, omitUndefined, repeated, withConnection } from './options.ts'
-import { messageJson, type Output, yesNo } from './output.ts'
-import { readWithCalls } from './session.ts'
+import { GrantType, GrantTypeSchema } from '../../gen/qscope/v1/client_pb.ts'
+import { ClientService, ExplainMintResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
+import { ErrorReason, ErrorReasonSchema } from '../../gen/qscope/v1/error_reason_pb.ts'
+import { type Check, type Verdict, VerdictSchema } from '../../gen/qscope/v1/explanation_pb.ts'
+import { ExplainTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import { readSecret } from '../connection/environment.ts'
+import { readWithCalls } from '../connection/session.ts'
+import {
+  type ConnectionOptions,
+  choice,
+  duration,
+  nameOf,
+  omitUndefined,
+  repeated,
+  withConnection,
+} from '../options/options.ts'
+import { messageJson, type Output, yesNo } from '../output/output.ts'
 
 interface WhyOptions extends ConnectionOptions {
   readonly scope?: string[]

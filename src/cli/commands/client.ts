@@ -7,7 +7,7 @@ import {
   type ClientType,
   ClientTypeSchema,
   GrantTypeSchema,
-} from '../gen/qscope/v1/client_pb.ts'
+} from '../../gen/qscope/v1/client_pb.ts'
 import {
   ClientService,
   DeleteClientResponseSchema,
@@ -17,14 +17,8 @@ import {
   ListClientsResponseSchema,
   RegisterClientResponseSchema,
   RotateClientSecretResponseSchema,
-} from '../gen/qscope/v1/client_service_pb.ts'
-import {
-  type DryRunOption,
-  type RegistrationOptions,
-  registrationRequest,
-  withDryRun,
-  withRegistration,
-} from './client-registration.ts'
+} from '../../gen/qscope/v1/client_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -34,7 +28,7 @@ import {
   type PageOptions,
   withConnection,
   withPaging,
-} from './options.ts'
+} from '../options/options.ts'
 import {
   durationText,
   entriesText,
@@ -44,8 +38,14 @@ import {
   type Output,
   timeText,
   yesNo,
-} from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
+} from '../output/output.ts'
+import {
+  type DryRunOption,
+  type RegistrationOptions,
+  registrationRequest,
+  withDryRun,
+  withRegistration,
+} from './client-registration.ts'
 import { whyClientCommand } from './why.ts'
 
 export function clientCommand(): Command {

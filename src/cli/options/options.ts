@@ -3,8 +3,16 @@ import type { GenEnum } from '@bufbuild/protobuf/codegenv2'
 import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt'
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Address, parseAddress } from '../config/address.ts'
-import { parseDuration } from '../config/duration.ts'
+import { type Address, parseAddress } from '../../config/address.ts'
+import { parseDuration } from '../../config/duration.ts'
+
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
 
 /** How a command reaches QScope, and who it says it is. */
 export interface ConnectionOptions {

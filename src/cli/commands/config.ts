@@ -1,9 +1,9 @@
 import { type AddHelpTextContext, Command } from 'commander'
-import { describeConfig } from '../config/config.ts'
-import type { Variable } from '../config/variable.ts'
-import { CLIENT_VARIABLES, VARIABLES } from '../config/variables.ts'
-import { readConfig } from './environment.ts'
-import { Output } from './output.ts'
+import { describeConfig } from '../../config/config.ts'
+import type { Variable } from '../../config/variable.ts'
+import { CLIENT_VARIABLES, VARIABLES } from '../../config/variables.ts'
+import { readConfig } from '../connection/environment.ts'
+import { Output } from '../output/output.ts'
 
 export function configCommand(): Command {
   return new Command('config')

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { examine } from '../app/doctor/doctor.ts'
-import type { Finding } from '../app/doctor/finding.ts'
-import { ConfigError } from '../config/problems.ts'
-import { openLog, readConfig } from './environment.ts'
-import { Output } from './output.ts'
+import { examine } from '../../app/doctor/doctor.ts'
+import type { Finding } from '../../app/doctor/finding.ts'
+import { ConfigError } from '../../config/problems.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { Output } from '../output/output.ts'
 
 export function doctorCommand(): Command {
   return new Command('doctor')
