@@ -8,6 +8,7 @@ import { exportAuditLog, verifyExport } from '../../app/audit-export.ts'
 import { assertDatabaseExists } from '../../app/database.ts'
 import { openKeyringFile } from '../../app/keyring.ts'
 import {
+  type AuditBreak,
   AuditBreakKindSchema,
   AuditService,
   ExportAuditHeadResponseSchema,
@@ -31,8 +32,10 @@ import {
   withConnection,
   withPaging,
 } from '../options/options.ts'
-import { entriesText, messageJson, nextPageText, Output, timeText } from '../output/output.ts'
+import { messageJson, Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
 import { writeError } from '../output/terminal.ts'
+import { auditEventView } from '../views/audit-event.ts'
 
 export function auditCommand(): Command {
   return new Command('audit')
@@ -69,22 +72,8 @@ function listCommand(): Command {
           eventTypes,
           ...omitUndefined({ clientId, userId, rayId, startTime, endTime, pageSize, pageToken }),
         })
-        output.answer(
-          () => messageJson(ListAuditEventsResponseSchema, answer),
-          () =>
-            output.table(
-              ['TIME', 'EVENT', 'CLIENT', 'TOKEN', 'ACTOR', 'RAY ID', 'METADATA'],
-              answer.events.map((event) => [
-                timeText(event.createTime),
-                event.eventType,
-                event.clientId ?? '',
-                event.tokenId ?? '',
-                event.actor,
-                event.rayId,
-                entriesText(event.metadata),
-              ]),
-            ) + nextPageText(answer.nextPageToken),
-        )
+        const document = () => messageJson(ListAuditEventsResponseSchema, answer)
+        output.list(auditEventView, answer.events, document, answer.nextPageToken)
       })
     })
 }
@@ -143,28 +132,25 @@ async function verifyFile(path: string, after: string, output: Output): Promise<
   }
 }
 
+const BREAK_COLUMNS: readonly Column<AuditBreak>[] = [
+  { heading: 'WHAT', value: ({ kind }) => nameOf(AuditBreakKindSchema, kind) },
+  { heading: 'WRITER', value: ({ writerId }) => writerId, whole: true },
+  { heading: 'PLACE', value: ({ sequence }) => (sequence === 0n ? '' : String(sequence)) },
+  { heading: 'EVENT', value: ({ eventId }) => eventId, wide: true },
+  { heading: 'DETAIL', value: ({ detail }) => detail, wrap: true },
+]
+
 function report(found: VerifyAuditLogResponse, output: Output): void {
   const { valid, verifiedChains, verifiedEvents, breaks, breakCount } = found
   const counts = `${verifiedEvents} events in ${verifiedChains} chains`
-  output.answer(
-    () => messageJson(VerifyAuditLogResponseSchema, found),
-    () =>
+  output.answer({
+    document: () => messageJson(VerifyAuditLogResponseSchema, found),
+    text: () =>
       valid
         ? `intact: ${counts}`
-        : [
-            output.table(
-              ['WHAT', 'WRITER', 'PLACE', 'EVENT', 'DETAIL'],
-              breaks.map(({ kind, writerId, sequence, eventId, detail }) => [
-                nameOf(AuditBreakKindSchema, kind),
-                writerId,
-                sequence === 0n ? '' : String(sequence),
-                eventId ?? '',
-                detail,
-              ]),
-            ),
-            `broken: ${breakCount} found; right are ${counts}`,
-          ].join('\n'),
-  )
+        : `${output.table(BREAK_COLUMNS, breaks)}\nbroken: ${breakCount} found; right are ${counts}`,
+    names: () => breaks.map(({ writerId, sequence }) => `${writerId}:${sequence}`),
+  })
   if (!valid) process.exitCode = 1
 }
 
@@ -176,10 +162,11 @@ function headCommand(): Command {
         options,
         async (calls, output) => {
           const answer = await calls.call(AuditService.method.exportAuditHead, {})
-          output.answer(
-            () => messageJson(ExportAuditHeadResponseSchema, answer),
-            () => answer.head,
-          )
+          output.answer({
+            document: () => messageJson(ExportAuditHeadResponseSchema, answer),
+            text: () => answer.head,
+            names: () => [answer.head],
+          })
         },
         { readsOnly: true, needsKeyringFile: true },
       )

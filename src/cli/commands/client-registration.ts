@@ -69,6 +69,7 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'id',
   'name',
   'json',
+  'output',
   'server',
   'plaintext',
   'tls',
