@@ -4,10 +4,11 @@ import { type Any, AnySchema, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { status as statusCodes } from '@grpc/grpc-js'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts'
-import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.ts'
-import { UsageError } from './failure.ts'
-import { Output } from './output.ts'
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts'
+import { type Status, StatusSchema } from '../../gen/google/rpc/status_pb.ts'
+import { UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
 
 /** What the details of a status may be. */
 const STATUS_DETAILS = createRegistry(file_google_rpc_error_details)
@@ -22,19 +23,19 @@ const ConnectError = z.object({
 })
 
 export function decodeStatusCommand(): Command {
-  return new Command('decode-status')
+  return withOutput(new Command('decode-status'))
     .description('say what a refusal says: the error that buf curl prints, or a grpc-status-details-bin')
     .argument('[error]', 'the error; without it standard input is read')
-    .option('--json', 'print one JSON document')
-    .action(async (error: string | undefined, options: { readonly json?: boolean }) => {
+    .action(async (error: string | undefined, options: OutputOptions) => {
       const status = parseStatus(error ?? (await text(process.stdin)))
       if (status === null) {
         throw new UsageError('this is neither the error that buf curl prints nor a grpc-status-details-bin in base64')
       }
-      new Output(options).answer(
-        () => toJson(StatusSchema, status, { registry: STATUS_DETAILS }),
-        () => describeStatus(status),
-      )
+      new Output(options).answer({
+        document: () => toJson(StatusSchema, status, { registry: STATUS_DETAILS }),
+        text: () => describeStatus(status),
+        names: () => [statusName(status)],
+      })
     })
 }
 
@@ -44,9 +45,13 @@ export function parseStatus(text: string): Status | null {
   return begin < 0 || end < begin ? statusOfTrailer(text.trim()) : statusOfConnect(text.slice(begin, end + 1))
 }
 
+function statusName({ code }: Pick<Status, 'code'>): string {
+  return statusCodes[code] ?? String(code)
+}
+
 /** A line for the status and one for each detail. */
 function describeStatus({ code, message, details }: Status): string {
-  return [`${statusCodes[code] ?? code}: ${message}`, ...details.map(describeDetail)].join('\n')
+  return [`${statusName({ code })}: ${message}`, ...details.map(describeDetail)].join('\n')
 }
 
 function describeDetail(detail: Any): string {

@@ -3,23 +3,24 @@ import { createInterface } from 'node:readline'
 import { create } from '@bufbuild/protobuf'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { openApp } from '../app/app.ts'
-import { exportAuditLog, verifyExport } from '../app/audit-export.ts'
-import { assertDatabaseExists } from '../app/database.ts'
-import { openKeyringFile } from '../app/keyring.ts'
+import { openApp } from '../../app/app.ts'
+import { exportAuditLog, verifyExport } from '../../app/audit-export.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import { openKeyringFile } from '../../app/keyring.ts'
 import {
+  type AuditBreak,
   AuditBreakKindSchema,
   AuditService,
   ExportAuditHeadResponseSchema,
   ListAuditEventsResponseSchema,
   type VerifyAuditLogResponse,
   VerifyAuditLogResponseSchema,
-} from '../gen/qscope/v1/audit_service_pb.ts'
-import { messageOf } from '../message-of.ts'
-import { toVerification } from '../rpc/convert/audit.ts'
-import type { Calls } from './calls.ts'
-import { openLog, readConfig } from './environment.ts'
-import { UsageError } from './failure.ts'
+} from '../../gen/qscope/v1/audit_service_pb.ts'
+import { messageOf } from '../../message-of.ts'
+import { toVerification } from '../../rpc/convert/audit.ts'
+import type { Calls } from '../connection/calls.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   nameOf,
@@ -27,12 +28,14 @@ import {
   type PageOptions,
   pointInTime,
   repeated,
+  UsageError,
   withConnection,
   withPaging,
-} from './options.ts'
-import { entriesText, messageJson, nextPageText, Output, timeText } from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
-import { writeError } from './terminal.ts'
+} from '../options/options.ts'
+import { messageJson, Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+import { writeError } from '../output/terminal.ts'
+import { auditEventView } from '../views/audit-event.ts'
 
 export function auditCommand(): Command {
   return new Command('audit')
@@ -69,22 +72,8 @@ function listCommand(): Command {
           eventTypes,
           ...omitUndefined({ clientId, userId, rayId, startTime, endTime, pageSize, pageToken }),
         })
-        output.answer(
-          () => messageJson(ListAuditEventsResponseSchema, answer),
-          () =>
-            output.table(
-              ['TIME', 'EVENT', 'CLIENT', 'TOKEN', 'ACTOR', 'RAY ID', 'METADATA'],
-              answer.events.map((event) => [
-                timeText(event.createTime),
-                event.eventType,
-                event.clientId ?? '',
-                event.tokenId ?? '',
-                event.actor,
-                event.rayId,
-                entriesText(event.metadata),
-              ]),
-            ) + nextPageText(answer.nextPageToken),
-        )
+        const document = () => messageJson(ListAuditEventsResponseSchema, answer)
+        output.list(auditEventView, answer.events, document, answer.nextPageToken)
       })
     })
 }
@@ -143,28 +132,25 @@ async function verifyFile(path: string, after: string, output: Output): Promise<
   }
 }
 
+const BREAK_COLUMNS: readonly Column<AuditBreak>[] = [
+  { heading: 'WHAT', value: ({ kind }) => nameOf(AuditBreakKindSchema, kind) },
+  { heading: 'WRITER', value: ({ writerId }) => writerId, whole: true },
+  { heading: 'PLACE', value: ({ sequence }) => (sequence === 0n ? '' : String(sequence)) },
+  { heading: 'EVENT', value: ({ eventId }) => eventId, wide: true },
+  { heading: 'DETAIL', value: ({ detail }) => detail, wrap: true },
+]
+
 function report(found: VerifyAuditLogResponse, output: Output): void {
   const { valid, verifiedChains, verifiedEvents, breaks, breakCount } = found
   const counts = `${verifiedEvents} events in ${verifiedChains} chains`
-  output.answer(
-    () => messageJson(VerifyAuditLogResponseSchema, found),
-    () =>
+  output.answer({
+    document: () => messageJson(VerifyAuditLogResponseSchema, found),
+    text: () =>
       valid
         ? `intact: ${counts}`
-        : [
-            output.table(
-              ['WHAT', 'WRITER', 'PLACE', 'EVENT', 'DETAIL'],
-              breaks.map(({ kind, writerId, sequence, eventId, detail }) => [
-                nameOf(AuditBreakKindSchema, kind),
-                writerId,
-                sequence === 0n ? '' : String(sequence),
-                eventId ?? '',
-                detail,
-              ]),
-            ),
-            `broken: ${breakCount} found; right are ${counts}`,
-          ].join('\n'),
-  )
+        : `${output.table(BREAK_COLUMNS, breaks)}\nbroken: ${breakCount} found; right are ${counts}`,
+    names: () => breaks.map(({ writerId, sequence }) => `${writerId}:${sequence}`),
+  })
   if (!valid) process.exitCode = 1
 }
 
@@ -176,10 +162,11 @@ function headCommand(): Command {
         options,
         async (calls, output) => {
           const answer = await calls.call(AuditService.method.exportAuditHead, {})
-          output.answer(
-            () => messageJson(ExportAuditHeadResponseSchema, answer),
-            () => answer.head,
-          )
+          output.answer({
+            document: () => messageJson(ExportAuditHeadResponseSchema, answer),
+            text: () => answer.head,
+            names: () => [answer.head],
+          })
         },
         { readsOnly: true, needsKeyringFile: true },
       )

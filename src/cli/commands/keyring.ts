@@ -1,17 +1,20 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { databaseKeyReferences, type KeyReferences, openKeyringFile, RELOAD_INTERVAL_MS } from '../app/keyring.ts'
-import type { Config } from '../config/config.ts'
-import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, type Keyring } from '../crypto/keyring.ts'
-import { changeKeyringFile, completeKeyringFile, createKeyringFile } from '../crypto/keyring-file.ts'
-import { purposeOf, withActive, withNewKey, withoutKey } from '../crypto/keyring-rotation.ts'
-import { type KeyId, keyId } from '../domain/ids.ts'
-import { firstLineOf } from '../message-of.ts'
-import { openLog, readConfig } from './environment.ts'
-import { UsageError } from './failure.ts'
-import { Output } from './output.ts'
-import { writeError } from './terminal.ts'
+import { databaseKeyReferences, type KeyReferences, openKeyringFile, RELOAD_INTERVAL_MS } from '../../app/keyring.ts'
+import type { Config } from '../../config/config.ts'
+import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, type Keyring } from '../../crypto/keyring.ts'
+import { changeKeyringFile, completeKeyringFile, createKeyringFile } from '../../crypto/keyring-file.ts'
+import { purposeOf, withActive, withNewKey, withoutKey } from '../../crypto/keyring-rotation.ts'
+import { type KeyId, keyId } from '../../domain/ids.ts'
+import { firstLineOf } from '../../message-of.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { state, yesNo } from '../output/cell.ts'
+import { Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+import { writeError } from '../output/terminal.ts'
 
 export function keyringCommand(): Command {
   return new Command('keyring')
@@ -24,10 +27,6 @@ export function keyringCommand(): Command {
     .addCommand(removeCommand())
 }
 
-interface JsonOption {
-  readonly json?: boolean
-}
-
 /** The path of the configured keyring file. */
 function keyringPath({ keyringFile }: Config): string {
   if (keyringFile === null) throw new Error('the keyring is in memory: set QSCOPE_KEYRING_FILE')
@@ -35,10 +34,9 @@ function keyringPath({ keyringFile }: Config): string {
 }
 
 function createCommand(): Command {
-  return new Command('create')
+  return withOutput(new Command('create'))
     .description('make the keyring file, with a key of each purpose; refuses if there is one')
-    .option('--json', 'print one JSON document')
-    .action((options: JsonOption) => {
+    .action((options: OutputOptions) => {
       const path = keyringPath(readConfig())
       const exists = () => new Error(`there is a keyring file ${path} already: it is left as it is`)
       if (existsSync(path)) throw exists()
@@ -46,28 +44,29 @@ function createCommand(): Command {
       // Another process that was first has written other keys.
       if (createKeyringFile(path, drawn) !== drawn) throw exists()
       const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, drawn[purpose].active]))
-      new Output(options).answer(
-        () => ({ file: path, active }),
-        () => `${path} created; keep a copy of it, apart from the database`,
-      )
+      new Output(options).answer({
+        document: () => ({ file: path, active }),
+        text: () => `${path} created; keep a copy of it, apart from the database`,
+        names: () => Object.values(active),
+      })
     })
 }
 
 function completeCommand(): Command {
-  return new Command('complete')
+  return withOutput(new Command('complete'))
     .description('add a key of each purpose that the file of an older version lacks; all others stay as they are')
-    .option('--json', 'print one JSON document')
-    .action(async (options: JsonOption) => {
+    .action(async (options: OutputOptions) => {
       const path = keyringPath(readConfig())
       if (!existsSync(path)) throw new Error(`there is no keyring file ${path}: make one with qscope keyring create`)
       const added = await completeKeyringFile(path)
-      new Output(options).answer(
-        () => ({ file: path, added: [...added] }),
-        () =>
+      new Output(options).answer({
+        document: () => ({ file: path, added: [...added] }),
+        text: () =>
           added.length === 0
             ? `${path} lacks nothing`
             : `${path} has a key for ${added.join(', ')} now; let every instance have this file before one of them starts`,
-      )
+        names: () => added,
+      })
     })
 }
 
@@ -81,31 +80,29 @@ interface KeyStatus {
 }
 
 function statusCommand(): Command {
-  return new Command('status')
+  return withOutput(new Command('status'))
     .description('list the keys, and which of them the database refers to; exit code 1 if one of those is missing')
-    .option('--json', 'print one JSON document')
-    .action(async (options: JsonOption) => {
+    .action(async (options: OutputOptions) => {
       const config = readConfig()
       const keyring = openKeyringFile(config)
       const keys = statusOf(keyring, await referencesOrNull(config, keyring))
       const output = new Output(options)
-      output.answer(
-        () => ({ file: config.keyringFile, keys: keys.map((key) => ({ ...key })) }),
-        () =>
-          output.table(
-            ['PURPOSE', 'KEY', 'STATE', 'CREATED', 'IN USE'],
-            keys.map(({ purpose, id, state, created, inUse }) => [
-              purpose,
-              id,
-              state,
-              created ?? '',
-              inUse === null ? 'unknown' : inUse ? 'yes' : 'no',
-            ]),
-          ),
-      )
+      output.answer({
+        document: () => ({ file: config.keyringFile, keys: keys.map((key) => ({ ...key })) }),
+        text: () => output.table(KEY_COLUMNS, keys),
+        names: () => keys.map(({ id }) => id),
+      })
       if (keys.some(({ state }) => state === 'missing')) process.exitCode = 1
     })
 }
+
+const KEY_COLUMNS: readonly Column<KeyStatus>[] = [
+  { heading: 'PURPOSE', value: ({ purpose }) => purpose },
+  { heading: 'KEY', value: ({ id }) => id, whole: true },
+  { heading: 'STATE', value: (key) => state(key.state) },
+  { heading: 'CREATED', value: ({ created }) => created },
+  { heading: 'IN USE', value: ({ inUse }) => (inUse === null ? 'unknown' : yesNo(inUse)) },
+]
 
 /** The keys can be listed without their database. */
 async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyReferences | null> {
@@ -136,7 +133,7 @@ function statusOf(keyring: Keyring, references: KeyReferences | null): readonly 
   })
 }
 
-interface RotateOptions extends JsonOption {
+interface RotateOptions extends OutputOptions {
   readonly purpose?: KeyPurpose[]
   readonly prepare?: boolean
   readonly now?: boolean
@@ -146,12 +143,11 @@ interface RotateOptions extends JsonOption {
 const UNTIL_READ_MS = 2 * RELOAD_INTERVAL_MS + 1_000
 
 function rotateCommand(): Command {
-  return new Command('rotate')
+  return withOutput(new Command('rotate'))
     .description('add a fresh key, let running servers read it, and make it the active one; the old ones still check')
     .addOption(purposeOption())
     .option('--prepare', 'only add it: for several copies of the file, see keyring activate')
     .option('--now', 'on a database server too: every instance reads this very file')
-    .option('--json', 'print one JSON document')
     .action(async (options: RotateOptions) => {
       const { prepare = false, now = false, purpose: purposes = KEY_PURPOSES } = options
       const config = readConfig()
@@ -168,22 +164,23 @@ function rotateCommand(): Command {
         await changeKeyringFile(path, (material) => [...added.values()].reduce(withActive, material))
       }
       const keys = [...added].map(([purpose, id]) => ({ purpose, id, active: !prepare }))
-      new Output(options).answer(
-        () => ({ file: path, keys }),
-        () => keys.map(({ purpose, id }) => describeRotation(purpose, id, prepare)).join('\n'),
-      )
+      new Output(options).answer({
+        document: () => ({ file: path, keys }),
+        text: () => keys.map(({ purpose, id }) => describeRotation(purpose, id, prepare)).join('\n'),
+        names: () => keys.map(({ id }) => id),
+      })
     })
 }
 
 /** Which keys a command is about; all of them unless told. */
 function purposeOption(): Option {
-  return new Option('--purpose <purpose>', `only this purpose: ${KEY_PURPOSES.join(', ')} (may be repeated)`).argParser(
-    (text: string, before: readonly KeyPurpose[] | undefined) => {
+  return new Option('--purpose <purpose>', 'only this purpose (may be repeated)')
+    .choices(KEY_PURPOSES)
+    .argParser((text: string, before: readonly KeyPurpose[] | undefined) => {
       const found = KEY_PURPOSES.find((purpose) => purpose === text)
       if (found === undefined) throw new InvalidArgumentError(`It should be one of ${KEY_PURPOSES.join(', ')}.`)
       return [...new Set([...(before ?? []), found])]
-    },
-  )
+    })
 }
 
 async function prepareKeys(path: string, purposes: readonly KeyPurpose[]): Promise<ReadonlyMap<KeyPurpose, KeyId>> {
@@ -205,28 +202,27 @@ function describeRotation(purpose: KeyPurpose, id: KeyId, prepare: boolean): str
 }
 
 function activateCommand(): Command {
-  return new Command('activate')
+  return withOutput(new Command('activate'))
     .argument('<key id>', 'a key of the keyring')
     .description('make with this key from now on; every instance must have it already')
-    .option('--json', 'print one JSON document')
-    .action(async (text: string, options: JsonOption) => {
+    .action(async (text: string, options: OutputOptions) => {
       const id = keyId(text)
       const path = keyringPath(readConfig())
       const material = await changeKeyringFile(path, (before) => withActive(before, id))
       const purpose = purposeOf(material, id)
-      new Output(options).answer(
-        () => ({ file: path, keys: [{ purpose, id, active: true }] }),
-        () => `${purpose} key ${id} is active`,
-      )
+      new Output(options).answer({
+        document: () => ({ file: path, keys: [{ purpose, id, active: true }] }),
+        text: () => `${purpose} key ${id} is active`,
+        names: () => [id],
+      })
     })
 }
 
 function removeCommand(): Command {
-  return new Command('remove')
+  return withOutput(new Command('remove'))
     .argument('<key id>', 'a key of the keyring')
     .description('take a key out; refuses the active one, and one that the database refers to')
-    .option('--json', 'print one JSON document')
-    .action(async (text: string, options: JsonOption) => {
+    .action(async (text: string, options: OutputOptions) => {
       const id = keyId(text)
       const config = readConfig()
       const path = keyringPath(config)
@@ -236,9 +232,10 @@ function removeCommand(): Command {
         if (needed[purpose].includes(id)) throw new Error(`the database refers to the ${purpose} key ${id}: it is kept`)
         return withoutKey(material, id)
       })
-      new Output(options).answer(
-        () => ({ file: path, removed: id }),
-        () => `${id} removed; servers that run forget it when they start again`,
-      )
+      new Output(options).answer({
+        document: () => ({ file: path, removed: id }),
+        text: () => `${id} removed; servers that run forget it when they start again`,
+        names: () => [id],
+      })
     })
 }

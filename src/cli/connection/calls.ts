@@ -5,9 +5,9 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf'
-import type { FieldViolation } from '../errors/registry.ts'
-import { ClientAuthenticationSchema } from '../gen/qscope/v1/client_authentication_pb.ts'
-import { type Access, access } from '../gen/qscope/v1/options_pb.ts'
+import type { FieldViolation } from '../../errors/registry.ts'
+import { ClientAuthenticationSchema } from '../../gen/qscope/v1/client_authentication_pb.ts'
+import { type Access, access } from '../../gen/qscope/v1/options_pb.ts'
 
 export type UnaryMethod<
   Input extends DescMessage = DescMessage,

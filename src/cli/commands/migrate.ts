@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
-import { openConfiguredMigrations } from '../app/database.ts'
-import type { Config } from '../config/config.ts'
+import { openConfiguredMigrations } from '../../app/database.ts'
+import type { Config } from '../../config/config.ts'
 import {
   AUDIT_PROTECTIONS,
   type AuditProtection,
   type Migrations,
   type SchemaState,
-} from '../stores/contract/migrations.ts'
-import { absentSchema } from '../stores/open.ts'
-import { openLog, readConfig } from './environment.ts'
-import { Output } from './output.ts'
+} from '../../stores/contract/migrations.ts'
+import { absentSchema } from '../../stores/open.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
 
-interface Options {
-  readonly json?: boolean
+interface Options extends OutputOptions {
   readonly audit?: AuditProtection
   readonly all?: boolean
   readonly yes?: boolean
@@ -29,7 +29,7 @@ export function migrateCommand(): Command {
 }
 
 function upCommand(): Command {
-  return new Command('up')
+  return withOutput(new Command('up'))
     .description('bring the schema up to date')
     .addOption(
       new Option(
@@ -37,7 +37,6 @@ function upCommand(): Command {
         'what keeps the audit log append-only; grants: where no triggers can be made',
       ).choices(AUDIT_PROTECTIONS),
     )
-    .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
       const { applied, firstTime, state } = await withMigrations(async (migrations) => {
         const empty = await migrations.isEmpty()
@@ -45,16 +44,17 @@ function upCommand(): Command {
         return { applied: [...names], firstTime: empty, state: await migrations.status() }
       })
       const { auditProtection } = state
-      new Output(options).answer(
-        () => ({ applied, auditProtection }),
-        () =>
+      new Output(options).answer({
+        document: () => ({ applied, auditProtection }),
+        text: () =>
           [
             applied.length === 0 ? nothingToDo(state) : `applied ${applied.join(', ')}`,
             ...(auditProtection === 'grants' ? [GRANTS_NOTICE] : []),
             ...(options.audit === 'grants' && auditProtection === 'triggers' ? [TRIGGERS_NOTICE] : []),
             ...(firstTime ? ['make the first client with: qscope client create --admin'] : []),
           ].join('\n'),
-      )
+        names: () => applied,
+      })
     })
 }
 
@@ -70,11 +70,10 @@ function nothingToDo({ unknown }: SchemaState): string {
 }
 
 function downCommand(): Command {
-  return new Command('down')
+  return withOutput(new Command('down'))
     .description('undo the last migration; the data in what it drops is lost')
     .option('--all', 'undo all of them: nothing is left')
     .option('--yes', 'do not ask first, on a terminal')
-    .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
       if (!options.yes && process.stdin.isTTY && !(await isConfirmed())) throw new Error('nothing was undone')
       const undone = isAbsent(readConfig())
@@ -82,10 +81,11 @@ function downCommand(): Command {
         : await withMigrations(async (migrations) => [
             ...(await migrations.down({ all: options.all ?? false })).migrations,
           ])
-      new Output(options).answer(
-        () => ({ undone }),
-        () => (undone.length === 0 ? 'nothing to undo' : `undone ${undone.join(', ')}`),
-      )
+      new Output(options).answer({
+        document: () => ({ undone }),
+        text: () => (undone.length === 0 ? 'nothing to undo' : `undone ${undone.join(', ')}`),
+        names: () => undone,
+      })
     })
 }
 
@@ -97,16 +97,15 @@ async function isConfirmed(): Promise<boolean> {
 }
 
 function statusCommand(): Command {
-  return new Command('status')
+  return withOutput(new Command('status'))
     .description('tell where the schema stands; exit code 1 if it does not fit this version')
-    .option('--json', 'print one JSON document')
     .action(async (options: Options) => {
       const state = isAbsent(readConfig()) ? absentSchema() : await withMigrations((migrations) => migrations.status())
       const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state
       const fits = problem === null
       const output = new Output(options)
-      output.answer(
-        () => ({
+      output.answer({
+        document: () => ({
           applied: [...applied],
           pending: [...pending],
           unknown: [...unknown],
@@ -116,8 +115,8 @@ function statusCommand(): Command {
           fits,
           problem,
         }),
-        () =>
-          output.keyValues([
+        text: () =>
+          output.pairs([
             ['applied', applied.join(', ') || '(none)'],
             ['pending', pending.join(', ') || '(none)'],
             ['unknown', unknown.join(', ')],
@@ -126,7 +125,8 @@ function statusCommand(): Command {
             ['audit log', auditProtection === null ? '' : `append-only by ${auditProtection}`],
             ['state', problem ?? (unknown.length > 0 ? 'newer, and fits this version' : 'fits this version')],
           ]),
-      )
+        names: () => applied,
+      })
       if (!fits) process.exitCode = 1
     })
 }

@@ -8,14 +8,13 @@ import {
   probeServer,
   type Security,
   type SecuritySource,
-} from '../app/doctor/probe-server.ts'
-import { type Address, formatAddress, isLoopback } from '../config/address.ts'
-import type { Config } from '../config/config.ts'
-import type { TlsConfig } from '../config/rules.ts'
-import { messageOf } from '../message-of.ts'
-import { encryptedKeyProblem, isEncryptedKey } from '../transports/tls.ts'
-import { UsageError } from './failure.ts'
-import type { ConnectionOptions } from './options.ts'
+} from '../../app/doctor/probe-server.ts'
+import { type Address, formatAddress, isLoopback } from '../../config/address.ts'
+import type { Config } from '../../config/config.ts'
+import type { TlsConfig } from '../../config/rules.ts'
+import { messageOf } from '../../message-of.ts'
+import { encryptedKeyProblem, isEncryptedKey } from '../../transports/tls.ts'
+import { type ConnectionOptions, UsageError } from '../options/options.ts'
 
 /** Where a server is, and how the connection to it is secured. */
 export interface ServerEndpoint {

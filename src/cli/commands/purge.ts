@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import { type App, openApp } from '../app/app.ts'
-import { assertDatabaseExists } from '../app/database.ts'
-import type { PurgeRound } from '../app/jobs/purge.ts'
-import { openKeyring } from '../app/keyring.ts'
-import { formatDuration } from '../config/duration.ts'
-import { PURGE_KINDS, type PurgeKind } from '../domain/expiry.ts'
-import { openLog, readConfig } from './environment.ts'
-import { Output } from './output.ts'
+import { type App, openApp } from '../../app/app.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import type { PurgeRound } from '../../app/jobs/purge.ts'
+import { openKeyring } from '../../app/keyring.ts'
+import { formatDuration } from '../../config/duration.ts'
+import { PURGE_KINDS, type PurgeKind } from '../../domain/expiry.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
 
 /** Longer than a server's round may take, and than the lease of a server that died. */
 const LONGEST_WAIT_MS = 120_000
@@ -22,27 +23,30 @@ const JSON_NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
 })
 
 export function purgeCommand(): Command {
-  return new Command('purge')
+  return withOutput(new Command('purge'))
     .description('delete now, in the database itself, what ended longer ago than QSCOPE_PURGE_RETENTION')
-    .option('--json', 'print one JSON document')
-    .action(async (options: { readonly json?: boolean }) => {
+    .action(async (options: OutputOptions) => {
       const { round, erasedReplays, retentionMs } = await purgeHere()
       const output = new Output(options)
-      output.answer(
-        () => ({
+      output.answer({
+        document: () => ({
           deleted: Object.fromEntries(PURGE_KINDS.map((kind) => [JSON_NAMES[kind], round.deleted[kind]])),
           erasedReplays,
           complete: round.complete,
         }),
-        () =>
+        text: () =>
           [
             output.table(
-              ['WHAT', 'DELETED'],
-              PURGE_KINDS.map((kind) => [kind.replace('_', ' '), String(round.deleted[kind])]),
+              [
+                { heading: 'WHAT', value: (kind) => kind.replace('_', ' ') },
+                { heading: 'DELETED', value: (kind) => String(round.deleted[kind]) },
+              ],
+              PURGE_KINDS,
             ),
             `ended more than ${formatDuration(retentionMs)} ago; ${erasedReplays} answers to refreshes erased`,
           ].join('\n'),
-      )
+        names: () => PURGE_KINDS.filter((kind) => round.deleted[kind] > 0),
+      })
       if (!round.complete) throw new Error('something is left, because another process took over; run it again')
     })
 }

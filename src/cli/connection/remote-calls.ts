@@ -8,10 +8,11 @@ import {
 } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
-import { formatAddress } from '../config/address.ts'
-import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema } from '../gen/google/rpc/error_details_pb.ts'
-import { StatusSchema } from '../gen/google/rpc/status_pb.ts'
-import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
+import { formatAddress } from '../../config/address.ts'
+import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema } from '../../gen/google/rpc/error_details_pb.ts'
+import { StatusSchema } from '../../gen/google/rpc/status_pb.ts'
+import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import { UsageError } from '../options/options.ts'
 import {
   accessOf,
   type CallCredentials,
@@ -22,7 +23,6 @@ import {
   withClientCredentials,
 } from './calls.ts'
 import { type ServerEndpoint, whyUnreachable } from './endpoint.ts'
-import { UsageError } from './failure.ts'
 
 const DEADLINE_MS = 30_000
 const MANAGEMENT_TOKEN_SECONDS = 60n

@@ -1,14 +1,25 @@
+import type { JsonValue } from '@bufbuild/protobuf'
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { GrantType, GrantTypeSchema } from '../gen/qscope/v1/client_pb.ts'
-import { ClientService, ExplainMintResponseSchema } from '../gen/qscope/v1/client_service_pb.ts'
-import { ErrorReason, ErrorReasonSchema } from '../gen/qscope/v1/error_reason_pb.ts'
-import { type Check, type Verdict, VerdictSchema } from '../gen/qscope/v1/explanation_pb.ts'
-import { ExplainTokenResponseSchema, TokenService } from '../gen/qscope/v1/token_service_pb.ts'
-import { readSecret } from './environment.ts'
-import { type ConnectionOptions, choice, duration, nameOf, omitUndefined, repeated, withConnection } from './options.ts'
-import { messageJson, type Output, yesNo } from './output.ts'
-import { readWithCalls } from './session.ts'
+import { GrantType, GrantTypeSchema } from '../../gen/qscope/v1/client_pb.ts'
+import { ClientService, ExplainMintResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
+import { ErrorReason, ErrorReasonSchema } from '../../gen/qscope/v1/error_reason_pb.ts'
+import { type Check, type Verdict, VerdictSchema } from '../../gen/qscope/v1/explanation_pb.ts'
+import { ExplainTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import { readSecret } from '../connection/environment.ts'
+import { readWithCalls } from '../connection/session.ts'
+import {
+  type ConnectionOptions,
+  choice,
+  duration,
+  nameOf,
+  omitUndefined,
+  repeated,
+  withConnection,
+} from '../options/options.ts'
+import { state, yesNo } from '../output/cell.ts'
+import { messageJson, type Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
 
 interface WhyOptions extends ConnectionOptions {
   readonly scope?: string[]
@@ -30,10 +41,7 @@ export function whyCommand(): Command {
         const { scope: requiredScopes = [], audience, certificate: presentedCertificateSha256 } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience, presentedCertificateSha256 }) }
         const answer = await calls.call(TokenService.method.explainToken, request)
-        output.answer(
-          () => messageJson(ExplainTokenResponseSchema, answer),
-          () => explanationText(answer, output),
-        )
+        explain(answer, output, () => messageJson(ExplainTokenResponseSchema, answer))
       })
     })
 }
@@ -64,10 +72,7 @@ export function whyClientCommand(): Command {
         const { grant: grantType, scope: scopes = [], audience: audiences = [], lifetime } = options
         const request = { clientId, grantType, scopes, audiences, ...omitUndefined({ lifetime }) }
         const answer = await calls.call(ClientService.method.explainMint, request)
-        output.answer(
-          () => messageJson(ExplainMintResponseSchema, answer),
-          () => explanationText(answer, output),
-        )
+        explain(answer, output, () => messageJson(ExplainMintResponseSchema, answer))
       })
     })
 }
@@ -78,22 +83,34 @@ interface Explanation {
   readonly errorReason: ErrorReason
 }
 
+const CHECK_COLUMNS: readonly Column<Check>[] = [
+  { heading: 'CHECK', value: ({ name }) => name },
+  { heading: 'PASSED', value: ({ passed }) => state(yesNo(passed)) },
+  { heading: 'FOUND', value: ({ detail }) => detail, wrap: true },
+]
+
+/** Prints an explanation; its names are those of the checks that failed. */
+function explain(explanation: Explanation, output: Output, document: () => JsonValue): void {
+  output.answer({
+    document,
+    text: () => explanationText(explanation, output),
+    names: () => explanation.checks.filter(({ passed }) => !passed).map(({ name }) => name),
+  })
+}
+
 /** The verdict, the checks in their order, and at the end what to do. */
 function explanationText({ verdict, checks, errorReason }: Explanation, output: Output): string {
   const fix = checks.at(-1)?.fix ?? ''
   return [
-    output.keyValues([
-      ['verdict', nameOf(VerdictSchema, verdict)],
+    output.pairs([
+      ['verdict', state(nameOf(VerdictSchema, verdict))],
       [
         'error',
         errorReason === ErrorReason.UNSPECIFIED ? null : (ErrorReasonSchema.value[errorReason]?.localName ?? null),
       ],
     ]),
     '',
-    output.table(
-      ['CHECK', 'PASSED', 'FOUND'],
-      checks.map(({ name, passed, detail }) => [name, yesNo(passed), detail]),
-    ),
-    ...(fix === '' ? [] : ['', output.keyValues([['to do', fix]])]),
+    output.table(CHECK_COLUMNS, checks),
+    ...(fix === '' ? [] : ['', output.pairs([['to do', fix]])]),
   ].join('\n')
 }

@@ -3,12 +3,20 @@ import type { GenEnum } from '@bufbuild/protobuf/codegenv2'
 import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt'
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Address, parseAddress } from '../config/address.ts'
-import { parseDuration } from '../config/duration.ts'
+import { type Address, parseAddress } from '../../config/address.ts'
+import { parseDuration } from '../../config/duration.ts'
+import { type OutputOptions, withOutput } from './output-options.ts'
+
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
 
 /** How a command reaches QScope, and who it says it is. */
-export interface ConnectionOptions {
-  readonly json?: boolean
+export interface ConnectionOptions extends OutputOptions {
   readonly server?: Address
   readonly plaintext?: true
   readonly tls?: true
@@ -21,20 +29,22 @@ export interface ConnectionOptions {
   readonly clientSecretFile?: string
 }
 
-/** Adds the options that every client, token and audit command has. */
+const CONNECTION_GROUP = 'Connection options:'
+
+/** Adds the options of every command that calls QScope. */
 export function withConnection(command: Command): Command {
-  return command
-    .option('--json', 'print one JSON document')
-    .option('--server <host:port>', 'call this server instead of opening the database', address)
-    .option('--tls', 'over TLS, with a certificate that this machine trusts')
-    .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
-    .option('--cert-file <path>', 'the certificate to show to the server')
-    .option('--key-file <path>', 'its private key')
-    .option('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave')
-    .option('--token <token>', 'bearer token for the server (or QSCOPE_TOKEN)')
-    .option('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)')
-    .option('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)')
-    .option('--client-secret-file <path>', 'its secret, in a file')
+  const add = (flags: string, description: string) => new Option(flags, description).helpGroup(CONNECTION_GROUP)
+  return withOutput(command)
+    .addOption(add('--server <host:port>', 'call this server instead of opening the database').argParser(address))
+    .addOption(add('--tls', 'over TLS, with a certificate that this machine trusts'))
+    .addOption(add('--ca-file <path>', 'over TLS, with a certificate that this CA issued'))
+    .addOption(add('--cert-file <path>', 'the certificate to show to the server'))
+    .addOption(add('--key-file <path>', 'its private key'))
+    .addOption(add('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave'))
+    .addOption(add('--token <token>', 'bearer token for the server (or QSCOPE_TOKEN)'))
+    .addOption(add('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)'))
+    .addOption(add('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)'))
+    .addOption(add('--client-secret-file <path>', 'its secret, in a file'))
 }
 
 export interface PageOptions {
@@ -57,15 +67,13 @@ export function repeated(flags: string, description: string): Option {
 
 /** An option whose values are those of an enum, in lower case. */
 export function choice<Value extends number>(flags: string, description: string, type: GenEnum<Value>): Option {
-  return new Option(flags, `${description}: ${namesOf(type).join(', ')}`).argParser((name: string) =>
-    numberOf(type, name),
-  )
+  return new Option(flags, description).choices(namesOf(type)).argParser((name: string) => numberOf(type, name))
 }
 
 export function choices<Value extends number>(flags: string, description: string, type: GenEnum<Value>): Option {
-  return new Option(flags, `${description}: ${namesOf(type).join(', ')} (may be repeated)`).argParser(
-    (name: string, before: readonly Value[] | undefined) => [...(before ?? []), numberOf(type, name)],
-  )
+  return new Option(flags, `${description} (may be repeated)`)
+    .choices(namesOf(type))
+    .argParser((name: string, before: readonly Value[] | undefined) => [...(before ?? []), numberOf(type, name)])
 }
 
 /** The name of an enum's value as the command line writes it. */

@@ -8,21 +8,20 @@ import {
   RevokeSigningKeyResponseSchema,
   type SigningAlgorithm,
   SigningAlgorithmSchema,
-  type SigningKey,
   type SigningKeyState,
   SigningKeyStateSchema,
-} from '../gen/qscope/v1/key_service_pb.ts'
+} from '../../gen/qscope/v1/key_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   choice,
-  nameOf,
   omitUndefined,
   type PageOptions,
   withConnection,
   withPaging,
-} from './options.ts'
-import { messageJson, nextPageText, type Output, timeText } from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
+} from '../options/options.ts'
+import { messageJson } from '../output/output.ts'
+import { signingKeyView } from '../views/signing-key.ts'
 
 export function keysCommand(): Command {
   return new Command('keys')
@@ -47,22 +46,8 @@ function listCommand(): Command {
         const { pageSize, pageToken, state } = options
         const request = omitUndefined({ pageSize, pageToken, state })
         const answer = await calls.call(KeyService.method.listSigningKeys, request)
-        output.answer(
-          () => messageJson(ListSigningKeysResponseSchema, answer),
-          () =>
-            output.table(
-              ['KEY ID', 'ALGORITHM', 'STATE', 'PREPARED', 'ACTIVATED', 'RETIRED', 'REVOKED'],
-              answer.keys.map((key) => [
-                key.keyId,
-                nameOf(SigningAlgorithmSchema, key.algorithm),
-                nameOf(SigningKeyStateSchema, key.state),
-                timeText(key.prepareTime),
-                timeText(key.activateTime),
-                timeText(key.retireTime),
-                timeText(key.revokeTime),
-              ]),
-            ) + nextPageText(answer.nextPageToken),
-        )
+        const document = () => messageJson(ListSigningKeysResponseSchema, answer)
+        output.list(signingKeyView, answer.keys, document, answer.nextPageToken)
       })
     })
 }
@@ -79,10 +64,7 @@ function prepareCommand(): Command {
       await withCalls(options, async (calls, output) => {
         const { algorithm } = options
         const answer = await calls.call(KeyService.method.prepareSigningKey, omitUndefined({ algorithm }))
-        output.answer(
-          () => messageJson(PrepareSigningKeyResponseSchema, answer),
-          () => describeKey(answer.key, output),
-        )
+        output.object(signingKeyView, answer.key, () => messageJson(PrepareSigningKeyResponseSchema, answer))
       })
     })
 }
@@ -94,10 +76,7 @@ function activateCommand(): Command {
     .action(async (keyId: string, options: ConnectionOptions) => {
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.activateSigningKey, { keyId })
-        output.answer(
-          () => messageJson(ActivateSigningKeyResponseSchema, answer),
-          () => describeKey(answer.key, output),
-        )
+        output.object(signingKeyView, answer.key, () => messageJson(ActivateSigningKeyResponseSchema, answer))
       })
     })
 }
@@ -109,10 +88,7 @@ function retireCommand(): Command {
     .action(async (keyId: string, options: ConnectionOptions) => {
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.retireSigningKey, { keyId })
-        output.answer(
-          () => messageJson(RetireSigningKeyResponseSchema, answer),
-          () => describeKey(answer.key, output),
-        )
+        output.object(signingKeyView, answer.key, () => messageJson(RetireSigningKeyResponseSchema, answer))
       })
     })
 }
@@ -129,26 +105,7 @@ function revokeCommand(): Command {
     .action(async (keyId: string, options: RevokeOptions) => {
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.revokeSigningKey, { keyId, reason: options.reason })
-        output.answer(
-          () => messageJson(RevokeSigningKeyResponseSchema, answer),
-          () => describeKey(answer.key, output),
-        )
+        output.object(signingKeyView, answer.key, () => messageJson(RevokeSigningKeyResponseSchema, answer))
       })
     })
-}
-
-/** Everything about a signing key, for people. */
-function describeKey(key: SigningKey | undefined, output: Output): string {
-  if (key === undefined) return ''
-  return output.keyValues([
-    ['key id', key.keyId],
-    ['algorithm', nameOf(SigningAlgorithmSchema, key.algorithm)],
-    ['state', nameOf(SigningKeyStateSchema, key.state)],
-    ['prepared', `${timeText(key.prepareTime)} by ${key.preparedBy}`],
-    ['may sign from', timeText(key.earliestActivateTime)],
-    ['activated', timeText(key.activateTime)],
-    ['retired', timeText(key.retireTime)],
-    ['in the key set until', timeText(key.lastTokenExpireTime)],
-    ['revoked', timeText(key.revokeTime)],
-  ])
 }

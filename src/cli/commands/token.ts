@@ -1,6 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
-import { SubjectTypeSchema, type TokenClaims, type TokenMetadata, TokenUseSchema } from '../gen/qscope/v1/token_pb.ts'
+import type { TokenClaims } from '../../gen/qscope/v1/token_pb.ts'
 import {
   IntrospectTokenResponseSchema,
   ListGrantsResponseSchema,
@@ -10,22 +10,23 @@ import {
   RevokeTokensResponseSchema,
   TokenService,
   VerifyTokenResponseSchema,
-} from '../gen/qscope/v1/token_service_pb.ts'
-import type { Calls } from './calls.ts'
-import { readSecret } from './environment.ts'
-import { UsageError } from './failure.ts'
+} from '../../gen/qscope/v1/token_service_pb.ts'
+import type { Calls } from '../connection/calls.ts'
+import { readSecret } from '../connection/environment.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
 import {
   type ConnectionOptions,
   duration,
-  nameOf,
   omitUndefined,
   type PageOptions,
   repeated,
+  UsageError,
   withConnection,
   withPaging,
-} from './options.ts'
-import { durationText, listText, messageJson, nextPageText, type Output, timeText, yesNo } from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
+} from '../options/options.ts'
+import { state, yesNo } from '../output/cell.ts'
+import { messageJson, type Output } from '../output/output.ts'
+import { claimPairs, grantView, issuedPairs, tokenView } from '../views/token.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')
@@ -56,18 +57,11 @@ function mintCommand(): Command {
         const request = { scopes, audiences, ...omitUndefined({ lifetime }) }
         const answer = await calls.call(TokenService.method.mintToken, request)
         const { token } = answer
-        output.answer(
-          () => messageJson(MintTokenResponseSchema, answer),
-          () =>
-            output.keyValues([
-              ['access token', token?.accessToken ?? null],
-              ['token id', token?.tokenId ?? null],
-              ['scopes', listText(token?.scopes ?? [])],
-              ['audiences', listText(token?.audiences ?? [])],
-              ['expires in', durationText(token?.expiresIn)],
-              ['expires', timeText(token?.expireTime)],
-            ]),
-        )
+        output.answer({
+          document: () => messageJson(MintTokenResponseSchema, answer),
+          text: () => (token === undefined ? '' : output.pairs(issuedPairs(token))),
+          names: () => (token === undefined ? [] : [token.tokenId]),
+        })
       })
     })
 }
@@ -80,10 +74,11 @@ function introspectCommand(): Command {
       const token = readSecret(text) ?? ''
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.introspectToken, { token })
-        output.answer(
-          () => messageJson(IntrospectTokenResponseSchema, answer),
-          () => output.keyValues([['active', yesNo(answer.active)], ...claimPairs(answer.claims)]),
-        )
+        output.answer({
+          document: () => messageJson(IntrospectTokenResponseSchema, answer),
+          text: () => output.pairs([['active', state(yesNo(answer.active))], ...claimPairs(answer.claims)]),
+          names: () => namesOf(answer.claims),
+        })
       })
     })
 }
@@ -105,28 +100,17 @@ function verifyCommand(): Command {
         const { scope: requiredScopes = [], audience } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience }) }
         const answer = await calls.call(TokenService.method.verifyToken, request)
-        output.answer(
-          () => messageJson(VerifyTokenResponseSchema, answer),
-          () => output.keyValues(claimPairs(answer.claims)),
-        )
+        output.answer({
+          document: () => messageJson(VerifyTokenResponseSchema, answer),
+          text: () => output.pairs(claimPairs(answer.claims)),
+          names: () => namesOf(answer.claims),
+        })
       })
     })
 }
 
-/** What a token says, as names and values for people. */
-function claimPairs(claims: TokenClaims | undefined): readonly (readonly [string, string])[] {
-  if (claims === undefined) return []
-  return [
-    ['token id', claims.tokenId],
-    ['client id', claims.clientId],
-    ['subject', `${claims.subject} (${nameOf(SubjectTypeSchema, claims.subjectType)})`],
-    ['use', nameOf(TokenUseSchema, claims.tokenUse)],
-    ['scopes', listText(claims.scopes)],
-    ['audiences', listText(claims.audiences)],
-    ['issuer', claims.issuer],
-    ['issued', timeText(claims.issueTime)],
-    ['expires', timeText(claims.expireTime)],
-  ]
+function namesOf(claims: TokenClaims | undefined): readonly string[] {
+  return claims === undefined ? [] : [claims.tokenId]
 }
 
 interface RevokeOptions extends ConnectionOptions {
@@ -178,19 +162,22 @@ function targetsOf({ tokenId, ofClient, ofUser, grantId }: RevokeOptions): reado
 
 async function revokeTarget(calls: Calls, output: Output, target: RevocationTarget, reason: string): Promise<void> {
   const answer = await calls.call(TokenService.method.revokeTokens, { target, reason })
-  output.answer(
-    () => messageJson(RevokeTokensResponseSchema, answer),
-    () => (answer.revokedCount === undefined ? 'revoked' : `revoked: ${answer.revokedCount}`),
-  )
+  output.answer({
+    document: () => messageJson(RevokeTokensResponseSchema, answer),
+    text: () => (answer.revokedCount === undefined ? 'revoked' : `revoked: ${answer.revokedCount}`),
+    names: () => [target.value],
+  })
 }
 
 /** RFC 7009: a client ends its own token. */
 async function revokeOwnToken(calls: Calls, output: Output, token: string): Promise<void> {
   const answer = await calls.call(TokenService.method.revokeToken, { token })
-  output.answer(
-    () => messageJson(RevokeTokenResponseSchema, answer),
-    () => 'revoked',
-  )
+  output.answer({
+    document: () => messageJson(RevokeTokenResponseSchema, answer),
+    text: () => 'revoked',
+    // The value is all that is known of it, and is not printed.
+    names: () => [],
+  })
 }
 
 /** An operator or bearer holds the value and no client: the handle is looked up first. */
@@ -200,15 +187,11 @@ async function revokePresentedToken(calls: Calls, output: Output, token: string,
     await revokeTarget(calls, output, { case: 'tokenId', value: claims.tokenId }, reason)
     return
   }
-  output.answer(
-    () => ({ revokedCount: 0 }),
-    () => 'not active, nothing to revoke',
-  )
-}
-
-function stateText({ active, revokeTime }: Pick<TokenMetadata, 'active' | 'revokeTime'>): string {
-  if (active) return 'active'
-  return revokeTime === undefined ? 'inactive' : 'revoked'
+  output.answer({
+    document: () => ({ revokedCount: 0 }),
+    text: () => 'not active, nothing to revoke',
+    names: () => [],
+  })
 }
 
 interface ListOptions extends ConnectionOptions, PageOptions {
@@ -234,22 +217,8 @@ function listCommand(): Command {
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.listTokens, filtersOf(options))
-        output.answer(
-          () => messageJson(ListTokensResponseSchema, answer),
-          () =>
-            output.table(
-              ['TOKEN ID', 'CLIENT ID', 'STATE', 'SCOPES', 'AUDIENCES', 'ISSUED', 'EXPIRES'],
-              answer.tokens.map((token) => [
-                token.tokenId,
-                token.clientId,
-                stateText(token),
-                listText(token.scopes),
-                listText(token.audiences),
-                timeText(token.issueTime),
-                timeText(token.expireTime),
-              ]),
-            ) + nextPageText(answer.nextPageToken),
-        )
+        const document = () => messageJson(ListTokensResponseSchema, answer)
+        output.list(tokenView, answer.tokens, document, answer.nextPageToken)
       })
     })
 }
@@ -260,23 +229,8 @@ function grantsCommand(): Command {
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.listGrants, filtersOf(options))
-        output.answer(
-          () => messageJson(ListGrantsResponseSchema, answer),
-          () =>
-            output.table(
-              ['GRANT ID', 'CLIENT ID', 'USER ID', 'STATE', 'SCOPES', 'AUDIENCES', 'CREATED', 'EXPIRES'],
-              answer.grants.map((grant) => [
-                grant.grantId,
-                grant.clientId,
-                grant.userId,
-                stateText(grant),
-                listText(grant.scopes),
-                listText(grant.audiences),
-                timeText(grant.createTime),
-                timeText(grant.expireTime),
-              ]),
-            ) + nextPageText(answer.nextPageToken),
-        )
+        const document = () => messageJson(ListGrantsResponseSchema, answer)
+        output.list(grantView, answer.grants, document, answer.nextPageToken)
       })
     })
 }

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { type Config, parseConfig } from '../config/config.ts'
-import { readEnvironment, variable } from '../config/environment.ts'
-import { whyUnreadable } from '../config/quoted.ts'
-import { createLog, type Log } from '../log/create-log.ts'
+import { type Config, parseConfig } from '../../config/config.ts'
+import { readEnvironment, variable } from '../../config/environment.ts'
+import { whyUnreadable } from '../../config/quoted.ts'
+import { createLog, type Log } from '../../log/create-log.ts'
+import { type ConnectionOptions, UsageError } from '../options/options.ts'
 import type { CallCredentials } from './calls.ts'
-import { UsageError } from './failure.ts'
-import type { ConnectionOptions } from './options.ts'
 
 const STDIN = 0
 /** RFC 6750 §2.1: b64token. */

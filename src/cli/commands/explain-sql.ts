@@ -1,32 +1,34 @@
 import { Command } from 'commander'
-import { assertDatabaseExists } from '../app/database.ts'
-import { type ExplainedCall, explainableNames, explainSql } from '../app/explain-sql/explain-sql.ts'
-import { printable } from '../printable.ts'
-import { openLog, readConfig } from './environment.ts'
-import { UsageError } from './failure.ts'
-import { Output } from './output.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import { type ExplainedCall, explainableNames, explainSql } from '../../app/explain-sql/explain-sql.ts'
+import { printable } from '../../printable.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
 
 export function explainSqlCommand(): Command {
-  return new Command('explain-sql')
+  return withOutput(new Command('explain-sql'))
     .description('show each statement that a flow sends to the configured database, and its plan; keeps nothing')
     .argument('[flow]', 'such as clientCredentials; without one, the flows are listed')
-    .option('--json', 'print one JSON document')
-    .action(async (flow: string | undefined, options: { readonly json?: boolean }) => {
+    .action(async (flow: string | undefined, options: OutputOptions) => {
       const names = explainableNames()
       const output = new Output(options)
       if (flow === undefined) {
-        output.answer(
-          () => ({ flows: [...names] }),
-          () => names.join('\n'),
-        )
+        output.answer({
+          document: () => ({ flows: [...names] }),
+          text: () => names.join('\n'),
+          names: () => names,
+        })
         return
       }
       if (!names.includes(flow)) throw new UsageError(`there is no flow ${flow}; there are ${names.join(', ')}`)
       const calls = await explainHere(flow)
-      output.answer(
-        () => ({ flow, calls: calls.map(callJson) }),
-        () => calls.map((call) => callText(output, call)).join('\n\n'),
-      )
+      output.answer({
+        document: () => ({ flow, calls: calls.map(callJson) }),
+        text: () => calls.map((call) => callText(output, call)).join('\n\n'),
+        names: () => [flow],
+      })
     })
 }
 

@@ -1,13 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command, Option } from 'commander'
-import {
-  AccessTokenFormatSchema,
-  AuthenticationMethodSchema,
-  type Client,
-  type ClientType,
-  ClientTypeSchema,
-  GrantTypeSchema,
-} from '../gen/qscope/v1/client_pb.ts'
+import { type ClientType, ClientTypeSchema } from '../../gen/qscope/v1/client_pb.ts'
 import {
   ClientService,
   DeleteClientResponseSchema,
@@ -17,7 +10,19 @@ import {
   ListClientsResponseSchema,
   RegisterClientResponseSchema,
   RotateClientSecretResponseSchema,
-} from '../gen/qscope/v1/client_service_pb.ts'
+} from '../../gen/qscope/v1/client_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import {
+  type ConnectionOptions,
+  choice,
+  duration,
+  omitUndefined,
+  type PageOptions,
+  withConnection,
+  withPaging,
+} from '../options/options.ts'
+import { messageJson } from '../output/output.ts'
+import { clientView } from '../views/client.ts'
 import {
   type DryRunOption,
   type RegistrationOptions,
@@ -25,27 +30,6 @@ import {
   withDryRun,
   withRegistration,
 } from './client-registration.ts'
-import {
-  type ConnectionOptions,
-  choice,
-  duration,
-  nameOf,
-  omitUndefined,
-  type PageOptions,
-  withConnection,
-  withPaging,
-} from './options.ts'
-import {
-  durationText,
-  entriesText,
-  listText,
-  messageJson,
-  nextPageText,
-  type Output,
-  timeText,
-  yesNo,
-} from './output.ts'
-import { readWithCalls, withCalls } from './session.ts'
 import { whyClientCommand } from './why.ts'
 
 export function clientCommand(): Command {
@@ -68,10 +52,8 @@ function createCommand(): Command {
       const request = { ...registrationRequest(options, command), validateOnly: options.dryRun ?? false }
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(ClientService.method.registerClient, request)
-        output.answer(
-          () => messageJson(RegisterClientResponseSchema, answer),
-          () => describeClient(answer.client, output, answer.clientSecret),
-        )
+        const document = () => messageJson(RegisterClientResponseSchema, answer)
+        output.object(clientView, answer.client, document, [['client secret', shownOnce(answer.clientSecret)]])
       })
     })
 }
@@ -98,21 +80,8 @@ function listCommand(): Command {
           ClientService.method.listClients,
           omitUndefined({ pageSize, pageToken, type, clientIdPrefix, enabled }),
         )
-        output.answer(
-          () => messageJson(ListClientsResponseSchema, answer),
-          () =>
-            output.table(
-              ['CLIENT ID', 'NAME', 'TYPE', 'ENABLED', 'GRANTS', 'SCOPES'],
-              answer.clients.map((client) => [
-                client.clientId,
-                client.displayName,
-                nameOf(ClientTypeSchema, client.type),
-                yesNo(client.enabled),
-                listText(client.grantTypes.map((grant) => nameOf(GrantTypeSchema, grant))),
-                listText(client.scopes),
-              ]),
-            ) + nextPageText(answer.nextPageToken),
-        )
+        const document = () => messageJson(ListClientsResponseSchema, answer)
+        output.list(clientView, answer.clients, document, answer.nextPageToken)
       })
     })
 }
@@ -124,10 +93,7 @@ function getCommand(): Command {
     .action(async (clientId: string, options: ConnectionOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(ClientService.method.getClient, { clientId })
-        output.answer(
-          () => messageJson(GetClientResponseSchema, answer),
-          () => describeClient(answer.client, output),
-        )
+        output.object(clientView, answer.client, () => messageJson(GetClientResponseSchema, answer))
       })
     })
 }
@@ -140,10 +106,7 @@ function disableCommand(): Command {
       await withCalls(options, async (calls, output) => {
         const { dryRun: validateOnly = false } = options
         const answer = await calls.call(ClientService.method.disableClient, { clientId, validateOnly })
-        output.answer(
-          () => messageJson(DisableClientResponseSchema, answer),
-          () => describeClient(answer.client, output),
-        )
+        output.object(clientView, answer.client, () => messageJson(DisableClientResponseSchema, answer))
       })
     })
 }
@@ -156,10 +119,7 @@ function enableCommand(): Command {
       await withCalls(options, async (calls, output) => {
         const { dryRun: validateOnly = false } = options
         const answer = await calls.call(ClientService.method.enableClient, { clientId, validateOnly })
-        output.answer(
-          () => messageJson(EnableClientResponseSchema, answer),
-          () => describeClient(answer.client, output),
-        )
+        output.object(clientView, answer.client, () => messageJson(EnableClientResponseSchema, answer))
       })
     })
 }
@@ -178,15 +138,16 @@ function rotateSecretCommand(): Command {
         const { overlap, dryRun: validateOnly } = options
         const request = { clientId, ...omitUndefined({ overlap, validateOnly }) }
         const answer = await calls.call(ClientService.method.rotateClientSecret, request)
-        output.answer(
-          () => messageJson(RotateClientSecretResponseSchema, answer),
-          () =>
-            output.keyValues([
+        output.answer({
+          document: () => messageJson(RotateClientSecretResponseSchema, answer),
+          text: () =>
+            output.pairs([
               ['client id', clientId],
-              ['client secret', answer.clientSecret === '' ? null : shownOnce(answer.clientSecret)],
+              ['client secret', shownOnce(answer.clientSecret)],
               ['secret id', answer.secretId],
             ]),
-        )
+          names: () => (answer.secretId === '' ? [] : [answer.secretId]),
+        })
       })
     })
 }
@@ -199,44 +160,15 @@ function deleteCommand(): Command {
       await withCalls(options, async (calls, output) => {
         const { dryRun: validateOnly = false } = options
         const answer = await calls.call(ClientService.method.deleteClient, { clientId, validateOnly })
-        output.answer(
-          () => messageJson(DeleteClientResponseSchema, answer),
-          () => `${validateOnly ? 'would delete' : 'deleted'} ${clientId}`,
-        )
+        output.answer({
+          document: () => messageJson(DeleteClientResponseSchema, answer),
+          text: () => `${validateOnly ? 'would delete' : 'deleted'} ${clientId}`,
+          names: () => [clientId],
+        })
       })
     })
 }
 
-/** Everything about a client, for people; with its secret, if it was just drawn. */
-function describeClient(client: Client | undefined, output: Output, secret = ''): string {
-  if (client === undefined) return ''
-  const { config } = client
-  return output.keyValues([
-    ['client id', client.clientId],
-    ['client secret', secret === '' ? null : shownOnce(secret)],
-    ['name', client.displayName],
-    ['type', nameOf(ClientTypeSchema, client.type)],
-    ['authentication', nameOf(AuthenticationMethodSchema, client.authenticationMethod)],
-    ['certificate', client.tlsClientSubject || null],
-    ['key set', client.jwks || null],
-    ['enabled', yesNo(client.enabled)],
-    ['grants', listText(client.grantTypes.map((grant) => nameOf(GrantTypeSchema, grant)))],
-    ['scopes', listText(client.scopes)],
-    ['audiences', listText(client.audiences)],
-    ['resource audiences', listText(client.resourceAudiences)],
-    ['redirect uris', listText(client.redirectUris)],
-    ['access token ttl', durationText(config?.accessTokenTtl)],
-    [
-      'access token format',
-      config?.accessTokenFormat ? nameOf(AccessTokenFormatSchema, config.accessTokenFormat) : null,
-    ],
-    ['metadata', entriesText(config?.metadata ?? {})],
-    ['etag', client.etag],
-    ['created', `${timeText(client.createTime)} by ${client.createdBy}`],
-    ['updated', `${timeText(client.updateTime)} by ${client.updatedBy}`],
-  ])
-}
-
 function shownOnce(secret: string): string {
-  return `${secret}  (shown once; keep it safe)`
+  return secret === '' ? '' : `${secret}  (shown once; keep it safe)`
 }

@@ -1,35 +1,39 @@
 import { type AddHelpTextContext, Command } from 'commander'
-import { describeConfig } from '../config/config.ts'
-import type { Variable } from '../config/variable.ts'
-import { CLIENT_VARIABLES, VARIABLES } from '../config/variables.ts'
-import { readConfig } from './environment.ts'
-import { Output } from './output.ts'
+import { describeConfig } from '../../config/config.ts'
+import type { Variable } from '../../config/variable.ts'
+import { CLIENT_VARIABLES, VARIABLES } from '../../config/variables.ts'
+import { readConfig } from '../connection/environment.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
 
 export function configCommand(): Command {
-  return new Command('config')
+  return withOutput(new Command('config'))
     .description('print the effective configuration, secrets masked')
-    .option('--json', 'print one JSON document')
     .addHelpText('after', explanation)
-    .action((options: { readonly json?: boolean }) => {
+    .action((options: OutputOptions) => {
       const config = readConfig()
       const settings = describeConfig(config)
       const output = new Output(options)
-      output.answer(
-        () => ({
+      output.answer({
+        document: () => ({
           settings: settings.map(({ name, value, source }) => ({ name, value, source })),
           warnings: [...config.warnings],
         }),
-        () =>
-          [
-            output.table(
-              ['VARIABLE', 'VALUE', 'FROM'],
-              settings.map(({ name, value, source }) => [name, value, source]),
-            ),
-            ...config.warnings.map((warning) => `warning: ${warning}`),
-          ].join('\n'),
-      )
+        text: () =>
+          [output.table(SETTING_COLUMNS, settings), ...config.warnings.map((warning) => `warning: ${warning}`)].join(
+            '\n',
+          ),
+        names: () => settings.map(({ name }) => name),
+      })
     })
 }
+
+const SETTING_COLUMNS: readonly Column<ReturnType<typeof describeConfig>[number]>[] = [
+  { heading: 'VARIABLE', value: ({ name }) => name, whole: true },
+  { heading: 'VALUE', value: ({ value }) => value },
+  { heading: 'FROM', value: ({ source }) => source },
+]
 
 const INDENT = '      '
 

@@ -1,6 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import type { Command } from 'commander'
-import { PERMISSIONS } from '../domain/scopes.ts'
+import { PERMISSIONS } from '../../domain/scopes.ts'
 import {
   type AccessTokenFormat,
   AccessTokenFormatSchema,
@@ -10,8 +10,7 @@ import {
   ClientTypeSchema,
   GrantType,
   GrantTypeSchema,
-} from '../gen/qscope/v1/client_pb.ts'
-import { UsageError } from './failure.ts'
+} from '../../gen/qscope/v1/client_pb.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -20,8 +19,9 @@ import {
   keyValue,
   omitUndefined,
   repeated,
+  UsageError,
   wholeNumber,
-} from './options.ts'
+} from '../options/options.ts'
 
 /** Whether a change is only checked. */
 export interface DryRunOption {
@@ -69,6 +69,7 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'id',
   'name',
   'json',
+  'output',
   'server',
   'plaintext',
   'tls',

@@ -2,20 +2,21 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { durationMs } from '@bufbuild/protobuf/wkt'
 import { Client, type ServiceError, status } from '@grpc/grpc-js'
 import { Command } from 'commander'
-import { formatAddress } from '../config/address.ts'
+import { formatAddress } from '../../config/address.ts'
 import {
   Health,
   type HealthCheckRequest,
   HealthCheckResponse_ServingStatus as Serving,
   HealthCheckResponse_ServingStatusSchema as ServingSchema,
-} from '../gen/grpc/health/v1/health_pb.ts'
-import { configuredEndpoint, endpointAt, type ServerEndpoint, whyUnreachable } from './endpoint.ts'
-import { readConfig } from './environment.ts'
-import { address, type ConnectionOptions, duration } from './options.ts'
-import { Output } from './output.ts'
+} from '../../gen/grpc/health/v1/health_pb.ts'
+import { configuredEndpoint, endpointAt, type ServerEndpoint, whyUnreachable } from '../connection/endpoint.ts'
+import { readConfig } from '../connection/environment.ts'
+import { address, type ConnectionOptions, duration } from '../options/options.ts'
+import { withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
 
 interface Options
-  extends Pick<ConnectionOptions, 'json' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
+  extends Pick<ConnectionOptions, 'output' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
   readonly service?: string
   readonly alive?: true
   readonly timeout?: ReturnType<typeof duration>
@@ -24,7 +25,7 @@ interface Options
 const DEFAULT_TIMEOUT = duration('5s')
 
 export function healthCommand(): Command {
-  return new Command('health')
+  return withOutput(new Command('health'))
     .description('ask a server whether it serves; exit code 1 if it does not, or does not answer')
     .option('--server <host:port>', 'ask this server instead of the one that this environment configures', address)
     .option('--service <name>', 'about this service, such as qscope.v1.TokenService (default: the server as a whole)')
@@ -35,7 +36,6 @@ export function healthCommand(): Command {
     .option('--cert-file <path>', 'the certificate to show to the server')
     .option('--key-file <path>', 'its private key')
     .option('--plaintext', 'unencrypted, which is the default: nothing secret is sent')
-    .option('--json', 'print one JSON document')
     .action(run)
 }
 
@@ -45,10 +45,11 @@ async function run(options: Options): Promise<void> {
   const where = formatAddress(endpoint.address)
   const answer = await check(endpoint, service, durationMs(timeout))
   const name = ServingSchema.value[answer]?.name ?? String(answer)
-  new Output(options).answer(
-    () => ({ server: where, service, status: name }),
-    () => name,
-  )
+  new Output(options).answer({
+    document: () => ({ server: where, service, status: name }),
+    text: () => name,
+    names: () => [where],
+  })
   if (!alive && answer !== Serving.SERVING) process.exitCode = 1
 }
 

@@ -1,9 +1,9 @@
+import type { ConnectionOptions } from '../options/options.ts'
+import { Output } from '../output/output.ts'
 import type { Calls } from './calls.ts'
 import { endpointForCredentials } from './endpoint.ts'
 import { readCredentials } from './environment.ts'
 import { LocalCalls, type LocalCallsOptions } from './local-calls.ts'
-import type { ConnectionOptions } from './options.ts'
-import { Output } from './output.ts'
 import { RemoteCalls } from './remote-calls.ts'
 
 /** Opens the calls that the options ask for, works, and closes them again. */
