@@ -1,6 +1,6 @@
 import type { Kysely, Updateable } from 'kysely'
 import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/migrations.ts'
-import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts'
+import { DatabaseError, type DatabaseErrorKind, located } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/kysely.ts'
 import { backOff } from '../core/retry.ts'
@@ -99,14 +99,15 @@ export class Migrator {
     for (const [index, statement] of statements.entries()) {
       if (left !== null && index < left.statement) continue
       await this.#journal.attempt(index)
+      const place = `${step.name}, statement ${index + 1} of ${statements.length}`
       try {
-        await this.#execute(statement)
+        await this.#execute(statement, place)
       } catch (error) {
         const wasTried = left?.tried === true && index === left.statement
         if (wasTried && this.#session.types.isAlreadyDone(error)) continue
         // Where even the note fails, the reason is the same, and the statement's error explains it better.
         if (!wasTried && !isLost(error)) await this.#journal.refused().catch(() => undefined)
-        throw located(error, `${step.name}, statement ${index + 1} of ${statements.length}`)
+        throw located(error, place)
       }
     }
     const standing = direction === 'up' ? [...others, step] : others
@@ -120,11 +121,11 @@ export class Migrator {
   }
 
   /** Servers at work may be in the way; giving way to them now and then lets them go on. */
-  async #execute(statement: Statement): Promise<void> {
+  async #execute(statement: Statement, place?: string): Promise<void> {
     const until = Date.now() + TABLE_WAIT_MS
     for (let attempts = 1; ; attempts += 1) {
       try {
-        await this.#session.execute(statement)
+        await this.#session.execute(statement, place)
         return
       } catch (error) {
         const isLocked = error instanceof DatabaseError && error.kind === 'conflict'
@@ -155,11 +156,6 @@ export class Migrator {
 
 function isLost(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.kind === 'lost'
-}
-
-function located(error: unknown, place: string): unknown {
-  if (!(error instanceof DatabaseError)) return error
-  return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)
 }
 
 /** Kinds of errors that say nothing of what was asked for. */

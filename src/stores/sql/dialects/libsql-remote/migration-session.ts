@@ -1,4 +1,6 @@
+import { LibsqlBatchError } from '@libsql/client/http'
 import type { Logger } from '../../../../context.ts'
+import { DatabaseError, located } from '../../core/database-error.ts'
 import type { ConnectionSettings, MigrationSession, Statement, StatementResult } from '../../core/dialect.ts'
 import { sqliteTypes } from '../sqlite/column-types.ts'
 import { whenUnlocked } from '../sqlite/migration-session.ts'
@@ -9,6 +11,10 @@ import { RemoteWriter } from './writer.ts'
 const LOCK: Statement = Object.freeze({ sql: 'select 1', parameters: [] })
 /** What answers nothing that a migration looks at. */
 const ONLY_WRITES = /^\s*(?:insert|update|delete|create|alter|drop)\b(?!.*\breturning\b)/is
+interface UnsentStatement extends Statement {
+  readonly place: string | null
+}
+
 const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
 /**
@@ -21,18 +27,18 @@ export class RemoteMigrationSession implements MigrationSession {
   readonly #client: RemoteClient
   readonly #writer: RemoteWriter
   #exclusive = false
-  #unsent: Statement[] = []
+  #unsent: UnsentStatement[] = []
 
   constructor(url: string, settings: ConnectionSettings, log: Logger) {
     this.#client = openClient(url, settings)
     this.#writer = new RemoteWriter(this.#client, log)
   }
 
-  execute = async (statement: Statement): Promise<StatementResult> => {
+  execute = async (statement: Statement, place: string | null = null): Promise<StatementResult> => {
     if (!this.#exclusive) return await this.#client.read(statement)
-    this.#unsent.push(statement)
+    this.#unsent.push({ ...statement, place })
     if (ONLY_WRITES.test(statement.sql)) return NOTHING
-    const results = await this.#writer.executeAll(this.#takeUnsent())
+    const results = await this.#send((statements) => this.#writer.executeAll(statements))
     return results.at(-1) ?? NOTHING
   }
 
@@ -44,7 +50,7 @@ export class RemoteMigrationSession implements MigrationSession {
     this.#exclusive = true
     try {
       const result = await work()
-      await this.#writer.commitAfter(this.#takeUnsent())
+      await this.#send((statements) => this.#writer.commitAfter(statements))
       return result
     } finally {
       this.#exclusive = false
@@ -62,9 +68,15 @@ export class RemoteMigrationSession implements MigrationSession {
     this.#client.close()
   }
 
-  #takeUnsent(): readonly Statement[] {
-    const unsent = this.#unsent
+  async #send<T>(run: (statements: readonly Statement[]) => Promise<T>): Promise<T> {
+    const statements = this.#unsent
     this.#unsent = []
-    return unsent
+    try {
+      return await run(statements)
+    } catch (error) {
+      const cause = error instanceof DatabaseError ? error.cause : null
+      const place = cause instanceof LibsqlBatchError ? statements[cause.statementIndex]?.place : null
+      throw place ? located(error, place) : error
+    }
   }
 }
