@@ -32,10 +32,10 @@ export class Migrator {
   /** Does the rest of what was interrupted; says which way that was. */
   async finish(): Promise<{ readonly name: string; readonly direction: Direction } | null> {
     await this.#journal.open()
-    const { underWay } = await this.#bookkeeping()
+    const { applied, underWay } = await this.#bookkeeping()
     const step = this.#steps.find(({ name }) => name === underWay?.migration)
     if (underWay === null || step === undefined) return null
-    await this.#run(step, underWay.direction, underWay)
+    await this.#run(step, underWay.direction, applied, underWay)
     return { name: step.name, direction: underWay.direction }
   }
 
@@ -43,7 +43,11 @@ export class Migrator {
   async up(): Promise<readonly string[]> {
     const { applied } = await this.#bookkeeping()
     const pending = this.#steps.filter(({ name }) => !applied.includes(name))
-    for (const step of pending) await this.#run(step, 'up')
+    const standing = [...applied]
+    for (const step of pending) {
+      await this.#run(step, 'up', standing)
+      standing.push(step.name)
+    }
     return pending.map(({ name }) => name)
   }
 
@@ -54,7 +58,9 @@ export class Migrator {
       .filter(({ name }) => applied.includes(name))
       .toReversed()
       .slice(0, count)
-    for (const step of last) await this.#run(step, 'down')
+    for (const [index, step] of last.entries()) {
+      await this.#run(step, 'down', applied.slice(0, applied.length - index))
+    }
     return last.map(({ name }) => name)
   }
 
@@ -81,8 +87,12 @@ export class Migrator {
   }
 
   /** Each statement is noted before it is run: the one that was noted last when a migrator died may have been run or not. */
-  async #run(step: MigrationStep, direction: Direction, left: UnderWay | null = null): Promise<void> {
-    const { applied } = await this.#bookkeeping()
+  async #run(
+    step: MigrationStep,
+    direction: Direction,
+    applied: readonly string[],
+    left: UnderWay | null = null,
+  ): Promise<void> {
     const others = this.#steps.filter(({ name }) => name !== step.name && applied.includes(name))
     if (left === null) await this.#journal.begin(step, direction, this.#serversFrom([...others, step]))
     const statements = await this.#statementsOf(step, direction)

@@ -7,21 +7,34 @@ import { openClient } from './database.ts'
 import { RemoteWriter } from './writer.ts'
 
 const LOCK: Statement = Object.freeze({ sql: 'select 1', parameters: [] })
+/** What answers nothing that a migration looks at. */
+const ONLY_WRITES = /^\s*(?:insert|update|delete|create|alter|drop)\b(?!.*\breturning\b)/is
+const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
-/** Changes the schema in one transaction, as on a file: all of it stands, or nothing. */
+/**
+ * Changes the schema in one transaction, as on a file: all of it stands, or nothing.
+ * The server ends a transaction after some seconds, so what only writes waits for the
+ * next read, or for the commit, and goes to the server with it in one request.
+ */
 export class RemoteMigrationSession implements MigrationSession {
   readonly types = sqliteTypes
   readonly #client: RemoteClient
   readonly #writer: RemoteWriter
   #exclusive = false
+  #unsent: Statement[] = []
 
   constructor(url: string, settings: ConnectionSettings, log: Logger) {
     this.#client = openClient(url, settings)
     this.#writer = new RemoteWriter(this.#client, log)
   }
 
-  execute = (statement: Statement): Promise<StatementResult> =>
-    this.#exclusive ? this.#writer.execute(statement) : this.#client.read(statement)
+  execute = async (statement: Statement): Promise<StatementResult> => {
+    if (!this.#exclusive) return await this.#client.read(statement)
+    this.#unsent.push(statement)
+    if (ONLY_WRITES.test(statement.sql)) return NOTHING
+    const results = await this.#writer.executeAll(this.#takeUnsent())
+    return results.at(-1) ?? NOTHING
+  }
 
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     await whenUnlocked(async () => {
@@ -31,10 +44,11 @@ export class RemoteMigrationSession implements MigrationSession {
     this.#exclusive = true
     try {
       const result = await work()
-      await this.#writer.commit()
+      await this.#writer.commitAfter(this.#takeUnsent())
       return result
     } finally {
       this.#exclusive = false
+      this.#unsent = []
       await this.#writer.rollback()
     }
   }
@@ -46,5 +60,11 @@ export class RemoteMigrationSession implements MigrationSession {
 
   async close(): Promise<void> {
     this.#client.close()
+  }
+
+  #takeUnsent(): readonly Statement[] {
+    const unsent = this.#unsent
+    this.#unsent = []
+    return unsent
   }
 }
