@@ -1,9 +1,17 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
-import { uuidV7 } from '../../crypto/random.ts'
+import { randomBytes, uuidV7 } from '../../crypto/random.ts'
 import { drawToken } from '../../crypto/token.ts'
-import { type Client, type ClientSecret, isSecretValid } from '../../domain/client.ts'
-import { type ClientId, later, type Milliseconds, type RawToken, type SecretId, secretId } from '../../domain/ids.ts'
+import { type Client, type ClientSecret, isSecretValid, secretEnd } from '../../domain/client.ts'
+import {
+  type ClientId,
+  later,
+  type Milliseconds,
+  type RawToken,
+  type SecretHash,
+  type SecretId,
+  secretId,
+} from '../../domain/ids.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
@@ -12,26 +20,41 @@ import { clientExists } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 
+/** What storing a secret takes of a context. */
+type SecretContext = Pick<FlowContext, 'caller' | 'peer' | 'now'> & {
+  readonly services: Pick<FlowContext['services'], 'keyring'>
+}
+
 /** Draws a client secret: its value, this once, and what is stored of it. */
 export function drawClientSecret(
-  ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'> & { readonly services: Pick<FlowContext['services'], 'keyring'> },
+  ctx: SecretContext,
   clientId: ClientId,
 ): { readonly value: RawToken; readonly stored: ClientSecret } {
-  const { keyring } = ctx.services
   const value = drawToken('client_secret')
-  return {
-    value,
-    stored: Object.freeze({
-      secretId: secretId(uuidV7()),
-      clientId,
-      keyId: keyring.active('pepper'),
-      hash: keyring.hashSecret(value),
-      createdAt: ctx.now,
-      createdBy: actorOf(ctx),
-      expiresAt: null,
-      lastUsedAt: null,
-    }),
-  }
+  const { keyring } = ctx.services
+  return { value, stored: storedSecret(ctx, clientId, { hash: keyring.hashSecret(value), importedHash: null }) }
+}
+
+/** What is stored of a secret that another server hashed; the hash of this one matches nothing until it is replaced. */
+export function importedSecret(ctx: SecretContext, clientId: ClientId, importedHash: string): ClientSecret {
+  return storedSecret(ctx, clientId, { hash: randomBytes(32) as SecretHash, importedHash })
+}
+
+function storedSecret(
+  ctx: SecretContext,
+  clientId: ClientId,
+  hashes: Pick<ClientSecret, 'hash' | 'importedHash'>,
+): ClientSecret {
+  return Object.freeze({
+    secretId: secretId(uuidV7()),
+    clientId,
+    keyId: ctx.services.keyring.active('pepper'),
+    ...hashes,
+    createdAt: ctx.now,
+    createdBy: actorOf(ctx),
+    expiresAt: null,
+    lastUsedAt: null,
+  })
 }
 
 /** What is known of a client's secrets, newest first; never their values. */
@@ -66,7 +89,10 @@ const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx,
   const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
   if (!exceedsCap(ctx, secrets, overlap)) return HOLDS
   const firstEnd = Math.min(
-    ...secrets.flatMap(({ expiresAt }) => (expiresAt !== null && expiresAt > ctx.now ? [expiresAt] : [])),
+    ...secrets.flatMap((secret) => {
+      const end = secretEnd(secret)
+      return end !== null && end > ctx.now ? [end] : []
+    }),
   )
   return fail('limit.exceeded', {
     quota: { subject: `client:${clientId}`, description: `at most ${MAX_VALID_SECRETS} secrets are valid at once` },
