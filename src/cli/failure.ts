@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { ConfigError } from '../config/problems.ts'
 import { firstLineOf } from '../message-of.ts'
+import { PlanError } from './apply/plan-error.ts'
 import { CallFailure } from './calls.ts'
 import { writeError } from './terminal.ts'
 
@@ -21,7 +22,7 @@ export function reportFailure(error: unknown): number {
     writeError(error.message)
     return EXIT.usage
   }
-  if (error instanceof ConfigError) {
+  if (error instanceof ConfigError || error instanceof PlanError) {
     for (const problem of error.problems) writeError(problem)
     return EXIT.failed
   }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { serve } from '../app/serve.ts'
+import { applyCommand, diffCommand } from './apply.ts'
 import { auditCommand } from './audit.ts'
 import { clientCommand } from './client.ts'
 import { configCommand } from './config.ts'
@@ -7,6 +8,7 @@ import { decodeStatusCommand } from './decode-status.ts'
 import { doctorCommand } from './doctor.ts'
 import { openLog, readConfig } from './environment.ts'
 import { explainSqlCommand } from './explain-sql.ts'
+import { exportCommand } from './export.ts'
 import { reportFailure } from './failure.ts'
 import { healthCommand } from './health.ts'
 import { keysCommand } from './key.ts'
@@ -39,6 +41,9 @@ export function program(): Command {
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
     .addCommand(whyCommand())
+    .addCommand(applyCommand())
+    .addCommand(diffCommand())
+    .addCommand(exportCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(keyringCommand())

@@ -105,7 +105,7 @@ export const CLIENT_STEPS: readonly Step[] = [
   }),
   queryStep(listClientSecrets, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
   flowStep(rotateClientSecret, {
-    input: (scene) => ({ clientId: scene.resource.get().client.clientId, overlap: OVERLAP }),
+    input: (scene) => ({ clientId: scene.resource.get().client.clientId, overlap: OVERLAP, etag: null }),
   }),
   flowStep(revokeClientSecret, {
     input: (scene) => {

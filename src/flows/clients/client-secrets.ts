@@ -1,22 +1,15 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
-import { randomBytes, uuidV7 } from '../../crypto/random.ts'
+import { drawUnmatchedHash } from '../../crypto/imported-hash.ts'
+import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken } from '../../crypto/token.ts'
 import { type Client, type ClientSecret, isSecretValid, secretEnd } from '../../domain/client.ts'
-import {
-  type ClientId,
-  later,
-  type Milliseconds,
-  type RawToken,
-  type SecretHash,
-  type SecretId,
-  secretId,
-} from '../../domain/ids.ts'
+import { type ClientId, later, type Milliseconds, type RawToken, type SecretId, secretId } from '../../domain/ids.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
-import { clientExists } from '../conditions/client.ts'
+import { clientExists, etagIsCurrent } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 
@@ -37,7 +30,7 @@ export function drawClientSecret(
 
 /** What is stored of a secret that another server hashed; the hash of this one matches nothing until it is replaced. */
 export function importedSecret(ctx: SecretContext, clientId: ClientId, importedHash: string): ClientSecret {
-  return storedSecret(ctx, clientId, { hash: randomBytes(32) as SecretHash, importedHash })
+  return storedSecret(ctx, clientId, { hash: drawUnmatchedHash(), importedHash })
 }
 
 function storedSecret(
@@ -71,6 +64,8 @@ interface RotateClientSecretRequest {
   readonly clientId: ClientId
   /** How long older secrets stay valid. */
   readonly overlap: Milliseconds
+  /** Of the client as it was read; `null`: whatever the version. */
+  readonly etag: string | null
 }
 
 type Rotation = RotateClientSecretRequest & { readonly client: Client }
@@ -104,8 +99,9 @@ const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx,
 const rotationIsStored = postcondition<
   Rotation & { readonly issued: { readonly stored: ClientSecret } },
   TransactionStores
->('rotationIsStored', async (ctx, { clientId, overlap, issued: { stored } }) => {
+>('rotationIsStored', async (ctx, { clientId, overlap, client, etag, issued: { stored } }) => {
   if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
+  if (etag !== null && (await ctx.stores.clients.find(ctx, clientId))?.version !== client.version) return LOST_RACE
   if (exceedsCap(ctx, await ctx.stores.clientSecrets.ofClient(ctx, clientId), overlap)) return LOST_RACE
   await ctx.stores.clientSecrets.expireAll(clientId, later(ctx.now, overlap))
   await ctx.stores.clientSecrets.insert(stored)
@@ -120,6 +116,7 @@ export const rotateClientSecret = defineFlow({
   lane: 'transaction',
   preconditions: given<RotateClientSecretRequest>()
     .and(clientExists)
+    .and(etagIsCurrent)
     .and(callerHoldsPermissionsAtStake)
     .and(clientUsesSecrets)
     .and(validSecretsAreFew),

@@ -93,7 +93,7 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
 
   async rotateClientSecret(ctx: CallContext, request: Request<'rotateClientSecret'>): Answer<'rotateClientSecret'> {
     const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
-    const rotation = { clientId: clientId(request.clientId), overlap }
+    const rotation = { ...named(request), overlap }
     if (request.validateOnly) {
       return mapResult(await this.#runner.preview(rotateClientSecret, ctx, rotation), () => ({}))
     }
