@@ -123,7 +123,8 @@ async function* listUsers(calls: Calls, owner: string): AsyncGenerator<User> {
 }
 
 async function* exportUsers(calls: Calls, owner: string): AsyncGenerator<JsonObject> {
-  const users = await Array.fromAsync(listUsers(calls, owner))
+  const users: User[] = []
+  for await (const user of listUsers(calls, owner)) users.push(user)
   // The server lists them by when they were registered, which is otherwise elsewhere.
   const inOrder = users.toSorted((a, b) => (a.externalId < b.externalId ? -1 : 1))
   for (const { externalId, active } of inOrder) yield { externalId, ...(active ? {} : { active: false }) }
