@@ -12,8 +12,8 @@ import {
   RegisterClientRequestSchema,
 } from '../../gen/qscope/v1/client_service_pb.ts'
 import { messageOf } from '../../message-of.ts'
-import { CallFailure, type Calls } from '../calls.ts'
-import { nameOf } from '../options.ts'
+import { CallFailure, type Calls } from '../connection/calls.ts'
+import { nameOf } from '../options/options.ts'
 import type { Document } from './documents.ts'
 import { isAboutDocument, isOutdated, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
@@ -328,13 +328,13 @@ async function* listClients(calls: Calls, owner: string): AsyncGenerator<Client>
   } while (pageToken !== '')
 }
 
-async function* exportClients(calls: Calls, owner: string): AsyncGenerator<JsonObject> {
+async function* exportClients(
+  calls: Calls,
+  owner: string,
+): AsyncGenerator<{ readonly name: string; readonly spec: JsonObject }> {
   for await (const client of listClients(calls, owner)) {
-    const { clientId, type } = jsonOf(client)
-    yield {
-      ...{ clientId: clientId ?? '', type: type ?? '' },
-      ...contentOf(client),
-      ...(client.enabled ? {} : { enabled: false }),
-    }
+    const { clientId = '', type = '' } = jsonOf(client)
+    const switched = client.enabled ? {} : { enabled: false }
+    yield { name: client.clientId, spec: { clientId, type, ...contentOf(client), ...switched } }
   }
 }

@@ -5,7 +5,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import { isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments, type Document as YamlDocument } from 'yaml'
 import { isObject } from '../../json-object.ts'
 import { messageOf } from '../../message-of.ts'
-import { UsageError } from '../failure.ts'
+import { UsageError } from '../options/options.ts'
 
 const STANDARD_INPUT = '-'
 const EXTENSIONS: ReadonlySet<string> = new Set(['.yaml', '.yml', '.json'])

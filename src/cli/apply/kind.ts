@@ -1,5 +1,6 @@
-import type { Calls } from '../calls.ts'
-import { CallFailure } from '../calls.ts'
+import type { JsonObject } from '@bufbuild/protobuf'
+import type { Calls } from '../connection/calls.ts'
+import { CallFailure } from '../connection/calls.ts'
 import type { Document } from './documents.ts'
 import type { KindName, PlannedChange } from './planned-change.ts'
 import type { SecretsDirectory } from './secrets-directory.ts'
@@ -35,7 +36,7 @@ export interface Kind<Spec> {
     mode: PruneMode,
   ): Promise<{ readonly owned: number; readonly changes: readonly PlannedChange[] }>
   /** All objects, as specs of documents. `owner`: those with this mark; empty: all. */
-  export(calls: Calls, owner: string): AsyncIterable<Readonly<Record<string, unknown>>>
+  export(calls: Calls, owner: string): AsyncIterable<{ readonly name: string; readonly spec: JsonObject }>
 }
 
 /** Refusals that say that the object is not as it was planned for. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { User } from '../../gen/qscope/v1/user_pb.ts'
 import { UserService } from '../../gen/qscope/v1/user_service_pb.ts'
-import type { Calls } from '../calls.ts'
+import type { Calls } from '../connection/calls.ts'
 import type { Document } from './documents.ts'
 import { isAboutDocument, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type PlannedChange, UnsoundDocument } from './planned-change.ts'
@@ -122,10 +122,15 @@ async function* listUsers(calls: Calls, owner: string): AsyncGenerator<User> {
   } while (pageToken !== '')
 }
 
-async function* exportUsers(calls: Calls, owner: string): AsyncGenerator<JsonObject> {
+async function* exportUsers(
+  calls: Calls,
+  owner: string,
+): AsyncGenerator<{ readonly name: string; readonly spec: JsonObject }> {
   const users: User[] = []
   for await (const user of listUsers(calls, owner)) users.push(user)
   // The server lists them by when they were registered, which is otherwise elsewhere.
   const inOrder = users.toSorted((a, b) => (a.externalId < b.externalId ? -1 : 1))
-  for (const { externalId, active } of inOrder) yield { externalId, ...(active ? {} : { active: false }) }
+  for (const { externalId, active } of inOrder) {
+    yield { name: externalId, spec: { externalId, ...(active ? {} : { active: false }) } }
+  }
 }
