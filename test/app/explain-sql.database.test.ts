@@ -30,7 +30,6 @@ const NEEDED = [
   ['oauth_device_codes', 'oauth_device_codes_by_device_code', 'redeemDeviceCode'],
   ['oauth_audit_log', 'oauth_audit_log_by_ray', 'listAuditEvents'],
   ['oauth_users', 'oauth_users_by_external_id', 'registerUser'],
-  ['oauth_users', 'oauth_users_by_owner', 'listUsers'],
   ['oauth_revocations', 'oauth_revocations_by_forget_time', 'purge'],
 ] as const
 

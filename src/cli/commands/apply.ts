@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { describePlan, planJson } from '../apply/describe-plan.ts'
+import { DiffFailure } from '../apply/diff-failure.ts'
 import type { PruneMode, Workplace } from '../apply/kind.ts'
 import { applyItem, Configuration, differs, type PlanItem, type Pruning } from '../apply/plan.ts'
 import type { PlannedChange } from '../apply/planned-change.ts'
 import { SECRET_FORMATS, type SecretFormat, SecretsDirectory } from '../apply/secrets-directory.ts'
 import type { Calls } from '../connection/calls.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
-import { reportFailure } from '../failure.ts'
 import { type ConnectionOptions, repeated, withConnection } from '../options/options.ts'
 import type { Output } from '../output/output.ts'
 import { writeError } from '../output/terminal.ts'
@@ -17,10 +17,9 @@ const OWNER = /^[A-Za-z0-9._:/@-]{1,128}$/
 const MOST_PRUNED: Pruning['most'] = Object.freeze({ unit: 'percent', value: 20 })
 const SECRETS_DIRECTORY = './qscope-secrets'
 
-/** The exit codes of diff(1). */
+/** The exit codes of diff(1), which has 2 for a failure. */
 const SAME = 0
 const DIFFERENT = 1
-const FAILED = 2
 
 interface PlanOptions extends ConnectionOptions {
   readonly file: readonly string[]
@@ -68,8 +67,7 @@ export function diffCommand(): Command {
           process.exitCode = differs(items) ? DIFFERENT : SAME
         })
       } catch (error) {
-        reportFailure(error)
-        process.exitCode = FAILED
+        throw new DiffFailure(error)
       }
     })
 }
