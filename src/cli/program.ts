@@ -13,6 +13,7 @@ import { keysCommand } from './key.ts'
 import { keyringCommand } from './keyring.ts'
 import { migrateCommand } from './migrate.ts'
 import { purgeCommand } from './purge.ts'
+import { statusCommand } from './status.ts'
 import { writeAnswer, writeNotice } from './terminal.ts'
 import { tokenCommand } from './token.ts'
 import { whyCommand } from './why.ts'
@@ -48,6 +49,7 @@ export function program(): Command {
     .addCommand(doctorCommand())
     .addCommand(explainSqlCommand())
     .addCommand(healthCommand())
+    .addCommand(statusCommand())
   configure(root)
   return root
 }
