@@ -322,3 +322,7 @@ create table oauth_revocation_keys (
   used_at bigint not null,
   created_at bigint not null
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+alter table oauth_client_configs add column allow_own_rotation smallint default 0 not null;
+
+alter table oauth_client_secrets add column made_by varchar(36);

@@ -321,3 +321,7 @@ create table oauth_revocation_keys (
   used_at bigint not null,
   created_at bigint not null
 );
+
+alter table oauth_client_configs add column allow_own_rotation smallint default 0 not null;
+
+alter table oauth_client_secrets add column made_by varchar(36) collate "C";

@@ -321,3 +321,7 @@ create table oauth_revocation_keys (
   used_at integer not null,
   created_at integer not null
 ) strict;
+
+alter table oauth_client_configs add column allow_own_rotation integer default 0 not null;
+
+alter table oauth_client_secrets add column made_by text;

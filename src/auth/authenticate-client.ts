@@ -119,7 +119,8 @@ export class ClientAuthenticator {
       this.#guard.succeeded(ctx, attempt)
       if (comparison !== null) comparison.noted = true
     }
-    return success({ kind: 'client', client, certificate: evidence.certificate })
+    const { certificate, secretId: provedBy } = evidence
+    return success({ kind: 'client', client, certificate, secretId: provedBy })
   }
 
   #refuse(ctx: AuthenticationContext, attempt: ClientAttempt, known: boolean): FailedResult {

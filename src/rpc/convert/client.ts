@@ -130,6 +130,7 @@ export function toClientSecretInfo(secret: ClientSecret): MessageInitShape<typeo
     createTime: toTimestamp(secret.createdAt),
     ...(secret.expiresAt !== null && { expireTime: toTimestamp(secret.expiresAt) }),
     ...(secret.lastUsedAt !== null && { lastUsedTime: toTimestamp(secret.lastUsedAt) }),
+    madeBySecretId: secret.madeBy ?? '',
   }
 }
 
@@ -162,6 +163,7 @@ const READERS = {
   max_active_access_tokens: ({ maxActiveAccessTokens = null }) => ({ maxActiveAccessTokens }),
   refresh_token_replay_window: span('refreshTokenReplayWindow'),
   allow_impersonation: ({ allowImpersonation = DEFAULT_CLIENT_CONFIG.allowImpersonation }) => ({ allowImpersonation }),
+  allow_own_rotation: ({ allowOwnRotation = DEFAULT_CLIENT_CONFIG.allowOwnRotation }) => ({ allowOwnRotation }),
   metadata: ({ metadata }) => ({ metadata: { ...metadata } }),
 } as const satisfies Record<string, Reader>
 
@@ -198,6 +200,7 @@ function toClientConfig(config: ClientConfig): MessageInitShape<typeof ClientCon
     ...(maxActiveAccessTokens !== null && { maxActiveAccessTokens }),
     refreshTokenReplayWindow: toDuration(config.refreshTokenReplayWindow),
     allowImpersonation: config.allowImpersonation,
+    allowOwnRotation: config.allowOwnRotation,
     metadata: { ...config.metadata },
   }
 }

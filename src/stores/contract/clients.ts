@@ -73,6 +73,8 @@ export interface ClientSecretStore extends ClientSecretReads {
   expireAll(clientId: ClientId, at: EpochMs): Promise<void>
   /** Removes a secret. Of any number of concurrent calls, exactly one returns `true`. */
   delete(clientId: ClientId, secretId: SecretId): Promise<boolean>
+  /** Lets what one secret made count as made by another. */
+  adopt(clientId: ClientId, from: SecretId, by: SecretId | null): Promise<void>
   /** Notes a use, unless a later one is noted already. */
   markUsed(secretId: SecretId, at: EpochMs): Promise<void>
 }

@@ -5,10 +5,12 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuthenticationMethod, Client, ClientConfig, ClientSecretInfo, ClientType, GrantType } from "./client_pb.ts";
 import { file_qscope_v1_client } from "./client_pb.ts";
+import type { ClientAuthentication } from "./client_authentication_pb.ts";
+import { file_qscope_v1_client_authentication } from "./client_authentication_pb.ts";
 import type { ErrorReason } from "./error_reason_pb.ts";
 import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
 import type { Check, Verdict } from "./explanation_pb.ts";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKTBQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCLZAQoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiRCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinwEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSKQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIVCgRldGFnGAMgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiOQoUVXBkYXRlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJLChNEZWxldGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIksKE0VuYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJMChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI6ChVEaXNhYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKOAQoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESOwoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeATIAEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSI5ChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIu4BChJFeHBsYWluTWludFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjQKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlQgq6SAeCAQQQASAAEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ARI9CghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIASKKAQoTRXhwbGFpbk1pbnRSZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiJXChlSZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIbCglzZWNyZXRfaWQYAiABKAlCCLpIBXIDsAEBIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMoUKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKTBQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCLZAQoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiRCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinwEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSKQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIVCgRldGFnGAMgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiOQoUVXBkYXRlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJLChNEZWxldGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIksKE0VuYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJMChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI6ChVEaXNhYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKOAQoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESOwoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeATIAEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSKKAQoWUm90YXRlT3duU2VjcmV0UmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SPwoIbGlmZXRpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIFCIDnhA8yAwiQHCJ5ChdSb3RhdGVPd25TZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI5ChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIu4BChJFeHBsYWluTWludFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjQKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlQgq6SAeCAQQQASAAEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ARI9CghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIASKKAQoTRXhwbGFpbk1pbnRSZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiJXChlSZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIbCglzZWNyZXRfaWQYAiABKAlCCLpIBXIDsAEBIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMucKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSYAoPUm90YXRlT3duU2VjcmV0EiEucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlcXVlc3QaIi5xc2NvcGUudjEuUm90YXRlT3duU2VjcmV0UmVzcG9uc2UiBrrXGAIQARJ+ChFMaXN0Q2xpZW50U2VjcmV0cxIjLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QaJC5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0V4cGxhaW5NaW50Eh0ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVxdWVzdBoeLnFzY29wZS52MS5FeHBsYWluTWludFJlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -573,6 +575,71 @@ export const RotateClientSecretResponseSchema: GenMessage<RotateClientSecretResp
   messageDesc(file_qscope_v1_client_service, 15);
 
 /**
+ * RotateOwnSecretRequest asks for a new secret of the client that calls.
+ *
+ * @generated from message qscope.v1.RotateOwnSecretRequest
+ */
+export type RotateOwnSecretRequest = Message<"qscope.v1.RotateOwnSecretRequest"> & {
+  /**
+   * client is who calls, by client_id and client_secret.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * lifetime ends the new secret after so long: 1 h to 365 d. Unset: it does not
+   * end by itself. Where each rotation sets one, the places of ended secrets are
+   * free again, and nobody has to tidy up.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 2;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RotateOwnSecretRequest.
+ * Use `create(RotateOwnSecretRequestSchema)` to create a new message.
+ */
+export const RotateOwnSecretRequestSchema: GenMessage<RotateOwnSecretRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 16);
+
+/**
+ * RotateOwnSecretResponse returns the new secret.
+ *
+ * @generated from message qscope.v1.RotateOwnSecretResponse
+ */
+export type RotateOwnSecretResponse = Message<"qscope.v1.RotateOwnSecretResponse"> & {
+  /**
+   * client_secret is shown this once.
+   *
+   * @generated from field: string client_secret = 1;
+   */
+  clientSecret: string;
+
+  /**
+   * secret_id is its public handle.
+   *
+   * @generated from field: string secret_id = 2;
+   */
+  secretId: string;
+
+  /**
+   * expire_time is when it stops working; unset if it does not end by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RotateOwnSecretResponse.
+ * Use `create(RotateOwnSecretResponseSchema)` to create a new message.
+ */
+export const RotateOwnSecretResponseSchema: GenMessage<RotateOwnSecretResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 17);
+
+/**
  * ListClientSecretsRequest names a client.
  *
  * @generated from message qscope.v1.ListClientSecretsRequest
@@ -591,7 +658,7 @@ export type ListClientSecretsRequest = Message<"qscope.v1.ListClientSecretsReque
  * Use `create(ListClientSecretsRequestSchema)` to create a new message.
  */
 export const ListClientSecretsRequestSchema: GenMessage<ListClientSecretsRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 16);
+  messageDesc(file_qscope_v1_client_service, 18);
 
 /**
  * ListClientSecretsResponse describes a client's secrets.
@@ -612,7 +679,7 @@ export type ListClientSecretsResponse = Message<"qscope.v1.ListClientSecretsResp
  * Use `create(ListClientSecretsResponseSchema)` to create a new message.
  */
 export const ListClientSecretsResponseSchema: GenMessage<ListClientSecretsResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 17);
+  messageDesc(file_qscope_v1_client_service, 19);
 
 /**
  * ExplainMintRequest says what the client would ask for.
@@ -664,7 +731,7 @@ export type ExplainMintRequest = Message<"qscope.v1.ExplainMintRequest"> & {
  * Use `create(ExplainMintRequestSchema)` to create a new message.
  */
 export const ExplainMintRequestSchema: GenMessage<ExplainMintRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 18);
+  messageDesc(file_qscope_v1_client_service, 20);
 
 /**
  * ExplainMintResponse explains how the client would be answered.
@@ -700,7 +767,7 @@ export type ExplainMintResponse = Message<"qscope.v1.ExplainMintResponse"> & {
  * Use `create(ExplainMintResponseSchema)` to create a new message.
  */
 export const ExplainMintResponseSchema: GenMessage<ExplainMintResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 19);
+  messageDesc(file_qscope_v1_client_service, 21);
 
 /**
  * RevokeClientSecretRequest names a secret.
@@ -728,7 +795,7 @@ export type RevokeClientSecretRequest = Message<"qscope.v1.RevokeClientSecretReq
  * Use `create(RevokeClientSecretRequestSchema)` to create a new message.
  */
 export const RevokeClientSecretRequestSchema: GenMessage<RevokeClientSecretRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 20);
+  messageDesc(file_qscope_v1_client_service, 22);
 
 /**
  * RevokeClientSecretResponse is empty.
@@ -743,7 +810,7 @@ export type RevokeClientSecretResponse = Message<"qscope.v1.RevokeClientSecretRe
  * Use `create(RevokeClientSecretResponseSchema)` to create a new message.
  */
 export const RevokeClientSecretResponseSchema: GenMessage<RevokeClientSecretResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 21);
+  messageDesc(file_qscope_v1_client_service, 23);
 
 /**
  * ClientService registers OAuth clients and manages their secrets. Every call
@@ -857,6 +924,24 @@ export const ClientService: GenService<{
     output: typeof RotateClientSecretResponseSchema;
   },
   /**
+   * RotateOwnSecret draws a new secret for the client that calls, and returns it,
+   * once. The caller authenticates by one of its secrets. All secrets stay as they
+   * are; the new one is revoked together with the one that made it. A client may do
+   * so once in 24 hours, if its `config.allow_own_rotation` is true and it has no
+   * `qscope:` scopes. A place stays free for RotateClientSecret. Errors:
+   * OAUTH_INVALID_CLIENT; OAUTH_UNAUTHORIZED_CLIENT for a client that may not, and
+   * for a secret after which an administrator has drawn another; LIMIT_EXCEEDED
+   * within a day, or when too many are valid. Not idempotent: after a lost answer,
+   * go on with the secret at hand, and rotate when the day is over.
+   *
+   * @generated from rpc qscope.v1.ClientService.RotateOwnSecret
+   */
+  rotateOwnSecret: {
+    methodKind: "unary";
+    input: typeof RotateOwnSecretRequestSchema;
+    output: typeof RotateOwnSecretResponseSchema;
+  },
+  /**
    * ListClientSecrets describes a client's secrets, newest first. Needs
    * `qscope:clients.read`. Errors: RESOURCE_NOT_FOUND. May be retried.
    *
@@ -884,7 +969,8 @@ export const ClientService: GenService<{
     output: typeof ExplainMintResponseSchema;
   },
   /**
-   * RevokeClientSecret ends one secret at once. Needs `qscope:clients.write`.
+   * RevokeClientSecret ends one secret at once, and with it every secret that was
+   * made by it (RotateOwnSecret), and by those. Needs `qscope:clients.write`.
    * Errors: RESOURCE_NOT_FOUND.
    *
    * @generated from rpc qscope.v1.ClientService.RevokeClientSecret

@@ -67,6 +67,7 @@ export interface ClientConfigTable extends Changed {
   max_active_access_tokens: NullableInt
   refresh_token_replay_window: Int
   allow_impersonation: Int
+  allow_own_rotation: Int
   /** JSON object. */
   metadata: string
 }
@@ -84,6 +85,7 @@ export interface ClientSecretTable extends Created {
   secret_hash: Hash
   expires_at: NullableInt
   last_used_at: NullableInt
+  made_by: string | null
 }
 
 /** Deleted ones keep their row, without the external id. */

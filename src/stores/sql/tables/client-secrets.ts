@@ -24,6 +24,7 @@ const SECRET_COLUMNS = [
   'secret_hash',
   'expires_at',
   'last_used_at',
+  'made_by',
   'created_at',
   'created_by',
 ] as const
@@ -90,6 +91,7 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
         secret_hash: secret.hash,
         expires_at: secret.expiresAt,
         last_used_at: secret.lastUsedAt,
+        made_by: secret.madeBy,
         created_at: secret.createdAt,
         created_by: secret.createdBy,
       })
@@ -114,6 +116,15 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
     return result.numDeletedRows === 1n
   }
 
+  async adopt(client: ClientId, from: SecretId, by: SecretId | null): Promise<void> {
+    await this.#db
+      .updateTable('oauth_client_secrets')
+      .set({ made_by: by })
+      .where('client_id', '=', client)
+      .where('made_by', '=', from)
+      .execute()
+  }
+
   async markUsed(secret: SecretId, at: EpochMs): Promise<void> {
     await this.#db
       .updateTable('oauth_client_secrets')
@@ -136,5 +147,6 @@ function secretOf(row: SecretRow): ClientSecret {
     createdBy: row.created_by,
     expiresAt: expiresAt === null ? null : epochMs(expiresAt),
     lastUsedAt: lastUsedAt === null ? null : epochMs(lastUsedAt),
+    madeBy: row.made_by === null ? null : secretId(row.made_by),
   })
 }
