@@ -13,6 +13,7 @@ import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { purgeCommand } from './commands/purge.ts'
+import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
 import { whyCommand } from './commands/why.ts'
 import { openLog, readConfig } from './connection/environment.ts'
@@ -53,6 +54,7 @@ export function program(): Command {
     .addCommand(doctorCommand())
     .addCommand(explainSqlCommand())
     .addCommand(healthCommand())
+    .addCommand(statusCommand())
   configure(root)
   return root
 }

@@ -60,6 +60,7 @@ export interface RegistrationOptions extends ConnectionOptions, DryRunOption {
   readonly maxActiveRefreshTokensPerUser?: number
   readonly maxActiveAccessTokens?: number
   readonly allowImpersonation?: true
+  readonly allowOwnRotation?: true
   readonly metadata?: Record<string, string>
 }
 
@@ -111,6 +112,7 @@ export function withRegistration(command: Command): Command {
     .option('--max-active-refresh-tokens-per-user <n>', 'limit per client and user', wholeNumber)
     .option('--max-active-access-tokens <n>', 'limit per refresh token', wholeNumber)
     .option('--allow-impersonation', 'exchange tokens without an actor')
+    .option('--allow-own-rotation', 'draw secrets for itself (RotateOwnSecret)')
     .option('--metadata <key=value>', 'free text about the client (may be repeated)', keyValue)
 }
 
@@ -161,6 +163,7 @@ function registration(options: RegistrationOptions) {
       maxActiveRefreshTokensPerUser: options.maxActiveRefreshTokensPerUser,
       maxActiveAccessTokens: options.maxActiveAccessTokens,
       allowImpersonation: options.allowImpersonation,
+      allowOwnRotation: options.allowOwnRotation,
       metadata: options.metadata,
     }),
   }

@@ -3,12 +3,8 @@ import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
 import { openConfiguredMigrations } from '../../app/database.ts'
 import type { Config } from '../../config/config.ts'
-import {
-  AUDIT_PROTECTIONS,
-  type AuditProtection,
-  type Migrations,
-  type SchemaState,
-} from '../../stores/contract/migrations.ts'
+import type { Migrations } from '../../stores/contract/migrations.ts'
+import { AUDIT_PROTECTIONS, type AuditProtection, type SchemaState } from '../../stores/contract/schema-state.ts'
 import { absentSchema } from '../../stores/open.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'

@@ -49,6 +49,7 @@ export class LocalCalls implements Calls {
     try {
       const health = await app.backend.check()
       if (!health.serving && !health.readable) throw new Error(health.problem)
+      app.state.setServing(health.serving)
       if (requiresKeys) await app.checkKeys()
       return new LocalCalls(app, credentials, health.serving ? null : health.problem)
     } catch (error) {
