@@ -9,10 +9,10 @@ import { WatchedStorm } from './watched-storm.ts'
 
 const KILLS = scaled(2, 1)
 /** Revocations that are answered before a kill, and after it. */
-const BETWEEN = scaled(1_000, 50)
+const BETWEEN = scaled(500, 50)
 /** Of each worker, so that a member that comes back can apply faster than the others write. */
 const EASED_REST_MS = 4_000
-const TIMEOUT_MS = 900_000
+const TIMEOUT_MS = 1_800_000
 
 /** Kills members under the storm, one after the other; each is back before the next goes. */
 async function killSome(
