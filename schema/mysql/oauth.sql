@@ -322,3 +322,11 @@ create table oauth_revocation_keys (
   used_at bigint not null,
   created_at bigint not null
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+alter table oauth_clients add column owner varchar(128);
+
+alter table oauth_users add column owner varchar(128);
+
+alter table oauth_client_secrets add column imported_hash varchar(512);
+
+create index oauth_users_by_owner on oauth_users (owner, user_id);

@@ -321,3 +321,11 @@ create table oauth_revocation_keys (
   used_at bigint not null,
   created_at bigint not null
 );
+
+alter table oauth_clients add column owner varchar(128) collate "C";
+
+alter table oauth_users add column owner varchar(128) collate "C";
+
+alter table oauth_client_secrets add column imported_hash varchar(512) collate "C";
+
+create index oauth_users_by_owner on oauth_users (owner, user_id) where owner is not null;

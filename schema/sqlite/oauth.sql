@@ -321,3 +321,11 @@ create table oauth_revocation_keys (
   used_at integer not null,
   created_at integer not null
 ) strict;
+
+alter table oauth_clients add column owner text;
+
+alter table oauth_users add column owner text;
+
+alter table oauth_client_secrets add column imported_hash text;
+
+create index oauth_users_by_owner on oauth_users (owner, user_id) where owner is not null;

@@ -1,11 +1,13 @@
 import { Command } from 'commander'
 import { serve } from '../app/serve.ts'
+import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { clientCommand } from './commands/client.ts'
 import { configCommand } from './commands/config.ts'
 import { decodeStatusCommand } from './commands/decode-status.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainSqlCommand } from './commands/explain-sql.ts'
+import { exportCommand } from './commands/export.ts'
 import { healthCommand } from './commands/health.ts'
 import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
@@ -39,6 +41,9 @@ export function program(): Command {
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
     .addCommand(whyCommand())
+    .addCommand(applyCommand())
+    .addCommand(diffCommand())
+    .addCommand(exportCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(keyringCommand())

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
 /** A directory in which nothing is yet. */
 export function emptyFolder(): string {

@@ -50,6 +50,7 @@ export interface ClientTable extends Changed {
   /** Counted up to take the row; means nothing else. */
   lock_version: Int
   deleted_at: NullableInt
+  owner: string | null
 }
 
 export interface ClientConfigTable extends Changed {
@@ -84,6 +85,8 @@ export interface ClientSecretTable extends Created {
   secret_hash: Hash
   expires_at: NullableInt
   last_used_at: NullableInt
+  /** Where another server hashed the secret; `secret_hash` is then drawn at random, and matches nothing. */
+  imported_hash: string | null
 }
 
 /** Deleted ones keep their row, without the external id. */
@@ -93,6 +96,7 @@ export interface UserTable extends Changed {
   active: Int
   token_generation: Int
   deleted_at: NullableInt
+  owner: string | null
 }
 
 export interface GrantTable extends Changeable {

@@ -11,7 +11,7 @@ import {
   type SecretId,
   secretId,
 } from '../../../domain/ids.ts'
-import type { ClientSecretReads, ClientSecretStore } from '../../contract/clients.ts'
+import type { ClientSecretReads, ClientSecretStore, RehashedSecret } from '../../contract/clients.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { hash32, integer, integerOrNull } from '../core/rows.ts'
 import type { ClientSecretTable, Database } from '../core/schema.ts'
@@ -26,6 +26,7 @@ const SECRET_COLUMNS = [
   'last_used_at',
   'created_at',
   'created_by',
+  'imported_hash',
 ] as const
 
 type SecretRow = Pick<Selectable<ClientSecretTable>, (typeof SECRET_COLUMNS)[number]>
@@ -92,6 +93,7 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
         last_used_at: secret.lastUsedAt,
         created_at: secret.createdAt,
         created_by: secret.createdBy,
+        imported_hash: secret.importedHash,
       })
       .execute()
   }
@@ -114,6 +116,16 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
     return result.numDeletedRows === 1n
   }
 
+  async rehash({ secretId, keyId, hash }: RehashedSecret, importedHash: string): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_client_secrets')
+      .set({ key_id: keyId, secret_hash: hash, imported_hash: null })
+      .where('secret_id', '=', secretId)
+      .where('imported_hash', '=', importedHash)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
   async markUsed(secret: SecretId, at: EpochMs): Promise<void> {
     await this.#db
       .updateTable('oauth_client_secrets')
@@ -134,6 +146,7 @@ function secretOf(row: SecretRow): ClientSecret {
     hash: hash32(row.secret_hash, 'secret_hash') as SecretHash,
     createdAt: epochMs(integer(row.created_at, 'created_at')),
     createdBy: row.created_by,
+    importedHash: row.imported_hash,
     expiresAt: expiresAt === null ? null : epochMs(expiresAt),
     lastUsedAt: lastUsedAt === null ? null : epochMs(lastUsedAt),
   })

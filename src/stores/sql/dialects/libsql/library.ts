@@ -1,13 +1,8 @@
 /** The package libsql has the methods of better-sqlite3, but takes and gives values of other types. */
 import { pathToFileURL } from 'node:url'
 import Libsql from 'libsql'
-import {
-  neighbour,
-  type OpenFile,
-  type SqliteConnection,
-  type SqliteLibrary,
-  type SqliteStatement,
-} from '../sqlite/library.ts'
+import { neighbour } from '../../../../neighbour.ts'
+import type { OpenFile, SqliteConnection, SqliteLibrary, SqliteStatement } from '../sqlite/library.ts'
 import { namedError } from './errors.ts'
 
 /** It has no option to open a file for reading only; a URI of SQLite says so. */
