@@ -54,7 +54,8 @@ export function packPython({ root, to }: ReleaseFolder): void {
   const environment = join(root, '.cache', 'release-python')
   const bin = join(environment, 'bin')
   const source = join(root, 'clients', 'python')
-  if (!existsSync(bin)) run('python3', ['-m', 'venv', environment], { cwd: root })
+  // The last that a new environment gets.
+  if (!existsSync(join(bin, 'pip'))) run('python3', ['-m', 'venv', environment], { cwd: root })
   const pip = (...args: string[]) => run(join(bin, 'python'), ['-m', 'pip', '--quiet', ...args], { cwd: root })
   pip('install', '--require-hashes', '--requirement', join(source, 'requirements.txt'))
   // buf calls `python`, which is to be the environment's.
