@@ -1,5 +1,5 @@
 import type { Kysely, Updateable } from 'kysely'
-import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/migrations.ts'
+import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/schema-state.ts'
 import { DatabaseError, type DatabaseErrorKind, located } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/kysely.ts'
@@ -43,10 +43,10 @@ export class Migrator {
   async up(): Promise<readonly string[]> {
     const { applied } = await this.#bookkeeping()
     const pending = this.#steps.filter(({ name }) => !applied.includes(name))
-    const standing = [...applied]
+    const before = [...applied]
     for (const step of pending) {
-      await this.#run(step, 'up', standing)
-      standing.push(step.name)
+      await this.#run(step, 'up', before)
+      before.push(step.name)
     }
     return pending.map(({ name }) => name)
   }
