@@ -1,19 +1,26 @@
 import { Command } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
 import { serve } from '../app/serve.ts'
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { clientCommand } from './commands/client.ts'
+import { completionCommand } from './commands/completion.ts'
 import { configCommand } from './commands/config.ts'
+import { contextCommand } from './commands/context.ts'
 import { decodeStatusCommand } from './commands/decode-status.ts'
+import { deviceCommand } from './commands/device.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainSqlCommand } from './commands/explain-sql.ts'
 import { exportCommand } from './commands/export.ts'
 import { healthCommand } from './commands/health.ts'
 import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
+import { loginCommand, logoutCommand } from './commands/login.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { purgeCommand } from './commands/purge.ts'
+import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
+import { userCommand } from './commands/user.ts'
 import { whyCommand } from './commands/why.ts'
 import { openLog, readConfig } from './connection/environment.ts'
 import { reportFailure } from './failure.ts'
@@ -36,10 +43,16 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 export function program(): Command {
   const root = new Command('qscope')
     .description('OAuth 2.0 token service over gRPC')
+    .version(`qscope ${manifest.version}`)
     .addCommand(serveCommand())
+    .addCommand(contextCommand())
+    .addCommand(loginCommand())
+    .addCommand(logoutCommand())
     .addCommand(migrateCommand())
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
+    .addCommand(userCommand())
+    .addCommand(deviceCommand())
     .addCommand(whyCommand())
     .addCommand(applyCommand())
     .addCommand(diffCommand())
@@ -53,6 +66,8 @@ export function program(): Command {
     .addCommand(doctorCommand())
     .addCommand(explainSqlCommand())
     .addCommand(healthCommand())
+    .addCommand(statusCommand())
+    .addCommand(completionCommand())
   configure(root)
   return root
 }

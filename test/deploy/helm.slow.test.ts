@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from '../e2e/process.ts'
 import { at, documentsOf, isKnownVariable, isNode, type Node, nodeOf, nodesOf, ROOT } from './documents.ts'
 import { decodeStrictly, hasKubernetesTools, helmLint, helmTemplate, kustomizeBuild } from './go-tools.ts'
 import { nameOf, ofKind, podOf, validate } from './manifests.ts'
@@ -126,6 +127,17 @@ describe.skipIf(!hasKubernetesTools)('the Helm chart', () => {
         .map((policy) => JSON.stringify(policy))
         .join(),
     ).not.toContain('"port":"http"')
+  })
+
+  it('hands over numbers with all their digits', async () => {
+    const file = join(await temporaryDirectory(), 'values.yaml')
+    writeFileSync(file, 'config: { QSCOPE_SQLITE_WAL_LIMIT: 67108864, QSCOPE_WORKERS: 4, QSCOPE_INSECURE: true }')
+    const [configMap = {}] = ofKind(documentsOf(helmTemplate(CHART, 'qscope', '--values', file)), 'ConfigMap')
+    expect(configMap['data']).toMatchObject({
+      QSCOPE_SQLITE_WAL_LIMIT: '67108864',
+      QSCOPE_WORKERS: '4',
+      QSCOPE_INSECURE: 'true',
+    })
   })
 
   it('leaves the number of pods to the autoscaler where there is one', () => {

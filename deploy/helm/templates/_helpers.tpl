@@ -54,7 +54,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- if include "qscope.http" . -}}
 {{- $_ := set $own "QSCOPE_HTTP_LISTEN" (printf "0.0.0.0:%v" .Values.http.port) -}}
 {{- end -}}
-{{- range $name, $value := .Values.config }}{{ $_ := set $own $name (toString $value) }}{{ end -}}
+{{- /* A number of a values file is a float: as JSON it keeps its digits, as a string it gets an exponent. */ -}}
+{{- range $name, $value := .Values.config -}}
+{{- $_ := set $own $name (kindIs "string" $value | ternary $value (toJson $value)) -}}
+{{- end -}}
 {{- toYaml $own -}}
 {{- end }}
 
