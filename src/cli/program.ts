@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { serve } from '../app/serve.ts'
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { clientCommand } from './commands/client.ts'
@@ -13,9 +12,9 @@ import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { purgeCommand } from './commands/purge.ts'
+import { serveCommand } from './commands/serve.ts'
 import { tokenCommand } from './commands/token.ts'
 import { whyCommand } from './commands/why.ts'
-import { openLog, readConfig } from './connection/environment.ts'
 import { reportFailure } from './failure.ts'
 import { writeAnswer, writeNotice } from './output/terminal.ts'
 
@@ -55,15 +54,6 @@ export function program(): Command {
     .addCommand(healthCommand())
   configure(root)
   return root
-}
-
-function serveCommand(): Command {
-  return new Command('serve').description('run the server until SIGTERM or SIGINT').action(async () => {
-    const config = readConfig()
-    await serve(config, openLog(config, { quiet: false }))
-    // grpc-js has no session for a peer that connected and sent nothing: its socket would keep the process alive.
-    process.exit(0)
-  })
 }
 
 /** Commander would end the process itself, with logs unwritten and its own exit codes, and quote arguments as they are. */
