@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { explainSqlCommand } from './commands/explain-sql.ts'
 import { exportCommand } from './commands/export.ts'
 import { healthCommand } from './commands/health.ts'
+import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -43,6 +44,7 @@ export function program(): Command {
     .addCommand(applyCommand())
     .addCommand(diffCommand())
     .addCommand(exportCommand())
+    .addCommand(importCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(keyringCommand())
