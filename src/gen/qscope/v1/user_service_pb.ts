@@ -426,7 +426,7 @@ export const UserService: GenService<{
   /**
    * DeactivateUser makes all tokens of a user inactive from the next call on.
    * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when
-   * the etag is not the current one. May be retried without an etag.
+   * the etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.UserService.DeactivateUser
    */
@@ -439,7 +439,7 @@ export const UserService: GenService<{
    * ReactivateUser undoes DeactivateUser; tokens that have not expired work
    * again. After a compromise call TokenService.RevokeTokens first. Needs
    * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
-   * etag is not the current one. May be retried without an etag.
+   * etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.UserService.ReactivateUser
    */

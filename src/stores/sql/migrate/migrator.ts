@@ -43,10 +43,10 @@ export class Migrator {
   async up(): Promise<readonly string[]> {
     const { applied } = await this.#bookkeeping()
     const pending = this.#steps.filter(({ name }) => !applied.includes(name))
-    const standing = [...applied]
+    const before = [...applied]
     for (const step of pending) {
-      await this.#run(step, 'up', standing)
-      standing.push(step.name)
+      await this.#run(step, 'up', before)
+      before.push(step.name)
     }
     return pending.map(({ name }) => name)
   }

@@ -887,7 +887,7 @@ export const ClientService: GenService<{
    * EnableClient undoes DisableClient; tokens that have not expired work again.
    * After a compromise call TokenService.RevokeTokens first. Needs
    * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
-   * etag is not the current one. May be retried without an etag.
+   * etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.ClientService.EnableClient
    */
@@ -900,7 +900,7 @@ export const ClientService: GenService<{
    * DisableClient shuts a client out: from the next call on it cannot mint and
    * its tokens are inactive, on every instance. Needs `qscope:clients.write`.
    * Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current
-   * one. May be retried without an etag.
+   * one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.ClientService.DisableClient
    */
