@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
+const TIMEOUT = 600_000
+
 /** As `hydra list oauth2-clients --format json` prints it; the hash is from Hydra's database. */
 const HYDRA = {
   items: [
@@ -138,12 +140,13 @@ describe('qscope import', () => {
     expect(code).toBe(1)
   })
 
-  it('lets clients go on with the secrets that they have', async () => {
-    const folder = await folderWithDatabase()
-    for (const [source, exported, clientId, secret] of [
-      ['hydra', { items: HYDRA.items.slice(0, 1) }, 'orders', 'hydra-old-secret-1'],
-      ['keycloak', { ...KEYCLOAK, clients: KEYCLOAK.clients.slice(2, 3) }, 'billing', 'keycloak-plain-secret'],
-    ] as const) {
+  it.each([
+    ['hydra', { items: HYDRA.items.slice(0, 1) }, 'orders', 'hydra-old-secret-1'],
+    ['keycloak', { ...KEYCLOAK, clients: KEYCLOAK.clients.slice(2, 3) }, 'billing', 'keycloak-plain-secret'],
+  ] as const)(
+    'lets clients of %s go on with the secrets that they have',
+    async (source, exported, clientId, secret) => {
+      const folder = await folderWithDatabase()
       const { code, stdout } = await importFrom(source, exported)
       expect(code).toBe(0)
       expect(await qscope(folder, ['apply', '-f', '-'], {}, stdout)).toMatchObject({ code: 0, stderr: '' })
@@ -155,8 +158,9 @@ describe('qscope import', () => {
       )
       expect(minted).toMatchObject({ code: 0, stderr: '' })
       expect((await qscope(folder, ['diff', '-f', '-'], {}, stdout)).code).toBe(0)
-    }
-  })
+    },
+    TIMEOUT,
+  )
 
   it('says what a file is that is no export', async () => {
     expect(await importFrom('hydra', { clients: [] })).toMatchObject({
