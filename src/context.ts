@@ -1,6 +1,6 @@
 import type { CertificateThumbprint, PeerCertificate } from './domain/certificate.ts'
 import type { Client } from './domain/client.ts'
-import { type ClientId, type EpochMs, epochMs, type TokenId } from './domain/ids.ts'
+import { type ClientId, type EpochMs, epochMs, type SecretId, type TokenId } from './domain/ids.ts'
 import { type Result, success } from './results.ts'
 
 /** Who is calling, as far as it has been proved. */
@@ -11,7 +11,13 @@ export type Caller =
    * An OAuth client that proved itself in this call. What it is issued is bound
    * to the certificate that proved it, if one did.
    */
-  | { readonly kind: 'client'; readonly client: Client; readonly certificate: CertificateThumbprint | null }
+  | {
+      readonly kind: 'client'
+      readonly client: Client
+      readonly certificate: CertificateThumbprint | null
+      /** The secret that proved it; `null`: something else did. */
+      readonly secretId: SecretId | null
+    }
   /** The bearer of a management token. */
   | {
       readonly kind: 'bearer'

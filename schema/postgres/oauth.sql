@@ -322,6 +322,10 @@ create table oauth_revocation_keys (
   created_at bigint not null
 );
 
+alter table oauth_client_configs add column allow_own_rotation smallint default 0 not null;
+
+alter table oauth_client_secrets add column made_by varchar(36) collate "C";
+
 alter table oauth_clients add column owner varchar(128) collate "C";
 
 alter table oauth_users add column owner varchar(128) collate "C";

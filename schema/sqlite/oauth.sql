@@ -322,6 +322,10 @@ create table oauth_revocation_keys (
   created_at integer not null
 ) strict;
 
+alter table oauth_client_configs add column allow_own_rotation integer default 0 not null;
+
+alter table oauth_client_secrets add column made_by text;
+
 alter table oauth_clients add column owner text;
 
 alter table oauth_users add column owner text;

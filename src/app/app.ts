@@ -48,14 +48,17 @@ import { type Route, route } from '../rpc/routes.ts'
 import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
+import { RecentRates, SAMPLING_MS } from '../telemetry/recent-rates.ts'
 import { openConfiguredBackend } from './database.ts'
+import { BackgroundJob } from './jobs/background-job.ts'
 import { ClockWatch } from './jobs/clock-watch.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
 import { Purge } from './jobs/purge.ts'
 import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { capabilitiesOf, helpBaseOf, httpBaseOf } from './listeners.ts'
-import { TrustedIssuerSet } from './trusted-issuers.ts'
+import { OwnStatus } from './server-status.ts'
+import { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
 const DEVICE_POLLS = Object.freeze({ burst: 60, perMinute: 60 })
@@ -133,6 +136,8 @@ export class App {
   readonly #config: Config
   readonly #log: Logger
   readonly #secretUsage: SecretUsage
+  readonly #recentRates: RecentRates
+  readonly #rateSampling: BackgroundJob
   /** Aborted when the server is asked to stop. */
   readonly #stopping: AbortSignal
 
@@ -212,6 +217,14 @@ export class App {
       now,
       monotonic,
     })
+    const noCalls = { calls: new Map(), refusals: new Map() }
+    this.#recentRates = new RecentRates(observers?.callTotals ?? (() => noCalls), monotonic)
+    this.#rateSampling = new BackgroundJob({
+      log,
+      delayMs: () => SAMPLING_MS,
+      run: async () => this.#recentRates.sample(),
+      failureMessage: 'the rates of calls could not be sampled',
+    })
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
       routes: this.#routes(now),
@@ -250,12 +263,14 @@ export class App {
   startJobs(): void {
     this.purge.start()
     this.keyRotation.start()
+    this.#rateSampling.start()
   }
 
   /** Begins no more work in the background. */
   stopJobs(): void {
     this.purge.stop()
     this.keyRotation.stop()
+    this.#rateSampling.stop()
   }
 
   /** Writes out what waits in the background. */
@@ -268,6 +283,17 @@ export class App {
     this.stopJobs()
     await this.#secretUsage.close()
     await this.backend.close()
+  }
+
+  #ownStatus(): OwnStatus {
+    return new OwnStatus({
+      config: this.#config,
+      log: this.#log,
+      database: this,
+      state: this.state,
+      rates: this.#recentRates,
+      monotonic: () => performance.now(),
+    })
   }
 
   #routes(now: () => EpochMs): readonly Route[] {
@@ -291,7 +317,11 @@ export class App {
       ...route(KeyService, new KeyHandlers(runner)),
       ...route(
         ServerService,
-        new ServerHandlers(capabilitiesOf(this.#config, this.trustedIssuers), httpBaseOf(this.#config)),
+        new ServerHandlers({
+          capabilities: capabilitiesOf(this.#config, this.trustedIssuers),
+          httpUrl: httpBaseOf(this.#config),
+          status: this.#ownStatus(),
+        }),
       ),
       ...(extAuthz === null
         ? []

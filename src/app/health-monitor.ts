@@ -1,7 +1,7 @@
 import type { Logger } from '../context.ts'
 import { messageOf } from '../message-of.ts'
 import type { App } from './app.ts'
-import { issuerRuleProblems, RULE_ADVICE } from './trusted-issuers.ts'
+import { issuerRuleProblems, RULE_ADVICE } from './trust/trusted-issuers.ts'
 
 /**
  * Checks the database for as long as the server runs: the health of the server

@@ -13,8 +13,8 @@ import type { ServingState } from '../rpc/serving-state.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
 import type { GrpcLimits } from '../transports/grpc/limits.ts'
 import type { HttpServer } from '../transports/http/server.ts'
-import type { TlsFiles } from './tls-files.ts'
-import type { TrustedIssuerSet } from './trusted-issuers.ts'
+import type { TlsFiles } from './trust/tls-files.ts'
+import type { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
 const PROTOCOLS = Object.freeze({ QSCOPE_GRPC_LISTEN: 'gRPC', QSCOPE_HTTP_LISTEN: 'HTTP' })
 

@@ -12,14 +12,14 @@ import type { Lifecycle, Reload, ReloadedPart, StartReport } from './cluster/lif
 import type { ProcessMetrics } from './cluster/metrics-aggregation.ts'
 import { WorkerPool } from './cluster/worker-pool.ts'
 import { type DatabaseSetup, setUpDatabase } from './database-setup.ts'
-import { fetchIssuerKeys } from './issuer-keys.ts'
 import { openKeyring } from './keyring.ts'
 import { assertPortFree } from './listeners.ts'
 import { isOnLoopback, namingVariable, runServer, type ServerDependencies } from './server.ts'
 import { exitOnUncaughtException, ignoreOtherSignals, onHangUp, stopSignal } from './signals.ts'
 import { printAdminSecret, printStartupBanner } from './startup-banner.ts'
-import { assertUsable, readTlsFiles, TlsFiles } from './tls-files.ts'
-import { assertIssuerKeyFiles } from './trusted-issuers.ts'
+import { fetchIssuerKeys } from './trust/issuer-keys.ts'
+import { assertUsable, readTlsFiles, TlsFiles } from './trust/tls-files.ts'
+import { assertIssuerKeyFiles } from './trust/trusted-issuers.ts'
 
 const WORKER_ENTRY = neighbour(import.meta.url, 'worker-process')
 

@@ -18,7 +18,7 @@ import { KeyringWatcher } from './keyring.ts'
 import { grpcLimitsOf, helpBaseOf, openHttpServer } from './listeners.ts'
 import { printAdminSecret } from './startup-banner.ts'
 import { AppState, openConfiguredTelemetry } from './telemetry.ts'
-import type { TlsFiles } from './tls-files.ts'
+import type { TlsFiles } from './trust/tls-files.ts'
 
 /** What is opened before a server, since it may be shared or is needed to find problems early. */
 export interface ServerDependencies {

@@ -6,7 +6,7 @@ import { type OpenCommand, WorkerChannel } from './cluster/worker-channel.ts'
 import { openKeyring } from './keyring.ts'
 import { runServer } from './server.ts'
 import { exitOnUncaughtException, ignoreOtherSignals, stopSignal } from './signals.ts'
-import { TlsFiles } from './tls-files.ts'
+import { TlsFiles } from './trust/tls-files.ts'
 
 async function serveAsWorker(channel: WorkerChannel, { config, number, fingerprintKey }: OpenCommand): Promise<void> {
   const log = createLog(config.log, { worker: number, pid: process.pid })

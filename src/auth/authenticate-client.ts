@@ -133,7 +133,8 @@ export class ClientAuthenticator {
       this.#guard.succeeded(ctx, attempt)
       if (comparison !== null) comparison.noted = true
     }
-    return success({ kind: 'client', client, certificate: evidence.certificate })
+    const { certificate, secretId: provedBy } = evidence
+    return success({ kind: 'client', client, certificate, secretId: provedBy })
   }
 
   /** A failure is counted before the work that it costs, so that many at once are no more than one after the other. */

@@ -1,9 +1,13 @@
 import { Command } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { clientCommand } from './commands/client.ts'
+import { completionCommand } from './commands/completion.ts'
 import { configCommand } from './commands/config.ts'
+import { contextCommand } from './commands/context.ts'
 import { decodeStatusCommand } from './commands/decode-status.ts'
+import { deviceCommand } from './commands/device.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainSqlCommand } from './commands/explain-sql.ts'
 import { exportCommand } from './commands/export.ts'
@@ -11,10 +15,13 @@ import { healthCommand } from './commands/health.ts'
 import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
+import { loginCommand, logoutCommand } from './commands/login.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { purgeCommand } from './commands/purge.ts'
 import { serveCommand } from './commands/serve.ts'
+import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
+import { userCommand } from './commands/user.ts'
 import { whyCommand } from './commands/why.ts'
 import { reportFailure } from './failure.ts'
 import { writeAnswer, writeNotice } from './output/terminal.ts'
@@ -36,10 +43,16 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 export function program(): Command {
   const root = new Command('qscope')
     .description('OAuth 2.0 token service over gRPC')
+    .version(`qscope ${manifest.version}`)
     .addCommand(serveCommand())
+    .addCommand(contextCommand())
+    .addCommand(loginCommand())
+    .addCommand(logoutCommand())
     .addCommand(migrateCommand())
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
+    .addCommand(userCommand())
+    .addCommand(deviceCommand())
     .addCommand(whyCommand())
     .addCommand(applyCommand())
     .addCommand(diffCommand())
@@ -54,6 +67,8 @@ export function program(): Command {
     .addCommand(doctorCommand())
     .addCommand(explainSqlCommand())
     .addCommand(healthCommand())
+    .addCommand(statusCommand())
+    .addCommand(completionCommand())
   configure(root)
   return root
 }

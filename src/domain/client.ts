@@ -47,6 +47,8 @@ export interface ClientConfig {
   readonly maxActiveAccessTokens: number | null
   readonly refreshTokenReplayWindow: Milliseconds
   readonly allowImpersonation: boolean
+  /** Whether the client may draw secrets for itself. */
+  readonly allowOwnRotation: boolean
   readonly metadata: Readonly<Record<string, string>>
 }
 
@@ -67,6 +69,7 @@ export const DEFAULT_CLIENT_CONFIG: ClientConfig = Object.freeze({
   maxActiveAccessTokens: null,
   refreshTokenReplayWindow: milliseconds(10 * SECOND),
   allowImpersonation: false,
+  allowOwnRotation: false,
   metadata: Object.freeze({}),
 })
 
@@ -136,6 +139,8 @@ export interface ClientSecret {
   readonly expiresAt: EpochMs | null
   /** To the minute; `null` if never. */
   readonly lastUsedAt: EpochMs | null
+  /** By which of its secrets the client drew it; `null`: it is one of an administrator's. */
+  readonly madeBy: SecretId | null
 }
 
 /** How long a hash that another server made is good for. */
@@ -151,4 +156,15 @@ export function secretEnd({ importedHash, createdAt, expiresAt }: ClientSecret):
 export function isSecretValid(secret: ClientSecret, now: EpochMs): boolean {
   const end = secretEnd(secret)
   return end === null || now < end
+}
+
+/** A secret, and all that were made by it, or by those. */
+export function withDescendants(secrets: readonly ClientSecret[], secretId: SecretId): readonly ClientSecret[] {
+  const found = new Set([secretId])
+  // Clocks of instances differ, so it is not judged by time what comes after what.
+  for (let before = 0; before < found.size; ) {
+    before = found.size
+    for (const { secretId: id, madeBy } of secrets) if (madeBy !== null && found.has(madeBy)) found.add(id)
+  }
+  return secrets.filter((secret) => found.has(secret.secretId))
 }

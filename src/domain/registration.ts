@@ -105,13 +105,16 @@ function audienceProblems(registration: ClientRegistration, issuer: string): Reg
   ]
 }
 
-function configProblems({ type, config }: ClientRegistration): RegistrationProblem[] {
+function configProblems({ type, authenticationMethod, config }: ClientRegistration): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (type === 'public' && !config.requirePkce) {
     problems.push({ field: 'config.require_pkce', description: 'is always true for a public client (RFC 9700 §2.1.1)' })
   }
   if (type === 'public' && config.allowImpersonation) {
     problems.push({ field: 'config.allow_impersonation', description: 'is for confidential clients' })
+  }
+  if (config.allowOwnRotation && authenticationMethod !== 'client_secret') {
+    problems.push({ field: 'config.allow_own_rotation', description: 'goes with the method CLIENT_SECRET' })
   }
   return problems
 }

@@ -15,6 +15,7 @@ export const PERMISSIONS = Object.freeze([
   'qscope:audit.read',
   'qscope:keys.read',
   'qscope:keys.write',
+  'qscope:server.read',
 ] as const)
 
 export type Permission = (typeof PERMISSIONS)[number]

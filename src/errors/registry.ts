@@ -158,6 +158,10 @@ const INVALID_TOKEN = Object.freeze({
 const UNAUTHORIZED_CLIENT = Object.freeze({
   grant: 'The client is not registered for this grant. Register it with UpdateClient, or use a grant that it has.',
   public: 'Public clients check no tokens, because anybody could under their name. Use a confidential client.',
+  own_rotation:
+    'The client may not draw secrets for itself: that takes config.allow_own_rotation, a client that authenticates by secrets, and no qscope: scopes. Ask an administrator to rotate.',
+  superseded:
+    'An administrator has drawn a secret after the one that was shown, which may draw none any more. Use the newer one.',
 })
 
 const CONFLICT = Object.freeze({

@@ -4,7 +4,11 @@ import type { CallInfo } from '../rpc/call-info.ts'
 import type { CallObserver, EndStatus, MethodObserver } from '../rpc/call-observer.ts'
 import { reasonOf } from '../rpc/rpc-status.ts'
 import { CALL_SECONDS, type Count, Counter, type Distribution, Histogram, type Metric, Reading } from './metric.ts'
+import type { CallTotals } from './recent-rates.ts'
 import type { Tracer } from './tracer.ts'
+
+/** The keys are those of the registry, whose type says so. */
+const REASONS = Object.freeze(Object.keys(registry) as ErrorCode[])
 
 /** Counts and times calls. Only served methods, registered reasons and gRPC's statuses become labels. */
 export class CallMetrics {
@@ -26,10 +30,7 @@ export class CallMetrics {
     help: 'Calls that were refused, by the reason that their ErrorInfo gives.',
     labels: ['reason'],
   })
-  /** The keys are those of the registry, whose type says so. */
-  readonly #failuresBy = this.#failures.seriesOf(Object.keys(registry) as ErrorCode[], (code) => ({
-    reason: reasonOf(code),
-  }))
+  readonly #failuresBy = this.#failures.seriesOf(REASONS, (code) => ({ reason: reasonOf(code) }))
   readonly #methods: MethodMetrics[] = []
 
   readonly metrics: readonly Metric[] = [
@@ -52,6 +53,14 @@ export class CallMetrics {
     this.#methods.push(method)
     return method
   }
+
+  /** What has been counted since the start. */
+  totals(): CallTotals {
+    return {
+      calls: new Map(this.#methods.map(({ labels: { service, method }, ended }) => [`${service}/${method}`, ended])),
+      refusals: new Map(REASONS.map((code) => [code, this.#failuresBy[code].value])),
+    }
+  }
 }
 
 type MethodLabels = Readonly<Record<'service' | 'method', string>>
@@ -64,6 +73,7 @@ class MethodMetrics {
   readonly #byStatus: Map<EndStatus, Count>
   readonly #failures: Readonly<Record<ErrorCode, Count>>
   #running = 0
+  #ended = 0
 
   constructor(
     labels: MethodLabels,
@@ -82,12 +92,18 @@ class MethodMetrics {
     return this.#running
   }
 
-  begun(): void {
+  /** How many calls have ended. */
+  get ended(): number {
+    return this.#ended
+  }
+
+  begin(): void {
     this.#running += 1
   }
 
-  ended(code: EndStatus, reason: ErrorCode | null, durationMs: number): void {
+  end(code: EndStatus, reason: ErrorCode | null, durationMs: number): void {
     this.#running -= 1
+    this.#ended += 1
     this.#duration.observe(durationMs / 1_000)
     let count = this.#byStatus.get(code)
     if (count === undefined) {
@@ -144,12 +160,12 @@ class MethodTelemetry implements MethodObserver {
   }
 
   begun(info: CallInfo): Span | undefined {
-    this.#counted.begun()
+    this.#counted.begin()
     return this.#tracer?.begin(this.#method, info)
   }
 
   ended(status: EndStatus, reason: ErrorCode | null, durationMs: number, span: Span | undefined): void {
-    this.#counted.ended(status, reason, durationMs)
+    this.#counted.end(status, reason, durationMs)
     span?.end(SERVER_FAILURES.has(status) ? status : null, {
       'rpc.response.status_code': status,
       ...(reason === null ? {} : { 'qscope.reason': reason }),

@@ -8,6 +8,7 @@ import type { MetricSnapshot } from './metric.ts'
 import { type Exposition, expose, Metrics } from './metrics.ts'
 import { CallMetrics, CallTelemetry } from './observe-calls.ts'
 import { StoreMetrics, StoreTelemetry } from './observe-stores.ts'
+import type { CallTotals } from './recent-rates.ts'
 import { type ServerState, stateMetrics } from './state-metrics.ts'
 import { TraceMetrics, type Tracer, type TracingOptions } from './tracer.ts'
 
@@ -16,6 +17,8 @@ export interface Observers {
   readonly calls: CallObserver
   readonly flows: FlowObserver & AuthenticationObserver
   readonly stores: StoreObserver
+  /** How many calls this process has answered and refused. */
+  readonly callTotals: () => CallTotals
 }
 
 export interface TelemetryOptions {
@@ -34,6 +37,7 @@ export class Telemetry implements Observers {
   readonly calls: CallObserver
   readonly flows: FlowMetrics
   readonly stores: StoreObserver
+  readonly callTotals: () => CallTotals
   readonly #metrics: Metrics
   readonly #tracer: Tracer | null
   readonly #version: string
@@ -44,6 +48,7 @@ export class Telemetry implements Observers {
     this.calls = new CallTelemetry(calls, tracer)
     this.flows = new FlowMetrics()
     this.stores = new StoreTelemetry(stores, databaseUrl)
+    this.callTotals = () => calls.totals()
     this.#metrics = new Metrics([...calls.metrics, ...this.flows.metrics, ...stores.metrics, ...traces.metrics])
     this.#tracer = tracer
     this.#version = version

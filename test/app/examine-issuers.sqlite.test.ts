@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { issuerKeyFindings, issuerRuleFindings } from '../../src/app/doctor/examine-issuers.ts'
 import { HealthMonitor } from '../../src/app/health-monitor.ts'
-import { assertIssuerKeyFiles } from '../../src/app/trusted-issuers.ts'
+import { assertIssuerKeyFiles } from '../../src/app/trust/trusted-issuers.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { ConfigError } from '../../src/config/problems.ts'
@@ -69,7 +69,7 @@ describe('a rule of a trusted issuer', () => {
       await server.registerClient({ clientId: 'orders', scopes: ['read'], grantTypes: jwt })
       await server.registerClient({ clientId: 'no-grant', scopes: ['read'] })
       await server.registerClient({ clientId: 'fits', scopes: ['read'], grantTypes: jwt })
-      const findings = await issuerRuleFindings(server.app, quiet)
+      const findings = await issuerRuleFindings(server.app.trustedIssuers, server.app.backend, quiet)
       expect(findings.map(({ state, finding }) => [state, finding])).toEqual([
         ['warning', 'rule 0 of https://i.example names the client ghost, which does not exist'],
         ['warning', 'rule 1 of https://i.example gives scopes that the client orders does not have: write admin'],

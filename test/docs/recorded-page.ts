@@ -5,8 +5,8 @@ import { DOCUMENTED_ADDRESS, runBlocks, type ShellBlock } from './shell.ts'
 export const TOOLS = ['grpcurl', 'buf curl'] as const
 export type Tool = (typeof TOOLS)[number]
 
-/** How grpcurl and `qscope decode-status` begin what they say of a refusal. */
-const REFUSAL = /^(ERROR:|[A-Z_]+: )/
+/** How grpcurl, `qscope decode-status` and `qscope` itself begin what they say of a refusal. */
+const REFUSAL = /^(ERROR:|[A-Z_]+: |qscope: )/
 
 /** What differs from run to run, and what a page shows of it. */
 const VARYING: readonly (readonly [RegExp, string])[] = [
@@ -19,7 +19,10 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   // Revocation keys: 16 bytes in base64, or in base64url.
   [/"[A-Za-z0-9+/]{22}=="/g, '"…"'],
   [/("rvk": ?)"[\w-]{22}"/g, '$1"…"'],
-  [/("(?:expiresIn|covered)": ?)"[\d.]+s"/g, '$1"…s"'],
+  [/("(?:expiresIn|covered|rateWindow)": ?)"[\d.]+s"/g, '$1"…s"'],
+  // What a server says of itself depends on its machine and database, and on who called before.
+  [/("(?:findings|calls|refusals)": ?)\[\n.*?\n {2}\]/gs, '$1["…"]'],
+  [/("version": ?)"\d+\.\d+\.\d+"/g, '$1"…"'],
   [/\b\d+\.\d+s\b/g, '…s'],
   [/\b(audit|encryption|pepper|revocation)-[0-9a-f]{8}\b/g, '$1-…'],
 ]

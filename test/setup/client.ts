@@ -113,14 +113,18 @@ export function connect(address: string, { ownSocket = false, channel = credenti
         metadataOf(sent),
         { deadline: Date.now() + (sent.deadlineMs ?? 30_000) },
       )
+      const first = Promise.withResolvers<MessageShape<O>>()
       const ended = new Promise<void>((resolve, reject) => {
-        running.on('data', (item: MessageShape<O>) => items.push(item))
+        running.on('data', (item: MessageShape<O>) => {
+          items.push(item)
+          first.resolve(item)
+        })
         running.on('error', (error: ServiceError) => reject(new Refused(error)))
         running.on('end', resolve)
       })
       // Whoever does not care how it ends does not wait for it.
       ended.catch(() => undefined)
-      return { items, ended, cancel: () => running.cancel() }
+      return { items, first: first.promise, ended, cancel: () => running.cancel() }
     },
     close: () => client.close(),
   }

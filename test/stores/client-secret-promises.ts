@@ -10,7 +10,17 @@ export function clientSecretPromises(subject: () => Subject): void {
       for (const secret of secrets) await stores.clientSecrets.insert(secret)
     })
 
-  beforeAll(() => register(subject().backend, aClient('s-one'), aClient('s-two'), aClient('s-race'), aClient('s-use')))
+  beforeAll(() =>
+    register(
+      subject().backend,
+      aClient('s-one'),
+      aClient('s-two'),
+      aClient('s-race'),
+      aClient('s-use'),
+      aClient('s-made'),
+      aClient('s-made-not'),
+    ),
+  )
 
   test('are listed newest first, each client its own, expired ones too', async () => {
     const old = aSecret('s-one', { expiresAt: epochMs(NOW - 1) })
@@ -69,5 +79,28 @@ export function clientSecretPromises(subject: () => Subject): void {
     expect(await rehash(importedHash.toLowerCase())).toBe(0)
     expect(await rehash(importedHash)).toBe(1)
     expect(await backend.reads.clientSecrets.ofClient(context(), clientId('importer'))).toEqual([rehashed])
+  })
+
+  test('keep by which secret they were made, and go over to another one together', async () => {
+    const maker = aSecret('s-made')
+    const made = aSecret('s-made', { madeBy: maker.secretId })
+    const grandchild = aSecret('s-made', { madeBy: made.secretId })
+    const stranger = aSecret('s-made-not', { madeBy: made.secretId })
+    await insert(maker, made, grandchild, stranger)
+    const makers = async (client: string) =>
+      new Map((await ofClient(client)).map(({ secretId, madeBy }) => [secretId, madeBy]))
+    expect(await makers('s-made')).toEqual(
+      new Map([
+        [maker.secretId, null],
+        [made.secretId, maker.secretId],
+        [grandchild.secretId, made.secretId],
+      ]),
+    )
+    await inTransaction(subject().backend, (stores) =>
+      stores.clientSecrets.adopt(clientId('s-made'), made.secretId, maker.secretId),
+    )
+    expect((await makers('s-made')).get(grandchild.secretId)).toBe(maker.secretId)
+    expect((await makers('s-made')).get(made.secretId)).toBe(maker.secretId)
+    expect((await makers('s-made-not')).get(stranger.secretId)).toBe(made.secretId)
   })
 }

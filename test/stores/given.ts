@@ -210,6 +210,7 @@ export function aSecret(client: string, over: Partial<ClientSecret> = {}): Clien
     createdBy: 'operator:test',
     expiresAt: null,
     lastUsedAt: null,
+    madeBy: null,
     ...over,
   }
 }

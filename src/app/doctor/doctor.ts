@@ -4,9 +4,7 @@ import { connect } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { type Address, formatAddress } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
-import type { Logger } from '../../context.ts'
 import { readKeyringFile } from '../../crypto/keyring-file.ts'
-import { examineDatabase } from './examine-database.ts'
 import { issuerKeyFindings } from './examine-issuers.ts'
 import { tlsFindings } from './examine-tls.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
@@ -17,15 +15,22 @@ const FREE_PROBLEM = 16 * MEBIBYTE
 const FREE_WARNING = 256 * MEBIBYTE
 const CONNECT_MS = 1_000
 
-/** Examines what a server with this configuration would meet. Changes nothing. */
-export async function examine(config: Config, log: Logger): Promise<readonly Finding[]> {
+/**
+ * Examines a configuration and what it names, in the order in which a start meets it. Changes nothing. `database`
+ * examines the database; `listeners`: whether its ports are looked at, which a running server holds itself.
+ */
+export async function examine(
+  config: Config,
+  { database, listeners }: { readonly database: () => Promise<readonly Finding[]>; readonly listeners: boolean },
+): Promise<readonly Finding[]> {
   const findings = config.warnings.map((text) => warning('configuration', text, 'correct or unset the variable'))
   if (findings.length === 0) findings.push(ok('configuration', 'every variable is understood'))
   findings.push(...(await guarded('keyring', () => keyringFindings(config))))
-  findings.push(...(await guarded('database', () => examineDatabase(config, log))))
+  findings.push(...(await guarded('database', database)))
   findings.push(...(await guarded('disk', () => diskFindings(config))))
   findings.push(...(await guarded('tls', () => tlsFindings(config))))
   findings.push(...(await guarded('trusted issuers', () => issuerKeyFindings(config))))
+  if (!listeners) return findings
   findings.push(...(await guarded('listener', () => listenerFindings('listener', config.grpcListen, config))))
   const { http } = config
   if (http !== null) findings.push(...(await guarded('http', () => listenerFindings('http', http.listen, config))))

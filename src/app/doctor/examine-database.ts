@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { isLoopback } from '../../config/address.ts'
 import type { Config } from '../../config/config.ts'
 import { maskUrl } from '../../config/database-url.ts'
@@ -6,16 +5,15 @@ import { formatDuration } from '../../config/duration.ts'
 import { backgroundContext, type Logger } from '../../context.ts'
 import {
   AUDIT_LOG_CHANGES,
+  type Backend,
   type Diagnostic,
   type DialectName,
   MISSING_PRIVILEGES,
   NONE,
 } from '../../stores/contract/backend.ts'
-import type { AuditProtection, SchemaState } from '../../stores/contract/migrations.ts'
-import { openApp } from '../app.ts'
-import { openConfiguredMigrations } from '../database.ts'
+import type { AuditProtection, SchemaState } from '../../stores/contract/schema-state.ts'
 import type { ClockWatch } from '../jobs/clock-watch.ts'
-import { openKeyring } from '../keyring.ts'
+import type { TrustedIssuerSet } from '../trust/trusted-issuers.ts'
 import { guaranteeFindings } from './examine-guarantees.ts'
 import { issuerRuleFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
@@ -23,30 +21,31 @@ import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 const OLDEST_POSSIBLE_NOW = Date.UTC(2025, 0, 1)
 const CLOCK_TOLERANCE_MS = 5_000
 
-/** The database from the outside in: how it is reached, its schema, what it tells of itself, what is in it. */
-export async function examineDatabase(config: Config, log: Logger): Promise<readonly Finding[]> {
-  const { url, file, embedded } = config.database
-  if (file !== null && !existsSync(file)) {
-    return [ok('database', `${file} does not exist yet; the first start creates it`), clockFinding(null)]
-  }
-  const state = await schemaState(config, log)
-  const reached = [ok('database', `reached ${maskUrl(url)}`), ...(embedded ? [] : [connectionsFinding(config)])]
-  if (state === null) {
-    const advice = embedded ? 'nothing: the first start creates the schema' : 'run: qscope migrate up'
-    return [...reached, warning('schema', 'the database is empty', advice), clockFinding(null)]
-  }
-  const content = state.problem === null ? await contentFindings(config, log, state) : []
-  return [...reached, schemaFinding(state), ...content]
+/** A database that is open, and what a server has beside it. */
+export interface OpenDatabase {
+  readonly backend: Backend
+  /** `null`: the database goes by the clock of this machine. */
+  readonly clock: ClockWatch | null
+  readonly trustedIssuers: TrustedIssuerSet
+  /** Throws if the database refers to a key that the keyring lacks. */
+  checkKeys(): Promise<void>
 }
 
-/** `null`: the database is empty. */
-async function schemaState(config: Config, log: Logger): Promise<SchemaState | null> {
-  const migrations = await openConfiguredMigrations(config, log)
-  try {
-    return (await migrations.isEmpty()) ? null : await migrations.status()
-  } finally {
-    await migrations.close()
-  }
+/** An embedded database that is not there yet. */
+export function missingDatabaseFindings(file: string): readonly Finding[] {
+  return [ok('database', `${file} does not exist yet; the first start creates it`), clockFinding(null)]
+}
+
+/** How a database that answers is reached. */
+export function reachedFindings(config: Config): readonly Finding[] {
+  const { url, embedded } = config.database
+  return [ok('database', `reached ${maskUrl(url)}`), ...(embedded ? [] : [connectionsFinding(config)])]
+}
+
+/** A database without a schema. */
+export function emptyDatabaseFindings({ database: { embedded } }: Config): readonly Finding[] {
+  const advice = embedded ? 'nothing: the first start creates the schema' : 'run: qscope migrate up'
+  return [warning('schema', 'the database is empty', advice), clockFinding(null)]
 }
 
 function connectionsFinding({ connections: { poolSize, tls }, database: { hosts, libsql } }: Config): Finding {
@@ -61,7 +60,7 @@ function connectionsFinding({ connections: { poolSize, tls }, database: { hosts,
   return ok('connections', `${most}, ${tls === null ? 'in plaintext on this machine' : 'over TLS'}`)
 }
 
-function schemaFinding({ applied, serversFrom, unknown, problem: text }: SchemaState): Finding {
+export function schemaFinding({ applied, serversFrom, unknown, problem: text }: SchemaState): Finding {
   const newest = applied.at(-1) ?? 'nothing'
   if (text !== null) {
     const advice = unknown.length > 0 ? 'run a newer version' : 'run: qscope migrate up'
@@ -71,36 +70,34 @@ function schemaFinding({ applied, serversFrom, unknown, problem: text }: SchemaS
   return ok('schema', `fits this version${unknown.length > 0 ? ', which is older' : ''}: at ${newest}${since}`)
 }
 
-/** What only shows when the whole application is open: health, keys, and how time has passed. */
-async function contentFindings(config: Config, log: Logger, schema: SchemaState): Promise<readonly Finding[]> {
-  const app = await openApp(config, log, await openKeyring(config, log, 'provisional'))
-  try {
-    const diagnostics = await guarded('database facts', async () =>
-      diagnosticFindings(app.backend.dialect, await app.backend.diagnostics(), schema.auditProtection, config),
-    )
-    const health = await app.backend.check()
-    if (!health.serving) {
-      return [
-        ...diagnostics,
-        problem('health', health.problem, 'a server would report NOT_SERVING until this is mended'),
-      ]
-    }
-    const keys = await guarded('keys', async () => {
-      await app.checkKeys()
-      return [ok('keys', 'the keyring has every key that the database refers to')]
-    })
-    const rules = await guarded('trusted issuers', () => issuerRuleFindings(app, log))
-    const everything = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
-    const [newest] = await app.backend.reads.auditLog.page(backgroundContext('doctor', log), everything, {
-      after: null,
-      limit: 1,
-    })
-    const healthy = ok('health', `${app.backend.dialect} reads and writes`)
-    const clock = await guarded('clock', () => databaseClockFindings(app.clock, config))
-    return [...diagnostics, healthy, ...keys, ...rules, ...clock, clockFinding(newest?.createdAt ?? null)]
-  } finally {
-    await app.close()
+/** What only shows when the database is open: what it tells of itself, health, keys, and how time has passed. */
+export async function contentFindings(
+  database: OpenDatabase,
+  schema: SchemaState,
+  config: Config,
+  log: Logger,
+): Promise<readonly Finding[]> {
+  const { backend, clock, trustedIssuers } = database
+  const diagnostics = await guarded('database facts', async () =>
+    diagnosticFindings(backend.dialect, await backend.diagnostics(), schema.auditProtection, config),
+  )
+  const health = await backend.check()
+  if (!health.serving) {
+    return [...diagnostics, problem('health', health.problem, 'a server would report NOT_SERVING until this is mended')]
   }
+  const keys = await guarded('keys', async () => {
+    await database.checkKeys()
+    return [ok('keys', 'the keyring has every key that the database refers to')]
+  })
+  const rules = await guarded('trusted issuers', () => issuerRuleFindings(trustedIssuers, backend, log))
+  const everything = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
+  const [newest] = await backend.reads.auditLog.page(backgroundContext('doctor', log), everything, {
+    after: null,
+    limit: 1,
+  })
+  const healthy = ok('health', `${backend.dialect} reads and writes`)
+  const skew = await guarded('clock', () => databaseClockFindings(clock, config))
+  return [...diagnostics, healthy, ...keys, ...rules, ...skew, clockFinding(newest?.createdAt ?? null)]
 }
 
 /** Whether an instance on this machine would issue tokens. */

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../context.ts'
-import type { App } from '../app.ts'
-import { issuerKeyProblem, issuerRuleProblems, RULE_ADVICE } from '../trusted-issuers.ts'
+import type { Backend } from '../../stores/contract/backend.ts'
+import { issuerKeyProblem, issuerRuleProblems, RULE_ADVICE, type TrustedIssuerSet } from '../trust/trusted-issuers.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 const CHECK = 'trusted issuers'
@@ -22,7 +22,11 @@ export async function issuerKeyFindings({ trustedIssuers }: Config): Promise<rea
 }
 
 /** Compares the rules of trusted issuers with the clients that they name. */
-export async function issuerRuleFindings({ backend, trustedIssuers }: App, log: Logger): Promise<readonly Finding[]> {
+export async function issuerRuleFindings(
+  trustedIssuers: TrustedIssuerSet,
+  backend: Backend,
+  log: Logger,
+): Promise<readonly Finding[]> {
   const problems = await issuerRuleProblems(trustedIssuers, backend, log)
   return problems.map((text) => warning(CHECK, text, RULE_ADVICE))
 }

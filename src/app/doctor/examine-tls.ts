@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Config } from '../../config/config.ts'
 import { messageOf } from '../../message-of.ts'
-import { assertUsable, readTlsFiles } from '../tls-files.ts'
+import { assertUsable, readTlsFiles } from '../trust/tls-files.ts'
 import type { Finding } from './finding.ts'
 
 const DAY = 86_400_000

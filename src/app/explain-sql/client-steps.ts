@@ -1,6 +1,11 @@
 import { type ClientRegistration, DEFAULT_CLIENT_CONFIG } from '../../domain/client.ts'
-import { clientId, milliseconds } from '../../domain/ids.ts'
-import { listClientSecrets, revokeClientSecret, rotateClientSecret } from '../../flows/clients/client-secrets.ts'
+import { clientId, epochMs, milliseconds } from '../../domain/ids.ts'
+import {
+  drawClientSecret,
+  listClientSecrets,
+  revokeClientSecret,
+  rotateClientSecret,
+} from '../../flows/clients/client-secrets.ts'
 import {
   deleteClient,
   disableClient,
@@ -9,9 +14,10 @@ import {
   listClients,
 } from '../../flows/clients/manage-clients.ts'
 import { drawClientId, registerClient } from '../../flows/clients/register-client.ts'
+import { rotateOwnSecret } from '../../flows/clients/rotate-own-secret.ts'
 import { updateClient } from '../../flows/clients/update-client.ts'
 import { explainMint } from '../../flows/grants/explain-mint.ts'
-import { SCOPES, type Scene } from './scene.ts'
+import { asClient, OPERATOR, SCOPES, type Scene } from './scene.ts'
 import { flowStep, queryStep, type Step } from './step.ts'
 
 export const REDIRECT_URI = 'https://app.example/callback'
@@ -19,6 +25,8 @@ const EVERYTHING = Object.freeze({ enabled: null, type: null, idPrefix: null, ow
 /** A page that is small beside the tables. */
 const FEW = 2
 const OVERLAP = milliseconds(60_000)
+const LONG_AGO = 90 * 86_400_000
+const ROTATING = Object.freeze({ ...DEFAULT_CLIENT_CONFIG, allowOwnRotation: true })
 
 /** A client as the samples register it: few tokens are enough to reach its limits. */
 function registration(scene: Scene, over: Partial<ClientRegistration>): ClientRegistration {
@@ -106,6 +114,31 @@ export const CLIENT_STEPS: readonly Step[] = [
   queryStep(listClientSecrets, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
   flowStep(rotateClientSecret, {
     input: (scene) => ({ clientId: scene.resource.get().client.clientId, overlap: OVERLAP, etag: null }),
+  }),
+  flowStep(registerClient, {
+    variant: 'a client that rotates its secrets itself',
+    input: (scene) => ({ registration: registration(scene, { config: ROTATING }), importedHashes: [] }),
+    keep: (scene, registered) => scene.rotating.set(registered),
+  }),
+  flowStep(rotateOwnSecret, {
+    caller: (scene) => {
+      const { client, secret } = scene.rotating.get()
+      return { ...asClient(client), secretId: secret?.stored.secretId ?? null }
+    },
+    prepare: async (scene) => {
+      const { client, secret } = scene.rotating.get()
+      // One that the client made, and that ended long ago, goes with the rotation.
+      const old = {
+        ...drawClientSecret({ ...scene.context(OPERATOR), services: scene.app.services }, client.clientId).stored,
+        madeBy: secret?.stored.secretId ?? null,
+      }
+      const ended = { ...old, createdAt: epochMs(scene.now - LONG_AGO), expiresAt: epochMs(scene.now - LONG_AGO) }
+      await scene.app.backend.transaction(scene.context(OPERATOR), async (stores) => {
+        await stores.clientSecrets.insert(ended)
+        return { commit: true, value: null }
+      })
+    },
+    input: () => ({ lifetime: OVERLAP }),
   }),
   flowStep(revokeClientSecret, {
     input: (scene) => {

@@ -41,6 +41,7 @@ export class Scene {
   readonly app: App
   readonly service = new Prop<RegisteredClient>('a client')
   readonly resource = new Prop<RegisteredClient>('a resource server')
+  readonly rotating = new Prop<RegisteredClient>('a client that rotates its secrets')
   readonly device = new Prop<RegisteredClient>('a public client')
   readonly user = new Prop<User>('a user')
   readonly assertion = new Prop<string>('an assertion')
@@ -93,5 +94,5 @@ export class Scene {
 export const OPERATOR: Caller = Object.freeze({ kind: 'operator' })
 
 export function asClient(client: Client): Caller {
-  return Object.freeze({ kind: 'client', client, certificate: null })
+  return Object.freeze({ kind: 'client', client, certificate: null, secretId: null })
 }

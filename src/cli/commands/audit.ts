@@ -12,6 +12,7 @@ import {
   AuditBreakKindSchema,
   AuditService,
   ExportAuditHeadResponseSchema,
+  GetAuditEventResponseSchema,
   ListAuditEventsResponseSchema,
   type VerifyAuditLogResponse,
   VerifyAuditLogResponseSchema,
@@ -41,6 +42,7 @@ export function auditCommand(): Command {
   return new Command('audit')
     .description('the audit log')
     .addCommand(listCommand())
+    .addCommand(getCommand())
     .addCommand(verifyCommand())
     .addCommand(headCommand())
     .addCommand(exportCommand())
@@ -74,6 +76,18 @@ function listCommand(): Command {
         })
         const document = () => messageJson(ListAuditEventsResponseSchema, answer)
         output.list(auditEventView, answer.events, document, answer.nextPageToken)
+      })
+    })
+}
+
+function getCommand(): Command {
+  return withConnection(new Command('get'))
+    .description('show an audit event')
+    .argument('<event-id>', 'as qscope audit list -o name prints it')
+    .action(async (eventId: string, options: ConnectionOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(AuditService.method.getAuditEvent, { eventId })
+        output.object(auditEventView, answer.event, () => messageJson(GetAuditEventResponseSchema, answer))
       })
     })
 }

@@ -34,11 +34,15 @@ export function withDryRun(command: Command): Command {
 }
 
 /** What `client create` is told about the client. */
-export interface RegistrationOptions extends ConnectionOptions, DryRunOption {
+export interface RegistrationOptions extends ClientFieldOptions {
   readonly admin?: true
   readonly id?: string
-  readonly name?: string
   readonly type?: ClientType
+}
+
+/** What a client can be told to be, and to become. */
+export interface ClientFieldOptions extends ConnectionOptions, DryRunOption {
+  readonly name?: string
   readonly authenticationMethod?: AuthenticationMethod
   readonly jwks?: string
   readonly tlsClientSubject?: string
@@ -54,12 +58,13 @@ export interface RegistrationOptions extends ConnectionOptions, DryRunOption {
   readonly deviceCodeTtl?: Duration
   readonly devicePollInterval?: Duration
   readonly refreshTokenReplayWindow?: Duration
-  readonly pkce: boolean
+  readonly pkce?: boolean
   readonly accessTokenFormat?: AccessTokenFormat
   readonly maxActiveRefreshTokens?: number
   readonly maxActiveRefreshTokensPerUser?: number
   readonly maxActiveAccessTokens?: number
-  readonly allowImpersonation?: true
+  readonly allowImpersonation?: boolean
+  readonly allowOwnRotation?: boolean
   readonly metadata?: Record<string, string>
 }
 
@@ -71,6 +76,8 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'json',
   'output',
   'server',
+  'context',
+  'local',
   'plaintext',
   'tls',
   'caFile',
@@ -85,11 +92,17 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
 
 /** Adds the options that describe a new client. */
 export function withRegistration(command: Command): Command {
-  return command
+  const described = command
     .option('--admin', 'make a client with every permission')
     .option('--id <id>', 'client id (drawn when absent)')
-    .option('--name <name>', 'display name (default: the id)')
     .addOption(choice('--type <type>', 'client type (default confidential)', ClientTypeSchema))
+  return withClientFields(described)
+}
+
+/** Adds the options that say what a client is to be. */
+export function withClientFields(command: Command): Command {
+  return command
+    .option('--name <name>', 'display name (default: the id)')
     .addOption(choice('--authentication-method <method>', 'how it proves itself', AuthenticationMethodSchema))
     .option('--jwks <json>', 'its public keys, for private_key_jwt')
     .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
@@ -105,12 +118,16 @@ export function withRegistration(command: Command): Command {
     .option('--device-code-ttl <duration>', 'lifetime of device codes', duration)
     .option('--device-poll-interval <duration>', 'pace of device polls', duration)
     .option('--refresh-token-replay-window <duration>', 'how long a lost refresh may be repeated', duration)
+    .option('--pkce', 'require PKCE (the default)')
     .option('--no-pkce', 'do not require PKCE')
     .addOption(choice('--access-token-format <format>', 'format of access tokens', AccessTokenFormatSchema))
     .option('--max-active-refresh-tokens <n>', 'limit per client', wholeNumber)
     .option('--max-active-refresh-tokens-per-user <n>', 'limit per client and user', wholeNumber)
     .option('--max-active-access-tokens <n>', 'limit per refresh token', wholeNumber)
     .option('--allow-impersonation', 'exchange tokens without an actor')
+    .option('--no-allow-impersonation', 'exchange tokens with an actor only (the default)')
+    .option('--allow-own-rotation', 'draw secrets for itself (RotateOwnSecret)')
+    .option('--no-allow-own-rotation', 'have its secrets drawn by administrators only (the default)')
     .option('--metadata <key=value>', 'free text about the client (may be repeated)', keyValue)
 }
 
@@ -147,21 +164,27 @@ function registration(options: RegistrationOptions) {
     audiences: options.audience ?? [],
     resourceAudiences: options.resourceAudience ?? [],
     redirectUris: options.redirectUri ?? [],
-    config: omitUndefined({
-      accessTokenTtl: options.accessTokenTtl,
-      refreshTokenTtl: options.refreshTokenTtl,
-      refreshTokenMaxLifetime: options.refreshTokenMaxLifetime,
-      authorizationCodeTtl: options.authorizationCodeTtl,
-      deviceCodeTtl: options.deviceCodeTtl,
-      devicePollInterval: options.devicePollInterval,
-      refreshTokenReplayWindow: options.refreshTokenReplayWindow,
-      requirePkce: options.pkce ? undefined : false,
-      accessTokenFormat: options.accessTokenFormat,
-      maxActiveRefreshTokens: options.maxActiveRefreshTokens,
-      maxActiveRefreshTokensPerUser: options.maxActiveRefreshTokensPerUser,
-      maxActiveAccessTokens: options.maxActiveAccessTokens,
-      allowImpersonation: options.allowImpersonation,
-      metadata: options.metadata,
-    }),
+    config: configOf(options),
   }
+}
+
+/** The part of the options that the contract keeps in `config`. */
+export function configOf(options: ClientFieldOptions) {
+  return omitUndefined({
+    accessTokenTtl: options.accessTokenTtl,
+    refreshTokenTtl: options.refreshTokenTtl,
+    refreshTokenMaxLifetime: options.refreshTokenMaxLifetime,
+    authorizationCodeTtl: options.authorizationCodeTtl,
+    deviceCodeTtl: options.deviceCodeTtl,
+    devicePollInterval: options.devicePollInterval,
+    refreshTokenReplayWindow: options.refreshTokenReplayWindow,
+    requirePkce: options.pkce,
+    accessTokenFormat: options.accessTokenFormat,
+    maxActiveRefreshTokens: options.maxActiveRefreshTokens,
+    maxActiveRefreshTokensPerUser: options.maxActiveRefreshTokensPerUser,
+    maxActiveAccessTokens: options.maxActiveAccessTokens,
+    allowImpersonation: options.allowImpersonation,
+    allowOwnRotation: options.allowOwnRotation,
+    metadata: options.metadata,
+  })
 }

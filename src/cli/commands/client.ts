@@ -12,6 +12,7 @@ import {
   RotateClientSecretResponseSchema,
 } from '../../gen/qscope/v1/client_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -30,6 +31,8 @@ import {
   withDryRun,
   withRegistration,
 } from './client-registration.ts'
+import { clientSecretCommand } from './client-secret.ts'
+import { clientUpdateCommand } from './client-update.ts'
 import { whyClientCommand } from './why.ts'
 
 export function clientCommand(): Command {
@@ -38,9 +41,11 @@ export function clientCommand(): Command {
     .addCommand(createCommand())
     .addCommand(listCommand())
     .addCommand(getCommand())
+    .addCommand(clientUpdateCommand())
     .addCommand(disableCommand())
     .addCommand(enableCommand())
     .addCommand(rotateSecretCommand())
+    .addCommand(clientSecretCommand())
     .addCommand(deleteCommand())
     .addCommand(whyClientCommand())
 }
@@ -124,16 +129,19 @@ function enableCommand(): Command {
     })
 }
 
-interface RotateSecretOptions extends ConnectionOptions, DryRunOption {
+interface RotateSecretOptions extends ConnectionOptions, ConfirmationOptions, DryRunOption {
   readonly overlap?: Duration
 }
 
 function rotateSecretCommand(): Command {
-  return withDryRun(withConnection(new Command('rotate-secret')))
+  return withConfirmation(withDryRun(withConnection(new Command('rotate-secret'))))
     .description('draw a new secret for a client and print it, once')
     .argument('<client-id>')
     .option('--overlap <duration>', 'how long older secrets stay valid (default 0s)', duration)
     .action(async (clientId: string, options: RotateSecretOptions) => {
+      if (!options.dryRun && options.overlap === undefined) {
+        await confirm(options, `This ends the secrets that ${clientId} has now, at once (see --overlap)`)
+      }
       await withCalls(options, async (calls, output) => {
         const { overlap, dryRun: validateOnly } = options
         const request = { clientId, ...omitUndefined({ overlap, validateOnly }) }
@@ -153,10 +161,12 @@ function rotateSecretCommand(): Command {
 }
 
 function deleteCommand(): Command {
-  return withDryRun(withConnection(new Command('delete')))
+  return withConfirmation(withDryRun(withConnection(new Command('delete'))))
     .description('delete a client, its tokens and secrets; its id stays reserved')
     .argument('<client-id>')
-    .action(async (clientId: string, options: ConnectionOptions & DryRunOption) => {
+    .action(async (clientId: string, options: ConnectionOptions & ConfirmationOptions & DryRunOption) => {
+      if (!options.dryRun)
+        await confirm(options, `This deletes the client ${clientId}, its tokens and secrets for good`)
       await withCalls(options, async (calls, output) => {
         const { dryRun: validateOnly = false } = options
         const answer = await calls.call(ClientService.method.deleteClient, { clientId, validateOnly })

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { examine } from '../../app/doctor/doctor.ts'
 import type { Finding } from '../../app/doctor/finding.ts'
+import { examineConfigured } from '../../app/examine.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
@@ -34,7 +34,7 @@ const FINDING_COLUMNS: readonly Column<Finding>[] = [
 async function findingsHere(): Promise<readonly Finding[]> {
   try {
     const config = readConfig()
-    return await examine(config, openLog({ ...config, warnings: [] }, { quiet: true }))
+    return await examineConfigured(config, openLog({ ...config, warnings: [] }, { quiet: true }))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return error.problems.map((finding) => ({

@@ -11,12 +11,16 @@ import {
 } from '../../gen/grpc/health/v1/health_pb.ts'
 import { configuredEndpoint, endpointAt, type ServerEndpoint, whyUnreachable } from '../connection/endpoint.ts'
 import { readConfig } from '../connection/environment.ts'
+import { targetOf } from '../connection/target.ts'
 import { address, type ConnectionOptions, duration } from '../options/options.ts'
 import { withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
 
 interface Options
-  extends Pick<ConnectionOptions, 'output' | 'server' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'> {
+  extends Pick<
+    ConnectionOptions,
+    'output' | 'server' | 'context' | 'local' | 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'
+  > {
   readonly service?: string
   readonly alive?: true
   readonly timeout?: ReturnType<typeof duration>
@@ -27,7 +31,9 @@ const DEFAULT_TIMEOUT = duration('5s')
 export function healthCommand(): Command {
   return withOutput(new Command('health'))
     .description('ask a server whether it serves; exit code 1 if it does not, or does not answer')
-    .option('--server <host:port>', 'ask this server instead of the one that this environment configures', address)
+    .option('--server <host:port>', 'ask this server (or QSCOPE_SERVER)', address)
+    .option('--context <name>', 'ask the server of this context (or QSCOPE_CONTEXT)')
+    .option('--local', 'ask the server that this environment configures, whatever else is set')
     .option('--service <name>', 'about this service, such as qscope.v1.TokenService (default: the server as a whole)')
     .option('--alive', 'be content with any answer: for liveness, as a server without its database needs no restart')
     .option('--timeout <duration>', 'how long to wait (default 5s)', duration)
@@ -40,8 +46,10 @@ export function healthCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { server, service = '', timeout = DEFAULT_TIMEOUT, alive = false } = options
-  const endpoint = server === undefined ? configuredEndpoint(readConfig()) : endpointAt(server, options)
+  const { service = '', timeout = DEFAULT_TIMEOUT, alive = false } = options
+  // Nothing secret is sent, so plaintext may go anywhere.
+  const target = targetOf(options, endpointAt)
+  const endpoint = target.kind === 'server' ? target.endpoint : configuredEndpoint(readConfig())
   const where = formatAddress(endpoint.address)
   const answer = await check(endpoint, service, durationMs(timeout))
   const name = ServingSchema.value[answer]?.name ?? String(answer)

@@ -12,6 +12,7 @@ import {
   SigningKeyStateSchema,
 } from '../../gen/qscope/v1/key_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -24,7 +25,8 @@ import { messageJson } from '../output/output.ts'
 import { signingKeyView } from '../views/signing-key.ts'
 
 export function keysCommand(): Command {
-  return new Command('keys')
+  return new Command('key')
+    .alias('keys')
     .description('the keys that sign JWT access tokens')
     .addCommand(listCommand())
     .addCommand(prepareCommand())
@@ -82,10 +84,11 @@ function activateCommand(): Command {
 }
 
 function retireCommand(): Command {
-  return withConnection(new Command('retire'))
+  return withConfirmation(withConnection(new Command('retire')))
     .description('end the signing of a key; what it signed stays good')
     .argument('<key-id>')
-    .action(async (keyId: string, options: ConnectionOptions) => {
+    .action(async (keyId: string, options: ConnectionOptions & ConfirmationOptions) => {
+      await confirm(options, `The key ${keyId} will never sign again`)
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.retireSigningKey, { keyId })
         output.object(signingKeyView, answer.key, () => messageJson(RetireSigningKeyResponseSchema, answer))
@@ -93,16 +96,17 @@ function retireCommand(): Command {
     })
 }
 
-interface RevokeOptions extends ConnectionOptions {
+interface RevokeOptions extends ConnectionOptions, ConfirmationOptions {
   readonly reason: string
 }
 
 function revokeCommand(): Command {
-  return withConnection(new Command('revoke'))
+  return withConfirmation(withConnection(new Command('revoke')))
     .description('end a key and every token that it signed, from the next call on')
     .argument('<key-id>')
     .option('--reason <text>', 'stands in the audit log', '')
     .action(async (keyId: string, options: RevokeOptions) => {
+      await confirm(options, `This ends the key ${keyId} and every token that it signed for good`)
       await withCalls(options, async (calls, output) => {
         const answer = await calls.call(KeyService.method.revokeSigningKey, { keyId, reason: options.reason })
         output.object(signingKeyView, answer.key, () => messageJson(RevokeSigningKeyResponseSchema, answer))

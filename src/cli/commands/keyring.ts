@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, type Option } from 'commander'
 import { databaseKeyReferences, type KeyReferences, openKeyringFile, RELOAD_INTERVAL_MS } from '../../app/keyring.ts'
 import type { Config } from '../../config/config.ts'
 import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, type Keyring } from '../../crypto/keyring.ts'
@@ -9,7 +9,8 @@ import { purposeOf, withActive, withNewKey, withoutKey } from '../../crypto/keyr
 import { type KeyId, keyId } from '../../domain/ids.ts'
 import { firstLineOf } from '../../message-of.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
-import { UsageError } from '../options/options.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { repeatedChoice, UsageError } from '../options/options.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { state, yesNo } from '../output/cell.ts'
 import { Output } from '../output/output.ts'
@@ -174,13 +175,7 @@ function rotateCommand(): Command {
 
 /** Which keys a command is about; all of them unless told. */
 function purposeOption(): Option {
-  return new Option('--purpose <purpose>', 'only this purpose (may be repeated)')
-    .choices(KEY_PURPOSES)
-    .argParser((text: string, before: readonly KeyPurpose[] | undefined) => {
-      const found = KEY_PURPOSES.find((purpose) => purpose === text)
-      if (found === undefined) throw new InvalidArgumentError(`It should be one of ${KEY_PURPOSES.join(', ')}.`)
-      return [...new Set([...(before ?? []), found])]
-    })
+  return repeatedChoice('--purpose <purpose>', 'only this purpose', KEY_PURPOSES)
 }
 
 async function prepareKeys(path: string, purposes: readonly KeyPurpose[]): Promise<ReadonlyMap<KeyPurpose, KeyId>> {
@@ -219,14 +214,15 @@ function activateCommand(): Command {
 }
 
 function removeCommand(): Command {
-  return withOutput(new Command('remove'))
+  return withConfirmation(withOutput(new Command('remove')))
     .argument('<key id>', 'a key of the keyring')
     .description('take a key out; refuses the active one, and one that the database refers to')
-    .action(async (text: string, options: OutputOptions) => {
+    .action(async (text: string, options: OutputOptions & ConfirmationOptions) => {
       const id = keyId(text)
       const config = readConfig()
       const path = keyringPath(config)
       const needed = await databaseKeyReferences(config, openLog(config, { quiet: true }), openKeyringFile(config))
+      await confirm(options, `This takes the key ${id} out of ${path} for good`)
       await changeKeyringFile(path, (material) => {
         const purpose = purposeOf(material, id)
         if (needed[purpose].includes(id)) throw new Error(`the database refers to the ${purpose} key ${id}: it is kept`)

@@ -1,23 +1,18 @@
 import { existsSync } from 'node:fs'
-import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
 import { openConfiguredMigrations } from '../../app/database.ts'
 import type { Config } from '../../config/config.ts'
-import {
-  AUDIT_PROTECTIONS,
-  type AuditProtection,
-  type Migrations,
-  type SchemaState,
-} from '../../stores/contract/migrations.ts'
+import type { Migrations } from '../../stores/contract/migrations.ts'
+import { AUDIT_PROTECTIONS, type AuditProtection, type SchemaState } from '../../stores/contract/schema-state.ts'
 import { absentSchema } from '../../stores/open.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, ConfirmationOptions {
   readonly audit?: AuditProtection
   readonly all?: boolean
-  readonly yes?: boolean
 }
 
 export function migrateCommand(): Command {
@@ -70,13 +65,13 @@ function nothingToDo({ unknown }: SchemaState): string {
 }
 
 function downCommand(): Command {
-  return withOutput(new Command('down'))
+  return withConfirmation(withOutput(new Command('down')))
     .description('undo the last migration; the data in what it drops is lost')
     .option('--all', 'undo all of them: nothing is left')
-    .option('--yes', 'do not ask first, on a terminal')
     .action(async (options: Options) => {
-      if (!options.yes && process.stdin.isTTY && !(await isConfirmed())) throw new Error('nothing was undone')
-      const undone = isAbsent(readConfig())
+      const absent = isAbsent(readConfig())
+      if (!absent) await confirm(options, 'This loses the data in what it drops')
+      const undone = absent
         ? []
         : await withMigrations(async (migrations) => [
             ...(await migrations.down({ all: options.all ?? false })).migrations,
@@ -87,13 +82,6 @@ function downCommand(): Command {
         names: () => undone,
       })
     })
-}
-
-async function isConfirmed(): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await lines.question('This loses the data in what it drops. Go on? [y/N] ')
-  lines.close()
-  return /^y(es)?$/i.test(answer.trim())
 }
 
 function statusCommand(): Command {

@@ -12,8 +12,9 @@ import {
   VerifyTokenResponseSchema,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import type { Calls } from '../connection/calls.ts'
-import { readSecret } from '../connection/environment.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { readSecret } from '../input/secret.ts'
 import {
   type ConnectionOptions,
   duration,
@@ -27,11 +28,13 @@ import {
 import { state, yesNo } from '../output/cell.ts'
 import { messageJson, type Output } from '../output/output.ts'
 import { claimPairs, grantView, issuedPairs, tokenView } from '../views/token.ts'
+import { tokenHeaderCommand } from './token-header.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')
     .description('tokens')
     .addCommand(mintCommand())
+    .addCommand(tokenHeaderCommand())
     .addCommand(introspectCommand())
     .addCommand(verifyCommand())
     .addCommand(revokeCommand())
@@ -71,7 +74,7 @@ function introspectCommand(): Command {
     .description('tell whether a token is active, and what it says')
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
-      const token = readSecret(text) ?? ''
+      const token = (await readSecret(text, 'token')) ?? ''
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.introspectToken, { token })
         output.answer({
@@ -95,7 +98,7 @@ function verifyCommand(): Command {
     .addOption(repeated('--scope <scope>', 'scope that it must have'))
     .option('--audience <audience>', 'audience that it must be for')
     .action(async (text: string, options: VerifyOptions) => {
-      const token = readSecret(text) ?? ''
+      const token = (await readSecret(text, 'token')) ?? ''
       await readWithCalls(options, async (calls, output) => {
         const { scope: requiredScopes = [], audience } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience }) }
@@ -113,7 +116,7 @@ function namesOf(claims: TokenClaims | undefined): readonly string[] {
   return claims === undefined ? [] : [claims.tokenId]
 }
 
-interface RevokeOptions extends ConnectionOptions {
+interface RevokeOptions extends ConnectionOptions, ConfirmationOptions {
   readonly tokenId?: string
   readonly ofClient?: string
   readonly ofUser?: string
@@ -128,7 +131,7 @@ type RevocationTarget =
   | { readonly case: 'grantId'; readonly value: string }
 
 function revokeCommand(): Command {
-  return withConnection(new Command('revoke'))
+  return withConfirmation(withConnection(new Command('revoke')))
     .description('end a token, or all of a client, a user or a grant, from the next call on')
     .argument('[token]', 'the token, or - to read standard input')
     .option('--token-id <id>', 'end the token with this handle')
@@ -142,7 +145,10 @@ function revokeCommand(): Command {
       if (targets.length + (text === undefined ? 0 : 1) !== 1) {
         throw new UsageError('name one thing to revoke: a token, --token-id, --of-client, --of-user or --grant-id')
       }
-      const token = readSecret(text) ?? ''
+      if (target !== undefined && target.case !== 'tokenId') {
+        await confirm(options, `This ends all tokens of the ${NOUNS[target.case]} ${target.value} for good`)
+      }
+      const token = (await readSecret(text, 'token')) ?? ''
       await withCalls(options, async (calls, output) => {
         if (target !== undefined) await revokeTarget(calls, output, target, options.reason)
         else if (calls.authenticatesClient) await revokeOwnToken(calls, output, token)
@@ -150,6 +156,8 @@ function revokeCommand(): Command {
       })
     })
 }
+
+const NOUNS = Object.freeze({ clientId: 'client', userId: 'user', grantId: 'grant' })
 
 function targetsOf({ tokenId, ofClient, ofUser, grantId }: RevokeOptions): readonly RevocationTarget[] {
   const targets: RevocationTarget[] = []

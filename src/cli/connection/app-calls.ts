@@ -17,6 +17,14 @@ export class AppCalls implements Calls {
     this.#credentials = credentials
   }
 
+  get hasClient(): boolean {
+    return this.#credentials.client !== null
+  }
+
+  get bearer(): string | null {
+    return this.#credentials.bearer
+  }
+
   get authenticatesClient(): boolean {
     return this.#credentials.client !== null
   }

@@ -26,6 +26,10 @@ export interface Calls {
   ): Promise<MessageShape<Output>>
   /** Whether OAuth calls authenticate a client; without one, tokens are checked as operator or bearer. */
   readonly authenticatesClient: boolean
+  /** Whether there is a client that can be authenticated. */
+  readonly hasClient: boolean
+  /** The bearer token that was given, or that of the login; `null`: there is none. */
+  readonly bearer: string | null
   close(): Promise<void>
 }
 

@@ -21,11 +21,14 @@ export class LocalCalls implements Calls {
   readonly #calls: AppCalls
   /** Why the database can be read but not written, such as a full disk; `null`: it can be written. */
   readonly #readOnlyProblem: string | null
+  /** Its URL, secrets masked. */
+  readonly database: string
 
-  private constructor(app: App, credentials: CallCredentials, readOnlyProblem: string | null) {
+  private constructor(app: App, credentials: CallCredentials, readOnlyProblem: string | null, database: string) {
     this.#app = app
     this.#calls = new AppCalls(app, credentials)
     this.#readOnlyProblem = readOnlyProblem
+    this.database = database
   }
 
   static async open(
@@ -45,12 +48,22 @@ export class LocalCalls implements Calls {
     try {
       const health = await app.backend.check()
       if (!health.serving && !health.readable) throw new Error(health.problem)
+      app.state.setServing(health.serving)
       if (requiresKeys) await app.checkKeys()
-      return new LocalCalls(app, credentials, health.serving ? null : health.problem)
+      const database = config.settings.find(({ name }) => name === 'QSCOPE_DATABASE_URL')?.value ?? ''
+      return new LocalCalls(app, credentials, health.serving ? null : health.problem, database)
     } catch (error) {
       await app.close()
       throw error
     }
+  }
+
+  get hasClient(): boolean {
+    return this.#calls.hasClient
+  }
+
+  get bearer(): string | null {
+    return this.#calls.bearer
   }
 
   get authenticatesClient(): boolean {

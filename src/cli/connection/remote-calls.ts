@@ -42,6 +42,14 @@ export class RemoteCalls implements Calls {
     this.#client = new Client(formatAddress(endpoint.address), endpoint.channel, endpoint.options)
   }
 
+  get hasClient(): boolean {
+    return this.#credentials.client !== null
+  }
+
+  get bearer(): string | null {
+    return this.#credentials.bearer
+  }
+
   get authenticatesClient(): boolean {
     return this.#credentials.client !== null && this.#credentials.bearer === null
   }

@@ -18,6 +18,8 @@ export class UsageError extends Error {
 /** How a command reaches QScope, and who it says it is. */
 export interface ConnectionOptions extends OutputOptions {
   readonly server?: Address
+  readonly context?: string
+  readonly local?: true
   readonly plaintext?: true
   readonly tls?: true
   readonly caFile?: string
@@ -31,17 +33,22 @@ export interface ConnectionOptions extends OutputOptions {
 
 const CONNECTION_GROUP = 'Connection options:'
 
-/** Adds the options of every command that calls QScope. */
-export function withConnection(command: Command): Command {
+/** Adds the options of every command that calls QScope; `prints`: whether it answers in the forms of `-o`, or with one text. */
+export function withConnection(
+  command: Command,
+  { prints = 'objects' }: { readonly prints?: 'objects' | 'text' } = {},
+): Command {
   const add = (flags: string, description: string) => new Option(flags, description).helpGroup(CONNECTION_GROUP)
-  return withOutput(command)
-    .addOption(add('--server <host:port>', 'call this server instead of opening the database').argParser(address))
+  return (prints === 'objects' ? withOutput(command) : command)
+    .addOption(add('--server <host:port>', 'call this server (or QSCOPE_SERVER)').argParser(address))
+    .addOption(add('--context <name>', 'call the server of this context (or QSCOPE_CONTEXT); see qscope context'))
+    .addOption(add('--local', 'work on the configured database, whatever else is set'))
     .addOption(add('--tls', 'over TLS, with a certificate that this machine trusts'))
     .addOption(add('--ca-file <path>', 'over TLS, with a certificate that this CA issued'))
     .addOption(add('--cert-file <path>', 'the certificate to show to the server'))
     .addOption(add('--key-file <path>', 'its private key'))
     .addOption(add('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave'))
-    .addOption(add('--token <token>', 'bearer token for the server (or QSCOPE_TOKEN)'))
+    .addOption(add('--token <token>', 'bearer token, or - to read standard input (or QSCOPE_TOKEN)'))
     .addOption(add('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)'))
     .addOption(add('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)'))
     .addOption(add('--client-secret-file <path>', 'its secret, in a file'))
@@ -63,6 +70,21 @@ export function repeated(flags: string, description: string): Option {
   return new Option(flags, `${description} (may be repeated)`).argParser(
     (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
   )
+}
+
+/** The same, of which each value is one of a few. */
+export function repeatedChoice<Value extends string>(
+  flags: string,
+  description: string,
+  values: readonly Value[],
+): Option {
+  return repeated(flags, description)
+    .choices(values)
+    .argParser((text: string, before: readonly Value[] | undefined) => {
+      const found = values.find((value) => value === text)
+      if (found === undefined) throw new InvalidArgumentError(`It should be one of ${values.join(', ')}.`)
+      return [...new Set([...(before ?? []), found])]
+    })
 }
 
 /** An option whose values are those of an enum, in lower case. */

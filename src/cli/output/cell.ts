@@ -20,7 +20,19 @@ export function yesNo(value: boolean): string {
 const COLOURS: Readonly<Record<string, Style>> = Object.freeze({
   ...wordsIn('green', 'active', 'allowed', 'approved', 'enabled', 'ok', 'serving', 'valid', 'yes'),
   ...wordsIn('yellow', 'old', 'pending', 'prepared', 'unknown', 'warning'),
-  ...wordsIn('red', 'denied', 'disabled', 'expired', 'missing', 'no', 'not_serving', 'problem', 'refused', 'revoked'),
+  ...wordsIn(
+    'red',
+    'deactivated',
+    'denied',
+    'disabled',
+    'expired',
+    'missing',
+    'no',
+    'not_serving',
+    'problem',
+    'refused',
+    'revoked',
+  ),
   ...wordsIn('dim', 'inactive', 'redeemed', 'retired'),
 })
 

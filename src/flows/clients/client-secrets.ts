@@ -3,7 +3,7 @@ import { actorOf } from '../../context.ts'
 import { drawUnmatchedHash } from '../../crypto/imported-hash.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken } from '../../crypto/token.ts'
-import { type Client, type ClientSecret, isSecretValid, secretEnd } from '../../domain/client.ts'
+import { type Client, type ClientSecret, isSecretValid, secretEnd, withDescendants } from '../../domain/client.ts'
 import { type ClientId, later, type Milliseconds, type RawToken, type SecretId, secretId } from '../../domain/ids.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
@@ -47,6 +47,7 @@ function storedSecret(
     createdBy: actorOf(ctx),
     expiresAt: null,
     lastUsedAt: null,
+    madeBy: null,
   })
 }
 
@@ -58,7 +59,7 @@ export const listClientSecrets = query({
 })
 
 /** Each valid secret costs every authentication a comparison. */
-const MAX_VALID_SECRETS = 10
+export const MAX_VALID_SECRETS = 10
 
 interface RotateClientSecretRequest {
   readonly clientId: ClientId
@@ -139,14 +140,19 @@ const secretExists = condition<SecretNamed>('secretExists', async (ctx, { client
 const secretIsDeleted = postcondition<SecretNamed, TransactionStores>(
   'secretIsDeleted',
   async (ctx, { clientId, secretId }) => {
-    if (!(await ctx.stores.clientSecrets.delete(clientId, secretId))) return LOST_RACE
-    const metadata = { secret_id: secretId }
-    await ctx.stores.auditLog.append(auditEvent(ctx, 'client.secret_revoked', { clientId, metadata }))
-    return HOLDS
+    // No secret makes another one meanwhile.
+    if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
+    const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
+    for (const { secretId: id, madeBy } of withDescendants(secrets, secretId)) {
+      if (!(await ctx.stores.clientSecrets.delete(clientId, id))) return LOST_RACE
+      const metadata = { secret_id: id, ...(madeBy !== null && { made_by: madeBy }) }
+      await ctx.stores.auditLog.append(auditEvent(ctx, 'client.secret_revoked', { clientId, metadata }))
+    }
+    return secrets.some((secret) => secret.secretId === secretId) ? HOLDS : LOST_RACE
   },
 )
 
-/** Ends one secret at once. */
+/** Ends one secret at once, and all that it made. */
 export const revokeClientSecret = defineFlow({
   name: 'revokeClientSecret',
   lane: 'transaction',

@@ -135,6 +135,7 @@ export function toClientSecretInfo(secret: ClientSecret): MessageInitShape<typeo
     ...(end !== null && { expireTime: toTimestamp(end) }),
     ...(secret.lastUsedAt !== null && { lastUsedTime: toTimestamp(secret.lastUsedAt) }),
     imported: secret.importedHash !== null,
+    madeBySecretId: secret.madeBy ?? '',
   }
 }
 
@@ -167,6 +168,7 @@ const READERS = {
   max_active_access_tokens: ({ maxActiveAccessTokens = null }) => ({ maxActiveAccessTokens }),
   refresh_token_replay_window: span('refreshTokenReplayWindow'),
   allow_impersonation: ({ allowImpersonation = DEFAULT_CLIENT_CONFIG.allowImpersonation }) => ({ allowImpersonation }),
+  allow_own_rotation: ({ allowOwnRotation = DEFAULT_CLIENT_CONFIG.allowOwnRotation }) => ({ allowOwnRotation }),
   metadata: ({ metadata }) => ({ metadata: { ...metadata } }),
 } as const satisfies Record<string, Reader>
 
@@ -203,6 +205,7 @@ function toClientConfig(config: ClientConfig): MessageInitShape<typeof ClientCon
     ...(maxActiveAccessTokens !== null && { maxActiveAccessTokens }),
     refreshTokenReplayWindow: toDuration(config.refreshTokenReplayWindow),
     allowImpersonation: config.allowImpersonation,
+    allowOwnRotation: config.allowOwnRotation,
     metadata: { ...config.metadata },
   }
 }

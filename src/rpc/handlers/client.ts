@@ -11,6 +11,7 @@ import {
   listClients,
 } from '../../flows/clients/manage-clients.ts'
 import { drawClientId, registerClient } from '../../flows/clients/register-client.ts'
+import { rotateOwnSecret } from '../../flows/clients/rotate-own-secret.ts'
 import { updateClient } from '../../flows/clients/update-client.ts'
 import type { Flow } from '../../flows/flow.ts'
 import { explainMint } from '../../flows/grants/explain-mint.ts'
@@ -20,7 +21,7 @@ import { invalidRequest, mapResult } from '../../results.ts'
 import { fromClientType, fromGrantTypes, fromRegisterClient, toClient, toClientSecretInfo } from '../convert/client.ts'
 import { fromUpdateClient } from '../convert/client-update.ts'
 import { toExplanation } from '../convert/explanation.ts'
-import { fromDuration } from '../convert/time.ts'
+import { fromDuration, toTimestamp } from '../convert/time.ts'
 import { fromTokenRequest } from '../convert/token.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
@@ -99,6 +100,15 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
     }
     const rotated = await this.#runner.execute(rotateClientSecret, ctx, rotation)
     return mapResult(rotated, ({ value, stored }) => ({ clientSecret: value, secretId: stored.secretId }))
+  }
+
+  async rotateOwnSecret(ctx: CallContext, { lifetime }: Request<'rotateOwnSecret'>): Answer<'rotateOwnSecret'> {
+    const rotation = { lifetime: lifetime === undefined ? null : fromDuration(lifetime) }
+    return mapResult(await this.#runner.execute(rotateOwnSecret, ctx, rotation), ({ value, stored }) => ({
+      clientSecret: value,
+      secretId: stored.secretId,
+      ...(stored.expiresAt !== null && { expireTime: toTimestamp(stored.expiresAt) }),
+    }))
   }
 
   async listClientSecrets(ctx: CallContext, request: Request<'listClientSecrets'>): Answer<'listClientSecrets'> {

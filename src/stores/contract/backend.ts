@@ -20,6 +20,7 @@ import type {
   RefreshTokenStore,
 } from './grants.ts'
 import type { RevocationReads } from './revocations.ts'
+import type { SchemaState } from './schema-state.ts'
 import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
 import type { UserReads, UserStore } from './users.ts'
 
@@ -104,6 +105,8 @@ export interface Backend {
    * read from is left for another one. Throws where there is none; waits for no write.
    */
   checkReads(): Promise<void>
+  /** Where the schema stands, whether it fits or not; throws like any read. */
+  schema(): Promise<SchemaState>
   /** The time by the database's clock; throws like any read. */
   clock(): Promise<EpochMs>
   /** What an operator should know of the database; throws like any read. */

@@ -83,6 +83,8 @@ export interface ClientSecretStore extends ClientSecretReads {
    * does where it is another one, or was replaced.
    */
   rehash(secret: RehashedSecret, importedHash: string): Promise<boolean>
+  /** Lets what one secret made count as made by another. */
+  adopt(clientId: ClientId, from: SecretId, by: SecretId | null): Promise<void>
   /** Notes a use, unless a later one is noted already. */
   markUsed(secretId: SecretId, at: EpochMs): Promise<void>
 }

@@ -5,10 +5,12 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuthenticationMethod, Client, ClientConfig, ClientSecretInfo, ClientType, GrantType } from "./client_pb.ts";
 import { file_qscope_v1_client } from "./client_pb.ts";
+import type { ClientAuthentication } from "./client_authentication_pb.ts";
+import { file_qscope_v1_client_authentication } from "./client_authentication_pb.ts";
 import type { ErrorReason } from "./error_reason_pb.ts";
 import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
 import type { Check, Verdict } from "./explanation_pb.ts";
@@ -20,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSL2BQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEi0KBW93bmVyGA4gASgJQh66SBtyGRiAATIUXltBLVphLXowLTkuXzovQC1dKiQSMgoWaW1wb3J0ZWRfc2VjcmV0X2hhc2hlcxgPIAMoCUISgAEBukgMkgEJEAIiBXIDGIAEQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKIAgoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiQSLQoFb3duZXIYBiABKAlCHrpIG3IZGIABMhReW0EtWmEtejAtOS5fOi9ALV0qJEIKCghfZW5hYmxlZCJSChNMaXN0Q2xpZW50c1Jlc3BvbnNlEiIKB2NsaWVudHMYASADKAsyES5xc2NvcGUudjEuQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKuAQoTVXBkYXRlQ2xpZW50UmVxdWVzdBIpCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Qga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKBGV0YWcYAyABKAlCB7pIBHICGEASFQoNdmFsaWRhdGVfb25seRgEIAEoCBINCgVhZG9wdBgFIAEoCCI5ChRVcGRhdGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50ImIKE0RlbGV0ZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSFQoEZXRhZxgDIAEoCUIHukgEcgIYQCIWChREZWxldGVDbGllbnRSZXNwb25zZSJiChNFbmFibGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEhUKBGV0YWcYAyABKAlCB7pIBHICGEAiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJjChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCBIVCgRldGFnGAMgASgJQge6SARyAhhAIjoKFURpc2FibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IqUBChlSb3RhdGVDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI7CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BMgASFQoNdmFsaWRhdGVfb25seRgDIAEoCBIVCgRldGFnGAQgASgJQge6SARyAhhAIksKGlJvdGF0ZUNsaWVudFNlY3JldFJlc3BvbnNlEhoKDWNsaWVudF9zZWNyZXQYASABKAlCA4ABARIRCglzZWNyZXRfaWQYAiABKAkiOQoYTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAASJJChlMaXN0Q2xpZW50U2VjcmV0c1Jlc3BvbnNlEiwKB3NlY3JldHMYASADKAsyGy5xc2NvcGUudjEuQ2xpZW50U2VjcmV0SW5mbyLuAQoSRXhwbGFpbk1pbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI0CgpncmFudF90eXBlGAIgASgOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIKukgHggEEEAEgABIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iVwoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESGwoJc2VjcmV0X2lkGAIgASgJQgi6SAVyA7ABASIcChpSZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZTKFCgoNQ2xpZW50U2VydmljZRJxCg5SZWdpc3RlckNsaWVudBIgLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlcXVlc3QaIS5xc2NvcGUudjEuUmVnaXN0ZXJDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSZgoJR2V0Q2xpZW50EhsucXNjb3BlLnYxLkdldENsaWVudFJlcXVlc3QaHC5xc2NvcGUudjEuR2V0Q2xpZW50UmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtMaXN0Q2xpZW50cxIdLnFzY29wZS52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHi5xc2NvcGUudjEuTGlzdENsaWVudHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmsKDFVwZGF0ZUNsaWVudBIeLnFzY29wZS52MS5VcGRhdGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJrCgxEZWxldGVDbGllbnQSHi5xc2NvcGUudjEuRGVsZXRlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUScAoMRW5hYmxlQ2xpZW50Eh4ucXNjb3BlLnYxLkVuYWJsZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAEScwoNRGlzYWJsZUNsaWVudBIfLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVxdWVzdBogLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAESfQoSUm90YXRlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEn4KEUxpc3RDbGllbnRTZWNyZXRzEiMucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVxdWVzdBokLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESbAoLRXhwbGFpbk1pbnQSHS5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXF1ZXN0Gh4ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJ9ChJSZXZva2VDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGVCZQoSaW50ZXJuYWwucXNjb3BlLnYxQhJDbGllbnRTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSL2BQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEi0KBW93bmVyGA4gASgJQh66SBtyGRiAATIUXltBLVphLXowLTkuXzovQC1dKiQSMgoWaW1wb3J0ZWRfc2VjcmV0X2hhc2hlcxgPIAMoCUISgAEBukgMkgEJEAIiBXIDGIAEQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKIAgoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiQSLQoFb3duZXIYBiABKAlCHrpIG3IZGIABMhReW0EtWmEtejAtOS5fOi9ALV0qJEIKCghfZW5hYmxlZCJSChNMaXN0Q2xpZW50c1Jlc3BvbnNlEiIKB2NsaWVudHMYASADKAsyES5xc2NvcGUudjEuQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKuAQoTVXBkYXRlQ2xpZW50UmVxdWVzdBIpCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Qga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKBGV0YWcYAyABKAlCB7pIBHICGEASFQoNdmFsaWRhdGVfb25seRgEIAEoCBINCgVhZG9wdBgFIAEoCCI5ChRVcGRhdGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50ImIKE0RlbGV0ZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSFQoEZXRhZxgDIAEoCUIHukgEcgIYQCIWChREZWxldGVDbGllbnRSZXNwb25zZSJiChNFbmFibGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEhUKBGV0YWcYAyABKAlCB7pIBHICGEAiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJjChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCBIVCgRldGFnGAMgASgJQge6SARyAhhAIjoKFURpc2FibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IqUBChlSb3RhdGVDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI7CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BMgASFQoNdmFsaWRhdGVfb25seRgDIAEoCBIVCgRldGFnGAQgASgJQge6SARyAhhAIksKGlJvdGF0ZUNsaWVudFNlY3JldFJlc3BvbnNlEhoKDWNsaWVudF9zZWNyZXQYASABKAlCA4ABARIRCglzZWNyZXRfaWQYAiABKAkiigEKFlJvdGF0ZU93blNlY3JldFJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEj8KCGxpZmV0aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiBQiA54QPMgMIkBwieQoXUm90YXRlT3duU2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCRIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoYTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAASJJChlMaXN0Q2xpZW50U2VjcmV0c1Jlc3BvbnNlEiwKB3NlY3JldHMYASADKAsyGy5xc2NvcGUudjEuQ2xpZW50U2VjcmV0SW5mbyLuAQoSRXhwbGFpbk1pbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI0CgpncmFudF90eXBlGAIgASgOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIKukgHggEEEAEgABIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iVwoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESGwoJc2VjcmV0X2lkGAIgASgJQgi6SAVyA7ABASIcChpSZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZTLnCgoNQ2xpZW50U2VydmljZRJxCg5SZWdpc3RlckNsaWVudBIgLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlcXVlc3QaIS5xc2NvcGUudjEuUmVnaXN0ZXJDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSZgoJR2V0Q2xpZW50EhsucXNjb3BlLnYxLkdldENsaWVudFJlcXVlc3QaHC5xc2NvcGUudjEuR2V0Q2xpZW50UmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtMaXN0Q2xpZW50cxIdLnFzY29wZS52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHi5xc2NvcGUudjEuTGlzdENsaWVudHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmsKDFVwZGF0ZUNsaWVudBIeLnFzY29wZS52MS5VcGRhdGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJrCgxEZWxldGVDbGllbnQSHi5xc2NvcGUudjEuRGVsZXRlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUScAoMRW5hYmxlQ2xpZW50Eh4ucXNjb3BlLnYxLkVuYWJsZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAEScwoNRGlzYWJsZUNsaWVudBIfLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVxdWVzdBogLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAESfQoSUm90YXRlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmAKD1JvdGF0ZU93blNlY3JldBIhLnFzY29wZS52MS5Sb3RhdGVPd25TZWNyZXRSZXF1ZXN0GiIucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlc3BvbnNlIga61xgCEAESfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -637,6 +639,71 @@ export const RotateClientSecretResponseSchema: GenMessage<RotateClientSecretResp
   messageDesc(file_qscope_v1_client_service, 15);
 
 /**
+ * RotateOwnSecretRequest asks for a new secret of the client that calls.
+ *
+ * @generated from message qscope.v1.RotateOwnSecretRequest
+ */
+export type RotateOwnSecretRequest = Message<"qscope.v1.RotateOwnSecretRequest"> & {
+  /**
+   * client is who calls, by client_id and client_secret.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * lifetime ends the new secret after so long: 1 h to 365 d. Unset: it does not
+   * end by itself. Where each rotation sets one, the places of ended secrets are
+   * free again, and nobody has to tidy up.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 2;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RotateOwnSecretRequest.
+ * Use `create(RotateOwnSecretRequestSchema)` to create a new message.
+ */
+export const RotateOwnSecretRequestSchema: GenMessage<RotateOwnSecretRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 16);
+
+/**
+ * RotateOwnSecretResponse returns the new secret.
+ *
+ * @generated from message qscope.v1.RotateOwnSecretResponse
+ */
+export type RotateOwnSecretResponse = Message<"qscope.v1.RotateOwnSecretResponse"> & {
+  /**
+   * client_secret is shown this once.
+   *
+   * @generated from field: string client_secret = 1;
+   */
+  clientSecret: string;
+
+  /**
+   * secret_id is its public handle.
+   *
+   * @generated from field: string secret_id = 2;
+   */
+  secretId: string;
+
+  /**
+   * expire_time is when it stops working; unset if it does not end by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RotateOwnSecretResponse.
+ * Use `create(RotateOwnSecretResponseSchema)` to create a new message.
+ */
+export const RotateOwnSecretResponseSchema: GenMessage<RotateOwnSecretResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 17);
+
+/**
  * ListClientSecretsRequest names a client.
  *
  * @generated from message qscope.v1.ListClientSecretsRequest
@@ -655,7 +722,7 @@ export type ListClientSecretsRequest = Message<"qscope.v1.ListClientSecretsReque
  * Use `create(ListClientSecretsRequestSchema)` to create a new message.
  */
 export const ListClientSecretsRequestSchema: GenMessage<ListClientSecretsRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 16);
+  messageDesc(file_qscope_v1_client_service, 18);
 
 /**
  * ListClientSecretsResponse describes a client's secrets.
@@ -676,7 +743,7 @@ export type ListClientSecretsResponse = Message<"qscope.v1.ListClientSecretsResp
  * Use `create(ListClientSecretsResponseSchema)` to create a new message.
  */
 export const ListClientSecretsResponseSchema: GenMessage<ListClientSecretsResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 17);
+  messageDesc(file_qscope_v1_client_service, 19);
 
 /**
  * ExplainMintRequest says what the client would ask for.
@@ -728,7 +795,7 @@ export type ExplainMintRequest = Message<"qscope.v1.ExplainMintRequest"> & {
  * Use `create(ExplainMintRequestSchema)` to create a new message.
  */
 export const ExplainMintRequestSchema: GenMessage<ExplainMintRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 18);
+  messageDesc(file_qscope_v1_client_service, 20);
 
 /**
  * ExplainMintResponse explains how the client would be answered.
@@ -764,7 +831,7 @@ export type ExplainMintResponse = Message<"qscope.v1.ExplainMintResponse"> & {
  * Use `create(ExplainMintResponseSchema)` to create a new message.
  */
 export const ExplainMintResponseSchema: GenMessage<ExplainMintResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 19);
+  messageDesc(file_qscope_v1_client_service, 21);
 
 /**
  * RevokeClientSecretRequest names a secret.
@@ -792,7 +859,7 @@ export type RevokeClientSecretRequest = Message<"qscope.v1.RevokeClientSecretReq
  * Use `create(RevokeClientSecretRequestSchema)` to create a new message.
  */
 export const RevokeClientSecretRequestSchema: GenMessage<RevokeClientSecretRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 20);
+  messageDesc(file_qscope_v1_client_service, 22);
 
 /**
  * RevokeClientSecretResponse is empty.
@@ -807,7 +874,7 @@ export type RevokeClientSecretResponse = Message<"qscope.v1.RevokeClientSecretRe
  * Use `create(RevokeClientSecretResponseSchema)` to create a new message.
  */
 export const RevokeClientSecretResponseSchema: GenMessage<RevokeClientSecretResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 21);
+  messageDesc(file_qscope_v1_client_service, 23);
 
 /**
  * ClientService registers OAuth clients and manages their secrets. Every call
@@ -925,6 +992,24 @@ export const ClientService: GenService<{
     output: typeof RotateClientSecretResponseSchema;
   },
   /**
+   * RotateOwnSecret draws a new secret for the client that calls, and returns it,
+   * once. The caller authenticates by one of its secrets. All secrets stay as they
+   * are; the new one is revoked together with the one that made it. A client may do
+   * so once in 24 hours, if its `config.allow_own_rotation` is true and it has no
+   * `qscope:` scopes. A place stays free for RotateClientSecret. Errors:
+   * OAUTH_INVALID_CLIENT; OAUTH_UNAUTHORIZED_CLIENT for a client that may not, and
+   * for a secret after which an administrator has drawn another; LIMIT_EXCEEDED
+   * within a day, or when too many are valid. Not idempotent: after a lost answer,
+   * go on with the secret at hand, and rotate when the day is over.
+   *
+   * @generated from rpc qscope.v1.ClientService.RotateOwnSecret
+   */
+  rotateOwnSecret: {
+    methodKind: "unary";
+    input: typeof RotateOwnSecretRequestSchema;
+    output: typeof RotateOwnSecretResponseSchema;
+  },
+  /**
    * ListClientSecrets describes a client's secrets, newest first. Needs
    * `qscope:clients.read`. Errors: RESOURCE_NOT_FOUND. May be retried.
    *
@@ -952,7 +1037,8 @@ export const ClientService: GenService<{
     output: typeof ExplainMintResponseSchema;
   },
   /**
-   * RevokeClientSecret ends one secret at once. Needs `qscope:clients.write`.
+   * RevokeClientSecret ends one secret at once, and with it every secret that was
+   * made by it (RotateOwnSecret), and by those. Needs `qscope:clients.write`.
    * Errors: RESOURCE_NOT_FOUND.
    *
    * @generated from rpc qscope.v1.ClientService.RevokeClientSecret

@@ -68,6 +68,7 @@ export interface ClientConfigTable extends Changed {
   max_active_access_tokens: NullableInt
   refresh_token_replay_window: Int
   allow_impersonation: Int
+  allow_own_rotation: Int
   /** JSON object. */
   metadata: string
 }
@@ -87,6 +88,7 @@ export interface ClientSecretTable extends Created {
   last_used_at: NullableInt
   /** Where another server hashed the secret; `secret_hash` is then drawn at random, and matches nothing. */
   imported_hash: string | null
+  made_by: string | null
 }
 
 /** Deleted ones keep their row, without the external id. */

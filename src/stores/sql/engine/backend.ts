@@ -17,6 +17,7 @@ import type {
 } from '../../contract/backend.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { StoreError } from '../../contract/errors.ts'
+import type { SchemaState } from '../../contract/schema-state.ts'
 import type { StoreObserver } from '../../contract/store-observer.ts'
 import { DatabaseError, observed, storeError, withStoreErrors } from '../core/database-error.ts'
 import type { Connected, Dialect, Execute, Writer } from '../core/dialect.ts'
@@ -144,6 +145,11 @@ export class SqlBackend implements Backend {
     await withStoreErrors(() => this.#connected.checkReads())
   }
 
+  async schema(): Promise<SchemaState> {
+    const bookkeeping = await readBookkeeping(this.#anySchema)
+    return schemaStateOf(bookkeeping, this.#parts.migrations ?? MIGRATIONS)
+  }
+
   async clock(): Promise<EpochMs> {
     const { rows } = await this.#anySchema.executeQuery(
       sql<{ readonly now: StoredInt }>`select ${this.#dialect.now} as now`.compile(this.#anySchema),
@@ -200,8 +206,7 @@ export class SqlBackend implements Backend {
 
   async #examine(signal: AbortSignal, seen: { readable: boolean }): Promise<string | null> {
     await this.#connected.checkReads()
-    const bookkeeping = await readBookkeeping(this.#anySchema)
-    this.#misfit = schemaStateOf(bookkeeping, this.#parts.migrations ?? MIGRATIONS).problem
+    this.#misfit = (await this.schema()).problem
     seen.readable = this.#misfit === null
     if (this.#misfit === null) await this.#probe(signal)
     return this.#misfit

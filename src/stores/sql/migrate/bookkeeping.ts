@@ -4,7 +4,7 @@ import {
   type Bookkeeping,
   MIGRATION_DIRECTIONS,
   type SchemaState,
-} from '../../contract/migrations.ts'
+} from '../../contract/schema-state.ts'
 import type { ColumnTypes } from '../core/dialect.ts'
 import { flag, integer, oneOf } from '../core/rows.ts'
 import type { Database } from '../core/schema.ts'

@@ -1,12 +1,6 @@
 import type { Kysely } from 'kysely'
-import type {
-  AuditProtection,
-  MigrationOutcome,
-  Migrations,
-  SchemaState,
-  Seed,
-  UpOptions,
-} from '../../contract/migrations.ts'
+import type { MigrationOutcome, Migrations, Seed, UpOptions } from '../../contract/migrations.ts'
+import type { AuditProtection, SchemaState } from '../../contract/schema-state.ts'
 import { AuditChain } from '../audit/chain.ts'
 import { DatabaseError, withStoreErrors } from '../core/database-error.ts'
 import type { Dialect, MigrationSession } from '../core/dialect.ts'

@@ -1,5 +1,5 @@
 import type { Kysely, Updateable } from 'kysely'
-import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/migrations.ts'
+import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/schema-state.ts'
 import { DatabaseError, type DatabaseErrorKind, located } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/kysely.ts'

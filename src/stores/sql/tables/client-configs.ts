@@ -20,6 +20,7 @@ export const CONFIG_COLUMNS = [
   'oauth_client_configs.max_active_access_tokens',
   'oauth_client_configs.refresh_token_replay_window',
   'oauth_client_configs.allow_impersonation',
+  'oauth_client_configs.allow_own_rotation',
   'oauth_client_configs.metadata',
 ] as const
 
@@ -44,6 +45,7 @@ export function configOf(row: Selectable<ConfigColumns>): ClientConfig {
     maxActiveAccessTokens: integerOrNull(row.max_active_access_tokens, 'max_active_access_tokens'),
     refreshTokenReplayWindow: span('refresh_token_replay_window'),
     allowImpersonation: flag(row.allow_impersonation, 'allow_impersonation'),
+    allowOwnRotation: flag(row.allow_own_rotation, 'allow_own_rotation'),
     metadata: stringMap(row.metadata, 'metadata'),
   })
 }
@@ -99,6 +101,7 @@ function configRow(config: ClientConfig): Insertable<ConfigColumns> {
     max_active_access_tokens: config.maxActiveAccessTokens,
     refresh_token_replay_window: config.refreshTokenReplayWindow,
     allow_impersonation: asFlag(config.allowImpersonation),
+    allow_own_rotation: asFlag(config.allowOwnRotation),
     metadata: JSON.stringify(config.metadata),
   }
 }

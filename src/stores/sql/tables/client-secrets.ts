@@ -24,6 +24,7 @@ const SECRET_COLUMNS = [
   'secret_hash',
   'expires_at',
   'last_used_at',
+  'made_by',
   'created_at',
   'created_by',
   'imported_hash',
@@ -91,6 +92,7 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
         secret_hash: secret.hash,
         expires_at: secret.expiresAt,
         last_used_at: secret.lastUsedAt,
+        made_by: secret.madeBy,
         created_at: secret.createdAt,
         created_by: secret.createdBy,
         imported_hash: secret.importedHash,
@@ -126,6 +128,15 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
     return result.numUpdatedRows === 1n
   }
 
+  async adopt(client: ClientId, from: SecretId, by: SecretId | null): Promise<void> {
+    await this.#db
+      .updateTable('oauth_client_secrets')
+      .set({ made_by: by })
+      .where('client_id', '=', client)
+      .where('made_by', '=', from)
+      .execute()
+  }
+
   async markUsed(secret: SecretId, at: EpochMs): Promise<void> {
     await this.#db
       .updateTable('oauth_client_secrets')
@@ -149,5 +160,6 @@ function secretOf(row: SecretRow): ClientSecret {
     importedHash: row.imported_hash,
     expiresAt: expiresAt === null ? null : epochMs(expiresAt),
     lastUsedAt: lastUsedAt === null ? null : epochMs(lastUsedAt),
+    madeBy: row.made_by === null ? null : secretId(row.made_by),
   })
 }

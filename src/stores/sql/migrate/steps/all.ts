@@ -9,6 +9,7 @@ import { signingKeys } from './0008_signing_keys.ts'
 import { assertionIds } from './0009_assertion_ids.ts'
 import { auditEventsByType } from './0010_audit_events_by_type.ts'
 import { revocations } from './0011_revocations.ts'
+import { ownSecretRotation } from './0012_own_secret_rotation.ts'
 import { owners } from './0013_owners.ts'
 import type { MigrationStep } from './migration-step.ts'
 
@@ -31,5 +32,6 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0010_audit_events_by_type', serversFrom: null, migration: auditEventsByType },
   // A server that ends something without a row would leave verifiers believing in it.
   { name: '0011_revocations', serversFrom: '0011_revocations', migration: revocations },
+  { name: '0012_own_secret_rotation', serversFrom: null, migration: ownSecretRotation },
   { name: '0013_owners', serversFrom: null, migration: owners },
 ])

@@ -4,10 +4,12 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { AuthenticationMethod, Client, ClientConfig, ClientSecretInfo, ClientType, GrantType } from "./client_pb.ts";
 import { file_qscope_v1_client } from "./client_pb.ts";
+import type { ClientAuthentication } from "./client_authentication_pb.ts";
+import { file_qscope_v1_client_authentication } from "./client_authentication_pb.ts";
 import type { ErrorReason } from "./error_reason_pb.ts";
 import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
 import type { Check, Verdict } from "./explanation_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKcBAoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EhYKCWNsaWVudF9pZBgBIAEoCUgAiAEBEhkKDGRpc3BsYXlfbmFtZRgCIAEoCUgBiAEBEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSFgoEandrcxgFIAEoCUIDgAEBSAKIAQESHwoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJSAOIAQESKQoLZ3JhbnRfdHlwZXMYByADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYCCADKAkSDgoGc2NvcGVzGAkgAygJEhEKCWF1ZGllbmNlcxgKIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCyADKAkSJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEg0KBW93bmVyGA4gASgJEiMKFmltcG9ydGVkX3NlY3JldF9oYXNoZXMYDyADKAlCA4ABAUIMCgpfY2xpZW50X2lkQg8KDV9kaXNwbGF5X25hbWVCBwoFX2p3a3NCFQoTX3Rsc19jbGllbnRfc3ViamVjdCJXChZSZWdpc3RlckNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQSGgoNY2xpZW50X3NlY3JldBgCIAEoCUIDgAEBIiUKEEdldENsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIjYKEUdldENsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiqwEKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIUCgdlbmFibGVkGAMgASgISACIAQESIwoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlEhgKEGNsaWVudF9pZF9wcmVmaXgYBSABKAkSDQoFb3duZXIYBiABKAlCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinQEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSDAoEZXRhZxgDIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEg0KBWFkb3B0GAUgASgIIjkKFFVwZGF0ZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiTQoTRGVsZXRlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCBIMCgRldGFnGAMgASgJIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIk0KE0VuYWJsZUNsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSDAoEZXRhZxgDIAEoCSI5ChRFbmFibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Ik4KFERpc2FibGVDbGllbnRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEgwKBGV0YWcYAyABKAkiOgoVRGlzYWJsZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQifwoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GAMgASgIEgwKBGV0YWcYBCABKAkiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSItChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIqEBChJFeHBsYWluTWludFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEigKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEg4KBnNjb3BlcxgDIAMoCRIRCglhdWRpZW5jZXMYBCADKAkSKwoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iQQoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMoUKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_qscope_v1_client, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKcBAoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EhYKCWNsaWVudF9pZBgBIAEoCUgAiAEBEhkKDGRpc3BsYXlfbmFtZRgCIAEoCUgBiAEBEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSFgoEandrcxgFIAEoCUIDgAEBSAKIAQESHwoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJSAOIAQESKQoLZ3JhbnRfdHlwZXMYByADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYCCADKAkSDgoGc2NvcGVzGAkgAygJEhEKCWF1ZGllbmNlcxgKIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCyADKAkSJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEg0KBW93bmVyGA4gASgJEiMKFmltcG9ydGVkX3NlY3JldF9oYXNoZXMYDyADKAlCA4ABAUIMCgpfY2xpZW50X2lkQg8KDV9kaXNwbGF5X25hbWVCBwoFX2p3a3NCFQoTX3Rsc19jbGllbnRfc3ViamVjdCJXChZSZWdpc3RlckNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQSGgoNY2xpZW50X3NlY3JldBgCIAEoCUIDgAEBIiUKEEdldENsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIjYKEUdldENsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiqwEKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIUCgdlbmFibGVkGAMgASgISACIAQESIwoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlEhgKEGNsaWVudF9pZF9wcmVmaXgYBSABKAkSDQoFb3duZXIYBiABKAlCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinQEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSDAoEZXRhZxgDIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEg0KBWFkb3B0GAUgASgIIjkKFFVwZGF0ZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiTQoTRGVsZXRlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCBIMCgRldGFnGAMgASgJIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIk0KE0VuYWJsZUNsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSDAoEZXRhZxgDIAEoCSI5ChRFbmFibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Ik4KFERpc2FibGVDbGllbnRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEgwKBGV0YWcYAyABKAkiOgoVRGlzYWJsZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQifwoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GAMgASgIEgwKBGV0YWcYBCABKAkiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSJ2ChZSb3RhdGVPd25TZWNyZXRSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIrCghsaWZldGltZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ5ChdSb3RhdGVPd25TZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCItChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIqEBChJFeHBsYWluTWludFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEigKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEg4KBnNjb3BlcxgDIAMoCRIRCglhdWRpZW5jZXMYBCADKAkSKwoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iQQoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMucKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSYAoPUm90YXRlT3duU2VjcmV0EiEucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlcXVlc3QaIi5xc2NvcGUudjEuUm90YXRlT3duU2VjcmV0UmVzcG9uc2UiBrrXGAIQARJ+ChFMaXN0Q2xpZW50U2VjcmV0cxIjLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QaJC5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0V4cGxhaW5NaW50Eh0ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVxdWVzdBoeLnFzY29wZS52MS5FeHBsYWluTWludFJlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -636,6 +638,71 @@ export const RotateClientSecretResponseSchema: GenMessage<RotateClientSecretResp
   messageDesc(file_qscope_v1_client_service, 15);
 
 /**
+ * RotateOwnSecretRequest asks for a new secret of the client that calls.
+ *
+ * @generated from message qscope.v1.RotateOwnSecretRequest
+ */
+export type RotateOwnSecretRequest = Message<"qscope.v1.RotateOwnSecretRequest"> & {
+  /**
+   * client is who calls, by client_id and client_secret.
+   *
+   * @generated from field: qscope.v1.ClientAuthentication client = 1;
+   */
+  client?: ClientAuthentication | undefined;
+
+  /**
+   * lifetime ends the new secret after so long: 1 h to 365 d. Unset: it does not
+   * end by itself. Where each rotation sets one, the places of ended secrets are
+   * free again, and nobody has to tidy up.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 2;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RotateOwnSecretRequest.
+ * Use `create(RotateOwnSecretRequestSchema)` to create a new message.
+ */
+export const RotateOwnSecretRequestSchema: GenMessage<RotateOwnSecretRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 16);
+
+/**
+ * RotateOwnSecretResponse returns the new secret.
+ *
+ * @generated from message qscope.v1.RotateOwnSecretResponse
+ */
+export type RotateOwnSecretResponse = Message<"qscope.v1.RotateOwnSecretResponse"> & {
+  /**
+   * client_secret is shown this once.
+   *
+   * @generated from field: string client_secret = 1;
+   */
+  clientSecret: string;
+
+  /**
+   * secret_id is its public handle.
+   *
+   * @generated from field: string secret_id = 2;
+   */
+  secretId: string;
+
+  /**
+   * expire_time is when it stops working; unset if it does not end by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.RotateOwnSecretResponse.
+ * Use `create(RotateOwnSecretResponseSchema)` to create a new message.
+ */
+export const RotateOwnSecretResponseSchema: GenMessage<RotateOwnSecretResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client_service, 17);
+
+/**
  * ListClientSecretsRequest names a client.
  *
  * @generated from message qscope.v1.ListClientSecretsRequest
@@ -654,7 +721,7 @@ export type ListClientSecretsRequest = Message<"qscope.v1.ListClientSecretsReque
  * Use `create(ListClientSecretsRequestSchema)` to create a new message.
  */
 export const ListClientSecretsRequestSchema: GenMessage<ListClientSecretsRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 16);
+  messageDesc(file_qscope_v1_client_service, 18);
 
 /**
  * ListClientSecretsResponse describes a client's secrets.
@@ -675,7 +742,7 @@ export type ListClientSecretsResponse = Message<"qscope.v1.ListClientSecretsResp
  * Use `create(ListClientSecretsResponseSchema)` to create a new message.
  */
 export const ListClientSecretsResponseSchema: GenMessage<ListClientSecretsResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 17);
+  messageDesc(file_qscope_v1_client_service, 19);
 
 /**
  * ExplainMintRequest says what the client would ask for.
@@ -727,7 +794,7 @@ export type ExplainMintRequest = Message<"qscope.v1.ExplainMintRequest"> & {
  * Use `create(ExplainMintRequestSchema)` to create a new message.
  */
 export const ExplainMintRequestSchema: GenMessage<ExplainMintRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 18);
+  messageDesc(file_qscope_v1_client_service, 20);
 
 /**
  * ExplainMintResponse explains how the client would be answered.
@@ -763,7 +830,7 @@ export type ExplainMintResponse = Message<"qscope.v1.ExplainMintResponse"> & {
  * Use `create(ExplainMintResponseSchema)` to create a new message.
  */
 export const ExplainMintResponseSchema: GenMessage<ExplainMintResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 19);
+  messageDesc(file_qscope_v1_client_service, 21);
 
 /**
  * RevokeClientSecretRequest names a secret.
@@ -791,7 +858,7 @@ export type RevokeClientSecretRequest = Message<"qscope.v1.RevokeClientSecretReq
  * Use `create(RevokeClientSecretRequestSchema)` to create a new message.
  */
 export const RevokeClientSecretRequestSchema: GenMessage<RevokeClientSecretRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 20);
+  messageDesc(file_qscope_v1_client_service, 22);
 
 /**
  * RevokeClientSecretResponse is empty.
@@ -806,7 +873,7 @@ export type RevokeClientSecretResponse = Message<"qscope.v1.RevokeClientSecretRe
  * Use `create(RevokeClientSecretResponseSchema)` to create a new message.
  */
 export const RevokeClientSecretResponseSchema: GenMessage<RevokeClientSecretResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client_service, 21);
+  messageDesc(file_qscope_v1_client_service, 23);
 
 /**
  * ClientService registers OAuth clients and manages their secrets. Every call
@@ -924,6 +991,24 @@ export const ClientService: GenService<{
     output: typeof RotateClientSecretResponseSchema;
   },
   /**
+   * RotateOwnSecret draws a new secret for the client that calls, and returns it,
+   * once. The caller authenticates by one of its secrets. All secrets stay as they
+   * are; the new one is revoked together with the one that made it. A client may do
+   * so once in 24 hours, if its `config.allow_own_rotation` is true and it has no
+   * `qscope:` scopes. A place stays free for RotateClientSecret. Errors:
+   * OAUTH_INVALID_CLIENT; OAUTH_UNAUTHORIZED_CLIENT for a client that may not, and
+   * for a secret after which an administrator has drawn another; LIMIT_EXCEEDED
+   * within a day, or when too many are valid. Not idempotent: after a lost answer,
+   * go on with the secret at hand, and rotate when the day is over.
+   *
+   * @generated from rpc qscope.v1.ClientService.RotateOwnSecret
+   */
+  rotateOwnSecret: {
+    methodKind: "unary";
+    input: typeof RotateOwnSecretRequestSchema;
+    output: typeof RotateOwnSecretResponseSchema;
+  },
+  /**
    * ListClientSecrets describes a client's secrets, newest first. Needs
    * `qscope:clients.read`. Errors: RESOURCE_NOT_FOUND. May be retried.
    *
@@ -951,7 +1036,8 @@ export const ClientService: GenService<{
     output: typeof ExplainMintResponseSchema;
   },
   /**
-   * RevokeClientSecret ends one secret at once. Needs `qscope:clients.write`.
+   * RevokeClientSecret ends one secret at once, and with it every secret that was
+   * made by it (RotateOwnSecret), and by those. Needs `qscope:clients.write`.
    * Errors: RESOURCE_NOT_FOUND.
    *
    * @generated from rpc qscope.v1.ClientService.RevokeClientSecret

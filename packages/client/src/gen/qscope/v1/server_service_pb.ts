@@ -2,16 +2,20 @@
 // @generated from file qscope/v1/server_service.proto (package qscope.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ErrorReason } from "./error_reason_pb.ts";
+import { file_qscope_v1_error_reason } from "./error_reason_pb.ts";
 import { file_qscope_v1_options } from "./options_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file qscope/v1/server_service.proto.
  */
 export const file_qscope_v1_server_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvc2VydmVyX3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSIaChhHZXRTZXJ2ZXJNZXRhZGF0YVJlcXVlc3QirwYKGUdldFNlcnZlck1ldGFkYXRhUmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEhYKDnRva2VuX2VuZHBvaW50GAIgASgJEh4KFmludHJvc3BlY3Rpb25fZW5kcG9pbnQYAyABKAkSNQotaW50cm9zcGVjdGlvbl9lbmRwb2ludF9hdXRoX21ldGhvZHNfc3VwcG9ydGVkGAQgAygJEkAKOGludHJvc3BlY3Rpb25fZW5kcG9pbnRfYXV0aF9zaWduaW5nX2FsZ192YWx1ZXNfc3VwcG9ydGVkGAUgAygJEjIKKmludHJvc3BlY3Rpb25fc2lnbmluZ19hbGdfdmFsdWVzX3N1cHBvcnRlZBgGIAMoCRIbChNyZXZvY2F0aW9uX2VuZHBvaW50GAcgASgJEjIKKnJldm9jYXRpb25fZW5kcG9pbnRfYXV0aF9tZXRob2RzX3N1cHBvcnRlZBgIIAMoCRI9CjVyZXZvY2F0aW9uX2VuZHBvaW50X2F1dGhfc2lnbmluZ19hbGdfdmFsdWVzX3N1cHBvcnRlZBgJIAMoCRIlCh1kZXZpY2VfYXV0aG9yaXphdGlvbl9lbmRwb2ludBgKIAEoCRIQCghqd2tzX3VyaRgLIAEoCRIYChBzY29wZXNfc3VwcG9ydGVkGAwgAygJEiAKGHJlc3BvbnNlX3R5cGVzX3N1cHBvcnRlZBgNIAMoCRIdChVncmFudF90eXBlc19zdXBwb3J0ZWQYDiADKAkSKAogY29kZV9jaGFsbGVuZ2VfbWV0aG9kc19zdXBwb3J0ZWQYDyADKAkSLQoldG9rZW5fZW5kcG9pbnRfYXV0aF9tZXRob2RzX3N1cHBvcnRlZBgQIAMoCRI4CjB0b2tlbl9lbmRwb2ludF9hdXRoX3NpZ25pbmdfYWxnX3ZhbHVlc19zdXBwb3J0ZWQYESADKAkSNwoqdGxzX2NsaWVudF9jZXJ0aWZpY2F0ZV9ib3VuZF9hY2Nlc3NfdG9rZW5zGBIgASgISACIAQFCLQorX3Rsc19jbGllbnRfY2VydGlmaWNhdGVfYm91bmRfYWNjZXNzX3Rva2VuczJ8Cg1TZXJ2ZXJTZXJ2aWNlEmsKEUdldFNlcnZlck1ldGFkYXRhEiMucXNjb3BlLnYxLkdldFNlcnZlck1ldGFkYXRhUmVxdWVzdBokLnFzY29wZS52MS5HZXRTZXJ2ZXJNZXRhZGF0YVJlc3BvbnNlIguQAgG61xgEGAEgAUJlChJpbnRlcm5hbC5xc2NvcGUudjFCElNlcnZlclNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvc2VydmVyX3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSIaChhHZXRTZXJ2ZXJNZXRhZGF0YVJlcXVlc3QirwYKGUdldFNlcnZlck1ldGFkYXRhUmVzcG9uc2USDgoGaXNzdWVyGAEgASgJEhYKDnRva2VuX2VuZHBvaW50GAIgASgJEh4KFmludHJvc3BlY3Rpb25fZW5kcG9pbnQYAyABKAkSNQotaW50cm9zcGVjdGlvbl9lbmRwb2ludF9hdXRoX21ldGhvZHNfc3VwcG9ydGVkGAQgAygJEkAKOGludHJvc3BlY3Rpb25fZW5kcG9pbnRfYXV0aF9zaWduaW5nX2FsZ192YWx1ZXNfc3VwcG9ydGVkGAUgAygJEjIKKmludHJvc3BlY3Rpb25fc2lnbmluZ19hbGdfdmFsdWVzX3N1cHBvcnRlZBgGIAMoCRIbChNyZXZvY2F0aW9uX2VuZHBvaW50GAcgASgJEjIKKnJldm9jYXRpb25fZW5kcG9pbnRfYXV0aF9tZXRob2RzX3N1cHBvcnRlZBgIIAMoCRI9CjVyZXZvY2F0aW9uX2VuZHBvaW50X2F1dGhfc2lnbmluZ19hbGdfdmFsdWVzX3N1cHBvcnRlZBgJIAMoCRIlCh1kZXZpY2VfYXV0aG9yaXphdGlvbl9lbmRwb2ludBgKIAEoCRIQCghqd2tzX3VyaRgLIAEoCRIYChBzY29wZXNfc3VwcG9ydGVkGAwgAygJEiAKGHJlc3BvbnNlX3R5cGVzX3N1cHBvcnRlZBgNIAMoCRIdChVncmFudF90eXBlc19zdXBwb3J0ZWQYDiADKAkSKAogY29kZV9jaGFsbGVuZ2VfbWV0aG9kc19zdXBwb3J0ZWQYDyADKAkSLQoldG9rZW5fZW5kcG9pbnRfYXV0aF9tZXRob2RzX3N1cHBvcnRlZBgQIAMoCRI4CjB0b2tlbl9lbmRwb2ludF9hdXRoX3NpZ25pbmdfYWxnX3ZhbHVlc19zdXBwb3J0ZWQYESADKAkSNwoqdGxzX2NsaWVudF9jZXJ0aWZpY2F0ZV9ib3VuZF9hY2Nlc3NfdG9rZW5zGBIgASgISACIAQFCLQorX3Rsc19jbGllbnRfY2VydGlmaWNhdGVfYm91bmRfYWNjZXNzX3Rva2VucyIYChZHZXRTZXJ2ZXJTdGF0dXNSZXF1ZXN0IsECChdHZXRTZXJ2ZXJTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3NlcnZpbmcYAyABKAgSJAoIZmluZGluZ3MYBCADKAsyEi5xc2NvcGUudjEuRmluZGluZxIwCgxleGFtaW5lX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KC3JhdGVfd2luZG93GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiIKBWNhbGxzGAcgAygLMhMucXNjb3BlLnYxLkNhbGxSYXRlEigKCHJlZnVzYWxzGAggAygLMhYucXNjb3BlLnYxLlJlZnVzYWxSYXRlImEKB0ZpbmRpbmcSDQoFY2hlY2sYASABKAkSJgoFc3RhdGUYAiABKA4yFy5xc2NvcGUudjEuRmluZGluZ1N0YXRlEg8KB2ZpbmRpbmcYAyABKAkSDgoGYWR2aWNlGAQgASgJIj0KCENhbGxSYXRlEg4KBm1ldGhvZBgBIAEoCRINCgVjb3VudBgCIAEoAxISCgpwZXJfc2Vjb25kGAMgASgBIlgKC1JlZnVzYWxSYXRlEiYKBnJlYXNvbhgBIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbhINCgVjb3VudBgCIAEoAxISCgpwZXJfc2Vjb25kGAMgASgBKnkKDEZpbmRpbmdTdGF0ZRIdChlGSU5ESU5HX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQRklORElOR19TVEFURV9PSxABEhkKFUZJTkRJTkdfU1RBVEVfV0FSTklORxACEhkKFUZJTkRJTkdfU1RBVEVfUFJPQkxFTRADMvUBCg1TZXJ2ZXJTZXJ2aWNlEmsKEUdldFNlcnZlck1ldGFkYXRhEiMucXNjb3BlLnYxLkdldFNlcnZlck1ldGFkYXRhUmVxdWVzdBokLnFzY29wZS52MS5HZXRTZXJ2ZXJNZXRhZGF0YVJlc3BvbnNlIguQAgG61xgEGAEgARJ3Cg9HZXRTZXJ2ZXJTdGF0dXMSIS5xc2NvcGUudjEuR2V0U2VydmVyU3RhdHVzUmVxdWVzdBoiLnFzY29wZS52MS5HZXRTZXJ2ZXJTdGF0dXNSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnNlcnZlci5yZWFkIAFCZQoSaW50ZXJuYWwucXNjb3BlLnYxQhJTZXJ2ZXJTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_qscope_v1_error_reason, file_qscope_v1_options]);
 
 /**
  * GetServerMetadataRequest is empty.
@@ -179,6 +183,254 @@ export const GetServerMetadataResponseSchema: GenMessage<GetServerMetadataRespon
   messageDesc(file_qscope_v1_server_service, 1);
 
 /**
+ * GetServerStatusRequest is empty.
+ *
+ * @generated from message qscope.v1.GetServerStatusRequest
+ */
+export type GetServerStatusRequest = Message<"qscope.v1.GetServerStatusRequest"> & {
+};
+
+/**
+ * Describes the message qscope.v1.GetServerStatusRequest.
+ * Use `create(GetServerStatusRequestSchema)` to create a new message.
+ */
+export const GetServerStatusRequestSchema: GenMessage<GetServerStatusRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_server_service, 2);
+
+/**
+ * GetServerStatusResponse is how the process that answers is. Of a server with
+ * several workers, each counts its own calls.
+ *
+ * @generated from message qscope.v1.GetServerStatusResponse
+ */
+export type GetServerStatusResponse = Message<"qscope.v1.GetServerStatusResponse"> & {
+  /**
+   * version is that of QScope.
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * start_time is when the process began to serve.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 2;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * serving is what `grpc.health.v1` tells: whether calls are accepted.
+   *
+   * @generated from field: bool serving = 3;
+   */
+  serving: boolean;
+
+  /**
+   * findings are those of `qscope doctor`, without what concerns ports.
+   *
+   * @generated from field: repeated qscope.v1.Finding findings = 4;
+   */
+  findings: Finding[];
+
+  /**
+   * examine_time is when they were made.
+   *
+   * @generated from field: google.protobuf.Timestamp examine_time = 5;
+   */
+  examineTime?: Timestamp | undefined;
+
+  /**
+   * rate_window is the time over which rates are taken: the last minute, or less
+   * after a start.
+   *
+   * @generated from field: google.protobuf.Duration rate_window = 6;
+   */
+  rateWindow?: Duration | undefined;
+
+  /**
+   * calls are the methods that were called, those called most first.
+   *
+   * @generated from field: repeated qscope.v1.CallRate calls = 7;
+   */
+  calls: CallRate[];
+
+  /**
+   * refusals are the reasons for which calls were refused, the most frequent first.
+   *
+   * @generated from field: repeated qscope.v1.RefusalRate refusals = 8;
+   */
+  refusals: RefusalRate[];
+};
+
+/**
+ * Describes the message qscope.v1.GetServerStatusResponse.
+ * Use `create(GetServerStatusResponseSchema)` to create a new message.
+ */
+export const GetServerStatusResponseSchema: GenMessage<GetServerStatusResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_server_service, 3);
+
+/**
+ * Finding is one thing that was looked at.
+ *
+ * @generated from message qscope.v1.Finding
+ */
+export type Finding = Message<"qscope.v1.Finding"> & {
+  /**
+   * check names what was looked at, such as `database isolation`.
+   *
+   * @generated from field: string check = 1;
+   */
+  check: string;
+
+  /**
+   * state is what the finding means.
+   *
+   * @generated from field: qscope.v1.FindingState state = 2;
+   */
+  state: FindingState;
+
+  /**
+   * finding says what was found, for people.
+   *
+   * @generated from field: string finding = 3;
+   */
+  finding: string;
+
+  /**
+   * advice says what to do; empty: nothing.
+   *
+   * @generated from field: string advice = 4;
+   */
+  advice: string;
+};
+
+/**
+ * Describes the message qscope.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
+ */
+export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_server_service, 4);
+
+/**
+ * CallRate is how often a method was called. Calls that ended count, whatever they
+ * ended with.
+ *
+ * @generated from message qscope.v1.CallRate
+ */
+export type CallRate = Message<"qscope.v1.CallRate"> & {
+  /**
+   * method is its full name, such as `qscope.v1.TokenService/MintToken`.
+   *
+   * @generated from field: string method = 1;
+   */
+  method: string;
+
+  /**
+   * count is how many calls ended since the start.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * per_second is the mean over the rate window.
+   *
+   * @generated from field: double per_second = 3;
+   */
+  perSecond: number;
+};
+
+/**
+ * Describes the message qscope.v1.CallRate.
+ * Use `create(CallRateSchema)` to create a new message.
+ */
+export const CallRateSchema: GenMessage<CallRate> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_server_service, 5);
+
+/**
+ * RefusalRate is how often calls were refused for one reason.
+ *
+ * @generated from message qscope.v1.RefusalRate
+ */
+export type RefusalRate = Message<"qscope.v1.RefusalRate"> & {
+  /**
+   * reason is that of the calls' ErrorInfo.
+   *
+   * @generated from field: qscope.v1.ErrorReason reason = 1;
+   */
+  reason: ErrorReason;
+
+  /**
+   * count is how many calls were refused since the start.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * per_second is the mean over the rate window.
+   *
+   * @generated from field: double per_second = 3;
+   */
+  perSecond: number;
+};
+
+/**
+ * Describes the message qscope.v1.RefusalRate.
+ * Use `create(RefusalRateSchema)` to create a new message.
+ */
+export const RefusalRateSchema: GenMessage<RefusalRate> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_server_service, 6);
+
+/**
+ * FindingState is what a finding means.
+ *
+ * @generated from enum qscope.v1.FindingState
+ */
+export const FindingState = {
+  /**
+   * FINDING_STATE_UNSPECIFIED is never sent.
+   *
+   * @generated from enum value: FINDING_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * FINDING_STATE_OK: nothing is to be done.
+   *
+   * @generated from enum value: FINDING_STATE_OK = 1;
+   */
+  OK: 1,
+
+  /**
+   * FINDING_STATE_WARNING: the server works, and something should be mended.
+   *
+   * @generated from enum value: FINDING_STATE_WARNING = 2;
+   */
+  WARNING: 2,
+
+  /**
+   * FINDING_STATE_PROBLEM: something does not work, or would not after a restart.
+   *
+   * @generated from enum value: FINDING_STATE_PROBLEM = 3;
+   */
+  PROBLEM: 3,
+} as const;
+
+/**
+ * FindingState is what a finding means.
+ *
+ * @generated from enum qscope.v1.FindingState
+ */
+export type FindingState = (typeof FindingState)[keyof typeof FindingState] | UnknownEnum;
+
+/**
+ * Describes the enum qscope.v1.FindingState.
+ */
+export const FindingStateSchema: GenEnum<FindingState> = /*@__PURE__*/
+  enumDesc(file_qscope_v1_server_service, 0);
+
+/**
  * ServerService tells about the server itself.
  *
  * @generated from service qscope.v1.ServerService
@@ -195,6 +447,20 @@ export const ServerService: GenService<{
     methodKind: "unary";
     input: typeof GetServerMetadataRequestSchema;
     output: typeof GetServerMetadataResponseSchema;
+  },
+  /**
+   * GetServerStatus tells how the server is: its version, whether it serves, what
+   * `qscope doctor` finds, what it is asked and what it refuses. Needs
+   * `qscope:server.read`, which shows paths, host names and versions. Findings are
+   * kept for ten seconds. A server that cannot reach its database cannot tell who
+   * calls, and answers OAUTH_TEMPORARILY_UNAVAILABLE. May be retried.
+   *
+   * @generated from rpc qscope.v1.ServerService.GetServerStatus
+   */
+  getServerStatus: {
+    methodKind: "unary";
+    input: typeof GetServerStatusRequestSchema;
+    output: typeof GetServerStatusResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_qscope_v1_server_service, 0);

@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises'
 import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
-import type { KnownIssuer } from '../auth/trusted-issuers.ts'
-import type { Logger } from '../context.ts'
-import { mayHaveSigned, type UnverifiedAssertion } from '../crypto/assertion.ts'
-import { ISSUER_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set.ts'
-import type { EpochMs } from '../domain/ids.ts'
-import type { KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
+import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
+import type { Logger } from '../../context.ts'
+import { mayHaveSigned, type UnverifiedAssertion } from '../../crypto/assertion.ts'
+import { ISSUER_KEYS, readKeySet, type VerificationKey } from '../../crypto/key-set.ts'
+import type { EpochMs } from '../../domain/ids.ts'
+import type { KeyLocation, TrustedIssuer } from '../../domain/trusted-issuer.ts'
 
 /** How long fetched keys are used, and how soon after one fetch the next may follow. */
 const CACHING = Object.freeze({

@@ -2,9 +2,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
-import type { TlsConfig } from '../config/rules.ts'
-import type { Logger } from '../context.ts'
-import { messageOf } from '../message-of.ts'
+import type { TlsConfig } from '../../config/rules.ts'
+import type { Logger } from '../../context.ts'
+import { messageOf } from '../../message-of.ts'
 import {
   type ClientCertificates,
   contextOf,
@@ -12,8 +12,8 @@ import {
   isEncryptedKey,
   type TlsMaterial,
   type TlsSource,
-} from '../transports/tls.ts'
-import { BackgroundJob } from './jobs/background-job.ts'
+} from '../../transports/tls.ts'
+import { BackgroundJob } from '../jobs/background-job.ts'
 
 const CANNOT_BE_USED = 'the TLS files cannot be used; the certificate before them stays in use'
 /** Files are replaced one after the other: what changes within this time is not complete. */
