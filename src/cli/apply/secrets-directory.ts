@@ -31,12 +31,24 @@ export interface Delivery {
   withdraw(): void
 }
 
+/** Where new secrets of clients go. */
+export interface SecretsPlace {
+  /** Whether a secret was asked for and perhaps never written. */
+  isPending(clientId: string): boolean
+  /** What is there already under the name of the client's secret, of another server or of a client that is no more. */
+  existingFile(clientId: string): string | null
+  /** What says that a secret is pending. */
+  pendingFile(clientId: string): string
+  /** Makes a place for the secret of a client, durably; throws if it cannot. */
+  prepare(clientId: string): Delivery
+}
+
 /**
  * Where new secrets of clients go, one file each, for their owner alone. A secret that
  * was drawn and not written, since the process was killed in between, leaves a file
  * that says so (`.pending`).
  */
-export class SecretsDirectory {
+export class SecretsDirectory implements SecretsPlace {
   readonly #path: string
   readonly #format: SecretFormat
   readonly #delivered: string[] = []
@@ -52,12 +64,10 @@ export class SecretsDirectory {
     return this.#delivered
   }
 
-  /** Whether a secret was asked for and perhaps never written. */
   isPending(clientId: string): boolean {
     return existsSync(this.#pendingFile(clientId))
   }
 
-  /** The file of a client that is there already: of another server, or of a client that is no more. */
   existingFile(clientId: string): string | null {
     const file = this.#fileOf(clientId)
     return existsSync(file) ? file : null
@@ -67,7 +77,6 @@ export class SecretsDirectory {
     return this.#pendingFile(clientId)
   }
 
-  /** Makes a place for the secret of a client, durably; throws if it cannot. */
   prepare(clientId: string): Delivery {
     this.#open()
     const pending = this.#pendingFile(clientId)
