@@ -160,6 +160,7 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   doctor: () => migrated(),
   'explain-sql': () => migrated('clientCredentials'),
   health: () => [],
+  status: () => [],
   apply: () => ['-f', documents(), '--secrets-dir', join(folder, 'secrets')],
   diff: () => ['-f', documents()],
   export: () => [],
