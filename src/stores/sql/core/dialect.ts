@@ -129,7 +129,10 @@ export interface Connected {
 
 /** A connection that changes the schema. */
 export interface MigrationSession {
-  /** A session that runs statements together refuses one later than asked; the refusal then begins with its `place`. */
+  /**
+   * With a `place` nobody looks at the result: a session may run the statement together with later ones. Where it is
+   * then refused, the refusal begins with its place.
+   */
   readonly execute: (statement: Statement, place?: string) => Promise<StatementResult>
   readonly types: ColumnTypes
   /** Runs `work` while no other migrator can; on an embedded database all of it stands or nothing. */
