@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -9,7 +10,6 @@ import {
   renameSync,
   rmSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -90,8 +90,11 @@ export class SecretsDirectory implements SecretsPlace {
   prepare(clientId: string): Delivery {
     this.#open()
     const pending = this.#pendingFile(clientId)
-    const descriptor = openSync(pending, 'a', FILE_MODE)
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
+    const descriptor = openSync(pending, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
     try {
+      // Of one that was there, or where a umask has taken the owner's rights, too.
+      fchmodSync(descriptor, FILE_MODE)
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
@@ -144,10 +147,10 @@ export class SecretsDirectory implements SecretsPlace {
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
-    const holder = Number(readFileSync(this.#lockFile, 'utf8'))
-    if (isAlive(holder)) {
+    const holder = this.#lockHolder()
+    if (holder === null || isAlive(holder)) {
       throw new Error(
-        `another apply (process ${holder}) writes to ${this.#path}: wait for it, or remove ${this.#lockFile}`,
+        `another apply (process ${holder ?? 'not known yet'}) writes to ${this.#path}: wait for it, or remove ${this.#lockFile}`,
       )
     }
     // Whoever takes it away first makes the next one.
@@ -159,6 +162,13 @@ export class SecretsDirectory implements SecretsPlace {
     }
     rmSync(stale, { force: true })
     this.#lock()
+  }
+
+  /** The process that has the lock; `null`: it has just made it, or given it back. */
+  #lockHolder(): number | null {
+    if (!existsSync(this.#lockFile)) return null
+    const text = readFileSync(this.#lockFile, 'utf8').trim()
+    return text === '' ? null : Number(text)
   }
 
   /** Ends with its own suffix each, so that no client's id makes one file's name the other's. */
@@ -177,7 +187,7 @@ export class SecretsDirectory implements SecretsPlace {
   #write(file: string, text: string): void {
     const descriptor = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
     try {
-      writeSync(descriptor, text)
+      writeFileSync(descriptor, text)
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)

@@ -2,7 +2,7 @@ import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
 import { type AuditEvent, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
-import type { RepeatedStatement, Statement } from '../core/dialect.ts'
+import type { BatchForm, RepeatedStatement, Statement } from '../core/dialect.ts'
 import { type InsertStatements, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, integer } from '../core/rows.ts'
 import type { AuditLogTable, AuditRosterTable, Database } from '../core/schema.ts'
@@ -14,6 +14,8 @@ interface End {
   readonly ordinal: number | null
   readonly sequence: number
   readonly hash: Buffer
+  /** When its head says it was last changed. */
+  readonly at: number
 }
 
 /** An end that is in the database. */
@@ -32,15 +34,23 @@ export interface SealedEvents extends Sealed {
 
 /** Events that follow others, whose commit may still be under way. */
 export interface ChainedEvents extends Sealed {
-  readonly rows: RepeatedStatement
+  readonly rows: readonly RepeatedStatement[]
   /** Moves the head to them. */
   readonly head: Statement
+}
+
+/** A head as it was found, and when it was changed to be read. */
+interface StoredHead {
+  readonly hash: Buffer
+  readonly at: number
 }
 
 interface HeadMove {
   readonly writerId: string
   readonly from: number
+  readonly fromAt: number
   readonly sequence: number
+  readonly count: number
   readonly hash: Buffer
   readonly keyId: string
   readonly mac: Buffer
@@ -59,6 +69,8 @@ export class AuditChain {
   readonly #newWriterId: () => string
   /** Finds no row if the head is not where it was supposed to be. */
   readonly #moving: PreparedStatement<HeadMove>
+  /** Is refused then. Nobody but its writer changes a head, save the transaction that reads it back. */
+  readonly #movingOrRefused: PreparedStatement<HeadMove>
   #end: End
 
   constructor(db: Kysely<Database>, seal: AuditSeal, newWriterId: () => string) {
@@ -80,6 +92,20 @@ export class AuditChain {
         .where('writer_id', '=', value('writerId'))
         .where('sequence', '=', value('from')),
     )
+    this.#movingOrRefused = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_audit_heads')
+        .set({
+          // The column is never null.
+          sequence: sql<number>`case when sequence = ${value('from')} and updated_at = ${value('fromAt')} then sequence + ${value('count')} end`,
+          hash: value('hash'),
+          key_id: value('keyId'),
+          mac: value('mac'),
+          updated_at: value('at'),
+          updated_by: SERVER_ITSELF,
+        })
+        .where('writer_id', '=', value('writerId')),
+    )
     this.#end = this.#start()
   }
 
@@ -96,18 +122,20 @@ export class AuditChain {
   }
 
   /** Seals events, one at least, that follow what is committed or, where that is not `null`, what was sealed last. The chain is not new. */
-  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null): ChainedEvents {
+  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null, form: BatchForm): ChainedEvents {
     const from = previous?.end ?? this.#end
     const { ordinal, writerId } = from
     const { keyId } = this.#seal
     if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
     const last = events.at(-1)
     const { rows, sequence, hash } = this.#rowsAfter(from, events)
-    const inserts = this.#inserts.repeated(rows)
-    if (last === undefined || inserts === null) throw new Error('there is no event to seal')
+    if (last === undefined) throw new Error('there is no event to seal')
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac, at: last.createdAt })
-    return { rows: inserts, head, end: { writerId, ordinal, sequence, hash } }
+    const at = last.createdAt
+    const place = { writerId, from: from.sequence, fromAt: from.at, sequence, count: events.length }
+    const moving = form.refusesLostHead ? this.#movingOrRefused : this.#moving
+    const head = moving.with({ ...place, hash, keyId, mac, at })
+    return { rows: this.#inserts.inForm(rows, form), head, end: { writerId, ordinal, sequence, hash, at } }
   }
 
   /**
@@ -126,6 +154,11 @@ export class AuditChain {
     this.#end = end
   }
 
+  /** Notes when the head was changed to be read back: what was sent before does not find it as it was. */
+  noteTaken(at: number): void {
+    this.#end = { ...this.#end, at }
+  }
+
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
   restart(): void {
     this.#end = this.#start()
@@ -133,10 +166,10 @@ export class AuditChain {
 
   /**
    * Takes the stored head, so that no other transaction can move it any more,
-   * and returns its hash; `null` if there was none: then one is stored that
+   * and returns it; `null` if there was none: then one is stored that
    * nothing leads to, in the way of whoever was about to.
    */
-  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<Buffer | null> {
+  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<StoredHead | null> {
     // A change of the row: what only locks it is local to a node of a cluster.
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
@@ -145,29 +178,28 @@ export class AuditChain {
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
       const ordinal = await registerWriter(this.#db, this.#seal, writerId, at)
-      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH }
-      await this.#db.executeQuery(this.#newHead(nowhere, at))
+      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH, at }
+      await this.#db.executeQuery(this.#newHead(nowhere))
       return null
     }
-    const { hash } = await this.#db
+    const stored = await this.#db
       .selectFrom('oauth_audit_heads')
-      .select('hash')
+      .select(['hash', 'updated_at'])
       .where('writer_id', '=', writerId)
       .executeTakeFirstOrThrow()
-    return hash32(hash, 'hash')
+    return { hash: hash32(stored.hash, 'hash'), at: integer(stored.updated_at, 'updated_at') }
   }
 
   #start(): End {
-    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH }
+    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH, at: 0 }
   }
 
   /** `at`: when the head is written, unless an event says so. */
   #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     const { writerId } = this.#end
     const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
-    const end = { writerId, ordinal, sequence, hash }
-    const headAt = events.at(-1)?.createdAt ?? at
-    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
+    const end = { writerId, ordinal, sequence, hash, at: events.at(-1)?.createdAt ?? at }
+    return { statements: [...this.#inserts.of(rows), this.#headStatement(end)], end }
   }
 
   /** The rows of events behind a place, and the place of the last of them. */
@@ -185,30 +217,30 @@ export class AuditChain {
     return { rows, sequence, hash }
   }
 
-  #headStatement(end: StoredEnd, at: number): CompiledQuery {
-    if (this.#end.ordinal === null) return this.#newHead(end, at)
+  #headStatement(end: StoredEnd): CompiledQuery {
+    if (this.#end.ordinal === null) return this.#newHead(end)
     return this.#db
       .updateTable('oauth_audit_heads')
-      .set(this.#headColumns(end, at))
+      .set(this.#headColumns(end))
       .where('writer_id', '=', end.writerId)
       .compile()
   }
 
-  #newHead(end: StoredEnd, at: number): CompiledQuery {
-    const { writerId, ordinal } = end
+  #newHead(end: StoredEnd): CompiledQuery {
+    const { writerId, ordinal, at } = end
     return this.#db
       .insertInto('oauth_audit_heads')
       .values({
         writer_id: writerId,
         ordinal,
-        ...this.#headColumns(end, at),
+        ...this.#headColumns(end),
         created_at: at,
         created_by: SERVER_ITSELF,
       })
       .compile()
   }
 
-  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd, at: number) {
+  #headColumns({ writerId, ordinal, sequence, hash, at }: StoredEnd) {
     const { keyId } = this.#seal
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
     return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: SERVER_ITSELF }
