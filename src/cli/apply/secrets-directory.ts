@@ -43,6 +43,16 @@ export interface SecretsPlace {
   prepare(clientId: string): Delivery
 }
 
+/** For plans that are only shown, perhaps of another server than secrets were written for: nothing is pending or in the way. */
+export const NO_SECRETS: SecretsPlace = Object.freeze({
+  isPending: () => false,
+  existingFile: () => null,
+  pendingFile: () => '',
+  prepare: () => {
+    throw new Error('a plan that is only shown draws no secret')
+  },
+})
+
 /**
  * Where new secrets of clients go, one file each, for their owner alone. A secret that
  * was drawn and not written, since the process was killed in between, leaves a file
