@@ -12,6 +12,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import { AuditFeed } from '../flows/audit/audit-feed.ts'
+import { AuditWatches } from '../flows/audit/watch-audit-log.ts'
 import type { FlowServices, IssuingClock } from '../flows/context.ts'
 import { RevocationPolls } from '../flows/revocations/poll-revocations.ts'
 import { RevocationFeed } from '../flows/revocations/revocation-feed.ts'
@@ -27,9 +29,9 @@ import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
-import { PollQuota } from '../rate-limits/poll-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
+import { WaitingQuota } from '../rate-limits/waiting-quota.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
 import { AuthorizationHandlers } from '../rpc/ext-authz/authorization.ts'
 import { NamedPeers } from '../rpc/ext-authz/named-peers.ts'
@@ -128,8 +130,11 @@ export class App {
   readonly purge: Purge
   /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
   readonly revocationFeed: RevocationFeed
-  readonly pollQuota: PollQuota
+  readonly pollQuota: WaitingQuota
   readonly revocationPolls: RevocationPolls
+  /** Follows the audit log, for all who watch it in this process. */
+  readonly auditFeed: AuditFeed
+  readonly auditWatches: AuditWatches
   /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
@@ -202,10 +207,27 @@ export class App {
     this.#stopping = stopping.signal
     const monotonic = () => performance.now()
     this.revocationFeed = new RevocationFeed({ reads: reads.revocations, log, monotonic, stopping: this.#stopping })
-    this.pollQuota = new PollQuota({
-      perClient: limits.maxWaitingPollsPerClient,
-      perPeer: limits.maxWaitingPollsPerPeer,
-      perProcess: limits.maxWaitingPolls,
+    this.pollQuota = new WaitingQuota(
+      {
+        perClient: limits.maxWaitingPollsPerClient,
+        perPeer: limits.maxWaitingPollsPerPeer,
+        perProcess: limits.maxWaitingPolls,
+      },
+      'waiting polls',
+    )
+    this.auditFeed = new AuditFeed({ reads: reads.auditFeed, log, monotonic, stopping: this.#stopping })
+    const perProcess = limits.maxAuditWatches
+    this.auditWatches = new AuditWatches({
+      feed: this.auditFeed,
+      // One client leaves places to the others.
+      quota: new WaitingQuota(
+        { perClient: Math.ceil(perProcess / 2), perPeer: perProcess, perProcess },
+        'streams of audit events',
+      ),
+      keyring,
+      now,
+      monotonic,
+      stopping: this.#stopping,
     })
     this.revocationPolls = new RevocationPolls({
       runner: this.runner,
@@ -311,7 +333,7 @@ export class App {
         }),
       ),
       ...route(UserService, new UserHandlers(runner)),
-      ...route(AuditService, new AuditHandlers(runner)),
+      ...route(AuditService, new AuditHandlers(runner, this.auditWatches)),
       ...route(KeyService, new KeyHandlers(runner)),
       ...route(
         ServerService,

@@ -17,6 +17,7 @@ import {
 } from '../gen/qscope/v1/audit_service_pb.ts'
 import { messageOf } from '../message-of.ts'
 import { toVerification } from '../rpc/convert/audit.ts'
+import { followCommand } from './audit-follow.ts'
 import type { Calls } from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
 import { UsageError } from './failure.ts'
@@ -38,6 +39,7 @@ export function auditCommand(): Command {
   return new Command('audit')
     .description('the audit log')
     .addCommand(listCommand())
+    .addCommand(followCommand())
     .addCommand(verifyCommand())
     .addCommand(headCommand())
     .addCommand(exportCommand())

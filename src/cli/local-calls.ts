@@ -7,7 +7,14 @@ import { registry } from '../errors/registry.ts'
 import type { FailedResult } from '../results.ts'
 import { operatorCallInfo } from '../rpc/call-info.ts'
 import { reasonOf, sentenceOf } from '../rpc/rpc-status.ts'
-import { type CallCredentials, CallFailure, type Calls, type UnaryMethod, withClientCredentials } from './calls.ts'
+import {
+  type CallCredentials,
+  CallFailure,
+  type Calls,
+  type StreamMethod,
+  type UnaryMethod,
+  withClientCredentials,
+} from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
 
 export interface LocalCallsOptions {
@@ -74,6 +81,23 @@ export class LocalCalls implements Calls {
       throw new Error(this.#readOnlyProblem)
     }
     throw callFailure(result, rayId)
+  }
+
+  async *stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<Output>, void, void> {
+    const rayId = uuidV7()
+    const message = create(method.input, request)
+    try {
+      for await (const item of this.#app.pipeline.stream(method, operatorCallInfo(rayId, signal), message)) {
+        if (!item.ok) throw callFailure(item, rayId)
+        yield item.value
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
   }
 
   async close(): Promise<void> {

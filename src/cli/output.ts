@@ -26,6 +26,12 @@ export class Output {
     else writeHighlighted(`${text()}\n`, this.#marks)
   }
 
+  /** Prints one of many answers, in one line. */
+  line(document: () => JsonValue, text: () => string): void {
+    if (this.#json) writeAnswer(`${JSON.stringify(document())}\n`)
+    else writeHighlighted(`${text()}\n`, this.#marks)
+  }
+
   /** Rows under headings, columns as wide as their widest cell. */
   table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
     const widths = headings.map((heading, column) =>

@@ -21,7 +21,10 @@ test(
         (await qscope(emptyFolder(), ['status', '--server', server.address, '--token', server.unknownToken()])).code,
       ).toBe(1)
       const json = JSON.parse((await qscope(emptyFolder(), ['status', ...as, '--json'])).stdout)
-      expect(json).toMatchObject({ serving: true, refusals: [{ reason: 'ERROR_REASON_OAUTH_INVALID_TOKEN', count: '1' }] })
+      expect(json).toMatchObject({
+        serving: true,
+        refusals: [{ reason: 'ERROR_REASON_OAUTH_INVALID_TOKEN', count: '1' }],
+      })
     } finally {
       await server.stop()
       await database.drop()

@@ -7,7 +7,7 @@ import type { PurgeKind } from '../../domain/expiry.ts'
 import type { EpochMs, KeyId } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
 import type { AssertionIdStore } from './assertion-ids.ts'
-import type { AuditChainReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
+import type { AuditChainReads, AuditFeedReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
 import type { ClientReads, ClientSecretReads, ClientSecretStore, ClientStore } from './clients.ts'
 import type { StoreContext } from './context.ts'
 import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from './device-authorizations.ts'
@@ -37,6 +37,7 @@ export interface ReadStores {
   readonly signingKeys: SigningKeyReads
   readonly auditLog: AuditLogReads
   readonly auditChains: AuditChainReads
+  readonly auditFeed: AuditFeedReads
   readonly revocations: RevocationReads
 }
 

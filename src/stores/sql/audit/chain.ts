@@ -1,11 +1,11 @@
-import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
-import { type AuditEvent, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
+import { type CompiledQuery, type Insertable, type Kysely, type RawBuilder, sql } from 'kysely'
+import { type AuditEvent, CHAIN_RENEWED_AFTER, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import type { RepeatedStatement, Statement } from '../core/dialect.ts'
 import { type InsertStatements, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, integer } from '../core/rows.ts'
-import type { AuditLogTable, AuditRosterTable, Database } from '../core/schema.ts'
+import type { AuditLogTable, AuditRosterTable, Database, StoredInt } from '../core/schema.ts'
 import { auditInserts, auditRow } from './log.ts'
 
 interface End {
@@ -44,25 +44,37 @@ interface HeadMove {
   readonly hash: Buffer
   readonly keyId: string
   readonly mac: Buffer
-  readonly at: number
+}
+
+/** What a writer knows of its chain and of the database. */
+export interface AuditChainParts {
+  readonly seal: AuditSeal
+  /** Names a chain. */
+  readonly newWriterId: () => string
+  /** The database's clock in its dialect. */
+  readonly now: RawBuilder<StoredInt>
 }
 
 /**
  * The chain of one writer: each row's hash covers the one before it. It grows
  * in memory only by `advance`, after the commit, so a rollback leaves no gap;
- * the head is stored in the same commit as the rows.
+ * the head is stored in the same commit as the rows. A chain that has not grown for
+ * long is left for a new one: who follows the log need not look at it for ever.
  */
 export class AuditChain {
   readonly #db: Kysely<Database>
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
+  readonly #now: RawBuilder<StoredInt>
   /** Finds no row if the head is not where it was supposed to be. */
   readonly #moving: PreparedStatement<HeadMove>
   #end: End
+  #grown = momentNow()
 
-  constructor(db: Kysely<Database>, seal: AuditSeal, newWriterId: () => string) {
+  constructor(db: Kysely<Database>, { seal, newWriterId, now }: AuditChainParts) {
     this.#db = db
+    this.#now = now
     this.#inserts = auditInserts(db)
     this.#seal = seal
     this.#newWriterId = newWriterId
@@ -74,7 +86,7 @@ export class AuditChain {
           hash: value('hash'),
           key_id: value('keyId'),
           mac: value('mac'),
-          updated_at: value('at'),
+          updated_at: sql<number>`${now}`,
           updated_by: SERVER_ITSELF,
         })
         .where('writer_id', '=', value('writerId'))
@@ -86,6 +98,11 @@ export class AuditChain {
   /** Whether nothing of it is committed yet: its first events need an open transaction. */
   get isNew(): boolean {
     return this.#end.ordinal === null
+  }
+
+  /** Leaves a chain that has not grown for long. To be called while nothing of it is under way. */
+  renewIfIdle(): void {
+    if (this.#end.ordinal !== null && elapsedSince(this.#grown) > CHAIN_RENEWED_AFTER) this.restart()
   }
 
   /** Seals events of a chain that is not new. */
@@ -101,12 +118,11 @@ export class AuditChain {
     const { ordinal, writerId } = from
     const { keyId } = this.#seal
     if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
-    const last = events.at(-1)
     const { rows, sequence, hash } = this.#rowsAfter(from, events)
     const inserts = this.#inserts.repeated(rows)
-    if (last === undefined || inserts === null) throw new Error('there is no event to seal')
+    if (inserts === null) throw new Error('there is no event to seal')
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac, at: last.createdAt })
+    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac })
     return { rows: inserts, head, end: { writerId, ordinal, sequence, hash } }
   }
 
@@ -116,6 +132,7 @@ export class AuditChain {
    */
   async sealInside(events: readonly AuditEvent[], registers = false): Promise<SealedEvents> {
     const [first] = events
+    this.renewIfIdle()
     if (this.#end.ordinal !== null || (first === undefined && !registers)) return this.seal(events)
     const at = first?.createdAt ?? Date.now()
     return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, at), events, at)
@@ -124,6 +141,7 @@ export class AuditChain {
   /** Notes that sealed events are committed. */
   advance({ end }: Sealed): void {
     this.#end = end
+    this.#grown = momentNow()
   }
 
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
@@ -189,7 +207,7 @@ export class AuditChain {
     if (this.#end.ordinal === null) return this.#newHead(end, at)
     return this.#db
       .updateTable('oauth_audit_heads')
-      .set(this.#headColumns(end, at))
+      .set(this.#headColumns(end))
       .where('writer_id', '=', end.writerId)
       .compile()
   }
@@ -201,18 +219,28 @@ export class AuditChain {
       .values({
         writer_id: writerId,
         ordinal,
-        ...this.#headColumns(end, at),
+        ...this.#headColumns(end),
         created_at: at,
         created_by: SERVER_ITSELF,
       })
       .compile()
   }
 
-  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd, at: number) {
+  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd) {
     const { keyId } = this.#seal
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: SERVER_ITSELF }
+    return { sequence, hash, key_id: keyId, mac, updated_at: sql<number>`${this.#now}`, updated_by: SERVER_ITSELF }
   }
+}
+
+/** A moment by both clocks: the one stands still while a machine is suspended, the other can be put back. */
+function momentNow() {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
+/** In milliseconds, as the clock says that says more. */
+function elapsedSince({ monotonic, wall }: ReturnType<typeof momentNow>): number {
+  return Math.max(performance.now() - monotonic, Date.now() - wall)
 }
 
 /** Who writes the heads and the registry: the server itself. */
