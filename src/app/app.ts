@@ -1,3 +1,4 @@
+import manifest from '../../package.json' with { type: 'json' }
 import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
 import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
@@ -50,7 +51,9 @@ import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { RecentRates, SAMPLING_MS } from '../telemetry/recent-rates.ts'
+import { configuredSinks } from './audit-sinks/open-sinks.ts'
 import { openConfiguredBackend } from './database.ts'
+import { AuditFollower } from './jobs/audit-follower.ts'
 import { BackgroundJob } from './jobs/background-job.ts'
 import { ClockWatch } from './jobs/clock-watch.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
@@ -135,6 +138,8 @@ export class App {
   /** Follows the audit log, for all who watch it in this process. */
   readonly auditFeed: AuditFeed
   readonly auditWatches: AuditWatches
+  /** Deliver audit events to the sinks that are configured. */
+  readonly auditFollowers: readonly AuditFollower[]
   /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
@@ -245,6 +250,9 @@ export class App {
       run: async () => this.#recentRates.sample(),
       failureMessage: 'the rates of calls could not be sampled',
     })
+    this.auditFollowers = configuredSinks(config, manifest.version).map(
+      (projection) => new AuditFollower({ projection, feed: this.auditFeed, backend, log, now, monotonic }),
+    )
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
       routes: this.#routes(now),
@@ -284,6 +292,7 @@ export class App {
     this.purge.start()
     this.keyRotation.start()
     this.#rateSampling.start()
+    for (const follower of this.auditFollowers) follower.start()
   }
 
   /** Begins no more work in the background. */
@@ -291,6 +300,7 @@ export class App {
     this.purge.stop()
     this.keyRotation.stop()
     this.#rateSampling.stop()
+    for (const follower of this.auditFollowers) void follower.stop()
   }
 
   /** Writes out what waits in the background. */
@@ -301,6 +311,7 @@ export class App {
   /** Stops, flushes, and closes the database. */
   async close(): Promise<void> {
     this.stopJobs()
+    await Promise.all(this.auditFollowers.map((follower) => follower.stop()))
     await this.#secretUsage.close()
     await this.backend.close()
   }

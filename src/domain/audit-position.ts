@@ -35,10 +35,37 @@ export class AuditPosition {
   }
 }
 
+const RADIX = 36
+
+/** A position as text: some 15 characters for each mark. */
+export function positionText({ last, ordered }: AuditPosition): string {
+  let previous = 0
+  const written = ordered.map(([ordinal, { sequence, entry }]) => {
+    const ahead = ordinal - previous
+    previous = ordinal
+    return [ahead, sequence, entry].map((value) => value.toString(RADIX)).join('.')
+  })
+  return [last.toString(RADIX), ...written].join(' ')
+}
+
+/** Of text that `positionText` made. */
+export function positionOf(text: string): AuditPosition {
+  const [last = '', ...rest] = text.split(' ')
+  let ordinal = 0
+  const marks = rest.map((mark): readonly [number, ChainMark] => {
+    const [ahead = 0, sequence = 0, entry = 0] = mark.split('.').map((value) => Number.parseInt(value, RADIX))
+    ordinal += ahead
+    return [ordinal, { sequence, entry }]
+  })
+  return new AuditPosition(Number.parseInt(last, RADIX), new Map(marks))
+}
+
 const ENTRIES = 65_536
 
 /** Before the first event of every chain. */
-export const LOG_BEGINNING: AuditPosition = new AuditPosition(0, new Map())
+export function logBeginning(): AuditPosition {
+  return new AuditPosition(0, new Map())
+}
 
 /** Behind the heads, for a reader who has read to them: chains that have ended need no mark. */
 export function positionBehind(position: AuditPosition, { now, heads }: ChainHeads): AuditPosition {

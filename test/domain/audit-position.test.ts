@@ -5,7 +5,7 @@ import { CHAIN_ENDED_AFTER, type ChainHead } from '../../src/domain/audit-event.
 import {
   AuditPosition,
   isOfAnotherLog,
-  LOG_BEGINNING,
+  logBeginning,
   positionAfter,
   positionBehind,
   unreadEvents,
@@ -25,18 +25,18 @@ const at = (...heads: ChainHead[]) => ({ now: NOW, heads })
 
 describe('a position in the audit log', () => {
   it('has unread what its chains have grown by, and later chains whole', () => {
-    const position = positionBehind(LOG_BEGINNING, at(head(1, 5), head(2, 7)))
+    const position = positionBehind(logBeginning(), at(head(1, 5), head(2, 7)))
     const grown = [head(1, 6), head(2, 7), head(3, 2)]
     expect(unreadEvents(position, grown).map(({ ordinal, after, upTo }) => [ordinal, after, upTo])).toEqual([
       [3, 0, 2],
       [1, 5, 6],
     ])
-    expect(unreadEvents(LOG_BEGINNING, grown)).toHaveLength(3)
+    expect(unreadEvents(logBeginning(), grown)).toHaveLength(3)
   })
 
   it('keeps no mark of a chain that has ended, and takes it for read', () => {
     const ended = head(1, 5, { updatedAt: epochMs(NOW - CHAIN_ENDED_AFTER) })
-    const position = positionBehind(LOG_BEGINNING, at(ended, head(2, 7)))
+    const position = positionBehind(logBeginning(), at(ended, head(2, 7)))
     expect([...position.marks.keys()]).toEqual([2])
     expect(unreadEvents(position, [ended, head(2, 7)])).toEqual([])
   })
@@ -44,7 +44,7 @@ describe('a position in the audit log', () => {
   it('goes on in the middle of several chains', () => {
     const heads = [head(1, 3), head(2, 3)]
     const event = (writerId: string, sequence: number) => ({ writerId, sequence, event: {} as never })
-    const position = positionAfter(LOG_BEGINNING, heads, [event('writer-8', 1), event('writer-8', 2)])
+    const position = positionAfter(logBeginning(), heads, [event('writer-8', 1), event('writer-8', 2)])
     expect(unreadEvents(position, heads).map(({ ordinal, after }) => [ordinal, after])).toEqual([
       [2, 0],
       [1, 2],
@@ -53,7 +53,7 @@ describe('a position in the audit log', () => {
   })
 
   it('is of another log where a chain is shorter, another one, or gone', () => {
-    const position = positionBehind(LOG_BEGINNING, at(head(1, 5), head(2, 7)))
+    const position = positionBehind(logBeginning(), at(head(1, 5), head(2, 7)))
     expect(isOfAnotherLog(position, [head(1, 5), head(2, 7)])).toBe(false)
     expect(isOfAnotherLog(position, [head(1, 4), head(2, 7)])).toBe(true)
     expect(isOfAnotherLog(position, [head(1, 5)])).toBe(true)
@@ -71,11 +71,11 @@ describe('a cursor of the audit log', () => {
     ])
     const cursor = sealAuditCursor(keyring, new AuditPosition(70_001, marks))
     expect(openAuditCursor(keyring, cursor ?? '')?.name).toBe(new AuditPosition(70_001, marks).name)
-    expect(openAuditCursor(keyring, sealAuditCursor(keyring, LOG_BEGINNING) ?? '')?.name).toBe('0')
+    expect(openAuditCursor(keyring, sealAuditCursor(keyring, logBeginning()) ?? '')?.name).toBe('0')
   })
 
   it('opens under no other keyring, and not when it was changed', () => {
-    const cursor = sealAuditCursor(keyring, LOG_BEGINNING) ?? ''
+    const cursor = sealAuditCursor(keyring, logBeginning()) ?? ''
     expect(openAuditCursor(new Keyring(drawKeyMaterial()), cursor)).toBeNull()
     expect(openAuditCursor(keyring, `${cursor}AAAA`)).toBeNull()
     expect(openAuditCursor(keyring, '')).toBeNull()

@@ -1,4 +1,4 @@
-import { LOG_BEGINNING } from '../../domain/audit-position.ts'
+import { logBeginning } from '../../domain/audit-position.ts'
 import { later, milliseconds } from '../../domain/ids.ts'
 import { earliestActivation } from '../../domain/signing-key.ts'
 import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
@@ -128,8 +128,8 @@ export const AUDIT_STEPS: readonly Step[] = [
     variant: 'what lies behind a cursor',
     run: async (scene) => {
       const { auditFeed } = scene.app
-      const reading = await auditFeed.readFrom(LOG_BEGINNING)
-      await reading.page(scene.context(OPERATOR), LOG_BEGINNING)
+      const reading = await auditFeed.readFrom(logBeginning())
+      await reading.page(scene.context(OPERATOR), logBeginning())
     },
   },
   queryStep(getAuditEvent, { input: (scene) => ({ eventId: scene.event.get().eventId }) }),

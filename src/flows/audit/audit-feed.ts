@@ -1,5 +1,5 @@
 import { backgroundContext, type Logger } from '../../context.ts'
-import { type AuditPosition, LOG_BEGINNING, positionBehind } from '../../domain/audit-position.ts'
+import { type AuditPosition, logBeginning, positionBehind } from '../../domain/audit-position.ts'
 import type { AuditFeedReads } from '../../stores/contract/audit-log.ts'
 import { SharedFeed, type WaitOptions } from '../shared-feed.ts'
 import { AuditReading } from './audit-reading.ts'
@@ -49,7 +49,7 @@ export class AuditFeed {
 
   /** Where the log ends: what is committed from now on lies behind it. */
   async end(): Promise<AuditPosition> {
-    const known = this.#end === null ? LOG_BEGINNING : await this.#end.catch(() => LOG_BEGINNING)
+    const known = this.#end === null ? logBeginning() : await this.#end.catch(() => logBeginning())
     const end = this.#endAfter(known)
     this.#end = end
     return await end

@@ -1,4 +1,4 @@
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf'
 import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../domain/audit-event.ts'
 import { clientId, userId } from '../../domain/ids.ts'
 import type { ChainBreakKind } from '../../flows/audit/chain-walk.ts'
@@ -7,7 +7,7 @@ import type { Verification } from '../../flows/audit/verify-audit-log.ts'
 import type { AuditWatchFilter } from '../../flows/audit/watch-audit-log.ts'
 import {
   AuditBreakKind,
-  type AuditEventSchema,
+  AuditEventSchema,
   type ListAuditEventsRequest,
   type VerifyAuditLogResponseSchema,
   type WatchAuditEventsRequest,
@@ -60,6 +60,11 @@ export function toAuditEvent(event: AuditEvent): MessageInitShape<typeof AuditEv
     metadata: { ...event.metadata },
     createTime: toTimestamp(event.createdAt),
   }
+}
+
+/** In one line, with the names of the contract. */
+export function auditEventJson(event: AuditEvent): string {
+  return toJsonString(AuditEventSchema, create(AuditEventSchema, toAuditEvent(event)))
 }
 
 const BREAK_KINDS: Readonly<Record<ChainBreakKind, AuditBreakKind>> = Object.freeze({

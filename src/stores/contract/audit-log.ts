@@ -97,3 +97,24 @@ export interface AuditSeal {
   /** 32 bytes over the total before and the writer that joins. */
   registryTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer
 }
+
+/** Where one who follows the log in the background goes on. */
+export interface FollowerPlace {
+  /** As it was handed to `advance`. */
+  readonly position: string
+  /** From 1, one more with each move. */
+  readonly version: number
+}
+
+export interface AuditFollowerReads {
+  /** `null`: nobody of this name has followed yet. */
+  place(ctx: StoreContext, name: string): Promise<FollowerPlace | null>
+}
+
+export interface AuditFollowerStore extends AuditFollowerReads {
+  /**
+   * Moves a follower on that is at a version; 0: it has not begun. Of any number of
+   * concurrent calls for one version, one returns `true`; after `false` roll back.
+   */
+  advance(name: string, version: number, position: string, at: EpochMs): Promise<boolean>
+}

@@ -7,7 +7,15 @@ import type { PurgeKind } from '../../domain/expiry.ts'
 import type { EpochMs, KeyId } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
 import type { AssertionIdStore } from './assertion-ids.ts'
-import type { AuditChainReads, AuditFeedReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
+import type {
+  AuditChainReads,
+  AuditFeedReads,
+  AuditFollowerReads,
+  AuditFollowerStore,
+  AuditLogReads,
+  AuditLogStore,
+  AuditLogWrites,
+} from './audit-log.ts'
 import type { ClientReads, ClientSecretReads, ClientSecretStore, ClientStore } from './clients.ts'
 import type { StoreContext } from './context.ts'
 import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from './device-authorizations.ts'
@@ -38,6 +46,7 @@ export interface ReadStores {
   readonly auditLog: AuditLogReads
   readonly auditChains: AuditChainReads
   readonly auditFeed: AuditFeedReads
+  readonly auditFollowers: AuditFollowerReads
   readonly revocations: RevocationReads
 }
 
@@ -64,6 +73,7 @@ export interface TransactionStores {
   readonly signingKeys: SigningKeyStore
   readonly auditLog: AuditLogStore
   readonly auditChains: AuditChainReads
+  readonly auditFollowers: AuditFollowerStore
 }
 
 /** How a transaction ends, and what it answers. */
