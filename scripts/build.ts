@@ -15,6 +15,7 @@ const EXECUTABLE = 0o755
 const ENTRIES = [
   'main.ts',
   'app/worker-process.ts',
+  'crypto/bcrypt-thread.ts',
   'stores/sql/dialects/sqlite/writer-thread.ts',
   'stores/sql/dialects/sqlite/scan-thread.ts',
   'stores/sql/dialects/libsql/libsql-writer-thread.ts',

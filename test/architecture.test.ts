@@ -174,7 +174,7 @@ describe('architecture', () => {
     const writing = files
       .filter((file) => file.startsWith('cli/'))
       .filter((file) => /std(out|err)\.write|console\./.test(tree.textOf(file)))
-    expect(writing).toEqual(['cli/terminal.ts'])
+    expect(writing).toEqual(['cli/output/terminal.ts'])
   })
 
   it('has no default exports, barrels, utils or helpers', () => {

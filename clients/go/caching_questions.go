@@ -2,6 +2,7 @@ package qscope
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	qscopev1 "qscope.internal/client/gen/qscope/v1"
@@ -50,16 +51,11 @@ func (v *CachingVerifier) ask(ctx context.Context, token, certificate string) (*
 }
 
 // send asks QScope. The question outlives the caller who gave rise to it, because
-// others wait for it too. It names neither audience nor scopes, so that its answer
-// is good for every use.
+// others wait for it too.
 func (v *CachingVerifier) send(asked *question) {
 	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
 	defer cancel()
-	request := &qscopev1.VerifyTokenRequest{Client: v.client, Token: asked.token}
-	if asked.certificate != "" {
-		request.PresentedCertificateSha256 = &asked.certificate
-	}
-	answer, err := v.tokens.VerifyToken(ctx, request, v.callOptions...)
+	told, err := v.asker.verify(ctx, asked.token, asked.certificate)
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -67,7 +63,7 @@ func (v *CachingVerifier) send(asked *question) {
 	if isLatest {
 		delete(v.questions, asked.questionName)
 	}
-	asked.claims, asked.err = v.learn(asked, isLatest, answer.GetClaims(), err)
+	asked.claims, asked.err = v.learn(asked, isLatest, told, err)
 	close(asked.done)
 }
 
@@ -76,12 +72,11 @@ func (v *CachingVerifier) send(asked *question) {
 func (v *CachingVerifier) learn(
 	asked *question, isLatest bool, told *qscopev1.TokenClaims, err error,
 ) (*AccessClaims, error) {
-	if refusal := RefusalOf(err); refusal != nil && refusal.Remedy() != RejectBearer {
-		return nil, err
-	}
-	if err != nil || told.GetTokenUse() != qscopev1.TokenUse_TOKEN_USE_ACCESS {
+	if errors.Is(err, ErrInvalidToken) {
 		v.dropRefused(asked.questionName)
-		return nil, ErrInvalidToken
+	}
+	if err != nil {
+		return nil, err
 	}
 	claims := claimsOf(told)
 	keys, areKeys := keysOf(told.GetRevocationKeys())

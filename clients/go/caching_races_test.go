@@ -47,7 +47,7 @@ func (s *revokingServer) VerifyToken(
 	s.mu.Unlock()
 	delay()
 	if isRevoked {
-		return nil, invalidToken()
+		return nil, presentedIsInvalid()
 	}
 	return &qscopev1.VerifyTokenResponse{Claims: &qscopev1.TokenClaims{
 		TokenUse: qscopev1.TokenUse_TOKEN_USE_ACCESS, Audiences: []string{benchAudience},

@@ -2,7 +2,6 @@ package qscope
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"math"
@@ -72,15 +71,13 @@ type CachingConfig struct {
 // token on the strength of what is too old. Audience, scopes, expiry and
 // certificate are judged at every use. It is safe for any number of goroutines.
 type CachingVerifier struct {
-	tokens      qscopev1.TokenServiceClient
-	client      *qscopev1.ClientAuthentication
-	callOptions []grpc.CallOption
-	audience    string
-	bound       time.Duration
-	timeout     time.Duration
-	time        timekeeper
-	jwts        *JWTVerifier
-	answers     *keptAnswers
+	asker    asker
+	audience string
+	bound    time.Duration
+	timeout  time.Duration
+	time     timekeeper
+	jwts     *JWTVerifier
+	answers  *keptAnswers
 	// complete is as of when everything is known that was told; nil: not yet in this run.
 	complete atomic.Pointer[moment]
 	cancel   context.CancelFunc
@@ -110,7 +107,7 @@ func newCachingVerifier(
 	}
 	facts := newFacts(config.MaxRevocations)
 	v := &CachingVerifier{
-		tokens: tokens, client: config.Client, callOptions: config.CallOptions, audience: config.Audience,
+		asker: asker{tokens, config.Client, config.CallOptions}, audience: config.Audience,
 		bound: config.Bound, timeout: config.Timeout, time: timekeeper{clock: clock},
 		facts: facts, answers: newKeptAnswers(config.MaxAnswers, facts),
 		questions: map[questionName]*question{}, stopped: make(chan struct{}),
@@ -136,7 +133,7 @@ func newCachingVerifier(
 // complete puts in what was not given.
 func (c *CachingConfig) complete() error {
 	if (c.Audience == "") != c.AnyAudience {
-		return errors.New("a verifier needs an audience, or to be told that any will do")
+		return errNoAudience
 	}
 	for _, each := range []struct {
 		name            string
@@ -192,7 +189,7 @@ func (v *CachingVerifier) verify(ctx context.Context, token string, how presente
 		}
 		claims = found
 	}
-	if err := v.judgeUse(claims, how); err != nil {
+	if err := judgeUse(claims, how, v.audience); err != nil {
 		return nil, err
 	}
 	return claims, nil
@@ -278,27 +275,6 @@ func (v *CachingVerifier) judgeOffline(ctx context.Context, token string) (*Acce
 	return claims, nil
 }
 
-// judgeUse is about this use of a token alone, and never kept.
-func (v *CachingVerifier) judgeUse(claims *AccessClaims, how presented) error {
-	audience, isAny := v.audience, v.audience == ""
-	if how.audience != "" || how.anyAudience {
-		audience, isAny = how.audience, how.anyAudience
-	}
-	if !isAny && !claims.Audience.Contains(audience) {
-		return fmt.Errorf("%w: it is for another audience", ErrInvalidToken)
-	}
-	bound := claims.CertificateThumbprint
-	if bound != "" && subtle.ConstantTimeCompare([]byte(bound), []byte(how.thumbprint)) != 1 {
-		return fmt.Errorf("%w: it is bound to a certificate that was not shown", ErrInvalidToken)
-	}
-	for _, scope := range how.scopes {
-		if !slices.Contains(claims.Scopes, scope) {
-			return fmt.Errorf("%w: %s", ErrInsufficientScope, scope)
-		}
-	}
-	return nil
-}
-
 func (v *CachingVerifier) isCurrent(now moment) bool {
 	complete := v.complete.Load()
 	return complete != nil && now.since(*complete) <= v.bound
@@ -307,8 +283,8 @@ func (v *CachingVerifier) isCurrent(now moment) bool {
 func (v *CachingVerifier) poll(
 	ctx context.Context, request *qscopev1.PollRevocationsRequest,
 ) (*qscopev1.PollRevocationsResponse, error) {
-	request.Client = v.client
-	return v.tokens.PollRevocations(ctx, request, v.callOptions...)
+	request.Client = v.asker.client
+	return v.asker.tokens.PollRevocations(ctx, request, v.asker.options...)
 }
 
 // mustRestart is whether what is known is to be read anew: keys are lacking, or may

@@ -131,7 +131,7 @@ func (s *scriptedServer) GetJsonWebKeySet(
 
 var errUnavailable = status.Error(codes.Unavailable, "nobody is there")
 
-func invalidToken() error {
+func presentedIsInvalid() error {
 	info := &errdetails.ErrorInfo{
 		Reason: "OAUTH_INVALID_TOKEN", Domain: domain, Metadata: map[string]string{"token": "presented"},
 	}
@@ -151,7 +151,7 @@ func (s *scriptedServer) answerQuestion(question *heldQuestion, step cachingStep
 	case "unavailable":
 		reply.err = errUnavailable
 	default:
-		reply.err = invalidToken()
+		reply.err = presentedIsInvalid()
 	}
 	question.done <- reply
 }

@@ -325,3 +325,11 @@ create table oauth_revocation_keys (
 alter table oauth_client_configs add column allow_own_rotation smallint default 0 not null;
 
 alter table oauth_client_secrets add column made_by varchar(36) collate "C";
+
+alter table oauth_clients add column owner varchar(128) collate "C";
+
+alter table oauth_users add column owner varchar(128) collate "C";
+
+alter table oauth_client_secrets add column imported_hash varchar(512) collate "C";
+
+create index oauth_users_by_owner on oauth_users (owner, user_id) where owner is not null;

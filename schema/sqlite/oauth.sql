@@ -325,3 +325,11 @@ create table oauth_revocation_keys (
 alter table oauth_client_configs add column allow_own_rotation integer default 0 not null;
 
 alter table oauth_client_secrets add column made_by text;
+
+alter table oauth_clients add column owner text;
+
+alter table oauth_users add column owner text;
+
+alter table oauth_client_secrets add column imported_hash text;
+
+create index oauth_users_by_owner on oauth_users (owner, user_id) where owner is not null;

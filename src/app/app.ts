@@ -4,6 +4,7 @@ import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
 import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
+import { ImportedSecrets } from '../auth/imported-secrets.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
 import { BatchScheduler } from '../batching.ts'
@@ -188,6 +189,7 @@ export class App {
       authenticationFailures: new AuthenticationFailures(backend, counterSync, observers?.flows),
       jtiReplayGuard,
       secretUsage: this.#secretUsage,
+      importedSecrets: new ImportedSecrets(backend, keyring, log),
     })
     this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
     this.services = {

@@ -71,7 +71,7 @@ export class FirstAdmin {
     const secret = drawClientSecret(ctx, client.clientId)
     this.clientId = client.clientId
     this.clientSecret = secret.value
-    this.#registration = { client, secret }
+    this.#registration = { client, secret, importedSecrets: [] }
     this.#event = registrationEvent(ctx, client)
   }
 
@@ -97,5 +97,6 @@ function adminRegistration(): ClientRegistration {
     audiences: [],
     resourceAudiences: [],
     config: DEFAULT_CLIENT_CONFIG,
+    owner: null,
   })
 }

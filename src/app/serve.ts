@@ -6,6 +6,7 @@ import { readKeyringFile } from '../crypto/keyring-file.ts'
 import type { KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
 import type { Log } from '../log/create-log.ts'
 import { messageOf } from '../message-of.ts'
+import { neighbour } from '../neighbour.ts'
 import { drawFingerprintKey } from '../rate-limits/counter-sync.ts'
 import type { Lifecycle, Reload, ReloadedPart, StartReport } from './cluster/lifecycle.ts'
 import type { ProcessMetrics } from './cluster/metrics-aggregation.ts'
@@ -20,8 +21,7 @@ import { fetchIssuerKeys } from './trust/issuer-keys.ts'
 import { assertUsable, readTlsFiles, TlsFiles } from './trust/tls-files.ts'
 import { assertIssuerKeyFiles } from './trust/trusted-issuers.ts'
 
-/** Sources run as they are, and compiled once packed: the worker's file is the neighbour of the same kind. */
-const WORKER_ENTRY = new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+const WORKER_ENTRY = neighbour(import.meta.url, 'worker-process')
 
 /** Workers get this long beyond the grace to close what is open; one that needs longer hangs. */
 const CLOSING_MS = 5_000

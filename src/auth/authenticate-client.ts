@@ -13,12 +13,13 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { type CertificateThumbprint, isCertificateOf, isCurrent } from '../domain/certificate.ts'
 import { type Client, type ClientSecret, isSecretValid } from '../domain/client.ts'
 import { clientId as asClientId, type EpochMs, milliseconds, type SecretId } from '../domain/ids.ts'
-import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
+import { type FailedResult, fail, HOLDS, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { AuthenticationFailures } from './authentication-failures.ts'
 import type { BruteForceGuard, ClientAttempt } from './brute-force-guard.ts'
 import type { ClientProof } from './credentials.ts'
+import type { ImportedSecrets } from './imported-secrets.ts'
 import type { JtiReplayGuard, SingleUse } from './jti-replay-guard.ts'
 import type { SecretUsage } from './secret-usage.ts'
 
@@ -39,6 +40,8 @@ const NOTHING_USED: Evidence = Object.freeze({ certificate: null, secretId: null
 
 type Secrets = readonly ClientSecret[]
 
+const NONE: Secrets = Object.freeze([])
+
 /** A secret that was shown, beside those of a client. */
 interface Comparison {
   /** Which of them it is; `null`: none. */
@@ -56,6 +59,7 @@ export interface ClientAuthenticatorOptions {
   readonly authenticationFailures: AuthenticationFailures
   readonly jtiReplayGuard: JtiReplayGuard
   readonly secretUsage: SecretUsage
+  readonly importedSecrets: ImportedSecrets
 }
 
 /** Proves clients by the methods they are registered for (RFC 6749 §2.3). */
@@ -67,6 +71,7 @@ export class ClientAuthenticator {
   readonly #failures: AuthenticationFailures
   readonly #replayGuard: JtiReplayGuard
   readonly #secretUsage: SecretUsage
+  readonly #importedSecrets: ImportedSecrets
   /** What was shown to the secrets of one look-up, and what came of it. */
   readonly #compared = new WeakMap<Promise<Secrets>, Map<string, Comparison>>()
 
@@ -78,12 +83,14 @@ export class ClientAuthenticator {
     this.#failures = options.authenticationFailures
     this.#replayGuard = options.jtiReplayGuard
     this.#secretUsage = options.secretUsage
+    this.#importedSecrets = options.importedSecrets
   }
 
   /**
    * Proves a client by its registered method. An unknown id, a wrong proof and a
    * disabled client cost the same look-ups and the same HMAC, and give the same
-   * answer; whoever failed too often is refused before. `authenticatedAt`: when
+   * answer; but a client whose secret another server hashed, until it proved itself
+   * once, takes longer. Whoever failed too often is refused before. `authenticatedAt`: when
    * the same proof held before in this call; an assertion is then verified as of
    * that moment and not used up again, but by the keys of now. Throws `StoreError`.
    */
@@ -103,7 +110,14 @@ export class ClientAuthenticator {
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
     const [client, secrets] = await Promise.all([finding, lookUp])
     const comparison = proof.kind === 'secret' ? this.#comparisonOf(ctx.now, proof.secret, secrets, lookUp) : null
-    const secretId = comparison?.match ?? null
+    let secretId = comparison?.match ?? null
+    const imported = secretId === null ? importedSecretsOf(client, secrets, ctx.now) : []
+    if (imported.length > 0 && proof.kind === 'secret') {
+      const found = await this.#matchImported(ctx, attempt, proof.secret, imported)
+      if (!found.ok) return found
+      if (found.value.match === null) return this.#refuseCounted(ctx, attempt)
+      secretId = found.value.match
+    }
     // Awaited in each case: of calls that arrive together, whose answers leave together, none may be the later one for that.
     const evidence = await (client?.enabled
       ? this.#evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now)
@@ -121,6 +135,29 @@ export class ClientAuthenticator {
     }
     const { certificate, secretId: provedBy } = evidence
     return success({ kind: 'client', client, certificate, secretId: provedBy })
+  }
+
+  /** A failure is counted before the work that it costs, so that many at once are no more than one after the other. */
+  async #matchImported(
+    ctx: AuthenticationContext,
+    attempt: ClientAttempt,
+    presented: string,
+    secrets: Secrets,
+  ): Promise<Result<{ readonly match: SecretId | null }>> {
+    const verification = { clientId: asClientId(attempt.clientId), presented, secrets, deadline: ctx.deadline }
+    const costsWork = !this.#importedSecrets.isUnderWay(verification)
+    const counted = costsWork ? this.#guard.count(ctx, attempt) : HOLDS
+    if (!counted.ok) return counted
+    const match = await this.#importedSecrets.match(verification)
+    if (match !== null && costsWork) this.#guard.uncount(ctx, attempt)
+    else if (match === null && !costsWork) this.#guard.failed(ctx, attempt)
+    if (match === 'busy') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    return success({ match })
+  }
+
+  #refuseCounted(ctx: AuthenticationContext, { clientId }: ClientAttempt): FailedResult {
+    this.#failures.report(ctx, { clientId, known: true })
+    return fail('oauth.invalid_client')
   }
 
   #refuse(ctx: AuthenticationContext, attempt: ClientAttempt, known: boolean): FailedResult {
@@ -175,6 +212,12 @@ export class ClientAuthenticator {
     for (const secret of valid) if (this.#keyring.secretMatches(presented, secret)) match = secret.secretId
     return match
   }
+}
+
+/** What another server hashed, of the secrets by which a client may prove itself. */
+function importedSecretsOf(client: Client | null, secrets: Secrets, now: EpochMs): Secrets {
+  if (client?.authenticationMethod !== 'client_secret' || !client.enabled) return NONE
+  return secrets.filter((secret) => secret.importedHash !== null && isSecretValid(secret, now))
 }
 
 /** RFC 8705 §2: the certificate of the connection is the client's, and has not run out since. */

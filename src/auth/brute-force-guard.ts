@@ -63,9 +63,27 @@ export class BruteForceGuard {
     if (wait === 0) return HOLDS
     const name = this.#nameOf(ctx, attempt)
     if (name !== null && this.#proven.has(name)) return HOLDS
-    const what = 'bearer' in attempt ? 'bearer tokens' : 'client authentications'
-    const description = `too many ${what} from this address failed`
-    return fail('limit.exceeded', { quota: { subject: `peer:${peer}`, description }, retryAfterMs: wait })
+    return refusal(peer, attempt, wait)
+  }
+
+  /**
+   * Counts an attempt as failed before it is verified, for one that takes long to
+   * verify; refuses it where as many as may fail are under way. `uncount` takes it back.
+   */
+  count(ctx: Pick<CallContext, 'peer' | 'now'>, attempt: ClientAttempt): Result<object> {
+    const peer = peerKey(ctx.peer)
+    const wait = this.#waitOf(ctx, peer, attempt)
+    if (wait > 0) return refusal(peer, attempt, wait)
+    this.#clients.take(pairOf(peer, attempt), ctx.now)
+    this.#peers.take(peer, ctx.now)
+    return HOLDS
+  }
+
+  /** Takes back what was counted: the attempt did not fail. */
+  uncount(ctx: Pick<CallContext, 'peer'>, attempt: ClientAttempt): void {
+    const peer = peerKey(ctx.peer)
+    this.#clients.giveBack(pairOf(peer, attempt))
+    this.#peers.giveBack(peer)
   }
 
   succeeded(ctx: Pick<CallContext, 'certificate'>, attempt: Attempt): void {
@@ -107,6 +125,12 @@ export class BruteForceGuard {
         return proof satisfies never
     }
   }
+}
+
+function refusal(peer: string, attempt: Attempt, wait: number): Result<never> {
+  const what = 'bearer' in attempt ? 'bearer tokens' : 'client authentications'
+  const description = `too many ${what} from this address failed`
+  return fail('limit.exceeded', { quota: { subject: `peer:${peer}`, description }, retryAfterMs: wait })
 }
 
 function pairOf(peer: string, { clientId }: ClientAttempt): string {

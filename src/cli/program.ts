@@ -1,22 +1,30 @@
 import { Command } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
 import { serve } from '../app/serve.ts'
-import { auditCommand } from './audit.ts'
-import { clientCommand } from './client.ts'
-import { configCommand } from './config.ts'
-import { decodeStatusCommand } from './decode-status.ts'
-import { doctorCommand } from './doctor.ts'
-import { openLog, readConfig } from './environment.ts'
-import { explainSqlCommand } from './explain-sql.ts'
+import { applyCommand, diffCommand } from './commands/apply.ts'
+import { auditCommand } from './commands/audit.ts'
+import { clientCommand } from './commands/client.ts'
+import { completionCommand } from './commands/completion.ts'
+import { configCommand } from './commands/config.ts'
+import { contextCommand } from './commands/context.ts'
+import { decodeStatusCommand } from './commands/decode-status.ts'
+import { deviceCommand } from './commands/device.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { explainSqlCommand } from './commands/explain-sql.ts'
+import { exportCommand } from './commands/export.ts'
+import { healthCommand } from './commands/health.ts'
+import { keysCommand } from './commands/key.ts'
+import { keyringCommand } from './commands/keyring.ts'
+import { loginCommand, logoutCommand } from './commands/login.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { purgeCommand } from './commands/purge.ts'
+import { statusCommand } from './commands/status.ts'
+import { tokenCommand } from './commands/token.ts'
+import { userCommand } from './commands/user.ts'
+import { whyCommand } from './commands/why.ts'
+import { openLog, readConfig } from './connection/environment.ts'
 import { reportFailure } from './failure.ts'
-import { healthCommand } from './health.ts'
-import { keysCommand } from './key.ts'
-import { keyringCommand } from './keyring.ts'
-import { migrateCommand } from './migrate.ts'
-import { purgeCommand } from './purge.ts'
-import { statusCommand } from './status.ts'
-import { writeAnswer, writeNotice } from './terminal.ts'
-import { tokenCommand } from './token.ts'
-import { whyCommand } from './why.ts'
+import { writeAnswer, writeNotice } from './output/terminal.ts'
 
 /** Descriptions beside the longest options are wrapped in a terminal of 80 columns too. */
 const NARROWEST_COLUMN = 20
@@ -35,11 +43,20 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 export function program(): Command {
   const root = new Command('qscope')
     .description('OAuth 2.0 token service over gRPC')
+    .version(`qscope ${manifest.version}`)
     .addCommand(serveCommand())
+    .addCommand(contextCommand())
+    .addCommand(loginCommand())
+    .addCommand(logoutCommand())
     .addCommand(migrateCommand())
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
+    .addCommand(userCommand())
+    .addCommand(deviceCommand())
     .addCommand(whyCommand())
+    .addCommand(applyCommand())
+    .addCommand(diffCommand())
+    .addCommand(exportCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(keyringCommand())
@@ -50,6 +67,7 @@ export function program(): Command {
     .addCommand(explainSqlCommand())
     .addCommand(healthCommand())
     .addCommand(statusCommand())
+    .addCommand(completionCommand())
   configure(root)
   return root
 }

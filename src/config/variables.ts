@@ -283,6 +283,16 @@ export type VariableName = keyof typeof VARIABLES
 
 /** Variables that the command line reads beside those of the server. */
 export const CLIENT_VARIABLES = byName({
+  server: new Variable('QSCOPE_SERVER', text('host:port of a server'), {
+    default: null,
+    unset: 'the context in use, or the configured database',
+    does: 'Has the command line call this server.',
+  }),
+  context: new Variable('QSCOPE_CONTEXT', text('the name of a context'), {
+    default: null,
+    unset: 'the context in use',
+    does: 'Has the command line use this context, unless QSCOPE_SERVER is set.',
+  }),
   token: new Variable('QSCOPE_TOKEN', secret('a bearer token for calls to a server'), {
     default: null,
     unset: 'no token',

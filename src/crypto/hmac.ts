@@ -31,10 +31,10 @@ export class HmacSha256 {
     }
   }
 
-  /** The 32 bytes over a text in UTF-8. */
-  of(text: string): Buffer {
+  /** Of a text in UTF-8: the first bytes, all 32 unless `length` says so. */
+  of(text: string, length = DIGEST_BYTES): Buffer {
     this.#outer.write(this.#innerDigest(text), BLOCK_BYTES, 'latin1')
-    return sha256(this.#outer)
+    return sha256(this.#outer, length)
   }
 
   /** As a string of one character a byte. */

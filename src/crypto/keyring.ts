@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type EpochMs, epochMs, type KeyId, keyId, type SecretHash, type UserCodeHash } from '../domain/ids.ts'
+import { REVOCATION_KEY_BYTES } from '../domain/revocation.ts'
 import { seal, unseal } from './aead.ts'
 import { HmacSha256 } from './hmac.ts'
 import { randomBytes } from './random.ts'
@@ -20,6 +21,8 @@ export interface KeySet {
 export type KeyMaterial = Readonly<Record<KeyPurpose, KeySet>>
 
 const KEY_BYTES = 32
+/** Of MACs that bind a token to what it is shown for. */
+const SHORT_MAC_BYTES = 16
 
 /** Draws a keyring with one key of each purpose. */
 export function drawKeyMaterial(): KeyMaterial {
@@ -110,7 +113,7 @@ export class Keyring {
 
   /** 16 bytes that bind a page token to the list it continues, under the active pepper. */
   pageTokenMac(text: string, pepper: KeyId = this.active('pepper')): Buffer {
-    return this.#mac('pepper', pepper, `page_token\0${text}`).subarray(0, 16)
+    return this.#mac('pepper', pepper, `page_token\0${text}`, SHORT_MAC_BYTES)
   }
 
   /** The MACs a page token may bear: one for each pepper, so that lists go on while peppers rotate. */
@@ -123,14 +126,14 @@ export class Keyring {
     return this.#mac('audit', id, text)
   }
 
-  /** HMAC-SHA-256 of what `revocation-keys.ts` spells out. */
+  /** HMAC-SHA-256 of what `revocation-keys.ts` spells out, cut to 16 bytes. */
   revocationMac(id: KeyId, text: string): Buffer {
-    return this.#mac('revocation', id, text)
+    return this.#mac('revocation', id, text, REVOCATION_KEY_BYTES)
   }
 
   /** 16 bytes that only this service can make of what a cursor of revocations says. */
   revocationCursorMac(text: string, id: KeyId = this.active('revocation')): Buffer {
-    return this.revocationMac(id, `cursor\0${text}`).subarray(0, 16)
+    return this.#mac('revocation', id, `cursor\0${text}`, SHORT_MAC_BYTES)
   }
 
   /** The MACs that such a cursor may bear: one for each key. */
@@ -149,8 +152,8 @@ export class Keyring {
     return unseal(this.#key('encryption', keyId), place, sealed)
   }
 
-  #mac(purpose: KeyPurpose, id: KeyId, text: string): Buffer {
-    return this.#hmacUnder(this.#key(purpose, id)).of(text)
+  #mac(purpose: KeyPurpose, id: KeyId, text: string, length?: number): Buffer {
+    return this.#hmacUnder(this.#key(purpose, id)).of(text, length)
   }
 
   #hmacUnder(key: Buffer): HmacSha256 {

@@ -1,15 +1,13 @@
 import { BoundedMap } from '../bounded-map.ts'
-import type { KeyId, TokenId } from '../domain/ids.ts'
-import {
-  REVOCATION_KEY_BYTES,
-  type RevocableFact,
-  type RevocableToken,
-  revocableFactsOf,
-} from '../domain/revocation.ts'
+import type { KeyId } from '../domain/ids.ts'
+import { type RevocableFact, type RevocableToken, revocableFactsOf } from '../domain/revocation.ts'
 import type { Keyring } from './keyring.ts'
 
-/** To look keys up costs a tenth of an HMAC, and tokens that are checked are checked again: some 8 MB in all. */
-const MOST_REMEMBERED = 16_384
+/**
+ * Of the facts that many tokens share. A key of one token or grant is computed each time: that takes 1 µs, and to
+ * remember more of them than there is room for takes ten times as long.
+ */
+const MOST_REMEMBERED = 1_024
 
 /**
  * What tokens carry for each fact that can end them, and what is told when it does:
@@ -18,10 +16,8 @@ const MOST_REMEMBERED = 16_384
  */
 export class RevocationKeys {
   readonly #keyring: Keyring
-  /** What was computed under the active key, by what it was made of. */
-  readonly #ofFacts = new BoundedMap<string, Buffer>(MOST_REMEMBERED)
-  /** What a token carries never changes, and its id is no other token's. */
-  readonly #ofTokens = new BoundedMap<TokenId, readonly Buffer[]>(MOST_REMEMBERED)
+  /** What was computed of shared facts under the active key, by what it was made of. */
+  readonly #ofShared = new BoundedMap<string, Buffer>(MOST_REMEMBERED)
   #rememberedUnder: KeyId | null = null
 
   constructor(keyring: Keyring) {
@@ -31,31 +27,30 @@ export class RevocationKeys {
   /** What a token that is issued or checked now carries: the keys of its facts and its ancestors', each once. */
   ofToken(token: RevocableToken, ancestors: readonly RevocableToken[]): readonly Buffer[] {
     this.#forgetOfOtherKeys()
-    const known = this.#ofTokens.get(token.tokenId)
-    if (known !== undefined) return known
-    const texts = new Set([token, ...ancestors].flatMap(revocableFactsOf).map(textOf))
-    const keys = Object.freeze(Array.from(texts, (text) => this.#activeKey(text)))
-    this.#ofTokens.set(token.tokenId, keys)
-    return keys
+    const own = revocableFactsOf(token)
+    const facts = ancestors.length === 0 ? own : distinct([...own, ...ancestors.flatMap(revocableFactsOf)])
+    return facts.map((fact) => this.#activeKey(fact))
   }
 
   /** The key that a fact has for those who are told of it now. */
   of(fact: RevocableFact): Buffer {
     this.#forgetOfOtherKeys()
-    return this.#activeKey(textOf(fact))
+    return this.#activeKey(fact)
   }
 
   /** What is told when it ends: under every key, for tokens made under an older one, or by an instance that has a newer one. */
   keysOf(fact: RevocableFact): readonly Buffer[] {
     const text = textOf(fact)
-    return this.#keyring.ids('revocation').map((id) => this.#compute(id, text))
+    return this.#keyring.ids('revocation').map((id) => this.#keyring.revocationMac(id, text))
   }
 
-  #activeKey(text: string): Buffer {
-    const known = this.#ofFacts.get(text)
+  #activeKey(fact: RevocableFact): Buffer {
+    const text = textOf(fact)
+    const isShared = fact.kind === 'client' || fact.kind === 'signing_key'
+    const known = isShared ? this.#ofShared.get(text) : undefined
     if (known !== undefined) return known
-    const key = this.#compute(this.#keyring.active('revocation'), text)
-    this.#ofFacts.set(text, key)
+    const key = this.#keyring.revocationMac(this.#keyring.active('revocation'), text)
+    if (isShared) this.#ofShared.set(text, key)
     return key
   }
 
@@ -63,14 +58,14 @@ export class RevocationKeys {
   #forgetOfOtherKeys(): void {
     const active = this.#keyring.active('revocation')
     if (active === this.#rememberedUnder) return
-    this.#ofFacts.clear()
-    this.#ofTokens.clear()
+    this.#ofShared.clear()
     this.#rememberedUnder = active
   }
+}
 
-  #compute(id: KeyId, text: string): Buffer {
-    return this.#keyring.revocationMac(id, text).subarray(0, REVOCATION_KEY_BYTES)
-  }
+/** Each fact once, in the order of their first places. */
+function distinct(facts: readonly RevocableFact[]): readonly RevocableFact[] {
+  return [...new Map(facts.map((fact) => [textOf(fact), fact])).values()]
 }
 
 /** Begins with the kind, so that no fact is taken for another one; no id holds a NUL. */

@@ -31,6 +31,7 @@ export const AUDIT_EVENT_TYPES = Object.freeze([
   'device.denied',
   'device.redeemed',
   'user.registered',
+  'user.updated',
   'user.deactivated',
   'user.reactivated',
   'user.deleted',

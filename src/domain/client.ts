@@ -2,6 +2,7 @@ import {
   type ClientId,
   type EpochMs,
   type KeyId,
+  later,
   type Milliseconds,
   milliseconds,
   type SecretHash,
@@ -91,6 +92,8 @@ export interface ClientRegistration {
   /** What it answers for as a resource server, beside its own client id. */
   readonly resourceAudiences: readonly string[]
   readonly config: ClientConfig
+  /** The mark of the configuration as code that manages it; `null`: none does. */
+  readonly owner: string | null
 }
 
 /** A registered OAuth client (RFC 6749 §2) as it was read. */
@@ -128,6 +131,8 @@ export interface ClientSecret {
   /** The pepper it was hashed under. */
   readonly keyId: KeyId
   readonly hash: SecretHash
+  /** What another server made of it, instead of `hash`, which then matches nothing; `null`: it was hashed here. */
+  readonly importedHash: string | null
   readonly createdAt: EpochMs
   readonly createdBy: string
   /** `null` while it is the current one. */
@@ -138,8 +143,19 @@ export interface ClientSecret {
   readonly madeBy: SecretId | null
 }
 
+/** How long a hash that another server made is good for. */
+const IMPORTED_HASH_LIFETIME = milliseconds(90 * DAY)
+
+/** When a secret stops working; `null`: while it is the current one, never. */
+export function secretEnd({ importedHash, createdAt, expiresAt }: ClientSecret): EpochMs | null {
+  if (importedHash === null) return expiresAt
+  const end = later(createdAt, IMPORTED_HASH_LIFETIME)
+  return expiresAt === null || end < expiresAt ? end : expiresAt
+}
+
 export function isSecretValid(secret: ClientSecret, now: EpochMs): boolean {
-  return secret.expiresAt === null || now < secret.expiresAt
+  const end = secretEnd(secret)
+  return end === null || now < end
 }
 
 /** A secret, and all that were made by it, or by those. */

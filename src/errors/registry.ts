@@ -166,6 +166,7 @@ const UNAUTHORIZED_CLIENT = Object.freeze({
 
 const CONFLICT = Object.freeze({
   etag: 'The etag is not the current one: the resource changed meanwhile. Read it again before deciding anew.',
+  owner: 'The resource is managed by the configuration of another owner. Leave it to that one, or adopt it.',
   decided: 'The opposite was decided before, and that stands.',
   key_state: 'The signing key is {state} and cannot go back. Prepare another key.',
   key_too_early:

@@ -135,7 +135,8 @@ function isInMemory(url: string): boolean {
   return /^(?:sqlite|libsql):/.test(url) && embeddedFile(url) === null
 }
 
-async function dialectOf(url: string): Promise<Dialect> {
+/** The dialect of the database that a URL names. */
+export async function dialectOf(url: string): Promise<Dialect> {
   const scheme = url.slice(0, url.indexOf(':') + 1)
   const known = DIALECTS[scheme.toLowerCase()]
   // `libsql:` names a file or, with two slashes, a server.

@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import { describe, expect, it } from 'vitest'
-import { parseStatus } from '../../src/cli/decode-status.ts'
+import { parseStatus } from '../../src/cli/commands/decode-status.ts'
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
 import { StatusSchema } from '../../src/gen/google/rpc/status_pb.ts'
 import { UserSchema } from '../../src/gen/qscope/v1/user_pb.ts'

@@ -29,15 +29,15 @@ const WRITING = [
   ['client', 'create', '--admin'],
   ['client', 'disable', 'orders'],
   ['client', 'enable', 'orders'],
-  ['client', 'rotate-secret', 'orders'],
-  ['client', 'delete', 'orders'],
+  ['client', 'rotate-secret', 'orders', '--yes'],
+  ['client', 'delete', 'orders', '--yes'],
   ['token', 'mint', ...AS_CLIENT],
   ['token', 'revoke', '--token-id', UUID],
   ['token', 'introspect', 'x', ...AS_CLIENT],
   ['keys', 'prepare'],
   ['keys', 'activate', UUID],
-  ['keys', 'retire', UUID],
-  ['keys', 'revoke', UUID],
+  ['keys', 'retire', UUID, '--yes'],
+  ['keys', 'revoke', UUID, '--yes'],
 ]
 
 describe('in an empty folder', () => {

@@ -66,16 +66,16 @@ describe('qscope keyring', () => {
         { purpose: 'audit', inUse: true },
       ])
       for (const { id } of old) {
-        const refused = await qscope(folder, ['keyring', 'remove', id])
+        const refused = await qscope(folder, ['keyring', 'remove', id, '--yes'])
         expect(refused.code).toBe(1)
         expect(refused.stderr).toContain('it is kept')
       }
-      const active = await qscope(folder, ['keyring', 'remove', audit.id])
+      const active = await qscope(folder, ['keyring', 'remove', audit.id, '--yes'])
       expect(active.code).toBe(1)
 
       await json('client', 'rotate-secret', client.clientId, '--overlap', '0s')
       const unused = await json('keyring', 'rotate', '--prepare', '--purpose', 'encryption')
-      await json('keyring', 'remove', unused.keys[0].id)
+      await json('keyring', 'remove', unused.keys[0].id, '--yes')
       expect(await keys('prepared')).toEqual([])
     },
     TIMEOUT,

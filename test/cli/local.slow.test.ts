@@ -84,7 +84,7 @@ describe('the command line on an embedded database', () => {
       expect((await json('client', 'disable', 'orders')).client.enabled).toBe(false)
       expect((await json('client', 'list', '--disabled')).clients).toHaveLength(1)
       expect((await json('client', 'enable', 'orders')).client.enabled).toBe(true)
-      await json('client', 'delete', 'orders')
+      await json('client', 'delete', 'orders', '--yes')
       expect((await qscope(folder, ['client', 'get', 'orders'])).code).toBe(1)
     },
     TIMEOUT,
@@ -120,9 +120,11 @@ describe('the command line on an embedded database', () => {
       const next = await json('keys', 'prepare', '--algorithm', 'es256')
       const early = await qscope(folder, ['keys', 'activate', next.key.keyId])
       expect(early.stderr).toMatch(/^qscope: RESOURCE_CONFLICT: .*\[activate_after: 20[^\]]*Z\]/)
-      expect((await json('keys', 'retire', key.keyId)).key.state).toBe('SIGNING_KEY_STATE_RETIRED')
+      expect((await json('keys', 'retire', key.keyId, '--yes')).key.state).toBe('SIGNING_KEY_STATE_RETIRED')
       expect(await json('token', 'introspect', token.accessToken)).toMatchObject({ active: true })
-      expect((await json('keys', 'revoke', key.keyId, '--reason', 'test')).key.state).toBe('SIGNING_KEY_STATE_REVOKED')
+      expect((await json('keys', 'revoke', key.keyId, '--yes', '--reason', 'test')).key.state).toBe(
+        'SIGNING_KEY_STATE_REVOKED',
+      )
       expect(await json('token', 'introspect', token.accessToken)).toEqual({ active: false })
       const { stdout } = await qscope(folder, ['keys', 'list', '--state', 'revoked'])
       expect(stdout).toMatch(new RegExp(`^KEY ID .*\n${key.keyId}  es256 +revoked `))
@@ -203,7 +205,7 @@ test(
     const folder = emptyFolder()
     const up = await qscope(folder, ['migrate', 'up', '--json'])
     expect(JSON.parse(up.stdout).applied.length).toBeGreaterThan(0)
-    const down = await qscope(folder, ['migrate', 'down', '--all', '--json'])
+    const down = await qscope(folder, ['migrate', 'down', '--all', '--yes', '--json'])
     expect(JSON.parse(down.stdout).undone.length).toBeGreaterThan(0)
     expect((await qscope(folder, ['migrate', 'status'])).code).toBe(1)
   },

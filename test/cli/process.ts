@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
 /** A directory in which nothing is yet. */
 export function emptyFolder(): string {
@@ -25,12 +25,25 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Runs the real command line in a folder, with no variables but those given. */
+/** What says on which database a command worked to which nothing else was said. */
+export const DATABASE_NOTICE = /^qscope: working on .*\n/
+
+/**
+ * Runs the real command line in a folder, with no variables but those given, and contexts in the folder alone.
+ * Standard error is without the line that names the database, unless it is about that.
+ */
 export function qscope(folder: string, args: readonly string[], env: Record<string, string> = {}, stdin = '') {
+  return run(folder, args, env, stdin).then(({ stderr, ...outcome }) => ({
+    ...outcome,
+    stderr: stderr.replace(DATABASE_NOTICE, ''),
+  }))
+}
+
+export function run(folder: string, args: readonly string[], env: Record<string, string> = {}, stdin = '') {
   return new Promise<Outcome>((resolve) => {
     const options = {
       cwd: folder,
-      env: { PATH: process.env['PATH'] ?? '', ...COMPILE_CACHE, ...env },
+      env: { PATH: process.env['PATH'] ?? '', XDG_CONFIG_HOME: join(folder, '.config'), ...COMPILE_CACHE, ...env },
       timeout: 120_000,
     }
     const child = execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {

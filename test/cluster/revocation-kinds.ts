@@ -92,7 +92,10 @@ export class SubjectMaker {
         const second = await grants.refresh(web, first.refreshToken)
         return {
           tokens: [first.accessToken, second.accessToken],
-          end: (there) => refusalOf(grantsOn(there).refresh(web, first.refreshToken)),
+          end: async (there) => {
+            const refusal = await refusalOf(grantsOn(there).refresh(web, first.refreshToken))
+            if (refusal.reason !== 'OAUTH_INVALID_GRANT') throw refusal
+          },
         }
       }
       case 'client disabled': {

@@ -7,15 +7,7 @@ import {
   cachingVerifier,
 } from '../../packages/client/src/verification/caching/caching-verifier.ts'
 import type { Caller } from '../../packages/client/src/verification/token-question.ts'
-
-/** What is known of a token by those who end it, by the monotonic clock of the tests. */
-export interface TokenRecord {
-  readonly value: string
-  /** What it is; between a call that changes that and its answer nobody can say. */
-  state: 'good' | 'changing' | 'ended'
-  /** When that was answered. */
-  since: number
-}
+import type { BookReader, TokenBook, TokenRecord } from './token-book.ts'
 
 /** What a verifier said that it must not say. */
 export interface Fault {
@@ -36,26 +28,51 @@ export interface WatchOptions {
   readonly monotonicOffsetMs: number
   /** Tokens that stay good all the time. */
   readonly standing: readonly TokenRecord[]
-  /** The other tokens to verify, the latest last. */
-  readonly records: readonly TokenRecord[]
+  /** The other tokens to verify. */
+  readonly book: TokenBook
   readonly random: () => number
 }
 
-/** How many of the latest tokens are looked at again. */
-const LATEST = 60
+/** A token of which it was answered that it ended. */
+interface EndedToken {
+  readonly record: TokenRecord
+  /** Whether it was accepted while it was good. */
+  readonly isHeld: boolean
+  /** Whether it may be accepted still. */
+  isFading: boolean
+}
 
-/** A verifier that keeps what it verified, as resource servers have it, verifying all the time. */
-export class VerifierWatch {
+/** Keys of tokens that it remembers: more than the longest storm tells. */
+const MOST_REVOCATIONS = 1_000_000
+/** So many tokens are looked at at once, on top of those in memory. */
+const LANES = 4
+/** New tokens that wait to be looked at. Those that came first have ended, where there are more. */
+const MOST_NEW = 200
+/** Of the tokens that must be refused from memory, those that are asked about, too. */
+const ASKED_PART = 0.1
+/** How long it takes until somebody looks who found nothing to look at. */
+const IDLE_MS = 20
+
+/**
+ * A verifier that keeps what it verified, as resource servers have it. It looks at each token as soon as there is one,
+ * while it is good if that can be, so that it keeps it; again as soon as it must be refused; and all the time at some.
+ */
+export class VerifierWatch implements BookReader {
   readonly faults: Fault[] = []
-  /** How long after its end was answered each token was refused, milliseconds. */
+  /** How long after its end was answered each token was accepted from memory no more, milliseconds. */
   readonly delays: number[] = []
-  readonly counts = { accepted: 0, fromMemory: 0, refused: 0, unavailable: 0 }
+  /** `heldToBound`: tokens that it had accepted, and was seen to accept from memory no more once it had to know of their end. */
+  readonly counts = { accepted: 0, fromMemory: 0, refused: 0, unavailable: 0, heldToBound: 0 }
   readonly #options: WatchOptions
   readonly #channel: GrpcJsChannel
   readonly #verifier: CachingVerifier
-  readonly #refused = new Set<TokenRecord>()
+  readonly #new: TokenRecord[] = []
+  /** Those that must be refused, to be asked about. */
+  readonly #due: TokenRecord[] = []
+  readonly #accepted = new WeakSet<TokenRecord>()
+  #ended: EndedToken[] = []
   #isStopped = false
-  readonly #running: Promise<void>
+  readonly #running: Promise<unknown>
 
   constructor(options: WatchOptions) {
     const { address, caller, issuer, boundMs, wallOffsetMs, monotonicOffsetMs } = options
@@ -67,13 +84,25 @@ export class VerifierWatch {
       issuer: issuer ?? undefined,
       boundMs,
       timeoutMs: 2_000,
+      maxRevocations: MOST_REVOCATIONS,
       clock: {
         monotonicMs: () => performance.now() + monotonicOffsetMs,
         wallMs: () => Date.now() + wallOffsetMs,
         pause: async (ms, signal) => void (await sleep(ms, undefined, { signal })),
       },
     })
-    this.#running = this.#watch()
+    options.book.tellOf(this)
+    const lanes = Array.from({ length: LANES }, () => this.#lookAtNewAndDue())
+    this.#running = Promise.all([this.#lookAtSome(), this.#lookAtEnded(), ...lanes])
+  }
+
+  isNew(record: TokenRecord): void {
+    this.#new.push(record)
+    this.#new.splice(0, this.#new.length - MOST_NEW)
+  }
+
+  hasEnded(record: TokenRecord): void {
+    this.#ended.push({ record, isHeld: this.#accepted.delete(record), isFading: true })
   }
 
   get isCurrent(): boolean {
@@ -106,46 +135,82 @@ export class VerifierWatch {
     }
   }
 
-  async #watch(): Promise<void> {
-    const { records, standing, random } = this.#options
+  async #lookAtNewAndDue(): Promise<void> {
     while (!this.#isStopped) {
-      const latest = Math.min(records.length, LATEST)
-      const record =
-        random() < 0.3
-          ? standing[Math.floor(random() * standing.length)]
-          : records[records.length - 1 - Math.floor(random() * latest)]
-      if (record === undefined) await sleep(5)
+      const due = this.#due.pop()
+      const record = due ?? this.#new.pop()
+      if (record === undefined) await sleep(IDLE_MS)
+      else if (record === due || record.state === 'good') await this.#look(record)
+    }
+  }
+
+  /** Looks at those that ended until they must be refused. */
+  async #lookAtEnded(): Promise<void> {
+    while (!this.#isStopped) {
+      await sleep(IDLE_MS)
+      this.#ended = this.#ended.filter((token) => !this.#isPastBound(token))
+    }
+  }
+
+  #isPastBound(token: EndedToken): boolean {
+    const { record, isHeld } = token
+    if (record.state !== 'ended') return true
+    const { boundMs, random } = this.#options
+    const isDue = performance.now() > record.since + boundMs
+    const isAccepted = this.#recall(record)
+    if (isHeld && token.isFading && !isAccepted) {
+      token.isFading = false
+      this.delays.push(performance.now() - record.since)
+    }
+    if (!isDue) return false
+    if (isHeld) this.counts.heldToBound += 1
+    if (random() < ASKED_PART) this.#due.push(record)
+    return true
+  }
+
+  async #lookAtSome(): Promise<void> {
+    const { book, standing, random } = this.#options
+    while (!this.#isStopped) {
+      const record = random() < 0.3 ? standing[Math.floor(random() * standing.length)] : book.pickLatest()
+      if (record === undefined) await sleep(IDLE_MS)
       else await this.#look(record)
       // Memory answers at once: whatever else there is to do must be done as well.
       await sleep(random() < 0.2 ? 1 : 0)
     }
   }
 
+  /** Whether it is accepted from memory. */
+  #recall(record: TokenRecord): boolean {
+    const before = { ...record, at: performance.now() }
+    const isAccepted = (this.#verifier.recall({ value: record.value, certificate: null }) ?? null) !== null
+    if (isAccepted) {
+      this.counts.fromMemory += 1
+      this.#wasAccepted(record, before)
+    }
+    return isAccepted
+  }
+
+  #wasAccepted(record: TokenRecord, before: TokenRecord & { readonly at: number }): void {
+    this.counts.accepted += 1
+    if (record.state === 'good') this.#accepted.add(record)
+    const isUnchanged = record.state === before.state && record.since === before.since
+    if (isUnchanged && before.state === 'ended' && before.at > before.since + this.#options.boundMs) {
+      this.#fault('accepted too late', `${Math.round(before.at - before.since)} ms after its end was answered`)
+    }
+  }
+
   async #look(record: TokenRecord): Promise<void> {
-    const { boundMs, name } = this.#options
     const before = { ...record, at: performance.now() }
     try {
-      const recalled = this.#verifier.recall({ value: record.value, certificate: null })
-      const found =
-        recalled === undefined ? await this.#verifier.verify({ value: record.value, certificate: null }) : recalled
-      const isUnchanged = record.state === before.state && record.since === before.since
-      if (found !== null) {
-        this.counts.accepted += 1
-        if (recalled !== undefined) this.counts.fromMemory += 1
-        if (isUnchanged && before.state === 'ended' && before.at > before.since + boundMs) {
-          this.#fault('accepted too late', `${Math.round(before.at - before.since)} ms after its end was answered`)
-        }
-        return
-      }
+      if (this.#recall(record)) return
+      const found = await this.#verifier.verify({ value: record.value, certificate: null })
+      if (found !== null) return this.#wasAccepted(record, before)
       this.counts.refused += 1
+      const isUnchanged = record.state === before.state && record.since === before.since
       if (isUnchanged && before.state === 'good') this.#fault('refused a good token', record.value.slice(0, 12))
-      if (isUnchanged && before.state === 'ended' && !this.#refused.has(record)) {
-        this.#refused.add(record)
-        this.delays.push(performance.now() - record.since)
-      }
     } catch (error) {
       if (error instanceof QScopeError && UNAVAILABLE.has(error.status)) this.counts.unavailable += 1
-      else this.faults.push({ verifier: name, what: 'failed otherwise', detail: String(error) })
+      else this.faults.push({ verifier: this.#options.name, what: 'failed otherwise', detail: String(error) })
     }
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { assert, oneof, property, string, uint8Array } from 'fast-check'
+import { assert, integer, oneof, property, string, uint8Array } from 'fast-check'
 import { expect, it } from 'vitest'
 import { sha256 } from '../../src/crypto/digest.ts'
 
@@ -7,6 +7,14 @@ it('is the SHA-256 of node:crypto, of bytes and of text in UTF-8', () => {
   assert(
     property(oneof(uint8Array(), string({ unit: 'binary' })), (data) => {
       expect(sha256(data)).toEqual(createHash('sha256').update(data).digest())
+    }),
+  )
+})
+
+it('gives the first bytes of it, where fewer are asked for', () => {
+  assert(
+    property(uint8Array(), integer({ min: 0, max: 32 }), (data, length) => {
+      expect(sha256(data, length)).toEqual(sha256(data).subarray(0, length))
     }),
   )
 })

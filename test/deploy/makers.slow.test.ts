@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it, vi } from 'vitest'
 import { at, composeFile, documentsOf, nodeOf, ROOT } from './documents.ts'
-import { composeModule, decodeStrictly, go, kustomizeBuild } from './go-tools.ts'
+import { composeModule, decodeStrictly, go, hasKubernetesTools, kustomizeBuild } from './go-tools.ts'
 import { ofKind, podOf, validate as validateManifest, workloadsOf } from './manifests.ts'
 
 const KUBERNETES = join(ROOT, 'deploy', 'kubernetes')
@@ -26,7 +26,7 @@ describe.skipIf(go === null)('the schema of Compose', () => {
   })
 })
 
-describe.skipIf(go === null)('kustomize', () => {
+describe.skipIf(!hasKubernetesTools)('kustomize', () => {
   it.each(['base', 'overlays/example'])('builds %s, each field of which the decoder of Kubernetes knows', (folder) => {
     const built = kustomizeBuild(join(KUBERNETES, folder))
     decodeStrictly(built)
@@ -41,7 +41,7 @@ describe.skipIf(go === null)('kustomize', () => {
   })
 })
 
-describe.skipIf(go === null)('the decoder of Kubernetes', () => {
+describe.skipIf(!hasKubernetesTools)('the decoder of Kubernetes', () => {
   it('knows each field of the secrets', () =>
     decodeStrictly(readFileSync(join(KUBERNETES, 'secrets.example.yaml'), 'utf8')))
 

@@ -1,4 +1,5 @@
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
+import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler'
 import { Job } from 'kubernetes-models/batch/v1/Job'
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
@@ -12,6 +13,7 @@ import { at, type Node, nodeOf } from './documents.ts'
 const MODELS = Object.freeze({
   ConfigMap,
   Deployment,
+  HorizontalPodAutoscaler,
   Job,
   Namespace,
   NetworkPolicy,

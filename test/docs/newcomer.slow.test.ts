@@ -38,8 +38,8 @@ function isRun({ language, text }: Block): boolean {
   return language === 'sh' && !DONE_ELSEWHERE.test(text) && (hasGrpcurl || !text.includes('grpcurl '))
 }
 
-test.each(['README.md', 'docs/quick-start.md'])(
-  '%s brings a newcomer from nothing to verified tokens',
+test.each(['README.md', 'docs/quick-start.md', 'docs/command-line.md'])(
+  'what %s shows a newcomer can be typed, and does what it says',
   async (page) => {
     const cwd = await checkout()
     const server = await start(cwd)

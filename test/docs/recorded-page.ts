@@ -5,8 +5,8 @@ import { DOCUMENTED_ADDRESS, runBlocks, type ShellBlock } from './shell.ts'
 export const TOOLS = ['grpcurl', 'buf curl'] as const
 export type Tool = (typeof TOOLS)[number]
 
-/** How grpcurl and `qscope decode-status` begin what they say of a refusal. */
-const REFUSAL = /^(ERROR:|[A-Z_]+: )/
+/** How grpcurl, `qscope decode-status` and `qscope` itself begin what they say of a refusal. */
+const REFUSAL = /^(ERROR:|[A-Z_]+: |qscope: )/
 
 /** What differs from run to run, and what a page shows of it. */
 const VARYING: readonly (readonly [RegExp, string])[] = [

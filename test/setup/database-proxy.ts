@@ -35,6 +35,8 @@ export interface DatabaseProxy {
   goDumbAfter(packets: number | null): void
   /** Puts a text of the same length in the place of another one that clients send, as a pooler with a mind of its own. */
   rewrite(from: string, to: string): void
+  /** Each packet takes so long from one side to the other. */
+  delay(ms: number): void
   /** Refuses newcomers, or lets them in again. */
   refuse(refused: boolean): void
   readonly connections: number
@@ -50,6 +52,7 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   let refuseMs = 0
   let refusing = false
   let frozen = false
+  let delayMs = 0
   /** 0: no cut is due. */
   let messagesUntilCut = 0
   let packetsUntilDumb = Number.POSITIVE_INFINITY
@@ -100,14 +103,18 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
           return
         }
       }
-      server.write(bytes)
+      later(() => server.write(bytes))
     })
     server.on('data', (bytes) => {
       if (isDumb()) return
       if (swallow) end()
-      else client.write(bytes)
+      else later(() => client.write(bytes))
     })
   })
+  const later = (pass: () => void) => {
+    if (delayMs === 0) pass()
+    else setTimeout(pass, delayMs)
+  }
   const refuseFor = (ms: number) => {
     refusing = true
     setTimeout(() => {
@@ -152,6 +159,9 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
       if (Buffer.byteLength(from) !== Buffer.byteLength(to) || from === to)
         throw new Error('another text of this length')
       rewritten.push({ from: Buffer.from(from), to: Buffer.from(to) })
+    },
+    delay: (ms) => {
+      delayMs = ms
     },
     refuse: (refused) => {
       refusing = refused

@@ -62,6 +62,7 @@ function plain(key: string, value: unknown): unknown {
     .replaceAll('"', '')
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/\( | \)/g, (bracket) => bracket.trim())
+    .replaceAll(' , ', ', ')
     .toLowerCase()
 }
 

@@ -5,7 +5,7 @@ import type { ClientFilter } from '../../src/stores/contract/clients.ts'
 import type { Subject } from './contract.ts'
 import { aClient, aSecret, aToken, change, context, inTransaction, mint, NOW, register } from './given.ts'
 
-const anyClient: ClientFilter = { enabled: null, type: null, idPrefix: null }
+const anyClient: ClientFilter = { enabled: null, type: null, idPrefix: null, owner: null }
 
 export function clientPromises(subject: () => Subject): void {
   const find = (id: string) => subject().backend.reads.clients.find(context(), clientId(id))
@@ -39,6 +39,23 @@ export function clientPromises(subject: () => Subject): void {
     })
     expect(Object.isFrozen(found)).toBe(true)
     expect(Object.isFrozen(found?.config)).toBe(true)
+  })
+
+  test('have an owner, by which they are listed, and which an update changes', async () => {
+    const { backend } = subject()
+    const owned = aClient('owned-1', { owner: 'team-a' })
+    await register(backend, owned, aClient('owned-2', { owner: 'team-b' }), aClient('owned-3'))
+    const listed = async (owner: string) =>
+      (await backend.reads.clients.page(context(), { ...anyClient, owner }, { after: null, limit: 10 })).map(
+        (client) => client.clientId,
+      )
+    expect(await listed('team-a')).toEqual(['owned-1'])
+    const next = { ...owned, owner: 'team-b' }
+    expect(await inTransaction(backend, (stores) => stores.clients.update(next, 1, change))).toBe(true)
+    expect(await find('owned-1')).toMatchObject({ owner: 'team-b', version: 2 })
+    expect(await find('owned-3')).toMatchObject({ owner: null })
+    expect(await listed('team-b')).toEqual(['owned-1', 'owned-2'])
+    expect(await listed('team-A')).toEqual([])
   })
 
   test('that do not exist are null, among others that do', async () => {

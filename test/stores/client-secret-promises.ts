@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { clientId, epochMs, keyId } from '../../src/domain/ids.ts'
 import type { Subject } from './contract.ts'
-import { aClient, aSecret, context, inTransaction, NOW, register } from './given.ts'
+import { aClient, aSecret, context, inTransaction, NOW, register, winners } from './given.ts'
 
 export function clientSecretPromises(subject: () => Subject): void {
   const ofClient = (id: string) => subject().backend.reads.clientSecrets.ofClient(context(), clientId(id))
@@ -65,6 +65,20 @@ export function clientSecretPromises(subject: () => Subject): void {
       await inTransaction(subject().backend, (stores) => stores.clientSecrets.markUsed(secret.secretId, epochMs(at)))
     }
     expect((await ofClient('s-race'))[0]?.lastUsedAt).toBe(NOW + 60_000)
+  })
+
+  test('that another server hashed are hashed anew once, of 10 concurrent attempts', async () => {
+    const { backend } = subject()
+    await register(backend, aClient('importer'))
+    const importedHash = '$2b$04$abcdefghijklmnopqrstuuYf0hRrFqRuQq8VQ0xUnWlZkYd3Q5b3i'
+    const imported = aSecret('importer', { importedHash })
+    await inTransaction(backend, (stores) => stores.clientSecrets.insert(imported))
+    expect(await backend.reads.clientSecrets.ofClient(context(), clientId('importer'))).toEqual([imported])
+    const rehashed = { ...imported, keyId: keyId('pepper-2'), hash: aSecret('importer').hash, importedHash: null }
+    const rehash = (from: string) => winners(backend, 10, (stores) => stores.clientSecrets.rehash(rehashed, from))
+    expect(await rehash(importedHash.toLowerCase())).toBe(0)
+    expect(await rehash(importedHash)).toBe(1)
+    expect(await backend.reads.clientSecrets.ofClient(context(), clientId('importer'))).toEqual([rehashed])
   })
 
   test('keep by which secret they were made, and go over to another one together', async () => {

@@ -80,7 +80,7 @@ for (const kind of [mysqlDatabases, postgresDatabases]) {
         mint(backend, aToken('someone')),
         inTransaction(backend, (stores) => stores.clients.lock(someone)),
         backend.reads.clients.find(context(), someone),
-        backend.reads.users.page(context(), { active: null }, { after: null, limit: 1 }),
+        backend.reads.users.page(context(), { active: null, owner: null }, { after: null, limit: 1 }),
       ])
     }
     async function recovers(backend: Backend): Promise<number> {

@@ -79,6 +79,7 @@ export function aClient(id: string, over: Partial<ClientRegistration> = {}): Cli
     audiences: ['orders'],
     resourceAudiences: [],
     config: { ...DEFAULT_CLIENT_CONFIG, metadata: { team: 'blue' } },
+    owner: null,
     ...over,
   }
 }
@@ -114,6 +115,7 @@ export function aUser(over: Partial<User> = {}): User {
     externalId: `external-${id}`,
     active: true,
     tokenGeneration: 1,
+    owner: null,
     createdAt: NOW,
     createdBy: 'operator:test',
     updatedAt: NOW,
@@ -203,6 +205,7 @@ export function aSecret(client: string, over: Partial<ClientSecret> = {}): Clien
     clientId: clientId(client),
     keyId: keyId('pepper-1'),
     hash: randomBytes(32) as SecretHash,
+    importedHash: null,
     createdAt: NOW,
     createdBy: 'operator:test',
     expiresAt: null,

@@ -39,6 +39,20 @@ const codeOf = (work: () => unknown): string => {
 }
 
 describe('a file of libSQL', () => {
+  it('is closed in the midst of a transaction: nothing of that stands or is locked, and what comes after is refused', () => {
+    const { file, connection } = withTable()
+    connection.prepare('begin immediate').run()
+    const insert = connection.prepare('insert into t values (?, ?, ?, ?)')
+    insert.run(1, 'one', null, null)
+    connection.close()
+    expect(connection.inTransaction).toBe(false)
+    expect(() => connection.prepare('select 1')).toThrow('not open')
+    expect(() => connection.pragma('user_version')).toThrow('not open')
+    const other = opened(file)
+    other.prepare('begin exclusive').run()
+    expect(other.prepare('select * from t').all()).toEqual([])
+  })
+
   it('gives values back as they were given, integers as integers', () => {
     const { connection } = withTable()
     const pool = Buffer.from('neighbour-bytes')

@@ -8,6 +8,7 @@ import type { Backend } from '../../src/stores/contract/backend.ts'
 import { StoreError } from '../../src/stores/contract/errors.ts'
 import { openBackend, openMigrations } from '../../src/stores/open.ts'
 import { LOCAL_NAMES, selfSigned, suiteFolder } from '../setup/certificates.ts'
+import { startProxy } from '../setup/database-proxy.ts'
 import { makeLibsqlDatabase } from '../setup/libsql-databases.ts'
 import { startLibsql } from '../setup/libsql-server.ts'
 import { runSql } from '../setup/run-sql.ts'
@@ -157,6 +158,23 @@ describe.each<readonly [string, ServerOptions]>([
     expect(await decide(1)).toBe(true)
     expect(runs).toBe(2)
     expect(await generation()).toBe((before ?? 0) + 1)
+  })
+})
+
+describe('a line on which each packet takes 50 ms', () => {
+  it('is quick enough to migrate a database up, down and up again, each in one transaction of few requests', async () => {
+    const server = await started()
+    const proxy = await startProxy(await makeLibsqlDatabase(server.url, 'qscope'))
+    onTestFinished(() => proxy.close())
+    proxy.delay(50)
+    const migrations = await openMigrations(proxy.url, quiet)
+    onTestFinished(() => migrations.close())
+    const all = (await migrations.up()).migrations
+    expect(all.length).toBeGreaterThan(10)
+    expect((await migrations.down({ all: true })).migrations).toEqual(all.toReversed())
+    expect(await migrations.isEmpty()).toBe(true)
+    expect((await migrations.up()).migrations).toEqual(all)
+    expect(await migrations.status()).toMatchObject({ problem: null, pending: [] })
   })
 })
 

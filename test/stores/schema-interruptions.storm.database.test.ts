@@ -2,22 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { uuidV7 } from '../../src/crypto/random.ts'
 import type { Seed } from '../../src/stores/contract/migrations.ts'
-import { openBackend } from '../../src/stores/open.ts'
-import type { Dialect, MigrationSession } from '../../src/stores/sql/core/dialect.ts'
-import { mysql } from '../../src/stores/sql/dialects/mysql/dialect.ts'
-import { postgres } from '../../src/stores/sql/dialects/postgres/dialect.ts'
-import { sqlite } from '../../src/stores/sql/dialects/sqlite/dialect.ts'
+import { dialectOf, openBackend } from '../../src/stores/open.ts'
+import type { MigrationSession } from '../../src/stores/sql/core/dialect.ts'
 import { DatabaseMigrations } from '../../src/stores/sql/migrate/migrate.ts'
 import { MIGRATIONS } from '../../src/stores/sql/migrate/steps/all.ts'
 import { qscope, run, temporaryDirectory } from '../e2e/process.ts'
-import type { DialectName } from '../setup/database-names.ts'
 import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { scaled } from '../setup/scale.ts'
 import { type Catalog, catalogOf } from './catalog.ts'
 import { aClient, anEvent, change, options, quiet, seal } from './given.ts'
 import { onSchema } from './on-schema.ts'
 
-const DIALECTS: Readonly<Record<DialectName, Dialect>> = { sqlite, mysql, postgres }
 const SETTINGS = Object.freeze({
   walLimit: 67_108_864,
   poolSize: 4,
@@ -168,7 +163,7 @@ type Direction = 'up' | 'down' | 'down one'
 /** Migrates on a connection that breaks after so many statements; returns how many there were. */
 async function interrupted(database: FreshDatabase, direction: Direction, after: number): Promise<number> {
   if (direction !== 'up') await onSchema(database, (migrations) => migrations.up({ seed }))
-  const dialect = DIALECTS[database.kind.dialect]
+  const dialect = await dialectOf(database.url)
   const session = await dialect.connectForMigration(database.url, SETTINGS, quiet)
   let count = 0
   const breaking: MigrationSession = {
@@ -176,13 +171,13 @@ async function interrupted(database: FreshDatabase, direction: Direction, after:
     exclusively: (work) => session.exclusively(work),
     transaction: (work) => session.transaction(work),
     close: () => session.close(),
-    execute: async (statement) => {
+    execute: async (statement, place) => {
       if (count === after) {
         await session.close()
         throw new Error('the connection is gone')
       }
       count += 1
-      return await session.execute(statement)
+      return await session.execute(statement, place)
     },
   }
   const migrations = new DatabaseMigrations(dialect, breaking)

@@ -68,11 +68,40 @@ export function userPromises(subject: () => Subject): void {
     await setActive(users[1].userId, false)
     await inTransaction(backend, (stores) => stores.users.delete(users[2].userId, change))
     const list = async (active: boolean | null, after: UserId | undefined, limit: number) =>
-      (await reads().page(context(), { active }, { after: after ?? null, limit })).map((user) => user.userId)
+      (await reads().page(context(), { active, owner: null }, { after: after ?? null, limit })).map(
+        (user) => user.userId,
+      )
     expect(await list(null, undefined, 3)).toEqual([d, b, a])
     expect(await list(null, d, 1)).toEqual([b])
     expect(await list(true, undefined, 2)).toEqual([d, a])
     expect(await list(false, undefined, 1)).toEqual([b])
     expect(await list(null, undefined, 1_000)).not.toContain(c)
+  })
+
+  test('are taken on by an owner once, of 10 concurrent attempts, and are listed by it', async () => {
+    const { backend } = subject()
+    const user = await enroll(backend, aUser())
+    await enroll(backend, aUser({ owner: 'team-b' }))
+    const takeOn = (owner: string) =>
+      winners(backend, 10, (stores) => stores.users.setOwner(user.userId, owner, later, user.updatedAt))
+    expect(await takeOn('team-a')).toBe(1)
+    expect(await reads().find(context(), user.userId)).toMatchObject({ owner: 'team-a', updatedAt: later.at })
+    expect(await takeOn('team-a')).toBe(0)
+    const listed = await reads().page(context(), { active: null, owner: 'team-a' }, { after: null, limit: 10 })
+    expect(listed.map(({ userId: id }) => id)).toEqual([user.userId])
+  })
+
+  test('are changed only if they have not changed since, at a moment that is always later', async () => {
+    const { backend } = subject()
+    const { userId: id, updatedAt } = await enroll(backend, aUser())
+    const since = epochMs(updatedAt - 1)
+    const attempt = async (work: Parameters<typeof inTransaction<boolean>>[1]) => await inTransaction(backend, work)
+    expect(await attempt((stores) => stores.users.setActive(id, false, change, since))).toBe(false)
+    expect(await attempt((stores) => stores.users.delete(id, change, since))).toBe(false)
+    expect(await attempt((stores) => stores.users.setActive(id, false, change, updatedAt))).toBe(true)
+    expect((await reads().find(context(), id))?.updatedAt).toBe(updatedAt + 1)
+    expect(await attempt((stores) => stores.users.startTokenGeneration(id, change))).toBe(true)
+    expect((await reads().find(context(), id))?.updatedAt).toBe(updatedAt + 2)
+    expect(await attempt((stores) => stores.users.delete(id, change, epochMs(updatedAt + 2)))).toBe(true)
   })
 }

@@ -32,7 +32,7 @@ export {
   type KeySet,
   KeySetUnavailableError,
 } from './verification/key-set.ts'
-export { type MethodAccess, type MethodRule, methodAccess } from './verification/method-access.ts'
+export { type AudienceRule, type MethodAccess, type MethodRule, methodAccess } from './verification/method-access.ts'
 export { type OfflineVerifierOptions, offlineVerifier } from './verification/offline-verifier.ts'
 export { type OnlineVerifierOptions, onlineVerifier } from './verification/online-verifier.ts'
 export type { Caller } from './verification/token-question.ts'

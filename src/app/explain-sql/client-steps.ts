@@ -21,7 +21,7 @@ import { asClient, OPERATOR, SCOPES, type Scene } from './scene.ts'
 import { flowStep, queryStep, type Step } from './step.ts'
 
 export const REDIRECT_URI = 'https://app.example/callback'
-const EVERYTHING = Object.freeze({ enabled: null, type: null, idPrefix: null })
+const EVERYTHING = Object.freeze({ enabled: null, type: null, idPrefix: null, owner: null })
 /** A page that is small beside the tables. */
 const FEW = 2
 const OVERLAP = milliseconds(60_000)
@@ -56,20 +56,29 @@ function registration(scene: Scene, over: Partial<ClientRegistration>): ClientRe
       maxActiveAccessTokens: 1,
       metadata: { team: 'samples' },
     },
+    owner: null,
     ...over,
   }
 }
 
+const resource = (scene: Scene) => ({ clientId: scene.resource.get().client.clientId, etag: null })
+
 /** Registers the clients that the other steps act for. */
 export const CLIENT_STEPS: readonly Step[] = [
   flowStep(registerClient, {
-    input: (scene) => ({ registration: registration(scene, { clientId: scene.issuer.clientId }) }),
+    input: (scene) => ({
+      registration: registration(scene, { clientId: scene.issuer.clientId }),
+      importedHashes: [],
+    }),
     keep: (scene, registered) => scene.service.set(registered),
   }),
   flowStep(registerClient, {
     variant: 'a resource server',
     // An issuer is a name that nobody else has, and as good an audience as any.
-    input: (scene) => ({ registration: registration(scene, { resourceAudiences: [scene.issuer.terms.issuer] }) }),
+    input: (scene) => ({
+      registration: registration(scene, { resourceAudiences: [scene.issuer.terms.issuer] }),
+      importedHashes: [],
+    }),
     keep: (scene, registered) => scene.resource.set(registered),
   }),
   flowStep(registerClient, {
@@ -81,6 +90,7 @@ export const CLIENT_STEPS: readonly Step[] = [
         grantTypes: ['device_code', 'refresh_token'],
         redirectUris: [],
       }),
+      importedHashes: [],
     }),
     keep: (scene, registered) => scene.device.set(registered),
   }),
@@ -96,18 +106,18 @@ export const CLIENT_STEPS: readonly Step[] = [
   queryStep(listClients, {
     variant: 'by all filters',
     input: () => ({
-      filter: { enabled: true, type: 'confidential' as const, idPrefix: 'client-' },
+      filter: { enabled: true, type: 'confidential' as const, idPrefix: 'client-', owner: 'samples' },
       pageSize: FEW,
       pageToken: '',
     }),
   }),
   queryStep(listClientSecrets, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
   flowStep(rotateClientSecret, {
-    input: (scene) => ({ clientId: scene.resource.get().client.clientId, overlap: OVERLAP }),
+    input: (scene) => ({ clientId: scene.resource.get().client.clientId, overlap: OVERLAP, etag: null }),
   }),
   flowStep(registerClient, {
     variant: 'a client that rotates its secrets itself',
-    input: (scene) => ({ registration: registration(scene, { config: ROTATING }) }),
+    input: (scene) => ({ registration: registration(scene, { config: ROTATING }), importedHashes: [] }),
     keep: (scene, registered) => scene.rotating.set(registered),
   }),
   flowStep(rotateOwnSecret, {
@@ -145,6 +155,7 @@ export const CLIENT_STEPS: readonly Step[] = [
         resourceAudiences: [scene.issuer.terms.issuer, `${scene.issuer.terms.issuer}/more`],
       },
       etag: null,
+      adopt: false,
     }),
   }),
   queryStep(explainMint, {
@@ -156,11 +167,9 @@ export const CLIENT_STEPS: readonly Step[] = [
       requestedLifetime: null,
     }),
   }),
-  flowStep(disableClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
-  flowStep(enableClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
+  flowStep(disableClient, { input: resource }),
+  flowStep(enableClient, { input: resource }),
 ]
 
 /** Takes the resource server away again. */
-export const LAST_CLIENT_STEPS: readonly Step[] = [
-  flowStep(deleteClient, { input: (scene) => ({ clientId: scene.resource.get().client.clientId }) }),
-]
+export const LAST_CLIENT_STEPS: readonly Step[] = [flowStep(deleteClient, { input: resource })]

@@ -37,11 +37,11 @@ const prepare = flowStep(prepareSigningKey, prepared)
 async function switchToJwt(scene: Scene): Promise<void> {
   const { clientId } = scene.service.get().client
   await flowStep(updateClient, {
-    input: () => ({ clientId, changes: { config: { accessTokenFormat: 'jwt' as const } }, etag: null }),
+    input: () => ({ clientId, changes: { config: { accessTokenFormat: 'jwt' as const } }, etag: null, adopt: false }),
   }).run(scene)
   await queryStep(getClient, {
     input: () => ({ clientId }),
-    keep: (_scene, client) => scene.service.set({ client, secret: null }),
+    keep: (_scene, client) => scene.service.set({ client, secret: null, importedSecrets: [] }),
   }).run(scene)
 }
 

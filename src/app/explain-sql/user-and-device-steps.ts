@@ -18,19 +18,29 @@ import { flowStep, queryStep, type Step } from './step.ts'
 
 const externally = (scene: Scene) =>
   ({ userReference: { kind: 'external', externalId: scene.externalId, field: 'external_id' } }) as const
-const byId = (scene: Scene) => ({ userReference: { kind: 'user', userId: scene.user.get().userId } }) as const
+const byId = (scene: Scene) =>
+  ({ userReference: { kind: 'user', userId: scene.user.get().userId }, etag: null }) as const
+const registering = (scene: Scene) => ({ ...externally(scene), owner: null, adopt: false, etag: null })
 
 /** Registers the user that the other steps act for. */
 export const USER_STEPS: readonly Step[] = [
-  flowStep(registerUser, { input: externally, keep: (scene, user) => scene.user.set(user) }),
+  flowStep(registerUser, { input: registering, keep: (scene, user) => scene.user.set(user) }),
+  flowStep(registerUser, {
+    variant: 'managed by a configuration from now on',
+    input: (scene) => ({ ...registering(scene), owner: 'samples' }),
+  }),
   queryStep(getUser, { input: byId }),
   queryStep(getUser, { variant: 'by external id', input: externally }),
   queryStep(listUsers, {
-    input: () => ({ filter: { active: null }, pageSize: 0, pageToken: '' }),
+    input: () => ({ filter: { active: null, owner: null }, pageSize: 0, pageToken: '' }),
   }),
   queryStep(listUsers, {
     variant: 'active ones',
-    input: () => ({ filter: { active: true }, pageSize: 0, pageToken: '' }),
+    input: () => ({ filter: { active: true, owner: null }, pageSize: 0, pageToken: '' }),
+  }),
+  queryStep(listUsers, {
+    variant: 'managed by one configuration',
+    input: () => ({ filter: { active: null, owner: 'samples' }, pageSize: 0, pageToken: '' }),
   }),
   flowStep(deactivateUser, { input: byId }),
   flowStep(reactivateUser, { input: byId }),

@@ -1,38 +1,54 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
+import { drawUnmatchedHash } from '../../crypto/imported-hash.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { drawToken } from '../../crypto/token.ts'
-import { type Client, type ClientSecret, isSecretValid, withDescendants } from '../../domain/client.ts'
+import { type Client, type ClientSecret, isSecretValid, secretEnd, withDescendants } from '../../domain/client.ts'
 import { type ClientId, later, type Milliseconds, type RawToken, type SecretId, secretId } from '../../domain/ids.ts'
 import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
-import { clientExists } from '../conditions/client.ts'
+import { clientExists, etagIsCurrent } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 
+/** What storing a secret takes of a context. */
+type SecretContext = Pick<FlowContext, 'caller' | 'peer' | 'now'> & {
+  readonly services: Pick<FlowContext['services'], 'keyring'>
+}
+
 /** Draws a client secret: its value, this once, and what is stored of it. */
 export function drawClientSecret(
-  ctx: Pick<FlowContext, 'caller' | 'peer' | 'now'> & { readonly services: Pick<FlowContext['services'], 'keyring'> },
+  ctx: SecretContext,
   clientId: ClientId,
 ): { readonly value: RawToken; readonly stored: ClientSecret } {
-  const { keyring } = ctx.services
   const value = drawToken('client_secret')
-  return {
-    value,
-    stored: Object.freeze({
-      secretId: secretId(uuidV7()),
-      clientId,
-      keyId: keyring.active('pepper'),
-      hash: keyring.hashSecret(value),
-      createdAt: ctx.now,
-      createdBy: actorOf(ctx),
-      expiresAt: null,
-      lastUsedAt: null,
-      madeBy: null,
-    }),
-  }
+  const { keyring } = ctx.services
+  return { value, stored: storedSecret(ctx, clientId, { hash: keyring.hashSecret(value), importedHash: null }) }
+}
+
+/** What is stored of a secret that another server hashed; the hash of this one matches nothing until it is replaced. */
+export function importedSecret(ctx: SecretContext, clientId: ClientId, importedHash: string): ClientSecret {
+  return storedSecret(ctx, clientId, { hash: drawUnmatchedHash(), importedHash })
+}
+
+function storedSecret(
+  ctx: SecretContext,
+  clientId: ClientId,
+  hashes: Pick<ClientSecret, 'hash' | 'importedHash'>,
+): ClientSecret {
+  return Object.freeze({
+    secretId: secretId(uuidV7()),
+    clientId,
+    keyId: ctx.services.keyring.active('pepper'),
+    ...hashes,
+    createdAt: ctx.now,
+    createdBy: actorOf(ctx),
+    expiresAt: null,
+    lastUsedAt: null,
+    madeBy: null,
+  })
 }
 
 /** What is known of a client's secrets, newest first; never their values. */
@@ -49,6 +65,8 @@ interface RotateClientSecretRequest {
   readonly clientId: ClientId
   /** How long older secrets stay valid. */
   readonly overlap: Milliseconds
+  /** Of the client as it was read; `null`: whatever the version. */
+  readonly etag: string | null
 }
 
 type Rotation = RotateClientSecretRequest & { readonly client: Client }
@@ -67,7 +85,10 @@ const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx,
   const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
   if (!exceedsCap(ctx, secrets, overlap)) return HOLDS
   const firstEnd = Math.min(
-    ...secrets.flatMap(({ expiresAt }) => (expiresAt !== null && expiresAt > ctx.now ? [expiresAt] : [])),
+    ...secrets.flatMap((secret) => {
+      const end = secretEnd(secret)
+      return end !== null && end > ctx.now ? [end] : []
+    }),
   )
   return fail('limit.exceeded', {
     quota: { subject: `client:${clientId}`, description: `at most ${MAX_VALID_SECRETS} secrets are valid at once` },
@@ -79,8 +100,9 @@ const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx,
 const rotationIsStored = postcondition<
   Rotation & { readonly issued: { readonly stored: ClientSecret } },
   TransactionStores
->('rotationIsStored', async (ctx, { clientId, overlap, issued: { stored } }) => {
+>('rotationIsStored', async (ctx, { clientId, overlap, client, etag, issued: { stored } }) => {
   if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
+  if (etag !== null && (await ctx.stores.clients.find(ctx, clientId))?.version !== client.version) return LOST_RACE
   if (exceedsCap(ctx, await ctx.stores.clientSecrets.ofClient(ctx, clientId), overlap)) return LOST_RACE
   await ctx.stores.clientSecrets.expireAll(clientId, later(ctx.now, overlap))
   await ctx.stores.clientSecrets.insert(stored)
@@ -95,6 +117,7 @@ export const rotateClientSecret = defineFlow({
   lane: 'transaction',
   preconditions: given<RotateClientSecretRequest>()
     .and(clientExists)
+    .and(etagIsCurrent)
     .and(callerHoldsPermissionsAtStake)
     .and(clientUsesSecrets)
     .and(validSecretsAreFew),

@@ -7,7 +7,7 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import type { ClientFilter } from '../../stores/contract/clients.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
-import { clientExists } from '../conditions/client.ts'
+import { clientExists, etagIsCurrent } from '../conditions/client.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
@@ -28,7 +28,8 @@ export const listClients = pagedList({
   keyOf: (client) => client.clientId,
 })
 
-type ClientNamed = { readonly clientId: ClientId }
+/** `etag`: of the client as it was read; `null`: whatever the version. */
+type ClientNamed = { readonly clientId: ClientId; readonly etag: string | null }
 
 const switchIsStored = postcondition<{ readonly client: Client; readonly issued: Client }, TransactionStores>(
   'switchIsStored',
@@ -54,7 +55,7 @@ function switched(enabled: boolean) {
 export const enableClient = defineFlow({
   name: 'enableClient',
   lane: 'transaction',
-  preconditions: given<ClientNamed>().and(clientExists).and(callerHoldsPermissionsAtStake),
+  preconditions: given<ClientNamed>().and(clientExists).and(etagIsCurrent).and(callerHoldsPermissionsAtStake),
   run: switched(true),
   skipWrite: (_ctx, { client }) => client.enabled,
   postconditions: [switchIsStored],
@@ -64,7 +65,7 @@ export const enableClient = defineFlow({
 export const disableClient = defineFlow({
   name: 'disableClient',
   lane: 'transaction',
-  preconditions: given<ClientNamed>().and(clientExists),
+  preconditions: given<ClientNamed>().and(clientExists).and(etagIsCurrent),
   run: switched(false),
   skipWrite: (_ctx, { client }) => !client.enabled,
   postconditions: [switchIsStored],
@@ -83,7 +84,7 @@ const clientIsDeleted = postcondition<{ readonly client: Client }, TransactionSt
 export const deleteClient = defineFlow({
   name: 'deleteClient',
   lane: 'transaction',
-  preconditions: given<{ readonly clientId: ClientId }>().and(clientExists).and(callerHoldsPermissionsAtStake),
+  preconditions: given<ClientNamed>().and(clientExists).and(etagIsCurrent).and(callerHoldsPermissionsAtStake),
   run: () => null,
   postconditions: [clientIsDeleted],
 })

@@ -1,5 +1,6 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
+import { whyNotImported } from '../../crypto/imported-hash.ts'
 import { CLIENT_KEYS, readKeySet } from '../../crypto/key-set.ts'
 import { randomBytes } from '../../crypto/random.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
@@ -17,9 +18,12 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
 import type { FlowContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
-import { drawClientSecret } from './client-secrets.ts'
+import { drawClientSecret, importedSecret } from './client-secrets.ts'
 
 type Registering = { readonly registration: ClientRegistration }
+
+/** Hashes of the client's secrets that another server made: it draws none then. */
+type Importing = Registering & { readonly importedHashes: readonly string[] }
 
 /** RFC 7591 §3.2.2: the registration is acceptable in itself. */
 export const registrationIsSound = condition<Registering>('registrationIsSound', (ctx, { registration }) => {
@@ -47,10 +51,28 @@ export const audiencesAreFree = condition<Registering>('audiencesAreFree', async
   return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
 })
 
-/** A client as it was registered, and its first secret, this once. */
+/** What another server hashed can be verified here, at a cost that the server can bear. */
+const importedHashesAreSound = condition<Importing>(
+  'importedHashesAreSound',
+  (_ctx, { registration, importedHashes }) => {
+    const field = (index: number) => `imported_secret_hashes[${index}]`
+    const violations = importedHashes.flatMap((hash, index) => {
+      const description =
+        registration.authenticationMethod === 'client_secret'
+          ? whyNotImported(hash)
+          : 'goes with the method CLIENT_SECRET, and only with it'
+      return description === null ? [] : [{ field: field(index), description }]
+    })
+    return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
+  },
+)
+
+/** A client as it was registered, and its secrets. */
 export interface RegisteredClient {
   readonly client: Client
+  /** Its first secret, this once; `null`: it has none, or those that it brought. */
   readonly secret: { readonly value: RawToken; readonly stored: ClientSecret } | null
+  readonly importedSecrets: readonly ClientSecret[]
 }
 
 /** The id was never a client's, nor is it an audience that another client answers for. */
@@ -97,11 +119,12 @@ export function registrationEvent(ctx: Parameters<typeof auditEvent>[0], client:
 /** Client, secret and event stand together; `false`: another registered the id, or an audience, first. */
 export async function storeRegisteredClient(
   stores: TransactionStores,
-  { client, secret }: RegisteredClient,
+  { client, secret, importedSecrets }: RegisteredClient,
   event: AuditEvent,
 ): Promise<boolean> {
   if (!(await stores.clients.insert(client, { at: client.createdAt, by: client.createdBy }))) return false
   if (secret !== null) await stores.clientSecrets.insert(secret.stored)
+  for (const imported of importedSecrets) await stores.clientSecrets.insert(imported)
   await stores.auditLog.append(event)
   return true
 }
@@ -117,14 +140,20 @@ const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, Tran
 export const registerClient = defineFlow({
   name: 'registerClient',
   lane: 'transaction',
-  preconditions: given<Registering>()
+  preconditions: given<Importing>()
     .and(registrationIsSound)
+    .and(importedHashesAreSound)
     .and(clientIdIsFree)
     .and(callerHoldsPermissionsAtStake)
     .and(audiencesAreFree),
-  run: (ctx, { registration }): RegisteredClient => ({
-    client: draftClient(ctx, registration),
-    secret: registration.authenticationMethod === 'client_secret' ? drawClientSecret(ctx, registration.clientId) : null,
-  }),
+  run: (ctx, { registration, importedHashes }): RegisteredClient => {
+    const { clientId, authenticationMethod } = registration
+    const drawsSecret = authenticationMethod === 'client_secret' && importedHashes.length === 0
+    return {
+      client: draftClient(ctx, registration),
+      secret: drawsSecret ? drawClientSecret(ctx, clientId) : null,
+      importedSecrets: importedHashes.map((hash) => importedSecret(ctx, clientId, hash)),
+    }
+  },
   postconditions: [clientIsStored],
 })

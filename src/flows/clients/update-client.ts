@@ -1,13 +1,14 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
-import { type Client, type ClientConfig, type ClientRegistration, etagOf } from '../../domain/client.ts'
+import type { Client, ClientConfig, ClientRegistration } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
+import { mayTakeOn } from '../../domain/owner.ts'
 import { withMaskedTexts } from '../../domain/registration.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
-import { clientExists } from '../conditions/client.ts'
+import { clientExists, etagIsCurrent } from '../conditions/client.ts'
 import { defineFlow } from '../flow.ts'
 import { audiencesAreFree, registrationIsSound } from './register-client.ts'
 
@@ -21,6 +22,8 @@ interface UpdateClientRequest {
   readonly changes: ClientChanges
   /** `null`: whatever the version. */
   readonly etag: string | null
+  /** Whether the owner may change although the client has another one. */
+  readonly adopt: boolean
 }
 
 /** Whether no field is named: the client stays as it is, its version too. */
@@ -28,11 +31,13 @@ function changesNothing({ config, ...plain }: ClientChanges): boolean {
   return Object.keys(plain).length === 0 && Object.keys(config ?? {}).length === 0
 }
 
-/** AIP-154: the client is still the one that was read. */
-const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
-  'etagIsCurrent',
-  (_ctx, { client, etag }) =>
-    etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
+/** A configuration takes on a client that none manages; one that another manages, only if it says so. */
+const ownerMayChange = condition<{
+  readonly client: Client
+  readonly changes: ClientChanges
+  readonly adopt: boolean
+}>('ownerMayChange', (_ctx, { client, changes: { owner }, adopt }) =>
+  owner === undefined || mayTakeOn(client, owner, adopt) ? HOLDS : fail('resource.conflict', { because: 'owner' }),
 )
 
 /** Adds the registration as it is to be; permissions before and after the change are at stake. */
@@ -66,6 +71,7 @@ export const updateClient = defineFlow({
   preconditions: given<UpdateClientRequest>()
     .and(clientExists)
     .and(etagIsCurrent)
+    .and(ownerMayChange)
     .and(changesAreApplied)
     .and(callerHoldsPermissionsAtStake)
     .and(registrationIsSound)

@@ -1,4 +1,4 @@
-import type { Client, GrantType } from '../../domain/client.ts'
+import { type Client, etagOf, type GrantType } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import { condition } from '../condition.ts'
@@ -13,6 +13,13 @@ export const clientExists = condition<{ readonly clientId: ClientId }, { readonl
       ? fail('resource.not_found', { resource: { type: 'client', name: clientId } })
       : success({ client, scopesAtStake: client.scopes })
   },
+)
+
+/** AIP-154: the client is still the one that was read. An etag of `null` stands for whatever version. */
+export const etagIsCurrent = condition<{ readonly client: Client; readonly etag: string | null }>(
+  'etagIsCurrent',
+  (_ctx, { client, etag }) =>
+    etag === null || etag === etagOf(client) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
 )
 
 /** RFC 6749 §4.1.2.1, unauthorized_client: the client is let in, and registered for the grant it asks a user for. */

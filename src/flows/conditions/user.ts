@@ -2,7 +2,7 @@ import { actorOf } from '../../context.ts'
 import { uuidV7 } from '../../crypto/random.ts'
 import { type UserId, userId } from '../../domain/ids.ts'
 import { HOLDS_SECRET, holdsSecret } from '../../domain/secret-text.ts'
-import type { User } from '../../domain/user.ts'
+import { etagOfUser, type User } from '../../domain/user.ts'
 import { fail, HOLDS, invalidRequest, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 import type { FlowContext } from '../context.ts'
@@ -46,6 +46,13 @@ export const userIsKnownOrNew = condition<ReferredUser, { readonly user: User; r
   },
 )
 
+/** AIP-154: the user is still the one that was read. An etag of `null` stands for whatever version. */
+export const userEtagIsCurrent = condition<{ readonly user: User; readonly etag: string | null }>(
+  'userEtagIsCurrent',
+  (_ctx, { user, etag }) =>
+    etag === null || etag === etagOfUser(user) ? HOLDS : fail('resource.conflict', { because: 'etag' }),
+)
+
 /** Nobody decides for a user who was deactivated. */
 export const userIsActive = condition<{ readonly user: User }>('userIsActive', (_ctx, { user }) =>
   user.active ? HOLDS : fail('oauth.invalid_grant'),
@@ -64,6 +71,7 @@ function draftUser(ctx: FlowContext, externalId: string): User {
     externalId,
     active: true,
     tokenGeneration: 1,
+    owner: null,
     createdAt: ctx.now,
     createdBy: by,
     updatedAt: ctx.now,

@@ -1,12 +1,13 @@
 import { auditEvent } from '../../audit-event.ts'
 import { actorOf } from '../../context.ts'
 import { userId } from '../../domain/ids.ts'
-import type { User } from '../../domain/user.ts'
-import { HOLDS } from '../../results.ts'
+import { mayTakeOn } from '../../domain/owner.ts'
+import { momentOfChange, type User } from '../../domain/user.ts'
+import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import type { UserFilter } from '../../stores/contract/users.ts'
-import { given, LOST_RACE, postcondition } from '../condition.ts'
-import { type ReferredUser, userExists, userIsKnownOrNew } from '../conditions/user.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { type ReferredUser, userEtagIsCurrent, userExists, userIsKnownOrNew } from '../conditions/user.ts'
 import { defineFlow, query } from '../flow.ts'
 import { pagedList } from '../paged-list.ts'
 
@@ -26,29 +27,66 @@ export const listUsers = pagedList({
   keyOf: (user) => user.userId,
 })
 
-const userIsStored = postcondition<{ readonly issued: User }, TransactionStores>(
+/** `etag`: of the user as it was read; `null`: whatever the version. */
+type UserNamed = ReferredUser & { readonly etag: string | null }
+
+interface RegisterUserRequest extends UserNamed {
+  /** The configuration that manages the user from now on; `null`: it stays as it is. */
+  readonly owner: string | null
+  /** Whether the owner may change although the user has another one. */
+  readonly adopt: boolean
+}
+
+type Registering = Pick<RegisterUserRequest, 'owner' | 'adopt' | 'etag'> & {
+  readonly user: User
+  readonly userIsNew: boolean
+}
+
+/** A configuration takes on a user that none manages; one that another manages, only if it says so. */
+const ownerMayChange = condition<Registering>('ownerMayChange', (_ctx, { user, owner, adopt }) =>
+  owner === null || mayTakeOn(user, owner, adopt) ? HOLDS : fail('resource.conflict', { because: 'owner' }),
+)
+
+function keepsOwner({ user, owner }: Pick<Registering, 'user' | 'owner'>): boolean {
+  return owner === null || user.owner === owner
+}
+
+/** The user who was found is still the same, or none was; or the flow is evaluated again. */
+const userIsStored = postcondition<Registering & { readonly issued: User }, TransactionStores>(
   'userIsStored',
-  async (ctx, { issued }) => {
-    if (!(await ctx.stores.users.insert(issued))) return LOST_RACE
-    await ctx.stores.auditLog.append(auditEvent(ctx, 'user.registered', { userId: issued.userId }))
+  async (ctx, { user, userIsNew, issued }) => {
+    const { userId, owner, updatedAt, updatedBy } = issued
+    if (userIsNew) {
+      if (!(await ctx.stores.users.insert(issued))) return LOST_RACE
+      await ctx.stores.auditLog.append(auditEvent(ctx, 'user.registered', { userId }))
+      return HOLDS
+    }
+    const change = { at: updatedAt, by: updatedBy }
+    if (!(await ctx.stores.users.setOwner(userId, owner, change, user.updatedAt))) return LOST_RACE
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'user.updated', { userId, metadata: { fields: 'owner' } }))
     return HOLDS
   },
 )
 
-/** Registers a user by external id, or finds the one who has it. */
+/** Registers a user by external id, or finds the one who has it; a configuration takes it on so, too. */
 export const registerUser = defineFlow({
   name: 'registerUser',
   lane: 'transaction',
-  preconditions: given<ReferredUser>().and(userIsKnownOrNew),
-  run: (_ctx, { user }): User => user,
-  skipWrite: (_ctx, { userIsNew }) => !userIsNew,
+  preconditions: given<RegisterUserRequest>().and(userIsKnownOrNew).and(userEtagIsCurrent).and(ownerMayChange),
+  run: (ctx, { user, userIsNew, owner }): User => {
+    if (keepsOwner({ user, owner })) return user
+    if (userIsNew) return { ...user, owner }
+    return { ...user, owner, updatedAt: momentOfChange(user, ctx.now), updatedBy: actorOf(ctx) }
+  },
+  skipWrite: (_ctx, { user, userIsNew, owner }) => !userIsNew && keepsOwner({ user, owner }),
   postconditions: [userIsStored],
 })
 
-const switchIsStored = postcondition<{ readonly issued: User }, TransactionStores>(
+const switchIsStored = postcondition<{ readonly user: User; readonly issued: User }, TransactionStores>(
   'switchIsStored',
-  async (ctx, { issued: { userId, active, updatedAt, updatedBy } }) => {
-    if (!(await ctx.stores.users.setActive(userId, active, { at: updatedAt, by: updatedBy }))) return LOST_RACE
+  async (ctx, { user, issued: { userId, active, updatedAt, updatedBy } }) => {
+    const change = { at: updatedAt, by: updatedBy }
+    if (!(await ctx.stores.users.setActive(userId, active, change, user.updatedAt))) return LOST_RACE
     await ctx.stores.auditLog.append(auditEvent(ctx, active ? 'user.reactivated' : 'user.deactivated', { userId }))
     return HOLDS
   },
@@ -58,9 +96,11 @@ function defineSwitch(name: string, active: boolean) {
   return defineFlow({
     name,
     lane: 'transaction',
-    preconditions: given<ReferredUser>().and(userExists),
+    preconditions: given<UserNamed>().and(userExists).and(userEtagIsCurrent),
     run: (ctx, { user }): User =>
-      user.active === active ? user : { ...user, active, updatedAt: ctx.now, updatedBy: actorOf(ctx) },
+      user.active === active
+        ? user
+        : { ...user, active, updatedAt: momentOfChange(user, ctx.now), updatedBy: actorOf(ctx) },
     skipWrite: (_ctx, { user }) => user.active === active,
     postconditions: [switchIsStored],
   })
@@ -74,8 +114,9 @@ export const reactivateUser = defineSwitch('reactivateUser', true)
 
 const userIsDeleted = postcondition<{ readonly user: User }, TransactionStores>(
   'userIsDeleted',
-  async (ctx, { user: { userId } }) => {
-    if (!(await ctx.stores.users.delete(userId, { at: ctx.now, by: actorOf(ctx) }))) return LOST_RACE
+  async (ctx, { user: { userId, updatedAt } }) => {
+    const change = { at: ctx.now, by: actorOf(ctx) }
+    if (!(await ctx.stores.users.delete(userId, change, updatedAt))) return LOST_RACE
     await ctx.stores.auditLog.append(auditEvent(ctx, 'user.deleted', { userId }))
     return HOLDS
   },
@@ -85,7 +126,7 @@ const userIsDeleted = postcondition<{ readonly user: User }, TransactionStores>(
 export const deleteUser = defineFlow({
   name: 'deleteUser',
   lane: 'transaction',
-  preconditions: given<ReferredUser>().and(userExists),
+  preconditions: given<UserNamed>().and(userExists).and(userEtagIsCurrent),
   run: () => null,
   postconditions: [userIsDeleted],
 })

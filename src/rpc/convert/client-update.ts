@@ -21,6 +21,9 @@ import {
   readConfigFields,
 } from './client.ts'
 
+/** Not among what `*` changes: who does not know of owners leaves them as they are. */
+const OWNER = 'owner'
+
 type Reader = (message: ClientMessage) => ClientChanges
 
 /** The fields that can change, by their names in the contract. */
@@ -43,6 +46,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
       resourceAudiences: distinct(client.resourceAudiences).filter((audience) => audience !== client.clientId),
     }),
     config: (client) => ({ config: fromClientConfig(client.config) }),
+    [OWNER]: (client) => ({ owner: client.owner || null }),
   } satisfies Record<string, Reader>),
 )
 
@@ -54,6 +58,7 @@ export interface ClientUpdate {
   readonly clientId: ReturnType<typeof clientId>
   readonly changes: ClientChanges
   readonly etag: string | null
+  readonly adopt: boolean
 }
 
 /**
@@ -74,11 +79,16 @@ export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpd
     return description === null ? [] : [{ field: 'update_mask', description: `${shown(path)}: ${description}` }]
   })
   if (violations.length > 0) return fail('oauth.invalid_request', { violations })
-  return success({ clientId: clientId(message.clientId), changes: readChanges(message, paths), etag })
+  return success({
+    clientId: clientId(message.clientId),
+    changes: readChanges(message, paths),
+    etag,
+    adopt: request.adopt,
+  })
 }
 
 function effectivePaths(message: ClientMessage, mask: readonly string[]): readonly string[] {
-  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()]
+  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()].filter((path) => path !== OWNER)
   if (mask.length > 0) return distinct(mask)
   return ClientSchema.fields
     .filter((field) => READERS.has(field.name) && isFieldSet(message, field))

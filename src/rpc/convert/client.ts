@@ -11,6 +11,7 @@ import {
   type ClientType as DomainClientType,
   type GrantType as DomainGrantType,
   etagOf,
+  secretEnd,
 } from '../../domain/client.ts'
 import { clientId, type Milliseconds } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
@@ -98,6 +99,7 @@ export function fromRegisterClient(request: RegisterClientRequest, drawId: () =>
     audiences: distinct(request.audiences),
     resourceAudiences: distinct(request.resourceAudiences).filter((audience) => audience !== id),
     config: fromClientConfig(request.config),
+    owner: request.owner || null,
   })
 }
 
@@ -121,15 +123,18 @@ export function toClient(client: Client): MessageInitShape<typeof ClientSchema> 
     updatedBy: client.updatedBy,
     jwks: client.jwks ?? '',
     tlsClientSubject: client.tlsClientSubject ?? '',
+    owner: client.owner ?? '',
   }
 }
 
 export function toClientSecretInfo(secret: ClientSecret): MessageInitShape<typeof ClientSecretInfoSchema> {
+  const end = secretEnd(secret)
   return {
     secretId: secret.secretId,
     createTime: toTimestamp(secret.createdAt),
-    ...(secret.expiresAt !== null && { expireTime: toTimestamp(secret.expiresAt) }),
+    ...(end !== null && { expireTime: toTimestamp(end) }),
     ...(secret.lastUsedAt !== null && { lastUsedTime: toTimestamp(secret.lastUsedAt) }),
+    imported: secret.importedHash !== null,
     madeBySecretId: secret.madeBy ?? '',
   }
 }

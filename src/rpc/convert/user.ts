@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { userId } from '../../domain/ids.ts'
-import type { User } from '../../domain/user.ts'
+import { etagOfUser, type User } from '../../domain/user.ts'
 import type { UserReference } from '../../flows/conditions/user.ts'
 import type { UserReference as UserReferenceMessage, UserSchema } from '../../gen/qscope/v1/user_pb.ts'
 import { toTimestamp } from './time.ts'
@@ -24,5 +24,7 @@ export function toUser(user: User): MessageInitShape<typeof UserSchema> {
     createdBy: user.createdBy,
     updateTime: toTimestamp(user.updatedAt),
     updatedBy: user.updatedBy,
+    owner: user.owner ?? '',
+    etag: etagOfUser(user),
   }
 }

@@ -1,6 +1,7 @@
 import type { CallContext } from '../../context.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId, milliseconds, secretId } from '../../domain/ids.ts'
+import { distinct } from '../../domain/scopes.ts'
 import { listClientSecrets, revokeClientSecret, rotateClientSecret } from '../../flows/clients/client-secrets.ts'
 import {
   deleteClient,
@@ -37,11 +38,12 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
 
   async registerClient(ctx: CallContext, request: Request<'registerClient'>): Answer<'registerClient'> {
     const registration = fromRegisterClient(request, drawClientId)
+    const registering = { registration, importedHashes: distinct(request.importedSecretHashes) }
     if (request.validateOnly) {
-      const previewed = await this.#runner.preview(registerClient, ctx, { registration })
+      const previewed = await this.#runner.preview(registerClient, ctx, registering)
       return mapResult(previewed, ({ output: { client } }) => ({ client: toUnregistered(client, request) }))
     }
-    return mapResult(await this.#runner.execute(registerClient, ctx, { registration }), ({ client, secret }) => ({
+    return mapResult(await this.#runner.execute(registerClient, ctx, registering), ({ client, secret }) => ({
       client: toClient(client),
       clientSecret: secret?.value ?? '',
     }))
@@ -54,9 +56,10 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
 
   async listClients(
     ctx: CallContext,
-    { pageSize, pageToken, enabled, type, clientIdPrefix }: Request<'listClients'>,
+    { pageSize, pageToken, enabled, type, clientIdPrefix, owner }: Request<'listClients'>,
   ): Answer<'listClients'> {
-    const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix: clientIdPrefix || null }
+    const idPrefix = clientIdPrefix || null
+    const filter = { enabled: enabled ?? null, type: fromClientType(type), idPrefix, owner: owner || null }
     return mapResult(
       await this.#runner.query(listClients, ctx, { filter, pageSize, pageToken }),
       ({ items, nextPageToken }) => ({
@@ -72,26 +75,26 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
   }
 
   async deleteClient(ctx: CallContext, request: Request<'deleteClient'>): Answer<'deleteClient'> {
-    const named = { clientId: clientId(request.clientId) }
+    const client = named(request)
     return mapResult(
       request.validateOnly
-        ? await this.#runner.preview(deleteClient, ctx, named)
-        : await this.#runner.execute(deleteClient, ctx, named),
+        ? await this.#runner.preview(deleteClient, ctx, client)
+        : await this.#runner.execute(deleteClient, ctx, client),
       () => ({}),
     )
   }
 
   async enableClient(ctx: CallContext, request: Request<'enableClient'>): Answer<'enableClient'> {
-    return await this.#change(enableClient, ctx, { clientId: clientId(request.clientId) }, request.validateOnly)
+    return await this.#change(enableClient, ctx, named(request), request.validateOnly)
   }
 
   async disableClient(ctx: CallContext, request: Request<'disableClient'>): Answer<'disableClient'> {
-    return await this.#change(disableClient, ctx, { clientId: clientId(request.clientId) }, request.validateOnly)
+    return await this.#change(disableClient, ctx, named(request), request.validateOnly)
   }
 
   async rotateClientSecret(ctx: CallContext, request: Request<'rotateClientSecret'>): Answer<'rotateClientSecret'> {
     const overlap = request.overlap === undefined ? milliseconds(0) : fromDuration(request.overlap)
-    const rotation = { clientId: clientId(request.clientId), overlap }
+    const rotation = { ...named(request), overlap }
     if (request.validateOnly) {
       return mapResult(await this.#runner.preview(rotateClientSecret, ctx, rotation), () => ({}))
     }
@@ -139,6 +142,10 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
       client: toClient({ ...output, version: facts.client.version }),
     }))
   }
+}
+
+function named({ clientId: id, etag }: { readonly clientId: string; readonly etag: string }) {
+  return { clientId: clientId(id), etag: etag || null }
 }
 
 /** A client as it would be registered: without what is drawn or given then. */

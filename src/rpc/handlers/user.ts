@@ -26,21 +26,27 @@ export class UserHandlers implements ServiceHandlers<typeof UserService> {
     this.#runner = runner
   }
 
-  async registerUser(ctx: CallContext, { externalId }: Request<'registerUser'>): Answer<'registerUser'> {
-    return answer(
-      await this.#runner.execute(registerUser, ctx, {
-        userReference: { kind: 'external', externalId, field: 'external_id' },
-      }),
-    )
+  async registerUser(ctx: CallContext, request: Request<'registerUser'>): Answer<'registerUser'> {
+    const { externalId, owner, adopt, etag, validateOnly } = request
+    const registering = {
+      userReference: { kind: 'external', externalId, field: 'external_id' },
+      owner: owner || null,
+      adopt,
+      etag: etag || null,
+    } as const
+    if (!validateOnly) return answer(await this.#runner.execute(registerUser, ctx, registering))
+    return mapResult(await this.#runner.preview(registerUser, ctx, registering), ({ facts, output }) => ({
+      user: facts.userIsNew ? toUnregistered(output) : toUser({ ...output, updatedAt: facts.user.updatedAt }),
+    }))
   }
 
   async getUser(ctx: CallContext, request: Request<'getUser'>): Answer<'getUser'> {
     return answer(await this.#runner.query(getUser, ctx, { userReference: fromUserReference(request, 'external_id') }))
   }
 
-  async listUsers(ctx: CallContext, { pageSize, pageToken, active }: Request<'listUsers'>): Answer<'listUsers'> {
+  async listUsers(ctx: CallContext, { pageSize, pageToken, active, owner }: Request<'listUsers'>): Answer<'listUsers'> {
     const listed = await this.#runner.query(listUsers, ctx, {
-      filter: { active: active ?? null },
+      filter: { active: active ?? null, owner: owner || null },
       pageSize,
       pageToken,
     })
@@ -48,20 +54,44 @@ export class UserHandlers implements ServiceHandlers<typeof UserService> {
   }
 
   async deactivateUser(ctx: CallContext, request: Request<'deactivateUser'>): Answer<'deactivateUser'> {
-    return answer(await this.#runner.execute(deactivateUser, ctx, named(request)))
+    return await this.#switch(deactivateUser, ctx, request)
   }
 
   async reactivateUser(ctx: CallContext, request: Request<'reactivateUser'>): Answer<'reactivateUser'> {
-    return answer(await this.#runner.execute(reactivateUser, ctx, named(request)))
+    return await this.#switch(reactivateUser, ctx, request)
   }
 
   async deleteUser(ctx: CallContext, request: Request<'deleteUser'>): Answer<'deleteUser'> {
-    return mapResult(await this.#runner.execute(deleteUser, ctx, named(request)), () => ({}))
+    const user = named(request)
+    return mapResult(
+      request.validateOnly
+        ? await this.#runner.preview(deleteUser, ctx, user)
+        : await this.#runner.execute(deleteUser, ctx, user),
+      () => ({}),
+    )
+  }
+
+  /** Changes a user, or answers how it would be changed: with the etag that a call to do so has to name. */
+  async #switch(
+    flow: typeof deactivateUser,
+    ctx: CallContext,
+    request: Request<'deactivateUser'> | Request<'reactivateUser'>,
+  ) {
+    const user = named(request)
+    if (!request.validateOnly) return answer(await this.#runner.execute(flow, ctx, user))
+    return mapResult(await this.#runner.preview(flow, ctx, user), ({ facts, output }) => ({
+      user: toUser({ ...output, updatedAt: facts.user.updatedAt }),
+    }))
   }
 }
 
-function named(request: { readonly userId: string }) {
-  return { userReference: { kind: 'user', userId: userId(request.userId) } as const }
+function named({ userId: id, etag }: { readonly userId: string; readonly etag: string }) {
+  return { userReference: { kind: 'user', userId: userId(id) } as const, etag: etag || null }
+}
+
+/** A user as it would be registered: without what is drawn then. */
+function toUnregistered(user: User) {
+  return { ...toUser(user), userId: '', etag: '' }
 }
 
 function answer(result: Result<User>) {

@@ -6,6 +6,8 @@ export interface ClientFilter {
   readonly enabled: boolean | null
   readonly type: ClientType | null
   readonly idPrefix: string | null
+  /** Whose mark it has. */
+  readonly owner: string | null
 }
 
 export interface ClientReads {
@@ -67,12 +69,20 @@ export interface ClientSecretReads {
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
 }
 
+/** What a secret is stored as when it was hashed here. */
+export type RehashedSecret = Pick<ClientSecret, 'secretId' | 'keyId' | 'hash'>
+
 export interface ClientSecretStore extends ClientSecretReads {
   insert(secret: ClientSecret): Promise<void>
   /** Lets all of a client's secrets end at `at` that would end later or never. */
   expireAll(clientId: ClientId, at: EpochMs): Promise<void>
   /** Removes a secret. Of any number of concurrent calls, exactly one returns `true`. */
   delete(clientId: ClientId, secretId: SecretId): Promise<boolean>
+  /**
+   * Replaces the hash that another server made. Of any number of concurrent calls, exactly one returns `true`; none
+   * does where it is another one, or was replaced.
+   */
+  rehash(secret: RehashedSecret, importedHash: string): Promise<boolean>
   /** Lets what one secret made count as made by another. */
   adopt(clientId: ClientId, from: SecretId, by: SecretId | null): Promise<void>
   /** Notes a use, unless a later one is noted already. */

@@ -13,16 +13,14 @@ from jwt.exceptions import InvalidTokenError
 from qscope_client import elapsed_time
 from qscope_client.elapsed_time import Clock, Moment
 from qscope_client.jwt_reader import JwtReader
-from qscope_client.jwt_verifier import InsufficientScopeError
 from qscope_client.kept_answers import KeptAnswer, KeptAnswers, digest_of
 from qscope_client.key_set import KeySet
 from qscope_client.resource_server import ResourceServer
 from qscope_client.revocation_log import RevocationLog
 from qscope_client.revocation_poller import RevocationPoller
+from qscope_client.token_use import check_spelling, judge_use
 from qscope_client.verified_token import VerifiedToken
 
-#: QScope's bound: what is longer was not issued by it.
-_LONGEST_TOKEN = 8_192
 #: A JWT has three parts.
 _JWT_DOTS = 2
 
@@ -117,9 +115,7 @@ class CachingVerifier:
         """
         if self._is_closed:
             raise VerifierClosedError
-        if not 0 < len(token) <= _LONGEST_TOKEN or not token.isascii():
-            message = "no token is written so"
-            raise InvalidTokenError(message)
+        check_spelling(token)
         digest = digest_of(token)
         now = self._clock()
         verified = (
@@ -128,18 +124,34 @@ class CachingVerifier:
             or self._ask(token, digest, certificate_thumbprint, now)
         )
         # At each use, and never kept as a verdict.
-        if audience is not None and audience not in verified.audiences:
-            message = "it is for another audience"
-            raise InvalidTokenError(message)
-        bound = verified.certificate_thumbprint
-        if bound is not None and bound != certificate_thumbprint:
-            message = "it is bound to a certificate that was not shown"
-            raise InvalidTokenError(message)
-        for scope in required_scopes:
-            if scope not in verified.scopes:
-                message = f"the token lacks {scope}"
-                raise InsufficientScopeError(message)
-        return verified
+        return judge_use(
+            verified,
+            audience=audience,
+            certificate_thumbprint=certificate_thumbprint,
+            required_scopes=required_scopes,
+        )
+
+    def recall(
+        self,
+        token: str,
+        *,
+        audience: str | None,
+        certificate_thumbprint: str | None = None,
+        required_scopes: Iterable[str] = (),
+    ) -> VerifiedToken | None:
+        """Return at once what ``verify`` would from memory, or raise so; ``None``: it would not be done with that."""
+        if self._is_closed:
+            raise VerifierClosedError
+        check_spelling(token)
+        verified = self._recall(digest_of(token), self._clock())
+        if verified is None:
+            return None
+        return judge_use(
+            verified,
+            audience=audience,
+            certificate_thumbprint=certificate_thumbprint,
+            required_scopes=required_scopes,
+        )
 
     @property
     def is_current(self) -> bool:

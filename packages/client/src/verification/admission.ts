@@ -2,7 +2,7 @@ import { QScopeError, type Reason } from '../qscope-error.ts'
 import type { StatusName } from '../status-name.ts'
 import { VerifierClosedError } from './caching/caching-verifier.ts'
 import { KeySetUnavailableError } from './key-set.ts'
-import type { MethodAccess } from './method-access.ts'
+import type { AudienceRule, MethodAccess, MethodRule } from './method-access.ts'
 import type { TokenVerifier } from './token-verifier.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
@@ -11,6 +11,10 @@ export interface RequireTokenOptions {
   readonly verifier: TokenVerifier
   /** `methodAccess(…)` of each service, spread into one. */
   readonly access: MethodAccess
+  /** The rule of the methods that `access` has none for; nobody may call them unless given. */
+  readonly otherwise?: MethodRule | undefined
+  /** Must be among the audiences of a token, unless the method has one of its own; the verifier's own goes beside it. */
+  readonly audience?: string | undefined
   /** A token could not be checked: QScope is away, or this server's own credentials are wrong. The caller learns no more. */
   readonly onCheckFailure?: ((error: unknown) => void) | undefined
 }
@@ -71,7 +75,7 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
 
 /** Judges a call by its token and its method's rule (RFC 6750 §3.1); throws only the reason of the signal. */
 export async function admit(options: RequireTokenOptions, knock: Knock): Promise<Admission> {
-  const rule = Object.hasOwn(options.access, knock.path) ? options.access[knock.path] : undefined
+  const rule = Object.hasOwn(options.access, knock.path) ? options.access[knock.path] : options.otherwise
   if (rule === 'anyone') return { admitted: true, token: null }
   const [authorization = '', ...more] = knock.authorization
   const value = BEARER.exec(authorization)?.[1]
@@ -79,10 +83,11 @@ export async function admit(options: RequireTokenOptions, knock: Knock): Promise
   try {
     const { certificate, signal } = knock
     const token = await options.verifier.verify({ value, certificate, signal })
-    if (token === null) return refused('invalidToken')
-    if (rule === undefined) return refused('insufficientScope')
-    if (rule.some((scope) => !token.scopes.includes(scope))) {
-      return refused('insufficientScope', { required_scopes: rule.join(' ') })
+    const { scopes, audience } = needsOf(rule, options.audience)
+    if (token === null || !isFor(token, audience)) return refused('invalidToken')
+    if (scopes === null) return refused('insufficientScope')
+    if (scopes.some((scope) => !token.scopes.includes(scope))) {
+      return refused('insufficientScope', { required_scopes: scopes.join(' ') })
     }
     return { admitted: true, token }
   } catch (error) {
@@ -90,6 +95,16 @@ export async function admit(options: RequireTokenOptions, knock: Knock): Promise
     options.onCheckFailure?.(error)
     return refused(isTemporary(error) ? 'unavailable' : 'accident')
   }
+}
+
+/** What a token has to have; `scopes` is `null` where none is enough. */
+function needsOf(rule: readonly string[] | AudienceRule | undefined, audience: string | undefined) {
+  if (rule === undefined) return { scopes: null, audience }
+  return 'audience' in rule ? rule : { scopes: rule, audience }
+}
+
+function isFor({ audiences }: VerifiedToken, audience: string | undefined): boolean {
+  return audience === undefined || audiences.includes(audience)
 }
 
 function refused(which: keyof typeof REFUSALS, metadata: Readonly<Record<string, string>> = {}): Admission {

@@ -1,7 +1,14 @@
 import type { DescService } from '@bufbuild/protobuf'
 
 /** Who may call a method: everyone, or bearers of a token with all of these scopes (none: any good token). */
-export type MethodRule = 'anyone' | readonly string[]
+export type MethodRule = 'anyone' | readonly string[] | AudienceRule
+
+/** A rule of a method whose tokens are for an audience of its own. */
+export interface AudienceRule {
+  readonly scopes: readonly string[]
+  /** Instead of the guard's. A verifier with another audience refuses such tokens: give it `null`. */
+  readonly audience: string
+}
 
 /** A rule for each path, such as `/orders.v1.OrderService/GetOrder`. What has no rule is open to nobody. */
 export type MethodAccess = Readonly<Record<string, MethodRule>>

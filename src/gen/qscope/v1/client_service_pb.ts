@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKTBQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCLZAQoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiRCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinwEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSKQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIVCgRldGFnGAMgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiOQoUVXBkYXRlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJLChNEZWxldGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIksKE0VuYWJsZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJMChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCCI6ChVEaXNhYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKOAQoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESOwoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeATIAEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSKKAQoWUm90YXRlT3duU2VjcmV0UmVxdWVzdBIvCgZjbGllbnQYASABKAsyHy5xc2NvcGUudjEuQ2xpZW50QXV0aGVudGljYXRpb24SPwoIbGlmZXRpbWUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CErpID6oBDCIFCIDnhA8yAwiQHCJ5ChdSb3RhdGVPd25TZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI5ChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIu4BChJFeHBsYWluTWludFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEjQKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlQgq6SAeCAQQQASAAEiAKBnNjb3BlcxgDIAMoCUIQukgNkgEKEMgBIgVyAxiAARIiCglhdWRpZW5jZXMYBCADKAlCD7pIDJIBCRAyIgVyAxj/ARI9CghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIQukgNqgEKIgQIgKMFMgIIASKKAQoTRXhwbGFpbk1pbnRSZXNwb25zZRIjCgd2ZXJkaWN0GAEgASgOMhIucXNjb3BlLnYxLlZlcmRpY3QSIAoGY2hlY2tzGAIgAygLMhAucXNjb3BlLnYxLkNoZWNrEiwKDGVycm9yX3JlYXNvbhgDIAEoDjIWLnFzY29wZS52MS5FcnJvclJlYXNvbiJXChlSZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIbCglzZWNyZXRfaWQYAiABKAlCCLpIBXIDsAEBIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMucKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSYAoPUm90YXRlT3duU2VjcmV0EiEucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlcXVlc3QaIi5xc2NvcGUudjEuUm90YXRlT3duU2VjcmV0UmVzcG9uc2UiBrrXGAIQARJ+ChFMaXN0Q2xpZW50U2VjcmV0cxIjLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QaJC5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0V4cGxhaW5NaW50Eh0ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVxdWVzdBoeLnFzY29wZS52MS5FeHBsYWluTWludFJlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSL2BQoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EjUKCWNsaWVudF9pZBgBIAEoCUIdukgachgQAxiAATIRXltBLVphLXowLTkuXy1dKyRIAIgBARIjCgxkaXNwbGF5X25hbWUYAiABKAlCCLpIBXIDGMgBSAGIAQESLwoEdHlwZRgDIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgq6SAeCAQQQASAAEkgKFWF1dGhlbnRpY2F0aW9uX21ldGhvZBgEIAEoDjIfLnFzY29wZS52MS5BdXRoZW50aWNhdGlvbk1ldGhvZEIIukgFggECEAESHwoEandrcxgFIAEoCUIMgAEBukgGcgQYgIACSAKIAQESKQoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJQgi6SAVyAxiABEgDiAEBEjwKC2dyYW50X3R5cGVzGAcgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIRukgOkgELEAYiB4IBBBABIAASJgoNcmVkaXJlY3RfdXJpcxgIIAMoCUIPukgMkgEJEDIiBXIDGIAIEiAKBnNjb3BlcxgJIAMoCUIQukgNkgEKEMgBIgVyAxiAARIjCglhdWRpZW5jZXMYCiADKAlCELpIDZIBChDIASIFcgMY/wESKwoScmVzb3VyY2VfYXVkaWVuY2VzGAsgAygJQg+6SAySAQkQMiIFcgMY/wESJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEi0KBW93bmVyGA4gASgJQh66SBtyGRiAATIUXltBLVphLXowLTkuXzovQC1dKiQSMgoWaW1wb3J0ZWRfc2VjcmV0X2hhc2hlcxgPIAMoCUISgAEBukgMkgEJEAIiBXIDGIAEQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiMQoQR2V0Q2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAEiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKIAgoSTGlzdENsaWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY6AcoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAEBIUCgdlbmFibGVkGAMgASgISACIAQESLQoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlQgi6SAWCAQIQARI1ChBjbGllbnRfaWRfcHJlZml4GAUgASgJQhu6SBhyFhiAATIRXltBLVphLXowLTkuXy1dKiQSLQoFb3duZXIYBiABKAlCHrpIG3IZGIABMhReW0EtWmEtejAtOS5fOi9ALV0qJEIKCghfZW5hYmxlZCJSChNMaXN0Q2xpZW50c1Jlc3BvbnNlEiIKB2NsaWVudHMYASADKAsyES5xc2NvcGUudjEuQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKuAQoTVXBkYXRlQ2xpZW50UmVxdWVzdBIpCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Qga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKBGV0YWcYAyABKAlCB7pIBHICGEASFQoNdmFsaWRhdGVfb25seRgEIAEoCBINCgVhZG9wdBgFIAEoCCI5ChRVcGRhdGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50ImIKE0RlbGV0ZUNsaWVudFJlcXVlc3QSHQoJY2xpZW50X2lkGAEgASgJQgq6SAdyBRABGIABEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSFQoEZXRhZxgDIAEoCUIHukgEcgIYQCIWChREZWxldGVDbGllbnRSZXNwb25zZSJiChNFbmFibGVDbGllbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEhUKBGV0YWcYAyABKAlCB7pIBHICGEAiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJjChREaXNhYmxlQ2xpZW50UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESFQoNdmFsaWRhdGVfb25seRgCIAEoCBIVCgRldGFnGAMgASgJQge6SARyAhhAIjoKFURpc2FibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50IqUBChlSb3RhdGVDbGllbnRTZWNyZXRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI7CgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg+6SAyqAQkiBQiAmp4BMgASFQoNdmFsaWRhdGVfb25seRgDIAEoCBIVCgRldGFnGAQgASgJQge6SARyAhhAIksKGlJvdGF0ZUNsaWVudFNlY3JldFJlc3BvbnNlEhoKDWNsaWVudF9zZWNyZXQYASABKAlCA4ABARIRCglzZWNyZXRfaWQYAiABKAkiigEKFlJvdGF0ZU93blNlY3JldFJlcXVlc3QSLwoGY2xpZW50GAEgASgLMh8ucXNjb3BlLnYxLkNsaWVudEF1dGhlbnRpY2F0aW9uEj8KCGxpZmV0aW1lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhK6SA+qAQwiBQiA54QPMgMIkBwieQoXUm90YXRlT3duU2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCRIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoYTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAASJJChlMaXN0Q2xpZW50U2VjcmV0c1Jlc3BvbnNlEiwKB3NlY3JldHMYASADKAsyGy5xc2NvcGUudjEuQ2xpZW50U2VjcmV0SW5mbyLuAQoSRXhwbGFpbk1pbnRSZXF1ZXN0Eh0KCWNsaWVudF9pZBgBIAEoCUIKukgHcgUQARiAARI0CgpncmFudF90eXBlGAIgASgOMhQucXNjb3BlLnYxLkdyYW50VHlwZUIKukgHggEEEAEgABIgCgZzY29wZXMYAyADKAlCELpIDZIBChDIASIFcgMYgAESIgoJYXVkaWVuY2VzGAQgAygJQg+6SAySAQkQMiIFcgMY/wESPQoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECICjBTICCAEiigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iVwoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIdCgljbGllbnRfaWQYASABKAlCCrpIB3IFEAEYgAESGwoJc2VjcmV0X2lkGAIgASgJQgi6SAVyA7ABASIcChpSZXZva2VDbGllbnRTZWNyZXRSZXNwb25zZTLnCgoNQ2xpZW50U2VydmljZRJxCg5SZWdpc3RlckNsaWVudBIgLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlcXVlc3QaIS5xc2NvcGUudjEuUmVnaXN0ZXJDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSZgoJR2V0Q2xpZW50EhsucXNjb3BlLnYxLkdldENsaWVudFJlcXVlc3QaHC5xc2NvcGUudjEuR2V0Q2xpZW50UmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtMaXN0Q2xpZW50cxIdLnFzY29wZS52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHi5xc2NvcGUudjEuTGlzdENsaWVudHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmsKDFVwZGF0ZUNsaWVudBIeLnFzY29wZS52MS5VcGRhdGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJrCgxEZWxldGVDbGllbnQSHi5xc2NvcGUudjEuRGVsZXRlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUScAoMRW5hYmxlQ2xpZW50Eh4ucXNjb3BlLnYxLkVuYWJsZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAEScwoNRGlzYWJsZUNsaWVudBIfLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVxdWVzdBogLnFzY29wZS52MS5EaXNhYmxlQ2xpZW50UmVzcG9uc2UiH5ACArrXGBgKFHFzY29wZTpjbGllbnRzLndyaXRlIAESfQoSUm90YXRlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJvdGF0ZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmAKD1JvdGF0ZU93blNlY3JldBIhLnFzY29wZS52MS5Sb3RhdGVPd25TZWNyZXRSZXF1ZXN0GiIucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlc3BvbnNlIga61xgCEAESfgoRTGlzdENsaWVudFNlY3JldHMSIy5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXF1ZXN0GiQucXNjb3BlLnYxLkxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2UiHpACArrXGBcKE3FzY29wZTpjbGllbnRzLnJlYWQgARJsCgtFeHBsYWluTWludBIdLnFzY29wZS52MS5FeHBsYWluTWludFJlcXVlc3QaHi5xc2NvcGUudjEuRXhwbGFpbk1pbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEn0KElJldm9rZUNsaWVudFNlY3JldBIkLnFzY29wZS52MS5SZXZva2VDbGllbnRTZWNyZXRSZXF1ZXN0GiUucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZUJlChJpbnRlcm5hbC5xc2NvcGUudjFCEkNsaWVudFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -138,6 +138,28 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
    * @generated from field: bool validate_only = 13;
    */
   validateOnly: boolean;
+
+  /**
+   * owner is the mark of the configuration as code that manages the client;
+   * empty: none does.
+   *
+   * @generated from field: string owner = 14;
+   */
+  owner: string;
+
+  /**
+   * imported_secret_hashes are the hashes that another server made of the
+   * client's secrets, for clients that authenticate with CLIENT_SECRET: they go
+   * on with the secrets they have, and the server draws none. Either bcrypt of
+   * cost 4 to 12 (`$2a$`, `$2b$` or `$2y$`), or PBKDF2 with SHA-256 or SHA-512 and
+   * 1,000 to 600,000 iterations, as `$pbkdf2-sha256$i=<iterations>,l=<length>$<salt>$<hash>`
+   * with salt and hash in base64 without padding. Each is replaced by the
+   * server's own hash when its secret first proves the client, and ends
+   * 90 days after the registration if none did.
+   *
+   * @generated from field: repeated string imported_secret_hashes = 15;
+   */
+  importedSecretHashes: string[];
 };
 
 /**
@@ -258,6 +280,13 @@ export type ListClientsRequest = Message<"qscope.v1.ListClientsRequest"> & {
    * @generated from field: string client_id_prefix = 5;
    */
   clientIdPrefix: string;
+
+  /**
+   * owner keeps the clients with this mark; empty: all.
+   *
+   * @generated from field: string owner = 6;
+   */
+  owner: string;
 };
 
 /**
@@ -316,7 +345,7 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * its entries. A field that is named and unset takes its default, a list is
    * emptied. Without paths, those fields are changed that are set in `client`,
    * and inside `config` those that are set there; an empty list or map counts
-   * as unset. `*` is all that can be changed, and stands alone.
+   * as unset. `*` is all that can be changed save `owner`, and stands alone.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -337,6 +366,13 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * adopt lets `owner` change although the client has another one.
+   *
+   * @generated from field: bool adopt = 5;
+   */
+  adopt: boolean;
 };
 
 /**
@@ -386,6 +422,13 @@ export type DeleteClientRequest = Message<"qscope.v1.DeleteClientRequest"> & {
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -430,6 +473,13 @@ export type EnableClientRequest = Message<"qscope.v1.EnableClientRequest"> & {
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -480,6 +530,13 @@ export type DisableClientRequest = Message<"qscope.v1.DisableClientRequest"> & {
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -537,6 +594,13 @@ export type RotateClientSecretRequest = Message<"qscope.v1.RotateClientSecretReq
    * @generated from field: bool validate_only = 3;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
 };
 
 /**
@@ -865,7 +929,8 @@ export const ClientService: GenService<{
    * UpdateClient changes the fields of a client that the mask names. Needs
    * `qscope:clients.write`. Errors: OAUTH_INVALID_REQUEST for an unknown or
    * fixed field, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the
-   * current one, those of RegisterClient. With an etag it may be retried.
+   * current one, or the client has another `owner` than the one to be set, those
+   * of RegisterClient. With an etag it may be retried.
    *
    * @generated from rpc qscope.v1.ClientService.UpdateClient
    */
@@ -877,7 +942,7 @@ export const ClientService: GenService<{
   /**
    * DeleteClient removes a client; its tokens, codes and grants go with it, and
    * its id stays reserved. Needs `qscope:clients.write`. Errors:
-   * RESOURCE_NOT_FOUND.
+   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current one.
    *
    * @generated from rpc qscope.v1.ClientService.DeleteClient
    */
@@ -889,7 +954,8 @@ export const ClientService: GenService<{
   /**
    * EnableClient undoes DisableClient; tokens that have not expired work again.
    * After a compromise call TokenService.RevokeTokens first. Needs
-   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
+   * etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.ClientService.EnableClient
    */
@@ -901,7 +967,8 @@ export const ClientService: GenService<{
   /**
    * DisableClient shuts a client out: from the next call on it cannot mint and
    * its tokens are inactive, on every instance. Needs `qscope:clients.write`.
-   * Errors: RESOURCE_NOT_FOUND. May be retried.
+   * Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current
+   * one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.ClientService.DisableClient
    */
@@ -914,7 +981,8 @@ export const ClientService: GenService<{
    * RotateClientSecret draws a new secret and returns it, once. Older ones stay
    * valid for `overlap`. Needs `qscope:clients.write`. Errors:
    * RESOURCE_NOT_FOUND, REGISTRATION_INVALID_CLIENT_METADATA for a client that
-   * has no secrets, LIMIT_EXCEEDED when too many are valid at once.
+   * has no secrets, LIMIT_EXCEEDED when too many are valid at once,
+   * RESOURCE_CONFLICT when the etag is not the current one.
    *
    * @generated from rpc qscope.v1.ClientService.RotateClientSecret
    */

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/user.proto.
  */
 export const file_qscope_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("ChRxc2NvcGUvdjEvdXNlci5wcm90bxIJcXNjb3BlLnYxIsYBCgRVc2VyEg8KB3VzZXJfaWQYASABKAkSEwoLZXh0ZXJuYWxfaWQYAiABKAkSDgoGYWN0aXZlGAMgASgIEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAUgASgJEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAcgASgJIlwKDVVzZXJSZWZlcmVuY2USGwoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQFIABIhCgtleHRlcm5hbF9pZBgCIAEoCUIKukgHcgUQARj/AUgAQgsKAmlkEgW6SAIIAUJcChJpbnRlcm5hbC5xc2NvcGUudjFCCVVzZXJQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChRxc2NvcGUvdjEvdXNlci5wcm90bxIJcXNjb3BlLnYxIuMBCgRVc2VyEg8KB3VzZXJfaWQYASABKAkSEwoLZXh0ZXJuYWxfaWQYAiABKAkSDgoGYWN0aXZlGAMgASgIEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAUgASgJEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAcgASgJEg0KBW93bmVyGAggASgJEgwKBGV0YWcYCSABKAkiXAoNVXNlclJlZmVyZW5jZRIbCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABAUgAEiEKC2V4dGVybmFsX2lkGAIgASgJQgq6SAdyBRABGP8BSABCCwoCaWQSBbpIAggBQlwKEmludGVybmFsLnFzY29wZS52MUIJVXNlclByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * User is a reference to somebody whom another system authenticates.
@@ -69,6 +69,21 @@ export type User = Message<"qscope.v1.User"> & {
    * @generated from field: string updated_by = 7;
    */
   updatedBy: string;
+
+  /**
+   * owner is the mark of the configuration as code that manages the user; empty:
+   * none does.
+   *
+   * @generated from field: string owner = 8;
+   */
+  owner: string;
+
+  /**
+   * etag changes with every change of the user.
+   *
+   * @generated from field: string etag = 9;
+   */
+  etag: string;
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/user_service.proto.
  */
 export const file_qscope_v1_user_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxxc2NvcGUvdjEvdXNlcl9zZXJ2aWNlLnByb3RvEglxc2NvcGUudjEiNgoTUmVnaXN0ZXJVc2VyUmVxdWVzdBIfCgtleHRlcm5hbF9pZBgBIAEoCUIKukgHcgUQARj/ASI1ChRSZWdpc3RlclVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiXQoOR2V0VXNlclJlcXVlc3QSGwoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQFIABIhCgtleHRlcm5hbF9pZBgCIAEoCUIKukgHcgUQARj/AUgAQgsKAmlkEgW6SAIIASIwCg9HZXRVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLnFzY29wZS52MS5Vc2VyIm8KEExpc3RVc2Vyc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAQEhMKBmFjdGl2ZRgDIAEoCEgAiAEBQgkKB19hY3RpdmUiTAoRTGlzdFVzZXJzUmVzcG9uc2USHgoFdXNlcnMYASADKAsyDy5xc2NvcGUudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoVRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBIjcKFkRlYWN0aXZhdGVVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLnFzY29wZS52MS5Vc2VyIjIKFVJlYWN0aXZhdGVVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASI3ChZSZWFjdGl2YXRlVXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciIuChFEZWxldGVVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASIUChJEZWxldGVVc2VyUmVzcG9uc2UylAUKC1VzZXJTZXJ2aWNlEm4KDFJlZ2lzdGVyVXNlchIeLnFzY29wZS52MS5SZWdpc3RlclVzZXJSZXF1ZXN0Gh8ucXNjb3BlLnYxLlJlZ2lzdGVyVXNlclJlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dXNlcnMud3JpdGUgARJeCgdHZXRVc2VyEhkucXNjb3BlLnYxLkdldFVzZXJSZXF1ZXN0GhoucXNjb3BlLnYxLkdldFVzZXJSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOnVzZXJzLnJlYWQgARJkCglMaXN0VXNlcnMSGy5xc2NvcGUudjEuTGlzdFVzZXJzUmVxdWVzdBocLnFzY29wZS52MS5MaXN0VXNlcnNSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOnVzZXJzLnJlYWQgARJ0Cg5EZWFjdGl2YXRlVXNlchIgLnFzY29wZS52MS5EZWFjdGl2YXRlVXNlclJlcXVlc3QaIS5xc2NvcGUudjEuRGVhY3RpdmF0ZVVzZXJSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnVzZXJzLndyaXRlIAESdAoOUmVhY3RpdmF0ZVVzZXISIC5xc2NvcGUudjEuUmVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEucXNjb3BlLnYxLlJlYWN0aXZhdGVVc2VyUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp1c2Vycy53cml0ZSABEmMKCkRlbGV0ZVVzZXISHC5xc2NvcGUudjEuRGVsZXRlVXNlclJlcXVlc3QaHS5xc2NvcGUudjEuRGVsZXRlVXNlclJlc3BvbnNlIhi61xgUChJxc2NvcGU6dXNlcnMud3JpdGVCYwoSaW50ZXJuYWwucXNjb3BlLnYxQhBVc2VyU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_buf_validate_validate, file_qscope_v1_options, file_qscope_v1_user]);
+  fileDesc("Chxxc2NvcGUvdjEvdXNlcl9zZXJ2aWNlLnByb3RvEglxc2NvcGUudjEiogEKE1JlZ2lzdGVyVXNlclJlcXVlc3QSHwoLZXh0ZXJuYWxfaWQYASABKAlCCrpIB3IFEAEY/wESLQoFb3duZXIYAiABKAlCHrpIG3IZGIABMhReW0EtWmEtejAtOS5fOi9ALV0qJBINCgVhZG9wdBgDIAEoCBIVCgRldGFnGAQgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYBSABKAgiNQoUUmVnaXN0ZXJVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLnFzY29wZS52MS5Vc2VyIl0KDkdldFVzZXJSZXF1ZXN0EhsKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBSAASIQoLZXh0ZXJuYWxfaWQYAiABKAlCCrpIB3IFEAEY/wFIAEILCgJpZBIFukgCCAEiMAoPR2V0VXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciKeAQoQTGlzdFVzZXJzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGOgHKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgBASEwoGYWN0aXZlGAMgASgISACIAQESLQoFb3duZXIYBCABKAlCHrpIG3IZGIABMhReW0EtWmEtejAtOS5fOi9ALV0qJEIJCgdfYWN0aXZlIkwKEUxpc3RVc2Vyc1Jlc3BvbnNlEh4KBXVzZXJzGAEgAygLMg8ucXNjb3BlLnYxLlVzZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKFURlYWN0aXZhdGVVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiNwoWRGVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiYAoVUmVhY3RpdmF0ZVVzZXJSZXF1ZXN0EhkKB3VzZXJfaWQYASABKAlCCLpIBXIDsAEBEhUKBGV0YWcYAiABKAlCB7pIBHICGEASFQoNdmFsaWRhdGVfb25seRgDIAEoCCI3ChZSZWFjdGl2YXRlVXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciJcChFEZWxldGVVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhhAEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiFAoSRGVsZXRlVXNlclJlc3BvbnNlMpQFCgtVc2VyU2VydmljZRJuCgxSZWdpc3RlclVzZXISHi5xc2NvcGUudjEuUmVnaXN0ZXJVc2VyUmVxdWVzdBofLnFzY29wZS52MS5SZWdpc3RlclVzZXJSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnVzZXJzLndyaXRlIAESXgoHR2V0VXNlchIZLnFzY29wZS52MS5HZXRVc2VyUmVxdWVzdBoaLnFzY29wZS52MS5HZXRVc2VyUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESZAoJTGlzdFVzZXJzEhsucXNjb3BlLnYxLkxpc3RVc2Vyc1JlcXVlc3QaHC5xc2NvcGUudjEuTGlzdFVzZXJzUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESdAoORGVhY3RpdmF0ZVVzZXISIC5xc2NvcGUudjEuRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEucXNjb3BlLnYxLkRlYWN0aXZhdGVVc2VyUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp1c2Vycy53cml0ZSABEnQKDlJlYWN0aXZhdGVVc2VyEiAucXNjb3BlLnYxLlJlYWN0aXZhdGVVc2VyUmVxdWVzdBohLnFzY29wZS52MS5SZWFjdGl2YXRlVXNlclJlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dXNlcnMud3JpdGUgARJjCgpEZWxldGVVc2VyEhwucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh0ucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXNwb25zZSIYutcYFAoScXNjb3BlOnVzZXJzLndyaXRlQmMKEmludGVybmFsLnFzY29wZS52MUIQVXNlclNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_buf_validate_validate, file_qscope_v1_options, file_qscope_v1_user]);
 
 /**
  * RegisterUserRequest names a user of another system.
@@ -28,6 +28,36 @@ export type RegisterUserRequest = Message<"qscope.v1.RegisterUserRequest"> & {
    * @generated from field: string external_id = 1;
    */
   externalId: string;
+
+  /**
+   * owner is the mark of the configuration as code that manages the user. A user
+   * that is there already takes it on. Empty: the mark stays as it is.
+   *
+   * @generated from field: string owner = 2;
+   */
+  owner: string;
+
+  /**
+   * adopt lets `owner` change although the user has another one.
+   *
+   * @generated from field: bool adopt = 3;
+   */
+  adopt: boolean;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The
+   * answer about a new user has no user_id.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -143,6 +173,13 @@ export type ListUsersRequest = Message<"qscope.v1.ListUsersRequest"> & {
    * @generated from field: optional bool active = 3;
    */
   active?: boolean | undefined;
+
+  /**
+   * owner keeps the users with this mark; empty: all.
+   *
+   * @generated from field: string owner = 4;
+   */
+  owner: string;
 };
 
 /**
@@ -192,6 +229,20 @@ export type DeactivateUserRequest = Message<"qscope.v1.DeactivateUserRequest"> &
    * @generated from field: string user_id = 1;
    */
   userId: string;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -234,6 +285,20 @@ export type ReactivateUserRequest = Message<"qscope.v1.ReactivateUserRequest"> &
    * @generated from field: string user_id = 1;
    */
   userId: string;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -276,6 +341,20 @@ export type DeleteUserRequest = Message<"qscope.v1.DeleteUserRequest"> & {
    * @generated from field: string user_id = 1;
    */
   userId: string;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -310,8 +389,9 @@ export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PUR
 export const UserService: GenService<{
   /**
    * RegisterUser registers a user, or returns the one who has this external id
-   * already. Needs `qscope:users.write`. Errors: OAUTH_INVALID_REQUEST. May be
-   * retried.
+   * already. Needs `qscope:users.write`. Errors: OAUTH_INVALID_REQUEST,
+   * RESOURCE_CONFLICT when the user has another `owner` than the one to be set, or
+   * the etag is not the current one. May be retried.
    *
    * @generated from rpc qscope.v1.UserService.RegisterUser
    */
@@ -345,7 +425,8 @@ export const UserService: GenService<{
   },
   /**
    * DeactivateUser makes all tokens of a user inactive from the next call on.
-   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when
+   * the etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.UserService.DeactivateUser
    */
@@ -357,7 +438,8 @@ export const UserService: GenService<{
   /**
    * ReactivateUser undoes DeactivateUser; tokens that have not expired work
    * again. After a compromise call TokenService.RevokeTokens first. Needs
-   * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
+   * etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.UserService.ReactivateUser
    */
@@ -369,7 +451,7 @@ export const UserService: GenService<{
   /**
    * DeleteUser removes a user; all its tokens are inactive from the next call
    * on, and its external id is free again. Needs `qscope:users.write`. Errors:
-   * RESOURCE_NOT_FOUND.
+   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current one.
    *
    * @generated from rpc qscope.v1.UserService.DeleteUser
    */

@@ -112,3 +112,9 @@ export function failureOf(error: unknown): Failure {
   const known = storeError(error)
   return known instanceof StoreError ? known.fault : 'other'
 }
+
+/** The same error, which says first of which statement it is. */
+export function located(error: unknown, place: string): unknown {
+  if (!(error instanceof DatabaseError)) return error
+  return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)
+}

@@ -115,7 +115,8 @@ export interface Connected {
 
 /** A connection that changes the schema. */
 export interface MigrationSession {
-  readonly execute: Execute
+  /** A session that runs statements together refuses one later than asked; the refusal then begins with its `place`. */
+  readonly execute: (statement: Statement, place?: string) => Promise<StatementResult>
   readonly types: ColumnTypes
   /** Runs `work` while no other migrator can; on an embedded database all of it stands or nothing. */
   exclusively<T>(work: () => Promise<T>): Promise<T>

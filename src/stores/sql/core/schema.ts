@@ -50,6 +50,7 @@ export interface ClientTable extends Changed {
   /** Counted up to take the row; means nothing else. */
   lock_version: Int
   deleted_at: NullableInt
+  owner: string | null
 }
 
 export interface ClientConfigTable extends Changed {
@@ -85,6 +86,8 @@ export interface ClientSecretTable extends Created {
   secret_hash: Hash
   expires_at: NullableInt
   last_used_at: NullableInt
+  /** Where another server hashed the secret; `secret_hash` is then drawn at random, and matches nothing. */
+  imported_hash: string | null
   made_by: string | null
 }
 
@@ -95,6 +98,7 @@ export interface UserTable extends Changed {
   active: Int
   token_generation: Int
   deleted_at: NullableInt
+  owner: string | null
 }
 
 export interface GrantTable extends Changeable {

@@ -1,6 +1,6 @@
 import type { Kysely, Updateable } from 'kysely'
 import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/schema-state.ts'
-import { DatabaseError, type DatabaseErrorKind } from '../core/database-error.ts'
+import { DatabaseError, type DatabaseErrorKind, located } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
 import { recordStatements } from '../core/kysely.ts'
 import { backOff } from '../core/retry.ts'
@@ -32,10 +32,10 @@ export class Migrator {
   /** Does the rest of what was interrupted; says which way that was. */
   async finish(): Promise<{ readonly name: string; readonly direction: Direction } | null> {
     await this.#journal.open()
-    const { underWay } = await this.#bookkeeping()
+    const { applied, underWay } = await this.#bookkeeping()
     const step = this.#steps.find(({ name }) => name === underWay?.migration)
     if (underWay === null || step === undefined) return null
-    await this.#run(step, underWay.direction, underWay)
+    await this.#run(step, underWay.direction, applied, underWay)
     return { name: step.name, direction: underWay.direction }
   }
 
@@ -43,7 +43,11 @@ export class Migrator {
   async up(): Promise<readonly string[]> {
     const { applied } = await this.#bookkeeping()
     const pending = this.#steps.filter(({ name }) => !applied.includes(name))
-    for (const step of pending) await this.#run(step, 'up')
+    const before = [...applied]
+    for (const step of pending) {
+      await this.#run(step, 'up', before)
+      before.push(step.name)
+    }
     return pending.map(({ name }) => name)
   }
 
@@ -54,7 +58,9 @@ export class Migrator {
       .filter(({ name }) => applied.includes(name))
       .toReversed()
       .slice(0, count)
-    for (const step of last) await this.#run(step, 'down')
+    for (const [index, step] of last.entries()) {
+      await this.#run(step, 'down', applied.slice(0, applied.length - index))
+    }
     return last.map(({ name }) => name)
   }
 
@@ -81,22 +87,27 @@ export class Migrator {
   }
 
   /** Each statement is noted before it is run: the one that was noted last when a migrator died may have been run or not. */
-  async #run(step: MigrationStep, direction: Direction, left: UnderWay | null = null): Promise<void> {
-    const { applied } = await this.#bookkeeping()
+  async #run(
+    step: MigrationStep,
+    direction: Direction,
+    applied: readonly string[],
+    left: UnderWay | null = null,
+  ): Promise<void> {
     const others = this.#steps.filter(({ name }) => name !== step.name && applied.includes(name))
     if (left === null) await this.#journal.begin(step, direction, this.#serversFrom([...others, step]))
     const statements = await this.#statementsOf(step, direction)
     for (const [index, statement] of statements.entries()) {
       if (left !== null && index < left.statement) continue
       await this.#journal.attempt(index)
+      const place = `${step.name}, statement ${index + 1} of ${statements.length}`
       try {
-        await this.#execute(statement)
+        await this.#execute(statement, place)
       } catch (error) {
         const wasTried = left?.tried === true && index === left.statement
         if (wasTried && this.#session.types.isAlreadyDone(error)) continue
         // Where even the note fails, the reason is the same, and the statement's error explains it better.
         if (!wasTried && !isLost(error)) await this.#journal.refused().catch(() => undefined)
-        throw located(error, `${step.name}, statement ${index + 1} of ${statements.length}`)
+        throw located(error, place)
       }
     }
     const standing = direction === 'up' ? [...others, step] : others
@@ -110,11 +121,11 @@ export class Migrator {
   }
 
   /** Servers at work may be in the way; giving way to them now and then lets them go on. */
-  async #execute(statement: Statement): Promise<void> {
+  async #execute(statement: Statement, place?: string): Promise<void> {
     const until = Date.now() + TABLE_WAIT_MS
     for (let attempts = 1; ; attempts += 1) {
       try {
-        await this.#session.execute(statement)
+        await this.#session.execute(statement, place)
         return
       } catch (error) {
         const isLocked = error instanceof DatabaseError && error.kind === 'conflict'
@@ -145,11 +156,6 @@ export class Migrator {
 
 function isLost(error: unknown): boolean {
   return !(error instanceof DatabaseError) || error.kind === 'lost'
-}
-
-function located(error: unknown, place: string): unknown {
-  if (!(error instanceof DatabaseError)) return error
-  return new DatabaseError(error.kind, `${place}: ${error.message}`, error.cause)
 }
 
 /** Kinds of errors that say nothing of what was asked for. */

@@ -11,7 +11,7 @@ import {
   type SecretId,
   secretId,
 } from '../../../domain/ids.ts'
-import type { ClientSecretReads, ClientSecretStore } from '../../contract/clients.ts'
+import type { ClientSecretReads, ClientSecretStore, RehashedSecret } from '../../contract/clients.ts'
 import type { StoreContext } from '../../contract/context.ts'
 import { hash32, integer, integerOrNull } from '../core/rows.ts'
 import type { ClientSecretTable, Database } from '../core/schema.ts'
@@ -27,6 +27,7 @@ const SECRET_COLUMNS = [
   'made_by',
   'created_at',
   'created_by',
+  'imported_hash',
 ] as const
 
 type SecretRow = Pick<Selectable<ClientSecretTable>, (typeof SECRET_COLUMNS)[number]>
@@ -94,6 +95,7 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
         made_by: secret.madeBy,
         created_at: secret.createdAt,
         created_by: secret.createdBy,
+        imported_hash: secret.importedHash,
       })
       .execute()
   }
@@ -114,6 +116,16 @@ export class SqlClientSecretStore extends SqlClientSecretReads implements Client
       .where('client_id', '=', client)
       .executeTakeFirst()
     return result.numDeletedRows === 1n
+  }
+
+  async rehash({ secretId, keyId, hash }: RehashedSecret, importedHash: string): Promise<boolean> {
+    const result = await this.#db
+      .updateTable('oauth_client_secrets')
+      .set({ key_id: keyId, secret_hash: hash, imported_hash: null })
+      .where('secret_id', '=', secretId)
+      .where('imported_hash', '=', importedHash)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
   }
 
   async adopt(client: ClientId, from: SecretId, by: SecretId | null): Promise<void> {
@@ -145,6 +157,7 @@ function secretOf(row: SecretRow): ClientSecret {
     hash: hash32(row.secret_hash, 'secret_hash') as SecretHash,
     createdAt: epochMs(integer(row.created_at, 'created_at')),
     createdBy: row.created_by,
+    importedHash: row.imported_hash,
     expiresAt: expiresAt === null ? null : epochMs(expiresAt),
     lastUsedAt: lastUsedAt === null ? null : epochMs(lastUsedAt),
     madeBy: row.made_by === null ? null : secretId(row.made_by),

@@ -38,6 +38,7 @@ const CLIENT_COLUMNS = [
   'oauth_clients.created_by',
   'oauth_clients.updated_at',
   'oauth_clients.updated_by',
+  'oauth_clients.owner',
 ] as const
 
 type ClientRow = Selectable<Omit<ClientTable, 'lock_version' | 'deleted_at'>> &
@@ -215,6 +216,7 @@ const BLANK = Object.freeze({
   display_name: '',
   jwks: null,
   tls_client_subject: null,
+  owner: null,
   grant_types: '[]',
   redirect_uris: '[]',
   scopes: '',
@@ -231,6 +233,7 @@ function registrationRow(client: ClientRegistration) {
     redirect_uris: JSON.stringify(client.redirectUris),
     scopes: client.scopes.join(' '),
     audiences: JSON.stringify(client.audiences),
+    owner: client.owner,
   }
 }
 
@@ -250,7 +253,7 @@ function clientRows(db: Kysely<Database>) {
 
 /** The page's ids in a derived table: a limit on the joined rows would count audiences. */
 function pageQuery(db: Kysely<Database>, filter: ClientFilter, { after, limit }: PageRequest<ClientId>) {
-  const { enabled, type, idPrefix } = filter
+  const { enabled, type, idPrefix, owner } = filter
   const ids = db
     .selectFrom('oauth_clients as listed')
     .select('listed.client_id as listed_id')
@@ -258,6 +261,7 @@ function pageQuery(db: Kysely<Database>, filter: ClientFilter, { after, limit }:
     .$if(after !== null, (query) => query.where('listed.client_id', '>', after ?? ''))
     .$if(enabled !== null, (query) => query.where('listed.enabled', '=', asFlag(enabled ?? false)))
     .$if(type !== null, (query) => query.where('listed.type', '=', type ?? ''))
+    .$if(owner !== null, (query) => query.where('listed.owner', '=', owner))
     .$if(idPrefix !== null && idPrefix !== '', (query) =>
       query
         .where('listed.client_id', '>=', idPrefix ?? '')
@@ -301,6 +305,7 @@ function clientOf(row: ClientRow, resourceAudiences: readonly string[]): Client 
     audiences: stringList(row.audiences, 'audiences'),
     resourceAudiences: Object.freeze(resourceAudiences),
     config: configOf(row),
+    owner: row.owner,
     enabled: flag(row.enabled, 'enabled'),
     version: integer(row.version, 'version'),
     tokenGeneration: integer(row.token_generation, 'token_generation'),

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { type UserId, userId } from '../../../domain/ids.ts'
+import { type EpochMs, type UserId, userId } from '../../../domain/ids.ts'
 import type { User } from '../../../domain/user.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
 import type { UserFilter, UserReads, UserStore } from '../../contract/users.ts'
@@ -18,6 +18,7 @@ const USER_COLUMNS = [
   'created_by',
   'updated_at',
   'updated_by',
+  'owner',
 ] as const
 
 export class SqlUserReads implements UserReads {
@@ -42,6 +43,7 @@ export class SqlUserReads implements UserReads {
   async page(_ctx: StoreContext, filter: UserFilter, page: PageRequest<UserId>): Promise<readonly User[]> {
     const rows = await presentUsers(this.#lists)
       .$if(filter.active !== null, (query) => query.where('active', '=', asFlag(filter.active ?? false)))
+      .$if(filter.owner !== null, (query) => query.where('owner', '=', filter.owner))
       .$if(page.after !== null, (query) => query.where('user_id', '<', page.after ?? ''))
       .orderBy('user_id', 'desc')
       .limit(sql.lit(page.limit))
@@ -74,14 +76,15 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
           created_by: user.createdBy,
           updated_at: user.updatedAt,
           updated_by: user.updatedBy,
+          owner: user.owner,
         })
         .execute()
     })
   }
 
-  async setActive(id: UserId, active: boolean, { at, by }: Change): Promise<boolean> {
-    const result = await this.#present()
-      .set({ active: asFlag(active), updated_at: at, updated_by: by })
+  async setActive(id: UserId, active: boolean, change: Change, unchangedSince?: EpochMs): Promise<boolean> {
+    const result = await this.#present(unchangedSince)
+      .set({ active: asFlag(active), ...changedBy(change) })
       .where('user_id', '=', id)
       .where('active', '=', asFlag(!active))
       .executeTakeFirst()
@@ -90,9 +93,17 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
     return true
   }
 
-  async startTokenGeneration(id: UserId, { at, by }: Change): Promise<boolean> {
+  async setOwner(id: UserId, owner: string | null, change: Change, unchangedSince: EpochMs): Promise<boolean> {
+    const result = await this.#present(unchangedSince)
+      .set({ owner, ...changedBy(change) })
+      .where('user_id', '=', id)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  }
+
+  async startTokenGeneration(id: UserId, change: Change): Promise<boolean> {
     const result = await this.#present()
-      .set({ token_generation: sql<number>`token_generation + 1`, updated_at: at, updated_by: by })
+      .set({ token_generation: sql<number>`token_generation + 1`, ...changedBy(change) })
       .where('user_id', '=', id)
       .executeTakeFirst()
     if (result.numUpdatedRows !== 1n) return false
@@ -100,9 +111,9 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
     return true
   }
 
-  async delete(id: UserId, { at, by }: Change): Promise<boolean> {
-    const result = await this.#present()
-      .set({ external_id: null, active: 0, deleted_at: at, updated_at: at, updated_by: by })
+  async delete(id: UserId, change: Change, unchangedSince?: EpochMs): Promise<boolean> {
+    const result = await this.#present(unchangedSince)
+      .set({ external_id: null, owner: null, active: 0, deleted_at: change.at, ...changedBy(change) })
       .where('user_id', '=', id)
       .executeTakeFirst()
     if (result.numUpdatedRows !== 1n) return false
@@ -121,9 +132,17 @@ export class SqlUserStore extends SqlUserReads implements UserStore {
     this.#last.ended.push({ fact: { kind: 'user', userId: id, generation }, expiresAt: null })
   }
 
-  #present() {
-    return this.#db.updateTable('oauth_users').where('deleted_at', 'is', null)
+  #present(unchangedSince?: EpochMs) {
+    return this.#db
+      .updateTable('oauth_users')
+      .where('deleted_at', 'is', null)
+      .$if(unchangedSince !== undefined, (query) => query.where('updated_at', '=', unchangedSince ?? 0))
   }
+}
+
+/** Later than the change before, as `momentOfChange` says. */
+function changedBy({ at, by }: Change) {
+  return { updated_at: sql<number>`case when updated_at < ${at} then ${at} else updated_at + 1 end`, updated_by: by }
 }
 
 function presentUsers(db: Kysely<Database>) {
@@ -141,5 +160,6 @@ function userOf(row: Pick<Selectable<UserTable>, (typeof USER_COLUMNS)[number]>)
     createdBy: row.created_by,
     updatedAt: moment(row.updated_at, 'updated_at'),
     updatedBy: row.updated_by,
+    owner: row.owner,
   })
 }

@@ -1,4 +1,6 @@
+import { LibsqlBatchError } from '@libsql/client/http'
 import type { Logger } from '../../../../context.ts'
+import { DatabaseError, located } from '../../core/database-error.ts'
 import type { ConnectionSettings, MigrationSession, Statement, StatementResult } from '../../core/dialect.ts'
 import { sqliteTypes } from '../sqlite/column-types.ts'
 import { whenUnlocked } from '../sqlite/migration-session.ts'
@@ -7,21 +9,38 @@ import { openClient } from './database.ts'
 import { RemoteWriter } from './writer.ts'
 
 const LOCK: Statement = Object.freeze({ sql: 'select 1', parameters: [] })
+/** What answers nothing that a migration looks at. */
+const ONLY_WRITES = /^\s*(?:insert|update|delete|create|alter|drop)\b(?!.*\breturning\b)/is
+interface UnsentStatement extends Statement {
+  readonly place: string | null
+}
 
-/** Changes the schema in one transaction, as on a file: all of it stands, or nothing. */
+const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
+
+/**
+ * Changes the schema in one transaction, as on a file: all of it stands, or nothing.
+ * The server ends a transaction after some seconds, so what only writes waits for the
+ * next read, or for the commit, and goes to the server with it in one request.
+ */
 export class RemoteMigrationSession implements MigrationSession {
   readonly types = sqliteTypes
   readonly #client: RemoteClient
   readonly #writer: RemoteWriter
   #exclusive = false
+  #unsent: UnsentStatement[] = []
 
   constructor(url: string, settings: ConnectionSettings, log: Logger) {
     this.#client = openClient(url, settings)
     this.#writer = new RemoteWriter(this.#client, log)
   }
 
-  execute = (statement: Statement): Promise<StatementResult> =>
-    this.#exclusive ? this.#writer.execute(statement) : this.#client.read(statement)
+  execute = async (statement: Statement, place: string | null = null): Promise<StatementResult> => {
+    if (!this.#exclusive) return await this.#client.read(statement)
+    this.#unsent.push({ ...statement, place })
+    if (ONLY_WRITES.test(statement.sql)) return NOTHING
+    const results = await this.#send((statements) => this.#writer.executeAll(statements))
+    return results.at(-1) ?? NOTHING
+  }
 
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     await whenUnlocked(async () => {
@@ -31,10 +50,11 @@ export class RemoteMigrationSession implements MigrationSession {
     this.#exclusive = true
     try {
       const result = await work()
-      await this.#writer.commit()
+      await this.#send((statements) => this.#writer.commitAfter(statements))
       return result
     } finally {
       this.#exclusive = false
+      this.#unsent = []
       await this.#writer.rollback()
     }
   }
@@ -46,5 +66,17 @@ export class RemoteMigrationSession implements MigrationSession {
 
   async close(): Promise<void> {
     this.#client.close()
+  }
+
+  async #send<T>(run: (statements: readonly Statement[]) => Promise<T>): Promise<T> {
+    const statements = this.#unsent
+    this.#unsent = []
+    try {
+      return await run(statements)
+    } catch (error) {
+      const cause = error instanceof DatabaseError ? error.cause : null
+      const place = cause instanceof LibsqlBatchError ? statements[cause.statementIndex]?.place : null
+      throw place ? located(error, place) : error
+    }
   }
 }

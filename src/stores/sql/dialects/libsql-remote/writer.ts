@@ -61,6 +61,12 @@ export class RemoteWriter implements Writer {
     return resultOf(found)
   }
 
+  /** Runs statements in one request, up to the first that is refused. */
+  async executeAll(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
+    const found = await this.#send(statements)
+    return found.map(resultOf)
+  }
+
   async batch(statements: readonly Statement[]): Promise<void> {
     await this.begin()
     await this.commitAfter(statements)

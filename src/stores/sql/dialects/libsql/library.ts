@@ -1,13 +1,8 @@
 /** The package libsql has the methods of better-sqlite3, but takes and gives values of other types. */
 import { pathToFileURL } from 'node:url'
 import Libsql from 'libsql'
-import {
-  neighbour,
-  type OpenFile,
-  type SqliteConnection,
-  type SqliteLibrary,
-  type SqliteStatement,
-} from '../sqlite/library.ts'
+import { neighbour } from '../../../../neighbour.ts'
+import type { OpenFile, SqliteConnection, SqliteLibrary, SqliteStatement } from '../sqlite/library.ts'
 import { namedError } from './errors.ts'
 
 /** It has no option to open a file for reading only; a URI of SQLite says so. */
@@ -22,28 +17,44 @@ export const libsqlLibrary: SqliteLibrary = Object.freeze({
   scanThread: neighbour(import.meta.url, 'libsql-scan-thread'),
 })
 
+/** The package ends the process where a closed database is asked whether it is in a transaction. */
 class LibsqlConnection implements SqliteConnection {
   readonly #database: Libsql.Database
+  #closed = false
 
   constructor(database: Libsql.Database) {
     this.#database = database
   }
 
   get inTransaction(): boolean {
-    return this.#database.inTransaction
+    return !this.#closed && this.#database.inTransaction
   }
 
   prepare(sql: string): SqliteStatement {
-    if (CONTROL.test(sql)) return new LibsqlCommand(this.#database, sql)
-    return new LibsqlStatement(namingErrors(() => this.#database.prepare(sql)))
+    const database = this.#open()
+    if (CONTROL.test(sql)) return new LibsqlCommand(database, sql)
+    return new LibsqlStatement(namingErrors(() => database.prepare(sql)))
   }
 
   pragma(source: string): unknown {
-    return namingErrors(() => this.#database.exec(`pragma ${source}`))
+    const database = this.#open()
+    return namingErrors(() => database.exec(`pragma ${source}`))
   }
 
+  /** Prepared statements keep the file open until they are collected, with the locks of a transaction that nobody ended. */
   close(): void {
-    this.#database.close()
+    if (this.#closed) return
+    try {
+      if (this.inTransaction) namingErrors(() => this.#database.exec('rollback'))
+    } finally {
+      this.#closed = true
+      this.#database.close()
+    }
+  }
+
+  #open(): Libsql.Database {
+    if (this.#closed) throw new TypeError('The database connection is not open')
+    return this.#database
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the library of an embedded database must be able to do. Its values go in and come out as those of better-sqlite3. */
 import Sqlite from 'better-sqlite3'
+import { neighbour } from '../../../../neighbour.ts'
 
 export interface SqliteStatement {
   /** Whether it answers rows. */
@@ -33,11 +34,6 @@ export interface SqliteLibrary {
 }
 
 export const openBetterSqlite: OpenFile = (file, options) => new Sqlite(file, options)
-
-/** Sources run as they are, and compiled once packed: a thread's module is the neighbour of the same kind. */
-export function neighbour(of: string, name: string): URL {
-  return new URL(`./${name}.${of.endsWith('.ts') ? 'ts' : 'js'}`, of)
-}
 
 export const betterSqlite: SqliteLibrary = Object.freeze({
   open: openBetterSqlite,

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client_service.proto.
  */
 export const file_qscope_v1_client_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSLoAwoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EhYKCWNsaWVudF9pZBgBIAEoCUgAiAEBEhkKDGRpc3BsYXlfbmFtZRgCIAEoCUgBiAEBEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSFgoEandrcxgFIAEoCUIDgAEBSAKIAQESHwoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJSAOIAQESKQoLZ3JhbnRfdHlwZXMYByADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYCCADKAkSDgoGc2NvcGVzGAkgAygJEhEKCWF1ZGllbmNlcxgKIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCyADKAkSJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIQgwKCl9jbGllbnRfaWRCDwoNX2Rpc3BsYXlfbmFtZUIHCgVfandrc0IVChNfdGxzX2NsaWVudF9zdWJqZWN0IlcKFlJlZ2lzdGVyQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIaCg1jbGllbnRfc2VjcmV0GAIgASgJQgOAAQEiJQoQR2V0Q2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiNgoRR2V0Q2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCKcAQoSTGlzdENsaWVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhQKB2VuYWJsZWQYAyABKAhIAIgBARIjCgR0eXBlGAQgASgOMhUucXNjb3BlLnYxLkNsaWVudFR5cGUSGAoQY2xpZW50X2lkX3ByZWZpeBgFIAEoCUIKCghfZW5hYmxlZCJSChNMaXN0Q2xpZW50c1Jlc3BvbnNlEiIKB2NsaWVudHMYASADKAsyES5xc2NvcGUudjEuQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKOAQoTVXBkYXRlQ2xpZW50UmVxdWVzdBIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAMgASgJEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiOQoUVXBkYXRlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCI/ChNEZWxldGVDbGllbnRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAIgASgIIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIj8KE0VuYWJsZUNsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgiOQoURW5hYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJAChREaXNhYmxlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCCI6ChVEaXNhYmxlQ2xpZW50UmVzcG9uc2USIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudCJxChlSb3RhdGVDbGllbnRTZWNyZXRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIqCgdvdmVybGFwGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSJ2ChZSb3RhdGVPd25TZWNyZXRSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIrCghsaWZldGltZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ5ChdSb3RhdGVPd25TZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCItChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIqEBChJFeHBsYWluTWludFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEigKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEg4KBnNjb3BlcxgDIAMoCRIRCglhdWRpZW5jZXMYBCADKAkSKwoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iQQoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMucKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSYAoPUm90YXRlT3duU2VjcmV0EiEucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlcXVlc3QaIi5xc2NvcGUudjEuUm90YXRlT3duU2VjcmV0UmVzcG9uc2UiBrrXGAIQARJ+ChFMaXN0Q2xpZW50U2VjcmV0cxIjLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QaJC5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0V4cGxhaW5NaW50Eh0ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVxdWVzdBoeLnFzY29wZS52MS5FeHBsYWluTWludFJlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
+  fileDesc("Ch5xc2NvcGUvdjEvY2xpZW50X3NlcnZpY2UucHJvdG8SCXFzY29wZS52MSKcBAoVUmVnaXN0ZXJDbGllbnRSZXF1ZXN0EhYKCWNsaWVudF9pZBgBIAEoCUgAiAEBEhkKDGRpc3BsYXlfbmFtZRgCIAEoCUgBiAEBEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSFgoEandrcxgFIAEoCUIDgAEBSAKIAQESHwoSdGxzX2NsaWVudF9zdWJqZWN0GAYgASgJSAOIAQESKQoLZ3JhbnRfdHlwZXMYByADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYCCADKAkSDgoGc2NvcGVzGAkgAygJEhEKCWF1ZGllbmNlcxgKIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCyADKAkSJwoGY29uZmlnGAwgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GA0gASgIEg0KBW93bmVyGA4gASgJEiMKFmltcG9ydGVkX3NlY3JldF9oYXNoZXMYDyADKAlCA4ABAUIMCgpfY2xpZW50X2lkQg8KDV9kaXNwbGF5X25hbWVCBwoFX2p3a3NCFQoTX3Rsc19jbGllbnRfc3ViamVjdCJXChZSZWdpc3RlckNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQSGgoNY2xpZW50X3NlY3JldBgCIAEoCUIDgAEBIiUKEEdldENsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIjYKEUdldENsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiqwEKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIUCgdlbmFibGVkGAMgASgISACIAQESIwoEdHlwZRgEIAEoDjIVLnFzY29wZS52MS5DbGllbnRUeXBlEhgKEGNsaWVudF9pZF9wcmVmaXgYBSABKAkSDQoFb3duZXIYBiABKAlCCgoIX2VuYWJsZWQiUgoTTGlzdENsaWVudHNSZXNwb25zZRIiCgdjbGllbnRzGAEgAygLMhEucXNjb3BlLnYxLkNsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinQEKE1VwZGF0ZUNsaWVudFJlcXVlc3QSIQoGY2xpZW50GAEgASgLMhEucXNjb3BlLnYxLkNsaWVudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSDAoEZXRhZxgDIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEg0KBWFkb3B0GAUgASgIIjkKFFVwZGF0ZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQiTQoTRGVsZXRlQ2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCBIMCgRldGFnGAMgASgJIhYKFERlbGV0ZUNsaWVudFJlc3BvbnNlIk0KE0VuYWJsZUNsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSDAoEZXRhZxgDIAEoCSI5ChRFbmFibGVDbGllbnRSZXNwb25zZRIhCgZjbGllbnQYASABKAsyES5xc2NvcGUudjEuQ2xpZW50Ik4KFERpc2FibGVDbGllbnRSZXF1ZXN0EhEKCWNsaWVudF9pZBgBIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEgwKBGV0YWcYAyABKAkiOgoVRGlzYWJsZUNsaWVudFJlc3BvbnNlEiEKBmNsaWVudBgBIAEoCzIRLnFzY29wZS52MS5DbGllbnQifwoZUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GAMgASgIEgwKBGV0YWcYBCABKAkiSwoaUm90YXRlQ2xpZW50U2VjcmV0UmVzcG9uc2USGgoNY2xpZW50X3NlY3JldBgBIAEoCUIDgAEBEhEKCXNlY3JldF9pZBgCIAEoCSJ2ChZSb3RhdGVPd25TZWNyZXRSZXF1ZXN0Ei8KBmNsaWVudBgBIAEoCzIfLnFzY29wZS52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIrCghsaWZldGltZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJ5ChdSb3RhdGVPd25TZWNyZXRSZXNwb25zZRIaCg1jbGllbnRfc2VjcmV0GAEgASgJQgOAAQESEQoJc2VjcmV0X2lkGAIgASgJEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCItChhMaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJIkkKGUxpc3RDbGllbnRTZWNyZXRzUmVzcG9uc2USLAoHc2VjcmV0cxgBIAMoCzIbLnFzY29wZS52MS5DbGllbnRTZWNyZXRJbmZvIqEBChJFeHBsYWluTWludFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEigKCmdyYW50X3R5cGUYAiABKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEg4KBnNjb3BlcxgDIAMoCRIRCglhdWRpZW5jZXMYBCADKAkSKwoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iigEKE0V4cGxhaW5NaW50UmVzcG9uc2USIwoHdmVyZGljdBgBIAEoDjISLnFzY29wZS52MS5WZXJkaWN0EiAKBmNoZWNrcxgCIAMoCzIQLnFzY29wZS52MS5DaGVjaxIsCgxlcnJvcl9yZWFzb24YAyABKA4yFi5xc2NvcGUudjEuRXJyb3JSZWFzb24iQQoZUmV2b2tlQ2xpZW50U2VjcmV0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSEQoJc2VjcmV0X2lkGAIgASgJIhwKGlJldm9rZUNsaWVudFNlY3JldFJlc3BvbnNlMucKCg1DbGllbnRTZXJ2aWNlEnEKDlJlZ2lzdGVyQ2xpZW50EiAucXNjb3BlLnYxLlJlZ2lzdGVyQ2xpZW50UmVxdWVzdBohLnFzY29wZS52MS5SZWdpc3RlckNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJmCglHZXRDbGllbnQSGy5xc2NvcGUudjEuR2V0Q2xpZW50UmVxdWVzdBocLnFzY29wZS52MS5HZXRDbGllbnRSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0xpc3RDbGllbnRzEh0ucXNjb3BlLnYxLkxpc3RDbGllbnRzUmVxdWVzdBoeLnFzY29wZS52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESawoMVXBkYXRlQ2xpZW50Eh4ucXNjb3BlLnYxLlVwZGF0ZUNsaWVudFJlcXVlc3QaHy5xc2NvcGUudjEuVXBkYXRlQ2xpZW50UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlEmsKDERlbGV0ZUNsaWVudBIeLnFzY29wZS52MS5EZWxldGVDbGllbnRSZXF1ZXN0Gh8ucXNjb3BlLnYxLkRlbGV0ZUNsaWVudFJlc3BvbnNlIhq61xgWChRxc2NvcGU6Y2xpZW50cy53cml0ZRJwCgxFbmFibGVDbGllbnQSHi5xc2NvcGUudjEuRW5hYmxlQ2xpZW50UmVxdWVzdBofLnFzY29wZS52MS5FbmFibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJzCg1EaXNhYmxlQ2xpZW50Eh8ucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkRpc2FibGVDbGllbnRSZXNwb25zZSIfkAICutcYGAoUcXNjb3BlOmNsaWVudHMud3JpdGUgARJ9ChJSb3RhdGVDbGllbnRTZWNyZXQSJC5xc2NvcGUudjEuUm90YXRlQ2xpZW50U2VjcmV0UmVxdWVzdBolLnFzY29wZS52MS5Sb3RhdGVDbGllbnRTZWNyZXRSZXNwb25zZSIautcYFgoUcXNjb3BlOmNsaWVudHMud3JpdGUSYAoPUm90YXRlT3duU2VjcmV0EiEucXNjb3BlLnYxLlJvdGF0ZU93blNlY3JldFJlcXVlc3QaIi5xc2NvcGUudjEuUm90YXRlT3duU2VjcmV0UmVzcG9uc2UiBrrXGAIQARJ+ChFMaXN0Q2xpZW50U2VjcmV0cxIjLnFzY29wZS52MS5MaXN0Q2xpZW50U2VjcmV0c1JlcXVlc3QaJC5xc2NvcGUudjEuTGlzdENsaWVudFNlY3JldHNSZXNwb25zZSIekAICutcYFwoTcXNjb3BlOmNsaWVudHMucmVhZCABEmwKC0V4cGxhaW5NaW50Eh0ucXNjb3BlLnYxLkV4cGxhaW5NaW50UmVxdWVzdBoeLnFzY29wZS52MS5FeHBsYWluTWludFJlc3BvbnNlIh6QAgK61xgXChNxc2NvcGU6Y2xpZW50cy5yZWFkIAESfQoSUmV2b2tlQ2xpZW50U2VjcmV0EiQucXNjb3BlLnYxLlJldm9rZUNsaWVudFNlY3JldFJlcXVlc3QaJS5xc2NvcGUudjEuUmV2b2tlQ2xpZW50U2VjcmV0UmVzcG9uc2UiGrrXGBYKFHFzY29wZTpjbGllbnRzLndyaXRlQmUKEmludGVybmFsLnFzY29wZS52MUISQ2xpZW50U2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_qscope_v1_client, file_qscope_v1_client_authentication, file_qscope_v1_error_reason, file_qscope_v1_explanation, file_qscope_v1_options]);
 
 /**
  * RegisterClientRequest describes the client to register.
@@ -137,6 +137,28 @@ export type RegisterClientRequest = Message<"qscope.v1.RegisterClientRequest"> &
    * @generated from field: bool validate_only = 13;
    */
   validateOnly: boolean;
+
+  /**
+   * owner is the mark of the configuration as code that manages the client;
+   * empty: none does.
+   *
+   * @generated from field: string owner = 14;
+   */
+  owner: string;
+
+  /**
+   * imported_secret_hashes are the hashes that another server made of the
+   * client's secrets, for clients that authenticate with CLIENT_SECRET: they go
+   * on with the secrets they have, and the server draws none. Either bcrypt of
+   * cost 4 to 12 (`$2a$`, `$2b$` or `$2y$`), or PBKDF2 with SHA-256 or SHA-512 and
+   * 1,000 to 600,000 iterations, as `$pbkdf2-sha256$i=<iterations>,l=<length>$<salt>$<hash>`
+   * with salt and hash in base64 without padding. Each is replaced by the
+   * server's own hash when its secret first proves the client, and ends
+   * 90 days after the registration if none did.
+   *
+   * @generated from field: repeated string imported_secret_hashes = 15;
+   */
+  importedSecretHashes: string[];
 };
 
 /**
@@ -257,6 +279,13 @@ export type ListClientsRequest = Message<"qscope.v1.ListClientsRequest"> & {
    * @generated from field: string client_id_prefix = 5;
    */
   clientIdPrefix: string;
+
+  /**
+   * owner keeps the clients with this mark; empty: all.
+   *
+   * @generated from field: string owner = 6;
+   */
+  owner: string;
 };
 
 /**
@@ -315,7 +344,7 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * its entries. A field that is named and unset takes its default, a list is
    * emptied. Without paths, those fields are changed that are set in `client`,
    * and inside `config` those that are set there; an empty list or map counts
-   * as unset. `*` is all that can be changed, and stands alone.
+   * as unset. `*` is all that can be changed save `owner`, and stands alone.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -336,6 +365,13 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
+
+  /**
+   * adopt lets `owner` change although the client has another one.
+   *
+   * @generated from field: bool adopt = 5;
+   */
+  adopt: boolean;
 };
 
 /**
@@ -385,6 +421,13 @@ export type DeleteClientRequest = Message<"qscope.v1.DeleteClientRequest"> & {
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -429,6 +472,13 @@ export type EnableClientRequest = Message<"qscope.v1.EnableClientRequest"> & {
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -479,6 +529,13 @@ export type DisableClientRequest = Message<"qscope.v1.DisableClientRequest"> & {
    * @generated from field: bool validate_only = 2;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -536,6 +593,13 @@ export type RotateClientSecretRequest = Message<"qscope.v1.RotateClientSecretReq
    * @generated from field: bool validate_only = 3;
    */
   validateOnly: boolean;
+
+  /**
+   * etag is that of the client as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
 };
 
 /**
@@ -864,7 +928,8 @@ export const ClientService: GenService<{
    * UpdateClient changes the fields of a client that the mask names. Needs
    * `qscope:clients.write`. Errors: OAUTH_INVALID_REQUEST for an unknown or
    * fixed field, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the
-   * current one, those of RegisterClient. With an etag it may be retried.
+   * current one, or the client has another `owner` than the one to be set, those
+   * of RegisterClient. With an etag it may be retried.
    *
    * @generated from rpc qscope.v1.ClientService.UpdateClient
    */
@@ -876,7 +941,7 @@ export const ClientService: GenService<{
   /**
    * DeleteClient removes a client; its tokens, codes and grants go with it, and
    * its id stays reserved. Needs `qscope:clients.write`. Errors:
-   * RESOURCE_NOT_FOUND.
+   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current one.
    *
    * @generated from rpc qscope.v1.ClientService.DeleteClient
    */
@@ -888,7 +953,8 @@ export const ClientService: GenService<{
   /**
    * EnableClient undoes DisableClient; tokens that have not expired work again.
    * After a compromise call TokenService.RevokeTokens first. Needs
-   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * `qscope:clients.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
+   * etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.ClientService.EnableClient
    */
@@ -900,7 +966,8 @@ export const ClientService: GenService<{
   /**
    * DisableClient shuts a client out: from the next call on it cannot mint and
    * its tokens are inactive, on every instance. Needs `qscope:clients.write`.
-   * Errors: RESOURCE_NOT_FOUND. May be retried.
+   * Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current
+   * one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.ClientService.DisableClient
    */
@@ -913,7 +980,8 @@ export const ClientService: GenService<{
    * RotateClientSecret draws a new secret and returns it, once. Older ones stay
    * valid for `overlap`. Needs `qscope:clients.write`. Errors:
    * RESOURCE_NOT_FOUND, REGISTRATION_INVALID_CLIENT_METADATA for a client that
-   * has no secrets, LIMIT_EXCEEDED when too many are valid at once.
+   * has no secrets, LIMIT_EXCEEDED when too many are valid at once,
+   * RESOURCE_CONFLICT when the etag is not the current one.
    *
    * @generated from rpc qscope.v1.ClientService.RotateClientSecret
    */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/user.proto.
  */
 export const file_qscope_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("ChRxc2NvcGUvdjEvdXNlci5wcm90bxIJcXNjb3BlLnYxIsYBCgRVc2VyEg8KB3VzZXJfaWQYASABKAkSEwoLZXh0ZXJuYWxfaWQYAiABKAkSDgoGYWN0aXZlGAMgASgIEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAUgASgJEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAcgASgJIj8KDVVzZXJSZWZlcmVuY2USEQoHdXNlcl9pZBgBIAEoCUgAEhUKC2V4dGVybmFsX2lkGAIgASgJSABCBAoCaWRCXAoSaW50ZXJuYWwucXNjb3BlLnYxQglVc2VyUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChRxc2NvcGUvdjEvdXNlci5wcm90bxIJcXNjb3BlLnYxIuMBCgRVc2VyEg8KB3VzZXJfaWQYASABKAkSEwoLZXh0ZXJuYWxfaWQYAiABKAkSDgoGYWN0aXZlGAMgASgIEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GAUgASgJEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GAcgASgJEg0KBW93bmVyGAggASgJEgwKBGV0YWcYCSABKAkiPwoNVXNlclJlZmVyZW5jZRIRCgd1c2VyX2lkGAEgASgJSAASFQoLZXh0ZXJuYWxfaWQYAiABKAlIAEIECgJpZEJcChJpbnRlcm5hbC5xc2NvcGUudjFCCVVzZXJQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * User is a reference to somebody whom another system authenticates.
@@ -68,6 +68,21 @@ export type User = Message<"qscope.v1.User"> & {
    * @generated from field: string updated_by = 7;
    */
   updatedBy: string;
+
+  /**
+   * owner is the mark of the configuration as code that manages the user; empty:
+   * none does.
+   *
+   * @generated from field: string owner = 8;
+   */
+  owner: string;
+
+  /**
+   * etag changes with every change of the user.
+   *
+   * @generated from field: string etag = 9;
+   */
+  etag: string;
 };
 
 /**

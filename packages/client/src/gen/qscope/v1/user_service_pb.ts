@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/user_service.proto.
  */
 export const file_qscope_v1_user_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxxc2NvcGUvdjEvdXNlcl9zZXJ2aWNlLnByb3RvEglxc2NvcGUudjEiKgoTUmVnaXN0ZXJVc2VyUmVxdWVzdBITCgtleHRlcm5hbF9pZBgBIAEoCSI1ChRSZWdpc3RlclVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiQAoOR2V0VXNlclJlcXVlc3QSEQoHdXNlcl9pZBgBIAEoCUgAEhUKC2V4dGVybmFsX2lkGAIgASgJSABCBAoCaWQiMAoPR2V0VXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciJZChBMaXN0VXNlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhMKBmFjdGl2ZRgDIAEoCEgAiAEBQgkKB19hY3RpdmUiTAoRTGlzdFVzZXJzUmVzcG9uc2USHgoFdXNlcnMYASADKAsyDy5xc2NvcGUudjEuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKAoVRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiNwoWRGVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiKAoVUmVhY3RpdmF0ZVVzZXJSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAkiNwoWUmVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiJAoRRGVsZXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCSIUChJEZWxldGVVc2VyUmVzcG9uc2UylAUKC1VzZXJTZXJ2aWNlEm4KDFJlZ2lzdGVyVXNlchIeLnFzY29wZS52MS5SZWdpc3RlclVzZXJSZXF1ZXN0Gh8ucXNjb3BlLnYxLlJlZ2lzdGVyVXNlclJlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dXNlcnMud3JpdGUgARJeCgdHZXRVc2VyEhkucXNjb3BlLnYxLkdldFVzZXJSZXF1ZXN0GhoucXNjb3BlLnYxLkdldFVzZXJSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOnVzZXJzLnJlYWQgARJkCglMaXN0VXNlcnMSGy5xc2NvcGUudjEuTGlzdFVzZXJzUmVxdWVzdBocLnFzY29wZS52MS5MaXN0VXNlcnNSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOnVzZXJzLnJlYWQgARJ0Cg5EZWFjdGl2YXRlVXNlchIgLnFzY29wZS52MS5EZWFjdGl2YXRlVXNlclJlcXVlc3QaIS5xc2NvcGUudjEuRGVhY3RpdmF0ZVVzZXJSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnVzZXJzLndyaXRlIAESdAoOUmVhY3RpdmF0ZVVzZXISIC5xc2NvcGUudjEuUmVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEucXNjb3BlLnYxLlJlYWN0aXZhdGVVc2VyUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp1c2Vycy53cml0ZSABEmMKCkRlbGV0ZVVzZXISHC5xc2NvcGUudjEuRGVsZXRlVXNlclJlcXVlc3QaHS5xc2NvcGUudjEuRGVsZXRlVXNlclJlc3BvbnNlIhi61xgUChJxc2NvcGU6dXNlcnMud3JpdGVCYwoSaW50ZXJuYWwucXNjb3BlLnYxQhBVc2VyU2VydmljZVByb3RvUAFaLXFzY29wZS5pbnRlcm5hbC9jbGllbnQvZ2VuL3FzY29wZS92MTtxc2NvcGV2MaoCCVFTY29wZS5WMWIGcHJvdG8z", [file_qscope_v1_options, file_qscope_v1_user]);
+  fileDesc("Chxxc2NvcGUvdjEvdXNlcl9zZXJ2aWNlLnByb3RvEglxc2NvcGUudjEibQoTUmVnaXN0ZXJVc2VyUmVxdWVzdBITCgtleHRlcm5hbF9pZBgBIAEoCRINCgVvd25lchgCIAEoCRINCgVhZG9wdBgDIAEoCBIMCgRldGFnGAQgASgJEhUKDXZhbGlkYXRlX29ubHkYBSABKAgiNQoUUmVnaXN0ZXJVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLnFzY29wZS52MS5Vc2VyIkAKDkdldFVzZXJSZXF1ZXN0EhEKB3VzZXJfaWQYASABKAlIABIVCgtleHRlcm5hbF9pZBgCIAEoCUgAQgQKAmlkIjAKD0dldFVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiaAoQTGlzdFVzZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRITCgZhY3RpdmUYAyABKAhIAIgBARINCgVvd25lchgEIAEoCUIJCgdfYWN0aXZlIkwKEUxpc3RVc2Vyc1Jlc3BvbnNlEh4KBXVzZXJzGAEgAygLMg8ucXNjb3BlLnYxLlVzZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk0KFURlYWN0aXZhdGVVc2VyUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgJEgwKBGV0YWcYAiABKAkSFQoNdmFsaWRhdGVfb25seRgDIAEoCCI3ChZEZWFjdGl2YXRlVXNlclJlc3BvbnNlEh0KBHVzZXIYASABKAsyDy5xc2NvcGUudjEuVXNlciJNChVSZWFjdGl2YXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiNwoWUmVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8ucXNjb3BlLnYxLlVzZXIiSQoRRGVsZXRlVXNlclJlcXVlc3QSDwoHdXNlcl9pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiFAoSRGVsZXRlVXNlclJlc3BvbnNlMpQFCgtVc2VyU2VydmljZRJuCgxSZWdpc3RlclVzZXISHi5xc2NvcGUudjEuUmVnaXN0ZXJVc2VyUmVxdWVzdBofLnFzY29wZS52MS5SZWdpc3RlclVzZXJSZXNwb25zZSIdkAICutcYFgoScXNjb3BlOnVzZXJzLndyaXRlIAESXgoHR2V0VXNlchIZLnFzY29wZS52MS5HZXRVc2VyUmVxdWVzdBoaLnFzY29wZS52MS5HZXRVc2VyUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESZAoJTGlzdFVzZXJzEhsucXNjb3BlLnYxLkxpc3RVc2Vyc1JlcXVlc3QaHC5xc2NvcGUudjEuTGlzdFVzZXJzUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTp1c2Vycy5yZWFkIAESdAoORGVhY3RpdmF0ZVVzZXISIC5xc2NvcGUudjEuRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEucXNjb3BlLnYxLkRlYWN0aXZhdGVVc2VyUmVzcG9uc2UiHZACArrXGBYKEnFzY29wZTp1c2Vycy53cml0ZSABEnQKDlJlYWN0aXZhdGVVc2VyEiAucXNjb3BlLnYxLlJlYWN0aXZhdGVVc2VyUmVxdWVzdBohLnFzY29wZS52MS5SZWFjdGl2YXRlVXNlclJlc3BvbnNlIh2QAgK61xgWChJxc2NvcGU6dXNlcnMud3JpdGUgARJjCgpEZWxldGVVc2VyEhwucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0Gh0ucXNjb3BlLnYxLkRlbGV0ZVVzZXJSZXNwb25zZSIYutcYFAoScXNjb3BlOnVzZXJzLndyaXRlQmMKEmludGVybmFsLnFzY29wZS52MUIQVXNlclNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_qscope_v1_options, file_qscope_v1_user]);
 
 /**
  * RegisterUserRequest names a user of another system.
@@ -27,6 +27,36 @@ export type RegisterUserRequest = Message<"qscope.v1.RegisterUserRequest"> & {
    * @generated from field: string external_id = 1;
    */
   externalId: string;
+
+  /**
+   * owner is the mark of the configuration as code that manages the user. A user
+   * that is there already takes it on. Empty: the mark stays as it is.
+   *
+   * @generated from field: string owner = 2;
+   */
+  owner: string;
+
+  /**
+   * adopt lets `owner` change although the user has another one.
+   *
+   * @generated from field: bool adopt = 3;
+   */
+  adopt: boolean;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing. The
+   * answer about a new user has no user_id.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -142,6 +172,13 @@ export type ListUsersRequest = Message<"qscope.v1.ListUsersRequest"> & {
    * @generated from field: optional bool active = 3;
    */
   active?: boolean | undefined;
+
+  /**
+   * owner keeps the users with this mark; empty: all.
+   *
+   * @generated from field: string owner = 4;
+   */
+  owner: string;
 };
 
 /**
@@ -191,6 +228,20 @@ export type DeactivateUserRequest = Message<"qscope.v1.DeactivateUserRequest"> &
    * @generated from field: string user_id = 1;
    */
   userId: string;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -233,6 +284,20 @@ export type ReactivateUserRequest = Message<"qscope.v1.ReactivateUserRequest"> &
    * @generated from field: string user_id = 1;
    */
   userId: string;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -275,6 +340,20 @@ export type DeleteUserRequest = Message<"qscope.v1.DeleteUserRequest"> & {
    * @generated from field: string user_id = 1;
    */
   userId: string;
+
+  /**
+   * etag is that of the user as it was read; empty: whatever the version.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * validate_only answers what would be, or the refusal, and writes nothing.
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -309,8 +388,9 @@ export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PUR
 export const UserService: GenService<{
   /**
    * RegisterUser registers a user, or returns the one who has this external id
-   * already. Needs `qscope:users.write`. Errors: OAUTH_INVALID_REQUEST. May be
-   * retried.
+   * already. Needs `qscope:users.write`. Errors: OAUTH_INVALID_REQUEST,
+   * RESOURCE_CONFLICT when the user has another `owner` than the one to be set, or
+   * the etag is not the current one. May be retried.
    *
    * @generated from rpc qscope.v1.UserService.RegisterUser
    */
@@ -344,7 +424,8 @@ export const UserService: GenService<{
   },
   /**
    * DeactivateUser makes all tokens of a user inactive from the next call on.
-   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * Needs `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when
+   * the etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.UserService.DeactivateUser
    */
@@ -356,7 +437,8 @@ export const UserService: GenService<{
   /**
    * ReactivateUser undoes DeactivateUser; tokens that have not expired work
    * again. After a compromise call TokenService.RevokeTokens first. Needs
-   * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND. May be retried.
+   * `qscope:users.write`. Errors: RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the
+   * etag is not the current one. May be retried: with an etag, what was done before is refused.
    *
    * @generated from rpc qscope.v1.UserService.ReactivateUser
    */
@@ -368,7 +450,7 @@ export const UserService: GenService<{
   /**
    * DeleteUser removes a user; all its tokens are inactive from the next call
    * on, and its external id is free again. Needs `qscope:users.write`. Errors:
-   * RESOURCE_NOT_FOUND.
+   * RESOURCE_NOT_FOUND, RESOURCE_CONFLICT when the etag is not the current one.
    *
    * @generated from rpc qscope.v1.UserService.DeleteUser
    */

@@ -1,0 +1,340 @@
+import { create, fromJson, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
+import {
+  AuthenticationMethod,
+  type Client,
+  ClientSchema,
+  ClientType,
+  ClientTypeSchema,
+} from '../../gen/qscope/v1/client_pb.ts'
+import {
+  ClientService,
+  type RegisterClientRequest,
+  RegisterClientRequestSchema,
+} from '../../gen/qscope/v1/client_service_pb.ts'
+import { messageOf } from '../../message-of.ts'
+import { CallFailure, type Calls } from '../connection/calls.ts'
+import { nameOf } from '../options/options.ts'
+import type { Document } from './documents.ts'
+import { isAboutDocument, isOutdated, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
+import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
+
+/** A client as a document describes it. */
+interface ClientSpec {
+  readonly clientId: string
+  readonly registration: RegisterClientRequest
+  /** `null`: the document does not say, and it stays as it is. */
+  readonly enabled: boolean | null
+}
+
+/** The fields of a client that a document describes, by their names in JSON, and by those of an update mask. */
+const FIELDS: Readonly<Record<string, string>> = Object.freeze({
+  displayName: 'display_name',
+  authenticationMethod: 'authentication_method',
+  grantTypes: 'grant_types',
+  redirectUris: 'redirect_uris',
+  scopes: 'scopes',
+  audiences: 'audiences',
+  resourceAudiences: 'resource_audiences',
+  config: 'config',
+  jwks: 'jwks',
+  tlsClientSubject: 'tls_client_subject',
+})
+
+/** Marked in the contract as what may be a secret that somebody sent. */
+const HIDDEN: ReadonlySet<string> = new Set(['jwks'])
+
+/** Members of the request that are no part of a document. */
+const NOT_IN_DOCUMENTS = ['owner', 'validateOnly', 'validate_only']
+
+const PAGE_SIZE = 200
+
+/** OAuth clients. */
+export const clientKind: Kind<ClientSpec> = Object.freeze<Kind<ClientSpec>>({
+  name: 'Client',
+  read: readClient,
+  nameOf: ({ clientId }) => clientId,
+  conflicts: audienceConflicts,
+  plan: planClient,
+  prune: pruneClients,
+  export: exportClients,
+})
+
+function readClient({ spec }: Document): ClientSpec {
+  const { enabled = null, ...rest } = spec
+  if (enabled !== null && typeof enabled !== 'boolean') throw new UnsoundDocument(['enabled must be true or false'])
+  const unknown = NOT_IN_DOCUMENTS.filter((member) => member in rest)
+  if (unknown.length > 0) throw new UnsoundDocument(unknown.map((member) => `spec has no ${member}`))
+  const registration = readMessage(rest)
+  const { clientId } = registration
+  if (clientId === undefined || clientId === '') throw new UnsoundDocument(['clientId is missing'])
+  return { clientId, registration, enabled }
+}
+
+function readMessage(spec: JsonObject): RegisterClientRequest {
+  try {
+    return fromJson(RegisterClientRequestSchema, spec)
+  } catch (error) {
+    throw new UnsoundDocument([
+      messageOf(error).replace('cannot decode message qscope.v1.RegisterClientRequest', 'spec'),
+    ])
+  }
+}
+
+/** The server judges a document beside the clients that there are; beside each other, documents are judged here. */
+function audienceConflicts(specs: readonly { readonly place: string; readonly spec: ClientSpec }[]): readonly string[] {
+  const owners = new Map(specs.map(({ spec: { clientId } }) => [clientId, clientId]))
+  const problems: string[] = []
+  for (const { place, spec } of specs) {
+    for (const audience of spec.registration.resourceAudiences) {
+      const other = owners.get(audience) ?? spec.clientId
+      owners.set(audience, other)
+      if (other !== spec.clientId) {
+        problems.push(
+          `${place}: Client ${spec.clientId}: resourceAudiences: ${audience} is that of Client ${other}, too`,
+        )
+      }
+    }
+  }
+  return problems
+}
+
+async function planClient(workplace: Workplace, spec: ClientSpec): Promise<PlannedChange> {
+  try {
+    const client = await findClient(workplace, spec)
+    if (client !== null) return await planUpdate(workplace, spec, client)
+    try {
+      return await planRegistration(workplace, spec)
+    } catch (error) {
+      // Somebody else has registered it since, or it was deleted long ago.
+      const registered = isOutdated(error) ? await findClient(workplace, spec) : null
+      if (registered === null) throw error
+      return await planUpdate(workplace, spec, registered)
+    }
+  } catch (error) {
+    if (isAboutDocument(error)) throw new UnsoundDocument([error.message])
+    throw error
+  }
+}
+
+async function findClient({ calls }: Workplace, { clientId }: ClientSpec): Promise<Client | null> {
+  return (await orNull(calls.call(ClientService.method.getClient, { clientId })))?.client ?? null
+}
+
+async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise<PlannedChange> {
+  const { calls, owner, secrets } = workplace
+  const registration = { ...spec.registration, owner }
+  const { client } = await calls.call(ClientService.method.registerClient, { ...registration, validateOnly: true })
+  const drawsSecret =
+    client?.authenticationMethod === AuthenticationMethod.CLIENT_SECRET &&
+    spec.registration.importedSecretHashes.length === 0
+  const file = drawsSecret ? secrets.existingFile(spec.clientId) : null
+  if (file !== null) {
+    throw new UnsoundDocument([`its secret would be written to ${file}, which is there already: move it away`])
+  }
+  return {
+    ...named(spec, 'register'),
+    differences: [],
+    notes: spec.enabled === false ? ['disabled'] : [],
+    apply: async () => {
+      const registered = drawsSecret
+        ? await deliverSecret(workplace, spec.clientId, async () => {
+            const answer = await calls.call(ClientService.method.registerClient, registration)
+            return { secret: answer.clientSecret, client: answer.client }
+          })
+        : await calls.call(ClientService.method.registerClient, registration)
+      if (spec.enabled === false) await switchTo(calls, registered.client, false)
+    },
+  }
+}
+
+async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client): Promise<PlannedChange> {
+  const { calls, owner, adopt, secrets } = workplace
+  const { clientId } = client
+  if (client.owner !== '' && client.owner !== owner && !adopt) {
+    throw new UnsoundDocument([`it is managed by ${client.owner}, not by ${owner}; --adopt takes it over`])
+  }
+  if (spec.registration.type !== client.type && spec.registration.type !== ClientType.UNSPECIFIED) {
+    throw new UnsoundDocument([`type: it is ${nameOf(ClientTypeSchema, client.type)}, and cannot be changed`])
+  }
+  const wanted = wantedClient(spec)
+  const validated = await calls.call(ClientService.method.updateClient, {
+    client: wanted,
+    updateMask: { paths: ['*'] },
+    validateOnly: true,
+  })
+  const fields = differencesOf(contentOf(client), contentOf(validated.client ?? client), { hidden: HIDDEN })
+  const isSwitched = spec.enabled !== null && spec.enabled !== client.enabled
+  const differences = [...fields, ...(isSwitched ? [enabledDifference(client.enabled)] : [])]
+  const isMarked = client.owner === owner
+  const usesSecret = validated.client?.authenticationMethod === AuthenticationMethod.CLIENT_SECRET
+  const gainsSecret = usesSecret && client.authenticationMethod !== AuthenticationMethod.CLIENT_SECRET
+  const isUndelivered = usesSecret && isMarked && secrets.isPending(clientId)
+  if (isUndelivered) await assertUnused(workplace, clientId)
+  const paths = [...maskOf(fields), ...(isMarked ? [] : ['owner'])]
+  const needsSecret = gainsSecret || isUndelivered
+  return {
+    ...named(spec, actionOf({ differences, isMarked, isUndelivered })),
+    differences,
+    notes: [
+      ...(isMarked
+        ? []
+        : [client.owner === '' ? `managed by ${owner} from now on` : `taken over from ${client.owner}`]),
+      ...(isUndelivered ? ['its secret was not delivered: another one is drawn'] : []),
+      ...(spec.enabled === null && !client.enabled ? ['disabled; the document does not say whether it should be'] : []),
+    ],
+    apply: async () => {
+      let current: Client | undefined = client
+      const update = async () => {
+        if (paths.length === 0) return
+        const changed = { ...wanted, owner, etag: client.etag }
+        const answer = await calls.call(ClientService.method.updateClient, {
+          client: changed,
+          updateMask: { paths },
+          etag: client.etag,
+          adopt,
+        })
+        current = answer.client
+      }
+      if (!needsSecret) await update()
+      else {
+        await deliverSecret(workplace, clientId, async () => {
+          await update()
+          const { etag } = current ?? client
+          const { clientSecret } = await calls.call(ClientService.method.rotateClientSecret, { clientId, etag })
+          return { secret: clientSecret }
+        })
+      }
+      if (isSwitched) await switchTo(calls, current, !client.enabled)
+    },
+  }
+}
+
+function actionOf(plan: {
+  readonly differences: readonly Difference[]
+  readonly isMarked: boolean
+  readonly isUndelivered: boolean
+}): Action {
+  if (plan.differences.length > 0) return 'update'
+  if (plan.isUndelivered) return 'rotate'
+  return plan.isMarked ? 'none' : 'mark'
+}
+
+/** A secret that proved the client was delivered, whatever the directory says: another one must not take its place. */
+async function assertUnused({ calls, secrets }: Workplace, clientId: string): Promise<void> {
+  const listed = await calls.call(ClientService.method.listClientSecrets, { clientId })
+  if (!listed.secrets.some(({ lastUsedTime }) => lastUsedTime !== undefined)) return
+  const file = secrets.pendingFile(clientId)
+  throw new UnsoundDocument([`${file} says that its secret was not delivered, but one is in use: remove the file`])
+}
+
+/** Refusals after which no secret was drawn. */
+const NOTHING_DRAWN = /^(REGISTRATION_|OAUTH_INVALID_|OAUTH_INSUFFICIENT_SCOPE$|RESOURCE_CONFLICT$|RESOURCE_NOT_FOUND$)/
+
+/** Draws a secret once there is a place for it, and writes it there. */
+async function deliverSecret<T extends { readonly secret: string }>(
+  { secrets }: Workplace,
+  clientId: string,
+  draw: () => Promise<T>,
+): Promise<T> {
+  const wasPending = secrets.isPending(clientId)
+  const delivery = secrets.prepare(clientId)
+  let drawn: T
+  try {
+    drawn = await draw()
+  } catch (error) {
+    const isRefused = error instanceof CallFailure && NOTHING_DRAWN.test(error.refusal.reason ?? '')
+    if (isRefused && !wasPending) delivery.withdraw()
+    throw error
+  }
+  delivery.deliver(drawn.secret)
+  return drawn
+}
+
+async function switchTo(calls: Calls, client: Client | undefined, enabled: boolean): Promise<void> {
+  const { clientId = '', etag = '' } = client ?? {}
+  const { enableClient, disableClient } = ClientService.method
+  if (enabled) await calls.call(enableClient, { clientId, etag })
+  else await calls.call(disableClient, { clientId, etag })
+}
+
+function named(spec: ClientSpec, action: Action) {
+  return { kind: 'Client', name: spec.clientId, action } as const
+}
+
+function enabledDifference(before: boolean): Difference {
+  return { field: 'enabled', before, after: !before }
+}
+
+/** The client that a document describes; what it leaves out takes its default. */
+function wantedClient({ clientId, registration }: ClientSpec): Client {
+  const { displayName = '', jwks = '', tlsClientSubject = '', config } = registration
+  const { type, authenticationMethod, grantTypes, redirectUris, scopes, audiences, resourceAudiences } = registration
+  return create(ClientSchema, {
+    ...{ clientId, displayName, jwks, tlsClientSubject, type, authenticationMethod, grantTypes, redirectUris },
+    ...{ scopes, audiences, resourceAudiences, ...(config !== undefined && { config }) },
+  })
+}
+
+/** What of a client a document describes, as JSON. */
+function contentOf(client: Client): Readonly<Record<string, JsonValue>> {
+  const json = jsonOf(client)
+  return Object.fromEntries(Object.keys(FIELDS).flatMap((name) => (name in json ? [[name, json[name] ?? null]] : [])))
+}
+
+function jsonOf(client: Client): JsonObject {
+  const json = toJson(ClientSchema, client)
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new Error('a message is an object in JSON')
+  return json
+}
+
+/** The paths of an update mask that lead to what differs; `config` is replaced as a whole. */
+function maskOf(differences: readonly Difference[]): readonly string[] {
+  const names = differences.map(({ field }) => field.split('.', 1).join(''))
+  return [...new Set(names)].flatMap((name) => FIELDS[name] ?? [])
+}
+
+async function pruneClients({ calls, owner }: Workplace, kept: ReadonlySet<string>, mode: PruneMode) {
+  let owned = 0
+  const changes: PlannedChange[] = []
+  for await (const client of listClients(calls, owner)) {
+    owned += 1
+    const { clientId, etag } = client
+    if (kept.has(clientId) || (mode === 'disable' && !client.enabled)) continue
+    const end = async (validateOnly: boolean) => {
+      const request = { clientId, etag, validateOnly }
+      if (mode === 'disable') await calls.call(ClientService.method.disableClient, request)
+      else await calls.call(ClientService.method.deleteClient, request)
+    }
+    await end(true)
+    changes.push({
+      kind: 'Client',
+      name: clientId,
+      action: mode,
+      differences: [],
+      notes: ['no document describes it'],
+      apply: () => end(false),
+    })
+  }
+  return { owned, changes }
+}
+
+async function* listClients(calls: Calls, owner: string): AsyncGenerator<Client> {
+  let pageToken = ''
+  do {
+    const page = await calls.call(ClientService.method.listClients, { owner, pageToken, pageSize: PAGE_SIZE })
+    yield* page.clients
+    pageToken = page.nextPageToken
+  } while (pageToken !== '')
+}
+
+async function* exportClients(
+  calls: Calls,
+  owner: string,
+): AsyncGenerator<{ readonly name: string; readonly spec: JsonObject }> {
+  for await (const client of listClients(calls, owner)) {
+    const { clientId = '', type = '' } = jsonOf(client)
+    const switched = client.enabled ? {} : { enabled: false }
+    yield { name: client.clientId, spec: { clientId, type, ...contentOf(client), ...switched } }
+  }
+}

@@ -1,0 +1,48 @@
+import type { JsonValue } from '@bufbuild/protobuf'
+import { printable } from '../../printable.ts'
+import type { Action, PlannedChange } from './planned-change.ts'
+
+const SIGNS: Readonly<Record<Action, string>> = Object.freeze({
+  register: '+',
+  update: '~',
+  mark: '~',
+  rotate: '~',
+  disable: '-',
+  delete: '-',
+  none: ' ',
+})
+
+const NOT_SHOWN = '(not shown)'
+
+/** A plan for people: a line for each change, the fields below it, and how many stay as they are. Never a secret. */
+export function describePlan(changes: readonly PlannedChange[]): string {
+  const changed = changes.filter(({ action }) => action !== 'none')
+  const noted = changes.filter(({ action, notes }) => action === 'none' && notes.length > 0)
+  const unchanged = changes.length - changed.length
+  return [...[...changed, ...noted].flatMap(linesOf), `${unchanged} unchanged`].join('\n')
+}
+
+function linesOf({ kind, name, action, differences, notes }: PlannedChange): readonly string[] {
+  const why = notes.length === 0 ? '' : `  (${notes.join('; ')})`
+  return [
+    `${SIGNS[action]} ${kind} ${printable(name)}  ${action === 'none' ? 'unchanged' : action}${why}`,
+    ...differences.map(({ field, before, after }) =>
+      before === null && after === null
+        ? `    ${field}: ${NOT_SHOWN}`
+        : `    ${field}: ${valueText(before)} → ${valueText(after)}`,
+    ),
+  ]
+}
+
+function valueText(value: JsonValue): string {
+  return value === null ? 'unset' : printable(JSON.stringify(value))
+}
+
+/** The same as JSON. */
+export function planJson(changes: readonly PlannedChange[]): JsonValue {
+  return changes.map(({ kind, name, action, differences, notes }) => ({
+    ...{ kind, name, action },
+    differences: differences.map(({ field, before, after }) => ({ field, before, after })),
+    notes: [...notes],
+  }))
+}

@@ -1,0 +1,10 @@
+/** The documents cannot be applied: one line for each problem. Nothing was written. */
+export class PlanError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.name = 'PlanError'
+    this.problems = problems
+  }
+}

@@ -1,0 +1,213 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { sha256 } from '../../crypto/digest.ts'
+import { makeDirectories } from '../../make-directories.ts'
+
+const FILE_MODE = 0o600
+const OTHERS = 0o077
+
+/** How a secret is written: alone, or as a Secret of Kubernetes. */
+export const SECRET_FORMATS = Object.freeze(['file', 'kubernetes'] as const)
+export type SecretFormat = (typeof SECRET_FORMATS)[number]
+
+/** A place for a secret that is yet to be drawn. It exists on the disk, so that nothing but the disk's failure keeps the secret from it. */
+export interface Delivery {
+  /** Writes the secret, durably. Until then a rerun finds that it was not delivered. */
+  deliver(secret: string): void
+  /** No secret was drawn: nothing is left of it. */
+  withdraw(): void
+}
+
+/**
+ * Where new secrets of clients go, one file each, for their owner alone. A secret that
+ * was drawn and not written, since the process was killed in between, leaves a file
+ * that says so (`.pending`).
+ */
+export class SecretsDirectory {
+  readonly #path: string
+  readonly #format: SecretFormat
+  readonly #delivered: string[] = []
+  #locked = false
+
+  constructor(path: string, format: SecretFormat) {
+    this.#path = path
+    this.#format = format
+  }
+
+  /** The files that secrets were written to. */
+  get delivered(): readonly string[] {
+    return this.#delivered
+  }
+
+  /** Whether a secret was asked for and perhaps never written. */
+  isPending(clientId: string): boolean {
+    return existsSync(this.#pendingFile(clientId))
+  }
+
+  /** The file of a client that is there already: of another server, or of a client that is no more. */
+  existingFile(clientId: string): string | null {
+    const file = this.#fileOf(clientId)
+    return existsSync(file) ? file : null
+  }
+
+  pendingFile(clientId: string): string {
+    return this.#pendingFile(clientId)
+  }
+
+  /** Makes a place for the secret of a client, durably; throws if it cannot. */
+  prepare(clientId: string): Delivery {
+    this.#open()
+    const pending = this.#pendingFile(clientId)
+    const descriptor = openSync(pending, 'a', FILE_MODE)
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    this.#sync()
+    return {
+      deliver: (secret) => {
+        this.#write(pending, this.#textOf(clientId, secret))
+        renameSync(pending, this.#fileOf(clientId))
+        this.#sync()
+        this.#delivered.push(this.#fileOf(clientId))
+      },
+      withdraw: () => {
+        rmSync(pending, { force: true })
+        this.#sync()
+      },
+    }
+  }
+
+  /** Lets others write to the directory. */
+  close(): void {
+    if (this.#locked) rmSync(this.#lockFile, { force: true })
+    this.#locked = false
+  }
+
+  get #lockFile(): string {
+    return join(this.#path, '.lock')
+  }
+
+  /** Makes the directory, keeps it out of git, and keeps others out of it. */
+  #open(): void {
+    if (this.#locked) return
+    makeDirectories(this.#path)
+    const status = lstatSync(this.#path)
+    if (!status.isDirectory()) throw new Error(`${this.#path} is no directory: name another one with --secrets-dir`)
+    if ((status.mode & OTHERS) !== 0) {
+      throw new Error(`others may look into ${this.#path}: chmod 700 it, or name another directory with --secrets-dir`)
+    }
+    const ignore = join(this.#path, '.gitignore')
+    if (!existsSync(ignore)) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
+    this.#lock()
+  }
+
+  /** Two that deliver into one directory would take each other's unfinished secrets for lost ones. */
+  #lock(): void {
+    try {
+      writeFileSync(this.#lockFile, `${process.pid}\n`, { flag: 'wx', mode: FILE_MODE })
+      this.#locked = true
+      return
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+    const holder = Number(readFileSync(this.#lockFile, 'utf8'))
+    if (isAlive(holder)) {
+      throw new Error(
+        `another apply (process ${holder}) writes to ${this.#path}: wait for it, or remove ${this.#lockFile}`,
+      )
+    }
+    // Whoever takes it away first makes the next one.
+    const stale = join(this.#path, `.lock-of-${holder}`)
+    try {
+      renameSync(this.#lockFile, stale)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    }
+    rmSync(stale, { force: true })
+    this.#lock()
+  }
+
+  /** Ends with its own suffix each, so that no client's id makes one file's name the other's. */
+  #pendingFile(clientId: string): string {
+    return join(this.#path, `${clientId}.pending`)
+  }
+
+  #fileOf(clientId: string): string {
+    return join(this.#path, this.#format === 'file' ? `${clientId}.secret` : `${clientId}.secret.yaml`)
+  }
+
+  #textOf(clientId: string, secret: string): string {
+    return this.#format === 'file' ? secret : kubernetesSecret(clientId, secret)
+  }
+
+  #write(file: string, text: string): void {
+    const descriptor = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
+    try {
+      writeSync(descriptor, text)
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  #sync(): void {
+    const descriptor = openSync(this.#path, 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+}
+
+/** Whether there is a process by this number, of whomever. */
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** RFC 1123, as Kubernetes wants the names of objects. */
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,240}[a-z0-9])?$/
+const DIGEST_LENGTH = 8
+
+/** The manifest of a Secret that holds the credentials of a client. */
+export function kubernetesSecret(clientId: string, secret: string): string {
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: objectName(clientId), labels: { 'app.kubernetes.io/managed-by': 'qscope' } },
+    type: 'Opaque',
+    stringData: { 'client-id': clientId, 'client-secret': secret },
+  })
+}
+
+/** Ids that differ get names that do: one that is no name as it is ends with a part of its digest. */
+function objectName(clientId: string): string {
+  if (OBJECT_NAME.test(clientId) && !clientId.includes('..')) return clientId
+  const plain = clientId
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+  const digest = sha256(clientId).toString('hex').slice(0, DIGEST_LENGTH)
+  return plain === '' ? `client-${digest}` : `${plain}-${digest}`
+}

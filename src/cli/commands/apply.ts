@@ -1,0 +1,152 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { describePlan, planJson } from '../apply/describe-plan.ts'
+import { DiffFailure } from '../apply/diff-failure.ts'
+import type { PruneMode, Workplace } from '../apply/kind.ts'
+import { applyItem, Configuration, differs, type PlanItem, type Pruning } from '../apply/plan.ts'
+import type { PlannedChange } from '../apply/planned-change.ts'
+import { SECRET_FORMATS, type SecretFormat, SecretsDirectory } from '../apply/secrets-directory.ts'
+import type { Calls } from '../connection/calls.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConnectionOptions, repeated, withConnection } from '../options/options.ts'
+import type { Output } from '../output/output.ts'
+import { writeError } from '../output/terminal.ts'
+
+const DEFAULT_OWNER = 'apply'
+const OWNER = /^[A-Za-z0-9._:/@-]{1,128}$/
+/** More than that at once is likelier a mistake, such as a directory that was checked out in part. */
+const MOST_PRUNED: Pruning['most'] = Object.freeze({ unit: 'percent', value: 20 })
+const SECRETS_DIRECTORY = './qscope-secrets'
+
+/** The exit codes of diff(1), which has 2 for a failure. */
+const SAME = 0
+const DIFFERENT = 1
+
+interface PlanOptions extends ConnectionOptions {
+  readonly file: readonly string[]
+  readonly owner: string
+  readonly adopt?: boolean
+  readonly prune?: PruneMode
+  readonly pruneMax?: Pruning['most']
+  readonly secretsDir: string
+  readonly secretFormat: SecretFormat
+}
+
+interface ApplyOptions extends PlanOptions {
+  readonly dryRun?: true
+}
+
+export function applyCommand(): Command {
+  return withPlan(new Command('apply'))
+    .description('register and change clients and users as documents say')
+    .option('--dry-run', 'validate everything and print the plan; write nothing')
+    .option('--secrets-dir <path>', 'where the secrets of new clients go, one file each', SECRETS_DIRECTORY)
+    .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))
+    .action(async (options: ApplyOptions) => {
+      const configuration = await Configuration.read(options.file)
+      await (options.dryRun ? readWithCalls : withCalls)(options, async (calls, output) => {
+        const secrets = new SecretsDirectory(options.secretsDir, options.secretFormat)
+        const items = await configuration.plan(workplaceOf(options, calls, secrets), pruningOf(options))
+        if (options.dryRun) print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
+        else await bringAbout(items, secrets, output)
+      })
+    })
+}
+
+export function diffCommand(): Command {
+  return withPlan(new Command('diff'))
+    .description('compare documents with what is registered: exit code 0 same, 1 different, 2 failed')
+    .action(async (options: Omit<PlanOptions, 'secretsDir' | 'secretFormat'>) => {
+      try {
+        const configuration = await Configuration.read(options.file)
+        await readWithCalls(options, async (calls, output) => {
+          const secrets = new SecretsDirectory(SECRETS_DIRECTORY, 'file')
+          // Who manages an object is no difference: that is for whoever applies the documents.
+          const workplace = { ...workplaceOf(options, calls, secrets), adopt: true }
+          const items = await configuration.plan(workplace, pruningOf(options))
+          print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
+          process.exitCode = differs(items) ? DIFFERENT : SAME
+        })
+      } catch (error) {
+        throw new DiffFailure(error)
+      }
+    })
+}
+
+function withPlan(command: Command): Command {
+  return withConnection(command)
+    .addOption(repeated('-f, --file <path>', 'a file, a directory, or - for standard input').makeOptionMandatory())
+    .addOption(
+      new Option('--owner <name>', 'the mark of what these documents manage').argParser(owner).default(DEFAULT_OWNER),
+    )
+    .option('--adopt', 'take over what has the mark of another owner')
+    .addOption(
+      new Option('--prune [mode]', 'disable, or delete, what has the mark and no document any more')
+        .choices(['disable', 'delete'])
+        .preset('disable'),
+    )
+    .addOption(
+      new Option('--prune-max <n>', 'how much may be pruned, as a number or a percentage (default 20%)').argParser(
+        share,
+      ),
+    )
+}
+
+function owner(text: string): string {
+  if (!OWNER.test(text)) throw new InvalidArgumentError('It should be 1 to 128 of A-Z a-z 0-9 . _ : / @ -.')
+  return text
+}
+
+function share(text: string): Pruning['most'] {
+  const [, digits = '', percent] = /^(\d{1,9})(%?)$/.exec(text) ?? []
+  if (digits === '') throw new InvalidArgumentError('It should be a number such as 3, or a percentage such as 50%.')
+  return { unit: percent === '%' ? 'percent' : 'objects', value: Number(digits) }
+}
+
+function workplaceOf(
+  { owner: name, adopt = false }: Pick<PlanOptions, 'owner' | 'adopt'>,
+  calls: Calls,
+  secrets: SecretsDirectory,
+): Workplace {
+  return { calls, owner: name, adopt, secrets }
+}
+
+function pruningOf({ prune, pruneMax = MOST_PRUNED }: Pick<PlanOptions, 'prune' | 'pruneMax'>): Pruning | null {
+  return prune === undefined ? null : { mode: prune, most: pruneMax }
+}
+
+function changesOf(items: readonly PlanItem[]): readonly PlannedChange[] {
+  return items.map(({ change }) => change)
+}
+
+/** Does one change after the other, and stops at the first that fails: a rerun goes on there. */
+async function bringAbout(items: readonly PlanItem[], secrets: SecretsDirectory, output: Output): Promise<void> {
+  const done: PlannedChange[] = []
+  try {
+    for (const item of items) done.push(await applyItem(item))
+  } catch (error) {
+    const changed = done.filter(({ action }) => action !== 'none')
+    const failing = items[done.length]?.change
+    writeError(
+      `${failing?.kind} ${failing?.name} failed; done before: ${changed.length}. Correct the cause and run it again`,
+    )
+    throw error
+  } finally {
+    secrets.close()
+  }
+  print(output, { dryRun: false, changes: done, secrets: secrets.delivered })
+}
+
+interface Report {
+  readonly dryRun: boolean
+  readonly changes: readonly PlannedChange[]
+  /** The files with new secrets. */
+  readonly secrets: readonly string[]
+}
+
+function print(output: Output, { dryRun, changes, secrets }: Report): void {
+  output.answer({
+    document: () => ({ dryRun, changes: planJson(changes), secretFiles: [...secrets] }),
+    text: () => [describePlan(changes), ...secrets.map((file) => `secret written to ${file}`)].join('\n'),
+    names: () => changes.filter(({ action }) => action !== 'none').map(({ kind, name }) => `${kind}/${name}`),
+  })
+}

@@ -1,0 +1,240 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { create } from '@bufbuild/protobuf'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import { openApp } from '../../app/app.ts'
+import { exportAuditLog, verifyExport } from '../../app/audit-export.ts'
+import { assertDatabaseExists } from '../../app/database.ts'
+import { openKeyringFile } from '../../app/keyring.ts'
+import {
+  type AuditBreak,
+  AuditBreakKindSchema,
+  AuditService,
+  ExportAuditHeadResponseSchema,
+  GetAuditEventResponseSchema,
+  ListAuditEventsResponseSchema,
+  type VerifyAuditLogResponse,
+  VerifyAuditLogResponseSchema,
+} from '../../gen/qscope/v1/audit_service_pb.ts'
+import { messageOf } from '../../message-of.ts'
+import { toVerification } from '../../rpc/convert/audit.ts'
+import type { Calls } from '../connection/calls.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import {
+  type ConnectionOptions,
+  nameOf,
+  omitUndefined,
+  type PageOptions,
+  pointInTime,
+  repeated,
+  UsageError,
+  withConnection,
+  withPaging,
+} from '../options/options.ts'
+import { messageJson, Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+import { writeError } from '../output/terminal.ts'
+import { auditEventView } from '../views/audit-event.ts'
+import { followCommand } from './audit-follow.ts'
+
+export function auditCommand(): Command {
+  return new Command('audit')
+    .description('the audit log')
+    .addCommand(listCommand())
+    .addCommand(getCommand())
+    .addCommand(followCommand())
+    .addCommand(verifyCommand())
+    .addCommand(headCommand())
+    .addCommand(exportCommand())
+}
+
+interface ListOptions extends ConnectionOptions, PageOptions {
+  readonly type?: string[]
+  readonly ofClient?: string
+  readonly ofUser?: string
+  readonly rayId?: string
+  readonly since?: Timestamp
+  readonly until?: Timestamp
+}
+
+function listCommand(): Command {
+  return withPaging(withConnection(new Command('list')))
+    .description('list audit events, newest first')
+    .addOption(repeated('--type <type>', 'only this type, such as token.issued'))
+    .option('--of-client <id>', 'only those about a client')
+    .option('--of-user <id>', 'only those about a user')
+    .option('--ray-id <id>', 'only those of one call')
+    .option('--since <time>', 'at or after an ISO 8601 time, or so long ago, such as 1h', pointInTime)
+    .option('--until <time>', 'before an ISO 8601 time, or so long ago', pointInTime)
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const { type: eventTypes = [], ofClient: clientId, ofUser: userId, rayId, pageSize, pageToken } = options
+        const { since: startTime, until: endTime } = options
+        const answer = await calls.call(AuditService.method.listAuditEvents, {
+          eventTypes,
+          ...omitUndefined({ clientId, userId, rayId, startTime, endTime, pageSize, pageToken }),
+        })
+        const document = () => messageJson(ListAuditEventsResponseSchema, answer)
+        output.list(auditEventView, answer.events, document, answer.nextPageToken)
+      })
+    })
+}
+
+function getCommand(): Command {
+  return withConnection(new Command('get'))
+    .description('show an audit event')
+    .argument('<event-id>', 'as qscope audit list -o name prints it')
+    .action(async (eventId: string, options: ConnectionOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(AuditService.method.getAuditEvent, { eventId })
+        output.object(auditEventView, answer.event, () => messageJson(GetAuditEventResponseSchema, answer))
+      })
+    })
+}
+
+interface VerifyOptions extends ConnectionOptions {
+  readonly head?: string
+  readonly file?: string
+}
+
+function verifyCommand(): Command {
+  return withConnection(new Command('verify'))
+    .description('walk the chains of the audit log and say where they break; exit code 1 if they do')
+    .option('--head <file>', 'compare with an exported head, in a file or - for standard input')
+    .option('--file <file>', 'verify an export, or - for standard input, with the keyring alone')
+    .action(async (options: VerifyOptions) => {
+      if (options.file !== undefined && options.server !== undefined) {
+        throw new UsageError('an export is verified with the keyring here: --file goes without --server')
+      }
+      const exportedHead = options.head === undefined ? '' : await readExportedHead(options.head)
+      if (options.file !== undefined) {
+        await verifyFile(options.file, exportedHead, new Output(options))
+        return
+      }
+      await withCalls(options, async (calls, output) => report(await verifyAll(calls, exportedHead), output), {
+        // The verification itself says which keys are missing.
+        requiresKeys: false,
+        readsOnly: true,
+      })
+    })
+}
+
+/** Verifies the log page by page. */
+async function verifyAll(calls: Calls, exportedHead: string): Promise<VerifyAuditLogResponse> {
+  const all = create(VerifyAuditLogResponseSchema, { valid: true })
+  let pageToken = ''
+  do {
+    const page = await calls.call(AuditService.method.verifyAuditLog, { exportedHead, pageToken })
+    all.valid &&= page.valid
+    all.verifiedChains += page.verifiedChains
+    all.verifiedEvents += page.verifiedEvents
+    all.breakCount += page.breakCount
+    all.breaks.push(...page.breaks)
+    pageToken = page.nextPageToken
+  } while (pageToken !== '')
+  return all
+}
+
+async function verifyFile(path: string, after: string, output: Output): Promise<void> {
+  const keyring = openKeyringFile(readConfig())
+  const found = await verifyExport(keyring, linesOf(path), after === '' ? null : after)
+  const { chains, events, breaks, startsUnproved } = found
+  const verification = { chains, events, breaks, breakCount: breaks.length, nextPageToken: '' }
+  report(create(VerifyAuditLogResponseSchema, toVerification(verification)), output)
+  if (startsUnproved) {
+    writeError('the export goes on after an earlier one: give its head with --head to prove the join')
+  }
+}
+
+const BREAK_COLUMNS: readonly Column<AuditBreak>[] = [
+  { heading: 'WHAT', value: ({ kind }) => nameOf(AuditBreakKindSchema, kind) },
+  { heading: 'WRITER', value: ({ writerId }) => writerId, whole: true },
+  { heading: 'PLACE', value: ({ sequence }) => (sequence === 0n ? '' : String(sequence)) },
+  { heading: 'EVENT', value: ({ eventId }) => eventId, wide: true },
+  { heading: 'DETAIL', value: ({ detail }) => detail, wrap: true },
+]
+
+function report(found: VerifyAuditLogResponse, output: Output): void {
+  const { valid, verifiedChains, verifiedEvents, breaks, breakCount } = found
+  const counts = `${verifiedEvents} events in ${verifiedChains} chains`
+  output.answer({
+    document: () => messageJson(VerifyAuditLogResponseSchema, found),
+    text: () =>
+      valid
+        ? `intact: ${counts}`
+        : `${output.table(BREAK_COLUMNS, breaks)}\nbroken: ${breakCount} found; right are ${counts}`,
+    names: () => breaks.map(({ writerId, sequence }) => `${writerId}:${sequence}`),
+  })
+  if (!valid) process.exitCode = 1
+}
+
+function headCommand(): Command {
+  return withConnection(new Command('head'))
+    .description('print where the chains of the log end now, under a MAC; keep it apart from the database')
+    .action(async (options: ConnectionOptions) => {
+      await withCalls(
+        options,
+        async (calls, output) => {
+          const answer = await calls.call(AuditService.method.exportAuditHead, {})
+          output.answer({
+            document: () => messageJson(ExportAuditHeadResponseSchema, answer),
+            text: () => answer.head,
+            names: () => [answer.head],
+          })
+        },
+        { readsOnly: true, needsKeyringFile: true },
+      )
+    })
+}
+
+function exportCommand(): Command {
+  return new Command('export')
+    .description('print the audit log of the database itself as JSON lines, last the head up to which it goes')
+    .option('--after <file>', 'only what came after an earlier export, or after an exported head')
+    .action(async ({ after }: { readonly after?: string }) => {
+      const earlier = after === undefined ? null : await readExportedHead(after)
+      const config = readConfig()
+      const log = openLog(config, { quiet: true })
+      assertDatabaseExists(config)
+      // The last line is under a MAC that is to be verified later.
+      const app = await openApp(config, log, openKeyringFile(config))
+      try {
+        const health = await app.backend.check()
+        if (!health.serving) throw new Error(health.problem)
+        await exportAuditLog(app, log, earlier, process.stdout)
+      } finally {
+        await app.close()
+      }
+    })
+}
+
+/** The head in a file of `audit head`, with `--json` or without, or in the last line of an export. */
+async function readExportedHead(path: string): Promise<string> {
+  let last = ''
+  for await (const line of linesOf(path)) {
+    // A document over several lines is put together; of lines that are documents the last one counts.
+    const continues = last.startsWith('{') && !last.endsWith('}')
+    if (line !== '') last = continues ? last + line : line
+  }
+  try {
+    const document: unknown = JSON.parse(last)
+    if (typeof document === 'object' && document !== null && 'head' in document) {
+      return typeof document.head === 'string' ? document.head : JSON.stringify(document.head)
+    }
+  } catch {
+    throw new UsageError(`${path} holds no exported head`)
+  }
+  return last
+}
+
+/** The lines of a file, or of standard input for `-`. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  const input = path === '-' ? process.stdin : createReadStream(path)
+  try {
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${messageOf(error)}`)
+  }
+}

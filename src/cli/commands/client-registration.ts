@@ -1,0 +1,190 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import type { Command } from 'commander'
+import { PERMISSIONS } from '../../domain/scopes.ts'
+import {
+  type AccessTokenFormat,
+  AccessTokenFormatSchema,
+  type AuthenticationMethod,
+  AuthenticationMethodSchema,
+  ClientType,
+  ClientTypeSchema,
+  GrantType,
+  GrantTypeSchema,
+} from '../../gen/qscope/v1/client_pb.ts'
+import {
+  type ConnectionOptions,
+  choice,
+  choices,
+  duration,
+  keyValue,
+  omitUndefined,
+  repeated,
+  UsageError,
+  wholeNumber,
+} from '../options/options.ts'
+
+/** Whether a change is only checked. */
+export interface DryRunOption {
+  readonly dryRun?: true
+}
+
+/** Adds the option that checks a change and writes nothing. */
+export function withDryRun(command: Command): Command {
+  return command.option('--dry-run', 'check it and print what would be; write nothing')
+}
+
+/** What `client create` is told about the client. */
+export interface RegistrationOptions extends ClientFieldOptions {
+  readonly admin?: true
+  readonly id?: string
+  readonly type?: ClientType
+}
+
+/** What a client can be told to be, and to become. */
+export interface ClientFieldOptions extends ConnectionOptions, DryRunOption {
+  readonly name?: string
+  readonly authenticationMethod?: AuthenticationMethod
+  readonly jwks?: string
+  readonly tlsClientSubject?: string
+  readonly grant?: GrantType[]
+  readonly scope?: string[]
+  readonly audience?: string[]
+  readonly resourceAudience?: string[]
+  readonly redirectUri?: string[]
+  readonly accessTokenTtl?: Duration
+  readonly refreshTokenTtl?: Duration
+  readonly refreshTokenMaxLifetime?: Duration
+  readonly authorizationCodeTtl?: Duration
+  readonly deviceCodeTtl?: Duration
+  readonly devicePollInterval?: Duration
+  readonly refreshTokenReplayWindow?: Duration
+  readonly pkce?: boolean
+  readonly accessTokenFormat?: AccessTokenFormat
+  readonly maxActiveRefreshTokens?: number
+  readonly maxActiveRefreshTokensPerUser?: number
+  readonly maxActiveAccessTokens?: number
+  readonly allowImpersonation?: boolean
+  readonly allowOwnRotation?: boolean
+  readonly metadata?: Record<string, string>
+}
+
+/** What goes with `--admin`; everything else is fixed there. */
+const WITH_ADMIN: ReadonlySet<string> = new Set([
+  'admin',
+  'id',
+  'name',
+  'json',
+  'output',
+  'server',
+  'context',
+  'local',
+  'plaintext',
+  'tls',
+  'caFile',
+  'certFile',
+  'keyFile',
+  'token',
+  'clientId',
+  'clientSecret',
+  'clientSecretFile',
+  'dryRun',
+])
+
+/** Adds the options that describe a new client. */
+export function withRegistration(command: Command): Command {
+  const described = command
+    .option('--admin', 'make a client with every permission')
+    .option('--id <id>', 'client id (drawn when absent)')
+    .addOption(choice('--type <type>', 'client type (default confidential)', ClientTypeSchema))
+  return withClientFields(described)
+}
+
+/** Adds the options that say what a client is to be. */
+export function withClientFields(command: Command): Command {
+  return command
+    .option('--name <name>', 'display name (default: the id)')
+    .addOption(choice('--authentication-method <method>', 'how it proves itself', AuthenticationMethodSchema))
+    .option('--jwks <json>', 'its public keys, for private_key_jwt')
+    .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
+    .addOption(choices('--grant <grant>', 'grant it may use', GrantTypeSchema))
+    .addOption(repeated('--scope <scope>', 'scope it may ask for'))
+    .addOption(repeated('--audience <audience>', 'audience it may ask tokens for'))
+    .addOption(repeated('--resource-audience <audience>', 'audience it answers for'))
+    .addOption(repeated('--redirect-uri <uri>', 'where codes may be sent'))
+    .option('--access-token-ttl <duration>', 'lifetime of access tokens, such as 10m', duration)
+    .option('--refresh-token-ttl <duration>', 'idle lifetime of refresh tokens', duration)
+    .option('--refresh-token-max-lifetime <duration>', 'lifetime of a grant, however often refreshed', duration)
+    .option('--authorization-code-ttl <duration>', 'lifetime of codes', duration)
+    .option('--device-code-ttl <duration>', 'lifetime of device codes', duration)
+    .option('--device-poll-interval <duration>', 'pace of device polls', duration)
+    .option('--refresh-token-replay-window <duration>', 'how long a lost refresh may be repeated', duration)
+    .option('--pkce', 'require PKCE (the default)')
+    .option('--no-pkce', 'do not require PKCE')
+    .addOption(choice('--access-token-format <format>', 'format of access tokens', AccessTokenFormatSchema))
+    .option('--max-active-refresh-tokens <n>', 'limit per client', wholeNumber)
+    .option('--max-active-refresh-tokens-per-user <n>', 'limit per client and user', wholeNumber)
+    .option('--max-active-access-tokens <n>', 'limit per refresh token', wholeNumber)
+    .option('--allow-impersonation', 'exchange tokens without an actor')
+    .option('--no-allow-impersonation', 'exchange tokens with an actor only (the default)')
+    .option('--allow-own-rotation', 'draw secrets for itself (RotateOwnSecret)')
+    .option('--no-allow-own-rotation', 'have its secrets drawn by administrators only (the default)')
+    .option('--metadata <key=value>', 'free text about the client (may be repeated)', keyValue)
+}
+
+/** The request that registers the client which the options describe. */
+export function registrationRequest(options: RegistrationOptions, command: Command) {
+  if (!options.admin) return registration(options)
+  const stray = Object.keys(options).find(
+    (name) => !WITH_ADMIN.has(name) && command.getOptionValueSource(name) !== 'default',
+  )
+  if (stray !== undefined) throw new UsageError('--admin fixes everything but --id and --name')
+  return adminRegistration(options)
+}
+
+/** Every permission there is, and nothing else. */
+function adminRegistration(options: RegistrationOptions) {
+  return {
+    ...omitUndefined({ clientId: options.id, displayName: options.name ?? 'QScope administration' }),
+    type: ClientType.CONFIDENTIAL,
+    grantTypes: [GrantType.CLIENT_CREDENTIALS],
+    scopes: [...PERMISSIONS],
+  }
+}
+
+function registration(options: RegistrationOptions) {
+  return {
+    ...omitUndefined({ clientId: options.id, displayName: options.name, jwks: options.jwks }),
+    ...omitUndefined({
+      tlsClientSubject: options.tlsClientSubject,
+      authenticationMethod: options.authenticationMethod,
+    }),
+    type: options.type ?? ClientType.CONFIDENTIAL,
+    grantTypes: options.grant ?? [],
+    scopes: options.scope ?? [],
+    audiences: options.audience ?? [],
+    resourceAudiences: options.resourceAudience ?? [],
+    redirectUris: options.redirectUri ?? [],
+    config: configOf(options),
+  }
+}
+
+/** The part of the options that the contract keeps in `config`. */
+export function configOf(options: ClientFieldOptions) {
+  return omitUndefined({
+    accessTokenTtl: options.accessTokenTtl,
+    refreshTokenTtl: options.refreshTokenTtl,
+    refreshTokenMaxLifetime: options.refreshTokenMaxLifetime,
+    authorizationCodeTtl: options.authorizationCodeTtl,
+    deviceCodeTtl: options.deviceCodeTtl,
+    devicePollInterval: options.devicePollInterval,
+    refreshTokenReplayWindow: options.refreshTokenReplayWindow,
+    requirePkce: options.pkce,
+    accessTokenFormat: options.accessTokenFormat,
+    maxActiveRefreshTokens: options.maxActiveRefreshTokens,
+    maxActiveRefreshTokensPerUser: options.maxActiveRefreshTokensPerUser,
+    maxActiveAccessTokens: options.maxActiveAccessTokens,
+    allowImpersonation: options.allowImpersonation,
+    allowOwnRotation: options.allowOwnRotation,
+    metadata: options.metadata,
+  })
+}

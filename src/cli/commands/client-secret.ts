@@ -1,0 +1,64 @@
+import { Command } from 'commander'
+import type { ClientSecretInfo } from '../../gen/qscope/v1/client_pb.ts'
+import {
+  ClientService,
+  ListClientSecretsResponseSchema,
+  RevokeClientSecretResponseSchema,
+} from '../../gen/qscope/v1/client_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { type ConnectionOptions, withConnection } from '../options/options.ts'
+import { messageJson, type View } from '../output/output.ts'
+
+const secretView: View<ClientSecretInfo> = {
+  name: ({ secretId }) => secretId,
+  columns: [
+    { heading: 'SECRET ID', value: ({ secretId }) => secretId, whole: true },
+    { heading: 'CREATED', value: ({ createTime }) => createTime },
+    { heading: 'EXPIRES', value: ({ expireTime }) => expireTime ?? 'never' },
+    { heading: 'LAST USED', value: ({ lastUsedTime }) => lastUsedTime ?? 'never' },
+  ],
+  pairs: ({ secretId, createTime, expireTime, lastUsedTime }) => [
+    ['secret id', secretId],
+    ['created', createTime],
+    ['expires', expireTime],
+    ['last used', lastUsedTime],
+  ],
+}
+
+export function clientSecretCommand(): Command {
+  return new Command('secret')
+    .description('the secrets of a client; qscope client rotate-secret draws the next')
+    .addCommand(listCommand())
+    .addCommand(revokeCommand())
+}
+
+function listCommand(): Command {
+  return withConnection(new Command('list'))
+    .description('list the secrets of a client without their values, the newest first')
+    .argument('<client-id>')
+    .action(async (clientId: string, options: ConnectionOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(ClientService.method.listClientSecrets, { clientId })
+        output.list(secretView, answer.secrets, () => messageJson(ListClientSecretsResponseSchema, answer))
+      })
+    })
+}
+
+function revokeCommand(): Command {
+  return withConfirmation(withConnection(new Command('revoke')))
+    .description('end a secret of a client at once')
+    .argument('<client-id>')
+    .argument('<secret-id>', 'as qscope client secret list shows it')
+    .action(async (clientId: string, secretId: string, options: ConnectionOptions & ConfirmationOptions) => {
+      await confirm(options, `This ends the secret ${secretId} of ${clientId} for good`)
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(ClientService.method.revokeClientSecret, { clientId, secretId })
+        output.answer({
+          document: () => messageJson(RevokeClientSecretResponseSchema, answer),
+          text: () => `revoked ${secretId}`,
+          names: () => [secretId],
+        })
+      })
+    })
+}

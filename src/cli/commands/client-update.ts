@@ -1,0 +1,80 @@
+import { Command } from 'commander'
+import { ClientConfigSchema } from '../../gen/qscope/v1/client_pb.ts'
+import { ClientService, UpdateClientResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
+import type { Calls } from '../connection/calls.ts'
+import { withCalls } from '../connection/session.ts'
+import { omitUndefined, repeated, repeatedChoice, UsageError, withConnection } from '../options/options.ts'
+import { messageJson } from '../output/output.ts'
+import { clientView } from '../views/client.ts'
+import { type ClientFieldOptions, configOf, withClientFields, withDryRun } from './client-registration.ts'
+
+/** What `--unset` may name: the fields that have a default, and the lists, which are emptied. */
+const LISTS = ['grant_types', 'redirect_uris', 'scopes', 'audiences', 'resource_audiences'] as const
+const UNSETTABLE = ['display_name', ...LISTS, ...ClientConfigSchema.fields.map(({ name }) => `config.${name}`)]
+
+interface UpdateOptions extends ClientFieldOptions {
+  readonly addScope?: string[]
+  readonly removeScope?: string[]
+  readonly unset?: string[]
+  readonly etag?: string
+}
+
+export function clientUpdateCommand(): Command {
+  return withClientFields(withDryRun(withConnection(new Command('update'))))
+    .description('change what is given of a client; a list that is given replaces the one before')
+    .argument('<client-id>')
+    .addOption(repeated('--add-scope <scope>', 'scope that it may ask for beside the others').conflicts('scope'))
+    .addOption(repeated('--remove-scope <scope>', 'scope that it may no longer ask for').conflicts('scope'))
+    .addOption(repeatedChoice('--unset <field>', 'set a field to its default, empty a list', UNSETTABLE))
+    .option('--etag <etag>', 'only if the client is still as it was read')
+    .action(async (clientId: string, options: UpdateOptions) => {
+      const given = changesIn(options)
+      if (given.paths.length === 0 && !editsScopes(options)) throw new UsageError('nothing to change is given')
+      await withCalls(options, async (calls, output) => {
+        const edited = editsScopes(options) ? await editedScopes(calls, clientId, options) : null
+        const answer = await calls.call(ClientService.method.updateClient, {
+          client: { clientId, ...given.fields, ...(edited !== null && { scopes: edited.scopes }) },
+          updateMask: { paths: [...given.paths, ...(edited === null ? [] : ['scopes'])] },
+          etag: options.etag ?? edited?.etag ?? '',
+          validateOnly: options.dryRun ?? false,
+        })
+        output.object(clientView, answer.client, () => messageJson(UpdateClientResponseSchema, answer))
+      })
+    })
+}
+
+/** The new values, and the paths of the mask that name them. */
+function changesIn(options: UpdateOptions) {
+  const fields = omitUndefined({
+    displayName: options.name,
+    authenticationMethod: options.authenticationMethod,
+    jwks: options.jwks,
+    tlsClientSubject: options.tlsClientSubject,
+    grantTypes: options.grant,
+    redirectUris: options.redirectUri,
+    scopes: options.scope,
+    audiences: options.audience,
+    resourceAudiences: options.resourceAudience,
+  })
+  const config = configOf(options)
+  const set = [...pathsOf(fields), ...pathsOf(config).map((path) => `config.${path}`)]
+  const both = options.unset?.find((path) => set.includes(path))
+  if (both !== undefined) throw new UsageError(`${both} is both set and unset`)
+  return { fields: { ...fields, config }, paths: [...set, ...(options.unset ?? [])] }
+}
+
+function pathsOf(fields: object): readonly string[] {
+  return Object.keys(fields).map((name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+}
+
+function editsScopes({ addScope, removeScope }: UpdateOptions): boolean {
+  return addScope !== undefined || removeScope !== undefined
+}
+
+/** The scopes of the client as it is now, changed; with its etag, so that nobody's change in between is lost. */
+async function editedScopes(calls: Calls, clientId: string, { addScope = [], removeScope = [] }: UpdateOptions) {
+  const { client } = await calls.call(ClientService.method.getClient, { clientId })
+  if (client === undefined) throw new Error('the server answered no client')
+  const scopes = [...new Set([...client.scopes, ...addScope])].filter((scope) => !removeScope.includes(scope))
+  return { scopes, etag: client.etag }
+}

@@ -1,0 +1,177 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { formatAddress } from '../../config/address.ts'
+import { endpointForCredentials } from '../connection/endpoint.ts'
+import { chosenContext } from '../connection/target.ts'
+import {
+  type Context,
+  type ContextSecurity,
+  isContextName,
+  type NamedContext,
+  newContext,
+  securityOf,
+} from '../contexts/context.ts'
+import { ContextStore } from '../contexts/context-store.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { readSecret } from '../input/secret.ts'
+import { address, type ConnectionOptions, UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
+import { contextJson, contextView } from '../views/context.ts'
+
+export function contextCommand(): Command {
+  return new Command('context')
+    .description('servers that you call, and who you are there; kept in your configuration directory')
+    .addCommand(setCommand())
+    .addCommand(useCommand())
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(deleteCommand())
+}
+
+type SetOptions = OutputOptions &
+  Pick<
+    ConnectionOptions,
+    | 'server'
+    | 'tls'
+    | 'plaintext'
+    | 'caFile'
+    | 'certFile'
+    | 'keyFile'
+    | 'clientId'
+    | 'clientSecret'
+    | 'clientSecretFile'
+  >
+
+function setCommand(): Command {
+  return withOutput(new Command('set'))
+    .description('make a context, or change what is given of one; the first is put to use')
+    .argument('<name>')
+    .option('--server <host:port>', 'where the server is', address)
+    .option('--tls', 'over TLS, with a certificate that this machine trusts')
+    .option('--ca-file <path>', 'over TLS, with a certificate that this CA issued')
+    .option('--cert-file <path>', 'the certificate to show to the server')
+    .option('--key-file <path>', 'its private key')
+    .option('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave')
+    .option('--client-id <id>', 'call as this client')
+    .option('--client-secret <secret>', 'its secret, which is kept; - asks for it, or reads standard input')
+    .option('--client-secret-file <path>', 'a file that holds its secret; only the path is kept')
+    .action(async (name: string, options: SetOptions) => {
+      if (!isContextName(name))
+        throw new UsageError('a name is 1 to 64 of A-Z a-z 0-9 . _ -, and begins with none of . -')
+      const store = ContextStore.ofUser(process.env)
+      const before = store.find(name)
+      const context = await changed(before, options)
+      // What would be refused at every call is refused now.
+      endpointForCredentials(address(context.server), securityOf(context))
+      if (before === null) store.save({ name, context })
+      else await store.change(name, () => context)
+      if (store.current() === null) store.use(name)
+      show({ name, context }, options)
+    })
+}
+
+async function changed(before: Context | null, options: SetOptions): Promise<Context> {
+  const server = options.server === undefined ? before?.server : formatAddress(options.server)
+  if (server === undefined) throw new UsageError('a new context needs --server')
+  if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
+    throw new UsageError('give either --client-secret or --client-secret-file')
+  }
+  const clientId = options.clientId ?? before?.clientId
+  if (clientId === undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
+    throw new UsageError('a client secret needs --client-id')
+  }
+  return {
+    ...newContext(server),
+    ...securityFrom(options, before),
+    ...(clientId !== undefined && { clientId }),
+    ...(await secretOf(options, before)),
+    // Tokens are of the server that issued them.
+    ...(before?.login !== undefined && before.server === server && { login: before.login }),
+  }
+}
+
+/** The settings for TLS belong together: what is given replaces all that was. */
+function securityFrom(options: SetOptions, before: Context | null): ContextSecurity {
+  const { tls, plaintext, caFile, certFile, keyFile } = options
+  const given = {
+    ...(tls && { tls }),
+    ...(plaintext && { plaintext }),
+    ...(caFile !== undefined && { caFile: resolve(caFile) }),
+    ...(certFile !== undefined && { certFile: resolve(certFile) }),
+    ...(keyFile !== undefined && { keyFile: resolve(keyFile) }),
+  }
+  return Object.keys(given).length > 0 || before === null ? given : securityOf(before)
+}
+
+/** The secret that is given, or that of the client before, if it is still the same. */
+async function secretOf(options: SetOptions, before: Context | null): Promise<Partial<Context>> {
+  if (options.clientSecretFile !== undefined) return { clientSecretFile: resolve(options.clientSecretFile) }
+  const clientSecret = await readSecret(options.clientSecret, 'client secret')
+  if (clientSecret !== null) return { clientSecret }
+  if (before === null || (options.clientId !== undefined && options.clientId !== before.clientId)) return {}
+  return {
+    ...(before.clientSecret !== undefined && { clientSecret: before.clientSecret }),
+    ...(before.clientSecretFile !== undefined && { clientSecretFile: before.clientSecretFile }),
+  }
+}
+
+function useCommand(): Command {
+  return withOutput(new Command('use'))
+    .description('use a context for all commands from now on; without a name, none')
+    .argument('[name]')
+    .action((name: string | undefined, options: OutputOptions) => {
+      const store = ContextStore.ofUser(process.env)
+      if (name !== undefined) store.get(name)
+      store.use(name ?? null)
+      new Output(options).answer({
+        document: () => ({ context: name ?? null }),
+        text: () => (name === undefined ? 'no context is in use' : `using ${name}`),
+        names: () => (name === undefined ? [] : [name]),
+      })
+    })
+}
+
+function listCommand(): Command {
+  return withOutput(new Command('list'))
+    .description('list your contexts')
+    .action((options: OutputOptions) => {
+      const store = ContextStore.ofUser(process.env)
+      const current = store.current()
+      const shown = store.names().map((name) => ({ name, context: store.get(name), inUse: name === current }))
+      new Output(options).list(contextView, shown, () => ({ contexts: shown.map(contextJson) }))
+    })
+}
+
+function showCommand(): Command {
+  return withOutput(new Command('show'))
+    .description('show a context, its secrets masked; without a name, the one in use')
+    .argument('[name]')
+    .action((name: string | undefined, options: OutputOptions) => {
+      const chosen = chosenContext(name === undefined ? {} : { context: name })
+      if (chosen === null) throw new Error('no context is in use: qscope context use puts one to use')
+      show(chosen, options)
+    })
+}
+
+function deleteCommand(): Command {
+  return withConfirmation(withOutput(new Command('delete')))
+    .description('forget a context and the secrets in it; qscope logout revokes the tokens of a login before')
+    .argument('<name>')
+    .action(async (name: string, options: OutputOptions & ConfirmationOptions) => {
+      const store = ContextStore.ofUser(process.env)
+      if (!store.names().includes(name)) store.get(name)
+      await confirm(options, `This forgets the context ${name} and the secrets in it`)
+      store.delete(name)
+      new Output(options).answer({
+        document: () => ({ deleted: name }),
+        text: () => `deleted ${name}`,
+        names: () => [name],
+      })
+    })
+}
+
+function show(context: NamedContext, options: OutputOptions): void {
+  const shown = { ...context, inUse: ContextStore.ofUser(process.env).current() === context.name }
+  new Output(options).object(contextView, shown, () => ({ context: contextJson(shown) }))
+}

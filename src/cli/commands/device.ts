@@ -1,0 +1,175 @@
+import { Command } from 'commander'
+import {
+  ApproveDeviceAuthorizationResponseSchema,
+  DenyDeviceAuthorizationResponseSchema,
+  type DeviceAuthorization,
+  DeviceAuthorizationStateSchema,
+  DeviceService,
+  GetDeviceAuthorizationResponseSchema,
+  RedeemDeviceCodeResponseSchema,
+  StartDeviceAuthorizationResponseSchema,
+} from '../../gen/qscope/v1/device_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { readSecret } from '../input/secret.ts'
+import {
+  type ConnectionOptions,
+  nameOf,
+  omitUndefined,
+  repeated,
+  UsageError,
+  withConnection,
+} from '../options/options.ts'
+import { state } from '../output/cell.ts'
+import { durationText, listText, messageJson, type View } from '../output/output.ts'
+import { issuedPairs } from '../views/token.ts'
+
+const authorizationView: View<DeviceAuthorization> = {
+  name: ({ clientId }) => clientId,
+  columns: [],
+  pairs: (authorization) => [
+    ['client id', authorization.clientId],
+    ['client', authorization.clientDisplayName],
+    ['state', state(nameOf(DeviceAuthorizationStateSchema, authorization.state))],
+    ['scopes', listText(authorization.scopes)],
+    ['audiences', listText(authorization.audiences)],
+    ['expires', authorization.expireTime],
+  ],
+}
+
+/** RFC 8628. */
+export function deviceCommand(): Command {
+  return new Command('device')
+    .description('device authorizations: the part of the device, and that of the page where users approve')
+    .addCommand(startCommand())
+    .addCommand(getCommand())
+    .addCommand(approveCommand())
+    .addCommand(denyCommand())
+    .addCommand(redeemCommand())
+}
+
+interface StartOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string[]
+}
+
+function startCommand(): Command {
+  return withConnection(new Command('start'))
+    .description('as a device: draw a device code, and a user code to show')
+    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
+    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .action(async (options: StartOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const { scope: scopes = [], audience: audiences = [] } = options
+        const answer = await calls.call(DeviceService.method.startDeviceAuthorization, { scopes, audiences })
+        output.answer({
+          document: () => messageJson(StartDeviceAuthorizationResponseSchema, answer),
+          text: () =>
+            output.pairs([
+              ['user code', answer.userCode],
+              ['device code', answer.deviceCode],
+              ['to approve', answer.verificationUri],
+              ['with the code', answer.verificationUriComplete],
+              ['expires in', durationText(answer.expiresIn)],
+              ['poll every', durationText(answer.interval)],
+            ]),
+          names: () => [answer.userCode],
+        })
+      })
+    })
+}
+
+interface AttemptOptions extends ConnectionOptions {
+  readonly attemptKey?: string
+}
+
+function withAttempt(command: Command): Command {
+  return withConnection(command)
+    .argument('<user-code>', 'as the user typed it')
+    .option('--attempt-key <key>', 'tells users apart, so that wrong codes of one do not lock out others')
+}
+
+function getCommand(): Command {
+  return withAttempt(new Command('get'))
+    .description('as the page: show what a user code stands for')
+    .action(async (userCode: string, options: AttemptOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const request = { userCode, ...omitUndefined({ attemptKey: options.attemptKey }) }
+        const answer = await calls.call(DeviceService.method.getDeviceAuthorization, request)
+        const document = () => messageJson(GetDeviceAuthorizationResponseSchema, answer)
+        output.object(authorizationView, answer.deviceAuthorization, document)
+      })
+    })
+}
+
+interface ApproveOptions extends AttemptOptions {
+  readonly userId?: string
+  readonly externalId?: string
+  readonly scope?: string[]
+}
+
+function approveCommand(): Command {
+  return withAttempt(new Command('approve'))
+    .description('as the page: record that a user consented')
+    .option('--user-id <id>', 'the user')
+    .option('--external-id <id>', 'the user, by the id in the other system; registered if new')
+    .addOption(repeated('--scope <scope>', 'scope consented to; none: all that were asked'))
+    .action(async (userCode: string, options: ApproveOptions) => {
+      const user = { id: userOf(options) }
+      await withCalls(options, async (calls, output) => {
+        const { attemptKey, scope: scopes = [] } = options
+        const request = { userCode, user, scopes, ...omitUndefined({ attemptKey }) }
+        const answer = await calls.call(DeviceService.method.approveDeviceAuthorization, request)
+        output.answer({
+          document: () => messageJson(ApproveDeviceAuthorizationResponseSchema, answer),
+          text: () => `approved ${userCode}`,
+          names: () => [userCode],
+        })
+      })
+    })
+}
+
+function userOf({ userId, externalId }: ApproveOptions) {
+  if (userId !== undefined && externalId === undefined) return { case: 'userId' as const, value: userId }
+  if (externalId !== undefined && userId === undefined) return { case: 'externalId' as const, value: externalId }
+  throw new UsageError('say who consented: give either --user-id or --external-id')
+}
+
+function denyCommand(): Command {
+  return withAttempt(new Command('deny'))
+    .description('as the page: record that a user refused')
+    .action(async (userCode: string, options: AttemptOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const request = { userCode, ...omitUndefined({ attemptKey: options.attemptKey }) }
+        const answer = await calls.call(DeviceService.method.denyDeviceAuthorization, request)
+        output.answer({
+          document: () => messageJson(DenyDeviceAuthorizationResponseSchema, answer),
+          text: () => `denied ${userCode}`,
+          names: () => [userCode],
+        })
+      })
+    })
+}
+
+interface RedeemOptions extends ConnectionOptions {
+  readonly audience?: string[]
+}
+
+function redeemCommand(): Command {
+  return withConnection(new Command('redeem'))
+    .description('as a device: ask once for the token of a device code')
+    .argument('<device-code>', 'the code, or - to read standard input')
+    .addOption(repeated('--audience <audience>', 'audience wanted, among those of the authorization'))
+    .action(async (text: string, options: RedeemOptions) => {
+      const deviceCode = (await readSecret(text, 'device code')) ?? ''
+      await withCalls(options, async (calls, output) => {
+        const request = { deviceCode, audiences: options.audience ?? [] }
+        const answer = await calls.call(DeviceService.method.redeemDeviceCode, request)
+        const { token } = answer
+        output.answer({
+          document: () => messageJson(RedeemDeviceCodeResponseSchema, answer),
+          text: () => (token === undefined ? '' : output.pairs(issuedPairs(token))),
+          names: () => (token === undefined ? [] : [token.tokenId]),
+        })
+      })
+    })
+}

@@ -1,0 +1,47 @@
+import { Command } from 'commander'
+import type { Finding } from '../../app/doctor/finding.ts'
+import { examineConfigured } from '../../app/examine.ts'
+import { ConfigError } from '../../config/problems.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { state } from '../output/cell.ts'
+import { Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+
+export function doctorCommand(): Command {
+  return withOutput(new Command('doctor'))
+    .description('check configuration, keyring, database, clock and disk, and say what to do; exit code 1 on problems')
+    .action(async (options: OutputOptions) => {
+      const findings = await findingsHere()
+      const healthy = findings.every(({ state }) => state !== 'problem')
+      const output = new Output(options)
+      output.answer({
+        document: () => ({ healthy, findings: findings.map((finding) => ({ ...finding })) }),
+        text: () => output.table(FINDING_COLUMNS, findings),
+        names: () => findings.filter((finding) => finding.state === 'problem').map(({ check }) => check),
+      })
+      if (!healthy) process.exitCode = 1
+    })
+}
+
+const FINDING_COLUMNS: readonly Column<Finding>[] = [
+  { heading: 'CHECK', value: ({ check }) => check, whole: true },
+  { heading: 'STATE', value: (finding) => state(finding.state) },
+  { heading: 'FINDING', value: ({ finding }) => finding, wrap: true },
+  { heading: 'WHAT TO DO', value: ({ advice }) => advice, wrap: true },
+]
+
+async function findingsHere(): Promise<readonly Finding[]> {
+  try {
+    const config = readConfig()
+    return await examineConfigured(config, openLog({ ...config, warnings: [] }, { quiet: true }))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map((finding) => ({
+      check: 'configuration',
+      state: 'problem',
+      finding,
+      advice: 'correct the variable',
+    }))
+  }
+}

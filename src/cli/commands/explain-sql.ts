@@ -1,0 +1,57 @@
+import { Command } from 'commander'
+import { assertDatabaseExists } from '../../app/database.ts'
+import { type ExplainedCall, explainableNames, explainSql } from '../../app/explain-sql/explain-sql.ts'
+import { printable } from '../../printable.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { Output } from '../output/output.ts'
+
+export function explainSqlCommand(): Command {
+  return withOutput(new Command('explain-sql'))
+    .description('show each statement that a flow sends to the configured database, and its plan; keeps nothing')
+    .argument('[flow]', 'such as clientCredentials; without one, the flows are listed')
+    .action(async (flow: string | undefined, options: OutputOptions) => {
+      const names = explainableNames()
+      const output = new Output(options)
+      if (flow === undefined) {
+        output.answer({
+          document: () => ({ flows: [...names] }),
+          text: () => names.join('\n'),
+          names: () => names,
+        })
+        return
+      }
+      if (!names.includes(flow)) throw new UsageError(`there is no flow ${flow}; there are ${names.join(', ')}`)
+      const calls = await explainHere(flow)
+      output.answer({
+        document: () => ({ flow, calls: calls.map(callJson) }),
+        text: () => calls.map((call) => callText(output, call)).join('\n\n'),
+        names: () => [flow],
+      })
+    })
+}
+
+async function explainHere(flow: string): Promise<readonly ExplainedCall[]> {
+  const config = readConfig({ usesKeyring: false })
+  const log = openLog(config, { quiet: true })
+  assertDatabaseExists(config)
+  return await explainSql(config, log, (name) => name === flow)
+}
+
+function callJson({ variant, statements }: ExplainedCall) {
+  return {
+    variant,
+    statements: statements.map(({ sql, lines, scans }) => ({ sql, plan: [...lines], scans: [...scans] })),
+  }
+}
+
+function callText(output: Output, { name, variant, statements }: ExplainedCall): string {
+  const title = output.heading(variant === null ? name : `${name}: ${variant}`)
+  const texts = statements.map(({ sql, lines, scans }) => {
+    const plan = lines.map((line) => `    ${printable(line)}`)
+    const warning = scans.length === 0 ? [] : [`    ! looks through all of ${scans.join(', ')}`]
+    return [`  ${printable(sql)}`, ...plan, ...warning].join('\n')
+  })
+  return [title, ...(texts.length === 0 ? ['  (no statements)'] : texts)].join('\n')
+}

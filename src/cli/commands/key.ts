@@ -1,0 +1,115 @@
+import { Command } from 'commander'
+import {
+  ActivateSigningKeyResponseSchema,
+  KeyService,
+  ListSigningKeysResponseSchema,
+  PrepareSigningKeyResponseSchema,
+  RetireSigningKeyResponseSchema,
+  RevokeSigningKeyResponseSchema,
+  type SigningAlgorithm,
+  SigningAlgorithmSchema,
+  type SigningKeyState,
+  SigningKeyStateSchema,
+} from '../../gen/qscope/v1/key_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import {
+  type ConnectionOptions,
+  choice,
+  omitUndefined,
+  type PageOptions,
+  withConnection,
+  withPaging,
+} from '../options/options.ts'
+import { messageJson } from '../output/output.ts'
+import { signingKeyView } from '../views/signing-key.ts'
+
+export function keysCommand(): Command {
+  return new Command('key')
+    .alias('keys')
+    .description('the keys that sign JWT access tokens')
+    .addCommand(listCommand())
+    .addCommand(prepareCommand())
+    .addCommand(activateCommand())
+    .addCommand(retireCommand())
+    .addCommand(revokeCommand())
+}
+
+interface ListOptions extends ConnectionOptions, PageOptions {
+  readonly state?: SigningKeyState
+}
+
+function listCommand(): Command {
+  return withPaging(withConnection(new Command('list')))
+    .description('list the keys that sign JWT access tokens, the last prepared first')
+    .addOption(choice('--state <state>', 'only keys in this state', SigningKeyStateSchema))
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const { pageSize, pageToken, state } = options
+        const request = omitUndefined({ pageSize, pageToken, state })
+        const answer = await calls.call(KeyService.method.listSigningKeys, request)
+        const document = () => messageJson(ListSigningKeysResponseSchema, answer)
+        output.list(signingKeyView, answer.keys, document, answer.nextPageToken)
+      })
+    })
+}
+
+interface PrepareOptions extends ConnectionOptions {
+  readonly algorithm?: SigningAlgorithm
+}
+
+function prepareCommand(): Command {
+  return withConnection(new Command('prepare'))
+    .description('draw a signing key and put it into the key set; it signs nothing yet')
+    .addOption(choice('--algorithm <name>', "the server's unless told", SigningAlgorithmSchema))
+    .action(async (options: PrepareOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const { algorithm } = options
+        const answer = await calls.call(KeyService.method.prepareSigningKey, omitUndefined({ algorithm }))
+        output.object(signingKeyView, answer.key, () => messageJson(PrepareSigningKeyResponseSchema, answer))
+      })
+    })
+}
+
+function activateCommand(): Command {
+  return withConnection(new Command('activate'))
+    .description('let a prepared key sign, and retire the one that did')
+    .argument('<key-id>')
+    .action(async (keyId: string, options: ConnectionOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(KeyService.method.activateSigningKey, { keyId })
+        output.object(signingKeyView, answer.key, () => messageJson(ActivateSigningKeyResponseSchema, answer))
+      })
+    })
+}
+
+function retireCommand(): Command {
+  return withConfirmation(withConnection(new Command('retire')))
+    .description('end the signing of a key; what it signed stays good')
+    .argument('<key-id>')
+    .action(async (keyId: string, options: ConnectionOptions & ConfirmationOptions) => {
+      await confirm(options, `The key ${keyId} will never sign again`)
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(KeyService.method.retireSigningKey, { keyId })
+        output.object(signingKeyView, answer.key, () => messageJson(RetireSigningKeyResponseSchema, answer))
+      })
+    })
+}
+
+interface RevokeOptions extends ConnectionOptions, ConfirmationOptions {
+  readonly reason: string
+}
+
+function revokeCommand(): Command {
+  return withConfirmation(withConnection(new Command('revoke')))
+    .description('end a key and every token that it signed, from the next call on')
+    .argument('<key-id>')
+    .option('--reason <text>', 'stands in the audit log', '')
+    .action(async (keyId: string, options: RevokeOptions) => {
+      await confirm(options, `This ends the key ${keyId} and every token that it signed for good`)
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(KeyService.method.revokeSigningKey, { keyId, reason: options.reason })
+        output.object(signingKeyView, answer.key, () => messageJson(RevokeSigningKeyResponseSchema, answer))
+      })
+    })
+}

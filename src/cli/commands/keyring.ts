@@ -1,0 +1,237 @@
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command, type Option } from 'commander'
+import { databaseKeyReferences, type KeyReferences, openKeyringFile, RELOAD_INTERVAL_MS } from '../../app/keyring.ts'
+import type { Config } from '../../config/config.ts'
+import { drawKeyMaterial, KEY_PURPOSES, type KeyPurpose, type Keyring } from '../../crypto/keyring.ts'
+import { changeKeyringFile, completeKeyringFile, createKeyringFile } from '../../crypto/keyring-file.ts'
+import { purposeOf, withActive, withNewKey, withoutKey } from '../../crypto/keyring-rotation.ts'
+import { type KeyId, keyId } from '../../domain/ids.ts'
+import { firstLineOf } from '../../message-of.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { repeatedChoice, UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { state, yesNo } from '../output/cell.ts'
+import { Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+import { writeError } from '../output/terminal.ts'
+
+export function keyringCommand(): Command {
+  return new Command('keyring')
+    .description('the file of keys that lies outside the database')
+    .addCommand(createCommand())
+    .addCommand(completeCommand())
+    .addCommand(statusCommand())
+    .addCommand(rotateCommand())
+    .addCommand(activateCommand())
+    .addCommand(removeCommand())
+}
+
+/** The path of the configured keyring file. */
+function keyringPath({ keyringFile }: Config): string {
+  if (keyringFile === null) throw new Error('the keyring is in memory: set QSCOPE_KEYRING_FILE')
+  return keyringFile
+}
+
+function createCommand(): Command {
+  return withOutput(new Command('create'))
+    .description('make the keyring file, with a key of each purpose; refuses if there is one')
+    .action((options: OutputOptions) => {
+      const path = keyringPath(readConfig())
+      const exists = () => new Error(`there is a keyring file ${path} already: it is left as it is`)
+      if (existsSync(path)) throw exists()
+      const drawn = drawKeyMaterial()
+      // Another process that was first has written other keys.
+      if (createKeyringFile(path, drawn) !== drawn) throw exists()
+      const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, drawn[purpose].active]))
+      new Output(options).answer({
+        document: () => ({ file: path, active }),
+        text: () => `${path} created; keep a copy of it, apart from the database`,
+        names: () => Object.values(active),
+      })
+    })
+}
+
+function completeCommand(): Command {
+  return withOutput(new Command('complete'))
+    .description('add a key of each purpose that the file of an older version lacks; all others stay as they are')
+    .action(async (options: OutputOptions) => {
+      const path = keyringPath(readConfig())
+      if (!existsSync(path)) throw new Error(`there is no keyring file ${path}: make one with qscope keyring create`)
+      const added = await completeKeyringFile(path)
+      new Output(options).answer({
+        document: () => ({ file: path, added: [...added] }),
+        text: () =>
+          added.length === 0
+            ? `${path} lacks nothing`
+            : `${path} has a key for ${added.join(', ')} now; let every instance have this file before one of them starts`,
+        names: () => added,
+      })
+    })
+}
+
+/** `inUse`: whether the database refers to it; `null` if the database cannot be asked. */
+interface KeyStatus {
+  readonly purpose: string
+  readonly id: string
+  readonly state: 'active' | 'prepared' | 'old' | 'missing'
+  readonly created: string | null
+  readonly inUse: boolean | null
+}
+
+function statusCommand(): Command {
+  return withOutput(new Command('status'))
+    .description('list the keys, and which of them the database refers to; exit code 1 if one of those is missing')
+    .action(async (options: OutputOptions) => {
+      const config = readConfig()
+      const keyring = openKeyringFile(config)
+      const keys = statusOf(keyring, await referencesOrNull(config, keyring))
+      const output = new Output(options)
+      output.answer({
+        document: () => ({ file: config.keyringFile, keys: keys.map((key) => ({ ...key })) }),
+        text: () => output.table(KEY_COLUMNS, keys),
+        names: () => keys.map(({ id }) => id),
+      })
+      if (keys.some(({ state }) => state === 'missing')) process.exitCode = 1
+    })
+}
+
+const KEY_COLUMNS: readonly Column<KeyStatus>[] = [
+  { heading: 'PURPOSE', value: ({ purpose }) => purpose },
+  { heading: 'KEY', value: ({ id }) => id, whole: true },
+  { heading: 'STATE', value: (key) => state(key.state) },
+  { heading: 'CREATED', value: ({ created }) => created },
+  { heading: 'IN USE', value: ({ inUse }) => (inUse === null ? 'unknown' : yesNo(inUse)) },
+]
+
+/** The keys can be listed without their database. */
+async function referencesOrNull(config: Config, keyring: Keyring): Promise<KeyReferences | null> {
+  try {
+    return await databaseKeyReferences(config, openLog(config, { quiet: true }), keyring)
+  } catch (error) {
+    writeError(`the database cannot be asked which keys it refers to: ${firstLineOf(error)}`)
+    return null
+  }
+}
+
+function statusOf(keyring: Keyring, references: KeyReferences | null): readonly KeyStatus[] {
+  return KEY_PURPOSES.flatMap((purpose) => {
+    const referred: readonly string[] | null = references?.[purpose] ?? null
+    const active = keyring.active(purpose)
+    const since = keyring.created(purpose, active)
+    const present = keyring.ids(purpose).map((id): KeyStatus => {
+      const created = keyring.created(purpose, id)
+      const isLater = created !== null && since !== null && created > since
+      const state = id === active ? 'active' : isLater ? 'prepared' : 'old'
+      const inUse = referred === null ? null : referred.includes(id)
+      return { purpose, id, state, created: created === null ? null : new Date(created).toISOString(), inUse }
+    })
+    const missing = (referred ?? [])
+      .filter((id) => !present.some((key) => key.id === id))
+      .map((id): KeyStatus => ({ purpose, id, state: 'missing', created: null, inUse: true }))
+    return [...present, ...missing]
+  })
+}
+
+interface RotateOptions extends OutputOptions {
+  readonly purpose?: KeyPurpose[]
+  readonly prepare?: boolean
+  readonly now?: boolean
+}
+
+/** Longer than any server that shares the file needs to read it again. */
+const UNTIL_READ_MS = 2 * RELOAD_INTERVAL_MS + 1_000
+
+function rotateCommand(): Command {
+  return withOutput(new Command('rotate'))
+    .description('add a fresh key, let running servers read it, and make it the active one; the old ones still check')
+    .addOption(purposeOption())
+    .option('--prepare', 'only add it: for several copies of the file, see keyring activate')
+    .option('--now', 'on a database server too: every instance reads this very file')
+    .action(async (options: RotateOptions) => {
+      const { prepare = false, now = false, purpose: purposes = KEY_PURPOSES } = options
+      const config = readConfig()
+      if (!prepare && !now && !config.database.embedded) {
+        throw new UsageError(
+          'other instances may have copies of the keyring: use --prepare, distribute the file, then keyring activate; or --now if all of them read this very file',
+        )
+      }
+      const path = keyringPath(config)
+      const added = await prepareKeys(path, purposes)
+      if (!prepare) {
+        // Every server must know a key before one of them uses it.
+        await sleep(UNTIL_READ_MS)
+        await changeKeyringFile(path, (material) => [...added.values()].reduce(withActive, material))
+      }
+      const keys = [...added].map(([purpose, id]) => ({ purpose, id, active: !prepare }))
+      new Output(options).answer({
+        document: () => ({ file: path, keys }),
+        text: () => keys.map(({ purpose, id }) => describeRotation(purpose, id, prepare)).join('\n'),
+        names: () => keys.map(({ id }) => id),
+      })
+    })
+}
+
+/** Which keys a command is about; all of them unless told. */
+function purposeOption(): Option {
+  return repeatedChoice('--purpose <purpose>', 'only this purpose', KEY_PURPOSES)
+}
+
+async function prepareKeys(path: string, purposes: readonly KeyPurpose[]): Promise<ReadonlyMap<KeyPurpose, KeyId>> {
+  const added = new Map<KeyPurpose, KeyId>()
+  await changeKeyringFile(path, (material) =>
+    purposes.reduce((before, purpose) => {
+      const { id, material: after } = withNewKey(before, purpose)
+      added.set(purpose, id)
+      return after
+    }, material),
+  )
+  return added
+}
+
+function describeRotation(purpose: KeyPurpose, id: KeyId, prepare: boolean): string {
+  return prepare
+    ? `${purpose} key ${id} prepared; when every instance has the file: qscope keyring activate ${id}`
+    : `${purpose} key ${id} is active; the ones before it still check`
+}
+
+function activateCommand(): Command {
+  return withOutput(new Command('activate'))
+    .argument('<key id>', 'a key of the keyring')
+    .description('make with this key from now on; every instance must have it already')
+    .action(async (text: string, options: OutputOptions) => {
+      const id = keyId(text)
+      const path = keyringPath(readConfig())
+      const material = await changeKeyringFile(path, (before) => withActive(before, id))
+      const purpose = purposeOf(material, id)
+      new Output(options).answer({
+        document: () => ({ file: path, keys: [{ purpose, id, active: true }] }),
+        text: () => `${purpose} key ${id} is active`,
+        names: () => [id],
+      })
+    })
+}
+
+function removeCommand(): Command {
+  return withConfirmation(withOutput(new Command('remove')))
+    .argument('<key id>', 'a key of the keyring')
+    .description('take a key out; refuses the active one, and one that the database refers to')
+    .action(async (text: string, options: OutputOptions & ConfirmationOptions) => {
+      const id = keyId(text)
+      const config = readConfig()
+      const path = keyringPath(config)
+      const needed = await databaseKeyReferences(config, openLog(config, { quiet: true }), openKeyringFile(config))
+      await confirm(options, `This takes the key ${id} out of ${path} for good`)
+      await changeKeyringFile(path, (material) => {
+        const purpose = purposeOf(material, id)
+        if (needed[purpose].includes(id)) throw new Error(`the database refers to the ${purpose} key ${id}: it is kept`)
+        return withoutKey(material, id)
+      })
+      new Output(options).answer({
+        document: () => ({ file: path, removed: id }),
+        text: () => `${id} removed; servers that run forget it when they start again`,
+        names: () => [id],
+      })
+    })
+}

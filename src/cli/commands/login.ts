@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { durationMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import { DeviceService, type StartDeviceAuthorizationResponse } from '../../gen/qscope/v1/device_service_pb.ts'
+import type { IssuedToken } from '../../gen/qscope/v1/token_pb.ts'
+import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import { messageOf } from '../../message-of.ts'
+import { type CallCredentials, CallFailure, type Calls } from '../connection/calls.ts'
+import { readCredentials } from '../connection/credentials.ts'
+import { loginCredentials, loginOf } from '../connection/login.ts'
+import { RemoteCalls } from '../connection/remote-calls.ts'
+import { chosenContext, contextTarget } from '../connection/target.ts'
+import type { Login, NamedContext } from '../contexts/context.ts'
+import { ContextStore } from '../contexts/context-store.ts'
+import { type ConnectionOptions, repeated, UsageError } from '../options/options.ts'
+import { type OutputOptions, withOutput } from '../options/output-options.ts'
+import { listText, Output } from '../output/output.ts'
+import { writeError, writeNotice } from '../output/terminal.ts'
+
+interface LoginOptions extends OutputOptions, Pick<ConnectionOptions, 'context' | 'clientId' | 'clientSecret'> {
+  readonly scope?: string[]
+  readonly audience?: string[]
+}
+
+/** RFC 8628. */
+export function loginCommand(): Command {
+  return withOutput(new Command('login'))
+    .description('log in to the server of a context with your browser, and keep the tokens in the context')
+    .option('--context <name>', 'log in to this context (or QSCOPE_CONTEXT)')
+    .option('--client-id <id>', "the client that gets the tokens (default: the context's)")
+    .option('--client-secret <secret>', 'its secret, if it has one; - asks for it, or reads standard input')
+    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
+    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .action(async (options: LoginOptions) => {
+      const { name, context } = requiredContext(options)
+      const { client } = await readCredentials(options, context)
+      if (client === null) throw new UsageError('who logs in where? Give --client-id, or set it in the context')
+      const calls = callsOf({ name, context }, { client, bearer: null })
+      try {
+        const { scope: scopes = [], audience: audiences = [] } = options
+        const token = await authorize(calls, { scopes, audiences })
+        const login = loginOf(client.clientId, token)
+        const before = await keep(name, login)
+        if (before !== undefined) await revokeFormer(before, { name, context })
+        answer(name, login, options)
+      } finally {
+        await calls.close()
+      }
+    })
+}
+
+interface LogoutOptions extends OutputOptions, Pick<ConnectionOptions, 'context'> {
+  readonly forget?: true
+}
+
+export function logoutCommand(): Command {
+  return withOutput(new Command('logout'))
+    .description('revoke the tokens of a login, and forget them')
+    .option('--context <name>', 'log out of this context (or QSCOPE_CONTEXT)')
+    .option('--forget', 'only forget them here, such as when the server has gone')
+    .action(async (options: LogoutOptions) => {
+      const chosen = requiredContext(options)
+      const { login } = chosen.context
+      if (login !== undefined) {
+        if (!options.forget) await revoke(login, chosen)
+        await keep(chosen.name, undefined)
+      }
+      new Output(options).answer({
+        document: () => ({ context: chosen.name, revoked: login !== undefined && !options.forget }),
+        text: () => (login === undefined ? `nobody is logged in to ${chosen.name}` : `logged out of ${chosen.name}`),
+        names: () => [chosen.name],
+      })
+    })
+}
+
+function requiredContext(options: Pick<ConnectionOptions, 'context'>): NamedContext {
+  const chosen = chosenContext(options)
+  if (chosen !== null) return chosen
+  throw new UsageError('a login is kept in a context: make one with qscope context set <name> --server <host:port>')
+}
+
+function callsOf(context: NamedContext, credentials: CallCredentials): Calls {
+  return new RemoteCalls(contextTarget(context, {}).endpoint, credentials)
+}
+
+/** Puts a login into a context, and answers the one before it. */
+async function keep(name: string, login: Login | undefined): Promise<Login | undefined> {
+  let before: Login | undefined
+  await ContextStore.ofUser(process.env).change(name, ({ login: former, ...context }) => {
+    before = former
+    return login === undefined ? context : { ...context, login }
+  })
+  return before
+}
+
+interface Wanted {
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+}
+
+/** Starts a device authorization, tells the user where to go, and polls until it is settled. */
+async function authorize(calls: Calls, { scopes, audiences }: Wanted): Promise<IssuedToken> {
+  const method = DeviceService.method.startDeviceAuthorization
+  const started = await calls.call(method, { scopes: [...scopes], audiences: [...audiences] })
+  writeNotice(
+    [
+      `Open ${started.verificationUri} in a browser, and enter the code ${started.userCode}`,
+      ...(started.verificationUriComplete === '' ? [] : [`or open ${started.verificationUriComplete}`]),
+      'Waiting for you to approve …',
+      '',
+    ].join('\n'),
+  )
+  return await poll(calls, started)
+}
+
+/** RFC 8628 §3.5: what each further poll waits longer after `slow_down`. */
+const SLOW_DOWN_MS = 5_000
+
+/** RFC 8628 §3.4, §3.5. A server that cannot be reached for the moment is asked less and less often. */
+async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Promise<IssuedToken> {
+  const { deviceCode, expiresIn, interval } = started
+  const until = Date.now() + (expiresIn === undefined ? 0 : durationMs(expiresIn))
+  let waitMs = interval === undefined ? SLOW_DOWN_MS : durationMs(interval)
+  while (Date.now() < until) {
+    await sleep(waitMs)
+    try {
+      const { token } = await calls.call(DeviceService.method.redeemDeviceCode, { deviceCode })
+      if (token !== undefined) return token
+    } catch (error) {
+      if (!(error instanceof CallFailure)) throw error
+      const { reason, status } = error.refusal
+      if (reason === 'OAUTH_DEVICE_SLOW_DOWN') waitMs += SLOW_DOWN_MS
+      else if (status === 'UNAVAILABLE') waitMs *= 2
+      else if (reason !== 'OAUTH_DEVICE_AUTHORIZATION_PENDING') throw error
+    }
+  }
+  throw new Error('nobody approved in time: run qscope login again')
+}
+
+/** RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it. */
+async function revoke(login: Login, context: NamedContext): Promise<void> {
+  const { client } = await readCredentials({}, context.context)
+  const calls = callsOf(context, loginCredentials(login, client))
+  try {
+    await calls.call(TokenService.method.revokeToken, { token: login.refreshToken ?? login.accessToken })
+  } finally {
+    await calls.close()
+  }
+}
+
+async function revokeFormer(login: Login, context: NamedContext): Promise<void> {
+  try {
+    await revoke(login, context)
+  } catch (error) {
+    writeError(`the tokens of the login before are not revoked: ${messageOf(error)}`)
+  }
+}
+
+function answer(context: string, login: Login, options: OutputOptions): void {
+  const { clientId, scopes, expireTime } = login
+  const output = new Output(options)
+  output.answer({
+    document: () => ({ context, clientId, scopes: [...scopes], expireTime, refreshes: login.refreshToken !== null }),
+    text: () =>
+      output.pairs([
+        ['logged in to', context],
+        ['client id', clientId],
+        ['scopes', listText(scopes)],
+        ['access token expires', timestampFromMs(Date.parse(expireTime))],
+        ['afterwards', login.refreshToken === null ? 'log in again' : 'it is refreshed when it is needed'],
+      ]),
+    names: () => [context],
+  })
+}

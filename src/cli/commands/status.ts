@@ -1,0 +1,72 @@
+import { Command } from 'commander'
+import { ErrorReasonSchema } from '../../gen/qscope/v1/error_reason_pb.ts'
+import {
+  FindingStateSchema,
+  type GetServerStatusResponse,
+  GetServerStatusResponseSchema,
+  ServerService,
+} from '../../gen/qscope/v1/server_service_pb.ts'
+import { readWithCalls } from '../connection/session.ts'
+import { type ConnectionOptions, nameOf, withConnection } from '../options/options.ts'
+import { state, yesNo } from '../output/cell.ts'
+import { durationText, messageJson, type Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+
+type Found = GetServerStatusResponse['findings'][number]
+type Called = GetServerStatusResponse['calls'][number]
+type Refused = GetServerStatusResponse['refusals'][number]
+
+/** How a server is; without one, how the database is that this environment configures. */
+export function statusCommand(): Command {
+  return withConnection(new Command('status'))
+    .description('tell how a server is: version, health, what the doctor finds, what it is asked and refuses')
+    .action(async (options: ConnectionOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(ServerService.method.getServerStatus, {})
+        output.answer({
+          document: () => messageJson(GetServerStatusResponseSchema, answer),
+          text: () => statusText(answer, output),
+          names: () => toLookInto(answer).map(({ check }) => check),
+        })
+      })
+    })
+}
+
+const FINDING_COLUMNS: readonly Column<Found>[] = [
+  { heading: 'CHECK', value: ({ check }) => check, whole: true },
+  { heading: 'STATE', value: (found) => state(nameOf(FindingStateSchema, found.state)) },
+  { heading: 'FINDING', value: ({ finding }) => finding, wrap: true },
+  { heading: 'WHAT TO DO', value: ({ advice }) => advice, wrap: true },
+]
+
+function toLookInto({ findings }: GetServerStatusResponse): readonly Found[] {
+  return findings.filter(({ advice }) => advice !== '')
+}
+
+function statusText(status: GetServerStatusResponse, output: Output): string {
+  const { version, serving, startTime, rateWindow, examineTime, findings, calls, refusals } = status
+  const found = toLookInto(status)
+  const rate = `PER SECOND, LAST ${durationText(rateWindow)}`
+  const callColumns: readonly Column<Called>[] = [
+    { heading: 'METHOD', value: ({ method }) => method, whole: true },
+    { heading: 'CALLS', value: ({ count }) => String(count) },
+    { heading: rate, value: ({ perSecond }) => perSecond.toFixed(2) },
+  ]
+  const refusalColumns: readonly Column<Refused>[] = [
+    { heading: 'REASON', value: ({ reason }) => ErrorReasonSchema.value[reason]?.localName ?? String(reason) },
+    { heading: 'REFUSED', value: ({ count }) => String(count) },
+    { heading: rate, value: ({ perSecond }) => perSecond.toFixed(2) },
+  ]
+  return [
+    output.pairs([
+      ['version', version],
+      ['serving', state(yesNo(serving))],
+      ['since', startTime],
+      ['examined', examineTime],
+      ['findings', `${findings.length}, of which ${found.length} to look into`],
+    ]),
+    ...(found.length === 0 ? [] : ['', output.table(FINDING_COLUMNS, found)]),
+    ...(calls.length === 0 ? [] : ['', output.table(callColumns, calls)]),
+    ...(refusals.length === 0 ? [] : ['', output.table(refusalColumns, refusals)]),
+  ].join('\n')
+}

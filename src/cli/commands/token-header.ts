@@ -1,0 +1,47 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import type { Calls } from '../connection/calls.ts'
+import { withCalls } from '../connection/session.ts'
+import {
+  type ConnectionOptions,
+  duration,
+  omitUndefined,
+  repeated,
+  UsageError,
+  withConnection,
+} from '../options/options.ts'
+import { writeAnswer } from '../output/terminal.ts'
+
+interface HeaderOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string[]
+  readonly lifetime?: Duration
+}
+
+/** RFC 6750 §2.1, as the line of a header that grpcurl and curl take after `-H`. */
+export function tokenHeaderCommand(): Command {
+  return withConnection(new Command('header'), { prints: 'text' })
+    .description('print a header with a token, for another program: grpcurl -H "$(qscope token header)"')
+    .addOption(repeated('--scope <scope>', 'mint a token with this scope'))
+    .addOption(repeated('--audience <audience>', 'mint a token for this audience'))
+    .option('--lifetime <duration>', 'mint a token that lives so long', duration)
+    .action(async (options: HeaderOptions) => {
+      await withCalls(options, async (calls) => {
+        writeAnswer(`authorization: Bearer ${await tokenFor(calls, options)}\n`)
+      })
+    })
+}
+
+/** The token at hand, which is the one given or that of the login; else, or if something is asked of it, one is minted. */
+async function tokenFor(calls: Calls, { scope = [], audience = [], lifetime }: HeaderOptions): Promise<string> {
+  const asks = scope.length + audience.length > 0 || lifetime !== undefined
+  if (!asks && calls.bearer !== null) return calls.bearer
+  if (!calls.hasClient) {
+    throw new UsageError('there is no token: run qscope login, or give --client-id and --client-secret, or --token')
+  }
+  const request = { scopes: scope, audiences: audience, ...omitUndefined({ lifetime }) }
+  const { token } = await calls.call(TokenService.method.mintToken, request)
+  if (token === undefined) throw new Error('the server answered no token')
+  return token.accessToken
+}

@@ -1,0 +1,244 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import type { TokenClaims } from '../../gen/qscope/v1/token_pb.ts'
+import {
+  IntrospectTokenResponseSchema,
+  ListGrantsResponseSchema,
+  ListTokensResponseSchema,
+  MintTokenResponseSchema,
+  RevokeTokenResponseSchema,
+  RevokeTokensResponseSchema,
+  TokenService,
+  VerifyTokenResponseSchema,
+} from '../../gen/qscope/v1/token_service_pb.ts'
+import type { Calls } from '../connection/calls.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { readSecret } from '../input/secret.ts'
+import {
+  type ConnectionOptions,
+  duration,
+  omitUndefined,
+  type PageOptions,
+  repeated,
+  UsageError,
+  withConnection,
+  withPaging,
+} from '../options/options.ts'
+import { state, yesNo } from '../output/cell.ts'
+import { messageJson, type Output } from '../output/output.ts'
+import { claimPairs, grantView, issuedPairs, tokenView } from '../views/token.ts'
+import { tokenHeaderCommand } from './token-header.ts'
+
+export function tokenCommand(): Command {
+  return new Command('token')
+    .description('tokens')
+    .addCommand(mintCommand())
+    .addCommand(tokenHeaderCommand())
+    .addCommand(introspectCommand())
+    .addCommand(verifyCommand())
+    .addCommand(revokeCommand())
+    .addCommand(listCommand())
+    .addCommand(grantsCommand())
+}
+
+interface MintOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string[]
+  readonly lifetime?: Duration
+}
+
+function mintCommand(): Command {
+  return withConnection(new Command('mint'))
+    .description('mint an access token for a client (client credentials)')
+    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
+    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .option('--lifetime <duration>', 'shorter than the client has it', duration)
+    .action(async (options: MintOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const { scope: scopes = [], audience: audiences = [], lifetime } = options
+        const request = { scopes, audiences, ...omitUndefined({ lifetime }) }
+        const answer = await calls.call(TokenService.method.mintToken, request)
+        const { token } = answer
+        output.answer({
+          document: () => messageJson(MintTokenResponseSchema, answer),
+          text: () => (token === undefined ? '' : output.pairs(issuedPairs(token))),
+          names: () => (token === undefined ? [] : [token.tokenId]),
+        })
+      })
+    })
+}
+
+function introspectCommand(): Command {
+  return withConnection(new Command('introspect'))
+    .description('tell whether a token is active, and what it says')
+    .argument('<token>', 'the token, or - to read standard input')
+    .action(async (text: string, options: ConnectionOptions) => {
+      const token = (await readSecret(text, 'token')) ?? ''
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(TokenService.method.introspectToken, { token })
+        output.answer({
+          document: () => messageJson(IntrospectTokenResponseSchema, answer),
+          text: () => output.pairs([['active', state(yesNo(answer.active))], ...claimPairs(answer.claims)]),
+          names: () => namesOf(answer.claims),
+        })
+      })
+    })
+}
+
+interface VerifyOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string
+}
+
+function verifyCommand(): Command {
+  return withConnection(new Command('verify'))
+    .description('check an access token the way a resource server does; exit code 1 if it is not good')
+    .argument('<token>', 'the token, or - to read standard input')
+    .addOption(repeated('--scope <scope>', 'scope that it must have'))
+    .option('--audience <audience>', 'audience that it must be for')
+    .action(async (text: string, options: VerifyOptions) => {
+      const token = (await readSecret(text, 'token')) ?? ''
+      await readWithCalls(options, async (calls, output) => {
+        const { scope: requiredScopes = [], audience } = options
+        const request = { token, requiredScopes, ...omitUndefined({ audience }) }
+        const answer = await calls.call(TokenService.method.verifyToken, request)
+        output.answer({
+          document: () => messageJson(VerifyTokenResponseSchema, answer),
+          text: () => output.pairs(claimPairs(answer.claims)),
+          names: () => namesOf(answer.claims),
+        })
+      })
+    })
+}
+
+function namesOf(claims: TokenClaims | undefined): readonly string[] {
+  return claims === undefined ? [] : [claims.tokenId]
+}
+
+interface RevokeOptions extends ConnectionOptions, ConfirmationOptions {
+  readonly tokenId?: string
+  readonly ofClient?: string
+  readonly ofUser?: string
+  readonly grantId?: string
+  readonly reason: string
+}
+
+type RevocationTarget =
+  | { readonly case: 'tokenId'; readonly value: string }
+  | { readonly case: 'clientId'; readonly value: string }
+  | { readonly case: 'userId'; readonly value: string }
+  | { readonly case: 'grantId'; readonly value: string }
+
+function revokeCommand(): Command {
+  return withConfirmation(withConnection(new Command('revoke')))
+    .description('end a token, or all of a client, a user or a grant, from the next call on')
+    .argument('[token]', 'the token, or - to read standard input')
+    .option('--token-id <id>', 'end the token with this handle')
+    .option('--of-client <id>', 'end everything of a client')
+    .option('--of-user <id>', 'end everything of a user')
+    .option('--grant-id <id>', 'end a token family')
+    .option('--reason <text>', 'stands in the audit log', '')
+    .action(async (text: string | undefined, options: RevokeOptions) => {
+      const targets = targetsOf(options)
+      const [target] = targets
+      if (targets.length + (text === undefined ? 0 : 1) !== 1) {
+        throw new UsageError('name one thing to revoke: a token, --token-id, --of-client, --of-user or --grant-id')
+      }
+      if (target !== undefined && target.case !== 'tokenId') {
+        await confirm(options, `This ends all tokens of the ${NOUNS[target.case]} ${target.value} for good`)
+      }
+      const token = (await readSecret(text, 'token')) ?? ''
+      await withCalls(options, async (calls, output) => {
+        if (target !== undefined) await revokeTarget(calls, output, target, options.reason)
+        else if (calls.authenticatesClient) await revokeOwnToken(calls, output, token)
+        else await revokePresentedToken(calls, output, token, options.reason)
+      })
+    })
+}
+
+const NOUNS = Object.freeze({ clientId: 'client', userId: 'user', grantId: 'grant' })
+
+function targetsOf({ tokenId, ofClient, ofUser, grantId }: RevokeOptions): readonly RevocationTarget[] {
+  const targets: RevocationTarget[] = []
+  if (tokenId !== undefined) targets.push({ case: 'tokenId', value: tokenId })
+  if (ofClient !== undefined) targets.push({ case: 'clientId', value: ofClient })
+  if (ofUser !== undefined) targets.push({ case: 'userId', value: ofUser })
+  if (grantId !== undefined) targets.push({ case: 'grantId', value: grantId })
+  return targets
+}
+
+async function revokeTarget(calls: Calls, output: Output, target: RevocationTarget, reason: string): Promise<void> {
+  const answer = await calls.call(TokenService.method.revokeTokens, { target, reason })
+  output.answer({
+    document: () => messageJson(RevokeTokensResponseSchema, answer),
+    text: () => (answer.revokedCount === undefined ? 'revoked' : `revoked: ${answer.revokedCount}`),
+    names: () => [target.value],
+  })
+}
+
+/** RFC 7009: a client ends its own token. */
+async function revokeOwnToken(calls: Calls, output: Output, token: string): Promise<void> {
+  const answer = await calls.call(TokenService.method.revokeToken, { token })
+  output.answer({
+    document: () => messageJson(RevokeTokenResponseSchema, answer),
+    text: () => 'revoked',
+    // The value is all that is known of it, and is not printed.
+    names: () => [],
+  })
+}
+
+/** An operator or bearer holds the value and no client: the handle is looked up first. */
+async function revokePresentedToken(calls: Calls, output: Output, token: string, reason: string): Promise<void> {
+  const { claims } = await calls.call(TokenService.method.introspectToken, { token })
+  if (claims !== undefined) {
+    await revokeTarget(calls, output, { case: 'tokenId', value: claims.tokenId }, reason)
+    return
+  }
+  output.answer({
+    document: () => ({ revokedCount: 0 }),
+    text: () => 'not active, nothing to revoke',
+    names: () => [],
+  })
+}
+
+interface ListOptions extends ConnectionOptions, PageOptions {
+  readonly ofClient?: string
+  readonly ofUser?: string
+  readonly active?: true
+}
+
+function withFilters(command: Command, active: string): Command {
+  return withPaging(withConnection(command))
+    .option('--of-client <id>', 'only those of a client')
+    .option('--of-user <id>', 'only those of a user')
+    .option('--active', active)
+}
+
+function filtersOf({ ofClient: clientId, ofUser: userId, pageSize, pageToken, active: activeOnly }: ListOptions) {
+  return omitUndefined({ clientId, userId, pageSize, pageToken, activeOnly })
+}
+
+function listCommand(): Command {
+  return withFilters(new Command('list'), 'only those that would be accepted now')
+    .description('list tokens by their handles, newest first')
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(TokenService.method.listTokens, filtersOf(options))
+        const document = () => messageJson(ListTokensResponseSchema, answer)
+        output.list(tokenView, answer.tokens, document, answer.nextPageToken)
+      })
+    })
+}
+
+function grantsCommand(): Command {
+  return withFilters(new Command('grants'), 'only those on which what is issued counts now')
+    .description('list what users have consented to, newest first')
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(TokenService.method.listGrants, filtersOf(options))
+        const document = () => messageJson(ListGrantsResponseSchema, answer)
+        output.list(grantView, answer.grants, document, answer.nextPageToken)
+      })
+    })
+}

@@ -1,0 +1,131 @@
+import { Command, Option } from 'commander'
+import {
+  DeactivateUserResponseSchema,
+  DeleteUserResponseSchema,
+  GetUserResponseSchema,
+  ListUsersResponseSchema,
+  ReactivateUserResponseSchema,
+  RegisterUserResponseSchema,
+  UserService,
+} from '../../gen/qscope/v1/user_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import {
+  type ConnectionOptions,
+  omitUndefined,
+  type PageOptions,
+  UsageError,
+  withConnection,
+  withPaging,
+} from '../options/options.ts'
+import { messageJson } from '../output/output.ts'
+import { userView } from '../views/user.ts'
+
+export function userCommand(): Command {
+  return new Command('user')
+    .description('the users that tokens speak for')
+    .addCommand(registerCommand())
+    .addCommand(listCommand())
+    .addCommand(getCommand())
+    .addCommand(deactivateCommand())
+    .addCommand(reactivateCommand())
+    .addCommand(deleteCommand())
+}
+
+function registerCommand(): Command {
+  return withConnection(new Command('register'))
+    .description('register a user of another system, or show the one who is registered already')
+    .argument('<external-id>', 'the id of the user in that system')
+    .action(async (externalId: string, options: ConnectionOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(UserService.method.registerUser, { externalId })
+        output.object(userView, answer.user, () => messageJson(RegisterUserResponseSchema, answer))
+      })
+    })
+}
+
+interface ListOptions extends ConnectionOptions, PageOptions {
+  readonly active?: true
+  readonly deactivated?: true
+}
+
+function listCommand(): Command {
+  return withPaging(withConnection(new Command('list')))
+    .description('list users, the last registered first')
+    .option('--active', 'only active users')
+    .addOption(new Option('--deactivated', 'only deactivated users').conflicts('active'))
+    .action(async (options: ListOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        const { pageSize, pageToken, deactivated } = options
+        const active = deactivated ? false : options.active
+        const answer = await calls.call(UserService.method.listUsers, omitUndefined({ pageSize, pageToken, active }))
+        const document = () => messageJson(ListUsersResponseSchema, answer)
+        output.list(userView, answer.users, document, answer.nextPageToken)
+      })
+    })
+}
+
+interface GetOptions extends ConnectionOptions {
+  readonly externalId?: string
+}
+
+function getCommand(): Command {
+  return withConnection(new Command('get'))
+    .description('show a user')
+    .argument('[user-id]')
+    .option('--external-id <id>', 'the user of this id in the other system')
+    .action(async (userId: string | undefined, options: GetOptions) => {
+      const { externalId } = options
+      if ((userId === undefined) === (externalId === undefined))
+        throw new UsageError('give a user id, or --external-id')
+      const id =
+        externalId === undefined
+          ? { case: 'userId' as const, value: userId ?? '' }
+          : { case: 'externalId' as const, value: externalId }
+      await readWithCalls(options, async (calls, output) => {
+        const answer = await calls.call(UserService.method.getUser, { id })
+        output.object(userView, answer.user, () => messageJson(GetUserResponseSchema, answer))
+      })
+    })
+}
+
+function deactivateCommand(): Command {
+  return withConnection(new Command('deactivate'))
+    .description('make all tokens of a user inactive from the next call on')
+    .argument('<user-id>')
+    .action(async (userId: string, options: ConnectionOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(UserService.method.deactivateUser, { userId })
+        output.object(userView, answer.user, () => messageJson(DeactivateUserResponseSchema, answer))
+      })
+    })
+}
+
+function reactivateCommand(): Command {
+  return withConnection(new Command('reactivate'))
+    .description('undo qscope user deactivate: unexpired tokens work again')
+    .argument('<user-id>')
+    .action(async (userId: string, options: ConnectionOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(UserService.method.reactivateUser, { userId })
+        output.object(userView, answer.user, () => messageJson(ReactivateUserResponseSchema, answer))
+      })
+    })
+}
+
+function deleteCommand(): Command {
+  return withConfirmation(withConnection(new Command('delete')))
+    .description('delete a user and all tokens of the user; the external id is free again')
+    .argument('<user-id>')
+    .action(async (userId: string, options: ConnectionOptions & ConfirmationOptions) => {
+      await confirm(options, `This deletes the user ${userId} and all tokens of the user for good`)
+      await withCalls(options, async (calls, output) => {
+        const answer = await calls.call(UserService.method.deleteUser, { userId })
+        output.answer({
+          document: () => messageJson(DeleteUserResponseSchema, answer),
+          text: () => `deleted ${userId}`,
+          names: () => [userId],
+        })
+      })
+    })
+}

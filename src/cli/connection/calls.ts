@@ -1,0 +1,102 @@
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  getOption,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf'
+import type { FieldViolation } from '../../errors/registry.ts'
+import { ClientAuthenticationSchema } from '../../gen/qscope/v1/client_authentication_pb.ts'
+import { type Access, access } from '../../gen/qscope/v1/options_pb.ts'
+
+export type UnaryMethod<
+  Input extends DescMessage = DescMessage,
+  Output extends DescMessage = DescMessage,
+> = DescMethodUnary<Input, Output>
+
+export type StreamMethod<
+  Input extends DescMessage = DescMessage,
+  Output extends DescMessage = DescMessage,
+> = DescMethodServerStreaming<Input, Output>
+
+/**
+ * "Call this RPC": on the database in this process, or on a server. Commands
+ * are written once against it.
+ */
+export interface Calls {
+  /** Returns the answer, or throws `CallFailure`. Client credentials, where the method takes them, are filled in. */
+  call<Input extends DescMessage, Output extends DescMessage>(
+    method: UnaryMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): Promise<MessageShape<Output>>
+  /** The answers of a stream as they come, until it ends or `signal` is aborted; throws `CallFailure` where it is refused or breaks. */
+  stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncIterable<MessageShape<Output>>
+  /** Whether OAuth calls authenticate a client; without one, tokens are checked as operator or bearer. */
+  readonly authenticatesClient: boolean
+  /** Whether there is a client that can be authenticated. */
+  readonly hasClient: boolean
+  /** The bearer token that was given, or that of the login; `null`: there is none. */
+  readonly bearer: string | null
+  close(): Promise<void>
+}
+
+/** What the command line shows to prove who it is. */
+export interface CallCredentials {
+  readonly client: { readonly clientId: string; readonly clientSecret: string | null } | null
+  readonly bearer: string | null
+}
+
+/** The access rule of a method, as the proto says. */
+export function accessOf(method: DescMethod): Access {
+  return getOption(method, access)
+}
+
+/** The request with the client's credentials in it, where its method has a field for them. */
+export function withClientCredentials<Input extends DescMessage>(
+  method: UnaryMethod<Input>,
+  request: MessageInitShape<Input>,
+  { client }: CallCredentials,
+): MessageInitShape<Input> {
+  const field = method.input.field['client']
+  if (client === null || field?.message?.typeName !== ClientAuthenticationSchema.typeName) return request
+  const secret =
+    client.clientSecret === null ? {} : { method: { case: 'clientSecret' as const, value: client.clientSecret } }
+  return { ...request, client: { clientId: client.clientId, ...secret } }
+}
+
+/** Why a call was refused, as far as the server said. */
+export interface Refusal {
+  /** Such as `OAUTH_INVALID_CLIENT`; `null` for statuses the transport makes. */
+  readonly reason: string | null
+  readonly status: string
+  readonly description: string
+  readonly violations: readonly FieldViolation[]
+  readonly metadata: Readonly<Record<string, string>>
+  readonly rayId: string | null
+}
+
+export class CallFailure extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super(describeRefusal(refusal))
+    this.name = 'CallFailure'
+    this.refusal = refusal
+  }
+}
+
+/** One line: reason, description, fields and ray id. */
+function describeRefusal({ reason, status, description, violations, metadata, rayId }: Refusal): string {
+  const fields = violations.map((violation) => `${violation.field}: ${violation.description}`)
+  const values = Object.entries(metadata)
+    .filter(([name]) => name !== 'oauth_error')
+    .map(([name, value]) => `${name}: ${value}`)
+  const details = [...fields, ...values].join('; ')
+  return `${reason ?? status}: ${description}${details === '' ? '' : ` [${details}]`}${rayId === null ? '' : ` (ray id ${rayId})`}`
+}

@@ -1,0 +1,45 @@
+import { readEnvironment, variable } from '../../config/environment.ts'
+import type { Context } from '../contexts/context.ts'
+import { readSecret, readSecretFile } from '../input/secret.ts'
+import { type ConnectionOptions, UsageError } from '../options/options.ts'
+import type { CallCredentials } from './calls.ts'
+
+/** RFC 6750 §2.1: b64token. */
+const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
+
+/** The credentials of a command: its options, then the environment, then the context. */
+export async function readCredentials(options: ConnectionOptions, context: Context | null): Promise<CallCredentials> {
+  const environment = readEnvironment(process.env)
+  if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
+    throw new UsageError('give either --client-secret or --client-secret-file')
+  }
+  const clientId = options.clientId ?? variable(environment, 'QSCOPE_CLIENT_ID')
+  if (clientId === null && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
+    throw new UsageError('a client secret needs --client-id')
+  }
+  const bearer =
+    (await readSecret(options.token, 'bearer token')) ??
+    (options.clientId === undefined ? variable(environment, 'QSCOPE_TOKEN') : null)
+  // grpc-js would quote a value that no header can carry.
+  if (bearer !== null && !BEARER.test(bearer)) {
+    throw new UsageError(
+      'the bearer token (--token or QSCOPE_TOKEN) holds characters that no token has; it is not shown',
+    )
+  }
+  if (clientId === null) return { client: clientOf(context), bearer }
+  const given =
+    options.clientSecretFile === undefined
+      ? await readSecret(options.clientSecret, `secret of ${clientId}`)
+      : readSecretFile(options.clientSecretFile)
+  // The secret of a context is for the context's own client.
+  const kept = context?.clientId === clientId ? clientOf(context) : null
+  const clientSecret = given ?? variable(environment, 'QSCOPE_CLIENT_SECRET') ?? kept?.clientSecret ?? null
+  return { client: { clientId, clientSecret }, bearer }
+}
+
+function clientOf(context: Context | null): CallCredentials['client'] {
+  if (context?.clientId === undefined) return null
+  const { clientId, clientSecret, clientSecretFile } = context
+  const fromFile = clientSecretFile === undefined ? null : readSecretFile(clientSecretFile)
+  return { clientId, clientSecret: clientSecret ?? fromFile }
+}

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
+import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
+import {
+  describeConnectionProblem,
+  PLAINTEXT,
+  probeServer,
+  type Security,
+  type SecuritySource,
+} from '../../app/doctor/probe-server.ts'
+import { type Address, formatAddress, isLoopback } from '../../config/address.ts'
+import type { Config } from '../../config/config.ts'
+import type { TlsConfig } from '../../config/rules.ts'
+import { messageOf } from '../../message-of.ts'
+import { encryptedKeyProblem, isEncryptedKey } from '../../transports/tls.ts'
+import { type ConnectionOptions, UsageError } from '../options/options.ts'
+
+/** Where a server is, and how the connection to it is secured. */
+export interface ServerEndpoint {
+  readonly address: Address
+  readonly channel: ChannelCredentials
+  readonly options: ChannelOptions
+  /** As the channel is, for finding out why no call gets through. */
+  readonly security: Security
+  readonly securitySource: SecuritySource
+}
+
+export type SecurityOptions = Pick<ConnectionOptions, 'plaintext' | 'tls' | 'caFile' | 'certFile' | 'keyFile'>
+
+/** A proxy of the environment would carry plaintext off this machine. */
+const WITHOUT_PROXY: ChannelOptions = Object.freeze({ 'grpc.enable_http_proxy': 0 })
+
+/** RFC 6066 §3: a handshake names no address. Node.js warns of one that does. */
+const WITHOUT_ADDRESS_AS_NAME: ChannelOptions = Object.freeze({ 'grpc.ssl_target_name_override': 'localhost' })
+
+/** Where a server that listens on every address is reached from its own machine. */
+const LOOPBACK_OF: Readonly<Record<string, string>> = Object.freeze({ '0.0.0.0': '127.0.0.1', '::': '::1' })
+
+/**
+ * The endpoint of a server that is about to receive credentials. Plaintext goes to
+ * this machine only, unless the operator says otherwise.
+ */
+export function endpointForCredentials(address: Address, options: SecurityOptions): ServerEndpoint {
+  const endpoint = endpointAt(address, options)
+  if (isPlaintext(options) && !options.plaintext && !isLoopback(address.host)) {
+    throw new UsageError(
+      `${formatAddress(address)} is another machine, and the credentials would travel to it in plaintext: give --tls or --ca-file to encrypt them, or --plaintext to send them as they are`,
+    )
+  }
+  return endpoint
+}
+
+/** The endpoint of a server that receives nothing secret. */
+export function endpointAt(address: Address, options: SecurityOptions): ServerEndpoint {
+  const { plaintext, caFile, certFile, keyFile } = options
+  if ((certFile === undefined) !== (keyFile === undefined)) throw new UsageError('--cert-file goes with --key-file')
+  const isPlain = isPlaintext(options)
+  if (plaintext && !isPlain) {
+    throw new UsageError('--plaintext contradicts --tls, --ca-file and --cert-file: give only one of them')
+  }
+  const base = { address, options: isLoopback(address.host) ? WITHOUT_PROXY : {}, securitySource: 'options' } as const
+  if (isPlain) return { ...base, channel: credentials.createInsecure(), security: PLAINTEXT }
+  const [ca, key, cert] = [readOption(caFile), readKey(keyFile), readOption(certFile)]
+  const security = { kind: 'tls', ca, key, cert, verifies: true } as const
+  const channelOptions = { ...base.options, ...(isIP(address.host) !== 0 && WITHOUT_ADDRESS_AS_NAME) }
+  return { ...base, options: channelOptions, channel: tlsChannel(address.host, ca, key, cert), security }
+}
+
+/** The endpoint, seen from the same machine, of the server that this environment configures. */
+export function configuredEndpoint({ grpcListen: { host, port }, tls }: Config): ServerEndpoint {
+  if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN leaves the port open: give --server')
+  const security = configuredSecurity(tls)
+  return {
+    address: { host: LOOPBACK_OF[host] ?? host, port },
+    channel:
+      security.kind === 'plaintext'
+        ? credentials.createInsecure()
+        : credentials.createSsl(null, security.key, security.cert, { rejectUnauthorized: false }),
+    options: { ...WITHOUT_PROXY, ...(tls !== null && WITHOUT_ADDRESS_AS_NAME) },
+    security,
+    securitySource: 'environment',
+  }
+}
+
+/** Why no call gets through, and what to do; `null`: nothing is in the way now. */
+export async function whyUnreachable({ address, security, securitySource }: ServerEndpoint): Promise<string | null> {
+  const problem = await probeServer(address, security)
+  return problem === null ? null : describeConnectionProblem(problem, address, securitySource)
+}
+
+/**
+ * The certificate is for the name by which others call, and may just have been
+ * renewed: it is not verified. Nothing secret is sent, and the address is the
+ * server's own.
+ */
+function configuredSecurity(tls: TlsConfig | null): Security {
+  if (tls === null) return PLAINTEXT
+  // Where the server requires a client certificate, its own is the one at hand.
+  const shown = tls.clientAuth === 'require' ? tls : null
+  const key = shown === null ? null : readFileSync(shown.keyFile)
+  const cert = shown === null ? null : readFileSync(shown.certFile)
+  return { kind: 'tls', ca: null, key, cert, verifies: false }
+}
+
+/** The certificate is compared with the host that the operator gave, whatever the handshake names. */
+function tlsChannel(host: string, ca: Buffer | null, key: Buffer | null, cert: Buffer | null): ChannelCredentials {
+  try {
+    return credentials.createSsl(ca, key, cert, {
+      checkServerIdentity: (_named, certificate) => checkServerIdentity(host, certificate),
+    })
+  } catch (error) {
+    throw new UsageError(`--ca-file, --cert-file or --key-file cannot be used: ${messageOf(error)}`)
+  }
+}
+
+function isPlaintext({ tls, caFile, certFile }: SecurityOptions): boolean {
+  return !tls && caFile === undefined && certFile === undefined
+}
+
+function readKey(path: string | undefined): Buffer | null {
+  const key = readOption(path)
+  if (path !== undefined && key !== null && isEncryptedKey(key)) throw new UsageError(encryptedKeyProblem(path))
+  return key
+}
+
+function readOption(path: string | undefined): Buffer | null {
+  if (path === undefined) return null
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new UsageError(messageOf(error))
+  }
+}

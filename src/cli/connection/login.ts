@@ -1,0 +1,71 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import type { IssuedToken } from '../../gen/qscope/v1/token_pb.ts'
+import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import type { Context, Login } from '../contexts/context.ts'
+import { ContextStore } from '../contexts/context-store.ts'
+import { UsageError } from '../options/options.ts'
+import type { CallCredentials } from './calls.ts'
+import { CallFailure } from './calls.ts'
+import { RemoteCalls } from './remote-calls.ts'
+import { contextTarget } from './target.ts'
+
+/** A token that ends sooner is refreshed before it is used. */
+const REFRESH_AHEAD_MS = 30_000
+
+/** What a context keeps of the tokens that a user's client was issued. */
+export function loginOf(clientId: string, token: IssuedToken): Login {
+  const { accessToken, refreshToken = null, expireTime, scopes } = token
+  if (expireTime === undefined) throw new Error('the server issued a token that does not say when it ends')
+  return {
+    clientId,
+    accessToken,
+    refreshToken,
+    expireTime: new Date(timestampMs(expireTime)).toISOString(),
+    scopes: [...scopes],
+  }
+}
+
+/** How the client of a login proves itself: with the secret of the context, if it is the context's own. */
+export function loginCredentials({ clientId }: Login, client: CallCredentials['client']): CallCredentials {
+  return { client: client?.clientId === clientId ? client : { clientId, clientSecret: null }, bearer: null }
+}
+
+/**
+ * The access token of a context's login; refreshed, and the successor kept, if it is
+ * about to end. Of commands that refresh at once, one does, and the others find what it kept.
+ */
+export async function loginToken(name: string, client: CallCredentials['client']): Promise<string> {
+  const store = ContextStore.ofUser(process.env)
+  const { login } = store.get(name)
+  if (login !== undefined && !endsSoon(login)) return login.accessToken
+  const changed = await store.change(name, (context) => refreshed(name, context, client))
+  if (changed.login === undefined) throw new UsageError(`nobody is logged in to the context ${name}: run qscope login`)
+  return changed.login.accessToken
+}
+
+async function refreshed(name: string, context: Context, client: CallCredentials['client']): Promise<Context> {
+  const { login } = context
+  if (login === undefined || !endsSoon(login)) return context
+  if (login.refreshToken === null) {
+    if (Date.parse(login.expireTime) > Date.now()) return context
+    throw new UsageError(`the login of the context ${name} has ended: run qscope login`)
+  }
+  const calls = new RemoteCalls(contextTarget({ name, context }, {}).endpoint, loginCredentials(login, client))
+  try {
+    const { token } = await calls.call(TokenService.method.refreshToken, { refreshToken: login.refreshToken })
+    if (token === undefined) throw new Error('the server answered no token')
+    const next = loginOf(login.clientId, token)
+    return { ...context, login: { ...next, refreshToken: next.refreshToken ?? login.refreshToken } }
+  } catch (error) {
+    if (error instanceof CallFailure && error.refusal.reason === 'OAUTH_INVALID_GRANT') {
+      throw new UsageError(`the login of the context ${name} has ended: run qscope login`)
+    }
+    throw error
+  } finally {
+    await calls.close()
+  }
+}
+
+function endsSoon({ expireTime }: Login): boolean {
+  return Date.parse(expireTime) - Date.now() < REFRESH_AHEAD_MS
+}

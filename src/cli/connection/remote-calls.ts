@@ -1,0 +1,186 @@
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf'
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { formatAddress } from '../../config/address.ts'
+import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema } from '../../gen/google/rpc/error_details_pb.ts'
+import { StatusSchema } from '../../gen/google/rpc/status_pb.ts'
+import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import { UsageError } from '../options/options.ts'
+import {
+  accessOf,
+  type CallCredentials,
+  CallFailure,
+  type Calls,
+  type Refusal,
+  type StreamMethod,
+  type UnaryMethod,
+  withClientCredentials,
+} from './calls.ts'
+import { type ServerEndpoint, whyUnreachable } from './endpoint.ts'
+
+const DEADLINE_MS = 30_000
+const MANAGEMENT_TOKEN_SECONDS = 60n
+const STATUS_DETAILS_KEY = 'grpc-status-details-bin'
+
+/** Calls a server over gRPC. */
+export class RemoteCalls implements Calls {
+  readonly #endpoint: ServerEndpoint
+  readonly #credentials: CallCredentials
+  readonly #client: Client
+  /** Management tokens of this command, by permission. */
+  readonly #tokens = new Map<string, Promise<string>>()
+
+  constructor(endpoint: ServerEndpoint, credentials: CallCredentials) {
+    this.#endpoint = endpoint
+    this.#credentials = credentials
+    this.#client = new Client(formatAddress(endpoint.address), endpoint.channel, endpoint.options)
+  }
+
+  get hasClient(): boolean {
+    return this.#credentials.client !== null
+  }
+
+  get bearer(): string | null {
+    return this.#credentials.bearer
+  }
+
+  get authenticatesClient(): boolean {
+    return this.#credentials.client !== null && this.#credentials.bearer === null
+  }
+
+  async call<Input extends DescMessage, Output extends DescMessage>(
+    method: UnaryMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): Promise<MessageShape<Output>> {
+    const access = accessOf(method)
+    const { bearer, client } = this.#credentials
+    if (bearer !== null && access.permission !== '') return await this.#send(method, request, bearer)
+    if (!access.clientAuthentication) return await this.#send(method, request, await this.#bearerFor(access.permission))
+    if (client === null) throw new UsageError('this call authenticates a client: give --client-id and --client-secret')
+    return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+  }
+
+  async *stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<Output>, void, void> {
+    const { permission } = accessOf(method)
+    const { bearer: given, client } = this.#credentials
+    // It ends when its token does: for a client's, not before it has to.
+    const bearer = given === null && client !== null ? await this.#mint(permission) : await this.#bearerFor(permission)
+    const running = this.#client.makeServerStreamRequest(
+      `/${method.parent.typeName}/${method.name}`,
+      (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
+      (bytes: Buffer) => fromBinary(method.output, bytes),
+      create(method.input, request),
+      metadataWith(bearer),
+    )
+    const cancel = () => running.cancel()
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      for await (const item of running) yield item as MessageShape<Output>
+    } catch (error) {
+      if (!signal.aborted) throw isServiceError(error) ? new CallFailure(await refusalOf(error, this.#endpoint)) : error
+    } finally {
+      signal.removeEventListener('abort', cancel)
+      running.cancel()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#client.close()
+  }
+
+  /** What a management call shows: the token that was given, or one that is minted for the client. */
+  async #bearerFor(permission: string): Promise<string> {
+    const { bearer, client } = this.#credentials
+    if (bearer !== null) return bearer
+    if (client !== null) return await this.#managementToken(permission)
+    throw new UsageError(
+      `this call needs the permission ${permission}: give --token, or --client-id and --client-secret`,
+    )
+  }
+
+  /** For a management call by a client: a short-lived token with just that permission. */
+  #managementToken(permission: string): Promise<string> {
+    const known = this.#tokens.get(permission)
+    if (known !== undefined) return known
+    const minted = this.#mint(permission, { seconds: MANAGEMENT_TOKEN_SECONDS })
+    this.#tokens.set(permission, minted)
+    return minted
+  }
+
+  /** Without a lifetime, it lives as long as the client's tokens do. */
+  async #mint(permission: string, lifetime?: { readonly seconds: bigint }): Promise<string> {
+    const method = TokenService.method.mintToken
+    const request = { scopes: [permission], ...(lifetime !== undefined && { lifetime }) }
+    const answer = await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+    return answer.token?.accessToken ?? ''
+  }
+
+  #send<Input extends DescMessage, Output extends DescMessage>(
+    method: UnaryMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    bearer: string | null,
+  ): Promise<MessageShape<Output>> {
+    const { promise, resolve, reject } = Promise.withResolvers<MessageShape<Output>>()
+    this.#client.makeUnaryRequest(
+      `/${method.parent.typeName}/${method.name}`,
+      (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
+      (bytes: Buffer) => fromBinary(method.output, bytes),
+      create(method.input, request),
+      metadataWith(bearer),
+      { deadline: Date.now() + DEADLINE_MS },
+      (error, answer) => {
+        if (error !== null) refusalOf(error, this.#endpoint).then((refusal) => reject(new CallFailure(refusal)), reject)
+        else if (answer !== undefined) resolve(answer)
+      },
+    )
+    return promise
+  }
+}
+
+function metadataWith(bearer: string | null): Metadata {
+  const metadata = new Metadata()
+  if (bearer !== null) metadata.set('authorization', `Bearer ${bearer}`)
+  return metadata
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error
+}
+
+async function refusalOf(error: ServiceError, endpoint: ServerEndpoint): Promise<Refusal> {
+  const [raw] = error.metadata?.get(STATUS_DETAILS_KEY) ?? []
+  const bytes = Buffer.isBuffer(raw) ? raw : Buffer.alloc(0)
+  const details = bytes.length === 0 ? [] : fromBinary(StatusSchema, bytes).details
+  const detail = <T>(read: (any: (typeof details)[number]) => T | undefined): T | undefined => {
+    for (const any of details) {
+      const found = read(any)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  const info = detail((any) => anyUnpack(any, ErrorInfoSchema))
+  const [rayId] = error.metadata?.get('x-ray-id') ?? []
+  return {
+    reason: info?.reason ?? null,
+    status: status[error.code] ?? String(error.code),
+    description:
+      info === undefined && error.code === status.UNAVAILABLE
+        ? ((await whyUnreachable(endpoint)) ??
+          `no server answers at ${formatAddress(endpoint.address)}: ${error.details}`)
+        : error.details,
+    violations: detail((any) => anyUnpack(any, BadRequestSchema))?.fieldViolations ?? [],
+    metadata: info?.metadata ?? {},
+    rayId: detail((any) => anyUnpack(any, RequestInfoSchema))?.requestId ?? (typeof rayId === 'string' ? rayId : null),
+  }
+}

@@ -1,0 +1,199 @@
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { whyUnreadable } from '../../config/quoted.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import { makeDirectories } from '../../make-directories.ts'
+import { type Context, isContextName, type NamedContext, parseContext, printContext } from './context.ts'
+
+const OWNER_ONLY = 0o600
+const OPEN_TO_OTHERS = 0o077
+const EXTENSION = '.json'
+/** Longer than a refresh takes: whoever held the lock for so long has died. */
+const LOCK_LIFETIME_MS = 60_000
+const LOCK_RETRY_MS = 50
+
+/**
+ * The contexts of a user: a file each, in `qscope/contexts` of the configuration
+ * directory (XDG Base Directory Specification 0.8), and the name of the one in use
+ * beside them. A file appears and changes whole or not at all, is its owner's alone,
+ * and is not read while others may read it.
+ */
+export class ContextStore {
+  readonly #home: string
+
+  constructor(home: string) {
+    this.#home = home
+  }
+
+  /** Of the user whom this process runs as. A relative XDG_CONFIG_HOME is ignored, as the specification says. */
+  static ofUser(env: Readonly<Record<string, string | undefined>>): ContextStore {
+    const { XDG_CONFIG_HOME: chosen = '' } = env
+    return new ContextStore(join(isAbsolute(chosen) ? chosen : join(homedir(), '.config'), 'qscope'))
+  }
+
+  /** The names of all contexts, sorted. */
+  names(): readonly string[] {
+    if (!existsSync(this.#folder)) return []
+    return readdirSync(this.#folder)
+      .filter((file) => file.endsWith(EXTENSION))
+      .map((file) => file.slice(0, -EXTENSION.length))
+      .filter(isContextName)
+      .toSorted()
+  }
+
+  /** `null`: there is none of this name. */
+  find(name: string): Context | null {
+    const path = this.#path(name)
+    const text = readPrivate(path)
+    if (text === null) return null
+    const context = parseContext(text)
+    if (context === null) {
+      throw new Error(`the context file ${path} cannot be understood: remove it, and run qscope context set ${name}`)
+    }
+    return context
+  }
+
+  get(name: string): Context {
+    const context = isContextName(name) ? this.find(name) : null
+    if (context !== null) return context
+    const names = this.names()
+    const known = names.length === 0 ? 'there is none yet' : `there are ${names.join(', ')}`
+    throw new Error(`there is no context ${name}; ${known}: qscope context set makes one`)
+  }
+
+  save({ name, context }: NamedContext): void {
+    writePrivate(this.#folder, this.#path(name), printContext(context))
+  }
+
+  delete(name: string): void {
+    unlinkSync(this.#path(name))
+    if (this.current() === name) this.use(null)
+  }
+
+  /** The name of the context in use; `null`: none is. */
+  current(): string | null {
+    if (!existsSync(this.#currentPath)) return null
+    const name = readFileSync(this.#currentPath, 'utf8').trim()
+    return isContextName(name) ? name : null
+  }
+
+  use(name: string | null): void {
+    if (name !== null) writePrivate(this.#home, this.#currentPath, `${name}\n`)
+    else if (existsSync(this.#currentPath)) unlinkSync(this.#currentPath)
+  }
+
+  /**
+   * Replaces a context with what `change` makes of it. Of processes that change it
+   * at once, each sees what the one before it wrote.
+   */
+  async change(name: string, change: (context: Context) => Promise<Context> | Context): Promise<Context> {
+    const lock = `${this.#path(name)}.lock`
+    this.get(name)
+    await takeLock(lock)
+    try {
+      const before = this.get(name)
+      const after = await change(before)
+      if (after !== before) this.save({ name, context: after })
+      return after
+    } finally {
+      unlinkSync(lock)
+    }
+  }
+
+  get #folder(): string {
+    return join(this.#home, 'contexts')
+  }
+
+  get #currentPath(): string {
+    return join(this.#home, 'current-context')
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name + EXTENSION)
+  }
+}
+
+/** The text of a file that its owner alone may read; `null` if there is none. */
+function readPrivate(path: string): string | null {
+  if (!existsSync(path)) return null
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    throw new Error(`the context file ${path} cannot be read: ${whyUnreadable(error)}`)
+  }
+  try {
+    const { mode } = fstatSync(file)
+    if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0) {
+      throw new Error(
+        `the context file ${path} holds secrets and is open to other users: change what it holds if they may have read it, then run chmod 600 ${path}`,
+      )
+    }
+    return readFileSync(file, 'utf8')
+  } finally {
+    closeSync(file)
+  }
+}
+
+function writePrivate(folder: string, path: string, text: string): void {
+  makeDirectories(folder)
+  const temporary = join(folder, `.${uuidV7()}.tmp`)
+  const file = openSync(temporary, 'wx', OWNER_ONLY)
+  try {
+    try {
+      // A umask may have taken the owner's rights, too.
+      fchmodSync(file, OWNER_ONLY)
+      writeFileSync(file, text)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    unlinkSync(temporary)
+    throw error
+  }
+}
+
+/**
+ * Waits for the lock. One that a process left behind when it died is taken over;
+ * should two take it over at once, both work, as without a lock: a refresh that is
+ * repeated within the client's replay window is answered alike.
+ */
+async function takeLock(path: string): Promise<void> {
+  while (!tryLock(path)) {
+    const since = modifiedAt(path)
+    if (since !== null && Date.now() - since > LOCK_LIFETIME_MS) unlinkSync(path)
+    else await sleep(LOCK_RETRY_MS)
+  }
+}
+
+function tryLock(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx', OWNER_ONLY))
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** In ms since 1970; `null`: the file has gone. */
+function modifiedAt(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { parseAddress } from '../../config/address.ts'
+
+const FORMAT = 'qscope-context/1'
+/** A name is a part of a path, and of what a shell completes. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/
+
+const Login = z.strictObject({
+  /** The client that the user logged in to. */
+  clientId: z.string(),
+  accessToken: z.string(),
+  /** `null`: the client gets none, and the user logs in again when the access token ends. */
+  refreshToken: z.string().nullable(),
+  /** When the access token ends, in ISO 8601. */
+  expireTime: z.iso.datetime(),
+  scopes: z.array(z.string()),
+})
+
+const Context = z.strictObject({
+  format: z.literal(FORMAT),
+  /** `host:port`. */
+  server: z.string().refine((text) => parseAddress(text) !== null),
+  tls: z.literal(true).optional(),
+  plaintext: z.literal(true).optional(),
+  /** Absolute paths. */
+  caFile: z.string().optional(),
+  certFile: z.string().optional(),
+  keyFile: z.string().optional(),
+  clientId: z.string().optional(),
+  clientSecret: z.string().optional(),
+  clientSecretFile: z.string().optional(),
+  login: Login.optional(),
+})
+
+/** A server, how it is reached, and who calls it: what a command needs to know beside what it is about. */
+export type Context = Readonly<z.infer<typeof Context>>
+/** The tokens of a user who logged in. */
+export type Login = Readonly<z.infer<typeof Login>>
+
+export interface NamedContext {
+  readonly name: string
+  readonly context: Context
+}
+
+export function isContextName(text: string): boolean {
+  return NAME.test(text)
+}
+
+/** A context that knows its server only. */
+export function newContext(server: string): Context {
+  return { format: FORMAT, server }
+}
+
+/** The context that a text holds; `null` if it holds none. What is wrong is not told, as the text holds secrets. */
+export function parseContext(text: string): Context | null {
+  try {
+    const parsed = Context.safeParse(JSON.parse(text))
+    return parsed.success ? parsed.data : null
+  } catch {
+    return null
+  }
+}
+
+export function printContext(context: Context): string {
+  return `${JSON.stringify(context, null, 2)}\n`
+}
+
+/** How the connection to a context's server is secured, as the options of a command would say it. */
+export function securityOf({ tls, plaintext, caFile, certFile, keyFile }: Context): ContextSecurity {
+  return {
+    ...(tls !== undefined && { tls }),
+    ...(plaintext !== undefined && { plaintext }),
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  }
+}
+
+export interface ContextSecurity {
+  readonly tls?: true
+  readonly plaintext?: true
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
+}

@@ -1,0 +1,61 @@
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
+import { type Command, Option } from 'commander'
+import { UsageError } from '../options/options.ts'
+import { writeNotice } from '../output/terminal.ts'
+
+export interface ConfirmationOptions {
+  readonly yes?: true
+}
+
+/** Adds the option that answers the question of a command that cannot be undone. */
+export function withConfirmation(command: Command): Command {
+  return command.addOption(new Option('-y, --yes', 'do not ask whether it is meant'))
+}
+
+/**
+ * Asks whether something that cannot be undone is meant; throws if not. `what` is what
+ * would happen, such as `This deletes the client orders for good`. Where nobody can
+ * answer, the command is refused unless `--yes` was given.
+ */
+export async function confirm({ yes }: ConfirmationOptions, what: string): Promise<void> {
+  if (yes) return
+  if (!isInteractive())
+    throw new UsageError(`${lowerFirst(what)}, and nobody can be asked here: give --yes if it is meant`)
+  const answer = await ask(`${what}. Go on? [y/N] `)
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Error('nothing was done')
+}
+
+/** What somebody types at a terminal, which does not show it. */
+export async function askSecret(question: string): Promise<string> {
+  const answer = await ask(question, { shown: false })
+  writeNotice('\n')
+  return answer.trim()
+}
+
+/** Whether somebody sees a question, and can answer it. */
+function isInteractive(): boolean {
+  return process.stdin.isTTY === true && process.stderr.isTTY === true
+}
+
+async function ask(question: string, { shown = true }: { readonly shown?: boolean } = {}): Promise<string> {
+  writeNotice(question)
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output: shown ? process.stderr : nowhere, terminal: !shown })
+  const left = new AbortController()
+  // Without a listener, a line that is given up would never be answered.
+  lines.on('SIGINT', () => left.abort())
+  lines.on('close', () => left.abort())
+  try {
+    return await lines.question('', { signal: left.signal })
+  } catch (error) {
+    if (left.signal.aborted) throw new Error('nothing was answered')
+    throw error
+  } finally {
+    lines.close()
+  }
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1)
+}

@@ -1,0 +1,156 @@
+import type { DescEnum } from '@bufbuild/protobuf'
+import type { GenEnum } from '@bufbuild/protobuf/codegenv2'
+import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt'
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Address, parseAddress } from '../../config/address.ts'
+import { parseDuration } from '../../config/duration.ts'
+import { type OutputOptions, withOutput } from './output-options.ts'
+
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
+
+/** How a command reaches QScope, and who it says it is. */
+export interface ConnectionOptions extends OutputOptions {
+  readonly server?: Address
+  readonly context?: string
+  readonly local?: true
+  readonly plaintext?: true
+  readonly tls?: true
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
+  readonly token?: string
+  readonly clientId?: string
+  readonly clientSecret?: string
+  readonly clientSecretFile?: string
+}
+
+const CONNECTION_GROUP = 'Connection options:'
+
+/** Adds the options of every command that calls QScope; `prints`: whether it answers in the forms of `-o`, or with one text. */
+export function withConnection(
+  command: Command,
+  { prints = 'objects' }: { readonly prints?: 'objects' | 'text' } = {},
+): Command {
+  const add = (flags: string, description: string) => new Option(flags, description).helpGroup(CONNECTION_GROUP)
+  return (prints === 'objects' ? withOutput(command) : command)
+    .addOption(add('--server <host:port>', 'call this server (or QSCOPE_SERVER)').argParser(address))
+    .addOption(add('--context <name>', 'call the server of this context (or QSCOPE_CONTEXT); see qscope context'))
+    .addOption(add('--local', 'work on the configured database, whatever else is set'))
+    .addOption(add('--tls', 'over TLS, with a certificate that this machine trusts'))
+    .addOption(add('--ca-file <path>', 'over TLS, with a certificate that this CA issued'))
+    .addOption(add('--cert-file <path>', 'the certificate to show to the server'))
+    .addOption(add('--key-file <path>', 'its private key'))
+    .addOption(add('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave'))
+    .addOption(add('--token <token>', 'bearer token, or - to read standard input (or QSCOPE_TOKEN)'))
+    .addOption(add('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)'))
+    .addOption(add('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)'))
+    .addOption(add('--client-secret-file <path>', 'its secret, in a file'))
+}
+
+export interface PageOptions {
+  readonly pageSize?: number
+  readonly pageToken?: string
+}
+
+export function withPaging(command: Command): Command {
+  return command
+    .option('--page-size <n>', 'how many at most (default 50)', wholeNumber)
+    .option('--page-token <token>', 'continue a list')
+}
+
+/** An option that may be given several times. */
+export function repeated(flags: string, description: string): Option {
+  return new Option(flags, `${description} (may be repeated)`).argParser(
+    (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+  )
+}
+
+/** The same, of which each value is one of a few. */
+export function repeatedChoice<Value extends string>(
+  flags: string,
+  description: string,
+  values: readonly Value[],
+): Option {
+  return repeated(flags, description)
+    .choices(values)
+    .argParser((text: string, before: readonly Value[] | undefined) => {
+      const found = values.find((value) => value === text)
+      if (found === undefined) throw new InvalidArgumentError(`It should be one of ${values.join(', ')}.`)
+      return [...new Set([...(before ?? []), found])]
+    })
+}
+
+/** An option whose values are those of an enum, in lower case. */
+export function choice<Value extends number>(flags: string, description: string, type: GenEnum<Value>): Option {
+  return new Option(flags, description).choices(namesOf(type)).argParser((name: string) => numberOf(type, name))
+}
+
+export function choices<Value extends number>(flags: string, description: string, type: GenEnum<Value>): Option {
+  return new Option(flags, `${description} (may be repeated)`)
+    .choices(namesOf(type))
+    .argParser((name: string, before: readonly Value[] | undefined) => [...(before ?? []), numberOf(type, name)])
+}
+
+/** The name of an enum's value as the command line writes it. */
+export function nameOf(type: DescEnum, value: number): string {
+  return type.value[value]?.localName.toLowerCase() ?? String(value)
+}
+
+function namesOf(type: DescEnum): readonly string[] {
+  return type.values.filter(({ number }) => number !== 0).map(({ localName }) => localName.toLowerCase())
+}
+
+function numberOf<Value extends number>(type: GenEnum<Value>, name: string): Value {
+  const found = type.values.find(
+    ({ number, localName }) => number !== 0 && localName.toLowerCase() === name.toLowerCase(),
+  )
+  if (found === undefined) throw new InvalidArgumentError(`It should be one of ${namesOf(type).join(', ')}.`)
+  // The numbers of an enum's descriptor are its values.
+  return found.number as Value
+}
+
+export function address(text: string): Address {
+  const parsed = parseAddress(text)
+  if (parsed === null || parsed.port === 0) throw new InvalidArgumentError('It should be host:port.')
+  return parsed
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It should be a whole number.')
+  return Number(text)
+}
+
+export function duration(text: string): Duration {
+  const ms = parseDuration(text)
+  if (ms === null) throw new InvalidArgumentError('It should be a duration such as 30s, 10m or 1h.')
+  return durationFromMs(ms)
+}
+
+/** A moment in ISO 8601, or a duration: that long ago. */
+export function pointInTime(text: string): Timestamp {
+  const ago = parseDuration(text)
+  const ms = ago === null ? Date.parse(text) : Date.now() - ago
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('It should be an ISO 8601 time, or a duration ago such as 1h.')
+  return timestampFromMs(ms)
+}
+
+export function keyValue(text: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('It should be key=value.')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+/** Leaves out what is `undefined`, which a message does not tell from absent. */
+export function omitUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  // Absent members are what the caller's optional fields mean.
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}

@@ -1,0 +1,70 @@
+import type { CallContext } from '../context.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../results.ts'
+import { OpenCounter } from './watch-quota.ts'
+
+/** How many polls may wait at once. */
+export interface PollLimits {
+  readonly perClient: number
+  readonly perPeer: number
+  readonly perProcess: number
+}
+
+/** The polls that wait in this process, by client and by address: each holds a stream and some memory. */
+export class PollQuota {
+  readonly #limits: PollLimits
+  readonly #open = new OpenCounter()
+  #waiting = 0
+
+  constructor(limits: PollLimits) {
+    this.#limits = limits
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Takes a place, which `leave` gives back. */
+  enter(ctx: Pick<CallContext, 'peer' | 'caller'>): Result<object> {
+    const { perClient, perPeer, perProcess } = this.#limits
+    const [peer, client] = keysOf(ctx)
+    if (this.#open.of(client) >= perClient) return full(client, `at most ${perClient} waiting polls of one client`)
+    if (this.#open.of(peer) >= perPeer) return full(peer, `at most ${perPeer} waiting polls of one address`)
+    if (this.#waiting >= perProcess) return full('server', `at most ${perProcess} waiting polls of one server process`)
+    this.#waiting += 1
+    this.#open.opened(client)
+    this.#open.opened(peer)
+    return HOLDS
+  }
+
+  /** Gives the place of a poll back that entered. */
+  leave(ctx: Pick<CallContext, 'peer' | 'caller'>): void {
+    this.#waiting -= 1
+    for (const key of keysOf(ctx)) this.#open.closed(key)
+  }
+}
+
+function keysOf({ peer, caller }: Pick<CallContext, 'peer' | 'caller'>): readonly [peer: string, client: string] {
+  return [`peer:${peerKey(peer)}`, `client:${clientOf(caller)}`]
+}
+
+/** A bearer counts as the client that its token was issued to. */
+function clientOf(caller: CallContext['caller']): string {
+  switch (caller.kind) {
+    case 'client':
+      return caller.client.clientId
+    case 'bearer':
+      return caller.clientId
+    case 'operator':
+    case 'system':
+    case 'anonymous':
+      return caller.kind
+    default:
+      return caller satisfies never
+  }
+}
+
+function full(subject: string, description: string) {
+  return fail('limit.exceeded', { quota: { subject, description }, retryAfterMs: RETRY_AFTER_MS })
+}

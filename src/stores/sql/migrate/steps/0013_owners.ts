@@ -1,0 +1,32 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+import type { ColumnTypes } from '../../core/dialect.ts'
+
+const MAX_OWNER_LENGTH = 128
+const MAX_HASH_LENGTH = 512
+
+/** Which configuration as code manages a client or a user, and the hashes of secrets that another server made. */
+export function owners(types: ColumnTypes): Migration {
+  return {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema.alterTable('oauth_clients').addColumn('owner', types.identifier(MAX_OWNER_LENGTH)).execute()
+      await db.schema.alterTable('oauth_users').addColumn('owner', types.identifier(MAX_OWNER_LENGTH)).execute()
+      await db.schema
+        .alterTable('oauth_client_secrets')
+        .addColumn('imported_hash', types.identifier(MAX_HASH_LENGTH))
+        .execute()
+      await types
+        .ofPresent(
+          db.schema.createIndex('oauth_users_by_owner').on('oauth_users').columns(['owner', 'user_id']),
+          'owner',
+        )
+        .execute()
+    },
+    down: async (db: Kysely<unknown>) => {
+      await types.dropIndex(db, 'oauth_users', 'oauth_users_by_owner')
+      await db.schema.alterTable('oauth_client_secrets').dropColumn('imported_hash').execute()
+      await db.schema.alterTable('oauth_users').dropColumn('owner').execute()
+      await db.schema.alterTable('oauth_clients').dropColumn('owner').execute()
+    },
+  }
+}

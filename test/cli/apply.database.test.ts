@@ -1,0 +1,232 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { refusalOf } from '../setup/client.ts'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { onEveryKind } from '../setup/every-kind.ts'
+import type { FreshDatabase } from '../setup/fresh-database.ts'
+import type { TestServer } from '../setup/server.ts'
+import { emptyFolder, MAIN, qscope } from './process.ts'
+
+const MANY = 200
+const SOME = 24
+
+interface Wanted {
+  readonly scopes?: readonly string[]
+  readonly enabled?: boolean
+}
+
+function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted = {}): object {
+  const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }
+  return { kind: 'Client', spec: enabled === undefined ? spec : { ...spec, enabled } }
+}
+
+/** A folder with documents of so many clients, one file each. */
+function folderOf(names: readonly string[], wanted: Wanted = {}): string {
+  const folder = emptyFolder()
+  for (const name of names) writeFileSync(join(folder, `${name}.json`), JSON.stringify(clientDocument(name, wanted)))
+  return folder
+}
+
+function namesOf(prefix: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(3, '0')}`)
+}
+
+async function eventsOf(database: FreshDatabase): Promise<number> {
+  const [row] = await database.query('select count(*) as events from oauth_audit_log')
+  return Number(row?.['events'])
+}
+
+/** Every secret in the files proves its client. */
+async function expectSecretsWork(server: TestServer, folder: string, names: readonly string[]): Promise<void> {
+  for (const clientId of names) {
+    const value = readFileSync(join(folder, `${clientId}.secret`), 'utf8')
+    const client = { clientId, method: { case: 'clientSecret' as const, value } }
+    expect((await server.call(TokenService.method.mintToken, { client })).token?.accessToken).not.toBe('')
+  }
+}
+
+onEveryBackend('apply through a server', (server, database) => {
+  const command = (args: readonly string[]) => [...args, '--server', server.address, '--plaintext']
+  const proof = () => ({ QSCOPE_TOKEN: server.admin.token })
+  const run = (...args: string[]) => qscope(emptyFolder(), command(args), proof())
+  const apply = (folder: string, ...more: string[]) =>
+    run('apply', '-f', folder, '--owner', 'test', '--secrets-dir', join(folder, 'secrets'), ...more)
+  const clientOf = async (clientId: string) =>
+    (await server.call(ClientService.method.getClient, { clientId }, { bearer: server.admin.token })).client
+  const isRegistered = (clientId: string) =>
+    clientOf(clientId).then(
+      () => true,
+      () => false,
+    )
+
+  it(`registers ${MANY} clients of a directory, and changes nothing the second time`, async () => {
+    const names = namesOf(server.unique('many-'), MANY)
+    const folder = folderOf(names)
+    const first = await apply(folder, '--json')
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(first.stdout).changes).toHaveLength(MANY)
+    await expectSecretsWork(server, join(folder, 'secrets'), names)
+    const events = await eventsOf(database)
+    const second = await apply(folder)
+    expect(second).toEqual({ code: 0, stdout: `${MANY} unchanged\n`, stderr: '' })
+    expect(await eventsOf(database)).toBe(events)
+    expect((await run('diff', '-f', folder)).code).toBe(0)
+  })
+
+  it('changes nothing at all where one document cannot be applied', async () => {
+    const names = namesOf(server.unique('broken-'), 3)
+    const folder = folderOf(names)
+    const refused = clientDocument(`${names[0]}-refused`, { scopes: ['not a scope'] })
+    writeFileSync(join(folder, 'zz-refused.json'), JSON.stringify(refused))
+    const events = await eventsOf(database)
+    const outcome = await apply(folder)
+    expect(outcome).toMatchObject({ code: 1, stdout: '' })
+    expect(outcome.stderr).toMatch(/zz-refused\.json:1: Client .*REGISTRATION_INVALID_CLIENT_METADATA.*scopes\[0\]/)
+    expect(await eventsOf(database)).toBe(events)
+    expect(await Promise.all(names.map(isRegistered))).toEqual([false, false, false])
+    expect(existsSync(join(folder, 'secrets'))).toBe(false)
+  })
+
+  it('leaves alone what another owner manages, and takes it over only when told to', async () => {
+    const [shared = '', own = ''] = namesOf(server.unique('owned-'), 2)
+    expect((await apply(folderOf([shared]))).code).toBe(0)
+    const folder = folderOf([shared, own], { scopes: ['write'] })
+    const other = (...more: string[]) =>
+      run('apply', '-f', folder, '--owner', 'other', '--secrets-dir', join(folder, 's'), ...more)
+    const refused = await other()
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('managed by test, not by other') })
+    expect(await isRegistered(own)).toBe(false)
+    expect(await clientOf(shared)).toMatchObject({ owner: 'test', scopes: ['read'] })
+    expect((await other('--adopt')).code).toBe(0)
+    expect(await clientOf(shared)).toMatchObject({ owner: 'other', scopes: ['write'] })
+    const back = await apply(folderOf([shared]))
+    expect(back).toMatchObject({ code: 1, stderr: expect.stringContaining('managed by other, not by test') })
+  })
+
+  it('prunes what has no document any more, but not much of it unasked, and nothing of others', async () => {
+    const names = namesOf(server.unique('pruned-'), 10)
+    const owner = server.unique('owner-')
+    const prune = (folder: string, ...more: string[]) =>
+      run('apply', '-f', folder, '--owner', owner, '--secrets-dir', join(folder, 'secrets'), ...more)
+    expect((await prune(folderOf(names))).code).toBe(0)
+    const tooMuch = await prune(folderOf(names.slice(3)), '--prune')
+    expect(tooMuch).toMatchObject({ code: 1, stderr: expect.stringContaining('--prune-max 3') })
+    expect(await clientOf(names[0] ?? '')).toMatchObject({ enabled: true })
+    const nothing = await prune(emptyFolder(), '--prune')
+    expect(nothing).toMatchObject({ code: 1, stderr: expect.stringContaining('there are no documents') })
+    expect((await prune(folderOf(names.slice(2)), '--prune')).code).toBe(0)
+    const enabled = await Promise.all(names.map(async (name) => (await clientOf(name))?.enabled))
+    expect(enabled).toEqual(names.map((_, index) => index >= 2))
+    expect((await prune(folderOf(names.slice(3)), '--prune=delete', '--prune-max', '50%')).code).toBe(0)
+    const registered = await Promise.all(names.map(isRegistered))
+    expect(registered).toEqual(names.map((_, index) => index >= 3))
+    expect(await isRegistered(server.admin.clientId)).toBe(true)
+  })
+
+  it('goes on where it was killed, and delivers every secret', async () => {
+    const names = namesOf(server.unique('killed-'), SOME)
+    const folder = folderOf(names)
+    const secrets = join(folder, 'secrets')
+    const args = command(['apply', '-f', folder, '--owner', 'test', '--secrets-dir', secrets])
+    for (let kill = 0; kill < 3; kill += 1) {
+      const before = await eventsOf(database)
+      const child = start(args, proof())
+      const ended = once(child, 'exit')
+      await expect
+        .poll(async () => child.exitCode !== null || (await eventsOf(database)) > before + kill, { interval: 1 })
+        .toBe(true)
+      child.kill('SIGKILL')
+      await ended
+    }
+    expect(await apply(folder)).toMatchObject({ code: 0, stderr: '' })
+    expect(readdirSync(secrets).filter((name) => !name.endsWith('.secret'))).toEqual(['.gitignore'])
+    await expectSecretsWork(server, secrets, names)
+    expect((await apply(folder)).stdout).toBe(`${SOME} unchanged\n`)
+  })
+
+  it('raced by another one, lets each client be registered once, with one secret', async () => {
+    const names = namesOf(server.unique('raced-'), SOME)
+    const folder = folderOf(names)
+    const racers = ['left', 'right'].map((name) => join(folder, name))
+    const outcomes = await Promise.all(
+      racers.map((secrets) => run('apply', '-f', folder, '--owner', 'test', '--secrets-dir', secrets)),
+    )
+    expect(outcomes).toMatchObject([
+      { code: 0, stderr: '' },
+      { code: 0, stderr: '' },
+    ])
+    const delivered = racers.map((secrets) => names.filter((name) => existsSync(join(secrets, `${name}.secret`))))
+    expect(delivered.flat().toSorted()).toEqual(names)
+    for (const [index, secrets] of racers.entries()) {
+      await expectSecretsWork(server, secrets, delivered[index] ?? [])
+      if (existsSync(secrets)) expect(readdirSync(secrets).filter((name) => name.endsWith('.pending'))).toEqual([])
+    }
+  })
+
+  it('refuses a change by an etag that is not the current one, and an owner that is another', async () => {
+    const clientId = server.unique('etag-')
+    expect((await apply(folderOf([clientId]))).code).toBe(0)
+    const bearer = { bearer: server.admin.token }
+    const { etag = '' } = (await clientOf(clientId)) ?? {}
+    const { disableClient, enableClient, deleteClient, rotateClientSecret, updateClient } = ClientService.method
+    const old = { clientId, etag }
+    await server.call(disableClient, old, bearer)
+    const change = { client: { clientId, owner: 'thief' }, updateMask: { paths: ['owner'] } }
+    for (const call of [
+      () => server.call(disableClient, old, bearer),
+      () => server.call(enableClient, old, bearer),
+      () => server.call(deleteClient, old, bearer),
+      () => server.call(rotateClientSecret, old, bearer),
+      () => server.call(updateClient, change, bearer),
+    ]) {
+      expect(await refusalOf(call())).toMatchObject({ reason: 'RESOURCE_CONFLICT' })
+    }
+    expect(await clientOf(clientId)).toMatchObject({ owner: 'test', enabled: false })
+  })
+})
+
+function start(args: readonly string[], env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], {
+    cwd: emptyFolder(),
+    env: { PATH: process.env['PATH'] ?? '', ...COMPILE_CACHE, ...env },
+    stdio: 'ignore',
+  })
+}
+
+onEveryKind('apply on the database itself: $name', (kind) => {
+  it('registers, changes, exports and applies elsewhere what is the same there', async () => {
+    const [one, other] = [await kind.createMigrated(), await kind.createMigrated()]
+    const folder = folderOf(['orders', 'billing'])
+    writeFileSync(
+      join(folder, 'users.yaml'),
+      'kind: User\nspec: {externalId: "u-1"}\n---\nkind: User\nspec: {externalId: u-2, active: false}\n',
+    )
+    const on = (database: FreshDatabase) => {
+      const env = {
+        QSCOPE_DATABASE_URL: database.url,
+        QSCOPE_KEYRING_FILE: join(folder, `keyring-${database === one}`),
+      }
+      return (args: readonly string[], stdin = '') => qscope(emptyFolder(), args, env, stdin)
+    }
+    try {
+      const [here, there] = [on(one), on(other)]
+      expect(await here(['apply', '-f', folder])).toMatchObject({ code: 0, stderr: '' })
+      expect((await here(['apply', '-f', folder])).stdout).toBe('4 unchanged\n')
+      expect((await here(['diff', '-f', folder])).code).toBe(0)
+      expect((await there(['diff', '-f', folder])).code).toBe(1)
+      const exported = (await here(['export'])).stdout
+      expect((await there(['apply', '-f', '-'], exported)).code).toBe(0)
+      expect(await there(['diff', '-f', '-'], exported)).toMatchObject({ code: 0, stdout: '4 unchanged\n' })
+      expect((await there(['export'])).stdout).toBe(exported)
+    } finally {
+      await one.drop()
+      await other.drop()
+    }
+  })
+})

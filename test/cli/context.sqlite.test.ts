@@ -1,0 +1,137 @@
+import { mkdtempSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { databaseKinds } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+import { runHere } from './in-process.ts'
+
+const VARIABLES = ['QSCOPE_SERVER', 'QSCOPE_CONTEXT', 'QSCOPE_CLIENT_ID', 'QSCOPE_CLIENT_SECRET', 'QSCOPE_TOKEN']
+
+describe('a context', () => {
+  let server: TestServer
+  let home = ''
+  const admin = () => ['--client-id', server.admin.clientId, '--client-secret', server.admin.clientSecret]
+  const ok = async (...args: readonly string[]) => {
+    const printed = await runHere(args)
+    expect(printed).toMatchObject({ code: 0, stderr: '' })
+    return printed.stdout
+  }
+
+  beforeAll(async () => {
+    const [sqlite] = databaseKinds
+    const database = await sqlite?.create()
+    server = await startServer(database?.url ?? '')
+  })
+  afterAll(() => server.stop())
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'qscope-context-'))
+    for (const name of VARIABLES) vi.stubEnv(name, undefined)
+    vi.stubEnv('XDG_CONFIG_HOME', home)
+    vi.stubEnv('QSCOPE_DATABASE_URL', `sqlite:${join(home, 'none.db')}`)
+    return () => vi.unstubAllEnvs()
+  })
+
+  test('knows the server and who calls it; the first one is put to use', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address, ...admin())
+    expect(await ok('client', 'list', '-o', 'name')).toContain(`${server.admin.clientId}\n`)
+    expect(await ok('context', 'list', '-o', 'name')).toBe('dev\n')
+    await ok('context', 'set', 'other', '--server', '127.0.0.1:1')
+    expect(JSON.parse(await ok('context', 'show', '--json')).context).toMatchObject({ name: 'dev', inUse: true })
+    await ok('context', 'use', 'other')
+    expect((await runHere(['client', 'list'])).stderr).toContain('--client-id')
+    expect(await ok('client', 'list', '--context', 'dev', '-o', 'name')).toContain(server.admin.clientId)
+    vi.stubEnv('QSCOPE_CONTEXT', 'dev')
+    expect(await ok('client', 'list', '-o', 'name')).toContain(server.admin.clientId)
+  })
+
+  test('never shows the secret that it keeps', async () => {
+    const shown = [await ok('context', 'set', 'dev', '--server', server.address, ...admin())]
+    for (const form of ['table', 'wide', 'json', 'yaml', 'name']) {
+      shown.push(await ok('context', 'show', '-o', form), await ok('context', 'list', '-o', form))
+    }
+    expect(shown.join('')).not.toContain(server.admin.clientSecret)
+    expect(statSync(join(home, 'qscope', 'contexts', 'dev.json')).mode & 0o777).toBe(0o600)
+  })
+
+  test('may keep the path of a secret instead', async () => {
+    const path = join(home, 'secret')
+    writeFileSync(path, `${server.admin.clientSecret}\n`)
+    const as = ['--client-id', server.admin.clientId, '--client-secret-file', path]
+    await ok('context', 'set', 'dev', '--server', server.address, ...as)
+    expect(await ok('client', 'list', '-o', 'name')).toContain(server.admin.clientId)
+  })
+
+  test('gives way to --server and QSCOPE_SERVER, and lends them no secret', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address, ...admin())
+    const elsewhere = await runHere(['client', 'list', '--server', server.address])
+    expect(elsewhere).toMatchObject({ code: 2, stderr: expect.stringContaining('--client-id') })
+    vi.stubEnv('QSCOPE_SERVER', server.address)
+    expect(await runHere(['client', 'list'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--client-id') })
+    expect(await ok('client', 'list', '--context', 'dev', '-o', 'name')).toContain(server.admin.clientId)
+    vi.stubEnv('QSCOPE_SERVER', 'nowhere')
+    expect(await runHere(['client', 'list'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('QSCOPE_SERVER'),
+    })
+  })
+
+  test('lends its secret to its own client only', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address, ...admin())
+    const other = await server.registerClient({ clientId: server.unique('other-') })
+    expect((await runHere(['token', 'mint', '--client-id', other.clientId])).stderr).toContain('OAUTH_INVALID_CLIENT')
+    await ok('token', 'mint', '--client-id', server.admin.clientId)
+  })
+
+  test('gives way to --local, and then the database is named', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address, ...admin())
+    expect((await runHere(['client', 'list', '--local'])).stderr).toContain('there is no database')
+    await ok('migrate', 'up')
+    expect(await ok('client', 'list', '--local', '-o', 'name')).toBe('')
+    await ok('context', 'use')
+    expect(await runHere(['client', 'list', '-o', 'name'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/^qscope: working on sqlite:.*none\.db, as no server is given .*\n$/),
+    })
+    expect(await runHere(['client', 'list', '--local', '--context', 'dev'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('give only one of --context and --local'),
+    })
+  })
+
+  test('changes in what is given, and keeps the rest', async () => {
+    await ok('context', 'set', 'dev', '--server', 'qscope.example:443', '--tls', ...admin())
+    await ok('context', 'set', 'dev', '--client-id', 'other')
+    const show = async () => JSON.parse(await ok('context', 'show', 'dev', '--json')).context
+    expect(await show()).toMatchObject({
+      server: 'qscope.example:443',
+      tls: true,
+      clientId: 'other',
+      hasClientSecret: false,
+    })
+    await ok('context', 'set', 'dev', '--plaintext')
+    expect(await show()).toMatchObject({ plaintext: true })
+    expect(await show()).not.toHaveProperty('tls')
+  })
+
+  test.each([
+    [['context', 'set', 'dev'], 'a new context needs --server'],
+    [['context', 'set', '../dev', '--server', '127.0.0.1:1'], 'a name is 1 to 64'],
+    [['context', 'set', 'dev', '--server', 'qscope.example:443'], 'travel to it in plaintext'],
+    [['context', 'set', 'dev', '--server', '127.0.0.1:1', '--client-secret', 'x'], 'a client secret needs --client-id'],
+  ])('is refused where it could not be used: %j', async (args, reason) => {
+    expect(await runHere(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(reason) })
+    expect(await ok('context', 'list', '-o', 'name')).toBe('')
+  })
+
+  test('is deleted only if that is meant', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address)
+    expect(await runHere(['context', 'delete', 'dev'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    })
+    expect(await ok('context', 'delete', 'dev', '--yes')).toBe('deleted dev\n')
+    expect((await runHere(['context', 'show', 'dev'])).stderr).toContain('there is no context dev; there is none yet')
+  })
+})

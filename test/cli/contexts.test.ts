@@ -1,0 +1,117 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { newContext } from '../../src/cli/contexts/context.ts'
+import { ContextStore } from '../../src/cli/contexts/context-store.ts'
+
+describe('the contexts of a user', () => {
+  let home = ''
+  let store: ContextStore
+  const file = (name: string) => join(home, 'qscope', 'contexts', `${name}.json`)
+  const mode = (path: string) => statSync(path).mode & 0o777
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'qscope-contexts-'))
+    store = ContextStore.ofUser({ XDG_CONFIG_HOME: home })
+  })
+
+  test('are in the configuration directory of the user, a relative one ignored', () => {
+    store.save({ name: 'a', context: newContext('127.0.0.1:1') })
+    expect(existsSync(file('a'))).toBe(true)
+    // HOME is the directory of the passwd database where the variable is not set.
+    expect(ContextStore.ofUser({ XDG_CONFIG_HOME: 'relative' }).names()).toEqual(ContextStore.ofUser({}).names())
+  })
+
+  test('are files and folders of their owner alone, whatever the umask', () => {
+    const before = process.umask(0)
+    try {
+      store.save({ name: 'a', context: newContext('127.0.0.1:1') })
+      store.use('a')
+    } finally {
+      process.umask(before)
+    }
+    const paths = [home, 'qscope', 'qscope/contexts', 'qscope/contexts/a.json', 'qscope/current-context']
+    expect(paths.slice(1).map((path) => mode(join(home, path)))).toEqual([0o700, 0o700, 0o600, 0o600])
+    expect(readdirSync(join(home, 'qscope', 'contexts'))).toEqual(['a.json'])
+  })
+
+  test.each([0o644, 0o640, 0o602, 0o660])('are not read while others may: %o', (bits) => {
+    store.save({ name: 'a', context: { ...newContext('127.0.0.1:1'), clientSecret: 'SECRET' } })
+    chmodSync(file('a'), bits)
+    expect(() => store.get('a')).toThrow(`chmod 600 ${file('a')}`)
+    chmodSync(file('a'), 0o600)
+    expect(store.get('a').clientSecret).toBe('SECRET')
+  })
+
+  test.each([
+    ['', 'nothing'],
+    ['{"format": "qscope-context/1"', 'no JSON'],
+    ['{"format": "qscope-context/2", "server": "127.0.0.1:1"}', 'another format'],
+    ['{"format": "qscope-context/1", "server": "SECRET"}', 'no address'],
+    ['{"format": "qscope-context/1", "server": "127.0.0.1:1", "clientSecrte": "SECRET"}', 'an unknown name'],
+  ])('are refused, and not quoted, where a file holds %j: %s', (text) => {
+    mkdirSync(join(home, 'qscope', 'contexts'), { recursive: true })
+    writeFileSync(file('a'), text, { mode: 0o600 })
+    expect(() => store.get('a')).toThrow(/cannot be understood: remove it/)
+    expect(() => store.get('a')).not.toThrow(/SECRET/)
+  })
+
+  test('are found by their names only', () => {
+    store.save({ name: 'a', context: newContext('127.0.0.1:1') })
+    for (const name of ['../contexts/a', 'b', '', '.a', '-a', 'a/b', 'a'.repeat(65)]) {
+      expect(() => store.get(name)).toThrow(/^there is no context .*; there are a: /)
+    }
+  })
+
+  test('are forgotten with their use', () => {
+    store.save({ name: 'a', context: newContext('127.0.0.1:1') })
+    store.use('a')
+    store.delete('a')
+    expect([store.names(), store.current()]).toEqual([[], null])
+  })
+
+  test('lose nothing when many change one at once', async () => {
+    store.save({ name: 'a', context: { ...newContext('127.0.0.1:1'), clientId: '' } })
+    const letters = [...'abcdefghij']
+    await Promise.all(
+      letters.map((letter) =>
+        store.change('a', async (context) => {
+          await new Promise((next) => setImmediate(next))
+          return { ...context, clientId: context.clientId + letter }
+        }),
+      ),
+    )
+    expect([...(store.get('a').clientId ?? '')].toSorted()).toEqual(letters)
+    expect(readdirSync(join(home, 'qscope', 'contexts'))).toEqual(['a.json'])
+  })
+
+  test('are changed although a process died while it changed one', async () => {
+    store.save({ name: 'a', context: newContext('127.0.0.1:1') })
+    const lock = `${file('a')}.lock`
+    writeFileSync(lock, '')
+    const longAgo = new Date(Date.now() - 3_600_000)
+    utimesSync(lock, longAgo, longAgo)
+    await store.change('a', (context) => ({ ...context, clientId: 'b' }))
+    expect(JSON.parse(readFileSync(file('a'), 'utf8'))).toMatchObject({ clientId: 'b' })
+    expect(existsSync(lock)).toBe(false)
+  })
+
+  test('stay as they were where a change fails', async () => {
+    store.save({ name: 'a', context: newContext('127.0.0.1:1') })
+    const before = readFileSync(file('a'), 'utf8')
+    await expect(store.change('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(readFileSync(file('a'), 'utf8')).toBe(before)
+    expect(readdirSync(join(home, 'qscope', 'contexts'))).toEqual(['a.json'])
+  })
+})

@@ -1,0 +1,160 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { databaseKinds } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+import { runHere } from './in-process.ts'
+
+/** RFC 8628, as a user sees it. */
+describe('qscope login', () => {
+  let server: TestServer
+  let home = ''
+  const contextFile = () => join(home, 'qscope', 'contexts', 'dev.json')
+  const kept = () => JSON.parse(readFileSync(contextFile(), 'utf8'))
+  const introspect = (token: string) => server.introspectAll(server.admin.client, [token])
+
+  beforeAll(async () => {
+    const [sqlite] = databaseKinds
+    const database = await sqlite?.create()
+    server = await startServer(database?.url ?? '')
+    const register = (clientId: string, grantTypes: GrantType[]) =>
+      server.call(
+        ClientService.method.registerClient,
+        {
+          clientId,
+          type: ClientType.PUBLIC,
+          authenticationMethod: AuthenticationMethod.NONE,
+          grantTypes,
+          scopes: ['stock.read', 'stock.write'],
+          config: { devicePollInterval: { seconds: 1n } },
+        },
+        { bearer: server.admin.token },
+      )
+    await register('cli', [GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN])
+    await register('cli-once', [GrantType.DEVICE_CODE])
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    home = mkdtempSync(join(tmpdir(), 'qscope-login-'))
+    for (const name of ['QSCOPE_SERVER', 'QSCOPE_CONTEXT', 'QSCOPE_CLIENT_ID', 'QSCOPE_TOKEN'])
+      vi.stubEnv(name, undefined)
+    vi.stubEnv('XDG_CONFIG_HOME', home)
+    expect((await runHere(['context', 'set', 'dev', '--server', server.address])).code).toBe(0)
+    return () => vi.unstubAllEnvs()
+  })
+
+  /** Runs the command, and settles the authorization as soon as the user code is shown. */
+  async function logIn(settle: 'approve' | 'deny', ...args: readonly string[]) {
+    const seen = Promise.withResolvers<string>()
+    const running = runHere(['login', ...args, '--json'], (stderr) => {
+      const [, code] = /enter the code (\S+)/.exec(stderr) ?? []
+      if (code !== undefined) seen.resolve(code)
+    })
+    const userCode = await Promise.race([seen.promise, running.then(({ stderr }) => Promise.reject(new Error(stderr)))])
+    const bearer = { bearer: server.admin.token }
+    if (settle === 'deny') await server.call(DeviceService.method.denyDeviceAuthorization, { userCode }, bearer)
+    else {
+      const user = { id: { case: 'externalId' as const, value: 'alice' } }
+      await server.call(DeviceService.method.approveDeviceAuthorization, { userCode, user }, bearer)
+    }
+    return await running
+  }
+
+  test('shows a code, waits for the user, keeps the tokens and shows none of them', async () => {
+    const { code, stdout, stderr } = await logIn('approve', '--client-id', 'cli', '--scope', 'stock.read')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      context: 'dev',
+      clientId: 'cli',
+      scopes: ['stock.read'],
+      refreshes: true,
+    })
+    const { accessToken, refreshToken } = kept().login
+    expect(stdout + stderr).not.toContain(accessToken)
+    expect(stdout + stderr).not.toContain(refreshToken)
+    expect(await introspect(accessToken)).toEqual([true])
+    const shown = await runHere(['context', 'show', '-o', 'yaml'])
+    expect(shown.stdout).toContain('clientId: cli')
+    expect(shown.stdout).not.toContain(accessToken)
+  })
+
+  test('makes the token for other programs: qscope token header', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const { accessToken } = kept().login
+    expect(await runHere(['token', 'header'])).toEqual({
+      code: 0,
+      stdout: `authorization: Bearer ${accessToken}\n`,
+      stderr: '',
+    })
+  })
+
+  test('is refreshed when it is about to end, once however many commands need it', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const before = kept()
+    const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() + 1_000).toISOString() } }
+    writeFileSync(contextFile(), JSON.stringify(ended))
+    const { loginToken } = await import('../../src/cli/connection/login.ts')
+    const tokens = await Promise.all(Array.from({ length: 5 }, () => loginToken('dev', null)))
+    const { accessToken, refreshToken } = kept().login
+    expect(new Set(tokens)).toEqual(new Set([accessToken]))
+    expect(accessToken).not.toBe(before.login.accessToken)
+    expect(refreshToken).not.toBe(before.login.refreshToken)
+    expect((await runHere(['token', 'header'])).stdout).toContain(accessToken)
+    expect(await introspect(accessToken)).toEqual([true])
+  })
+
+  test('says that it has ended where it cannot be refreshed', async () => {
+    await logIn('approve', '--client-id', 'cli-once')
+    const before = kept()
+    expect(before.login.refreshToken).toBeNull()
+    const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() - 1_000).toISOString() } }
+    writeFileSync(contextFile(), JSON.stringify(ended))
+    expect(await runHere(['token', 'header'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'qscope: the login of the context dev has ended: run qscope login\n',
+    })
+  })
+
+  test('ends with qscope logout, which revokes the tokens', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const { accessToken } = kept().login
+    expect(await runHere(['logout'])).toEqual({ code: 0, stdout: 'logged out of dev\n', stderr: '' })
+    expect(kept().login).toBeUndefined()
+    expect(await introspect(accessToken)).toEqual([false])
+    expect((await runHere(['logout'])).stdout).toBe('nobody is logged in to dev\n')
+    expect((await runHere(['token', 'header'])).code).toBe(2)
+  })
+
+  test('again revokes the tokens of the login before', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const { accessToken: first } = kept().login
+    await logIn('approve', '--client-id', 'cli')
+    expect(await introspect(first)).toEqual([false])
+    expect(await introspect(kept().login.accessToken)).toEqual([true])
+  })
+
+  test('keeps nothing when the user refuses', async () => {
+    const { code, stdout, stderr } = await logIn('deny', '--client-id', 'cli')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain('OAUTH_DEVICE_ACCESS_DENIED')
+    expect(kept().login).toBeUndefined()
+  })
+
+  test('cannot hold the permissions of QScope, which no user can delegate', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const { code, stderr } = await runHere(['client', 'list'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('OAUTH_INSUFFICIENT_SCOPE')
+  })
+
+  test('needs a context to keep the tokens in, and a client', async () => {
+    expect((await runHere(['login'])).stderr).toContain('--client-id')
+    await runHere(['context', 'use'])
+    expect((await runHere(['login', '--client-id', 'cli'])).stderr).toContain('qscope context set')
+  })
+})

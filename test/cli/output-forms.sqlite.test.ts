@@ -1,0 +1,232 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { OUTPUT_FORMS } from '../../src/cli/options/output-options.ts'
+import { databaseKinds } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+import { everyCommand, WITHOUT_FORMS } from './every-command.ts'
+import { runHere } from './in-process.ts'
+
+const NEXT_PAGE = /^more with --page-token \S+\n/
+const folder = mkdtempSync(join(tmpdir(), 'qscope-forms-'))
+let server: TestServer
+let count = 0
+
+async function json(...args: readonly string[]) {
+  const { code, stdout, stderr } = await runHere([...args, '--json'])
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`)
+  return JSON.parse(stdout)
+}
+
+async function newClient(...more: readonly string[]): Promise<string> {
+  count += 1
+  const args = more.length > 0 ? more : ['--grant', 'client_credentials', '--scope', 'stock.read']
+  const made = await json('client', 'create', '--id', `client-${count}`, ...args)
+  return made.client.clientId
+}
+
+async function newUser(): Promise<string> {
+  count += 1
+  return (await json('user', 'register', `user-${count}`)).user.userId
+}
+
+async function newSecret(): Promise<[string, string]> {
+  const clientId = await newClient()
+  await json('client', 'rotate-secret', clientId, '--overlap', '1h')
+  const { secrets } = await json('client', 'secret', 'list', clientId)
+  return [clientId, secrets[1].secretId]
+}
+
+/** The server lets only a few keys be prepared at once. */
+async function endPreparedKeys(): Promise<readonly string[]> {
+  const { keys } = await json('key', 'list', '--state', 'prepared')
+  for (const { keyId } of keys) await json('key', 'revoke', keyId, '--yes')
+  return []
+}
+
+async function newKey(): Promise<string> {
+  await endPreparedKeys()
+  return (await json('key', 'prepare')).key.keyId
+}
+
+async function newToken(): Promise<string> {
+  return (await json('token', 'mint')).token.accessToken
+}
+
+/** The device client is public, so it is named with each call. */
+const AS_DEVICE = ['--server', '', '--client-id', 'device']
+function asDevice(): readonly string[] {
+  return AS_DEVICE.map((word) => (word === '' ? server.address : word))
+}
+
+async function newDeviceCodes(): Promise<{ readonly userCode: string; readonly deviceCode: string }> {
+  return await json('device', 'start', ...asDevice())
+}
+
+async function approvedDeviceCode(): Promise<string> {
+  const { userCode, deviceCode } = await newDeviceCodes()
+  await json('device', 'approve', userCode, '--external-id', 'approver')
+  return deviceCode
+}
+
+async function newContext(): Promise<string> {
+  count += 1
+  return (await json('context', 'set', `context-${count}`, '--server', server.address)).context.name
+}
+
+async function newKeyringKey(...more: readonly string[]): Promise<string> {
+  return (await json('keyring', 'rotate', '--purpose', 'audit', '--prepare', ...more)).keys[0].id
+}
+
+/** A command line without any keyring, as the next of `keyring create`. */
+async function withFreshKeyring(): Promise<readonly string[]> {
+  count += 1
+  process.env['QSCOPE_KEYRING_FILE'] = join(folder, `keyring-${count}.json`)
+  return []
+}
+
+/** The arguments of a command on a database that has its whole schema again. */
+async function migrated(...args: readonly string[]): Promise<readonly string[]> {
+  await json('migrate', 'up')
+  return args
+}
+
+/** The arguments with which each command answers something. */
+const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | readonly string[]>> = {
+  'context set': async () => [await newContext(), '--server', server.address],
+  'context use': async () => [],
+  'context list': () => [],
+  'context show': () => ['forms'],
+  'context delete': async () => [await newContext(), '--yes'],
+  logout: () => ['--context', 'forms'],
+  'migrate up': () => [],
+  'migrate down': () => ['--yes'],
+  'migrate status': () => [],
+  'client create': () => {
+    count += 1
+    return ['--id', `made-${count}`, '--grant', 'client_credentials']
+  },
+  'client list': () => [],
+  'client get': async () => [await newClient()],
+  'client update': async () => [await newClient(), '--name', 'Orders'],
+  'client disable': async () => [await newClient()],
+  'client enable': async () => [await newClient()],
+  'client rotate-secret': async () => [await newClient(), '--yes'],
+  'client secret list': async () => [await newClient()],
+  'client secret revoke': async () => [...(await newSecret()), '--yes'],
+  'client delete': async () => [await newClient(), '--yes'],
+  'client why': async () => [await newClient(), '--scope', 'stock.write'],
+  'token mint': () => [],
+  'token introspect': async () => [await newToken()],
+  'token verify': async () => [await newToken()],
+  'token revoke': async () => ['--of-client', await newClient(), '--yes'],
+  'token list': () => [],
+  'token grants': () => [],
+  'user register': () => {
+    count += 1
+    return [`user-${count}`]
+  },
+  'user list': () => [],
+  'user get': async () => [await newUser()],
+  'user deactivate': async () => [await newUser()],
+  'user reactivate': async () => [await newUser()],
+  'user delete': async () => [await newUser(), '--yes'],
+  'device start': () => asDevice(),
+  'device get': async () => [(await newDeviceCodes()).userCode],
+  'device approve': async () => [(await newDeviceCodes()).userCode, '--external-id', 'approver'],
+  'device deny': async () => [(await newDeviceCodes()).userCode],
+  'device redeem': async () => [await approvedDeviceCode(), ...asDevice()],
+  why: async () => [await newToken(), '--scope', 'other'],
+  'key list': () => [],
+  'key prepare': endPreparedKeys,
+  'key activate': async () => [await activatable()],
+  'key retire': async () => [await newKey(), '--yes'],
+  'key revoke': async () => [await newKey(), '--yes'],
+  'audit list': () => [],
+  'audit get': async () => [(await json('audit', 'list')).events[0].eventId],
+  'audit verify': () => [],
+  'audit head': () => [],
+  'keyring create': withFreshKeyring,
+  'keyring complete': () => [],
+  'keyring status': () => migrated(),
+  'keyring rotate': () => ['--purpose', 'audit', '--prepare'],
+  'keyring activate': async () => [await newKeyringKey()],
+  'keyring remove': async () => await migrated(await newKeyringKey(), '--yes'),
+  purge: () => migrated(),
+  config: () => [],
+  'decode-status': () => ['{"code": "not_found", "message": "no such client"}'],
+  doctor: () => migrated(),
+  'explain-sql': () => migrated('clientCredentials'),
+  health: () => [],
+  status: () => [],
+  apply: () => ['-f', documents(), '--secrets-dir', join(folder, 'secrets')],
+  diff: () => ['-f', documents()],
+  export: () => [],
+}
+
+/** A client that is not there yet. */
+function documents(): string {
+  count += 1
+  const file = join(folder, `documents-${count}.yaml`)
+  writeFileSync(file, `kind: Client\nspec:\n  clientId: applied-${count}\n  type: CLIENT_TYPE_CONFIDENTIAL\n`)
+  return file
+}
+
+/** Each is activated once, and only when it was long enough in the key set. */
+async function activatable(): Promise<string> {
+  const keyId = await newKey()
+  server.clock.advance(600_000)
+  return keyId
+}
+
+describe('every command that prints objects', () => {
+  const commands = everyCommand()
+  const printing = [...commands].filter(([name]) => WITHOUT_FORMS[name] === undefined && name !== 'login')
+
+  beforeAll(async () => {
+    // Each command that opens a database listens for the end of the process.
+    process.setMaxListeners(0)
+    const [sqlite] = databaseKinds
+    const database = await sqlite?.create()
+    server = await startServer(database?.url ?? '')
+    // What the commands on the database itself work on: another one, which nobody serves.
+    Object.assign(process.env, {
+      XDG_CONFIG_HOME: join(folder, 'config'),
+      QSCOPE_DATABASE_URL: `sqlite:${join(folder, 'data', 'qscope.db')}`,
+    })
+    await withFreshKeyring()
+    await json('keyring', 'create')
+    await json('migrate', 'up')
+    const { clientId, clientSecret } = server.admin
+    const admin = ['--client-id', clientId, '--client-secret', clientSecret]
+    await json('context', 'set', 'forms', '--server', server.address, ...admin)
+    process.env['QSCOPE_CONTEXT'] = 'forms'
+    const grants = ['--grant', 'device_code', '--grant', 'refresh_token', '--scope', 'stock.read']
+    await json('client', 'create', '--id', 'device', '--type', 'public', '--authentication-method', 'none', ...grants)
+  })
+  afterAll(() => server.stop())
+
+  test('has -o, but for those that say why not', () => {
+    const without = [...commands].filter(([, command]) => !command.options.some(({ long }) => long === '--output'))
+    expect(without.map(([name]) => name).toSorted()).toEqual(Object.keys(WITHOUT_FORMS).toSorted())
+    expect(printing.map(([name]) => name).toSorted()).toEqual(Object.keys(ARGUMENTS).toSorted())
+  })
+
+  test.each(printing.map(([name]) => name))('qscope %s answers in every form', async (name) => {
+    const printed = new Map<string, string>()
+    for (const form of OUTPUT_FORMS) {
+      const args = [...name.split(' '), ...((await ARGUMENTS[name]?.()) ?? []), '-o', form]
+      const { stdout, stderr } = await runHere(args)
+      expect(stderr.replace(NEXT_PAGE, ''), args.join(' ')).toBe('')
+      printed.set(form, stdout)
+    }
+    const document = JSON.parse(printed.get('json') ?? '')
+    expect(typeof document).toBe('object')
+    expect(Object.keys(parse(printed.get('yaml') ?? ''))).toEqual(Object.keys(document))
+    for (const form of ['table', 'wide']) expect(printed.get(form)?.trim()).not.toBe('')
+    expect(printed.get('name')).toMatch(/^(?:\S+\n)*$/)
+    for (const text of printed.values()) expect(text).not.toMatch(/undefined|\[object|NaN/)
+  })
+})

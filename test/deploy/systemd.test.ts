@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest'
+import { parseDuration } from '../../src/config/duration.ts'
+import { isKnownVariable } from './documents.ts'
+import { unit, variableLines } from './unit-file.ts'
+
+const variables = new Map(variableLines.map((line) => line.split('=', 2) as [string, string]))
+
+describe('the unit of systemd', () => {
+  it('sets only variables that QScope knows', () => {
+    expect(variables.size).toBeGreaterThan(4)
+    expect([...variables.keys()].filter((name) => !isKnownVariable(name))).toEqual([])
+  })
+
+  it('has values that a shell and systemd read alike', () => {
+    for (const value of variables.values()) expect(value).toMatch(/^[\w:/.-]+$/)
+  })
+
+  it('gives QScope the time that it takes to end', () => {
+    const grace = parseDuration(variables.get('QSCOPE_SHUTDOWN_GRACE') ?? '') ?? Number.POSITIVE_INFINITY
+    expect(Number(unit.the('TimeoutStopSec')) * 1_000).toBeGreaterThan(grace + 2_000)
+  })
+
+  it('keeps what is written in the one folder that can be', () => {
+    const folder = `/var/lib/${unit.the('StateDirectory')}`
+    expect(unit.the('WorkingDirectory')).toBe(folder)
+    expect(unit.the('StateDirectoryMode')).toBe('0700')
+    expect(variables.get('QSCOPE_KEYRING_FILE')).toMatch(new RegExp(`^${folder}/`))
+    expect(variables.get('QSCOPE_DATABASE_URL')).toMatch(new RegExp(`^sqlite:${folder}/`))
+  })
+})
