@@ -5,7 +5,14 @@ import { registry } from '../../errors/registry.ts'
 import type { FailedResult } from '../../results.ts'
 import { operatorCallInfo } from '../../rpc/call-info.ts'
 import { reasonOf, sentenceOf } from '../../rpc/rpc-status.ts'
-import { type CallCredentials, CallFailure, type Calls, type UnaryMethod, withClientCredentials } from './calls.ts'
+import {
+  type CallCredentials,
+  CallFailure,
+  type Calls,
+  type StreamMethod,
+  type UnaryMethod,
+  withClientCredentials,
+} from './calls.ts'
 
 /** Calls of the operator on an application in this process. Whoever opened it closes it. */
 export class AppCalls implements Calls {
@@ -38,6 +45,23 @@ export class AppCalls implements Calls {
     const result = await this.#app.pipeline.call(method, operatorCallInfo(rayId), message)
     if (result.ok) return result.value
     throw callFailure(result, rayId)
+  }
+
+  async *stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<Output>, void, void> {
+    const rayId = uuidV7()
+    const message = create(method.input, request)
+    try {
+      for await (const item of this.#app.pipeline.stream(method, operatorCallInfo(rayId, signal), message)) {
+        if (!item.ok) throw callFailure(item, rayId)
+        yield item.value
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { type App, openApp } from '../../app/app.ts'
 import { assertDatabaseExists } from '../../app/database.ts'
 import { openKeyring, openKeyringFile } from '../../app/keyring.ts'
 import { AppCalls } from './app-calls.ts'
-import { type CallCredentials, CallFailure, type Calls, type UnaryMethod } from './calls.ts'
+import { type CallCredentials, CallFailure, type Calls, type StreamMethod, type UnaryMethod } from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
 
 export interface LocalCallsOptions {
@@ -81,6 +81,14 @@ export class LocalCalls implements Calls {
       if (this.#readOnlyProblem !== null && isUnavailable) throw new Error(this.#readOnlyProblem)
       throw error
     }
+  }
+
+  stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<Output>, void, void> {
+    return this.#calls.stream(method, request, signal)
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
-import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
-import { type AuditEvent, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
+import { type CompiledQuery, type Insertable, type Kysely, type RawBuilder, sql } from 'kysely'
+import { type AuditEvent, CHAIN_RENEWED_AFTER, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
 import type { BatchForm, RepeatedStatement, Statement } from '../core/dialect.ts'
 import { type InsertStatements, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, integer } from '../core/rows.ts'
-import type { AuditLogTable, AuditRosterTable, Database } from '../core/schema.ts'
+import type { AuditLogTable, AuditRosterTable, Database, StoredInt } from '../core/schema.ts'
 import { auditInserts, auditRow } from './log.ts'
 
 interface End {
@@ -14,8 +14,8 @@ interface End {
   readonly ordinal: number | null
   readonly sequence: number
   readonly hash: Buffer
-  /** When its head says it was last changed. */
-  readonly at: number
+  /** Who its head says changed it last: a name drawn afresh, where it was read back since it was moved. */
+  readonly changedBy: string
 }
 
 /** An end that is in the database. */
@@ -39,42 +39,54 @@ export interface ChainedEvents extends Sealed {
   readonly head: Statement
 }
 
-/** A head as it was found, and when it was changed to be read. */
+/** A head as it was found, and the name under which it was changed to be read. */
 interface StoredHead {
   readonly hash: Buffer
-  readonly at: number
+  readonly changedBy: string
 }
 
 interface HeadMove {
   readonly writerId: string
   readonly from: number
-  readonly fromAt: number
+  readonly changedBy: string
   readonly sequence: number
   readonly count: number
   readonly hash: Buffer
   readonly keyId: string
   readonly mac: Buffer
-  readonly at: number
+}
+
+/** What a writer knows of its chain and of the database. */
+export interface AuditChainParts {
+  readonly seal: AuditSeal
+  /** Names a chain. */
+  readonly newWriterId: () => string
+  /** The database's clock in its dialect. */
+  readonly now: RawBuilder<StoredInt>
 }
 
 /**
  * The chain of one writer: each row's hash covers the one before it. It grows
  * in memory only by `advance`, after the commit, so a rollback leaves no gap;
- * the head is stored in the same commit as the rows.
+ * the head is stored in the same commit as the rows. A chain that has not grown for
+ * long is left for a new one: who follows the log need not look at it for ever.
  */
 export class AuditChain {
   readonly #db: Kysely<Database>
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
+  readonly #now: RawBuilder<StoredInt>
   /** Finds no row if the head is not where it was supposed to be. */
   readonly #moving: PreparedStatement<HeadMove>
   /** Is refused then. Nobody but its writer changes a head, save the transaction that reads it back. */
   readonly #movingOrRefused: PreparedStatement<HeadMove>
   #end: End
+  #grown = momentNow()
 
-  constructor(db: Kysely<Database>, seal: AuditSeal, newWriterId: () => string) {
+  constructor(db: Kysely<Database>, { seal, newWriterId, now }: AuditChainParts) {
     this.#db = db
+    this.#now = now
     this.#inserts = auditInserts(db)
     this.#seal = seal
     this.#newWriterId = newWriterId
@@ -86,7 +98,7 @@ export class AuditChain {
           hash: value('hash'),
           key_id: value('keyId'),
           mac: value('mac'),
-          updated_at: value('at'),
+          updated_at: sql<number>`${now}`,
           updated_by: SERVER_ITSELF,
         })
         .where('writer_id', '=', value('writerId'))
@@ -97,11 +109,11 @@ export class AuditChain {
         .updateTable('oauth_audit_heads')
         .set({
           // The column is never null.
-          sequence: sql<number>`case when sequence = ${value('from')} and updated_at = ${value('fromAt')} then sequence + ${value('count')} end`,
+          sequence: sql<number>`case when sequence = ${value('from')} and updated_by = ${value('changedBy')} then sequence + ${value('count')} end`,
           hash: value('hash'),
           key_id: value('keyId'),
           mac: value('mac'),
-          updated_at: value('at'),
+          updated_at: sql<number>`${now}`,
           updated_by: SERVER_ITSELF,
         })
         .where('writer_id', '=', value('writerId')),
@@ -112,6 +124,11 @@ export class AuditChain {
   /** Whether nothing of it is committed yet: its first events need an open transaction. */
   get isNew(): boolean {
     return this.#end.ordinal === null
+  }
+
+  /** Leaves a chain that has not grown for long. To be called while nothing of it is under way. */
+  renewIfIdle(): void {
+    if (this.#end.ordinal !== null && elapsedSince(this.#grown) > CHAIN_RENEWED_AFTER) this.restart()
   }
 
   /** Seals events of a chain that is not new. */
@@ -127,15 +144,17 @@ export class AuditChain {
     const { ordinal, writerId } = from
     const { keyId } = this.#seal
     if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
-    const last = events.at(-1)
     const { rows, sequence, hash } = this.#rowsAfter(from, events)
-    if (last === undefined) throw new Error('there is no event to seal')
+    if (rows.length === 0) throw new Error('there is no event to seal')
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    const at = last.createdAt
-    const place = { writerId, from: from.sequence, fromAt: from.at, sequence, count: events.length }
+    const place = { writerId, from: from.sequence, changedBy: from.changedBy, sequence, count: events.length }
     const moving = form.refusesLostHead ? this.#movingOrRefused : this.#moving
-    const head = moving.with({ ...place, hash, keyId, mac, at })
-    return { rows: this.#inserts.inForm(rows, form), head, end: { writerId, ordinal, sequence, hash, at } }
+    const head = moving.with({ ...place, hash, keyId, mac })
+    return {
+      rows: this.#inserts.inForm(rows, form),
+      head,
+      end: { writerId, ordinal, sequence, hash, changedBy: SERVER_ITSELF },
+    }
   }
 
   /**
@@ -144,6 +163,7 @@ export class AuditChain {
    */
   async sealInside(events: readonly AuditEvent[], registers = false): Promise<SealedEvents> {
     const [first] = events
+    this.renewIfIdle()
     if (this.#end.ordinal !== null || (first === undefined && !registers)) return this.seal(events)
     const at = first?.createdAt ?? Date.now()
     return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, at), events, at)
@@ -152,11 +172,12 @@ export class AuditChain {
   /** Notes that sealed events are committed. */
   advance({ end }: Sealed): void {
     this.#end = end
+    this.#grown = momentNow()
   }
 
   /** Notes when the head was changed to be read back: what was sent before does not find it as it was. */
-  noteTaken(at: number): void {
-    this.#end = { ...this.#end, at }
+  noteTaken(changedBy: string): void {
+    this.#end = { ...this.#end, changedBy }
   }
 
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
@@ -170,36 +191,38 @@ export class AuditChain {
    * nothing leads to, in the way of whoever was about to.
    */
   async takeStored({ end: { writerId } }: Sealed, at: number): Promise<StoredHead | null> {
-    // A change of the row: what only locks it is local to a node of a cluster.
+    // A change of the row: what only locks it is local to a node of a cluster. What was sent before does not know the name.
+    const changedBy = `${SERVER_ITSELF} ${this.#newWriterId()}`
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
-      .set({ updated_at: sql<number>`updated_at + 1` })
+      .set({ updated_at: sql<number>`${this.#now}`, updated_by: changedBy })
       .where('writer_id', '=', writerId)
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
       const ordinal = await registerWriter(this.#db, this.#seal, writerId, at)
-      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH, at }
-      await this.#db.executeQuery(this.#newHead(nowhere))
+      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
+      await this.#db.executeQuery(this.#newHead(nowhere, at))
       return null
     }
-    const stored = await this.#db
+    const { hash } = await this.#db
       .selectFrom('oauth_audit_heads')
-      .select(['hash', 'updated_at'])
+      .select('hash')
       .where('writer_id', '=', writerId)
       .executeTakeFirstOrThrow()
-    return { hash: hash32(stored.hash, 'hash'), at: integer(stored.updated_at, 'updated_at') }
+    return { hash: hash32(hash, 'hash'), changedBy }
   }
 
   #start(): End {
-    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH, at: 0 }
+    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
   }
 
   /** `at`: when the head is written, unless an event says so. */
   #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     const { writerId } = this.#end
     const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
-    const end = { writerId, ordinal, sequence, hash, at: events.at(-1)?.createdAt ?? at }
-    return { statements: [...this.#inserts.of(rows), this.#headStatement(end)], end }
+    const end = { writerId, ordinal, sequence, hash, changedBy: SERVER_ITSELF }
+    const headAt = events.at(-1)?.createdAt ?? at
+    return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
   }
 
   /** The rows of events behind a place, and the place of the last of them. */
@@ -217,8 +240,8 @@ export class AuditChain {
     return { rows, sequence, hash }
   }
 
-  #headStatement(end: StoredEnd): CompiledQuery {
-    if (this.#end.ordinal === null) return this.#newHead(end)
+  #headStatement(end: StoredEnd, at: number): CompiledQuery {
+    if (this.#end.ordinal === null) return this.#newHead(end, at)
     return this.#db
       .updateTable('oauth_audit_heads')
       .set(this.#headColumns(end))
@@ -226,8 +249,8 @@ export class AuditChain {
       .compile()
   }
 
-  #newHead(end: StoredEnd): CompiledQuery {
-    const { writerId, ordinal, at } = end
+  #newHead(end: StoredEnd, at: number): CompiledQuery {
+    const { writerId, ordinal } = end
     return this.#db
       .insertInto('oauth_audit_heads')
       .values({
@@ -240,11 +263,21 @@ export class AuditChain {
       .compile()
   }
 
-  #headColumns({ writerId, ordinal, sequence, hash, at }: StoredEnd) {
+  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd) {
     const { keyId } = this.#seal
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: SERVER_ITSELF }
+    return { sequence, hash, key_id: keyId, mac, updated_at: sql<number>`${this.#now}`, updated_by: SERVER_ITSELF }
   }
+}
+
+/** A moment by both clocks: the one stands still while a machine is suspended, the other can be put back. */
+function momentNow() {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
+/** In milliseconds, as the clock says that says more. */
+function elapsedSince({ monotonic, wall }: ReturnType<typeof momentNow>): number {
+  return Math.max(performance.now() - monotonic, Date.now() - wall)
 }
 
 /** Who writes the heads and the registry: the server itself. */

@@ -50,6 +50,7 @@ export class BatchCommit {
     const { promise, resolve, reject } = Promise.withResolvers<ReadonlySet<EntryRows>>()
     const inSession = async (session: WriteSession) => {
       const { pipeline } = session.writer
+      session.chain.renewIfIdle()
       if (pipeline === null || session.chain.isNew || !follows) {
         return resolve(await this.#commitAlone(session, entries, until))
       }

@@ -92,6 +92,6 @@ function advanceTo(
   }
   const committed = sent.find(({ end }) => stored.hash.equals(end.hash)) ?? null
   if (committed !== null) chain.advance(committed)
-  chain.noteTaken(stored.at)
+  chain.noteTaken(stored.changedBy)
   return committed
 }
