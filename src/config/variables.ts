@@ -212,7 +212,7 @@ export const SERVER_VARIABLES = {
   },
   /** Where audit events are delivered, beside the database. */
   auditSinks: {
-    file: new Variable('QSCOPE_AUDIT_LOG', path('a file for audit events, or - for standard output'), {
+    file: new Variable('QSCOPE_AUDIT_LOG_FILE', path('a file for audit events, or - for standard output'), {
       default: null,
       unset: 'no file',
       does: 'Appends each audit event to this file as a line of JSON, by one process at a time, at least once.',

@@ -90,7 +90,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
   it('to a file as lines of JSON, on from where they stopped, each once while nothing breaks', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'qscope-audit-')), 'audit.jsonl')
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
-    const { other, stop } = await instance({ QSCOPE_AUDIT_LOG: path })
+    const { other, stop } = await instance({ QSCOPE_AUDIT_LOG_FILE: path })
     follow(other)
     await begun('audit-file')
     await mint({ ...client }, 5)
@@ -103,7 +103,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
 
     // A process that died while it wrote leaves half a line behind, and the file was rotated since.
     appendFileSync(path, '{"half')
-    const second = await instance({ QSCOPE_AUDIT_LOG: path })
+    const second = await instance({ QSCOPE_AUDIT_LOG_FILE: path })
     follow(second.other)
     await expect.poll(() => own().length, PATIENCE).toBe(8)
     expect(readFileSync(path, 'utf8')).toContain('{"half\n{')
