@@ -194,6 +194,9 @@ onEveryBackend('apply through a server', (server, database) => {
           throw new CallFailure({ ...error, ...UNTOLD })
         }
       },
+      stream: () => {
+        throw new Error('nothing is followed here')
+      },
       ...{ authenticatesClient: false, hasClient: false, bearer: null, close: async () => undefined },
     }
     const applied = async (more: object) => {
