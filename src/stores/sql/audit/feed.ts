@@ -7,9 +7,7 @@ import { integer, moment } from '../core/rows.ts'
 import type { AuditHeadTable, Database, StoredInt } from '../core/schema.ts'
 import { EVENT_COLUMNS, eventOf } from './log.ts'
 
-/** More ranges in one statement would be many texts of it, and plans that look through the table. */
-const RANGES_AT_ONCE = 16
-/** The same for ordinals. */
+/** More ordinals in one statement would be many texts of it. */
 const ORDINALS_AT_ONCE = 256
 
 type HeadRow = Pick<Selectable<AuditHeadTable>, 'ordinal' | 'writer_id' | 'sequence' | 'created_at' | 'updated_at'> & {
@@ -42,25 +40,22 @@ export class SqlAuditFeed implements AuditFeedReads {
 
   async within(_ctx: StoreContext, ranges: readonly ChainRange[], limit: number): Promise<readonly PlacedEvent[]> {
     const found: PlacedEvent[] = []
-    for (let from = 0; from < ranges.length && found.length < limit; from += RANGES_AT_ONCE) {
-      found.push(...(await this.#within(ranges.slice(from, from + RANGES_AT_ONCE), limit - found.length)))
+    // Of several ranges at once, SQLite looks through all of the log in the order that is asked for.
+    for (const range of ranges) {
+      if (found.length >= limit) break
+      found.push(...(await this.#within(range, limit - found.length)))
     }
     return found
   }
 
-  async #within(ranges: readonly ChainRange[], limit: number): Promise<readonly PlacedEvent[]> {
+  async #within({ writerId, after, upTo }: ChainRange, limit: number): Promise<readonly PlacedEvent[]> {
     const rows = await this.#db
       .selectFrom('oauth_audit_log')
       .select(EVENT_COLUMNS)
       .select(['writer_id', 'sequence'])
-      .where((row) =>
-        row.or(
-          padded(ranges).map(({ writerId, after, upTo }) =>
-            row.and([row('writer_id', '=', writerId), row('sequence', '>', after), row('sequence', '<=', upTo)]),
-          ),
-        ),
-      )
-      .orderBy('writer_id')
+      .where('writer_id', '=', writerId)
+      .where('sequence', '>', after)
+      .where('sequence', '<=', upTo)
       .orderBy('sequence')
       .limit(sql.lit(limit))
       .execute()
