@@ -127,7 +127,7 @@ describe('architecture', () => {
     const sdk = files.filter((file) =>
       tree.importsOf(file).some(({ specifier }) => specifier.startsWith('@opentelemetry/')),
     )
-    expect(sdk.toSorted()).toEqual(['telemetry/open-tracer.ts'])
+    expect(sdk.toSorted()).toEqual(['telemetry/open-log-exporter.ts', 'telemetry/open-tracer.ts'])
     const eager = files.filter((file) =>
       tree.importsWithin(file).some(({ target, typeOnly }) => !typeOnly && sdk.includes(target) && !sdk.includes(file)),
     )

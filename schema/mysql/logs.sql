@@ -56,6 +56,14 @@ create table oauth_audit_roster (
 
 create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
 
+create table oauth_audit_followers (
+  name varchar(64) not null primary key,
+  position mediumtext not null,
+  version bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
 create trigger oauth_audit_log_no_update before update on oauth_audit_log
 for each row signal sqlstate '45000' set message_text = 'the audit log is append-only';
 

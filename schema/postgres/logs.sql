@@ -55,6 +55,14 @@ create table oauth_audit_roster (
 
 create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
 
+create table oauth_audit_followers (
+  name varchar(64) collate "C" not null primary key,
+  position text collate "C" not null,
+  version bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null
+);
+
 create function oauth_audit_log_refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception 'the audit log is append-only' using errcode = 'restrict_violation';

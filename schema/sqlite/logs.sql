@@ -55,6 +55,14 @@ create table oauth_audit_roster (
 
 create index oauth_audit_log_by_type on oauth_audit_log (event_type, event_id);
 
+create table oauth_audit_followers (
+  name text not null primary key,
+  position text not null,
+  version integer not null,
+  created_at integer not null,
+  updated_at integer not null
+) strict;
+
 create trigger oauth_audit_log_no_update before update on oauth_audit_log
 begin
   select raise(abort, 'the audit log is append-only');

@@ -4,10 +4,22 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReleaseFolder } from './artefacts.ts'
 
+interface Component {
+  readonly 'bom-ref': string
+  readonly properties: readonly { readonly name: string }[]
+}
+
+interface Dependency {
+  readonly ref: string
+  readonly dependsOn: readonly string[]
+}
+
 /** What npm writes, as far as it is changed here. */
 interface Bom {
   serialNumber: string
   metadata: { timestamp?: string; component: { name: string } }
+  components: readonly Component[]
+  dependencies: readonly Dependency[]
 }
 
 /**
@@ -15,15 +27,29 @@ interface Bom {
  * installed with it, with licence and hash, from the lock file. npm makes it.
  */
 export function writeBillOfMaterials({ root, to }: ReleaseFolder): void {
-  const how = ['--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--omit', 'dev', '--package-lock-only']
+  const how = ['--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only']
   const printed = execFileSync('npm', ['sbom', ...how], { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
-  const bom: Bom = JSON.parse(printed)
+  const bom = withoutDevelopment(JSON.parse(printed))
   // npm names it after the folder, and draws a number and a time: the same release is to give the same file.
   bom.metadata.component.name = 'qscope'
   delete bom.metadata.timestamp
   bom.serialNumber = ''
   bom.serialNumber = `urn:uuid:${uuidOf(JSON.stringify(bom))}`
   writeFileSync(join(to, 'qscope.cdx.json'), `${JSON.stringify(bom, null, 2)}\n`)
+}
+
+/** `--omit dev` of npm also leaves out what is needed both by the server and for its development. */
+function withoutDevelopment(bom: Bom): Bom {
+  const isDevelopment = ({ properties }: Component) =>
+    properties.some(({ name }) => name === 'cdx:npm:package:development')
+  const left = new Set(bom.components.filter(isDevelopment).map((component) => component['bom-ref']))
+  return {
+    ...bom,
+    components: bom.components.filter((component) => !left.has(component['bom-ref'])),
+    dependencies: bom.dependencies
+      .filter(({ ref }) => !left.has(ref))
+      .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((other) => !left.has(other)) })),
+  }
 }
 
 /** A UUID that follows from a text: version 8 (RFC 9562 §5.8). */

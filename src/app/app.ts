@@ -1,3 +1,4 @@
+import manifest from '../../package.json' with { type: 'json' }
 import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
 import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
@@ -13,6 +14,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import { AuditFeed } from '../flows/audit/audit-feed.ts'
+import { AuditWatches } from '../flows/audit/watch-audit-log.ts'
 import type { FlowServices, IssuingClock } from '../flows/context.ts'
 import { RevocationPolls } from '../flows/revocations/poll-revocations.ts'
 import { RevocationFeed } from '../flows/revocations/revocation-feed.ts'
@@ -28,9 +31,9 @@ import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
-import { PollQuota } from '../rate-limits/poll-quota.ts'
 import { RateLimiter } from '../rate-limits/rate-limiter.ts'
 import { UserCodeAttempts } from '../rate-limits/user-code-attempts.ts'
+import { WaitingQuota } from '../rate-limits/waiting-quota.ts'
 import { WatchQuota } from '../rate-limits/watch-quota.ts'
 import { AuthorizationHandlers } from '../rpc/ext-authz/authorization.ts'
 import { NamedPeers } from '../rpc/ext-authz/named-peers.ts'
@@ -49,7 +52,9 @@ import { ServingState } from '../rpc/serving-state.ts'
 import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { RecentRates, SAMPLING_MS } from '../telemetry/recent-rates.ts'
+import { configuredSinks } from './audit-sinks/open-sinks.ts'
 import { openConfiguredBackend } from './database.ts'
+import { AuditFollower } from './jobs/audit-follower.ts'
 import { BackgroundJob } from './jobs/background-job.ts'
 import { ClockWatch } from './jobs/clock-watch.ts'
 import { KeyRotation } from './jobs/key-rotation.ts'
@@ -129,8 +134,13 @@ export class App {
   readonly purge: Purge
   /** Tells verifiers what is revoked: the feed that all who wait share, those who wait, and how they are answered. */
   readonly revocationFeed: RevocationFeed
-  readonly pollQuota: PollQuota
+  readonly pollQuota: WaitingQuota
   readonly revocationPolls: RevocationPolls
+  /** Follows the audit log, for all who watch it in this process. */
+  readonly auditFeed: AuditFeed
+  readonly auditWatches: AuditWatches
+  /** Deliver audit events to the sinks that are configured. */
+  readonly auditFollowers: readonly AuditFollower[]
   /** Replaces the signing key in time. */
   readonly keyRotation: KeyRotation
   readonly #config: Config
@@ -204,10 +214,27 @@ export class App {
     this.#stopping = stopping.signal
     const monotonic = () => performance.now()
     this.revocationFeed = new RevocationFeed({ reads: reads.revocations, log, monotonic, stopping: this.#stopping })
-    this.pollQuota = new PollQuota({
-      perClient: limits.maxWaitingPollsPerClient,
-      perPeer: limits.maxWaitingPollsPerPeer,
-      perProcess: limits.maxWaitingPolls,
+    this.pollQuota = new WaitingQuota(
+      {
+        perClient: limits.maxWaitingPollsPerClient,
+        perPeer: limits.maxWaitingPollsPerPeer,
+        perProcess: limits.maxWaitingPolls,
+      },
+      'waiting polls',
+    )
+    this.auditFeed = new AuditFeed({ reads: reads.auditFeed, log, monotonic, stopping: this.#stopping })
+    const perProcess = limits.maxAuditWatches
+    this.auditWatches = new AuditWatches({
+      feed: this.auditFeed,
+      // One client leaves places to the others.
+      quota: new WaitingQuota(
+        { perClient: Math.ceil(perProcess / 2), perPeer: perProcess, perProcess },
+        'streams of audit events',
+      ),
+      keyring,
+      now,
+      monotonic,
+      stopping: this.#stopping,
     })
     this.revocationPolls = new RevocationPolls({
       runner: this.runner,
@@ -225,6 +252,9 @@ export class App {
       run: async () => this.#recentRates.sample(),
       failureMessage: 'the rates of calls could not be sampled',
     })
+    this.auditFollowers = configuredSinks(config, manifest.version).map(
+      (projection) => new AuditFollower({ projection, feed: this.auditFeed, backend, log, now, monotonic }),
+    )
     this.incoming = new IncomingMessages(config.maxMessageBytes)
     this.pipeline = new Pipeline({
       routes: this.#routes(now),
@@ -264,6 +294,7 @@ export class App {
     this.purge.start()
     this.keyRotation.start()
     this.#rateSampling.start()
+    for (const follower of this.auditFollowers) follower.start()
   }
 
   /** Begins no more work in the background. */
@@ -271,6 +302,7 @@ export class App {
     this.purge.stop()
     this.keyRotation.stop()
     this.#rateSampling.stop()
+    for (const follower of this.auditFollowers) void follower.stop()
   }
 
   /** Writes out what waits in the background. */
@@ -281,6 +313,7 @@ export class App {
   /** Stops, flushes, and closes the database. */
   async close(): Promise<void> {
     this.stopJobs()
+    await Promise.all(this.auditFollowers.map((follower) => follower.stop()))
     await this.#secretUsage.close()
     await this.backend.close()
   }
@@ -313,7 +346,7 @@ export class App {
         }),
       ),
       ...route(UserService, new UserHandlers(runner)),
-      ...route(AuditService, new AuditHandlers(runner)),
+      ...route(AuditService, new AuditHandlers(runner, this.auditWatches)),
       ...route(KeyService, new KeyHandlers(runner)),
       ...route(
         ServerService,

@@ -83,4 +83,8 @@ export const LIMIT_VARIABLES = {
       does: 'Limits how many calls of PollRevocations of one address may wait in each process.',
     },
   ),
+  maxAuditWatches: new Variable('QSCOPE_MAX_AUDIT_WATCHES', wholeNumber(1, 100_000).note('in each process'), {
+    default: '100',
+    does: 'Limits how many WatchAuditEvents streams may be open in each process; one client may have half of them.',
+  }),
 }

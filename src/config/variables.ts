@@ -210,6 +210,25 @@ export const SERVER_VARIABLES = {
       does: 'Sets the share of calls that are traced where the caller has not decided.',
     }),
   },
+  /** Where audit events are delivered, beside the database. */
+  auditSinks: {
+    file: new Variable('QSCOPE_AUDIT_LOG_FILE', path('a file for audit events, or - for standard output'), {
+      default: null,
+      unset: 'no file',
+      does: 'Appends each audit event to this file as a line of JSON, by one process at a time, at least once.',
+    }),
+    otlpEndpoint: new Variable(
+      'QSCOPE_AUDIT_OTLP_ENDPOINT',
+      url('the http or https URL of an OTLP receiver, such as http://127.0.0.1:4318; with it audit events are sent', {
+        query: false,
+      }),
+      {
+        default: null,
+        unset: 'no receiver',
+        does: 'Sends each audit event as a log record to this OpenTelemetry collector, to its `/v1/logs`, by one process at a time, at least once.',
+      },
+    ),
+  },
   shutdownGraceMs: new Variable('QSCOPE_SHUTDOWN_GRACE', duration('0s', '10m', '10s'), {
     default: '10s',
     does: 'Sets how long running calls may take to finish when the server stops.',

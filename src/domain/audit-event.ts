@@ -1,4 +1,13 @@
-import type { AuditEventId, ClientId, EpochMs, GrantId, KeyId, TokenId, UserId } from './ids.ts'
+import {
+  type AuditEventId,
+  type ClientId,
+  type EpochMs,
+  type GrantId,
+  type KeyId,
+  milliseconds,
+  type TokenId,
+  type UserId,
+} from './ids.ts'
 
 export const AUDIT_EVENT_TYPES = Object.freeze([
   'client.registered',
@@ -52,6 +61,11 @@ export interface AuditEvent {
 
 /** What precedes the first row of a chain, and the first writer of the registry. */
 export const NO_HASH: Buffer = Buffer.alloc(32)
+
+/** A writer that has written nothing for so long begins another chain, whatever its clocks did. */
+export const CHAIN_RENEWED_AFTER = milliseconds(12 * 3_600_000)
+/** By the database's clock, a chain has ended that has not grown for so long: longer than any commit may take beyond the other one. */
+export const CHAIN_ENDED_AFTER = milliseconds(24 * 3_600_000)
 
 /** A row of the audit log without its own hash: everything that the hash covers. */
 export interface UnsealedRecord {
@@ -121,4 +135,39 @@ export function recordOf(
     createdAt: event.createdAt,
     createdBy: event.actor,
   }
+}
+
+/** How far a chain has come, for who follows the log. */
+export interface ChainHead {
+  /** The ordinal of its writer. */
+  readonly ordinal: number
+  readonly writerId: string
+  readonly sequence: number
+  /** When its writer was registered, by the clock of its instance. */
+  readonly createdAt: EpochMs
+  /** When it grew last, by the database's clock. */
+  readonly updatedAt: EpochMs
+}
+
+/** Chains at one moment. */
+export interface ChainHeads {
+  /** The time by the database's clock. */
+  readonly now: EpochMs
+  /** In ascending order of the ordinals. */
+  readonly heads: readonly ChainHead[]
+}
+
+/** The events of a chain after one place, up to and with another one. */
+export interface ChainRange {
+  readonly ordinal: number
+  readonly writerId: string
+  readonly after: number
+  readonly upTo: number
+}
+
+/** An event, and its place. */
+export interface PlacedEvent {
+  readonly event: AuditEvent
+  readonly writerId: string
+  readonly sequence: number
 }

@@ -4,7 +4,15 @@ import { success } from '../../src/results.ts'
 import { route } from '../../src/rpc/routes.ts'
 
 const events = async () => success({})
-const others = { getAuditEvent: events, verifyAuditLog: events, exportAuditHead: events }
+async function* streamed() {
+  yield success({})
+}
+const others = {
+  getAuditEvent: events,
+  watchAuditEvents: streamed,
+  verifyAuditLog: events,
+  exportAuditHead: events,
+}
 
 describe('handlers that do not fit', () => {
   it('do not compile when one is missing, and do not start either', () => {
@@ -23,6 +31,7 @@ describe('handlers that do not fit', () => {
     class Fitting {
       readonly listAuditEvents = events
       readonly getAuditEvent = events
+      readonly watchAuditEvents = streamed
       readonly verifyAuditLog = events
       readonly exportAuditHead = events
       #notForCallers = 0
@@ -41,6 +50,7 @@ describe('handlers that do not fit', () => {
         return success({ nextPageToken: this.#token })
       }
       readonly getAuditEvent = events
+      readonly watchAuditEvents = streamed
       readonly verifyAuditLog = events
       readonly exportAuditHead = events
     }

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { recordOf } from '../../src/domain/audit-event.ts'
+import { expect, test, vi } from 'vitest'
+import { CHAIN_RENEWED_AFTER, recordOf } from '../../src/domain/audit-event.ts'
 import { auditEventId, clientId, epochMs, userId } from '../../src/domain/ids.ts'
 import type { AuditFilter } from '../../src/stores/contract/audit-log.ts'
 import type { DialectName } from '../setup/database-names.ts'
@@ -51,6 +51,48 @@ export function auditLogPromises(subject: () => Subject): void {
     expect(await list({ clientId: clientId('Svc') })).toEqual([b])
     expect(await list({ userId: userId('u') })).toEqual([c])
     expect(await list({ from: epochMs(NOW + 1), until: epochMs(NOW + 2) })).toEqual([b])
+  })
+
+  const heads = async () => (await subject().backend.reads.auditFeed.heads(context(), [], 0, 10_000)).heads
+
+  test('is followed by heads, up to which each chain can be read', async () => {
+    await append(anEvent({ rayId: 'followed' }))
+    const known = await heads()
+    const feed = subject().backend.reads.auditFeed
+    await append(anEvent({ rayId: 'followed' }), anEvent({ rayId: 'followed' }))
+    const after = Math.max(...known.map(({ ordinal }) => ordinal))
+    const ordinals = known.map(({ ordinal }) => ordinal)
+    const { now, heads: moved } = await feed.heads(context(), ordinals, after, 10)
+    const ranges = moved
+      .map(({ ordinal, writerId, sequence }) => {
+        const before = known.find((head) => head.ordinal === ordinal)?.sequence ?? 0
+        return { ordinal, writerId, after: before, upTo: sequence }
+      })
+      .toSorted((a, b) => (a.writerId < b.writerId ? -1 : 1))
+    const found = await feed.within(context(), ranges, 10)
+    expect(found.map(({ event }) => event.rayId)).toEqual(['followed', 'followed'])
+    expect(await feed.within(context(), ranges, 1)).toEqual(found.slice(0, 1))
+    const grown = moved.find(({ writerId }) => writerId === found[0]?.writerId)
+    expect(Math.abs(now - (grown?.updatedAt ?? 0))).toBeLessThan(600_000)
+    expect((await feed.heads(context(), [], after, 10)).heads).toEqual(moved.filter(({ ordinal }) => ordinal > after))
+  })
+
+  test('goes on in a new chain where one has not grown for long', async () => {
+    await append(anEvent({ rayId: 'renewed' }))
+    const before = await heads()
+    await append(anEvent({ rayId: 'renewed' }))
+    expect(await heads()).toHaveLength(before.length)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + CHAIN_RENEWED_AFTER + 60_000 })
+    try {
+      await append(anEvent({ rayId: 'renewed' }))
+    } finally {
+      vi.useRealTimers()
+    }
+    const [newest] = (await heads()).toReversed()
+    expect(await heads()).toHaveLength(before.length + 1)
+    expect(newest?.sequence).toBe(1)
+    await append(anEvent({ rayId: 'renewed' }))
+    expect(await heads()).toHaveLength(before.length + 1)
   })
 
   test('refuses to change or delete what is in it, whoever asks', async () => {

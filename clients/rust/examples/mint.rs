@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .into_inner()
                 .token
                 .ok_or("an answer without a token")?;
-            println!("minted {} token for {:?}", token.token_type, token.scopes);
+            println!("minted a {} token for {:?}", token.token_type, token.scopes);
             Ok(())
         }
         // By the reason, never by the text.

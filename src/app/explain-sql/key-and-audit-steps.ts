@@ -1,3 +1,4 @@
+import { logBeginning } from '../../domain/audit-position.ts'
 import { later, milliseconds } from '../../domain/ids.ts'
 import { earliestActivation } from '../../domain/signing-key.ts'
 import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
@@ -17,7 +18,7 @@ import { getProtectedResource } from '../../flows/tokens/get-protected-resource.
 import { introspectTokens } from '../../flows/tokens/introspect-tokens.ts'
 import { signIntrospection } from '../../flows/tokens/sign-introspection.ts'
 import { service } from './grant-steps.ts'
-import type { Scene } from './scene.ts'
+import { OPERATOR, type Scene } from './scene.ts'
 import { flowStep, queryStep, type Sample, type Step } from './step.ts'
 
 const NOTHING = Object.freeze({ types: [], clientId: null, userId: null, rayId: null, from: null, until: null })
@@ -112,6 +113,25 @@ export const AUDIT_STEPS: readonly Step[] = [
     userId: scene.user.get().userId,
     from: scene.event.get().createdAt,
   })),
+  {
+    name: 'watchAuditEvents',
+    variant: null,
+    run: async (scene) => {
+      const { auditFeed } = scene.app
+      const end = await auditFeed.end()
+      const reading = await auditFeed.readFrom(end)
+      await reading.page(scene.context(OPERATOR), end)
+    },
+  },
+  {
+    name: 'watchAuditEvents',
+    variant: 'what lies behind a cursor',
+    run: async (scene) => {
+      const { auditFeed } = scene.app
+      const reading = await auditFeed.readFrom(logBeginning())
+      await reading.page(scene.context(OPERATOR), logBeginning())
+    },
+  },
   queryStep(getAuditEvent, { input: (scene) => ({ eventId: scene.event.get().eventId }) }),
   queryStep(exportAuditHead, { input: () => ({}) }),
   queryStep(verifyAuditLog, { input: () => ({ exportedHead: '', maxEvents: FEW_EVENTS, pageToken: '' }) }),

@@ -37,12 +37,14 @@ import { messageJson, Output } from '../output/output.ts'
 import type { Column } from '../output/table.ts'
 import { writeError } from '../output/terminal.ts'
 import { auditEventView } from '../views/audit-event.ts'
+import { followCommand } from './audit-follow.ts'
 
 export function auditCommand(): Command {
   return new Command('audit')
     .description('the audit log')
     .addCommand(listCommand())
     .addCommand(getCommand())
+    .addCommand(followCommand())
     .addCommand(verifyCommand())
     .addCommand(headCommand())
     .addCommand(exportCommand())

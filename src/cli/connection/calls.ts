@@ -1,5 +1,7 @@
 import {
   type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   getOption,
   type MessageInitShape,
@@ -14,6 +16,11 @@ export type UnaryMethod<
   Output extends DescMessage = DescMessage,
 > = DescMethodUnary<Input, Output>
 
+export type StreamMethod<
+  Input extends DescMessage = DescMessage,
+  Output extends DescMessage = DescMessage,
+> = DescMethodServerStreaming<Input, Output>
+
 /**
  * "Call this RPC": on the database in this process, or on a server. Commands
  * are written once against it.
@@ -24,6 +31,12 @@ export interface Calls {
     method: UnaryMethod<Input, Output>,
     request: MessageInitShape<Input>,
   ): Promise<MessageShape<Output>>
+  /** The answers of a stream as they come, until it ends or `signal` is aborted; throws `CallFailure` where it is refused or breaks. */
+  stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncIterable<MessageShape<Output>>
   /** Whether OAuth calls authenticate a client; without one, tokens are checked as operator or bearer. */
   readonly authenticatesClient: boolean
   /** Whether there is a client that can be authenticated. */
@@ -40,7 +53,7 @@ export interface CallCredentials {
 }
 
 /** The access rule of a method, as the proto says. */
-export function accessOf(method: UnaryMethod): Access {
+export function accessOf(method: DescMethod): Access {
   return getOption(method, access)
 }
 

@@ -19,10 +19,12 @@ import {
   CallFailure,
   type Calls,
   type Refusal,
+  type StreamMethod,
   type UnaryMethod,
   withClientCredentials,
 } from './calls.ts'
 import { type ServerEndpoint, whyUnreachable } from './endpoint.ts'
+import { MintedTokens } from './minted-tokens.ts'
 
 const DEADLINE_MS = 30_000
 const MANAGEMENT_TOKEN_SECONDS = 60n
@@ -33,8 +35,7 @@ export class RemoteCalls implements Calls {
   readonly #endpoint: ServerEndpoint
   readonly #credentials: CallCredentials
   readonly #client: Client
-  /** Management tokens of this command, by permission. */
-  readonly #tokens = new Map<string, Promise<string>>()
+  readonly #tokens = new MintedTokens()
 
   constructor(endpoint: ServerEndpoint, credentials: CallCredentials) {
     this.#endpoint = endpoint
@@ -61,34 +62,68 @@ export class RemoteCalls implements Calls {
     const access = accessOf(method)
     const { bearer, client } = this.#credentials
     if (bearer !== null && access.permission !== '') return await this.#send(method, request, bearer)
-    if (client === null) {
-      throw new UsageError(
-        access.clientAuthentication
-          ? 'this call authenticates a client: give --client-id and --client-secret'
-          : `this call needs the permission ${access.permission}: give --token, or --client-id and --client-secret`,
-      )
+    if (!access.clientAuthentication) return await this.#send(method, request, await this.#bearerFor(access.permission))
+    if (client === null) throw new UsageError('this call authenticates a client: give --client-id and --client-secret')
+    return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+  }
+
+  async *stream<Input extends DescMessage, Output extends DescMessage>(
+    method: StreamMethod<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<Output>, void, void> {
+    const { permission } = accessOf(method)
+    const { bearer: given, client } = this.#credentials
+    // It ends when its token does: for a client's, not before it has to.
+    const bearer = given === null && client !== null ? await this.#mint(permission) : await this.#bearerFor(permission)
+    const running = this.#client.makeServerStreamRequest(
+      `/${method.parent.typeName}/${method.name}`,
+      (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
+      (bytes: Buffer) => fromBinary(method.output, bytes),
+      create(method.input, request),
+      metadataWith(bearer),
+    )
+    const cancel = () => running.cancel()
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      for await (const item of running) yield item as MessageShape<Output>
+    } catch (error) {
+      if (!signal.aborted) throw isServiceError(error) ? new CallFailure(await refusalOf(error, this.#endpoint)) : error
+    } finally {
+      signal.removeEventListener('abort', cancel)
+      running.cancel()
     }
-    if (access.clientAuthentication) {
-      return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
-    }
-    return await this.#send(method, request, await this.#managementToken(access.permission))
   }
 
   async close(): Promise<void> {
     this.#client.close()
   }
 
+  /** What a management call shows: the token that was given, or one that is minted for the client. */
+  async #bearerFor(permission: string): Promise<string> {
+    const { bearer, client } = this.#credentials
+    if (bearer !== null) return bearer
+    if (client !== null) return await this.#managementToken(permission)
+    throw new UsageError(
+      `this call needs the permission ${permission}: give --token, or --client-id and --client-secret`,
+    )
+  }
+
   /** For a management call by a client: a short-lived token with just that permission. */
   #managementToken(permission: string): Promise<string> {
     const known = this.#tokens.get(permission)
     if (known !== undefined) return known
-    const request = { scopes: [permission], lifetime: { seconds: MANAGEMENT_TOKEN_SECONDS } }
-    const method = TokenService.method.mintToken
-    const minted = this.#send(method, withClientCredentials(method, request, this.#credentials), null).then(
-      (answer) => answer.token?.accessToken ?? '',
-    )
+    const minted = this.#mint(permission, { seconds: MANAGEMENT_TOKEN_SECONDS })
     this.#tokens.set(permission, minted)
     return minted
+  }
+
+  /** Without a lifetime, it lives as long as the client's tokens do. */
+  async #mint(permission: string, lifetime?: { readonly seconds: bigint }): Promise<string> {
+    const method = TokenService.method.mintToken
+    const request = { scopes: [permission], ...(lifetime !== undefined && { lifetime }) }
+    const answer = await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+    return answer.token?.accessToken ?? ''
   }
 
   #send<Input extends DescMessage, Output extends DescMessage>(
@@ -96,15 +131,13 @@ export class RemoteCalls implements Calls {
     request: MessageInitShape<Input>,
     bearer: string | null,
   ): Promise<MessageShape<Output>> {
-    const metadata = new Metadata()
-    if (bearer !== null) metadata.set('authorization', `Bearer ${bearer}`)
     const { promise, resolve, reject } = Promise.withResolvers<MessageShape<Output>>()
     this.#client.makeUnaryRequest(
       `/${method.parent.typeName}/${method.name}`,
       (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
       (bytes: Buffer) => fromBinary(method.output, bytes),
       create(method.input, request),
-      metadata,
+      metadataWith(bearer),
       { deadline: Date.now() + DEADLINE_MS },
       (error, answer) => {
         if (error !== null) refusalOf(error, this.#endpoint).then((refusal) => reject(new CallFailure(refusal)), reject)
@@ -113,6 +146,16 @@ export class RemoteCalls implements Calls {
     )
     return promise
   }
+}
+
+function metadataWith(bearer: string | null): Metadata {
+  const metadata = new Metadata()
+  if (bearer !== null) metadata.set('authorization', `Bearer ${bearer}`)
+  return metadata
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error
 }
 
 async function refusalOf(error: ServiceError, endpoint: ServerEndpoint): Promise<Refusal> {

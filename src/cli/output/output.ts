@@ -69,6 +69,13 @@ export class Output {
     else writeStyled(`${text()}\n`, this.#marks)
   }
 
+  /** Prints one of many answers: a line, or a document of YAML among others. */
+  line({ document, text, names }: Answer): void {
+    if (this.#form === 'json') writeAnswer(`${JSON.stringify(document())}\n`)
+    else if (this.#form === 'yaml') writeAnswer(`---\n${yamlText(document())}`)
+    else this.answer({ document, text, names })
+  }
+
   /** Prints one object; `more`: what stands before the others in the text, such as a secret that is shown once. */
   object<T>(view: View<T>, object: T | undefined, document: () => JsonValue, more: readonly Pair[] = []): void {
     this.answer({

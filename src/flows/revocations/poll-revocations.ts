@@ -4,7 +4,7 @@ import { openRevocationCursor, type RevocationCursor, sealRevocationCursor } fro
 import type { EpochMs } from '../../domain/ids.ts'
 import { REVOCATION_KEPT, type RevocationHeads } from '../../domain/revocation.ts'
 import { beginning, isUnknown, positionAt } from '../../domain/revocation-position.ts'
-import type { PollQuota } from '../../rate-limits/poll-quota.ts'
+import type { WaitingQuota } from '../../rate-limits/waiting-quota.ts'
 import { fail, mapResult, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
 import { refusalForStoreError } from '../../store-failure.ts'
 import { given } from '../condition.ts'
@@ -38,7 +38,7 @@ export interface PolledRevocations {
 export interface RevocationPollsOptions {
   readonly runner: FlowRunner
   readonly feed: RevocationFeed
-  readonly quota: PollQuota
+  readonly quota: WaitingQuota
   readonly keyring: Keyring
   readonly now: () => EpochMs
   /** That of the feed. */

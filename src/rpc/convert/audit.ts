@@ -1,16 +1,18 @@
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf'
 import { AUDIT_EVENT_TYPES, type AuditEvent, type AuditEventType } from '../../domain/audit-event.ts'
 import { clientId, userId } from '../../domain/ids.ts'
 import type { ChainBreakKind } from '../../flows/audit/chain-walk.ts'
 import type { AuditListFilter } from '../../flows/audit/read-audit-log.ts'
 import type { Verification } from '../../flows/audit/verify-audit-log.ts'
+import type { AuditWatchFilter } from '../../flows/audit/watch-audit-log.ts'
 import {
   AuditBreakKind,
-  type AuditEventSchema,
+  AuditEventSchema,
   type ListAuditEventsRequest,
   type VerifyAuditLogResponseSchema,
+  type WatchAuditEventsRequest,
 } from '../../gen/qscope/v1/audit_service_pb.ts'
-import { fail, type Result, success } from '../../results.ts'
+import { fail, mapResult, type Result, success } from '../../results.ts'
 import { fromTimestamp, toTimestamp } from './time.ts'
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(AUDIT_EVENT_TYPES)
@@ -20,8 +22,10 @@ function isEventType(value: string): value is AuditEventType {
 }
 
 /** Event types are strings, so that old clients can read new ones; a filter for an unknown one is a mistake. */
-export function fromAuditFilter(request: ListAuditEventsRequest): Result<AuditListFilter> {
-  const { eventTypes, startTime, endTime } = request
+export function fromAuditWatchFilter({
+  eventTypes,
+  ...request
+}: Pick<WatchAuditEventsRequest, 'eventTypes' | 'clientId' | 'userId' | 'rayId'>): Result<AuditWatchFilter> {
   const violations = eventTypes.flatMap((type, index) =>
     isEventType(type) ? [] : [{ field: `event_types[${index}]`, description: 'there is no such event type' }],
   )
@@ -31,9 +35,16 @@ export function fromAuditFilter(request: ListAuditEventsRequest): Result<AuditLi
     clientId: request.clientId === undefined ? null : clientId(request.clientId),
     userId: request.userId === undefined ? null : userId(request.userId),
     rayId: request.rayId ?? null,
+  })
+}
+
+export function fromAuditFilter(request: ListAuditEventsRequest): Result<AuditListFilter> {
+  const { startTime, endTime } = request
+  return mapResult(fromAuditWatchFilter(request), (filter) => ({
+    ...filter,
     from: startTime === undefined ? null : fromTimestamp(startTime),
     until: endTime === undefined ? null : fromTimestamp(endTime),
-  })
+  }))
 }
 
 export function toAuditEvent(event: AuditEvent): MessageInitShape<typeof AuditEventSchema> {
@@ -49,6 +60,11 @@ export function toAuditEvent(event: AuditEvent): MessageInitShape<typeof AuditEv
     metadata: { ...event.metadata },
     createTime: toTimestamp(event.createdAt),
   }
+}
+
+/** In one line, with the names of the contract. */
+export function auditEventJson(event: AuditEvent): string {
+  return toJsonString(AuditEventSchema, create(AuditEventSchema, toAuditEvent(event)))
 }
 
 const BREAK_KINDS: Readonly<Record<ChainBreakKind, AuditBreakKind>> = Object.freeze({

@@ -2,21 +2,24 @@ import type { CallContext } from '../../context.ts'
 import { auditEventId } from '../../domain/ids.ts'
 import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
 import { verifyAuditLog } from '../../flows/audit/verify-audit-log.ts'
+import type { AuditWatches } from '../../flows/audit/watch-audit-log.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
 import type { AuditService } from '../../gen/qscope/v1/audit_service_pb.ts'
 import { mapResult } from '../../results.ts'
-import { fromAuditFilter, toAuditEvent, toVerification } from '../convert/audit.ts'
-import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
+import { fromAuditFilter, fromAuditWatchFilter, toAuditEvent, toVerification } from '../convert/audit.ts'
+import type { AnswerOf, AnswersOf, RequestOf, ServiceHandlers } from '../routes.ts'
 
 type Methods = typeof AuditService.method
 type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
-type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
+type Answer<Name extends Exclude<keyof Methods, 'watchAuditEvents'>> = AnswerOf<Methods[Name]>
 
 export class AuditHandlers implements ServiceHandlers<typeof AuditService> {
   readonly #runner: FlowRunner
+  readonly #watches: AuditWatches
 
-  constructor(runner: FlowRunner) {
+  constructor(runner: FlowRunner, watches: AuditWatches) {
     this.#runner = runner
+    this.#watches = watches
   }
 
   async listAuditEvents(ctx: CallContext, request: Request<'listAuditEvents'>): Answer<'listAuditEvents'> {
@@ -25,6 +28,20 @@ export class AuditHandlers implements ServiceHandlers<typeof AuditService> {
     const { pageSize, pageToken } = request
     const listed = await this.#runner.query(listAuditEvents, ctx, { filter: filter.value, pageSize, pageToken })
     return mapResult(listed, ({ items, nextPageToken }) => ({ events: items.map(toAuditEvent), nextPageToken }))
+  }
+
+  async *watchAuditEvents(
+    ctx: CallContext,
+    request: Request<'watchAuditEvents'>,
+  ): AnswersOf<Methods['watchAuditEvents']> {
+    const filter = fromAuditWatchFilter(request)
+    if (!filter.ok) {
+      yield filter
+      return
+    }
+    for await (const told of this.#watches.watch(ctx, { cursor: request.cursor, filter: filter.value })) {
+      yield mapResult(told, ({ event, cursor }) => ({ cursor, ...(event !== null && { event: toAuditEvent(event) }) }))
+    }
   }
 
   async getAuditEvent(ctx: CallContext, request: Request<'getAuditEvent'>): Answer<'getAuditEvent'> {

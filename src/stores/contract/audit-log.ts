@@ -3,6 +3,9 @@ import type {
   AuditEventType,
   AuditHead,
   AuditRecord,
+  ChainHeads,
+  ChainRange,
+  PlacedEvent,
   UnsealedHead,
   UnsealedRecord,
   WriterRegistry,
@@ -29,6 +32,26 @@ export interface AuditLogReads {
   page(ctx: StoreContext, filter: AuditFilter, page: PageRequest<AuditEventId>): Promise<readonly AuditEvent[]>
   /** The keys that the chains of the log were made with. */
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
+}
+
+/**
+ * The log for who follows it. What a read finds of a chain has no gaps: a writer commits
+ * one transaction at a time, its events in the order of their places, and the head with
+ * them. Ordinals become visible in their order. A chain whose head has not changed for
+ * `CHAIN_ENDED_AFTER` never changes again.
+ */
+export interface AuditFeedReads {
+  /**
+   * The heads of the chains with these ordinals, as far as they are not greater than
+   * `after`, and then of those with a greater one, each in ascending order: `limit` of
+   * the latter at most, fewer being all there are.
+   */
+  heads(ctx: StoreContext, ordinals: readonly number[], after: number, limit: number): Promise<ChainHeads>
+  /**
+   * The events in these ranges of different chains, which are in the byte order of their
+   * writers' ids; ordered by range, then place. `limit` at most, fewer being all there are.
+   */
+  within(ctx: StoreContext, ranges: readonly ChainRange[], limit: number): Promise<readonly PlacedEvent[]>
 }
 
 /** The log as evidence: its rows and heads as they are stored, whatever they hold. */
@@ -73,4 +96,25 @@ export interface AuditSeal {
   headMac(head: UnsealedHead): Buffer
   /** 32 bytes over the total before and the writer that joins. */
   registryTotal(before: Buffer, writer: Pick<UnsealedHead, 'ordinal' | 'writerId'>): Buffer
+}
+
+/** Where one who follows the log in the background goes on. */
+export interface FollowerPlace {
+  /** As it was handed to `advance`. */
+  readonly position: string
+  /** From 1, one more with each move. */
+  readonly version: number
+}
+
+export interface AuditFollowerReads {
+  /** `null`: nobody of this name has followed yet. */
+  place(ctx: StoreContext, name: string): Promise<FollowerPlace | null>
+}
+
+export interface AuditFollowerStore extends AuditFollowerReads {
+  /**
+   * Moves a follower on that is at a version; 0: it has not begun. Of any number of
+   * concurrent calls for one version, one returns `true`; after `false` roll back.
+   */
+  advance(name: string, version: number, position: string, at: EpochMs): Promise<boolean>
 }

@@ -7,7 +7,15 @@ import type { PurgeKind } from '../../domain/expiry.ts'
 import type { EpochMs, KeyId } from '../../domain/ids.ts'
 import type { AccessTokenReads, AccessTokenStore, AccessTokenWrites } from './access-tokens.ts'
 import type { AssertionIdStore } from './assertion-ids.ts'
-import type { AuditChainReads, AuditLogReads, AuditLogStore, AuditLogWrites } from './audit-log.ts'
+import type {
+  AuditChainReads,
+  AuditFeedReads,
+  AuditFollowerReads,
+  AuditFollowerStore,
+  AuditLogReads,
+  AuditLogStore,
+  AuditLogWrites,
+} from './audit-log.ts'
 import type { ClientReads, ClientSecretReads, ClientSecretStore, ClientStore } from './clients.ts'
 import type { StoreContext } from './context.ts'
 import type { DeviceAuthorizationReads, DeviceAuthorizationStore } from './device-authorizations.ts'
@@ -37,6 +45,8 @@ export interface ReadStores {
   readonly signingKeys: SigningKeyReads
   readonly auditLog: AuditLogReads
   readonly auditChains: AuditChainReads
+  readonly auditFeed: AuditFeedReads
+  readonly auditFollowers: AuditFollowerReads
   readonly revocations: RevocationReads
 }
 
@@ -63,6 +73,7 @@ export interface TransactionStores {
   readonly signingKeys: SigningKeyStore
   readonly auditLog: AuditLogStore
   readonly auditChains: AuditChainReads
+  readonly auditFollowers: AuditFollowerStore
 }
 
 /** How a transaction ends, and what it answers. */

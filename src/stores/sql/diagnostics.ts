@@ -91,6 +91,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_signing_keys: KEEPS,
   oauth_clients: KEEPS,
   oauth_leases: KEEPS,
+  oauth_audit_followers: KEEPS,
   oauth_revocation_keys: KEEPS,
   oauth_users: KEEPS,
   oauth_client_resource_audiences: REPLACES,

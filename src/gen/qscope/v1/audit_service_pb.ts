@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/audit_service.proto.
  */
 export const file_qscope_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIvoCCgpBdWRpdEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSDgoGcmF5X2lkGAMgASgJEhYKCWNsaWVudF9pZBgEIAEoCUgAiAEBEhQKB3VzZXJfaWQYBSABKAlIAYgBARIVCgh0b2tlbl9pZBgGIAEoCUgCiAEBEhUKCGdyYW50X2lkGAcgASgJSAOIAQESDQoFYWN0b3IYCCABKAkSNQoIbWV0YWRhdGEYCSADKAsyIy5xc2NvcGUudjEuQXVkaXRFdmVudC5NZXRhZGF0YUVudHJ5Ei8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEILCglfdG9rZW5faWRCCwoJX2dyYW50X2lkIvgCChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EiUKC2V2ZW50X3R5cGVzGAEgAygJQhC6SA2SAQoQMiIGcgQQARhAEiIKCWNsaWVudF9pZBgCIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAyABKAlCCLpIBXIDsAEBSAGIAQESMwoGcmF5X2lkGAQgASgJQh66SBtyGTIXXltBLVphLXowLTkuXy1dezEsMTI4fSRIAogBARIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YCCABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWRCCQoHX3JheV9pZCJZChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5xc2NvcGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoUR2V0QXVkaXRFdmVudFJlcXVlc3QSGgoIZXZlbnRfaWQYASABKAlCCLpIBXIDsAEBIj0KFUdldEF1ZGl0RXZlbnRSZXNwb25zZRIkCgVldmVudBgBIAEoCzIVLnFzY29wZS52MS5BdWRpdEV2ZW50InkKFVZlcmlmeUF1ZGl0TG9nUmVxdWVzdBIhCg1leHBvcnRlZF9oZWFkGAEgASgJQgq6SAdyBRiAgIAgEh8KCm1heF9ldmVudHMYAiABKAVCC7pICBoGGMCEPSgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAQIq4BChZWZXJpZnlBdWRpdExvZ1Jlc3BvbnNlEg0KBXZhbGlkGAEgASgIEhcKD3ZlcmlmaWVkX2NoYWlucxgCIAEoAxIXCg92ZXJpZmllZF9ldmVudHMYAyABKAMSJQoGYnJlYWtzGAQgAygLMhUucXNjb3BlLnYxLkF1ZGl0QnJlYWsSEwoLYnJlYWtfY291bnQYBSABKAMSFwoPbmV4dF9wYWdlX3Rva2VuGAYgASgJIo4BCgpBdWRpdEJyZWFrEicKBGtpbmQYASABKA4yGS5xc2NvcGUudjEuQXVkaXRCcmVha0tpbmQSEQoJd3JpdGVyX2lkGAIgASgJEhAKCHNlcXVlbmNlGAMgASgDEhUKCGV2ZW50X2lkGAQgASgJSACIAQESDgoGZGV0YWlsGAUgASgJQgsKCV9ldmVudF9pZCIYChZFeHBvcnRBdWRpdEhlYWRSZXF1ZXN0IkcKF0V4cG9ydEF1ZGl0SGVhZFJlc3BvbnNlEgwKBGhlYWQYASABKAkSDgoGY2hhaW5zGAIgASgDEg4KBmV2ZW50cxgDIAEoAyq/AwoOQXVkaXRCcmVha0tpbmQSIAocQVVESVRfQlJFQUtfS0lORF9VTlNQRUNJRklFRBAAEiAKHEFVRElUX0JSRUFLX0tJTkRfUk9XX0NIQU5HRUQQARIgChxBVURJVF9CUkVBS19LSU5EX1JPV19NSVNTSU5HEAISIwofQVVESVRfQlJFQUtfS0lORF9ST1dTX1JFT1JERVJFRBADEiQKIEFVRElUX0JSRUFLX0tJTkRfUk9XX1VOQUNDT1VOVEVEEAQSIAocQVVESVRfQlJFQUtfS0lORF9LRVlfVU5LTk9XThAFEiEKHUFVRElUX0JSRUFLX0tJTkRfSEVBRF9NSVNTSU5HEAYSIAocQVVESVRfQlJFQUtfS0lORF9IRUFEX0ZPUkdFRBAHEiMKH0FVRElUX0JSRUFLX0tJTkRfV1JJVEVSX01JU1NJTkcQCBIiCh5BVURJVF9CUkVBS19LSU5EX1JPU1RFUl9GT1JHRUQQCRIiCh5BVURJVF9CUkVBS19LSU5EX0JFSElORF9FWFBPUlQQChIoCiRBVURJVF9CUkVBS19LSU5EX0RJRkZFUlNfRlJPTV9FWFBPUlQQCzLlAwoMQXVkaXRTZXJ2aWNlEnYKD0xpc3RBdWRpdEV2ZW50cxIhLnFzY29wZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIucXNjb3BlLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnAKDUdldEF1ZGl0RXZlbnQSHy5xc2NvcGUudjEuR2V0QXVkaXRFdmVudFJlcXVlc3QaIC5xc2NvcGUudjEuR2V0QXVkaXRFdmVudFJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnMKDlZlcmlmeUF1ZGl0TG9nEiAucXNjb3BlLnYxLlZlcmlmeUF1ZGl0TG9nUmVxdWVzdBohLnFzY29wZS52MS5WZXJpZnlBdWRpdExvZ1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnYKD0V4cG9ydEF1ZGl0SGVhZBIhLnFzY29wZS52MS5FeHBvcnRBdWRpdEhlYWRSZXF1ZXN0GiIucXNjb3BlLnYxLkV4cG9ydEF1ZGl0SGVhZFJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABQmQKEmludGVybmFsLnFzY29wZS52MUIRQXVkaXRTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_qscope_v1_options]);
+  fileDesc("Ch1xc2NvcGUvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIvoCCgpBdWRpdEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSDgoGcmF5X2lkGAMgASgJEhYKCWNsaWVudF9pZBgEIAEoCUgAiAEBEhQKB3VzZXJfaWQYBSABKAlIAYgBARIVCgh0b2tlbl9pZBgGIAEoCUgCiAEBEhUKCGdyYW50X2lkGAcgASgJSAOIAQESDQoFYWN0b3IYCCABKAkSNQoIbWV0YWRhdGEYCSADKAsyIy5xc2NvcGUudjEuQXVkaXRFdmVudC5NZXRhZGF0YUVudHJ5Ei8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEILCglfdG9rZW5faWRCCwoJX2dyYW50X2lkIvgCChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EiUKC2V2ZW50X3R5cGVzGAEgAygJQhC6SA2SAQoQMiIGcgQQARhAEiIKCWNsaWVudF9pZBgCIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYAyABKAlCCLpIBXIDsAEBSAGIAQESMwoGcmF5X2lkGAQgASgJQh66SBtyGTIXXltBLVphLXowLTkuXy1dezEsMTI4fSRIAogBARIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoJcGFnZV9zaXplGAcgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YCCABKAlCCLpIBXIDGIAQQgwKCl9jbGllbnRfaWRCCgoIX3VzZXJfaWRCCQoHX3JheV9pZCJZChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIlCgZldmVudHMYASADKAsyFS5xc2NvcGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki+QEKF1dhdGNoQXVkaXRFdmVudHNSZXF1ZXN0EhkKBmN1cnNvchgBIAEoCUIJukgGcgQYgIABEiUKC2V2ZW50X3R5cGVzGAIgAygJQhC6SA2SAQoQMiIGcgQQARhAEiIKCWNsaWVudF9pZBgDIAEoCUIKukgHcgUQARiAAUgAiAEBEh4KB3VzZXJfaWQYBCABKAlCCLpIBXIDsAEBSAGIAQESMwoGcmF5X2lkGAUgASgJQh66SBtyGTIXXltBLVphLXowLTkuXy1dezEsMTI4fSRIAogBAUIMCgpfY2xpZW50X2lkQgoKCF91c2VyX2lkQgkKB19yYXlfaWQiUAoYV2F0Y2hBdWRpdEV2ZW50c1Jlc3BvbnNlEiQKBWV2ZW50GAEgASgLMhUucXNjb3BlLnYxLkF1ZGl0RXZlbnQSDgoGY3Vyc29yGAIgASgJIjIKFEdldEF1ZGl0RXZlbnRSZXF1ZXN0EhoKCGV2ZW50X2lkGAEgASgJQgi6SAVyA7ABASI9ChVHZXRBdWRpdEV2ZW50UmVzcG9uc2USJAoFZXZlbnQYASABKAsyFS5xc2NvcGUudjEuQXVkaXRFdmVudCJ5ChVWZXJpZnlBdWRpdExvZ1JlcXVlc3QSIQoNZXhwb3J0ZWRfaGVhZBgBIAEoCUIKukgHcgUYgICAIBIfCgptYXhfZXZlbnRzGAIgASgFQgu6SAgaBhjAhD0oABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAECKuAQoWVmVyaWZ5QXVkaXRMb2dSZXNwb25zZRINCgV2YWxpZBgBIAEoCBIXCg92ZXJpZmllZF9jaGFpbnMYAiABKAMSFwoPdmVyaWZpZWRfZXZlbnRzGAMgASgDEiUKBmJyZWFrcxgEIAMoCzIVLnFzY29wZS52MS5BdWRpdEJyZWFrEhMKC2JyZWFrX2NvdW50GAUgASgDEhcKD25leHRfcGFnZV90b2tlbhgGIAEoCSKOAQoKQXVkaXRCcmVhaxInCgRraW5kGAEgASgOMhkucXNjb3BlLnYxLkF1ZGl0QnJlYWtLaW5kEhEKCXdyaXRlcl9pZBgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoAxIVCghldmVudF9pZBgEIAEoCUgAiAEBEg4KBmRldGFpbBgFIAEoCUILCglfZXZlbnRfaWQiGAoWRXhwb3J0QXVkaXRIZWFkUmVxdWVzdCJHChdFeHBvcnRBdWRpdEhlYWRSZXNwb25zZRIMCgRoZWFkGAEgASgJEg4KBmNoYWlucxgCIAEoAxIOCgZldmVudHMYAyABKAMqvwMKDkF1ZGl0QnJlYWtLaW5kEiAKHEFVRElUX0JSRUFLX0tJTkRfVU5TUEVDSUZJRUQQABIgChxBVURJVF9CUkVBS19LSU5EX1JPV19DSEFOR0VEEAESIAocQVVESVRfQlJFQUtfS0lORF9ST1dfTUlTU0lORxACEiMKH0FVRElUX0JSRUFLX0tJTkRfUk9XU19SRU9SREVSRUQQAxIkCiBBVURJVF9CUkVBS19LSU5EX1JPV19VTkFDQ09VTlRFRBAEEiAKHEFVRElUX0JSRUFLX0tJTkRfS0VZX1VOS05PV04QBRIhCh1BVURJVF9CUkVBS19LSU5EX0hFQURfTUlTU0lORxAGEiAKHEFVRElUX0JSRUFLX0tJTkRfSEVBRF9GT1JHRUQQBxIjCh9BVURJVF9CUkVBS19LSU5EX1dSSVRFUl9NSVNTSU5HEAgSIgoeQVVESVRfQlJFQUtfS0lORF9ST1NURVJfRk9SR0VEEAkSIgoeQVVESVRfQlJFQUtfS0lORF9CRUhJTkRfRVhQT1JUEAoSKAokQVVESVRfQlJFQUtfS0lORF9ESUZGRVJTX0ZST01fRVhQT1JUEAsy4gQKDEF1ZGl0U2VydmljZRJ2Cg9MaXN0QXVkaXRFdmVudHMSIS5xc2NvcGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBoiLnFzY29wZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOmF1ZGl0LnJlYWQgARJwCg1HZXRBdWRpdEV2ZW50Eh8ucXNjb3BlLnYxLkdldEF1ZGl0RXZlbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkdldEF1ZGl0RXZlbnRSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOmF1ZGl0LnJlYWQgARJ7ChBXYXRjaEF1ZGl0RXZlbnRzEiIucXNjb3BlLnYxLldhdGNoQXVkaXRFdmVudHNSZXF1ZXN0GiMucXNjb3BlLnYxLldhdGNoQXVkaXRFdmVudHNSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOmF1ZGl0LnJlYWQgATABEnMKDlZlcmlmeUF1ZGl0TG9nEiAucXNjb3BlLnYxLlZlcmlmeUF1ZGl0TG9nUmVxdWVzdBohLnFzY29wZS52MS5WZXJpZnlBdWRpdExvZ1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnYKD0V4cG9ydEF1ZGl0SGVhZBIhLnFzY29wZS52MS5FeHBvcnRBdWRpdEhlYWRSZXF1ZXN0GiIucXNjb3BlLnYxLkV4cG9ydEF1ZGl0SGVhZFJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABQmQKEmludGVybmFsLnFzY29wZS52MUIRQXVkaXRTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_qscope_v1_options]);
 
 /**
  * AuditEvent is one entry of the log.
@@ -202,6 +202,84 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
   messageDesc(file_qscope_v1_audit_service, 2);
 
 /**
+ * WatchAuditEventsRequest selects events to follow.
+ *
+ * @generated from message qscope.v1.WatchAuditEventsRequest
+ */
+export type WatchAuditEventsRequest = Message<"qscope.v1.WatchAuditEventsRequest"> & {
+  /**
+   * cursor is the last one that was received; empty: from now on. It may be used
+   * with other filters, on any instance, and any time later.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * event_types keeps events of these types; empty: all.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * client_id keeps the events that concern one client.
+   *
+   * @generated from field: optional string client_id = 3;
+   */
+  clientId?: string | undefined;
+
+  /**
+   * user_id keeps the events that concern one user.
+   *
+   * @generated from field: optional string user_id = 4;
+   */
+  userId?: string | undefined;
+
+  /**
+   * ray_id keeps the events of one call.
+   *
+   * @generated from field: optional string ray_id = 5;
+   */
+  rayId?: string | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.WatchAuditEventsRequest.
+ * Use `create(WatchAuditEventsRequestSchema)` to create a new message.
+ */
+export const WatchAuditEventsRequestSchema: GenMessage<WatchAuditEventsRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 3);
+
+/**
+ * WatchAuditEventsResponse is an event, or a sign that there was none.
+ *
+ * @generated from message qscope.v1.WatchAuditEventsResponse
+ */
+export type WatchAuditEventsResponse = Message<"qscope.v1.WatchAuditEventsResponse"> & {
+  /**
+   * event is the next one; unset: there is none up to the cursor.
+   *
+   * @generated from field: qscope.v1.AuditEvent event = 1;
+   */
+  event?: AuditEvent | undefined;
+
+  /**
+   * cursor is where a stream goes on behind this message; opaque.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message qscope.v1.WatchAuditEventsResponse.
+ * Use `create(WatchAuditEventsResponseSchema)` to create a new message.
+ */
+export const WatchAuditEventsResponseSchema: GenMessage<WatchAuditEventsResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 4);
+
+/**
  * GetAuditEventRequest names an event.
  *
  * @generated from message qscope.v1.GetAuditEventRequest
@@ -220,7 +298,7 @@ export type GetAuditEventRequest = Message<"qscope.v1.GetAuditEventRequest"> & {
  * Use `create(GetAuditEventRequestSchema)` to create a new message.
  */
 export const GetAuditEventRequestSchema: GenMessage<GetAuditEventRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 3);
+  messageDesc(file_qscope_v1_audit_service, 5);
 
 /**
  * GetAuditEventResponse returns an event.
@@ -241,7 +319,7 @@ export type GetAuditEventResponse = Message<"qscope.v1.GetAuditEventResponse"> &
  * Use `create(GetAuditEventResponseSchema)` to create a new message.
  */
 export const GetAuditEventResponseSchema: GenMessage<GetAuditEventResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 4);
+  messageDesc(file_qscope_v1_audit_service, 6);
 
 /**
  * VerifyAuditLogRequest asks for a part of the walk.
@@ -280,7 +358,7 @@ export type VerifyAuditLogRequest = Message<"qscope.v1.VerifyAuditLogRequest"> &
  * Use `create(VerifyAuditLogRequestSchema)` to create a new message.
  */
 export const VerifyAuditLogRequestSchema: GenMessage<VerifyAuditLogRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 5);
+  messageDesc(file_qscope_v1_audit_service, 7);
 
 /**
  * VerifyAuditLogResponse says what this part of the walk found.
@@ -337,7 +415,7 @@ export type VerifyAuditLogResponse = Message<"qscope.v1.VerifyAuditLogResponse">
  * Use `create(VerifyAuditLogResponseSchema)` to create a new message.
  */
 export const VerifyAuditLogResponseSchema: GenMessage<VerifyAuditLogResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 6);
+  messageDesc(file_qscope_v1_audit_service, 8);
 
 /**
  * AuditBreak is a place where the log is not as it was written.
@@ -386,7 +464,7 @@ export type AuditBreak = Message<"qscope.v1.AuditBreak"> & {
  * Use `create(AuditBreakSchema)` to create a new message.
  */
 export const AuditBreakSchema: GenMessage<AuditBreak> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 7);
+  messageDesc(file_qscope_v1_audit_service, 9);
 
 /**
  * ExportAuditHeadRequest has no fields.
@@ -401,7 +479,7 @@ export type ExportAuditHeadRequest = Message<"qscope.v1.ExportAuditHeadRequest">
  * Use `create(ExportAuditHeadRequestSchema)` to create a new message.
  */
 export const ExportAuditHeadRequestSchema: GenMessage<ExportAuditHeadRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 8);
+  messageDesc(file_qscope_v1_audit_service, 10);
 
 /**
  * ExportAuditHeadResponse returns the head of the log.
@@ -436,7 +514,7 @@ export type ExportAuditHeadResponse = Message<"qscope.v1.ExportAuditHeadResponse
  * Use `create(ExportAuditHeadResponseSchema)` to create a new message.
  */
 export const ExportAuditHeadResponseSchema: GenMessage<ExportAuditHeadResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 9);
+  messageDesc(file_qscope_v1_audit_service, 11);
 
 /**
  * AuditBreakKind is what can be wrong with the log.
@@ -575,6 +653,27 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof GetAuditEventRequestSchema;
     output: typeof GetAuditEventResponseSchema;
+  },
+  /**
+   * WatchAuditEvents streams events as they are committed by any instance. Without a
+   * cursor it begins with the call; with one, behind it. Between the cursors of a
+   * stream, and of one that goes on after another, no event is missing, whatever
+   * order transactions committed in. The first message comes at once and has a
+   * cursor alone, as do those that come every 15 seconds without events. Events of
+   * one transaction come in their order, others roughly in the order of time. Needs
+   * `qscope:audit.read`; a token that no longer counts ends the stream within five
+   * seconds. A server that stops, or a connection that reaches its age, ends it with
+   * OAUTH_TEMPORARILY_UNAVAILABLE: go on with the last cursor. Errors:
+   * OAUTH_INVALID_REQUEST for an unknown event type, and for a cursor of another
+   * database or of a later state of this one; LIMIT_EXCEEDED when too many are
+   * open. May be retried with the last cursor.
+   *
+   * @generated from rpc qscope.v1.AuditService.WatchAuditEvents
+   */
+  watchAuditEvents: {
+    methodKind: "server_streaming";
+    input: typeof WatchAuditEventsRequestSchema;
+    output: typeof WatchAuditEventsResponseSchema;
   },
   /**
    * VerifyAuditLog walks the chains of the log, a part with each call, and says

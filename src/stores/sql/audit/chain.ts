@@ -1,11 +1,11 @@
-import { type CompiledQuery, type Insertable, type Kysely, sql } from 'kysely'
-import { type AuditEvent, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
+import { type CompiledQuery, type Insertable, type Kysely, type RawBuilder, sql } from 'kysely'
+import { type AuditEvent, CHAIN_RENEWED_AFTER, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
-import type { RepeatedStatement, Statement } from '../core/dialect.ts'
+import type { BatchForm, RepeatedStatement, Statement } from '../core/dialect.ts'
 import { type InsertStatements, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, integer } from '../core/rows.ts'
-import type { AuditLogTable, AuditRosterTable, Database } from '../core/schema.ts'
+import type { AuditLogTable, AuditRosterTable, Database, StoredInt } from '../core/schema.ts'
 import { auditInserts, auditRow } from './log.ts'
 
 interface End {
@@ -14,6 +14,8 @@ interface End {
   readonly ordinal: number | null
   readonly sequence: number
   readonly hash: Buffer
+  /** Who its head says changed it last: a name drawn afresh, where it was read back since it was moved. */
+  readonly changedBy: string
 }
 
 /** An end that is in the database. */
@@ -32,37 +34,59 @@ export interface SealedEvents extends Sealed {
 
 /** Events that follow others, whose commit may still be under way. */
 export interface ChainedEvents extends Sealed {
-  readonly rows: RepeatedStatement
+  readonly rows: readonly RepeatedStatement[]
   /** Moves the head to them. */
   readonly head: Statement
+}
+
+/** A head as it was found, and the name under which it was changed to be read. */
+interface StoredHead {
+  readonly hash: Buffer
+  readonly changedBy: string
 }
 
 interface HeadMove {
   readonly writerId: string
   readonly from: number
+  readonly changedBy: string
   readonly sequence: number
+  readonly count: number
   readonly hash: Buffer
   readonly keyId: string
   readonly mac: Buffer
-  readonly at: number
+}
+
+/** What a writer knows of its chain and of the database. */
+export interface AuditChainParts {
+  readonly seal: AuditSeal
+  /** Names a chain. */
+  readonly newWriterId: () => string
+  /** The database's clock in its dialect. */
+  readonly now: RawBuilder<StoredInt>
 }
 
 /**
  * The chain of one writer: each row's hash covers the one before it. It grows
  * in memory only by `advance`, after the commit, so a rollback leaves no gap;
- * the head is stored in the same commit as the rows.
+ * the head is stored in the same commit as the rows. A chain that has not grown for
+ * long is left for a new one: who follows the log need not look at it for ever.
  */
 export class AuditChain {
   readonly #db: Kysely<Database>
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
+  readonly #now: RawBuilder<StoredInt>
   /** Finds no row if the head is not where it was supposed to be. */
   readonly #moving: PreparedStatement<HeadMove>
+  /** Is refused then. Nobody but its writer changes a head, save the transaction that reads it back. */
+  readonly #movingOrRefused: PreparedStatement<HeadMove>
   #end: End
+  #grown = momentNow()
 
-  constructor(db: Kysely<Database>, seal: AuditSeal, newWriterId: () => string) {
+  constructor(db: Kysely<Database>, { seal, newWriterId, now }: AuditChainParts) {
     this.#db = db
+    this.#now = now
     this.#inserts = auditInserts(db)
     this.#seal = seal
     this.#newWriterId = newWriterId
@@ -74,11 +98,25 @@ export class AuditChain {
           hash: value('hash'),
           key_id: value('keyId'),
           mac: value('mac'),
-          updated_at: value('at'),
+          updated_at: sql<number>`${now}`,
           updated_by: SERVER_ITSELF,
         })
         .where('writer_id', '=', value('writerId'))
         .where('sequence', '=', value('from')),
+    )
+    this.#movingOrRefused = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_audit_heads')
+        .set({
+          // The column is never null.
+          sequence: sql<number>`case when sequence = ${value('from')} and updated_by = ${value('changedBy')} then sequence + ${value('count')} end`,
+          hash: value('hash'),
+          key_id: value('keyId'),
+          mac: value('mac'),
+          updated_at: sql<number>`${now}`,
+          updated_by: SERVER_ITSELF,
+        })
+        .where('writer_id', '=', value('writerId')),
     )
     this.#end = this.#start()
   }
@@ -86,6 +124,11 @@ export class AuditChain {
   /** Whether nothing of it is committed yet: its first events need an open transaction. */
   get isNew(): boolean {
     return this.#end.ordinal === null
+  }
+
+  /** Leaves a chain that has not grown for long. To be called while nothing of it is under way. */
+  renewIfIdle(): void {
+    if (this.#end.ordinal !== null && elapsedSince(this.#grown) > CHAIN_RENEWED_AFTER) this.restart()
   }
 
   /** Seals events of a chain that is not new. */
@@ -96,18 +139,22 @@ export class AuditChain {
   }
 
   /** Seals events, one at least, that follow what is committed or, where that is not `null`, what was sealed last. The chain is not new. */
-  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null): ChainedEvents {
+  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null, form: BatchForm): ChainedEvents {
     const from = previous?.end ?? this.#end
     const { ordinal, writerId } = from
     const { keyId } = this.#seal
     if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
-    const last = events.at(-1)
     const { rows, sequence, hash } = this.#rowsAfter(from, events)
-    const inserts = this.#inserts.repeated(rows)
-    if (last === undefined || inserts === null) throw new Error('there is no event to seal')
+    if (rows.length === 0) throw new Error('there is no event to seal')
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac, at: last.createdAt })
-    return { rows: inserts, head, end: { writerId, ordinal, sequence, hash } }
+    const place = { writerId, from: from.sequence, changedBy: from.changedBy, sequence, count: events.length }
+    const moving = form.refusesLostHead ? this.#movingOrRefused : this.#moving
+    const head = moving.with({ ...place, hash, keyId, mac })
+    return {
+      rows: this.#inserts.inForm(rows, form),
+      head,
+      end: { writerId, ordinal, sequence, hash, changedBy: SERVER_ITSELF },
+    }
   }
 
   /**
@@ -116,6 +163,7 @@ export class AuditChain {
    */
   async sealInside(events: readonly AuditEvent[], registers = false): Promise<SealedEvents> {
     const [first] = events
+    this.renewIfIdle()
     if (this.#end.ordinal !== null || (first === undefined && !registers)) return this.seal(events)
     const at = first?.createdAt ?? Date.now()
     return this.#sealAs(await registerWriter(this.#db, this.#seal, this.#end.writerId, at), events, at)
@@ -124,6 +172,12 @@ export class AuditChain {
   /** Notes that sealed events are committed. */
   advance({ end }: Sealed): void {
     this.#end = end
+    this.#grown = momentNow()
+  }
+
+  /** Notes when the head was changed to be read back: what was sent before does not find it as it was. */
+  noteTaken(changedBy: string): void {
+    this.#end = { ...this.#end, changedBy }
   }
 
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
@@ -133,19 +187,20 @@ export class AuditChain {
 
   /**
    * Takes the stored head, so that no other transaction can move it any more,
-   * and returns its hash; `null` if there was none: then one is stored that
+   * and returns it; `null` if there was none: then one is stored that
    * nothing leads to, in the way of whoever was about to.
    */
-  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<Buffer | null> {
-    // A change of the row: what only locks it is local to a node of a cluster.
+  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<StoredHead | null> {
+    // A change of the row: what only locks it is local to a node of a cluster. What was sent before does not know the name.
+    const changedBy = `${SERVER_ITSELF} ${this.#newWriterId()}`
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
-      .set({ updated_at: sql<number>`updated_at + 1` })
+      .set({ updated_at: sql<number>`${this.#now}`, updated_by: changedBy })
       .where('writer_id', '=', writerId)
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
       const ordinal = await registerWriter(this.#db, this.#seal, writerId, at)
-      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH }
+      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
       await this.#db.executeQuery(this.#newHead(nowhere, at))
       return null
     }
@@ -154,18 +209,18 @@ export class AuditChain {
       .select('hash')
       .where('writer_id', '=', writerId)
       .executeTakeFirstOrThrow()
-    return hash32(hash, 'hash')
+    return { hash: hash32(hash, 'hash'), changedBy }
   }
 
   #start(): End {
-    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH }
+    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
   }
 
   /** `at`: when the head is written, unless an event says so. */
   #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     const { writerId } = this.#end
     const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
-    const end = { writerId, ordinal, sequence, hash }
+    const end = { writerId, ordinal, sequence, hash, changedBy: SERVER_ITSELF }
     const headAt = events.at(-1)?.createdAt ?? at
     return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
   }
@@ -189,7 +244,7 @@ export class AuditChain {
     if (this.#end.ordinal === null) return this.#newHead(end, at)
     return this.#db
       .updateTable('oauth_audit_heads')
-      .set(this.#headColumns(end, at))
+      .set(this.#headColumns(end))
       .where('writer_id', '=', end.writerId)
       .compile()
   }
@@ -201,18 +256,28 @@ export class AuditChain {
       .values({
         writer_id: writerId,
         ordinal,
-        ...this.#headColumns(end, at),
+        ...this.#headColumns(end),
         created_at: at,
         created_by: SERVER_ITSELF,
       })
       .compile()
   }
 
-  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd, at: number) {
+  #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd) {
     const { keyId } = this.#seal
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    return { sequence, hash, key_id: keyId, mac, updated_at: at, updated_by: SERVER_ITSELF }
+    return { sequence, hash, key_id: keyId, mac, updated_at: sql<number>`${this.#now}`, updated_by: SERVER_ITSELF }
   }
+}
+
+/** A moment by both clocks: the one stands still while a machine is suspended, the other can be put back. */
+function momentNow() {
+  return { monotonic: performance.now(), wall: Date.now() }
+}
+
+/** In milliseconds, as the clock says that says more. */
+function elapsedSince({ monotonic, wall }: ReturnType<typeof momentNow>): number {
+  return Math.max(performance.now() - monotonic, Date.now() - wall)
 }
 
 /** Who writes the heads and the registry: the server itself. */

@@ -24,7 +24,8 @@ import type { AuditLogTable, Database } from '../core/schema.ts'
 
 /** The last millisecond a UUIDv7 can hold. */
 const LAST_MS = 2 ** 48 - 1
-const EVENT_COLUMNS = [
+/** The columns that an event is read with. */
+export const EVENT_COLUMNS = [
   'event_id',
   'event_type',
   'ray_id',
@@ -115,7 +116,7 @@ export function auditRow(record: AuditRecord): Insertable<AuditLogTable> {
   }
 }
 
-function eventOf(row: Pick<Selectable<AuditLogTable>, (typeof EVENT_COLUMNS)[number]>): AuditEvent {
+export function eventOf(row: Pick<Selectable<AuditLogTable>, (typeof EVENT_COLUMNS)[number]>): AuditEvent {
   return Object.freeze({
     eventId: auditEventId(row.event_id),
     type: oneOf(row.event_type, AUDIT_EVENT_TYPES, 'event_type'),

@@ -313,6 +313,17 @@ export interface SchemaTable {
   updated_at: Int
 }
 
+/** Where those who follow the audit log go on. */
+export interface AuditFollowerTable {
+  name: string
+  /** As `positionText` writes it. */
+  position: string
+  /** Grows by one with each move. */
+  version: Int
+  created_at: Int
+  updated_at: Int
+}
+
 export interface Database {
   oauth_clients: ClientTable
   oauth_client_configs: ClientConfigTable
@@ -330,6 +341,7 @@ export interface Database {
   oauth_audit_log: AuditLogTable
   oauth_audit_heads: AuditHeadTable
   oauth_audit_roster: AuditRosterTable
+  oauth_audit_followers: AuditFollowerTable
   oauth_revocation_heads: RevocationHeadTable
   oauth_revocations: RevocationTable
   oauth_revocation_keys: RevocationKeyTable

@@ -44,7 +44,7 @@ export class WriteSession {
       },
     })
     this.stores = transactionStores(this.db, this.last)
-    this.chain = new AuditChain(this.db, seal, newId)
+    this.chain = new AuditChain(this.db, { seal, newWriterId: newId, now: dialect.now })
     this.#revocations = new RevocationLog(this.db, dialect.now, telling)
   }
 

@@ -29,10 +29,12 @@ export class DatabaseMigrations implements Migrations {
   readonly #db: Kysely<Database>
   readonly #anySchema: Kysely<unknown>
   readonly #migrator: Migrator
+  readonly #now: Dialect['now']
 
   constructor(dialect: Dialect, session: MigrationSession, steps: readonly MigrationStep[] = MIGRATIONS) {
     this.#session = session
     this.#steps = steps
+    this.#now = dialect.now
     this.#db = kyselyOver<Database>(dialect.kysely, session)
     this.#anySchema = kyselyOver<unknown>(dialect.kysely, session)
     this.#migrator = new Migrator(dialect, session, this.#db, steps)
@@ -115,7 +117,7 @@ export class DatabaseMigrations implements Migrations {
       await seed.fill(transactionStores(this.#db, last))
       const { events, ended } = last
       if (ended.length > 0) throw new Error('a new database has nothing that could end')
-      const chain = new AuditChain(this.#db, seed.seal, seed.newId)
+      const chain = new AuditChain(this.#db, { seal: seed.seal, newWriterId: seed.newId, now: this.#now })
       const { statements } = await chain.sealInside(events)
       for (const statement of statements) await this.#session.execute(statement)
     })

@@ -5,6 +5,8 @@ import type { AccessTokenWrites } from '../../contract/access-tokens.ts'
 import type { AuditLogStore, AuditLogWrites } from '../../contract/audit-log.ts'
 import type { AppendStores, ReadStores, TransactionStores } from '../../contract/backend.ts'
 import { SqlAuditChains } from '../audit/chain-reads.ts'
+import { SqlAuditFeed } from '../audit/feed.ts'
+import { SqlAuditFollowerReads, SqlAuditFollowerStore } from '../audit/followers.ts'
 import { SqlAuditLog } from '../audit/log.ts'
 import type { Dialect } from '../core/dialect.ts'
 import type { Database } from '../core/schema.ts'
@@ -36,6 +38,8 @@ export function readStores(source: ReadSource, now: Dialect['now']): ReadStores 
     signingKeys: new SqlSigningKeyReads(source),
     auditLog: new SqlAuditLog(source.lists),
     auditChains: new SqlAuditChains(source.lists),
+    auditFeed: new SqlAuditFeed(source.db, now),
+    auditFollowers: new SqlAuditFollowerReads(source.db),
     revocations: new SqlRevocationReads(source.db, now),
   })
 }
@@ -60,6 +64,7 @@ export function transactionStores(db: Kysely<Database>, collector: LastRowsColle
     signingKeys: new SqlSigningKeyStore(source, collector),
     auditLog: new CollectingAuditLog(db, collector),
     auditChains: new SqlAuditChains(db),
+    auditFollowers: new SqlAuditFollowerStore(db),
   })
 }
 

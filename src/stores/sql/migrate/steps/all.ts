@@ -11,6 +11,7 @@ import { auditEventsByType } from './0010_audit_events_by_type.ts'
 import { revocations } from './0011_revocations.ts'
 import { ownSecretRotation } from './0012_own_secret_rotation.ts'
 import { owners } from './0013_owners.ts'
+import { auditFollowers } from './0014_audit_followers.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0011_revocations', serversFrom: '0011_revocations', migration: revocations },
   { name: '0012_own_secret_rotation', serversFrom: null, migration: ownSecretRotation },
   { name: '0013_owners', serversFrom: null, migration: owners },
+  { name: '0014_audit_followers', serversFrom: null, migration: auditFollowers },
 ])

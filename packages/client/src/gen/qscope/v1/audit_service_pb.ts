@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/audit_service.proto.
  */
 export const file_qscope_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xc2NvcGUvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIvoCCgpBdWRpdEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSDgoGcmF5X2lkGAMgASgJEhYKCWNsaWVudF9pZBgEIAEoCUgAiAEBEhQKB3VzZXJfaWQYBSABKAlIAYgBARIVCgh0b2tlbl9pZBgGIAEoCUgCiAEBEhUKCGdyYW50X2lkGAcgASgJSAOIAQESDQoFYWN0b3IYCCABKAkSNQoIbWV0YWRhdGEYCSADKAsyIy5xc2NvcGUudjEuQXVkaXRFdmVudC5NZXRhZGF0YUVudHJ5Ei8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEILCglfdG9rZW5faWRCCwoJX2dyYW50X2lkIpoCChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhMKC2V2ZW50X3R5cGVzGAEgAygJEhYKCWNsaWVudF9pZBgCIAEoCUgAiAEBEhQKB3VzZXJfaWQYAyABKAlIAYgBARITCgZyYXlfaWQYBCABKAlIAogBARIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAcgASgFEhIKCnBhZ2VfdG9rZW4YCCABKAlCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEIJCgdfcmF5X2lkIlkKF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEiUKBmV2ZW50cxgBIAMoCzIVLnFzY29wZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoChRHZXRBdWRpdEV2ZW50UmVxdWVzdBIQCghldmVudF9pZBgBIAEoCSI9ChVHZXRBdWRpdEV2ZW50UmVzcG9uc2USJAoFZXZlbnQYASABKAsyFS5xc2NvcGUudjEuQXVkaXRFdmVudCJWChVWZXJpZnlBdWRpdExvZ1JlcXVlc3QSFQoNZXhwb3J0ZWRfaGVhZBgBIAEoCRISCgptYXhfZXZlbnRzGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkirgEKFlZlcmlmeUF1ZGl0TG9nUmVzcG9uc2USDQoFdmFsaWQYASABKAgSFwoPdmVyaWZpZWRfY2hhaW5zGAIgASgDEhcKD3ZlcmlmaWVkX2V2ZW50cxgDIAEoAxIlCgZicmVha3MYBCADKAsyFS5xc2NvcGUudjEuQXVkaXRCcmVhaxITCgticmVha19jb3VudBgFIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkijgEKCkF1ZGl0QnJlYWsSJwoEa2luZBgBIAEoDjIZLnFzY29wZS52MS5BdWRpdEJyZWFrS2luZBIRCgl3cml0ZXJfaWQYAiABKAkSEAoIc2VxdWVuY2UYAyABKAMSFQoIZXZlbnRfaWQYBCABKAlIAIgBARIOCgZkZXRhaWwYBSABKAlCCwoJX2V2ZW50X2lkIhgKFkV4cG9ydEF1ZGl0SGVhZFJlcXVlc3QiRwoXRXhwb3J0QXVkaXRIZWFkUmVzcG9uc2USDAoEaGVhZBgBIAEoCRIOCgZjaGFpbnMYAiABKAMSDgoGZXZlbnRzGAMgASgDKr8DCg5BdWRpdEJyZWFrS2luZBIgChxBVURJVF9CUkVBS19LSU5EX1VOU1BFQ0lGSUVEEAASIAocQVVESVRfQlJFQUtfS0lORF9ST1dfQ0hBTkdFRBABEiAKHEFVRElUX0JSRUFLX0tJTkRfUk9XX01JU1NJTkcQAhIjCh9BVURJVF9CUkVBS19LSU5EX1JPV1NfUkVPUkRFUkVEEAMSJAogQVVESVRfQlJFQUtfS0lORF9ST1dfVU5BQ0NPVU5URUQQBBIgChxBVURJVF9CUkVBS19LSU5EX0tFWV9VTktOT1dOEAUSIQodQVVESVRfQlJFQUtfS0lORF9IRUFEX01JU1NJTkcQBhIgChxBVURJVF9CUkVBS19LSU5EX0hFQURfRk9SR0VEEAcSIwofQVVESVRfQlJFQUtfS0lORF9XUklURVJfTUlTU0lORxAIEiIKHkFVRElUX0JSRUFLX0tJTkRfUk9TVEVSX0ZPUkdFRBAJEiIKHkFVRElUX0JSRUFLX0tJTkRfQkVISU5EX0VYUE9SVBAKEigKJEFVRElUX0JSRUFLX0tJTkRfRElGRkVSU19GUk9NX0VYUE9SVBALMuUDCgxBdWRpdFNlcnZpY2USdgoPTGlzdEF1ZGl0RXZlbnRzEiEucXNjb3BlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaIi5xc2NvcGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTphdWRpdC5yZWFkIAEScAoNR2V0QXVkaXRFdmVudBIfLnFzY29wZS52MS5HZXRBdWRpdEV2ZW50UmVxdWVzdBogLnFzY29wZS52MS5HZXRBdWRpdEV2ZW50UmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTphdWRpdC5yZWFkIAEScwoOVmVyaWZ5QXVkaXRMb2cSIC5xc2NvcGUudjEuVmVyaWZ5QXVkaXRMb2dSZXF1ZXN0GiEucXNjb3BlLnYxLlZlcmlmeUF1ZGl0TG9nUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTphdWRpdC5yZWFkIAESdgoPRXhwb3J0QXVkaXRIZWFkEiEucXNjb3BlLnYxLkV4cG9ydEF1ZGl0SGVhZFJlcXVlc3QaIi5xc2NvcGUudjEuRXhwb3J0QXVkaXRIZWFkUmVzcG9uc2UiHJACArrXGBUKEXFzY29wZTphdWRpdC5yZWFkIAFCZAoSaW50ZXJuYWwucXNjb3BlLnYxQhFBdWRpdFNlcnZpY2VQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_qscope_v1_options]);
+  fileDesc("Ch1xc2NvcGUvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJcXNjb3BlLnYxIvoCCgpBdWRpdEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSDgoGcmF5X2lkGAMgASgJEhYKCWNsaWVudF9pZBgEIAEoCUgAiAEBEhQKB3VzZXJfaWQYBSABKAlIAYgBARIVCgh0b2tlbl9pZBgGIAEoCUgCiAEBEhUKCGdyYW50X2lkGAcgASgJSAOIAQESDQoFYWN0b3IYCCABKAkSNQoIbWV0YWRhdGEYCSADKAsyIy5xc2NvcGUudjEuQXVkaXRFdmVudC5NZXRhZGF0YUVudHJ5Ei8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEILCglfdG9rZW5faWRCCwoJX2dyYW50X2lkIpoCChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhMKC2V2ZW50X3R5cGVzGAEgAygJEhYKCWNsaWVudF9pZBgCIAEoCUgAiAEBEhQKB3VzZXJfaWQYAyABKAlIAYgBARITCgZyYXlfaWQYBCABKAlIAogBARIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAcgASgFEhIKCnBhZ2VfdG9rZW4YCCABKAlCDAoKX2NsaWVudF9pZEIKCghfdXNlcl9pZEIJCgdfcmF5X2lkIlkKF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEiUKBmV2ZW50cxgBIAMoCzIVLnFzY29wZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKmAQoXV2F0Y2hBdWRpdEV2ZW50c1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEhMKC2V2ZW50X3R5cGVzGAIgAygJEhYKCWNsaWVudF9pZBgDIAEoCUgAiAEBEhQKB3VzZXJfaWQYBCABKAlIAYgBARITCgZyYXlfaWQYBSABKAlIAogBAUIMCgpfY2xpZW50X2lkQgoKCF91c2VyX2lkQgkKB19yYXlfaWQiUAoYV2F0Y2hBdWRpdEV2ZW50c1Jlc3BvbnNlEiQKBWV2ZW50GAEgASgLMhUucXNjb3BlLnYxLkF1ZGl0RXZlbnQSDgoGY3Vyc29yGAIgASgJIigKFEdldEF1ZGl0RXZlbnRSZXF1ZXN0EhAKCGV2ZW50X2lkGAEgASgJIj0KFUdldEF1ZGl0RXZlbnRSZXNwb25zZRIkCgVldmVudBgBIAEoCzIVLnFzY29wZS52MS5BdWRpdEV2ZW50IlYKFVZlcmlmeUF1ZGl0TG9nUmVxdWVzdBIVCg1leHBvcnRlZF9oZWFkGAEgASgJEhIKCm1heF9ldmVudHMYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSKuAQoWVmVyaWZ5QXVkaXRMb2dSZXNwb25zZRINCgV2YWxpZBgBIAEoCBIXCg92ZXJpZmllZF9jaGFpbnMYAiABKAMSFwoPdmVyaWZpZWRfZXZlbnRzGAMgASgDEiUKBmJyZWFrcxgEIAMoCzIVLnFzY29wZS52MS5BdWRpdEJyZWFrEhMKC2JyZWFrX2NvdW50GAUgASgDEhcKD25leHRfcGFnZV90b2tlbhgGIAEoCSKOAQoKQXVkaXRCcmVhaxInCgRraW5kGAEgASgOMhkucXNjb3BlLnYxLkF1ZGl0QnJlYWtLaW5kEhEKCXdyaXRlcl9pZBgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoAxIVCghldmVudF9pZBgEIAEoCUgAiAEBEg4KBmRldGFpbBgFIAEoCUILCglfZXZlbnRfaWQiGAoWRXhwb3J0QXVkaXRIZWFkUmVxdWVzdCJHChdFeHBvcnRBdWRpdEhlYWRSZXNwb25zZRIMCgRoZWFkGAEgASgJEg4KBmNoYWlucxgCIAEoAxIOCgZldmVudHMYAyABKAMqvwMKDkF1ZGl0QnJlYWtLaW5kEiAKHEFVRElUX0JSRUFLX0tJTkRfVU5TUEVDSUZJRUQQABIgChxBVURJVF9CUkVBS19LSU5EX1JPV19DSEFOR0VEEAESIAocQVVESVRfQlJFQUtfS0lORF9ST1dfTUlTU0lORxACEiMKH0FVRElUX0JSRUFLX0tJTkRfUk9XU19SRU9SREVSRUQQAxIkCiBBVURJVF9CUkVBS19LSU5EX1JPV19VTkFDQ09VTlRFRBAEEiAKHEFVRElUX0JSRUFLX0tJTkRfS0VZX1VOS05PV04QBRIhCh1BVURJVF9CUkVBS19LSU5EX0hFQURfTUlTU0lORxAGEiAKHEFVRElUX0JSRUFLX0tJTkRfSEVBRF9GT1JHRUQQBxIjCh9BVURJVF9CUkVBS19LSU5EX1dSSVRFUl9NSVNTSU5HEAgSIgoeQVVESVRfQlJFQUtfS0lORF9ST1NURVJfRk9SR0VEEAkSIgoeQVVESVRfQlJFQUtfS0lORF9CRUhJTkRfRVhQT1JUEAoSKAokQVVESVRfQlJFQUtfS0lORF9ESUZGRVJTX0ZST01fRVhQT1JUEAsy4gQKDEF1ZGl0U2VydmljZRJ2Cg9MaXN0QXVkaXRFdmVudHMSIS5xc2NvcGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBoiLnFzY29wZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOmF1ZGl0LnJlYWQgARJwCg1HZXRBdWRpdEV2ZW50Eh8ucXNjb3BlLnYxLkdldEF1ZGl0RXZlbnRSZXF1ZXN0GiAucXNjb3BlLnYxLkdldEF1ZGl0RXZlbnRSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOmF1ZGl0LnJlYWQgARJ7ChBXYXRjaEF1ZGl0RXZlbnRzEiIucXNjb3BlLnYxLldhdGNoQXVkaXRFdmVudHNSZXF1ZXN0GiMucXNjb3BlLnYxLldhdGNoQXVkaXRFdmVudHNSZXNwb25zZSIckAICutcYFQoRcXNjb3BlOmF1ZGl0LnJlYWQgATABEnMKDlZlcmlmeUF1ZGl0TG9nEiAucXNjb3BlLnYxLlZlcmlmeUF1ZGl0TG9nUmVxdWVzdBohLnFzY29wZS52MS5WZXJpZnlBdWRpdExvZ1Jlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABEnYKD0V4cG9ydEF1ZGl0SGVhZBIhLnFzY29wZS52MS5FeHBvcnRBdWRpdEhlYWRSZXF1ZXN0GiIucXNjb3BlLnYxLkV4cG9ydEF1ZGl0SGVhZFJlc3BvbnNlIhyQAgK61xgVChFxc2NvcGU6YXVkaXQucmVhZCABQmQKEmludGVybmFsLnFzY29wZS52MUIRQXVkaXRTZXJ2aWNlUHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_qscope_v1_options]);
 
 /**
  * AuditEvent is one entry of the log.
@@ -201,6 +201,84 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
   messageDesc(file_qscope_v1_audit_service, 2);
 
 /**
+ * WatchAuditEventsRequest selects events to follow.
+ *
+ * @generated from message qscope.v1.WatchAuditEventsRequest
+ */
+export type WatchAuditEventsRequest = Message<"qscope.v1.WatchAuditEventsRequest"> & {
+  /**
+   * cursor is the last one that was received; empty: from now on. It may be used
+   * with other filters, on any instance, and any time later.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * event_types keeps events of these types; empty: all.
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * client_id keeps the events that concern one client.
+   *
+   * @generated from field: optional string client_id = 3;
+   */
+  clientId?: string | undefined;
+
+  /**
+   * user_id keeps the events that concern one user.
+   *
+   * @generated from field: optional string user_id = 4;
+   */
+  userId?: string | undefined;
+
+  /**
+   * ray_id keeps the events of one call.
+   *
+   * @generated from field: optional string ray_id = 5;
+   */
+  rayId?: string | undefined;
+};
+
+/**
+ * Describes the message qscope.v1.WatchAuditEventsRequest.
+ * Use `create(WatchAuditEventsRequestSchema)` to create a new message.
+ */
+export const WatchAuditEventsRequestSchema: GenMessage<WatchAuditEventsRequest> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 3);
+
+/**
+ * WatchAuditEventsResponse is an event, or a sign that there was none.
+ *
+ * @generated from message qscope.v1.WatchAuditEventsResponse
+ */
+export type WatchAuditEventsResponse = Message<"qscope.v1.WatchAuditEventsResponse"> & {
+  /**
+   * event is the next one; unset: there is none up to the cursor.
+   *
+   * @generated from field: qscope.v1.AuditEvent event = 1;
+   */
+  event?: AuditEvent | undefined;
+
+  /**
+   * cursor is where a stream goes on behind this message; opaque.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+};
+
+/**
+ * Describes the message qscope.v1.WatchAuditEventsResponse.
+ * Use `create(WatchAuditEventsResponseSchema)` to create a new message.
+ */
+export const WatchAuditEventsResponseSchema: GenMessage<WatchAuditEventsResponse> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_audit_service, 4);
+
+/**
  * GetAuditEventRequest names an event.
  *
  * @generated from message qscope.v1.GetAuditEventRequest
@@ -219,7 +297,7 @@ export type GetAuditEventRequest = Message<"qscope.v1.GetAuditEventRequest"> & {
  * Use `create(GetAuditEventRequestSchema)` to create a new message.
  */
 export const GetAuditEventRequestSchema: GenMessage<GetAuditEventRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 3);
+  messageDesc(file_qscope_v1_audit_service, 5);
 
 /**
  * GetAuditEventResponse returns an event.
@@ -240,7 +318,7 @@ export type GetAuditEventResponse = Message<"qscope.v1.GetAuditEventResponse"> &
  * Use `create(GetAuditEventResponseSchema)` to create a new message.
  */
 export const GetAuditEventResponseSchema: GenMessage<GetAuditEventResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 4);
+  messageDesc(file_qscope_v1_audit_service, 6);
 
 /**
  * VerifyAuditLogRequest asks for a part of the walk.
@@ -279,7 +357,7 @@ export type VerifyAuditLogRequest = Message<"qscope.v1.VerifyAuditLogRequest"> &
  * Use `create(VerifyAuditLogRequestSchema)` to create a new message.
  */
 export const VerifyAuditLogRequestSchema: GenMessage<VerifyAuditLogRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 5);
+  messageDesc(file_qscope_v1_audit_service, 7);
 
 /**
  * VerifyAuditLogResponse says what this part of the walk found.
@@ -336,7 +414,7 @@ export type VerifyAuditLogResponse = Message<"qscope.v1.VerifyAuditLogResponse">
  * Use `create(VerifyAuditLogResponseSchema)` to create a new message.
  */
 export const VerifyAuditLogResponseSchema: GenMessage<VerifyAuditLogResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 6);
+  messageDesc(file_qscope_v1_audit_service, 8);
 
 /**
  * AuditBreak is a place where the log is not as it was written.
@@ -385,7 +463,7 @@ export type AuditBreak = Message<"qscope.v1.AuditBreak"> & {
  * Use `create(AuditBreakSchema)` to create a new message.
  */
 export const AuditBreakSchema: GenMessage<AuditBreak> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 7);
+  messageDesc(file_qscope_v1_audit_service, 9);
 
 /**
  * ExportAuditHeadRequest has no fields.
@@ -400,7 +478,7 @@ export type ExportAuditHeadRequest = Message<"qscope.v1.ExportAuditHeadRequest">
  * Use `create(ExportAuditHeadRequestSchema)` to create a new message.
  */
 export const ExportAuditHeadRequestSchema: GenMessage<ExportAuditHeadRequest> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 8);
+  messageDesc(file_qscope_v1_audit_service, 10);
 
 /**
  * ExportAuditHeadResponse returns the head of the log.
@@ -435,7 +513,7 @@ export type ExportAuditHeadResponse = Message<"qscope.v1.ExportAuditHeadResponse
  * Use `create(ExportAuditHeadResponseSchema)` to create a new message.
  */
 export const ExportAuditHeadResponseSchema: GenMessage<ExportAuditHeadResponse> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_audit_service, 9);
+  messageDesc(file_qscope_v1_audit_service, 11);
 
 /**
  * AuditBreakKind is what can be wrong with the log.
@@ -574,6 +652,27 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof GetAuditEventRequestSchema;
     output: typeof GetAuditEventResponseSchema;
+  },
+  /**
+   * WatchAuditEvents streams events as they are committed by any instance. Without a
+   * cursor it begins with the call; with one, behind it. Between the cursors of a
+   * stream, and of one that goes on after another, no event is missing, whatever
+   * order transactions committed in. The first message comes at once and has a
+   * cursor alone, as do those that come every 15 seconds without events. Events of
+   * one transaction come in their order, others roughly in the order of time. Needs
+   * `qscope:audit.read`; a token that no longer counts ends the stream within five
+   * seconds. A server that stops, or a connection that reaches its age, ends it with
+   * OAUTH_TEMPORARILY_UNAVAILABLE: go on with the last cursor. Errors:
+   * OAUTH_INVALID_REQUEST for an unknown event type, and for a cursor of another
+   * database or of a later state of this one; LIMIT_EXCEEDED when too many are
+   * open. May be retried with the last cursor.
+   *
+   * @generated from rpc qscope.v1.AuditService.WatchAuditEvents
+   */
+  watchAuditEvents: {
+    methodKind: "server_streaming";
+    input: typeof WatchAuditEventsRequestSchema;
+    output: typeof WatchAuditEventsResponseSchema;
   },
   /**
    * VerifyAuditLog walks the chains of the log, a part with each call, and says

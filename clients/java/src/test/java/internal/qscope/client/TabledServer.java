@@ -29,11 +29,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.StreamSupport;
 
 /** QScope on a port of its own, as the table of guard cases has it. It tells of no revocation. */
 final class TabledServer implements AutoCloseable {
   private static final long LIFE_SECONDS = 3_600;
+  private static final long POLL_NANOS = 50_000_000;
 
   private final JsonObject table;
   private final Optional<String> boundTo;
@@ -124,13 +126,14 @@ final class TabledServer implements AutoCloseable {
       observer.onCompleted();
     }
 
-    /** Takes its time after the first answer. */
+    /** Takes a moment after the first answer. */
     @Override
     public void pollRevocations(PollRevocationsRequest request, StreamObserver<PollRevocationsResponse> observer) {
-      if (request.getCursor().isEmpty()) {
-        observer.onNext(PollRevocationsResponse.newBuilder().setNextCursor("next").build());
-        observer.onCompleted();
+      if (!request.getCursor().isEmpty()) {
+        LockSupport.parkNanos(POLL_NANOS);
       }
+      observer.onNext(PollRevocationsResponse.newBuilder().setNextCursor("next").build());
+      observer.onCompleted();
     }
   }
 }

@@ -1,0 +1,62 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import { auditEventJson } from '../../rpc/convert/audit.ts'
+import type { AuditProjection } from '../jobs/audit-follower.ts'
+
+/** Only the owner may read who did what. */
+const MODE = 0o600
+const NEWLINE = 0x0a
+
+/** Appends events to a file as lines of JSON, with the names of the contract. */
+export class JsonLinesFile implements AuditProjection {
+  readonly name = 'audit-file'
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Opened anew each time, so that a file that was moved away is followed by a new one. On the disk when this resolves. */
+  async deliver(events: readonly AuditEvent[]): Promise<void> {
+    const file = await open(this.#path, 'a+', MODE)
+    try {
+      const isTorn = await endsWithinLine(file)
+      await file.appendFile(`${isTorn ? '\n' : ''}${jsonLines(events)}`)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/** The same on standard output. */
+export class JsonLinesOutput implements AuditProjection {
+  readonly name = 'audit-stdout'
+  readonly #output: NodeJS.WritableStream
+
+  constructor(output: NodeJS.WritableStream) {
+    this.#output = output
+  }
+
+  /** Resolves when the stream has taken them: whoever reads slowly holds nobody up but this. */
+  async deliver(events: readonly AuditEvent[]): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#output.write(jsonLines(events), (error) => {
+      if (error) reject(error)
+      else resolve()
+    })
+    await promise
+  }
+}
+
+function jsonLines(events: readonly AuditEvent[]): string {
+  return events.map((event) => `${auditEventJson(event)}\n`).join('')
+}
+
+/** Whether a process died while it wrote the last line, which then is delivered again. */
+async function endsWithinLine(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat()
+  if (size === 0) return false
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer[0] !== NEWLINE
+}

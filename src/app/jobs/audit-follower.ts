@@ -1,0 +1,178 @@
+import { backgroundContext, type Logger } from '../../context.ts'
+import { uuidV7 } from '../../crypto/random.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import { type AuditPosition, positionBehind, positionOf, positionText } from '../../domain/audit-position.ts'
+import type { EpochMs } from '../../domain/ids.ts'
+import type { AuditFeed } from '../../flows/audit/audit-feed.ts'
+import type { AuditReading } from '../../flows/audit/audit-reading.ts'
+import type { Backend, TransactionStores } from '../../stores/contract/backend.ts'
+import { BackgroundJob, Lease, withJitter } from './background-job.ts'
+
+const LEASE_MS = 30_000
+const RENEW_AFTER_MS = LEASE_MS / 3
+/** A process that does not hold the lease asks for it this often. */
+const ASK_AGAIN_MS = 10_000
+const RETRY_MS = 2_000
+
+/** What is done with the events of the log. */
+export interface AuditProjection {
+  /** Names it in the database, and in log lines. */
+  readonly name: string
+  /**
+   * Does it with some events outside of the database; throws where that failed, and is then
+   * called with them again. So they may come twice.
+   */
+  deliver?(events: readonly AuditEvent[]): Promise<void>
+  /** The same within the database, in the transaction that notes that they are done: so none counts twice. */
+  write?(stores: TransactionStores, events: readonly AuditEvent[]): Promise<void>
+}
+
+export interface AuditFollowerOptions {
+  readonly projection: AuditProjection
+  readonly feed: AuditFeed
+  readonly backend: Pick<Backend, 'reads' | 'transaction' | 'maintenance'>
+  readonly log: Logger
+  readonly now: () => EpochMs
+  /** In milliseconds, never put back. */
+  readonly monotonic: () => number
+}
+
+/** Where the follower is, and the version under which the database knows that. */
+interface Place {
+  readonly position: AuditPosition
+  readonly version: number
+}
+
+/**
+ * Follows the audit log in the background, from where it stopped the last time; the first
+ * time from now on. One process at a time does it, by a lease, and where two of them meet
+ * all the same, the database lets one of them move on. No call waits for it.
+ */
+export class AuditFollower {
+  readonly #options: AuditFollowerOptions
+  readonly #lease: Lease
+  readonly #job: BackgroundJob
+  readonly #stopping = new AbortController()
+  #isHolder = false
+  #renewedAt = Number.NEGATIVE_INFINITY
+  #running: Promise<void> = Promise.resolve()
+  #stopped: Promise<void> | null = null
+
+  constructor(options: AuditFollowerOptions) {
+    const { projection, backend, log, now } = options
+    const { name } = projection
+    this.#options = options
+    this.#lease = new Lease({ maintenance: backend.maintenance, name, durationMs: LEASE_MS, now })
+    this.#job = new BackgroundJob({
+      log,
+      delayMs: () => withJitter(this.#isHolder ? RETRY_MS : ASK_AGAIN_MS),
+      run: () => {
+        this.#running = this.follow()
+        return this.#running
+      },
+      failureMessage: `${name}: audit events could not be delivered; trying again`,
+      recoveryMessage: `${name}: audit events are delivered again`,
+    })
+  }
+
+  start(): void {
+    // Whoever is first begins at once.
+    this.#isHolder = true
+    this.#job.start()
+  }
+
+  /** Ends after the events that are being delivered; resolves then. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#job.stop()
+    await this.#running.catch(() => undefined)
+    if (this.#isHolder && this.#renewedAt !== Number.NEGATIVE_INFINITY)
+      await this.#lease.release().catch(() => undefined)
+  }
+
+  /** Until it is stopped, or another process follows. Throws what failed. */
+  async follow(): Promise<void> {
+    if (!(await this.#holdsLease())) return
+    let place = await this.#place()
+    while (!this.#stopping.signal.aborted && (await this.#holdsLease())) {
+      const reading = await this.#options.feed.readFrom(place.position)
+      if (reading.isOfAnotherLog(place.position)) place = await this.#beginAnew(place)
+      else if (reading.isNewsFor(place.position)) place = await this.#take(reading, place)
+      else {
+        place = { ...place, position: positionBehind(place.position, reading.heads) }
+        await this.#wait(place.position)
+      }
+    }
+  }
+
+  /** Delivers what a query found, page by page. */
+  async #take(reading: AuditReading, from: Place): Promise<Place> {
+    const { projection, log } = this.#options
+    let place = from
+    for (;;) {
+      const page = await reading.page(backgroundContext(projection.name, log), place.position)
+      await projection.deliver?.(page.events)
+      place = await this.#advance(place, page.position, page.events)
+      if (!page.more || this.#stopping.signal.aborted || !(await this.#holdsLease())) return place
+    }
+  }
+
+  async #place(): Promise<Place> {
+    const { projection, backend, log, feed } = this.#options
+    const stored = await backend.reads.auditFollowers.place(backgroundContext(projection.name, log), projection.name)
+    if (stored !== null) return { position: positionOf(stored.position), version: stored.version }
+    const end = await feed.end()
+    return await this.#advance({ position: end, version: 0 }, end, [])
+  }
+
+  /** The database was put back: what lies before its end now may have been delivered, or not. */
+  async #beginAnew(place: Place): Promise<Place> {
+    const { projection, log, feed } = this.#options
+    log.error(
+      { position: positionText(place.position) },
+      `${projection.name}: the audit log is not the one that was followed; going on from its end`,
+    )
+    return await this.#advance(place, await feed.end(), [])
+  }
+
+  async #advance({ version }: Place, position: AuditPosition, events: readonly AuditEvent[]): Promise<Place> {
+    const { projection, backend, log, now } = this.#options
+    const { name } = projection
+    const at = now()
+    const ctx = backgroundContext(uuidV7(), log, at)
+    const isMoved = await backend.transaction<boolean>(ctx, async (stores) => {
+      // Asked inside, so that a repetition of the transaction finds what the first attempt committed.
+      const stored = await stores.auditFollowers.place(ctx, name)
+      if ((stored?.version ?? 0) !== version) return { commit: false, value: false }
+      await projection.write?.(stores, events)
+      const commit = await stores.auditFollowers.advance(name, version, positionText(position), at)
+      return { commit, value: commit }
+    })
+    if (!isMoved) throw new Error('another process has moved on meanwhile')
+    return { position, version: version + 1 }
+  }
+
+  async #holdsLease(): Promise<boolean> {
+    const { monotonic } = this.#options
+    if (this.#isHolder && monotonic() - this.#renewedAt < RENEW_AFTER_MS) return true
+    this.#isHolder = await this.#lease.acquire()
+    if (this.#isHolder) this.#renewedAt = monotonic()
+    return this.#isHolder
+  }
+
+  async #wait(position: AuditPosition): Promise<void> {
+    const { feed, monotonic } = this.#options
+    const { signal } = this.#stopping
+    const until = monotonic() + RENEW_AFTER_MS / 2
+    try {
+      await feed.wait(position, { until, signal, leaving: undefined })
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command } from 'commander'
+import {
+  type AuditEvent,
+  AuditService,
+  type WatchAuditEventsResponse,
+  WatchAuditEventsResponseSchema,
+} from '../../gen/qscope/v1/audit_service_pb.ts'
+import { CallFailure, type Calls } from '../connection/calls.ts'
+import { readWithCalls } from '../connection/session.ts'
+import { type ConnectionOptions, omitUndefined, repeated, withConnection } from '../options/options.ts'
+import { entriesText, messageJson, timeText } from '../output/output.ts'
+import { writeError } from '../output/terminal.ts'
+import { auditEventView } from '../views/audit-event.ts'
+
+interface FollowOptions extends ConnectionOptions {
+  readonly type?: string[]
+  readonly ofClient?: string
+  readonly ofUser?: string
+  readonly rayId?: string
+  readonly cursor?: string
+}
+
+const RETRY_MS = 1_000
+/** The longest name of an event type. */
+const TYPE_WIDTH = 28
+
+export function followCommand(): Command {
+  return withConnection(new Command('follow'))
+    .description('print audit events as they are committed, and go on after a disconnect; Ctrl-C ends it')
+    .addOption(repeated('--type <type>', 'only this type, such as token.issued'))
+    .option('--of-client <id>', 'only those about a client')
+    .option('--of-user <id>', 'only those about a user')
+    .option('--ray-id <id>', 'only those of one call')
+    .option('--cursor <cursor>', 'go on behind this cursor of --json, instead of from now on')
+    .action(async (options: FollowOptions) => {
+      await readWithCalls(options, async (calls, output) => {
+        for await (const answer of follow(calls, options)) {
+          const { event } = answer
+          if (event === undefined) continue
+          output.line({
+            document: () => messageJson(WatchAuditEventsResponseSchema, answer),
+            text: () => eventLine(event),
+            names: () => [auditEventView.name(event)],
+          })
+        }
+      })
+    })
+}
+
+/** The answers of one stream after the other, each behind the one before, until SIGINT or SIGTERM. */
+async function* follow(calls: Calls, options: FollowOptions): AsyncGenerator<WatchAuditEventsResponse, void, void> {
+  const ended = new AbortController()
+  const end = () => ended.abort()
+  process.once('SIGINT', end).once('SIGTERM', end)
+  const { type: eventTypes = [], ofClient: clientId, ofUser: userId, rayId } = options
+  const filter = { eventTypes, ...omitUndefined({ clientId, userId, rayId }) }
+  let cursor = options.cursor ?? ''
+  let isFollowing = false
+  let isRefused = false
+  try {
+    while (!ended.signal.aborted) {
+      try {
+        for await (const answer of calls.stream(
+          AuditService.method.watchAuditEvents,
+          { ...filter, cursor },
+          ended.signal,
+        )) {
+          cursor = answer.cursor
+          isFollowing = true
+          isRefused = false
+          yield answer
+        }
+      } catch (error) {
+        // What never worked would not work the next time either.
+        if (!isFollowing || !(error instanceof CallFailure) || !mayGoOn(error)) throw error
+        const isTokenOver = error.refusal.reason === 'OAUTH_INVALID_TOKEN'
+        // The same token as before: the one that was given.
+        if (isTokenOver && isRefused) throw error
+        isRefused = isTokenOver
+        writeError(`${error.message}; going on`)
+      }
+      await sleep(RETRY_MS, undefined, { signal: ended.signal }).catch(() => undefined)
+    }
+  } finally {
+    process.off('SIGINT', end).off('SIGTERM', end)
+  }
+}
+
+/** A server that stops or is away, and a token that has run its time and can be minted anew. */
+function mayGoOn({ refusal: { reason, status } }: CallFailure): boolean {
+  return status === 'UNAVAILABLE' || status === 'CANCELLED' || reason === 'OAUTH_INVALID_TOKEN'
+}
+
+function eventLine({ createTime, eventType, clientId, tokenId, actor, rayId, metadata }: AuditEvent): string {
+  const concerning = [clientId, tokenId].filter((each) => each !== undefined)
+  const details = entriesText(metadata)
+  return [
+    timeText(createTime),
+    eventType.padEnd(TYPE_WIDTH),
+    ...concerning,
+    `by ${actor}`,
+    `ray ${rayId}`,
+    ...(details === '' ? [] : [details]),
+  ].join('  ')
+}

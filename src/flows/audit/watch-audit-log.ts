@@ -1,0 +1,193 @@
+import { backgroundContext, type CallContext } from '../../context.ts'
+import { MAX_AUDIT_CURSOR_LENGTH, openAuditCursor, sealAuditCursor } from '../../crypto/audit-cursor.ts'
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import { type AuditPosition, positionBehind } from '../../domain/audit-position.ts'
+import type { EpochMs } from '../../domain/ids.ts'
+import type { WaitingQuota } from '../../rate-limits/waiting-quota.ts'
+import { type FailedResult, fail, invalidRequest, RETRY_AFTER_MS, type Result, success } from '../../results.ts'
+import { refusalForStoreError } from '../../store-failure.ts'
+import type { AuditFilter } from '../../stores/contract/audit-log.ts'
+import type { AuditFeed } from './audit-feed.ts'
+import type { AuditPage, AuditReading } from './audit-reading.ts'
+
+const HEARTBEAT_MS = 15_000
+/** A watcher that waits is authenticated again this often, and one that reads before it is told more than this later. */
+const REAUTHENTICATED_AFTER_MS = 4_000
+
+/** Which events are watched; times are not among it, since what comes is new. */
+export type AuditWatchFilter = Pick<AuditFilter, 'types' | 'clientId' | 'userId' | 'rayId'>
+
+export interface AuditWatchRequest {
+  /** As the caller brought it; empty: from now on. */
+  readonly cursor: string
+  readonly filter: AuditWatchFilter
+}
+
+/** What a watcher is told. */
+export interface WatchedEvent {
+  /** `null`: nothing happened up to the cursor that it would be told. */
+  readonly event: AuditEvent | null
+  readonly cursor: string
+}
+
+export interface AuditWatchesOptions {
+  readonly feed: AuditFeed
+  readonly quota: WaitingQuota
+  readonly keyring: Keyring
+  readonly now: () => EpochMs
+  /** In milliseconds, never put back. */
+  readonly monotonic: () => number
+  /** Aborted when the server is asked to stop. */
+  readonly stopping: AbortSignal
+}
+
+/** Tells watchers of the audit log what is committed. */
+export class AuditWatches {
+  readonly #options: AuditWatchesOptions
+
+  constructor(options: AuditWatchesOptions) {
+    this.#options = options
+  }
+
+  /** How many watch in this process. */
+  get open(): number {
+    return this.#options.quota.waiting
+  }
+
+  /** Until the caller goes, may no longer call, or has to call elsewhere. A refusal is the last item. */
+  async *watch(ctx: CallContext, request: AuditWatchRequest): AsyncGenerator<Result<WatchedEvent>, void, void> {
+    const { quota } = this.#options
+    const entered = quota.enter(ctx)
+    if (!entered.ok) {
+      yield entered
+      return
+    }
+    try {
+      yield* new AuditWatch(this.#options, ctx, request.filter).run(request.cursor)
+    } catch (error) {
+      yield refusalForStoreError(error, ctx, true)
+    } finally {
+      quota.leave(ctx)
+    }
+  }
+}
+
+/** One stream. It holds a page of events at the most, and reads the next one when its caller has taken them. */
+class AuditWatch {
+  readonly #options: AuditWatchesOptions
+  readonly #ctx: CallContext
+  readonly #filter: AuditWatchFilter
+  readonly #leaving: AbortSignal
+  #toldAt: number
+  #authenticatedAt: number
+  /** Why it ends. */
+  #ending: FailedResult | null = null
+
+  constructor(options: AuditWatchesOptions, ctx: CallContext, filter: AuditWatchFilter) {
+    const { stopping, monotonic } = options
+    const { connectionEnds } = ctx
+    this.#options = options
+    this.#ctx = ctx
+    this.#filter = filter
+    this.#leaving = connectionEnds === undefined ? stopping : AbortSignal.any([stopping, connectionEnds])
+    this.#toldAt = monotonic()
+    this.#authenticatedAt = monotonic()
+  }
+
+  async *run(cursor: string): AsyncGenerator<Result<WatchedEvent>, void, void> {
+    const { feed, keyring } = this.#options
+    const start = cursor === '' ? await feed.end() : openAuditCursor(keyring, cursor)
+    if (start === null) {
+      yield unknownCursor()
+      return
+    }
+    let position = start
+    yield this.#tell(position)
+    let reading = await feed.readFrom(position)
+    while (!this.#ctx.signal.aborted) {
+      if (reading.isOfAnotherLog(position)) {
+        yield unknownCursor()
+        return
+      }
+      const isNews = reading.isNewsFor(position)
+      if (isNews) position = yield* this.#tellAll(reading, position)
+      else position = positionBehind(position, reading.heads)
+      const refusal = await this.#whyEnded()
+      if (refusal !== null) {
+        yield refusal
+        return
+      }
+      if (this.#options.monotonic() - this.#toldAt >= HEARTBEAT_MS) yield this.#tell(position)
+      // Whoever was told something may be behind still; whoever was not waits with the others.
+      reading = isNews ? await feed.readFrom(position) : await this.#wait(position)
+    }
+  }
+
+  /** Tells what a query found behind a position, and returns where that leads. */
+  async *#tellAll(
+    reading: AuditReading,
+    from: AuditPosition,
+  ): AsyncGenerator<Result<WatchedEvent>, AuditPosition, void> {
+    const ctx = backgroundContext(this.#ctx.rayId, this.#ctx.log)
+    let position = from
+    for (;;) {
+      const page: AuditPage = await reading.page(ctx, position)
+      for (const [index, event] of page.events.entries()) {
+        if (!matches(event, this.#filter)) continue
+        if ((await this.#whyEnded()) !== null) return position
+        const told = page.cursorAfter(index, (place) => sealAuditCursor(this.#options.keyring, place) ?? '')
+        yield this.#told(event, told)
+      }
+      position = page.position
+      if (!page.more) return position
+    }
+  }
+
+  #wait(position: AuditPosition): Promise<AuditReading> {
+    const until = this.#options.monotonic() + REAUTHENTICATED_AFTER_MS
+    return this.#options.feed.wait(position, { until, signal: this.#ctx.signal, leaving: this.#leaving })
+  }
+
+  /** Why the stream ends now; `null`: it goes on. */
+  async #whyEnded(): Promise<FailedResult | null> {
+    if (this.#leaving.aborted) return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    const { now, monotonic } = this.#options
+    if (this.#ending !== null || monotonic() - this.#authenticatedAt < REAUTHENTICATED_AFTER_MS) return this.#ending
+    const caller = await this.#ctx.reauthenticate(now())
+    this.#authenticatedAt = monotonic()
+    this.#ending = caller.ok ? null : caller
+    return this.#ending
+  }
+
+  #tell(position: AuditPosition): Result<WatchedEvent> {
+    return this.#told(null, sealAuditCursor(this.#options.keyring, position) ?? '')
+  }
+
+  #told(event: AuditEvent | null, cursor: string): Result<WatchedEvent> {
+    if (cursor === '') {
+      const { log, rayId } = this.#ctx
+      log.error({ rayId, longest: MAX_AUDIT_CURSOR_LENGTH }, 'more chains of the audit log grow than a cursor holds')
+      return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
+    }
+    this.#toldAt = this.#options.monotonic()
+    return success({ event, cursor })
+  }
+}
+
+function matches(event: AuditEvent, { types, clientId, userId, rayId }: AuditWatchFilter): boolean {
+  return (
+    (types.length === 0 || types.includes(event.type)) &&
+    (clientId === null || event.clientId === clientId) &&
+    (userId === null || event.userId === userId) &&
+    (rayId === null || event.rayId === rayId)
+  )
+}
+
+/** Its events may be missing here, so that to go on would leave a gap. */
+function unknownCursor(): FailedResult {
+  return invalidRequest(
+    'cursor',
+    'is not one of this database as it is now: begin without one, and list what lies between by time',
+  )
+}

@@ -1,0 +1,73 @@
+import type { CallContext } from '../context.ts'
+import { peerKey } from '../domain/peer-key.ts'
+import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../results.ts'
+import { OpenCounter } from './watch-quota.ts'
+
+/** How many calls may wait at once. */
+export interface WaitingLimits {
+  readonly perClient: number
+  readonly perPeer: number
+  readonly perProcess: number
+}
+
+/** The calls of one kind that wait in this process, by client and by address: each holds a stream and some memory. */
+export class WaitingQuota {
+  readonly #limits: WaitingLimits
+  readonly #what: string
+  readonly #open = new OpenCounter()
+  #waiting = 0
+
+  /** `what`: how they are called where one is refused. */
+  constructor(limits: WaitingLimits, what: string) {
+    this.#limits = limits
+    this.#what = what
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Takes a place, which `leave` gives back. */
+  enter(ctx: Pick<CallContext, 'peer' | 'caller'>): Result<object> {
+    const { perClient, perPeer, perProcess } = this.#limits
+    const [peer, client] = keysOf(ctx)
+    if (this.#open.of(client) >= perClient) return full(client, `at most ${perClient} ${this.#what} of one client`)
+    if (this.#open.of(peer) >= perPeer) return full(peer, `at most ${perPeer} ${this.#what} of one address`)
+    if (this.#waiting >= perProcess) return full('server', `at most ${perProcess} ${this.#what} of one server process`)
+    this.#waiting += 1
+    this.#open.opened(client)
+    this.#open.opened(peer)
+    return HOLDS
+  }
+
+  /** Gives the place of a call back that entered. */
+  leave(ctx: Pick<CallContext, 'peer' | 'caller'>): void {
+    this.#waiting -= 1
+    for (const key of keysOf(ctx)) this.#open.closed(key)
+  }
+}
+
+function keysOf({ peer, caller }: Pick<CallContext, 'peer' | 'caller'>): readonly [peer: string, client: string] {
+  return [`peer:${peerKey(peer)}`, `client:${clientOf(caller)}`]
+}
+
+/** A bearer counts as the client that its token was issued to. */
+function clientOf(caller: CallContext['caller']): string {
+  switch (caller.kind) {
+    case 'client':
+      return caller.client.clientId
+    case 'bearer':
+      return caller.clientId
+    case 'operator':
+    case 'system':
+    case 'anonymous':
+      return caller.kind
+    default:
+      return caller satisfies never
+  }
+}
+
+function full(subject: string, description: string) {
+  return fail('limit.exceeded', { quota: { subject, description }, retryAfterMs: RETRY_AFTER_MS })
+}

@@ -1,0 +1,173 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import protobuf from 'protobufjs'
+import { expect, it, onTestFinished } from 'vitest'
+import { AuditFollower, type AuditProjection } from '../../src/app/jobs/audit-follower.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+
+const { mintToken } = TokenService.method
+/** Of a loaded machine. */
+const PATIENCE = { timeout: 90_000, interval: 50 }
+
+const { root } = protobuf.parse(readFileSync(join(import.meta.dirname, '..', 'telemetry', 'otlp-logs.proto'), 'utf8'))
+const LogsRequest = root.lookupType('opentelemetry.test.ExportLogsServiceRequest')
+
+/** A receiver of logs that refuses the first of them; it keeps what it took. */
+async function startReceiver() {
+  const records: { readonly eventName: string; readonly attributes: Record<string, string> }[] = []
+  let requests = 0
+  const receiver = createServer(async (request, response) => {
+    const body = await buffer(request)
+    requests += 1
+    if (requests === 1) {
+      response.writeHead(400).end()
+      return
+    }
+    const decoded = LogsRequest.toObject(LogsRequest.decode(body))
+    for (const { scopeLogs } of decoded['resourceLogs']) {
+      for (const { logRecords } of scopeLogs) {
+        for (const { eventName, attributes } of logRecords) {
+          const pairs = attributes.map(({ key, value }: { key: string; value: { stringValue: string } }) => [
+            key,
+            value.stringValue,
+          ])
+          records.push({ eventName, attributes: Object.fromEntries(pairs) })
+        }
+      }
+    }
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+  })
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void receiver.close())
+  const { port } = receiver.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, records, refused: () => requests > 0 }
+}
+
+onEveryBackend('audit events are delivered', (server, database) => {
+  const instance = async (variables: Record<string, string>) => {
+    const other = await startServer(database.url, server.keyring, server.first, variables)
+    let isStopped = false
+    const stop = async () => {
+      if (!isStopped) {
+        isStopped = true
+        await other.stop()
+      }
+    }
+    onTestFinished(stop)
+    return { other, stop }
+  }
+  const follow = ({ app }: TestServer) => {
+    for (const follower of app.auditFollowers) follower.start()
+  }
+  /** Resolves when whoever begins to follow has its place: what is committed from then on is delivered. */
+  const begun = async (name: string) => {
+    await expect
+      .poll(
+        async () => (await database.query('select name from oauth_audit_followers')).map((row) => row['name']),
+        PATIENCE,
+      )
+      .toContain(name)
+  }
+  const issuedTo = async (clientId: string) =>
+    (await server.auditEvents({ clientId, eventTypes: ['token.issued'] })).map(({ eventId }) => eventId)
+  const mint = async (client: object, count: number) => {
+    for (let each = 0; each < count; each += 1) await server.call(mintToken, { client })
+  }
+  const linesOf = (path: string) =>
+    existsSync(path)
+      ? readFileSync(path, 'utf8')
+          .split('\n')
+          .filter((line) => line.startsWith('{') && line.endsWith('}'))
+          .map((line) => JSON.parse(line))
+      : []
+
+  it('to a file as lines of JSON, on from where they stopped, each once while nothing breaks', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'qscope-audit-')), 'audit.jsonl')
+    const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+    const { other, stop } = await instance({ QSCOPE_AUDIT_LOG_FILE: path })
+    follow(other)
+    await begun('audit-file')
+    await mint({ ...client }, 5)
+    const own = () => linesOf(path).filter((line) => line.clientId === clientId)
+    await expect.poll(() => own().length, PATIENCE).toBe(5)
+    expect(own()[0]).toMatchObject({ eventType: 'token.issued', actor: clientId, metadata: { scopes: 'orders' } })
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    await stop()
+    await mint(client, 3)
+
+    // A process that died while it wrote leaves half a line behind, and the file was rotated since.
+    appendFileSync(path, '{"half')
+    const second = await instance({ QSCOPE_AUDIT_LOG_FILE: path })
+    follow(second.other)
+    await expect.poll(() => own().length, PATIENCE).toBe(8)
+    expect(readFileSync(path, 'utf8')).toContain('{"half\n{')
+    renameSync(path, `${path}.1`)
+    await mint(client, 2)
+    await expect.poll(() => own().length, PATIENCE).toBe(2)
+    const all = [...linesOf(`${path}.1`), ...linesOf(path)].filter((line) => line.clientId === clientId)
+    expect(all.map(({ eventId }) => eventId).toSorted()).toEqual((await issuedTo(clientId)).toSorted())
+  })
+
+  it('to a collector of OpenTelemetry as log records, again where it refused them', async () => {
+    const receiver = await startReceiver()
+    const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+    const { other } = await instance({ QSCOPE_AUDIT_OTLP_ENDPOINT: receiver.url })
+    follow(other)
+    await begun('audit-otlp')
+    await mint(client, 4)
+    const own = () => receiver.records.filter(({ attributes }) => attributes['qscope.client_id'] === clientId)
+    await expect
+      .poll(() => new Set(own().map(({ attributes }) => attributes['qscope.event_id'])).size, PATIENCE)
+      .toBe(4)
+    expect(receiver.refused()).toBe(true)
+    expect(own()[0]).toMatchObject({
+      eventName: 'qscope.token.issued',
+      attributes: { 'qscope.actor': clientId, 'qscope.metadata.scopes': 'orders' },
+    })
+  })
+
+  it('without a gap by two followers of one name, of which one breaks off again and again', async () => {
+    const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+    const delivered: string[] = []
+    let deliveries = 0
+    const projection: AuditProjection = {
+      name: `broken-${clientId}`.slice(0, 60),
+      deliver: async (events) => {
+        deliveries += 1
+        // It breaks off in the middle, or after all of them: in either case nobody is told that they are done.
+        const isTorn = deliveries % 3 === 0
+        const taken = isTorn ? events.slice(0, events.length / 2) : events
+        for (const event of taken) if (event.clientId === clientId) delivered.push(event.eventId)
+        if (isTorn || deliveries % 2 === 0) throw new Error('the sink has broken off')
+      },
+    }
+    const followerOf = ({ app }: TestServer) => {
+      const { auditFeed: feed, backend } = app
+      const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+      return new AuditFollower({
+        projection,
+        feed,
+        backend,
+        log,
+        now: server.clock.now,
+        monotonic: () => performance.now(),
+      })
+    }
+    const { other } = await instance({})
+    const followers = [followerOf(server), followerOf(other)]
+    onTestFinished(async () => void (await Promise.all(followers.map((follower) => follower.stop()))))
+    for (const follower of followers) follower.start()
+    await begun(projection.name)
+    for (let round = 0; round < 4; round += 1) {
+      await mint(client, 10)
+      await expect.poll(() => new Set(delivered).size, PATIENCE).toBeGreaterThanOrEqual((round + 1) * 10)
+    }
+    expect(new Set(delivered)).toEqual(new Set(await issuedTo(clientId)))
+  })
+})

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test } from 'vitest'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer } from '../setup/server.ts'
+import { emptyFolder, qscope } from './process.ts'
+
+const TIMEOUT = 300_000
+const PATIENCE = { timeout: 120_000, interval: 50 }
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+
+/** Follows until the test is over; what it printed so far, and how it ends. */
+function follow(args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, 'audit', 'follow', ...args], {
+    cwd: emptyFolder(),
+    env: { PATH: process.env['PATH'] ?? '', ...COMPILE_CACHE },
+  })
+  const lines: string[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return { lines, ended, end: () => child.kill('SIGINT') }
+}
+
+test(
+  'qscope audit follow prints events as they come, filtered, as text or as lines of JSON, until it is interrupted',
+  async () => {
+    const database = await sqliteFiles.createMigrated()
+    const server = await startServer(database.url)
+    try {
+      const as = ['--server', server.address, '--token', server.admin.token]
+      const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+      const text = follow([...as, '--of-client', clientId])
+      const json = follow([...as, '--type', 'token.issued', '--json'])
+      await expect.poll(() => server.app.auditWatches.open, PATIENCE).toBe(2)
+      await server.call(TokenService.method.mintToken, { client })
+      await expect.poll(() => text.lines.length, PATIENCE).toBe(1)
+      await expect.poll(() => json.lines.length, PATIENCE).toBe(1)
+      expect(text.lines[0]).toMatch(
+        new RegExp(`^\\d{4}-\\S+Z  token\\.issued +${clientId}  \\S+  by ${clientId}  ray `),
+      )
+      const { event, cursor } = JSON.parse(json.lines[0] ?? '')
+      expect(event).toMatchObject({ eventType: 'token.issued', clientId })
+      text.end()
+      json.end()
+      expect(await Promise.all([text.ended, json.ended])).toEqual([0, 0])
+
+      await server.call(TokenService.method.mintToken, { client })
+      const resumed = follow([...as, '--json', '--cursor', cursor])
+      await expect.poll(() => resumed.lines.length, PATIENCE).toBe(1)
+      expect(JSON.parse(resumed.lines[0] ?? '').event).toMatchObject({ clientId })
+
+      const refused = await qscope(emptyFolder(), ['audit', 'follow', ...as, '--type', 'no.such'])
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no such event type') })
+    } finally {
+      await server.stop()
+      await database.drop()
+    }
+  },
+  TIMEOUT,
+)
