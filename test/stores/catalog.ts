@@ -33,7 +33,8 @@ const QUESTIONS: Readonly<Record<DialectName, Readonly<Record<string, string>>>>
       from information_schema.triggers where trigger_schema = database() order by 1`,
   },
   postgres: {
-    columns: `select table_name, ordinal_position, column_name, data_type, character_maximum_length, is_nullable,
+    // PostgreSQL does not give the number of a column that is gone to another one.
+    columns: `select table_name, row_number() over (partition by table_name order by ordinal_position)::int as place, column_name, data_type, character_maximum_length, is_nullable,
       column_default, collation_name from information_schema.columns where table_schema = 'public' order by 1, 2`,
     indexes: `select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2`,
     constraints: `select conrelid::regclass::text as name, conname, pg_get_constraintdef(oid) as definition
