@@ -1,4 +1,4 @@
-import { logBeginning } from '../../domain/audit-position.ts'
+import { AuditPosition } from '../../domain/audit-position.ts'
 import { later, milliseconds } from '../../domain/ids.ts'
 import { earliestActivation } from '../../domain/signing-key.ts'
 import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
@@ -114,22 +114,21 @@ export const AUDIT_STEPS: readonly Step[] = [
     from: scene.event.get().createdAt,
   })),
   {
-    name: 'watchAuditEvents',
+    name: 'findAuditLogEnd',
     variant: null,
-    run: async (scene) => {
-      const { auditFeed } = scene.app
-      const end = await auditFeed.end()
-      const reading = await auditFeed.readFrom(end)
-      await reading.page(scene.context(OPERATOR), end)
-    },
+    run: async (scene) => scene.auditEnd.set(await scene.app.auditFeed.end()),
   },
   {
     name: 'watchAuditEvents',
-    variant: 'what lies behind a cursor',
+    variant: null,
     run: async (scene) => {
-      const { auditFeed } = scene.app
-      const reading = await auditFeed.readFrom(logBeginning())
-      await reading.page(scene.context(OPERATOR), logBeginning())
+      const { last, marks } = scene.auditEnd.get()
+      const before = Array.from(marks, ([ordinal, { sequence, entry }]) => {
+        return [ordinal, { sequence: sequence - 1, entry }] as const
+      })
+      const position = new AuditPosition(last, new Map(before))
+      const reading = await scene.app.auditFeed.readFrom(position)
+      await reading.page(scene.context(OPERATOR), position)
     },
   },
   queryStep(getAuditEvent, { input: (scene) => ({ eventId: scene.event.get().eventId }) }),
