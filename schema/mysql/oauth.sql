@@ -333,4 +333,6 @@ alter table oauth_users add column owner varchar(128);
 
 alter table oauth_client_secrets add column imported_hash varchar(512);
 
+create index oauth_clients_by_owner on oauth_clients (owner, client_id);
+
 create index oauth_users_by_owner on oauth_users (owner, user_id);

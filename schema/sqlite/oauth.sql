@@ -332,4 +332,6 @@ alter table oauth_users add column owner text;
 
 alter table oauth_client_secrets add column imported_hash text;
 
+create index oauth_clients_by_owner on oauth_clients (owner, client_id) where owner is not null;
+
 create index oauth_users_by_owner on oauth_users (owner, user_id) where owner is not null;

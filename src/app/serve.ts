@@ -14,7 +14,7 @@ import { WorkerPool } from './cluster/worker-pool.ts'
 import { type DatabaseSetup, setUpDatabase } from './database-setup.ts'
 import { openKeyring } from './keyring.ts'
 import { assertPortFree } from './listeners.ts'
-import { isOnLoopback, namingVariable, runServer } from './server.ts'
+import { isOnLoopback, namingVariable, runServer, type ServerDependencies } from './server.ts'
 import { exitOnUncaughtException, ignoreOtherSignals, onHangUp, stopSignal } from './signals.ts'
 import { printAdminSecret, printStartupBanner } from './startup-banner.ts'
 import { fetchIssuerKeys } from './trust/issuer-keys.ts'
@@ -29,9 +29,10 @@ const CLOSING_MS = 5_000
 /**
  * Does what is done once, however many processes serve. Then serves until a signal
  * asks it to stop, alone or through workers; resolves when all have drained. Throws
- * an error of one line if it cannot start.
+ * an error of one line if it cannot start. `seeding` is for a database in memory, which
+ * has one process.
  */
-export async function serve(config: Config, log: Log): Promise<void> {
+export async function serve(config: Config, log: Log, seeding: Pick<ServerDependencies, 'seed'> = {}): Promise<void> {
   exitOnUncaughtException(log)
   ignoreOtherSignals(log)
   // Checked before a secret is drawn that would be shown only once.
@@ -50,7 +51,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
   if (config.workers > 1) {
     tls?.stop()
     await serveThroughWorkers(bound, log, setup)
-  } else await runServer(bound, log, new StandaloneLifecycle(bound, log), { tls, keyring, setup })
+  } else await runServer(bound, log, new StandaloneLifecycle(bound, log), { tls, keyring, setup, ...seeding })
 }
 
 /** A server in one process, started and stopped by its operator. */

@@ -9,8 +9,8 @@ import { firstLineOf } from '../message-of.ts'
 import type { CounterSync } from '../rate-limits/counter-sync.ts'
 import { expose } from '../telemetry/metrics.ts'
 import { GrpcServer } from '../transports/grpc/server.ts'
-import { openApp } from './app.ts'
-import type { Lifecycle } from './cluster/lifecycle.ts'
+import { type App, openApp } from './app.ts'
+import type { Lifecycle, SeededClient } from './cluster/lifecycle.ts'
 import { type DatabaseSetup, seedInMemory } from './database-setup.ts'
 import { loadTransport } from './grpc-transport.ts'
 import { HealthMonitor } from './health-monitor.ts'
@@ -27,6 +27,8 @@ export interface ServerDependencies {
   readonly setup: DatabaseSetup
   /** Shares what is counted with other processes; each counts alone if not given. */
   readonly counterSync?: CounterSync
+  /** Registers clients before the server listens. */
+  readonly seed?: (app: App) => Promise<readonly SeededClient[]>
 }
 
 /** How long the collector may take for the last spans when the server stops. */
@@ -37,7 +39,7 @@ export async function runServer(
   config: Config,
   log: Log,
   lifecycle: Lifecycle,
-  { tls, keyring, setup, counterSync }: ServerDependencies,
+  { tls, keyring, setup, counterSync, seed }: ServerDependencies,
 ): Promise<void> {
   const telemetry = await openConfiguredTelemetry(config, log)
   const app = await namingVariable('QSCOPE_DATABASE_URL', () =>
@@ -67,8 +69,10 @@ export async function runServer(
   const monitor = new HealthMonitor(app, log, config.healthIntervalMs)
   let address = config.grpcListen
   let httpAddress = config.http?.listen ?? null
+  let seeded: readonly SeededClient[] = []
   try {
     await namingVariable('QSCOPE_DATABASE_URL', () => monitor.start())
+    if (seed !== undefined) seeded = await seed(app)
     await lifecycle.readyToListen()
     const { port } = await server.start()
     address = { ...address, port }
@@ -86,7 +90,7 @@ export async function runServer(
     if (parts.includes('keyring')) keyringWatcher.reload()
     if (trustedIssuers !== null) await app.trustedIssuers.replace(trustedIssuers)
   })
-  lifecycle.onListening({ address, httpAddress, admin, needsAdmin: setup.created && admin === null })
+  lifecycle.onListening({ address, httpAddress, admin, needsAdmin: setup.created && admin === null, seeded })
 
   const reason = await lifecycle.stopRequested
   log.info({ reason, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')

@@ -17,13 +17,13 @@ export function printStartupBanner(config: Config, log: Log, report: StartReport
 }
 
 /** The addresses as text. */
-interface Banner extends Pick<StartReport, 'admin' | 'needsAdmin'> {
+interface Banner extends Pick<StartReport, 'admin' | 'needsAdmin' | 'seeded'> {
   readonly address: string
   readonly httpAddress: string | null
 }
 
 /** What a new server tells its operator on standard output, ready to be pasted. */
-function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin }: Banner): string {
+function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin, seeded = [] }: Banner): string {
   const lines = [
     `QScope listens on ${address} (gRPC, ${config.tls === null ? 'plaintext' : 'TLS'}); issuer ${config.issuer}`,
   ]
@@ -31,6 +31,8 @@ function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin
     lines.push(`Connect, gRPC-Web and /.well-known at ${config.tls === null ? 'http' : 'https'}://${httpAddress}`)
   }
   if (needsAdmin) lines.push('', 'There is no client yet. Make the first one with: qscope client create --admin')
+  if (seeded.length > 0) lines.push('', 'Seeded; these secrets are shown this once:')
+  for (const { clientId, clientSecret } of seeded) lines.push(`  ${clientId}  ${clientSecret}`)
   if (admin !== null) lines.push('', ...adminLines(admin, { address, tls: config.tls !== null }))
   return `${lines.join('\n')}\n`
 }

@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
-import { serve } from '../app/serve.ts'
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { clientCommand } from './commands/client.ts'
@@ -13,16 +12,17 @@ import { doctorCommand } from './commands/doctor.ts'
 import { explainSqlCommand } from './commands/explain-sql.ts'
 import { exportCommand } from './commands/export.ts'
 import { healthCommand } from './commands/health.ts'
+import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
 import { loginCommand, logoutCommand } from './commands/login.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { purgeCommand } from './commands/purge.ts'
+import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
 import { userCommand } from './commands/user.ts'
 import { whyCommand } from './commands/why.ts'
-import { openLog, readConfig } from './connection/environment.ts'
 import { reportFailure } from './failure.ts'
 import { writeAnswer, writeNotice } from './output/terminal.ts'
 
@@ -44,41 +44,38 @@ export function program(): Command {
   const root = new Command('qscope')
     .description('OAuth 2.0 token service over gRPC')
     .version(`qscope ${manifest.version}`)
-    .addCommand(serveCommand())
+    .commandsGroup('Where you work, and as whom:')
     .addCommand(contextCommand())
     .addCommand(loginCommand())
     .addCommand(logoutCommand())
-    .addCommand(migrateCommand())
+    .commandsGroup('What is registered and issued:')
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
     .addCommand(userCommand())
     .addCommand(deviceCommand())
-    .addCommand(whyCommand())
+    .addCommand(keysCommand())
+    .addCommand(auditCommand())
     .addCommand(applyCommand())
     .addCommand(diffCommand())
     .addCommand(exportCommand())
-    .addCommand(keysCommand())
-    .addCommand(auditCommand())
+    .addCommand(importCommand())
+    .commandsGroup('What is going on, and why:')
+    .addCommand(statusCommand())
+    .addCommand(healthCommand())
+    .addCommand(whyCommand())
+    .addCommand(decodeStatusCommand())
+    .commandsGroup('Running the server:')
+    .addCommand(serveCommand())
+    .addCommand(migrateCommand())
     .addCommand(keyringCommand())
     .addCommand(purgeCommand())
     .addCommand(configCommand())
-    .addCommand(decodeStatusCommand())
     .addCommand(doctorCommand())
     .addCommand(explainSqlCommand())
-    .addCommand(healthCommand())
-    .addCommand(statusCommand())
+    .commandsGroup('This command line:')
     .addCommand(completionCommand())
   configure(root)
   return root
-}
-
-function serveCommand(): Command {
-  return new Command('serve').description('run the server until SIGTERM or SIGINT').action(async () => {
-    const config = readConfig()
-    await serve(config, openLog(config, { quiet: false }))
-    // grpc-js has no session for a peer that connected and sent nothing: its socket would keep the process alive.
-    process.exit(0)
-  })
 }
 
 /** Commander would end the process itself, with logs unwritten and its own exit codes, and quote arguments as they are. */

@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { parseDocuments } from '../../src/cli/apply/documents.ts'
+import { applyItem, Configuration } from '../../src/cli/apply/plan.ts'
+import { SecretsDirectory } from '../../src/cli/apply/secrets-directory.ts'
+import { CallFailure, type Calls } from '../../src/cli/connection/calls.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
-import { refusalOf } from '../setup/client.ts'
+import { Refused, refusalOf } from '../setup/client.ts'
 import { COMPILE_CACHE } from '../setup/compile-cache.ts'
 import { onEveryKind } from '../setup/every-kind.ts'
 import type { FreshDatabase } from '../setup/fresh-database.ts'
@@ -21,7 +25,9 @@ interface Wanted {
   readonly enabled?: boolean
 }
 
-function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted = {}): object {
+const UNTOLD = { description: '', violations: [], rayId: null }
+
+function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted = {}) {
   const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }
   return { kind: 'Client', spec: enabled === undefined ? spec : { ...spec, enabled } }
 }
@@ -166,6 +172,53 @@ onEveryBackend('apply through a server', (server, database) => {
     for (const [index, secrets] of racers.entries()) {
       await expectSecretsWork(server, secrets, delivered[index] ?? [])
       if (existsSync(secrets)) expect(readdirSync(secrets).filter((name) => name.endsWith('.pending'))).toEqual([])
+    }
+  })
+
+  it('delivers the secret of a client that begins to use one, although somebody else changes it in between', async () => {
+    const clientId = server.unique('begins-')
+    const secrets = new SecretsDirectory(join(emptyFolder(), 'secrets'), 'file')
+    const bearer = { bearer: server.admin.token }
+    const { disableClient, enableClient, rotateClientSecret } = ClientService.method
+    let interruptions = 0
+    const calls: Calls = {
+      call: async (method, request) => {
+        if (method.name === rotateClientSecret.name && interruptions++ === 0) {
+          await server.call(disableClient, { clientId }, bearer)
+          await server.call(enableClient, { clientId }, bearer)
+        }
+        try {
+          return await server.call(method, request, bearer)
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error
+          throw new CallFailure({ ...error, ...UNTOLD })
+        }
+      },
+      stream: () => {
+        throw new Error('nothing is followed here')
+      },
+      ...{ authenticatesClient: false, hasClient: false, bearer: null, close: async () => undefined },
+    }
+    const applied = async (more: object) => {
+      const { kind, spec } = clientDocument(clientId)
+      const text = JSON.stringify({ kind, spec: { ...spec, ...more } })
+      const workplace = { calls, owner: 'test', adopt: false, secrets }
+      const items = await Configuration.of(parseDocuments('text', text)).plan(workplace, null)
+      return await Promise.all(items.map(applyItem))
+    }
+    try {
+      await applied({
+        authenticationMethod: 'AUTHENTICATION_METHOD_TLS_CLIENT',
+        tlsClientSubject: 'uri:spiffe://shop/begins',
+      })
+      expect(secrets.delivered).toEqual([])
+      await applied({ authenticationMethod: 'AUTHENTICATION_METHOD_CLIENT_SECRET' })
+      expect(interruptions).toBe(2)
+      const [file = ''] = secrets.delivered
+      await expectSecretsWork(server, dirname(file), [clientId])
+      expect(secrets.isPending(clientId)).toBe(false)
+    } finally {
+      secrets.close()
     }
   })
 

@@ -9,7 +9,8 @@ export interface TokenRecord {
 
 /** Who looks at tokens. */
 export interface BookReader {
-  isNew(record: TokenRecord): void
+  /** It is good from now on: it is new, or was brought back. */
+  isGood(record: TokenRecord): void
   hasEnded(record: TokenRecord): void
 }
 
@@ -41,7 +42,7 @@ export class TokenBook {
     const records = values.map((value): TokenRecord => ({ value, state: 'good', since: performance.now() }))
     for (const record of records) {
       this.#latest.push(record)
-      for (const reader of this.#readers) reader.isNew(record)
+      for (const reader of this.#readers) reader.isGood(record)
     }
     this.#latest.splice(0, this.#latest.length - LATEST)
     return records
@@ -57,6 +58,7 @@ export class TokenBook {
     for (const record of records) {
       Object.assign(record, { state, since: performance.now() })
       if (state === 'ended') this.#end(record)
+      else for (const reader of this.#readers) reader.isGood(record)
     }
   }
 

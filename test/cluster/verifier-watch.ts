@@ -46,8 +46,8 @@ interface EndedToken {
 const MOST_REVOCATIONS = 1_000_000
 /** So many tokens are looked at at once, on top of those in memory. */
 const LANES = 4
-/** New tokens that wait to be looked at. Those that came first have ended, where there are more. */
-const MOST_NEW = 200
+/** Good tokens that wait to be looked at. Those that came first have ended, where there are more. */
+const MOST_GOOD = 200
 /** Of the tokens that must be refused from memory, those that are asked about, too. */
 const ASKED_PART = 0.1
 /** How long it takes until somebody looks who found nothing to look at. */
@@ -66,7 +66,7 @@ export class VerifierWatch implements BookReader {
   readonly #options: WatchOptions
   readonly #channel: GrpcJsChannel
   readonly #verifier: CachingVerifier
-  readonly #new: TokenRecord[] = []
+  readonly #good: TokenRecord[] = []
   /** Those that must be refused, to be asked about. */
   readonly #due: TokenRecord[] = []
   readonly #accepted = new WeakSet<TokenRecord>()
@@ -92,13 +92,13 @@ export class VerifierWatch implements BookReader {
       },
     })
     options.book.tellOf(this)
-    const lanes = Array.from({ length: LANES }, () => this.#lookAtNewAndDue())
+    const lanes = Array.from({ length: LANES }, () => this.#lookAtGoodAndDue())
     this.#running = Promise.all([this.#lookAtSome(), this.#lookAtEnded(), ...lanes])
   }
 
-  isNew(record: TokenRecord): void {
-    this.#new.push(record)
-    this.#new.splice(0, this.#new.length - MOST_NEW)
+  isGood(record: TokenRecord): void {
+    this.#good.push(record)
+    this.#good.splice(0, this.#good.length - MOST_GOOD)
   }
 
   hasEnded(record: TokenRecord): void {
@@ -135,10 +135,10 @@ export class VerifierWatch implements BookReader {
     }
   }
 
-  async #lookAtNewAndDue(): Promise<void> {
+  async #lookAtGoodAndDue(): Promise<void> {
     while (!this.#isStopped) {
       const due = this.#due.pop()
-      const record = due ?? this.#new.pop()
+      const record = due ?? this.#good.pop()
       if (record === undefined) await sleep(IDLE_MS)
       else if (record === due || record.state === 'good') await this.#look(record)
     }

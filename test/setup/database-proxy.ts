@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { parseLibsqlUrl } from '../../src/domain/libsql-url.ts'
 import { parseServerUrl } from '../../src/domain/server-url.ts'
+import { isCommit, isWhole } from './database-messages.ts'
 
 /** What is done to the next COMMIT that passes. */
 export type CommitFault =
@@ -10,6 +12,8 @@ export type CommitFault =
   | 'unanswered'
   /** The server never hears of it, and nobody is told. */
   | 'swallowed'
+  /** The client's connection breaks, and the server hears of it behind the next COMMIT of another connection. */
+  | 'late'
 
 /** Stands between a server and its clients, and fails as networks do. */
 export interface DatabaseProxy {
@@ -17,7 +21,7 @@ export interface DatabaseProxy {
   readonly url: string
   /** `host:port` of the proxy. */
   readonly address: string
-  /** Breaks the connection of the next COMMIT, unless that is swallowed; afterwards newcomers are refused for so long. */
+  /** Breaks the connection of the next COMMIT, unless that is swallowed; what travels with it has the same fate. Afterwards newcomers are refused for so long. */
   failNextCommit(fault: CommitFault, refuseMs?: number): void
   /** Whether a fault was used up. */
   readonly failed: boolean
@@ -46,9 +50,12 @@ export interface DatabaseProxy {
 /** Starts a proxy in front of a database on a server. */
 export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const { host, port } = targetOf(databaseUrl)
+  const { protocol } = new URL(databaseUrl)
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
   let fault: CommitFault | null = null
   let failed = false
+  /** Sends what is held, and waits until the server has ended with it. */
+  let deliverHeld: (() => Promise<void>) | null = null
   let refuseMs = 0
   let refusing = false
   let frozen = false
@@ -68,11 +75,15 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
     pairs.add(pair)
     const end = () => {
       client.destroy()
+      if (isHeld) return
       server.destroy()
       pairs.delete(pair)
     }
     for (const socket of [client, server]) socket.on('error', end).on('close', end)
     let swallow = false
+    let isHeld = false
+    let deliver: (() => Promise<void>) | null = null
+    let answer = Buffer.alloc(0)
     let passed = 0
     const mayPass = packetsUntilDumb
     const isDumb = () => {
@@ -95,6 +106,20 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
           return
         }
         swallow = true
+        if (used === 'late') {
+          isHeld = true
+          deliverHeld = async () => {
+            isHeld = false
+            server.write(bytes)
+            await once(server, 'close')
+          }
+          client.destroy()
+          return
+        }
+      }
+      if (deliverHeld !== null && isCommit(bytes)) {
+        deliver = deliverHeld
+        deliverHeld = null
       }
       if (messagesUntilCut > 0) {
         messagesUntilCut -= 1
@@ -107,8 +132,15 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
     })
     server.on('data', (bytes) => {
       if (isDumb()) return
-      if (swallow) end()
-      else later(() => client.write(bytes))
+      if (!swallow) {
+        const pass = () => later(() => client.write(bytes))
+        if (deliver === null) pass()
+        else void deliver().then(pass)
+        deliver = null
+        return
+      }
+      answer = Buffer.concat([answer, bytes])
+      if (isWhole(answer, protocol)) end()
     })
   })
   const later = (pass: () => void) => {
@@ -182,9 +214,4 @@ function targetOf(databaseUrl: string): { readonly host: string; readonly port: 
   if (parseLibsqlUrl(databaseUrl)?.plaintext !== true) throw new Error('only servers can be stood in front of')
   const { hostname, port } = new URL(databaseUrl)
   return { host: hostname, port: Number(port) }
-}
-
-/** `commit` as the text of a query, as MySQL, PostgreSQL and libSQL carry it. */
-function isCommit(bytes: Buffer): boolean {
-  return (bytes.byteLength < 32 && bytes.includes('commit')) || bytes.includes('"sql":"COMMIT"')
 }

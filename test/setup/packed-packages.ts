@@ -17,14 +17,7 @@ export interface PackedPackages {
 /** Packs what git knows of, as in a fresh checkout: no build from before is in the way of, or in, the tarballs. */
 export function packPackages(): PackedPackages {
   const folder = mkdtempSync(join(tmpdir(), 'qscope-release-'))
-  const checkout = join(folder, 'checkout')
-  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT })
-  for (const file of listed.toString().split('\0')) {
-    if (file === '' || !existsSync(join(ROOT, file))) continue
-    mkdirSync(join(checkout, dirname(file)), { recursive: true })
-    cpSync(join(ROOT, file), join(checkout, file))
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
+  const checkout = copyCheckout(join(folder, 'checkout'))
   const pack = (of: string) => {
     // The build prints, too; the name of the tarball comes last.
     const printed = npm(of, 'pack', '--pack-destination', folder).trim().split('\n').at(-1) ?? ''
@@ -36,4 +29,16 @@ export function packPackages(): PackedPackages {
     client: pack(join(checkout, 'packages', 'client')),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** Copies what git knows of into a new folder, which gets the packages of this checkout; answers the folder. */
+export function copyCheckout(checkout: string): string {
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT })
+  for (const file of listed.toString().split('\0')) {
+    if (file === '' || !existsSync(join(ROOT, file))) continue
+    mkdirSync(join(checkout, dirname(file)), { recursive: true })
+    cpSync(join(ROOT, file), join(checkout, file))
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
+  return checkout
 }

@@ -11,6 +11,8 @@ interface Schema {
 const db = kyselyOver<Schema>(sqliteKysely, { execute: async () => ({ rows: [], affected: 0 }) })
 const rows = array(record({ name: string(), size: integer() }), { minLength: 1, maxLength: 40 })
 
+const ROW_BY_ROW = { takesRecorded: true, rowByRow: true, refusesLostHead: false }
+
 function insertsOfThings() {
   return new InsertStatements<Schema['things']>((some) => db.insertInto('things').values(some).compile())
 }
@@ -19,14 +21,24 @@ it('repeats the statement of one row with the values of each, in the order of th
   const inserts = insertsOfThings()
   assert(
     property(rows, (some) => {
-      const repeated = inserts.repeated(some)
+      const repeated = inserts.inForm(some, ROW_BY_ROW)
       const alone = some.map((row) => inserts.of([row])[0])
-      expect(repeated?.times).toBe(some.length)
-      expect(new Set(alone.map((statement) => statement?.sql))).toEqual(new Set([repeated?.sql]))
-      expect(repeated?.parameters).toEqual(alone.flatMap((statement) => statement?.parameters ?? []))
+      expect(repeated.map(({ times }) => times)).toEqual([some.length])
+      expect(new Set(alone.map((statement) => statement?.sql))).toEqual(new Set(repeated.map(({ sql }) => sql)))
+      expect(repeated[0]?.parameters).toEqual(alone.flatMap((statement) => statement?.parameters ?? []))
     }),
   )
-  expect(inserts.repeated([])).toBeNull()
+  expect(inserts.inForm([], ROW_BY_ROW)).toEqual([])
+})
+
+it('runs each statement of several rows once, for a pipeline that wants them so', () => {
+  const inserts = insertsOfThings()
+  assert(
+    property(rows, (some) => {
+      const wide = inserts.of(some).map(({ sql, parameters }) => ({ sql, parameters, times: 1 }))
+      expect(inserts.inForm(some, { ...ROW_BY_ROW, rowByRow: false })).toEqual(wide)
+    }),
+  )
 })
 
 it('inserts the same values in statements of 1, 2, 4, … rows, whatever was compiled before', () => {

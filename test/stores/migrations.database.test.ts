@@ -34,6 +34,7 @@ const NAMES = [
   '0009_assertion_ids',
   '0010_audit_events_by_type',
   '0011_revocations',
+  '0012_own_secret_rotation',
   '0013_owners',
 ]
 const LAST = '0013_owners'

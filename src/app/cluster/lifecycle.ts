@@ -25,6 +25,14 @@ export interface StartReport {
   readonly admin: { readonly clientId: string; readonly clientSecret: string } | null
   /** The database is new and has no admin client yet. */
   readonly needsAdmin: boolean
+  /** The clients that were registered before it listened, whose secrets are shown now and never again. */
+  readonly seeded?: readonly SeededClient[]
+}
+
+/** A client that a server which keeps nothing was started with. */
+export interface SeededClient {
+  readonly clientId: string
+  readonly clientSecret: string
 }
 
 /** What a running server reads again when it is asked to. */

@@ -17,6 +17,7 @@ import { nameOf } from '../options/options.ts'
 import type { Document } from './documents.ts'
 import { isAboutDocument, isOutdated, type Kind, orNull, type PruneMode, type Workplace } from './kind.ts'
 import { type Action, type Difference, differencesOf, type PlannedChange, UnsoundDocument } from './planned-change.ts'
+import type { Delivery } from './secrets-directory.ts'
 
 /** A client as a document describes it. */
 interface ClientSpec {
@@ -149,7 +150,8 @@ async function planRegistration(workplace: Workplace, spec: ClientSpec): Promise
 
 async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client): Promise<PlannedChange> {
   const { calls, owner, adopt, secrets } = workplace
-  const { clientId } = client
+  // Not what the server answers: it is a part of the names of files.
+  const { clientId } = spec
   if (client.owner !== '' && client.owner !== owner && !adopt) {
     throw new UnsoundDocument([`it is managed by ${client.owner}, not by ${owner}; --adopt takes it over`])
   }
@@ -171,7 +173,6 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
   const isUndelivered = usesSecret && isMarked && secrets.isPending(clientId)
   if (isUndelivered) await assertUnused(workplace, clientId)
   const paths = [...maskOf(fields), ...(isMarked ? [] : ['owner'])]
-  const needsSecret = gainsSecret || isUndelivered
   return {
     ...named(spec, actionOf({ differences, isMarked, isUndelivered })),
     differences,
@@ -195,10 +196,12 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
         })
         current = answer.client
       }
-      if (!needsSecret) await update()
+      // Another apply may have delivered it since.
+      if (!gainsSecret && !(isUndelivered && secrets.isPending(clientId))) await update()
       else {
+        // Once the client is changed, a rerun has to find that it has no secret yet.
+        await withPlace(workplace, clientId, update)
         await deliverSecret(workplace, clientId, async () => {
-          await update()
           const { etag } = current ?? client
           const { clientSecret } = await calls.call(ClientService.method.rotateClientSecret, { clientId, etag })
           return { secret: clientSecret }
@@ -232,22 +235,32 @@ const NOTHING_DRAWN = /^(REGISTRATION_|OAUTH_INVALID_|OAUTH_INSUFFICIENT_SCOPE$|
 
 /** Draws a secret once there is a place for it, and writes it there. */
 async function deliverSecret<T extends { readonly secret: string }>(
-  { secrets }: Workplace,
+  workplace: Workplace,
   clientId: string,
   draw: () => Promise<T>,
 ): Promise<T> {
+  return await withPlace(workplace, clientId, async (delivery) => {
+    const drawn = await draw()
+    delivery.deliver(drawn.secret)
+    return drawn
+  })
+}
+
+/** Works once there is a place for a secret, which goes again if the server refused that work. */
+async function withPlace<T>(
+  { secrets }: Workplace,
+  clientId: string,
+  work: (delivery: Delivery) => Promise<T>,
+): Promise<T> {
   const wasPending = secrets.isPending(clientId)
   const delivery = secrets.prepare(clientId)
-  let drawn: T
   try {
-    drawn = await draw()
+    return await work(delivery)
   } catch (error) {
     const isRefused = error instanceof CallFailure && NOTHING_DRAWN.test(error.refusal.reason ?? '')
     if (isRefused && !wasPending) delivery.withdraw()
     throw error
   }
-  delivery.deliver(drawn.secret)
-  return drawn
 }
 
 async function switchTo(calls: Calls, client: Client | undefined, enabled: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import type { Calls } from '../connection/calls.ts'
 import { CallFailure } from '../connection/calls.ts'
 import type { Document } from './documents.ts'
 import type { KindName, PlannedChange } from './planned-change.ts'
-import type { SecretsDirectory } from './secrets-directory.ts'
+import type { SecretsPlace } from './secrets-directory.ts'
 
 /** What planning and applying takes beside a document. */
 export interface Workplace {
@@ -12,7 +12,7 @@ export interface Workplace {
   readonly owner: string
   /** Whether to take over what another configuration manages. */
   readonly adopt: boolean
-  readonly secrets: SecretsDirectory
+  readonly secrets: SecretsPlace
 }
 
 /** What is done to objects that no document describes any more. */

@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -9,7 +10,6 @@ import {
   renameSync,
   rmSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -31,12 +31,34 @@ export interface Delivery {
   withdraw(): void
 }
 
+/** Where new secrets of clients go. */
+export interface SecretsPlace {
+  /** Whether a secret was asked for and perhaps never written. */
+  isPending(clientId: string): boolean
+  /** What is there already under the name of the client's secret, of another server or of a client that is no more. */
+  existingFile(clientId: string): string | null
+  /** What says that a secret is pending. */
+  pendingFile(clientId: string): string
+  /** Makes a place for the secret of a client, durably; throws if it cannot. */
+  prepare(clientId: string): Delivery
+}
+
+/** For plans that are only shown, perhaps of another server than secrets were written for: nothing is pending or in the way. */
+export const NO_SECRETS: SecretsPlace = Object.freeze({
+  isPending: () => false,
+  existingFile: () => null,
+  pendingFile: () => '',
+  prepare: () => {
+    throw new Error('a plan that is only shown draws no secret')
+  },
+})
+
 /**
  * Where new secrets of clients go, one file each, for their owner alone. A secret that
  * was drawn and not written, since the process was killed in between, leaves a file
  * that says so (`.pending`).
  */
-export class SecretsDirectory {
+export class SecretsDirectory implements SecretsPlace {
   readonly #path: string
   readonly #format: SecretFormat
   readonly #delivered: string[] = []
@@ -52,12 +74,10 @@ export class SecretsDirectory {
     return this.#delivered
   }
 
-  /** Whether a secret was asked for and perhaps never written. */
   isPending(clientId: string): boolean {
     return existsSync(this.#pendingFile(clientId))
   }
 
-  /** The file of a client that is there already: of another server, or of a client that is no more. */
   existingFile(clientId: string): string | null {
     const file = this.#fileOf(clientId)
     return existsSync(file) ? file : null
@@ -67,12 +87,14 @@ export class SecretsDirectory {
     return this.#pendingFile(clientId)
   }
 
-  /** Makes a place for the secret of a client, durably; throws if it cannot. */
   prepare(clientId: string): Delivery {
     this.#open()
     const pending = this.#pendingFile(clientId)
-    const descriptor = openSync(pending, 'a', FILE_MODE)
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants
+    const descriptor = openSync(pending, O_WRONLY | O_CREAT | O_NOFOLLOW, FILE_MODE)
     try {
+      // Of one that was there, or where a umask has taken the owner's rights, too.
+      fchmodSync(descriptor, FILE_MODE)
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
@@ -125,10 +147,10 @@ export class SecretsDirectory {
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
-    const holder = Number(readFileSync(this.#lockFile, 'utf8'))
-    if (isAlive(holder)) {
+    const holder = this.#lockHolder()
+    if (holder === null || isAlive(holder)) {
       throw new Error(
-        `another apply (process ${holder}) writes to ${this.#path}: wait for it, or remove ${this.#lockFile}`,
+        `another apply (process ${holder ?? 'not known yet'}) writes to ${this.#path}: wait for it, or remove ${this.#lockFile}`,
       )
     }
     // Whoever takes it away first makes the next one.
@@ -140,6 +162,13 @@ export class SecretsDirectory {
     }
     rmSync(stale, { force: true })
     this.#lock()
+  }
+
+  /** The process that has the lock; `null`: it has just made it, or given it back. */
+  #lockHolder(): number | null {
+    if (!existsSync(this.#lockFile)) return null
+    const text = readFileSync(this.#lockFile, 'utf8').trim()
+    return text === '' ? null : Number(text)
   }
 
   /** Ends with its own suffix each, so that no client's id makes one file's name the other's. */
@@ -158,7 +187,7 @@ export class SecretsDirectory {
   #write(file: string, text: string): void {
     const descriptor = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NOFOLLOW)
     try {
-      writeSync(descriptor, text)
+      writeFileSync(descriptor, text)
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)

@@ -4,7 +4,13 @@ import { DiffFailure } from '../apply/diff-failure.ts'
 import type { PruneMode, Workplace } from '../apply/kind.ts'
 import { applyItem, Configuration, differs, type PlanItem, type Pruning } from '../apply/plan.ts'
 import type { PlannedChange } from '../apply/planned-change.ts'
-import { SECRET_FORMATS, type SecretFormat, SecretsDirectory } from '../apply/secrets-directory.ts'
+import {
+  NO_SECRETS,
+  SECRET_FORMATS,
+  type SecretFormat,
+  SecretsDirectory,
+  type SecretsPlace,
+} from '../apply/secrets-directory.ts'
 import type { Calls } from '../connection/calls.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
 import { type ConnectionOptions, repeated, withConnection } from '../options/options.ts'
@@ -59,9 +65,8 @@ export function diffCommand(): Command {
       try {
         const configuration = await Configuration.read(options.file)
         await readWithCalls(options, async (calls, output) => {
-          const secrets = new SecretsDirectory(SECRETS_DIRECTORY, 'file')
           // Who manages an object is no difference: that is for whoever applies the documents.
-          const workplace = { ...workplaceOf(options, calls, secrets), adopt: true }
+          const workplace = { ...workplaceOf(options, calls, NO_SECRETS), adopt: true }
           const items = await configuration.plan(workplace, pruningOf(options))
           print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
           process.exitCode = differs(items) ? DIFFERENT : SAME
@@ -105,7 +110,7 @@ function share(text: string): Pruning['most'] {
 function workplaceOf(
   { owner: name, adopt = false }: Pick<PlanOptions, 'owner' | 'adopt'>,
   calls: Calls,
-  secrets: SecretsDirectory,
+  secrets: SecretsPlace,
 ): Workplace {
   return { calls, owner: name, adopt, secrets }
 }

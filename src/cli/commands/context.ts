@@ -60,18 +60,17 @@ function setCommand(): Command {
       if (!isContextName(name))
         throw new UsageError('a name is 1 to 64 of A-Z a-z 0-9 . _ -, and begins with none of . -')
       const store = ContextStore.ofUser(process.env)
-      const before = store.find(name)
-      const context = await changed(before, options)
-      // What would be refused at every call is refused now.
-      endpointForCredentials(address(context.server), securityOf(context))
-      if (before === null) store.save({ name, context })
-      else await store.change(name, () => context)
+      const secret = await readSecret(options.clientSecret, 'client secret')
+      const change = (before: Context | null) => changed(before, options, secret)
+      if (store.find(name) === null) store.save({ name, context: change(null) })
+      else await store.change(name, change)
       if (store.current() === null) store.use(name)
-      show({ name, context }, options)
+      show({ name, context: store.get(name) }, options)
     })
 }
 
-async function changed(before: Context | null, options: SetOptions): Promise<Context> {
+/** Throws where every call would be refused. */
+function changed(before: Context | null, options: SetOptions, secret: string | null): Context {
   const server = options.server === undefined ? before?.server : formatAddress(options.server)
   if (server === undefined) throw new UsageError('a new context needs --server')
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
@@ -81,14 +80,16 @@ async function changed(before: Context | null, options: SetOptions): Promise<Con
   if (clientId === undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
     throw new UsageError('a client secret needs --client-id')
   }
-  return {
+  const context = {
     ...newContext(server),
     ...securityFrom(options, before),
     ...(clientId !== undefined && { clientId }),
-    ...(await secretOf(options, before)),
+    ...secretFrom(options, before, secret),
     // Tokens are of the server that issued them.
     ...(before?.login !== undefined && before.server === server && { login: before.login }),
   }
+  endpointForCredentials(address(server), securityOf(context))
+  return context
 }
 
 /** The settings for TLS belong together: what is given replaces all that was. */
@@ -105,10 +106,9 @@ function securityFrom(options: SetOptions, before: Context | null): ContextSecur
 }
 
 /** The secret that is given, or that of the client before, if it is still the same. */
-async function secretOf(options: SetOptions, before: Context | null): Promise<Partial<Context>> {
+function secretFrom(options: SetOptions, before: Context | null, secret: string | null): Partial<Context> {
   if (options.clientSecretFile !== undefined) return { clientSecretFile: resolve(options.clientSecretFile) }
-  const clientSecret = await readSecret(options.clientSecret, 'client secret')
-  if (clientSecret !== null) return { clientSecret }
+  if (secret !== null) return { clientSecret: secret }
   if (before === null || (options.clientId !== undefined && options.clientId !== before.clientId)) return {}
   return {
     ...(before.clientSecret !== undefined && { clientSecret: before.clientSecret }),

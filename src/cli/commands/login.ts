@@ -12,7 +12,7 @@ import { RemoteCalls } from '../connection/remote-calls.ts'
 import { chosenContext, contextTarget } from '../connection/target.ts'
 import type { Login, NamedContext } from '../contexts/context.ts'
 import { ContextStore } from '../contexts/context-store.ts'
-import { type ConnectionOptions, repeated, UsageError } from '../options/options.ts'
+import { type ConnectionOptions, omitUndefined, repeated, UsageError } from '../options/options.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { listText, Output } from '../output/output.ts'
 import { writeError, writeNotice } from '../output/terminal.ts'
@@ -27,13 +27,14 @@ export function loginCommand(): Command {
   return withOutput(new Command('login'))
     .description('log in to the server of a context with your browser, and keep the tokens in the context')
     .option('--context <name>', 'log in to this context (or QSCOPE_CONTEXT)')
-    .option('--client-id <id>', "the client that gets the tokens (default: the context's)")
+    .option('--client-id <id>', "the client that gets the tokens (default: that of the login before, or the context's)")
     .option('--client-secret <secret>', 'its secret, if it has one; - asks for it, or reads standard input')
     .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
     .addOption(repeated('--audience <audience>', 'audience wanted'))
     .action(async (options: LoginOptions) => {
       const { name, context } = requiredContext(options)
-      const { client } = await readCredentials(options, context)
+      const clientId = options.clientId ?? context.login?.clientId
+      const { client } = await readCredentials({ ...options, ...omitUndefined({ clientId }) }, context)
       if (client === null) throw new UsageError('who logs in where? Give --client-id, or set it in the context')
       const calls = callsOf({ name, context }, { client, bearer: null })
       try {

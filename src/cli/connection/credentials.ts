@@ -13,7 +13,8 @@ export async function readCredentials(options: ConnectionOptions, context: Conte
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
     throw new UsageError('give either --client-secret or --client-secret-file')
   }
-  const clientId = options.clientId ?? variable(environment, 'QSCOPE_CLIENT_ID')
+  const ofEnvironment = variable(environment, 'QSCOPE_CLIENT_ID')
+  const clientId = options.clientId ?? ofEnvironment
   if (clientId === null && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
     throw new UsageError('a client secret needs --client-id')
   }
@@ -31,9 +32,11 @@ export async function readCredentials(options: ConnectionOptions, context: Conte
     options.clientSecretFile === undefined
       ? await readSecret(options.clientSecret, `secret of ${clientId}`)
       : readSecretFile(options.clientSecretFile)
-  // The secret of a context is for the context's own client.
+  // Neither the environment nor a context lends the secret of its own client to another.
+  const set =
+    ofEnvironment === null || ofEnvironment === clientId ? variable(environment, 'QSCOPE_CLIENT_SECRET') : null
   const kept = context?.clientId === clientId ? clientOf(context) : null
-  const clientSecret = given ?? variable(environment, 'QSCOPE_CLIENT_SECRET') ?? kept?.clientSecret ?? null
+  const clientSecret = given ?? set ?? kept?.clientSecret ?? null
   return { client: { clientId, clientSecret }, bearer }
 }
 

@@ -2,9 +2,19 @@ import { type Config, parseConfig } from '../../config/config.ts'
 import { readEnvironment } from '../../config/environment.ts'
 import { createLog, type Log } from '../../log/create-log.ts'
 
-/** The configuration of this process; throws `ConfigError`. `usesKeyring`: whether a database on a server needs one. */
-export function readConfig({ usesKeyring = true }: { readonly usesKeyring?: boolean } = {}): Config {
-  return parseConfig(readEnvironment(process.env), { terminal: process.stderr.isTTY === true, usesKeyring })
+interface ConfigOptions {
+  /** Whether a database on a server needs a keyring. */
+  readonly usesKeyring?: boolean
+  /** Variables that are so whatever the environment says; empty: unset. */
+  readonly overrides?: Readonly<Record<string, string>>
+}
+
+/** The configuration of this process; throws `ConfigError`. */
+export function readConfig({ usesKeyring = true, overrides = {} }: ConfigOptions = {}): Config {
+  return parseConfig(readEnvironment({ ...process.env, ...overrides }), {
+    terminal: process.stderr.isTTY === true,
+    usesKeyring,
+  })
 }
 
 /** The process's log. A quiet one, for commands that answer a person, leaves out what is not a warning unless asked. */

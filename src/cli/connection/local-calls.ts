@@ -1,20 +1,9 @@
-import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
+import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 import { type App, openApp } from '../../app/app.ts'
 import { assertDatabaseExists } from '../../app/database.ts'
 import { openKeyring, openKeyringFile } from '../../app/keyring.ts'
-import { uuidV7 } from '../../crypto/random.ts'
-import { registry } from '../../errors/registry.ts'
-import type { FailedResult } from '../../results.ts'
-import { operatorCallInfo } from '../../rpc/call-info.ts'
-import { reasonOf, sentenceOf } from '../../rpc/rpc-status.ts'
-import {
-  type CallCredentials,
-  CallFailure,
-  type Calls,
-  type StreamMethod,
-  type UnaryMethod,
-  withClientCredentials,
-} from './calls.ts'
+import { AppCalls } from './app-calls.ts'
+import { type CallCredentials, CallFailure, type Calls, type StreamMethod, type UnaryMethod } from './calls.ts'
 import { openLog, readConfig } from './environment.ts'
 
 export interface LocalCallsOptions {
@@ -29,7 +18,7 @@ export interface LocalCallsOptions {
 /** Calls in this process, on the database itself, as its operator. */
 export class LocalCalls implements Calls {
   readonly #app: App
-  readonly #credentials: CallCredentials
+  readonly #calls: AppCalls
   /** Why the database can be read but not written, such as a full disk; `null`: it can be written. */
   readonly #readOnlyProblem: string | null
   /** Its URL, secrets masked. */
@@ -37,7 +26,7 @@ export class LocalCalls implements Calls {
 
   private constructor(app: App, credentials: CallCredentials, readOnlyProblem: string | null, database: string) {
     this.#app = app
-    this.#credentials = credentials
+    this.#calls = new AppCalls(app, credentials)
     this.#readOnlyProblem = readOnlyProblem
     this.database = database
   }
@@ -70,62 +59,39 @@ export class LocalCalls implements Calls {
   }
 
   get hasClient(): boolean {
-    return this.#credentials.client !== null
+    return this.#calls.hasClient
   }
 
   get bearer(): string | null {
-    return this.#credentials.bearer
+    return this.#calls.bearer
   }
 
   get authenticatesClient(): boolean {
-    return this.#credentials.client !== null
+    return this.#calls.authenticatesClient
   }
 
   async call<Input extends DescMessage, Output extends DescMessage>(
     method: UnaryMethod<Input, Output>,
     request: MessageInitShape<Input>,
   ): Promise<MessageShape<Output>> {
-    const rayId = uuidV7()
-    const message = create(method.input, withClientCredentials(method, request, this.#credentials))
-    const result = await this.#app.pipeline.call(method, operatorCallInfo(rayId), message)
-    if (result.ok) return result.value
-    if (this.#readOnlyProblem !== null && result.code === 'oauth.temporarily_unavailable') {
-      throw new Error(this.#readOnlyProblem)
+    try {
+      return await this.#calls.call(method, request)
+    } catch (error) {
+      const isUnavailable = error instanceof CallFailure && error.refusal.reason === 'OAUTH_TEMPORARILY_UNAVAILABLE'
+      if (this.#readOnlyProblem !== null && isUnavailable) throw new Error(this.#readOnlyProblem)
+      throw error
     }
-    throw callFailure(result, rayId)
   }
 
-  async *stream<Input extends DescMessage, Output extends DescMessage>(
+  stream<Input extends DescMessage, Output extends DescMessage>(
     method: StreamMethod<Input, Output>,
     request: MessageInitShape<Input>,
     signal: AbortSignal,
   ): AsyncGenerator<MessageShape<Output>, void, void> {
-    const rayId = uuidV7()
-    const message = create(method.input, request)
-    try {
-      for await (const item of this.#app.pipeline.stream(method, operatorCallInfo(rayId, signal), message)) {
-        if (!item.ok) throw callFailure(item, rayId)
-        yield item.value
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error
-    }
+    return this.#calls.stream(method, request, signal)
   }
 
   async close(): Promise<void> {
     await this.#app.close()
   }
-}
-
-function callFailure(failed: FailedResult, rayId: string): CallFailure {
-  const { code, details } = failed
-  const { violations = [], metadata = {} } = details
-  return new CallFailure({
-    reason: reasonOf(code),
-    status: registry[code].status,
-    description: sentenceOf(failed),
-    violations,
-    metadata,
-    rayId,
-  })
 }

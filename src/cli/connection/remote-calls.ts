@@ -24,6 +24,7 @@ import {
   withClientCredentials,
 } from './calls.ts'
 import { type ServerEndpoint, whyUnreachable } from './endpoint.ts'
+import { MintedTokens } from './minted-tokens.ts'
 
 const DEADLINE_MS = 30_000
 const MANAGEMENT_TOKEN_SECONDS = 60n
@@ -34,8 +35,7 @@ export class RemoteCalls implements Calls {
   readonly #endpoint: ServerEndpoint
   readonly #credentials: CallCredentials
   readonly #client: Client
-  /** Management tokens of this command, by permission. */
-  readonly #tokens = new Map<string, Promise<string>>()
+  readonly #tokens = new MintedTokens()
 
   constructor(endpoint: ServerEndpoint, credentials: CallCredentials) {
     this.#endpoint = endpoint

@@ -47,7 +47,9 @@ async function openCalls(target: Target, options: ConnectionOptions, local: Loca
 async function serverCredentials({ context }: ServerTarget, options: ConnectionOptions): Promise<CallCredentials> {
   const credentials = await readCredentials(options, context?.context ?? null)
   const { client, bearer } = credentials
-  const hasLogin = context?.context.login !== undefined
-  if (!hasLogin || bearer !== null || (client !== null && client.clientSecret !== null)) return credentials
+  const login = context?.context.login
+  if (context === null || login === undefined || bearer !== null) return credentials
+  const asAnother = options.clientId !== undefined && options.clientId !== login.clientId
+  if (asAnother || (client !== null && client.clientSecret !== null)) return credentials
   return { client, bearer: await loginToken(context.name, client) }
 }

@@ -34,21 +34,23 @@ const LOCK_RETRY_MS = 50
  * and is not read while others may read it.
  */
 export class ContextStore {
-  readonly #home: string
+  /** `null`: the user has no configuration directory, and so no contexts. */
+  readonly #home: string | null
 
-  constructor(home: string) {
+  constructor(home: string | null) {
     this.#home = home
   }
 
   /** Of the user whom this process runs as. A relative XDG_CONFIG_HOME is ignored, as the specification says. */
   static ofUser(env: Readonly<Record<string, string | undefined>>): ContextStore {
     const { XDG_CONFIG_HOME: chosen = '' } = env
-    return new ContextStore(join(isAbsolute(chosen) ? chosen : join(homedir(), '.config'), 'qscope'))
+    const configuration = isAbsolute(chosen) ? chosen : defaultConfiguration()
+    return new ContextStore(configuration === null ? null : join(configuration, 'qscope'))
   }
 
   /** The names of all contexts, sorted. */
   names(): readonly string[] {
-    if (!existsSync(this.#folder)) return []
+    if (this.#home === null || !existsSync(this.#folder)) return []
     return readdirSync(this.#folder)
       .filter((file) => file.endsWith(EXTENSION))
       .map((file) => file.slice(0, -EXTENSION.length))
@@ -69,7 +71,7 @@ export class ContextStore {
   }
 
   get(name: string): Context {
-    const context = isContextName(name) ? this.find(name) : null
+    const context = isContextName(name) && this.#home !== null ? this.find(name) : null
     if (context !== null) return context
     const names = this.names()
     const known = names.length === 0 ? 'there is none yet' : `there are ${names.join(', ')}`
@@ -87,14 +89,14 @@ export class ContextStore {
 
   /** The name of the context in use; `null`: none is. */
   current(): string | null {
-    if (!existsSync(this.#currentPath)) return null
+    if (this.#home === null || !existsSync(this.#currentPath)) return null
     const name = readFileSync(this.#currentPath, 'utf8').trim()
     return isContextName(name) ? name : null
   }
 
   use(name: string | null): void {
-    if (name !== null) writePrivate(this.#home, this.#currentPath, `${name}\n`)
-    else if (existsSync(this.#currentPath)) unlinkSync(this.#currentPath)
+    if (name !== null) writePrivate(this.#place, this.#currentPath, `${name}\n`)
+    else if (this.current() !== null) unlinkSync(this.#currentPath)
   }
 
   /**
@@ -115,16 +117,30 @@ export class ContextStore {
     }
   }
 
+  get #place(): string {
+    if (this.#home === null) throw new Error('this user has no home directory: set XDG_CONFIG_HOME')
+    return this.#home
+  }
+
   get #folder(): string {
-    return join(this.#home, 'contexts')
+    return join(this.#place, 'contexts')
   }
 
   get #currentPath(): string {
-    return join(this.#home, 'current-context')
+    return join(this.#place, 'current-context')
   }
 
   #path(name: string): string {
     return join(this.#folder, name + EXTENSION)
+  }
+}
+
+/** `null` for a user without a home directory, such as one of a container whom no file knows. */
+function defaultConfiguration(): string | null {
+  try {
+    return join(homedir(), '.config')
+  } catch {
+    return null
   }
 }
 

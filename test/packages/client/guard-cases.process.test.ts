@@ -84,8 +84,8 @@ function tabledServer(): Channel {
           },
         }
       },
-      pollRevocations: async ({ from }, { signal }) => {
-        if (from.case === 'cursor') await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      pollRevocations: async ({ from }) => {
+        if (from.case === 'cursor') await new Promise((resolve) => setTimeout(resolve, 50))
         return { nextCursor: 'next' }
       },
     }),

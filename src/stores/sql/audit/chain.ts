@@ -2,7 +2,7 @@ import { type CompiledQuery, type Insertable, type Kysely, type RawBuilder, sql 
 import { type AuditEvent, CHAIN_RENEWED_AFTER, NO_HASH, recordOf } from '../../../domain/audit-event.ts'
 import type { AuditSeal } from '../../contract/audit-log.ts'
 import { DatabaseError, falseIfTaken } from '../core/database-error.ts'
-import type { RepeatedStatement, Statement } from '../core/dialect.ts'
+import type { BatchForm, RepeatedStatement, Statement } from '../core/dialect.ts'
 import { type InsertStatements, PreparedStatement } from '../core/prepared-statement.ts'
 import { bytes, hash32, integer } from '../core/rows.ts'
 import type { AuditLogTable, AuditRosterTable, Database, StoredInt } from '../core/schema.ts'
@@ -14,6 +14,8 @@ interface End {
   readonly ordinal: number | null
   readonly sequence: number
   readonly hash: Buffer
+  /** Who its head says changed it last: a name drawn afresh, where it was read back since it was moved. */
+  readonly changedBy: string
 }
 
 /** An end that is in the database. */
@@ -32,15 +34,23 @@ export interface SealedEvents extends Sealed {
 
 /** Events that follow others, whose commit may still be under way. */
 export interface ChainedEvents extends Sealed {
-  readonly rows: RepeatedStatement
+  readonly rows: readonly RepeatedStatement[]
   /** Moves the head to them. */
   readonly head: Statement
+}
+
+/** A head as it was found, and the name under which it was changed to be read. */
+interface StoredHead {
+  readonly hash: Buffer
+  readonly changedBy: string
 }
 
 interface HeadMove {
   readonly writerId: string
   readonly from: number
+  readonly changedBy: string
   readonly sequence: number
+  readonly count: number
   readonly hash: Buffer
   readonly keyId: string
   readonly mac: Buffer
@@ -69,6 +79,8 @@ export class AuditChain {
   readonly #now: RawBuilder<StoredInt>
   /** Finds no row if the head is not where it was supposed to be. */
   readonly #moving: PreparedStatement<HeadMove>
+  /** Is refused then. Nobody but its writer changes a head, save the transaction that reads it back. */
+  readonly #movingOrRefused: PreparedStatement<HeadMove>
   #end: End
   #grown = momentNow()
 
@@ -92,6 +104,20 @@ export class AuditChain {
         .where('writer_id', '=', value('writerId'))
         .where('sequence', '=', value('from')),
     )
+    this.#movingOrRefused = new PreparedStatement((value) =>
+      db
+        .updateTable('oauth_audit_heads')
+        .set({
+          // The column is never null.
+          sequence: sql<number>`case when sequence = ${value('from')} and updated_by = ${value('changedBy')} then sequence + ${value('count')} end`,
+          hash: value('hash'),
+          key_id: value('keyId'),
+          mac: value('mac'),
+          updated_at: sql<number>`${now}`,
+          updated_by: SERVER_ITSELF,
+        })
+        .where('writer_id', '=', value('writerId')),
+    )
     this.#end = this.#start()
   }
 
@@ -113,17 +139,22 @@ export class AuditChain {
   }
 
   /** Seals events, one at least, that follow what is committed or, where that is not `null`, what was sealed last. The chain is not new. */
-  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null): ChainedEvents {
+  sealNext(events: readonly AuditEvent[], previous: ChainedEvents | null, form: BatchForm): ChainedEvents {
     const from = previous?.end ?? this.#end
     const { ordinal, writerId } = from
     const { keyId } = this.#seal
     if (ordinal === null) throw new Error('the first events of a chain are sealed in a transaction')
     const { rows, sequence, hash } = this.#rowsAfter(from, events)
-    const inserts = this.#inserts.repeated(rows)
-    if (inserts === null) throw new Error('there is no event to seal')
+    if (rows.length === 0) throw new Error('there is no event to seal')
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    const head = this.#moving.with({ writerId, from: from.sequence, sequence, hash, keyId, mac })
-    return { rows: inserts, head, end: { writerId, ordinal, sequence, hash } }
+    const place = { writerId, from: from.sequence, changedBy: from.changedBy, sequence, count: events.length }
+    const moving = form.refusesLostHead ? this.#movingOrRefused : this.#moving
+    const head = moving.with({ ...place, hash, keyId, mac })
+    return {
+      rows: this.#inserts.inForm(rows, form),
+      head,
+      end: { writerId, ordinal, sequence, hash, changedBy: SERVER_ITSELF },
+    }
   }
 
   /**
@@ -144,6 +175,11 @@ export class AuditChain {
     this.#grown = momentNow()
   }
 
+  /** Notes when the head was changed to be read back: what was sent before does not find it as it was. */
+  noteTaken(changedBy: string): void {
+    this.#end = { ...this.#end, changedBy }
+  }
+
   /** Starts anew under another id, when it cannot be known whether the last events were committed. */
   restart(): void {
     this.#end = this.#start()
@@ -151,19 +187,20 @@ export class AuditChain {
 
   /**
    * Takes the stored head, so that no other transaction can move it any more,
-   * and returns its hash; `null` if there was none: then one is stored that
+   * and returns it; `null` if there was none: then one is stored that
    * nothing leads to, in the way of whoever was about to.
    */
-  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<Buffer | null> {
-    // A change of the row: what only locks it is local to a node of a cluster.
+  async takeStored({ end: { writerId } }: Sealed, at: number): Promise<StoredHead | null> {
+    // A change of the row: what only locks it is local to a node of a cluster. What was sent before does not know the name.
+    const changedBy = `${SERVER_ITSELF} ${this.#newWriterId()}`
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
-      .set({ updated_at: sql<number>`updated_at + 1` })
+      .set({ updated_at: sql<number>`${this.#now}`, updated_by: changedBy })
       .where('writer_id', '=', writerId)
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
       const ordinal = await registerWriter(this.#db, this.#seal, writerId, at)
-      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH }
+      const nowhere = { writerId, ordinal, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
       await this.#db.executeQuery(this.#newHead(nowhere, at))
       return null
     }
@@ -172,18 +209,18 @@ export class AuditChain {
       .select('hash')
       .where('writer_id', '=', writerId)
       .executeTakeFirstOrThrow()
-    return hash32(hash, 'hash')
+    return { hash: hash32(hash, 'hash'), changedBy }
   }
 
   #start(): End {
-    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH }
+    return { writerId: this.#newWriterId(), ordinal: null, sequence: 0, hash: NO_HASH, changedBy: SERVER_ITSELF }
   }
 
   /** `at`: when the head is written, unless an event says so. */
   #sealAs(ordinal: number, events: readonly AuditEvent[], at: number): SealedEvents {
     const { writerId } = this.#end
     const { rows, sequence, hash } = this.#rowsAfter(this.#end, events)
-    const end = { writerId, ordinal, sequence, hash }
+    const end = { writerId, ordinal, sequence, hash, changedBy: SERVER_ITSELF }
     const headAt = events.at(-1)?.createdAt ?? at
     return { statements: [...this.#inserts.of(rows), this.#headStatement(end, headAt)], end }
   }

@@ -41,12 +41,26 @@ export interface ChainedBatch {
   /** These come first. Unless each goes as recorded, nothing of the batch is written. */
   readonly recorded: readonly (readonly RecordedStatement[])[]
   readonly inserts: readonly RepeatedStatement[]
-  /** Moves the head of the audit chain from where the batch before left it: it finds no row if that one was not committed. */
+  /**
+   * Moves the head of the audit chain from where the batch before left it. If that one was not
+   * committed, it finds no row, or is refused: as the pipeline wants it.
+   */
   readonly head: Statement
+}
+
+/** How a pipeline wants its batches. */
+export interface BatchForm {
+  /** Whether recorded transactions may be among them. */
+  readonly takesRecorded: boolean
+  /** Whether rows are inserted one a statement, which is cheaper where a statement costs no round trip. */
+  readonly rowByRow: boolean
+  /** Whether a head that is not where it should be is refused: a commit that travels along must not be reached. */
+  readonly refusesLostHead: boolean
 }
 
 /** Commits batches one behind the other, without waiting for those before. */
 export interface CommitPipeline {
+  readonly form: BatchForm
   /**
    * Commits a batch, perhaps in one transaction with others that wait; resolves after
    * the commit is durable with whether each recorded transaction stands. Unless all do,
@@ -115,7 +129,10 @@ export interface Connected {
 
 /** A connection that changes the schema. */
 export interface MigrationSession {
-  /** A session that runs statements together refuses one later than asked; the refusal then begins with its `place`. */
+  /**
+   * With a `place` nobody looks at the result: a session may run the statement together with later ones. Where it is
+   * then refused, the refusal begins with its place.
+   */
   readonly execute: (statement: Statement, place?: string) => Promise<StatementResult>
   readonly types: ColumnTypes
   /** Runs `work` while no other migrator can; on an embedded database all of it stands or nothing. */

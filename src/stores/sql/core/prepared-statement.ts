@@ -1,5 +1,5 @@
 import type { Compilable, CompiledQuery, QueryResult } from 'kysely'
-import type { RepeatedStatement } from './dialect.ts'
+import type { BatchForm, RepeatedStatement } from './dialect.ts'
 
 /** Stands for a value that is not known yet. */
 class Placeholder {
@@ -88,13 +88,14 @@ export class InsertStatements<Row extends object> {
     this.#compile = compile
   }
 
-  /** One row at a time: where a statement costs no round trip, that is cheaper than to bind hundreds of parameters. */
-  repeated(rows: readonly Row[]): RepeatedStatement | null {
+  /** As a pipeline wants them: one row at a time, which saves binding hundreds of parameters, or as `of` puts them. */
+  inForm(rows: readonly Row[], { rowByRow }: BatchForm): readonly RepeatedStatement[] {
     const [first] = rows
-    if (first === undefined) return null
+    if (first === undefined) return []
+    if (!rowByRow) return this.of(rows).map(({ sql, parameters }) => ({ sql, parameters, times: 1 }))
     const parameters: unknown[] = []
     for (const row of rows) parameters.push(...Object.values(row))
-    return { sql: this.#compiledFor([first]).sql, parameters, times: rows.length }
+    return [{ sql: this.#compiledFor([first]).sql, parameters, times: rows.length }]
   }
 
   of(rows: readonly Row[]): readonly CompiledQuery[] {

@@ -21,13 +21,15 @@ const NO_ENTRIES: ReadonlySet<EntryRows> = new Set()
 export class BatchCommit {
   readonly #pool: ConnectionPool<WriteSession>
   readonly #tokenInserts: ReturnType<typeof accessTokenInserts>
+  readonly #takesRecorded: boolean
   readonly #jitter: () => number
   /** Batches under way, which another one may follow. */
   #run: CommitRun | null = null
 
   /** The pool holds nothing but the session. */
-  constructor(pool: ConnectionPool<WriteSession>, { db }: WriteSession, jitter: () => number) {
+  constructor(pool: ConnectionPool<WriteSession>, { db, writer }: WriteSession, jitter: () => number) {
     this.#pool = pool
+    this.#takesRecorded = writer.pipeline?.form.takesRecorded ?? false
     this.#tokenInserts = accessTokenInserts(db)
     this.#jitter = jitter
   }
@@ -43,7 +45,7 @@ export class BatchCommit {
    * `outcome_unknown` if that could not be found out before `until`.
    */
   async commit(entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
-    const follows = mayFollow(lastRowsOf(entries))
+    const follows = mayFollow(lastRowsOf(entries)) && (this.#takesRecorded || recordedOf(entries).length === 0)
     if (follows && this.#run !== null && this.takesAnother) return await this.#commitIn(this.#run, entries, until)
     const { promise, resolve, reject } = Promise.withResolvers<ReadonlySet<EntryRows>>()
     const inSession = async (session: WriteSession) => {
@@ -65,7 +67,7 @@ export class BatchCommit {
 
   /** Behind the batches of a run. What is not written because of another batch or entry is sent again without that. */
   async #commitIn(run: CommitRun, entries: readonly EntryRows[], until: number): Promise<ReadonlySet<EntryRows>> {
-    const stands = await run.commit((previous) => this.#sealedBehind(previous, run.session, entries), until)
+    const stands = await run.commit((previous) => this.#sealedBehind(previous, run, entries), until)
     if (stands === null) return await this.commit(entries, until)
     const rejected = new Set(recordedOf(entries).filter((_, at) => stands[at] !== true))
     const others = entries.filter((entry) => !rejected.has(entry))
@@ -73,12 +75,16 @@ export class BatchCommit {
     return new Set([...rejected, ...(await this.commit(others, until))])
   }
 
-  #sealedBehind(previous: ChainedEvents | null, { chain }: WriteSession, entries: readonly EntryRows[]): SealedBatch {
-    const sealed = chain.sealNext(lastRowsOf(entries).events, previous)
-    const tokens = this.#tokenInserts.repeated(entries.flatMap((entry) => entry.tokens).map(accessTokenRow))
+  #sealedBehind(
+    previous: ChainedEvents | null,
+    { session: { chain }, form }: CommitRun,
+    entries: readonly EntryRows[],
+  ): SealedBatch {
+    const sealed = chain.sealNext(lastRowsOf(entries).events, previous, form)
+    const tokens = this.#tokenInserts.inForm(entries.flatMap((entry) => entry.tokens).map(accessTokenRow), form)
     return {
       recorded: recordedOf(entries).map(({ recorded }) => recorded),
-      inserts: tokens === null ? [sealed.rows] : [tokens, sealed.rows],
+      inserts: [...tokens, ...sealed.rows],
       head: sealed.head,
       sealed,
     }

@@ -80,13 +80,18 @@ async function readBack(session: WriteSession, sent: readonly Sealed[]): Promise
   })
 }
 
-function advanceTo(chain: AuditChain, sent: readonly Sealed[], stored: Buffer | null): Sealed | null {
+function advanceTo(
+  chain: AuditChain,
+  sent: readonly Sealed[],
+  stored: Awaited<ReturnType<AuditChain['takeStored']>>,
+): Sealed | null {
   if (stored === null) {
     // The place of its first head is taken now.
     chain.restart()
     return null
   }
-  const committed = sent.find(({ end }) => stored.equals(end.hash)) ?? null
+  const committed = sent.find(({ end }) => stored.hash.equals(end.hash)) ?? null
   if (committed !== null) chain.advance(committed)
+  chain.noteTaken(stored.changedBy)
   return committed
 }

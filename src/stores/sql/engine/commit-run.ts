@@ -1,6 +1,6 @@
 import type { ChainedEvents, Sealed } from '../audit/chain.ts'
 import { isOutcomeUnknown } from '../core/database-error.ts'
-import type { ChainedBatch, CommitPipeline } from '../core/dialect.ts'
+import type { BatchForm, ChainedBatch, CommitPipeline } from '../core/dialect.ts'
 import { lastCommitted, notWritten } from './commit-outcome.ts'
 import type { WriteSession } from './write-session.ts'
 
@@ -44,6 +44,11 @@ export class CommitRun {
     this.#end = resolve
     this.#pipeline = pipeline
     this.#jitter = jitter
+  }
+
+  /** How its batches are put. */
+  get form(): BatchForm {
+    return this.#pipeline.form
   }
 
   /** Whether another batch may follow. */

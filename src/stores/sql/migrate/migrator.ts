@@ -1,4 +1,4 @@
-import type { Kysely, Updateable } from 'kysely'
+import type { Compilable, Kysely, Updateable } from 'kysely'
 import type { AuditProtection, Bookkeeping, UnderWay } from '../../contract/schema-state.ts'
 import { DatabaseError, type DatabaseErrorKind, located } from '../core/database-error.ts'
 import type { Dialect, MigrationSession, Statement } from '../core/dialect.ts'
@@ -178,9 +178,9 @@ const SCHEMA_ROW = 1
  */
 class Journal {
   readonly #db: Kysely<Database>
-  readonly #session: Pick<MigrationSession, 'transaction'>
+  readonly #session: Pick<MigrationSession, 'execute' | 'transaction'>
 
-  constructor(db: Kysely<Database>, session: Pick<MigrationSession, 'transaction'>) {
+  constructor(db: Kysely<Database>, session: Pick<MigrationSession, 'execute' | 'transaction'>) {
     this.#db = db
     this.#session = session
   }
@@ -197,7 +197,7 @@ class Journal {
   async begin({ name }: MigrationStep, direction: Direction, serversFrom: string | null): Promise<void> {
     const running = { running_migration: name, running_direction: direction, running_statement: 0, running_tried: 0 }
     await this.#session.transaction(async () => {
-      if (direction === 'down') await this.#db.deleteFrom('qscope_migrations').where('name', '=', name).execute()
+      if (direction === 'down') await this.#run(this.#db.deleteFrom('qscope_migrations').where('name', '=', name))
       await this.#write({ ...running, servers_from: serversFrom })
     })
   }
@@ -215,7 +215,7 @@ class Journal {
   async end({ name, appendOnly }: MigrationStep, direction: Direction, serversFrom: string | null): Promise<void> {
     await this.#session.transaction(async () => {
       if (direction === 'up') {
-        await this.#db.insertInto('qscope_migrations').values({ name, applied_at: Date.now() }).execute()
+        await this.#run(this.#db.insertInto('qscope_migrations').values({ name, applied_at: Date.now() }))
       }
       // Triggers are missing now, or gone with their table; grants are given as they were.
       if (appendOnly !== undefined) await this.#forgetTriggers()
@@ -234,18 +234,21 @@ class Journal {
   }
 
   async #forgetTriggers(): Promise<void> {
-    await this.#db
-      .updateTable('qscope_schema')
-      .set({ audit_protection: null })
-      .where('audit_protection', '=', 'triggers')
-      .execute()
+    await this.#run(
+      this.#db.updateTable('qscope_schema').set({ audit_protection: null }).where('audit_protection', '=', 'triggers'),
+    )
   }
 
   async #write(values: Updateable<SchemaTable>): Promise<void> {
-    await this.#db
-      .updateTable('qscope_schema')
-      .set({ ...values, updated_at: Date.now() })
-      .where('id', '=', SCHEMA_ROW)
-      .execute()
+    await this.#run(
+      this.#db
+        .updateTable('qscope_schema')
+        .set({ ...values, updated_at: Date.now() })
+        .where('id', '=', SCHEMA_ROW),
+    )
+  }
+
+  async #run(query: Compilable): Promise<void> {
+    await this.#session.execute(query.compile(), 'the journal of the migrations')
   }
 }

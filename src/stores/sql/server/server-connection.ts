@@ -114,13 +114,22 @@ export class ServerConnection {
    * writes comes back so.
    */
   async commit(): Promise<void> {
+    await this.#leftIfUnanswered(() => this.query('commit'))
+  }
+
+  async #leftIfUnanswered<T>(commit: () => Promise<T>): Promise<T> {
     const host = this.#host
     try {
-      await this.query('commit')
+      return await commit()
     } catch (error) {
       if (error instanceof UnansweredError && host !== null) this.#hosts.leave(host)
       throw error
     }
+  }
+
+  /** As `writeAll`, of statements the last of which commits: a host that does not answer in time is left as in `commit`. */
+  async writeAndCommit(statements: readonly Statement[]): Promise<Written> {
+    return await this.#leftIfUnanswered(() => this.writeAll(statements))
   }
 
   /** As `RawConnection.writeAll`, on a connection that was opened for it. */

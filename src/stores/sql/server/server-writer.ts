@@ -1,6 +1,5 @@
 import type { Logger } from '../../../context.ts'
-import { messageOf } from '../../../message-of.ts'
-import { DatabaseError, isConflict } from '../core/database-error.ts'
+import { DatabaseError } from '../core/database-error.ts'
 import {
   orRollBack,
   type RecordedStatement,
@@ -11,10 +10,11 @@ import {
 import type { Written } from './driver.ts'
 import { beginRecorded } from './recorded-rounds.ts'
 import { isStale, type ServerConnection } from './server-connection.ts'
+import { ServerPipeline, unconfirmed } from './server-pipeline.ts'
 
 /** Writes through a connection of its own. */
 export class ServerWriter implements Writer {
-  readonly pipeline = null
+  readonly pipeline: ServerPipeline | null
   readonly runsRecorded: boolean
   readonly #connection: ServerConnection
   readonly #probe: string
@@ -23,6 +23,7 @@ export class ServerWriter implements Writer {
   /** `multiStatements`: whether its connection was opened to carry many statements in one round trip. */
   constructor(connection: ServerConnection, multiStatements: boolean, probe: string, log: Logger) {
     this.runsRecorded = multiStatements
+    this.pipeline = multiStatements ? new ServerPipeline(connection, () => this.rollback()) : null
     this.#connection = connection
     this.#probe = probe
     this.#log = log
@@ -119,10 +120,4 @@ export class ServerWriter implements Writer {
   close(): Promise<void> {
     return this.#connection.close()
   }
-}
-
-/** What may have been committed, unless it lost to another transaction. */
-function unconfirmed(error: unknown): DatabaseError {
-  if (isConflict(error)) return error
-  return new DatabaseError('outcome_unknown', `the commit was not confirmed: ${messageOf(error)}`, error)
 }

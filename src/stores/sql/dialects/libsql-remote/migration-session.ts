@@ -9,8 +9,7 @@ import { openClient } from './database.ts'
 import { RemoteWriter } from './writer.ts'
 
 const LOCK: Statement = Object.freeze({ sql: 'select 1', parameters: [] })
-/** What answers nothing that a migration looks at. */
-const ONLY_WRITES = /^\s*(?:insert|update|delete|create|alter|drop)\b(?!.*\breturning\b)/is
+
 interface UnsentStatement extends Statement {
   readonly place: string | null
 }
@@ -19,8 +18,8 @@ const NOTHING: StatementResult = Object.freeze({ rows: [], affected: 0 })
 
 /**
  * Changes the schema in one transaction, as on a file: all of it stands, or nothing.
- * The server ends a transaction after some seconds, so what only writes waits for the
- * next read, or for the commit, and goes to the server with it in one request.
+ * The server ends a transaction after some seconds, so what has a place waits for what
+ * comes after it, or for the commit, and goes to the server with that in one request.
  */
 export class RemoteMigrationSession implements MigrationSession {
   readonly types = sqliteTypes
@@ -37,7 +36,7 @@ export class RemoteMigrationSession implements MigrationSession {
   execute = async (statement: Statement, place: string | null = null): Promise<StatementResult> => {
     if (!this.#exclusive) return await this.#client.read(statement)
     this.#unsent.push({ ...statement, place })
-    if (ONLY_WRITES.test(statement.sql)) return NOTHING
+    if (place !== null) return NOTHING
     const results = await this.#send((statements) => this.#writer.executeAll(statements))
     return results.at(-1) ?? NOTHING
   }

@@ -41,7 +41,8 @@ export class Pipeline implements Submittable {
   constructor(statements: readonly Statement[], nameOf: (sql: string) => string, prepared: Set<string>) {
     // Before anything is sent: a value that cannot be stored leaves no half of a pipeline behind.
     this.#messages = statements.map(({ sql, parameters }) => ({
-      name: nameOf(sql),
+      // What begins or ends a transaction gains nothing by being prepared.
+      name: parameters.length === 0 ? '' : nameOf(sql),
       text: sql,
       values: parameters.map(bound),
     }))

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../../../context.ts'
 import { DatabaseError } from '../../core/database-error.ts'
 import type {
+  BatchForm,
   ChainedBatch,
   CommitPipeline,
   RecordedStatement,
@@ -112,6 +113,8 @@ export class SqliteWriter implements Writer, CommitPipeline {
   }
 
   readonly pipeline = this
+  /** The thread sees what each statement wrote, and commits by itself. */
+  readonly form: BatchForm = Object.freeze({ takesRecorded: true, rowByRow: true, refusesLostHead: false })
 
   async commitNext({ recorded, inserts, head }: ChainedBatch): Promise<readonly boolean[] | null> {
     // Where the thread is there, this must not wait: what is sent next may not overtake it.

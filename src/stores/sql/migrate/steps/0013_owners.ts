@@ -15,15 +15,14 @@ export function owners(types: ColumnTypes): Migration {
         .alterTable('oauth_client_secrets')
         .addColumn('imported_hash', types.identifier(MAX_HASH_LENGTH))
         .execute()
-      await types
-        .ofPresent(
-          db.schema.createIndex('oauth_users_by_owner').on('oauth_users').columns(['owner', 'user_id']),
-          'owner',
-        )
-        .execute()
+      const clients = db.schema.createIndex('oauth_clients_by_owner').on('oauth_clients')
+      await types.ofPresent(clients.columns(['owner', 'client_id']), 'owner').execute()
+      const users = db.schema.createIndex('oauth_users_by_owner').on('oauth_users')
+      await types.ofPresent(users.columns(['owner', 'user_id']), 'owner').execute()
     },
     down: async (db: Kysely<unknown>) => {
       await types.dropIndex(db, 'oauth_users', 'oauth_users_by_owner')
+      await types.dropIndex(db, 'oauth_clients', 'oauth_clients_by_owner')
       await db.schema.alterTable('oauth_client_secrets').dropColumn('imported_hash').execute()
       await db.schema.alterTable('oauth_users').dropColumn('owner').execute()
       await db.schema.alterTable('oauth_clients').dropColumn('owner').execute()

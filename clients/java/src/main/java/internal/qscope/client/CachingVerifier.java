@@ -23,9 +23,7 @@ import java.util.function.Supplier;
  * tenth of a second. Where the server's revocations are not known up to then, every token is verified online; without a
  * server that throws {@link StatusRuntimeException}. Safe for any number of threads; made once for each credential.
  */
-public final class CachingVerifier implements AutoCloseable {
-  /** QScope's bound: what is longer was not issued by it. */
-  private static final int LONGEST_TOKEN = 8_192;
+public final class CachingVerifier implements TokenVerifier, AutoCloseable {
 
   private final ResourceServer server;
   private final JwtReader jwts;
@@ -118,15 +116,14 @@ public final class CachingVerifier implements AutoCloseable {
    * @throws StatusRuntimeException if the server had to be asked, and could not be: nothing is known of the token, and
    *     it is not to be accepted
    */
+  @Override
   public VerifiedToken verify(PresentedToken presented, Optional<String> audience)
       throws InvalidTokenException, InsufficientScopeException {
     if (isClosed) {
       throw new VerifierClosedException();
     }
     var token = presented.value();
-    if (token.isEmpty() || token.length() > LONGEST_TOKEN || !isAscii(token)) {
-      throw new InvalidTokenException("no token is written so");
-    }
+    PresentedUse.checkSpelling(token);
     var digest = TokenDigest.of(token);
     var now = clock.get();
     var verified = recall(digest, now);
@@ -136,7 +133,8 @@ public final class CachingVerifier implements AutoCloseable {
     if (verified == null) {
       verified = ask(token, new Question(digest, Optional.ofNullable(presented.certificateThumbprint())), now);
     }
-    judge(verified, presented, audience);
+    // At each use, and never kept as a verdict.
+    PresentedUse.judge(verified, presented, audience);
     return verified;
   }
 
@@ -161,23 +159,6 @@ public final class CachingVerifier implements AutoCloseable {
   public void close() {
     isClosed = true;
     poller.close();
-  }
-
-  /** Compares what a token says with whom and how it was presented to: at each use, and never kept as a verdict. */
-  private static void judge(VerifiedToken token, PresentedToken presented, Optional<String> audience)
-      throws InvalidTokenException, InsufficientScopeException {
-    if (audience.isPresent() && !token.audiences().contains(audience.get())) {
-      throw new InvalidTokenException("it is for another audience");
-    }
-    var bound = token.certificateThumbprint();
-    if (bound.isPresent() && !bound.get().equals(presented.certificateThumbprint())) {
-      throw new InvalidTokenException("it is bound to a certificate that was not shown");
-    }
-    for (var scope : presented.requiredScopes()) {
-      if (!token.scopes().contains(scope)) {
-        throw new InsufficientScopeException(scope);
-      }
-    }
   }
 
   /** What was verified before, unless it has ended or may have been ended since; {@code null}: nothing. */
@@ -336,9 +317,5 @@ public final class CachingVerifier implements AutoCloseable {
   /** Whether a token has the three parts of a JWT. */
   private static boolean isJwt(String token) {
     return token.chars().filter(each -> each == '.').count() == 2;
-  }
-
-  private static boolean isAscii(String token) {
-    return token.chars().allMatch(each -> each < 0x80);
   }
 }

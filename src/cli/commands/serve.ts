@@ -1,0 +1,33 @@
+import { Command, Option } from 'commander'
+import type { App } from '../../app/app.ts'
+import { serve } from '../../app/serve.ts'
+import { Configuration } from '../apply/plan.ts'
+import { seedApp } from '../apply/seed.ts'
+import { openLog, readConfig } from '../connection/environment.ts'
+import { UsageError } from '../options/options.ts'
+
+interface ServeOptions {
+  readonly ephemeral?: boolean
+  readonly seed?: string
+}
+
+/** Neither the database nor the keyring is kept anywhere. */
+const IN_MEMORY = Object.freeze({ QSCOPE_DATABASE_URL: 'sqlite::memory:', QSCOPE_KEYRING_FILE: '' })
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('run the server until SIGTERM or SIGINT')
+    .option('--ephemeral', 'keep everything in memory, for tests: nothing is left when the server ends')
+    .addOption(new Option('--seed <path>', 'apply these documents before the server listens; goes with --ephemeral'))
+    .action(async ({ ephemeral = false, seed }: ServeOptions) => {
+      if (seed !== undefined && !ephemeral) {
+        throw new UsageError('--seed goes with --ephemeral; a database that is kept is changed by qscope apply')
+      }
+      const configuration = seed === undefined ? null : await Configuration.read([seed])
+      const config = readConfig({ overrides: ephemeral ? IN_MEMORY : {} })
+      const seeding = configuration === null ? {} : { seed: (app: App) => seedApp(app, configuration) }
+      await serve(config, openLog(config, { quiet: false }), seeding)
+      // grpc-js has no session for a peer that connected and sent nothing: its socket would keep the process alive.
+      process.exit(0)
+    })
+}

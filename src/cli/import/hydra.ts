@@ -1,0 +1,123 @@
+import { z } from 'zod'
+import { type ForeignClient, type GrantName, type Import, specOf } from './imported-client.ts'
+
+/** What is read of an OAuth 2.0 client of Ory Hydra, as its admin API and `hydra list oauth2-clients` write it. */
+const HYDRA_CLIENT = z.looseObject({
+  client_id: z.string(),
+  client_name: z.string().nullish(),
+  client_secret: z.string().nullish(),
+  redirect_uris: z.array(z.string()).nullish(),
+  grant_types: z.array(z.string()).nullish(),
+  scope: z.string().nullish(),
+  audience: z.array(z.string()).nullish(),
+  token_endpoint_auth_method: z.string().nullish(),
+  jwks: z.looseObject({ keys: z.array(z.unknown()).nullish() }).nullish(),
+  jwks_uri: z.string().nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+  access_token_strategy: z.string().nullish(),
+  owner: z.string().nullish(),
+  client_credentials_grant_access_token_lifespan: z.string().nullish(),
+  authorization_code_grant_access_token_lifespan: z.string().nullish(),
+  authorization_code_grant_refresh_token_lifespan: z.string().nullish(),
+})
+
+type HydraClient = z.infer<typeof HYDRA_CLIENT>
+
+/** A list of the API, an answer of the command line, or one client. */
+const HYDRA_EXPORT = z.union([
+  z.array(HYDRA_CLIENT),
+  z.looseObject({ items: z.array(HYDRA_CLIENT) }).transform(({ items }) => items),
+  HYDRA_CLIENT.transform((client) => [client]),
+])
+
+const GRANTS: Readonly<Record<string, GrantName>> = Object.freeze({
+  authorization_code: 'AUTHORIZATION_CODE',
+  client_credentials: 'CLIENT_CREDENTIALS',
+  refresh_token: 'REFRESH_TOKEN',
+  'urn:ietf:params:oauth:grant-type:device_code': 'DEVICE_CODE',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer': 'JWT_BEARER',
+  'urn:ietf:params:oauth:grant-type:token-exchange': 'TOKEN_EXCHANGE',
+})
+
+const METHODS: Readonly<Record<string, ForeignClient['method']>> = Object.freeze({
+  client_secret_basic: 'CLIENT_SECRET',
+  client_secret_post: 'CLIENT_SECRET',
+  private_key_jwt: 'PRIVATE_KEY_JWT',
+  none: 'NONE',
+})
+
+/** RFC 6749 §3.2.1 leaves it to the server; Hydra means this. */
+const DEFAULT_METHOD = 'client_secret_basic'
+
+/**
+ * Reads an export of Hydra. Its API shows no secrets; `client_secret` may be added
+ * from its database, where it is a hash. Throws an error of one line where it is no
+ * such export.
+ */
+export async function importHydra(exported: unknown): Promise<Import> {
+  const parsed = HYDRA_EXPORT.safeParse(exported)
+  if (!parsed.success) throw new Error('this is no list of OAuth 2.0 clients of Hydra: each has a client_id')
+  const documents: Import['documents'][number][] = []
+  const notes: string[] = []
+  const leftOut: string[] = []
+  for (const client of parsed.data) {
+    const name = client.client_id
+    const note = (text: string) => void notes.push(`${name}: ${text}`)
+    const foreign = foreignClient(client, note)
+    if (typeof foreign === 'string') leftOut.push(`${name}: ${foreign}`)
+    else documents.push({ kind: 'Client', name, spec: await specOf(foreign, note) })
+  }
+  return { documents, notes, leftOut }
+}
+
+/** The client, or why it cannot be one here. */
+function foreignClient(client: HydraClient, note: (text: string) => void): ForeignClient | string {
+  const authentication = client.token_endpoint_auth_method || DEFAULT_METHOD
+  const method = METHODS[authentication]
+  if (method === undefined) return `it authenticates by ${authentication}, which there is not here`
+  const keys = client.jwks?.keys ?? []
+  if (method === 'PRIVATE_KEY_JWT' && keys.length === 0) {
+    return client.jwks_uri ? 'its keys are at jwks_uri: put them into jwks first' : 'it has no keys'
+  }
+  const unknown = (client.grant_types ?? []).filter((grant) => GRANTS[grant] === undefined)
+  for (const grant of unknown) note(`grant ${grant} is left out: there is none here`)
+  const { metadata, owner } = client
+  return {
+    clientId: client.client_id,
+    displayName: client.client_name ?? '',
+    method,
+    enabled: true,
+    grants: (client.grant_types ?? []).flatMap((grant) => GRANTS[grant] ?? []),
+    redirectUris: client.redirect_uris ?? [],
+    scopes: (client.scope ?? '').split(' ').filter((scope) => scope !== ''),
+    audiences: client.audience ?? [],
+    jwks: method === 'PRIVATE_KEY_JWT' ? JSON.stringify({ keys }) : null,
+    secret: client.client_secret || null,
+    accessTokenTtlSeconds: shortest([
+      client.client_credentials_grant_access_token_lifespan,
+      client.authorization_code_grant_access_token_lifespan,
+    ]),
+    refreshTokenTtlSeconds: shortest([client.authorization_code_grant_refresh_token_lifespan]),
+    isJwt: client.access_token_strategy === 'jwt',
+    metadata: { ...(owner ? { owner } : {}), ...texts(metadata ?? {}) },
+  }
+}
+
+function texts(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
+  )
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = Object.freeze({ h: 3_600, m: 60, s: 1, ms: 0.001 })
+
+/** The shortest of durations as Go writes them, such as `1h30m0s`, in whole seconds. */
+function shortest(durations: readonly (string | null | undefined)[]): number | null {
+  const seconds = durations.flatMap((text) => (text ? [secondsOf(text)] : [])).filter((value) => value >= 1)
+  return seconds.length === 0 ? null : Math.min(...seconds)
+}
+
+function secondsOf(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)]
+  return Math.floor(parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNIT_SECONDS[unit] ?? 0), 0))
+}

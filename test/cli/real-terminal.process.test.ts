@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { COMPILE_CACHE } from '../setup/compile-cache.ts'
+import { databaseKinds } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+import { emptyFolder, MAIN, qscope } from './process.ts'
+
+const COLUMNS = 60
+/** How what sets a colour begins. */
+const COLOUR = '\u001b['
+
+describe('on a terminal', () => {
+  const folder = emptyFolder()
+  let server: TestServer
+  let asAdmin: readonly string[] = []
+
+  beforeAll(async () => {
+    const [sqlite] = databaseKinds
+    const database = await sqlite?.create()
+    server = await startServer(database?.url ?? '')
+    asAdmin = ['--client-id', server.admin.clientId, '--client-secret', server.admin.clientSecret]
+    const { code } = await qscope(folder, ['context', 'set', 'dev', '--server', server.address, ...asAdmin])
+    expect(code).toBe(0)
+  })
+  afterAll(() => server.stop())
+
+  /** Runs the command line on a terminal of its own, and types each answer when its question is there. */
+  async function typed(
+    args: readonly string[],
+    { answers = {}, env = {} }: { answers?: Record<string, string>; env?: Record<string, string> } = {},
+  ) {
+    const command = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ')
+    const child = spawn('script', ['-qec', `stty cols ${COLUMNS} rows 40; ${command}`, '/dev/null'], {
+      cwd: folder,
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        XDG_CONFIG_HOME: join(folder, '.config'),
+        TERM: 'xterm',
+        ...COMPILE_CACHE,
+        ...env,
+      },
+    })
+    let shown = ''
+    const open = new Map(Object.entries(answers))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text
+      for (const [question, answer] of open) {
+        if (!shown.includes(question)) continue
+        open.delete(question)
+        child.stdin.write(`${answer}\r`)
+      }
+    })
+    const code = await new Promise<number | null>((ended) => child.on('close', ended))
+    return { code, shown, lines: stripVTControlCharacters(shown).split(/\r?\n/) }
+  }
+
+  test('tables fit, and states have colours', async () => {
+    const { code, shown, lines } = await typed(['client', 'list'])
+    expect(code).toBe(0)
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
+    expect(lines[0]).toMatch(/^CLIENT ID {2}/)
+    expect(shown).toContain('\u001b[32myes\u001b[0m')
+  })
+
+  test('values are continued below where they begin', async () => {
+    const { lines } = await typed(['client', 'get', server.admin.clientId])
+    const scopes = lines.findIndex((line) => line.startsWith('scopes'))
+    expect(lines[scopes + 1]).toMatch(/^ {10,}qscope:/)
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([])
+  })
+
+  test.each([{ NO_COLOR: '1' }, { TERM: 'dumb' }])('%j leaves the colours out', async (env) => {
+    const { shown } = await typed(['client', 'list'], { env })
+    expect(shown).toContain('CLIENT ID')
+    expect(shown).not.toContain(COLOUR)
+  })
+
+  test('-o wide is not cut, and documents have no colours', async () => {
+    const [wide, json] = [await typed(['client', 'list', '-o', 'wide']), await typed(['client', 'list', '-o', 'json'])]
+    expect(wide.shown).not.toContain('…')
+    expect(wide.lines[0]).toContain('TYPE')
+    expect(json.shown).not.toContain(COLOUR)
+    expect(JSON.parse(json.shown)).toHaveProperty('clients')
+  })
+
+  test('a secret is asked for, and not shown', async () => {
+    const args = [
+      'context',
+      'set',
+      'asked',
+      '--server',
+      server.address,
+      '--client-id',
+      'orders',
+      '--client-secret',
+      '-',
+    ]
+    const { code, shown } = await typed(args, { answers: { 'client secret: ': 'TYPED-SECRET' } })
+    expect(code).toBe(0)
+    expect(shown).not.toContain('TYPED-SECRET')
+    const kept = readFileSync(join(folder, '.config', 'qscope', 'contexts', 'asked.json'), 'utf8')
+    expect(JSON.parse(kept)).toMatchObject({ clientId: 'orders', clientSecret: 'TYPED-SECRET' })
+  })
+
+  test('what cannot be undone is asked about, and done only upon a yes', async () => {
+    const { clientId } = await server.registerClient({ clientId: server.unique('doomed-') })
+    const refused = await typed(['client', 'delete', clientId], { answers: { 'Go on? [y/N] ': 'n' } })
+    expect(refused).toMatchObject({ code: 1, shown: expect.stringContaining('nothing was done') })
+    const agreed = await typed(['client', 'delete', clientId], { answers: { 'Go on? [y/N] ': 'y' } })
+    expect(agreed).toMatchObject({ code: 0, shown: expect.stringContaining(`deleted ${clientId}`) })
+  })
+})

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = resolve(import.meta.dirname, '..', '..')
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+const { version } = JSON.parse(read('package.json'))
+
+/** Where else the version stands, each with what holds it. */
+const PLACES: readonly [file: string, pattern: RegExp][] = [
+  ['package-lock.json', /^ {2}"version": "(.*)",$/m],
+  ['packages/client/package.json', /^ {2}"version": "(.*)",$/m],
+  ['clients/python/pyproject.toml', /^version = "(.*)"$/m],
+  ['clients/java/pom.xml', /<artifactId>qscope-client<\/artifactId>\s+<version>(.*)<\/version>/],
+  ['clients/rust/Cargo.toml', /^version = "(.*)"$/m],
+  ['clients/rust/Cargo.lock', /^name = "qscope-client"\nversion = "(.*)"$/m],
+  ['deploy/helm/Chart.yaml', /^version: (.*)$/m],
+  ['deploy/helm/Chart.yaml', /^appVersion: (.*)$/m],
+  ['deploy/kubernetes/base/kustomization.yaml', /^ {4}newTag: (.*)$/m],
+  ['Dockerfile', /^ARG VERSION=(.*)$/m],
+]
+/** Pages that name files of a release. */
+const PAGES = ['docs/client-packages.md', 'docs/quick-start.md', 'docs/systemd.md']
+
+describe('the version of a release', () => {
+  it.each(PLACES)('stands in %s (%s)', (file, pattern) => {
+    expect(pattern.exec(read(file))?.[1]).toBe(version)
+  })
+
+  it.each(PAGES)('is that of the files that %s names', (page) => {
+    const named = [...read(page).matchAll(/qscope(?:[-_]client)?[-@:]v?(\d+\.\d+\.\d+)/g)].map(([, found]) => found)
+    expect(new Set(named)).toEqual(new Set([version]))
+  })
+
+  it('has a section in the changelog, with its date', () => {
+    expect(read('CHANGELOG.md')).toMatch(
+      new RegExp(`^## \\[${version.replaceAll('.', '\\.')}\\] - \\d{4}-\\d\\d-\\d\\d$`, 'm'),
+    )
+  })
+})
