@@ -1,6 +1,7 @@
 import { AuditPosition } from '../../domain/audit-position.ts'
 import { later, milliseconds } from '../../domain/ids.ts'
 import { earliestActivation } from '../../domain/signing-key.ts'
+import { listUsage } from '../../flows/audit/list-usage.ts'
 import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
 import { verifyAuditLog } from '../../flows/audit/verify-audit-log.ts'
 import { getClient } from '../../flows/clients/manage-clients.ts'
@@ -22,6 +23,7 @@ import { OPERATOR, type Scene } from './scene.ts'
 import { flowStep, queryStep, type Sample, type Step } from './step.ts'
 
 const NOTHING = Object.freeze({ types: [], clientId: null, userId: null, rayId: null, from: null, until: null })
+const ANY_USAGE = Object.freeze({ clientId: null, from: null, until: null })
 const DAY = milliseconds(86_400_000)
 /** Enough to see every statement of a walk, and no more of a log that may be long. */
 const FEW_EVENTS = 10
@@ -131,6 +133,30 @@ export const AUDIT_STEPS: readonly Step[] = [
       await reading.page(scene.context(OPERATOR), position)
     },
   },
+  {
+    name: 'usage',
+    variant: 'what events add to it',
+    run: (scene) =>
+      scene.app.backend.transaction(scene.context(OPERATOR), async (stores) => {
+        await stores.auditFollowers.place(scene.context(OPERATOR), 'usage')
+        const { clientId } = scene.service.get().client
+        const counts = [{ day: scene.now, clientId, scope: 'orders.read', asked: 1, granted: 1 }]
+        const change = { at: scene.now, forgetAt: later(scene.now, DAY) }
+        // Once as new rows, once as those that there are.
+        await stores.usage.add(counts, change)
+        await stores.usage.add(counts, change)
+        return { commit: true, value: undefined }
+      }),
+  },
+  queryStep(listUsage, { input: () => ({ filter: ANY_USAGE, pageSize: 1, pageToken: '' }) }),
+  queryStep(listUsage, {
+    variant: 'of a client',
+    input: (scene) => ({
+      filter: { ...ANY_USAGE, clientId: scene.service.get().client.clientId },
+      pageSize: 0,
+      pageToken: '',
+    }),
+  }),
   queryStep(getAuditEvent, { input: (scene) => ({ eventId: scene.event.get().eventId }) }),
   queryStep(exportAuditHead, { input: () => ({}) }),
   queryStep(verifyAuditLog, { input: () => ({ exportedHead: '', maxEvents: FEW_EVENTS, pageToken: '' }) }),
