@@ -101,7 +101,9 @@ function emptyProject(name: string): string {
 async function type(project: string, lines: string, bin?: string): Promise<string> {
   const shell = shellEnvironment()
   const PATH = [bin, shell['PATH']].filter((path) => path !== undefined).join(delimiter)
-  const env = { ...shell, GOFLAGS: '-buildvcs=false', ...variables, PATH }
+  // Go's index of a module, too, is kept for each version.
+  const ofGo = { GOFLAGS: '-buildvcs=false', GODEBUG: 'goindex=0' }
+  const env = { ...shell, ...ofGo, ...variables, PATH }
   const { stdout } = await execute('bash', ['-ec', lines], { cwd: project, env, maxBuffer: 64 * 1024 * 1024 })
   return stdout.trim()
 }

@@ -7,7 +7,7 @@ import { AuditReading } from './audit-reading.ts'
 /** From the start of a query to that of the next one. */
 const INTERVAL_MS = 200
 /** So many writers that the reader does not know yet are looked at with one query. */
-const NEW_CHAINS = 256
+const NEW_CHAINS = 16
 
 export interface AuditFeedOptions {
   readonly reads: AuditFeedReads

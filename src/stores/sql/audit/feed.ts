@@ -8,7 +8,7 @@ import type { AuditHeadTable, Database, StoredInt } from '../core/schema.ts'
 import { EVENT_COLUMNS, eventOf } from './log.ts'
 
 /** More ordinals in one statement would be many texts of it. */
-const ORDINALS_AT_ONCE = 256
+const ORDINALS_AT_ONCE = 16
 
 type HeadRow = Pick<Selectable<AuditHeadTable>, 'ordinal' | 'writer_id' | 'sequence' | 'created_at' | 'updated_at'> & {
   readonly now: StoredInt
@@ -32,7 +32,11 @@ export class SqlAuditFeed implements AuditFeedReads {
       const some = padded(known.slice(from, from + ORDINALS_AT_ONCE))
       rows.push(...(await this.#heads().where('ordinal', 'in', some).execute()))
     }
-    rows.push(...(await this.#heads().where('ordinal', '>', after).limit(sql.lit(limit)).execute()))
+    const last = await this.#lastOfNext(after, limit)
+    if (last !== null) {
+      const next = this.#heads().where('ordinal', '>', after).where('ordinal', '<=', last)
+      rows.push(...(await next.limit(sql.lit(limit)).execute()))
+    }
     const [first] = rows
     const now = first === undefined ? await this.#clock() : first.now
     return { now: moment(now, 'now'), heads: rows.map(headOf) }
@@ -64,6 +68,19 @@ export class SqlAuditFeed implements AuditFeedReads {
       writerId: row.writer_id,
       sequence: integer(row.sequence, 'sequence'),
     }))
+  }
+
+  /** From the index alone: without an upper end, MySQL looks through the table for whole rows. */
+  async #lastOfNext(after: number, limit: number): Promise<number | null> {
+    const next = await this.#db
+      .selectFrom('oauth_audit_heads')
+      .select('ordinal')
+      .where('ordinal', '>', after)
+      .orderBy('ordinal')
+      .limit(sql.lit(limit))
+      .execute()
+    const last = next.at(-1)
+    return last === undefined ? null : integer(last.ordinal, 'ordinal')
   }
 
   #heads() {
