@@ -47,7 +47,7 @@ export async function runBlocks(
     })
     const pasted = `pasted() { cat '${directory}'/*.out | grep -oE "\\"$1\\": *\\"[^\\"]+\\"" | tail -n 1 | cut -d '"' -f 4 | grep .; }`
     const PATH = [directory, join(ROOT, 'node_modules', '.bin'), process.env['PATH'], dirname(GRPCURL)].join(delimiter)
-    const env = { PATH, HOME: process.env['HOME'] ?? ROOT, XDG_CONFIG_HOME: directory, ...variables }
+    const env = { PATH, HOME: process.env['HOME'] ?? ROOT, XDG_CONFIG_HOME: join(directory, 'config'), ...variables }
     const { failed, stderr } = await runBash(['set -e', pasted, ...lines].join('\n'), { cwd, env })
     if (failed) {
       const at = outputs.findLastIndex((path) => existsSync(path))

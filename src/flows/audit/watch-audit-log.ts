@@ -118,13 +118,13 @@ class AuditWatch {
         yield refusal
         return
       }
-      if (this.#options.monotonic() - this.#toldAt >= HEARTBEAT_MS) yield this.#tell(position)
+      if (this.#isSilent) yield this.#tell(position)
       // Whoever was told something may be behind still; whoever was not waits with the others.
       reading = isNews ? await feed.readFrom(position) : await this.#wait(position)
     }
   }
 
-  /** Tells what a query found behind a position, and returns where that leads. */
+  /** Tells what a query found behind a position, and returns where that leads. Pages that hold nothing to tell count too. */
   async *#tellAll(
     reading: AuditReading,
     from: AuditPosition,
@@ -132,6 +132,8 @@ class AuditWatch {
     const ctx = backgroundContext(this.#ctx.rayId, this.#ctx.log)
     let position = from
     for (;;) {
+      if (this.#ctx.signal.aborted || (await this.#whyEnded()) !== null) return position
+      if (this.#isSilent) yield this.#tell(position)
       const page: AuditPage = await reading.page(ctx, position)
       for (const [index, event] of page.events.entries()) {
         if (!matches(event, this.#filter)) continue
@@ -142,6 +144,10 @@ class AuditWatch {
       position = page.position
       if (!page.more) return position
     }
+  }
+
+  get #isSilent(): boolean {
+    return this.#options.monotonic() - this.#toldAt >= HEARTBEAT_MS
   }
 
   #wait(position: AuditPosition): Promise<AuditReading> {
