@@ -336,3 +336,21 @@ alter table oauth_client_secrets add column imported_hash varchar(512);
 create index oauth_clients_by_owner on oauth_clients (owner, client_id);
 
 create index oauth_users_by_owner on oauth_users (owner, user_id);
+
+create table oauth_scope_usage (
+  usage_hash binary(32) not null primary key,
+  day bigint not null,
+  client_id varchar(128) not null,
+  scope varchar(128) not null,
+  asked bigint not null,
+  granted bigint not null,
+  forget_at bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create index oauth_scope_usage_by_day on oauth_scope_usage (day, client_id);
+
+create index oauth_scope_usage_by_client on oauth_scope_usage (client_id, day);
+
+create index oauth_scope_usage_by_end on oauth_scope_usage (forget_at);

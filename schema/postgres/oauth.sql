@@ -335,3 +335,21 @@ alter table oauth_client_secrets add column imported_hash varchar(512) collate "
 create index oauth_clients_by_owner on oauth_clients (owner, client_id) where owner is not null;
 
 create index oauth_users_by_owner on oauth_users (owner, user_id) where owner is not null;
+
+create table oauth_scope_usage (
+  usage_hash bytea not null primary key,
+  day bigint not null,
+  client_id varchar(128) collate "C" not null,
+  scope varchar(128) collate "C" not null,
+  asked bigint not null,
+  granted bigint not null,
+  forget_at bigint not null,
+  created_at bigint not null,
+  updated_at bigint not null
+);
+
+create index oauth_scope_usage_by_day on oauth_scope_usage (day, client_id);
+
+create index oauth_scope_usage_by_client on oauth_scope_usage (client_id, day);
+
+create index oauth_scope_usage_by_end on oauth_scope_usage (forget_at);

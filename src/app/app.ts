@@ -27,6 +27,7 @@ import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { ServerService } from '../gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
+import { UsageService } from '../gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
 import { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
@@ -43,6 +44,7 @@ import { DeviceHandlers } from '../rpc/handlers/device.ts'
 import { KeyHandlers } from '../rpc/handlers/key.ts'
 import { ServerHandlers } from '../rpc/handlers/server.ts'
 import { TokenHandlers } from '../rpc/handlers/token.ts'
+import { UsageHandlers } from '../rpc/handlers/usage.ts'
 import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
 import { Pipeline } from '../rpc/pipeline.ts'
@@ -53,6 +55,7 @@ import type { Backend } from '../stores/contract/backend.ts'
 import type { Observers } from '../telemetry/open-telemetry.ts'
 import { RecentRates, SAMPLING_MS } from '../telemetry/recent-rates.ts'
 import { configuredSinks } from './audit-sinks/open-sinks.ts'
+import { UsageProjection } from './audit-sinks/usage-projection.ts'
 import { openConfiguredBackend } from './database.ts'
 import { AuditFollower } from './jobs/audit-follower.ts'
 import { BackgroundJob } from './jobs/background-job.ts'
@@ -73,6 +76,7 @@ const SERVICES = Object.freeze([
   TokenService,
   DeviceService,
   UserService,
+  UsageService,
   AuditService,
   KeyService,
   ServerService,
@@ -252,7 +256,9 @@ export class App {
       run: async () => this.#recentRates.sample(),
       failureMessage: 'the rates of calls could not be sampled',
     })
-    this.auditFollowers = configuredSinks(config, manifest.version).map(
+    const { isCounted, retentionMs: usageMs } = config.usage
+    const usage = isCounted ? [new UsageProjection(now, milliseconds(usageMs))] : []
+    this.auditFollowers = [...configuredSinks(config, manifest.version), ...usage].map(
       (projection) => new AuditFollower({ projection, feed: this.auditFeed, backend, log, now, monotonic }),
     )
     this.incoming = new IncomingMessages(config.maxMessageBytes)
@@ -346,6 +352,7 @@ export class App {
         }),
       ),
       ...route(UserService, new UserHandlers(runner)),
+      ...route(UsageService, new UsageHandlers(runner)),
       ...route(AuditService, new AuditHandlers(runner, this.auditWatches)),
       ...route(KeyService, new KeyHandlers(runner)),
       ...route(

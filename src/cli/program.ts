@@ -21,6 +21,7 @@ import { purgeCommand } from './commands/purge.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
+import { usageCommand } from './commands/usage.ts'
 import { userCommand } from './commands/user.ts'
 import { whyCommand } from './commands/why.ts'
 import { reportFailure } from './failure.ts'
@@ -55,6 +56,7 @@ export function program(): Command {
     .addCommand(deviceCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
+    .addCommand(usageCommand())
     .addCommand(applyCommand())
     .addCommand(diffCommand())
     .addCommand(exportCommand())

@@ -229,6 +229,17 @@ export const SERVER_VARIABLES = {
       },
     ),
   },
+  /** Which scopes clients use, counted from the audit log. */
+  usage: {
+    isCounted: new Variable('QSCOPE_USAGE', onOff(), {
+      default: 'off',
+      does: 'Counts which scopes clients ask for and are granted, from the audit log, by one process at a time.',
+    }),
+    retentionMs: new Variable('QSCOPE_USAGE_RETENTION', duration('1d', '3650d', '400d'), {
+      default: '400d',
+      does: 'Sets how long these counts are kept.',
+    }),
+  },
   shutdownGraceMs: new Variable('QSCOPE_SHUTDOWN_GRACE', duration('0s', '10m', '10s'), {
     default: '10s',
     does: 'Sets how long running calls may take to finish when the server stops.',

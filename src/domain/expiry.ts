@@ -7,6 +7,7 @@ export const PURGE_KINDS = Object.freeze([
   'device_authorizations',
   'assertion_ids',
   'revocations',
+  'scope_usage',
 ] as const)
 export type PurgeKind = (typeof PURGE_KINDS)[number]
 

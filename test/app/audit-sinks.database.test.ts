@@ -157,6 +157,7 @@ onEveryBackend('audit events are delivered', (server, database) => {
         log,
         now: server.clock.now,
         monotonic: () => performance.now(),
+        retryMs: 20,
       })
     }
     const { other } = await instance({})

@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, string>> = Object.freeze({
   'keyReferences oauth_device_codes': 'once, when a process starts',
   'exportAuditHead oauth_audit_heads': 'its answer is made of all of them',
   'verifyAuditLog oauth_audit_heads': 'it goes through all of them, a page at a time',
-  'watchAuditEvents oauth_audit_heads': 'MariaDB, where a follower begins with the first of a table of few rows',
+  'findAuditLogEnd oauth_audit_heads': 'once, when the first of a process watches, a page at a time',
   'listUsers oauth_users': 'a page in the order of the ids, where those that were deactivated are passed over',
 })
 

@@ -39,6 +39,7 @@ export const GROWING = Object.freeze([
   'oauth_grants',
   'oauth_refresh_tokens',
   'oauth_revocations',
+  'oauth_scope_usage',
   'oauth_users',
 ])
 

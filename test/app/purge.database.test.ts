@@ -11,7 +11,14 @@ import { startServer } from '../setup/server.ts'
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
-const NOTHING = { access_tokens: 0, grants: 0, device_authorizations: 0, assertion_ids: 0, revocations: 0 }
+const NOTHING = {
+  access_tokens: 0,
+  grants: 0,
+  device_authorizations: 0,
+  assertion_ids: 0,
+  revocations: 0,
+  scope_usage: 0,
+}
 
 onEveryBackend('the purge', (server, database) => {
   const grants = grantsOn(server)

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { randomBytes, uuidV7 } from '../../src/crypto/random.ts'
 import type { PurgeKind } from '../../src/domain/expiry.ts'
-import { epochMs, tokenId } from '../../src/domain/ids.ts'
+import { clientId, epochMs, tokenId } from '../../src/domain/ids.ts'
 import { aUse } from './assertion-id-promises.ts'
 import type { Subject } from './contract.ts'
 import {
@@ -103,6 +103,27 @@ export function maintenancePromises(subject: () => Subject): void {
     const hashes = uses.map(({ hash }) => hash)
     const left = await inTransaction(backend, (stores) => stores.assertionIds.find(context(), hashes))
     expect(left.map(({ useId }) => useId)).toEqual([uses[2]?.useId])
+  })
+
+  test('forgets counts of scopes whose time is over, and no others', async () => {
+    const { backend } = subject()
+    const count = { day: epochMs(0), clientId: clientId('m-usage'), scope: 's', asked: 1, granted: 2 }
+    const add = (scope: string, forgetAt: typeof PAST) =>
+      inTransaction(backend, (stores) => stores.usage.add([{ ...count, scope }], { at: NOW, forgetAt }))
+    for (let twice = 0; twice < 2; twice += 1) {
+      await add('old', PAST)
+      await add('new', BEFORE)
+    }
+    const usage = () =>
+      backend.reads.usage.page(context(), { clientId: clientId('m-usage'), from: null, until: null }, null, 9)
+    const twice = { asked: 2, granted: 4 }
+    expect((await usage())[0]?.scopes).toEqual([
+      { scope: 'new', ...twice },
+      { scope: 'old', ...twice },
+    ])
+    expect(await maintenance().backlog('scope_usage', BEFORE, 9)).toEqual({ count: 1, oldest: PAST })
+    expect(await purgeAll('scope_usage')).toEqual([1, 0])
+    expect((await usage())[0]?.scopes).toEqual([{ scope: 'new', ...twice }])
   })
 
   test('deletes a grant with all that was issued on it, and keeps spent tokens while one of it may live', async () => {

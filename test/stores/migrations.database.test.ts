@@ -36,8 +36,10 @@ const NAMES = [
   '0011_revocations',
   '0012_own_secret_rotation',
   '0013_owners',
+  '0014_audit_followers',
+  '0015_scope_usage',
 ]
-const LAST = '0013_owners'
+const LAST = '0015_scope_usage'
 /** The last one that servers must know. */
 const SERVERS_FROM = '0011_revocations'
 

@@ -1,6 +1,7 @@
-import { logBeginning } from '../../domain/audit-position.ts'
+import { AuditPosition } from '../../domain/audit-position.ts'
 import { later, milliseconds } from '../../domain/ids.ts'
 import { earliestActivation } from '../../domain/signing-key.ts'
+import { listUsage } from '../../flows/audit/list-usage.ts'
 import { exportAuditHead, getAuditEvent, listAuditEvents } from '../../flows/audit/read-audit-log.ts'
 import { verifyAuditLog } from '../../flows/audit/verify-audit-log.ts'
 import { getClient } from '../../flows/clients/manage-clients.ts'
@@ -22,6 +23,7 @@ import { OPERATOR, type Scene } from './scene.ts'
 import { flowStep, queryStep, type Sample, type Step } from './step.ts'
 
 const NOTHING = Object.freeze({ types: [], clientId: null, userId: null, rayId: null, from: null, until: null })
+const ANY_USAGE = Object.freeze({ clientId: null, from: null, until: null })
 const DAY = milliseconds(86_400_000)
 /** Enough to see every statement of a walk, and no more of a log that may be long. */
 const FEW_EVENTS = 10
@@ -114,24 +116,47 @@ export const AUDIT_STEPS: readonly Step[] = [
     from: scene.event.get().createdAt,
   })),
   {
-    name: 'watchAuditEvents',
+    name: 'findAuditLogEnd',
     variant: null,
-    run: async (scene) => {
-      const { auditFeed } = scene.app
-      const end = await auditFeed.end()
-      const reading = await auditFeed.readFrom(end)
-      await reading.page(scene.context(OPERATOR), end)
-    },
+    run: async (scene) => scene.auditEnd.set(await scene.app.auditFeed.end()),
   },
   {
     name: 'watchAuditEvents',
-    variant: 'what lies behind a cursor',
+    variant: null,
     run: async (scene) => {
-      const { auditFeed } = scene.app
-      const reading = await auditFeed.readFrom(logBeginning())
-      await reading.page(scene.context(OPERATOR), logBeginning())
+      const { last, marks } = scene.auditEnd.get()
+      const before = Array.from(marks, ([ordinal, { sequence, entry }]) => {
+        return [ordinal, { sequence: sequence - 1, entry }] as const
+      })
+      const position = new AuditPosition(last, new Map(before))
+      const reading = await scene.app.auditFeed.readFrom(position)
+      await reading.page(scene.context(OPERATOR), position)
     },
   },
+  {
+    name: 'usage',
+    variant: 'what events add to it',
+    run: (scene) =>
+      scene.app.backend.transaction(scene.context(OPERATOR), async (stores) => {
+        await stores.auditFollowers.place(scene.context(OPERATOR), 'usage')
+        const { clientId } = scene.service.get().client
+        const counts = [{ day: scene.now, clientId, scope: 'orders.read', asked: 1, granted: 1 }]
+        const change = { at: scene.now, forgetAt: later(scene.now, DAY) }
+        // Once as new rows, once as those that there are.
+        await stores.usage.add(counts, change)
+        await stores.usage.add(counts, change)
+        return { commit: true, value: undefined }
+      }),
+  },
+  queryStep(listUsage, { input: () => ({ filter: ANY_USAGE, pageSize: 1, pageToken: '' }) }),
+  queryStep(listUsage, {
+    variant: 'of a client',
+    input: (scene) => ({
+      filter: { ...ANY_USAGE, clientId: scene.service.get().client.clientId },
+      pageSize: 0,
+      pageToken: '',
+    }),
+  }),
   queryStep(getAuditEvent, { input: (scene) => ({ eventId: scene.event.get().eventId }) }),
   queryStep(exportAuditHead, { input: () => ({}) }),
   queryStep(verifyAuditLog, { input: () => ({ exportedHead: '', maxEvents: FEW_EVENTS, pageToken: '' }) }),

@@ -1,6 +1,7 @@
 import { backgroundContext, type CallContext, type Caller, type Logger } from '../../context.ts'
 import { randomBytes, uuidV7 } from '../../crypto/random.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { AuditPosition } from '../../domain/audit-position.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId, type EpochMs, epochMs } from '../../domain/ids.ts'
 import type { SigningKey } from '../../domain/signing-key.ts'
@@ -51,6 +52,7 @@ export class Scene {
   readonly successor = new Prop<IssuedTokens>('the tokens of a refresh')
   readonly started = new Prop<StartedDeviceAuthorization>('a device authorization')
   readonly event = new Prop<AuditEvent>('an audit event')
+  readonly auditEnd = new Prop<AuditPosition>('where the audit log ends')
   readonly key = new Prop<SigningKey>('a signing key')
   readonly nextPage = new Prop<string>('a page token')
   /** Its assertions stand for the client. */

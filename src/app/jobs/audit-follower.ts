@@ -35,6 +35,8 @@ export interface AuditFollowerOptions {
   readonly now: () => EpochMs
   /** In milliseconds, never put back. */
   readonly monotonic: () => number
+  /** How long to wait after a delivery that failed; 2 s if not given. */
+  readonly retryMs?: number
 }
 
 /** Where the follower is, and the version under which the database knows that. */
@@ -59,13 +61,13 @@ export class AuditFollower {
   #stopped: Promise<void> | null = null
 
   constructor(options: AuditFollowerOptions) {
-    const { projection, backend, log, now } = options
+    const { projection, backend, log, now, retryMs = RETRY_MS } = options
     const { name } = projection
     this.#options = options
     this.#lease = new Lease({ maintenance: backend.maintenance, name, durationMs: LEASE_MS, now })
     this.#job = new BackgroundJob({
       log,
-      delayMs: () => withJitter(this.#isHolder ? RETRY_MS : ASK_AGAIN_MS),
+      delayMs: () => withJitter(this.#isHolder ? retryMs : ASK_AGAIN_MS),
       run: () => {
         this.#running = this.follow()
         return this.#running
@@ -76,9 +78,7 @@ export class AuditFollower {
   }
 
   start(): void {
-    // Whoever is first begins at once.
-    this.#isHolder = true
-    this.#job.start()
+    void this.#job.run().then(() => this.#job.start())
   }
 
   /** Ends after the events that are being delivered; resolves then. */

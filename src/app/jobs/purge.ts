@@ -222,5 +222,6 @@ function perKind<T>(value: (kind: PurgeKind) => T): Record<PurgeKind, T> {
     device_authorizations: value('device_authorizations'),
     assertion_ids: value('assertion_ids'),
     revocations: value('revocations'),
+    scope_usage: value('scope_usage'),
   }
 }

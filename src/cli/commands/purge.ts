@@ -20,6 +20,7 @@ const JSON_NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
   device_authorizations: 'deviceAuthorizations',
   assertion_ids: 'assertionIds',
   revocations: 'revocations',
+  scope_usage: 'scopeUsage',
 })
 
 export function purgeCommand(): Command {

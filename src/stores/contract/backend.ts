@@ -30,6 +30,7 @@ import type {
 import type { RevocationReads } from './revocations.ts'
 import type { SchemaState } from './schema-state.ts'
 import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
+import type { UsageReads, UsageStore } from './usage.ts'
 import type { UserReads, UserStore } from './users.ts'
 
 /** Committed facts. The look-ups of one turn of the event loop travel together; there is no cache. */
@@ -47,6 +48,7 @@ export interface ReadStores {
   readonly auditChains: AuditChainReads
   readonly auditFeed: AuditFeedReads
   readonly auditFollowers: AuditFollowerReads
+  readonly usage: UsageReads
   readonly revocations: RevocationReads
 }
 
@@ -74,6 +76,7 @@ export interface TransactionStores {
   readonly auditLog: AuditLogStore
   readonly auditChains: AuditChainReads
   readonly auditFollowers: AuditFollowerStore
+  readonly usage: UsageStore
 }
 
 /** How a transaction ends, and what it answers. */

@@ -104,6 +104,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_device_codes: ALL,
   oauth_assertion_ids: ALL,
   oauth_revocation_heads: ALL,
+  oauth_scope_usage: ALL,
   oauth_revocations: REPLACES,
 })
 

@@ -10,10 +10,11 @@ import {
   IntrospectTokenResponseSchema,
   TokenService,
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { UsageService } from '../../../src/gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../../../src/gen/qscope/v1/user_service_pb.ts'
 import { AnswerEncoder } from '../../../src/rpc/answer-encoding/answer-encoder.ts'
 
-const SERVICES = [AuditService, ClientService, DeviceService, KeyService, TokenService, UserService]
+const SERVICES = [AuditService, ClientService, DeviceService, KeyService, TokenService, UsageService, UserService]
 const ANSWERS = SERVICES.flatMap(({ methods }) => methods.map(({ output }) => output))
 const TEXTS = [
   '',

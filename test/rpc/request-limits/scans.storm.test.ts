@@ -20,6 +20,7 @@ import {
   MintTokenRequestSchema,
   TokenService,
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { UsageService } from '../../../src/gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../../../src/gen/qscope/v1/user_service_pb.ts'
 import { BinaryScan } from '../../../src/rpc/request-limits/binary-scan.ts'
 import { JsonScan } from '../../../src/rpc/request-limits/json-scan.ts'
@@ -28,7 +29,16 @@ import { scaled } from '../../setup/scale.ts'
 import { seededRandom, testSeed } from '../../setup/seeded-random.ts'
 import { binaryRequest, jsonRequest, type Pick } from './encodings.ts'
 
-const services = [ClientService, TokenService, DeviceService, UserService, AuditService, KeyService, ServerService]
+const services = [
+  ClientService,
+  TokenService,
+  DeviceService,
+  UsageService,
+  UserService,
+  AuditService,
+  KeyService,
+  ServerService,
+]
 const inputs = services.flatMap((service) => service.methods.map(({ input }) => input))
 const each = inputs.map((input) => [input.name, input] as const)
 /** A million messages in full, of all requests and both encodings. */

@@ -324,6 +324,20 @@ export interface AuditFollowerTable {
   updated_at: Int
 }
 
+/** Counted from the audit log. */
+export interface ScopeUsageTable {
+  /** SHA-256 of day, client id and scope. */
+  usage_hash: Hash
+  day: Int
+  client_id: string
+  scope: string
+  asked: Int
+  granted: Int
+  forget_at: Int
+  created_at: Int
+  updated_at: Int
+}
+
 export interface Database {
   oauth_clients: ClientTable
   oauth_client_configs: ClientConfigTable
@@ -342,6 +356,7 @@ export interface Database {
   oauth_audit_heads: AuditHeadTable
   oauth_audit_roster: AuditRosterTable
   oauth_audit_followers: AuditFollowerTable
+  oauth_scope_usage: ScopeUsageTable
   oauth_revocation_heads: RevocationHeadTable
   oauth_revocations: RevocationTable
   oauth_revocation_keys: RevocationKeyTable

@@ -27,6 +27,7 @@ const ENDED = Object.freeze({
   grants: { table: 'oauth_grants', key: 'grant_id', end: 'tokens_until' },
   device_authorizations: { table: 'oauth_device_codes', key: 'device_authorization_id', end: 'expires_at' },
   assertion_ids: { table: 'oauth_assertion_ids', key: 'assertion_hash', end: 'expires_at' },
+  scope_usage: { table: 'oauth_scope_usage', key: 'usage_hash', end: 'forget_at' },
 } as const satisfies Record<Exclude<PurgeKind, 'revocations'>, EndedRows>)
 
 /** Searches for rows outside of a transaction and deletes them by primary key, so that no call waits for the search. */

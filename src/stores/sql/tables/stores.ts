@@ -22,6 +22,7 @@ import type { LastRowsCollector } from './last-rows.ts'
 import { type ReadSource, TransactionSource } from './read-source.ts'
 import { SqlRefreshTokenReads, SqlRefreshTokenStore } from './refresh-tokens.ts'
 import { SqlSigningKeyReads, SqlSigningKeyStore } from './signing-keys.ts'
+import { SqlUsageReads, SqlUsageStore } from './usage.ts'
 import { SqlUserReads, SqlUserStore } from './users.ts'
 
 /** The stores over what is committed. `now`: the database's clock in its dialect. */
@@ -40,6 +41,7 @@ export function readStores(source: ReadSource, now: Dialect['now']): ReadStores 
     auditChains: new SqlAuditChains(source.lists),
     auditFeed: new SqlAuditFeed(source.db, now),
     auditFollowers: new SqlAuditFollowerReads(source.db),
+    usage: new SqlUsageReads(source.lists),
     revocations: new SqlRevocationReads(source.db, now),
   })
 }
@@ -65,6 +67,7 @@ export function transactionStores(db: Kysely<Database>, collector: LastRowsColle
     auditLog: new CollectingAuditLog(db, collector),
     auditChains: new SqlAuditChains(db),
     auditFollowers: new SqlAuditFollowerStore(db),
+    usage: new SqlUsageStore(db),
   })
 }
 

@@ -12,6 +12,7 @@ import { revocations } from './0011_revocations.ts'
 import { ownSecretRotation } from './0012_own_secret_rotation.ts'
 import { owners } from './0013_owners.ts'
 import { auditFollowers } from './0014_audit_followers.ts'
+import { scopeUsage } from './0015_scope_usage.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0012_own_secret_rotation', serversFrom: null, migration: ownSecretRotation },
   { name: '0013_owners', serversFrom: null, migration: owners },
   { name: '0014_audit_followers', serversFrom: null, migration: auditFollowers },
+  { name: '0015_scope_usage', serversFrom: null, migration: scopeUsage },
 ])
