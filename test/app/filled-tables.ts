@@ -50,6 +50,7 @@ const HEADS = 300
 const REVOKING_WRITERS = 300
 /** So many that no planner would rather read them all. */
 const REVOCATIONS_EACH = 50
+const USAGE_DAYS = 20
 /** Servers that have written to the audit log. */
 const WRITERS = 10
 
@@ -62,6 +63,7 @@ export async function fillTables(database: FreshDatabase): Promise<void> {
   }
   await fillHeads(database)
   await fillRevocations(database)
+  await fillUsage(database)
   await database.query(
     database.kind.dialect === 'mysql' ? `analyze table ${GROWING.join(', ')}, oauth_revocation_heads` : 'analyze',
   )
@@ -156,6 +158,21 @@ async function fillHeads({ kind, query }: FreshDatabase): Promise<void> {
   await query(`insert into oauth_audit_heads
     (writer_id, ordinal, sequence, hash, key_id, mac, created_at, created_by, updated_at, updated_by)
     values ${rows.join(', ')}`)
+}
+
+/** What clients used on each of the last days. */
+async function fillUsage({ kind, query }: FreshDatabase): Promise<void> {
+  const today = Math.floor(Date.now() / DAY) * DAY
+  for (let day = 0; day < USAGE_DAYS; day += 1) {
+    const rows = Array.from(
+      { length: CLIENTS },
+      (_, n) =>
+        `(${randomLiteral(kind, 32)}, ${today - day * DAY}, '${clientOf(n)}', 'orders.read', 1, 1, ${endOf(n)}, 0, 0)`,
+    )
+    await query(`insert into oauth_scope_usage
+      (usage_hash, day, client_id, scope, asked, granted, forget_at, created_at, updated_at)
+      values ${rows.join(', ')}`)
+  }
 }
 
 /** Random bytes, as SQL writes them. */

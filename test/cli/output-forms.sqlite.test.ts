@@ -167,6 +167,7 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   'explain-sql': () => migrated('clientCredentials'),
   health: () => [],
   status: () => [],
+  usage: () => [],
   apply: () => ['-f', documents(), '--secrets-dir', join(folder, 'secrets')],
   diff: () => ['-f', documents()],
   export: () => [],
