@@ -200,7 +200,7 @@ export function revocationPromises(subject: () => Subject): void {
   test('of a writer are seen in their order: whoever has read its head finds everything up to it', async () => {
     const other = await openBackend(subject().database.url, options)
     try {
-      const tokens = Array.from({ length: 120 }, () => aToken('teller'))
+      const tokens = Array.from({ length: 40 }, () => aToken('teller'))
       await mint(backend(), ...tokens)
       let writing = true
       const work = Promise.all(
