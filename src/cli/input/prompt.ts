@@ -39,13 +39,14 @@ function isInteractive(): boolean {
 }
 
 async function ask(question: string, { shown = true }: { readonly shown?: boolean } = {}): Promise<string> {
-  writeNotice(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: shown ? process.stderr : nowhere, terminal: !shown })
   const left = new AbortController()
   // Without a listener, a line that is given up would never be answered.
   lines.on('SIGINT', () => left.abort())
   lines.on('close', () => left.abort())
+  // Asked only now: from here on the terminal shows nothing that is typed.
+  writeNotice(question)
   try {
     return await lines.question('', { signal: left.signal })
   } catch (error) {
