@@ -107,7 +107,8 @@ function isWithin(value: number, { least, most }: { readonly least: number; read
 }
 
 function unpadded(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
+  const [text = ''] = bytes.toString('base64').split('=', 1)
+  return text
 }
 
 /** A thread for each: a secret that was imported is verified so once in its life, and a few are at a time. */

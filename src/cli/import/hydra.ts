@@ -109,7 +109,8 @@ function texts(metadata: Readonly<Record<string, unknown>>): Readonly<Record<str
   )
 }
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = Object.freeze({ h: 3_600, m: 60, s: 1, ms: 0.001 })
+/** Hours, minutes and seconds, each of which may be left out. */
+const DURATION = /^(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?$/
 
 /** The shortest of durations as Go writes them, such as `1h30m0s`, in whole seconds. */
 function shortest(durations: readonly (string | null | undefined)[]): number | null {
@@ -117,7 +118,8 @@ function shortest(durations: readonly (string | null | undefined)[]): number | n
   return seconds.length === 0 ? null : Math.min(...seconds)
 }
 
+/** Of a duration as Go prints it, such as `720h0m0s`; shorter ones than a second have another form. */
 function secondsOf(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)]
-  return Math.floor(parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNIT_SECONDS[unit] ?? 0), 0))
+  const [, hours = 0, minutes = 0, seconds = 0] = DURATION.exec(text) ?? []
+  return Math.floor(Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds))
 }
