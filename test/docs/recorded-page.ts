@@ -19,6 +19,7 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   // Revocation keys: 16 bytes in base64, or in base64url.
   [/"[A-Za-z0-9+/]{22}=="/g, '"…"'],
   [/("rvk": ?)"[\w-]{22}"/g, '$1"…"'],
+  [/("etag": ?)"u\d+"/g, '$1"…"'],
   [/("(?:expiresIn|covered|rateWindow)": ?)"[\d.]+s"/g, '$1"…s"'],
   // What a server says of itself depends on its machine and database, and on who called before.
   [/("(?:findings|calls|refusals)": ?)\[\n.*?\n {2}\]/gs, '$1["…"]'],
