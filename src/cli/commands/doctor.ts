@@ -4,9 +4,8 @@ import { examineConfigured } from '../../app/examine.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { openLog, readConfig } from '../connection/environment.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
-import { state } from '../output/cell.ts'
 import { Output } from '../output/output.ts'
-import type { Column } from '../output/table.ts'
+import { FINDING_COLUMNS } from '../views/finding.ts'
 
 export function doctorCommand(): Command {
   return withOutput(new Command('doctor'))
@@ -23,13 +22,6 @@ export function doctorCommand(): Command {
       if (!healthy) process.exitCode = 1
     })
 }
-
-const FINDING_COLUMNS: readonly Column<Finding>[] = [
-  { heading: 'CHECK', value: ({ check }) => check, whole: true },
-  { heading: 'STATE', value: (finding) => state(finding.state) },
-  { heading: 'FINDING', value: ({ finding }) => finding, wrap: true },
-  { heading: 'WHAT TO DO', value: ({ advice }) => advice, wrap: true },
-]
 
 async function findingsHere(): Promise<readonly Finding[]> {
   try {

@@ -11,6 +11,7 @@ import { type ConnectionOptions, nameOf, withConnection } from '../options/optio
 import { state, yesNo } from '../output/cell.ts'
 import { durationText, messageJson, type Output } from '../output/output.ts'
 import type { Column } from '../output/table.ts'
+import { FINDING_COLUMNS, type ShownFinding } from '../views/finding.ts'
 
 type Found = GetServerStatusResponse['findings'][number]
 type Called = GetServerStatusResponse['calls'][number]
@@ -32,15 +33,12 @@ export function statusCommand(): Command {
     })
 }
 
-const FINDING_COLUMNS: readonly Column<Found>[] = [
-  { heading: 'CHECK', value: ({ check }) => check, whole: true },
-  { heading: 'STATE', value: (found) => state(nameOf(FindingStateSchema, found.state)) },
-  { heading: 'FINDING', value: ({ finding }) => finding, wrap: true },
-  { heading: 'WHAT TO DO', value: ({ advice }) => advice, wrap: true },
-]
-
 function toLookInto({ findings }: GetServerStatusResponse): readonly Found[] {
   return findings.filter(({ advice }) => advice !== '')
+}
+
+function shown({ check, state, finding, advice }: Found): ShownFinding {
+  return { check, state: nameOf(FindingStateSchema, state), finding, advice }
 }
 
 function statusText(status: GetServerStatusResponse, output: Output): string {
@@ -65,7 +63,7 @@ function statusText(status: GetServerStatusResponse, output: Output): string {
       ['examined', examineTime],
       ['findings', `${findings.length}, of which ${found.length} to look into`],
     ]),
-    ...(found.length === 0 ? [] : ['', output.table(FINDING_COLUMNS, found)]),
+    ...(found.length === 0 ? [] : ['', output.table(FINDING_COLUMNS, found.map(shown))]),
     ...(calls.length === 0 ? [] : ['', output.table(callColumns, calls)]),
     ...(refusals.length === 0 ? [] : ['', output.table(refusalColumns, refusals)]),
   ].join('\n')

@@ -1,0 +1,18 @@
+import { state } from '../output/cell.ts'
+import type { Column } from '../output/table.ts'
+
+/** What the doctor found of one thing, wherever it looked. */
+export interface ShownFinding {
+  readonly check: string
+  /** As people read it, such as `problem`. */
+  readonly state: string
+  readonly finding: string
+  readonly advice: string
+}
+
+export const FINDING_COLUMNS: readonly Column<ShownFinding>[] = [
+  { heading: 'CHECK', value: ({ check }) => check, whole: true },
+  { heading: 'STATE', value: (found) => state(found.state) },
+  { heading: 'FINDING', value: ({ finding }) => finding, wrap: true },
+  { heading: 'WHAT TO DO', value: ({ advice }) => advice, wrap: true },
+]
