@@ -146,7 +146,18 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
         QSCOPE_KEYRING_FILE: keyringFile,
       })
       const env = { QSCOPE_KEYRING_FILE: keyringFile }
-      const shop = ['client', 'create', '--local', '--id', 'shop', '--grant', 'jwt_bearer', '--scope', 'cart.read', '--json']
+      const shop = [
+        'client',
+        'create',
+        '--local',
+        '--id',
+        'shop',
+        '--grant',
+        'jwt_bearer',
+        '--scope',
+        'cart.read',
+        '--json',
+      ]
       expect(await run(directory, shop, env)).toMatchObject({ code: 0, stderr: '' })
       const channel = credentials.createSsl(readFileSync(renewed.certFile))
       const exchange = async () => {
