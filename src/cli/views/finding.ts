@@ -7,7 +7,7 @@ export interface ShownFinding {
   /** As people read it, such as `problem`. */
   readonly state: string
   readonly finding: string
-  readonly advice: string
+  readonly advice: string | null
 }
 
 export const FINDING_COLUMNS: readonly Column<ShownFinding>[] = [
