@@ -9,7 +9,8 @@ import { TokenService } from '../src/gen/qscope/v1/token_service_pb.ts'
 import { UsageService } from '../src/gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../src/gen/qscope/v1/user_service_pb.ts'
 
-const SERVICES = Object.freeze([
+/** All that the contract has. */
+export const SERVICES = Object.freeze([
   AuditService,
   ClientService,
   DeviceService,

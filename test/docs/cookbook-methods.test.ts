@@ -1,29 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
-import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
-import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
-import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
-import { ServerService } from '../../src/gen/qscope/v1/server_service_pb.ts'
-import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { UsageService } from '../../src/gen/qscope/v1/usage_service_pb.ts'
-import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
+import { SERVICES } from '../../scripts/service-config.ts'
 import { blocksOf } from './page.ts'
 import { TOOLS } from './recorded-page.ts'
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const COOKBOOK = join(ROOT, 'docs', 'cookbook')
-const SERVICES = [
-  AuditService,
-  ClientService,
-  DeviceService,
-  KeyService,
-  ServerService,
-  TokenService,
-  UsageService,
-  UserService,
-]
 const blocks = readdirSync(COOKBOOK).flatMap((page) => blocksOf(readFileSync(join(COOKBOOK, page), 'utf8')))
 
 test('the cookbook knows every service', () => {

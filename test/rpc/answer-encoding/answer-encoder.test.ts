@@ -1,20 +1,13 @@
 import { create, type DescField, type DescMessage, ScalarType, toBinary } from '@bufbuild/protobuf'
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { expect, it } from 'vitest'
-import { AuditService } from '../../../src/gen/qscope/v1/audit_service_pb.ts'
-import { ClientService } from '../../../src/gen/qscope/v1/client_service_pb.ts'
-import { DeviceService } from '../../../src/gen/qscope/v1/device_service_pb.ts'
-import { KeyService } from '../../../src/gen/qscope/v1/key_service_pb.ts'
+import { SERVICES } from '../../../scripts/service-config.ts'
 import {
   BatchIntrospectTokensResponseSchema,
   IntrospectTokenResponseSchema,
-  TokenService,
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { UsageService } from '../../../src/gen/qscope/v1/usage_service_pb.ts'
-import { UserService } from '../../../src/gen/qscope/v1/user_service_pb.ts'
 import { AnswerEncoder } from '../../../src/rpc/answer-encoding/answer-encoder.ts'
 
-const SERVICES = [AuditService, ClientService, DeviceService, KeyService, TokenService, UsageService, UserService]
 const ANSWERS = SERVICES.flatMap(({ methods }) => methods.map(({ output }) => output))
 const TEXTS = [
   '',

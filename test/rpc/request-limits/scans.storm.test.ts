@@ -9,19 +9,13 @@ import {
   toJson,
 } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { AuditService } from '../../../src/gen/qscope/v1/audit_service_pb.ts'
-import { ClientService, UpdateClientRequestSchema } from '../../../src/gen/qscope/v1/client_service_pb.ts'
-import { DeviceService } from '../../../src/gen/qscope/v1/device_service_pb.ts'
-import { KeyService } from '../../../src/gen/qscope/v1/key_service_pb.ts'
-import { ServerService } from '../../../src/gen/qscope/v1/server_service_pb.ts'
+import { SERVICES } from '../../../scripts/service-config.ts'
+import { UpdateClientRequestSchema } from '../../../src/gen/qscope/v1/client_service_pb.ts'
 import {
   BatchIntrospectTokensRequestSchema,
   BatchMintTokensRequestSchema,
   MintTokenRequestSchema,
-  TokenService,
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
-import { UsageService } from '../../../src/gen/qscope/v1/usage_service_pb.ts'
-import { UserService } from '../../../src/gen/qscope/v1/user_service_pb.ts'
 import { BinaryScan } from '../../../src/rpc/request-limits/binary-scan.ts'
 import { JsonScan } from '../../../src/rpc/request-limits/json-scan.ts'
 import { messageLimits } from '../../../src/rpc/request-limits/message-limits.ts'
@@ -29,17 +23,7 @@ import { scaled } from '../../setup/scale.ts'
 import { seededRandom, testSeed } from '../../setup/seeded-random.ts'
 import { binaryRequest, jsonRequest, type Pick } from './encodings.ts'
 
-const services = [
-  ClientService,
-  TokenService,
-  DeviceService,
-  UsageService,
-  UserService,
-  AuditService,
-  KeyService,
-  ServerService,
-]
-const inputs = services.flatMap((service) => service.methods.map(({ input }) => input))
+const inputs = SERVICES.flatMap((service) => service.methods.map(({ input }) => input))
 const each = inputs.map((input) => [input.name, input] as const)
 /** A million messages in full, of all requests and both encodings. */
 const RUNS = Math.ceil(scaled(1_000_000, 20_000) / (2 * inputs.length))
