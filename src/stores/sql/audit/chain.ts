@@ -76,7 +76,8 @@ export class AuditChain {
   readonly #inserts: InsertStatements<Insertable<AuditLogTable>>
   readonly #seal: AuditSeal
   readonly #newWriterId: () => string
-  readonly #now: RawBuilder<StoredInt>
+  /** By the database's clock: whoever follows the log tells by it which chains still grow. */
+  readonly #changedNow: { readonly updated_at: RawBuilder<number>; readonly updated_by: string }
   /** Finds no row if the head is not where it was supposed to be. */
   readonly #moving: PreparedStatement<HeadMove>
   /** Is refused then. Nobody but its writer changes a head, save the transaction that reads it back. */
@@ -86,7 +87,7 @@ export class AuditChain {
 
   constructor(db: Kysely<Database>, { seal, newWriterId, now }: AuditChainParts) {
     this.#db = db
-    this.#now = now
+    this.#changedNow = { updated_at: sql<number>`${now}`, updated_by: SERVER_ITSELF }
     this.#inserts = auditInserts(db)
     this.#seal = seal
     this.#newWriterId = newWriterId
@@ -98,8 +99,7 @@ export class AuditChain {
           hash: value('hash'),
           key_id: value('keyId'),
           mac: value('mac'),
-          updated_at: sql<number>`${now}`,
-          updated_by: SERVER_ITSELF,
+          ...this.#changedNow,
         })
         .where('writer_id', '=', value('writerId'))
         .where('sequence', '=', value('from')),
@@ -113,8 +113,7 @@ export class AuditChain {
           hash: value('hash'),
           key_id: value('keyId'),
           mac: value('mac'),
-          updated_at: sql<number>`${now}`,
-          updated_by: SERVER_ITSELF,
+          ...this.#changedNow,
         })
         .where('writer_id', '=', value('writerId')),
     )
@@ -195,7 +194,7 @@ export class AuditChain {
     const changedBy = `${SERVER_ITSELF} ${this.#newWriterId()}`
     const taken = await this.#db
       .updateTable('oauth_audit_heads')
-      .set({ updated_at: sql<number>`${this.#now}`, updated_by: changedBy })
+      .set({ ...this.#changedNow, updated_by: changedBy })
       .where('writer_id', '=', writerId)
       .executeTakeFirst()
     if (taken.numUpdatedRows === 0n) {
@@ -266,7 +265,7 @@ export class AuditChain {
   #headColumns({ writerId, ordinal, sequence, hash }: StoredEnd) {
     const { keyId } = this.#seal
     const mac = this.#seal.headMac({ writerId, ordinal, sequence, hash, keyId })
-    return { sequence, hash, key_id: keyId, mac, updated_at: sql<number>`${this.#now}`, updated_by: SERVER_ITSELF }
+    return { sequence, hash, key_id: keyId, mac, ...this.#changedNow }
   }
 }
 
