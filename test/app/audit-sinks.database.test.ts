@@ -8,8 +8,9 @@ import protobuf from 'protobufjs'
 import { expect, it, onTestFinished } from 'vitest'
 import { AuditFollower, type AuditProjection } from '../../src/app/jobs/audit-follower.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { anotherInstance } from '../setup/another-instance.ts'
 import { onEveryBackend } from '../setup/backends.ts'
-import { startServer, type TestServer } from '../setup/server.ts'
+import type { TestServer } from '../setup/server.ts'
 
 const { mintToken } = TokenService.method
 /** Of a loaded machine. */
@@ -50,18 +51,7 @@ async function startReceiver() {
 }
 
 onEveryBackend('audit events are delivered', (server, database) => {
-  const instance = async (variables: Record<string, string>) => {
-    const other = await startServer(database.url, server.keyring, server.first, variables)
-    let isStopped = false
-    const stop = async () => {
-      if (!isStopped) {
-        isStopped = true
-        await other.stop()
-      }
-    }
-    onTestFinished(stop)
-    return { other, stop }
-  }
+  const instance = (variables: Record<string, string>) => anotherInstance(server, database, variables)
   const follow = ({ app }: TestServer) => {
     for (const follower of app.auditFollowers) follower.start()
   }

@@ -3,6 +3,7 @@ import type { AuditEvent } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { anotherInstance } from '../setup/another-instance.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
@@ -39,18 +40,7 @@ onEveryBackend('WatchAuditEvents', (server, database) => {
   ) => {
     for (let each = 0; each < count; each += 1) await at.call(mintToken, client)
   }
-  async function secondInstance() {
-    const other = await startServer(database.url, server.keyring, server.first)
-    let isStopped = false
-    const stop = async () => {
-      if (!isStopped) {
-        isStopped = true
-        await other.stop()
-      }
-    }
-    onTestFinished(stop)
-    return { other, stop }
-  }
+  const secondInstance = () => anotherInstance(server, database)
 
   it('begins at once with a cursor, and tells what is committed from then on', async () => {
     const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
