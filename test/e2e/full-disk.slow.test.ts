@@ -52,9 +52,9 @@ describe.runIf(canMount).each([
       expect((await connection.call(introspectToken, { client, token })).active).toBe(true)
 
       const reading = [
-        ['audit', 'verify'],
-        ['audit', 'list'],
-        ['client', 'list'],
+        ['audit', 'verify', '--local'],
+        ['audit', 'list', '--local'],
+        ['client', 'list', '--local'],
         ['migrate', 'status'],
       ]
       const read = async () => {
@@ -98,9 +98,9 @@ describe.runIf(canMount)('a volume without a byte to spare', () => {
       }
       const spare = fill(directory)
       const commands = [
-        ['audit', 'verify'],
-        ['audit', 'list'],
-        ['client', 'list'],
+        ['audit', 'verify', '--local'],
+        ['audit', 'list', '--local'],
+        ['client', 'list', '--local'],
         ['migrate', 'status'],
       ]
       for (const command of [...commands, ['serve']]) {

@@ -11,9 +11,6 @@ const ROOT = resolve(import.meta.dirname, '..', '..')
 const START_TIMEOUT_MS = 120_000
 
 /** A directory of the test's own, removed when it ends. */
-/** What commands on the database itself say first; test/cli has the tests of it. */
-const WHERE_IT_WORKS = /^qscope: working on [^\n]*\n/
-
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'qscope-e2e-'))
   onTestFinished(() => rm(directory, { recursive: true, force: true }))
@@ -71,5 +68,5 @@ export async function run(directory: string, args: readonly string[], env: Recor
   const process_ = qscope(directory, args, env)
   process_.child.stdin.end()
   const { code } = await process_.ended
-  return { code, stdout: process_.stdout, stderr: process_.stderr.replace(WHERE_IT_WORKS, '') }
+  return { code, stdout: process_.stdout, stderr: process_.stderr }
 }
