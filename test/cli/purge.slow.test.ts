@@ -5,7 +5,7 @@ import { emptyFolder, folderWithDatabase, qscope } from './process.ts'
 
 const TIMEOUT = 300_000
 const NOTHING = {
-  deleted: { accessTokens: 0, grants: 0, deviceAuthorizations: 0, assertionIds: 0, revocations: 0 },
+  deleted: { accessTokens: 0, grants: 0, deviceAuthorizations: 0, assertionIds: 0, revocations: 0, scopeUsage: 0 },
   erasedReplays: 0,
   complete: true,
 }
@@ -36,7 +36,7 @@ test(
     const { code, stdout } = await qscope(folder, ['purge'])
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /^WHAT +DELETED\naccess tokens +0\ngrants +0\ndevice authorizations +0\nassertion ids +0\nrevocations +0\nended more than 1h ago/,
+      /^WHAT +DELETED\naccess tokens +0\ngrants +0\ndevice authorizations +0\nassertion ids +0\nrevocations +0\nscope usage +0\nended more than 1h ago/,
     )
   },
   TIMEOUT,

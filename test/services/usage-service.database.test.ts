@@ -1,20 +1,17 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { expect, it, onTestFinished } from 'vitest'
-import { UsageProjection } from '../../src/app/audit-sinks/usage-projection.ts'
-import { AuditFollower } from '../../src/app/jobs/audit-follower.ts'
-import { milliseconds } from '../../src/domain/ids.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { UsageService } from '../../src/gen/qscope/v1/usage_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+import { usageFollower } from '../setup/usage-follower.ts'
 
 const { listUsage } = UsageService.method
 const { mintToken } = TokenService.method
 /** Of a loaded machine. */
 const PATIENCE = { timeout: 90_000, interval: 50 }
 const DAY = 86_400_000
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 onEveryBackend('UsageService', (server, database) => {
   const bearer = () => ({ bearer: server.admin.token })
@@ -23,17 +20,8 @@ onEveryBackend('UsageService', (server, database) => {
     Object.fromEntries(
       (await usageOf(clientId)).flatMap(({ scopes }) => scopes.map(({ scope, granted }) => [scope, Number(granted)])),
     )
-  function followerOf({ app }: TestServer) {
-    const { auditFeed: feed, backend } = app
-    const projection = new UsageProjection(server.clock.now, milliseconds(400 * DAY))
-    const follower = new AuditFollower({
-      projection,
-      feed,
-      backend,
-      log: silent,
-      now: server.clock.now,
-      monotonic: () => performance.now(),
-    })
+  function followerOf(one: TestServer) {
+    const follower = usageFollower(one)
     onTestFinished(() => follower.stop())
     return follower
   }

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { FirstAdmin, seedOf } from '../../src/app/database-setup.ts'
+import type { AuditFollower } from '../../src/app/jobs/audit-follower.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
 import { AccessTokenFormat, AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UsageService } from '../../src/gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { openMigrations } from '../../src/stores/open.ts'
 import { inSeconds, jwksOf, signed, signingPair } from '../setup/assertions.ts'
@@ -12,9 +14,12 @@ import { grantsOn } from '../setup/grants.ts'
 import { createSharedDatabase, type SharedDatabase } from '../setup/least-privilege.ts'
 import { runSql } from '../setup/run-sql.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+import { usageFollower } from '../setup/usage-follower.ts'
 import { quiet } from './given.ts'
 
 const DAY = 86_400_000
+/** Of a loaded machine. */
+const PATIENCE = { timeout: 90_000, interval: 50 }
 
 /** What the database says to a user who lacks a right. */
 const DENIED = /denied|must be owner|must have/i
@@ -37,6 +42,7 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
     const first = new FirstAdmin(keyring)
     let database: SharedDatabase
     let server: TestServer
+    let usage: AuditFollower
 
     beforeAll(async () => {
       database = await createSharedDatabase(administrator ?? '')
@@ -45,9 +51,13 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await migrations.close()
       await database.grantServer()
       server = await startServer(database.serverUrl, keyring, first)
+      usage = usageFollower(server)
+      usage.start()
+      await expect.poll(() => asAdmin('select name from oauth_audit_followers'), PATIENCE).toHaveLength(1)
     })
 
     afterAll(async () => {
+      await usage?.stop()
       await server?.stop()
       await database?.drop()
     })
@@ -113,6 +123,15 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       await server.call(deactivateUser, { userId }, bearer)
       await server.call(reactivateUser, { userId }, bearer)
       await server.call(deleteUser, { userId }, bearer)
+    })
+
+    test('let it count which scopes are used, and list that', async () => {
+      const { client, clientId } = await server.registerClient({ scopes: ['a', 'b'] })
+      await server.call(TokenService.method.mintToken, { client, scopes: ['a'] })
+      const bearer = { bearer: server.admin.token }
+      const usages = async () => (await server.call(UsageService.method.listUsage, { clientId }, bearer)).usages
+      await expect.poll(usages, PATIENCE).toMatchObject([{ clientId, neverUsedScopes: ['b'] }])
+      await usage.stop()
     })
 
     test('let it purge what has ended, and read the audit log', async () => {

@@ -80,8 +80,8 @@ async function healthOf(connection: Connection): Promise<Serving> {
 }
 
 async function admin(directory: string, environment: Record<string, string>) {
-  const id = ['--id', 'second-admin']
-  const { code, stderr, stdout } = await run(directory, ['client', 'create', '--admin', '--json', ...id], environment)
+  const create = ['client', 'create', '--local', '--admin', '--json', '--id', 'second-admin']
+  const { code, stderr, stdout } = await run(directory, create, environment)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   const { client, clientSecret } = JSON.parse(stdout)
   return { clientId: String(client.clientId), clientSecret: String(clientSecret) }

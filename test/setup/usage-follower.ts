@@ -1,0 +1,19 @@
+import { UsageProjection } from '../../src/app/audit-sinks/usage-projection.ts'
+import { AuditFollower } from '../../src/app/jobs/audit-follower.ts'
+import { milliseconds } from '../../src/domain/ids.ts'
+import type { TestServer } from './server.ts'
+
+const RETENTION = milliseconds(30 * 86_400_000)
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** What counts which scopes clients use, as a server does it; not started. Counts are kept for 30 days. */
+export function usageFollower({ app, clock }: TestServer): AuditFollower {
+  return new AuditFollower({
+    projection: new UsageProjection(clock.now, RETENTION),
+    feed: app.auditFeed,
+    backend: app.backend,
+    log: silent,
+    now: clock.now,
+    monotonic: () => performance.now(),
+  })
+}
