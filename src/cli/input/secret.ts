@@ -7,11 +7,15 @@ const STDIN = 0
 
 /**
  * A secret as it was given; for `-` what is on standard input, which keeps it out of
- * the list of processes. At a terminal it is asked for, and not shown.
+ * the list of processes. At a terminal it is asked for, and not shown. Throws `UsageError` where there is none.
  */
 export async function readSecret(text: string | undefined, what: string): Promise<string | null> {
   if (text !== '-') return text ?? null
-  return process.stdin.isTTY === true ? await askSecret(`${what}: `) : readSecretFile(STDIN)
+  const isAsked = process.stdin.isTTY === true
+  const secret = isAsked ? await askSecret(`${what}: `) : readSecretFile(STDIN)
+  if (secret === '')
+    throw new UsageError(`${isAsked ? 'nothing was typed' : 'standard input is empty'}: it should be the ${what}`)
+  return secret
 }
 
 export function readSecretFile(file: string | number): string {
