@@ -27,17 +27,24 @@ import {
 } from '../options/options.ts'
 import { state, yesNo } from '../output/cell.ts'
 import { messageJson, type Output } from '../output/output.ts'
-import { claimPairs, grantView, issuedPairs, tokenView } from '../views/token.ts'
+import { claimPairs, grantView, issuedView, tokenView } from '../views/token.ts'
+import { exchangeAssertionCommand, exchangeCommand, refreshCommand } from './token-exchange.ts'
 import { tokenHeaderCommand } from './token-header.ts'
+import { revocationsCommand, revokeLeakedCommand } from './token-revocations.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')
     .description('tokens')
     .addCommand(mintCommand())
+    .addCommand(refreshCommand())
+    .addCommand(exchangeCommand())
+    .addCommand(exchangeAssertionCommand())
     .addCommand(tokenHeaderCommand())
     .addCommand(introspectCommand())
     .addCommand(verifyCommand())
     .addCommand(revokeCommand())
+    .addCommand(revokeLeakedCommand())
+    .addCommand(revocationsCommand())
     .addCommand(listCommand())
     .addCommand(grantsCommand())
 }
@@ -59,12 +66,7 @@ function mintCommand(): Command {
         const { scope: scopes = [], audience: audiences = [], lifetime } = options
         const request = { scopes, audiences, ...omitUndefined({ lifetime }) }
         const answer = await calls.call(TokenService.method.mintToken, request)
-        const { token } = answer
-        output.answer({
-          document: () => messageJson(MintTokenResponseSchema, answer),
-          text: () => (token === undefined ? '' : output.pairs(issuedPairs(token))),
-          names: () => (token === undefined ? [] : [token.tokenId]),
-        })
+        output.object(issuedView, answer.token, () => messageJson(MintTokenResponseSchema, answer))
       })
     })
 }
