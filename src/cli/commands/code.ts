@@ -6,7 +6,7 @@ import {
   TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { withCalls } from '../connection/session.ts'
-import { readSecret, readSecretFile } from '../input/secret.ts'
+import { readSecret, readSecretArgument, readSecretFile } from '../input/secret.ts'
 import { withExample } from '../options/example.ts'
 import { type ConnectionOptions, omitUndefined, repeated, UsageError, withConnection } from '../options/options.ts'
 import { type UserReferenceOptions, userReference, withUserReference } from '../options/user-reference.ts'
@@ -78,7 +78,7 @@ function redeemCommand(): Command {
     .option('--code-verifier-file <path>', 'the same, in a file')
     .addOption(repeated('--audience <audience>', "audience wanted of the access token; none: all of the grant's"))
     .action(async (text: string, options: RedeemOptions) => {
-      const code = (await readSecret(text, 'code')) ?? ''
+      const code = await readSecretArgument(text, 'code')
       const codeVerifier = (await verifierOf(text, options)) ?? undefined
       await withCalls(options, async (calls, output) => {
         const { redirectUri, audience: audiences = [] } = options

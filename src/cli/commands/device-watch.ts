@@ -8,7 +8,7 @@ import {
 } from '../../gen/qscope/v1/device_service_pb.ts'
 import type { Calls } from '../connection/calls.ts'
 import { withCalls } from '../connection/session.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecretArgument } from '../input/secret.ts'
 import { withExample } from '../options/example.ts'
 import { type ConnectionOptions, nameOf, withConnection } from '../options/options.ts'
 import { state } from '../output/cell.ts'
@@ -20,7 +20,7 @@ export function watchCommand(): Command {
     .description('as a device: wait until the user decides, and take the token; exit code 1 if there is none')
     .argument('<device-code>', 'the code, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
-      const deviceCode = (await readSecret(text, 'device code')) ?? ''
+      const deviceCode = await readSecretArgument(text, 'device code')
       await withCalls(options, async (calls, output) => {
         const decision = await decisionOf(calls, deviceCode)
         const { token } = decision

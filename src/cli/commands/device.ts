@@ -10,7 +10,7 @@ import {
   StartDeviceAuthorizationResponseSchema,
 } from '../../gen/qscope/v1/device_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecretArgument } from '../input/secret.ts'
 import { type ConnectionOptions, nameOf, omitUndefined, repeated, withConnection } from '../options/options.ts'
 import { type UserReferenceOptions, userReference, withUserReference } from '../options/user-reference.ts'
 import { state } from '../output/cell.ts'
@@ -146,7 +146,7 @@ function redeemCommand(): Command {
     .argument('<device-code>', 'the code, or - to read standard input')
     .addOption(repeated('--audience <audience>', 'audience wanted, among those of the authorization'))
     .action(async (text: string, options: RedeemOptions) => {
-      const deviceCode = (await readSecret(text, 'device code')) ?? ''
+      const deviceCode = await readSecretArgument(text, 'device code')
       await withCalls(options, async (calls, output) => {
         const request = { deviceCode, audiences: options.audience ?? [] }
         const answer = await calls.call(DeviceService.method.redeemDeviceCode, request)

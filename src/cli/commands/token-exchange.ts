@@ -6,7 +6,7 @@ import {
   TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { withCalls } from '../connection/session.ts'
-import { readSecret, readSecretFile } from '../input/secret.ts'
+import { readSecret, readSecretArgument, readSecretFile } from '../input/secret.ts'
 import { withExample } from '../options/example.ts'
 import { type ConnectionOptions, repeated, UsageError, withConnection } from '../options/options.ts'
 import { messageJson } from '../output/output.ts'
@@ -28,7 +28,7 @@ export function refreshCommand(): Command {
     .addOption(repeated('--scope <scope>', "scope wanted of the access token; none: all of the grant's"))
     .addOption(repeated('--audience <audience>', "audience wanted of the access token; none: all of the grant's"))
     .action(async (text: string, options: NarrowingOptions) => {
-      const refreshToken = (await readSecret(text, 'refresh token')) ?? ''
+      const refreshToken = await readSecretArgument(text, 'refresh token')
       await withCalls(options, async (calls, output) => {
         const { scope: scopes = [], audience: audiences = [] } = options
         const answer = await calls.call(TokenService.method.refreshToken, { refreshToken, scopes, audiences })
@@ -53,12 +53,12 @@ export function exchangeCommand(): Command {
     .addOption(repeated('--scope <scope>', 'scope wanted; none: all that both the subject token and the client have'))
     .addOption(repeated('--audience <audience>', 'audience wanted'))
     .action(async (text: string, options: ExchangeOptions) => {
-      const subjectToken = await readSecret(text, 'subject token')
+      const subjectToken = await readSecretArgument(text, 'subject token')
       const actorToken = await actorTokenOf(text, options)
       await withCalls(options, async (calls, output) => {
         const { scope: scopes = [], audience: audiences = [] } = options
         const answer = await calls.call(TokenService.method.exchangeToken, {
-          subjectToken: subjectToken ?? '',
+          subjectToken,
           subjectTokenType: ACCESS_TOKEN_TYPE,
           ...(actorToken !== null && { actorToken, actorTokenType: ACCESS_TOKEN_TYPE }),
           scopes,
@@ -88,7 +88,7 @@ export function exchangeAssertionCommand(): Command {
     .addOption(repeated('--scope <scope>', 'scope wanted; none: all that the rule and the client have'))
     .addOption(repeated('--audience <audience>', 'audience wanted'))
     .action(async (text: string, options: NarrowingOptions) => {
-      const assertion = (await readSecret(text, 'assertion')) ?? ''
+      const assertion = await readSecretArgument(text, 'assertion')
       // The assertion says whom it stands for; a client that is at hand for other commands would be in its way.
       const asNobody = options.clientId === undefined
       await withCalls(

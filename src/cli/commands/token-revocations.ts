@@ -9,7 +9,7 @@ import {
   TokenService,
 } from '../../gen/qscope/v1/token_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecretArgument } from '../input/secret.ts'
 import { withExample } from '../options/example.ts'
 import {
   type ConnectionOptions,
@@ -29,7 +29,7 @@ export function revokeLeakedCommand(): Command {
     .description('end a token that was found where it should not be, with its grant if it is a refresh token')
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await withCalls(
         options,
         async (calls, output) => {

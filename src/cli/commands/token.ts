@@ -14,7 +14,7 @@ import {
 import type { Calls } from '../connection/calls.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
 import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecret, readSecretArgument } from '../input/secret.ts'
 import {
   type ConnectionOptions,
   duration,
@@ -76,7 +76,7 @@ function introspectCommand(): Command {
     .description('tell whether a token is active, and what it says')
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.introspectToken, { token })
         output.answer({
@@ -100,7 +100,7 @@ function verifyCommand(): Command {
     .addOption(repeated('--scope <scope>', 'scope that it must have'))
     .option('--audience <audience>', 'audience that it must be for')
     .action(async (text: string, options: VerifyOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
         const { scope: requiredScopes = [], audience } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience }) }

@@ -7,7 +7,7 @@ import { ErrorReason, ErrorReasonSchema } from '../../gen/qscope/v1/error_reason
 import { type Check, type Verdict, VerdictSchema } from '../../gen/qscope/v1/explanation_pb.ts'
 import { ExplainTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { readWithCalls } from '../connection/session.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecretArgument } from '../input/secret.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -36,7 +36,7 @@ export function whyCommand(): Command {
     .option('--audience <audience>', 'audience that it must be for')
     .option('--certificate <thumbprint>', 'x5t#S256 of the certificate that its bearer showed')
     .action(async (text: string, options: WhyOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
         const { scope: requiredScopes = [], audience, certificate: presentedCertificateSha256 } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience, presentedCertificateSha256 }) }

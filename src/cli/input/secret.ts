@@ -18,6 +18,11 @@ export async function readSecret(text: string | undefined, what: string): Promis
   return secret
 }
 
+/** The same for an argument that must be there. */
+export async function readSecretArgument(text: string, what: string): Promise<string> {
+  return (await readSecret(text, what)) ?? ''
+}
+
 export function readSecretFile(file: string | number): string {
   try {
     return readFileSync(file, 'utf8').trim()
