@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -278,6 +278,11 @@ describe('every command that prints objects', () => {
     const [sqlite] = databaseKinds
     const database = await sqlite?.create()
     issuers = await trustedIssuers(folder)
+    // The others cannot be reached, which the doctor would find.
+    const all: { readonly issuers: readonly { readonly issuer: string }[] } = JSON.parse(
+      readFileSync(issuers.file, 'utf8'),
+    )
+    writeFileSync(issuers.file, JSON.stringify({ issuers: all.issuers.filter(({ issuer }) => issuer === CLUSTER) }))
     const variables = { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
     server = await startServer(database?.url ?? '', undefined, undefined, variables)
     // What the commands on the database itself work on: another one, which nobody serves.
