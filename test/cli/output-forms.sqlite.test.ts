@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -20,6 +20,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = Object.freeze({
   login: 'login.sqlite.test.ts: a user approves meanwhile',
   'audit follow': 'audit-follow.process.test.ts: it goes on until it is stopped',
 })
+/** Stands for the client `orders`. */
+const SERVICE_ACCOUNT = 'system:serviceaccount:shop:orders'
 const folder = mkdtempSync(join(tmpdir(), 'qscope-forms-'))
 let server: TestServer
 let issuers: Awaited<ReturnType<typeof trustedIssuers>>
@@ -61,10 +63,9 @@ async function loggedIn(): Promise<string> {
   return name
 }
 
-/** Of the service account that stands for the client `orders`. */
 async function newAssertion(): Promise<string> {
   const now = Math.floor(server.clock.now() / 1_000)
-  const claims = { iss: CLUSTER, sub: 'system:serviceaccount:shop:orders', aud: AUDIENCE, iat: now, exp: now + 600 }
+  const claims = { iss: CLUSTER, sub: SERVICE_ACCOUNT, aud: AUDIENCE, iat: now, exp: now + 600 }
   return await signed(issuers.cluster, claims)
 }
 
@@ -278,11 +279,10 @@ describe('every command that prints objects', () => {
     const [sqlite] = databaseKinds
     const database = await sqlite?.create()
     issuers = await trustedIssuers(folder)
-    // The others cannot be reached, which the doctor would find.
-    const all: { readonly issuers: readonly { readonly issuer: string }[] } = JSON.parse(
-      readFileSync(issuers.file, 'utf8'),
-    )
-    writeFileSync(issuers.file, JSON.stringify({ issuers: all.issuers.filter(({ issuer }) => issuer === CLUSTER) }))
+    // One rule, for a client that will be there: of the others the doctor would find that there is none.
+    const rule = { claims: { sub: SERVICE_ACCOUNT }, client_id: 'orders', scopes: ['orders.read'] }
+    const cluster = { issuer: CLUSTER, jwks_file: 'cluster.jwks.json', audience: AUDIENCE, rules: [rule] }
+    writeFileSync(issuers.file, JSON.stringify({ issuers: [cluster] }))
     const variables = { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
     server = await startServer(database?.url ?? '', undefined, undefined, variables)
     // What the commands on the database itself work on: another one, which nobody serves.
