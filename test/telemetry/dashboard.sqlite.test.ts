@@ -81,8 +81,13 @@ describe('dashboard and alerts', () => {
   beforeAll(async () => {
     const issuers = await trustedIssuers(suiteFolder())
     database = await sqliteFiles.create()
-    const variables = { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
+    const variables = {
+      ...LIMITS_OFF,
+      QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file,
+      QSCOPE_AUDIT_LOG_FILE: join(suiteFolder(), 'audit.jsonl'),
+    }
     server = await startServer(database.url, undefined, undefined, variables)
+    for (const follower of server.app.auditFollowers) follower.start()
     await useEveryGrant(server, issuers.ci, new Needles())
     const grants = grantsOn(server)
     const web = await grants.webClient({ config: { refreshTokenReplayWindow: { seconds: 10n } } })
@@ -91,6 +96,8 @@ describe('dashboard and alerts', () => {
     // Of these one wins, and the others lose a race.
     await Promise.all(Array.from({ length: 10 }, () => server.call(method, { client: web.client, refreshToken })))
     await server.app.purge.round()
+    // How late they are is told once they have looked.
+    await expect.poll(() => server.app.auditFollowers.map((each) => each.metrics().lagMs)).not.toContain(null)
     page = parseExposition((await server.telemetry.metrics()).text)
     for (const { name, labels } of page.series) {
       const labelNames = labelsOf.get(name) ?? new Set(OF_THE_SCRAPE)
