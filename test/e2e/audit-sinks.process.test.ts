@@ -110,7 +110,7 @@ describe('a server that stops while nobody takes its audit events', () => {
     running.child.stdout.pause()
     // More than pipes and buffers hold.
     const requests = Array.from({ length: 100 }, () => ({}))
-    const BATCHES = 30
+    const BATCHES = 15
     for (let batch = 0; batch < BATCHES; batch += 1)
       await server.call(batchMintTokens, { client: server.admin.client, requests })
     expect(await stopsWith(running)).toBe(0)
