@@ -60,8 +60,8 @@ describe('secrets that another server hashed', () => {
       secrets.match(guess(client, 'guess', { peer })).then(() => order.push(client))
     const many = Array.from({ length: 10 }, (_, index) => verify(`guessed-${index}`, '192.0.2.1'))
     await Promise.all([...many, verify('honest', '192.0.2.2')])
-    // Two were under way when it came.
-    expect(order.indexOf('honest')).toBeLessThanOrEqual(3)
+    // It came last, when two were under way.
+    expect(order.indexOf('honest')).toBeLessThan(many.length / 2)
   })
 
   it('are verified two at a time in all, with a bounded number that waits', async () => {
