@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { registry } from '../../src/errors/registry.ts'
@@ -97,7 +97,8 @@ describe('dashboard and alerts', () => {
     await Promise.all(Array.from({ length: 10 }, () => server.call(method, { client: web.client, refreshToken })))
     await server.app.purge.round()
     // How late they are is told once they have looked.
-    await expect.poll(() => server.app.auditFollowers.map((each) => each.metrics().lagMs)).not.toContain(null)
+    const lags = () => server.app.auditFollowers.map((each) => each.metrics().lagMs)
+    await vi.waitFor(() => expect(lags()).not.toContain(null), { timeout: 60_000 })
     page = parseExposition((await server.telemetry.metrics()).text)
     for (const { name, labels } of page.series) {
       const labelNames = labelsOf.get(name) ?? new Set(OF_THE_SCRAPE)
