@@ -33,7 +33,13 @@ describe('an explanation in a terminal of 80 columns', () => {
     expect(lines.some((line) => line.startsWith(`${name} `) && / no /.test(line))).toBe(true)
     const last = lines.findIndex((line) => line.startsWith('to do  '))
     expect(joined(lines.slice(last).map((line) => line.slice('to do  '.length)))).toBe(fix)
-    const found = lines.slice(lines.findIndex((line) => line.startsWith('CHECK ')), last).join('').replaceAll(/\s/g, '')
+    const found = lines
+      .slice(
+        lines.findIndex((line) => line.startsWith('CHECK ')),
+        last,
+      )
+      .join('')
+      .replaceAll(/\s/g, '')
     for (const word of ['x'.repeat(20), 'orders.read', 'orders.write']) expect(found).toContain(word)
     expect(lines.slice(0, 2)).toEqual(['verdict  refused', 'error    OAUTH_INVALID_TOKEN'])
   })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { GrantType } from '../../src/domain/client.ts'
-import { clockIsRight } from '../../src/flows/conditions/clock.ts'
+import { clockIsRight } from '../../src/flows/clock.ts'
 import { REASONS_TO_END } from '../../src/flows/conditions/presented-token.ts'
 import { redeemDeviceCode } from '../../src/flows/devices/redeem-device-code.ts'
 import { startDeviceAuthorization } from '../../src/flows/devices/start-device-authorization.ts'

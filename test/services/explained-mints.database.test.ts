@@ -214,6 +214,37 @@ onEveryBackend(
       },
     )
 
+    it('names the one of several things that are wrong for which MintToken refuses', async () => {
+      const one = await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE], ...identity })
+      const { clientId } = one
+      const wish = { scopes: ['c'], audiences: ['bank', 'stock'], lifetime: { seconds: 86_400n } }
+      await server.call(disableClient, { clientId }, admin())
+      const mends = [
+        async () => undefined,
+        () => server.call(enableClient, { clientId }, admin()),
+        () => changed({ clientId, grantTypes: [GrantType.CLIENT_CREDENTIALS] }),
+        () => changed({ clientId, scopes: ['c'] }),
+        () => changed({ clientId, audiences: ['bank', 'stock'] }),
+        () => changed({ clientId, config: { accessTokenFormat: AccessTokenFormat.JWT } }),
+      ]
+      const named: (string | undefined)[] = []
+      for (const mend of mends) {
+        await mend()
+        const refused = await refusalOf(mint({ ...one, wish }))
+        const { checks, errorReason } = await explain(clientId, wish)
+        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
+        named.push(checks.at(-1)?.name)
+      }
+      expect(named).toEqual([
+        'client_is_enabled',
+        'grant_is_allowed',
+        'scopes_are_allowed',
+        'audiences_are_allowed',
+        'identity_has_audience',
+        'lifetime_is_allowed',
+      ])
+    })
+
     it('tells what is judged of a mint that would succeed, in its order, whether or not a key signs yet', async () => {
       const one = await registered({ config: { accessTokenFormat: AccessTokenFormat.JWT } })
       const wish = { scopes: ['a'], audiences: ['stock'], lifetime: { seconds: 60n } }

@@ -6,14 +6,14 @@ import { drawUserCode, formatUserCode } from '../../crypto/user-code.ts'
 import type { Client } from '../../domain/client.ts'
 import type { DeviceAuthorization } from '../../domain/device-authorization.ts'
 import { expiryAfter } from '../../domain/expiry.ts'
-import { type ClientId, deviceAuthorizationId, type RawToken, type TokenHash } from '../../domain/ids.ts'
+import { deviceAuthorizationId, type RawToken, type TokenHash } from '../../domain/ids.ts'
 import { peerKey } from '../../domain/peer-key.ts'
-import { fail, HOLDS, type Result } from '../../results.ts'
-import type { ReadStores, TransactionStores } from '../../stores/contract/backend.ts'
-import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { fail, HOLDS } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
+import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { evaluatePendingDevices } from '../conditions/pending-devices.ts'
 import type { TokenRequest } from '../conditions/request.ts'
-import type { LaneContext } from '../context.ts'
 import { defineFlow, reservation } from '../flow.ts'
 import { consentConditions } from '../grants/consent.ts'
 
@@ -81,30 +81,8 @@ const peerIsWithinItsShare = reservation<ForClient>({
 const pendingOnesAreFew = postcondition<ForClient & Issued, TransactionStores>(
   'pendingOnesAreFew',
   async (ctx, { client: { clientId }, issued: { mostPending } }) =>
-    (await ctx.stores.clients.lock(clientId)) ? await evaluatePending(ctx, clientId, mostPending) : LOST_RACE,
+    (await ctx.stores.clients.lock(clientId)) ? await evaluatePendingDevices(ctx, clientId, mostPending) : LOST_RACE,
 )
-
-/** What `pendingOnesAreFew` would find now; takes nothing. */
-export const anotherOneMayBePending = condition<ForClient>(
-  'anotherOneMayBePending',
-  async (ctx, { client: { clientId } }) =>
-    await evaluatePending(ctx, clientId, ctx.services.limits.pendingDeviceAuthorizations),
-)
-
-async function evaluatePending(
-  ctx: LaneContext<Pick<ReadStores, 'deviceAuthorizations'>>,
-  clientId: ClientId,
-  most: number,
-): Promise<Result<object>> {
-  if ((await ctx.stores.deviceAuthorizations.countPending(ctx, clientId)) < most) return HOLDS
-  return fail('limit.exceeded', {
-    quota: {
-      subject: `client:${clientId}`,
-      description: `at most ${most} device authorizations are pending at once`,
-    },
-    retryAfterMs: RETRY_AFTER_MS,
-  })
-}
 
 const authorizationIsStored = postcondition<Issued, TransactionStores>(
   'authorizationIsStored',

@@ -1,17 +1,17 @@
 import { type Client, type ClientSecret, type GrantType, isSecretValid } from '../../domain/client.ts'
 import type { ClientId } from '../../domain/ids.ts'
 import { type FailedResult, fail, HOLDS, invalidRequest, success } from '../../results.ts'
+import { clockIsRight } from '../clock.ts'
 import { type ConditionChain, condition, type EvaluatedCondition, given } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { scopesAreOfSomeRule, someIssuerIsTrusted, someRuleNamesClient } from '../conditions/assertion-rules.ts'
 import { grantIsAllowed } from '../conditions/caller.ts'
 import { clientMayObtainConsent } from '../conditions/client.ts'
-import { clockIsRight } from '../conditions/clock.ts'
 import { identityHasOneAudience, identityIsAskedForOneAudience } from '../conditions/identity-token.ts'
+import { anotherDeviceMayBePending } from '../conditions/pending-devices.ts'
 import { audiencesAreAllowed, delegatedScopesAreAllowed, type TokenRequest } from '../conditions/request.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import type { FlowContext } from '../context.ts'
-import { anotherOneMayBePending } from '../devices/start-device-authorization.ts'
 import { type Explanation, toCheck } from '../explanation.ts'
 import { query, type Reservation } from '../flow.ts'
 import { ownTokenConditions } from './client-credentials.ts'
@@ -64,7 +64,7 @@ export const MINT_CONDITIONS = {
     .and(signerIsReady),
   device_code: PROVED.and(grantIsAllowed('device_code'))
     .followedBy(consentConditions)
-    .and(anotherOneMayBePending)
+    .and(anotherDeviceMayBePending)
     .and(clockIsRight)
     .and(signerIsReady),
   refresh_token: redeeming('refresh_token'),

@@ -73,7 +73,7 @@ export const MINT_CHECKS: CheckTexts<Facts> = Object.freeze({
     detail: ({ rules }) => `rules of trusted issuers that name it: ${rules?.length ?? 0}`,
     fix: 'Have the operator add a rule with its client_id to an issuer in QSCOPE_TRUSTED_ISSUERS_FILE.',
   },
-  anotherOneMayBePending: {
+  anotherDeviceMayBePending: {
     name: 'pending_devices_are_within_cap',
     detail: () => 'device authorizations that are undecided count',
     fix: 'Wait until users have decided or the codes have run out. The operator sets the number: QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS.',

@@ -1,5 +1,5 @@
-import { fail, HOLDS, RETRY_AFTER_MS } from '../../results.ts'
-import { condition } from '../condition.ts'
+import { fail, HOLDS, RETRY_AFTER_MS } from '../results.ts'
+import { condition } from './condition.ts'
 
 /**
  * What an instance would issue whose clock is off could outlive the keys that tell of
@@ -7,9 +7,9 @@ import { condition } from '../condition.ts'
  */
 export const clockIsRight = condition<object>('clockIsRight', ({ services }) => {
   const isRight = services.clock.isRight()
-  return typeof isRight === 'boolean' ? judge(isRight) : isRight.then(judge)
+  return typeof isRight === 'boolean' ? evaluate(isRight) : isRight.then(evaluate)
 })
 
-function judge(isRight: boolean) {
+function evaluate(isRight: boolean) {
   return isRight ? HOLDS : fail('oauth.temporarily_unavailable', { because: 'clock', retryAfterMs: RETRY_AFTER_MS })
 }
