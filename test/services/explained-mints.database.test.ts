@@ -215,7 +215,8 @@ onEveryBackend(
     )
 
     it('names the one of several things that are wrong for which MintToken refuses', async () => {
-      const one = await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE], ...identity })
+      const config = { ...identity.config, allowImpersonation: true }
+      const one = await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE], config })
       const { clientId } = one
       const wish = { scopes: ['c'], audiences: ['bank', 'stock'], lifetime: { seconds: 86_400n } }
       await server.call(disableClient, { clientId }, admin())
