@@ -173,7 +173,7 @@ trace.
 Spans have names, numbers and statuses, but no messages, statements or secrets. A \`tracestate\` that looks like a secret of QScope is dropped.
 
 Calls never wait for the collector. Up to 4,096 spans are queued and sent every second; further ones are dropped. \`qscope_trace_spans_total\`
-counts sent and dropped spans. The log says once that exports fail, and once that they work again. At shutdown the remaining spans are sent, for two
+counts exported, failed and dropped spans. The log says once that exports fail, and once that they work again. At shutdown the remaining spans are sent, for two
 seconds at most.
 `
 }
