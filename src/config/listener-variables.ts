@@ -19,7 +19,7 @@ export const HTTP_VARIABLES = {
   }),
   oauth: new Variable('QSCOPE_HTTP_OAUTH', onOff(), {
     default: 'on',
-    does: "Serves the OAuth endpoints on the HTTP port: /oauth2/token, /oauth2/introspect, /oauth2/revoke and /oauth2/device_authorization.",
+    does: 'Serves the OAuth endpoints on the HTTP port: /oauth2/token, /oauth2/introspect, /oauth2/revoke and /oauth2/device_authorization.',
   }),
   allowedOrigins: new Variable(
     'QSCOPE_HTTP_ALLOWED_ORIGINS',

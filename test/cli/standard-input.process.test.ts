@@ -24,7 +24,12 @@ test(
 test(
   'two secrets from one standard input are refused',
   async () => {
-    const { code, stderr } = await qscope(emptyFolder(), ['token', 'verify', '-', ...SET.split(' ').slice(3)], {}, 'one')
+    const { code, stderr } = await qscope(
+      emptyFolder(),
+      ['token', 'verify', '-', ...SET.split(' ').slice(3)],
+      {},
+      'one',
+    )
     expect(stderr).toBe('qscope: standard input holds one secret: give the other in another way\n')
     expect(code).toBe(2)
   },

@@ -43,7 +43,7 @@ interface ApplyOptions extends PlanOptions {
 
 export function applyCommand(): Command {
   return withPlan(new Command('apply'))
-    .description('register and change clients and users as documents say')
+    .description('register and change clients and users from documents')
     .option('--dry-run', 'validate everything and print the plan; write nothing')
     .option('--secrets-dir <path>', 'where the secrets of new clients go, one file each', SECRETS_DIRECTORY)
     .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))
@@ -81,18 +81,16 @@ function withPlan(command: Command): Command {
   return withConnection(command)
     .addOption(repeated('-f, --file <path>', 'a file, a directory, or - for standard input').makeOptionMandatory())
     .addOption(
-      new Option('--owner <name>', 'the mark of what these documents manage').argParser(owner).default(DEFAULT_OWNER),
+      new Option('--owner <name>', 'owner of what these documents manage').argParser(owner).default(DEFAULT_OWNER),
     )
-    .option('--adopt', 'take over what has the mark of another owner')
+    .option('--adopt', 'take over what belongs to another owner')
     .addOption(
-      new Option('--prune [mode]', 'disable, or delete, what has the mark and no document any more')
+      new Option('--prune [mode]', 'disable, or delete, what belongs to the owner but has no document any more')
         .choices(['disable', 'delete'])
         .preset('disable'),
     )
     .addOption(
-      new Option('--prune-max <n>', 'how much may be pruned, as a number or a percentage (default 20%)').argParser(
-        share,
-      ),
+      new Option('--prune-max <n>', 'limit for pruning, as a number or a percentage (default 20%)').argParser(share),
     )
 }
 

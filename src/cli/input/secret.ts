@@ -11,7 +11,8 @@ import { askSecret } from './prompt.ts'
 export async function readSecret(text: string | undefined, what: string): Promise<string | null> {
   if (text !== '-') return text ?? null
   if (process.stdin.isTTY === true) return await askSecret(`${what}: `)
-  if (process.stdin.readableEnded) throw new UsageError('standard input holds one secret: give the other in another way')
+  if (process.stdin.readableEnded)
+    throw new UsageError('standard input holds one secret: give the other in another way')
   // Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN.
   return (await readAll(process.stdin)).trim()
 }
