@@ -20,6 +20,7 @@ const NO_SERVER = {
   load: nobody,
   purge: nobody,
   polls: nobody,
+  audit: nobody,
   clockAheadMs: nobody,
   signingKeys: nobody,
 }
