@@ -49,7 +49,7 @@ interface ApplyOptions extends PlanOptions, ConfirmationOptions {
 
 export function applyCommand(): Command {
   return withConfirmation(withPlan(new Command('apply')))
-    .description('register and change clients and users as documents say')
+    .description('register and change clients and users from documents')
     .option('--dry-run', 'validate everything and print the plan; write nothing')
     .option('--secrets-dir <path>', 'where the secrets of new clients go, one file each', SECRETS_DIRECTORY)
     .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))
@@ -94,19 +94,17 @@ function withPlan(command: Command): Command {
     .addOption(
       new Option(
         '--owner <name>',
-        `the mark of what these documents manage (default ${DEFAULT_OWNER}; --prune needs one)`,
+        `owner of what these documents manage (default ${DEFAULT_OWNER}; --prune needs one)`,
       ).argParser(owner),
     )
-    .option('--adopt', 'take over what has the mark of another owner')
+    .option('--adopt', 'take over what belongs to another owner')
     .addOption(
-      new Option('--prune [mode]', 'disable, or delete, what has the mark and no document any more')
+      new Option('--prune [mode]', 'disable, or delete, what belongs to the owner but has no document any more')
         .choices(['disable', 'delete'])
         .preset('disable'),
     )
     .addOption(
-      new Option('--prune-max <n>', 'how much may be pruned, as a number or a percentage (default 20%)').argParser(
-        share,
-      ),
+      new Option('--prune-max <n>', 'limit for pruning, as a number or a percentage (default 20%)').argParser(share),
     )
 }
 
