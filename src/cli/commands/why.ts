@@ -3,8 +3,6 @@ import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
 import { GrantType, GrantTypeSchema } from '../../gen/qscope/v1/client_pb.ts'
 import { ClientService, ExplainMintResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
-import { ErrorReason, ErrorReasonSchema } from '../../gen/qscope/v1/error_reason_pb.ts'
-import { type Check, type Verdict, VerdictSchema } from '../../gen/qscope/v1/explanation_pb.ts'
 import { ExplainTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { readWithCalls } from '../connection/session.ts'
 import { readSecretArgument } from '../input/secret.ts'
@@ -12,14 +10,12 @@ import {
   type ConnectionOptions,
   choice,
   duration,
-  nameOf,
   omitUndefined,
   repeated,
   withConnection,
 } from '../options/options.ts'
-import { state, yesNo } from '../output/cell.ts'
 import { messageJson, type Output } from '../output/output.ts'
-import type { Column } from '../output/table.ts'
+import { type Explanation, explanationText } from '../views/explanation.ts'
 
 interface WhyOptions extends ConnectionOptions {
   readonly scope?: string[]
@@ -30,10 +26,10 @@ interface WhyOptions extends ConnectionOptions {
 /** Why a token is accepted or refused. */
 export function whyCommand(): Command {
   return withConnection(new Command('why'))
-    .description('tell why a token is accepted or refused, check by check, and what mends it')
+    .description('explain why a token is accepted or refused, check by check, and how to fix it')
     .argument('<token>', 'the token, or - to read standard input')
-    .addOption(repeated('--scope <scope>', 'scope that it must have'))
-    .option('--audience <audience>', 'audience that it must be for')
+    .addOption(repeated('--scope <scope>', 'required scope'))
+    .option('--audience <audience>', 'required audience')
     .option('--certificate <thumbprint>', 'x5t#S256 of the certificate that its bearer showed')
     .action(async (text: string, options: WhyOptions) => {
       const token = await readSecretArgument(text, 'token')
@@ -56,17 +52,17 @@ interface WhyClientOptions extends ConnectionOptions {
 /** Why a client is issued a token, or none. */
 export function whyClientCommand(): Command {
   return withConnection(new Command('why'))
-    .description('tell why a client is issued a token or none, check by check, and what mends it')
+    .description('explain why a client is issued a token or not, check by check, and how to fix it')
     .argument('<client-id>')
     .addOption(
-      choice('--grant <grant>', 'how it would get the token', GrantTypeSchema).default(
+      choice('--grant <grant>', 'grant by which it would get the token', GrantTypeSchema).default(
         GrantType.CLIENT_CREDENTIALS,
         'client_credentials',
       ),
     )
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
-    .option('--lifetime <duration>', 'lifetime wanted', duration)
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
+    .addOption(repeated('--audience <audience>', 'requested audience'))
+    .option('--lifetime <duration>', 'requested lifetime', duration)
     .action(async (clientId: string, options: WhyClientOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const { grant: grantType, scope: scopes = [], audience: audiences = [], lifetime } = options
@@ -77,18 +73,6 @@ export function whyClientCommand(): Command {
     })
 }
 
-interface Explanation {
-  readonly verdict: Verdict
-  readonly checks: readonly Check[]
-  readonly errorReason: ErrorReason
-}
-
-const CHECK_COLUMNS: readonly Column<Check>[] = [
-  { heading: 'CHECK', value: ({ name }) => name },
-  { heading: 'PASSED', value: ({ passed }) => state(yesNo(passed)) },
-  { heading: 'FOUND', value: ({ detail }) => detail, wrap: true },
-]
-
 /** Prints an explanation; its names are those of the checks that failed. */
 function explain(explanation: Explanation, output: Output, document: () => JsonValue): void {
   output.answer({
@@ -96,21 +80,4 @@ function explain(explanation: Explanation, output: Output, document: () => JsonV
     text: () => explanationText(explanation, output),
     names: () => explanation.checks.filter(({ passed }) => !passed).map(({ name }) => name),
   })
-}
-
-/** The verdict, the checks in their order, and at the end what to do. */
-function explanationText({ verdict, checks, errorReason }: Explanation, output: Output): string {
-  const fix = checks.at(-1)?.fix ?? ''
-  return [
-    output.pairs([
-      ['verdict', state(nameOf(VerdictSchema, verdict))],
-      [
-        'error',
-        errorReason === ErrorReason.UNSPECIFIED ? null : (ErrorReasonSchema.value[errorReason]?.localName ?? null),
-      ],
-    ]),
-    '',
-    output.table(CHECK_COLUMNS, checks),
-    ...(fix === '' ? [] : ['', output.pairs([['to do', fix]])]),
-  ].join('\n')
 }

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { text as readAll } from 'node:stream/consumers'
 import { whyUnreadable } from '../../config/quoted.ts'
 import { UsageError } from '../options/options.ts'
 import { askSecret } from './prompt.ts'
-
-const STDIN = 0
 
 /**
  * A secret as it was given; for `-` what is on standard input, which keeps it out of
@@ -12,7 +11,7 @@ const STDIN = 0
 export async function readSecret(text: string | undefined, what: string): Promise<string | null> {
   if (text !== '-') return text ?? null
   const isAsked = process.stdin.isTTY === true
-  const secret = isAsked ? await askSecret(`${what}: `) : readSecretFile(STDIN)
+  const secret = isAsked ? await askSecret(`${what}: `) : await readPiped()
   if (secret === '')
     throw new UsageError(`${isAsked ? 'nothing was typed' : 'standard input is empty'}: it should be the ${what}`)
   return secret
@@ -23,7 +22,15 @@ export async function readSecretArgument(text: string, what: string): Promise<st
   return (await readSecret(text, what)) ?? ''
 }
 
-export function readSecretFile(file: string | number): string {
+/** Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN. */
+async function readPiped(): Promise<string> {
+  if (process.stdin.readableEnded) {
+    throw new UsageError('standard input holds one secret: give the other in another way')
+  }
+  return (await readAll(process.stdin)).trim()
+}
+
+export function readSecretFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {

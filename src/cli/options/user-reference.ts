@@ -10,7 +10,7 @@ export interface UserReferenceOptions {
 export function withUserReference(command: Command): Command {
   return command
     .option('--user-id <id>', 'the user')
-    .option('--external-id <id>', 'the user, by the id in the other system; registered if new')
+    .option('--external-id <id>', 'id of the user in the other system; registered if new')
 }
 
 /** The user that the options name; throws unless they name one in one way. */
