@@ -4,6 +4,7 @@
 import {
   disableDebuggerSignal,
   exitOnSignalsAsFirstProcess,
+  exitWhenNobodyReads,
   ignoreReloadSignalsAsServer,
   nodeVersionProblem,
 } from './cli/bootstrap.ts'
@@ -11,6 +12,7 @@ import {
 // Before the rest of the program is loaded, which takes most of a start.
 exitOnSignalsAsFirstProcess()
 ignoreReloadSignalsAsServer(process.argv.slice(2))
+exitWhenNobodyReads(process.argv.slice(2))
 disableDebuggerSignal()
 const problem = nodeVersionProblem(process.version)
 if (problem === null) {

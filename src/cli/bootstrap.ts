@@ -33,8 +33,26 @@ export function exitOnSignalsAsFirstProcess(): void {
  * end with their terminal.
  */
 export function ignoreReloadSignalsAsServer(args: readonly string[]): void {
-  if (args.find((argument) => !argument.startsWith('-')) !== 'serve') return
+  if (!isServer(args)) return
   for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined)
+}
+
+/**
+ * Ends a command without a word when the program that reads its answer has gone, such as `head -1`, with the exit code
+ * of a process that SIGPIPE ended: Node.js ignores that signal, and makes an error of the next write.
+ */
+export function exitWhenNobodyReads(args: readonly string[]): void {
+  if (isServer(args)) return
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if ('code' in error && error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE)
+      throw error
+    })
+  }
+}
+
+function isServer(args: readonly string[]): boolean {
+  return args.find((argument) => !argument.startsWith('-')) === 'serve'
 }
 
 /**

@@ -1,8 +1,9 @@
-import { Command } from 'commander'
+import { Command, type Option } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { applyCommand, diffCommand } from './commands/apply.ts'
 import { auditCommand } from './commands/audit.ts'
 import { clientCommand } from './commands/client.ts'
+import { codeCommand } from './commands/code.ts'
 import { completionCommand } from './commands/completion.ts'
 import { configCommand } from './commands/config.ts'
 import { contextCommand } from './commands/context.ts'
@@ -16,6 +17,7 @@ import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/key.ts'
 import { keyringCommand } from './commands/keyring.ts'
 import { loginCommand, logoutCommand } from './commands/login.ts'
+import { metadataCommand } from './commands/metadata.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { purgeCommand } from './commands/purge.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -29,6 +31,9 @@ import { writeAnswer, writeNotice } from './output/terminal.ts'
 
 /** Descriptions beside the longest options are wrapped in a terminal of 80 columns too. */
 const NARROWEST_COLUMN = 20
+
+/** Commander's name for the options that are in no group. */
+const OWN_OPTIONS = 'Options:'
 
 /** Runs a command line and returns its exit code: 0 fine, 1 failed, 2 wrong usage. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -54,6 +59,7 @@ export function program(): Command {
     .addCommand(tokenCommand())
     .addCommand(userCommand())
     .addCommand(deviceCommand())
+    .addCommand(codeCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(usageCommand())
@@ -64,6 +70,7 @@ export function program(): Command {
     .commandsGroup('Diagnosis:')
     .addCommand(statusCommand())
     .addCommand(healthCommand())
+    .addCommand(metadataCommand())
     .addCommand(whyCommand())
     .addCommand(decodeStatusCommand())
     .commandsGroup('Server:')
@@ -80,12 +87,27 @@ export function program(): Command {
   return root
 }
 
+/** Commander's line begins as every other problem does. */
+function writeUsageError(text: string, write: (text: string) => void): void {
+  write(text.replace(/^error: /, 'qscope: '))
+}
+
+/** What a command is about stands before how it connects and prints, which is the same for all. */
+function ownOptionsFirst<Item extends Command | Option>(
+  unsorted: Item[],
+  visible: Item[],
+  groupOf: (item: Item) => string,
+): Map<string, Item[]> {
+  const groups = new Set([OWN_OPTIONS, ...unsorted.map(groupOf), ...visible.map(groupOf)])
+  return new Map([...groups].map((group) => [group, visible.filter((item) => groupOf(item) === group)]))
+}
+
 /** Commander would end the process itself, with logs unwritten and its own exit codes, and quote arguments as they are. */
 function configure(command: Command): void {
   command
     .exitOverride()
-    .configureOutput({ writeOut: writeAnswer, writeErr: writeNotice })
-    .configureHelp({ minWidthToWrap: NARROWEST_COLUMN })
+    .configureOutput({ writeOut: writeAnswer, writeErr: writeNotice, outputError: writeUsageError })
+    .configureHelp({ minWidthToWrap: NARROWEST_COLUMN, groupItems: ownOptionsFirst })
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for usage)')
   for (const child of command.commands) configure(child)

@@ -26,13 +26,13 @@ export function masked(value: string): string {
   return value.replace(CREDENTIALS, '$1***@').slice(0, LONGEST_QUOTE).replace(NAMED_SECRET, '$1***')
 }
 
-const REASONS: Readonly<Record<string, string>> = Object.freeze({
-  ENOENT: 'there is no such file',
-  EACCES: 'this process may not read it',
-  EPERM: 'this process may not read it',
-  EISDIR: 'it is a directory',
-  ENAMETOOLONG: 'no path is that long',
-})
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file'],
+  ['EACCES', 'this process may not read it'],
+  ['EPERM', 'this process may not read it'],
+  ['EISDIR', 'it is a directory'],
+  ['ENAMETOOLONG', 'no path is that long'],
+])
 
 /**
  * Why a file that should hold a secret cannot be read. The path is not quoted: it
@@ -40,5 +40,5 @@ const REASONS: Readonly<Record<string, string>> = Object.freeze({
  */
 export function whyUnreadable(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-  return REASONS[code] ?? `reading it fails with ${code}`
+  return REASONS.get(code) ?? `reading it fails with ${code}`
 }

@@ -37,12 +37,12 @@ export function readCertificate(shown: X509Certificate, chained: boolean): PeerC
   })
 }
 
-const KINDS: Readonly<Record<string, string>> = Object.freeze({
-  DNS: 'dns',
-  URI: 'uri',
-  'IP Address': 'ip',
-  email: 'email',
-})
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ['DNS', 'dns'],
+  ['URI', 'uri'],
+  ['IP Address', 'ip'],
+  ['email', 'email'],
+])
 
 /** If any of the names cannot be read, none counts. */
 function alternativeNamesOf(printed: string): readonly string[] {
@@ -52,7 +52,7 @@ function alternativeNamesOf(printed: string): readonly string[] {
   while (next.lastIndex < printed.length) {
     const [, type = '', value = ''] = next.exec(printed) ?? []
     if (type === '') return []
-    const kind = KINDS[type]
+    const kind = KINDS.get(type)
     const name = kind === undefined ? null : alternativeName(kind, unquoted(value))
     if (kind !== undefined && name !== null) names.push(`${kind}:${name}`)
   }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
@@ -20,10 +21,49 @@ function follow(args: readonly string[]) {
   })
   const lines: string[] = []
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   onTestFinished(() => void child.kill('SIGKILL'))
-  return { lines, ended, end: () => child.kill('SIGINT') }
+  return {
+    lines,
+    ended,
+    end: () => child.kill('SIGINT'),
+    stopReading: () => void child.stdout.destroy(),
+    hasEnded: () => child.exitCode !== null,
+    errors: () => errors,
+  }
 }
+
+test(
+  'qscope audit follow ends quietly when what reads it has gone, as head does',
+  async () => {
+    const database = await sqliteFiles.createMigrated()
+    const server = await startServer(database.url)
+    try {
+      const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+      const as = ['--server', server.address, '--token', server.admin.token]
+      const following = follow([...as, '--of-client', clientId])
+      await expect.poll(() => server.app.auditWatches.open, PATIENCE).toBe(1)
+      following.stopReading()
+      // The first write may still fit into the pipe.
+      const mint = () => server.call(TokenService.method.mintToken, { client })
+      await expect
+        .poll(async () => {
+          await mint()
+          return following.hasEnded()
+        }, PATIENCE)
+        .toBe(true)
+      expect(await following.ended).toBe(128 + constants.signals.SIGPIPE)
+      expect(following.errors()).toBe('')
+    } finally {
+      await server.stop()
+    }
+  },
+  TIMEOUT,
+)
 
 test(
   'qscope audit follow prints events as they come, filtered, as text or as lines of JSON, until it is interrupted',

@@ -66,7 +66,7 @@ describe.each(SHELLS)('completion in %s', (shell) => {
     const expected: Readonly<Record<string, readonly string[]>> = {
       'qscope cl': ['client'],
       'qscope client sec': ['secret'],
-      'qscope client secret ': ['help', 'list', 'revoke'],
+      'qscope client secret ': ['help', 'list', 'revoke', 'rotate-own'],
       'qscope client create --ty': ['--type'],
       'qscope client create --type ': ['confidential', 'public'],
       'qscope client create --id list --type p': ['public'],

@@ -6,7 +6,14 @@ import { databaseKinds } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { runHere } from './in-process.ts'
 
-const VARIABLES = ['QSCOPE_SERVER', 'QSCOPE_CONTEXT', 'QSCOPE_CLIENT_ID', 'QSCOPE_CLIENT_SECRET', 'QSCOPE_TOKEN']
+const VARIABLES = [
+  'QSCOPE_SERVER',
+  'QSCOPE_CONTEXT',
+  'QSCOPE_CLIENT_ID',
+  'QSCOPE_CLIENT_SECRET',
+  'QSCOPE_TOKEN',
+  'QSCOPE_CLIENT_SECRET_FILE',
+]
 
 describe('a context', () => {
   let server: TestServer
@@ -83,6 +90,18 @@ describe('a context', () => {
     await ok('token', 'mint', '--client-id', server.admin.clientId)
   })
 
+  test('of a client without the permission that a command needs is told which, and how it gets it', async () => {
+    const { clientId, clientSecret } = await server.registerClient({ clientId: server.unique('other-') })
+    const other = ['--client-id', clientId, '--client-secret', clientSecret]
+    await ok('context', 'set', 'dev', '--server', server.address, ...other)
+    expect(await runHere(['client', 'list'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        `OAUTH_INVALID_SCOPE: the client ${clientId} does not have the permission qscope:clients.read, which this command needs; qscope client update ${clientId} --add-scope qscope:clients.read gives it`,
+      ),
+    })
+  })
+
   test('gives way to --local, and then the database is named', async () => {
     await ok('context', 'set', 'dev', '--server', server.address, ...admin())
     expect((await runHere(['client', 'list', '--local'])).stderr).toContain('there is no database')
@@ -113,6 +132,68 @@ describe('a context', () => {
     await ok('context', 'set', 'dev', '--plaintext')
     expect(await show()).toMatchObject({ plaintext: true })
     expect(await show()).not.toHaveProperty('tls')
+  })
+
+  test('does not take its secret to another server', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address, ...admin())
+    const elsewhere = ['context', 'set', 'dev', '--server', '127.0.0.1:1']
+    expect(await runHere(elsewhere)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(`for ${server.address}, which is not sent to 127.0.0.1:1`),
+    })
+    expect(await ok('client', 'list', '-o', 'name')).toContain(server.admin.clientId)
+    const secretFile = join(home, 'secret')
+    writeFileSync(secretFile, 'secret of a file')
+    await ok(...elsewhere, '--client-secret-file', secretFile)
+    expect(await runHere(['context', 'set', 'dev', '--server', '127.0.0.1:2'])).toMatchObject({ code: 2 })
+    await ok('context', 'set', 'dev', '--server', '127.0.0.1:2', '--client-id', 'other')
+    const { context } = JSON.parse(await ok('context', 'show', 'dev', '--json'))
+    expect(context).toEqual(expect.objectContaining({ clientId: 'other', hasClientSecret: false }))
+    expect(context).not.toHaveProperty('clientSecretFile')
+  })
+
+  test('does not take the leave to send in plaintext to another server', async () => {
+    await ok('context', 'set', 'far', '--server', 'one.example:80', '--plaintext')
+    expect(await runHere(['context', 'set', 'far', '--server', 'two.example:80'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('travel to it in plaintext'),
+    })
+    await ok('context', 'set', 'far', '--server', 'two.example:80', '--plaintext')
+  })
+
+  test('is not sent the secret that the environment has for another server', async () => {
+    await ok('context', 'set', 'dev', '--server', server.address)
+    vi.stubEnv('QSCOPE_SERVER', '127.0.0.1:1')
+    vi.stubEnv('QSCOPE_CLIENT_ID', server.admin.clientId)
+    vi.stubEnv('QSCOPE_CLIENT_SECRET', server.admin.clientSecret)
+    for (const place of [
+      ['--context', 'dev'],
+      ['--server', server.address],
+    ]) {
+      expect(await runHere(['client', 'list', ...place])).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringContaining(
+          `QSCOPE_CLIENT_ID and QSCOPE_CLIENT_SECRET of the environment are for 127.0.0.1:1, and are not sent to ${server.address}`,
+        ),
+      })
+    }
+    vi.stubEnv('QSCOPE_SERVER', undefined)
+    vi.stubEnv('QSCOPE_CONTEXT', 'dev')
+    await ok('client', 'list', '--server', server.address)
+    vi.stubEnv('QSCOPE_SERVER', server.address)
+    await ok('client', 'list')
+    await ok('client', 'list', '--context', 'dev')
+  })
+
+  test('names the file of a secret that cannot be read', async () => {
+    vi.stubEnv('QSCOPE_CLIENT_ID', server.admin.clientId)
+    vi.stubEnv('QSCOPE_CLIENT_SECRET_FILE', join(home, 'missing'))
+    expect(await runHere(['client', 'list', '--server', server.address])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('QSCOPE_CLIENT_SECRET_FILE: should be the path of a readable file'),
+    })
   })
 
   test.each([

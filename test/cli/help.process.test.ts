@@ -12,11 +12,51 @@ function everyCommand(command: Command, names: readonly string[] = []): readonly
   ]
 }
 
+/** All that a command prints as its help, what stands below the options too. */
+function printedHelp(command: Command): string {
+  let printed = ''
+  command.configureOutput({
+    writeOut: (text) => {
+      printed += text
+    },
+  })
+  command.outputHelp()
+  return printed
+}
+
 describe('the help of qscope', () => {
   const commands = everyCommand(program())
 
+  test.each([
+    'client secret rotate-own',
+    'token refresh',
+    'token exchange',
+    'token exchange-assertion',
+    'token revoke-leaked',
+    'token revocations',
+    'metadata',
+    'key jwks',
+    'code create',
+    'code redeem',
+    'device watch',
+  ])('shows how %s is called', (name) => {
+    const command = new Map(commands).get(name)
+    if (command === undefined) throw new Error(`there is no command ${name}`)
+    const [, example = ''] = printedHelp(command).split('\nExample:\n')
+    expect(example).toContain(`qscope ${name} `)
+    expect(example.split('\n').filter((line) => line.length > 80)).toEqual([])
+    for (const [option] of example.matchAll(/ --[a-z-]+/g))
+      expect(command.options.map(({ long }) => ` ${long}`)).toContain(option)
+  })
+
   test('is there for every command', () => {
     expect(commands.length).toBeGreaterThan(40)
+  })
+
+  test.each(commands)('tells what is special about %s before what is the same for all', (_name, command) => {
+    const help = command.helpInformation()
+    const common = ['Connection options:', 'Output options:'].map((group) => help.indexOf(group))
+    for (const at of common.filter((each) => each >= 0)) expect(help.indexOf('\nOptions:')).toBeLessThan(at)
   })
 
   test.each(commands)(

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { databaseKinds } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { runHere } from './in-process.ts'
@@ -36,6 +37,7 @@ describe('qscope login', () => {
       )
     await register('cli', [GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN])
     await register('cli-once', [GrantType.DEVICE_CODE])
+    await register('cli-moved', [GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN])
   })
   afterAll(() => server.stop())
   beforeEach(async () => {
@@ -49,12 +51,18 @@ describe('qscope login', () => {
 
   /** Runs the command, and settles the authorization as soon as the user code is shown. */
   async function logIn(settle: 'approve' | 'deny', ...args: readonly string[]) {
+    return await logInWhile(() => Promise.resolve(), settle, ...args)
+  }
+
+  /** The same; `meanwhile` happens before the authorization is settled. */
+  async function logInWhile(meanwhile: () => Promise<void>, settle: 'approve' | 'deny', ...args: readonly string[]) {
     const seen = Promise.withResolvers<string>()
     const running = runHere(['login', ...args, '--json'], (stderr) => {
       const [, code] = /enter the code (\S+)/.exec(stderr) ?? []
       if (code !== undefined) seen.resolve(code)
     })
     const userCode = await Promise.race([seen.promise, running.then(({ stderr }) => Promise.reject(new Error(stderr)))])
+    await meanwhile()
     const bearer = { bearer: server.admin.token }
     if (settle === 'deny') await server.call(DeviceService.method.denyDeviceAuthorization, { userCode }, bearer)
     else {
@@ -120,6 +128,17 @@ describe('qscope login', () => {
     })
   })
 
+  test('that has ended is not in the way of what anyone may ask', async () => {
+    await logIn('approve', '--client-id', 'cli-once')
+    const before = kept()
+    const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() - 1_000).toISOString() } }
+    writeFileSync(contextFile(), JSON.stringify(ended))
+    expect((await runHere(['metadata', '-o', 'name'])).code).toBe(0)
+    expect((await runHere(['key', 'jwks'])).code).toBe(0)
+    expect((await runHere(['token', 'revoke-leaked', before.login.accessToken])).code).toBe(0)
+    expect(await introspect(before.login.accessToken)).toEqual([false])
+  })
+
   test('ends with qscope logout, which revokes the tokens', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { accessToken } = kept().login
@@ -136,6 +155,25 @@ describe('qscope login', () => {
     await logIn('approve', '--client-id', 'cli')
     expect(await introspect(first)).toEqual([false])
     expect(await introspect(kept().login.accessToken)).toEqual([true])
+  })
+
+  test('is not kept where the context has become one of another server, and is revoked', async () => {
+    const moved = async () => {
+      writeFileSync(contextFile(), JSON.stringify({ ...kept(), server: '127.0.0.1:1' }))
+    }
+    const { code, stderr } = await logInWhile(moved, 'approve', '--client-id', 'cli-moved')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('is of 127.0.0.1:1 by now') })
+    expect(kept().login).toBeUndefined()
+    const method = TokenService.method.listTokens
+    const { tokens } = await server.call(method, { clientId: 'cli-moved' }, { bearer: server.admin.token })
+    expect(new Set(tokens.map(({ active }) => active))).toEqual(new Set([false]))
+  })
+
+  test('is forgotten, and said to be, when its context becomes one of another server', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const { code, stderr } = await runHere(['context', 'set', 'dev', '--server', '127.0.0.1:1'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the server before') })
+    expect(kept().login).toBeUndefined()
   })
 
   test('keeps nothing when the user refuses', async () => {

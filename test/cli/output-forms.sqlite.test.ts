@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { ContextStore } from '../../src/cli/contexts/context-store.ts'
 import { OUTPUT_FORMS } from '../../src/cli/options/output-options.ts'
+import { signed } from '../setup/assertions.ts'
 import { databaseKinds } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+import { AUDIENCE, CLUSTER, trustedIssuers } from '../setup/trusted-issuers.ts'
 import { everyCommand, WITHOUT_FORMS } from './every-command.ts'
 import { runHere } from './in-process.ts'
+import { RPCS_OF_COMMANDS } from './rpcs-of-commands.ts'
 
 /** What stands beside an answer on standard error. */
 const BESIDE = /^(?:more with --page-token \S+|qscope: note: .*)\n/gm
@@ -16,8 +20,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = Object.freeze({
   login: 'login.sqlite.test.ts: a user approves meanwhile',
   'audit follow': 'audit-follow.process.test.ts: it goes on until it is stopped',
 })
+/** Stands for the client `orders`. */
+const SERVICE_ACCOUNT = 'system:serviceaccount:shop:orders'
 const folder = mkdtempSync(join(tmpdir(), 'qscope-forms-'))
 let server: TestServer
+let issuers: Awaited<ReturnType<typeof trustedIssuers>>
 let count = 0
 
 async function json(...args: readonly string[]) {
@@ -31,6 +38,35 @@ async function newClient(...more: readonly string[]): Promise<string> {
   const args = more.length > 0 ? more : ['--grant', 'client_credentials', '--scope', 'stock.read']
   const made = await json('client', 'create', '--id', `client-${count}`, ...args)
   return made.client.clientId
+}
+
+/** Options with which a command calls as a new client. */
+async function asNewClient(...registration: readonly string[]): Promise<readonly string[]> {
+  count += 1
+  const made = await json('client', 'create', '--id', `client-${count}`, ...registration)
+  return ['--server', server.address, '--client-id', made.client.clientId, '--client-secret', made.clientSecret]
+}
+
+const REDIRECT = ['--redirect-uri', 'https://web.example/callback'] as const
+
+async function newWebClient(): Promise<string> {
+  return await newClient('--grant', 'authorization_code', '--redirect-uri', REDIRECT[1], '--no-pkce')
+}
+
+/** A context with a login, as `qscope login` leaves it. */
+async function loggedIn(): Promise<string> {
+  const name = await newContext()
+  const { token } = await json('device', 'redeem', await approvedDeviceCode(), ...asDevice())
+  const { accessToken, refreshToken, expireTime, scopes } = token
+  const login = { clientId: 'device', accessToken, refreshToken, expireTime, scopes }
+  await ContextStore.ofUser(process.env).change(name, (context) => ({ ...context, login }))
+  return name
+}
+
+async function newAssertion(): Promise<string> {
+  const now = Math.floor(server.clock.now() / 1_000)
+  const claims = { iss: CLUSTER, sub: SERVICE_ACCOUNT, aud: AUDIENCE, iat: now, exp: now + 600 }
+  return await signed(issuers.cluster, claims)
 }
 
 async function newUser(): Promise<string> {
@@ -106,7 +142,7 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   'context list': () => [],
   'context show': () => ['forms'],
   'context delete': async () => [await newContext(), '--yes'],
-  logout: () => ['--context', 'forms'],
+  logout: async () => ['--context', await loggedIn()],
   'migrate up': () => [],
   'migrate down': () => ['--yes'],
   'migrate status': () => [],
@@ -121,13 +157,32 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   'client enable': async () => [await newClient()],
   'client rotate-secret': async () => [await newClient(), '--yes'],
   'client secret list': async () => [await newClient()],
+  'client secret rotate-own': async () => await asNewClient('--grant', 'client_credentials', '--allow-own-rotation'),
   'client secret revoke': async () => [...(await newSecret()), '--yes'],
   'client delete': async () => [await newClient(), '--yes'],
   'client why': async () => [await newClient(), '--scope', 'stock.write'],
   'token mint': () => [],
+  'token refresh': async () => {
+    const { token } = await json('device', 'redeem', await approvedDeviceCode(), ...asDevice())
+    return [token.refreshToken, ...asDevice()]
+  },
+  'token exchange': async () => {
+    const caller = await asNewClient(
+      '--grant',
+      'client_credentials',
+      '--grant',
+      'token_exchange',
+      '--scope',
+      'stock.read',
+    )
+    return [(await json('token', 'mint', ...caller)).token.accessToken, ...caller]
+  },
+  'token exchange-assertion': async () => [await newAssertion()],
   'token introspect': async () => [await newToken()],
   'token verify': async () => [await newToken()],
   'token revoke': async () => ['--of-client', await newClient(), '--yes'],
+  'token revoke-leaked': async () => [await newToken()],
+  'token revocations': () => [],
   'token list': () => [],
   'token grants': () => [],
   'user register': () => {
@@ -144,12 +199,20 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   'device approve': async () => [(await newDeviceCodes()).userCode, '--external-id', 'approver'],
   'device deny': async () => [(await newDeviceCodes()).userCode],
   'device redeem': async () => [await approvedDeviceCode(), ...asDevice()],
+  'device watch': async () => [await approvedDeviceCode(), ...asDevice()],
+  'code create': async () => [await newWebClient(), ...REDIRECT, '--external-id', 'approver'],
+  'code redeem': async () => {
+    const caller = await asNewClient('--grant', 'authorization_code', '--redirect-uri', REDIRECT[1], '--no-pkce')
+    const { code } = await json('code', 'create', caller[3] ?? '', ...REDIRECT, '--external-id', 'approver')
+    return [code, ...REDIRECT, ...caller]
+  },
   why: async () => [await newToken(), '--scope', 'other'],
   'key list': () => [],
   'key prepare': endPreparedKeys,
   'key activate': async () => [await activatable()],
   'key retire': async () => [await newKey(), '--yes'],
   'key revoke': async () => [await newKey(), '--yes'],
+  'key jwks': () => [],
   'audit list': () => [],
   'audit get': async () => [(await json('audit', 'list')).events[0].eventId],
   'audit verify': () => [],
@@ -167,6 +230,7 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   'explain-sql': () => migrated('clientCredentials'),
   health: () => [],
   status: () => [],
+  metadata: () => [],
   usage: () => [],
   apply: () => ['-f', documents(), '--secrets-dir', join(folder, 'secrets')],
   diff: () => ['-f', documents()],
@@ -214,7 +278,13 @@ describe('every command that prints objects', () => {
     process.setMaxListeners(0)
     const [sqlite] = databaseKinds
     const database = await sqlite?.create()
-    server = await startServer(database?.url ?? '')
+    issuers = await trustedIssuers(folder)
+    // One rule, for a client that will be there: of the others the doctor would find that there is none.
+    const rule = { claims: { sub: SERVICE_ACCOUNT }, client_id: 'orders', scopes: ['orders.read'] }
+    const cluster = { issuer: CLUSTER, jwks_file: 'cluster.jwks.json', audience: AUDIENCE, rules: [rule] }
+    writeFileSync(issuers.file, JSON.stringify({ issuers: [cluster] }))
+    const variables = { QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
+    server = await startServer(database?.url ?? '', undefined, undefined, variables)
     // What the commands on the database itself work on: another one, which nobody serves.
     Object.assign(process.env, {
       XDG_CONFIG_HOME: join(folder, 'config'),
@@ -229,6 +299,7 @@ describe('every command that prints objects', () => {
     process.env['QSCOPE_CONTEXT'] = 'forms'
     const grants = ['--grant', 'device_code', '--grant', 'refresh_token', '--scope', 'stock.read']
     await json('client', 'create', '--id', 'device', '--type', 'public', '--authentication-method', 'none', ...grants)
+    await json('client', 'create', '--id', 'orders', '--grant', 'jwt_bearer', '--scope', 'orders.read')
   })
   afterAll(() => server.stop())
 
@@ -240,6 +311,7 @@ describe('every command that prints objects', () => {
 
   test.each(printing.map(([name]) => name))('qscope %s answers in every form', async (name) => {
     const printed = new Map<string, string>()
+    const before = server.lines.length
     for (const form of OUTPUT_FORMS) {
       const args = [...name.split(' '), ...((await ARGUMENTS[name]?.()) ?? []), '-o', form]
       const { stdout, stderr } = await runHere(args)
@@ -252,5 +324,9 @@ describe('every command that prints objects', () => {
     for (const form of ['table', 'wide']) expect(printed.get(form)?.trim()).not.toBe('')
     expect(printed.get('name')).toMatch(/^(?:\S+\n)*$/)
     for (const text of printed.values()) expect(text).not.toMatch(/undefined|\[object|NaN/)
+    const called = new Set(server.lines.slice(before).map(({ method }) => String(method).replace(/^.*\//, '')))
+    const [...rpcs] = RPCS_OF_COMMANDS[name] ?? []
+    // Where there are several, the arguments choose one.
+    if (rpcs.length > 0) expect(rpcs.filter((rpc) => called.has(rpc))).toHaveLength(1)
   })
 })

@@ -57,6 +57,14 @@ describe('on a terminal', () => {
     return { code, shown, lines: stripVTControlCharacters(shown).split(/\r?\n/) }
   }
 
+  test('what a locale without UTF-8 cannot show is shown in ASCII', async () => {
+    const { code, shown } = await typed(['client', 'list'], { env: { LC_ALL: 'C' } })
+    expect(code).toBe(0)
+    expect(shown).toContain('~')
+    expect(shown).toMatch(/^[\0-\x7f]*$/)
+    expect((await typed(['client', 'list'], { env: { LC_ALL: 'C.UTF-8' } })).shown).toContain('…')
+  })
+
   test('tables fit, and states have colours', async () => {
     const { code, shown, lines } = await typed(['client', 'list'])
     expect(code).toBe(0)

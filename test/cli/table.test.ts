@@ -54,6 +54,23 @@ describe('a table', () => {
     ])
   })
 
+  test('leaves out the last columns where cutting is not enough, but never ids, sentences or the second column', () => {
+    const columns: readonly Column<Row>[] = [
+      { heading: 'ID', value: () => 'orders', whole: true },
+      ...['ONE', 'TWO', 'THREE'].map((heading) => ({ heading, value: ({ text }: Row) => text })),
+    ]
+    const headings = (width: number, shown = columns) => table(rows, width, shown)[0]?.split(/ +/)
+    expect(headings(36)).toEqual(['ID', 'ONE', 'TWO', 'THREE'])
+    expect(headings(35)).toEqual(['ID', 'ONE', 'TWO'])
+    expect(headings(25)).toEqual(['ID', 'ONE'])
+    expect(headings(5)).toEqual(['ID', 'ONE'])
+    expect(table(rows, 35, columns).every((line) => displayWidth(line) <= 35)).toBe(true)
+    const sentences = columns.map((column) =>
+      column.heading === 'THREE' ? { ...column, wrap: true as const } : column,
+    )
+    expect(headings(35, sentences)).toEqual(['ID', 'ONE', 'THREE'])
+  })
+
   test('never cuts an id, however narrow the terminal is', () => {
     expect(table(rows, 10)[1]).toBe(`${ID}  orders.…`)
   })

@@ -8,6 +8,7 @@ import {
 } from './gen/qscope/v1/device_service_pb.ts'
 import type { IssuedToken } from './gen/qscope/v1/token_pb.ts'
 import { pause } from './pause.ts'
+import { PollPace } from './poll-pace.ts'
 import { QScopeError } from './qscope-error.ts'
 import { statusCode } from './status-name.ts'
 import { type AccessToken, accessTokenOf } from './tokens/access-token.ts'
@@ -108,8 +109,9 @@ async function poll(
   { client, accessTokenAudiences = [], signal }: DeviceAuthorizationOptions,
   { deviceCode, interval }: StartDeviceAuthorizationResponse,
 ): Promise<DeviceOutcome> {
-  for (let waitMs = interval === undefined ? 5_000 : durationMs(interval); ; ) {
-    await pause(waitMs, signal)
+  const pace = new PollPace(interval === undefined ? null : durationMs(interval))
+  for (;;) {
+    await pause(pace.waitMs, signal)
     try {
       const { token } = await channel.unary(
         DeviceService.method.redeemDeviceCode,
@@ -125,8 +127,7 @@ async function poll(
         case 'OAUTH_DEVICE_EXPIRED_TOKEN':
           return { state: 'expired' }
         case 'OAUTH_DEVICE_SLOW_DOWN':
-          // RFC 8628 §3.5: for this and all later polls.
-          waitMs = error.retryAfterMs ?? waitMs + 5_000
+          pace.slowDown(error.retryAfterMs)
           break
         case 'OAUTH_DEVICE_AUTHORIZATION_PENDING':
           break

@@ -1,14 +1,17 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
 import type { ClientSecretInfo } from '../../gen/qscope/v1/client_pb.ts'
 import {
   ClientService,
   ListClientSecretsResponseSchema,
   RevokeClientSecretResponseSchema,
+  RotateOwnSecretResponseSchema,
 } from '../../gen/qscope/v1/client_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
 import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
-import { type ConnectionOptions, withConnection } from '../options/options.ts'
-import { messageJson, type View } from '../output/output.ts'
+import { withExample } from '../options/example.ts'
+import { type ConnectionOptions, duration, omitUndefined, withConnection } from '../options/options.ts'
+import { messageJson, shownOnce, type View } from '../output/output.ts'
 
 const secretView: View<ClientSecretInfo> = {
   name: ({ secretId }) => secretId,
@@ -31,6 +34,7 @@ export function clientSecretCommand(): Command {
     .description('manage the secrets of a client; qscope client rotate-secret creates one')
     .addCommand(listCommand())
     .addCommand(revokeCommand())
+    .addCommand(rotateOwnCommand())
 }
 
 function listCommand(): Command {
@@ -61,4 +65,32 @@ function revokeCommand(): Command {
         })
       })
     })
+}
+
+interface RotateOwnOptions extends ConnectionOptions {
+  readonly lifetime?: Duration
+}
+
+/** The client that calls draws a secret for itself; who it is, is said as for every other command. */
+function rotateOwnCommand(): Command {
+  const command = withConnection(new Command('rotate-own'))
+    .description('as a client: draw one more secret for yourself and print it, once; those at hand stay valid')
+    .option('--lifetime <duration>', 'end it after so long, 1h to 365d (default: it does not end by itself)', duration)
+    .action(async (options: RotateOwnOptions) => {
+      await withCalls(options, async (calls, output) => {
+        const { lifetime } = options
+        const answer = await calls.call(ClientService.method.rotateOwnSecret, omitUndefined({ lifetime }))
+        output.answer({
+          document: () => messageJson(RotateOwnSecretResponseSchema, answer),
+          text: () =>
+            output.pairs([
+              ['client secret', shownOnce(answer.clientSecret)],
+              ['secret id', answer.secretId],
+              ['expires', answer.expireTime ?? 'never'],
+            ]),
+          names: () => [answer.secretId],
+        })
+      })
+    })
+  return withExample(command, 'qscope client secret rotate-own --lifetime 90d --json > new-secret.json')
 }

@@ -22,7 +22,7 @@ import {
   withConnection,
   withPaging,
 } from '../options/options.ts'
-import { messageJson } from '../output/output.ts'
+import { messageJson, shownOnce } from '../output/output.ts'
 import { clientView } from '../views/client.ts'
 import {
   type DryRunOption,
@@ -177,8 +177,4 @@ function deleteCommand(): Command {
         })
       })
     })
-}
-
-function shownOnce(secret: string): string {
-  return secret === '' ? '' : `${secret}  (shown once; keep it safe)`
 }

@@ -17,6 +17,7 @@ import { readSecret } from '../input/secret.ts'
 import { address, type ConnectionOptions, UsageError } from '../options/options.ts'
 import { type OutputOptions, withOutput } from '../options/output-options.ts'
 import { Output } from '../output/output.ts'
+import { writeNotice } from '../output/terminal.ts'
 import { contextJson, contextView } from '../views/context.ts'
 
 export function contextCommand(): Command {
@@ -62,10 +63,15 @@ function setCommand(): Command {
       const store = ContextStore.ofUser(process.env)
       const secret = await readSecret(options.clientSecret, 'client secret')
       const change = (before: Context | null) => changed(before, options, secret)
-      if (store.find(name) === null) store.save({ name, context: change(null) })
+      const before = store.find(name)
+      if (before === null) store.save({ name, context: change(null) })
       else await store.change(name, change)
       if (store.current() === null) store.use(name)
-      show({ name, context: store.get(name) }, options)
+      const context = store.get(name)
+      if (before?.login !== undefined && context.login === undefined) {
+        writeNotice('qscope: note: the login to the server before is forgotten, and its tokens are not revoked\n')
+      }
+      show({ name, context }, options)
     })
 }
 
@@ -76,13 +82,14 @@ function changed(before: Context | null, options: SetOptions, secret: string | n
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
     throw new UsageError('give either --client-secret or --client-secret-file')
   }
+  if (before !== null && before.server !== server) refuseToMoveSecret(before, server, options)
   const clientId = options.clientId ?? before?.clientId
   if (clientId === undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
     throw new UsageError('a client secret needs --client-id')
   }
   const context = {
     ...newContext(server),
-    ...securityFrom(options, before),
+    ...securityFrom(options, before?.server === server ? before : withoutLeave(before)),
     ...(clientId !== undefined && { clientId }),
     ...secretFrom(options, before, secret),
     // Tokens are of the server that issued them.
@@ -90,6 +97,24 @@ function changed(before: Context | null, options: SetOptions, secret: string | n
   }
   endpointForCredentials(address(server), securityOf(context))
   return context
+}
+
+/** A secret was given for the server of the context, and is sent to no other. It may be the only copy, so it is not dropped. */
+function refuseToMoveSecret(before: Context, server: string, options: SetOptions): void {
+  const { clientId, clientSecret, clientSecretFile } = before
+  if ((clientSecret ?? clientSecretFile) === undefined) return
+  if ((options.clientSecret ?? options.clientSecretFile) !== undefined) return
+  if (options.clientId !== undefined && options.clientId !== clientId) return
+  throw new UsageError(
+    `the context has the secret of ${clientId} for ${before.server}, which is not sent to ${server}: give the one for ${server} by --client-secret - or --client-secret-file, or make a context of its own for ${server}`,
+  )
+}
+
+/** To send credentials in plaintext was allowed for the server before. */
+function withoutLeave(before: Context | null): Context | null {
+  if (before === null) return null
+  const { plaintext: _plaintext, ...rest } = before
+  return rest
 }
 
 /** The settings for TLS belong together: what is given replaces all that was. */

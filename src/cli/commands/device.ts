@@ -10,18 +10,13 @@ import {
   StartDeviceAuthorizationResponseSchema,
 } from '../../gen/qscope/v1/device_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
-import { readSecret } from '../input/secret.ts'
-import {
-  type ConnectionOptions,
-  nameOf,
-  omitUndefined,
-  repeated,
-  UsageError,
-  withConnection,
-} from '../options/options.ts'
+import { readSecretArgument } from '../input/secret.ts'
+import { type ConnectionOptions, nameOf, omitUndefined, repeated, withConnection } from '../options/options.ts'
+import { type UserReferenceOptions, userReference, withUserReference } from '../options/user-reference.ts'
 import { state } from '../output/cell.ts'
 import { durationText, listText, messageJson, type View } from '../output/output.ts'
-import { issuedPairs } from '../views/token.ts'
+import { issuedView } from '../views/token.ts'
+import { watchCommand } from './device-watch.ts'
 
 const authorizationView: View<DeviceAuthorization> = {
   name: ({ clientId }) => clientId,
@@ -45,6 +40,7 @@ export function deviceCommand(): Command {
     .addCommand(approveCommand())
     .addCommand(denyCommand())
     .addCommand(redeemCommand())
+    .addCommand(watchCommand())
 }
 
 interface StartOptions extends ConnectionOptions {
@@ -101,20 +97,16 @@ function getCommand(): Command {
     })
 }
 
-interface ApproveOptions extends AttemptOptions {
-  readonly userId?: string
-  readonly externalId?: string
+interface ApproveOptions extends AttemptOptions, UserReferenceOptions {
   readonly scope?: string[]
 }
 
 function approveCommand(): Command {
-  return withAttempt(new Command('approve'))
+  return withUserReference(withAttempt(new Command('approve')))
     .description('as the page: record that a user consented')
-    .option('--user-id <id>', 'the user')
-    .option('--external-id <id>', 'id of the user in the other system; registered if new')
     .addOption(repeated('--scope <scope>', 'approved scope (default: all requested scopes)'))
     .action(async (userCode: string, options: ApproveOptions) => {
-      const user = { id: userOf(options) }
+      const user = userReference(options)
       await withCalls(options, async (calls, output) => {
         const { attemptKey, scope: scopes = [] } = options
         const request = { userCode, user, scopes, ...omitUndefined({ attemptKey }) }
@@ -126,12 +118,6 @@ function approveCommand(): Command {
         })
       })
     })
-}
-
-function userOf({ userId, externalId }: ApproveOptions) {
-  if (userId !== undefined && externalId === undefined) return { case: 'userId' as const, value: userId }
-  if (externalId !== undefined && userId === undefined) return { case: 'externalId' as const, value: externalId }
-  throw new UsageError('say who consented: give either --user-id or --external-id')
 }
 
 function denyCommand(): Command {
@@ -160,16 +146,11 @@ function redeemCommand(): Command {
     .argument('<device-code>', 'the code, or - to read standard input')
     .addOption(repeated('--audience <audience>', 'requested audience, one of the authorization'))
     .action(async (text: string, options: RedeemOptions) => {
-      const deviceCode = (await readSecret(text, 'device code')) ?? ''
+      const deviceCode = await readSecretArgument(text, 'device code')
       await withCalls(options, async (calls, output) => {
         const request = { deviceCode, audiences: options.audience ?? [] }
         const answer = await calls.call(DeviceService.method.redeemDeviceCode, request)
-        const { token } = answer
-        output.answer({
-          document: () => messageJson(RedeemDeviceCodeResponseSchema, answer),
-          text: () => (token === undefined ? '' : output.pairs(issuedPairs(token))),
-          names: () => (token === undefined ? [] : [token.tokenId]),
-        })
+        output.object(issuedView, answer.token, () => messageJson(RedeemDeviceCodeResponseSchema, answer))
       })
     })
 }

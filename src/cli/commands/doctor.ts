@@ -19,7 +19,7 @@ export function doctorCommand(): Command {
       output.answer({
         document: () => ({ healthy, findings: findings.map((finding) => ({ ...finding })) }),
         text: () => output.table(FINDING_COLUMNS, findings),
-        names: () => findings.filter((finding) => finding.state === 'problem').map(({ check }) => check),
+        names: () => [...new Set(findings.filter((finding) => finding.state === 'problem').map(({ check }) => check))],
       })
       if (!healthy) process.exitCode = 1
     })

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { JsonWebKey } from '../../gen/qscope/v1/json_web_key_pb.ts'
 import {
   ActivateSigningKeyResponseSchema,
   KeyService,
@@ -11,8 +12,10 @@ import {
   type SigningKeyState,
   SigningKeyStateSchema,
 } from '../../gen/qscope/v1/key_service_pb.ts'
+import { GetJsonWebKeySetResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
 import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { withExample } from '../options/example.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -21,7 +24,8 @@ import {
   withConnection,
   withPaging,
 } from '../options/options.ts'
-import { messageJson } from '../output/output.ts'
+import { documentJson, durationText, messageJson } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
 import { signingKeyView } from '../views/signing-key.ts'
 
 export function keysCommand(): Command {
@@ -33,6 +37,7 @@ export function keysCommand(): Command {
     .addCommand(activateCommand())
     .addCommand(retireCommand())
     .addCommand(revokeCommand())
+    .addCommand(jwksCommand())
 }
 
 interface ListOptions extends ConnectionOptions, PageOptions {
@@ -112,4 +117,38 @@ function revokeCommand(): Command {
         output.object(signingKeyView, answer.key, () => messageJson(RevokeSigningKeyResponseSchema, answer))
       })
     })
+}
+
+const PUBLIC_KEY_COLUMNS: readonly Column<JsonWebKey>[] = [
+  { heading: 'KEY ID', value: ({ kid }) => kid, whole: true },
+  { heading: 'ALGORITHM', value: ({ alg }) => alg },
+  { heading: 'TYPE', value: ({ kty }) => kty },
+  { heading: 'CURVE', value: ({ crv }) => crv },
+  { heading: 'REVOCATION KEY', value: ({ rvk }) => rvk, wide: true },
+]
+
+/** RFC 7517 §5, which anyone may read. */
+function jwksCommand(): Command {
+  const command = withConnection(new Command('jwks'))
+    .description('print the public keys with which others verify JWT access tokens; with -o json, the key set itself')
+    .action(async (options: ConnectionOptions) => {
+      await readWithCalls(
+        options,
+        async (calls, output) => {
+          const answer = await calls.call(TokenService.method.getJsonWebKeySet, {})
+          output.answer({
+            document: () => documentJson(GetJsonWebKeySetResponseSchema, answer),
+            text: () =>
+              [
+                output.table(PUBLIC_KEY_COLUMNS, answer.keys),
+                '',
+                output.pairs([['may be kept for', durationText(answer.maxAge)]]),
+              ].join('\n'),
+            names: () => answer.keys.map(({ kid }) => kid),
+          })
+        },
+        { asNobody: true },
+      )
+    })
+  return withExample(command, 'qscope key jwks -o json > jwks.json')
 }

@@ -8,6 +8,7 @@ import { messageOf } from '../../message-of.ts'
 import { type CallCredentials, CallFailure, type Calls } from '../connection/calls.ts'
 import { readCredentials } from '../connection/credentials.ts'
 import { loginCredentials, loginOf } from '../connection/login.ts'
+import { PollPace } from '../connection/poll-pace.ts'
 import { RemoteCalls } from '../connection/remote-calls.ts'
 import { chosenContext, contextTarget } from '../connection/target.ts'
 import type { Login, NamedContext } from '../contexts/context.ts'
@@ -34,15 +35,18 @@ export function loginCommand(): Command {
     .action(async (options: LoginOptions) => {
       const { name, context } = requiredContext(options)
       const clientId = options.clientId ?? context.login?.clientId
-      const { client } = await readCredentials({ ...options, ...omitUndefined({ clientId }) }, context)
+      const { client } = await readCredentials(
+        { ...options, ...omitUndefined({ clientId }) },
+        contextTarget({ name, context }, {}),
+      )
       if (client === null) throw new UsageError('who logs in where? Give --client-id, or set it in the context')
       const calls = callsOf({ name, context }, { client, bearer: null })
       try {
         const { scope: scopes = [], audience: audiences = [] } = options
         const token = await authorize(calls, { scopes, audiences })
         const login = loginOf(client.clientId, token)
-        const before = await keep(name, login)
-        if (before !== undefined) await revokeFormer(before, { name, context })
+        const before = await keepOrRevoke(login, { name, context })
+        if (before !== undefined) await tryToRevoke(before, { name, context }, 'the login before')
         answer(name, login, options)
       } finally {
         await calls.close()
@@ -64,7 +68,7 @@ export function logoutCommand(): Command {
       const { login } = chosen.context
       if (login !== undefined) {
         if (!options.forget) await revoke(login, chosen)
-        await keep(chosen.name, undefined)
+        await keep(undefined, chosen)
       }
       new Output(options).answer({
         document: () => ({ context: chosen.name, revoked: login !== undefined && !options.forget }),
@@ -84,12 +88,27 @@ function callsOf(context: NamedContext, credentials: CallCredentials): Calls {
   return new RemoteCalls(contextTarget(context, {}).endpoint, credentials)
 }
 
-/** Puts a login into a context, and answers the one before it. */
-async function keep(name: string, login: Login | undefined): Promise<Login | undefined> {
+/** Puts a login into its context, and answers the one before it. One that cannot be kept is revoked. */
+async function keepOrRevoke(login: Login, chosen: NamedContext): Promise<Login | undefined> {
+  try {
+    return await keep(login, chosen)
+  } catch (error) {
+    await tryToRevoke(login, chosen, 'this login')
+    throw error
+  }
+}
+
+/** Replaces the login of a context, and answers the one before; throws where the context is of another server by now. */
+async function keep(login: Login | undefined, { name, context }: NamedContext): Promise<Login | undefined> {
   let before: Login | undefined
-  await ContextStore.ofUser(process.env).change(name, ({ login: former, ...context }) => {
+  await ContextStore.ofUser(process.env).change(name, ({ login: former, ...current }) => {
+    if (login !== undefined && current.server !== context.server) {
+      throw new Error(
+        `the context ${name} is of ${current.server} by now, and a login to ${context.server} is not kept there`,
+      )
+    }
     before = former
-    return login === undefined ? context : { ...context, login }
+    return login === undefined ? current : { ...current, login }
   })
   return before
 }
@@ -107,31 +126,28 @@ async function authorize(calls: Calls, { scopes, audiences }: Wanted): Promise<I
     [
       `Open ${started.verificationUri} in a browser, and enter the code ${started.userCode}`,
       ...(started.verificationUriComplete === '' ? [] : [`or open ${started.verificationUriComplete}`]),
-      'Waiting for you to approve …',
+      'Waiting for you to approve it',
       '',
     ].join('\n'),
   )
   return await poll(calls, started)
 }
 
-/** RFC 8628 §3.5: what each further poll waits longer after `slow_down`. */
-const SLOW_DOWN_MS = 5_000
-
 /** RFC 8628 §3.4, §3.5. A server that cannot be reached for the moment is asked less and less often. */
 async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Promise<IssuedToken> {
   const { deviceCode, expiresIn, interval } = started
   const until = Date.now() + (expiresIn === undefined ? 0 : durationMs(expiresIn))
-  let waitMs = interval === undefined ? SLOW_DOWN_MS : durationMs(interval)
+  const pace = new PollPace(interval === undefined ? null : durationMs(interval))
   while (Date.now() < until) {
-    await sleep(waitMs)
+    await sleep(Math.min(pace.waitMs, until - Date.now()))
     try {
       const { token } = await calls.call(DeviceService.method.redeemDeviceCode, { deviceCode })
       if (token !== undefined) return token
     } catch (error) {
       if (!(error instanceof CallFailure)) throw error
       const { reason, status } = error.refusal
-      if (reason === 'OAUTH_DEVICE_SLOW_DOWN') waitMs += SLOW_DOWN_MS
-      else if (status === 'UNAVAILABLE') waitMs *= 2
+      if (reason === 'OAUTH_DEVICE_SLOW_DOWN') pace.slowDown()
+      else if (status === 'UNAVAILABLE') pace.backOff()
       else if (reason !== 'OAUTH_DEVICE_AUTHORIZATION_PENDING') throw error
     }
   }
@@ -140,7 +156,7 @@ async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Pr
 
 /** RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it. */
 async function revoke(login: Login, context: NamedContext): Promise<void> {
-  const { client } = await readCredentials({}, context.context)
+  const { client } = await readCredentials({}, contextTarget(context, {}))
   const calls = callsOf(context, loginCredentials(login, client))
   try {
     await calls.call(TokenService.method.revokeToken, { token: login.refreshToken ?? login.accessToken })
@@ -149,11 +165,11 @@ async function revoke(login: Login, context: NamedContext): Promise<void> {
   }
 }
 
-async function revokeFormer(login: Login, context: NamedContext): Promise<void> {
+async function tryToRevoke(login: Login, context: NamedContext, which: string): Promise<void> {
   try {
     await revoke(login, context)
   } catch (error) {
-    writeError(`the tokens of the login before are not revoked: ${messageOf(error)}`)
+    writeError(`the tokens of ${which} are not revoked: ${messageOf(error)}`)
   }
 }
 

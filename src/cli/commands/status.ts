@@ -27,7 +27,7 @@ export function statusCommand(): Command {
         output.answer({
           document: () => messageJson(GetServerStatusResponseSchema, answer),
           text: () => statusText(answer, output),
-          names: () => toLookInto(answer).map(({ check }) => check),
+          names: () => [...new Set(toLookInto(answer).map(({ check }) => check))],
         })
       })
     })

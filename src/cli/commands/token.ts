@@ -14,7 +14,7 @@ import {
 import type { Calls } from '../connection/calls.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
 import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecret, readSecretArgument } from '../input/secret.ts'
 import {
   type ConnectionOptions,
   duration,
@@ -27,17 +27,24 @@ import {
 } from '../options/options.ts'
 import { state, yesNo } from '../output/cell.ts'
 import { messageJson, type Output } from '../output/output.ts'
-import { claimPairs, grantView, issuedPairs, tokenView } from '../views/token.ts'
+import { claimPairs, grantView, issuedView, tokenView } from '../views/token.ts'
+import { exchangeAssertionCommand, exchangeCommand, refreshCommand } from './token-exchange.ts'
 import { tokenHeaderCommand } from './token-header.ts'
+import { revocationsCommand, revokeLeakedCommand } from './token-revocations.ts'
 
 export function tokenCommand(): Command {
   return new Command('token')
     .description('tokens')
     .addCommand(mintCommand())
+    .addCommand(refreshCommand())
+    .addCommand(exchangeCommand())
+    .addCommand(exchangeAssertionCommand())
     .addCommand(tokenHeaderCommand())
     .addCommand(introspectCommand())
     .addCommand(verifyCommand())
     .addCommand(revokeCommand())
+    .addCommand(revokeLeakedCommand())
+    .addCommand(revocationsCommand())
     .addCommand(listCommand())
     .addCommand(grantsCommand())
 }
@@ -59,12 +66,7 @@ function mintCommand(): Command {
         const { scope: scopes = [], audience: audiences = [], lifetime } = options
         const request = { scopes, audiences, ...omitUndefined({ lifetime }) }
         const answer = await calls.call(TokenService.method.mintToken, request)
-        const { token } = answer
-        output.answer({
-          document: () => messageJson(MintTokenResponseSchema, answer),
-          text: () => (token === undefined ? '' : output.pairs(issuedPairs(token))),
-          names: () => (token === undefined ? [] : [token.tokenId]),
-        })
+        output.object(issuedView, answer.token, () => messageJson(MintTokenResponseSchema, answer))
       })
     })
 }
@@ -74,7 +76,7 @@ function introspectCommand(): Command {
     .description('show whether a token is active, and its claims')
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.introspectToken, { token })
         output.answer({
@@ -98,7 +100,7 @@ function verifyCommand(): Command {
     .addOption(repeated('--scope <scope>', 'required scope'))
     .option('--audience <audience>', 'required audience')
     .action(async (text: string, options: VerifyOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
         const { scope: requiredScopes = [], audience } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience }) }

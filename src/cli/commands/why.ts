@@ -5,7 +5,7 @@ import { GrantType, GrantTypeSchema } from '../../gen/qscope/v1/client_pb.ts'
 import { ClientService, ExplainMintResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
 import { ExplainTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { readWithCalls } from '../connection/session.ts'
-import { readSecret } from '../input/secret.ts'
+import { readSecretArgument } from '../input/secret.ts'
 import {
   type ConnectionOptions,
   choice,
@@ -32,7 +32,7 @@ export function whyCommand(): Command {
     .option('--audience <audience>', 'required audience')
     .option('--certificate <thumbprint>', 'x5t#S256 of the certificate that its bearer showed')
     .action(async (text: string, options: WhyOptions) => {
-      const token = (await readSecret(text, 'token')) ?? ''
+      const token = await readSecretArgument(text, 'token')
       await readWithCalls(options, async (calls, output) => {
         const { scope: requiredScopes = [], audience, certificate: presentedCertificateSha256 } = options
         const request = { token, requiredScopes, ...omitUndefined({ audience, presentedCertificateSha256 }) }

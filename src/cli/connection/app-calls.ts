@@ -53,7 +53,7 @@ export class AppCalls implements Calls {
     signal: AbortSignal,
   ): AsyncGenerator<MessageShape<Output>, void, void> {
     const rayId = uuidV7()
-    const message = create(method.input, request)
+    const message = create(method.input, withClientCredentials(method, request, this.#credentials))
     try {
       for await (const item of this.#app.pipeline.stream(method, operatorCallInfo(rayId, signal), message)) {
         if (!item.ok) throw callFailure(item, rayId)

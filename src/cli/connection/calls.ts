@@ -31,7 +31,10 @@ export interface Calls {
     method: UnaryMethod<Input, Output>,
     request: MessageInitShape<Input>,
   ): Promise<MessageShape<Output>>
-  /** The answers of a stream as they come, until it ends or `signal` is aborted; throws `CallFailure` where it is refused or breaks. */
+  /**
+   * The answers of a stream as they come, until it ends or `signal` is aborted, with client credentials as above; throws
+   * `CallFailure` where it is refused or breaks.
+   */
   stream<Input extends DescMessage, Output extends DescMessage>(
     method: StreamMethod<Input, Output>,
     request: MessageInitShape<Input>,
@@ -59,7 +62,7 @@ export function accessOf(method: DescMethod): Access {
 
 /** The request with the client's credentials in it, where its method has a field for them. */
 export function withClientCredentials<Input extends DescMessage>(
-  method: UnaryMethod<Input>,
+  method: UnaryMethod<Input> | StreamMethod<Input>,
   request: MessageInitShape<Input>,
   { client }: CallCredentials,
 ): MessageInitShape<Input> {

@@ -1,15 +1,27 @@
-import { readEnvironment, variable } from '../../config/environment.ts'
+import { formatAddress } from '../../config/address.ts'
+import { type Environment, readEnvironment, variable } from '../../config/environment.ts'
 import type { Context } from '../contexts/context.ts'
 import { readSecret, readSecretFile } from '../input/secret.ts'
 import { type ConnectionOptions, UsageError } from '../options/options.ts'
+import { writeNotice } from '../output/terminal.ts'
 import type { CallCredentials } from './calls.ts'
+import type { ServerTarget } from './target.ts'
 
 /** RFC 6750 §2.1: b64token. */
 const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
 
-/** The credentials of a command: its options, then the environment, then the context. */
-export async function readCredentials(options: ConnectionOptions, context: Context | null): Promise<CallCredentials> {
-  const environment = readEnvironment(process.env)
+/** The variables that say who calls. */
+const CREDENTIALS = ['QSCOPE_TOKEN', 'QSCOPE_CLIENT_ID', 'QSCOPE_CLIENT_SECRET'] as const
+
+type CredentialOptions = Pick<ConnectionOptions, 'token' | 'clientId' | 'clientSecret' | 'clientSecretFile'>
+
+/** The credentials of a command: its options, then the environment, then the context. `target`: `null` for the database. */
+export async function readCredentials(
+  options: CredentialOptions,
+  target: ServerTarget | null,
+): Promise<CallCredentials> {
+  const context = target?.context?.context ?? null
+  const environment = lentEnvironment(options, target)
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
     throw new UsageError('give either --client-secret or --client-secret-file')
   }
@@ -38,6 +50,24 @@ export async function readCredentials(options: ConnectionOptions, context: Conte
   const kept = context?.clientId === clientId ? clientOf(context) : null
   const clientSecret = given ?? set ?? kept?.clientSecret ?? null
   return { client: { clientId, clientSecret }, bearer }
+}
+
+/** What the environment says of the caller: nothing, where it names another server, to which its secrets belong. */
+function lentEnvironment(options: CredentialOptions, target: ServerTarget | null): Environment {
+  const environment = readEnvironment(process.env)
+  const [problem] = environment.problems.filter((each) => CREDENTIALS.some((name) => each.startsWith(`${name}_FILE:`)))
+  if (problem !== undefined) throw new UsageError(problem)
+  if (target === null || target.environmentIsFor === null) return environment
+  const held = CREDENTIALS.filter((name) => variable(environment, name) !== null)
+  const context = target.context?.context
+  const isTold = (options.token ?? options.clientSecret ?? options.clientSecretFile) !== undefined
+  if (held.length > 0 && !isTold && context?.clientId === undefined && context?.login === undefined) {
+    const server = formatAddress(target.endpoint.address)
+    writeNotice(
+      `qscope: note: ${held.join(' and ')} of the environment are for ${target.environmentIsFor}, and are not sent to ${server}\n`,
+    )
+  }
+  return readEnvironment({})
 }
 
 function clientOf(context: Context | null): CallCredentials['client'] {

@@ -35,7 +35,10 @@ const WITHOUT_PROXY: ChannelOptions = Object.freeze({ 'grpc.enable_http_proxy': 
 const WITHOUT_ADDRESS_AS_NAME: ChannelOptions = Object.freeze({ 'grpc.ssl_target_name_override': 'localhost' })
 
 /** Where a server that listens on every address is reached from its own machine. */
-const LOOPBACK_OF: Readonly<Record<string, string>> = Object.freeze({ '0.0.0.0': '127.0.0.1', '::': '::1' })
+const LOOPBACK_OF: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
 
 /**
  * The endpoint of a server that is about to receive credentials. Plaintext goes to
@@ -72,7 +75,7 @@ export function configuredEndpoint({ grpcListen: { host, port }, tls }: Config):
   if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN leaves the port open: give --server')
   const security = configuredSecurity(tls)
   return {
-    address: { host: LOOPBACK_OF[host] ?? host, port },
+    address: { host: LOOPBACK_OF.get(host) ?? host, port },
     channel:
       security.kind === 'plaintext'
         ? credentials.createInsecure()

@@ -29,6 +29,7 @@ import { MintedTokens } from './minted-tokens.ts'
 const DEADLINE_MS = 30_000
 const MANAGEMENT_TOKEN_SECONDS = 60n
 const STATUS_DETAILS_KEY = 'grpc-status-details-bin'
+const CLIENT_IS_MISSING = 'this call authenticates a client: give --client-id and --client-secret'
 
 /** Calls a server over gRPC. */
 export class RemoteCalls implements Calls {
@@ -62,9 +63,13 @@ export class RemoteCalls implements Calls {
     const access = accessOf(method)
     const { bearer, client } = this.#credentials
     if (bearer !== null && access.permission !== '') return await this.#send(method, request, bearer)
-    if (!access.clientAuthentication) return await this.#send(method, request, await this.#bearerFor(access.permission))
-    if (client === null) throw new UsageError('this call authenticates a client: give --client-id and --client-secret')
-    return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+    if (access.clientAuthentication) {
+      if (client === null && !access.anyone) throw new UsageError(CLIENT_IS_MISSING)
+      return await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+    }
+    // What needs no credentials is sent none.
+    const shown = access.anyone ? null : await this.#bearerFor(access.permission)
+    return await this.#send(method, request, shown)
   }
 
   async *stream<Input extends DescMessage, Output extends DescMessage>(
@@ -72,15 +77,14 @@ export class RemoteCalls implements Calls {
     request: MessageInitShape<Input>,
     signal: AbortSignal,
   ): AsyncGenerator<MessageShape<Output>, void, void> {
-    const { permission } = accessOf(method)
-    const { bearer: given, client } = this.#credentials
-    // It ends when its token does: for a client's, not before it has to.
-    const bearer = given === null && client !== null ? await this.#mint(permission) : await this.#bearerFor(permission)
+    const access = accessOf(method)
+    if (access.clientAuthentication && this.#credentials.client === null) throw new UsageError(CLIENT_IS_MISSING)
+    const bearer = access.clientAuthentication ? null : await this.#streamBearer(access.permission)
     const running = this.#client.makeServerStreamRequest(
       `/${method.parent.typeName}/${method.name}`,
       (message: MessageShape<Input>) => Buffer.from(toBinary(method.input, message)),
       (bytes: Buffer) => fromBinary(method.output, bytes),
-      create(method.input, request),
+      create(method.input, withClientCredentials(method, request, this.#credentials)),
       metadataWith(bearer),
     )
     const cancel = () => running.cancel()
@@ -97,6 +101,12 @@ export class RemoteCalls implements Calls {
 
   async close(): Promise<void> {
     this.#client.close()
+  }
+
+  /** A stream ends when its token does: for a client's, not before it has to. */
+  async #streamBearer(permission: string): Promise<string> {
+    const { bearer, client } = this.#credentials
+    return bearer === null && client !== null ? await this.#mint(permission) : await this.#bearerFor(permission)
   }
 
   /** What a management call shows: the token that was given, or one that is minted for the client. */
@@ -122,8 +132,21 @@ export class RemoteCalls implements Calls {
   async #mint(permission: string, lifetime?: { readonly seconds: bigint }): Promise<string> {
     const method = TokenService.method.mintToken
     const request = { scopes: [permission], ...(lifetime !== undefined && { lifetime }) }
-    const answer = await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
-    return answer.token?.accessToken ?? ''
+    try {
+      const answer = await this.#send(method, withClientCredentials(method, request, this.#credentials), null)
+      return answer.token?.accessToken ?? ''
+    } catch (error) {
+      throw error instanceof CallFailure ? this.#missingPermission(error, permission) : error
+    }
+  }
+
+  /** The user asked for no scope: what is refused is the permission that the command needs. */
+  #missingPermission(failure: CallFailure, permission: string): CallFailure {
+    const { refusal } = failure
+    if (refusal.reason !== 'OAUTH_INVALID_SCOPE') return failure
+    const clientId = this.#credentials.client?.clientId ?? ''
+    const description = `the client ${clientId} does not have the permission ${permission}, which this command needs; qscope client update ${clientId} --add-scope ${permission} gives it`
+    return new CallFailure({ ...refusal, description, metadata: {} })
   }
 
   #send<Input extends DescMessage, Output extends DescMessage>(

@@ -8,14 +8,21 @@ import { loginToken } from './login.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { type ServerTarget, type Target, targetOf } from './target.ts'
 
+interface SessionOptions extends LocalCallsOptions {
+  /** Whether anyone may make the calls, so that they show no credentials even where some are at hand. */
+  readonly asNobody: boolean
+}
+
+const NOBODY: CallCredentials = Object.freeze({ client: null, bearer: null })
+
 /** Opens the calls that the options ask for, works, and closes them again. */
 export async function withCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,
-  { readsOnly = false, needsKeyringFile = false, requiresKeys = true }: Partial<LocalCallsOptions> = {},
+  { readsOnly = false, needsKeyringFile = false, requiresKeys = true, asNobody = false }: Partial<SessionOptions> = {},
 ): Promise<void> {
   const target = targetOf(options)
-  const calls = await openCalls(target, options, { readsOnly, needsKeyringFile, requiresKeys })
+  const calls = await openCalls(target, options, { readsOnly, needsKeyringFile, requiresKeys, asNobody })
   try {
     await work(calls, new Output(options))
   } finally {
@@ -27,13 +34,17 @@ export async function withCalls(
 export async function readWithCalls(
   options: ConnectionOptions,
   work: (calls: Calls, output: Output) => Promise<void>,
+  { asNobody = false }: Partial<Pick<SessionOptions, 'asNobody'>> = {},
 ): Promise<void> {
-  await withCalls(options, work, { readsOnly: true })
+  await withCalls(options, work, { readsOnly: true, asNobody })
 }
 
-async function openCalls(target: Target, options: ConnectionOptions, local: LocalCallsOptions): Promise<Calls> {
-  if (target.kind === 'server') return new RemoteCalls(target.endpoint, await serverCredentials(target, options))
-  const calls = await LocalCalls.open(await readCredentials(options, null), local)
+async function openCalls(target: Target, options: ConnectionOptions, session: SessionOptions): Promise<Calls> {
+  if (target.kind === 'server') {
+    const credentials = session.asNobody ? NOBODY : await serverCredentials(target, options)
+    return new RemoteCalls(target.endpoint, credentials)
+  }
+  const calls = await LocalCalls.open(session.asNobody ? NOBODY : await readCredentials(options, null), session)
   if (!target.chosen) {
     writeNotice(`qscope: working on ${calls.database}, as no server is given (--server, QSCOPE_SERVER or a context)\n`)
   }
@@ -44,8 +55,9 @@ async function openCalls(target: Target, options: ConnectionOptions, local: Loca
  * A client that has a secret gets a management token of its own; without one, the
  * user who logged in is who calls.
  */
-async function serverCredentials({ context }: ServerTarget, options: ConnectionOptions): Promise<CallCredentials> {
-  const credentials = await readCredentials(options, context?.context ?? null)
+async function serverCredentials(target: ServerTarget, options: ConnectionOptions): Promise<CallCredentials> {
+  const { context } = target
+  const credentials = await readCredentials(options, target)
   const { client, bearer } = credentials
   const login = context?.context.login
   if (context === null || login === undefined || bearer !== null) return credentials

@@ -1,6 +1,6 @@
-import type { Address } from '../../config/address.ts'
+import { type Address, formatAddress, parseAddress } from '../../config/address.ts'
 import { readEnvironment, variable } from '../../config/environment.ts'
-import { type NamedContext, securityOf } from '../contexts/context.ts'
+import { isContextName, type NamedContext, securityOf } from '../contexts/context.ts'
 import { ContextStore } from '../contexts/context-store.ts'
 import { address, type ConnectionOptions, UsageError } from '../options/options.ts'
 import { endpointForCredentials, type SecurityOptions, type ServerEndpoint } from './endpoint.ts'
@@ -16,6 +16,11 @@ export interface ServerTarget {
   readonly endpoint: ServerEndpoint
   /** `null`: none was used. */
   readonly context: NamedContext | null
+  /**
+   * The server for which the credentials of the environment are, where it is another one; `null`: they may be sent to
+   * this one.
+   */
+  readonly environmentIsFor: string | null
 }
 
 export type TargetOptions = SecurityOptions & Pick<ConnectionOptions, 'server' | 'context' | 'local'>
@@ -35,11 +40,12 @@ export function targetOf(options: TargetOptions, open: OpenEndpoint = endpointFo
   ].filter(([, value]) => value !== undefined)
   if (given.length > 1) throw new UsageError(`give only one of ${given.map(([name]) => name).join(' and ')}`)
   if (options.local) return { kind: 'database', chosen: true }
-  if (options.server !== undefined) return { kind: 'server', endpoint: open(options.server, options), context: null }
+  if (options.server !== undefined) return serverTarget(options.server, open(options.server, options), null)
   const environment = readEnvironment(process.env)
   const server = options.context === undefined ? variable(environment, 'QSCOPE_SERVER') : null
   if (server !== null) {
-    return { kind: 'server', endpoint: open(addressIn('QSCOPE_SERVER', server), options), context: null }
+    const named = addressIn('QSCOPE_SERVER', server)
+    return serverTarget(named, open(named, options), null)
   }
   const context = chosenContext(options)
   if (context === null) return { kind: 'database', chosen: false }
@@ -59,13 +65,28 @@ export function contextTarget(
   options: SecurityOptions,
   open: OpenEndpoint = endpointForCredentials,
 ): ServerTarget {
-  const { server } = context.context
+  const server = addressIn(`the server of the context ${context.name}`, context.context.server)
   const security = hasSecurity(options) ? options : securityOf(context.context)
-  return {
-    kind: 'server',
-    endpoint: open(addressIn(`the server of the context ${context.name}`, server), security),
-    context,
+  return serverTarget(server, open(server, security), context)
+}
+
+function serverTarget(server: Address, endpoint: ServerEndpoint, context: NamedContext | null): ServerTarget {
+  const named = serverOfEnvironment()
+  return { kind: 'server', endpoint, context, environmentIsFor: named === formatAddress(server) ? null : named }
+}
+
+/** The server that the environment names, whatever the options say; `null`: it names none. */
+function serverOfEnvironment(): string | null {
+  const environment = readEnvironment(process.env)
+  const server = variable(environment, 'QSCOPE_SERVER')
+  if (server !== null) {
+    const parsed = parseAddress(server)
+    return parsed === null ? server : formatAddress(parsed)
   }
+  const name = variable(environment, 'QSCOPE_CONTEXT')
+  if (name === null) return null
+  const context = isContextName(name) ? ContextStore.ofUser(process.env).find(name) : null
+  return context?.server ?? `the context ${name}`
 }
 
 function hasSecurity({ tls, plaintext, caFile, certFile, keyFile }: SecurityOptions): boolean {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isObject } from '../../json-object.ts'
 import { type ForeignClient, type GrantName, type Import, specOf } from './imported-client.ts'
 
 /** What is read of an OAuth 2.0 client of Ory Hydra, as its admin API and `hydra list oauth2-clients` write it. */
@@ -13,7 +14,8 @@ const HYDRA_CLIENT = z.looseObject({
   token_endpoint_auth_method: z.string().nullish(),
   jwks: z.looseObject({ keys: z.array(z.unknown()).nullish() }).nullish(),
   jwks_uri: z.string().nullish(),
-  metadata: z.record(z.string(), z.unknown()).nullish(),
+  // A record would leave out what is called `__proto__`.
+  metadata: z.custom<Readonly<Record<string, unknown>>>(isObject).nullish(),
   access_token_strategy: z.string().nullish(),
   owner: z.string().nullish(),
   client_credentials_grant_access_token_lifespan: z.string().nullish(),
@@ -30,21 +32,21 @@ const HYDRA_EXPORT = z.union([
   HYDRA_CLIENT.transform((client) => [client]),
 ])
 
-const GRANTS: Readonly<Record<string, GrantName>> = Object.freeze({
-  authorization_code: 'AUTHORIZATION_CODE',
-  client_credentials: 'CLIENT_CREDENTIALS',
-  refresh_token: 'REFRESH_TOKEN',
-  'urn:ietf:params:oauth:grant-type:device_code': 'DEVICE_CODE',
-  'urn:ietf:params:oauth:grant-type:jwt-bearer': 'JWT_BEARER',
-  'urn:ietf:params:oauth:grant-type:token-exchange': 'TOKEN_EXCHANGE',
-})
+const GRANTS: ReadonlyMap<string, GrantName> = new Map<string, GrantName>([
+  ['authorization_code', 'AUTHORIZATION_CODE'],
+  ['client_credentials', 'CLIENT_CREDENTIALS'],
+  ['refresh_token', 'REFRESH_TOKEN'],
+  ['urn:ietf:params:oauth:grant-type:device_code', 'DEVICE_CODE'],
+  ['urn:ietf:params:oauth:grant-type:jwt-bearer', 'JWT_BEARER'],
+  ['urn:ietf:params:oauth:grant-type:token-exchange', 'TOKEN_EXCHANGE'],
+])
 
-const METHODS: Readonly<Record<string, ForeignClient['method']>> = Object.freeze({
-  client_secret_basic: 'CLIENT_SECRET',
-  client_secret_post: 'CLIENT_SECRET',
-  private_key_jwt: 'PRIVATE_KEY_JWT',
-  none: 'NONE',
-})
+const METHODS: ReadonlyMap<string, ForeignClient['method']> = new Map<string, ForeignClient['method']>([
+  ['client_secret_basic', 'CLIENT_SECRET'],
+  ['client_secret_post', 'CLIENT_SECRET'],
+  ['private_key_jwt', 'PRIVATE_KEY_JWT'],
+  ['none', 'NONE'],
+])
 
 /** RFC 6749 §3.2.1 leaves it to the server; Hydra means this. */
 const DEFAULT_METHOD = 'client_secret_basic'
@@ -73,13 +75,13 @@ export async function importHydra(exported: unknown): Promise<Import> {
 /** The client, or why it cannot be one here. */
 function foreignClient(client: HydraClient, note: (text: string) => void): ForeignClient | string {
   const authentication = client.token_endpoint_auth_method || DEFAULT_METHOD
-  const method = METHODS[authentication]
+  const method = METHODS.get(authentication)
   if (method === undefined) return `it authenticates by ${authentication}, which there is not here`
   const keys = client.jwks?.keys ?? []
   if (method === 'PRIVATE_KEY_JWT' && keys.length === 0) {
     return client.jwks_uri ? 'its keys are at jwks_uri: put them into jwks first' : 'it has no keys'
   }
-  const unknown = (client.grant_types ?? []).filter((grant) => GRANTS[grant] === undefined)
+  const unknown = (client.grant_types ?? []).filter((grant) => !GRANTS.has(grant))
   for (const grant of unknown) note(`grant ${grant} is left out: there is none here`)
   const { metadata, owner } = client
   return {
@@ -87,7 +89,7 @@ function foreignClient(client: HydraClient, note: (text: string) => void): Forei
     displayName: client.client_name ?? '',
     method,
     enabled: true,
-    grants: (client.grant_types ?? []).flatMap((grant) => GRANTS[grant] ?? []),
+    grants: (client.grant_types ?? []).flatMap((grant) => GRANTS.get(grant) ?? []),
     redirectUris: client.redirect_uris ?? [],
     scopes: (client.scope ?? '').split(' ').filter((scope) => scope !== ''),
     audiences: client.audience ?? [],

@@ -6,14 +6,27 @@ import { askSecret } from './prompt.ts'
 
 /**
  * A secret as it was given; for `-` what is on standard input, which keeps it out of
- * the list of processes. At a terminal it is asked for, and not shown.
+ * the list of processes. At a terminal it is asked for, and not shown. Throws `UsageError` where there is none.
  */
 export async function readSecret(text: string | undefined, what: string): Promise<string | null> {
   if (text !== '-') return text ?? null
-  if (process.stdin.isTTY === true) return await askSecret(`${what}: `)
-  if (process.stdin.readableEnded)
+  const isAsked = process.stdin.isTTY === true
+  const secret = isAsked ? await askSecret(`${what}: `) : await readPiped()
+  if (secret === '')
+    throw new UsageError(`${isAsked ? 'nothing was typed' : 'standard input is empty'}: it should be the ${what}`)
+  return secret
+}
+
+/** The same for an argument that must be there. */
+export async function readSecretArgument(text: string, what: string): Promise<string> {
+  return (await readSecret(text, what)) ?? ''
+}
+
+/** Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN. */
+async function readPiped(): Promise<string> {
+  if (process.stdin.readableEnded) {
     throw new UsageError('standard input holds one secret: give the other in another way')
-  // Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN.
+  }
   return (await readAll(process.stdin)).trim()
 }
 

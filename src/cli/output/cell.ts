@@ -17,7 +17,7 @@ export function yesNo(value: boolean): string {
   return value ? 'yes' : 'no'
 }
 
-const COLOURS: Readonly<Record<string, Style>> = Object.freeze({
+const COLOURS: ReadonlyMap<string, Style> = new Map([
   ...wordsIn('green', 'active', 'allowed', 'approved', 'enabled', 'ok', 'serving', 'valid', 'yes'),
   ...wordsIn('yellow', 'old', 'pending', 'prepared', 'unknown', 'warning'),
   ...wordsIn(
@@ -34,15 +34,15 @@ const COLOURS: Readonly<Record<string, Style>> = Object.freeze({
     'revoked',
   ),
   ...wordsIn('dim', 'inactive', 'redeemed', 'retired'),
-})
+])
 
-function wordsIn(style: Style, ...words: readonly string[]): Record<string, Style> {
-  return Object.fromEntries(words.map((word) => [word, style]))
+function wordsIn(style: Style, ...words: readonly string[]): readonly (readonly [string, Style])[] {
+  return words.map((word) => [word, style])
 }
 
 /** The colour of a cell; `null`: the terminal's own. */
 export function styleOf(cell: Cell): Style | null {
-  return isState(cell) ? (COLOURS[cell.state.toLowerCase()] ?? null) : null
+  return isState(cell) ? (COLOURS.get(cell.state.toLowerCase()) ?? null) : null
 }
 
 /** A cell as text, moments in ISO 8601. */

@@ -140,6 +140,11 @@ export function messageJson<Desc extends DescMessage>(schema: Desc, message: Mes
   return toJson(schema, message, { alwaysEmitImplicit: true })
 }
 
+/** A message whose JSON, in the spelling of the contract, is the document of an RFC. */
+export function documentJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonValue {
+  return toJson(schema, message, { useProtoFieldName: true })
+}
+
 export function timeText(value: Timestamp | undefined): string {
   return value === undefined ? '' : timestampDate(value).toISOString()
 }
@@ -155,4 +160,9 @@ export function listText(values: readonly string[]): string {
 /** Key and value of each entry, as `key=value`. */
 export function entriesText(entries: Readonly<Record<string, string>>): string {
   return listText(Object.entries(entries).map(([key, value]) => `${key}=${value}`))
+}
+
+/** A secret that no other command can print; empty: there is none. */
+export function shownOnce(secret: string): string {
+  return secret === '' ? '' : `${secret}  (shown once; keep it safe)`
 }

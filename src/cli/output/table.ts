@@ -6,6 +6,8 @@ import { cutTo, displayWidth, wrapTo } from './text-width.ts'
 const GAP = '  '
 /** To how few columns of the terminal a column of the table is cut. */
 const LEAST_WIDTH = 8
+/** An id and what it is: fewer columns would say nothing. */
+const FEWEST_COLUMNS = 2
 
 export interface Column<Row> {
   readonly heading: string
@@ -45,8 +47,8 @@ interface LaidColumn {
 
 /**
  * Rows under headings, a line each. In a terminal that is too narrow, columns marked
- * `wide` are left out, the last first, and then the widest columns are cut; what
- * cannot be cut is left as it is.
+ * `wide` are left out, the last first, then others that would not fit however they are
+ * cut, and then the widest columns are cut; what cannot be cut is left as it is.
  */
 export function layTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], layout: TableLayout): string {
   const shown = fitted(
@@ -102,13 +104,37 @@ function measured<Row>(column: Column<Row>, rows: readonly Row[], { width, now }
 
 function fitted(columns: readonly LaidColumn[], width: number | null): readonly LaidColumn[] {
   if (width === null) return columns
+  const withoutWide = leftOutWhile(
+    columns,
+    (shown) => totalOf(shown) > width,
+    (column) => column.wide,
+  )
+  const shown = leftOutWhile(
+    withoutWide,
+    (shown) => shown.length > FEWEST_COLUMNS && totalOf(shown.map(atLeast)) > width,
+    (column) => !column.whole && !column.wrap,
+  )
+  return cutWidest(shown, totalOf(shown) - width)
+}
+
+/** The columns without the last of those that may be left out, and the last again, until it is enough. */
+function leftOutWhile(
+  columns: readonly LaidColumn[],
+  isTooMuch: (columns: readonly LaidColumn[]) => boolean,
+  mayGo: (column: LaidColumn) => boolean,
+): readonly LaidColumn[] {
   let shown = columns
-  while (totalOf(shown) > width) {
-    const last = shown.findLast((column) => column.wide)
+  while (isTooMuch(shown)) {
+    const last = shown.findLast(mayGo)
     if (last === undefined) break
     shown = shown.filter((column) => column !== last)
   }
-  return cutWidest(shown, totalOf(shown) - width)
+  return shown
+}
+
+/** A column as narrow as it can be cut. */
+function atLeast(column: LaidColumn): LaidColumn {
+  return column.whole ? column : { ...column, width: Math.min(column.width, LEAST_WIDTH) }
 }
 
 /** Takes what is too much from the columns that are the widest, so that the others stay whole. */

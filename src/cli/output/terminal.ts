@@ -1,4 +1,5 @@
 import { printable, printableLines } from '../../printable.ts'
+import { asciiText, showsUtf8 } from './charset.ts'
 
 /** How a part of an answer is shown on a terminal with colours. */
 export type Style = keyof typeof STYLES
@@ -46,20 +47,25 @@ export class StyleMarks {
 
 /** The command line writes everything through this file, so that no text of a server or a database can control the terminal. */
 export function writeAnswer(lines: string): void {
-  process.stdout.write(printableLines(lines))
+  writeTo(process.stdout, printableLines(lines))
 }
 
 /** An answer of which parts are marked with a style. */
 export function writeStyled(lines: string, marks: StyleMarks): void {
-  process.stdout.write(marks.replacedIn(printableLines(lines)))
+  writeTo(process.stdout, marks.replacedIn(printableLines(lines)))
 }
 
 /** One line on standard error. */
 export function writeError(line: string): void {
-  process.stderr.write(`qscope: ${printable(line)}\n`)
+  writeTo(process.stderr, `qscope: ${printable(line)}\n`)
 }
 
 /** Lines on standard error that are not errors, such as how a command is used. */
 export function writeNotice(lines: string): void {
-  process.stderr.write(printableLines(lines))
+  writeTo(process.stderr, printableLines(lines))
+}
+
+/** A pipe or a file gets UTF-8 whatever the locale; a terminal gets what it can show. */
+function writeTo(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(stream.isTTY === true && !showsUtf8(process.env) ? asciiText(text) : text)
 }

@@ -76,6 +76,12 @@ export function issuedPairs(token: IssuedToken): readonly Pair[] {
   ]
 }
 
+export const issuedView: View<IssuedToken> = {
+  name: ({ tokenId }) => tokenId,
+  columns: [],
+  pairs: issuedPairs,
+}
+
 /** What a token says. */
 export function claimPairs(claims: TokenClaims | undefined): readonly Pair[] {
   if (claims === undefined) return []

@@ -8,11 +8,11 @@ import { type Answer, jsonAnswer } from '../exchange/answer.ts'
 export const NOT_STORED = Object.freeze({ 'cache-control': 'no-store', pragma: 'no-cache' })
 
 /** What the names of the contract's fields are called in a form. */
-const PARAMETERS: Readonly<Record<string, string>> = Object.freeze({
-  scopes: 'scope',
-  audiences: 'audience',
-  client: 'the form',
-})
+const PARAMETERS: ReadonlyMap<string, string> = new Map([
+  ['scopes', 'scope'],
+  ['audiences', 'audience'],
+  ['client', 'the form'],
+])
 
 /**
  * A refusal in OAuth's words (RFC 6749 §5.2).
@@ -59,7 +59,7 @@ function sentenceOfViolation({ field, description }: FieldViolation): string {
       .split('.')
       .at(-1)
       ?.replace(/\[\d+\]$/, '') ?? ''
-  return name === '' ? `It ${description}.` : `${PARAMETERS[name] ?? name} ${description}.`
+  return name === '' ? `It ${description}.` : `${PARAMETERS.get(name) ?? name} ${description}.`
 }
 
 /** RFC 6749 §5.2: `error_description` is ASCII without quotation marks and backslashes. */

@@ -21,33 +21,33 @@ export function refusalOf(status: number, { base }: LibsqlUrl): DatabaseError | 
 }
 
 /** By the codes of the server, which are SQLite's without their extension, and its own. */
-const KINDS: Readonly<Record<string, DatabaseErrorKind>> = Object.freeze({
-  SQLITE_CONSTRAINT: 'refused',
-  SQLITE_MISMATCH: 'refused',
-  SQLITE_TOOBIG: 'refused',
-  SQLITE_BUSY: 'busy',
-  SQLITE_LOCKED: 'busy',
-  SQLITE_PROTOCOL: 'busy',
-  TRANSACTION_BUSY: 'busy',
-  SQLITE_SCHEMA: 'conflict',
-  TRANSACTION_TIMEOUT: 'lost',
-  TRANSACTION_CLOSED: 'lost',
-  STREAM_EXPIRED: 'lost',
-  HRANA_CLOSED_ERROR: 'lost',
-  SERVER_ERROR: 'lost',
-  SQLITE_FULL: 'unavailable',
-  SQLITE_IOERR: 'unavailable',
-  SQLITE_NOMEM: 'unavailable',
-  SQLITE_INTERRUPT: 'unavailable',
-  SQLITE_CANTOPEN: 'unavailable',
-  SQLITE_READONLY: 'unavailable',
-  SQLITE_PERM: 'unavailable',
-  SQLITE_AUTH: 'unavailable',
-  BLOCKED: 'unavailable',
-  PROXY_ERROR: 'unavailable',
-  HRANA_PROTO_ERROR: 'unavailable',
-  UNKNOWN: 'unavailable',
-})
+const KINDS: ReadonlyMap<string, DatabaseErrorKind> = new Map<string, DatabaseErrorKind>([
+  ['SQLITE_CONSTRAINT', 'refused'],
+  ['SQLITE_MISMATCH', 'refused'],
+  ['SQLITE_TOOBIG', 'refused'],
+  ['SQLITE_BUSY', 'busy'],
+  ['SQLITE_LOCKED', 'busy'],
+  ['SQLITE_PROTOCOL', 'busy'],
+  ['TRANSACTION_BUSY', 'busy'],
+  ['SQLITE_SCHEMA', 'conflict'],
+  ['TRANSACTION_TIMEOUT', 'lost'],
+  ['TRANSACTION_CLOSED', 'lost'],
+  ['STREAM_EXPIRED', 'lost'],
+  ['HRANA_CLOSED_ERROR', 'lost'],
+  ['SERVER_ERROR', 'lost'],
+  ['SQLITE_FULL', 'unavailable'],
+  ['SQLITE_IOERR', 'unavailable'],
+  ['SQLITE_NOMEM', 'unavailable'],
+  ['SQLITE_INTERRUPT', 'unavailable'],
+  ['SQLITE_CANTOPEN', 'unavailable'],
+  ['SQLITE_READONLY', 'unavailable'],
+  ['SQLITE_PERM', 'unavailable'],
+  ['SQLITE_AUTH', 'unavailable'],
+  ['BLOCKED', 'unavailable'],
+  ['PROXY_ERROR', 'unavailable'],
+  ['HRANA_PROTO_ERROR', 'unavailable'],
+  ['UNKNOWN', 'unavailable'],
+])
 
 /** The transaction is over: the server ended it, or no longer knows the stream that it ran in. */
 const ENDED: ReadonlySet<string> = new Set(['TRANSACTION_TIMEOUT', 'TRANSACTION_CLOSED', 'STREAM_EXPIRED'])
@@ -72,7 +72,7 @@ export function databaseErrorOf(error: unknown): DatabaseError {
       error,
     )
   }
-  return new DatabaseError(KINDS[code] ?? 'broken', `the database says: ${message}`, error)
+  return new DatabaseError(KINDS.get(code) ?? 'broken', `the database says: ${message}`, error)
 }
 
 /** What the transport threw, however the library wrapped it; `null`: the server answered. */

@@ -1,0 +1,107 @@
+import { Command } from 'commander'
+import {
+  CodeChallengeMethod,
+  CreateAuthorizationCodeResponseSchema,
+  ExchangeAuthorizationCodeResponseSchema,
+  TokenService,
+} from '../../gen/qscope/v1/token_service_pb.ts'
+import { withCalls } from '../connection/session.ts'
+import { readSecret, readSecretArgument, readSecretFile } from '../input/secret.ts'
+import { withExample } from '../options/example.ts'
+import { type ConnectionOptions, omitUndefined, repeated, UsageError, withConnection } from '../options/options.ts'
+import { type UserReferenceOptions, userReference, withUserReference } from '../options/user-reference.ts'
+import { messageJson } from '../output/output.ts'
+import { issuedView } from '../views/token.ts'
+
+/** RFC 6749 §4.1, with PKCE (RFC 7636). */
+export function codeCommand(): Command {
+  return new Command('code')
+    .description('authorization codes: the part of the page where users consent, and that of the client')
+    .addCommand(createCommand())
+    .addCommand(redeemCommand())
+}
+
+interface CreateOptions extends ConnectionOptions, UserReferenceOptions {
+  readonly redirectUri: string
+  readonly scope?: string[]
+  readonly audience?: string[]
+  readonly codeChallenge?: string
+}
+
+function createCommand(): Command {
+  const command = withUserReference(withConnection(new Command('create')))
+    .description('as the page: record that a user consented, and print the code for the redirect')
+    .argument('<client-id>', 'the client that asked')
+    .requiredOption('--redirect-uri <uri>', 'where the code goes: one of the URIs of the client')
+    .addOption(repeated('--scope <scope>', 'scope consented to; none: all the client may have'))
+    .addOption(repeated('--audience <audience>', 'audience of the tokens'))
+    .option('--code-challenge <challenge>', 'of the client, by S256 (RFC 7636 §4.2)')
+    .action(async (clientId: string, options: CreateOptions) => {
+      const user = userReference(options)
+      await withCalls(options, async (calls, output) => {
+        const { redirectUri, scope: scopes = [], audience: audiences = [], codeChallenge } = options
+        const answer = await calls.call(TokenService.method.createAuthorizationCode, {
+          ...{ clientId, user, redirectUri, scopes, audiences },
+          ...(codeChallenge !== undefined && { codeChallenge, codeChallengeMethod: CodeChallengeMethod.S256 }),
+        })
+        output.answer({
+          document: () => messageJson(CreateAuthorizationCodeResponseSchema, answer),
+          text: () =>
+            output.pairs([
+              ['code', answer.code],
+              ['expires', answer.expireTime],
+            ]),
+          names: () => [answer.code],
+        })
+      })
+    })
+  return withExample(
+    command,
+    'qscope code create web --redirect-uri https://web.example/callback \\',
+    '  --external-id alice --code-challenge "$challenge"',
+  )
+}
+
+interface RedeemOptions extends ConnectionOptions {
+  readonly redirectUri: string
+  readonly codeVerifier?: string
+  readonly codeVerifierFile?: string
+  readonly audience?: string[]
+}
+
+function redeemCommand(): Command {
+  const command = withConnection(new Command('redeem'))
+    .description('as the client: redeem a code, once, for tokens')
+    .argument('<code>', 'the code, or - to read standard input')
+    .requiredOption('--redirect-uri <uri>', 'the very one that the code was made for')
+    .option('--code-verifier <verifier>', 'of which the challenge was made; - reads standard input')
+    .option('--code-verifier-file <path>', 'the same, in a file')
+    .addOption(repeated('--audience <audience>', "audience wanted of the access token; none: all of the grant's"))
+    .action(async (text: string, options: RedeemOptions) => {
+      const code = await readSecretArgument(text, 'code')
+      const codeVerifier = (await verifierOf(text, options)) ?? undefined
+      await withCalls(options, async (calls, output) => {
+        const { redirectUri, audience: audiences = [] } = options
+        const request = { code, redirectUri, audiences, ...omitUndefined({ codeVerifier }) }
+        const answer = await calls.call(TokenService.method.exchangeAuthorizationCode, request)
+        output.object(issuedView, answer.token, () => messageJson(ExchangeAuthorizationCodeResponseSchema, answer))
+      })
+    })
+  return withExample(
+    command,
+    'qscope code redeem - --redirect-uri https://web.example/callback \\',
+    '  --code-verifier-file verifier < code',
+  )
+}
+
+async function verifierOf(code: string, { codeVerifier, codeVerifierFile }: RedeemOptions): Promise<string | null> {
+  if (codeVerifier !== undefined && codeVerifierFile !== undefined) {
+    throw new UsageError('give either --code-verifier or --code-verifier-file')
+  }
+  if (code === '-' && codeVerifier === '-' && process.stdin.isTTY !== true) {
+    throw new UsageError('standard input holds the code: give the verifier by --code-verifier-file')
+  }
+  return codeVerifierFile === undefined
+    ? await readSecret(codeVerifier, 'code verifier')
+    : readSecretFile(codeVerifierFile)
+}

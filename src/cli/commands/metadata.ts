@@ -1,0 +1,61 @@
+import type { JsonValue } from '@bufbuild/protobuf'
+import { Command } from 'commander'
+import { GetServerMetadataResponseSchema, ServerService } from '../../gen/qscope/v1/server_service_pb.ts'
+import { GetProtectedResourceMetadataResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
+import { isObject } from '../../json-object.ts'
+import type { Calls } from '../connection/calls.ts'
+import { readWithCalls } from '../connection/session.ts'
+import { withExample } from '../options/example.ts'
+import { type ConnectionOptions, withConnection } from '../options/options.ts'
+import { type Answer, documentJson, type Output, type Pair } from '../output/output.ts'
+
+interface MetadataOptions extends ConnectionOptions {
+  readonly resource?: string
+}
+
+/** RFC 8414 and RFC 9728, which anyone may read. */
+export function metadataCommand(): Command {
+  const command = withConnection(new Command('metadata'))
+    .description('tell what a server supports and where, as other programs discover it')
+    .option('--resource <url>', 'tell who issues the tokens for this audience instead, and how they are shown to it')
+    .action(async (options: MetadataOptions) => {
+      const { resource } = options
+      const print = resource === undefined ? printServer : printResource(resource)
+      await readWithCalls(options, print, { asNobody: true })
+    })
+  return withExample(command, 'qscope metadata -o yaml')
+}
+
+async function printServer(calls: Calls, output: Output): Promise<void> {
+  const answer = await calls.call(ServerService.method.getServerMetadata, {})
+  output.answer(answerOf(documentJson(GetServerMetadataResponseSchema, answer), answer.issuer, output))
+}
+
+function printResource(resource: string): typeof printServer {
+  return async (calls, output) => {
+    const answer = await calls.call(TokenService.method.getProtectedResourceMetadata, { resource })
+    output.answer(answerOf(documentJson(GetProtectedResourceMetadataResponseSchema, answer), answer.resource, output))
+  }
+}
+
+function answerOf(document: JsonValue, name: string, output: Output): Answer {
+  return { document: () => document, text: () => output.pairs(pairsOf(document)), names: () => [name] }
+}
+
+/** A member of the document by line. */
+function pairsOf(document: JsonValue): readonly Pair[] {
+  if (!isObject(document)) return []
+  return Object.entries(document).map(([name, value]) => [
+    nameText(name),
+    Array.isArray(value) ? value.join(' ') : String(value),
+  ])
+}
+
+/** The name of a member in words, without those that leave no room for the value in 80 columns. */
+function nameText(name: string): string {
+  return name
+    .replace(/(?:_values)?_supported$/, '')
+    .replace('_endpoint_auth', '_auth')
+    .replace('tls_client_certificate_bound_access_tokens', 'certificate_bound_tokens')
+    .replaceAll('_', ' ')
+}

@@ -1,0 +1,105 @@
+import { Command } from 'commander'
+import {
+  ExchangeAssertionResponseSchema,
+  ExchangeTokenResponseSchema,
+  RefreshTokenResponseSchema,
+  TokenService,
+} from '../../gen/qscope/v1/token_service_pb.ts'
+import { withCalls } from '../connection/session.ts'
+import { readSecret, readSecretArgument, readSecretFile } from '../input/secret.ts'
+import { withExample } from '../options/example.ts'
+import { type ConnectionOptions, repeated, UsageError, withConnection } from '../options/options.ts'
+import { messageJson } from '../output/output.ts'
+import { issuedView } from '../views/token.ts'
+
+/** RFC 8693 §3. */
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+
+interface NarrowingOptions extends ConnectionOptions {
+  readonly scope?: string[]
+  readonly audience?: string[]
+}
+
+/** RFC 6749 §6. */
+export function refreshCommand(): Command {
+  const command = withConnection(new Command('refresh'))
+    .description('spend a refresh token, and print an access token and the refresh token that comes next')
+    .argument('<refresh-token>', 'the token, or - to read standard input')
+    .addOption(repeated('--scope <scope>', "scope wanted of the access token; none: all of the grant's"))
+    .addOption(repeated('--audience <audience>', "audience wanted of the access token; none: all of the grant's"))
+    .action(async (text: string, options: NarrowingOptions) => {
+      const refreshToken = await readSecretArgument(text, 'refresh token')
+      await withCalls(options, async (calls, output) => {
+        const { scope: scopes = [], audience: audiences = [] } = options
+        const answer = await calls.call(TokenService.method.refreshToken, { refreshToken, scopes, audiences })
+        output.object(issuedView, answer.token, () => messageJson(RefreshTokenResponseSchema, answer))
+      })
+    })
+  return withExample(command, 'qscope token refresh - --client-id tv < refresh-token')
+}
+
+interface ExchangeOptions extends NarrowingOptions {
+  readonly actorToken?: string
+  readonly actorTokenFile?: string
+}
+
+/** RFC 8693. */
+export function exchangeCommand(): Command {
+  const command = withConnection(new Command('exchange'))
+    .description('trade an access token for one that speaks for the same subject, to call the next service with')
+    .argument('<subject-token>', 'the token, or - to read standard input')
+    .option('--actor-token <token>', 'an access token of who acts; none: the client itself; - reads standard input')
+    .option('--actor-token-file <path>', 'the same, in a file')
+    .addOption(repeated('--scope <scope>', 'scope wanted; none: all that both the subject token and the client have'))
+    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .action(async (text: string, options: ExchangeOptions) => {
+      const subjectToken = await readSecretArgument(text, 'subject token')
+      const actorToken = await actorTokenOf(text, options)
+      await withCalls(options, async (calls, output) => {
+        const { scope: scopes = [], audience: audiences = [] } = options
+        const answer = await calls.call(TokenService.method.exchangeToken, {
+          subjectToken,
+          subjectTokenType: ACCESS_TOKEN_TYPE,
+          ...(actorToken !== null && { actorToken, actorTokenType: ACCESS_TOKEN_TYPE }),
+          scopes,
+          audiences,
+        })
+        output.object(issuedView, answer.token, () => messageJson(ExchangeTokenResponseSchema, answer))
+      })
+    })
+  return withExample(command, 'qscope token exchange - --audience https://billing.internal < access-token')
+}
+
+async function actorTokenOf(subject: string, { actorToken, actorTokenFile }: ExchangeOptions): Promise<string | null> {
+  if (actorToken !== undefined && actorTokenFile !== undefined) {
+    throw new UsageError('give either --actor-token or --actor-token-file')
+  }
+  if (subject === '-' && actorToken === '-' && process.stdin.isTTY !== true) {
+    throw new UsageError('standard input holds one token: give that of the actor by --actor-token-file')
+  }
+  return actorTokenFile === undefined ? await readSecret(actorToken, 'actor token') : readSecretFile(actorTokenFile)
+}
+
+/** RFC 7523 §2.1. */
+export function exchangeAssertionCommand(): Command {
+  const command = withConnection(new Command('exchange-assertion'))
+    .description('trade an assertion of a trusted issuer, such as a token of Kubernetes, for an access token')
+    .argument('<assertion>', 'the JWT, or - to read standard input')
+    .addOption(repeated('--scope <scope>', 'scope wanted; none: all that the rule and the client have'))
+    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .action(async (text: string, options: NarrowingOptions) => {
+      const assertion = await readSecretArgument(text, 'assertion')
+      // The assertion says whom it stands for; a client that is at hand for other commands would be in its way.
+      const asNobody = options.clientId === undefined
+      await withCalls(
+        options,
+        async (calls, output) => {
+          const { scope: scopes = [], audience: audiences = [] } = options
+          const answer = await calls.call(TokenService.method.exchangeAssertion, { assertion, scopes, audiences })
+          output.object(issuedView, answer.token, () => messageJson(ExchangeAssertionResponseSchema, answer))
+        },
+        { asNobody },
+      )
+    })
+  return withExample(command, 'qscope token exchange-assertion - < /var/run/secrets/tokens/qscope')
+}

@@ -1,0 +1,104 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import { Command } from 'commander'
+import {
+  type PollRevocationsResponse,
+  PollRevocationsResponseSchema,
+  type Revocation,
+  RevocationStart,
+  RevokeLeakedTokenResponseSchema,
+  TokenService,
+} from '../../gen/qscope/v1/token_service_pb.ts'
+import { readWithCalls, withCalls } from '../connection/session.ts'
+import { readSecretArgument } from '../input/secret.ts'
+import { withExample } from '../options/example.ts'
+import {
+  type ConnectionOptions,
+  duration,
+  omitUndefined,
+  UsageError,
+  wholeNumber,
+  withConnection,
+} from '../options/options.ts'
+import { state } from '../output/cell.ts'
+import { messageJson, type Output } from '../output/output.ts'
+import type { Column } from '../output/table.ts'
+
+/** Nobody has to say who they are, and nobody learns whether the token was one. */
+export function revokeLeakedCommand(): Command {
+  const command = withConnection(new Command('revoke-leaked'))
+    .description('end a token that was found where it should not be, with its grant if it is a refresh token')
+    .argument('<token>', 'the token, or - to read standard input')
+    .action(async (text: string, options: ConnectionOptions) => {
+      const token = await readSecretArgument(text, 'token')
+      await withCalls(
+        options,
+        async (calls, output) => {
+          const answer = await calls.call(TokenService.method.revokeLeakedToken, { token })
+          output.answer({
+            document: () => messageJson(RevokeLeakedTokenResponseSchema, answer),
+            text: () => 'if it was a token of this server, it has ended',
+            // The value is all that is known of it, and is not printed.
+            names: () => [],
+          })
+        },
+        { asNobody: true },
+      )
+    })
+  return withExample(command, 'grep -om1 "q[ar]t_[A-Za-z0-9]*" build.log | qscope token revoke-leaked -')
+}
+
+interface RevocationsOptions extends ConnectionOptions {
+  readonly fromNow?: true
+  readonly cursor?: string
+  readonly wait?: Duration
+  readonly pageSize?: number
+}
+
+export function revocationsCommand(): Command {
+  const command = withConnection(new Command('revocations'))
+    .description('list what ended tokens before they expired, by revocation keys, as a verifier polls it')
+    .option('--from-now', 'begin with what ends from now on (default: with all that concerns unexpired tokens)')
+    .option('--cursor <cursor>', 'go on behind the cursor of the answer before')
+    .option('--wait <duration>', 'wait so long for something to tell, at most 30s; goes with --cursor', duration)
+    .option('--page-size <n>', 'how many at most (default 1000)', wholeNumber)
+    .action(async (options: RevocationsOptions) => {
+      const { cursor, fromNow, wait, pageSize } = options
+      if (cursor !== undefined && fromNow) throw new UsageError('give either --cursor or --from-now')
+      if (cursor === undefined && wait !== undefined) throw new UsageError('--wait goes with --cursor')
+      const start = fromNow ? RevocationStart.NOW : RevocationStart.HISTORY
+      const from =
+        cursor === undefined ? { case: 'start' as const, value: start } : { case: 'cursor' as const, value: cursor }
+      await readWithCalls(options, async (calls, output) => {
+        const request = { from, ...omitUndefined({ wait, pageSize }) }
+        const answer = await calls.call(TokenService.method.pollRevocations, request)
+        output.answer({
+          document: () => messageJson(PollRevocationsResponseSchema, answer),
+          text: () => revocationsText(answer, output),
+          names: () => answer.revocations.map(keyText),
+        })
+      })
+    })
+  return withExample(command, 'qscope token revocations --cursor "$cursor" --wait 30s --json')
+}
+
+const COLUMNS: readonly Column<Revocation>[] = [
+  { heading: 'REVOCATION KEY', value: keyText, whole: true },
+  { heading: 'MATTERS UNTIL', value: ({ forgetTime }) => forgetTime },
+]
+
+function revocationsText({ revocations, nextCursor, more, reset }: PollRevocationsResponse, output: Output): string {
+  return [
+    ...(reset ? ['the cursor could not be followed: what was kept is void, and this begins anew'] : []),
+    output.table(COLUMNS, revocations),
+    '',
+    output.pairs([
+      ['more at once', more ? state('yes') : 'no'],
+      ['cursor', nextCursor],
+    ]),
+  ].join('\n')
+}
+
+/** As the claim `rvk` of a JWT has it. */
+function keyText({ key }: Revocation): string {
+  return Buffer.from(key).toString('base64url')
+}

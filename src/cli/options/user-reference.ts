@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import { UsageError } from './options.ts'
+
+export interface UserReferenceOptions {
+  readonly userId?: string
+  readonly externalId?: string
+}
+
+/** Adds the options that say which user consented. */
+export function withUserReference(command: Command): Command {
+  return command
+    .option('--user-id <id>', 'the user')
+    .option('--external-id <id>', 'id of the user in the other system; registered if new')
+}
+
+/** The user that the options name; throws unless they name one in one way. */
+export function userReference({ userId, externalId }: UserReferenceOptions) {
+  if (userId !== undefined && externalId === undefined) return { id: { case: 'userId' as const, value: userId } }
+  if (externalId !== undefined && userId === undefined)
+    return { id: { case: 'externalId' as const, value: externalId } }
+  throw new UsageError('say who consented: give either --user-id or --external-id')
+}

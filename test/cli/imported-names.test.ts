@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { importHydra } from '../../src/cli/import/hydra.ts'
+import { importKeycloak } from '../../src/cli/import/keycloak.ts'
+
+/** Names that every object of JavaScript answers to. */
+const OF_EVERY_OBJECT = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf']
+
+describe.each(OF_EVERY_OBJECT)('an export that says %s', (name) => {
+  test('as a grant of Hydra names none', async () => {
+    const { documents, notes } = await importHydra([
+      { client_id: 'orders', grant_types: [name, 'client_credentials'], scope: 'stock.read' },
+    ])
+    expect(documents.map(({ spec }) => spec['grantTypes'])).toEqual([['GRANT_TYPE_CLIENT_CREDENTIALS']])
+    expect(notes).toContain(`orders: grant ${name} is left out: there is none here`)
+  })
+
+  test('as a way of Hydra to authenticate names none', async () => {
+    const { documents, leftOut } = await importHydra([{ client_id: 'orders', token_endpoint_auth_method: name }])
+    expect(documents).toEqual([])
+    expect(leftOut).toEqual([`orders: it authenticates by ${name}, which there is not here`])
+  })
+
+  test('as a way of Keycloak to authenticate names none', async () => {
+    const client = { clientId: 'orders', clientAuthenticatorType: name, serviceAccountsEnabled: true }
+    const { documents, leftOut } = await importKeycloak({ realm: 'shop', clients: [client] })
+    expect(documents).toEqual([])
+    expect(leftOut).toEqual([`orders: it authenticates by ${name}, which is set up otherwise here`])
+  })
+
+  test('as the id of a client means that client', async () => {
+    const hydra = await importHydra([{ client_id: name, grant_types: ['client_credentials'] }])
+    const keycloak = await importKeycloak({
+      realm: 'shop',
+      clients: [{ clientId: name, serviceAccountsEnabled: true }],
+    })
+    for (const { documents } of [hydra, keycloak]) expect(documents.map(({ spec }) => spec['clientId'])).toEqual([name])
+  })
+
+  test('as a key of metadata keeps its value', async () => {
+    const exported: unknown = JSON.parse(`[{"client_id": "orders", "metadata": {"${name}": "gold"}}]`)
+    const { documents } = await importHydra(exported)
+    const [config] = documents.map(({ spec }) => JSON.parse(JSON.stringify(spec['config'])))
+    expect(Object.entries(config.metadata)).toEqual([[name, 'gold']])
+  })
+})

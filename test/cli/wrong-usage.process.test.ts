@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { emptyFolder, qscope } from './process.ts'
+
+const TIMEOUT = 60_000
+const NOWHERE = ['--server', '127.0.0.1:1', '--client-id', 'orders']
+
+test.each([
+  [['clinet', 'list'], "qscope: unknown command 'clinet'\n(Did you mean client?)\n"],
+  [['token', 'verify'], "qscope: missing required argument 'token'\n"],
+  [['client', 'create', '--type', 'publik'], "qscope: option '--type <type>' argument 'publik' is invalid."],
+  [['token', 'verify', '-', ...NOWHERE], 'qscope: standard input is empty: it should be the token\n'],
+  [
+    ['token', 'mint', ...NOWHERE, '--client-secret', '-'],
+    'qscope: standard input is empty: it should be the secret of orders\n',
+  ],
+  [['token', 'revocations', '--wait', '5s', ...NOWHERE], 'qscope: --wait goes with --cursor\n'],
+  [['token', 'exchange', '-', '--actor-token', '-', ...NOWHERE], 'qscope: standard input'],
+  [['code', 'create', 'web', '--redirect-uri', 'https://web.example', ...NOWHERE], 'qscope: say who consented'],
+])(
+  'qscope %j says in one line what is wrong, and does nothing',
+  async (args, problem) => {
+    const { code, stdout, stderr } = await qscope(emptyFolder(), args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr.startsWith(problem), stderr).toBe(true)
+  },
+  TIMEOUT,
+)
