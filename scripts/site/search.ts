@@ -4,21 +4,22 @@
  */
 export const MINI_SEARCH = {
   options: {
-    /** Words that name no subject are left out, of pages and of questions. */
-    processTerm: (term: string): string | null => {
+    /** Words that name no subject are left out, of pages and of questions; `upgrading` and `upgrades` are found by `upgrade`. */
+    processTerm: (term: string): readonly string[] | null => {
       const word = term.toLowerCase()
-      return /^(an?|and|are|at|by|do|does|for|from|how|i|in|is|it|my|of|on|or|set|the|to|up|what|when|where|which|why|with)$/.test(
-        word,
-      )
-        ? null
-        : word
+      const isFiller =
+        /^(an?|and|are|at|by|do|does|for|from|how|i|in|is|it|my|of|on|or|set|the|to|up|when|where|which|with)$/
+      const stem = word.replace(/(?<=^\p{L}{4,})(ings?|ed|es|e|s)$/u, '')
+      return isFiller.test(word) ? null : stem === word ? [word] : [word, stem]
     },
   },
   searchOptions: {
     fuzzy: 0.2,
     prefix: true,
     boost: { title: 4, text: 2, titles: 2 },
-    /** Records of decisions and tables of tests stand behind the pages for users. */
-    boostDocument: (id: string): number => (/^\/(decisions|conformance|testing|reference)/.test(id) ? 0.4 : 1),
+    /** A page's own beginning stands before its sections; pages for those who work on QScope, and lists of pages, behind all. */
+    boostDocument: (id: string, _term: string, { titles }: { readonly titles: readonly string[] }): number =>
+      (/^\/(#|$|architecture|benchmarks|conformance|decisions|reference|testing|transport)/.test(id) ? 0.4 : 1) *
+      (titles.length === 0 ? 2 : 1),
   },
 } as const

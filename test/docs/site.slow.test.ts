@@ -24,9 +24,9 @@ interface SearchModule {
 
 /** What a newcomer may type, and the pages of which one has to be among the first three. */
 const QUESTIONS: readonly (readonly [question: string, pages: readonly string[]])[] = [
-  ['rotate a client secret', ['cookbook/client-service', 'command-line', 'reference/client-service']],
+  ['rotate a client secret', ['cookbook/client-service', 'command-line']],
   ['token is inactive why', ['explanations']],
-  ['MySQL set up', ['databases', 'container', 'semi-synchronous-pair']],
+  ['MySQL set up', ['databases', 'semi-synchronous-pair']],
   ['verify without a network call', ['verify-from-memory', 'keys']],
   ['revoke all tokens of a user', ['cookbook/token-service', 'flows/revocation-and-introspection', 'concepts']],
   ['device flow', ['flows/device-authorization', 'cookbook/device-service']],
