@@ -16,10 +16,10 @@ export const MINI_SEARCH = {
   searchOptions: {
     fuzzy: 0.2,
     prefix: true,
-    boost: { title: 4, text: 2, titles: 2 },
+    boost: { title: 6, text: 2, titles: 2 },
     /** A page's own beginning stands before its sections; pages for those who work on QScope, and lists of pages, behind all. */
     boostDocument: (id: string, _term: string, { titles }: { readonly titles: readonly string[] }): number =>
       (/^\/(#|$|architecture|benchmarks|conformance|decisions|reference|testing|transport)/.test(id) ? 0.4 : 1) *
-      (titles.length === 0 ? 2 : 1),
+      (titles.length === 0 ? 1.5 : 1),
   },
 } as const
