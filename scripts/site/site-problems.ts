@@ -31,7 +31,7 @@ export function siteProblems(folder: string): readonly string[] {
       }),
     ),
     ...styles.flatMap((name) =>
-      [...readFileSync(join(folder, name), 'utf8').matchAll(/url\((?:["']?)((?:https?:)?\/\/[^)]*)\)/g)].map(
+      [...readFileSync(join(folder, name), 'utf8').matchAll(/url\(["']?((?:https?:)?\/\/[^)"']*)/g)].map(
         ([, target]) => `${name} loads ${target}`,
       ),
     ),
