@@ -114,20 +114,30 @@ function configurationPage(): string {
 
 Generated from \`src/config/variables.ts\` by \`npm run docs\`.
 
-QScope reads environment variables, once, at the start; every problem is reported at once, in a line that names its
-variable. A \`…_FILE\` variable of a secret names a file that holds the value; one line end at its end is left out.
-\`qscope config\` prints the effective values, secrets masked; \`qscope config --help\` says what each variable does.
+You configure QScope by environment variables. It reads them once, at the start, and reports all invalid ones together, a line for
+each. To keep a secret out of the environment, put it into a file and set the \`…_FILE\` variable to its path; a line end at the
+end of the file is ignored.
 
-| variable | what it does | default | should be |
+\`qscope config\` prints the effective values with secrets masked. \`qscope config --help\` describes the variables.
+
+| variable | what it does | default | value |
 |---|---|---|---|
 ${rows.join('\n')}
 
-URLs are checked as they are written, because others compare them character by character (RFC 8414 §3.3). They have no
-white space, no credentials and no fragment; every percent sign begins an encoded character; scheme and host are in lower
-case, without the default port. What is written otherwise is refused, and the line says how to write it. A slash at the end of
-a URL stays; only origins may have one or not. Hosts that end with a number are IPv4 addresses in four decimal parts.
+The \`QSCOPE_DATABASE_…\` variables after the URL apply to database servers only, except \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\` and
+\`QSCOPE_DATABASE_HEALTH_INTERVAL\`, which apply to all databases ([databases](databases.md)). For traces see
+[telemetry](telemetry.md).
 
-What begins with \`QSCOPE_DATABASE_\` and follows the URL is for databases on servers, \`QSCOPE_DATABASE_MAX_QUEUED_CALLS\`
-and \`QSCOPE_DATABASE_HEALTH_INTERVAL\` for all; [databases.md](databases.md) explains them. Traces are in [telemetry.md](telemetry.md).
+## Write URLs exactly
+
+Others compare URLs character by character (RFC 8414 §3.3), so QScope refuses a URL that could be written in two ways, and says how to
+write it:
+
+- no white space, no credentials, no fragment;
+- scheme and host in lower case, without the default port;
+- a percent sign only in front of two hexadecimal digits;
+- a host that ends with a number is an IPv4 address in four decimal parts.
+
+A slash at the end of a URL is kept. Only for origins it makes no difference.
 `
 }

@@ -4,6 +4,7 @@ import { backgroundContext, type Logger } from '../context.ts'
 import { uuidV7 } from '../crypto/random.ts'
 import type { BackendLoad } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
+import type { AuditState } from '../telemetry/audit-metrics.ts'
 import { openTelemetry, type Telemetry } from '../telemetry/open-telemetry.ts'
 import type { KeyState, PollState, ServerState } from '../telemetry/state-metrics.ts'
 import type { App } from './app.ts'
@@ -44,6 +45,12 @@ export class AppState implements ServerState {
   polls(): PollState {
     const { revocationFeed, pollQuota } = this.#app
     return { waiting: pollQuota.waiting, queries: revocationFeed.queries }
+  }
+
+  audit(): AuditState {
+    const { auditWatches, auditFeed, auditFollowers } = this.#app
+    const followers = auditFollowers.map((follower) => follower.metrics())
+    return { watches: auditWatches.open, queries: auditFeed.queries, followers }
   }
 
   clockAheadMs(): number | null {

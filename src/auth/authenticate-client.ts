@@ -13,6 +13,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { type CertificateThumbprint, isCertificateOf, isCurrent } from '../domain/certificate.ts'
 import { type Client, type ClientSecret, isSecretValid } from '../domain/client.ts'
 import { clientId as asClientId, type EpochMs, milliseconds, type SecretId } from '../domain/ids.ts'
+import { peerKey } from '../domain/peer-key.ts'
 import { type FailedResult, fail, HOLDS, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
@@ -144,7 +145,8 @@ export class ClientAuthenticator {
     presented: string,
     secrets: Secrets,
   ): Promise<Result<{ readonly match: SecretId | null }>> {
-    const verification = { clientId: asClientId(attempt.clientId), presented, secrets, deadline: ctx.deadline }
+    const peer = peerKey(ctx.peer)
+    const verification = { clientId: asClientId(attempt.clientId), peer, presented, secrets, deadline: ctx.deadline }
     const costsWork = !this.#importedSecrets.isUnderWay(verification)
     const counted = costsWork ? this.#guard.count(ctx, attempt) : HOLDS
     if (!counted.ok) return counted

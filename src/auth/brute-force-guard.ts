@@ -9,6 +9,12 @@ import type { ClientProof } from './credentials.ts'
 /** The longest id that a client can have; what is longer is nobody's, and need not be told apart. */
 const LONGEST_ID = 128
 const MAX_PROVEN = 10_000
+/**
+ * What one address may fail where a secret takes long to verify, some 0.3 s of a core: as one client, and as any. In the
+ * long run that is a tenth of a core at the most.
+ */
+const SLOW_PER_CLIENT: RateLimit = Object.freeze({ burst: 10, perMinute: 6 })
+const SLOW_PER_PEER: RateLimit = Object.freeze({ burst: 20, perMinute: 20 })
 
 /** A client that wants to prove itself. */
 export interface ClientAttempt {
@@ -36,6 +42,9 @@ export class BruteForceGuard {
   readonly #clients: RateLimiter
   readonly #peers: RateLimiter
   readonly #bearers: RateLimiter
+  /** Those of attempts that take long to verify count here as well. */
+  readonly #slowClients: RateLimiter
+  readonly #slowPeers: RateLimiter
   readonly #fingerprint: (secret: string) => string
   /** Fingerprints of proofs that were right, the longest unused one first. */
   readonly #proven = new BoundedMap<string, true>(MAX_PROVEN)
@@ -49,6 +58,15 @@ export class BruteForceGuard {
     this.#clients = new RateLimiter(limits.perClient, { counterSync, name: 'authentication-failures-of-clients' })
     this.#peers = new RateLimiter(limits.perPeer, { counterSync, name: 'authentication-failures-of-peers' })
     this.#bearers = new RateLimiter(limits.perPeer, { counterSync, name: 'bearer-failures-of-peers' })
+    const ofSlow = (configured: RateLimit | null, limit: RateLimit) => (configured === null ? null : limit)
+    this.#slowClients = new RateLimiter(ofSlow(limits.perClient, SLOW_PER_CLIENT), {
+      counterSync,
+      name: 'slow-failures-of-clients',
+    })
+    this.#slowPeers = new RateLimiter(ofSlow(limits.perPeer, SLOW_PER_PEER), {
+      counterSync,
+      name: 'slow-failures-of-peers',
+    })
     this.#fingerprint = fingerprinter(counterSync.fingerprintKey)
     this.#publishProven = counterSync.subscribe('proofs', (name, count) => {
       if (count > 0) this.#proven.set(name, true)
@@ -68,22 +86,27 @@ export class BruteForceGuard {
 
   /**
    * Counts an attempt as failed before it is verified, for one that takes long to
-   * verify; refuses it where as many as may fail are under way. `uncount` takes it back.
+   * verify; refuses it where as many as may fail are under way, or lately failed. `uncount` takes it back.
    */
   count(ctx: Pick<CallContext, 'peer' | 'now'>, attempt: ClientAttempt): Result<object> {
     const peer = peerKey(ctx.peer)
-    const wait = this.#waitOf(ctx, peer, attempt)
+    const pair = pairOf(peer, attempt)
+    const wait = Math.max(
+      this.#waitOf(ctx, peer, attempt),
+      this.#slowClients.waitFor(pair, ctx.now),
+      this.#slowPeers.waitFor(peer, ctx.now),
+    )
     if (wait > 0) return refusal(peer, attempt, wait)
-    this.#clients.take(pairOf(peer, attempt), ctx.now)
-    this.#peers.take(peer, ctx.now)
+    for (const clients of [this.#clients, this.#slowClients]) clients.take(pair, ctx.now)
+    for (const peers of [this.#peers, this.#slowPeers]) peers.take(peer, ctx.now)
     return HOLDS
   }
 
   /** Takes back what was counted: the attempt did not fail. */
   uncount(ctx: Pick<CallContext, 'peer'>, attempt: ClientAttempt): void {
     const peer = peerKey(ctx.peer)
-    this.#clients.giveBack(pairOf(peer, attempt))
-    this.#peers.giveBack(peer)
+    for (const clients of [this.#clients, this.#slowClients]) clients.giveBack(pairOf(peer, attempt))
+    for (const peers of [this.#peers, this.#slowPeers]) peers.giveBack(peer)
   }
 
   succeeded(ctx: Pick<CallContext, 'certificate'>, attempt: Attempt): void {

@@ -9,10 +9,14 @@ import type { Backend } from '../stores/contract/backend.ts'
 const MAX_AT_ONCE = 2
 const MAX_WAITING = 32
 const MAX_WAITING_OF_CLIENT = 4
+/** Of one client from one address, so that a guesser leaves places to the owner. */
+const MAX_WAITING_OF_PAIR = 2
 
 /** A secret that was shown for a client, beside what another server made of those that are the client's. */
 export interface ImportedAttempt {
   readonly clientId: ClientId
+  /** Whose address it is, as limits tell addresses apart. */
+  readonly peer: string
   readonly presented: string
   /** The client's valid secrets with an imported hash. */
   readonly secrets: readonly ClientSecret[]
@@ -32,7 +36,8 @@ interface Verification extends ImportedAttempt {
 /**
  * Verifies secrets that another server hashed, which takes a million times as long as
  * one that was hashed here: one at a time for each client, few in all, and each but
- * once, for the hash is then replaced.
+ * once, for the hash is then replaced. Who comes from an address of which nothing is being
+ * verified comes first, so that nobody waits for all that another address sends.
  */
 export class ImportedSecrets {
   readonly #backend: Pick<Backend, 'transaction'>
@@ -58,7 +63,12 @@ export class ImportedSecrets {
     const same = this.#same(attempt)
     if (same !== undefined) return same.answer
     const ofClient = this.#waiting.filter(({ clientId }) => clientId === attempt.clientId)
-    if (this.#waiting.length >= MAX_WAITING || ofClient.length >= MAX_WAITING_OF_CLIENT) return Promise.resolve('busy')
+    const ofPair = ofClient.filter(({ peer }) => peer === attempt.peer)
+    const isFull =
+      this.#waiting.length >= MAX_WAITING ||
+      ofClient.length >= MAX_WAITING_OF_CLIENT ||
+      ofPair.length >= MAX_WAITING_OF_PAIR
+    if (isFull) return Promise.resolve('busy')
     const { promise: answer, resolve, reject } = Promise.withResolvers<ImportedMatch>()
     this.#waiting.push({ ...attempt, answer, resolve, reject })
     this.#startNext()
@@ -73,13 +83,19 @@ export class ImportedSecrets {
 
   #startNext(): void {
     while (this.#running.size < MAX_AT_ONCE) {
-      const at = this.#waiting.findIndex(({ clientId }) => !this.#running.has(clientId))
-      const [next] = at === -1 ? [] : this.#waiting.splice(at, 1)
+      const next = this.#next()
       if (next === undefined) return
+      this.#waiting.splice(this.#waiting.indexOf(next), 1)
       // Nobody waits for the answer any more.
       if (next.deadline !== null && next.deadline <= Date.now()) next.resolve('busy')
       else void this.#run(next)
     }
+  }
+
+  #next(): Verification | undefined {
+    const busyPeers = new Set([...this.#running.values()].map(({ peer }) => peer))
+    const startable = this.#waiting.filter(({ clientId }) => !this.#running.has(clientId))
+    return startable.find(({ peer }) => !busyPeers.has(peer)) ?? startable[0]
   }
 
   async #run(verification: Verification): Promise<void> {

@@ -5,14 +5,14 @@ import { Variable } from './variable.ts'
 export const LIMIT_VARIABLES = {
   mintRate: new Variable('QSCOPE_MINT_RATE', rate('100/s', 500).note('for the tokens of each client').orOff(), {
     default: '10000/s:20000',
-    does: 'Limits how fast each client is issued tokens without a user, in each process.',
+    does: 'Limits the rate of tokens without a user that each client is issued, in each process.',
   }),
   maxLiveTokensPerClient: new Variable(
     'QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT',
     wholeNumber(1, 1_000_000_000).note('beyond which a client mints no more').orOff(),
     {
       default: 'off',
-      does: 'Limits how many tokens without a user a client may have that have not expired.',
+      does: 'Limits the unexpired tokens without a user that a client may have.',
     },
   ),
   authenticationFailuresPerClient: new Variable(
@@ -20,7 +20,7 @@ export const LIMIT_VARIABLES = {
     rate('60/m', 100).note('for each client from each address').orOff(),
     {
       default: '60/m:100',
-      does: 'Limits failed authentications as one client from one address; beyond it further attempts are refused unread.',
+      does: 'Limits failed authentications as one client from one address. Further attempts are refused without a check.',
     },
   ),
   authenticationFailuresPerPeer: new Variable(
@@ -28,7 +28,7 @@ export const LIMIT_VARIABLES = {
     rate('600/m', 1_000).note('for each address').orOff(),
     {
       default: '600/m:1000',
-      does: 'Limits failed authentications from one address, whichever client they name.',
+      does: 'Limits failed authentications from one address, for all clients together.',
     },
   ),
   deviceStartRate: new Variable(
@@ -36,19 +36,19 @@ export const LIMIT_VARIABLES = {
     rate('60/m', 100).note('for public clients from each address').orOff(),
     {
       default: '60/m:60',
-      does: 'Limits how fast one address starts device authorizations for public clients.',
+      does: 'Limits the rate at which one address starts device authorizations for public clients.',
     },
   ),
   leakReportRate: new Variable('QSCOPE_LEAK_REPORT_RATE', rate('60/m', 100).note('for each address').orOff(), {
     default: '60/m:60',
-    does: 'Limits how fast one address reports leaked tokens, whether or not they are any.',
+    does: 'Limits the rate at which one address reports leaked tokens, valid or not.',
   }),
   maxPendingDeviceAuthorizations: new Variable(
     'QSCOPE_MAX_PENDING_DEVICE_AUTHORIZATIONS',
     wholeNumber(1, 1_000_000).note('for each client'),
     {
       default: '1000',
-      does: 'Limits how many device authorizations of one client may wait for their user.',
+      does: 'Limits the pending device authorizations of one client.',
     },
   ),
   maxPendingDeviceAuthorizationsPerPeer: new Variable(
@@ -56,23 +56,23 @@ export const LIMIT_VARIABLES = {
     wholeNumber(1, 1_000_000).note("for each public client from each address; at most half of the client's"),
     {
       default: '100',
-      does: 'Limits how many of them one address may have started, so that it cannot use up those of the others.',
+      does: 'Limits the pending device authorizations that one address started, so that it cannot use up those of others.',
     },
   ),
   maxWatchesPerPeer: new Variable('QSCOPE_MAX_WATCHES_PER_PEER', wholeNumber(1, 1_000_000).note('for each address'), {
     default: '1000',
-    does: 'Limits how many WatchDeviceAuthorization streams one address may have open.',
+    does: 'Limits the open WatchDeviceAuthorization streams of one address.',
   }),
   maxWaitingPolls: new Variable('QSCOPE_MAX_WAITING_POLLS', wholeNumber(1, 1_000_000).note('in each process'), {
     default: '10000',
-    does: 'Limits how many calls of PollRevocations may wait in each process.',
+    does: 'Limits the PollRevocations calls that wait in each process.',
   }),
   maxWaitingPollsPerClient: new Variable(
     'QSCOPE_MAX_WAITING_POLLS_PER_CLIENT',
     wholeNumber(1, 1_000_000).note('for each client'),
     {
       default: '2000',
-      does: 'Limits how many calls of PollRevocations of one client may wait in each process.',
+      does: 'Limits the PollRevocations calls of one client that wait in each process.',
     },
   ),
   maxWaitingPollsPerPeer: new Variable(
@@ -80,11 +80,11 @@ export const LIMIT_VARIABLES = {
     wholeNumber(1, 1_000_000).note('for each address'),
     {
       default: '2000',
-      does: 'Limits how many calls of PollRevocations of one address may wait in each process.',
+      does: 'Limits the PollRevocations calls of one address that wait in each process.',
     },
   ),
   maxAuditWatches: new Variable('QSCOPE_MAX_AUDIT_WATCHES', wholeNumber(1, 100_000).note('in each process'), {
     default: '100',
-    does: 'Limits how many WatchAuditEvents streams may be open in each process; one client may have half of them.',
+    does: 'Limits the open WatchAuditEvents streams in each process. One client may have half of them.',
   }),
 }

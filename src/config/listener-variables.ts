@@ -8,25 +8,25 @@ export const HTTP_VARIABLES = {
     address('127.0.0.1:8080').note('for Connect, gRPC-Web and the well-known documents').orOff(),
     {
       default: 'off',
-      does: 'Opens a second port, for HTTP: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
+      does: 'Opens the HTTP port: Connect, gRPC-Web, JSON, OAuth forms, the well-known documents, health and metrics.',
     },
   ),
   /** `null`: at the address itself, whichever port that gets. */
   url: new Variable('QSCOPE_HTTP_URL', origin('the URL, without a path, at which callers reach QSCOPE_HTTP_LISTEN'), {
     default: null,
-    unset: 'the origin of QSCOPE_ISSUER where that is set and is not the port for gRPC, else the address itself',
-    does: 'Says where callers reach the HTTP port, for the links in the metadata document (RFC 8414).',
+    unset: 'the origin of QSCOPE_ISSUER if that is set and is not the gRPC port, else the address itself',
+    does: 'Sets the public URL of the HTTP port, for the links in the metadata document (RFC 8414).',
   }),
   oauth: new Variable('QSCOPE_HTTP_OAUTH', onOff(), {
     default: 'on',
-    does: "Answers OAuth's own forms on the HTTP port: /oauth2/token, /oauth2/introspect, /oauth2/revoke and /oauth2/device_authorization.",
+    does: 'Serves the OAuth endpoints on the HTTP port: /oauth2/token, /oauth2/introspect, /oauth2/revoke and /oauth2/device_authorization.',
   }),
   allowedOrigins: new Variable(
     'QSCOPE_HTTP_ALLOWED_ORIGINS',
     origins('the origins, separated by commas, of web pages that may call, such as https://console.example.com'),
     {
       default: null,
-      unset: 'no pages',
+      unset: 'no origins',
       does: 'Allows web pages of these origins to call the HTTP port from a browser (CORS).',
     },
   ),
@@ -46,7 +46,7 @@ export const EXT_AUTHZ_VARIABLES = {
     {
       default: null,
       unset: 'nobody',
-      does: 'Names who may ask for decisions on requests: a name counts if the certificate from the client CA has exactly it; loopback stands for callers on the same host.',
+      does: 'Sets who may call external authorization. A name matches if the client certificate, issued by the client CA, has exactly this name. loopback allows callers on the same host.',
     },
   ),
 }
@@ -61,7 +61,7 @@ export const TLS_VARIABLES = {
   keyFile: new Variable('QSCOPE_TLS_KEY_FILE', path("the certificate's private key in PEM"), {
     default: null,
     unset: 'plaintext',
-    does: 'Names the private key of QSCOPE_TLS_CERT_FILE; it must not be encrypted.',
+    does: 'Sets the private key of QSCOPE_TLS_CERT_FILE. It must not be encrypted.',
   }),
   /** `null`: nobody issues certificates of clients, and only a thumbprint tells one client from another. */
   clientCaFile: new Variable(
@@ -70,7 +70,7 @@ export const TLS_VARIABLES = {
     {
       default: null,
       unset: 'no authorities',
-      does: 'Trusts client certificates that these authorities issued, for clients that authenticate with one (RFC 8705).',
+      does: 'Sets the authorities whose client certificates are trusted, for clients that authenticate with one (RFC 8705).',
     },
   ),
   /** `request`: callers may show a certificate, whoever issued it. `require`: without one from the CA no connection. */
@@ -82,8 +82,8 @@ export const TLS_VARIABLES = {
     ),
     {
       default: null,
-      unset: 'request where QSCOPE_TLS_CLIENT_CA_FILE is set, else none',
-      does: 'Decides whether callers are asked for a certificate, and whether they must have one.',
+      unset: 'request if QSCOPE_TLS_CLIENT_CA_FILE is set, else none',
+      does: 'Sets whether callers are asked for a certificate, and whether they need one.',
     },
   ),
   reloadIntervalMs: new Variable(
@@ -91,7 +91,7 @@ export const TLS_VARIABLES = {
     duration('100ms', '1d', '10s').note('after which changed files are noticed'),
     {
       default: '10s',
-      does: 'Sets how often the TLS files are looked at, so that a renewed certificate is used without a restart.',
+      does: 'Sets how often the TLS files are checked for changes. A renewed certificate is used without a restart.',
     },
   ),
 }

@@ -35,14 +35,14 @@ const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as
 export const SERVER_VARIABLES = {
   database: new Variable('QSCOPE_DATABASE_URL', databaseUrl(), {
     default: 'sqlite:./data/qscope.db',
-    does: 'Names the database in which everything but the keyring is stored, and how to log in to it.',
+    does: 'Sets the database that stores everything but the keyring, with the user and password.',
     secret: true,
   }),
   /** How a database is talked to. */
   connections: {
     tls: new Variable('QSCOPE_DATABASE_TLS', onOff(), {
       default: null,
-      unset: 'on where QSCOPE_DATABASE_CA_FILE is set, else off',
+      unset: 'on if QSCOPE_DATABASE_CA_FILE is set, else off',
       does: 'Encrypts the connections to a database server.',
     }),
     walLimit: new Variable(
@@ -52,7 +52,7 @@ export const SERVER_VARIABLES = {
       ),
       {
         default: '67108864',
-        does: 'Bounds the write-ahead log of an embedded database, which otherwise grows until it is folded back into the database file.',
+        does: 'Limits the write-ahead log of an embedded database. At this size it is written back into the database file (checkpoint).',
       },
     ),
     caFile: new Variable('QSCOPE_DATABASE_CA_FILE', path('a readable file of CA certificates in PEM'), {
@@ -67,7 +67,7 @@ export const SERVER_VARIABLES = {
       {
         default: null,
         unset: 'no token',
-        does: 'Authenticates QScope to a database of libSQL on a server, such as one of Turso. Read when a process starts.',
+        does: 'Authenticates QScope to a libSQL server, such as Turso. Read when a process starts.',
         secret: true,
       },
     ),
@@ -77,11 +77,11 @@ export const SERVER_VARIABLES = {
     }),
     connectTimeoutMs: new Variable('QSCOPE_DATABASE_CONNECT_TIMEOUT', duration('100ms', '1m', '5s'), {
       default: '5s',
-      does: 'Limits how long opening a connection to a database server may take before the next host is tried.',
+      does: 'Limits the time to open a connection to a database server. After that, the next host is tried.',
     }),
     statementTimeoutMs: new Variable('QSCOPE_DATABASE_STATEMENT_TIMEOUT', duration('1s', '10m', '10s'), {
       default: '10s',
-      does: 'Limits how long a database server may take for one statement before the call that needs it fails.',
+      does: 'Limits the time of one statement on a database server. After that, the call that needs it fails.',
     }),
   },
   maxQueuedCalls: new Variable(
@@ -89,12 +89,12 @@ export const SERVER_VARIABLES = {
     wholeNumber(1, 1_000_000).note('for each way into the database'),
     {
       default: '10000',
-      does: 'Limits how many calls wait for the database; further calls are refused as temporarily unavailable.',
+      does: 'Limits the calls that wait for the database. Further calls are refused as temporarily unavailable.',
     },
   ),
   healthIntervalMs: new Variable('QSCOPE_DATABASE_HEALTH_INTERVAL', duration('100ms', '1m', '1s'), {
     default: '1s',
-    does: 'Sets how often the database is looked at: whether it can be read and written, and whether its host is still fit to be read from.',
+    does: 'Sets how often QScope checks that the database can be read and written, and that its host is still usable for reads.',
   }),
   maxClockSkewMs: new Variable(
     'QSCOPE_MAX_CLOCK_SKEW',
@@ -103,7 +103,7 @@ export const SERVER_VARIABLES = {
     ),
     {
       default: '30s',
-      does: 'Sets how far the clocks may lie apart. Beyond that the instance issues no tokens: how long they live, and how long their revocation is told, would be judged by different clocks. It means nothing for an embedded database.',
+      does: 'Limits the difference of the two clocks. Beyond it the instance issues no tokens, because their expiry and the retention of their revocation would follow different clocks. Has no effect with an embedded database.',
     },
   ),
   grpcListen: new Variable('QSCOPE_GRPC_LISTEN', address('127.0.0.1:50051 or [::1]:50051'), {
@@ -115,14 +115,14 @@ export const SERVER_VARIABLES = {
     choice(GRPC_TRANSPORTS, "native (QScope's own HTTP/2) or grpc-js (the library of that name)"),
     {
       default: 'native',
-      does: 'Chooses what carries the calls of gRPC: both answer the same, native faster.',
+      does: 'Selects the gRPC transport. Both give the same answers; native is faster.',
     },
   ),
   http: HTTP_VARIABLES,
   extAuthz: EXT_AUTHZ_VARIABLES,
   workers: new Variable('QSCOPE_WORKERS', processes(64), {
     default: '1',
-    does: 'Sets how many processes serve the same ports, to use more than one CPU.',
+    does: 'Sets the number of processes that serve the same ports, to use more than one CPU.',
   }),
   tls: TLS_VARIABLES,
   /** `null`: no assertion of another issuer is trusted. */
@@ -141,7 +141,7 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: 'http://, with TLS https://, and the gRPC address',
-      does: 'Identifies this server: the `iss` of its tokens and the `aud` of assertions made for it. Others compare it character by character, so it is kept as it is written.',
+      does: 'Identifies this server: the `iss` of its tokens, and the `aud` of assertions for it. Others compare it character by character, so it is used exactly as you write it.',
     },
   ),
   deviceVerificationUri: new Variable(
@@ -150,7 +150,7 @@ export const SERVER_VARIABLES = {
     {
       default: null,
       unset: "the issuer's `/device`",
-      does: 'Tells devices at which page their user types the code (RFC 8628).',
+      does: 'Sets the page on which users enter device codes (RFC 8628).',
     },
   ),
   /** Where docs/errors.md is published; `null`: where the HTTP port is, if there is one. */
@@ -159,25 +159,25 @@ export const SERVER_VARIABLES = {
     url('the URL where docs/errors.md can be read, which refusals link to', { query: true }),
     {
       default: null,
-      unset: 'the page that the HTTP port serves, and no link without that port',
-      does: 'Sets the page that the Help link of each refusal leads to.',
+      unset: 'the page on the HTTP port; no link without that port',
+      does: 'Sets the page that the Help link of each refusal opens.',
     },
   ),
   /** `null`: the keys are drawn in memory and die with the process. */
   keyringFile: new Variable('QSCOPE_KEYRING_FILE', path('the keyring file'), {
     default: null,
     unset: 'beside an embedded database (`data/qscope.keyring.json`); must be set for any other',
-    does: 'Names the file of the keys that hash secrets, seal the audit log and encrypt signing keys. Keep a copy apart from the database.',
+    does: 'Sets the file of the keys that hash secrets, protect the audit log and encrypt signing keys. Back it up apart from the database.',
   }),
   log: {
     level: new Variable('QSCOPE_LOG_LEVEL', choice(LOG_LEVELS), {
       default: 'info',
-      does: 'Sets which lines are logged. At info each call leaves one line; at debug also its request, secrets left out.',
+      does: 'Sets the lowest level to log. At info each call is one line; at debug the line has the request too, without secrets.',
     }),
     format: new Variable('QSCOPE_LOG_FORMAT', choice(['json', 'pretty']), {
       default: null,
       unset: 'pretty on a terminal, else json',
-      does: 'Sets how log lines are written: as JSON for machines, or for people.',
+      does: 'Sets the format of log lines: JSON for machines, or pretty for people.',
     }),
   },
   reflection: new Variable(
@@ -185,7 +185,7 @@ export const SERVER_VARIABLES = {
     choice(['on', 'off', 'auto'], 'on, off, or auto: on where QSCOPE_GRPC_LISTEN is a loopback address'),
     {
       default: 'auto',
-      does: 'Lets tools such as grpcurl ask the server for its services and messages (gRPC reflection).',
+      does: 'Turns on gRPC reflection, by which tools such as grpcurl learn the services and messages.',
     },
   ),
   insecure: new Variable('QSCOPE_INSECURE', flag('allow plaintext outside loopback'), {
@@ -202,12 +202,12 @@ export const SERVER_VARIABLES = {
       {
         default: null,
         unset: 'no traces',
-        does: 'Sends traces to this OpenTelemetry collector, to its `/v1/traces`. Without it no call is traced.',
+        does: 'Sends traces to `/v1/traces` of this OpenTelemetry collector. If unset, no call is traced.',
       },
     ),
     ratio: new Variable('QSCOPE_TRACE_RATIO', share('calls to trace').note('where no trace of the caller decides'), {
       default: '1',
-      does: 'Sets the share of calls that are traced where the caller has not decided.',
+      does: 'Sets the share of calls that are traced if the caller has not decided.',
     }),
   },
   /** Where audit events are delivered, beside the database. */
@@ -215,7 +215,7 @@ export const SERVER_VARIABLES = {
     file: new Variable('QSCOPE_AUDIT_LOG_FILE', path('a file for audit events, or - for standard output'), {
       default: null,
       unset: 'no file',
-      does: 'Appends each audit event to this file as a line of JSON, by one process at a time, at least once.',
+      does: 'Appends each audit event to this file as a line of JSON, at least once. One process at a time writes it.',
     }),
     otlpEndpoint: new Variable(
       'QSCOPE_AUDIT_OTLP_ENDPOINT',
@@ -225,7 +225,7 @@ export const SERVER_VARIABLES = {
       {
         default: null,
         unset: 'no receiver',
-        does: 'Sends each audit event as a log record to this OpenTelemetry collector, to its `/v1/logs`, by one process at a time, at least once.',
+        does: 'Sends each audit event as a log record to `/v1/logs` of this OpenTelemetry collector, at least once. One process at a time sends.',
       },
     ),
   },
@@ -233,16 +233,16 @@ export const SERVER_VARIABLES = {
   usage: {
     isCounted: new Variable('QSCOPE_USAGE', onOff(), {
       default: 'off',
-      does: 'Counts which scopes clients ask for and are granted, from the audit log, by one process at a time.',
+      does: 'Counts the scopes that clients request and are granted, from the audit log. One process at a time counts.',
     }),
     retentionMs: new Variable('QSCOPE_USAGE_RETENTION', duration('1d', '3650d', '400d'), {
       default: '400d',
-      does: 'Sets how long these counts are kept.',
+      does: 'Sets how long the counts of used scopes are kept.',
     }),
   },
   shutdownGraceMs: new Variable('QSCOPE_SHUTDOWN_GRACE', duration('0s', '10m', '10s'), {
     default: '10s',
-    does: 'Sets how long running calls may take to finish when the server stops.',
+    does: 'Limits how long running calls may continue when the server stops.',
   }),
   maxMessageBytes: new Variable('QSCOPE_MAX_MESSAGE_BYTES', wholeNumber(1_024, 67_108_864), {
     default: '1048576',
@@ -250,11 +250,11 @@ export const SERVER_VARIABLES = {
   }),
   maxConcurrentStreams: new Variable('QSCOPE_MAX_CONCURRENT_STREAMS', wholeNumber(1, 100_000), {
     default: '1000',
-    does: 'Limits how many calls one connection may have open at once.',
+    does: 'Limits the concurrent calls of one connection.',
   }),
   maxConnectionAgeMs: new Variable('QSCOPE_MAX_CONNECTION_AGE', duration('10s', '7d', '30m'), {
     default: '30m',
-    does: 'Sets after how long connections are closed gracefully, so that clients spread over new instances.',
+    does: 'Closes a connection gracefully at this age, so that clients connect to new instances.',
   }),
   limits: LIMIT_VARIABLES,
   signingAlgorithm: new Variable('QSCOPE_SIGNING_ALGORITHM', choice(SIGNING_ALGORITHMS).note('for JWT access tokens'), {
@@ -267,7 +267,7 @@ export const SERVER_VARIABLES = {
     duration('1d', '365d', '30d').note('after which the next key signs').orOff(),
     {
       default: 'off',
-      does: 'Replaces the signing key by itself at this age.',
+      does: 'Replaces the signing key automatically at this age.',
     },
   ),
   /** `null`: this process purges nothing of its own accord. */
@@ -277,11 +277,11 @@ export const SERVER_VARIABLES = {
   }),
   purgeRetentionMs: new Variable('QSCOPE_PURGE_RETENTION', duration('1m', '365d', '1h'), {
     default: '1h',
-    does: 'Sets how long they are kept after they ended.',
+    does: 'Sets how long expired rows are kept before they are deleted.',
   }),
   keepaliveTimeMs: new Variable('QSCOPE_KEEPALIVE_TIME', duration('10s', '1d', '1m'), {
     default: '1m',
-    does: 'Sets after how long without traffic a connection is asked whether its client is still there.',
+    does: 'Pings a client after this time without traffic on its connection.',
   }),
 }
 
@@ -296,13 +296,13 @@ export type VariableName = keyof typeof VARIABLES
 export const CLIENT_VARIABLES = byName({
   server: new Variable('QSCOPE_SERVER', text('host:port of a server'), {
     default: null,
-    unset: 'the context in use, or the configured database',
-    does: 'Has the command line call this server.',
+    unset: 'the current context, or the configured database',
+    does: 'Makes the command line call this server.',
   }),
   context: new Variable('QSCOPE_CONTEXT', text('the name of a context'), {
     default: null,
-    unset: 'the context in use',
-    does: 'Has the command line use this context, unless QSCOPE_SERVER is set.',
+    unset: 'the current context',
+    does: 'Makes the command line use this context, unless QSCOPE_SERVER is set.',
   }),
   token: new Variable('QSCOPE_TOKEN', secret('a bearer token for calls to a server'), {
     default: null,

@@ -168,3 +168,14 @@ export function withDescendants(secrets: readonly ClientSecret[], secretId: Secr
   }
   return secrets.filter((secret) => found.has(secret.secretId))
 }
+
+/**
+ * Secrets of a client without those whose maker is gone, or that go back to such a one:
+ * a server that knew nothing of makers revoked it, which is meant for all that it made.
+ */
+export function withoutOrphans(secrets: readonly ClientSecret[]): readonly ClientSecret[] {
+  if (secrets.every(({ madeBy }) => madeBy === null)) return secrets
+  const origins = secrets.filter(({ madeBy }) => madeBy === null)
+  const kept = new Set(origins.flatMap(({ secretId }) => withDescendants(secrets, secretId)))
+  return secrets.filter((secret) => kept.has(secret))
+}

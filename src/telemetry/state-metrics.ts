@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { PurgeKind } from '../domain/expiry.ts'
 import type { SigningAlgorithm, SigningKeyState } from '../domain/signing-key.ts'
 import type { BackendLoad, PoolLoad } from '../stores/contract/backend.ts'
+import { type AuditState, auditMetrics } from './audit-metrics.ts'
 import { type Definition, type Metric, Reading, type Sample, single } from './metric.ts'
 
 /** What the purge has done since the process began, and what it found at its last look. */
@@ -37,6 +38,7 @@ export interface ServerState {
   readonly load: () => BackendLoad
   readonly purge: () => PurgeState
   readonly polls: () => PollState
+  readonly audit: () => AuditState
   /** By how much this machine's clock is ahead of the database's; `null`: not compared yet. */
   readonly clockAheadMs: () => number | null
   /** Asks the database, so it may be missing: an empty list then. */
@@ -142,6 +144,7 @@ export function stateMetrics(server: ServerState, version: string): readonly Met
       }),
       () => single(server.polls().queries),
     ),
+    ...auditMetrics(() => server.audit()),
     new Reading(
       counter({ name: 'qscope_purge_rounds_total', help: 'Rounds in which this process purged.', labels: [] }),
       () => single(server.purge().rounds),

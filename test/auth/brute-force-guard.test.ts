@@ -9,6 +9,24 @@ const newGuard = () =>
   new BruteForceGuard({ perClient: { burst: 3, perMinute: 1 }, perPeer: { burst: 6, perMinute: 6 } })
 
 describe('guessing', () => {
+  it('where a secret takes long to verify is held back earlier, as that client and from that address alone', () => {
+    const guard = new BruteForceGuard({
+      perClient: { burst: 100, perMinute: 60 },
+      perPeer: { burst: 1_000, perMinute: 600 },
+    })
+    const countAs = (client: string, peer: string) => guard.count(at(peer), showing(client, 'guess')).ok
+    const guesses = Array.from({ length: 50 }, () => countAs('imported', '192.0.2.1'))
+    expect(guesses.filter(Boolean)).toHaveLength(10)
+    expect(countAs('imported', '192.0.2.2')).toBe(true)
+    const others = Array.from({ length: 50 }, (_, index) => countAs(`imported-${index}`, '192.0.2.1'))
+    expect(others.filter(Boolean)).toHaveLength(10)
+    expect(countAs('imported-50', '192.0.2.2')).toBe(true)
+    // What is verified fast goes on, and so does what turns out to be right.
+    expect(guard.admit(at('192.0.2.1'), showing('orders', 'secret')).ok).toBe(true)
+    guard.uncount(at('192.0.2.1'), showing('imported-0', 'guess'))
+    expect(countAs('imported-50', '192.0.2.1')).toBe(true)
+  })
+
   it('keeps nobody away at other addresses', () => {
     const guard = newGuard()
     const honest = showing('orders', 'right')

@@ -13,9 +13,20 @@ function verifier(): ImportedSecrets {
   return new ImportedSecrets({ transaction }, new Keyring(drawKeyMaterial()), quiet)
 }
 
-function guess(client: string, presented: string, deadline: number | null = null) {
+interface Circumstances {
+  readonly deadline?: number
+  readonly peer?: string
+}
+
+function guess(client: string, presented: string, { deadline, peer = '192.0.2.1' }: Circumstances = {}) {
   const secrets = [aSecret(client, { importedHash: HASH })]
-  return { clientId: clientId(client), presented, secrets, deadline: deadline === null ? null : epochMs(deadline) }
+  return {
+    clientId: clientId(client),
+    peer,
+    presented,
+    secrets,
+    deadline: deadline === undefined ? null : epochMs(deadline),
+  }
 }
 
 function countsOf(matches: readonly unknown[]) {
@@ -28,8 +39,29 @@ function countsOf(matches: readonly unknown[]) {
 describe('secrets that another server hashed', () => {
   it('are verified one at a time for each client, with few that wait', async () => {
     const secrets = verifier()
-    const guesses = Array.from({ length: 20 }, (_, index) => secrets.match(guess('one', `guess-${index}`)))
+    const guesses = Array.from({ length: 20 }, (_, index) =>
+      secrets.match(guess('one', `guess-${index}`, { peer: `192.0.2.${index}` })),
+    )
     expect(countsOf(await Promise.all(guesses))).toEqual({ wrong: 5, busy: 15 })
+  })
+
+  it('leave the owner a place beside one who guesses', async () => {
+    const secrets = verifier()
+    const guesses = Array.from({ length: 20 }, (_, index) => secrets.match(guess('one', `guess-${index}`)))
+    const owner = secrets.match(guess('one', 'not the guesser', { peer: '192.0.2.2' }))
+    expect(countsOf(await Promise.all(guesses))).toEqual({ wrong: 3, busy: 17 })
+    expect(await owner).toBeNull()
+  })
+
+  it('are verified for other addresses before all that one has sent', async () => {
+    const secrets = verifier()
+    const order: string[] = []
+    const verify = (client: string, peer: string) =>
+      secrets.match(guess(client, 'guess', { peer })).then(() => order.push(client))
+    const many = Array.from({ length: 10 }, (_, index) => verify(`guessed-${index}`, '192.0.2.1'))
+    await Promise.all([...many, verify('honest', '192.0.2.2')])
+    // It came last, when two were under way.
+    expect(order.indexOf('honest')).toBeLessThan(many.length / 2)
   })
 
   it('are verified two at a time in all, with a bounded number that waits', async () => {
@@ -49,6 +81,6 @@ describe('secrets that another server hashed', () => {
   })
 
   it('are not verified for a caller who has stopped waiting', async () => {
-    expect(await verifier().match(guess('late', 'guess', 1))).toBe('busy')
+    expect(await verifier().match(guess('late', 'guess', { deadline: 1 }))).toBe('busy')
   })
 })

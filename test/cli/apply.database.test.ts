@@ -129,10 +129,51 @@ onEveryBackend('apply through a server', (server, database) => {
     expect((await prune(folderOf(names.slice(2)), '--prune')).code).toBe(0)
     const enabled = await Promise.all(names.map(async (name) => (await clientOf(name))?.enabled))
     expect(enabled).toEqual(names.map((_, index) => index >= 2))
-    expect((await prune(folderOf(names.slice(3)), '--prune=delete', '--prune-max', '50%')).code).toBe(0)
+    expect((await prune(folderOf(names.slice(3)), '--prune=delete', '--prune-max', '50%', '--yes')).code).toBe(0)
     const registered = await Promise.all(names.map(isRegistered))
     expect(registered).toEqual(names.map((_, index) => index >= 3))
     expect(await isRegistered(server.admin.clientId)).toBe(true)
+  })
+
+  it('deletes nothing that nobody answers for, and writes nothing else then', async () => {
+    const [kept = '', gone = '', fresh = ''] = namesOf(server.unique('asked-'), 3)
+    const owner = server.unique('owner-')
+    const prune = (folder: string, ...more: string[]) =>
+      run('apply', '-f', folder, '--owner', owner, '--secrets-dir', join(folder, 'secrets'), ...more)
+    expect((await prune(folderOf([kept, gone]))).code).toBe(0)
+    const deleting = ['--prune=delete', '--prune-max', '1']
+    const folder = folderOf([kept, fresh], { scopes: ['write'] })
+    const events = await eventsOf(database)
+    const refused = await prune(folder, ...deleting)
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(`Client ${gone},.*--yes`) })
+    expect(await eventsOf(database)).toBe(events)
+    expect(await isRegistered(gone)).toBe(true)
+    // A plan deletes nothing, and neither does a run that finds nothing to delete.
+    expect((await prune(folder, ...deleting, '--dry-run')).code).toBe(0)
+    expect((await prune(folderOf([kept, gone], { scopes: ['write'] }), ...deleting)).code).toBe(0)
+    expect((await prune(folder, ...deleting, '--yes')).code).toBe(0)
+    expect(await isRegistered(gone)).toBe(false)
+  })
+
+  it('prunes by an owner that was named, so that two sets of documents do not end what is the other one’s', async () => {
+    const [ours = '', theirs = ''] = namesOf(server.unique('both-'), 2)
+    const byDefault = (name: string, ...more: string[]) => {
+      const folder = folderOf([name])
+      return run('apply', '-f', folder, '--secrets-dir', join(folder, 'secrets'), ...more)
+    }
+    expect((await byDefault(ours)).code).toBe(0)
+    expect((await byDefault(theirs)).code).toBe(0)
+    for (const mode of ['--prune', '--prune=delete']) {
+      const refused = await byDefault(ours, mode, '--prune-max', '100%', '--yes')
+      expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--owner') })
+    }
+    const compared = await run('diff', '-f', folderOf([ours]), '--prune')
+    expect(compared).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--owner') })
+    // Both can move to a mark of their own.
+    const owner = server.unique('owner-')
+    expect((await byDefault(ours, '--owner', owner, '--adopt', '--prune', '--prune-max', '100%')).code).toBe(0)
+    expect(await clientOf(ours)).toMatchObject({ owner, enabled: true })
+    expect(await clientOf(theirs)).toMatchObject({ owner: 'apply', enabled: true })
   })
 
   it('goes on where it was killed, and delivers every secret', async () => {

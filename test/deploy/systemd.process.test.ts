@@ -80,7 +80,7 @@ describe.skipIf(!canIsolate)('docs/systemd.md', () => {
     async () => {
       const printed = await onMachine(
         ...blocksUnder('Install'),
-        ...blocksUnder('Make the schema and the first client'),
+        ...blocksUnder('Create the schema and the first client'),
         START,
         'ready() { health=$(qscope health 2>&1); }',
         // A server that has ended is not waited for.

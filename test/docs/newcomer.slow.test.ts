@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory, watched } from '../e2e/process.ts'
 import { freePort } from '../setup/free-port.ts'
 import { hasGrpcurl } from '../setup/grpcurl.ts'
+import { hasJq } from '../setup/jq.ts'
 import { type Block, blocksOf, matchesJson, matchesText } from './page.ts'
 import { asShown, isRefusal } from './recorded-page.ts'
 import { DOCUMENTED_ADDRESS, runBlocks } from './shell.ts'
@@ -38,7 +39,7 @@ function isRun({ language, text }: Block): boolean {
   return language === 'sh' && !DONE_ELSEWHERE.test(text) && (hasGrpcurl || !text.includes('grpcurl '))
 }
 
-test.each(['README.md', 'docs/quick-start.md', 'docs/command-line.md'])(
+test.skipIf(!hasJq).each(['README.md', 'docs/quick-start.md', 'docs/command-line.md'])(
   'what %s shows a newcomer can be typed, and does what it says',
   async (page) => {
     const cwd = await checkout()

@@ -5,6 +5,7 @@ import { qscope, temporaryDirectory } from '../e2e/process.ts'
 import { freePort } from '../setup/free-port.ts'
 import { hasGrpcurl } from '../setup/grpcurl.ts'
 import { installClient } from '../setup/installed-client.ts'
+import { hasJq } from '../setup/jq.ts'
 import { blocksOf, matchesText } from './page.ts'
 import { runBlocks } from './shell.ts'
 
@@ -13,7 +14,7 @@ const TIMEOUT_MS = 300_000
 /** Done already: from the sources, not from a registry. */
 const INSTALLS = /^npm install /
 
-test.skipIf(!hasGrpcurl)(
+test.skipIf(!hasGrpcurl || !hasJq)(
   'docs/verify-from-memory.md takes a token from memory, and away from its caller',
   async () => {
     const installed = installClient()

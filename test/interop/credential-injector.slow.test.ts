@@ -12,7 +12,7 @@ import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { documentedExample, placedExample } from './envoy-page.ts'
 
-const HEADING = 'Tokens for requests that a service sends'
+const HEADING = 'Add tokens to outgoing requests'
 const AUDIENCE = 'https://orders.example'
 /** Envoy fetches the next token when half of it is over. */
 const LIFETIME_S = 10

@@ -9,7 +9,7 @@ import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { documentedExample, placedExample } from './envoy-page.ts'
 
-const HEADING = 'Configuring Envoy'
+const HEADING = 'Configure Envoy'
 const AUDIENCE = 'https://orders.example'
 const { mintToken, revokeToken } = TokenService.method
 
@@ -198,7 +198,7 @@ describe.skipIf(!hasEnvoy)('Envoy that asks over TLS', () => {
       '/etc/envoy/qscope-ca.pem': ca.certFile,
     }
     const [rest] = documentedExample(HEADING).split(/^ {4}- name: qscope$/m)
-    const overTls = rest + documentedExample('Over TLS, by certificate')
+    const overTls = rest + documentedExample('Use TLS')
     const envoy = await startConfiguredEnvoy(placedExample(overTls, ports, files), port, adminPort)
     envoys.push(envoy)
     return (await sendTo(envoy, { authorization })).status

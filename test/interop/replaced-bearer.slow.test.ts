@@ -21,9 +21,9 @@ const { revokeToken } = TokenService.method
 
 /** The example, with what the page says of a route whose bearer tokens are replaced. */
 function configuration(): string {
-  const example = documentedExample('Configuring Envoy')
+  const example = documentedExample('Configure Envoy')
   expect(example).toMatch(EXTENSIONS)
-  return example.replace(EXTENSIONS, documentedExample('Replacing the bearer token'))
+  return example.replace(EXTENSIONS, documentedExample('Replace the bearer token'))
 }
 
 describe.skipIf(!hasEnvoy)('a service behind an Envoy that replaces bearer tokens', () => {

@@ -52,7 +52,7 @@ function blocksUnder(page: string, heading: string): readonly Block[] {
 }
 
 const QUICK_START = blocksUnder('docs/quick-start.md', '## 7. Call it from a program')
-const README = blocksUnder('README.md', '## From a program')
+const VERIFY = blocksUnder('docs/clients.md', '## Verify a token')
 /** What the programs of the quick start print, a line each: TypeScript, Python, Go. */
 const PRINTED = QUICK_START.at(-1)?.text.trim().split('\n') ?? []
 
@@ -193,7 +193,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
       await type(project, installLine('TypeScript'))
       write(project, 'mint.ts', program(QUICK_START, 'ts'))
       expect(await type(project, 'node mint.ts')).toBe(PRINTED[0])
-      write(project, 'verify.ts', program(README, 'ts'))
+      write(project, 'verify.ts', program(VERIFY, 'ts'))
       expect(await type(project, 'node verify.ts')).toBe('a token of admin')
     },
     BUILD_MS,
@@ -208,7 +208,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
       await type(project, installLine('Python'), bin)
       write(project, 'mint.py', program(QUICK_START, 'python'))
       expect(await type(project, 'python mint.py', bin)).toBe(PRINTED[1])
-      write(project, 'verify.py', program(README, 'python'))
+      write(project, 'verify.py', program(VERIFY, 'python'))
       expect(await type(project, 'python verify.py', bin)).toBe('a token of admin')
     },
     BUILD_MS,
@@ -221,7 +221,7 @@ describe.skipIf(!canRelease)('npm run release', () => {
       write(project, 'mint.go', program(QUICK_START, 'go'))
       await type(project, `go mod init shop.example/orders\n${installLine('Go')}`)
       expect(await type(project, 'go run .')).toBe(PRINTED[2])
-      write(project, 'mint.go', program(README, 'go'))
+      write(project, 'mint.go', program(VERIFY, 'go'))
       expect(await type(project, 'go run .')).toBe('a token of admin')
     },
     BUILD_MS,

@@ -97,6 +97,21 @@ onEveryBackend('secrets that another server hashed', (server) => {
     expect(refusal.violations).toEqual(['imported_secret_hashes[0]'])
   })
 
+  it('cost little for one who guesses, and keep nobody else away', async () => {
+    const [guessed, other] = [await register(BCRYPT.hash), await register(PBKDF2.hash)]
+    const { client } = await server.registerClient({})
+    const reasons: (string | null)[] = []
+    while (reasons.length < 40 && reasons.at(-1) !== 'LIMIT_EXCEEDED') {
+      const { reason } = await refusalOf(mint(guessed, `guess ${reasons.length}`))
+      reasons.push(reason)
+    }
+    // What is verified fast may be guessed a hundred times.
+    expect(reasons.at(-1)).toBe('LIMIT_EXCEEDED')
+    expect(new Set(reasons.slice(0, -1))).toEqual(new Set(['OAUTH_INVALID_CLIENT']))
+    expect((await mint(other, PBKDF2.secret)).token?.accessToken).not.toBe('')
+    expect((await server.call(mintToken, { client })).token?.accessToken).not.toBe('')
+  })
+
   // The clock stays ahead for the tests that follow.
   it('end after 90 days without a use', async () => {
     const [unused, used] = [await register(PBKDF2.hash), await register(PBKDF2.hash)]

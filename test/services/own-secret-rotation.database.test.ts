@@ -143,6 +143,21 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     )
   })
 
+  it('counts no more when a server of an older version revoked its maker alone', async () => {
+    const { clientId, clientSecret, client } = await rotating()
+    const [maker] = await secretsOf(clientId)
+    const made = await rotate(clientId, clientSecret)
+    expect(await isLetIn(made.client)).toBe(true)
+    // All that such a server does to the secrets of a client; it never looks at who made them.
+    await database.query(`delete from oauth_client_secrets where secret_id = '${maker?.secretId}'`)
+    expect(await isLetIn(client)).toBe(false)
+    expect(await isLetIn(made.client)).toBe(false)
+    expect(await secretsOf(clientId)).toEqual([])
+    // Another one is drawn as ever.
+    const { clientSecret: drawn } = await server.call(rotateClientSecret, { clientId }, bearer())
+    expect(await isLetIn(withSecret(clientId, drawn))).toBe(true)
+  })
+
   it('is revoked alone where it made nothing', async () => {
     const { clientId, clientSecret, client } = await rotating()
     const rotated = await rotate(clientId, clientSecret)

@@ -19,6 +19,7 @@ export function clientSecretPromises(subject: () => Subject): void {
       aClient('s-use'),
       aClient('s-made'),
       aClient('s-made-not'),
+      aClient('s-orphan'),
     ),
   )
 
@@ -85,8 +86,7 @@ export function clientSecretPromises(subject: () => Subject): void {
     const maker = aSecret('s-made')
     const made = aSecret('s-made', { madeBy: maker.secretId })
     const grandchild = aSecret('s-made', { madeBy: made.secretId })
-    const stranger = aSecret('s-made-not', { madeBy: made.secretId })
-    await insert(maker, made, grandchild, stranger)
+    await insert(maker, made, grandchild)
     const makers = async (client: string) =>
       new Map((await ofClient(client)).map(({ secretId, madeBy }) => [secretId, madeBy]))
     expect(await makers('s-made')).toEqual(
@@ -96,11 +96,28 @@ export function clientSecretPromises(subject: () => Subject): void {
         [grandchild.secretId, made.secretId],
       ]),
     )
-    await inTransaction(subject().backend, (stores) =>
-      stores.clientSecrets.adopt(clientId('s-made'), made.secretId, maker.secretId),
-    )
+    const adopt = (client: string) =>
+      inTransaction(subject().backend, (stores) =>
+        stores.clientSecrets.adopt(clientId(client), made.secretId, maker.secretId),
+      )
+    await adopt('s-made-not')
+    expect((await makers('s-made')).get(grandchild.secretId)).toBe(made.secretId)
+    await adopt('s-made')
     expect((await makers('s-made')).get(grandchild.secretId)).toBe(maker.secretId)
     expect((await makers('s-made')).get(made.secretId)).toBe(maker.secretId)
-    expect((await makers('s-made-not')).get(stranger.secretId)).toBe(made.secretId)
+  })
+
+  test('are none any more without the one that made them, which a server that knows nothing of makers deletes alone', async () => {
+    const [first, second] = [aSecret('s-orphan'), aSecret('s-orphan')]
+    const made = aSecret('s-orphan', { madeBy: first.secretId })
+    const grandchild = aSecret('s-orphan', { madeBy: made.secretId })
+    const sibling = aSecret('s-orphan', { madeBy: second.secretId })
+    await insert(first, second, made, grandchild, sibling)
+    const ids = async () => (await ofClient('s-orphan')).map(({ secretId }) => secretId).toSorted()
+    expect(await ids()).toHaveLength(5)
+    await inTransaction(subject().backend, (stores) =>
+      stores.clientSecrets.delete(clientId('s-orphan'), first.secretId),
+    )
+    expect(await ids()).toEqual([second.secretId, sibling.secretId].toSorted())
   })
 }

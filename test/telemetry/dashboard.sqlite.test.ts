@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { registry } from '../../src/errors/registry.ts'
@@ -81,8 +81,13 @@ describe('dashboard and alerts', () => {
   beforeAll(async () => {
     const issuers = await trustedIssuers(suiteFolder())
     database = await sqliteFiles.create()
-    const variables = { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
+    const variables = {
+      ...LIMITS_OFF,
+      QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file,
+      QSCOPE_AUDIT_LOG_FILE: join(suiteFolder(), 'audit.jsonl'),
+    }
     server = await startServer(database.url, undefined, undefined, variables)
+    for (const follower of server.app.auditFollowers) follower.start()
     await useEveryGrant(server, issuers.ci, new Needles())
     const grants = grantsOn(server)
     const web = await grants.webClient({ config: { refreshTokenReplayWindow: { seconds: 10n } } })
@@ -91,6 +96,9 @@ describe('dashboard and alerts', () => {
     // Of these one wins, and the others lose a race.
     await Promise.all(Array.from({ length: 10 }, () => server.call(method, { client: web.client, refreshToken })))
     await server.app.purge.round()
+    // How late they are is told once they have looked.
+    const lags = () => server.app.auditFollowers.map((each) => each.metrics().lagMs)
+    await vi.waitFor(() => expect(lags()).not.toContain(null), { timeout: 60_000 })
     page = parseExposition((await server.telemetry.metrics()).text)
     for (const { name, labels } of page.series) {
       const labelNames = labelsOf.get(name) ?? new Set(OF_THE_SCRAPE)

@@ -1,6 +1,10 @@
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { registry } from '../../src/errors/registry.ts'
+import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
@@ -9,6 +13,7 @@ import { expose } from '../../src/telemetry/metrics.ts'
 import { useEveryGrant } from '../attacks/every-grant.ts'
 import { LIMITS_OFF } from '../attacks/limits-off.ts'
 import { Needles } from '../attacks/needles.ts'
+import { anotherInstance } from '../setup/another-instance.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { connect, refusalOf } from '../setup/client.ts'
@@ -19,6 +24,8 @@ import { parseExposition } from './parse-exposition.ts'
 
 const TOKENS = { service: TokenService.typeName }
 const MINT = { ...TOKENS, method: 'MintToken' }
+/** Of a loaded machine. */
+const PATIENCE = { timeout: 60_000, interval: 50 }
 const issuers = await trustedIssuers(suiteFolder())
 const variables = { ...LIMITS_OFF, QSCOPE_TRUSTED_ISSUERS_FILE: issuers.file }
 
@@ -154,6 +161,38 @@ onEveryBackend(
       expect(now.value('qscope_purge_backlog_rows', { kind: 'access_tokens' })).toBe(0)
       expect(now.value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0)
       expect(now.value('process_resident_memory_bytes')).toBeGreaterThan(1_000_000)
+    })
+
+    it('shows who follows the audit log, and how far what is delivered lies behind', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'qscope-audit-'))
+      // A path to nowhere: nothing can be delivered until there is a folder.
+      const path = join(folder, 'later', 'audit.jsonl')
+      const { other } = await anotherInstance(server, database, { QSCOPE_AUDIT_LOG_FILE: path })
+      const of = { follower: 'audit-file' }
+      const own = async () => parseExposition((await other.telemetry.metrics()).text)
+      const value = async (name: string) => (await own()).value(name, of)
+      expect(await value('qscope_audit_follower_active')).toBe(0)
+      expect(await value('qscope_audit_delivery_lag_seconds')).toBeUndefined()
+      for (const follower of other.app.auditFollowers) follower.start()
+      await expect.poll(() => value('qscope_audit_delivery_lag_seconds'), PATIENCE).toBeDefined()
+      expect(await value('qscope_audit_follower_active')).toBe(1)
+
+      const { client } = await server.registerClient({})
+      for (let i = 0; i < 3; i += 1) await server.call(mintToken, { client })
+      await expect.poll(() => value('qscope_audit_delivery_failures_total'), PATIENCE).toBeGreaterThan(0)
+      expect(await value('qscope_audit_delivered_events_total')).toBe(0)
+      const AHEAD_S = 1_800
+      other.clock.advance(AHEAD_S * 1_000)
+      expect(await value('qscope_audit_delivery_lag_seconds')).toBeGreaterThanOrEqual(AHEAD_S)
+      mkdirSync(join(folder, 'later'))
+      await expect.poll(() => value('qscope_audit_delivered_events_total'), PATIENCE).toBeGreaterThanOrEqual(4)
+      await expect.poll(() => value('qscope_audit_delivery_lag_seconds'), PATIENCE).toBeLessThan(AHEAD_S / 2)
+
+      const watching = other.stream(AuditService.method.watchAuditEvents, {}, { bearer: server.admin.token })
+      await expect.poll(async () => (await own()).value('qscope_audit_watches'), PATIENCE).toBe(1)
+      watching.cancel()
+      await expect.poll(async () => (await own()).value('qscope_audit_watches'), PATIENCE).toBe(0)
+      expect((await own()).value('qscope_audit_queries_total')).toBeGreaterThan(0)
     })
 
     it('shows the age of the signing keys', async () => {

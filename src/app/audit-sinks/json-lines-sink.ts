@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { AuditEvent } from '../../domain/audit-event.ts'
 import { auditEventJson } from '../../rpc/convert/audit.ts'
@@ -5,6 +6,8 @@ import type { AuditProjection } from '../jobs/audit-follower.ts'
 
 /** Only the owner may read who did what. */
 const MODE = 0o600
+/** To append, and to look at what is there; without waiting for whoever is at the other end of a pipe. */
+const FLAGS = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR | constants.O_NONBLOCK
 const NEWLINE = 0x0a
 
 /** Appends events to a file as lines of JSON, with the names of the contract. */
@@ -18,8 +21,9 @@ export class JsonLinesFile implements AuditProjection {
 
   /** Opened anew each time, so that a file that was moved away is followed by a new one. On the disk when this resolves. */
   async deliver(events: readonly AuditEvent[]): Promise<void> {
-    const file = await open(this.#path, 'a+', MODE)
+    const file = await open(this.#path, FLAGS, MODE)
     try {
+      await assertRegular(file, this.#path)
       const isTorn = await endsWithinLine(file)
       await file.appendFile(`${isTorn ? '\n' : ''}${jsonLines(events)}`)
       await file.datasync()
@@ -51,6 +55,11 @@ export class JsonLinesOutput implements AuditProjection {
 
 function jsonLines(events: readonly AuditEvent[]): string {
   return events.map((event) => `${auditEventJson(event)}\n`).join('')
+}
+
+/** A write to a pipe that nobody reads would never end, not even with the process; nothing of it would be on a disk. */
+async function assertRegular(file: FileHandle, path: string): Promise<void> {
+  if (!(await file.stat()).isFile()) throw new Error(`${path} is not a regular file`)
 }
 
 /** Whether a process died while it wrote the last line, which then is delivered again. */

@@ -6,6 +6,7 @@ import type { EpochMs } from '../../domain/ids.ts'
 import type { AuditFeed } from '../../flows/audit/audit-feed.ts'
 import type { AuditReading } from '../../flows/audit/audit-reading.ts'
 import type { Backend, TransactionStores } from '../../stores/contract/backend.ts'
+import { settlesWithin } from '../../transports/shutdown.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const LEASE_MS = 30_000
@@ -13,6 +14,8 @@ const RENEW_AFTER_MS = LEASE_MS / 3
 /** A process that does not hold the lease asks for it this often. */
 const ASK_AGAIN_MS = 10_000
 const RETRY_MS = 2_000
+/** How long a delivery may take on when the server stops. */
+const LAST_DELIVERY_MS = 2_000
 
 /** What is done with the events of the log. */
 export interface AuditProjection {
@@ -39,6 +42,17 @@ export interface AuditFollowerOptions {
   readonly retryMs?: number
 }
 
+/** What a follower has done since the process began, and how far behind it is. */
+export interface FollowerMetrics {
+  readonly name: string
+  /** Whether this process does it now. */
+  readonly isFollowing: boolean
+  /** For how long what is committed may have waited; `null`: another process follows, or this one has not looked yet. */
+  readonly lagMs: number | null
+  readonly delivered: number
+  readonly failures: number
+}
+
 /** Where the follower is, and the version under which the database knows that. */
 interface Place {
   readonly position: AuditPosition
@@ -58,6 +72,12 @@ export class AuditFollower {
   #isHolder = false
   #renewedAt = Number.NEGATIVE_INFINITY
   #running: Promise<void> = Promise.resolve()
+  #delivered = 0
+  /** What was committed by then, of the monotonic clock, is delivered; `null`: not known yet. */
+  #deliveredUpTo: number | null = null
+  /** When the oldest event of the page that is being delivered was made; `null`: there is none. */
+  #oldest: EpochMs | null = null
+  #isWaiting = false
   #stopped: Promise<void> | null = null
 
   constructor(options: AuditFollowerOptions) {
@@ -77,11 +97,20 @@ export class AuditFollower {
     })
   }
 
+  metrics(): FollowerMetrics {
+    const { name } = this.#options.projection
+    const [isFollowing, delivered, { failures }] = [this.#isHolder, this.#delivered, this.#job]
+    return { name, isFollowing, lagMs: isFollowing ? this.#lagMs() : null, delivered, failures }
+  }
+
   start(): void {
     void this.#job.run().then(() => this.#job.start())
   }
 
-  /** Ends after the events that are being delivered; resolves then. */
+  /**
+   * Ends after the events that are being delivered; resolves then, or when that takes
+   * too long: such as where nobody takes them. They are delivered again by whoever follows.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -90,7 +119,12 @@ export class AuditFollower {
   async #stop(): Promise<void> {
     this.#stopping.abort()
     this.#job.stop()
-    await this.#running.catch(() => undefined)
+    const ended = this.#running.catch(() => undefined)
+    if (!(await settlesWithin(LAST_DELIVERY_MS, ended))) {
+      const { projection, log } = this.#options
+      log.warn({}, `${projection.name}: the server stops while audit events are delivered; they are delivered again`)
+      return
+    }
     if (this.#isHolder && this.#renewedAt !== Number.NEGATIVE_INFINITY)
       await this.#lease.release().catch(() => undefined)
   }
@@ -105,6 +139,7 @@ export class AuditFollower {
       else if (reading.isNewsFor(place.position)) place = await this.#take(reading, place)
       else {
         place = { ...place, position: positionBehind(place.position, reading.heads) }
+        this.#noteDelivered(reading.startedAt)
         await this.#wait(place.position)
       }
     }
@@ -116,8 +151,11 @@ export class AuditFollower {
     let place = from
     for (;;) {
       const page = await reading.page(backgroundContext(projection.name, log), place.position)
+      this.#oldest = oldestOf(page.events)
       await projection.deliver?.(page.events)
       place = await this.#advance(place, page.position, page.events)
+      this.#delivered += page.events.length
+      if (!page.more) this.#noteDelivered(reading.startedAt)
       if (!page.more || this.#stopping.signal.aborted || !(await this.#holdsLease())) return place
     }
   }
@@ -162,17 +200,41 @@ export class AuditFollower {
     if (this.#isHolder && monotonic() - this.#renewedAt < RENEW_AFTER_MS) return true
     this.#isHolder = await this.#lease.acquire()
     if (this.#isHolder) this.#renewedAt = monotonic()
+    // Another process goes on from here, and how far it comes is not known.
+    else [this.#deliveredUpTo, this.#oldest] = [null, null]
     return this.#isHolder
+  }
+
+  #noteDelivered(moment: number): void {
+    this.#deliveredUpTo = Math.max(moment, this.#deliveredUpTo ?? moment)
+    this.#oldest = null
+  }
+
+  #lagMs(): number | null {
+    const { feed, now, monotonic } = this.#options
+    if (this.#oldest !== null) return Math.max(0, now() - this.#oldest)
+    if (this.#deliveredUpTo === null) return null
+    // Until it is told something, each query that it waits for has found nothing.
+    const queriedAt = this.#isWaiting ? feed.queriedAt : null
+    return monotonic() - Math.max(this.#deliveredUpTo, queriedAt ?? this.#deliveredUpTo)
   }
 
   async #wait(position: AuditPosition): Promise<void> {
     const { feed, monotonic } = this.#options
     const { signal } = this.#stopping
     const until = monotonic() + RENEW_AFTER_MS / 2
+    this.#isWaiting = true
     try {
       await feed.wait(position, { until, signal, leaving: undefined })
     } catch (error) {
       if (!signal.aborted) throw error
+    } finally {
+      this.#isWaiting = false
     }
   }
+}
+
+/** A page is in the order in which events were made. */
+function oldestOf([first]: readonly AuditEvent[]): EpochMs | null {
+  return first?.createdAt ?? null
 }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { printable } from '../../printable.ts'
 import { describePlan, planJson } from '../apply/describe-plan.ts'
 import { DiffFailure } from '../apply/diff-failure.ts'
 import type { PruneMode, Workplace } from '../apply/kind.ts'
@@ -13,7 +14,8 @@ import {
 } from '../apply/secrets-directory.ts'
 import type { Calls } from '../connection/calls.ts'
 import { readWithCalls, withCalls } from '../connection/session.ts'
-import { type ConnectionOptions, repeated, withConnection } from '../options/options.ts'
+import { type ConfirmationOptions, confirm, withConfirmation } from '../input/prompt.ts'
+import { type ConnectionOptions, repeated, UsageError, withConnection } from '../options/options.ts'
 import type { Output } from '../output/output.ts'
 import { writeError } from '../output/terminal.ts'
 
@@ -23,13 +25,17 @@ const OWNER = /^[A-Za-z0-9._:/@-]{1,128}$/
 const MOST_PRUNED: Pruning['most'] = Object.freeze({ unit: 'percent', value: 20 })
 const SECRETS_DIRECTORY = './qscope-secrets'
 
+/** A question names so many of the objects that it is about. */
+const MOST_NAMED = 10
+
 /** The exit codes of diff(1), which has 2 for a failure. */
 const SAME = 0
 const DIFFERENT = 1
 
 interface PlanOptions extends ConnectionOptions {
   readonly file: readonly string[]
-  readonly owner: string
+  /** `DEFAULT_OWNER` if not given. */
+  readonly owner?: string
   readonly adopt?: boolean
   readonly prune?: PruneMode
   readonly pruneMax?: Pruning['most']
@@ -37,23 +43,27 @@ interface PlanOptions extends ConnectionOptions {
   readonly secretFormat: SecretFormat
 }
 
-interface ApplyOptions extends PlanOptions {
+interface ApplyOptions extends PlanOptions, ConfirmationOptions {
   readonly dryRun?: true
 }
 
 export function applyCommand(): Command {
-  return withPlan(new Command('apply'))
-    .description('register and change clients and users as documents say')
+  return withConfirmation(withPlan(new Command('apply')))
+    .description('register and change clients and users from documents')
     .option('--dry-run', 'validate everything and print the plan; write nothing')
     .option('--secrets-dir <path>', 'where the secrets of new clients go, one file each', SECRETS_DIRECTORY)
     .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))
     .action(async (options: ApplyOptions) => {
+      const pruning = pruningOf(options)
       const configuration = await Configuration.read(options.file)
       await (options.dryRun ? readWithCalls : withCalls)(options, async (calls, output) => {
         const secrets = new SecretsDirectory(options.secretsDir, options.secretFormat)
-        const items = await configuration.plan(workplaceOf(options, calls, secrets), pruningOf(options))
+        const items = await configuration.plan(workplaceOf(options, calls, secrets), pruning)
         if (options.dryRun) print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
-        else await bringAbout(items, secrets, output)
+        else {
+          await confirmDeletions(options, items)
+          await bringAbout(items, secrets, output)
+        }
       })
     })
 }
@@ -63,11 +73,12 @@ export function diffCommand(): Command {
     .description('compare documents with what is registered: exit code 0 same, 1 different, 2 failed')
     .action(async (options: Omit<PlanOptions, 'secretsDir' | 'secretFormat'>) => {
       try {
+        const pruning = pruningOf(options)
         const configuration = await Configuration.read(options.file)
         await readWithCalls(options, async (calls, output) => {
           // Who manages an object is no difference: that is for whoever applies the documents.
           const workplace = { ...workplaceOf(options, calls, NO_SECRETS), adopt: true }
-          const items = await configuration.plan(workplace, pruningOf(options))
+          const items = await configuration.plan(workplace, pruning)
           print(output, { dryRun: true, changes: changesOf(items), secrets: [] })
           process.exitCode = differs(items) ? DIFFERENT : SAME
         })
@@ -81,18 +92,19 @@ function withPlan(command: Command): Command {
   return withConnection(command)
     .addOption(repeated('-f, --file <path>', 'a file, a directory, or - for standard input').makeOptionMandatory())
     .addOption(
-      new Option('--owner <name>', 'the mark of what these documents manage').argParser(owner).default(DEFAULT_OWNER),
+      new Option(
+        '--owner <name>',
+        `owner of what these documents manage (default ${DEFAULT_OWNER}; --prune needs one)`,
+      ).argParser(owner),
     )
-    .option('--adopt', 'take over what has the mark of another owner')
+    .option('--adopt', 'take over what belongs to another owner')
     .addOption(
-      new Option('--prune [mode]', 'disable, or delete, what has the mark and no document any more')
+      new Option('--prune [mode]', 'disable, or delete, what belongs to the owner but has no document any more')
         .choices(['disable', 'delete'])
         .preset('disable'),
     )
     .addOption(
-      new Option('--prune-max <n>', 'how much may be pruned, as a number or a percentage (default 20%)').argParser(
-        share,
-      ),
+      new Option('--prune-max <n>', 'limit for pruning, as a number or a percentage (default 20%)').argParser(share),
     )
 }
 
@@ -108,19 +120,37 @@ function share(text: string): Pruning['most'] {
 }
 
 function workplaceOf(
-  { owner: name, adopt = false }: Pick<PlanOptions, 'owner' | 'adopt'>,
+  { owner: name = DEFAULT_OWNER, adopt = false }: Pick<PlanOptions, 'owner' | 'adopt'>,
   calls: Calls,
   secrets: SecretsPlace,
 ): Workplace {
   return { calls, owner: name, adopt, secrets }
 }
 
-function pruningOf({ prune, pruneMax = MOST_PRUNED }: Pick<PlanOptions, 'prune' | 'pruneMax'>): Pruning | null {
-  return prune === undefined ? null : { mode: prune, most: pruneMax }
+/** Two sets of documents that share a mark would end each other's objects, so nobody prunes by one that was not chosen. */
+function pruningOf({
+  owner: name,
+  prune,
+  pruneMax = MOST_PRUNED,
+}: Pick<PlanOptions, 'owner' | 'prune' | 'pruneMax'>): Pruning | null {
+  if (prune === undefined) return null
+  if (name === undefined)
+    throw new UsageError('--prune needs --owner: it ends what has that mark, so name one that no other documents use')
+  return { mode: prune, most: pruneMax }
 }
 
 function changesOf(items: readonly PlanItem[]): readonly PlannedChange[] {
   return items.map(({ change }) => change)
+}
+
+/** Asks before anything is written, and only if something is deleted. */
+async function confirmDeletions(options: ConfirmationOptions, items: readonly PlanItem[]): Promise<void> {
+  const deleted = changesOf(items).filter(({ action }) => action === 'delete')
+  if (deleted.length === 0) return
+  const named = deleted.slice(0, MOST_NAMED).map(({ kind, name }) => `${kind} ${printable(name)}`)
+  const more = deleted.length - named.length
+  const all = more === 0 ? named.join(', ') : `${named.join(', ')} and ${more} more`
+  await confirm(options, `This deletes for good what no document describes, tokens and secrets included: ${all}`)
 }
 
 /** Does one change after the other, and stops at the first that fails: a rerun goes on there. */

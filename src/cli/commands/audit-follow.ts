@@ -27,12 +27,12 @@ const TYPE_WIDTH = 28
 
 export function followCommand(): Command {
   return withConnection(new Command('follow'))
-    .description('print audit events as they are committed, and go on after a disconnect; Ctrl-C ends it')
-    .addOption(repeated('--type <type>', 'only this type, such as token.issued'))
-    .option('--of-client <id>', 'only those about a client')
-    .option('--of-user <id>', 'only those about a user')
-    .option('--ray-id <id>', 'only those of one call')
-    .option('--cursor <cursor>', 'go on behind this cursor of --json, instead of from now on')
+    .description('print audit events as they are committed, and reconnect if necessary; Ctrl-C ends it')
+    .addOption(repeated('--type <type>', 'only events of this type, such as token.issued'))
+    .option('--of-client <id>', 'only events about this client')
+    .option('--of-user <id>', 'only events about this user')
+    .option('--ray-id <id>', 'only events of this call')
+    .option('--cursor <cursor>', 'start after this cursor (from --json) instead of now')
     .action(async (options: FollowOptions) => {
       await readWithCalls(options, async (calls, output) => {
         for await (const answer of follow(calls, options)) {

@@ -41,7 +41,7 @@ import { followCommand } from './audit-follow.ts'
 
 export function auditCommand(): Command {
   return new Command('audit')
-    .description('the audit log')
+    .description('read, verify and export the audit log')
     .addCommand(listCommand())
     .addCommand(getCommand())
     .addCommand(followCommand())
@@ -62,12 +62,12 @@ interface ListOptions extends ConnectionOptions, PageOptions {
 function listCommand(): Command {
   return withPaging(withConnection(new Command('list')))
     .description('list audit events, newest first')
-    .addOption(repeated('--type <type>', 'only this type, such as token.issued'))
-    .option('--of-client <id>', 'only those about a client')
-    .option('--of-user <id>', 'only those about a user')
-    .option('--ray-id <id>', 'only those of one call')
-    .option('--since <time>', 'at or after an ISO 8601 time, or so long ago, such as 1h', pointInTime)
-    .option('--until <time>', 'before an ISO 8601 time, or so long ago', pointInTime)
+    .addOption(repeated('--type <type>', 'only events of this type, such as token.issued'))
+    .option('--of-client <id>', 'only events about this client')
+    .option('--of-user <id>', 'only events about this user')
+    .option('--ray-id <id>', 'only events of this call')
+    .option('--since <time>', 'at or after this ISO 8601 time, or this long ago, such as 1h', pointInTime)
+    .option('--until <time>', 'before this ISO 8601 time, or this long ago', pointInTime)
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const { type: eventTypes = [], ofClient: clientId, ofUser: userId, rayId, pageSize, pageToken } = options
@@ -101,9 +101,9 @@ interface VerifyOptions extends ConnectionOptions {
 
 function verifyCommand(): Command {
   return withConnection(new Command('verify'))
-    .description('walk the chains of the audit log and say where they break; exit code 1 if they do')
+    .description('verify the chains of the audit log; exit code 1 if one is broken')
     .option('--head <file>', 'compare with an exported head, in a file or - for standard input')
-    .option('--file <file>', 'verify an export, or - for standard input, with the keyring alone')
+    .option('--file <file>', 'verify this export, or - for standard input, with only the keyring')
     .action(async (options: VerifyOptions) => {
       if (options.file !== undefined && options.server !== undefined) {
         throw new UsageError('an export is verified with the keyring here: --file goes without --server')
@@ -172,7 +172,9 @@ function report(found: VerifyAuditLogResponse, output: Output): void {
 
 function headCommand(): Command {
   return withConnection(new Command('head'))
-    .description('print where the chains of the log end now, under a MAC; keep it apart from the database')
+    .description(
+      'export the head of the audit log (the ends of its chains, with a MAC); keep it apart from the database',
+    )
     .action(async (options: ConnectionOptions) => {
       await withCalls(
         options,
@@ -191,8 +193,8 @@ function headCommand(): Command {
 
 function exportCommand(): Command {
   return new Command('export')
-    .description('print the audit log of the database itself as JSON lines, last the head up to which it goes')
-    .option('--after <file>', 'only what came after an earlier export, or after an exported head')
+    .description('print the audit log of the configured database as JSON lines, with the head as the last line')
+    .option('--after <file>', 'only events after this earlier export or exported head')
     .action(async ({ after }: { readonly after?: string }) => {
       const earlier = after === undefined ? null : await readExportedHead(after)
       const config = readConfig()

@@ -30,7 +30,7 @@ export interface DryRunOption {
 
 /** Adds the option that checks a change and writes nothing. */
 export function withDryRun(command: Command): Command {
-  return command.option('--dry-run', 'check it and print what would be; write nothing')
+  return command.option('--dry-run', 'validate and print the result; write nothing')
 }
 
 /** What `client create` is told about the client. */
@@ -93,8 +93,8 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
 /** Adds the options that describe a new client. */
 export function withRegistration(command: Command): Command {
   const described = command
-    .option('--admin', 'make a client with every permission')
-    .option('--id <id>', 'client id (drawn when absent)')
+    .option('--admin', 'create a client with every permission')
+    .option('--id <id>', 'client id (default: generated)')
     .addOption(choice('--type <type>', 'client type (default confidential)', ClientTypeSchema))
   return withClientFields(described)
 }
@@ -103,31 +103,31 @@ export function withRegistration(command: Command): Command {
 export function withClientFields(command: Command): Command {
   return command
     .option('--name <name>', 'display name (default: the id)')
-    .addOption(choice('--authentication-method <method>', 'how it proves itself', AuthenticationMethodSchema))
+    .addOption(choice('--authentication-method <method>', 'authentication method', AuthenticationMethodSchema))
     .option('--jwks <json>', 'its public keys, for private_key_jwt')
     .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
-    .addOption(choices('--grant <grant>', 'grant it may use', GrantTypeSchema))
-    .addOption(repeated('--scope <scope>', 'scope it may ask for'))
-    .addOption(repeated('--audience <audience>', 'audience it may ask tokens for'))
-    .addOption(repeated('--resource-audience <audience>', 'audience it answers for'))
-    .addOption(repeated('--redirect-uri <uri>', 'where codes may be sent'))
+    .addOption(choices('--grant <grant>', 'allowed grant', GrantTypeSchema))
+    .addOption(repeated('--scope <scope>', 'allowed scope'))
+    .addOption(repeated('--audience <audience>', 'allowed audience'))
+    .addOption(repeated('--resource-audience <audience>', 'audience that it answers for, as a resource server'))
+    .addOption(repeated('--redirect-uri <uri>', 'redirect URI for codes'))
     .option('--access-token-ttl <duration>', 'lifetime of access tokens, such as 10m', duration)
     .option('--refresh-token-ttl <duration>', 'idle lifetime of refresh tokens', duration)
-    .option('--refresh-token-max-lifetime <duration>', 'lifetime of a grant, however often refreshed', duration)
+    .option('--refresh-token-max-lifetime <duration>', 'maximum lifetime of a grant', duration)
     .option('--authorization-code-ttl <duration>', 'lifetime of codes', duration)
     .option('--device-code-ttl <duration>', 'lifetime of device codes', duration)
-    .option('--device-poll-interval <duration>', 'pace of device polls', duration)
-    .option('--refresh-token-replay-window <duration>', 'how long a lost refresh may be repeated', duration)
+    .option('--device-poll-interval <duration>', 'interval of device polls', duration)
+    .option('--refresh-token-replay-window <duration>', 'time in which a lost refresh can be repeated', duration)
     .option('--pkce', 'require PKCE (the default)')
     .option('--no-pkce', 'do not require PKCE')
     .addOption(choice('--access-token-format <format>', 'format of access tokens', AccessTokenFormatSchema))
-    .option('--max-active-refresh-tokens <n>', 'limit per client', wholeNumber)
-    .option('--max-active-refresh-tokens-per-user <n>', 'limit per client and user', wholeNumber)
-    .option('--max-active-access-tokens <n>', 'limit per refresh token', wholeNumber)
-    .option('--allow-impersonation', 'exchange tokens without an actor')
-    .option('--no-allow-impersonation', 'exchange tokens with an actor only (the default)')
-    .option('--allow-own-rotation', 'draw secrets for itself (RotateOwnSecret)')
-    .option('--no-allow-own-rotation', 'have its secrets drawn by administrators only (the default)')
+    .option('--max-active-refresh-tokens <n>', 'limit for each client', wholeNumber)
+    .option('--max-active-refresh-tokens-per-user <n>', 'limit for each client and user', wholeNumber)
+    .option('--max-active-access-tokens <n>', 'limit for each refresh token', wholeNumber)
+    .option('--allow-impersonation', 'allow token exchange without an actor')
+    .option('--no-allow-impersonation', 'require an actor in token exchange (the default)')
+    .option('--allow-own-rotation', 'allow the client to rotate its own secret (RotateOwnSecret)')
+    .option('--no-allow-own-rotation', 'only administrators rotate its secret (the default)')
     .option('--metadata <key=value>', 'free text about the client (may be repeated)', keyValue)
 }
 

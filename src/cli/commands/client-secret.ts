@@ -28,14 +28,14 @@ const secretView: View<ClientSecretInfo> = {
 
 export function clientSecretCommand(): Command {
   return new Command('secret')
-    .description('the secrets of a client; qscope client rotate-secret draws the next')
+    .description('manage the secrets of a client; qscope client rotate-secret creates one')
     .addCommand(listCommand())
     .addCommand(revokeCommand())
 }
 
 function listCommand(): Command {
   return withConnection(new Command('list'))
-    .description('list the secrets of a client without their values, the newest first')
+    .description('list the secrets of a client without their values, newest first')
     .argument('<client-id>')
     .action(async (clientId: string, options: ConnectionOptions) => {
       await readWithCalls(options, async (calls, output) => {
@@ -47,7 +47,7 @@ function listCommand(): Command {
 
 function revokeCommand(): Command {
   return withConfirmation(withConnection(new Command('revoke')))
-    .description('end a secret of a client at once')
+    .description('revoke a secret of a client at once')
     .argument('<client-id>')
     .argument('<secret-id>', 'as qscope client secret list shows it')
     .action(async (clientId: string, secretId: string, options: ConnectionOptions & ConfirmationOptions) => {

@@ -21,12 +21,12 @@ interface UpdateOptions extends ClientFieldOptions {
 
 export function clientUpdateCommand(): Command {
   return withClientFields(withDryRun(withConnection(new Command('update'))))
-    .description('change what is given of a client; a list that is given replaces the one before')
+    .description('change the given fields of a client; a list replaces the stored list')
     .argument('<client-id>')
-    .addOption(repeated('--add-scope <scope>', 'scope that it may ask for beside the others').conflicts('scope'))
-    .addOption(repeated('--remove-scope <scope>', 'scope that it may no longer ask for').conflicts('scope'))
-    .addOption(repeatedChoice('--unset <field>', 'set a field to its default, empty a list', UNSETTABLE))
-    .option('--etag <etag>', 'only if the client is still as it was read')
+    .addOption(repeated('--add-scope <scope>', 'scope to add').conflicts('scope'))
+    .addOption(repeated('--remove-scope <scope>', 'scope to remove').conflicts('scope'))
+    .addOption(repeatedChoice('--unset <field>', 'reset a field to its default, or empty a list', UNSETTABLE))
+    .option('--etag <etag>', 'change the client only if it still has this etag')
     .action(async (clientId: string, options: UpdateOptions) => {
       const given = changesIn(options)
       if (given.paths.length === 0 && !editsScopes(options)) throw new UsageError('nothing to change is given')

@@ -37,7 +37,7 @@ import { whyClientCommand } from './why.ts'
 
 export function clientCommand(): Command {
   return new Command('client')
-    .description('OAuth clients')
+    .description('manage OAuth clients')
     .addCommand(createCommand())
     .addCommand(listCommand())
     .addCommand(getCommand())
@@ -52,7 +52,7 @@ export function clientCommand(): Command {
 
 function createCommand(): Command {
   return withDryRun(withRegistration(withConnection(new Command('create'))))
-    .description('register a client and print its secret, once')
+    .description('register a client and print its secret (shown once)')
     .action(async (options: RegistrationOptions, command: Command) => {
       const request = { ...registrationRequest(options, command), validateOnly: options.dryRun ?? false }
       await withCalls(options, async (calls, output) => {
@@ -72,9 +72,9 @@ interface ListOptions extends ConnectionOptions, PageOptions {
 
 function listCommand(): Command {
   return withPaging(withConnection(new Command('list')))
-    .description('list clients by their ids')
-    .option('--prefix <text>', 'only ids that begin so')
-    .addOption(choice('--type <type>', 'only this type', ClientTypeSchema))
+    .description('list clients by id')
+    .option('--prefix <text>', 'only ids with this prefix')
+    .addOption(choice('--type <type>', 'only clients of this type', ClientTypeSchema))
     .option('--enabled', 'only enabled clients')
     .addOption(new Option('--disabled', 'only disabled clients').conflicts('enabled'))
     .action(async (options: ListOptions) => {
@@ -118,7 +118,7 @@ function disableCommand(): Command {
 
 function enableCommand(): Command {
   return withDryRun(withConnection(new Command('enable')))
-    .description('enable a client: its unexpired tokens work again')
+    .description('enable a client: its unexpired tokens are active again')
     .argument('<client-id>')
     .action(async (clientId: string, options: ConnectionOptions & DryRunOption) => {
       await withCalls(options, async (calls, output) => {
@@ -135,7 +135,7 @@ interface RotateSecretOptions extends ConnectionOptions, ConfirmationOptions, Dr
 
 function rotateSecretCommand(): Command {
   return withConfirmation(withDryRun(withConnection(new Command('rotate-secret'))))
-    .description('draw a new secret for a client and print it, once')
+    .description('create a new secret for a client and print it (shown once)')
     .argument('<client-id>')
     .option('--overlap <duration>', 'how long older secrets stay valid (default 0s)', duration)
     .action(async (clientId: string, options: RotateSecretOptions) => {

@@ -22,7 +22,7 @@ Load it in every shell that you start:
 
 export function completionCommand(): Command {
   return new Command('completion')
-    .description('print a script that lets a shell complete commands, options and their values')
+    .description('print a completion script for a shell')
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .addHelpText('after', HOW)
     .action((shell: Shell, _options: object, command: Command) => {

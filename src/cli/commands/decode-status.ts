@@ -24,8 +24,8 @@ const ConnectError = z.object({
 
 export function decodeStatusCommand(): Command {
   return withOutput(new Command('decode-status'))
-    .description('say what a refusal says: the error that buf curl prints, or a grpc-status-details-bin')
-    .argument('[error]', 'the error; without it standard input is read')
+    .description('decode an error that buf curl prints, or a grpc-status-details-bin')
+    .argument('[error]', 'the error (default: standard input)')
     .action(async (error: string | undefined, options: OutputOptions) => {
       const status = parseStatus(error ?? (await text(process.stdin)))
       if (status === null) {

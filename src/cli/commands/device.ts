@@ -39,7 +39,7 @@ const authorizationView: View<DeviceAuthorization> = {
 /** RFC 8628. */
 export function deviceCommand(): Command {
   return new Command('device')
-    .description('device authorizations: the part of the device, and that of the page where users approve')
+    .description('device authorizations: commands for the device, and for the page on which users approve')
     .addCommand(startCommand())
     .addCommand(getCommand())
     .addCommand(approveCommand())
@@ -54,9 +54,9 @@ interface StartOptions extends ConnectionOptions {
 
 function startCommand(): Command {
   return withConnection(new Command('start'))
-    .description('as a device: draw a device code, and a user code to show')
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
+    .description('as a device: start, and get a device code and a user code')
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
+    .addOption(repeated('--audience <audience>', 'requested audience'))
     .action(async (options: StartOptions) => {
       await withCalls(options, async (calls, output) => {
         const { scope: scopes = [], audience: audiences = [] } = options
@@ -84,13 +84,13 @@ interface AttemptOptions extends ConnectionOptions {
 
 function withAttempt(command: Command): Command {
   return withConnection(command)
-    .argument('<user-code>', 'as the user typed it')
-    .option('--attempt-key <key>', 'tells users apart, so that wrong codes of one do not lock out others')
+    .argument('<user-code>', 'code that the user entered')
+    .option('--attempt-key <key>', 'identifies the user, so that wrong codes of one do not lock out others')
 }
 
 function getCommand(): Command {
   return withAttempt(new Command('get'))
-    .description('as the page: show what a user code stands for')
+    .description('as the page: show the request of a user code')
     .action(async (userCode: string, options: AttemptOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const request = { userCode, ...omitUndefined({ attemptKey: options.attemptKey }) }
@@ -111,8 +111,8 @@ function approveCommand(): Command {
   return withAttempt(new Command('approve'))
     .description('as the page: record that a user consented')
     .option('--user-id <id>', 'the user')
-    .option('--external-id <id>', 'the user, by the id in the other system; registered if new')
-    .addOption(repeated('--scope <scope>', 'scope consented to; none: all that were asked'))
+    .option('--external-id <id>', 'id of the user in the other system; registered if new')
+    .addOption(repeated('--scope <scope>', 'approved scope (default: all requested scopes)'))
     .action(async (userCode: string, options: ApproveOptions) => {
       const user = { id: userOf(options) }
       await withCalls(options, async (calls, output) => {
@@ -156,9 +156,9 @@ interface RedeemOptions extends ConnectionOptions {
 
 function redeemCommand(): Command {
   return withConnection(new Command('redeem'))
-    .description('as a device: ask once for the token of a device code')
+    .description('as a device: poll once for the token of a device code')
     .argument('<device-code>', 'the code, or - to read standard input')
-    .addOption(repeated('--audience <audience>', 'audience wanted, among those of the authorization'))
+    .addOption(repeated('--audience <audience>', 'requested audience, one of the authorization'))
     .action(async (text: string, options: RedeemOptions) => {
       const deviceCode = (await readSecret(text, 'device code')) ?? ''
       await withCalls(options, async (calls, output) => {

@@ -9,7 +9,9 @@ import { FINDING_COLUMNS } from '../views/finding.ts'
 
 export function doctorCommand(): Command {
   return withOutput(new Command('doctor'))
-    .description('check configuration, keyring, database, clock and disk, and say what to do; exit code 1 on problems')
+    .description(
+      'check configuration, keyring, database, clock and disk, and say how to fix problems; exit code 1 if there are any',
+    )
     .action(async (options: OutputOptions) => {
       const findings = await findingsHere()
       const healthy = findings.every(({ state }) => state !== 'problem')

@@ -9,8 +9,8 @@ import { Output } from '../output/output.ts'
 
 export function explainSqlCommand(): Command {
   return withOutput(new Command('explain-sql'))
-    .description('show each statement that a flow sends to the configured database, and its plan; keeps nothing')
-    .argument('[flow]', 'such as clientCredentials; without one, the flows are listed')
+    .description('show each statement that a flow sends to the configured database, and its plan; changes nothing')
+    .argument('[flow]', 'such as clientCredentials (default: list the flows)')
     .action(async (flow: string | undefined, options: OutputOptions) => {
       const names = explainableNames()
       const output = new Output(options)

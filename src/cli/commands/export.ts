@@ -24,9 +24,9 @@ export interface WrittenDocument {
 
 export function exportCommand(): Command {
   return withConnection(new Command('export'))
-    .description('print what is registered as documents for apply, in YAML or JSON; never a secret')
-    .addOption(new Option('--kind <kind>', 'only these (default: all)').choices(KIND_NAMES))
-    .option('--owner <name>', 'only what has the mark of this owner')
+    .description('print clients and users as documents for apply, in YAML or JSON, without secrets')
+    .addOption(new Option('--kind <kind>', 'only this kind (default: all)').choices(KIND_NAMES))
+    .option('--owner <name>', 'only what belongs to this owner')
     .action(async (options: ExportOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const documents: WrittenDocument[] = []

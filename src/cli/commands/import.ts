@@ -21,7 +21,7 @@ const SOURCES: Readonly<
 
 export function importCommand(): Command {
   const command = new Command('import').description(
-    'write documents for apply from what another server exports; clients keep their secrets, of which documents hold hashes',
+    'convert the export of another server to documents for apply; clients keep their secrets, which documents hold as hashes',
   )
   for (const [name, { what, read }] of Object.entries(SOURCES)) {
     command.addCommand(

@@ -27,7 +27,7 @@ import { signingKeyView } from '../views/signing-key.ts'
 export function keysCommand(): Command {
   return new Command('key')
     .alias('keys')
-    .description('the keys that sign JWT access tokens')
+    .description('manage the keys that sign JWT access tokens')
     .addCommand(listCommand())
     .addCommand(prepareCommand())
     .addCommand(activateCommand())
@@ -41,7 +41,7 @@ interface ListOptions extends ConnectionOptions, PageOptions {
 
 function listCommand(): Command {
   return withPaging(withConnection(new Command('list')))
-    .description('list the keys that sign JWT access tokens, the last prepared first')
+    .description('list the keys that sign JWT access tokens, newest first')
     .addOption(choice('--state <state>', 'only keys in this state', SigningKeyStateSchema))
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
@@ -60,8 +60,8 @@ interface PrepareOptions extends ConnectionOptions {
 
 function prepareCommand(): Command {
   return withConnection(new Command('prepare'))
-    .description('draw a signing key and put it into the key set; it signs nothing yet')
-    .addOption(choice('--algorithm <name>', "the server's unless told", SigningAlgorithmSchema))
+    .description('create a signing key and publish it in the key set; it does not sign yet')
+    .addOption(choice('--algorithm <name>', "signing algorithm (default: the server's)", SigningAlgorithmSchema))
     .action(async (options: PrepareOptions) => {
       await withCalls(options, async (calls, output) => {
         const { algorithm } = options
@@ -73,7 +73,7 @@ function prepareCommand(): Command {
 
 function activateCommand(): Command {
   return withConnection(new Command('activate'))
-    .description('let a prepared key sign, and retire the one that did')
+    .description('sign with a prepared key from now on, and retire the current key')
     .argument('<key-id>')
     .action(async (keyId: string, options: ConnectionOptions) => {
       await withCalls(options, async (calls, output) => {
@@ -85,7 +85,7 @@ function activateCommand(): Command {
 
 function retireCommand(): Command {
   return withConfirmation(withConnection(new Command('retire')))
-    .description('end the signing of a key; what it signed stays good')
+    .description('stop signing with a key; its tokens stay valid')
     .argument('<key-id>')
     .action(async (keyId: string, options: ConnectionOptions & ConfirmationOptions) => {
       await confirm(options, `The key ${keyId} will never sign again`)
@@ -102,9 +102,9 @@ interface RevokeOptions extends ConnectionOptions, ConfirmationOptions {
 
 function revokeCommand(): Command {
   return withConfirmation(withConnection(new Command('revoke')))
-    .description('end a key and every token that it signed, from the next call on')
+    .description('revoke a key and all tokens that it signed, from the next call on')
     .argument('<key-id>')
-    .option('--reason <text>', 'stands in the audit log', '')
+    .option('--reason <text>', 'reason, for the audit log', '')
     .action(async (keyId: string, options: RevokeOptions) => {
       await confirm(options, `This ends the key ${keyId} and every token that it signed for good`)
       await withCalls(options, async (calls, output) => {

@@ -19,7 +19,7 @@ import { writeError } from '../output/terminal.ts'
 
 export function keyringCommand(): Command {
   return new Command('keyring')
-    .description('the file of keys that lies outside the database')
+    .description('manage the keyring, the file of keys outside the database')
     .addCommand(createCommand())
     .addCommand(completeCommand())
     .addCommand(statusCommand())
@@ -36,7 +36,7 @@ function keyringPath({ keyringFile }: Config): string {
 
 function createCommand(): Command {
   return withOutput(new Command('create'))
-    .description('make the keyring file, with a key of each purpose; refuses if there is one')
+    .description('create the keyring file with a key of each purpose; refuses if it exists')
     .action((options: OutputOptions) => {
       const path = keyringPath(readConfig())
       const exists = () => new Error(`there is a keyring file ${path} already: it is left as it is`)
@@ -55,7 +55,7 @@ function createCommand(): Command {
 
 function completeCommand(): Command {
   return withOutput(new Command('complete'))
-    .description('add a key of each purpose that the file of an older version lacks; all others stay as they are')
+    .description('add a key of each purpose that an older file lacks; keeps all others')
     .action(async (options: OutputOptions) => {
       const path = keyringPath(readConfig())
       if (!existsSync(path)) throw new Error(`there is no keyring file ${path}: make one with qscope keyring create`)
@@ -82,7 +82,7 @@ interface KeyStatus {
 
 function statusCommand(): Command {
   return withOutput(new Command('status'))
-    .description('list the keys, and which of them the database refers to; exit code 1 if one of those is missing')
+    .description('list the keys, and whether the database refers to them; exit code 1 if one is missing')
     .action(async (options: OutputOptions) => {
       const config = readConfig()
       const keyring = openKeyringFile(config)
@@ -145,10 +145,10 @@ const UNTIL_READ_MS = 2 * RELOAD_INTERVAL_MS + 1_000
 
 function rotateCommand(): Command {
   return withOutput(new Command('rotate'))
-    .description('add a fresh key, let running servers read it, and make it the active one; the old ones still check')
+    .description('add a key, wait until running servers have read it, and activate it; old keys still check')
     .addOption(purposeOption())
-    .option('--prepare', 'only add it: for several copies of the file, see keyring activate')
-    .option('--now', 'on a database server too: every instance reads this very file')
+    .option('--prepare', 'only add it, if there are several copies of the file; see keyring activate')
+    .option('--now', 'confirm that all instances read this file, with a database server')
     .action(async (options: RotateOptions) => {
       const { prepare = false, now = false, purpose: purposes = KEY_PURPOSES } = options
       const config = readConfig()
@@ -199,7 +199,7 @@ function describeRotation(purpose: KeyPurpose, id: KeyId, prepare: boolean): str
 function activateCommand(): Command {
   return withOutput(new Command('activate'))
     .argument('<key id>', 'a key of the keyring')
-    .description('make with this key from now on; every instance must have it already')
+    .description('activate a key; every instance must have it already')
     .action(async (text: string, options: OutputOptions) => {
       const id = keyId(text)
       const path = keyringPath(readConfig())
@@ -216,7 +216,7 @@ function activateCommand(): Command {
 function removeCommand(): Command {
   return withConfirmation(withOutput(new Command('remove')))
     .argument('<key id>', 'a key of the keyring')
-    .description('take a key out; refuses the active one, and one that the database refers to')
+    .description('remove a key, unless it is active or the database refers to it')
     .action(async (text: string, options: OutputOptions & ConfirmationOptions) => {
       const id = keyId(text)
       const config = readConfig()

@@ -17,7 +17,7 @@ interface Options extends OutputOptions, ConfirmationOptions {
 
 export function migrateCommand(): Command {
   return new Command('migrate')
-    .description('the database schema')
+    .description('manage the database schema')
     .addCommand(upCommand())
     .addCommand(downCommand())
     .addCommand(statusCommand())
@@ -25,11 +25,11 @@ export function migrateCommand(): Command {
 
 function upCommand(): Command {
   return withOutput(new Command('up'))
-    .description('bring the schema up to date')
+    .description('apply pending migrations')
     .addOption(
       new Option(
         '--audit <how>',
-        'what keeps the audit log append-only; grants: where no triggers can be made',
+        'what keeps the audit log append-only; use grants if triggers cannot be created',
       ).choices(AUDIT_PROTECTIONS),
     )
     .action(async (options: Options) => {
@@ -66,8 +66,8 @@ function nothingToDo({ unknown }: SchemaState): string {
 
 function downCommand(): Command {
   return withConfirmation(withOutput(new Command('down')))
-    .description('undo the last migration; the data in what it drops is lost')
-    .option('--all', 'undo all of them: nothing is left')
+    .description('revert the last migration; the data in what it drops is lost')
+    .option('--all', 'revert all migrations; nothing is left')
     .action(async (options: Options) => {
       const absent = isAbsent(readConfig())
       if (!absent) await confirm(options, 'This loses the data in what it drops')
@@ -86,7 +86,7 @@ function downCommand(): Command {
 
 function statusCommand(): Command {
   return withOutput(new Command('status'))
-    .description('tell where the schema stands; exit code 1 if it does not fit this version')
+    .description('show the state of the schema; exit code 1 if it does not fit this version')
     .action(async (options: Options) => {
       const state = isAbsent(readConfig()) ? absentSchema() : await withMigrations((migrations) => migrations.status())
       const { applied, auditProtection, pending, problem, serversFrom, underWay, unknown } = state

@@ -25,7 +25,7 @@ const JSON_NAMES: Readonly<Record<PurgeKind, string>> = Object.freeze({
 
 export function purgeCommand(): Command {
   return withOutput(new Command('purge'))
-    .description('delete now, in the database itself, what ended longer ago than QSCOPE_PURGE_RETENTION')
+    .description('delete rows of the configured database that expired more than QSCOPE_PURGE_RETENTION ago')
     .action(async (options: OutputOptions) => {
       const { round, erasedReplays, retentionMs } = await purgeHere()
       const output = new Output(options)

@@ -17,8 +17,8 @@ const IN_MEMORY = Object.freeze({ QSCOPE_DATABASE_URL: 'sqlite::memory:', QSCOPE
 export function serveCommand(): Command {
   return new Command('serve')
     .description('run the server until SIGTERM or SIGINT')
-    .option('--ephemeral', 'keep everything in memory, for tests: nothing is left when the server ends')
-    .addOption(new Option('--seed <path>', 'apply these documents before the server listens; goes with --ephemeral'))
+    .option('--ephemeral', 'keep everything in memory, for tests; lost when the server ends')
+    .addOption(new Option('--seed <path>', 'apply these documents before the server listens; needs --ephemeral'))
     .action(async ({ ephemeral = false, seed }: ServeOptions) => {
       if (seed !== undefined && !ephemeral) {
         throw new UsageError('--seed goes with --ephemeral; a database that is kept is changed by qscope apply')

@@ -20,7 +20,7 @@ type Refused = GetServerStatusResponse['refusals'][number]
 /** How a server is; without one, how the database is that this environment configures. */
 export function statusCommand(): Command {
   return withConnection(new Command('status'))
-    .description('tell how a server is: version, health, what the doctor finds, what it is asked and refuses')
+    .description('show the status of a server: version, health, findings of doctor, calls, refusals')
     .action(async (options: ConnectionOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(ServerService.method.getServerStatus, {})

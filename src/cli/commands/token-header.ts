@@ -25,7 +25,7 @@ export function tokenHeaderCommand(): Command {
     .description('print a header with a token, for another program: grpcurl -H "$(qscope token header)"')
     .addOption(repeated('--scope <scope>', 'mint a token with this scope'))
     .addOption(repeated('--audience <audience>', 'mint a token for this audience'))
-    .option('--lifetime <duration>', 'mint a token that lives so long', duration)
+    .option('--lifetime <duration>', 'mint a token with this lifetime', duration)
     .action(async (options: HeaderOptions) => {
       await withCalls(options, async (calls) => {
         writeAnswer(`authorization: Bearer ${await tokenFor(calls, options)}\n`)

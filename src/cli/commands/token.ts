@@ -51,9 +51,9 @@ interface MintOptions extends ConnectionOptions {
 function mintCommand(): Command {
   return withConnection(new Command('mint'))
     .description('mint an access token for a client (client credentials)')
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
-    .option('--lifetime <duration>', 'shorter than the client has it', duration)
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
+    .addOption(repeated('--audience <audience>', 'requested audience'))
+    .option('--lifetime <duration>', "lifetime, shorter than the client's", duration)
     .action(async (options: MintOptions) => {
       await withCalls(options, async (calls, output) => {
         const { scope: scopes = [], audience: audiences = [], lifetime } = options
@@ -71,7 +71,7 @@ function mintCommand(): Command {
 
 function introspectCommand(): Command {
   return withConnection(new Command('introspect'))
-    .description('tell whether a token is active, and what it says')
+    .description('show whether a token is active, and its claims')
     .argument('<token>', 'the token, or - to read standard input')
     .action(async (text: string, options: ConnectionOptions) => {
       const token = (await readSecret(text, 'token')) ?? ''
@@ -93,10 +93,10 @@ interface VerifyOptions extends ConnectionOptions {
 
 function verifyCommand(): Command {
   return withConnection(new Command('verify'))
-    .description('check an access token the way a resource server does; exit code 1 if it is not good')
+    .description('verify an access token as a resource server does; exit code 1 if it is not valid')
     .argument('<token>', 'the token, or - to read standard input')
-    .addOption(repeated('--scope <scope>', 'scope that it must have'))
-    .option('--audience <audience>', 'audience that it must be for')
+    .addOption(repeated('--scope <scope>', 'required scope'))
+    .option('--audience <audience>', 'required audience')
     .action(async (text: string, options: VerifyOptions) => {
       const token = (await readSecret(text, 'token')) ?? ''
       await readWithCalls(options, async (calls, output) => {
@@ -132,13 +132,13 @@ type RevocationTarget =
 
 function revokeCommand(): Command {
   return withConfirmation(withConnection(new Command('revoke')))
-    .description('end a token, or all of a client, a user or a grant, from the next call on')
+    .description('revoke a token, or all tokens of a client, a user or a grant, from the next call on')
     .argument('[token]', 'the token, or - to read standard input')
-    .option('--token-id <id>', 'end the token with this handle')
-    .option('--of-client <id>', 'end everything of a client')
-    .option('--of-user <id>', 'end everything of a user')
-    .option('--grant-id <id>', 'end a token family')
-    .option('--reason <text>', 'stands in the audit log', '')
+    .option('--token-id <id>', 'revoke the token with this handle')
+    .option('--of-client <id>', 'revoke all tokens of this client')
+    .option('--of-user <id>', 'revoke all tokens of this user')
+    .option('--grant-id <id>', 'revoke this token family')
+    .option('--reason <text>', 'reason, for the audit log', '')
     .action(async (text: string | undefined, options: RevokeOptions) => {
       const targets = targetsOf(options)
       const [target] = targets
@@ -210,8 +210,8 @@ interface ListOptions extends ConnectionOptions, PageOptions {
 
 function withFilters(command: Command, active: string): Command {
   return withPaging(withConnection(command))
-    .option('--of-client <id>', 'only those of a client')
-    .option('--of-user <id>', 'only those of a user')
+    .option('--of-client <id>', 'only those of this client')
+    .option('--of-user <id>', 'only those of this user')
     .option('--active', active)
 }
 
@@ -233,7 +233,7 @@ function listCommand(): Command {
 
 function grantsCommand(): Command {
   return withFilters(new Command('grants'), 'only those on which what is issued counts now')
-    .description('list what users have consented to, newest first')
+    .description('list consents of users, newest first')
     .action(async (options: ListOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const answer = await calls.call(TokenService.method.listGrants, filtersOf(options))

@@ -21,10 +21,16 @@ interface UsageOptions extends ConnectionOptions, PageOptions {
 
 export function usageCommand(): Command {
   return withPaging(withConnection(new Command('usage')))
-    .description('which scopes clients were granted, day by day, and which they never used (QSCOPE_USAGE=on)')
-    .option('--of-client <id>', 'only those of a client')
-    .option('--since <time>', 'days that begin at or after an ISO 8601 time, or so long ago, such as 30d', pointInTime)
-    .option('--until <time>', 'days that begin before an ISO 8601 time, or so long ago', pointInTime)
+    .description(
+      'show the scopes that clients were granted, by day, and those that they never used (needs QSCOPE_USAGE=on)',
+    )
+    .option('--of-client <id>', 'only those of this client')
+    .option(
+      '--since <time>',
+      'days that begin at or after this ISO 8601 time, or this long ago, such as 30d',
+      pointInTime,
+    )
+    .option('--until <time>', 'days that begin before this ISO 8601 time, or this long ago', pointInTime)
     .action(async (options: UsageOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const { ofClient: clientId, since: startTime, until: endTime, pageSize, pageToken } = options

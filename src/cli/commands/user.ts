@@ -23,7 +23,7 @@ import { userView } from '../views/user.ts'
 
 export function userCommand(): Command {
   return new Command('user')
-    .description('the users that tokens speak for')
+    .description('manage references to users')
     .addCommand(registerCommand())
     .addCommand(listCommand())
     .addCommand(getCommand())
@@ -34,7 +34,7 @@ export function userCommand(): Command {
 
 function registerCommand(): Command {
   return withConnection(new Command('register'))
-    .description('register a user of another system, or show the one who is registered already')
+    .description('register a user of another system, or show an existing one')
     .argument('<external-id>', 'the id of the user in that system')
     .action(async (externalId: string, options: ConnectionOptions) => {
       await withCalls(options, async (calls, output) => {
@@ -51,7 +51,7 @@ interface ListOptions extends ConnectionOptions, PageOptions {
 
 function listCommand(): Command {
   return withPaging(withConnection(new Command('list')))
-    .description('list users, the last registered first')
+    .description('list users, newest first')
     .option('--active', 'only active users')
     .addOption(new Option('--deactivated', 'only deactivated users').conflicts('active'))
     .action(async (options: ListOptions) => {
@@ -73,7 +73,7 @@ function getCommand(): Command {
   return withConnection(new Command('get'))
     .description('show a user')
     .argument('[user-id]')
-    .option('--external-id <id>', 'the user of this id in the other system')
+    .option('--external-id <id>', 'id of the user in the other system')
     .action(async (userId: string | undefined, options: GetOptions) => {
       const { externalId } = options
       if ((userId === undefined) === (externalId === undefined))
@@ -103,7 +103,7 @@ function deactivateCommand(): Command {
 
 function reactivateCommand(): Command {
   return withConnection(new Command('reactivate'))
-    .description('undo qscope user deactivate: unexpired tokens work again')
+    .description('reactivate a user; unexpired tokens are active again')
     .argument('<user-id>')
     .action(async (userId: string, options: ConnectionOptions) => {
       await withCalls(options, async (calls, output) => {
@@ -115,7 +115,7 @@ function reactivateCommand(): Command {
 
 function deleteCommand(): Command {
   return withConfirmation(withConnection(new Command('delete')))
-    .description('delete a user and all tokens of the user; the external id is free again')
+    .description('delete a user and their tokens; the external id can be used again')
     .argument('<user-id>')
     .action(async (userId: string, options: ConnectionOptions & ConfirmationOptions) => {
       await confirm(options, `This deletes the user ${userId} and all tokens of the user for good`)

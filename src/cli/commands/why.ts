@@ -26,10 +26,10 @@ interface WhyOptions extends ConnectionOptions {
 /** Why a token is accepted or refused. */
 export function whyCommand(): Command {
   return withConnection(new Command('why'))
-    .description('tell why a token is accepted or refused, check by check, and what mends it')
+    .description('explain why a token is accepted or refused, check by check, and how to fix it')
     .argument('<token>', 'the token, or - to read standard input')
-    .addOption(repeated('--scope <scope>', 'scope that it must have'))
-    .option('--audience <audience>', 'audience that it must be for')
+    .addOption(repeated('--scope <scope>', 'required scope'))
+    .option('--audience <audience>', 'required audience')
     .option('--certificate <thumbprint>', 'x5t#S256 of the certificate that its bearer showed')
     .action(async (text: string, options: WhyOptions) => {
       const token = (await readSecret(text, 'token')) ?? ''
@@ -52,17 +52,17 @@ interface WhyClientOptions extends ConnectionOptions {
 /** Why a client is issued a token, or none. */
 export function whyClientCommand(): Command {
   return withConnection(new Command('why'))
-    .description('tell why a client is issued a token or none, check by check, and what mends it')
+    .description('explain why a client is issued a token or not, check by check, and how to fix it')
     .argument('<client-id>')
     .addOption(
-      choice('--grant <grant>', 'how it would get the token', GrantTypeSchema).default(
+      choice('--grant <grant>', 'grant by which it would get the token', GrantTypeSchema).default(
         GrantType.CLIENT_CREDENTIALS,
         'client_credentials',
       ),
     )
-    .addOption(repeated('--scope <scope>', 'scope wanted; none: all the client may have'))
-    .addOption(repeated('--audience <audience>', 'audience wanted'))
-    .option('--lifetime <duration>', 'lifetime wanted', duration)
+    .addOption(repeated('--scope <scope>', 'requested scope (default: all scopes of the client)'))
+    .addOption(repeated('--audience <audience>', 'requested audience'))
+    .option('--lifetime <duration>', 'requested lifetime', duration)
     .action(async (clientId: string, options: WhyClientOptions) => {
       await readWithCalls(options, async (calls, output) => {
         const { grant: grantType, scope: scopes = [], audience: audiences = [], lifetime } = options

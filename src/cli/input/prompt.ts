@@ -10,7 +10,7 @@ export interface ConfirmationOptions {
 
 /** Adds the option that answers the question of a command that cannot be undone. */
 export function withConfirmation(command: Command): Command {
-  return command.addOption(new Option('-y, --yes', 'do not ask whether it is meant'))
+  return command.addOption(new Option('-y, --yes', 'do not ask for confirmation'))
 }
 
 /**

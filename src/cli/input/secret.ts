@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { text as readAll } from 'node:stream/consumers'
 import { whyUnreadable } from '../../config/quoted.ts'
 import { UsageError } from '../options/options.ts'
 import { askSecret } from './prompt.ts'
-
-const STDIN = 0
 
 /**
  * A secret as it was given; for `-` what is on standard input, which keeps it out of
@@ -11,10 +10,14 @@ const STDIN = 0
  */
 export async function readSecret(text: string | undefined, what: string): Promise<string | null> {
   if (text !== '-') return text ?? null
-  return process.stdin.isTTY === true ? await askSecret(`${what}: `) : readSecretFile(STDIN)
+  if (process.stdin.isTTY === true) return await askSecret(`${what}: `)
+  if (process.stdin.readableEnded)
+    throw new UsageError('standard input holds one secret: give the other in another way')
+  // Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN.
+  return (await readAll(process.stdin)).trim()
 }
 
-export function readSecretFile(file: string | number): string {
+export function readSecretFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {

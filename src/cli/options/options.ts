@@ -41,17 +41,17 @@ export function withConnection(
   const add = (flags: string, description: string) => new Option(flags, description).helpGroup(CONNECTION_GROUP)
   return (prints === 'objects' ? withOutput(command) : command)
     .addOption(add('--server <host:port>', 'call this server (or QSCOPE_SERVER)').argParser(address))
-    .addOption(add('--context <name>', 'call the server of this context (default: QSCOPE_CONTEXT, or the one in use)'))
-    .addOption(add('--local', 'work on the configured database; so does a command to which no server is known'))
-    .addOption(add('--tls', 'over TLS, with a certificate that this machine trusts'))
-    .addOption(add('--ca-file <path>', 'over TLS, with a certificate that this CA issued'))
+    .addOption(add('--context <name>', 'call the server of this context (default: QSCOPE_CONTEXT, or the current one)'))
+    .addOption(add('--local', 'work on the configured database (the default if no server is set)'))
+    .addOption(add('--tls', 'use TLS, with a certificate that this machine trusts'))
+    .addOption(add('--ca-file <path>', 'use TLS, with a certificate of this CA'))
     .addOption(add('--cert-file <path>', 'the certificate to show to the server'))
     .addOption(add('--key-file <path>', 'its private key'))
-    .addOption(add('--plaintext', 'send credentials unencrypted to another machine; loopback needs no such leave'))
+    .addOption(add('--plaintext', 'allow plaintext credentials to another machine'))
     .addOption(add('--token <token>', 'bearer token, or - to read standard input (or QSCOPE_TOKEN)'))
     .addOption(add('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)'))
     .addOption(add('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)'))
-    .addOption(add('--client-secret-file <path>', 'its secret, in a file'))
+    .addOption(add('--client-secret-file <path>', 'file with its secret'))
 }
 
 export interface PageOptions {
@@ -61,7 +61,7 @@ export interface PageOptions {
 
 export function withPaging(command: Command): Command {
   return command
-    .option('--page-size <n>', 'how many at most (default 50)', wholeNumber)
+    .option('--page-size <n>', 'maximum number of results (default 50)', wholeNumber)
     .option('--page-token <token>', 'continue a list')
 }
 

@@ -13,8 +13,6 @@ const GROUP = 'Output options:'
 /** Adds the options of every command that prints objects. */
 export function withOutput(command: Command): Command {
   return command
-    .addOption(
-      new Option('-o, --output <form>', 'form of the answer').choices(OUTPUT_FORMS).default('table').helpGroup(GROUP),
-    )
+    .addOption(new Option('-o, --output <form>', 'output form').choices(OUTPUT_FORMS).default('table').helpGroup(GROUP))
     .addOption(new Option('--json', 'the same as -o json').implies({ output: 'json' }).helpGroup(GROUP))
 }

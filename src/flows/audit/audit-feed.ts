@@ -2,12 +2,16 @@ import { backgroundContext, type Logger } from '../../context.ts'
 import { type AuditPosition, logBeginning, positionBehind } from '../../domain/audit-position.ts'
 import type { AuditFeedReads } from '../../stores/contract/audit-log.ts'
 import { SharedFeed, type WaitOptions } from '../shared-feed.ts'
-import { AuditReading } from './audit-reading.ts'
+import { AuditReading, type ReadingOptions } from './audit-reading.ts'
 
 /** From the start of a query to that of the next one. */
 const INTERVAL_MS = 200
 /** So many writers that the reader does not know yet are looked at with one query. */
 const NEW_CHAINS = 16
+/** Of a reading that many share, who come from different places. */
+const SHARED_PAGES = 16
+/** Of one that a single reader makes: it keeps what it is told, and no more, however slowly it takes that. */
+const OWN_PAGES = 1
 
 export interface AuditFeedOptions {
   readonly reads: AuditFeedReads
@@ -33,7 +37,7 @@ export class AuditFeed {
     const { monotonic, stopping } = options
     this.#options = options
     this.#feed = new SharedFeed({
-      read: (startedAt, places) => this.#read(startedAt, places),
+      read: (startedAt, places) => this.#read(places, { startedAt, keptPages: SHARED_PAGES }),
       nameOf: ({ name }) => name,
       isNews: (position, reading) => reading.isNewsFor(position),
       intervalMs: INTERVAL_MS,
@@ -47,6 +51,11 @@ export class AuditFeed {
     return this.#feed.queries
   }
 
+  /** When the last query for those who wait was sent, of the monotonic clock; `null`: there was none, or it failed. */
+  get queriedAt(): number | null {
+    return this.#feed.latest?.startedAt ?? null
+  }
+
   /** Where the log ends: what is committed from now on lies behind it. */
   async end(): Promise<AuditPosition> {
     const known = this.#end === null ? logBeginning() : await this.#end.catch(() => logBeginning())
@@ -57,7 +66,7 @@ export class AuditFeed {
 
   /** What lies behind a position, by a query of its own. */
   async readFrom(position: AuditPosition): Promise<AuditReading> {
-    return await this.#read(this.#options.monotonic(), [position])
+    return await this.#read([position], { startedAt: this.#options.monotonic(), keptPages: OWN_PAGES })
   }
 
   /**
@@ -82,11 +91,11 @@ export class AuditFeed {
   }
 
   /** One query for several positions, whose chains do not differ much. */
-  async #read(startedAt: number, positions: readonly AuditPosition[]): Promise<AuditReading> {
+  async #read(positions: readonly AuditPosition[], options: ReadingOptions): Promise<AuditReading> {
     const { reads, log } = this.#options
     const ctx = backgroundContext('audit-feed', log)
     const ordinals = [...new Set(positions.flatMap(({ marks }) => [...marks.keys()]))]
     const after = Math.min(...positions.map(({ last }) => last))
-    return new AuditReading(reads, await reads.heads(ctx, ordinals, after, NEW_CHAINS), startedAt)
+    return new AuditReading(reads, await reads.heads(ctx, ordinals, after, NEW_CHAINS), options)
   }
 }

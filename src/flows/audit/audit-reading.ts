@@ -13,9 +13,6 @@ import type { StoreContext } from '../../stores/contract/context.ts'
 
 /** Some 100 KB in memory, for each reader that is slow to take them. */
 export const AUDIT_PAGE_SIZE = 200
-/** As many different places are read from; who comes from the one longest unused reads again. */
-const MAX_PLACES = 16
-
 /** Events that follow a position. Whoever comes from the same one gets the same object. */
 export class AuditPage {
   readonly events: readonly AuditEvent[]
@@ -46,19 +43,30 @@ export class AuditPage {
   }
 }
 
+export interface ReadingOptions {
+  /** When the query was sent, in milliseconds of the process's monotonic clock. */
+  readonly startedAt: number
+  /** How many pages it keeps for others who read the same. */
+  readonly keptPages: number
+}
+
 /** What one query found: how far chains had come, and whatever lies before that. */
 export class AuditReading {
   /** When the query was sent, in milliseconds of the process's monotonic clock. */
   readonly startedAt: number
   readonly heads: ChainHeads
   readonly #reads: AuditFeedReads
-  readonly #pages = new BoundedMap<string, Promise<AuditPage>>(MAX_PLACES)
+  readonly #pages: BoundedMap<string, Promise<AuditPage>>
 
-  /** `heads`: of all chains that the positions have marks for, and of later ones. */
-  constructor(reads: AuditFeedReads, heads: ChainHeads, startedAt: number) {
+  /**
+   * `heads`: of all chains that the positions have marks for, and of later ones. `keptPages`: who comes from the place
+   * that is longest unused beyond these reads again.
+   */
+  constructor(reads: AuditFeedReads, heads: ChainHeads, { startedAt, keptPages }: ReadingOptions) {
     this.#reads = reads
     this.heads = heads
     this.startedAt = startedAt
+    this.#pages = new BoundedMap(keptPages)
   }
 
   /** Whether there is something to read behind a position, or it is of another log. */

@@ -63,7 +63,7 @@ export interface ClientStore extends ClientReads {
 }
 
 export interface ClientSecretReads {
-  /** All secrets of a client, newest first, expired ones too. */
+  /** All secrets of a client, newest first, expired ones too, but none whose maker is gone. */
   ofClient(ctx: StoreContext, clientId: ClientId): Promise<readonly ClientSecret[]>
   /** The peppers that secrets were hashed under. */
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>

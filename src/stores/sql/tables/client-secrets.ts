@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import type { ClientSecret } from '../../../domain/client.ts'
+import { type ClientSecret, withoutOrphans } from '../../../domain/client.ts'
 import {
   type ClientId,
   clientId,
@@ -52,7 +52,10 @@ export class SqlClientSecretReads implements ClientSecretReads {
             .orderBy('created_at', 'desc')
             .orderBy('secret_id', 'desc')
             .compile(),
-        (rows) => Map.groupBy(rows.map(secretOf), (secret) => secret.clientId),
+        (rows) => {
+          const secrets = Map.groupBy(rows.map(secretOf), (secret) => secret.clientId)
+          return new Map([...secrets].map(([id, those]) => [id, withoutOrphans(those)]))
+        },
       ),
       nameOf: String,
       absent: [],

@@ -1,0 +1,82 @@
+import { type Definition, type Metric, Reading, type Sample, single } from './metric.ts'
+
+/** What delivers or counts audit events, in this process. */
+export interface FollowerState {
+  /** Of a closed set: the names of sinks and projections. */
+  readonly name: string
+  /** Whether this process does it now; of all that share a database, one does. */
+  readonly isFollowing: boolean
+  /** Since what is committed may wait to be delivered; `null`: this process does not follow, or does not know yet. */
+  readonly lagMs: number | null
+  readonly delivered: number
+  readonly failures: number
+}
+
+/** Of those who are told what the audit log gets. */
+export interface AuditState {
+  /** How many streams of WatchAuditEvents are open. */
+  readonly watches: number
+  /** How many queries were sent for those who wait. */
+  readonly queries: number
+  readonly followers: readonly FollowerState[]
+}
+
+/** The metrics of those who follow the audit log. */
+export function auditMetrics(state: () => AuditState): readonly Metric[] {
+  const ofFollowers = (definition: Omit<Definition, 'labels'>, value: (follower: FollowerState) => number | null) =>
+    new Reading({ ...definition, labels: ['follower'] }, () =>
+      state().followers.flatMap((follower): readonly Sample[] => {
+        const known = value(follower)
+        return known === null ? [] : [{ labels: { follower: follower.name }, value: known }]
+      }),
+    )
+  return [
+    new Reading(
+      { name: 'qscope_audit_watches', type: 'gauge', help: 'Streams of WatchAuditEvents that are open.', labels: [] },
+      () => single(state().watches),
+    ),
+    new Reading(
+      {
+        name: 'qscope_audit_queries_total',
+        type: 'counter',
+        help: 'Queries for new audit events, each for all who waited for some; none are made while nobody waits.',
+        labels: [],
+      },
+      () => single(state().queries),
+    ),
+    ofFollowers(
+      {
+        name: 'qscope_audit_follower_active',
+        type: 'gauge',
+        help: 'Whether this process delivers or counts audit events: 1, or 0 while another one does.',
+        aggregation: 'max',
+      },
+      ({ isFollowing }) => (isFollowing ? 1 : 0),
+    ),
+    ofFollowers(
+      {
+        name: 'qscope_audit_delivery_lag_seconds',
+        type: 'gauge',
+        help: 'For how long committed audit events may have waited to be delivered or counted; of the process that does it, absent elsewhere.',
+        aggregation: 'max',
+      },
+      ({ lagMs }) => (lagMs === null ? null : lagMs / 1_000),
+    ),
+    ofFollowers(
+      {
+        name: 'qscope_audit_delivered_events_total',
+        type: 'counter',
+        help: 'Audit events that this process delivered or counted, those that came twice twice.',
+      },
+      ({ delivered }) => delivered,
+    ),
+    ofFollowers(
+      {
+        name: 'qscope_audit_delivery_failures_total',
+        type: 'counter',
+        help: 'Times that audit events could not be delivered or counted, and were tried again.',
+      },
+      ({ failures }) => failures,
+    ),
+  ]
+}

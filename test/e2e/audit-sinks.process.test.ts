@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { AuditService } from '../../src/gen/qscope/v1/audit_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { UsageService } from '../../src/gen/qscope/v1/usage_service_pb.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { startLogReceiver } from '../telemetry/otlp-log-receiver.ts'
+import { temporaryDirectory } from './process.ts'
+import { type RestartableServer, restartableServer } from './restartable-server.ts'
+
+const { mintToken, batchMintTokens } = TokenService.method
+/** Of a loaded machine. */
+const PATIENCE = { timeout: 120_000, interval: 20 }
+const MINTS = 60
+
+/** A server that delivers audit events so. */
+const deliveringServer = (variables: Readonly<Record<string, string>>) => restartableServer(sqliteFiles, variables)
+
+/** Resolves when these have their place: what is committed from then on is delivered. */
+async function followed({ database }: RestartableServer, ...followers: readonly string[]): Promise<void> {
+  const names = async () => (await database.query('select name from oauth_audit_followers')).map(({ name }) => name)
+  await expect.poll(names, PATIENCE).toEqual(expect.arrayContaining([...followers]))
+}
+
+describe('a server that is killed while audit events are delivered', () => {
+  it('delivers each of them at least once, and counts each once, when it is started again', async () => {
+    const file = join(await temporaryDirectory(), 'audit.jsonl')
+    let isSilent = false
+    const receiver = await startLogReceiver(() => (isSilent ? 'say nothing' : 'take'))
+    const server = await deliveringServer({
+      QSCOPE_AUDIT_LOG_FILE: file,
+      QSCOPE_AUDIT_OTLP_ENDPOINT: receiver.url,
+      QSCOPE_USAGE: 'on',
+    })
+    let running = await server.start()
+    await followed(server, 'audit-file', 'audit-otlp', 'usage')
+    const { client, clientId } = await server.registerClient({ scopes: ['orders'] })
+    const mintMany = () => Promise.allSettled(Array.from({ length: MINTS }, () => server.call(mintToken, { client })))
+
+    // It dies before the receiver has answered, then after that.
+    for (isSilent of [true, false]) {
+      const before = receiver.requests()
+      const minted = mintMany()
+      await expect.poll(receiver.requests, PATIENCE).toBeGreaterThan(before)
+      running.child.kill('SIGKILL')
+      expect(await running.ended).toMatchObject({ signal: 'SIGKILL' })
+      await minted
+      isSilent = false
+      // As if the 30 seconds were over that are the dead process's own.
+      await server.database.query('delete from oauth_leases')
+      running = await server.start()
+    }
+    await mintMany()
+
+    const bearer = { bearer: server.admin.token }
+    const issued = new Set<string>()
+    for (let pageToken = ''; ; ) {
+      const request = { clientId, eventTypes: ['token.issued'], pageSize: 200, pageToken }
+      const page = await server.call(AuditService.method.listAuditEvents, request, bearer)
+      for (const { eventId } of page.events) issued.add(eventId)
+      pageToken = page.nextPageToken
+      if (pageToken === '') break
+    }
+    expect(issued.size).toBeGreaterThan(MINTS)
+    const missingIn = (delivered: Iterable<string>) => [...issued.difference(new Set(delivered))]
+    const inFile = () =>
+      (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [])
+        .filter((line) => line.startsWith('{') && line.endsWith('}'))
+        .map((line): string => JSON.parse(line).eventId)
+    const atReceiver = () => receiver.records.map(({ attributes }) => attributes['qscope.event_id'] ?? '')
+    const counted = async () => {
+      const { usages } = await server.call(UsageService.method.listUsage, { clientId }, bearer)
+      return usages.flatMap(({ scopes }) => scopes).reduce((sum, { granted }) => sum + Number(granted), 0)
+    }
+    await expect.poll(() => missingIn(inFile()), PATIENCE).toEqual([])
+    await expect.poll(() => missingIn(atReceiver()), PATIENCE).toEqual([])
+    await expect.poll(counted, PATIENCE).toBe(issued.size)
+  })
+})
+
+describe('a server that stops while nobody takes its audit events', () => {
+  const stopsWith = async ({ child }: Awaited<ReturnType<RestartableServer['start']>>) => {
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    const [code] = await exited
+    return code
+  }
+
+  it('does not wait for a receiver that says nothing', async () => {
+    const receiver = await startLogReceiver(() => 'say nothing')
+    const server = await deliveringServer({ QSCOPE_AUDIT_OTLP_ENDPOINT: receiver.url })
+    const running = await server.start()
+    await followed(server, 'audit-otlp')
+    await server.call(mintToken, { client: server.admin.client })
+    const before = receiver.requests()
+    await expect.poll(receiver.requests, PATIENCE).toBeGreaterThan(before)
+    expect(await stopsWith(running)).toBe(0)
+    // Had the sender given up before, this would not be said.
+    await running.ended
+    expect(running.stderr).toContain('audit-otlp: the server stops while audit events are delivered')
+  })
+
+  it('does not wait for whoever should read its standard output', async () => {
+    const server = await deliveringServer({ QSCOPE_AUDIT_LOG_FILE: '-' })
+    const running = await server.start()
+    await followed(server, 'audit-stdout')
+    running.child.stdout.pause()
+    // More than pipes and buffers hold.
+    const requests = Array.from({ length: 100 }, () => ({}))
+    const BATCHES = 15
+    for (let batch = 0; batch < BATCHES; batch += 1)
+      await server.call(batchMintTokens, { client: server.admin.client, requests })
+    expect(await stopsWith(running)).toBe(0)
+    running.child.stdout.resume()
+    await running.ended
+    const delivered = running.stdout.split('\n').filter((line) => line.includes('"token.issued"'))
+    expect(delivered.length).toBeLessThan(BATCHES * requests.length)
+  })
+
+  it('does not even begin to write to a pipe, which nobody may read', async () => {
+    const pipe = join(await temporaryDirectory(), 'audit.pipe')
+    execFileSync('mkfifo', [pipe])
+    const server = await deliveringServer({ QSCOPE_AUDIT_LOG_FILE: pipe })
+    const running = await server.start()
+    await followed(server, 'audit-file')
+    await server.call(mintToken, { client: server.admin.client })
+    await expect.poll(() => running.stderr, PATIENCE).toContain('is not a regular file')
+    expect(await stopsWith(running)).toBe(0)
+  })
+})
