@@ -1,7 +1,7 @@
 /**
  * Judges what QScope depends on: `npm run check:dependencies`.
  *
- * Always, from package.json and package-lock.json alone: dependency-rules.ts.
+ * Always, from package.json and package-lock.json alone, of site/ too: dependency-rules.ts.
  * Where the registry answers: known vulnerabilities of what is shipped, and the
  * registry's signatures. Where it does not, that is said by name and is no
  * failure, so that the check runs offline; `--online` makes it one.
@@ -25,9 +25,15 @@ const SIGNATURES = z.object({
 /** What fails the check; what is milder is printed. */
 const SERIOUS: ReadonlySet<string> = new Set(['high', 'critical'])
 
-const problems = [
-  ...dependencyProblems(await read<Manifest>('package.json'), await read<Lockfile>('package-lock.json')),
-]
+/** The packages that have a lock file: QScope, and the generator of its site. */
+const FOLDERS = ['.', 'site'] as const
+
+const problems: string[] = []
+for (const folder of FOLDERS) {
+  const manifest = await read<Manifest>(join(folder, 'package.json'))
+  const lockfile = await read<Lockfile>(join(folder, 'package-lock.json'))
+  problems.push(...dependencyProblems(manifest, lockfile).map((problem) => join(folder, problem)))
+}
 const silent: string[] = []
 problems.push(...(await vulnerabilities()), ...(await badSignatures()))
 for (const what of silent) console.warn(`NOT CHECKED: ${what}; the registry does not answer`)
