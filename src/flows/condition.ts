@@ -58,6 +58,11 @@ export class ConditionChain<In extends object, Out extends object> {
     this.#steps = steps
   }
 
+  /** The names of the conditions, in the order in which they are evaluated. */
+  get names(): readonly string[] {
+    return this.#steps.map(({ name }) => name)
+  }
+
   /** The chain with one more condition at its end. */
   and<Adds extends object>(next: Condition<Out, Adds>): ConditionChain<In, Out & Adds> {
     // The chain's own type keeps what the list of steps cannot say.

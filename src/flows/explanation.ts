@@ -26,7 +26,7 @@ export interface Explanation {
 export interface CheckText<Facts extends object> {
   readonly name: string
   /** What was found; beside it stands what a refusal says itself. */
-  readonly detail: (facts: Readonly<Partial<Facts>>) => string
+  readonly detail: (facts: Readonly<Partial<Facts>>, passed: boolean) => string
   readonly fix: string
 }
 
@@ -39,16 +39,18 @@ export function toCheck<Facts extends object>(
   { name, decision }: EvaluatedCondition,
   facts: Readonly<Partial<Facts>>,
 ): Check {
-  const text = texts[name.replace(PARAMETER, '')]
+  const text = texts[keyOf(name)]
   if (text === undefined) throw new Error(`condition ${name} has no text to explain it by`)
-  const found = text.detail(facts)
+  const found = text.detail(facts, decision.ok)
   if (decision.ok) return { name: text.name, passed: true, detail: found, fix: '' }
   const detail = [found, refusalText(decision)].filter((part) => part !== '').join('; ')
   return { name: text.name, passed: false, detail, fix: text.fix }
 }
 
-/** `grantIsAllowed(refresh_token)` is told like `grantIsAllowed`. */
-const PARAMETER = /\(.*$/
+/** The name that a condition has its text by: `grantIsAllowed(refresh_token)` is told like `grantIsAllowed`. */
+export function keyOf(name: string): string {
+  return name.replace(/\(.*$/, '')
+}
 
 /** What a refusal says of itself beside its sentence. */
 function refusalText({ details }: FailedResult): string {

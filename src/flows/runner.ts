@@ -1,10 +1,11 @@
 import type { CallContext } from '../context.ts'
 import { DeadlineExceededError } from '../deadlines.ts'
 import type { GrantType } from '../domain/client.ts'
-import { type FailedResult, fail, RETRY_AFTER_MS, type Result, success } from '../results.ts'
+import { type FailedResult, type Result, success } from '../results.ts'
 import { contended, refusalForStoreError } from '../store-failure.ts'
 import type { AppendStores, Backend, TransactionStores } from '../stores/contract/backend.ts'
 import { StoreError } from '../stores/contract/errors.ts'
+import { clockIsRight } from './clock.ts'
 import { LOST_RACE, type Postcondition, RETRY, type Refusal, refusedBy } from './condition.ts'
 import { FlowCall, type FlowContext, type FlowServices, LaneCall } from './context.ts'
 import type { Flow, Lane, QueryFlow, Reservation } from './flow.ts'
@@ -108,11 +109,12 @@ export class FlowRunner {
     input: Readonly<Input>,
     isRepeated: boolean,
   ): Promise<Attempt<Output>> {
-    if (flow.issues !== undefined) {
-      const isRight = this.#services.clock.isRight()
-      if (!(typeof isRight === 'boolean' ? isRight : await isRight)) return clockIsOff(ctx)
-    }
     const flowContext = new FlowCall(ctx, this.#backend.reads, this.#services)
+    if (flow.issues !== undefined) {
+      const answer = clockIsRight.check(flowContext, {})
+      const clock = answer instanceof Promise ? await answer : answer
+      if (!clock.ok) return refusedBy(clockIsRight, ctx, clock)
+    }
     const evaluated = await flow.preconditions.check(flowContext, input)
     if (!evaluated.ok) return await this.#refuse(ctx, evaluated)
     if (flow.skipWrite?.(flowContext, evaluated.value)) return success(await flow.run(flowContext, evaluated.value))
@@ -190,15 +192,6 @@ export class FlowRunner {
     })
     return ended === LOST_RACE ? RETRY : (ended ?? withoutEffect(refusal))
   }
-}
-
-/**
- * What this instance would issue could outlive the keys that tell of its end: they are
- * kept by the database's clock.
- */
-function clockIsOff(ctx: CallContext): FailedResult {
-  const refusal = fail('oauth.temporarily_unavailable', { because: 'clock', retryAfterMs: RETRY_AFTER_MS })
-  return refusedBy({ name: 'clockIsRight' }, ctx, refusal)
 }
 
 function withoutEffect({ effect: _unwritten, ...refusal }: Refusal): FailedResult {

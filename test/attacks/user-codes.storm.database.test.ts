@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { DeviceService, DeviceAuthorizationState as State } from '../../src/gen/qscope/v1/device_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { Refused } from '../setup/client.ts'
@@ -28,12 +28,26 @@ onEveryBackend('brute force on user codes', (server) => {
   const device = async () =>
     await grants.startDevice(await grants.deviceClient({ config: { deviceCodeTtl: { seconds: 3_600n } } }))
 
+  beforeEach(async () => {
+    server.admin.token = (await grants.mint(server.admin)).accessToken
+  })
+
   async function frontEnd() {
     const { client } = await server.registerClient({ scopes: ['qscope:consent'] })
-    const { accessToken } = await grants.mint({ client })
+    // A token lives for an hour, and a search may take longer.
+    let bearer = ''
+    let renewAt = 0
+    const renewed = async () => {
+      if (server.clock.now() >= renewAt) {
+        renewAt = server.clock.now() + 30 * MINUTE
+        bearer = (await grants.mint({ client })).accessToken
+      }
+      return bearer
+    }
+    await renewed()
     const judge = async (act: (sent: { readonly bearer: string }) => Promise<unknown>) => {
       try {
-        await act({ bearer: accessToken })
+        await act({ bearer: await renewed() })
         return 'RIGHT'
       } catch (error) {
         if (error instanceof Refused) return error.reason

@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { ErrorReason } from '../../src/gen/qscope/v1/error_reason_pb.ts'
+import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { refusalOf } from '../setup/client.ts'
 import { isEmbedded } from '../setup/database-names.ts'
 import { databaseKinds, type FreshDatabase } from '../setup/fresh-database.ts'
 import { grantsOn } from '../setup/grants.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
+
+const { explainMint } = ClientService.method
 
 // An embedded database goes by the clock of its machine.
 const servers = databaseKinds.filter(({ name }) => !isEmbedded(name))
@@ -47,6 +53,14 @@ describe.each(servers)('an instance whose clock is off, on $name', (kind) => {
         expect(refusal).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
         expect(refusal.message).toMatch(/clock of this instance.*issues no tokens/)
       }
+      const explained = { clientId: service.clientId, grantType: GrantType.CLIENT_CREDENTIALS }
+      const { checks, errorReason } = await server.call(explainMint, explained, { bearer: server.admin.token })
+      expect(errorReason).toBe(ErrorReason.OAUTH_TEMPORARILY_UNAVAILABLE)
+      expect(checks.at(-1)).toMatchObject({
+        name: 'clock_is_right',
+        passed: false,
+        fix: expect.stringMatching(/doctor/),
+      })
       // What was refused spent nothing.
       expect(await grants.isActive(minted.accessToken)).toBe(true)
       await server.call(TokenService.method.revokeToken, { client: service.client, token: minted.accessToken })
@@ -56,6 +70,8 @@ describe.each(servers)('an instance whose clock is off, on $name', (kind) => {
       await grants.exchangeCode(web, code)
       await grants.refresh(web, refreshToken)
       await grants.mint(service)
+      const { verdict } = await server.call(explainMint, explained, { bearer: server.admin.token })
+      expect(verdict).toBe(Verdict.ACCEPTED)
     },
   )
 })

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { describe, expect, it } from 'vitest'
-import { AccessTokenFormat, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { expect, it } from 'vitest'
+import { AccessTokenFormat, type ClientSchema, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService, ExplainMintRequestSchema } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { ErrorReason, ErrorReasonSchema } from '../../src/gen/qscope/v1/error_reason_pb.ts'
 import { Verdict } from '../../src/gen/qscope/v1/explanation_pb.ts'
@@ -8,16 +8,30 @@ import { KeyService } from '../../src/gen/qscope/v1/key_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
 import { refusalOf } from '../setup/client.ts'
-import { REDIRECT_URI } from '../setup/grants.ts'
+import { dump } from '../setup/dump.ts'
+import { errorToldBy, toldOf } from '../setup/explained-refusals.ts'
 
-const { disableClient, explainMint, listClientSecrets, revokeClientSecret } = ClientService.method
-const { createAuthorizationCode, mintToken } = TokenService.method
+const {
+  disableClient,
+  enableClient,
+  explainMint,
+  listClientSecrets,
+  revokeClientSecret,
+  rotateClientSecret,
+  updateClient,
+} = ClientService.method
+const { mintToken, revokeTokens } = TokenService.method
 type Wish = Omit<Exclude<MessageInitShape<typeof ExplainMintRequestSchema>, { $typeName: string }>, 'clientId'>
 type Asked = { readonly clientId: string; readonly client: object; readonly wish?: Wish }
 
+/** What is refused, and what the fix says: done, it leaves what is then issued. */
+interface Case extends Asked {
+  readonly mend: () => Promise<Partial<Asked>>
+}
+
 onEveryBackend(
   'ExplainMint',
-  (server) => {
+  (server, database) => {
     const admin = () => ({ bearer: server.admin.token })
     const explain = async (clientId: string, wish: Wish = {}) =>
       await server.call(explainMint, { clientId, grantType: GrantType.CLIENT_CREDENTIALS, ...wish }, admin())
@@ -25,18 +39,30 @@ onEveryBackend(
       await server.registerClient({ scopes: ['a', 'b'], audiences: ['stock', 'shop'], ...more })
     const identity = { config: { accessTokenFormat: AccessTokenFormat.IDENTITY_JWT } }
 
-    /** For each way in which MintToken refuses by what is registered, known or spent: the check that fails, and its mend. */
-    const cases: Record<string, readonly [() => Promise<Asked>, string, RegExp]> = {
+    const changed = async (client: MessageInitShape<typeof ClientSchema>) => {
+      await server.call(updateClient, { client }, admin())
+      return {}
+    }
+
+    /** For each way in which MintToken refuses by what is registered, known or spent: the check that fails, what its fix says, and what comes of doing so. */
+    const cases: Record<string, readonly [() => Promise<Case>, string, RegExp]> = {
       'an unknown client': [
-        async () => ({ clientId: 'nobody-here', client: { clientId: 'nobody-here' } }),
+        async () => {
+          const clientId = server.unique('nobody-here-')
+          return { clientId, client: { clientId }, mend: () => registered({ clientId }) }
+        },
         'client_is_registered',
-        /letter by letter/,
+        /or RegisterClient/,
       ],
       'a disabled client': [
         async () => {
           const one = await registered()
           await server.call(disableClient, { clientId: one.clientId }, admin())
-          return one
+          const mend = async () => {
+            await server.call(enableClient, { clientId: one.clientId }, admin())
+            return {}
+          }
+          return { ...one, mend }
         },
         'client_is_enabled',
         /EnableClient/,
@@ -44,27 +70,41 @@ onEveryBackend(
       'a client whose secrets have all ended': [
         async () => {
           const one = await registered()
-          const { secrets } = await server.call(listClientSecrets, { clientId: one.clientId }, admin())
-          for (const { secretId } of secrets) {
-            await server.call(revokeClientSecret, { clientId: one.clientId, secretId }, admin())
+          const { clientId } = one
+          const { secrets } = await server.call(listClientSecrets, { clientId }, admin())
+          for (const { secretId } of secrets) await server.call(revokeClientSecret, { clientId, secretId }, admin())
+          const mend = async () => {
+            const { clientSecret: value } = await server.call(rotateClientSecret, { clientId }, admin())
+            return { client: { clientId, method: { case: 'clientSecret' as const, value } } }
           }
-          return one
+          return { ...one, mend }
         },
         'client_can_authenticate',
         /RotateClientSecret/,
       ],
       'a grant that is not registered': [
-        async () => await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE] }),
+        async () => {
+          const one = await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE] })
+          return { ...one, mend: () => changed({ clientId: one.clientId, grantTypes: [GrantType.CLIENT_CREDENTIALS] }) }
+        },
         'grant_is_allowed',
         /UpdateClient/,
       ],
       'a scope beyond the client’s': [
-        async () => ({ ...(await registered()), wish: { scopes: ['a', 'c'] } }),
+        async () => {
+          const one = await registered()
+          const scopes = ['a', 'c']
+          return { ...one, wish: { scopes }, mend: () => changed({ clientId: one.clientId, scopes }) }
+        },
         'scopes_are_allowed',
         /UpdateClient with scopes/,
       ],
       'an audience beyond the client’s': [
-        async () => ({ ...(await registered()), wish: { audiences: ['bank'] } }),
+        async () => {
+          const one = await registered()
+          const audiences = ['bank']
+          return { ...one, wish: { audiences }, mend: () => changed({ clientId: one.clientId, audiences }) }
+        },
         'audiences_are_allowed',
         /UpdateClient with audiences/,
       ],
@@ -73,28 +113,51 @@ onEveryBackend(
           const audience = server.unique('https://closed.example/')
           const api = await registered({ resourceAudiences: [audience] })
           await server.call(disableClient, { clientId: api.clientId }, admin())
-          return { ...(await registered({ audiences: [audience] })), wish: { audiences: [audience] } }
+          const mend = async () => {
+            await server.call(enableClient, { clientId: api.clientId }, admin())
+            return {}
+          }
+          return { ...(await registered({ audiences: [audience] })), wish: { audiences: [audience] }, mend }
         },
         'audiences_are_allowed',
-        /disabled or deleted/,
+        /EnableClient of that one/,
       ],
       'an identity token for two audiences': [
-        async () => ({ ...(await registered(identity)), wish: { audiences: ['stock', 'shop'] } }),
+        async () => ({
+          ...(await registered(identity)),
+          wish: { audiences: ['stock', 'shop'] },
+          mend: async () => ({ wish: { audiences: ['shop'] } }),
+        }),
         'identity_has_audience',
         /exactly one/,
       ],
+      'an identity token for nobody': [
+        async () => {
+          const one = await registered(identity)
+          const config = { accessTokenFormat: AccessTokenFormat.JWT }
+          return { ...one, mend: () => changed({ clientId: one.clientId, config }) }
+        },
+        'identity_has_audience',
+        /config\.access_token_format/,
+      ],
       'a lifetime beyond the client’s': [
-        async () => ({
-          ...(await registered({ config: { accessTokenTtl: { seconds: 60n } } })),
-          wish: { lifetime: { seconds: 61n } },
-        }),
+        async () => {
+          const one = await registered({ config: { accessTokenTtl: { seconds: 60n } } })
+          const config = { accessTokenTtl: { seconds: 61n } }
+          return {
+            ...one,
+            wish: { lifetime: { seconds: 61n } },
+            mend: () => changed({ clientId: one.clientId, config }),
+          }
+        },
         'lifetime_is_allowed',
         /access_token_ttl/,
       ],
       'a JWT that no header would carry': [
         async () => {
           const scopes = Array.from({ length: 200 }, (_, index) => `${'x'.repeat(120)}-${index}`)
-          return await registered({ scopes, config: { accessTokenFormat: AccessTokenFormat.JWT } })
+          const one = await registered({ scopes, config: { accessTokenFormat: AccessTokenFormat.JWT } })
+          return { ...one, mend: async () => ({ wish: { scopes: scopes.slice(0, 2) } }) }
         },
         'token_is_not_too_long',
         /fewer scopes/,
@@ -103,26 +166,84 @@ onEveryBackend(
         async () => {
           const one = await registered()
           for (let count = 0; count < 3; count += 1) await server.call(mintToken, { client: one.client })
-          return one
+          const mend = async () => {
+            await server.call(revokeTokens, { target: { case: 'clientId', value: one.clientId } }, admin())
+            // Until they are counted again.
+            server.clock.advance(60_000)
+            return {}
+          }
+          return { ...one, mend }
         },
         'live_tokens_are_within_quota',
-        /QSCOPE_MAX_LIVE_TOKENS_PER_CLIENT/,
+        /RevokeTokens/,
       ],
     }
 
-    it.each(Object.entries(cases))('names the check that fails, and its mend: %s', async (title, [make, name, fix]) => {
-      const { clientId, client, wish = {} }: Asked = await make()
-      const { grantType: _, ...asked } = create(ExplainMintRequestSchema, wish)
-      const { scopes, audiences, lifetime } = asked
-      const refused = await refusalOf(
-        server.call(mintToken, { client, scopes, audiences, ...(lifetime !== undefined && { lifetime }) }),
-      )
-      const { verdict, checks, errorReason } = await explain(clientId, wish)
-      expect(verdict).toBe(title === 'an unknown client' ? Verdict.UNKNOWN : Verdict.REFUSED)
-      expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
-      expect(checks.at(-1)).toMatchObject({ name, passed: false, fix: expect.stringMatching(fix) })
-      expect(checks.at(-1)?.detail).not.toBe('')
-      expect(checks.slice(0, -1).filter((check) => !check.passed || check.fix !== '')).toEqual([])
+    /** What MintToken takes of what ExplainMint is asked. */
+    const mint = async ({ client, wish = {} }: Asked) => {
+      const { scopes, audiences, lifetime } = create(ExplainMintRequestSchema, wish)
+      return await server.call(mintToken, { client, scopes, audiences, ...(lifetime !== undefined && { lifetime }) })
+    }
+
+    it('has a case for every check by which MintToken refuses, save the rate and the clock', () => {
+      const named = new Set(Object.values(cases).map(([, name]) => name))
+      const elsewhere = ['minting_is_within_rate', 'clock_is_right']
+      expect([...named, ...elsewhere].sort()).toEqual([...toldOf('mint')].sort())
+    })
+
+    it.each(Object.entries(cases))(
+      'names the check that fails, spends and writes nothing, and is right about the mend: %s',
+      async (title, [make, name, fix]) => {
+        const { mend, ...asked }: Case = await make()
+        const refused = await refusalOf(mint(asked))
+        await server.flush()
+        const before = await dump(database)
+        const { verdict, checks, errorReason } = await explain(asked.clientId, asked.wish)
+        await server.flush()
+        expect(await dump(database)).toBe(before)
+        expect(verdict).toBe(title === 'an unknown client' ? Verdict.UNKNOWN : Verdict.REFUSED)
+        expect(refused.reason).toBe(errorToldBy('mint', name))
+        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
+        expect(checks.at(-1)).toMatchObject({ name, passed: false, fix: expect.stringMatching(fix) })
+        expect(checks.at(-1)?.detail).not.toBe('')
+        expect(checks.slice(0, -1).filter((check) => !check.passed || check.fix !== '')).toEqual([])
+        const mended = { ...asked, ...(await mend()) }
+        const explained = await explain(mended.clientId, mended.wish)
+        expect([explained.verdict, explained.errorReason]).toEqual([Verdict.ACCEPTED, ErrorReason.UNSPECIFIED])
+        expect((await mint(mended)).token?.accessToken).not.toBe('')
+      },
+    )
+
+    it('names the one of several things that are wrong for which MintToken refuses', async () => {
+      const config = { ...identity.config, allowImpersonation: true }
+      const one = await registered({ grantTypes: [GrantType.TOKEN_EXCHANGE], config })
+      const { clientId } = one
+      const wish = { scopes: ['c'], audiences: ['bank', 'stock'], lifetime: { seconds: 86_400n } }
+      await server.call(disableClient, { clientId }, admin())
+      const mends = [
+        async () => undefined,
+        () => server.call(enableClient, { clientId }, admin()),
+        () => changed({ clientId, grantTypes: [GrantType.CLIENT_CREDENTIALS] }),
+        () => changed({ clientId, scopes: ['c'] }),
+        () => changed({ clientId, audiences: ['bank', 'stock'] }),
+        () => changed({ clientId, config: { accessTokenFormat: AccessTokenFormat.JWT } }),
+      ]
+      const named: (string | undefined)[] = []
+      for (const mend of mends) {
+        await mend()
+        const refused = await refusalOf(mint({ ...one, wish }))
+        const { checks, errorReason } = await explain(clientId, wish)
+        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
+        named.push(checks.at(-1)?.name)
+      }
+      expect(named).toEqual([
+        'client_is_enabled',
+        'grant_is_allowed',
+        'scopes_are_allowed',
+        'audiences_are_allowed',
+        'identity_has_audience',
+        'lifetime_is_allowed',
+      ])
     })
 
     it('tells what is judged of a mint that would succeed, in its order, whether or not a key signs yet', async () => {
@@ -134,6 +255,7 @@ onEveryBackend(
         'client_is_registered',
         'client_is_enabled',
         'client_can_authenticate',
+        'clock_is_right',
         'grant_is_allowed',
         'scopes_are_allowed',
         'audiences_are_allowed',
@@ -158,90 +280,6 @@ onEveryBackend(
       expect([await server.auditEvents({}), await keys()]).toEqual(before)
       // All that may live is there still.
       for (let count = 0; count < 3; count += 1) await server.call(mintToken, { client: one.client })
-    })
-
-    describe('for the other grants', () => {
-      const userGrants = {
-        grantTypes: [GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN, GrantType.DEVICE_CODE],
-        redirectUris: [REDIRECT_URI],
-        scopes: ['a', 'qscope:users.read'],
-      }
-      const asked: GrantType[] = [
-        GrantType.AUTHORIZATION_CODE,
-        GrantType.DEVICE_CODE,
-        GrantType.REFRESH_TOKEN,
-        GrantType.TOKEN_EXCHANGE,
-      ]
-
-      it.each(asked)(
-        'accepts grant %i of a client that is registered for it, and refuses the permissions of this server',
-        async (grantType) => {
-          const { clientId } = await registered({
-            ...userGrants,
-            grantTypes: [...userGrants.grantTypes, GrantType.TOKEN_EXCHANGE],
-          })
-          expect((await explain(clientId, { grantType, scopes: ['a'] })).verdict).toBe(Verdict.ACCEPTED)
-          const { checks, errorReason } = await explain(clientId, { grantType, scopes: ['qscope:users.read'] })
-          expect(errorReason).toBe(ErrorReason.OAUTH_INVALID_SCOPE)
-          expect(checks.at(-1)).toMatchObject({ name: 'scopes_are_allowed', passed: false })
-        },
-      )
-
-      it.each(asked)('refuses grant %i of a client that is not registered for it', async (grantType) => {
-        const { checks, errorReason } = await explain((await registered()).clientId, { grantType })
-        expect(errorReason).toBe(ErrorReason.OAUTH_UNAUTHORIZED_CLIENT)
-        expect(checks.at(-1)).toMatchObject({ name: 'grant_is_allowed', passed: false })
-      })
-
-      it('refuses as CreateAuthorizationCode does', async () => {
-        const { clientId } = await registered(userGrants)
-        const user = { id: { case: 'externalId' as const, value: server.unique('user-') } }
-        const wish = { scopes: ['b'], audiences: [] }
-        const refused = await refusalOf(
-          server.call(
-            createAuthorizationCode,
-            {
-              clientId,
-              user,
-              redirectUri: REDIRECT_URI,
-              codeChallenge: 'x'.repeat(43),
-              codeChallengeMethod: 1,
-              ...wish,
-            },
-            admin(),
-          ),
-        )
-        const { errorReason } = await explain(clientId, { grantType: GrantType.AUTHORIZATION_CODE, ...wish })
-        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
-      })
-
-      it.each([
-        ['that is disabled', true],
-        ['that does not exist', false],
-      ])('refuses a client %s as CreateAuthorizationCode does', async (_which, exists) => {
-        const clientId = exists ? (await registered(userGrants)).clientId : 'nobody-here'
-        if (exists) await server.call(disableClient, { clientId }, admin())
-        const user = { id: { case: 'externalId' as const, value: server.unique('user-') } }
-        const refused = await refusalOf(
-          server.call(createAuthorizationCode, { clientId, user, redirectUri: REDIRECT_URI }, admin()),
-        )
-        const { errorReason } = await explain(clientId, { grantType: GrantType.AUTHORIZATION_CODE })
-        expect(ErrorReasonSchema.value[errorReason]?.localName).toBe(refused.reason)
-      })
-
-      it('says where no issuer of assertions is trusted', async () => {
-        const { clientId } = await registered({ grantTypes: [GrantType.JWT_BEARER] })
-        const { checks, errorReason } = await explain(clientId, { grantType: GrantType.JWT_BEARER })
-        expect(errorReason).toBe(ErrorReason.OAUTH_UNSUPPORTED_GRANT_TYPE)
-        expect(checks.at(-1)).toMatchObject({ name: 'some_issuer_is_trusted', passed: false })
-      })
-
-      it('takes no lifetime', async () => {
-        const { clientId } = await registered(userGrants)
-        const wish = { grantType: GrantType.DEVICE_CODE, lifetime: { seconds: 60n } }
-        const refused = await refusalOf(explain(clientId, wish))
-        expect(refused).toMatchObject({ reason: 'OAUTH_INVALID_REQUEST', violations: ['lifetime'] })
-      })
     })
 
     it('is for bearers of qscope:clients.read, whichever client they are', async () => {

@@ -3,8 +3,6 @@ import type { Duration } from '@bufbuild/protobuf/wkt'
 import { Command } from 'commander'
 import { GrantType, GrantTypeSchema } from '../../gen/qscope/v1/client_pb.ts'
 import { ClientService, ExplainMintResponseSchema } from '../../gen/qscope/v1/client_service_pb.ts'
-import { ErrorReason, ErrorReasonSchema } from '../../gen/qscope/v1/error_reason_pb.ts'
-import { type Check, type Verdict, VerdictSchema } from '../../gen/qscope/v1/explanation_pb.ts'
 import { ExplainTokenResponseSchema, TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { readWithCalls } from '../connection/session.ts'
 import { readSecret } from '../input/secret.ts'
@@ -12,14 +10,12 @@ import {
   type ConnectionOptions,
   choice,
   duration,
-  nameOf,
   omitUndefined,
   repeated,
   withConnection,
 } from '../options/options.ts'
-import { state, yesNo } from '../output/cell.ts'
 import { messageJson, type Output } from '../output/output.ts'
-import type { Column } from '../output/table.ts'
+import { type Explanation, explanationText } from '../views/explanation.ts'
 
 interface WhyOptions extends ConnectionOptions {
   readonly scope?: string[]
@@ -77,18 +73,6 @@ export function whyClientCommand(): Command {
     })
 }
 
-interface Explanation {
-  readonly verdict: Verdict
-  readonly checks: readonly Check[]
-  readonly errorReason: ErrorReason
-}
-
-const CHECK_COLUMNS: readonly Column<Check>[] = [
-  { heading: 'CHECK', value: ({ name }) => name },
-  { heading: 'PASSED', value: ({ passed }) => state(yesNo(passed)) },
-  { heading: 'FOUND', value: ({ detail }) => detail, wrap: true },
-]
-
 /** Prints an explanation; its names are those of the checks that failed. */
 function explain(explanation: Explanation, output: Output, document: () => JsonValue): void {
   output.answer({
@@ -96,21 +80,4 @@ function explain(explanation: Explanation, output: Output, document: () => JsonV
     text: () => explanationText(explanation, output),
     names: () => explanation.checks.filter(({ passed }) => !passed).map(({ name }) => name),
   })
-}
-
-/** The verdict, the checks in their order, and at the end what to do. */
-function explanationText({ verdict, checks, errorReason }: Explanation, output: Output): string {
-  const fix = checks.at(-1)?.fix ?? ''
-  return [
-    output.pairs([
-      ['verdict', state(nameOf(VerdictSchema, verdict))],
-      [
-        'error',
-        errorReason === ErrorReason.UNSPECIFIED ? null : (ErrorReasonSchema.value[errorReason]?.localName ?? null),
-      ],
-    ]),
-    '',
-    output.table(CHECK_COLUMNS, checks),
-    ...(fix === '' ? [] : ['', output.pairs([['to do', fix]])]),
-  ].join('\n')
 }

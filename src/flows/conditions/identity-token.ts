@@ -1,4 +1,5 @@
 import type { Client } from '../../domain/client.ts'
+import { distinct } from '../../domain/scopes.ts'
 import { HOLDS, invalidRequest } from '../../results.ts'
 import { condition } from '../condition.ts'
 
@@ -14,6 +15,15 @@ export const identityHasOneAudience = condition<ForAudiences>(
     config.accessTokenFormat !== 'identity_jwt' || audiences.length === 1
       ? HOLDS
       : invalidRequest('audiences', 'must be exactly one for an identity token'),
+)
+
+/** As `identityHasOneAudience`, before it is known for which audience it is where none is asked. */
+export const identityIsAskedForOneAudience = condition<
+  Pick<ForAudiences, 'client'> & { readonly requestedAudiences: readonly string[] }
+>('identityIsAskedForOneAudience', (ctx, { client, requestedAudiences }) =>
+  distinct(requestedAudiences).length > 1
+    ? identityHasOneAudience.check(ctx, { client, audiences: distinct(requestedAudiences) })
+    : HOLDS,
 )
 
 /** Nothing is consented to of which no identity token could be made: each is for one of the consent's audiences. */

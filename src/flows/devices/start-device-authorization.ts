@@ -12,6 +12,7 @@ import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
+import { evaluatePendingDevices } from '../conditions/pending-devices.ts'
 import type { TokenRequest } from '../conditions/request.ts'
 import { defineFlow, reservation } from '../flow.ts'
 import { consentConditions } from '../grants/consent.ts'
@@ -79,17 +80,8 @@ const peerIsWithinItsShare = reservation<ForClient>({
 /** RFC 8628 §5.1: few pending codes make guessing one hopeless. Counted with the client's row taken, so the cap holds. */
 const pendingOnesAreFew = postcondition<ForClient & Issued, TransactionStores>(
   'pendingOnesAreFew',
-  async (ctx, { client: { clientId }, issued: { mostPending: most } }) => {
-    if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
-    if ((await ctx.stores.deviceAuthorizations.countPending(ctx, clientId)) < most) return HOLDS
-    return fail('limit.exceeded', {
-      quota: {
-        subject: `client:${clientId}`,
-        description: `at most ${most} device authorizations are pending at once`,
-      },
-      retryAfterMs: RETRY_AFTER_MS,
-    })
-  },
+  async (ctx, { client: { clientId }, issued: { mostPending } }) =>
+    (await ctx.stores.clients.lock(clientId)) ? await evaluatePendingDevices(ctx, clientId, mostPending) : LOST_RACE,
 )
 
 const authorizationIsStored = postcondition<Issued, TransactionStores>(

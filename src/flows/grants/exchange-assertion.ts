@@ -15,15 +15,10 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
+import { scopesAreOfRule, someIssuerIsTrusted } from '../conditions/assertion-rules.ts'
 import { grantIsAllowed } from '../conditions/caller.ts'
 import { identityHasOneAudience } from '../conditions/identity-token.ts'
-import {
-  audiencesAreAllowed,
-  defaultScopes,
-  lifetimeIsAllowed,
-  type TokenRequest,
-  withoutPermissions,
-} from '../conditions/request.ts'
+import { audiencesAreAllowed, lifetimeIsAllowed, type TokenRequest } from '../conditions/request.ts'
 import { signerIsReady } from '../conditions/signing-key.ts'
 import { defineFlow, oneToken, reservation } from '../flow.ts'
 import { type IssuedTokens, issueOwnToken } from './issue-tokens.ts'
@@ -35,11 +30,6 @@ type Verified = { readonly issuer: KnownIssuer; readonly claims: AssertionClaims
 
 const RETRY_AFTER_MS = 5_000
 const SHOWN = 512
-
-/** RFC 6749 §5.2, unsupported_grant_type: where no issuer is trusted there are no assertions. */
-export const someIssuerIsTrusted = condition<object>('someIssuerIsTrusted', (ctx) =>
-  ctx.services.trustedIssuers.size === 0 ? fail('oauth.unsupported_grant_type') : HOLDS,
-)
 
 /**
  * RFC 7523 §3: signed by a trusted issuer, for this server alone, and not
@@ -85,15 +75,6 @@ const assertionStandsForClient = condition<Verified, { readonly client: Client; 
     return stands ? success({ client, rule }) : fail('oauth.invalid_grant')
   },
 )
-
-/** RFC 7521 §4.1: no scope beyond the rule's and the client's, and one at least; permissions of this server never. */
-const scopesAreOfRule = condition<
-  TokenRequest & { readonly client: Client; readonly rule: AssertionRule },
-  { readonly scopes: readonly string[] }
->('scopesAreOfRule', (_ctx, { client, rule, requestedScopes }) => {
-  const both = withoutPermissions(client.scopes).filter((scope) => rule.scopes.includes(scope))
-  return defaultScopes(requestedScopes, both, rule.scopes)
-})
 
 /**
  * RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is

@@ -19,13 +19,13 @@ export const explainToken = query({
   answer: async (ctx, request): Promise<Explanation> => {
     const { evaluated, known, refusal } = await verifyToken.preconditions.trace(ctx, request)
     const { seen: found, ended = null } = known
-    if (found === undefined) return { verdict: 'unknown', checks: [UNKNOWN], refusal }
+    if (found === undefined) return { verdict: 'unknown', checks: [UNKNOWN_TOKEN], refusal }
     const facts = { ...request, found }
     const checks = evaluated.flatMap((each): readonly Check[] => {
       if (each.name === 'callerMayCheckTokens') return []
       return each.name === 'tokenIsInForce'
         ? endChecks(request.viewer, found, ended, ctx.now)
-        : [toCheck(TEXTS, each, facts)]
+        : [toCheck(TOKEN_CHECKS, each, facts)]
     })
     return { verdict: refusal === null ? 'accepted' : 'refused', checks, refusal }
   },
@@ -35,18 +35,19 @@ type Facts = VerifyTokenRequest & { readonly found: Found }
 type ReasonToEnd = (typeof REASONS_TO_END)[Found['use']][number]
 
 /** The same for whatever cannot be shown, so that it tells nothing. */
-const UNKNOWN: Check = Object.freeze({
+export const UNKNOWN_TOKEN: Check = Object.freeze({
   name: 'token_is_known',
   passed: false,
   detail: 'it is no token of this server, was deleted after it had expired, or is not yours to see',
   fix: 'Check that the token is whole, and issued by this server. A token of others is shown to the client that answers for its audience, and to callers with qscope:tokens.read.',
 })
 
-const TEXTS: CheckTexts<Facts> = Object.freeze({
+/** How each condition of `verifyToken` is told, by its name. */
+export const TOKEN_CHECKS: CheckTexts<Facts> = Object.freeze({
   tokenIsKnown: {
-    name: UNKNOWN.name,
+    name: UNKNOWN_TOKEN.name,
     detail: ({ found }) => (found === undefined ? '' : `${USES[found.use]} ${found.status.token.tokenId}`),
-    fix: UNKNOWN.fix,
+    fix: UNKNOWN_TOKEN.fix,
   },
   tokenIsAccessToken: {
     name: 'token_is_access_token',
@@ -110,7 +111,8 @@ const EXPIRY: EndText = {
   fix: 'Get a new token. If it was used right after it was issued, compare the clocks, and see access_token_ttl of the client.',
 }
 
-const END_TEXTS: Readonly<Record<ReasonToEnd, EndText>> = {
+/** How each reason for which a token ends is told. */
+export const END_CHECKS: Readonly<Record<ReasonToEnd, EndText>> = {
   expired: EXPIRY,
   revoked: {
     name: 'token_is_unrevoked',
@@ -193,9 +195,9 @@ function endChecks(viewer: Viewer, found: Found, ended: string | null, now: Epoc
   const last = reasons.find((reason) => reason === ended)
   const reached = last === undefined ? reasons : reasons.slice(0, reasons.indexOf(last) + 1)
   return reached.flatMap((reason) => {
-    const { concerns } = END_TEXTS[reason]
+    const { concerns } = END_CHECKS[reason]
     return reason === ended || concerns === undefined || concerns(found)
-      ? [endCheck(END_TEXTS[reason], found, reason !== ended)]
+      ? [endCheck(END_CHECKS[reason], found, reason !== ended)]
       : []
   })
 }

@@ -17,13 +17,13 @@ export interface DeviceAuthorizationReads {
   findByUserCode(ctx: StoreContext, hashes: readonly UserCodeHash[]): Promise<DeviceAuthorizationStatus | null>
   /** The peppers that the user codes which can still be decided at `ctx.now` were hashed under. */
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
+  /** How many of a client are undecided, unexpired at `ctx.now` and not revoked with its generation. Exact while the client's row is taken. */
+  countPending(ctx: StoreContext, clientId: ClientId): Promise<number>
 }
 
 export interface DeviceAuthorizationStore extends DeviceAuthorizationReads {
   /** `false`: a pending one has the same user code; roll back and draw another. */
   insert(authorization: DeviceAuthorization): Promise<boolean>
-  /** How many of a client are undecided, unexpired at `ctx.now` and not revoked with its generation. Exact while the client's row is taken. */
-  countPending(ctx: StoreContext, clientId: ClientId): Promise<number>
   /**
    * Takes the row of a pending authorization until the end of the transaction,
    * like `ClientStore.lock`. `false`: it has been decided.

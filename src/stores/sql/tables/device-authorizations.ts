@@ -79,6 +79,19 @@ export class SqlDeviceAuthorizationReads implements DeviceAuthorizationReads {
       .execute()
     return rows.map((row) => keyId(row.user_code_key_id))
   }
+
+  async countPending(ctx: StoreContext, client: ClientId): Promise<number> {
+    const row = await this.#db
+      .selectFrom('oauth_device_codes')
+      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_device_codes.client_id')
+      .select((rows) => rows.fn.countAll<number>().as('pending'))
+      .where('oauth_device_codes.client_id', '=', client)
+      .whereRef('oauth_device_codes.client_generation', '=', 'oauth_clients.token_generation')
+      .where('oauth_device_codes.decision', '=', 'pending')
+      .where('oauth_device_codes.expires_at', '>', ctx.now)
+      .executeTakeFirstOrThrow()
+    return integer(row.pending, 'pending')
+  }
 }
 
 type DeviceColumns = UpdateObject<Database, 'oauth_device_codes', 'oauth_device_codes'>
@@ -120,19 +133,6 @@ export class SqlDeviceAuthorizationStore extends SqlDeviceAuthorizationReads imp
         })
         .execute()
     })
-  }
-
-  async countPending(ctx: StoreContext, client: ClientId): Promise<number> {
-    const row = await this.#db
-      .selectFrom('oauth_device_codes')
-      .innerJoin('oauth_clients', 'oauth_clients.client_id', 'oauth_device_codes.client_id')
-      .select((rows) => rows.fn.countAll<number>().as('pending'))
-      .where('oauth_device_codes.client_id', '=', client)
-      .whereRef('oauth_device_codes.client_generation', '=', 'oauth_clients.token_generation')
-      .where('oauth_device_codes.decision', '=', 'pending')
-      .where('oauth_device_codes.expires_at', '>', ctx.now)
-      .executeTakeFirstOrThrow()
-    return integer(row.pending, 'pending')
   }
 
   async lock(id: DeviceAuthorizationId): Promise<boolean> {

@@ -72,8 +72,10 @@ function createPrivately(file: string): void {
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw error
-    // To open a pipe waits for its reader, for ever.
-    if (!(statSync(file, { throwIfNoEntry: false })?.isFile() ?? true)) throw new Error('it is no regular file')
+    // This process may have it open already: to close another descriptor of it would take the locks of SQLite (fcntl).
+    const existing = statSync(file, { throwIfNoEntry: false })
+    if (existing?.isFile()) return
+    if (existing !== undefined) throw new Error('it is no regular file')
     // A link that leads to nothing yet is there, too.
     closeSync(openSync(file, 'a', OWNER_ONLY))
   }

@@ -1,0 +1,46 @@
+import type { Client } from '../../domain/client.ts'
+import type { AssertionRule } from '../../domain/trusted-issuer.ts'
+import { fail, HOLDS, type Result, success } from '../../results.ts'
+import { condition } from '../condition.ts'
+import { defaultScopes, type TokenRequest, withoutPermissions } from './request.ts'
+
+type ForClient = Pick<TokenRequest, 'requestedScopes'> & { readonly client: Client }
+type Scopes = { readonly scopes: readonly string[] }
+
+/** RFC 6749 §5.2, unsupported_grant_type: where no issuer is trusted there are no assertions. */
+export const someIssuerIsTrusted = condition<object>('someIssuerIsTrusted', (ctx) =>
+  ctx.services.trustedIssuers.size === 0 ? fail('oauth.unsupported_grant_type') : HOLDS,
+)
+
+/** RFC 7521 §4.1: no scope beyond the rule's and the client's, and one at least; permissions of this server never. */
+export const scopesAreOfRule = condition<ForClient & { readonly rule: AssertionRule }, Scopes>(
+  'scopesAreOfRule',
+  (_ctx, { client, rule, requestedScopes }) => evaluateRule(client, rule, requestedScopes),
+)
+
+/** RFC 7523 §2.1: there are assertions that stand for the client; which of them it shows is not known. */
+export const someRuleNamesClient = condition<
+  { readonly client: Client },
+  { readonly rules: readonly [AssertionRule, ...AssertionRule[]] }
+>('someRuleNamesClient', (ctx, { client: { clientId } }) => {
+  const { trustedIssuers, issuer: ownIssuer } = ctx.services
+  const [first, ...others] = [...trustedIssuers.values()]
+    .filter(({ terms }) => terms.issuer !== ownIssuer)
+    .flatMap(({ terms }) => terms.rules.filter((rule) => rule.clientId === clientId))
+  return first === undefined ? fail('oauth.invalid_grant') : success({ rules: [first, ...others] })
+})
+
+/** As `scopesAreOfRule`, of any rule for the client: the first that allows what is asked. */
+export const scopesAreOfSomeRule = condition<
+  ForClient & { readonly rules: readonly [AssertionRule, ...AssertionRule[]] },
+  Scopes
+>('scopesAreOfSomeRule', (_ctx, { client, rules: [first, ...others], requestedScopes }) => {
+  const evaluated = evaluateRule(client, first, requestedScopes)
+  const allowed = others.map((rule) => evaluateRule(client, rule, requestedScopes)).find(({ ok }) => ok)
+  return evaluated.ok ? evaluated : (allowed ?? evaluated)
+})
+
+function evaluateRule(client: Client, rule: AssertionRule, requested: readonly string[]): Result<Scopes> {
+  const both = withoutPermissions(client.scopes).filter((scope) => rule.scopes.includes(scope))
+  return defaultScopes(requested, both, rule.scopes)
+}

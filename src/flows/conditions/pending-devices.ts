@@ -1,0 +1,31 @@
+import type { Client } from '../../domain/client.ts'
+import type { ClientId } from '../../domain/ids.ts'
+import { fail, HOLDS, type Result } from '../../results.ts'
+import type { ReadStores } from '../../stores/contract/backend.ts'
+import { condition } from '../condition.ts'
+import type { LaneContext } from '../context.ts'
+
+const RETRY_AFTER_MS = 60_000
+
+/** RFC 8628 §5.1: few pending codes make guessing one hopeless. As far as is committed now; nothing is taken. */
+export const anotherDeviceMayBePending = condition<{ readonly client: Client }>(
+  'anotherDeviceMayBePending',
+  async (ctx, { client: { clientId } }) =>
+    await evaluatePendingDevices(ctx, clientId, ctx.services.limits.pendingDeviceAuthorizations),
+)
+
+/** Whether fewer than `most` device authorizations of a client are undecided; refuses where not. */
+export async function evaluatePendingDevices(
+  ctx: LaneContext<Pick<ReadStores, 'deviceAuthorizations'>>,
+  clientId: ClientId,
+  most: number,
+): Promise<Result<object>> {
+  if ((await ctx.stores.deviceAuthorizations.countPending(ctx, clientId)) < most) return HOLDS
+  return fail('limit.exceeded', {
+    quota: {
+      subject: `client:${clientId}`,
+      description: `at most ${most} device authorizations are pending at once`,
+    },
+    retryAfterMs: RETRY_AFTER_MS,
+  })
+}

@@ -1,0 +1,112 @@
+import type { TokenRefusal } from '../../src/auth/token-refusal.ts'
+import type { ErrorCode } from '../../src/errors/registry.ts'
+
+/**
+ * Why a refusal is told by no check. `never`: the call does not refuse so. `caller`: it is about who calls or
+ * how the request is put together, and says itself what mends it; an explanation is refused so too. `server`: the
+ * server is busy or met an accident, which is judged of no request.
+ */
+export type Untold = 'never' | 'caller' | 'server'
+
+/** The checks that fail where a call refuses so. */
+type Told = readonly [string, ...string[]]
+
+interface Refusals {
+  /** Of `VerifyToken`, by `ExplainToken`. */
+  readonly verify: Told | Untold
+  /** Of `MintToken`, by `ExplainMint`. */
+  readonly mint: Told | Untold
+}
+
+const NEVER: Refusals = Object.freeze({ verify: 'never', mint: 'never' })
+const SERVER: Refusals = Object.freeze({ verify: 'server', mint: 'server' })
+
+/** By each error that the registry knows: which checks tell it. A new row does not compile until it is told here. */
+export const REFUSALS = {
+  'oauth.invalid_request': {
+    verify: 'caller',
+    mint: ['identity_has_audience', 'lifetime_is_allowed', 'token_is_not_too_long'],
+  },
+  'oauth.invalid_client': {
+    verify: 'caller',
+    mint: ['client_is_registered', 'client_is_enabled', 'client_can_authenticate'],
+  },
+  'oauth.invalid_grant': NEVER,
+  'oauth.unauthorized_client': { verify: 'caller', mint: ['grant_is_allowed'] },
+  'oauth.unsupported_grant_type': NEVER,
+  'oauth.invalid_scope': { verify: 'never', mint: ['scopes_are_allowed'] },
+  'oauth.invalid_target': { verify: 'never', mint: ['audiences_are_allowed'] },
+  'oauth.access_denied': NEVER,
+  'oauth.unsupported_response_type': NEVER,
+  'oauth.unsupported_token_type': NEVER,
+  'oauth.invalid_token': {
+    verify: [
+      'token_is_known',
+      'token_is_unexpired',
+      'token_is_unrevoked',
+      'refresh_token_is_unspent',
+      'grant_is_unrevoked',
+      'grant_is_unexpired',
+      'signing_key_is_unrevoked',
+      'client_is_enabled',
+      'client_tokens_are_unrevoked',
+      'user_is_active',
+      'user_tokens_are_unrevoked',
+      'exchanged_tokens_are_active',
+      'token_is_access_token',
+      'token_is_for_audience',
+      'bearer_holds_certificate',
+    ],
+    mint: 'never',
+  },
+  'oauth.insufficient_scope': { verify: ['token_has_scopes'], mint: 'never' },
+  'oauth.server_error': SERVER,
+  'oauth.temporarily_unavailable': { verify: 'server', mint: ['clock_is_right'] },
+  'oauth.device.authorization_pending': NEVER,
+  'oauth.device.slow_down': NEVER,
+  'oauth.device.expired_token': NEVER,
+  'oauth.device.access_denied': NEVER,
+  'registration.invalid_redirect_uri': NEVER,
+  'registration.invalid_client_metadata': NEVER,
+  'registration.client_identifier_conflict': NEVER,
+  'resource.not_found': NEVER,
+  'resource.conflict': { verify: 'never', mint: 'server' },
+  'resource.outcome_unknown': { verify: 'never', mint: 'server' },
+  'limit.exceeded': { verify: 'caller', mint: ['minting_is_within_rate', 'live_tokens_are_within_quota'] },
+} as const satisfies Record<ErrorCode, Refusals>
+
+/** By each reason for which the log says that a token was refused: the check that tells it. All but the last four make introspection answer inactive. */
+export const REASONS = {
+  unknown: 'token_is_known',
+  not_visible: 'token_is_known',
+  expired: 'token_is_unexpired',
+  revoked: 'token_is_unrevoked',
+  spent: 'refresh_token_is_unspent',
+  grant_revoked: 'grant_is_unrevoked',
+  grant_expired: 'grant_is_unexpired',
+  signing_key_revoked: 'signing_key_is_unrevoked',
+  client_disabled: 'client_is_enabled',
+  client_tokens_revoked: 'client_tokens_are_unrevoked',
+  user_deactivated: 'user_is_active',
+  user_tokens_revoked: 'user_tokens_are_unrevoked',
+  ancestor_inactive: 'exchanged_tokens_are_active',
+  not_an_access_token: 'token_is_access_token',
+  wrong_audience: 'token_is_for_audience',
+  certificate_mismatch: 'bearer_holds_certificate',
+  missing_scope: 'token_has_scopes',
+} as const satisfies Record<TokenRefusal, string>
+
+/** The checks that some refusal of a call is told by. */
+export function toldOf(call: keyof Refusals): readonly string[] {
+  const rows: readonly Refusals[] = Object.values(REFUSALS)
+  return rows.flatMap((row) => (typeof row[call] === 'string' ? [] : row[call]))
+}
+
+/** The error that a failed check stands for. */
+export function errorToldBy(call: keyof Refusals, check: string): string {
+  const rows: readonly (readonly [string, Refusals])[] = Object.entries(REFUSALS)
+  const found = rows.filter(([, row]) => typeof row[call] !== 'string' && row[call].includes(check))
+  const [code] = found.map(([name]) => name)
+  if (code === undefined || found.length > 1) throw new Error(`${check} tells ${found.length} errors of ${call}`)
+  return code.toUpperCase().replaceAll('.', '_')
+}
