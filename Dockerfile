@@ -29,6 +29,8 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
   npm ci --ignore-scripts --no-audit --no-fund && rm -f node_modules/.bin/node
 COPY scripts/build.ts scripts/
 COPY src src
+COPY tsconfig.json ./
+COPY console console
 RUN npm run build
 
 # The Debian that node:24-bookworm-slim is made of, with Node.js and without npm, yarn and headers.

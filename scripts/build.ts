@@ -1,11 +1,14 @@
 /**
- * Bundles src/ into dist/, which `bin` and packages run: `npm run build`. The
- * packages it depends on stay apart. With `client`, compiles the client package
- * to its own dist/: `npm run build:client`.
+ * Bundles src/ into dist/, which `bin` and packages run, and the console into
+ * dist/console: `npm run build`. The packages that the server depends on stay
+ * apart; the console holds its own. With `console`, bundles that alone: `npm run
+ * build:console`, which `npm ci` does in the end. With `client`, compiles the client
+ * package to its own dist/: `npm run build:client`.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'rolldown'
 
 const root = join(import.meta.dirname, '..')
@@ -45,5 +48,27 @@ function compileClient(): void {
   execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: folder, stdio: 'inherit' })
 }
 
-if (process.argv[2] === 'client') compileClient()
-else await bundleServer()
+/** Compressed here, as small as can be, so that no server spends time on it. */
+async function bundleConsole(): Promise<void> {
+  const { build: bundle } = await import('vite')
+  await bundle({ configFile: join(root, 'console', 'vite.config.ts'), logLevel: 'warn' })
+  const folder = join(root, 'dist', 'console')
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  for (const path of files.map(({ parentPath, name }) => join(parentPath, name))) {
+    const bytes = readFileSync(path)
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }))
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes))
+  }
+}
+
+switch (process.argv[2]) {
+  case 'client':
+    compileClient()
+    break
+  case 'console':
+    await bundleConsole()
+    break
+  default:
+    await bundleServer()
+    await bundleConsole()
+}

@@ -219,3 +219,60 @@ describe('the client package', () => {
     ).toEqual([])
   })
 })
+
+describe('the console', () => {
+  const home = resolve(import.meta.dirname, '..', 'console', 'src')
+  /** What each folder may import of the others; files beside the folders join them together, or are shared. */
+  const may: Readonly<Record<string, readonly string[]>> = {
+    api: [],
+    hooks: ['api'],
+    components: ['api', 'hooks'],
+    pages: ['api', 'hooks', 'components'],
+  }
+  const SHARED = /^(text|download|route)\.ts$/
+  const folderOf = (file: string) => file.split('/', 1).join('')
+  const own = readdirSync(home, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => {
+      const text = readFileSync(join(home, file), 'utf8')
+      const specifiers = [...text.matchAll(/^(?:import|export)\s(?:[^'";]*?from\s+)?'([^']+)'/gm)].map(
+        ([, specifier = '']) => specifier,
+      )
+      const targets = specifiers
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => relative(home, resolve(home, dirname(file), specifier)))
+      return { file, text, targets, packages: specifiers.filter((specifier) => !specifier.startsWith('.')) }
+    })
+
+  it('takes of the server its contract alone, and the names of the permissions', () => {
+    const outside = own.flatMap(({ targets }) => targets).filter((target) => target.startsWith('..'))
+    expect(own.length).toBeGreaterThan(30)
+    expect(outside.length).toBeGreaterThan(10)
+    expect(
+      outside.filter((target) => !/^\.\.\/\.\.\/src\/(gen\/(qscope|google)\/|domain\/scopes\.ts$)/.test(target)),
+    ).toEqual([])
+  })
+
+  it('imports downward only', () => {
+    const wrong = own.flatMap(({ file, targets }) => {
+      const allowed = may[folderOf(file)]
+      if (allowed === undefined) return []
+      return targets
+        .filter((target) => !target.startsWith('..') && !SHARED.test(target))
+        .filter((target) => folderOf(target) !== folderOf(file) && !allowed.includes(folderOf(target)))
+        .map((target) => `${file} → ${target}`)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('is made of the packages that are bundled with it', () => {
+    const named = /^(preact(\/hooks)?|@bufbuild\/protobuf(\/wkt)?|@connectrpc\/connect(-web)?)$/
+    expect(own.flatMap(({ packages }) => packages.filter((each) => !named.test(each)))).toEqual([])
+  })
+
+  it('stores nothing in the browser, and makes no markup of text', () => {
+    const forbidden =
+      /\b(localStorage|sessionStorage|indexedDB|document\.cookie|innerHTML|outerHTML|dangerouslySetInnerHTML)\b/
+    expect(own.filter(({ text }) => forbidden.test(text)).map(({ file }) => file)).toEqual([])
+  })
+})

@@ -13,6 +13,7 @@ import type { ServingState } from '../rpc/serving-state.ts'
 import type { Exposition } from '../telemetry/metrics.ts'
 import type { GrpcLimits } from '../transports/grpc/limits.ts'
 import type { HttpServer } from '../transports/http/server.ts'
+import { readConsole } from './console.ts'
 import type { TlsFiles } from './trust/tls-files.ts'
 import type { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
@@ -108,6 +109,7 @@ export async function openHttpServer({
   const { http, maxMessageBytes } = config
   const { listen, allowedOrigins } = http
   return new HttpServer({
+    consoleFiles: http.console ? await readConsole() : [],
     listen,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
     capabilities: capabilitiesOf(config, trustedIssuers),

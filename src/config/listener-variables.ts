@@ -30,6 +30,10 @@ export const HTTP_VARIABLES = {
       does: 'Allows web pages of these origins to call the HTTP port from a browser (CORS).',
     },
   ),
+  console: new Variable('QSCOPE_CONSOLE', onOff(), {
+    default: 'off',
+    does: 'Serves the console, a page to look after clients, tokens, users, keys and the audit log, at /console/ of the HTTP port. Beyond loopback it needs TLS, whatever QSCOPE_INSECURE says.',
+  }),
 }
 
 /** External authorization for Envoy, on the port for gRPC. */

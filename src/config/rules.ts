@@ -87,6 +87,7 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
     requireLoopback('QSCOPE_GRPC_LISTEN', grpcListen, problems)
     if (http !== null) requireLoopback('QSCOPE_HTTP_LISTEN', http.listen, problems)
   }
+  if (tls === null && http !== null) checkConsole(http, problems)
   checkIssuerScheme(issuer, values.insecure, problems)
   return derived
 }
@@ -235,11 +236,19 @@ function extAuthzOf({ extAuthz }: Values, tls: TlsConfig | null, problems: Probl
   return Object.freeze({ peers })
 }
 
+/** What means nothing without the port for HTTP. */
+const NEED_HTTP = Object.freeze([
+  'QSCOPE_HTTP_URL',
+  'QSCOPE_HTTP_OAUTH',
+  'QSCOPE_HTTP_ALLOWED_ORIGINS',
+  'QSCOPE_CONSOLE',
+] as const)
+
 function httpOf(values: Values, problems: Problems): HttpConfig | null {
   const { http, grpcListen } = values
   const { listen } = http
   if (listen === null) {
-    for (const name of ['QSCOPE_HTTP_URL', 'QSCOPE_HTTP_OAUTH', 'QSCOPE_HTTP_ALLOWED_ORIGINS'] as const) {
+    for (const name of NEED_HTTP) {
       if (problems.isSet(name)) problems.add(name, 'needs QSCOPE_HTTP_LISTEN beside it')
     }
     return null
@@ -250,6 +259,15 @@ function httpOf(values: Values, problems: Problems): HttpConfig | null {
   }
   const url = http.url ?? (values.issuer === null ? null : originFor(values.issuer, grpcListen))
   return Object.freeze({ ...http, listen, url, allowedOrigins: http.allowedOrigins ?? [] })
+}
+
+/** A page that takes an administrator's secret is not served to other machines in plaintext, whatever else is. */
+function checkConsole({ console, listen }: HttpConfig, problems: Problems): void {
+  if (!console || isLoopback(listen.host)) return
+  problems.add(
+    'QSCOPE_CONSOLE',
+    `should be off: ${formatAddress(listen)} can be reached from outside, and secrets would travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on`,
+  )
 }
 
 /** Callers are taken to reach the port at the issuer's origin, unless that is the port for gRPC, which answers no HTTP. */

@@ -29,6 +29,7 @@ describe('the port for HTTP', () => {
       url: null,
       oauth: true,
       allowedOrigins: ['https://a.example', 'https://b.example:8443'],
+      console: false,
     })
     const shown = Object.fromEntries(describeConfig(config).map(({ name, value }) => [name, value]))
     expect(shown).toMatchObject({ QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_HTTP_URL: '(the address)' })
@@ -85,5 +86,16 @@ describe('the port for HTTP', () => {
     ['forms without a port', { QSCOPE_HTTP_OAUTH: 'off' }, 'QSCOPE_HTTP_OAUTH: needs QSCOPE_HTTP_LISTEN'],
   ])('refuses %s', (_what, variables, problem) => {
     expect(problemsOf(variables)).toEqual([expect.stringContaining(problem)])
+  })
+
+  it('serves the console where told to, and never in plaintext to other machines', () => {
+    const here = { QSCOPE_HTTP_LISTEN: '127.0.0.1:8080', QSCOPE_CONSOLE: 'on' }
+    expect(parse(here).http?.console).toBe(true)
+    const there = { ...here, QSCOPE_HTTP_LISTEN: '0.0.0.0:8080', QSCOPE_INSECURE: '1' }
+    expect(problemsOf(there)).toEqual([
+      expect.stringMatching(/^QSCOPE_CONSOLE: should be off: 0\.0\.0\.0:8080 can be reached from outside/),
+    ])
+    expect(problemsOf({ ...there, QSCOPE_TLS_CERT_FILE: 'a', QSCOPE_TLS_KEY_FILE: 'b' })).toEqual([])
+    expect(problemsOf({ QSCOPE_CONSOLE: 'on' })).toEqual(['QSCOPE_CONSOLE: needs QSCOPE_HTTP_LISTEN beside it'])
   })
 })

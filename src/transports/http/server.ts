@@ -7,6 +7,7 @@ import { ListenerErrors } from '../listener-errors.ts'
 import { FLUSH_MS, settlesWithin } from '../shutdown.ts'
 import { contextOf, type TlsSource } from '../tls.ts'
 import type { HttpAdapterOptions } from './adapter.ts'
+import { type ConsoleFile, consoleEndpoints } from './console.ts'
 import { LivenessEndpoint, MetricsEndpoint, type MetricsSource, ReadinessEndpoint } from './endpoints.ts'
 import { ErrorsPageEndpoint } from './errors-page.ts'
 import { KeySetEndpoint } from './key-set.ts'
@@ -25,6 +26,8 @@ export interface HttpServerOptions extends HttpAdapterOptions {
   readonly metrics: MetricsSource | null
   /** Of web pages that may call; empty: none may. */
   readonly allowedOrigins: readonly string[]
+  /** What the console is made of; empty: it is off. */
+  readonly consoleFiles?: readonly ConsoleFile[]
   readonly newRayId: () => string
   readonly limits?: Partial<HttpLimits>
   /** What messages on their way may take, counted together with those of other ports; alone if not given. */
@@ -93,6 +96,7 @@ export class HttpServer {
         new ErrorsPageEndpoint(),
         ...metadataEndpoints(options.capabilities, () => this.#url),
         ...(metrics === null ? [] : [new MetricsEndpoint(metrics)]),
+        ...consoleEndpoints(options.consoleFiles ?? []),
       ],
     })
     const listener: RequestListener = (request, response) => handler.handle(request, response)

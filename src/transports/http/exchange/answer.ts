@@ -5,7 +5,7 @@ export interface Answer {
   readonly status: number
   /** `null`: there is no body. */
   readonly contentType: string | null
-  readonly body: string
+  readonly body: string | Uint8Array
   /** `no-store` if not given. */
   readonly cacheControl?: string
   /** In whole seconds. */

@@ -1,0 +1,55 @@
+import { type Client, createClient, type Interceptor } from '@connectrpc/connect'
+import { createConnectTransport } from '@connectrpc/connect-web'
+import { AuditService } from '../../../src/gen/qscope/v1/audit_service_pb.ts'
+import { ClientService } from '../../../src/gen/qscope/v1/client_service_pb.ts'
+import { DeviceService } from '../../../src/gen/qscope/v1/device_service_pb.ts'
+import { KeyService } from '../../../src/gen/qscope/v1/key_service_pb.ts'
+import { ServerService } from '../../../src/gen/qscope/v1/server_service_pb.ts'
+import { TokenService } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import { UserService } from '../../../src/gen/qscope/v1/user_service_pb.ts'
+import { refusalOf } from './refusal.ts'
+
+/** A call that is not answered in this time has failed. */
+const DEADLINE_MS = 20_000
+/** For calls that last as long as somebody watches. */
+export const NO_DEADLINE = Object.freeze({ timeoutMs: 0 })
+
+/** The services of the contract, as one token may call them. */
+export class Api {
+  readonly audit: Client<typeof AuditService>
+  readonly clients: Client<typeof ClientService>
+  readonly devices: Client<typeof DeviceService>
+  readonly keys: Client<typeof KeyService>
+  readonly server: Client<typeof ServerService>
+  readonly tokens: Client<typeof TokenService>
+  readonly users: Client<typeof UserService>
+
+  /** `token`: `null` for calls that need none. `onRejected`: the server counts the token no longer. */
+  constructor(token: string | null, onRejected: () => void = () => undefined) {
+    const transport = createConnectTransport({
+      baseUrl: location.origin,
+      useBinaryFormat: true,
+      defaultTimeoutMs: DEADLINE_MS,
+      interceptors: token === null ? [] : [bearing(token, onRejected)],
+    })
+    this.audit = createClient(AuditService, transport)
+    this.clients = createClient(ClientService, transport)
+    this.devices = createClient(DeviceService, transport)
+    this.keys = createClient(KeyService, transport)
+    this.server = createClient(ServerService, transport)
+    this.tokens = createClient(TokenService, transport)
+    this.users = createClient(UserService, transport)
+  }
+}
+
+function bearing(token: string, onRejected: () => void): Interceptor {
+  return (next) => async (request) => {
+    request.header.set('authorization', `Bearer ${token}`)
+    try {
+      return await next(request)
+    } catch (error) {
+      if (refusalOf(error).endsSession) onRejected()
+      throw error
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt'
+import { Api } from './api.ts'
+import { refusalOf } from './refusal.ts'
+
+/** The longest that a session lasts, in seconds, whatever the token would allow. */
+const LONGEST_S = 900
+
+/** Who is signed in. It is held in the tab's memory alone. */
+export interface Session {
+  readonly token: string
+  readonly clientId: string
+  readonly endTime: Date
+  /** `null`: the token may not ask what it permits, so each call shows it. */
+  readonly permissions: ReadonlySet<string> | null
+}
+
+/**
+ * Mints a token of these permissions. The secret is kept nowhere: it is in this one request.
+ * @throws ConnectError as MintToken does.
+ */
+export async function signInAsClient(
+  clientId: string,
+  secret: string,
+  permissions: readonly string[],
+): Promise<Session> {
+  const client = { clientId, method: { case: 'clientSecret' as const, value: secret } }
+  const mint = (lifetime: { lifetime?: { seconds: bigint } }) =>
+    new Api(null).tokens.mintToken({ client, scopes: [...permissions], ...lifetime })
+  const { token } = await mint({ lifetime: { seconds: BigInt(LONGEST_S) } }).catch((error: unknown) => {
+    // The tokens of this client live for less than that.
+    if (refusalOf(error).violations.some(({ field }) => field === 'lifetime')) return mint({})
+    throw error
+  })
+  return {
+    token: token?.accessToken ?? '',
+    clientId,
+    endTime: endIn(Number(token?.expiresIn?.seconds ?? 0)),
+    permissions: new Set(token?.scopes),
+  }
+}
+
+/**
+ * Uses a token that was minted elsewhere.
+ * @throws ConnectError when the server does not count it.
+ */
+export async function signInWithToken(token: string): Promise<Session> {
+  try {
+    const { claims } = await new Api(token).tokens.introspectToken({ token })
+    return {
+      token,
+      clientId: claims?.clientId ?? '',
+      endTime: endIn(claims?.expireTime === undefined ? 0 : (timestampMs(claims.expireTime) - Date.now()) / 1_000),
+      permissions: new Set(claims?.scopes),
+    }
+  } catch (error) {
+    if (refusalOf(error).missingPermissions.length === 0) throw error
+    return { token, clientId: '', endTime: endIn(LONGEST_S), permissions: null }
+  }
+}
+
+/** Ends the token on the server. Resolves even when the server cannot be reached: the tab forgets the token all the same. */
+export async function signOut({ token }: Session): Promise<boolean> {
+  try {
+    await new Api(null).tokens.revokeLeakedToken({ token })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** By this machine's clock, which may be another than the server's. */
+function endIn(seconds: number): Date {
+  return new Date(Date.now() + Math.min(LONGEST_S, seconds) * 1_000)
+}

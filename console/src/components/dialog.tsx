@@ -1,0 +1,70 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { type Refusal, refusalOf } from '../api/refusal.ts'
+import { RefusalNotice } from './refusal-notice.tsx'
+
+/** A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. */
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  readonly title: string
+  readonly onClose: () => void
+  readonly children: ComponentChildren
+}) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
+  useEffect(() => dialog.current?.showModal(), [])
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  )
+}
+
+interface ConfirmationProps {
+  readonly title: string
+  /** What the button says that does it. */
+  readonly action: string
+  readonly danger?: boolean
+  readonly onClose: () => void
+  /** Does it. The dialog says why where it was refused. */
+  readonly onConfirm: () => Promise<void>
+  /** What was done has something to show, and closes the dialog itself. */
+  readonly staysOpen?: boolean
+  readonly children: ComponentChildren
+}
+
+/** Asks before something is done. */
+export function Confirmation({ title, action, danger = false, staysOpen = false, ...props }: ConfirmationProps) {
+  const { onClose, onConfirm, children } = props
+  const [isBusy, setBusy] = useState(false)
+  const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const confirm = async () => {
+    setBusy(true)
+    setRefusal(null)
+    try {
+      await onConfirm()
+      if (!staysOpen) onClose()
+    } catch (error) {
+      setRefusal(refusalOf(error))
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog title={title} onClose={onClose}>
+      {children}
+      <RefusalNotice refusal={refusal} />
+      <div class="actions">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="button" class={danger ? 'danger' : 'primary'} disabled={isBusy} onClick={() => void confirm()}>
+          {isBusy ? 'Working…' : action}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

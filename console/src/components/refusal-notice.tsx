@@ -1,0 +1,46 @@
+import type { Refusal } from '../api/refusal.ts'
+
+/** Says why something was not done. What the token may not do is no error, and is not shown as one. */
+export function RefusalNotice({ refusal, retry }: { readonly refusal: Refusal | null; readonly retry?: () => void }) {
+  if (refusal === null) return null
+  if (refusal.missingPermissions.length > 0) return <NotPermitted permissions={refusal.missingPermissions} />
+  return (
+    <div class="notice bad" role="alert">
+      <p>{refusal.message}</p>
+      {refusal.violations.length > 0 && (
+        <ul>
+          {refusal.violations.map(({ field, description }) => (
+            <li key={field}>
+              <code>{field}</code> {description}
+            </li>
+          ))}
+        </ul>
+      )}
+      {refusal.reason !== '' && (
+        <p class="quiet">
+          <code>{refusal.reason}</code>, call <code>{refusal.rayId}</code>
+        </p>
+      )}
+      {retry !== undefined && (
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  )
+}
+
+export function NotPermitted({ permissions }: { readonly permissions: readonly string[] }) {
+  return (
+    <p class="notice" role="status">
+      Your token does not permit this. It takes{' '}
+      {permissions.map((permission, at) => (
+        <span key={permission}>
+          {at > 0 && ' and '}
+          <code>{permission}</code>
+        </span>
+      ))}
+      .
+    </p>
+  )
+}

@@ -1,0 +1,25 @@
+import { createContext } from 'preact'
+import { useContext } from 'preact/hooks'
+import type { Api } from '../api/api.ts'
+import type { Permission } from '../api/permissions.ts'
+import type { Session } from '../api/session.ts'
+
+export interface SignedIn {
+  readonly session: Session
+  readonly api: Api
+}
+
+export const SessionContext = createContext<SignedIn | null>(null)
+
+/** The session that the page is part of. */
+export function useSession(): SignedIn {
+  const signedIn = useContext(SessionContext)
+  if (signedIn === null) throw new Error('this page is for those who are signed in')
+  return signedIn
+}
+
+/** Whether the token permits it, as far as that is known: the server decides. */
+export function usePermission(permission: Permission): boolean {
+  const { permissions } = useSession().session
+  return permissions === null || permissions.has(permission)
+}

@@ -1,0 +1,67 @@
+import { type Inputs, useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { type Refusal, refusalOf } from '../api/refusal.ts'
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly nextPageToken: string
+}
+
+export interface Pages<T> {
+  readonly items: readonly T[]
+  readonly hasMore: boolean
+  readonly isLoading: boolean
+  readonly refusal: Refusal | null
+  readonly loadMore: () => void
+  readonly reload: () => void
+}
+
+interface Loaded<T> {
+  readonly items: readonly T[]
+  /** `null`: there is no further page. */
+  readonly next: string | null
+  readonly isLoading: boolean
+  readonly refusal: Refusal | null
+}
+
+const NOTHING = Object.freeze({ items: [], next: '', isLoading: true, refusal: null })
+
+/** A list that is read page by page, as far as somebody looks. It begins anew when what it depends on changes. */
+export function usePages<T>(
+  ask: (pageToken: string, signal: AbortSignal) => Promise<Page<T>>,
+  inputs: Inputs,
+): Pages<T> {
+  const [loaded, setLoaded] = useState<Loaded<T>>(NOTHING)
+  const [times, setTimes] = useState(0)
+  const gone = useRef(new AbortController())
+
+  const load = useCallback(
+    (pageToken: string, { signal }: AbortController) => {
+      setLoaded((before) => ({ ...before, isLoading: true, refusal: null }))
+      ask(pageToken, signal).then(
+        ({ items, nextPageToken }) => {
+          if (signal.aborted) return
+          const next = nextPageToken === '' ? null : nextPageToken
+          setLoaded((before) => ({ items: [...before.items, ...items], next, isLoading: false, refusal: null }))
+        },
+        (error: unknown) => {
+          if (!signal.aborted) setLoaded((before) => ({ ...before, isLoading: false, refusal: refusalOf(error) }))
+        },
+      )
+    },
+    [...inputs, times],
+  )
+  useEffect(() => {
+    const current = new AbortController()
+    gone.current = current
+    setLoaded(NOTHING)
+    load('', current)
+    return () => current.abort()
+  }, [load])
+
+  const { items, next, isLoading, refusal } = loaded
+  const loadMore = useCallback(() => {
+    if (next !== null && !isLoading && refusal === null) load(next, gone.current)
+  }, [load, next, isLoading, refusal])
+  const reload = useCallback(() => setTimes((before) => before + 1), [])
+  return { items, hasMore: next !== null, isLoading, refusal, loadMore, reload }
+}

@@ -1,0 +1,90 @@
+import { useState } from 'preact/hooks'
+import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
+import { Badge, Facts, Time, Values } from '../../components/facts.tsx'
+import { PermittedButton } from '../../components/permitted.tsx'
+import { RefusalNotice } from '../../components/refusal-notice.tsx'
+import { useSession } from '../../hooks/session.ts'
+import { useQuery } from '../../hooks/use-query.ts'
+import { linkTo } from '../../route.ts'
+import { EditClient } from './edit-client.tsx'
+import { AUTHENTICATION_METHODS, CLIENT_TYPES, GRANT_TYPES, TOKEN_FORMATS } from './labels.ts'
+import { RotateSecret } from './rotate-secret.tsx'
+import { SecretList } from './secret-list.tsx'
+import { SwitchClient } from './switch-client.tsx'
+
+type Doing = 'edit' | 'rotate' | 'switch' | null
+
+export function ClientDetail({ clientId }: { readonly clientId: string }) {
+  const { api } = useSession()
+  const [doing, setDoing] = useState<Doing>(null)
+  const { value, refusal, reload } = useQuery(
+    (signal) => api.clients.getClient({ clientId }, { signal }),
+    [api, clientId],
+  )
+  const secrets = useQuery((signal) => api.clients.listClientSecrets({ clientId }, { signal }), [api, clientId])
+  const client = value?.client
+  const done = () => {
+    setDoing(null)
+    reload()
+    secrets.reload()
+  }
+  if (client === undefined) {
+    return refusal === null ? <p role="status">Loading…</p> : <RefusalNotice refusal={refusal} retry={reload} />
+  }
+  if (doing === 'edit') return <EditClient client={client} onDone={done} onCancel={() => setDoing(null)} />
+  return (
+    <>
+      <RefusalNotice refusal={refusal} retry={reload} />
+      <ClientFacts client={client} />
+      <div class="actions">
+        <PermittedButton permission="qscope:clients.write" onClick={() => setDoing('edit')}>
+          Change
+        </PermittedButton>
+        <PermittedButton permission="qscope:clients.write" onClick={() => setDoing('rotate')}>
+          Rotate the secret
+        </PermittedButton>
+        <PermittedButton permission="qscope:clients.write" danger={client.enabled} onClick={() => setDoing('switch')}>
+          {client.enabled ? 'Disable' : 'Enable'}
+        </PermittedButton>
+        <a class="button" href={linkTo('clients')}>
+          All clients
+        </a>
+      </div>
+      <SecretList secrets={secrets} />
+      {doing === 'rotate' && <RotateSecret client={client} onClose={done} />}
+      {doing === 'switch' && <SwitchClient client={client} onClose={done} />}
+    </>
+  )
+}
+
+function ClientFacts({ client }: { readonly client: Client }) {
+  const { config } = client
+  const format = config?.accessTokenFormat
+  return (
+    <Facts
+      of={[
+        ['State', <Badge tone={client.enabled ? 'good' : 'bad'}>{client.enabled ? 'enabled' : 'disabled'}</Badge>],
+        ['Name', client.displayName],
+        ['Type', CLIENT_TYPES[client.type]],
+        ['Proves itself by', AUTHENTICATION_METHODS[client.authenticationMethod]],
+        ['Grants', client.grantTypes.map((grant) => GRANT_TYPES[grant]).join(', ') || 'none'],
+        ['Scopes', <Values of={client.scopes} />],
+        ['Audiences', <Values of={client.audiences} />],
+        ['Answers for', <Values of={client.resourceAudiences} none="its own id" />],
+        ['Redirect URIs', <Values of={client.redirectUris} />],
+        ['Access tokens', format === undefined ? '' : `${TOKEN_FORMATS[format]}, ${config?.accessTokenTtl?.seconds} s`],
+        ['Managed by', client.owner === '' ? 'nobody’s configuration' : <code>{client.owner}</code>],
+        ['Registered', <Moment time={client.createTime} by={client.createdBy} />],
+        ['Changed', <Moment time={client.updateTime} by={client.updatedBy} />],
+      ]}
+    />
+  )
+}
+
+function Moment({ time, by }: { readonly time: Client['createTime']; readonly by: string }) {
+  return (
+    <>
+      <Time of={time} /> by <code>{by}</code>
+    </>
+  )
+}

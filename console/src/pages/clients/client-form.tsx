@@ -1,0 +1,88 @@
+import { AuthenticationMethod, ClientType, GrantType } from '../../../../src/gen/qscope/v1/client_pb.ts'
+import type { Refusal } from '../../api/refusal.ts'
+import { Choices, SelectField, TextField } from '../../components/field.tsx'
+import { type ClientDraft, fieldOfViolation } from './draft.ts'
+import { AUTHENTICATION_METHODS, CLIENT_TYPES, GRANT_TYPES, optionsOf, TOKEN_FORMATS } from './labels.ts'
+
+interface ClientFormProps {
+  readonly draft: ClientDraft
+  readonly onChange: (draft: ClientDraft) => void
+  /** Whether the client exists, so that its id, type and method stay as they are. */
+  readonly isRegistered: boolean
+  /** What the server says of the draft. */
+  readonly refusal: Refusal | null
+}
+
+const ON_LINES = 'One on each line.'
+
+/** The fields of a client. What the server finds wrong stands beside the field. */
+export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFormProps) {
+  const problems = new Map(
+    refusal?.violations.map(({ field, description }) => [fieldOfViolation(field), description] as const),
+  )
+  const text = (key: TextKey) => ({
+    value: draft[key],
+    problem: problems.get(key),
+    onInput: (value: string) => onChange({ ...draft, [key]: value }),
+  })
+  const choice = (key: TextKey) => ({
+    value: draft[key],
+    problem: problems.get(key),
+    onChange: (value: string) => onChange({ ...draft, [key]: value }),
+  })
+  const method = Number(draft.authenticationMethod)
+  const needsRedirect = draft.grantTypes.has(String(GrantType.AUTHORIZATION_CODE))
+  return (
+    <>
+      {!isRegistered && (
+        <div class="columns">
+          <TextField label="Client id" {...text('clientId')} hint="Empty: the server draws one." />
+          <SelectField label="Type" {...choice('type')} options={optionsOf(CLIENT_TYPES)} />
+        </div>
+      )}
+      <div class="columns">
+        <TextField label="Name" {...text('displayName')} />
+        {!isRegistered && (
+          <SelectField
+            label="How it proves itself"
+            {...choice('authenticationMethod')}
+            options={optionsOf(AUTHENTICATION_METHODS, 0)}
+            hint={draft.type === String(ClientType.PUBLIC) ? 'A public client has no proof.' : undefined}
+          />
+        )}
+      </div>
+      {method === AuthenticationMethod.PRIVATE_KEY_JWT && (
+        <TextField label="Key set (JSON, public keys)" rows={5} {...text('jwks')} />
+      )}
+      {method === AuthenticationMethod.TLS_CLIENT && (
+        <TextField label="Certificate" {...text('tlsClientSubject')} hint="Such as dns:orders.internal." />
+      )}
+      <Choices
+        label="Grants"
+        chosen={draft.grantTypes}
+        problem={problems.get('grantTypes')}
+        onChange={(grantTypes) => onChange({ ...draft, grantTypes })}
+        options={optionsOf(GRANT_TYPES)}
+      />
+      {(needsRedirect || draft.redirectUris !== '') && (
+        <TextField label="Redirect URIs" rows={2} {...text('redirectUris')} hint={ON_LINES} />
+      )}
+      <div class="columns">
+        <TextField label="Scopes" rows={4} {...text('scopes')} hint={ON_LINES} />
+        <TextField label="Audiences" rows={4} {...text('audiences')} hint={ON_LINES} />
+        <TextField label="Answers for" rows={4} {...text('resourceAudiences')} hint={ON_LINES} />
+      </div>
+      <div class="columns">
+        <SelectField
+          label="Form of access tokens"
+          {...choice('accessTokenFormat')}
+          options={optionsOf(TOKEN_FORMATS, isRegistered ? 1 : 0)}
+        />
+        <TextField label="Lifetime of access tokens, in seconds" type="number" {...text('accessTokenTtl')} />
+        <TextField label="Lifetime of refresh tokens, in seconds" type="number" {...text('refreshTokenTtl')} />
+      </div>
+    </>
+  )
+}
+
+type TextKey = { [Key in keyof ClientDraft]: ClientDraft[Key] extends string ? Key : never }[keyof ClientDraft]

@@ -1,0 +1,43 @@
+import {
+  AccessTokenFormat,
+  AuthenticationMethod,
+  ClientType,
+  GrantType,
+} from '../../../../src/gen/qscope/v1/client_pb.ts'
+
+/** How the pages call the values of the contract. */
+export const CLIENT_TYPES: Readonly<Record<ClientType, string>> = {
+  [ClientType.UNSPECIFIED]: 'not said',
+  [ClientType.CONFIDENTIAL]: 'confidential',
+  [ClientType.PUBLIC]: 'public',
+}
+
+export const AUTHENTICATION_METHODS: Readonly<Record<AuthenticationMethod, string>> = {
+  [AuthenticationMethod.UNSPECIFIED]: 'by the type',
+  [AuthenticationMethod.CLIENT_SECRET]: 'client secret',
+  [AuthenticationMethod.PRIVATE_KEY_JWT]: 'private key JWT',
+  [AuthenticationMethod.TLS_CLIENT]: 'TLS client certificate',
+  [AuthenticationMethod.NONE]: 'none',
+}
+
+export const GRANT_TYPES: Readonly<Record<GrantType, string>> = {
+  [GrantType.UNSPECIFIED]: 'not said',
+  [GrantType.AUTHORIZATION_CODE]: 'authorization code',
+  [GrantType.CLIENT_CREDENTIALS]: 'client credentials',
+  [GrantType.REFRESH_TOKEN]: 'refresh token',
+  [GrantType.DEVICE_CODE]: 'device code',
+  [GrantType.TOKEN_EXCHANGE]: 'token exchange',
+  [GrantType.JWT_BEARER]: 'JWT bearer',
+}
+
+export const TOKEN_FORMATS: Readonly<Record<AccessTokenFormat, string>> = {
+  [AccessTokenFormat.UNSPECIFIED]: 'default',
+  [AccessTokenFormat.OPAQUE]: 'opaque',
+  [AccessTokenFormat.JWT]: 'JWT',
+  [AccessTokenFormat.IDENTITY_JWT]: 'identity JWT',
+}
+
+/** Values and their names, for a choice among them. `from`: the first number that can be chosen. */
+export function optionsOf(labels: Readonly<Record<number, string>>, from = 1): readonly (readonly [string, string])[] {
+  return Object.entries(labels).filter(([value]) => Number(value) >= from)
+}

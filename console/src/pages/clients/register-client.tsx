@@ -1,0 +1,66 @@
+import { useState } from 'preact/hooks'
+import type { RegisterClientResponse } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
+import { type Refusal, refusalOf } from '../../api/refusal.ts'
+import { Secret } from '../../components/facts.tsx'
+import { Form } from '../../components/form.tsx'
+import { RefusalNotice } from '../../components/refusal-notice.tsx'
+import { useSession } from '../../hooks/session.ts'
+import { useDebounced } from '../../hooks/use-debounced.ts'
+import { useQuery } from '../../hooks/use-query.ts'
+import { linkTo } from '../../route.ts'
+import { ClientForm } from './client-form.tsx'
+import { NEW_CLIENT, registrationOf } from './draft.ts'
+
+/** Registers a client. The server judges the draft while it is written: `validate_only` writes nothing. */
+export function RegisterClient() {
+  const { api } = useSession()
+  const [draft, setDraft] = useState(NEW_CLIENT)
+  const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const [isBusy, setBusy] = useState(false)
+  const [answer, setAnswer] = useState<RegisterClientResponse | null>(null)
+  const settled = useDebounced(draft)
+  const check = useQuery(
+    (signal) => api.clients.registerClient({ ...registrationOf(settled), validateOnly: true }, { signal }),
+    [api, settled],
+  )
+  const register = async () => {
+    setBusy(true)
+    setRefusal(null)
+    try {
+      setAnswer(await api.clients.registerClient(registrationOf(draft)))
+    } catch (error) {
+      setRefusal(refusalOf(error))
+    }
+    setBusy(false)
+  }
+  if (answer !== null) return <Registered answer={answer} />
+  return (
+    <Form onSubmit={register}>
+      <ClientForm draft={draft} onChange={setDraft} isRegistered={false} refusal={check.refusal} />
+      <p role="status">
+        {check.isLoading && 'The server checks this…'}
+        {!check.isLoading && check.refusal === null && 'The server would register this.'}
+        {!check.isLoading && check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
+      </p>
+      <RefusalNotice refusal={refusal} />
+      <button type="submit" class="primary" disabled={isBusy}>
+        {isBusy ? 'Registering…' : 'Register'}
+      </button>
+    </Form>
+  )
+}
+
+function Registered({ answer: { client, clientSecret } }: { readonly answer: RegisterClientResponse }) {
+  const clientId = client?.clientId ?? ''
+  return (
+    <section aria-label="Registered">
+      <p role="status">
+        <code>{clientId}</code> is registered.
+      </p>
+      {clientSecret !== '' && <Secret value={clientSecret} />}
+      <p>
+        <a href={linkTo('clients', clientId)}>Look at it</a>
+      </p>
+    </section>
+  )
+}

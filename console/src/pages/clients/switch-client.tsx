@@ -1,0 +1,74 @@
+import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
+import { Confirmation } from '../../components/dialog.tsx'
+import { usePermission, useSession } from '../../hooks/session.ts'
+import { useQuery } from '../../hooks/use-query.ts'
+
+/** The most that one page of a list holds. */
+const COUNTED = 1_000
+
+/** Disables a client, after saying what that ends; or enables it. */
+export function SwitchClient({ client, onClose }: { readonly client: Client; readonly onClose: () => void }) {
+  const { api } = useSession()
+  const { clientId, etag, enabled } = client
+  const confirm = async () => {
+    await (enabled ? api.clients.disableClient({ clientId, etag }) : api.clients.enableClient({ clientId, etag }))
+  }
+  return (
+    <Confirmation
+      title={`${enabled ? 'Disable' : 'Enable'} ${clientId}`}
+      action={enabled ? 'Disable' : 'Enable'}
+      danger={enabled}
+      onClose={onClose}
+      onConfirm={confirm}
+    >
+      {enabled ? (
+        <EndsWith clientId={clientId} />
+      ) : (
+        <p>
+          It can mint again, and its tokens that have not expired work again. After a compromise, revoke them first.
+        </p>
+      )}
+    </Confirmation>
+  )
+}
+
+/** What stops with a client. */
+function EndsWith({ clientId }: { readonly clientId: string }) {
+  const { api } = useSession()
+  const maySee = usePermission('qscope:tokens.read')
+  const { value } = useQuery(
+    async (signal) => {
+      if (!maySee) return null
+      const filter = { clientId, activeOnly: true, pageSize: COUNTED }
+      const [tokens, grants] = await Promise.all([
+        api.tokens.listTokens(filter, { signal }),
+        api.tokens.listGrants(filter, { signal }),
+      ])
+      return {
+        tokens: countOf(tokens.tokens.length, tokens.nextPageToken),
+        grants: countOf(grants.grants.length, grants.nextPageToken),
+      }
+    },
+    [api, clientId, maySee],
+  )
+  return (
+    <>
+      <p>From the next call on, on every instance:</p>
+      <ul>
+        <li>it mints no token and answers no user;</li>
+        {value === null ? (
+          <li>its tokens and the grants of its users count no longer.</li>
+        ) : (
+          <li>
+            {value.tokens} tokens and {value.grants} grants of users count no longer.
+          </li>
+        )}
+      </ul>
+      <p>Enabling it again undoes this.</p>
+    </>
+  )
+}
+
+function countOf(count: number, nextPageToken: string): string {
+  return nextPageToken === '' ? String(count) : `more than ${count}`
+}

@@ -1,0 +1,91 @@
+import { useState } from 'preact/hooks'
+import { type SigningKey, SigningKeyState } from '../../../../src/gen/qscope/v1/key_service_pb.ts'
+import { Permitted, PermittedButton } from '../../components/permitted.tsx'
+import { RefusalNotice } from '../../components/refusal-notice.tsx'
+import { useSession } from '../../hooks/session.ts'
+import { useQuery } from '../../hooks/use-query.ts'
+import { ChangeKey, type KeyAction } from './change-key.tsx'
+import { KeyCard } from './key-card.tsx'
+import { lifeOf, spanOf } from './life.ts'
+
+const MOST_KEYS = 1_000
+
+export function KeysPage() {
+  return (
+    <>
+      <h1>Signing keys</h1>
+      <p>
+        A key is prepared first, so that all verifiers know it; then it signs, while the one before retires and stays in
+        the key set until all that it signed has expired.
+      </p>
+      <Permitted permission="qscope:keys.read">
+        <Keys />
+      </Permitted>
+    </>
+  )
+}
+
+function Keys() {
+  const { api } = useSession()
+  const [action, setAction] = useState<KeyAction | null>(null)
+  const { value, refusal, reload } = useQuery(
+    (signal) => api.keys.listSigningKeys({ pageSize: MOST_KEYS }, { signal }),
+    [api],
+  )
+  const keys = value?.keys ?? []
+  const now = Date.now()
+  const [start, end] = spanOf(keys.map(lifeOf), now)
+  return (
+    <>
+      <div class="actions">
+        <PermittedButton permission="qscope:keys.write" onClick={() => setAction({ kind: 'prepare' })}>
+          Prepare a key
+        </PermittedButton>
+      </div>
+      <RefusalNotice refusal={refusal} retry={reload} />
+      {value !== null && keys.length === 0 && <p class="quiet">There is no key yet: the first JWT makes one.</p>}
+      <ul class="cards wide">
+        {keys.map((key) => (
+          <KeyCard
+            key={key.keyId}
+            of={key}
+            start={start}
+            end={end}
+            now={now}
+            actions={actionsOf(key)}
+            onAction={setAction}
+          />
+        ))}
+      </ul>
+      {action !== null && (
+        <ChangeKey
+          action={action}
+          onClose={() => {
+            setAction(null)
+            reload()
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+/** What can be done to a key in its state. */
+function actionsOf({ state, keyId }: SigningKey): readonly KeyAction[] {
+  switch (state) {
+    case SigningKeyState.PREPARED:
+      return [
+        { kind: 'activate', keyId },
+        { kind: 'revoke', keyId },
+      ]
+    case SigningKeyState.ACTIVE:
+      return [
+        { kind: 'retire', keyId },
+        { kind: 'revoke', keyId },
+      ]
+    case SigningKeyState.RETIRED:
+      return [{ kind: 'revoke', keyId }]
+    default:
+      return []
+  }
+}

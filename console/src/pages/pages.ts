@@ -1,0 +1,33 @@
+import type { ComponentType } from 'preact'
+import type { Permission } from '../api/permissions.ts'
+import type { Route } from '../route.ts'
+import { AuditPage } from './audit/audit-page.tsx'
+import { ClientPage } from './clients/client-page.tsx'
+import { Inspector } from './inspector.tsx'
+import { KeysPage } from './keys/keys-page.tsx'
+import { Overview } from './overview.tsx'
+
+export interface PageEntry {
+  readonly path: string
+  readonly title: string
+  /** Without it the page shows nothing. */
+  readonly permission: Permission
+  readonly page: ComponentType<{ readonly route: Route }>
+  /** Further paths of its own. */
+  readonly others?: readonly string[]
+}
+
+/** The pages, in the order in which they are offered. */
+export const PAGES: readonly PageEntry[] = [
+  { path: '', title: 'Overview', permission: 'qscope:server.read', page: Overview },
+  {
+    path: 'clients',
+    title: 'Clients',
+    permission: 'qscope:clients.read',
+    page: ClientPage,
+    others: ['register-client'],
+  },
+  { path: 'inspect', title: 'Token inspector', permission: 'qscope:tokens.read', page: Inspector },
+  { path: 'audit', title: 'Audit log', permission: 'qscope:audit.read', page: AuditPage },
+  { path: 'keys', title: 'Signing keys', permission: 'qscope:keys.read', page: KeysPage },
+]

@@ -1,0 +1,116 @@
+import { useState } from 'preact/hooks'
+import { PERMISSIONS, READING } from '../api/permissions.ts'
+import { type Refusal, refusalOf } from '../api/refusal.ts'
+import { type Session, signInAsClient, signInWithToken } from '../api/session.ts'
+import { Choices, TextField } from '../components/field.tsx'
+import { Form } from '../components/form.tsx'
+import { RefusalNotice } from '../components/refusal-notice.tsx'
+import { wordsOf } from '../text.ts'
+
+interface SignInProps {
+  /** Why the last session ended. */
+  readonly notice: string | null
+  readonly onSignedIn: (session: Session) => void
+}
+
+const OPTIONS = PERMISSIONS.map((permission) => [permission, permission.replace('qscope:', '')] as const)
+
+/** Takes a client's credentials for one mint, or a token. Neither is written anywhere. */
+export function SignIn({ notice, onSignedIn }: SignInProps) {
+  const [withToken, setWithToken] = useState(false)
+  return (
+    <main class="sign-in">
+      <h1>QScope console</h1>
+      {notice !== null && (
+        <p class="notice" role="status">
+          {notice}
+        </p>
+      )}
+      {withToken ? <TokenForm onSignedIn={onSignedIn} /> : <ClientForm onSignedIn={onSignedIn} />}
+      <p>
+        <button type="button" class="link" onClick={() => setWithToken(!withToken)}>
+          {withToken ? 'Sign in with a client instead' : 'Sign in with a token instead'}
+        </button>
+      </p>
+      <p class="quiet">
+        The session lasts at most 15 minutes and lives in this tab alone: nothing is stored, and reloading the page ends
+        it.
+      </p>
+    </main>
+  )
+}
+
+type Sign = (sign: () => Promise<Session>) => Promise<Refusal | null>
+
+function useSigning(onSignedIn: (session: Session) => void) {
+  const [isBusy, setBusy] = useState(false)
+  const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const sign: Sign = async (ask) => {
+    setBusy(true)
+    setRefusal(null)
+    try {
+      onSignedIn(await ask())
+      return null
+    } catch (error) {
+      const refused = refusalOf(error)
+      setRefusal(refused)
+      setBusy(false)
+      return refused
+    }
+  }
+  return { isBusy, refusal, sign }
+}
+
+function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
+  const { isBusy, refusal, sign } = useSigning(onSignedIn)
+  const [clientId, setClientId] = useState('')
+  const [secret, setSecret] = useState('')
+  const [permissions, setPermissions] = useState<ReadonlySet<string>>(new Set(READING))
+  const submit = async () => {
+    const refused = await sign(() => signInAsClient(clientId, secret, [...permissions]))
+    const rejected = new Set(wordsOf(refused?.metadata['rejected_scopes'] ?? ''))
+    if (rejected.size > 0) setPermissions(new Set([...permissions].filter((each) => !rejected.has(each))))
+  }
+  return (
+    <Form onSubmit={submit}>
+      <TextField label="Client id" value={clientId} onInput={setClientId} required autocomplete="off" />
+      <TextField
+        label="Client secret"
+        type="password"
+        value={secret}
+        onInput={setSecret}
+        required
+        autocomplete="off"
+        hint="Used for one call, which mints the token of the session, and then forgotten."
+      />
+      <Choices
+        label="Permissions of the session"
+        hint="Take what you need now. Those that only read are chosen."
+        chosen={permissions}
+        onChange={setPermissions}
+        options={OPTIONS}
+      />
+      <RefusalNotice refusal={refusal} />
+      {refusal?.reason === 'OAUTH_INVALID_SCOPE' && (
+        <p class="notice">The client may not have all of these. What it may not have is no longer chosen.</p>
+      )}
+      <button type="submit" class="primary" disabled={isBusy || permissions.size === 0}>
+        {isBusy ? 'Signing in…' : 'Sign in'}
+      </button>
+    </Form>
+  )
+}
+
+function TokenForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
+  const { isBusy, refusal, sign } = useSigning(onSignedIn)
+  const [token, setToken] = useState('')
+  return (
+    <Form onSubmit={() => sign(() => signInWithToken(token.trim()))}>
+      <TextField label="Access token" type="password" value={token} onInput={setToken} required autocomplete="off" />
+      <RefusalNotice refusal={refusal} />
+      <button type="submit" class="primary" disabled={isBusy}>
+        {isBusy ? 'Signing in…' : 'Sign in'}
+      </button>
+    </Form>
+  )
+}

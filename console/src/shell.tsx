@@ -1,0 +1,83 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { useSession } from './hooks/session.ts'
+import { useRoute } from './hooks/use-route.ts'
+import { NotFound } from './pages/not-found.tsx'
+import { PAGES } from './pages/pages.ts'
+import { linkTo } from './route.ts'
+
+/** What is around each page: where one can go, and how long the session lasts. */
+export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readonly onSignOut: () => void }) {
+  const { session } = useSession()
+  const route = useRoute()
+  const main = useRef<HTMLElement>(null)
+  const current = PAGES.find(({ path, others = [] }) => path === route.page || others.includes(route.page))
+  const title = current?.title ?? 'Not found'
+  const isFirst = useRef(true)
+  useEffect(() => {
+    document.title = `${title} – QScope console`
+    // Who hears the page is told of the new one; at the start the browser does that itself.
+    if (!isFirst.current) main.current?.focus()
+    isFirst.current = false
+  }, [title, route.page, route.id])
+  const Page = current?.page ?? NotFound
+  return (
+    <>
+      {/* The address names pages of the console, so it cannot name a place on one. */}
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        Skip to the page
+      </button>
+      <header>
+        <span class="brand">QScope</span>
+        <span class="who">
+          {session.clientId === '' ? 'a pasted token' : <code>{session.clientId}</code>}
+          <SessionClock onEnd={onEnd} />
+        </span>
+        <button type="button" onClick={onSignOut}>
+          Sign out
+        </button>
+      </header>
+      <nav aria-label="Pages">
+        <ul>
+          {PAGES.map(({ path, title: name, permission }) => {
+            const isPermitted = session.permissions === null || session.permissions.has(permission)
+            return (
+              <li key={path}>
+                <a href={linkTo(path)} aria-current={path === current?.path ? 'page' : undefined}>
+                  {name}
+                  {!isPermitted && (
+                    <span class="locked" title={`Your token lacks ${permission}`}>
+                      <span class="visually-hidden"> (not permitted)</span>
+                    </span>
+                  )}
+                </a>
+              </li>
+            )
+          })}
+        </ul>
+      </nav>
+      <main id="main" ref={main} tabIndex={-1} aria-label={title}>
+        <Page key={`${route.page}/${route.id}`} route={route} />
+      </main>
+    </>
+  )
+}
+
+/** Counts down, and ends the session in time. */
+function SessionClock({ onEnd }: { readonly onEnd: () => void }) {
+  const { endTime } = useSession().session
+  const left = () => Math.max(0, Math.ceil((endTime.getTime() - Date.now()) / 1_000))
+  const [seconds, setSeconds] = useState(left)
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds(left()), 1_000)
+    return () => clearInterval(timer)
+  }, [endTime])
+  useEffect(() => {
+    if (seconds === 0) onEnd()
+  }, [seconds, onEnd])
+  return (
+    <span class="quiet" role="timer">
+      {' '}
+      {Math.floor(seconds / 60)}:{String(seconds % 60).padStart(2, '0')} left
+    </span>
+  )
+}

@@ -1,0 +1,64 @@
+/**
+ * Makes the pictures of docs/console.md from a server with a console: `node scripts/console-screenshots.ts <url> <folder>`,
+ * with the secret of its client `admin` in ADMIN_SECRET. Needs Debian's Chromium.
+ */
+import { join } from 'node:path'
+import { chromium, type Page } from 'playwright-core'
+
+const CHROMIUM = '/usr/bin/chromium'
+const SIZES = [
+  { name: 'wide', viewport: { width: 1_440, height: 900 } },
+  { name: 'narrow', viewport: { width: 360, height: 740 } },
+] as const
+const THEMES = ['light', 'dark'] as const
+
+const [url = 'http://127.0.0.1:8080', folder = '.'] = process.argv.slice(2)
+const secret = process.env['ADMIN_SECRET'] ?? ''
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+for (const { name, viewport } of SIZES) {
+  for (const colorScheme of THEMES) {
+    const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' })
+    const page = await context.newPage()
+    await photograph(page, (what) => join(folder, `${what}-${name}-${colorScheme}.png`))
+    await context.close()
+  }
+}
+await browser.close()
+
+async function photograph(page: Page, pathOf: (what: string) => string): Promise<void> {
+  const take = async (what: string) => void (await page.screenshot({ path: pathOf(what) }))
+  await page.goto(`${url}/console/`)
+  await take('sign-in')
+  await page.getByLabel('Client id').fill('admin')
+  await page.getByLabel('Client secret').fill(secret)
+  await page.getByRole('checkbox', { name: 'clients.write' }).check()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('heading', { name: 'Findings' }).waitFor()
+  await take('overview')
+  for (const [what, title] of [
+    ['clients', 'Clients'],
+    ['audit', 'Audit log'],
+    ['keys', 'Signing keys'],
+    ['inspector', 'Token inspector'],
+  ] as const) {
+    await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click()
+    await page.getByRole('heading', { level: 1, name: title }).waitFor()
+    await page.getByText('Loading…').waitFor({ state: 'detached' })
+    if (what === 'inspector') await inspect(page)
+    await take(what)
+  }
+  await page.goto(`${url}/console/#/clients/admin`)
+  await page.getByRole('heading', { name: 'Secrets' }).waitFor()
+  await take('client')
+  await page.getByRole('button', { name: 'Change' }).click()
+  await page.getByLabel('Name').fill('Administration')
+  await page.locator('ins').waitFor()
+  await take('change')
+}
+
+/** A token that nobody issued fails its first check. */
+async function inspect(page: Page): Promise<void> {
+  await page.getByLabel('Token', { exact: true }).fill('qat_0000000000000000000000000000000000000000000000000')
+  await page.getByRole('button', { name: 'Inspect' }).click()
+  await page.getByText('The token is').waitFor()
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { onTestFinished } from 'vitest'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { installed } from '../setup/installed.ts'
+import { missing } from '../setup/requirement.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+
+const ROOT = resolve(import.meta.dirname, '..', '..')
+/** On a machine with much to do. */
+const PATIENCE_MS = 60_000
+
+/** Debian's Chromium; `null`: there is none. */
+export const CHROMIUM = installed('chromium')
+if (CHROMIUM === null) missing('chromium', 'the console in a browser', 'there is no chromium on the path')
+
+/** Builds the console as it is in the sources now. */
+export function buildConsole(): void {
+  execFileSync(process.execPath, [join(ROOT, 'scripts', 'build.ts'), 'console'], { cwd: ROOT, stdio: 'inherit' })
+}
+
+export async function openBrowser(): Promise<Browser> {
+  if (CHROMIUM === null) throw new Error('there is no chromium')
+  // Root has no sandbox, and a container little shared memory.
+  return await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+}
+
+/** A server with a console, on a database of its own. */
+export async function startWithConsole(): Promise<TestServer & { readonly close: () => Promise<void> }> {
+  const database = await sqliteFiles.createMigrated()
+  const server = await startServer(database.url, undefined, undefined, {
+    QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
+    QSCOPE_CONSOLE: 'on',
+  })
+  const close = async () => {
+    await server.stop()
+    await database.drop()
+  }
+  return { ...server, close }
+}
+
+/** A page in a browser of its own, as far as storage goes, and what went over the network. */
+export interface Tab {
+  readonly page: Page
+  /** Every request that the page made: its path, and what stands before it where that is not the server. */
+  readonly requests: string[]
+  /** What the page complained of: errors of scripts, and what the policy refused. */
+  readonly complaints: string[]
+}
+
+export async function openTab(browser: Browser, server: TestServer, options: BrowserContextOptions = {}): Promise<Tab> {
+  const context = await browser.newContext({ viewport: { width: 1_440, height: 900 }, ...options })
+  onTestFinished(() => context.close())
+  context.setDefaultTimeout(PATIENCE_MS)
+  const page = await context.newPage()
+  const requests: string[] = []
+  const complaints: string[] = []
+  page.on('request', (request) => requests.push(request.url().replace(server.httpUrl, '')))
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    // The browser says so of each refused call, too.
+    const isRefusedCall = /Failed to load resource/.test(message.text())
+    if (message.type() === 'error' && !isRefusedCall) complaints.push(message.text())
+  })
+  await page.goto(`${server.httpUrl}/console/`)
+  return { page, requests, complaints }
+}
+
+/** Signs in as the administrator, with these permissions; with those that only read if not given. */
+export async function signIn({ page }: Tab, server: TestServer, more: readonly string[] = []): Promise<void> {
+  await page.getByLabel('Client id').fill(server.admin.clientId)
+  await page.getByLabel('Client secret').fill(server.admin.clientSecret)
+  for (const permission of more) await page.getByRole('checkbox', { name: permission }).check()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+}
+
+/** Goes to a page by its link. */
+export async function visit({ page }: Tab, title: string): Promise<void> {
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click()
+  await page.getByRole('heading', { level: 1, name: title }).waitFor()
+}

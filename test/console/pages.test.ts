@@ -1,0 +1,127 @@
+import { create } from '@bufbuild/protobuf'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { Code, ConnectError } from '@connectrpc/connect'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { refusalOf } from '../../console/src/api/refusal.ts'
+import { visibleRows } from '../../console/src/components/visible-rows.ts'
+import { follow } from '../../console/src/pages/audit/follow.ts'
+import { lifeOf, placeOf, spanOf } from '../../console/src/pages/keys/life.ts'
+import { linkTo, routeOf } from '../../console/src/route.ts'
+import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
+import { WatchAuditEventsResponseSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
+import { SigningKeySchema } from '../../src/gen/qscope/v1/key_service_pb.ts'
+
+describe('the address of a page', () => {
+  it('leads back to the page and its id, whatever the id', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (id) => {
+        const { page, id: found } = routeOf(linkTo('clients', id))
+        expect([page, found]).toEqual(['clients', id])
+      }),
+    )
+  })
+
+  it('is read whatever somebody typed', () => {
+    expect(routeOf('')).toMatchObject({ page: '', id: '' })
+    expect(routeOf('#/clients/%zz?client=a')).toMatchObject({ page: 'clients', id: '%zz' })
+    expect(routeOf('#/audit?client=a').parameters.get('client')).toBe('a')
+  })
+})
+
+describe('the rows of a list', () => {
+  it('are few, and hold what is seen, wherever it is scrolled to', () => {
+    fc.assert(
+      fc.property(fc.nat(50_000_000), fc.integer({ min: 1, max: 2_000 }), fc.nat(1_000_000), (top, height, count) => {
+        const [from, to] = visibleRows(top, height, count)
+        expect(from).toBeGreaterThanOrEqual(0)
+        expect(to).toBeLessThanOrEqual(count)
+        expect(to - from).toBeLessThanOrEqual(height / 44 + 18)
+        const seen = Math.floor(top / 44)
+        if (seen < count) expect(from <= seen && seen < to).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('the life of a key', () => {
+  const at = (ms: number) => timestampFromMs(ms)
+  const life = (times: Readonly<Record<string, ReturnType<typeof at>>>) => lifeOf(create(SigningKeySchema, times))
+
+  it('goes from prepared to retired, and ends where its last token does', () => {
+    const times = { prepareTime: at(0), activateTime: at(10), retireTime: at(30), lastTokenExpireTime: at(40) }
+    expect(life(times)).toEqual([
+      { state: 'prepared', from: 0, to: 10 },
+      { state: 'signing', from: 10, to: 30 },
+      { state: 'retired', from: 30, to: 40 },
+    ])
+  })
+
+  it('goes on where nothing has ended it', () => {
+    expect(life({ prepareTime: at(0) })).toEqual([{ state: 'prepared', from: 0, to: null }])
+    expect(life({ prepareTime: at(0), activateTime: at(5) }).at(-1)).toEqual({ state: 'signing', from: 5, to: null })
+  })
+
+  it('is cut off by a revocation', () => {
+    const times = { prepareTime: at(0), activateTime: at(10), retireTime: at(30), lastTokenExpireTime: at(90) }
+    expect(life({ ...times, revokeTime: at(20) })).toEqual([
+      { state: 'prepared', from: 0, to: 10 },
+      { state: 'signing', from: 10, to: 20 },
+      { state: 'revoked', from: 20, to: null },
+    ])
+  })
+
+  it('lies on a line from the first key to the last expiry', () => {
+    const lives = [life({ prepareTime: at(0), activateTime: at(50) })]
+    expect(spanOf(lives, 100)).toEqual([0, 100])
+    expect(lives.flat().map((stretch) => placeOf(stretch, 0, 100))).toEqual([
+      { left: 0, width: 50 },
+      { left: 50, width: 50 },
+    ])
+  })
+})
+
+describe('what a failed call comes to', () => {
+  const refused = (reason: string, metadata: Record<string, string>) =>
+    refusalOf(
+      new ConnectError('no', Code.PermissionDenied, undefined, [
+        { desc: ErrorInfoSchema, value: { reason, metadata } },
+      ]),
+    )
+
+  it('is a lack of permissions only where the token lacks them', () => {
+    const { missingPermissions } = refused('OAUTH_INSUFFICIENT_SCOPE', { required_scopes: 'qscope:a qscope:b' })
+    expect(missingPermissions).toEqual(['qscope:a', 'qscope:b'])
+    expect(refused('RESOURCE_CONFLICT', { required_scopes: 'x' }).missingPermissions).toEqual([])
+  })
+
+  it('ends the session only where its own token is refused', () => {
+    expect(refused('OAUTH_INVALID_TOKEN', {}).endsSession).toBe(true)
+    expect(refused('OAUTH_INVALID_TOKEN', { token: 'presented' }).endsSession).toBe(false)
+  })
+
+  it('is no answer at all where the network failed', () => {
+    expect(refusalOf(new TypeError('Failed to fetch'))).toMatchObject({ isLost: true, reason: '' })
+    expect(refusalOf(new ConnectError('gone', Code.NotFound)).isLost).toBe(false)
+  })
+})
+
+describe('following the audit log', () => {
+  it('goes on behind the last cursor when a stream is lost, and ends with a refusal', async () => {
+    const cursors: string[] = []
+    const events: string[] = []
+    async function* watch(cursor: string) {
+      cursors.push(cursor)
+      if (cursor === 'b') throw new ConnectError('no', Code.PermissionDenied)
+      yield create(WatchAuditEventsResponseSchema, { cursor: 'a', event: { eventId: '1' } })
+      yield create(WatchAuditEventsResponseSchema, { cursor: 'b' })
+      throw new TypeError('network error')
+    }
+    const follower = {
+      onEvent: ({ eventId }: { eventId: string }) => void events.push(eventId),
+      onConnected: () => undefined,
+    }
+    await expect(follow(watch, follower, new AbortController().signal)).rejects.toThrow('no')
+    expect([cursors, events]).toEqual([['', 'b'], ['1']])
+  })
+})

@@ -1,0 +1,136 @@
+import { request } from 'node:http'
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { type ConsoleFile, codingFor } from '../../../src/transports/http/console.ts'
+import { startHttp } from './harness.ts'
+
+function fileOf(name: string, contentType: string, text: string): ConsoleFile {
+  const bytes = Buffer.from(text)
+  const coded = new Map([
+    ['br', brotliCompressSync(bytes)],
+    ['gzip', gzipSync(bytes)],
+  ] as const)
+  return { name, contentType, bytes, coded }
+}
+
+const PAGE = '<!doctype html><title>console</title>'
+const SCRIPT = 'console.log(1)'
+const FILES = [
+  fileOf('index.html', 'text/html; charset=utf-8', PAGE),
+  fileOf('assets/index-1a2b3c4d.js', 'text/javascript; charset=utf-8', SCRIPT),
+]
+
+/** A request whose path is sent as it is written, which `fetch` would tidy up. */
+async function ask(url: string, path: string, method = 'GET', headers: Record<string, string> = {}) {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    readonly status: number
+    readonly headers: Readonly<Record<string, unknown>>
+    readonly body: Buffer
+  }>()
+  const sent = request(url, { path, method, headers }, (response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => void chunks.push(chunk))
+    response.on('end', () =>
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+    )
+  })
+  sent.once('error', reject)
+  sent.end()
+  return await promise
+}
+
+describe('the console over HTTP', () => {
+  it('is a page that the browser asks for again, and assets that it keeps for ever', async () => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    const page = await ask(url, '/console/')
+    expect([page.status, page.headers['content-type'], page.headers['cache-control'], page.body.toString()]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+      'no-cache',
+      PAGE,
+    ])
+    const script = await ask(url, '/console/assets/index-1a2b3c4d.js')
+    expect([script.status, script.headers['cache-control'], script.body.toString()]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+      SCRIPT,
+    ])
+  })
+
+  it('lets a page load, run and ask nothing but from this server', async () => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    for (const path of ['/console/', '/console', '/console/assets/index-1a2b3c4d.js']) {
+      const { headers } = await ask(url, path)
+      expect(headers['content-security-policy']).toBe(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+      )
+      expect(headers).toMatchObject({
+        'cross-origin-opener-policy': 'same-origin',
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+      })
+      expect(headers['set-cookie']).toBeUndefined()
+    }
+  })
+
+  it('is sent in the best coding that the caller takes, and says that it depends on that', async () => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    const br = await ask(url, '/console/', 'GET', { 'accept-encoding': 'gzip, deflate, br' })
+    expect([br.headers['content-encoding'], br.headers['vary']]).toEqual(['br', 'accept-encoding'])
+    expect(brotliDecompressSync(br.body).toString()).toBe(PAGE)
+    const gzip = await ask(url, '/console/', 'GET', { 'accept-encoding': 'gzip' })
+    expect(gunzipSync(gzip.body).toString()).toBe(PAGE)
+    const plain = await ask(url, '/console/', 'GET', { 'accept-encoding': 'br;q=0, gzip;q=0.0' })
+    expect([plain.headers['content-encoding'], plain.body.toString()]).toEqual([undefined, PAGE])
+  })
+
+  it('is answered without its text where only its headers are asked for, and takes nothing', async () => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    const head = await ask(url, '/console/', 'HEAD')
+    expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, String(PAGE.length), 0])
+    const posted = await ask(url, '/console/', 'POST')
+    expect([posted.status, posted.headers['allow']]).toEqual([405, 'GET, HEAD'])
+  })
+
+  it('leads from its address without the slash to the one with it', async () => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    const { status, headers } = await ask(url, '/console')
+    expect([status, headers['location']]).toEqual([308, '/console/'])
+  })
+
+  it.each([
+    '/console/index.html',
+    '/console/assets/',
+    '/console/assets/index-1a2b3c4d.js.br',
+    '/console/../healthz/../../package.json',
+    '/console/%2e%2e/%2e%2e/package.json',
+    '/console/..%2f..%2fpackage.json',
+    '/console/assets/%69ndex-1a2b3c4d.js',
+    '/console/assets//index-1a2b3c4d.js',
+    '/console/\\..\\package.json',
+    '/console/assets/index-1a2b3c4d.js%00',
+  ])('has nothing at %s', async (path) => {
+    const { url } = await startHttp([], { consoleFiles: FILES })
+    expect((await ask(url, path)).status).toBe(404)
+  })
+
+  it('is not there unless it is turned on', async () => {
+    const { url } = await startHttp([])
+    for (const path of ['/console', '/console/']) expect((await ask(url, path)).status).toBe(404)
+  })
+})
+
+describe('the coding of an answer', () => {
+  it.each([
+    ['', null],
+    ['*', null],
+    ['identity', null],
+    ['BR', 'br'],
+    [' gzip ; q=1.0 ', 'gzip'],
+    ['br; q=0.001', 'br'],
+    ['br;q=0.000, gzip', 'gzip'],
+    ['brotli, xgzip', null],
+  ])('is, where %j is accepted, %s', (accepted, coding) => {
+    expect(codingFor(accepted)).toBe(coding)
+  })
+})
