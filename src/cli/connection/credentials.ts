@@ -55,9 +55,11 @@ export async function readCredentials(
 /** What the environment says of the caller: nothing, where it names another server, to which its secrets belong. */
 function lentEnvironment(options: CredentialOptions, target: ServerTarget | null): Environment {
   const environment = readEnvironment(process.env)
+  // The database is configured by the same environment, and all problems of that are told together.
+  if (target === null) return environment
   const [problem] = environment.problems.filter((each) => CREDENTIALS.some((name) => each.startsWith(`${name}_FILE:`)))
   if (problem !== undefined) throw new UsageError(problem)
-  if (target === null || target.environmentIsFor === null) return environment
+  if (target.environmentIsFor === null) return environment
   const held = CREDENTIALS.filter((name) => variable(environment, name) !== null)
   const context = target.context?.context
   const isTold = (options.token ?? options.clientSecret ?? options.clientSecretFile) !== undefined

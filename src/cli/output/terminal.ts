@@ -47,25 +47,25 @@ export class StyleMarks {
 
 /** The command line writes everything through this file, so that no text of a server or a database can control the terminal. */
 export function writeAnswer(lines: string): void {
-  writeTo(process.stdout, printableLines(lines))
+  process.stdout.write(shownOn(process.stdout, printableLines(lines)))
 }
 
 /** An answer of which parts are marked with a style. */
 export function writeStyled(lines: string, marks: StyleMarks): void {
-  writeTo(process.stdout, marks.replacedIn(printableLines(lines)))
+  process.stdout.write(shownOn(process.stdout, marks.replacedIn(printableLines(lines))))
 }
 
 /** One line on standard error. */
 export function writeError(line: string): void {
-  writeTo(process.stderr, `qscope: ${printable(line)}\n`)
+  process.stderr.write(shownOn(process.stderr, `qscope: ${printable(line)}\n`))
 }
 
 /** Lines on standard error that are not errors, such as how a command is used. */
 export function writeNotice(lines: string): void {
-  writeTo(process.stderr, printableLines(lines))
+  process.stderr.write(shownOn(process.stderr, printableLines(lines)))
 }
 
 /** A pipe or a file gets UTF-8 whatever the locale; a terminal gets what it can show. */
-function writeTo(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(stream.isTTY === true && !showsUtf8(process.env) ? asciiText(text) : text)
+function shownOn(stream: NodeJS.WriteStream, text: string): string {
+  return stream.isTTY === true && !showsUtf8(process.env) ? asciiText(text) : text
 }
