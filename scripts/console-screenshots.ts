@@ -1,5 +1,5 @@
 /**
- * Makes the pictures of docs/console.md from a server with a console: `node scripts/console-screenshots.ts <url> <folder>`,
+ * Takes a picture of each page in both themes and widths, from a server with a console: `node scripts/console-screenshots.ts <url> <folder>`,
  * with the secret of its client `admin` in ADMIN_SECRET. Needs Debian's Chromium.
  */
 import { join } from 'node:path'

@@ -32,7 +32,7 @@ export const HTTP_VARIABLES = {
   ),
   console: new Variable('QSCOPE_CONSOLE', onOff(), {
     default: 'off',
-    does: 'Serves the console, a page to look after clients, tokens, users, keys and the audit log, at /console/ of the HTTP port. Beyond loopback it needs TLS, whatever QSCOPE_INSECURE says.',
+    does: 'Serves the console, a page to look after clients, signing keys and the audit log, and to explain tokens, at /console/ of the HTTP port. Beyond loopback it needs TLS, whatever QSCOPE_INSECURE says.',
   }),
 }
 
