@@ -73,7 +73,7 @@ export async function signIn({ page }: Tab, server: TestServer, more: readonly s
   await page.getByLabel('Client secret').fill(server.admin.clientSecret)
   for (const permission of more) await page.getByRole('checkbox', { name: permission }).check()
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
 }
 
 /** Goes to a page by its link. */

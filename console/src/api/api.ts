@@ -30,6 +30,8 @@ export class Api {
       baseUrl: location.origin,
       useBinaryFormat: true,
       defaultTimeoutMs: DEADLINE_MS,
+      // The browser would ask for a password where a refusal names Basic, and the call would wait for that.
+      fetch: (input, init) => fetch(input, { ...init, credentials: 'omit' }),
       interceptors: token === null ? [] : [bearing(token, onRejected)],
     })
     this.audit = createClient(AuditService, transport)
