@@ -60,5 +60,5 @@ async function photograph(page: Page, pathOf: (what: string) => string): Promise
 async function inspect(page: Page): Promise<void> {
   await page.getByLabel('Token', { exact: true }).fill('qat_0000000000000000000000000000000000000000000000000')
   await page.getByRole('button', { name: 'Inspect' }).click()
-  await page.getByText('The token is').waitFor()
+  await page.getByRole('heading', { name: /^The token is/ }).waitFor()
 }

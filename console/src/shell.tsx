@@ -16,7 +16,8 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
   useEffect(() => {
     document.title = `${title} – QScope console`
     // Who hears the page is told of the new one; at the start the browser does that itself.
-    if (!isFirst.current) main.current?.focus()
+    if (!isFirst.current) main.current?.focus({ preventScroll: true })
+    scrollTo(0, 0)
     isFirst.current = false
   }, [title, route.page, route.id])
   const Page = current?.page ?? NotFound
