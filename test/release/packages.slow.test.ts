@@ -21,7 +21,12 @@ beforeAll(() => {
 afterAll(() => packed.remove())
 
 const PACKAGES = [
-  { name: 'qscope', tarball: () => packed.server, holds: /^(dist\/.+\.js|proto\/.+\.proto|schema\/.+\.sql)$/ },
+  {
+    name: 'qscope',
+    tarball: () => packed.server,
+    holds:
+      /^(dist\/.+\.js|dist\/console\/(index|assets\/[^/]+)\.(html|css|svg|js)(\.(br|gz))?|proto\/.+\.proto|schema\/.+\.sql)$/,
+  },
   { name: '@qscope/client', tarball: () => packed.client, holds: /^dist\/.+\.(js|d\.ts)$/ },
 ]
 const DOCUMENTS = /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
