@@ -10,7 +10,8 @@ import { startServer } from '../setup/server.ts'
 
 /** What the pages say of endpoints, metadata and algorithms is held against what a running server answers. */
 const database = await sqliteFiles.createMigrated()
-const server = await startServer(database.url, undefined, undefined, { QSCOPE_HTTP_LISTEN: '127.0.0.1:0' })
+const variables = { QSCOPE_HTTP_LISTEN: '127.0.0.1:0', QSCOPE_CONSOLE: 'on' }
+const server = await startServer(database.url, undefined, undefined, variables)
 afterAll(async () => {
   await server.stop()
   await database.drop()
@@ -45,6 +46,7 @@ describe('docs/http.md', () => {
         METADATA,
         '/.well-known/openid-configuration',
         '/.well-known/jwks.json',
+        '/console/',
         '/docs/errors',
         '/healthz',
         '/metrics',

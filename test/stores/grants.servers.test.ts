@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { FirstAdmin, seedOf } from '../../src/app/database-setup.ts'
 import type { AuditFollower } from '../../src/app/jobs/audit-follower.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
@@ -53,7 +53,11 @@ for (const { name, administrator, tables, secrets } of GRANTED) {
       server = await startServer(database.serverUrl, keyring, first)
       usage = usageFollower(server)
       usage.start()
-      await expect.poll(() => asAdmin('select name from oauth_audit_followers'), PATIENCE).toHaveLength(1)
+      // It counts from when it begins to follow.
+      await vi.waitFor(
+        async () => expect(await asAdmin('select name from oauth_audit_followers')).toHaveLength(1),
+        PATIENCE,
+      )
     })
 
     afterAll(async () => {
