@@ -4,7 +4,7 @@ import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import type { TestServer } from '../setup/server.ts'
 import { axeFindings } from './axe.ts'
-import { buildConsole, CHROMIUM, openBrowser, openTab, signIn, startWithConsole, visit } from './console.ts'
+import { CHROMIUM, openBrowser, openTab, signIn, startWithConsole, visit } from './console.ts'
 
 const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 /** What the first load may take over the network, in bytes. */
@@ -15,7 +15,6 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
   let browser: Browser
 
   beforeAll(async () => {
-    buildConsole()
     server = await startWithConsole()
     browser = await openBrowser()
     await server.registerClient({ clientId: 'orders', displayName: MARKUP, scopes: ['stock.read'] })
@@ -88,7 +87,7 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
     await signIn(tab, server, ['clients.write'])
     await visit(tab, 'Clients')
     await page.getByRole('link', { name: clientId, exact: true }).click()
-    await page.getByRole('button', { name: 'Change' }).click()
+    await page.getByRole('button', { name: 'Change', exact: true }).click()
     await page.getByLabel('Scopes').fill('b')
     await page.locator('del', { hasText: 'a' }).waitFor()
     await page.locator('ins', { hasText: 'b' }).waitFor()
@@ -99,7 +98,7 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
     await conflict.getByText('Renamed').waitFor()
     await conflict.getByRole('button', { name: 'Go on from that version' }).click()
     await page.getByRole('button', { name: 'Save these changes' }).click()
-    await page.getByRole('button', { name: 'Change' }).waitFor()
+    await page.getByRole('button', { name: 'Change', exact: true }).waitFor()
     const { client } = await server.call(ClientService.method.getClient, { clientId }, asAdmin)
     expect([client?.displayName, client?.scopes, client?.audiences]).toEqual(['Renamed', ['b'], ['x']])
   })
@@ -321,7 +320,7 @@ describe.skipIf(CHROMIUM === null)('the console in a browser', () => {
     await page.getByRole('dialog').waitFor()
     expect(await axeFindings(page)).toEqual([])
     await page.keyboard.press('Escape')
-    await page.getByRole('button', { name: 'Change' }).click()
+    await page.getByRole('button', { name: 'Change', exact: true }).click()
     await page.getByRole('heading', { name: 'Changes' }).waitFor()
     expect(await axeFindings(page)).toEqual([])
   })

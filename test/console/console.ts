@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { join, resolve } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { sqliteFiles } from '../setup/fresh-database.ts'
@@ -7,7 +5,6 @@ import { installed } from '../setup/installed.ts'
 import { missing } from '../setup/requirement.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 
-const ROOT = resolve(import.meta.dirname, '..', '..')
 /** On a machine with much to do. */
 const PATIENCE_MS = 60_000
 
@@ -15,18 +12,13 @@ const PATIENCE_MS = 60_000
 export const CHROMIUM = installed('chromium')
 if (CHROMIUM === null) missing('chromium', 'the console in a browser', 'there is no chromium on the path')
 
-/** Builds the console as it is in the sources now. */
-export function buildConsole(): void {
-  execFileSync(process.execPath, [join(ROOT, 'scripts', 'build.ts'), 'console'], { cwd: ROOT, stdio: 'inherit' })
-}
-
 export async function openBrowser(): Promise<Browser> {
   if (CHROMIUM === null) throw new Error('there is no chromium')
   // Root has no sandbox, and a container little shared memory.
   return await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 }
 
-/** A server with a console, on a database of its own. */
+/** A server with the console that was built last, on a database of its own. */
 export async function startWithConsole(): Promise<TestServer & { readonly close: () => Promise<void> }> {
   const database = await sqliteFiles.createMigrated()
   const server = await startServer(database.url, undefined, undefined, {
