@@ -1,29 +1,16 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { create, type DescMethodUnary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { Server, ServerCredentials, status } from '@grpc/grpc-js'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { Server, status } from '@grpc/grpc-js'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { byteMethod, grpcPortOf } from '../setup/grpc-servers.ts'
 import { runHere } from './in-process.ts'
 
 const TIMEOUT = 60_000
 /** What the pace of a login never goes below, less what a timer may be early. */
 const SHORTEST_MS = 990
-
-const bytes = (value: Buffer) => value
-
-function served({ parent, name }: DescMethodUnary) {
-  return {
-    path: `/${parent.typeName}/${name}`,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: bytes,
-    requestDeserialize: bytes,
-    responseSerialize: bytes,
-    responseDeserialize: bytes,
-  }
-}
 
 type Answer = (error: object | null, bytes?: Buffer) => void
 type Started = MessageInitShape<typeof DeviceService.method.startDeviceAuthorization.output>
@@ -34,7 +21,7 @@ async function givenServer(started: Started) {
   const server = new Server()
   const { startDeviceAuthorization, redeemDeviceCode } = DeviceService.method
   server.addService(
-    { start: served(startDeviceAuthorization), redeem: served(redeemDeviceCode) },
+    { start: byteMethod(startDeviceAuthorization), redeem: byteMethod(redeemDeviceCode) },
     {
       start: (_call: unknown, answer: Answer) => {
         calls.push(performance.now())
@@ -47,11 +34,7 @@ async function givenServer(started: Started) {
       },
     },
   )
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    )
-  })
+  const port = await grpcPortOf(server)
   onTestFinished(() => server.forceShutdown())
   return { address: `127.0.0.1:${port}`, calls }
 }

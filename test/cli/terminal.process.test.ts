@@ -1,7 +1,10 @@
-import { Server, ServerCredentials, status } from '@grpc/grpc-js'
+import { Server, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Health } from '../../src/gen/grpc/health/v1/health_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { RegisterUserResponseSchema, UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
 import { databaseKinds } from '../setup/fresh-database.ts'
+import { byteMethod, grpcPortOf } from '../setup/grpc-servers.ts'
 import { startServer, type TestServer } from '../setup/server.ts'
 import { emptyFolder, qscope } from './process.ts'
 
@@ -69,29 +72,14 @@ describe('what a server that is not to be trusted says of a failure', () => {
 
   beforeAll(async () => {
     const refuse = { code: status.INVALID_ARGUMENT, details: STEERING }
-    const bytes = (value: Buffer) => value
-    const unary = (path: string) => ({
-      path,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: bytes,
-      requestDeserialize: bytes,
-      responseSerialize: bytes,
-      responseDeserialize: bytes,
-    })
     server.addService(
-      { mint: unary('/qscope.v1.TokenService/MintToken'), check: unary('/grpc.health.v1.Health/Check') },
+      { mint: byteMethod(TokenService.method.mintToken), check: byteMethod(Health.method.check) },
       {
         mint: (_call: unknown, answer: (error: object) => void) => answer(refuse),
         check: (_call: unknown, answer: (error: object) => void) => answer(refuse),
       },
     )
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      )
-    })
-    address = `127.0.0.1:${port}`
+    address = `127.0.0.1:${await grpcPortOf(server)}`
   })
   afterAll(() => server.forceShutdown())
 

@@ -6,6 +6,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificateAuthority, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
 import { freePort } from '../setup/free-port.ts'
+import { grpcPortOf } from '../setup/grpc-servers.ts'
 import { emptyFolder, qscope } from './process.ts'
 
 const TIMEOUT = 60_000
@@ -30,9 +31,7 @@ const servers: Server[] = []
 async function listening(credentials: ServerCredentials): Promise<string> {
   const server = new Server()
   servers.push(server)
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)))
-  })
+  const port = await grpcPortOf(server, credentials)
   return `127.0.0.1:${port}`
 }
 

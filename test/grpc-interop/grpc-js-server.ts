@@ -1,4 +1,5 @@
 import { Metadata, type MetadataValue, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
+import { grpcPortOf } from '../setup/grpc-servers.ts'
 import type { TestServer, TestServerOptions } from './servers.ts'
 import { CallEnded, type Received, type TestCall, type TestMethod, TestStatus } from './test-call.ts'
 
@@ -15,9 +16,7 @@ export async function serveByGrpcJs(methods: readonly TestMethod[], { tls }: Tes
     tls === null
       ? ServerCredentials.createInsecure()
       : ServerCredentials.createSsl(null, [{ private_key: tls.key, cert_chain: tls.cert }])
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)))
-  })
+  const port = await grpcPortOf(server, credentials)
   return {
     port,
     stop: async () => server.forceShutdown(),

@@ -1,14 +1,7 @@
 import { type DescMethodUnary, fromBinary, type MessageShape } from '@bufbuild/protobuf'
-import {
-  type ChannelCredentials,
-  Client,
-  type handleUnaryCall,
-  Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  status,
-} from '@grpc/grpc-js'
+import { type ChannelCredentials, Client, type handleUnaryCall, Server, status } from '@grpc/grpc-js'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { asIs, byteMethod, grpcPortOf, pathOf } from '../setup/grpc-servers.ts'
 
 /** Calls of other methods do not pass. */
 const METHODS = Object.freeze([TokenService.method.mintToken, TokenService.method.refreshToken])
@@ -30,20 +23,16 @@ export async function startLosingProxy(address: string, channel: ChannelCredenti
   const upstream = new Client(address, channel)
   const passed: PassedCall[] = []
   const server = new Server()
-  server.addService(Object.fromEntries(METHODS.map((method) => [method.name, definitionOf(method)])), {
+  server.addService(Object.fromEntries(METHODS.map((method) => [method.name, byteMethod(method)])), {
     ...Object.fromEntries(METHODS.map((method) => [method.name, handlerOf(method)])),
   })
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    )
-  })
+  const port = await grpcPortOf(server)
 
   function handlerOf(method: DescMethodUnary): handleUnaryCall<Buffer, Buffer> {
     return (call, respond) => {
       const [attempts] = call.metadata.get('grpc-previous-rpc-attempts')
       const isFirst = passed.every((each) => each.method !== method)
-      upstream.makeUnaryRequest(pathOf(method), same, same, call.request, (error, answer) => {
+      upstream.makeUnaryRequest(pathOf(method), asIs, asIs, call.request, (error, answer) => {
         if (error !== null || answer === undefined) {
           respond(error ?? { code: status.INTERNAL, details: 'no answer' })
           return
@@ -72,18 +61,3 @@ export async function startLosingProxy(address: string, channel: ChannelCredenti
     },
   }
 }
-
-function definitionOf(method: DescMethodUnary): ServiceDefinition[string] {
-  return {
-    path: pathOf(method),
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: same,
-    requestDeserialize: same,
-    responseSerialize: same,
-    responseDeserialize: same,
-  }
-}
-
-const pathOf = ({ parent, name }: DescMethodUnary) => `/${parent.typeName}/${name}`
-const same = (bytes: Buffer) => bytes

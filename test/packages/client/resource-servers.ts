@@ -21,6 +21,7 @@ import {
   HealthListResponseSchema,
 } from '../../../src/gen/grpc/health/v1/health_pb.ts'
 import type { Identity } from '../../setup/certificates.ts'
+import { grpcPortOf } from '../../setup/grpc-servers.ts'
 
 /** A service that any stub knows: one method for readers, one for writers, one for anyone. */
 export const ACCESS = methodAccess(Health, { check: ['orders.read'], watch: ['orders.write'], list: 'anyone' })
@@ -66,9 +67,7 @@ const startGrpcJs: Start = async (options, { serving, callers }) => {
   server.register('/grpc.health.v1.Health/Watch', watch, writeCheck, readCheck, 'serverStream')
   const pair = { cert_chain: serving.cert, private_key: serving.key }
   const secure = ServerCredentials.createSsl(callers?.cert ?? null, [pair], callers !== null)
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error)))
-  })
+  const port = await grpcPortOf(server, secure)
   return { address: `localhost:${port}`, tokens, stop: async () => server.forceShutdown() }
 }
 
