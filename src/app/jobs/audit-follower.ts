@@ -6,6 +6,7 @@ import type { EpochMs } from '../../domain/ids.ts'
 import type { AuditFeed } from '../../flows/audit/audit-feed.ts'
 import type { AuditReading } from '../../flows/audit/audit-reading.ts'
 import type { Backend, TransactionStores } from '../../stores/contract/backend.ts'
+import type { FollowerState } from '../../telemetry/audit-metrics.ts'
 import { settlesWithin } from '../../transports/shutdown.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
@@ -40,17 +41,6 @@ export interface AuditFollowerOptions {
   readonly monotonic: () => number
   /** How long to wait after a delivery that failed; 2 s if not given. */
   readonly retryMs?: number
-}
-
-/** What a follower has done since the process began, and how far behind it is. */
-export interface FollowerMetrics {
-  readonly name: string
-  /** Whether this process does it now. */
-  readonly isFollowing: boolean
-  /** For how long what is committed may have waited; `null`: another process follows, or this one has not looked yet. */
-  readonly lagMs: number | null
-  readonly delivered: number
-  readonly failures: number
 }
 
 /** Where the follower is, and the version under which the database knows that. */
@@ -97,7 +87,8 @@ export class AuditFollower {
     })
   }
 
-  metrics(): FollowerMetrics {
+  /** What it has done since the process began, and how far behind it is. */
+  metrics(): FollowerState {
     const { name } = this.#options.projection
     const [isFollowing, delivered, { failures }] = [this.#isHolder, this.#delivered, this.#job]
     return { name, isFollowing, lagMs: isFollowing ? this.#lagMs() : null, delivered, failures }

@@ -7,7 +7,10 @@ const LONGEST_MS = 3_600_000
 /** RFC 8628 §3.5: what each further poll waits longer after `slow_down`. */
 const SLOW_DOWN_MS = 5_000
 
-/** How long a device waits before each poll (RFC 8628 §3.5). A server says it, and may say what is no pace. */
+/**
+ * How long a device waits before each poll (RFC 8628 §3.5). A server says it, and may say what is no pace.
+ * The package @qscope/client has its own: neither imports the other, and one test holds both.
+ */
 export class PollPace {
   #waitMs: number
 

@@ -5,7 +5,8 @@ import type { ReadStores } from '../../stores/contract/backend.ts'
 import { condition } from '../condition.ts'
 import type { LaneContext } from '../context.ts'
 
-const RETRY_AFTER_MS = 60_000
+/** When a further device may be started, in milliseconds: by then some of those that are pending are decided. */
+export const PENDING_RETRY_AFTER_MS = 60_000
 
 /** RFC 8628 §5.1: few pending codes make guessing one hopeless. As far as is committed now; nothing is taken. */
 export const anotherDeviceMayBePending = condition<{ readonly client: Client }>(
@@ -26,6 +27,6 @@ export async function evaluatePendingDevices(
       subject: `client:${clientId}`,
       description: `at most ${most} device authorizations are pending at once`,
     },
-    retryAfterMs: RETRY_AFTER_MS,
+    retryAfterMs: PENDING_RETRY_AFTER_MS,
   })
 }

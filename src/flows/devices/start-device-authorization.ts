@@ -12,12 +12,10 @@ import { fail, HOLDS } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
-import { evaluatePendingDevices } from '../conditions/pending-devices.ts'
+import { evaluatePendingDevices, PENDING_RETRY_AFTER_MS } from '../conditions/pending-devices.ts'
 import type { TokenRequest } from '../conditions/request.ts'
 import { defineFlow, reservation } from '../flow.ts'
 import { consentConditions } from '../grants/consent.ts'
-
-const RETRY_AFTER_MS = 60_000
 
 /** What the device shows and keeps, this once. */
 export interface StartedDeviceAuthorization {
@@ -69,7 +67,7 @@ const peerIsWithinItsShare = reservation<ForClient>({
     const description = `at most ${publicDevices.most} device authorizations of one client are pending at once from this address`
     return fail('limit.exceeded', {
       quota: { subject: `peer:${peerKey(ctx.peer)}`, description },
-      retryAfterMs: RETRY_AFTER_MS,
+      retryAfterMs: PENDING_RETRY_AFTER_MS,
     })
   },
   release: (ctx, { client }) => {
