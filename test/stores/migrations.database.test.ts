@@ -38,8 +38,9 @@ const NAMES = [
   '0013_owners',
   '0014_audit_followers',
   '0015_scope_usage',
+  '0016_trusted_issuers',
 ]
-const LAST = '0015_scope_usage'
+const LAST = '0016_trusted_issuers'
 /** The last one that servers must know. */
 const SERVERS_FROM = '0011_revocations'
 
