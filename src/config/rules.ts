@@ -9,7 +9,7 @@ import { type DatabaseTarget, describeParameters } from './database-url.ts'
 import type { Problems } from './problems.ts'
 import { masked, notValue } from './quoted.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
-import { below } from './url.ts'
+import { below } from '../url.ts'
 import { SERVER_VARIABLES, VARIABLES, type Values, type VariableName } from './variables.ts'
 
 /** The same values, of which these are there. */

@@ -8,7 +8,7 @@ import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted
 import { messageOf } from '../message-of.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
-import { checkUrl } from './url.ts'
+import { checkUrl } from '../url.ts'
 
 const LONGEST_SCOPE = 128
 const LONGEST_LIFETIME = milliseconds(86_400_000)
@@ -95,6 +95,8 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
     seen.add(given.issuer)
     return Object.freeze({
       issuer: given.issuer,
+      kind: 'jwt',
+      origin: 'file',
       keys: locationOf(given, dirname(path), complain),
       audience: given.audience ?? audience,
       singleUse: given.single_use,

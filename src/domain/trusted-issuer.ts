@@ -1,10 +1,23 @@
 import type { Milliseconds } from './ids.ts'
 
-/** Somebody else whose assertions stand for clients of this server (RFC 7523 §2.1). */
-export interface TrustedIssuer {
-  /** `iss` of its assertions. */
+/** What kind of assertions an issuer makes: JWTs (RFC 7523 §3), or JWT-SVIDs of a SPIFFE trust domain. */
+export const ISSUER_KINDS = Object.freeze(['jwt', 'spiffe'] as const)
+export type IssuerKind = (typeof ISSUER_KINDS)[number]
+
+/** Who set an issuer: the operator in the server's file, or whoever has the permission, through the API. */
+export type IssuerOrigin = 'file' | 'api'
+
+/** What tells where the keys of an issuer are, and by which rules they are fetched. */
+export interface KeyHolder {
+  /** `iss` of its assertions; of a SPIFFE trust domain, `spiffe://` and its name. */
   readonly issuer: string
+  readonly kind: IssuerKind
   readonly keys: KeyLocation
+  readonly origin: IssuerOrigin
+}
+
+/** Somebody else whose assertions stand for clients of this server (RFC 7523 §2.1). */
+export interface TrustedIssuer extends KeyHolder {
   /** The one `aud` of assertions that are meant for this server. */
   readonly audience: string
   /** Whether each assertion may be used once; then it needs a `jti`. */
@@ -20,6 +33,10 @@ export type KeyLocation =
   | { readonly kind: 'file'; readonly path: string }
   /** `ca`: certificates in PEM, or `null` for those that the machine trusts. */
   | { readonly kind: 'url'; readonly url: string; readonly ca: string | null }
+  /** The key set itself. */
+  | { readonly kind: 'inline'; readonly jwks: string }
+  /** Where the issuer's metadata says (OpenID Connect Discovery 1.0 §4, RFC 8414 §3). */
+  | { readonly kind: 'discovery'; readonly ca: string | null }
 
 /** Which assertions stand for a client, and for how much of it. */
 export interface AssertionRule {
