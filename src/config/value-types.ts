@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseTlsClientSubject } from '../domain/certificate.ts'
+import { checkUrl, type UrlParts } from '../url.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
 import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
 import { formatDuration, parseDuration } from './duration.ts'
-import { checkUrl, type UrlParts } from '../url.ts'
 
 /** How often something may happen, as a token bucket: so many at once, refilled so fast. */
 interface Rate {

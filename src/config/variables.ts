@@ -143,7 +143,8 @@ export const SERVER_VARIABLES = {
       'host names, addresses and networks, separated by commas, such as kubernetes.default.svc,10.96.0.0/12',
     ),
     {
-      default: '',
+      default: null,
+      unset: 'no hosts',
       does: 'Allows key sets, bundles and metadata whose URLs are set through the API to be fetched from these hosts, although their addresses are not public. A name allows whatever addresses it has.',
     },
   ),

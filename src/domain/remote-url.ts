@@ -10,3 +10,9 @@ export function remoteUrlProblem(text: string): string | null {
   if (!checked.ok) return checked.problem
   return checked.url.protocol === 'https:' ? null : 'begins with something else than https://'
 }
+
+/** What keeps the metadata of an issuer from being looked for (RFC 8414 §2), completing the sentence "it …"; `null`: nothing. */
+export function discoverableProblem(issuer: string): string | null {
+  const problem = remoteUrlProblem(issuer) ?? (issuer.includes('?') ? 'has a query' : null)
+  return problem === null ? null : `needs an issuer that is an https URL without query: it ${problem}`
+}
