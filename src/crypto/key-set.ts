@@ -67,7 +67,7 @@ export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
     if (read.kind === 'usable') keys.push(read.key)
     else if (read.kind === 'secret') problems.push(`keys[${index}] ${SECRET}`)
     else if (read.kind === 'broken' && !limits.skipBroken) problems.push(`keys[${index}] ${read.problem}`)
-    else skipped.push(`keys[${index}]${namedBy(jwk)} ${read.problem}`)
+    else skipped.push(`keys[${index}] ${read.problem}${namedBy(jwk)}`)
   }
   if (hasTwins(keys, limits)) problems.push('has two keys with one kid')
   const leftOut = skipped.slice(0, MOST_TOLD)
@@ -89,7 +89,7 @@ const LONGEST_KID = 256
 /** For messages. */
 function namedBy(jwk: unknown): string {
   const kid = isObject(jwk) ? jwk['kid'] : undefined
-  return isKid(kid) ? ` (${JSON.stringify(printable(kid))})` : ''
+  return isKid(kid) ? `: kid ${JSON.stringify(printable(kid))}` : ''
 }
 
 function isKid(kid: unknown): kid is string {

@@ -148,8 +148,8 @@ describe('the keys of a trusted issuer', () => {
       ok: true,
       keys: [{ kid: old.kid }],
       leftOut: [
-        `keys[0] ("${next.kid}") is not for signatures (use)`,
-        'keys[1] ("short") is RSA of 1024 bits, not of 2048 to 8192',
+        `keys[0] is not for signatures (use): kid "${next.kid}"`,
+        'keys[1] is RSA of 1024 bits, not of 2048 to 8192: kid "short"',
       ],
     })
   })
