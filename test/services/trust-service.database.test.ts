@@ -265,7 +265,10 @@ onEveryBackend(
       it('keeps a name of SPIFFE for SPIFFE, and the other way round', async () => {
         const kind = TrustedIssuerKind.SPIFFE
         const domain = `${server.unique('td-')}.example`
-        const spiffe = (more: Wanted) => create({ kind, issuer: `spiffe://${domain}`, rules: [], ...more })
+        const { alg: _alg, ...jwk } = pair.publicJwk
+        const bundle = JSON.stringify({ keys: [{ ...jwk, use: 'jwt-svid' }] })
+        const keys = { case: 'jwks', value: bundle } as const
+        const spiffe = (more: Wanted) => create({ kind, issuer: `spiffe://${domain}`, rules: [], keys, ...more })
         expect(await violationsOf(create({ issuer: `spiffe://${domain}` }))).toEqual([
           'trusted_issuer.issuer names a SPIFFE trust domain: the kind must be SPIFFE',
         ])
@@ -277,7 +280,10 @@ onEveryBackend(
         ])
         expect(await violationsOf(spiffe({ issuer: `https://${domain}` }))).toHaveLength(1)
         expect(await violationsOf(spiffe({ issuer: `spiffe://${domain}/workload` }))).toHaveLength(1)
-        expect(await violationsOf(spiffe({ keys: { case: 'discovery', value: true } }))).toHaveLength(1)
+        const [discovered] = await violationsOf(spiffe({ keys: { case: 'discovery', value: true } }))
+        expect(discovered).toMatch(/^trusted_issuer.discovery goes with the kind JWT/)
+        // The trust domain follows from the name.
+        expect(await spiffe({})).toMatchObject({ trustDomain: domain, kind })
       })
 
       it('takes rules for clients that do not exist: they may be registered later', async () => {
@@ -588,7 +594,7 @@ onEveryBackend(
         expect(await runner.execute(changeIssuer, ctx, changing)).toMatchObject({
           ok: false,
           code: 'oauth.insufficient_scope',
-          condition: 'permissionsOfProvedAreHeld',
+          details: { metadata: { required_scopes: 'qscope:keys.read' } },
         })
         expect((await get(issuer))?.rules).toMatchObject([{ clientId: 'some-client' }])
         await grant(['a'])
