@@ -237,6 +237,17 @@ export function peerNames(shouldBe: string): ValueType<PeerNames> {
   )
 }
 
+/** Names of certificates alone, separated by commas and, if liked, spaces. */
+export function certificateNames(shouldBe: string): ValueType<readonly string[]> {
+  const peers = peerNames(shouldBe)
+  const names = peers.schema.transform(({ loopback, alternativeNames }, context): readonly string[] => {
+    if (!loopback) return alternativeNames
+    context.addIssue({ code: 'custom', message: 'has the word loopback: an address is no proof' })
+    return z.NEVER
+  })
+  return new ValueType(names, shouldBe, (alternativeNames) => peers.format({ loopback: false, alternativeNames }))
+}
+
 function trimSpaces(written: string): string {
   let [from, to] = [0, written.length]
   while (from < to && written[from] === ' ') from += 1
