@@ -28,6 +28,7 @@ import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { ServerService } from '../gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../gen/qscope/v1/trust_service_pb.ts'
 import { UsageService } from '../gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
@@ -45,6 +46,7 @@ import { DeviceHandlers } from '../rpc/handlers/device.ts'
 import { KeyHandlers } from '../rpc/handlers/key.ts'
 import { ServerHandlers } from '../rpc/handlers/server.ts'
 import { TokenHandlers } from '../rpc/handlers/token.ts'
+import { TrustHandlers } from '../rpc/handlers/trust.ts'
 import { UsageHandlers } from '../rpc/handlers/usage.ts'
 import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
@@ -80,6 +82,7 @@ const SERVICES = Object.freeze([
   UsageService,
   AuditService,
   KeyService,
+  TrustService,
   ServerService,
 ])
 
@@ -179,7 +182,7 @@ export class App {
     this.clock = config.database.embedded
       ? null
       : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
-    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
+    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log, reads: backend.reads.trustedIssuers })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
     const signingKeys = new SigningKeys(keyring)
@@ -208,7 +211,7 @@ export class App {
       issuer,
       accessTokens,
       jtiReplayGuard,
-      trustedIssuers: this.trustedIssuers.byIssuer,
+      trustedIssuers: this.trustedIssuers,
       clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }
@@ -360,10 +363,11 @@ export class App {
       ...route(UsageService, new UsageHandlers(runner)),
       ...route(AuditService, new AuditHandlers(runner, this.auditWatches)),
       ...route(KeyService, new KeyHandlers(runner)),
+      ...route(TrustService, new TrustHandlers(runner)),
       ...route(
         ServerService,
         new ServerHandlers({
-          capabilities: capabilitiesOf(this.#config, this.trustedIssuers),
+          capabilities: capabilitiesOf(this.#config),
           httpUrl: httpBaseOf(this.#config),
           status: this.#ownStatus(),
         }),

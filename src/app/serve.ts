@@ -18,8 +18,8 @@ import { isOnLoopback, namingVariable, runServer, type ServerDependencies } from
 import { exitOnUncaughtException, ignoreOtherSignals, onHangUp, stopSignal } from './signals.ts'
 import { printAdminSecret, printStartupBanner } from './startup-banner.ts'
 import { fetchIssuerKeys } from './trust/issuer-keys.ts'
+import { assertIssuerKeyFiles } from './trust/issuer-problems.ts'
 import { assertUsable, readTlsFiles, TlsFiles } from './trust/tls-files.ts'
-import { assertIssuerKeyFiles } from './trust/trusted-issuers.ts'
 
 const WORKER_ENTRY = neighbour(import.meta.url, 'worker-process')
 

@@ -42,6 +42,7 @@ export interface ErrorDetails {
       | 'device_authorization'
       | 'signing_key'
       | 'protected_resource'
+      | 'trusted_issuer'
     readonly name: string
   }
   /** RetryInfo.retry_delay, in milliseconds. */
@@ -172,6 +173,9 @@ const UNAUTHORIZED_CLIENT = Object.freeze({
 const CONFLICT = Object.freeze({
   etag: 'The etag is not the current one: the resource changed meanwhile. Read it again before deciding anew.',
   owner: 'The resource is managed by the configuration of another owner. Leave it to that one, or adopt it.',
+  issuer_exists: 'This issuer is trusted already. Update it, or delete it before.',
+  issuer_of_file:
+    'The issuer stands in the server’s file of trusted issuers, which counts before the database. Have its operator change it there.',
   decided: 'The opposite was decided before, and that stands.',
   key_state: 'The signing key is {state} and cannot go back. Prepare another key.',
   key_too_early:

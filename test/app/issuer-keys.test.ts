@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { IssuerKeys } from '../../src/app/trust/issuer-keys.ts'
 import { readAssertion } from '../../src/crypto/assertion.ts'
 import { type EpochMs, epochMs, milliseconds } from '../../src/domain/ids.ts'
-import type { KeyLocation } from '../../src/domain/trusted-issuer.ts'
+import type { KeyLocation, TrustedIssuer } from '../../src/domain/trusted-issuer.ts'
 import { jwksOf, type SigningPair, signed, signingPair } from '../setup/assertions.ts'
 import { keyServer } from '../setup/trusted-issuers.ts'
 
@@ -32,9 +32,13 @@ function open(keys: KeyLocation) {
     warn: (_fields: object, text: string) => warnings.push(text),
     error: nothing,
   }
-  const terms = {
+  const terms: TrustedIssuer = {
     issuer: 'https://i.example',
     keys,
+    origin: 'file',
+    displayName: 'an issuer',
+    kind: 'jwt',
+    trustDomain: null,
     audience: 'q',
     singleUse: false,
     maxLifetime: milliseconds(60_000),

@@ -1,7 +1,8 @@
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../../context.ts'
 import type { Backend } from '../../stores/contract/backend.ts'
-import { issuerKeyProblem, issuerRuleProblems, RULE_ADVICE, type TrustedIssuerSet } from '../trust/trusted-issuers.ts'
+import { issuerKeyProblem, issuerRuleProblems } from '../trust/issuer-problems.ts'
+import type { TrustedIssuerSet } from '../trust/trusted-issuers.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 const CHECK = 'trusted issuers'
@@ -28,5 +29,5 @@ export async function issuerRuleFindings(
   log: Logger,
 ): Promise<readonly Finding[]> {
   const problems = await issuerRuleProblems(trustedIssuers, backend, log)
-  return problems.map((text) => warning(CHECK, text, RULE_ADVICE))
+  return problems.map(({ text, advice }) => warning(CHECK, text, advice))
 }

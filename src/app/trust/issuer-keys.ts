@@ -12,6 +12,8 @@ import type { KeyLocation, TrustedIssuer } from '../../domain/trusted-issuer.ts'
 const CACHING = Object.freeze({
   file: { maxAgeMs: 10_000, refetchAfterMs: 1_000 },
   url: { maxAgeMs: 300_000, refetchAfterMs: 30_000 },
+  inline: { maxAgeMs: 300_000, refetchAfterMs: 300_000 },
+  discovery: { maxAgeMs: 300_000, refetchAfterMs: 30_000 },
 } satisfies Record<KeyLocation['kind'], object>)
 const RETRY_AFTER_FAILURE_MS = 5_000
 const FETCH_TIMEOUT_MS = 5_000
@@ -84,16 +86,33 @@ function isWithin(ms: number, then: number, now: number): boolean {
 export async function fetchIssuerKeys(location: KeyLocation): Promise<readonly VerificationKey[]> {
   const read = readKeySet(await documentAt(location), ISSUER_KEYS)
   if (read.ok) return read.keys
-  const place = location.kind === 'file' ? location.path : location.url
-  throw new Error(`the key set at ${place} ${read.problems.join('; ')}`)
+  throw new Error(`the key set ${placeOf(location)} ${read.problems.join('; ')}`)
 }
 
-function documentAt(location: KeyLocation): Promise<string> {
+function placeOf(location: KeyLocation): string {
   switch (location.kind) {
     case 'file':
-      return readDocument(location.path, ISSUER_KEYS.maxBytes)
+      return `at ${location.path}`
     case 'url':
-      return fetchDocument(location.url, { ca: location.ca, maxBytes: ISSUER_KEYS.maxBytes })
+      return `at ${location.url}`
+    case 'inline':
+    case 'discovery':
+      return 'of the issuer'
+    default:
+      return location satisfies never
+  }
+}
+
+async function documentAt(location: KeyLocation): Promise<string> {
+  switch (location.kind) {
+    case 'file':
+      return await readDocument(location.path, ISSUER_KEYS.maxBytes)
+    case 'url':
+      return await fetchDocument(location.url, { ca: location.ca, maxBytes: ISSUER_KEYS.maxBytes })
+    case 'inline':
+      return location.jwks
+    case 'discovery':
+      throw new Error('key sets cannot be discovered yet')
     default:
       return location satisfies never
   }
