@@ -227,8 +227,16 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
       says: 'the proxy removes or overwrites the fields of its callers, and sends none over connections without certificates',
       notApplicable: 'a demand on the proxy; test/interop/forwarded-certificate.slow.test.ts shows it with Envoy',
     },
-    { clause: '3.1', says: 'the header list may become large', shownBy: 'test/transports/grpc/forwarded-certificates.sqlite.test.ts' },
-    { clause: '3.3', says: 'answers that depend on the field are not cached', shownBy: 'test/transports/http/calls.sqlite.test.ts' },
+    {
+      clause: '3.1',
+      says: 'the header list may become large',
+      shownBy: 'test/transports/grpc/forwarded-certificates.sqlite.test.ts',
+    },
+    {
+      clause: '3.3',
+      says: 'answers that depend on the field are not cached',
+      shownBy: 'test/transports/http/calls.sqlite.test.ts',
+    },
     { clause: '4', says: 'the fields count from trusted proxies only, whose connection is secured' },
   ],
   '8705': [
