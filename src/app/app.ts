@@ -69,6 +69,8 @@ import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { capabilitiesOf, helpBaseOf, httpBaseOf } from './listeners.ts'
 import { OwnStatus } from './server-status.ts'
+import { keyReaderOf } from './trust/issuer-problems.ts'
+import { KeySets } from './trust/key-sets.ts'
 import { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
@@ -182,7 +184,8 @@ export class App {
     this.clock = config.database.embedded
       ? null
       : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
-    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log, reads: backend.reads.trustedIssuers })
+    const keySets = new KeySets({ now, log, reader: keyReaderOf(config) })
+    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { keySets, reads: backend.reads.trustedIssuers })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
     const signingKeys = new SigningKeys(keyring)

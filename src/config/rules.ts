@@ -4,12 +4,12 @@ import { availableParallelism } from 'node:os'
 import type { LibsqlUrl } from '../domain/libsql-url.ts'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { messageOf } from '../message-of.ts'
+import { below } from '../url.ts'
 import { type Address, formatAddress, isLoopback } from './address.ts'
 import { type DatabaseTarget, describeParameters } from './database-url.ts'
 import type { Problems } from './problems.ts'
 import { masked, notValue } from './quoted.ts'
 import { readTrustedIssuers } from './trusted-issuers.ts'
-import { below } from './url.ts'
 import { SERVER_VARIABLES, VARIABLES, type Values, type VariableName } from './variables.ts'
 
 /** The same values, of which these are there. */

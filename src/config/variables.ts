@@ -13,6 +13,7 @@ import {
   flag,
   onOff,
   path,
+  privateHosts,
   processes,
   secret,
   share,
@@ -145,6 +146,18 @@ export const SERVER_VARIABLES = {
       default: null,
       unset: 'no issuers',
       does: 'Lets workloads exchange assertions of other issuers, such as Kubernetes, for tokens of a client (RFC 7523).',
+    },
+  ),
+  /** Beyond the public internet. */
+  trustPrivateHosts: new Variable(
+    'QSCOPE_TRUST_PRIVATE_HOSTS',
+    privateHosts(
+      'host names, addresses and networks, separated by commas, such as kubernetes.default.svc,10.96.0.0/12',
+    ),
+    {
+      default: null,
+      unset: 'no hosts',
+      does: 'Allows key sets, bundles and metadata whose URLs are set through the API to be fetched from these hosts, although their addresses are not public. A name allows whatever addresses it has.',
     },
   ),
   issuer: new Variable(
