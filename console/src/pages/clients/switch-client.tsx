@@ -25,7 +25,8 @@ export function SwitchClient({ client, onClose }: { readonly client: Client; rea
         <EndsWith clientId={clientId} />
       ) : (
         <p>
-          It can mint again, and its tokens that have not expired work again. After a compromise, revoke them first.
+          It can authenticate again, and its tokens that have not expired work again. After a compromise, revoke them
+          first.
         </p>
       )}
     </Confirmation>
@@ -53,18 +54,18 @@ function EndsWith({ clientId }: { readonly clientId: string }) {
   )
   return (
     <>
-      <p>From the next call on, on every instance:</p>
+      <p>From the next call on, at every instance:</p>
       <ul>
-        <li>it mints no token and answers no user;</li>
+        <li>the client cannot authenticate, and gets no tokens;</li>
         {value === null ? (
-          <li>its tokens and the grants of its users count no longer.</li>
+          <li>its tokens, and what users granted to it, are not accepted.</li>
         ) : (
           <li>
-            {value.tokens} tokens and {value.grants} grants of users count no longer.
+            {value.tokens} tokens and {value.grants} grants of users are not accepted.
           </li>
         )}
       </ul>
-      <p>Enabling it again undoes this.</p>
+      <p>When the client is enabled again, those that have not expired work again.</p>
     </>
   )
 }
