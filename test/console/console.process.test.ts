@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { axeFindings } from './axe.ts'
-import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+import { CHROMIUM, consoleOfSuite, signIn, TITLES, visit } from './console.ts'
 
 const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 
@@ -38,10 +38,10 @@ describe.skipIf(CHROMIUM === null)('every page of the console', () => {
     const tab = await console.openTab({ colorScheme, viewport: { width, height: 800 } })
     const { page } = tab
     expect(await axeFindings(page)).toEqual([])
-    await signIn(tab, console.server, ['clients.write'])
+    await signIn(tab, console.server, ['clients.write', 'consent'])
     await page.getByRole('heading', { name: 'Findings' }).waitFor()
     expect(await axeFindings(page)).toEqual([])
-    for (const title of ['Clients', 'Token inspector', 'Audit log', 'Signing keys']) {
+    for (const title of TITLES) {
       await visit(tab, title)
       await page.getByText('Loading…').waitFor({ state: 'detached' })
       expect(await axeFindings(page)).toEqual([])

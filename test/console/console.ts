@@ -33,6 +33,18 @@ async function startWithConsole(): Promise<TestServer & { readonly close: () => 
   return { ...server, close }
 }
 
+/** The pages, as they are offered. */
+export const TITLES = [
+  'Overview',
+  'Clients',
+  'Users',
+  'Tokens and grants',
+  'Token inspector',
+  'Device approvals',
+  'Audit log',
+  'Signing keys',
+] as const
+
 /** A page in a browser of its own, as far as storage goes, and what went over the network. */
 export interface Tab {
   readonly page: Page

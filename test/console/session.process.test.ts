@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
-import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
+import { CHROMIUM, consoleOfSuite, holdCalls, signIn, TITLES, visit } from './console.ts'
 
 /** What the first load may take over the network, in bytes. */
 const FIRST_LOAD = 150 * 1_024
@@ -22,7 +22,7 @@ describe.skipIf(CHROMIUM === null)('a session of the console', () => {
     await signIn(tab, console.server)
     await page.getByText('serving', { exact: true }).waitFor()
     await page.getByRole('heading', { name: 'Findings' }).waitFor()
-    for (const title of ['Clients', 'Token inspector', 'Audit log', 'Signing keys']) await visit(tab, title)
+    for (const title of TITLES) await visit(tab, title)
     expect(requests.filter((each) => !/^\/(console\/|qscope\.v1\.[A-Z]\w+Service\/[A-Z]\w+$)/.test(each))).toEqual([])
     expect(await page.context().cookies()).toEqual([])
     expect(await page.evaluate('localStorage.length + sessionStorage.length')).toBe(0)

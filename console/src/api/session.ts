@@ -12,6 +12,8 @@ export interface Session {
   readonly tokenId: string
   readonly clientId: string
   readonly endTime: Date
+  /** Tells this session's user codes from those of others, for the limit on wrong ones. */
+  readonly attemptKey: string
   /** `null`: the token may not ask what it permits, so each call shows it. */
   readonly permissions: ReadonlySet<string> | null
 }
@@ -38,6 +40,7 @@ export async function signInAsClient(
     tokenId: token?.tokenId ?? '',
     clientId,
     endTime: endIn(Number(token?.expiresIn?.seconds ?? 0)),
+    attemptKey: crypto.randomUUID(),
     permissions: new Set(token?.scopes),
   }
 }
@@ -54,11 +57,19 @@ export async function signInWithToken(token: string): Promise<Session> {
       tokenId: claims?.tokenId ?? '',
       clientId: claims?.clientId ?? '',
       endTime: endIn(claims?.expireTime === undefined ? 0 : (timestampMs(claims.expireTime) - Date.now()) / 1_000),
+      attemptKey: crypto.randomUUID(),
       permissions: new Set(claims?.scopes),
     }
   } catch (error) {
     if (refusalOf(error).missingPermissions.length === 0) throw error
-    return { token, tokenId: '', clientId: '', endTime: endIn(LONGEST_S), permissions: null }
+    return {
+      token,
+      tokenId: '',
+      clientId: '',
+      endTime: endIn(LONGEST_S),
+      attemptKey: crypto.randomUUID(),
+      permissions: null,
+    }
   }
 }
 

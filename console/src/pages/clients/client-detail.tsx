@@ -46,6 +46,12 @@ export function ClientDetail({ clientId }: { readonly clientId: string }) {
         <PermittedButton permission="qscope:clients.write" danger={client.enabled} onClick={() => setDoing('switch')}>
           {client.enabled ? 'Disable' : 'Enable'}
         </PermittedButton>
+        <a class="button" href={linkTo('tokens', undefined, { client: clientId })}>
+          Tokens and grants
+        </a>
+        <a class="button" href={linkTo('audit', undefined, { client: clientId })}>
+          Events
+        </a>
         <a class="button" href={linkTo('clients')}>
           All clients
         </a>
