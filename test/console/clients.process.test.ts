@@ -4,15 +4,15 @@ import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { CHROMIUM, consoleOfSuite, holdCalls, signIn, visit } from './console.ts'
 
 describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
-  const console = consoleOfSuite()
+  const suite = consoleOfSuite()
   beforeAll(async () => {
-    await console.server.registerClient({ clientId: 'orders', scopes: ['stock.read'] })
+    await suite.server.registerClient({ clientId: 'orders', scopes: ['stock.read'] })
   })
 
   it('registers a client that the server has judged while it was written, and shows its secret', async () => {
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server, ['clients.write'])
+    await signIn(tab, suite.server, ['clients.write'])
     await visit(tab, 'Clients')
     await page.getByRole('link', { name: 'Register a client' }).click()
     await page.getByLabel('Client id').fill('orders')
@@ -29,15 +29,15 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await page.getByText('The browser did not allow that.').waitFor()
     expect(tab.complaints).toEqual([])
     const client = { clientId: 'invoices', method: { case: 'clientSecret' as const, value: secret } }
-    const { token } = await console.server.call(TokenService.method.mintToken, { client })
+    const { token } = await suite.server.call(TokenService.method.mintToken, { client })
     expect(token?.scopes).toEqual(['stock.read', 'stock.write'])
   })
 
   it('changes a client by a difference, and shows what somebody else changed meanwhile', async () => {
-    const { clientId } = await console.server.registerClient({ clientId: 'edited', scopes: ['a'], audiences: ['x'] })
-    const tab = await console.openTab()
+    const { clientId } = await suite.server.registerClient({ clientId: 'edited', scopes: ['a'], audiences: ['x'] })
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server, ['clients.write'])
+    await signIn(tab, suite.server, ['clients.write'])
     await visit(tab, 'Clients')
     await page.getByRole('link', { name: clientId, exact: true }).click()
     await page.getByRole('button', { name: 'Change', exact: true }).click()
@@ -50,7 +50,7 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await page.locator('del', { hasText: 'a' }).waitFor()
     await page.locator('ins', { hasText: 'b' }).waitFor()
     const other = { client: { clientId, displayName: 'Renamed' }, updateMask: { paths: ['display_name'] } }
-    await console.server.call(ClientService.method.updateClient, other, console.asAdmin)
+    await suite.server.call(ClientService.method.updateClient, other, suite.asAdmin)
     await page.route(/GetClient$/, (route) => route.abort(), { times: 1 })
     await page.getByRole('button', { name: 'Save these changes' }).click()
     const conflict = page.getByRole('alert')
@@ -60,19 +60,19 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await conflict.getByRole('button', { name: 'Apply my changes to that version' }).click()
     await page.getByRole('button', { name: 'Save these changes' }).click()
     await page.getByRole('button', { name: 'Change', exact: true }).waitFor()
-    const { client } = await console.server.call(ClientService.method.getClient, { clientId }, console.asAdmin)
+    const { client } = await suite.server.call(ClientService.method.getClient, { clientId }, suite.asAdmin)
     expect([client?.displayName, client?.scopes, client?.audiences]).toEqual(['Renamed', ['b'], ['x']])
     expect(client?.config?.accessTokenTtl?.seconds).toBe(1_000n)
     expect(tab.complaints).toEqual([])
   })
 
   it('rotates a secret with an overlap, and disables a client after saying what that ends', async () => {
-    const { clientId, client } = await console.server.registerClient({ clientId: 'rotated', scopes: ['a'] })
-    await console.server.call(TokenService.method.mintToken, { client })
-    const tab = await console.openTab()
+    const { clientId, client } = await suite.server.registerClient({ clientId: 'rotated', scopes: ['a'] })
+    await suite.server.call(TokenService.method.mintToken, { client })
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server, ['clients.write'])
-    await page.goto(`${console.server.httpUrl}/console/#/clients/${clientId}`)
+    await signIn(tab, suite.server, ['clients.write'])
+    await page.goto(`${suite.server.httpUrl}/console/#/clients/${clientId}`)
     await page.getByRole('button', { name: 'Rotate the secret' }).click()
     await page.getByLabel('Older secrets keep working for').selectOption('1 hour')
     const release = await holdCalls(page, /RotateClientSecret$/)
@@ -85,8 +85,8 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     for (let times = 0; times < 3; times++) await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'I have stored it' }).click()
     const rotated = { clientId, method: { case: 'clientSecret' as const, value } }
-    await console.server.call(TokenService.method.mintToken, { client: rotated })
-    const { token } = await console.server.call(TokenService.method.mintToken, { client })
+    await suite.server.call(TokenService.method.mintToken, { client: rotated })
+    const { token } = await suite.server.call(TokenService.method.mintToken, { client })
     await page.getByRole('button', { name: 'Disable' }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByText('3 tokens and 0 grants').waitFor()
@@ -95,30 +95,6 @@ describe.skipIf(CHROMIUM === null)('the clients of the console', () => {
     await page.getByRole('button', { name: 'Disable' }).click()
     await dialog.getByRole('button', { name: 'Disable' }).click()
     await page.getByText('disabled', { exact: true }).waitFor()
-    expect(await console.server.introspectAll(console.server.admin.client, [token?.accessToken ?? ''])).toEqual([false])
-  })
-
-  it('keeps a long list in few rows, and reads it to its end', async () => {
-    const ids = Array.from({ length: 600 }, (_, at) => `many-${String(at).padStart(4, '0')}`)
-    for (let at = 0; at < ids.length; at += 50) {
-      await Promise.all(
-        ids.slice(at, at + 50).map((clientId) => console.server.registerClient({ clientId, scopes: ['a'] })),
-      )
-    }
-    const tab = await console.openTab()
-    const { page } = tab
-    await signIn(tab, console.server)
-    await visit(tab, 'Clients')
-    await page.getByLabel('Client id begins with').fill('many-')
-    await page.getByRole('link', { name: 'admin', exact: true }).waitFor({ state: 'detached' })
-    await page.getByRole('link', { name: 'many-0000' }).waitFor()
-    await expect
-      .poll(async () => {
-        await page.getByRole('region', { name: 'Clients' }).press('End')
-        expect(await page.getByRole('row').count()).toBeLessThan(80)
-        return await page.getByRole('link', { name: 'many-0599' }).count()
-      })
-      .toBe(1)
-    await page.getByText('600 in all').waitFor()
+    expect(await suite.server.introspectAll(suite.server.admin.client, [token?.accessToken ?? ''])).toEqual([false])
   })
 })

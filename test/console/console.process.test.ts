@@ -5,16 +5,16 @@ import { CHROMIUM, consoleOfSuite, signIn, TITLES, visit } from './console.ts'
 const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 
 describe.skipIf(CHROMIUM === null)('every page of the console', () => {
-  const console = consoleOfSuite()
+  const suite = consoleOfSuite()
   beforeAll(async () => {
-    await console.server.registerClient({ clientId: 'orders', displayName: MARKUP, scopes: ['stock.read'] })
+    await suite.server.registerClient({ clientId: 'orders', displayName: MARKUP, scopes: ['stock.read'] })
   })
 
   it('leaves markup as text, and a script that was injected does not run', async () => {
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server)
-    await page.goto(`${console.server.httpUrl}/console/#/clients/orders`)
+    await signIn(tab, suite.server)
+    await page.goto(`${suite.server.httpUrl}/console/#/clients/orders`)
     await page.getByText(MARKUP).waitFor()
     expect(await page.locator('main img, main script').count()).toBe(0)
     const attempts = {
@@ -35,10 +35,10 @@ describe.skipIf(CHROMIUM === null)('every page of the console', () => {
     ['light', 1_440],
     ['dark', 360],
   ] as const)('has nothing that axe-core finds wrong, %s and %d pixels wide', async (colorScheme, width) => {
-    const tab = await console.openTab({ colorScheme, viewport: { width, height: 800 } })
+    const tab = await suite.openTab({ colorScheme, viewport: { width, height: 800 } })
     const { page } = tab
     expect(await axeFindings(page)).toEqual([])
-    await signIn(tab, console.server, ['clients.write', 'consent'])
+    await signIn(tab, suite.server, ['clients.write', 'consent'])
     await page.getByRole('heading', { name: 'Findings' }).waitFor()
     expect(await axeFindings(page)).toEqual([])
     for (const title of TITLES) {
@@ -47,7 +47,7 @@ describe.skipIf(CHROMIUM === null)('every page of the console', () => {
       expect(await axeFindings(page)).toEqual([])
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
     }
-    await page.goto(`${console.server.httpUrl}/console/#/clients/orders`)
+    await page.goto(`${suite.server.httpUrl}/console/#/clients/orders`)
     await page.getByRole('button', { name: 'Disable' }).click()
     await page.getByRole('dialog').waitFor()
     expect(await axeFindings(page)).toEqual([])

@@ -20,7 +20,7 @@ async function openBrowser(): Promise<Browser> {
 }
 
 /** A server with the console that was built last, on a database of its own. */
-async function startWithConsole(): Promise<TestServer & { readonly close: () => Promise<void> }> {
+async function startWithConsole() {
   const database = await sqliteFiles.createMigrated()
   const server = await startServer(database.url, undefined, undefined, {
     QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
@@ -30,7 +30,7 @@ async function startWithConsole(): Promise<TestServer & { readonly close: () => 
     await server.stop()
     await database.drop()
   }
-  return { ...server, close }
+  return { ...server, database, close }
 }
 
 /** The pages, as they are offered. */
@@ -72,6 +72,8 @@ export function consoleOfSuite() {
     get server(): TestServer {
       return suite().server
     },
+    /** Runs SQL on the server's database. */
+    query: (sql: string) => suite().server.database.query(sql),
     /** With the token of the administrator. */
     get asAdmin() {
       return { bearer: suite().server.admin.token }

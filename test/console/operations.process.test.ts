@@ -2,40 +2,40 @@ import { describe, expect, it } from 'vitest'
 import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
 
 describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () => {
-  const console = consoleOfSuite()
+  const suite = consoleOfSuite()
 
   it('explains a pasted token check by check, and how to fix what fails', async () => {
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server)
+    await signIn(tab, suite.server)
     await visit(tab, 'Token inspector')
     const inspect = async (token: string, scopes: string) => {
       await page.getByLabel('Token', { exact: true }).fill(token)
       await page.getByLabel('Required scopes').fill(scopes)
       await page.getByRole('button', { name: 'Inspect' }).click()
     }
-    await inspect(console.server.admin.token, '')
+    await inspect(suite.server.admin.token, '')
     await page.getByText('The token is accepted').waitFor()
-    await inspect(console.server.admin.token, 'stock.read')
+    await inspect(suite.server.admin.token, 'stock.read')
     await page.getByText('The token is refused').waitFor()
     const failed = page.locator('.checks li', { hasText: 'failed' })
     expect(await failed.count()).toBe(1)
     expect(await failed.innerText()).toContain('How to fix it:')
-    await inspect(console.server.unknownToken(), '')
+    await inspect(suite.server.unknownToken(), '')
     await page.getByText('The token is unknown').waitFor()
   })
 
   it('lists, follows and verifies the audit log', async () => {
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server)
+    await signIn(tab, suite.server)
     await visit(tab, 'Audit log')
     await page.getByRole('button', { name: 'client.registered' }).first().click()
     await page.getByRole('dialog').getByText('Actor', { exact: true }).waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Follow' }).click()
     await page.getByText('Following: events appear').waitFor()
-    await console.server.registerClient({ clientId: 'followed', scopes: ['a'] })
+    await suite.server.registerClient({ clientId: 'followed', scopes: ['a'] })
     await page
       .getByRole('row', { name: /followed/ })
       .first()
@@ -61,9 +61,9 @@ describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () 
   })
 
   it('shows signing keys by their life, and prepares one', async () => {
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server, ['keys.write'])
+    await signIn(tab, suite.server, ['keys.write'])
     await visit(tab, 'Signing keys')
     await page.getByText('There is no key yet').waitFor()
     await page.getByRole('button', { name: 'Prepare a key' }).click()

@@ -10,12 +10,12 @@ import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
 const SCOPES = ['calendar.read', 'calendar.write']
 
 describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the console', () => {
-  const console = consoleOfSuite()
+  const suite = consoleOfSuite()
   let phone: Awaited<ReturnType<TestServer['registerClient']>>
 
   beforeAll(async () => {
     const grantTypes = [GrantType.CLIENT_CREDENTIALS, GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN]
-    phone = await console.server.registerClient({
+    phone = await suite.server.registerClient({
       clientId: 'phone',
       displayName: 'Phone',
       grantTypes,
@@ -23,29 +23,29 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     })
   })
   const startDevice = () =>
-    console.server.call(DeviceService.method.startDeviceAuthorization, { client: phone.client, scopes: SCOPES })
+    suite.server.call(DeviceService.method.startDeviceAuthorization, { client: phone.client, scopes: SCOPES })
   const redeem = async (deviceCode: string) => {
     const request = { client: phone.client, deviceCode }
-    const { token } = await console.server.call(DeviceService.method.redeemDeviceCode, request)
+    const { token } = await suite.server.call(DeviceService.method.redeemDeviceCode, request)
     return token
   }
   const consentOf = async (externalId: string) => {
     const { deviceCode, userCode } = await startDevice()
     const user = { id: { case: 'externalId' as const, value: externalId } }
-    await console.server.call(DeviceService.method.approveDeviceAuthorization, { userCode, user }, console.asAdmin)
+    await suite.server.call(DeviceService.method.approveDeviceAuthorization, { userCode, user }, suite.asAdmin)
     return (await redeem(deviceCode))?.accessToken ?? ''
   }
-  const areActive = (...tokens: string[]) => console.server.introspectAll(phone.client, tokens)
+  const areActive = (...tokens: string[]) => suite.server.introspectAll(phone.client, tokens)
   const getUser = (externalId: string) =>
-    console.server.call(UserService.method.getUser, { id: { case: 'externalId', value: externalId } }, console.asAdmin)
+    suite.server.call(UserService.method.getUser, { id: { case: 'externalId', value: externalId } }, suite.asAdmin)
 
   it('lists the tokens and grants of a client, and revokes one, a grant, or all after saying what ends', async () => {
     const [first, second] = [await consentOf('ada'), await consentOf('bob')]
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
     const dialog = page.getByRole('dialog')
-    await signIn(tab, console.server, ['tokens.revoke'])
-    await page.goto(`${console.server.httpUrl}/console/#/clients/phone`)
+    await signIn(tab, suite.server, ['tokens.revoke'])
+    await page.goto(`${suite.server.httpUrl}/console/#/clients/phone`)
     await page.getByRole('main').getByRole('link', { name: 'Tokens and grants' }).click()
     await page.getByText('4 in all').waitFor()
     await page
@@ -61,7 +61,7 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     await dialog.getByRole('button', { name: 'Revoke' }).click()
     await page.getByText('3 in all').waitFor()
     expect(await areActive(first, second)).toEqual([true, false])
-    const [event] = await console.server.auditEvents({ eventTypes: ['token.revoked'] })
+    const [event] = await suite.server.auditEvents({ eventTypes: ['token.revoked'] })
     expect(event?.metadata['reason']).toBe('lost phone')
 
     await page.getByLabel('Show').selectOption('grants')
@@ -84,10 +84,10 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
 
   it('finds a user by the exact id, deactivates, reactivates and deletes the version that was read', async () => {
     const token = await consentOf('carol')
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
     const dialog = page.getByRole('dialog')
-    await signIn(tab, console.server, ['users.write'])
+    await signIn(tab, suite.server, ['users.write'])
     await visit(tab, 'Users')
     await page.getByRole('link', { name: 'carol' }).waitFor()
     await page.getByLabel('The exact id').fill('caro')
@@ -100,7 +100,7 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
     expect(await axeFindings(page)).toEqual([])
     const { user } = await getUser('carol')
     const userId = user?.userId ?? ''
-    await console.server.call(UserService.method.deactivateUser, { userId }, console.asAdmin)
+    await suite.server.call(UserService.method.deactivateUser, { userId }, suite.asAdmin)
     await dialog.getByRole('button', { name: 'Deactivate' }).click()
     await dialog.getByText('RESOURCE_CONFLICT').waitFor()
     await dialog.getByRole('button', { name: 'Cancel' }).click()
@@ -124,13 +124,13 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
 
   it('records the decision about a device only when somebody takes it', async () => {
     const { deviceCode, userCode } = await startDevice()
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page, requests } = tab
     const dialog = page.getByRole('dialog')
-    await page.goto(`${console.server.httpUrl}/console/#/devices?user_code=${userCode}`)
-    await signIn(tab, console.server, ['consent'])
+    await page.goto(`${suite.server.httpUrl}/console/#/devices?user_code=${userCode}`)
+    await signIn(tab, suite.server, ['consent'])
     expect(await page.getByLabel('User code').inputValue()).toBe(userCode)
-    await expect.poll(() => page.url()).toBe(`${console.server.httpUrl}/console/#/devices`)
+    await expect.poll(() => page.url()).toBe(`${suite.server.httpUrl}/console/#/devices`)
     expect(requests.filter((each) => /DeviceService/.test(each))).toEqual([])
     const [request] = await Promise.all([
       page.waitForRequest(/GetDeviceAuthorization$/),
@@ -167,9 +167,9 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
 
   it('shows what a session that only reads may not do', async () => {
     await consentOf('erin')
-    const tab = await console.openTab()
+    const tab = await suite.openTab()
     const { page } = tab
-    await signIn(tab, console.server)
+    await signIn(tab, suite.server)
     await visit(tab, 'Device approvals')
     await page.getByText('Your token does not permit this. You need qscope:consent.').waitFor()
     await visit(tab, 'Users')
@@ -184,11 +184,11 @@ describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the
 
   it('lets somebody approve who cannot read users, and says what that may do', async () => {
     const { userCode } = await startDevice()
-    const { client } = await console.server.registerClient({ scopes: ['qscope:consent'] })
-    const tab = await console.openTab()
+    const { client } = await suite.server.registerClient({ scopes: ['qscope:consent'] })
+    const tab = await suite.openTab()
     const { page } = tab
     await page.getByRole('button', { name: 'Sign in with a token instead' }).click()
-    await page.getByLabel('Access token').fill(await console.mint(client))
+    await page.getByLabel('Access token').fill(await suite.mint(client))
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await visit(tab, 'Device approvals')
     await page.getByLabel('User code').fill(userCode)

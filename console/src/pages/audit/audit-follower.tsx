@@ -15,7 +15,15 @@ const SHOWN_EVERY_MS = 250
 /** What happens from now on, the newest first. */
 export function AuditFollower({ filter }: { readonly filter: AuditFilter }) {
   const { events, isConnected, refusal, goOn } = useFollowing(filter)
-  const pages = { items: events, hasMore: false, isLoading: false, refusal, loadMore: nothing, reload: goOn }
+  const pages = {
+    items: events,
+    hasMore: false,
+    isFull: false,
+    isLoading: false,
+    refusal,
+    loadMore: nothing,
+    reload: goOn,
+  }
   return (
     <>
       <p role="status">
