@@ -78,7 +78,9 @@ export function consoleOfSuite() {
     get asAdmin() {
       return { bearer: suite().server.admin.token }
     },
-    openTab: (options: BrowserContextOptions = {}) => openTab(suite().browser, suite().server, options),
+    /** `initScript` runs before each page's own scripts. */
+    openTab: (options: BrowserContextOptions = {}, initScript = '') =>
+      openTab(suite().browser, suite().server, options, initScript),
     mint: async (client = suite().server.admin.client) => {
       const { token } = await suite().server.call(TokenService.method.mintToken, { client })
       return token?.accessToken ?? ''
@@ -86,10 +88,16 @@ export function consoleOfSuite() {
   }
 }
 
-async function openTab(browser: Browser, server: TestServer, options: BrowserContextOptions): Promise<Tab> {
+async function openTab(
+  browser: Browser,
+  server: TestServer,
+  options: BrowserContextOptions,
+  initScript: string,
+): Promise<Tab> {
   const context = await browser.newContext({ viewport: { width: 1_440, height: 900 }, ...options })
   onTestFinished(() => context.close())
   context.setDefaultTimeout(PATIENCE_MS)
+  await context.addInitScript(initScript)
   const page = await context.newPage()
   const requests: string[] = []
   const complaints: string[] = []
