@@ -69,6 +69,7 @@ function viewOf(found: Found) {
       scopes: grant.scopes,
       audiences: grant.audiences,
       actors: [],
+      extra: null,
       confirmation: null,
       revokedAt: grant.revokedAt,
     },
@@ -93,6 +94,7 @@ export function toTokenClaims(found: ActiveToken, issuer: string): MessageInitSh
     ...(actor !== null && { actor }),
     ...(view.confirmation !== null && { confirmation: { x5tS256: view.confirmation } }),
     revocationKeys: [...found.revocationKeys],
+    ...(view.extra !== null && { extra: { ...view.extra } }),
   }
 }
 
