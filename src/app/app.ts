@@ -4,6 +4,7 @@ import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
 import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
+import type { TrustedProxies } from '../auth/forwarded-certificate/trusted-proxies.ts'
 import { ImportedSecrets } from '../auth/imported-secrets.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
@@ -68,6 +69,8 @@ import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { capabilitiesOf, helpBaseOf, httpBaseOf } from './listeners.ts'
 import { OwnStatus } from './server-status.ts'
+import { keyReaderOf } from './trust/issuer-problems.ts'
+import { KeySets } from './trust/key-sets.ts'
 import { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
@@ -90,6 +93,8 @@ export interface AppOptions {
   /** Shares what is counted with other processes; this one counts alone if not given. */
   readonly counterSync?: CounterSync
   readonly observers?: Observers
+  /** Those who may tell of the certificates of others; nobody if not given. */
+  readonly trustedProxies?: TrustedProxies | null
   /** How the configured database is opened; `openConfiguredBackend` if not given. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
@@ -168,6 +173,7 @@ export class App {
     now = () => epochMs(Date.now()),
     counterSync = new UnsharedCounters(),
     observers,
+    trustedProxies = null,
   }: AppParts) {
     this.#config = config
     this.#log = log
@@ -178,7 +184,8 @@ export class App {
     this.clock = config.database.embedded
       ? null
       : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
-    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log, reads: backend.reads.trustedIssuers })
+    const keySets = new KeySets({ now, log, reader: keyReaderOf(config) })
+    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { keySets, reads: backend.reads.trustedIssuers })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
     const signingKeys = new SigningKeys(keyring)
@@ -273,6 +280,7 @@ export class App {
       isDraining: () => this.state.draining,
       validator,
       observer: observers?.calls,
+      trustedProxies,
     })
     const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
     this.purge = new Purge({

@@ -1,16 +1,16 @@
 import type { UnverifiedAssertion } from '../crypto/assertion.ts'
-import type { VerificationKey } from '../crypto/key-set.ts'
 import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
+import type { FoundKeys } from './key-sources.ts'
 
 /** An issuer, and the way to its keys. */
 export interface KnownIssuer {
   readonly terms: TrustedIssuer
   /**
    * The keys that the issuer publishes, among them the one that the assertion
-   * names if there is one. `null`: they cannot be had at the moment.
+   * names if there is one, or why they cannot be had at the moment.
    */
-  keysFor(assertion: UnverifiedAssertion): Promise<readonly VerificationKey[] | null>
+  keysFor(assertion: UnverifiedAssertion): Promise<FoundKeys>
 }
 
 /**

@@ -6,9 +6,9 @@ import { CLIENT_ID, type Milliseconds, milliseconds } from '../domain/ids.ts'
 import { isReservedScope, isScopeToken } from '../domain/scopes.ts'
 import { type ClaimPattern, claimPattern, type KeyLocation, type TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { messageOf } from '../message-of.ts'
+import { checkUrl } from '../url.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
-import { checkUrl } from './url.ts'
 
 const LONGEST_SCOPE = 128
 const LONGEST_LIFETIME = milliseconds(86_400_000)

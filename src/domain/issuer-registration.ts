@@ -2,6 +2,7 @@ import { CLIENT_ID } from './ids.ts'
 import type { RegistrationProblem } from './registration.ts'
 import { isReservedScope, isScopeToken } from './scopes.ts'
 import { HOLDS_SECRET, holdsSecret } from './secret-text.ts'
+import { isTrustDomain } from './spiffe-id.ts'
 import {
   type AssertionRule,
   type IssuerRegistration,
@@ -13,9 +14,6 @@ import {
 /** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
 export const ISSUER_NAME = /^[^\s\p{Cc}\p{Cf}]+$/u
 const NAME_PROBLEM = 'must be a text without white space, control characters and characters that cannot be seen'
-
-/** SPIFFE-ID §2.1. */
-const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/
 
 const LONGEST_SCOPE = 128
 
@@ -47,7 +45,7 @@ function nameProblems({ issuer, kind, trustDomain, keys }: IssuerRegistration, o
     if (trustDomain !== null) problems.push({ field: 'trust_domain', description: 'goes with the kind SPIFFE' })
     return problems
   }
-  if (trustDomain === null || !TRUST_DOMAIN.test(trustDomain)) {
+  if (trustDomain === null || !isTrustDomain(trustDomain)) {
     return [{ field: 'trust_domain', description: 'must be 1 to 255 of a-z 0-9 . _ - (SPIFFE-ID §2.1)' }]
   }
   const problems: RegistrationProblem[] = []

@@ -141,6 +141,11 @@ const INVALID_CLIENT = Object.freeze({
   malformed:
     'The authorization metadata cannot be read. For client credentials it is Basic and the base64 of id:secret, both form-encoded (RFC 6749 §2.3.1); for a token it is Bearer and the token.',
   bearer: 'This call proves a client, and a bearer token does not. Send client credentials instead.',
+  forwarded_untrusted:
+    'The client certificate that the proxy forwarded does not come from the client CA of this server, or a certificate between them is missing or not valid. Have the proxy forward the chain too.',
+  forwarded_purpose:
+    'The certificate that the proxy forwarded is not for TLS clients: it is one of a CA, or its key usage or one of its extensions does not allow it.',
+  forwarded_expired: 'The client certificate that the proxy forwarded has expired, or is not valid yet.',
 })
 
 const INVALID_TOKEN = Object.freeze({

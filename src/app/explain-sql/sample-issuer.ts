@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { FoundKeys } from '../../auth/key-sources.ts'
 import type { KnownIssuer, TrustedIssuers } from '../../auth/trusted-issuers.ts'
 import type { VerificationKey } from '../../crypto/key-set.ts'
 import { randomBytes, uuidV7 } from '../../crypto/random.ts'
@@ -51,8 +52,8 @@ export class SampleIssuer implements KnownIssuer {
     )
   }
 
-  async keysFor(): Promise<readonly VerificationKey[]> {
-    return [this.#key]
+  async keysFor(): Promise<FoundKeys> {
+    return { ok: true, keys: [this.#key], leftOut: [] }
   }
 
   /** RFC 7523 §3: an assertion of a workload, to be used once. */

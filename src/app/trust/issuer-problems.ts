@@ -4,18 +4,28 @@ import { ConfigError } from '../../config/problems.ts'
 import { backgroundContext, type Logger } from '../../context.ts'
 import { clientId } from '../../domain/ids.ts'
 import type { KeyLocation, TrustedIssuer } from '../../domain/trusted-issuer.ts'
-import { messageOf } from '../../message-of.ts'
 import type { Backend } from '../../stores/contract/backend.ts'
-import { fetchIssuerKeys } from './issuer-keys.ts'
+import { DocumentFetcher } from './document-fetcher.ts'
+import { KeyReader } from './key-reader.ts'
 
 /**
  * Throws `ConfigError` with every key set of a trusted issuer that is a file and cannot be
  * used. Those with a URL are left for later: another server that is down must not stop this one.
  */
-export async function assertIssuerKeyFiles({ trustedIssuers }: Config): Promise<void> {
+export async function assertIssuerKeyFiles({ trustedIssuers, trustPrivateHosts }: Config): Promise<void> {
+  const reader = keyReaderOf({ trustPrivateHosts })
   const files = trustedIssuers.filter(({ keys }) => keys.kind === 'file')
-  const problems = (await Promise.all(files.map(issuerKeyProblem))).filter((problem) => problem !== null)
+  const problems = (await Promise.all(files.map((terms) => issuerKeyProblem(terms, reader)))).filter(
+    (problem) => problem !== null,
+  )
   if (problems.length > 0) throw new ConfigError(problems.map((text) => `QSCOPE_TRUSTED_ISSUERS_FILE: ${text}`))
+}
+
+const NO_HOSTS = Object.freeze({ names: [], networks: [] })
+
+/** Reads keys as a server of this configuration does. */
+export function keyReaderOf({ trustPrivateHosts: privateHosts }: Pick<Config, 'trustPrivateHosts'>): KeyReader {
+  return new KeyReader(new DocumentFetcher({ privateHosts: privateHosts ?? NO_HOSTS }))
 }
 
 const KEYS = {
@@ -26,13 +36,9 @@ const KEYS = {
 } as const satisfies Record<KeyLocation['kind'], string>
 
 /** Why the keys of an issuer cannot be used now, wherever they are; `null`: they can. */
-export async function issuerKeyProblem({ issuer, keys }: TrustedIssuer): Promise<string | null> {
-  try {
-    await fetchIssuerKeys(keys)
-    return null
-  } catch (error) {
-    return `the ${KEYS[keys.kind]} of ${issuer} cannot be used: ${messageOf(error)}`
-  }
+export async function issuerKeyProblem(terms: TrustedIssuer, reader: KeyReader): Promise<string | null> {
+  const read = await reader.read(terms)
+  return read.ok ? null : `the ${KEYS[terms.keys.kind]} of ${terms.issuer} cannot be used: ${read.problem}`
 }
 
 /** A rule that does not fit the client it names, and what to do about it. */

@@ -1,14 +1,15 @@
 import { actorOf } from '../../context.ts'
 import { certificatesProblem } from '../../crypto/ca-certificates.ts'
 import { ISSUER_KEYS, readKeySet } from '../../crypto/key-set.ts'
+import { readSpiffeBundle } from '../../crypto/spiffe-bundle.ts'
 import { clientId } from '../../domain/ids.ts'
 import { issuerProblems } from '../../domain/issuer-registration.ts'
 import type { RegistrationProblem } from '../../domain/registration.ts'
+import { discoverableProblem, remoteUrlProblem } from '../../domain/remote-url.ts'
 import {
   type AssertionRule,
   etagOfIssuer,
   type IssuerRegistration,
-  type KeyLocation,
   type RegisteredIssuer,
 } from '../../domain/trusted-issuer.ts'
 import { fail, HOLDS, success } from '../../results.ts'
@@ -51,20 +52,24 @@ export const issuerEtagIsCurrent = condition<{ readonly before: RegisteredIssuer
 
 /** The issuer can be used as it is to be: its name, its keys and its rules. */
 export const issuerIsSound = condition<{ readonly after: IssuerRegistration }>('issuerIsSound', (ctx, { after }) => {
-  const problems = [...issuerProblems(after, ctx.services.issuer), ...keyProblems(after.keys)]
+  const problems = [...issuerProblems(after, ctx.services.issuer), ...keyProblems(after)]
   const violations = problems.map(({ field, description }) => ({ field: `trusted_issuer.${field}`, description }))
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : HOLDS
 })
 
 /** What can be known of keys without fetching them. What is wrong with a key set is told without quoting it. */
-function keyProblems(keys: KeyLocation): readonly RegistrationProblem[] {
+function keyProblems({ kind, issuer, keys }: IssuerRegistration): readonly RegistrationProblem[] {
   if (keys.kind === 'inline') {
-    const read = readKeySet(keys.jwks, ISSUER_KEYS)
+    const read = kind === 'spiffe' ? readSpiffeBundle(keys.jwks).keySet : readKeySet(keys.jwks, ISSUER_KEYS)
     return read.ok ? [] : read.problems.map((description) => ({ field: 'jwks', description }))
   }
-  if (keys.kind === 'file' || keys.ca === null) return []
-  const description = certificatesProblem(keys.ca)
-  return description === null ? [] : [{ field: 'ca_certificates', description }]
+  if (keys.kind === 'file') return []
+  const ofUrl = keys.kind === 'url' ? remoteUrlProblem(keys.url) : discoverableProblem(issuer)
+  const ofCa = keys.ca === null ? null : certificatesProblem(keys.ca)
+  return [
+    ...(ofUrl === null ? [] : [{ field: keys.kind === 'url' ? 'jwks_uri' : 'discovery', description: ofUrl }]),
+    ...(ofCa === null ? [] : [{ field: 'ca_certificates', description: ofCa }]),
+  ]
 }
 
 /** Nobody changes by whom a client is proved whose permissions their own token lacks: whoever has the keys is the client. */
