@@ -22,29 +22,44 @@ export const RESULTS = Object.freeze({
 } as const satisfies Record<string, Type>)
 export type ResultKind = keyof typeof RESULTS
 
-/** Thrown where an expression gives nothing for the claims it was evaluated for. */
-export class EvaluationError extends Error {}
-
 /** An expression that may be evaluated. */
 export class Expression {
-  readonly #evaluate: (claims: CelMap) => CelResult
+  /** What it gives; an error of the library's where it gives nothing. */
+  readonly run: (claims: CelMap) => CelResult
+  /** The parts of its syntax tree. */
+  readonly parts: number
+
+  constructor(run: (claims: CelMap) => CelResult, parts: number) {
+    this.run = run
+    this.parts = parts
+  }
+}
+
+/** Parts that stand outside of a comprehension cost little. */
+const PARTS_OF_STEP = 4
+
+/** Evaluates expressions for the claims of one assertion. Their cost is bounded as one. Nothing may be awaited in between. */
+export class Evaluation {
+  readonly #claims: CelMap
   readonly #meter: Meter
 
-  constructor(evaluate: (claims: CelMap) => CelResult, meter: Meter) {
-    this.#evaluate = evaluate
+  constructor(claims: CelMap, meter: Meter) {
+    this.#claims = claims
     this.#meter = meter
+    meter.start()
   }
 
-  /** @throws EvaluationError for a claim that is not there, for values that do not go together, and beyond the bound of its cost. */
-  evaluate(claims: CelMap): CelValue {
-    this.#meter.start()
+  /** @throws Error for a claim that is not there, for values that do not go together, and beyond the bound of the cost. */
+  valueOf(expression: Expression): CelValue {
     const { stackTraceLimit } = Error
     // The library makes an error for each element that an expression cannot be evaluated for: their traces are most of the cost.
     Error.stackTraceLimit = 0
     try {
-      const value = this.#evaluate(claims)
-      if (this.#meter.exceeded) throw new EvaluationError('takes more steps than an evaluation may')
-      if (isCelError(value)) throw new EvaluationError(value.message)
+      this.#meter.charge(Math.ceil(expression.parts / PARTS_OF_STEP))
+      const value = expression.run(this.#claims)
+      // An error that `||` overlooks ends the evaluation too.
+      this.#meter.charge(0)
+      if (isCelError(value)) throw new Error(value.message)
       return value
     } finally {
       Error.stackTraceLimit = stackTraceLimit
@@ -68,6 +83,11 @@ export class ExpressionCompiler {
     return compiled
   }
 
+  /** Begins to evaluate expressions of this compiler; one that was begun before is over. */
+  evaluation(claims: CelMap): Evaluation {
+    return new Evaluation(claims, this.#meter)
+  }
+
   #compile(text: string, wanted: Type): Expression | ExpressionProblem {
     if (text.length > LONGEST_EXPRESSION) {
       return new ExpressionProblem(`has more than ${LONGEST_EXPRESSION} characters`, text, null)
@@ -83,12 +103,13 @@ export class ExpressionCompiler {
       return new ExpressionProblem(`is no CEL: ${firstLine(error)}`, text, offsetOf(error))
     }
     try {
-      const type = new TypeChecker().check(parsed.expr)
+      const checker = new TypeChecker()
+      const type = checker.check(parsed.expr)
       if (!mayBe(type, wanted)) {
         throw new InvalidExpression(`must give ${nameOf(wanted)}, and gives ${nameOf(type)}`)
       }
       const evaluate = plan(this.#environment, parsed.expr)
-      return new Expression((claims) => evaluate({ claims }), this.#meter)
+      return new Expression((claims) => evaluate({ claims }), checker.parts)
     } catch (error) {
       const id = error instanceof InvalidExpression ? error.id : null
       const offset = id === null ? null : (parsed.sourceInfo?.positions[String(id)] ?? null)

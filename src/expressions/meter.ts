@@ -7,29 +7,20 @@ export const LONGEST_TEXT = 16_384
 /** A step handles so many characters. */
 const CHARACTERS_OF_STEP = 64
 
-/** Made once: an error that is made in each step would cost more than the steps. */
 const TOO_COSTLY = 'takes more steps than an evaluation may'
 
-/** Counts what an evaluation costs. What it refuses stays refused, also where `||` would overlook an error. */
+/** Counts what an evaluation costs. */
 export class Meter {
   #left = 0
-  #exceeded = false
 
   start(): void {
     this.#left = MOST_STEPS
-    this.#exceeded = false
   }
 
-  /** Whether the evaluation since `start` was refused for its cost; its value means nothing then. */
-  get exceeded(): boolean {
-    return this.#exceeded
-  }
-
+  /** @throws Error when the steps since `start` are too many, and from then on whenever it is called. */
   charge(steps: number): void {
     this.#left -= steps
-    if (this.#left >= 0) return
-    this.#exceeded = true
-    throw new Error(TOO_COSTLY)
+    if (this.#left < 0) throw new Error(TOO_COSTLY)
   }
 
   chargeText(length: number): void {

@@ -34,6 +34,11 @@ export class TypeChecker {
   #parts = 0
   #comprehensions = 0
 
+  /** How many parts were checked. */
+  get parts(): number {
+    return this.#parts
+  }
+
   /** @throws InvalidExpression */
   check(root: Syntax): Type {
     return this.#typeOf(root, { scope: new Map([[VARIABLE, { map: 'any' }]]), depth: 1, comprehensions: 0 })
