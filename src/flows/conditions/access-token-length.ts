@@ -12,6 +12,8 @@ interface Content {
   readonly actors?: readonly string[]
   /** Those it is exchanged from, what can end which can end it. */
   readonly ancestors?: readonly unknown[]
+  /** Further claims. */
+  readonly more?: object
 }
 
 /** Header, signature and the claims of bounded length: ids, times, a thumbprint. */
@@ -36,10 +38,14 @@ export function jwtIsNotTooLong<Facts extends object>(contentOf: (facts: Facts) 
   return condition<Facts>('jwtIsNotTooLong', (ctx, facts) => evaluateLength(ctx, contentOf(facts)))
 }
 
-function evaluateLength(ctx: FlowContext, { scopes, audiences, actors = [], ancestors = [] }: Content): Result<object> {
+function evaluateLength(
+  ctx: FlowContext,
+  { scopes, audiences, actors = [], ancestors = [], more = {} }: Content,
+): Result<object> {
   const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
-  const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
-  const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
+  const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors, more])
+  const bytes =
+    FIXED_BYTES + Math.ceil(((Buffer.byteLength(claims) + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
   if (bytes <= LONGEST_JWT) return HOLDS
   const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
   return invalidRequest('scopes', description)
