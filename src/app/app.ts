@@ -1,5 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' }
 import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import { AssertionExaminer } from '../auth/assertion-examiner.ts'
 import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
 import { CallAuthorizer } from '../auth/authorize-call.ts'
@@ -195,6 +196,7 @@ export class App {
       { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
       counterSync,
     )
+    const assertionExaminer = new AssertionExaminer({ trustedIssuers: this.trustedIssuers, issuer })
     const clients = new ClientAuthenticator({
       reads,
       keyring,
@@ -204,6 +206,8 @@ export class App {
       jtiReplayGuard,
       secretUsage: this.#secretUsage,
       importedSecrets: new ImportedSecrets(backend, keyring, log),
+      assertionExaminer,
+      keySets,
     })
     this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
     this.services = {
@@ -215,6 +219,7 @@ export class App {
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers,
+      assertionExaminer,
       clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }

@@ -1,7 +1,9 @@
 import { parseTlsClientSubject } from './certificate.ts'
 import { type ClientRegistration, isUserGrant } from './client.ts'
+import { type FederatedIdentity, identityProblems } from './federated-identity.ts'
 import { isRegistrableClientId } from './ids.ts'
 import { redirectUriProblem } from './redirect-uri.ts'
+import { remoteUrlProblem } from './remote-url.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
 import { HOLDS_SECRET, holdsSecret, withoutSecrets } from './secret-text.ts'
 
@@ -31,7 +33,8 @@ export function metadataProblems(registration: ClientRegistration, issuer: strin
     ...scopeProblems(registration),
     ...audienceProblems(registration, issuer),
     ...configProblems(registration),
-    ...identityProblems(registration, issuer),
+    ...identityTokenProblems(registration, issuer),
+    ...identityProblems(registration.federatedIdentities, issuer),
     ...secretProblems(registration),
   ]
 }
@@ -39,11 +42,16 @@ export function metadataProblems(registration: ClientRegistration, issuer: strin
 function idProblems({ clientId }: ClientRegistration): RegistrationProblem[] {
   return isRegistrableClientId(clientId)
     ? []
-    : [{ field: 'client_id', description: 'must be 3 to 128 of A-Z a-z 0-9 . _ - and not shaped like a UUID' }]
+    : [
+        {
+          field: 'client_id',
+          description: 'must be 3 to 128 characters of A-Z a-z 0-9 . _ - and must not look like a UUID',
+        },
+      ]
 }
 
 function authenticationProblems(registration: ClientRegistration): RegistrationProblem[] {
-  const { type, authenticationMethod: method, jwks, tlsClientSubject } = registration
+  const { type, authenticationMethod: method, tlsClientSubject } = registration
   const problems: RegistrationProblem[] = []
   if (type === 'public' && method !== 'none') {
     problems.push({ field: 'authentication_method', description: 'must be NONE for a public client' })
@@ -51,32 +59,61 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
   if (type === 'confidential' && method === 'none') {
     problems.push({ field: 'authentication_method', description: 'must not be NONE for a confidential client' })
   }
-  if ((jwks !== null) !== (method === 'private_key_jwt')) {
-    problems.push({ field: 'jwks', description: 'goes with the method PRIVATE_KEY_JWT, and only with it' })
+  problems.push(...keyProblems(registration))
+  if (registration.federatedIdentities.length > 0 !== (method === 'federated_jwt')) {
+    const description = 'is required with the method FEDERATED_JWT, and must be absent with others'
+    problems.push({ field: 'federated_identities', description })
   }
   if ((tlsClientSubject !== null) !== (method === 'tls_client')) {
-    problems.push({ field: 'tls_client_subject', description: 'goes with the method TLS_CLIENT, and only with it' })
+    problems.push({
+      field: 'tls_client_subject',
+      description: 'is required with the method TLS_CLIENT, and must be absent with others',
+    })
   } else if (tlsClientSubject !== null && parseTlsClientSubject(tlsClientSubject) === null) {
-    const description = 'must be dns:, uri:, ip: or email: and a name without wildcards, or x5t#S256: and a thumbprint'
+    const description =
+      'must be dns:, uri:, ip: or email: followed by a name without wildcards, or x5t#S256: followed by a thumbprint'
     problems.push({ field: 'tls_client_subject', description })
   }
   return problems
 }
 
+/** RFC 7591 §2: a key set stands in the registration, or where it says, not in both. */
+function keyProblems({ authenticationMethod, jwks, jwksUri }: ClientRegistration): RegistrationProblem[] {
+  if (authenticationMethod !== 'private_key_jwt') {
+    const description = 'must be absent with other methods than PRIVATE_KEY_JWT'
+    return [
+      ...(jwks === null ? [] : [{ field: 'jwks', description }]),
+      ...(jwksUri === null ? [] : [{ field: 'jwks_uri', description }]),
+    ]
+  }
+  if (jwks !== null && jwksUri !== null) return [{ field: 'jwks_uri', description: 'must be absent beside jwks' }]
+  if (jwks === null && jwksUri === null) {
+    return [{ field: 'jwks', description: 'is required with the method PRIVATE_KEY_JWT, or jwks_uri instead' }]
+  }
+  const problem = jwksUri === null ? null : remoteUrlProblem(jwksUri)
+  return problem === null ? [] : [{ field: 'jwks_uri', description: problem }]
+}
+
 function grantProblems({ type, grantTypes, redirectUris }: ClientRegistration): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (type === 'public' && grantTypes.includes('client_credentials')) {
-    problems.push({ field: 'grant_types', description: 'a public client has no client_credentials (RFC 6749 §4.4)' })
+    problems.push({
+      field: 'grant_types',
+      description: 'must not contain client_credentials for a public client (RFC 6749 §4.4)',
+    })
   }
   if (type === 'public' && grantTypes.includes('token_exchange')) {
-    const description = 'a public client has no token_exchange: anybody could trade tokens under its name'
+    const description = 'must not contain token_exchange for a public client, because anyone can use its client id'
     problems.push({ field: 'grant_types', description })
   }
   if (grantTypes.includes('refresh_token') && !grantTypes.some(isUserGrant)) {
-    problems.push({ field: 'grant_types', description: 'refresh_token goes with authorization_code or device_code' })
+    problems.push({
+      field: 'grant_types',
+      description: 'must contain authorization_code or device_code if it contains refresh_token',
+    })
   }
   if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
-    problems.push({ field: 'redirect_uris', description: 'authorization_code needs at least one' })
+    problems.push({ field: 'redirect_uris', description: 'must have at least one item for authorization_code' })
   }
   return problems
 }
@@ -86,8 +123,9 @@ function scopeProblems({ type, scopes }: ClientRegistration): RegistrationProble
     const field = `scopes[${index}]`
     if (!isScopeToken(scope)) return [{ field, description: 'must be printable ASCII without space, " and \\' }]
     if (!isReservedScope(scope)) return []
-    if (!isPermission(scope)) return [{ field, description: 'scopes under qscope: are the permissions of this server' }]
-    return type === 'public' ? [{ field, description: 'a public client holds no permissions' }] : []
+    if (!isPermission(scope))
+      return [{ field, description: 'begins with qscope: but is not a permission of this server' }]
+    return type === 'public' ? [{ field, description: 'is a permission, which a public client must not have' }] : []
   })
 }
 
@@ -101,20 +139,25 @@ function audienceProblems(registration: ClientRegistration, issuer: string): Reg
     ...malformed('resource_audiences', registration.resourceAudiences),
     ...(issuerIndex === -1
       ? []
-      : [{ field: `resource_audiences[${issuerIndex}]`, description: 'is the audience of this server itself' }]),
+      : [
+          {
+            field: `resource_audiences[${issuerIndex}]`,
+            description: 'must not be the audience of this server itself',
+          },
+        ]),
   ]
 }
 
 function configProblems({ type, authenticationMethod, config }: ClientRegistration): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (type === 'public' && !config.requirePkce) {
-    problems.push({ field: 'config.require_pkce', description: 'is always true for a public client (RFC 9700 §2.1.1)' })
+    problems.push({ field: 'config.require_pkce', description: 'must be true for a public client (RFC 9700 §2.1.1)' })
   }
   if (type === 'public' && config.allowImpersonation) {
-    problems.push({ field: 'config.allow_impersonation', description: 'is for confidential clients' })
+    problems.push({ field: 'config.allow_impersonation', description: 'must be false for a public client' })
   }
   if (config.allowOwnRotation && authenticationMethod !== 'client_secret') {
-    problems.push({ field: 'config.allow_own_rotation', description: 'goes with the method CLIENT_SECRET' })
+    problems.push({ field: 'config.allow_own_rotation', description: 'requires the method CLIENT_SECRET' })
   }
   return problems
 }
@@ -129,15 +172,15 @@ const LONGEST_IDENTITY_MS = 3_600_000
  * they are short-lived, for somebody, and say whom they mean without an actor. None
  * counts at this server, so that they would carry permissions in vain.
  */
-function identityProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
+function identityTokenProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
   const { config, audiences, scopes, grantTypes } = registration
   if (config.accessTokenFormat !== 'identity_jwt') return []
   const problems: RegistrationProblem[] = []
   if (config.accessTokenTtl > LONGEST_IDENTITY_MS) {
-    problems.push({ field: 'config.access_token_ttl', description: 'is at most 1 h for identity tokens' })
+    problems.push({ field: 'config.access_token_ttl', description: 'must be at most 1 h for identity tokens' })
   }
   if (audiences.length === 0) {
-    problems.push({ field: 'audiences', description: 'must be at least one for identity tokens' })
+    problems.push({ field: 'audiences', description: 'must have at least one item for identity tokens' })
   }
   for (const [index, audience] of audiences.entries()) {
     const description = 'is this server itself, which accepts no identity tokens'
@@ -148,7 +191,7 @@ function identityProblems(registration: ClientRegistration, issuer: string): Reg
     if (isPermission(scope)) problems.push({ field: `scopes[${index}]`, description })
   }
   if (grantTypes.includes('token_exchange') && !config.allowImpersonation) {
-    const description = 'must be true for token_exchange with identity tokens: who verifies them looks at sub alone'
+    const description = 'must be true for token_exchange with identity tokens, because their verifiers look only at sub'
     problems.push({ field: 'config.allow_impersonation', description })
   }
   return problems
@@ -156,12 +199,15 @@ function identityProblems(registration: ClientRegistration, issuer: string): Reg
 
 /** What identifies something is kept and shown as it is, so that no token or secret may be part of it; free text is masked instead. */
 function secretProblems(registration: ClientRegistration): RegistrationProblem[] {
-  const { clientId, jwks, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } = registration
+  const { clientId, jwks, jwksUri, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } =
+    registration
   const each = (name: string, values: readonly string[]) => values.map((value, index) => [`${name}[${index}]`, value])
   const identifiers = [
     ['client_id', clientId],
     ['jwks', jwks?.replaceAll(KEY_MATERIAL, '')],
+    ['jwks_uri', jwksUri],
     ['tls_client_subject', tlsClientSubject],
+    ...registration.federatedIdentities.flatMap(identityTexts),
     ...each('redirect_uris', redirectUris),
     ...each('scopes', scopes),
     ...each('audiences', audiences),
@@ -173,6 +219,20 @@ function secretProblems(registration: ClientRegistration): RegistrationProblem[]
       ? [{ field, description: HOLDS_SECRET }]
       : [],
   )
+}
+
+function identityTexts(
+  { issuer, subject, requiredClaims }: FederatedIdentity,
+  index: number,
+): readonly (readonly [field: string, text: string])[] {
+  const field = `federated_identities[${index}]`
+  return [
+    [`${field}.issuer`, issuer],
+    [`${field}.subject`, subject],
+    ...requiredClaims.flatMap(({ name, value }) =>
+      [name, value].map((text) => [`${field}.required_claims`, text] as const),
+    ),
+  ]
 }
 
 /** A registration fit to be stored: its free text holds no secrets. */

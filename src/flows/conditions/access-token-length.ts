@@ -47,6 +47,6 @@ function evaluateLength(
   const bytes =
     FIXED_BYTES + Math.ceil(((Buffer.byteLength(claims) + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
   if (bytes <= LONGEST_JWT) return HOLDS
-  const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
+  const description = `would make a JWT of more than ${LONGEST_JWT} characters; request fewer scopes or audiences`
   return invalidRequest('scopes', description)
 }

@@ -98,7 +98,9 @@ async function scopesOfProved(
 ): Promise<readonly string[]> {
   const ids = clientsOfRules(change)
   const clients = await Promise.all(ids.map((id) => ctx.stores.clients.find(ctx, clientId(id))))
-  return clients.flatMap((client) => client?.scopes ?? [])
+  const { issuer } = change.after ?? change.before ?? {}
+  const proved = issuer === undefined ? [] : await ctx.stores.clients.scopesProvedBy(ctx, issuer)
+  return [...proved, ...clients.flatMap((client) => client?.scopes ?? [])]
 }
 
 /** In ascending order, in which their rows are taken. */

@@ -15,14 +15,15 @@ import {
   fromAuthenticationMethod,
   fromClientConfig,
   fromClientType,
+  fromFederatedIdentities,
   fromGrantTypes,
   fromTlsClientSubject,
   isConfigField,
   readConfigFields,
 } from './client.ts'
 
-/** Not among what `*` changes: who does not know of owners leaves them as they are. */
-const OWNER = 'owner'
+/** Not among what `*` changes: who does not know of these leaves them as they are. */
+const ONLY_BY_NAME: ReadonlySet<string> = new Set(['owner', 'federated_identities', 'jwks_uri'])
 
 type Reader = (message: ClientMessage) => ClientChanges
 
@@ -46,7 +47,11 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
       resourceAudiences: distinct(client.resourceAudiences).filter((audience) => audience !== client.clientId),
     }),
     config: (client) => ({ config: fromClientConfig(client.config) }),
-    [OWNER]: (client) => ({ owner: client.owner || null }),
+    jwks_uri: (client) => ({ jwksUri: client.jwksUri || null }),
+    federated_identities: (client) => ({
+      federatedIdentities: fromFederatedIdentities(client.federatedIdentities),
+    }),
+    owner: (client) => ({ owner: client.owner || null }),
   } satisfies Record<string, Reader>),
 )
 
@@ -88,7 +93,7 @@ export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpd
 }
 
 function effectivePaths(message: ClientMessage, mask: readonly string[]): readonly string[] {
-  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()].filter((path) => path !== OWNER)
+  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()].filter((path) => !ONLY_BY_NAME.has(path))
   if (mask.length > 0) return distinct(mask)
   return ClientSchema.fields
     .filter((field) => READERS.has(field.name) && isFieldSet(message, field))
@@ -105,10 +110,11 @@ function pathsIntoConfig(config: ConfigMessage | undefined): readonly string[] {
 function pathProblem(path: string): string | null {
   if (READERS.has(path) || (path.startsWith(CONFIG_PREFIX) && isConfigField(path.slice(CONFIG_PREFIX.length))))
     return null
-  if (path === 'enabled') return 'changes through EnableClient and DisableClient'
+  if (path === 'enabled') return 'cannot be changed here; call EnableClient or DisableClient'
   if (path === '*') return 'must be the only path'
-  if (path.startsWith(METADATA_PREFIX)) return 'name config.metadata: the map is replaced as a whole'
-  return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'there is no such field'
+  if (path.startsWith(METADATA_PREFIX))
+    return 'cannot be changed alone; name config.metadata, which replaces the whole map'
+  return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'is not a field'
 }
 
 /** A path is a text of the caller's: what can be none is not repeated. */

@@ -8,8 +8,11 @@ export type ClientAuthenticationInit = Exclude<
   { readonly $typeName: string }
 >
 
+const TYPE_PREFIX = 'urn:ietf:params:oauth:client-assertion-type:'
 /** RFC 7523 §2.2. */
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const JWT_BEARER = `${TYPE_PREFIX}jwt-bearer`
+/** draft-ietf-oauth-spiffe-client-auth §3.2: the assertion is a JWT-SVID. */
+const JWT_SPIFFE = `${TYPE_PREFIX}jwt-spiffe`
 const LONGEST_CLIENT_ID = 128
 /** No client has this id: an assertion that names nobody is refused as that of an unknown client, after the same look-ups. */
 const NOBODY = '?'
@@ -26,7 +29,7 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
   const assertion = form.text('client_assertion')
   const assertionType = form.text('client_assertion_type')
   if (secret !== undefined && (assertion !== undefined || assertionType !== undefined)) {
-    const description = 'is a second proof of the client'
+    const description = 'is a second way to authenticate the client; send only one'
     const violations = [secret, assertion ?? assertionType].map((_, at) => ({
       field: at === 0 ? 'client_secret' : 'client_assertion',
       description,
@@ -34,12 +37,14 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
     return fail('oauth.invalid_request', { violations })
   }
   if (secret !== undefined) {
-    if (clientId === undefined) return invalidRequest('client_id', 'is missing beside client_secret')
+    if (clientId === undefined) return invalidRequest('client_id', 'is required with client_secret')
     return success({ clientId, method: { case: 'clientSecret', value: secret } })
   }
   if (assertion !== undefined || assertionType !== undefined) {
-    if (assertion === undefined) return invalidRequest('client_assertion', 'is missing beside client_assertion_type')
-    if (assertionType !== ASSERTION_TYPE) return invalidRequest('client_assertion_type', `must be ${ASSERTION_TYPE}`)
+    if (assertion === undefined) return invalidRequest('client_assertion', 'is required with client_assertion_type')
+    if (assertionType !== JWT_BEARER && assertionType !== JWT_SPIFFE) {
+      return invalidRequest('client_assertion_type', `must be ${JWT_BEARER} or ${JWT_SPIFFE}`)
+    }
     const method = { case: 'clientAssertion' as const, value: assertion }
     return success({ clientId: clientId ?? subjectOf(assertion), method })
   }
