@@ -356,10 +356,14 @@ export class App {
 
   #routes(now: () => EpochMs): readonly Route[] {
     const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
+    const experiments = this.#config.experimental ?? []
     const { runner, revocationPolls: polls } = this
     return [
       ...route(ClientService, new ClientHandlers(runner)),
-      ...route(TokenService, new TokenHandlers(runner, { polls, issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(
+        TokenService,
+        new TokenHandlers(runner, { polls, issuer, experiments, helpBase: helpBaseOf(this.#config) }),
+      ),
       ...route(
         DeviceService,
         new DeviceHandlers({

@@ -19,7 +19,7 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
   let issuers = 0
 
   /** Trusts another issuer, with one rule for a new client. */
-  async function trust(rule: object, format = AccessTokenFormat.OPAQUE) {
+  async function trust(rule: object, format: AccessTokenFormat = AccessTokenFormat.OPAQUE) {
     issuers += 1
     const issuer = `https://ci-${issuers}.example`
     const { clientId } = await server.registerClient({
@@ -136,13 +136,13 @@ onEveryBackend('claims that the rule of a trusted issuer gives a token', (server
       ),
     )
     expect(refused.reason).toBe('OAUTH_INVALID_REQUEST')
-    expect(Object.fromEntries(refused.violations.map(({ field, description }) => [field, description]))).toEqual({
-      'trusted_issuer.rules[0].condition': expect.stringMatching(/^at line 1, column \d+: is no CEL/),
-      'trusted_issuer.rules[0].scopes_expression': 'must give list(string), and gives list(bool)',
-      'trusted_issuer.rules[0].token_claims["act"]': 'is reserved',
-      'trusted_issuer.rules[0].token_claims["rvk"]': 'is reserved',
-      'trusted_issuer.rules[0].token_claims["qscope_x"]': 'is reserved',
-      'trusted_issuer.rules[0].token_claims["team"]': 'at line 1, column 1: has no variable team, only claims',
-    })
+    expect(refused.violations).toEqual([
+      'trusted_issuer.rules[0].condition',
+      'trusted_issuer.rules[0].scopes_expression',
+      'trusted_issuer.rules[0].token_claims["act"]',
+      'trusted_issuer.rules[0].token_claims["qscope_x"]',
+      'trusted_issuer.rules[0].token_claims["rvk"]',
+      'trusted_issuer.rules[0].token_claims["team"]',
+    ])
   })
 })

@@ -67,8 +67,37 @@ export async function drawTokenOf(
   claims: ClientClaims,
   ancestors: readonly AccessToken[],
 ): Promise<IssuedTokens> {
-  const { signingKeys, revocationKeys, issuer } = ctx.services
-  const unnamed = {
+  const { issuer } = ctx.services
+  if (signer !== null) {
+    return await signToken(ctx, { signer, type, ancestors }, claims, (token) => accessTokenClaims(token, issuer))
+  }
+  const value = drawToken('access')
+  return issued({ ...unnamedToken(ctx, null, claims), hash: hashToken(value) }, value)
+}
+
+/** What makes a JWT of a token. */
+export interface JwtBasis {
+  readonly signer: SigningKey
+  readonly type: JwtType
+  readonly ancestors: readonly AccessToken[]
+}
+
+/** Signs a token with what it says; the keys of what can end it (`rvk`) are added. */
+export async function signToken(
+  ctx: FlowContext,
+  { signer, type, ancestors }: JwtBasis,
+  claims: ClientClaims,
+  says: (token: Omit<AccessToken, 'hash'>) => object,
+): Promise<IssuedTokens> {
+  const { signingKeys, revocationKeys } = ctx.services
+  const token = unnamedToken(ctx, signer, claims)
+  const rvk = revocationKeys.ofToken(token, ancestors).map((key) => key.toString('base64url'))
+  const value = await signingKeys.sign(type, signer, { ...says(token), rvk })
+  return issued({ ...token, hash: hashToken(value) }, value)
+}
+
+function unnamedToken(ctx: FlowContext, signer: SigningKey | null, claims: ClientClaims): Omit<AccessToken, 'hash'> {
+  return {
     ...claims,
     tokenId: tokenId(uuidV7()),
     signingKeyId: signer === null ? null : signer.keyId,
@@ -76,14 +105,10 @@ export async function drawTokenOf(
     revokedAt: null,
     rayId: ctx.rayId,
   }
-  const value =
-    signer === null
-      ? drawToken('access')
-      : await signingKeys.sign(type, signer, {
-          ...accessTokenClaims(unnamed, issuer),
-          rvk: revocationKeys.ofToken(unnamed, ancestors).map((key) => key.toString('base64url')),
-        })
-  return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null, grantExpiresAt: null }
+}
+
+function issued(token: AccessToken, value: RawToken): IssuedTokens {
+  return { token: Object.freeze(token), value, refresh: null, grantExpiresAt: null }
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
@@ -153,7 +178,7 @@ export async function issueFamilyTokens(
 }
 
 /** RFC 8693 §4.1: the latest actor outside, who acted before it inside. */
-interface Act {
+export interface Act {
   readonly sub: string
   readonly act?: Act
 }
@@ -182,13 +207,15 @@ function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): ob
   }
 }
 
-function actOf(latestFirst: readonly string[]): Act | undefined {
+/** `undefined`: nobody acts but the subject itself. */
+export function actOf(latestFirst: readonly string[]): Act | undefined {
   return latestFirst.reduceRight<Act | undefined>(
     (inner, sub) => (inner === undefined ? { sub } : { sub, act: inner }),
     undefined,
   )
 }
 
-function seconds(moment: EpochMs): number {
+/** As claims tell moments: whole seconds, rounded down. */
+export function seconds(moment: EpochMs): number {
   return Math.floor(moment / 1_000)
 }
