@@ -33,7 +33,7 @@ const claims = z.record(z.string().min(1), z.string()).transform((given, context
     const prefix = text.endsWith('*')
     const value = prefix ? text.slice(0, -1) : text
     if (value === '' || value.includes('*')) {
-      const message = 'should be a text, or the beginning of one and a * at its end'
+      const message = 'should be a string, or a prefix followed by *'
       context.addIssue({ code: 'custom', path: [name], message })
     }
     return { path: pathOf(name), value, prefix }
@@ -44,7 +44,7 @@ const claims = z.record(z.string().min(1), z.string()).transform((given, context
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
 
 /** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
-const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a text without white space and control characters')
+const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a string without white space and control characters')
 
 const ISSUER = z
   .strictObject({
@@ -60,17 +60,17 @@ const ISSUER = z
         z.strictObject({
           claims,
           client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
-          scopes: z.array(z.string().refine(isIssuable, 'should be a scope, and none under qscope:')).min(1),
+          scopes: z.array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:')).min(1),
         }),
       )
       .min(1),
   })
   .refine(({ jwks_file: file, jwks_url: url }) => (file === undefined) !== (url === undefined), {
-    error: 'should have either jwks_file or jwks_url',
+    error: 'should have either jwks_file or jwks_url, not both',
     ...always,
   })
   .refine(({ jwks_ca_file: ca, jwks_url: url }) => ca === undefined || url !== undefined, {
-    error: 'jwks_ca_file goes with jwks_url',
+    error: 'jwks_ca_file requires jwks_url',
     ...always,
   })
 
@@ -91,7 +91,7 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
   const seen = new Set<string>()
   const issuers = result.data.issuers.map((given, index): TrustedIssuer => {
     const complain = (problem: string) => problems.push(`issuers[${index}]: ${problem}`)
-    if (seen.has(given.issuer)) complain(`${given.issuer} stands here twice`)
+    if (seen.has(given.issuer)) complain(`${given.issuer} is listed twice`)
     seen.add(given.issuer)
     return Object.freeze({
       issuer: given.issuer,

@@ -141,7 +141,10 @@ export class WorkerPool {
       if (worker === null || slot.hung || !heartbeats.check(slot.state === 'starting')) continue
       slot.hung = true
       const silentMs = Math.round(performance.now() - heartbeats.lastBeatAt)
-      this.#options.log.error({ worker: number, pid: worker.process.pid, silentMs }, 'a worker hangs and is killed')
+      this.#options.log.error(
+        { worker: number, pid: worker.process.pid, silentMs },
+        'a worker does not respond and is killed',
+      )
       worker.process.kill('SIGKILL')
     }
   }

@@ -113,7 +113,10 @@ export class AuditFollower {
     const ended = this.#running.catch(() => undefined)
     if (!(await settlesWithin(LAST_DELIVERY_MS, ended))) {
       const { projection, log } = this.#options
-      log.warn({}, `${projection.name}: the server stops while audit events are delivered; they are delivered again`)
+      log.warn(
+        {},
+        `${projection.name}: the server stops during the delivery of audit events; they will be delivered again`,
+      )
       return
     }
     if (this.#isHolder && this.#renewedAt !== Number.NEGATIVE_INFINITY)
@@ -164,7 +167,7 @@ export class AuditFollower {
     const { projection, log, feed } = this.#options
     log.error(
       { position: positionText(place.position) },
-      `${projection.name}: the audit log is not the one that was followed; going on from its end`,
+      `${projection.name}: the audit log is not the one followed before; continuing from its end`,
     )
     return await this.#advance(place, await feed.end(), [])
   }
@@ -182,7 +185,7 @@ export class AuditFollower {
       const commit = await stores.auditFollowers.advance(name, version, positionText(position), at)
       return { commit, value: commit }
     })
-    if (!isMoved) throw new Error('another process has moved on meanwhile')
+    if (!isMoved) throw new Error('another process has moved the position in the meantime')
     return { position, version: version + 1 }
   }
 

@@ -84,12 +84,12 @@ export class KeyRotation {
     if (next === undefined) {
       if (ctx.now < due - PREPARE_AHEAD_MS) return 'nothing'
       assertSucceeded(await runner.execute(prepareSigningKey, ctx, { algorithm }))
-      log.info({ rayId: ctx.rayId, algorithm }, 'the next signing key is prepared')
+      log.info({ rayId: ctx.rayId, algorithm }, 'next signing key prepared')
       return 'prepared'
     }
     if (ctx.now < Math.max(due, earliestActivation(next))) return 'nothing'
     assertSucceeded(await runner.execute(activateSigningKey, ctx, { keyId: next.keyId }))
-    log.info({ rayId: ctx.rayId, algorithm, keyId: next.keyId }, 'the next signing key is active')
+    log.info({ rayId: ctx.rayId, algorithm, keyId: next.keyId }, 'next signing key activated')
     return 'activated'
   }
 }

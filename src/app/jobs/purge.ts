@@ -139,7 +139,8 @@ export class Purge {
    */
   async round(longestMs = ROUND_MS): Promise<PurgeRound | null> {
     // What has expired by a clock that is ahead may be good for everybody else.
-    if (!(await this.#options.clock.isRight())) throw new Error("this machine's clock is off: nothing is purged")
+    if (!(await this.#options.clock.isRight()))
+      throw new Error('the clock of this machine differs too much from the database’s; nothing is purged')
     const { now, retentionMs, log } = this.#options
     const begun = performance.now()
     this.#unfinished = false

@@ -47,7 +47,7 @@ export class RevocationKeyUse {
     else
       this.#log.error(
         { missing },
-        `other instances issue tokens under the revocation key ${missing}, which this keyring lacks: what is revoked here is not told to those who keep such a token; give this instance the same keyring file`,
+        `other instances issue tokens under the revocation key ${missing}, which this keyring lacks: what is revoked here is not told to verifiers of such a token; give this instance the same keyring file`,
       )
   }
 }

@@ -69,7 +69,7 @@ export class IssuerKeys implements KnownIssuer {
       return keys
     } catch (error) {
       this.#failedAt = now()
-      log.warn({ err: error, issuer }, 'the keys of a trusted issuer cannot be had; its assertions are refused')
+      log.warn({ err: error, issuer }, 'the keys of a trusted issuer cannot be fetched; its assertions are refused')
       return null
     }
   }
@@ -103,7 +103,7 @@ function documentAt(location: KeyLocation): Promise<string> {
 async function readDocument(path: string, maxBytes: number): Promise<string> {
   const file = await open(path)
   try {
-    if (!(await file.stat()).isFile()) throw new Error(`${path} is no file`)
+    if (!(await file.stat()).isFile()) throw new Error(`${path} is not a file`)
     const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1), 0, maxBytes + 1, 0)
     return buffer.toString('utf8', 0, bytesRead)
   } finally {
