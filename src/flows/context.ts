@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import type { AssertionExaminer } from '../auth/assertion-examiner.ts'
 import type { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import type { TrustedIssuers } from '../auth/trusted-issuers.ts'
 import type { CallContext, Caller, Logger, Span } from '../context.ts'
@@ -26,6 +27,7 @@ export interface FlowServices {
   readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
+  readonly assertionExaminer: AssertionExaminer
   readonly clock: IssuingClock
   readonly limits: FlowLimits
 }

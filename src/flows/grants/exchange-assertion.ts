@@ -1,12 +1,5 @@
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
-import {
-  type AssertionClaims,
-  endOf,
-  isOnlyFor,
-  isTimely,
-  readAssertion,
-  verifyAssertion,
-} from '../../crypto/assertion.ts'
+import { type AssertionClaims, endOf } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
@@ -37,23 +30,12 @@ const SHOWN = 512
  * where they are, and what is wrong there, is in the log and known to `qscope doctor`.
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
-  const { trustedIssuers, issuer: ownIssuer } = ctx.services
-  const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
-  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
-  // What this server signs itself, identity tokens among it, stands for no client here.
-  if (assertion === null || issuer === undefined || assertion.claimed.iss === ownIssuer)
-    return fail('oauth.invalid_grant')
-  const keys = await issuer.keysFor(assertion)
-  if (keys === null)
-    return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
-  const { audience, maxLifetime, singleUse } = issuer.terms
-  const claims = await verifyAssertion(assertion, keys)
-  const good =
-    claims !== null &&
-    isOnlyFor(claims, audience) &&
-    isTimely(claims, ctx.now, maxLifetime) &&
-    (claims.jti !== undefined || !singleUse)
-  return good ? success({ issuer, claims }) : fail('oauth.invalid_grant')
+  const { assertionExaminer } = ctx.services
+  const examined = await assertionExaminer.examine(ctx, request.assertion, 'authorization_grant', ctx.now)
+  if (examined.failed === null) return success({ issuer: examined.issuer, claims: examined.claims })
+  return examined.failed === 'issuer_keys_are_available'
+    ? fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
+    : fail('oauth.invalid_grant')
 })
 
 /**
@@ -99,11 +81,11 @@ const assertionIsNew = reservation<Verified>({
 /** The audit event says on whose word the token was issued. */
 const assertedTokenIsAppended = postcondition<Verified & { readonly issued: IssuedTokens }, AppendStores>(
   'assertedTokenIsAppended',
-  (ctx, { claims, issued }) => {
+  (ctx, { issuer, claims, issued }) => {
     const event = issuanceEvent(ctx, issued.token, 'token.issued')
     const asserted = {
       grant_type: 'jwt_bearer',
-      assertion_issuer: withoutSecrets(claims.iss).slice(0, SHOWN),
+      assertion_issuer: withoutSecrets(issuer.terms.issuer).slice(0, SHOWN),
       assertion_subject: withoutSecrets(claims.sub).slice(0, SHOWN),
     }
     ctx.stores.accessTokens.insert(issued.token)
