@@ -138,6 +138,18 @@ export function choice<const Word extends string>(words: readonly Word[], should
   return new ValueType(z.enum(words), shouldBe)
 }
 
+/** Some of a few words, separated by commas and, if liked, spaces. */
+export function choices<const Word extends string>(
+  words: readonly Word[],
+  shouldBe: string,
+): ValueType<readonly Word[]> {
+  const schema = z
+    .string()
+    .transform((list) => list.split(',').map((one) => trimSpaces(one)))
+    .pipe(z.array(z.enum(words)))
+  return new ValueType(schema, shouldBe, (chosen) => chosen.join(','))
+}
+
 function oneOf(words: readonly string[]): string {
   if (words.length > 3) return `one of ${words.join(', ')}`
   return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
