@@ -77,5 +77,5 @@ it('a user code that could not be looked up does not count as a wrong one', asyn
   await database.query('alter table oauth_device_codes rename to lost')
   for (let n = 0; n < 12; n += 1) expect(await refusalOf(look())).toMatchObject({ reason: 'OAUTH_SERVER_ERROR' })
   await database.query('alter table lost rename to oauth_device_codes')
-  expect((await look()).clientId).not.toBe('')
+  expect((await look()).deviceAuthorization?.clientId).not.toBe('')
 })
