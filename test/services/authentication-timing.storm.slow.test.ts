@@ -47,7 +47,7 @@ const suite = (server: TestServer) => {
             const refusal = await refusalOf(server.call(TokenService.method.mintToken, { client: kinds[name] }))
             const took = performance.now() - begun
             expect(refusal.message).toMatch(
-              /^UNAUTHENTICATED OAUTH_INVALID_CLIENT: Client authentication failed\. Check the client id, /,
+              /^UNAUTHENTICATED OAUTH_INVALID_CLIENT: Client authentication failed\. Check the client id and /,
             )
             if (counted) times[name].push(took)
           }
