@@ -4,11 +4,11 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { CLIENT_ID, type Milliseconds, milliseconds } from '../domain/ids.ts'
 import { isReservedScope, isScopeToken } from '../domain/scopes.ts'
-import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
+import { type ClaimPattern, claimPattern, type KeyLocation, type TrustedIssuer } from '../domain/trusted-issuer.ts'
 import { messageOf } from '../message-of.ts'
+import { checkUrl } from '../url.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
-import { checkUrl } from './url.ts'
 
 const LONGEST_SCOPE = 128
 const LONGEST_LIFETIME = milliseconds(86_400_000)
@@ -29,14 +29,12 @@ function isIssuable(scope: string): boolean {
 const claims = z.record(z.string().min(1), z.string()).transform((given, context): readonly ClaimPattern[] => {
   const entries = Object.entries(given)
   if (entries.length === 0) context.addIssue({ code: 'custom', message: 'should name at least one claim' })
-  return entries.map(([name, text]) => {
-    const prefix = text.endsWith('*')
-    const value = prefix ? text.slice(0, -1) : text
-    if (value === '' || value.includes('*')) {
-      const message = 'should be a text, or the beginning of one and a * at its end'
-      context.addIssue({ code: 'custom', path: [name], message })
-    }
-    return { path: pathOf(name), value, prefix }
+  return entries.flatMap(([name, text]) => {
+    const pattern = claimPattern(name, text)
+    if (pattern !== null) return [pattern]
+    const message = 'should be a text, or the beginning of one and a * at its end'
+    context.addIssue({ code: 'custom', path: [name], message })
+    return []
   })
 })
 
@@ -95,11 +93,22 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
     seen.add(given.issuer)
     return Object.freeze({
       issuer: given.issuer,
+      origin: 'file',
+      displayName: given.issuer,
+      kind: 'jwt',
+      trustDomain: null,
       keys: locationOf(given, dirname(path), complain),
       audience: given.audience ?? audience,
       singleUse: given.single_use,
       maxLifetime: given.max_lifetime,
-      rules: given.rules.map((rule) => ({ claims: rule.claims, clientId: rule.client_id, scopes: rule.scopes })),
+      rules: given.rules.map((rule) => ({
+        claims: rule.claims,
+        condition: null,
+        clientId: rule.client_id,
+        scopes: rule.scopes,
+        scopesExpression: null,
+        tokenClaims: {},
+      })),
     })
   })
   return problems.length > 0 ? { issuers: [], problems } : { issuers: Object.freeze(issuers), problems }
@@ -141,14 +150,6 @@ function fetchable(text: string, context: z.RefinementCtx): void {
   if (secure) return
   const why = checked.ok ? '' : `: it ${checked.problem}`
   context.addIssue({ code: 'custom', message: `should be an https URL (http on loopback only)${why}` })
-}
-
-function pathOf(name: string): readonly string[] {
-  if (!name.startsWith('/')) return [name]
-  return name
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 /** `issuers[0].rules[1].scopes[0]: …`. */

@@ -39,18 +39,16 @@ const SHOWN = 512
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
   const { trustedIssuers, issuer: ownIssuer } = ctx.services
   const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
-  const issuer = assertion === null ? undefined : trustedIssuers.get(assertion.claimed.iss)
+  const issuer = assertion === null ? null : await trustedIssuers.find(ctx, assertion.claimed.iss)
   // What this server signs itself, identity tokens among it, stands for no client here.
-  if (assertion === null || issuer === undefined || assertion.claimed.iss === ownIssuer)
-    return fail('oauth.invalid_grant')
-  const keys = await issuer.keysFor(assertion)
-  if (keys === null)
-    return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
+  if (assertion === null || issuer === null || assertion.claimed.iss === ownIssuer) return fail('oauth.invalid_grant')
+  const found = await issuer.keysFor(assertion)
+  if (!found.ok) return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
   const { audience, maxLifetime, singleUse } = issuer.terms
-  const claims = await verifyAssertion(assertion, keys)
+  const claims = await verifyAssertion(assertion, found.keys)
   const good =
     claims !== null &&
-    isOnlyFor(claims, audience) &&
+    isOnlyFor(claims, audience ?? ownIssuer) &&
     isTimely(claims, ctx.now, maxLifetime) &&
     (claims.jti !== undefined || !singleUse)
   return good ? success({ issuer, claims }) : fail('oauth.invalid_grant')

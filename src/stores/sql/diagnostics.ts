@@ -105,6 +105,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_assertion_ids: ALL,
   oauth_revocation_heads: ALL,
   oauth_scope_usage: ALL,
+  oauth_trusted_issuers: ALL,
   oauth_revocations: REPLACES,
 })
 

@@ -93,7 +93,8 @@ function isStringMap(value: unknown): value is Record<string, string> {
   )
 }
 
-function json(value: string, column: string): unknown {
+/** A JSON document. */
+export function json(value: string, column: string): unknown {
   try {
     return JSON.parse(value)
   } catch {
@@ -101,7 +102,8 @@ function json(value: string, column: string): unknown {
   }
 }
 
-function unreadable(column: string): DatabaseError {
+/** A value that no version of qscope writes. */
+export function unreadable(column: string): DatabaseError {
   return new DatabaseError('broken', `a row holds a value in ${column} that no version of qscope writes`)
 }
 

@@ -338,6 +338,28 @@ export interface ScopeUsageTable {
   updated_at: Int
 }
 
+export interface TrustedIssuerTable extends Changed {
+  issuer: string
+  /** Another one after each change. */
+  revision: string
+  display_name: string
+  kind: string
+  trust_domain: string | null
+  /** Which of the next columns has a value. */
+  key_location: string
+  /** JSON document. */
+  jwks: string | null
+  jwks_uri: string | null
+  /** PEM. */
+  ca_certificates: string | null
+  audience: string | null
+  single_use: Int
+  max_lifetime: Int
+  /** JSON list. */
+  rules: string
+  owner: string | null
+}
+
 export interface Database {
   oauth_clients: ClientTable
   oauth_client_configs: ClientConfigTable
@@ -357,6 +379,7 @@ export interface Database {
   oauth_audit_roster: AuditRosterTable
   oauth_audit_followers: AuditFollowerTable
   oauth_scope_usage: ScopeUsageTable
+  oauth_trusted_issuers: TrustedIssuerTable
   oauth_revocation_heads: RevocationHeadTable
   oauth_revocations: RevocationTable
   oauth_revocation_keys: RevocationKeyTable

@@ -13,6 +13,7 @@ import { ownSecretRotation } from './0012_own_secret_rotation.ts'
 import { owners } from './0013_owners.ts'
 import { auditFollowers } from './0014_audit_followers.ts'
 import { scopeUsage } from './0015_scope_usage.ts'
+import { trustedIssuers } from './0016_trusted_issuers.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0013_owners', serversFrom: null, migration: owners },
   { name: '0014_audit_followers', serversFrom: null, migration: auditFollowers },
   { name: '0015_scope_usage', serversFrom: null, migration: scopeUsage },
+  { name: '0016_trusted_issuers', serversFrom: null, migration: trustedIssuers },
 ])
