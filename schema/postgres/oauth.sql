@@ -374,3 +374,21 @@ create table oauth_trusted_issuers (
   updated_at bigint not null,
   updated_by varchar(191) collate "C" not null
 );
+
+alter table oauth_clients add column jwks_uri text collate "C";
+
+alter table oauth_clients add column federated_identities text collate "C";
+
+create table oauth_client_federated_identities (
+  identity_hash bytea not null primary key,
+  issuer varchar(512) collate "C" not null,
+  client_id varchar(128) collate "C" not null,
+  created_at bigint not null,
+  created_by varchar(191) collate "C" not null
+);
+
+create index oauth_client_federated_identities_by_issuer on oauth_client_federated_identities (issuer, client_id);
+
+create index oauth_client_federated_identities_by_client on oauth_client_federated_identities (client_id);
+
+alter table oauth_access_tokens add column extra_claims text collate "C";

@@ -374,3 +374,21 @@ create table oauth_trusted_issuers (
   updated_at integer not null,
   updated_by text not null
 ) strict;
+
+alter table oauth_clients add column jwks_uri text;
+
+alter table oauth_clients add column federated_identities text;
+
+create table oauth_client_federated_identities (
+  identity_hash blob not null primary key,
+  issuer text not null,
+  client_id text not null,
+  created_at integer not null,
+  created_by text not null
+) strict;
+
+create index oauth_client_federated_identities_by_issuer on oauth_client_federated_identities (issuer, client_id);
+
+create index oauth_client_federated_identities_by_client on oauth_client_federated_identities (client_id);
+
+alter table oauth_access_tokens add column extra_claims text;
