@@ -205,7 +205,7 @@ onEveryBackend(
       it('refuses names with characters that cannot be seen', async () => {
         for (const character of ['\u0000', '\u0007', '\t', '\u007f', '\u200b', '\u202e', '\ufeff', '\u00a0']) {
           const [violation] = await violationsOf(create({ issuer: `https://a${character}.example` }))
-          expect(violation).toMatch(/^trusted_issuer.issuer (must be a text without white space|holds the character U)/)
+          expect(violation).toMatch(/^trusted_issuer.issuer (must be a text without white space|contains the character U)/)
         }
         expect(await violationsOf(create({ issuer: '' }))).toHaveLength(1)
       })
@@ -219,7 +219,7 @@ onEveryBackend(
         expect(refusal.details.badRequest?.fieldViolations).toMatchObject([
           {
             field: 'trusted_issuer.jwks',
-            description: 'keys[1] is not a public key: take care, what was sent is no secret any more',
+            description: 'keys[1] is a secret or private key and is now exposed: replace it, and send public keys only',
           },
         ])
         expect(JSON.stringify([refusal.message, refusal.metadata, refusal.details.badRequest])).not.toContain(jwk.d)
