@@ -390,3 +390,5 @@ create table oauth_client_federated_identities (
 create index oauth_client_federated_identities_by_issuer on oauth_client_federated_identities (issuer, client_id);
 
 create index oauth_client_federated_identities_by_client on oauth_client_federated_identities (client_id);
+
+alter table oauth_access_tokens add column extra_claims text;

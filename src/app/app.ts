@@ -16,6 +16,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import { ExpressionCompiler } from '../expressions/expression.ts'
+import { RuleEvaluator } from '../expressions/rule-expressions.ts'
 import { AuditFeed } from '../flows/audit/audit-feed.ts'
 import { AuditWatches } from '../flows/audit/watch-audit-log.ts'
 import type { FlowServices, IssuingClock } from '../flows/context.ts'
@@ -219,6 +221,7 @@ export class App {
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers,
+      ruleEvaluator: new RuleEvaluator(new ExpressionCompiler()),
       assertionExaminer,
       clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),

@@ -128,9 +128,9 @@ export function isSpiffeName(issuer: string): boolean {
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The first rule all of whose claims hold; `null`: the assertion stands for nobody. */
-export function ruleFor(rules: readonly AssertionRule[], claims: Claims): AssertionRule | null {
-  return rules.find((rule) => rule.claims.every((pattern) => claimHolds(pattern, claims))) ?? null
+/** Whether all claims that a rule names hold; its condition is another thing. */
+export function matchesClaims(rule: Pick<AssertionRule, 'claims'>, claims: Claims): boolean {
+  return rule.claims.every((pattern) => claimHolds(pattern, claims))
 }
 
 /** A claim that is a list holds if one of its texts does. */

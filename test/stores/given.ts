@@ -100,6 +100,7 @@ export function aToken(client: string, over: Partial<AccessToken> = {}): AccessT
     userGeneration: null,
     actors: [],
     ancestors: [],
+    extra: null,
     signingKeyId: null,
     confirmation: null,
     issuedAt: NOW,

@@ -12,6 +12,8 @@ interface Content {
   readonly actors?: readonly string[]
   /** Those it is exchanged from, what can end which can end it. */
   readonly ancestors?: readonly unknown[]
+  /** What the rule of a trusted issuer gave it. */
+  readonly extra?: object | null
   /** Further claims. */
   readonly more?: object
 }
@@ -40,10 +42,18 @@ export function jwtIsNotTooLong<Facts extends object>(contentOf: (facts: Facts) 
 
 function evaluateLength(
   ctx: FlowContext,
-  { scopes, audiences, actors = [], ancestors = [], more = {} }: Content,
+  { scopes, audiences, actors = [], ancestors = [], extra = null, more = {} }: Content,
 ): Result<object> {
   const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
-  const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors, more])
+  const claims = JSON.stringify([
+    ctx.services.issuer,
+    ctx.services.issuer,
+    scopes.join(' '),
+    audiences,
+    actors,
+    extra,
+    more,
+  ])
   const bytes =
     FIXED_BYTES + Math.ceil(((Buffer.byteLength(claims) + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
   if (bytes <= LONGEST_JWT) return HOLDS

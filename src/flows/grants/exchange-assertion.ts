@@ -3,7 +3,9 @@ import { type AssertionClaims, endOf } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
-import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
+import type { AssertionRule } from '../../domain/trusted-issuer.ts'
+import type { RuleOutcome } from '../../expressions/rule-expressions.ts'
+import type { JsonObject } from '../../json-object.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
@@ -38,15 +40,32 @@ const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood',
     : fail('oauth.invalid_grant')
 })
 
+/** The rules of the issuer are evaluated for the claims that it signed; what cannot be evaluated is told to the log, not to the bearer. */
+const rulesAreEvaluated = condition<Verified, { readonly outcome: RuleOutcome }>(
+  'rulesAreEvaluated',
+  (ctx, { issuer: { terms }, claims }) => {
+    const outcome = ctx.services.ruleEvaluator.evaluate(terms.rules, claims)
+    if (!outcome.ok) {
+      const problem = withoutSecrets(outcome.problem).slice(0, SHOWN)
+      const { issuer: name } = terms
+      ctx.log.info({ rayId: ctx.rayId, issuer: name, problem }, 'a rule of a trusted issuer cannot be evaluated')
+    }
+    return success({ outcome })
+  },
+)
+
+type Stands = { readonly client: Client; readonly rule: AssertionRule; readonly extra: Readonly<JsonObject> | null }
+
 /**
  * RFC 7523 §2.1: the assertion stands for a client that is let in; one that
  * authenticated is that client. One by certificate must do so: all its tokens
  * are bound (RFC 8705 §3), and no assertion takes that from them.
  */
-const assertionStandsForClient = condition<Verified, { readonly client: Client; readonly rule: AssertionRule }>(
+const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, Stands>(
   'assertionStandsForClient',
-  async (ctx, { issuer, claims }) => {
-    const rule = ruleFor(issuer.terms.rules, claims)
+  async (ctx, { outcome }) => {
+    if (!outcome.ok) return fail('oauth.invalid_grant')
+    const { rule, extra } = outcome
     const client = rule === null ? null : await ctx.stores.clients.find(ctx, clientId(rule.clientId))
     if (rule === null || !client?.enabled) return fail('oauth.invalid_grant')
     const { caller } = ctx
@@ -54,7 +73,7 @@ const assertionStandsForClient = condition<Verified, { readonly client: Client; 
       caller.kind === 'client'
         ? caller.client.clientId === client.clientId
         : client.authenticationMethod !== 'tls_client'
-    return stands ? success({ client, rule }) : fail('oauth.invalid_grant')
+    return stands ? success({ client, rule, extra }) : fail('oauth.invalid_grant')
   },
 )
 
@@ -102,6 +121,7 @@ export const exchangeAssertion = defineFlow({
   preconditions: given<AssertionRequest>()
     .and(someIssuerIsTrusted)
     .and(assertionIsGood)
+    .and(rulesAreEvaluated)
     .and(assertionStandsForClient)
     .and(grantIsAllowed('jwt_bearer'))
     .and(scopesAreOfRule)

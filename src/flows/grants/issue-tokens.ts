@@ -25,11 +25,22 @@ export interface TokenBasis extends Signing {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly lifetime: Milliseconds
+  /** Claims that an assertion gave it; absent: none. */
+  readonly extra?: AccessToken['extra']
 }
 
 type DrawnClaims = Pick<
   AccessToken,
-  'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
+  | 'subject'
+  | 'userId'
+  | 'userGeneration'
+  | 'grantId'
+  | 'scopes'
+  | 'audiences'
+  | 'actors'
+  | 'ancestors'
+  | 'extra'
+  | 'expiresAt'
 >
 
 /** The claims of a token, and the client that it is issued to. */
@@ -102,7 +113,7 @@ function issued(token: AccessToken, value: RawToken): IssuedTokens {
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
 export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promise<IssuedTokens> {
-  const { client, scopes, audiences, lifetime } = basis
+  const { client, scopes, audiences, lifetime, extra = null } = basis
   return await drawAccessToken(ctx, basis, {
     subject: client.clientId,
     userId: null,
@@ -112,6 +123,7 @@ export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promis
     audiences,
     actors: [],
     ancestors: [],
+    extra,
     expiresAt: expiryAfter(ctx.now, lifetime),
   })
 }
@@ -142,6 +154,7 @@ export async function issueFamilyTokens(
     audiences,
     actors: [],
     ancestors: [],
+    extra: null,
     expiresAt: expiryWithin(ctx.now, accessTokenTtl, grant.expiresAt),
   })
   const access = { ...issued, grantExpiresAt: grant.expiresAt }
@@ -178,6 +191,8 @@ function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): ob
   const { audiences, scopes, confirmation } = token
   const act = actOf(token.actors)
   return {
+    // Its own claims count: none of these has the name of one.
+    ...token.extra,
     iss: issuer,
     // §3: a token that was asked for no resource in particular is for the service that issued it.
     aud: audiences.length > 1 ? audiences : (audiences[0] ?? issuer),

@@ -192,6 +192,7 @@ export const tokenExchange = defineFlow({
         audiences,
         actors,
         ancestors: ancestors.map(({ tokenId }) => tokenId),
+        extra: null,
         expiresAt: expiryWithin(ctx.now, client.config.accessTokenTtl, until),
       },
       ancestors,

@@ -230,6 +230,7 @@ export const transactionToken = defineFlow({
       audiences,
       actors,
       ancestors: ancestors.map(({ tokenId }) => tokenId),
+      extra: null,
       expiresAt: expiryWithin(ctx.now, lifetime, until),
     }
     const issued = await signToken(ctx, { signer, type: 'txntoken+jwt', ancestors }, claims, (token) => ({

@@ -52,7 +52,12 @@ export const issuerEtagIsCurrent = condition<{ readonly before: RegisteredIssuer
 
 /** The issuer can be used as it is to be: its name, its keys and its rules. */
 export const issuerIsSound = condition<{ readonly after: IssuerRegistration }>('issuerIsSound', (ctx, { after }) => {
-  const problems = [...issuerProblems(after, ctx.services.issuer), ...keyProblems(after)]
+  const ofExpressions = after.rules.flatMap((rule, index) =>
+    ctx.services.ruleEvaluator
+      .problemsOf(rule)
+      .map(({ field, description }) => ({ field: `rules[${index}].${field}`, description })),
+  )
+  const problems = [...issuerProblems(after, ctx.services.issuer), ...keyProblems(after), ...ofExpressions]
   const violations = problems.map(({ field, description }) => ({ field: `trusted_issuer.${field}`, description }))
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : HOLDS
 })

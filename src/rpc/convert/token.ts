@@ -87,6 +87,7 @@ function viewOf(found: Found) {
       scopes: grant.scopes,
       audiences: grant.audiences,
       actors: [],
+      extra: null,
       confirmation: null,
       revokedAt: grant.revokedAt,
     },
@@ -111,6 +112,7 @@ export function toTokenClaims(found: ActiveToken, issuer: string): MessageInitSh
     ...(actor !== null && { actor }),
     ...(view.confirmation !== null && { confirmation: { x5tS256: view.confirmation } }),
     revocationKeys: [...found.revocationKeys],
+    ...(view.extra !== null && { extra: { ...view.extra } }),
   }
 }
 

@@ -178,6 +178,8 @@ export interface AccessTokenTable extends Changeable {
   signing_key_id: string | null
   /** Of the certificate it is bound to. */
   certificate_hash: NullableHash
+  /** JSON object; null: there are none. */
+  extra_claims: string | null
   issued_at: Int
   expires_at: Int
   revoked_at: NullableInt
