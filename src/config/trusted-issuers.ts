@@ -70,7 +70,10 @@ const ISSUER = z
             claims: claims.default([]),
             condition: expression.optional(),
             client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
-            scopes: z.array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:')).min(1).max(200),
+            scopes: z
+              .array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:'))
+              .min(1)
+              .max(200),
             scopes_expression: expression.optional(),
             token_claims: z.record(z.string(), expression).default({}),
           })
