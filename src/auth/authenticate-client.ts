@@ -171,7 +171,11 @@ export class ClientAuthenticator {
     const costsWork = !this.#importedSecrets.isUnderWay(verification)
     const counted = costsWork ? this.#guard.count(ctx, attempt) : HOLDS
     if (!counted.ok) return counted
-    const match = await this.#importedSecrets.match(verification)
+    const match = await this.#importedSecrets.match(verification).catch((error: unknown) => {
+      // Nothing was found out, so nobody failed.
+      if (costsWork) this.#guard.uncount(ctx, attempt)
+      throw error
+    })
     if (match !== null && costsWork) this.#guard.uncount(ctx, attempt)
     else if (match === null && !costsWork) this.#guard.failed(ctx, attempt)
     if (match === 'busy') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })

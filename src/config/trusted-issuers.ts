@@ -39,7 +39,7 @@ const claims = z.record(z.string().min(1), z.string()).transform((given, context
   return entries.flatMap(([name, text]) => {
     const pattern = claimPattern(name, text)
     if (pattern !== null) return [pattern]
-    const message = 'should be a text, or the beginning of one and a * at its end'
+    const message = 'should be a string, or a prefix followed by *'
     context.addIssue({ code: 'custom', path: [name], message })
     return []
   })
@@ -52,7 +52,7 @@ const MOST_TOKEN_CLAIMS = 20
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
 
 /** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
-const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a text without white space and control characters')
+const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a string without white space and control characters')
 
 const ISSUER = z
   .strictObject({
@@ -70,22 +70,25 @@ const ISSUER = z
             claims: claims.default([]),
             condition: expression.optional(),
             client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
-            scopes: z.array(z.string().refine(isIssuable, 'should be a scope, and none under qscope:')).min(1).max(200),
+            scopes: z
+              .array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:'))
+              .min(1)
+              .max(200),
             scopes_expression: expression.optional(),
             token_claims: z.record(z.string(), expression).default({}),
           })
           .refine((rule) => rule.claims.length > 0 || rule.condition !== undefined, {
-            error: 'should have claims, a condition or both: without any it holds for everybody',
+            error: 'should have claims, a condition or both: a rule without them would apply to every assertion',
           }),
       )
       .min(1),
   })
   .refine(({ jwks_file: file, jwks_url: url }) => (file === undefined) !== (url === undefined), {
-    error: 'should have either jwks_file or jwks_url',
+    error: 'should have either jwks_file or jwks_url, not both',
     ...always,
   })
   .refine(({ jwks_ca_file: ca, jwks_url: url }) => ca === undefined || url !== undefined, {
-    error: 'jwks_ca_file goes with jwks_url',
+    error: 'jwks_ca_file requires jwks_url',
     ...always,
   })
 
@@ -108,7 +111,7 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
   const issuers = result.data.issuers.map((given, index): TrustedIssuer => {
     const complain = (problem: string) => problems.push(`issuers[${index}]: ${problem}`)
     const complainAt = (problem: string) => problems.push(`issuers[${index}].${problem}`)
-    if (seen.has(given.issuer)) complain(`${given.issuer} stands here twice`)
+    if (seen.has(given.issuer)) complain(`${given.issuer} is listed twice`)
     seen.add(given.issuer)
     return Object.freeze({
       issuer: given.issuer,

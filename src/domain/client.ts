@@ -190,3 +190,9 @@ export function withoutOrphans(secrets: readonly ClientSecret[]): readonly Clien
   const kept = new Set(origins.flatMap(({ secretId }) => withDescendants(secrets, secretId)))
   return secrets.filter((secret) => kept.has(secret))
 }
+
+/** Those that `withoutOrphans` leaves out. They prove nobody any more. */
+export function orphansAmong(secrets: readonly ClientSecret[]): readonly ClientSecret[] {
+  const kept = new Set(withoutOrphans(secrets))
+  return secrets.filter((secret) => !kept.has(secret))
+}

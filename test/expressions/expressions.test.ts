@@ -169,7 +169,9 @@ describe('what passes when it is written still ends soon', () => {
     'claims.ones.exists(x, claims.ones.exists(y, y + "a" == x + "b"))',
   ])('%s', (text) => {
     expect(problemWith(text)).toBe('')
-    expect(made(text, bombs)).toMatch(/takes more steps than an evaluation may|gives too much|makes a text of more than/)
+    expect(made(text, bombs)).toMatch(
+      /takes more steps than an evaluation may|gives too much|makes a text of more than/,
+    )
   })
 
   it('lists that are too long to go through, and texts that are too long to make', () => {

@@ -73,7 +73,9 @@ export interface ClientStore extends ClientReads {
 export interface ClientSecretReads {
   /** All secrets of a client, newest first, expired ones too, but none whose maker is gone. */
   ofClient(ctx: StoreContext, clientId: ClientId): Promise<readonly ClientSecret[]>
-  /** The peppers that secrets were hashed under. */
+  /** The secrets of a client whose maker is gone, or that go back to such a one; they prove nobody. */
+  orphansOf(ctx: StoreContext, clientId: ClientId): Promise<readonly ClientSecret[]>
+  /** The peppers that secrets were hashed under, those of orphans too. */
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
 }
 
