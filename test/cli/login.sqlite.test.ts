@@ -142,7 +142,7 @@ describe('qscope login', () => {
     expect(await runHere(['token', 'header'])).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'qscope: the login of the context dev has ended: run qscope login\n',
+      stderr: 'qscope: the login of the context dev has expired: run qscope login\n',
     })
   })
 
@@ -210,7 +210,7 @@ describe('qscope login', () => {
       writeFileSync(contextFile(), JSON.stringify({ ...kept(), server: '127.0.0.1:1' }))
     }
     const { code, stderr } = await logInWhile(moved, 'approve', '--client-id', 'cli-moved')
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('is of 127.0.0.1:1 by now') })
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('now names 127.0.0.1:1') })
     expect(kept().login).toBeUndefined()
     const method = TokenService.method.listTokens
     const { tokens } = await server.call(method, { clientId: 'cli-moved' }, { bearer: server.admin.token })
@@ -220,7 +220,7 @@ describe('qscope login', () => {
   test('is forgotten, and said to be, when its context becomes one of another server', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { code, stderr } = await runHere(['context', 'set', 'dev', '--server', '127.0.0.1:1'])
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the server before') })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the previous server') })
     expect(kept().login).toBeUndefined()
   })
 

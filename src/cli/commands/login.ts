@@ -39,7 +39,7 @@ export function loginCommand(): Command {
         { ...options, ...omitUndefined({ clientId }) },
         contextTarget({ name, context }, {}),
       )
-      if (client === null) throw new UsageError('who logs in where? Give --client-id, or set it in the context')
+      if (client === null) throw new UsageError('give --client-id, or set it in the context')
       const calls = callsOf({ name, context }, { client, bearer: null })
       try {
         const { scope: scopes = [], audience: audiences = [] } = options
@@ -77,7 +77,7 @@ export function logoutCommand(): Command {
 function requiredContext(options: Pick<ConnectionOptions, 'context'>): NamedContext {
   const chosen = chosenContext(options)
   if (chosen !== null) return chosen
-  throw new UsageError('a login is kept in a context: make one with qscope context set <name> --server <host:port>')
+  throw new UsageError('a login is stored in a context: create one with qscope context set <name> --server <host:port>')
 }
 
 function callsOf(context: NamedContext, credentials: CallCredentials): Calls {
@@ -100,7 +100,7 @@ async function keep(login: Login, { name, context }: NamedContext): Promise<Logi
   await ContextStore.ofUser(process.env).change(name, ({ login: former, ...current }) => {
     if (current.server !== context.server) {
       throw new Error(
-        `the context ${name} is of ${current.server} by now, and a login to ${context.server} is not kept there`,
+        `the login to ${context.server} was not stored, because the context ${name} now names ${current.server}`,
       )
     }
     before = former
@@ -164,7 +164,7 @@ async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Pr
       else if (reason !== 'OAUTH_DEVICE_AUTHORIZATION_PENDING') throw error
     }
   }
-  throw new Error('nobody approved in time: run qscope login again')
+  throw new Error('the login was not approved in time: run qscope login again')
 }
 
 /** RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it. */

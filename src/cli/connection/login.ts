@@ -15,7 +15,7 @@ const REFRESH_AHEAD_MS = 30_000
 /** What a context keeps of the tokens that a user's client was issued. */
 export function loginOf(clientId: string, token: IssuedToken): Login {
   const { accessToken, refreshToken = null, expireTime, scopes } = token
-  if (expireTime === undefined) throw new Error('the server issued a token that does not say when it ends')
+  if (expireTime === undefined) throw new Error('the server issued a token without an expiry time')
   return {
     clientId,
     accessToken,
@@ -58,17 +58,17 @@ async function refreshed(name: string, context: Context, client: CallCredentials
   if (login === undefined || !endsSoon(login)) return context
   if (login.refreshToken === null) {
     if (Date.parse(login.expireTime) > Date.now()) return context
-    throw new UsageError(`the login of the context ${name} has ended: run qscope login`)
+    throw new UsageError(`the login of the context ${name} has expired: run qscope login`)
   }
   const calls = new RemoteCalls(contextTarget({ name, context }, {}).endpoint, loginCredentials(login, client))
   try {
     const { token } = await calls.call(TokenService.method.refreshToken, { refreshToken: login.refreshToken })
-    if (token === undefined) throw new Error('the server answered no token')
+    if (token === undefined) throw new Error('the answer of the server contains no token')
     const next = loginOf(login.clientId, token)
     return { ...context, login: { ...next, refreshToken: next.refreshToken ?? login.refreshToken } }
   } catch (error) {
     if (error instanceof CallFailure && error.refusal.reason === 'OAUTH_INVALID_GRANT') {
-      throw new UsageError(`the login of the context ${name} has ended: run qscope login`)
+      throw new UsageError(`the login of the context ${name} has expired: run qscope login`)
     }
     throw error
   } finally {
