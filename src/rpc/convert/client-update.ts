@@ -21,7 +21,7 @@ import {
   readConfigFields,
 } from './client.ts'
 
-/** Not among what `*` changes: who does not know of owners leaves them as they are. */
+/** Not changed by `*`, so that a caller that does not know owners keeps them. */
 const OWNER = 'owner'
 
 type Reader = (message: ClientMessage) => ClientChanges
@@ -112,7 +112,7 @@ function pathProblem(path: string): string | null {
   return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'is not a field'
 }
 
-/** A path is a text of the caller's: what can be none is not repeated. */
+/** The path is caller input: a text that cannot be a path is not repeated. */
 function shown(path: string): string {
   return SHOWN_PATH.test(path) && !holdsSecret(path) ? path : '…'
 }
