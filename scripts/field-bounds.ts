@@ -19,6 +19,7 @@ const WORDINGS: Readonly<Record<string, Wording>> = {
   'duration.lte': (most) => `at most ${most}`,
   'int32.gte': (least) => `at least ${least}`,
   'int32.lte': (most) => `at most ${most}`,
+  'bool.const': (value) => `only ${value}`,
   'enum.definedOnly': () => 'a value of the enum',
   'enum.notIn': () => 'not unspecified',
   required: () => 'required',

@@ -1,9 +1,11 @@
 import manifest from '../../package.json' with { type: 'json' }
 import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import { AssertionExaminer } from '../auth/assertion-examiner.ts'
 import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
 import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
+import type { TrustedProxies } from '../auth/forwarded-certificate/trusted-proxies.ts'
 import { ImportedSecrets } from '../auth/imported-secrets.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
@@ -14,6 +16,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import { ExpressionCompiler } from '../expressions/expression.ts'
+import { RuleEvaluator } from '../expressions/rule-expressions.ts'
 import { AuditFeed } from '../flows/audit/audit-feed.ts'
 import { AuditWatches } from '../flows/audit/watch-audit-log.ts'
 import type { FlowServices, IssuingClock } from '../flows/context.ts'
@@ -27,6 +31,7 @@ import { DeviceService } from '../gen/qscope/v1/device_service_pb.ts'
 import { KeyService } from '../gen/qscope/v1/key_service_pb.ts'
 import { ServerService } from '../gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../gen/qscope/v1/trust_service_pb.ts'
 import { UsageService } from '../gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../gen/qscope/v1/user_service_pb.ts'
 import { type CounterSync, UnsharedCounters } from '../rate-limits/counter-sync.ts'
@@ -44,6 +49,7 @@ import { DeviceHandlers } from '../rpc/handlers/device.ts'
 import { KeyHandlers } from '../rpc/handlers/key.ts'
 import { ServerHandlers } from '../rpc/handlers/server.ts'
 import { TokenHandlers } from '../rpc/handlers/token.ts'
+import { TrustHandlers } from '../rpc/handlers/trust.ts'
 import { UsageHandlers } from '../rpc/handlers/usage.ts'
 import { UserHandlers } from '../rpc/handlers/user.ts'
 import { IncomingMessages } from '../rpc/incoming-messages.ts'
@@ -66,6 +72,8 @@ import { RevocationKeyUse } from './jobs/revocation-key-use.ts'
 import { assertKeysPresent, keyReferences } from './keyring.ts'
 import { capabilitiesOf, helpBaseOf, httpBaseOf } from './listeners.ts'
 import { OwnStatus } from './server-status.ts'
+import { keyReaderOf } from './trust/issuer-problems.ts'
+import { KeySets } from './trust/key-sets.ts'
 import { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
 /** One device that polls too fast; what comes on top is answered alike, but not noted. */
@@ -79,6 +87,7 @@ const SERVICES = Object.freeze([
   UsageService,
   AuditService,
   KeyService,
+  TrustService,
   ServerService,
 ])
 
@@ -87,6 +96,8 @@ export interface AppOptions {
   /** Shares what is counted with other processes; this one counts alone if not given. */
   readonly counterSync?: CounterSync
   readonly observers?: Observers
+  /** Those who may tell of the certificates of others; nobody if not given. */
+  readonly trustedProxies?: TrustedProxies | null
   /** How the configured database is opened; `openConfiguredBackend` if not given. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
@@ -165,6 +176,7 @@ export class App {
     now = () => epochMs(Date.now()),
     counterSync = new UnsharedCounters(),
     observers,
+    trustedProxies = null,
   }: AppParts) {
     this.#config = config
     this.#log = log
@@ -175,7 +187,8 @@ export class App {
     this.clock = config.database.embedded
       ? null
       : new ClockWatch({ databaseTime: () => backend.clock(), allowed: milliseconds(config.maxClockSkewMs), log })
-    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { now, log })
+    const keySets = new KeySets({ now, log, reader: keyReaderOf(config) })
+    this.trustedIssuers = new TrustedIssuerSet(config.trustedIssuers, { keySets, reads: backend.reads.trustedIssuers })
     const { issuer, signingAlgorithm, limits } = config
     const { reads } = backend
     const signingKeys = new SigningKeys(keyring)
@@ -185,6 +198,7 @@ export class App {
       { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
       counterSync,
     )
+    const assertionExaminer = new AssertionExaminer({ trustedIssuers: this.trustedIssuers, issuer })
     const clients = new ClientAuthenticator({
       reads,
       keyring,
@@ -194,6 +208,8 @@ export class App {
       jtiReplayGuard,
       secretUsage: this.#secretUsage,
       importedSecrets: new ImportedSecrets(backend, keyring, log),
+      assertionExaminer,
+      keySets,
     })
     this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
     this.services = {
@@ -204,7 +220,9 @@ export class App {
       issuer,
       accessTokens,
       jtiReplayGuard,
-      trustedIssuers: this.trustedIssuers.byIssuer,
+      trustedIssuers: this.trustedIssuers,
+      ruleEvaluator: new RuleEvaluator(new ExpressionCompiler()),
+      assertionExaminer,
       clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }
@@ -270,6 +288,7 @@ export class App {
       isDraining: () => this.state.draining,
       validator,
       observer: observers?.calls,
+      trustedProxies,
     })
     const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
     this.purge = new Purge({
@@ -337,10 +356,14 @@ export class App {
 
   #routes(now: () => EpochMs): readonly Route[] {
     const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
+    const experiments = this.#config.experimental ?? []
     const { runner, revocationPolls: polls } = this
     return [
       ...route(ClientService, new ClientHandlers(runner)),
-      ...route(TokenService, new TokenHandlers(runner, { polls, issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(
+        TokenService,
+        new TokenHandlers(runner, { polls, issuer, experiments, helpBase: helpBaseOf(this.#config) }),
+      ),
       ...route(
         DeviceService,
         new DeviceHandlers({
@@ -355,10 +378,11 @@ export class App {
       ...route(UsageService, new UsageHandlers(runner)),
       ...route(AuditService, new AuditHandlers(runner, this.auditWatches)),
       ...route(KeyService, new KeyHandlers(runner)),
+      ...route(TrustService, new TrustHandlers(runner)),
       ...route(
         ServerService,
         new ServerHandlers({
-          capabilities: capabilitiesOf(this.#config, this.trustedIssuers),
+          capabilities: capabilitiesOf(this.#config),
           httpUrl: httpBaseOf(this.#config),
           status: this.#ownStatus(),
         }),

@@ -1,7 +1,7 @@
 import type { Logger } from '../context.ts'
 import { messageOf } from '../message-of.ts'
 import type { App } from './app.ts'
-import { issuerRuleProblems, RULE_ADVICE } from './trust/trusted-issuers.ts'
+import { issuerRuleProblems } from './trust/issuer-problems.ts'
 
 /**
  * Checks the database for as long as the server runs: the health of the server
@@ -97,8 +97,8 @@ export class HealthMonitor {
     for (const { name, value, warning } of await backend.diagnostics()) {
       if (warning !== null) this.#log.warn({ name, value }, `the database's ${name} is ${value}: ${warning}`)
     }
-    for (const problem of await issuerRuleProblems(trustedIssuers, backend, this.#log)) {
-      this.#log.warn({ advice: RULE_ADVICE }, problem)
+    for (const { text, advice } of await issuerRuleProblems(trustedIssuers, backend, this.#log)) {
+      this.#log.warn({ advice }, text)
     }
   }
 

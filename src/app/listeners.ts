@@ -15,7 +15,6 @@ import type { GrpcLimits } from '../transports/grpc/limits.ts'
 import type { HttpServer } from '../transports/http/server.ts'
 import { readConsole } from './console.ts'
 import type { TlsFiles } from './trust/tls-files.ts'
-import type { TrustedIssuerSet } from './trust/trusted-issuers.ts'
 
 const PROTOCOLS = Object.freeze({ QSCOPE_GRPC_LISTEN: 'gRPC', QSCOPE_HTTP_LISTEN: 'HTTP' })
 
@@ -62,14 +61,10 @@ export function httpBaseOf({ http, tls }: Config): string | null {
 }
 
 /** What the server can do, as its metadata tells. */
-export function capabilitiesOf({ issuer, http, tls }: Config, trustedIssuers: TrustedIssuerSet): ServerCapabilities {
+export function capabilitiesOf({ issuer, http, tls }: Config): ServerCapabilities {
   return {
     issuer,
     oauth: http?.oauth ?? false,
-    // They may be replaced while it runs.
-    get assertionGrant() {
-      return trustedIssuers.byIssuer.size > 0
-    },
     assertionAlgorithms: ASSERTION_ALGORITHMS,
     signingAlgorithms: SIGNING_ALGORITHMS,
     clientCertificates: tls?.clientAuth ?? 'none',
@@ -88,7 +83,6 @@ export interface HttpServerDependencies {
     readonly pipeline: Pipeline
     readonly state: ServingState
     readonly incoming: IncomingMessages
-    readonly trustedIssuers: TrustedIssuerSet
   }
   readonly tls: TlsFiles | null
   readonly log: Logger
@@ -103,7 +97,7 @@ export async function openHttpServer({
   log,
   metrics,
 }: HttpServerDependencies): Promise<HttpServer | null> {
-  const { pipeline, state, incoming, trustedIssuers } = app
+  const { pipeline, state, incoming } = app
   if (config.http === null) return null
   const { HttpServer } = await import('../transports/http/server.ts')
   const { http, maxMessageBytes } = config
@@ -112,7 +106,7 @@ export async function openHttpServer({
     consoleFiles: http.console ? await readConsole() : [],
     listen,
     urlAt: (port) => httpUrlOf(http, config.tls, port),
-    capabilities: capabilitiesOf(config, trustedIssuers),
+    capabilities: capabilitiesOf(config),
     allowedOrigins,
     metrics,
     pipeline,

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import { readTrustedIssuers } from '../config/trusted-issuers.ts'
 import type { Logger } from '../context.ts'
 import { readKeyringFile } from '../crypto/keyring-file.ts'
-import type { KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
+import type { TrustedIssuer } from '../domain/trusted-issuer.ts'
 import type { Log } from '../log/create-log.ts'
 import { messageOf } from '../message-of.ts'
 import { neighbour } from '../neighbour.ts'
@@ -17,9 +17,8 @@ import { assertPortFree } from './listeners.ts'
 import { isOnLoopback, namingVariable, runServer, type ServerDependencies } from './server.ts'
 import { exitOnUncaughtException, ignoreOtherSignals, onHangUp, stopSignal } from './signals.ts'
 import { printAdminSecret, printStartupBanner } from './startup-banner.ts'
-import { fetchIssuerKeys } from './trust/issuer-keys.ts'
+import { assertIssuerKeyFiles } from './trust/issuer-problems.ts'
 import { assertUsable, readTlsFiles, TlsFiles } from './trust/tls-files.ts'
-import { assertIssuerKeyFiles } from './trust/trusted-issuers.ts'
 
 const WORKER_ENTRY = neighbour(import.meta.url, 'worker-process')
 
@@ -149,19 +148,9 @@ async function prepareReload(config: Config, log: Logger): Promise<Reload> {
     await attempt('trusted issuers', async () => {
       const { issuers, problems } = readTrustedIssuers(trustedIssuersFile, config.issuer)
       if (problems.length > 0) throw new Error(`${trustedIssuersFile}: ${problems.join('; ')}`)
-      for (const { issuer, keys } of issuers) {
-        if (keys.kind === 'file') await assertKeysUsable(issuer, keys)
-      }
+      await assertIssuerKeyFiles({ ...config, trustedIssuers: issuers })
       trustedIssuers = issuers
     })
   }
   return { parts, trustedIssuers }
-}
-
-async function assertKeysUsable(issuer: string, location: KeyLocation): Promise<void> {
-  try {
-    await fetchIssuerKeys(location)
-  } catch (error) {
-    throw new Error(`the keys of ${issuer} cannot be used: ${messageOf(error)}`, { cause: error })
-  }
 }

@@ -4,11 +4,19 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { CLIENT_ID, type Milliseconds, milliseconds } from '../domain/ids.ts'
 import { isReservedScope, isScopeToken } from '../domain/scopes.ts'
-import type { ClaimPattern, KeyLocation, TrustedIssuer } from '../domain/trusted-issuer.ts'
+import {
+  type AssertionRule,
+  type ClaimPattern,
+  claimPattern,
+  type KeyLocation,
+  type TrustedIssuer,
+} from '../domain/trusted-issuer.ts'
+import { ExpressionCompiler } from '../expressions/expression.ts'
+import { RuleEvaluator } from '../expressions/rule-expressions.ts'
 import { messageOf } from '../message-of.ts'
+import { checkUrl } from '../url.ts'
 import { isLoopback } from './address.ts'
 import { parseDuration } from './duration.ts'
-import { checkUrl } from './url.ts'
 
 const LONGEST_SCOPE = 128
 const LONGEST_LIFETIME = milliseconds(86_400_000)
@@ -28,17 +36,17 @@ function isIssuable(scope: string): boolean {
 /** `sub`, or a JSON pointer (RFC 6901) such as `/kubernetes.io/namespace`. */
 const claims = z.record(z.string().min(1), z.string()).transform((given, context): readonly ClaimPattern[] => {
   const entries = Object.entries(given)
-  if (entries.length === 0) context.addIssue({ code: 'custom', message: 'should name at least one claim' })
-  return entries.map(([name, text]) => {
-    const prefix = text.endsWith('*')
-    const value = prefix ? text.slice(0, -1) : text
-    if (value === '' || value.includes('*')) {
-      const message = 'should be a string, or a prefix followed by *'
-      context.addIssue({ code: 'custom', path: [name], message })
-    }
-    return { path: pathOf(name), value, prefix }
+  return entries.flatMap(([name, text]) => {
+    const pattern = claimPattern(name, text)
+    if (pattern !== null) return [pattern]
+    const message = 'should be a string, or a prefix followed by *'
+    context.addIssue({ code: 'custom', path: [name], message })
+    return []
   })
 })
+
+const expression = z.string().min(1)
+const MOST_TOKEN_CLAIMS = 20
 
 /** Checked even where something else is wrong, so that it is told with the rest. */
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
@@ -57,11 +65,21 @@ const ISSUER = z
     max_lifetime: duration.default(LONGEST_LIFETIME),
     rules: z
       .array(
-        z.strictObject({
-          claims,
-          client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
-          scopes: z.array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:')).min(1),
-        }),
+        z
+          .strictObject({
+            claims: claims.default([]),
+            condition: expression.optional(),
+            client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
+            scopes: z
+              .array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:'))
+              .min(1)
+              .max(200),
+            scopes_expression: expression.optional(),
+            token_claims: z.record(z.string(), expression).default({}),
+          })
+          .refine((rule) => rule.claims.length > 0 || rule.condition !== undefined, {
+            error: 'should have claims, a condition or both: a rule without them would apply to every assertion',
+          }),
       )
       .min(1),
   })
@@ -88,21 +106,48 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
   const result = FILE.safeParse(parsed(path, problems))
   if (problems.length > 0) return { issuers: [], problems }
   if (!result.success) return { issuers: [], problems: result.error.issues.map(describe) }
+  const evaluator = new RuleEvaluator(new ExpressionCompiler())
   const seen = new Set<string>()
   const issuers = result.data.issuers.map((given, index): TrustedIssuer => {
     const complain = (problem: string) => problems.push(`issuers[${index}]: ${problem}`)
+    const complainAt = (problem: string) => problems.push(`issuers[${index}].${problem}`)
     if (seen.has(given.issuer)) complain(`${given.issuer} is listed twice`)
     seen.add(given.issuer)
     return Object.freeze({
       issuer: given.issuer,
+      origin: 'file',
+      displayName: given.issuer,
+      kind: 'jwt',
+      trustDomain: null,
       keys: locationOf(given, dirname(path), complain),
       audience: given.audience ?? audience,
       singleUse: given.single_use,
       maxLifetime: given.max_lifetime,
-      rules: given.rules.map((rule) => ({ claims: rule.claims, clientId: rule.client_id, scopes: rule.scopes })),
+      rules: given.rules.map((rule, at) => ruleOf(rule, evaluator, (problem) => complainAt(`rules[${at}].${problem}`))),
     })
   })
   return problems.length > 0 ? { issuers: [], problems } : { issuers: Object.freeze(issuers), problems }
+}
+
+/** Expressions are compiled here, so that the server does not start with one that it could not evaluate. */
+function ruleOf(
+  given: z.infer<typeof ISSUER>['rules'][number],
+  evaluator: RuleEvaluator,
+  complain: (problem: string) => void,
+): AssertionRule {
+  const { condition = null, scopes_expression: scopesExpression = null, token_claims: tokenClaims } = given
+  if (Object.keys(tokenClaims).length > MOST_TOKEN_CLAIMS)
+    complain(`token_claims: should be ${MOST_TOKEN_CLAIMS} at most`)
+  const rule = {
+    claims: given.claims,
+    condition,
+    clientId: given.client_id,
+    scopes: given.scopes,
+    scopesExpression,
+    tokenClaims,
+  }
+  for (const { field, description } of evaluator.problemsOf(rule)) complain(`${field}: ${description}`)
+  return rule
 }
 
 function parsed(path: string, problems: string[]): unknown {
@@ -141,14 +186,6 @@ function fetchable(text: string, context: z.RefinementCtx): void {
   if (secure) return
   const why = checked.ok ? '' : `: it ${checked.problem}`
   context.addIssue({ code: 'custom', message: `should be an https URL (http on loopback only)${why}` })
-}
-
-function pathOf(name: string): readonly string[] {
-  if (!name.startsWith('/')) return [name]
-  return name
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 /** `issuers[0].rules[1].scopes[0]: …`. */

@@ -1,9 +1,10 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { parseTlsClientSubject } from '../domain/certificate.ts'
+import { checkUrl, type UrlParts } from '../url.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
 import { type DatabaseTarget, maskUrl, parseDatabaseUrl } from './database-url.ts'
 import { formatDuration, parseDuration } from './duration.ts'
-import { checkUrl, type UrlParts } from './url.ts'
 
 /** How often something may happen, as a token bucket: so many at once, refilled so fast. */
 interface Rate {
@@ -141,6 +142,18 @@ export function choice<const Word extends string>(words: readonly Word[], should
   return new ValueType(z.enum(words), shouldBe)
 }
 
+/** Some of a few words, separated by commas and, if liked, spaces. */
+export function choices<const Word extends string>(
+  words: readonly Word[],
+  shouldBe: string,
+): ValueType<readonly Word[]> {
+  const schema = z
+    .string()
+    .transform((list) => list.split(',').map((one) => trimSpaces(one)))
+    .pipe(z.array(z.enum(words)))
+  return new ValueType(schema, shouldBe, (chosen) => chosen.join(','))
+}
+
 function oneOf(words: readonly string[]): string {
   if (words.length > 3) return `one of ${words.join(', ')}`
   return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
@@ -239,6 +252,73 @@ export function peerNames(shouldBe: string): ValueType<PeerNames> {
   return new ValueType(schema, shouldBe, ({ loopback, alternativeNames }) =>
     [...(loopback ? ['loopback'] : []), ...alternativeNames.map(bare)].join(','),
   )
+}
+
+/** Names of certificates alone, separated by commas and, if liked, spaces. */
+export function certificateNames(shouldBe: string): ValueType<readonly string[]> {
+  const peers = peerNames(shouldBe)
+  const names = peers.schema.transform(({ loopback, alternativeNames }, context): readonly string[] => {
+    if (!loopback) return alternativeNames
+    context.addIssue({ code: 'custom', message: 'has the word loopback: an address is no proof' })
+    return z.NEVER
+  })
+  return new ValueType(names, shouldBe, (alternativeNames) => peers.format({ loopback: false, alternativeNames }))
+}
+
+/** Hosts that are not on the public internet: their names, and networks of addresses. */
+export interface PrivateHosts {
+  /** In lower case, as URLs have them. */
+  readonly names: readonly string[]
+  readonly networks: readonly PrivateNetwork[]
+}
+
+/** `prefix`: in bits. */
+export interface PrivateNetwork {
+  readonly address: string
+  readonly prefix: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
+/** Host names, addresses and networks in CIDR notation (RFC 4632), separated by commas and, if liked, spaces. */
+export function privateHosts(shouldBe: string): ValueType<PrivateHosts> {
+  const schema = z.string().transform((list, context): PrivateHosts => {
+    const each = list
+      .split(',')
+      .map((one) => trimSpaces(one))
+      .filter((one) => one !== '')
+    const read = each.map((one) => parseNetwork(one) ?? parseHostName(one))
+    const bad = read.indexOf(null)
+    if (bad >= 0) {
+      context.addIssue({
+        code: 'custom',
+        message: `has one at place ${bad + 1} that is neither a host name nor a network`,
+      })
+      return z.NEVER
+    }
+    return Object.freeze({
+      names: Object.freeze(read.filter((one) => typeof one === 'string')),
+      networks: Object.freeze(read.filter((one) => typeof one === 'object' && one !== null)),
+    })
+  })
+  return new ValueType(schema, shouldBe, ({ names, networks }) =>
+    [...names, ...networks.map(({ address, prefix }) => `${address}/${prefix}`)].join(','),
+  )
+}
+
+function parseNetwork(text: string): PrivateNetwork | null {
+  const [, address = '', digits] = /^([0-9A-Fa-f.:]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  const longest = family === 4 ? 32 : 128
+  const prefix = digits === undefined ? longest : Number(digits)
+  if (family === 0 || prefix > longest) return null
+  return Object.freeze({ address, prefix, family: family === 4 ? 'ipv4' : 'ipv6' })
+}
+
+/** As a URL has it, that it matches. */
+function parseHostName(text: string): string | null {
+  const url = URL.parse(`https://${text}/`)
+  const isName = /^[A-Za-z0-9._-]+$/.test(text) && url !== null && isIP(url.hostname) === 0
+  return isName ? url.hostname : null
 }
 
 function trimSpaces(written: string): string {

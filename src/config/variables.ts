@@ -1,3 +1,4 @@
+import { EXPERIMENTS } from '../domain/experiments.ts'
 import { MOST_CLOCK_SKEW } from '../domain/revocation.ts'
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import { formatDuration } from './duration.ts'
@@ -6,12 +7,15 @@ import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, TLS_VARIABLES } from './listener-v
 import {
   address,
   bearerToken,
+  certificateNames,
   choice,
+  choices,
   databaseUrl,
   duration,
   flag,
   onOff,
   path,
+  privateHosts,
   processes,
   secret,
   share,
@@ -125,6 +129,17 @@ export const SERVER_VARIABLES = {
     does: 'Sets the number of processes that serve the same ports, to use more than one CPU.',
   }),
   tls: TLS_VARIABLES,
+  trustedProxies: new Variable(
+    'QSCOPE_TRUSTED_PROXIES',
+    certificateNames(
+      'DNS names and URIs of client certificates, separated by commas, such as edge.internal,spiffe://mesh/edge',
+    ),
+    {
+      default: null,
+      unset: 'nobody',
+      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name.',
+    },
+  ),
   /** `null`: no assertion of another issuer is trusted. */
   trustedIssuersFile: new Variable(
     'QSCOPE_TRUSTED_ISSUERS_FILE',
@@ -133,6 +148,18 @@ export const SERVER_VARIABLES = {
       default: null,
       unset: 'no issuers',
       does: 'Lets workloads exchange assertions of other issuers, such as Kubernetes, for tokens of a client (RFC 7523).',
+    },
+  ),
+  /** Beyond the public internet. */
+  trustPrivateHosts: new Variable(
+    'QSCOPE_TRUST_PRIVATE_HOSTS',
+    privateHosts(
+      'host names, addresses and networks, separated by commas, such as kubernetes.default.svc,10.96.0.0/12',
+    ),
+    {
+      default: null,
+      unset: 'no hosts',
+      does: 'Allows key sets, bundles and metadata whose URLs are set through the API to be fetched from these hosts, although their addresses are not public. A name allows whatever addresses it has.',
     },
   ),
   issuer: new Variable(
@@ -257,6 +284,15 @@ export const SERVER_VARIABLES = {
     does: 'Closes a connection gracefully at this age, so that clients connect to new instances.',
   }),
   limits: LIMIT_VARIABLES,
+  experimental: new Variable(
+    'QSCOPE_EXPERIMENTAL',
+    choices(EXPERIMENTS, `names of experiments, separated by commas: ${EXPERIMENTS.join(', ')}`),
+    {
+      default: null,
+      unset: 'none',
+      does: 'Turns on features that follow unfinished drafts. They may change in any version.',
+    },
+  ),
   signingAlgorithm: new Variable('QSCOPE_SIGNING_ALGORITHM', choice(SIGNING_ALGORITHMS).note('for JWT access tokens'), {
     default: 'ES256',
     does: 'Sets the algorithm of new signing keys, which sign JWT access tokens.',

@@ -9,10 +9,11 @@ export const LONGEST_JWT = 8_192
 
 /**
  * What a JWT of this service is for: an access token (RFC 9068 §2.1), a signed
- * introspection (RFC 9701 §5), or an identity that is shown outside (`JWT`). One type
+ * introspection (RFC 9701 §5), the context of a transaction (draft-ietf-oauth-transaction-tokens), or an identity that is shown
+ * outside (`JWT`). One type
  * for each purpose, so that none is taken for another (RFC 8725 §3.11).
  */
-export type JwtType = 'at+jwt' | 'token-introspection+jwt' | 'JWT'
+export type JwtType = 'at+jwt' | 'token-introspection+jwt' | 'txntoken+jwt' | 'JWT'
 
 /** A presented value that has the form of a JWT; nothing of it is proved. */
 export interface UnprovedJwt {
@@ -42,18 +43,19 @@ export async function signJwt(
 }
 
 /**
- * The claims of an access token that this key signed, or `null`. The header must be, to
+ * The claims of a JWT of this type that this key signed, or `null`. The header must be, to
  * the letter, the one that this service writes for the key: so the algorithm is
  * the key's and not the token's to choose, the type is right (RFC 9068 §4), and
  * nothing else is in it.
  */
 export async function claimsOf(
+  type: JwtType,
   { jws }: UnprovedJwt,
   { keyId, algorithm }: Pick<SigningKey, 'keyId' | 'algorithm'>,
   publicKey: KeyObject,
 ): Promise<Readonly<Record<string, unknown>> | null> {
   const { encodedHeader, encodedPayload, signature } = jws
-  if (encodedHeader !== headerOf('at+jwt', keyId, algorithm)) return null
+  if (encodedHeader !== headerOf(type, keyId, algorithm)) return null
   const proved = await isSignatureOf(algorithm, publicKey, `${encodedHeader}.${encodedPayload}`, signature)
   return proved ? claimsIn(jws) : null
 }

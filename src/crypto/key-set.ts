@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { isObject, jsonObject } from '../json-object.ts'
+import { printable } from '../printable.ts'
 
 /** What assertions may be signed with; nothing symmetric, and never `none`. */
 export const ASSERTION_ALGORITHMS = Object.freeze(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)
@@ -14,7 +15,8 @@ export interface VerificationKey {
 
 /** What a JWKS document (RFC 7517 §5) holds, or everything that is wrong with it. */
 export type ReadKeySet =
-  | { readonly ok: true; readonly keys: readonly VerificationKey[] }
+  /** `leftOut`: keys that are not used, and why. */
+  | { readonly ok: true; readonly keys: readonly VerificationKey[]; readonly leftOut: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] }
 
 /** What a document may hold: a client's is a few keys, an issuer's may have some that are of no use here. */
@@ -26,10 +28,24 @@ export interface KeySetLimits {
    * else, such as encryption, are left out always; private ones are refused always.
    */
   readonly skipBroken: boolean
+  /** What the keys are for: signatures, which they need not say (RFC 7517 §4.2), or JWT-SVIDs, which they must. */
+  readonly use: 'sig' | 'jwt-svid'
 }
 
-export const CLIENT_KEYS: KeySetLimits = Object.freeze({ maxBytes: 32_768, maxKeys: 10, skipBroken: false })
-export const ISSUER_KEYS: KeySetLimits = Object.freeze({ maxBytes: 262_144, maxKeys: 100, skipBroken: true })
+export const CLIENT_KEYS: KeySetLimits = Object.freeze({
+  maxBytes: 32_768,
+  maxKeys: 10,
+  skipBroken: false,
+  use: 'sig',
+})
+export const ISSUER_KEYS: KeySetLimits = Object.freeze({
+  maxBytes: 262_144,
+  maxKeys: 100,
+  skipBroken: true,
+  use: 'sig',
+})
+/** SPIFFE Trust Domain and Bundle §4: the document is a key set, which has the roots of X.509-SVIDs too. */
+export const SPIFFE_KEYS: KeySetLimits = Object.freeze({ ...ISSUER_KEYS, use: 'jwt-svid' })
 
 const LEAST_RSA_BITS = 2_048
 /** Beyond this a verification takes long enough to be an attack. */
@@ -47,19 +63,37 @@ export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
   const skipped: string[] = []
   const keys: VerificationKey[] = []
   for (const [index, jwk] of listed.entries()) {
-    const read = readKey(jwk)
+    const read = readKey(jwk, limits.use)
     if (read.kind === 'usable') keys.push(read.key)
     else if (read.kind === 'secret') problems.push(`keys[${index}] ${SECRET}`)
     else if (read.kind === 'broken' && !limits.skipBroken) problems.push(`keys[${index}] ${read.problem}`)
-    else skipped.push(`keys[${index}] ${read.problem}`)
+    else skipped.push(`keys[${index}] ${read.problem}${namedBy(jwk)}`)
   }
-  const kids = keys.flatMap(({ kid }) => kid ?? [])
-  // RFC 7517 §4.5 lets an issuer do so; a client that does has made a mistake.
-  if (!limits.skipBroken && new Set(kids).size < kids.length) problems.push('has two keys with the same kid')
-  if (problems.length === 0 && keys.length === 0) {
-    problems.push('has no usable key', ...skipped.slice(0, MOST_TOLD))
-  }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, keys: Object.freeze(keys) }
+  if (hasTwins(keys, limits)) problems.push('has two keys with the same kid')
+  const leftOut = skipped.slice(0, MOST_TOLD)
+  if (problems.length === 0 && keys.length === 0) problems.push('has no usable key', ...leftOut)
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, keys: Object.freeze(keys), leftOut }
+}
+
+/**
+ * Whether a kid names two keys, so that it says not which. RFC 7517 §4.5 lets an issuer give
+ * one to keys of two algorithms; a client that does so has made a mistake.
+ */
+function hasTwins(keys: readonly VerificationKey[], { skipBroken }: KeySetLimits): boolean {
+  const names = keys.flatMap(({ kid, algorithm }) => (kid === null ? [] : skipBroken ? `${algorithm} ${kid}` : kid))
+  return new Set(names).size < names.length
+}
+
+const LONGEST_KID = 256
+
+/** For messages. */
+function namedBy(jwk: unknown): string {
+  const kid = isObject(jwk) ? jwk['kid'] : undefined
+  return isKid(kid) ? `: kid ${JSON.stringify(printable(kid))}` : ''
+}
+
+function isKid(kid: unknown): kid is string {
+  return typeof kid === 'string' && kid !== '' && kid.length <= LONGEST_KID
 }
 
 function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unknown[] | string {
@@ -70,7 +104,7 @@ function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unk
   return keys.length > maxKeys ? `has more than ${maxKeys} keys` : keys
 }
 
-/** Of the keys that were left out, where none remains. */
+/** Of the keys that were left out. */
 const MOST_TOLD = 10
 const SECRET = 'is a secret or private key and is now exposed: replace it, and send public keys only'
 
@@ -86,19 +120,20 @@ const foreign = (problem: string): ReadKey => ({ kind: 'foreign', problem })
 const broken = (problem: string): ReadKey => ({ kind: 'broken', problem })
 
 /** The key, or what is wrong with it. */
-function readKey(jwk: unknown): ReadKey {
+function readKey(jwk: unknown, wanted: KeySetLimits['use']): ReadKey {
   if (!isObject(jwk)) return broken('is not an object')
   if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return { kind: 'secret' }
   const { kid, use, key_ops: operations } = jwk
-  if (use !== undefined && use !== 'sig') return foreign('is not a signature key (use)')
+  if (wanted === 'jwt-svid' && use !== wanted) return foreign('is not a JWT-SVID key (use)')
+  if (wanted === 'sig' && use !== undefined && use !== wanted) return foreign('is not a signature key (use)')
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
     return foreign('does not allow verify (key_ops)')
   }
   const algorithm = algorithmOf(jwk)
   if (algorithm === null) return foreign(`does not fit any of ${ASSERTION_ALGORITHMS.join(', ')}`)
-  if (kid !== undefined && (typeof kid !== 'string' || kid === '' || kid.length > 256)) {
+  // SPIFFE Trust Domain and Bundle §4.2.2: a key for JWT-SVIDs has one.
+  if (kid === undefined ? wanted === 'jwt-svid' : !isKid(kid))
     return broken('has an invalid kid: it must be a string of 1 to 256 characters')
-  }
   const key = publicKeyOf(jwk)
   if (key === null) return broken('is not a valid key')
   const { modulusLength: bits, publicExponent } = key.asymmetricKeyDetails ?? {}
@@ -106,7 +141,7 @@ function readKey(jwk: unknown): ReadKey {
   if (bits !== undefined && (bits < LEAST_RSA_BITS || bits > MOST_RSA_BITS)) {
     return broken(`is RSA of ${bits} bits, not of ${LEAST_RSA_BITS} to ${MOST_RSA_BITS}`)
   }
-  return { kind: 'usable', key: Object.freeze({ kid: kid ?? null, algorithm, key }) }
+  return { kind: 'usable', key: Object.freeze({ kid: isKid(kid) ? kid : null, algorithm, key }) }
 }
 
 function isUsableExponent(exponent: bigint): boolean {

@@ -39,6 +39,9 @@ export const AUDIT_EVENT_TYPES = Object.freeze([
   'key.activated',
   'key.retired',
   'key.revoked',
+  'trust.issuer_created',
+  'trust.issuer_updated',
+  'trust.issuer_deleted',
 ] as const)
 
 export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number]

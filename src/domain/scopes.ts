@@ -15,6 +15,8 @@ export const PERMISSIONS = Object.freeze([
   'qscope:audit.read',
   'qscope:keys.read',
   'qscope:keys.write',
+  'qscope:trust.read',
+  'qscope:trust.write',
   'qscope:server.read',
 ] as const)
 

@@ -42,6 +42,7 @@ export interface ErrorDetails {
       | 'device_authorization'
       | 'signing_key'
       | 'protected_resource'
+      | 'trusted_issuer'
     readonly name: string
   }
   /** RetryInfo.retry_delay, in milliseconds. */
@@ -141,6 +142,11 @@ const INVALID_CLIENT = Object.freeze({
     'The authorization metadata cannot be parsed. For client credentials, send Basic and the base64 of id:secret, with id and secret form-encoded (RFC 6749 §2.3.1). For a token, send Bearer and the token.',
   bearer:
     'This call requires client authentication; a bearer token does not authenticate a client. Send client credentials instead.',
+  forwarded_untrusted:
+    'The client CA of this server did not issue the client certificate that the proxy forwarded, or an intermediate certificate is missing or invalid. Let the proxy forward the chain as well.',
+  forwarded_purpose:
+    'The certificate that the proxy forwarded is not a TLS client certificate: it is a CA certificate, or its key usage or an extension forbids this use.',
+  forwarded_expired: 'The client certificate that the proxy forwarded has expired or is not yet valid.',
 })
 
 const INVALID_TOKEN = Object.freeze({
@@ -171,6 +177,9 @@ const UNAUTHORIZED_CLIENT = Object.freeze({
 const CONFLICT = Object.freeze({
   etag: 'The etag is out of date: the resource has changed since it was read. Read the resource again, then decide whether to repeat the change.',
   owner: 'Another owner’s configuration manages this resource. Change it there, or adopt the resource.',
+  issuer_exists: 'This issuer is already trusted. Update it, or delete it first.',
+  issuer_of_file:
+    'The server’s file of trusted issuers defines this issuer and overrides the database. Ask the operator to change the file.',
   decided: 'The opposite decision is already recorded and cannot be changed.',
   key_state: 'The signing key is {state} and cannot return to an earlier state. Prepare another key.',
   key_too_early:

@@ -16,7 +16,7 @@ export interface CallInfo {
   readonly rayId: string
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
-  /** The client certificate of the TLS handshake with this server, never taken from metadata; `null` if there is none. */
+  /** Shown by the peer in the TLS handshake with this server, never told by metadata; `null`: none. */
   readonly certificate: PeerCertificate | null
   /** Every value of the metadata `authorization`. */
   readonly authorization: readonly string[]
@@ -34,7 +34,9 @@ export interface CallInfo {
   readonly operator: boolean
   /** Returns the first text value of a metadata key; absent for a transport without metadata. */
   header?(name: string): string | undefined
-  /** Why the caller no longer waits for the answer; `null` while it waits. */
+  /** All values of a metadata key that is text. */
+  headers?(name: string): readonly string[]
+  /** Why nobody waits for the answer any more; `null` while somebody does. */
   endedBy(): CallEnded['kind'] | null
 }
 

@@ -30,6 +30,8 @@ export class Call implements CallContext {
   readonly received: Message | EncodedRequest
   /** The client authentication in the request; `null` if there is none. */
   clientAuthentication: ClientAuthentication | null = null
+  /** Of a call of a trusted proxy, the certificate that it saw, `null`: none; `undefined`: the call came directly. */
+  forwardedCertificate: PeerCertificate | null | undefined = undefined
   /** How many items the request asks for. */
   items = 0
   credentials: Credentials = NO_CREDENTIALS
@@ -73,8 +75,9 @@ export class Call implements CallContext {
     this.admission = null
   }
 
+  /** Of the caller: what a trusted proxy told of it, else what the connection showed. */
   get certificate(): PeerCertificate | null {
-    return this.info.certificate
+    return this.forwardedCertificate === undefined ? this.info.certificate : this.forwardedCertificate
   }
 
   get signal(): AbortSignal {

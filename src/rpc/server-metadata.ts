@@ -15,8 +15,6 @@ export interface ServerCapabilities {
   readonly issuer: string
   /** Whether OAuth's forms are answered. */
   readonly oauth: boolean
-  /** Whether assertions of any issuer stand for clients. */
-  readonly assertionGrant: boolean
   /** With which assertions may be signed. */
   readonly assertionAlgorithms: readonly string[]
   /** With which this server may sign. */
@@ -34,7 +32,7 @@ export interface ServerCapabilities {
  * is none.
  */
 export function serverMetadata(capabilities: ServerCapabilities, url: string | null): GetServerMetadataResponse {
-  const { issuer, oauth, assertionGrant, assertionAlgorithms, clientCertificates } = capabilities
+  const { issuer, oauth, assertionAlgorithms, clientCertificates } = capabilities
   return create(GetServerMetadataResponseSchema, {
     issuer,
     ...(oauth && url !== null && endpointsOf(capabilities, url)),
@@ -48,7 +46,8 @@ export function serverMetadata(capabilities: ServerCapabilities, url: string | n
       GrantType.REFRESH_TOKEN,
       GrantType.DEVICE_CODE,
       GrantType.TOKEN_EXCHANGE,
-      ...(assertionGrant ? [GrantType.JWT_BEARER] : []),
+      // Issuers may begin to be trusted at any time.
+      GrantType.JWT_BEARER,
     ],
     codeChallengeMethodsSupported: ['S256'],
     tokenEndpointAuthMethodsSupported: [...confidentialMethods(capabilities), 'none'],

@@ -13,7 +13,7 @@ import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { FlowRunner } from '../../flows/runner.ts'
 import { success } from '../../results.ts'
 import type { App } from '../app.ts'
-import { SampleIssuer } from './sample-issuer.ts'
+import { SampleIssuer, SampleIssuers } from './sample-issuer.ts'
 
 /** Of the sample clients. */
 export const SCOPES: readonly string[] = Object.freeze(['orders.read', 'orders.write'])
@@ -69,8 +69,10 @@ export class Scene {
     this.app = app
     this.issuer = issuer
     this.log = log
-    const trustedIssuers = new Map([[issuer.terms.issuer, issuer]])
-    this.runner = new FlowRunner(app.backend, { ...app.services, trustedIssuers })
+    this.runner = new FlowRunner(app.backend, {
+      ...app.services,
+      trustedIssuers: new SampleIssuers(issuer, app.trustedIssuers),
+    })
   }
 
   static async open(app: App, log: Logger): Promise<Scene> {

@@ -8,8 +8,8 @@ type ForClient = Pick<TokenRequest, 'requestedScopes'> & { readonly client: Clie
 type Scopes = { readonly scopes: readonly string[] }
 
 /** RFC 6749 §5.2, unsupported_grant_type: where no issuer is trusted there are no assertions. */
-export const someIssuerIsTrusted = condition<object>('someIssuerIsTrusted', (ctx) =>
-  ctx.services.trustedIssuers.size === 0 ? fail('oauth.unsupported_grant_type') : HOLDS,
+export const someIssuerIsTrusted = condition<object>('someIssuerIsTrusted', async (ctx) =>
+  (await ctx.services.trustedIssuers.isAny(ctx)) ? HOLDS : fail('oauth.unsupported_grant_type'),
 )
 
 /** RFC 7521 §4.1: no scope beyond the rule's and the client's, and one at least; permissions of this server never. */
@@ -22,11 +22,11 @@ export const scopesAreOfRule = condition<ForClient & { readonly rule: AssertionR
 export const someRuleNamesClient = condition<
   { readonly client: Client },
   { readonly rules: readonly [AssertionRule, ...AssertionRule[]] }
->('someRuleNamesClient', (ctx, { client: { clientId } }) => {
+>('someRuleNamesClient', async (ctx, { client: { clientId } }) => {
   const { trustedIssuers, issuer: ownIssuer } = ctx.services
-  const [first, ...others] = [...trustedIssuers.values()]
-    .filter(({ terms }) => terms.issuer !== ownIssuer)
-    .flatMap(({ terms }) => terms.rules.filter((rule) => rule.clientId === clientId))
+  const [first, ...others] = (await trustedIssuers.all(ctx))
+    .filter(({ issuer }) => issuer !== ownIssuer)
+    .flatMap(({ rules }) => rules.filter((rule) => rule.clientId === clientId))
   return first === undefined ? fail('oauth.invalid_grant') : success({ rules: [first, ...others] })
 })
 

@@ -1,6 +1,7 @@
+import type { Caller } from '../../context.ts'
 import type { Client, GrantType } from '../../domain/client.ts'
 import { isPermission } from '../../domain/scopes.ts'
-import { fail, HOLDS, success } from '../../results.ts'
+import { fail, HOLDS, type Result, success } from '../../results.ts'
 import { condition } from '../condition.ts'
 
 /** RFC 6749 §2.3: the call carries a client's own credentials, and they proved it. */
@@ -47,12 +48,15 @@ export interface ScopesAtStake {
 /** Nobody hands out, or gets a hold of, a permission that their own token lacks. */
 export const callerHoldsPermissionsAtStake = condition<ScopesAtStake>(
   'callerHoldsPermissionsAtStake',
-  ({ caller }, { scopesAtStake }) => {
-    if (caller.kind === 'operator') return HOLDS
-    const held: ReadonlySet<string> = caller.kind === 'bearer' ? caller.permissions : new Set()
-    const missing = [...new Set(scopesAtStake)].filter((scope) => isPermission(scope) && !held.has(scope))
-    return missing.length === 0
-      ? HOLDS
-      : fail('oauth.insufficient_scope', { metadata: { required_scopes: missing.join(' ') } })
-  },
+  ({ caller }, { scopesAtStake }) => holdsPermissions(caller, scopesAtStake),
 )
+
+/** Refuses a caller whose token lacks one of the permissions among these scopes, and names those that it lacks. */
+export function holdsPermissions(caller: Caller, scopes: readonly string[]): Result<object> {
+  if (caller.kind === 'operator') return HOLDS
+  const held: ReadonlySet<string> = caller.kind === 'bearer' ? caller.permissions : new Set()
+  const missing = [...new Set(scopes)].filter((scope) => isPermission(scope) && !held.has(scope))
+  return missing.length === 0
+    ? HOLDS
+    : fail('oauth.insufficient_scope', { metadata: { required_scopes: missing.join(' ') } })
+}

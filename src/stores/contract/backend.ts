@@ -30,6 +30,7 @@ import type {
 import type { RevocationReads } from './revocations.ts'
 import type { SchemaState } from './schema-state.ts'
 import type { SigningKeyReads, SigningKeyStore } from './signing-keys.ts'
+import type { TrustedIssuerReads, TrustedIssuerStore } from './trusted-issuers.ts'
 import type { UsageReads, UsageStore } from './usage.ts'
 import type { UserReads, UserStore } from './users.ts'
 
@@ -50,6 +51,7 @@ export interface ReadStores {
   readonly auditFollowers: AuditFollowerReads
   readonly usage: UsageReads
   readonly revocations: RevocationReads
+  readonly trustedIssuers: TrustedIssuerReads
 }
 
 /** What an entry of a group commit may write: new rows, nothing that depends on others. */
@@ -77,6 +79,7 @@ export interface TransactionStores {
   readonly auditChains: AuditChainReads
   readonly auditFollowers: AuditFollowerStore
   readonly usage: UsageStore
+  readonly trustedIssuers: TrustedIssuerStore
 }
 
 /** How a transaction ends, and what it answers. */

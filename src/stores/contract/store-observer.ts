@@ -14,6 +14,7 @@ const LOOK_UPS = Object.freeze([
   'device_authorizations',
   'signing_keys',
   'active_signing_keys',
+  'trusted_issuers',
 ] as const)
 
 export type LookUp = (typeof LOOK_UPS)[number]

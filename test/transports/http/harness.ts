@@ -15,7 +15,6 @@ export async function startHttp(routes: readonly Route[], more: Partial<HttpServ
     capabilities: {
       issuer: 'http://127.0.0.1:50051',
       oauth: true,
-      assertionGrant: false,
       assertionAlgorithms: ['ES256'],
       signingAlgorithms: ['ES256'],
       clientCertificates: 'none',

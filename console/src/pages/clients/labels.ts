@@ -18,6 +18,7 @@ export const AUTHENTICATION_METHODS: Readonly<Record<AuthenticationMethod, strin
   [AuthenticationMethod.PRIVATE_KEY_JWT]: 'private key JWT',
   [AuthenticationMethod.TLS_CLIENT]: 'TLS client certificate',
   [AuthenticationMethod.NONE]: 'none',
+  [AuthenticationMethod.FEDERATED_JWT]: 'federated JWT',
 }
 
 export const GRANT_TYPES: Readonly<Record<GrantType, string>> = {

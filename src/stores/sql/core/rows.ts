@@ -1,5 +1,6 @@
 /** Where rows become values: what a database holds is parsed, not believed. */
 import { type EpochMs, epochMs } from '../../../domain/ids.ts'
+import { isObject, type JsonObject } from '../../../json-object.ts'
 import { DatabaseError } from './database-error.ts'
 
 /** An integer of at most 2^53: drivers give big ones as text or bigint. */
@@ -93,7 +94,8 @@ function isStringMap(value: unknown): value is Record<string, string> {
   )
 }
 
-function json(value: string, column: string): unknown {
+/** A JSON document. */
+export function json(value: string, column: string): unknown {
   try {
     return JSON.parse(value)
   } catch {
@@ -101,7 +103,15 @@ function json(value: string, column: string): unknown {
   }
 }
 
-function unreadable(column: string): DatabaseError {
+/** A JSON object. */
+export function jsonObjectOf(value: string, column: string): Readonly<JsonObject> {
+  const object = json(value, column)
+  if (!isObject(object)) throw unreadable(column)
+  return Object.freeze(object as JsonObject)
+}
+
+/** A value that no version of qscope writes. */
+export function unreadable(column: string): DatabaseError {
   return new DatabaseError('broken', `a row holds a value in ${column} that no version of qscope writes`)
 }
 

@@ -21,6 +21,7 @@ import type { SigningKeyFilter, SigningKeyReads, SigningKeyStore } from '../../c
 import { falseIfTaken } from '../core/database-error.ts'
 import { bytes, integer, moment, momentOrNull, oneOf, stringMap, textOf } from '../core/rows.ts'
 import type { Database, SigningKeyTable } from '../core/schema.ts'
+import { holdLease } from './held-lease.ts'
 import type { LastRowsCollector } from './last-rows.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
@@ -105,7 +106,7 @@ export class SqlSigningKeyReads implements SigningKeyReads {
   }
 }
 
-/** The row that whoever adds a key holds; as a lease it has run out, and nobody takes it. */
+/** The lease whose row is held by whoever adds a key. */
 const LOCK = 'signing-keys'
 
 /** What a key loses when it signs no more. */
@@ -121,16 +122,8 @@ export class SqlSigningKeyStore extends SqlSigningKeyReads implements SigningKey
     this.#last = last
   }
 
-  async lock({ at, by }: Change): Promise<boolean> {
-    const noted = { updated_at: at, updated_by: by }
-    const result = await this.#db.updateTable('oauth_leases').set(noted).where('name', '=', LOCK).executeTakeFirst()
-    if (result.numUpdatedRows === 1n) return true
-    return await falseIfTaken(async () => {
-      await this.#db
-        .insertInto('oauth_leases')
-        .values({ name: LOCK, holder: by, expires_at: at, created_at: at, created_by: by, ...noted })
-        .execute()
-    })
+  lock(change: Change): Promise<boolean> {
+    return holdLease(this.#db, LOCK, change)
   }
 
   async insert(key: SigningKey): Promise<boolean> {

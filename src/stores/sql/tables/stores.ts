@@ -22,6 +22,7 @@ import type { LastRowsCollector } from './last-rows.ts'
 import { type ReadSource, TransactionSource } from './read-source.ts'
 import { SqlRefreshTokenReads, SqlRefreshTokenStore } from './refresh-tokens.ts'
 import { SqlSigningKeyReads, SqlSigningKeyStore } from './signing-keys.ts'
+import { SqlTrustedIssuerReads, SqlTrustedIssuerStore } from './trusted-issuers.ts'
 import { SqlUsageReads, SqlUsageStore } from './usage.ts'
 import { SqlUserReads, SqlUserStore } from './users.ts'
 
@@ -43,6 +44,7 @@ export function readStores(source: ReadSource, now: Dialect['now']): ReadStores 
     auditFollowers: new SqlAuditFollowerReads(source.db),
     usage: new SqlUsageReads(source.lists),
     revocations: new SqlRevocationReads(source.db, now),
+    trustedIssuers: new SqlTrustedIssuerReads(source),
   })
 }
 
@@ -68,6 +70,7 @@ export function transactionStores(db: Kysely<Database>, collector: LastRowsColle
     auditChains: new SqlAuditChains(db),
     auditFollowers: new SqlAuditFollowerStore(db),
     usage: new SqlUsageStore(db),
+    trustedIssuers: new SqlTrustedIssuerStore(source),
   })
 }
 

@@ -12,7 +12,46 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file qscope/v1/client.proto.
  */
 export const file_qscope_v1_client: GenFile = /*@__PURE__*/
-  fileDesc("ChZxc2NvcGUvdjEvY2xpZW50LnByb3RvEglxc2NvcGUudjEitwkKDENsaWVudENvbmZpZxI4ChBhY2Nlc3NfdG9rZW5fdHRsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSACIAQESOQoRcmVmcmVzaF90b2tlbl90dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAYgBARJCChpyZWZyZXNoX3Rva2VuX21heF9saWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgCiAEBEj4KFmF1dGhvcml6YXRpb25fY29kZV90dGwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IA4gBARI3Cg9kZXZpY2VfY29kZV90dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IBIgBARI8ChRkZXZpY2VfcG9sbF9pbnRlcnZhbBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgFiAEBEhkKDHJlcXVpcmVfcGtjZRgHIAEoCEgGiAEBEj4KE2FjY2Vzc190b2tlbl9mb3JtYXQYCCABKA4yHC5xc2NvcGUudjEuQWNjZXNzVG9rZW5Gb3JtYXRIB4gBARImChltYXhfYWN0aXZlX3JlZnJlc2hfdG9rZW5zGAkgASgFSAiIAQESLwoibWF4X2FjdGl2ZV9yZWZyZXNoX3Rva2Vuc19wZXJfdXNlchgKIAEoBUgJiAEBEiUKGG1heF9hY3RpdmVfYWNjZXNzX3Rva2VucxgLIAEoBUgKiAEBEkMKG3JlZnJlc2hfdG9rZW5fcmVwbGF5X3dpbmRvdxgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgLiAEBEiAKE2FsbG93X2ltcGVyc29uYXRpb24YDSABKAhIDIgBARIfChJhbGxvd19vd25fcm90YXRpb24YDyABKAhIDYgBARI3CghtZXRhZGF0YRgOIAMoCzIlLnFzY29wZS52MS5DbGllbnRDb25maWcuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEwoRX2FjY2Vzc190b2tlbl90dGxCFAoSX3JlZnJlc2hfdG9rZW5fdHRsQh0KG19yZWZyZXNoX3Rva2VuX21heF9saWZldGltZUIZChdfYXV0aG9yaXphdGlvbl9jb2RlX3R0bEISChBfZGV2aWNlX2NvZGVfdHRsQhcKFV9kZXZpY2VfcG9sbF9pbnRlcnZhbEIPCg1fcmVxdWlyZV9wa2NlQhYKFF9hY2Nlc3NfdG9rZW5fZm9ybWF0QhwKGl9tYXhfYWN0aXZlX3JlZnJlc2hfdG9rZW5zQiUKI19tYXhfYWN0aXZlX3JlZnJlc2hfdG9rZW5zX3Blcl91c2VyQhsKGV9tYXhfYWN0aXZlX2FjY2Vzc190b2tlbnNCHgocX3JlZnJlc2hfdG9rZW5fcmVwbGF5X3dpbmRvd0IWChRfYWxsb3dfaW1wZXJzb25hdGlvbkIVChNfYWxsb3dfb3duX3JvdGF0aW9uIqcECgZDbGllbnQSEQoJY2xpZW50X2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRIjCgR0eXBlGAMgASgOMhUucXNjb3BlLnYxLkNsaWVudFR5cGUSPgoVYXV0aGVudGljYXRpb25fbWV0aG9kGAQgASgOMh8ucXNjb3BlLnYxLkF1dGhlbnRpY2F0aW9uTWV0aG9kEikKC2dyYW50X3R5cGVzGAUgAygOMhQucXNjb3BlLnYxLkdyYW50VHlwZRIVCg1yZWRpcmVjdF91cmlzGAYgAygJEg4KBnNjb3BlcxgHIAMoCRIRCglhdWRpZW5jZXMYCCADKAkSGgoScmVzb3VyY2VfYXVkaWVuY2VzGAkgAygJEg8KB2VuYWJsZWQYCiABKAgSJwoGY29uZmlnGAsgASgLMhcucXNjb3BlLnYxLkNsaWVudENvbmZpZxIMCgRldGFnGAwgASgJEi8KC2NyZWF0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpjcmVhdGVkX2J5GA4gASgJEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp1cGRhdGVkX2J5GBAgASgJEhEKBGp3a3MYESABKAlCA4ABARIaChJ0bHNfY2xpZW50X3N1YmplY3QYEiABKAkSDQoFb3duZXIYEyABKAki6AEKEENsaWVudFNlY3JldEluZm8SEQoJc2VjcmV0X2lkGAEgASgJEi8KC2NyZWF0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF91c2VkX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGltcG9ydGVkGAYgASgIEhkKEW1hZGVfYnlfc2VjcmV0X2lkGAUgASgJKl8KCkNsaWVudFR5cGUSGwoXQ0xJRU5UX1RZUEVfVU5TUEVDSUZJRUQQABIcChhDTElFTlRfVFlQRV9DT05GSURFTlRJQUwQARIWChJDTElFTlRfVFlQRV9QVUJMSUMQAirhAQoJR3JhbnRUeXBlEhoKFkdSQU5UX1RZUEVfVU5TUEVDSUZJRUQQABIhCh1HUkFOVF9UWVBFX0FVVEhPUklaQVRJT05fQ09ERRABEiEKHUdSQU5UX1RZUEVfQ0xJRU5UX0NSRURFTlRJQUxTEAISHAoYR1JBTlRfVFlQRV9SRUZSRVNIX1RPS0VOEAMSGgoWR1JBTlRfVFlQRV9ERVZJQ0VfQ09ERRAEEh0KGUdSQU5UX1RZUEVfVE9LRU5fRVhDSEFOR0UQBRIZChVHUkFOVF9UWVBFX0pXVF9CRUFSRVIQBiqbAQoRQWNjZXNzVG9rZW5Gb3JtYXQSIwofQUNDRVNTX1RPS0VOX0ZPUk1BVF9VTlNQRUNJRklFRBAAEh4KGkFDQ0VTU19UT0tFTl9GT1JNQVRfT1BBUVVFEAESGwoXQUNDRVNTX1RPS0VOX0ZPUk1BVF9KV1QQAhIkCiBBQ0NFU1NfVE9LRU5fRk9STUFUX0lERU5USVRZX0pXVBADKtcBChRBdXRoZW50aWNhdGlvbk1ldGhvZBIlCiFBVVRIRU5USUNBVElPTl9NRVRIT0RfVU5TUEVDSUZJRUQQABInCiNBVVRIRU5USUNBVElPTl9NRVRIT0RfQ0xJRU5UX1NFQ1JFVBABEikKJUFVVEhFTlRJQ0FUSU9OX01FVEhPRF9QUklWQVRFX0tFWV9KV1QQAhIkCiBBVVRIRU5USUNBVElPTl9NRVRIT0RfVExTX0NMSUVOVBADEh4KGkFVVEhFTlRJQ0FUSU9OX01FVEhPRF9OT05FEARCXgoSaW50ZXJuYWwucXNjb3BlLnYxQgtDbGllbnRQcm90b1ABWi1xc2NvcGUuaW50ZXJuYWwvY2xpZW50L2dlbi9xc2NvcGUvdjE7cXNjb3BldjGqAglRU2NvcGUuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChZxc2NvcGUvdjEvY2xpZW50LnByb3RvEglxc2NvcGUudjEitgEKEUZlZGVyYXRlZElkZW50aXR5Eg4KBmlzc3VlchgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEkkKD3JlcXVpcmVkX2NsYWltcxgDIAMoCzIwLnFzY29wZS52MS5GZWRlcmF0ZWRJZGVudGl0eS5SZXF1aXJlZENsYWltc0VudHJ5GjUKE1JlcXVpcmVkQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK3CQoMQ2xpZW50Q29uZmlnEjgKEGFjY2Vzc190b2tlbl90dGwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAIgBARI5ChFyZWZyZXNoX3Rva2VuX3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgBiAEBEkIKGnJlZnJlc2hfdG9rZW5fbWF4X2xpZmV0aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAKIAQESPgoWYXV0aG9yaXphdGlvbl9jb2RlX3R0bBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgDiAEBEjcKD2RldmljZV9jb2RlX3R0bBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgEiAEBEjwKFGRldmljZV9wb2xsX2ludGVydmFsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAWIAQESGQoMcmVxdWlyZV9wa2NlGAcgASgISAaIAQESPgoTYWNjZXNzX3Rva2VuX2Zvcm1hdBgIIAEoDjIcLnFzY29wZS52MS5BY2Nlc3NUb2tlbkZvcm1hdEgHiAEBEiYKGW1heF9hY3RpdmVfcmVmcmVzaF90b2tlbnMYCSABKAVICIgBARIvCiJtYXhfYWN0aXZlX3JlZnJlc2hfdG9rZW5zX3Blcl91c2VyGAogASgFSAmIAQESJQoYbWF4X2FjdGl2ZV9hY2Nlc3NfdG9rZW5zGAsgASgFSAqIAQESQwobcmVmcmVzaF90b2tlbl9yZXBsYXlfd2luZG93GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAuIAQESIAoTYWxsb3dfaW1wZXJzb25hdGlvbhgNIAEoCEgMiAEBEh8KEmFsbG93X293bl9yb3RhdGlvbhgPIAEoCEgNiAEBEjcKCG1ldGFkYXRhGA4gAygLMiUucXNjb3BlLnYxLkNsaWVudENvbmZpZy5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUITChFfYWNjZXNzX3Rva2VuX3R0bEIUChJfcmVmcmVzaF90b2tlbl90dGxCHQobX3JlZnJlc2hfdG9rZW5fbWF4X2xpZmV0aW1lQhkKF19hdXRob3JpemF0aW9uX2NvZGVfdHRsQhIKEF9kZXZpY2VfY29kZV90dGxCFwoVX2RldmljZV9wb2xsX2ludGVydmFsQg8KDV9yZXF1aXJlX3BrY2VCFgoUX2FjY2Vzc190b2tlbl9mb3JtYXRCHAoaX21heF9hY3RpdmVfcmVmcmVzaF90b2tlbnNCJQojX21heF9hY3RpdmVfcmVmcmVzaF90b2tlbnNfcGVyX3VzZXJCGwoZX21heF9hY3RpdmVfYWNjZXNzX3Rva2Vuc0IeChxfcmVmcmVzaF90b2tlbl9yZXBsYXlfd2luZG93QhYKFF9hbGxvd19pbXBlcnNvbmF0aW9uQhUKE19hbGxvd19vd25fcm90YXRpb24i9QQKBkNsaWVudBIRCgljbGllbnRfaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEiMKBHR5cGUYAyABKA4yFS5xc2NvcGUudjEuQ2xpZW50VHlwZRI+ChVhdXRoZW50aWNhdGlvbl9tZXRob2QYBCABKA4yHy5xc2NvcGUudjEuQXV0aGVudGljYXRpb25NZXRob2QSKQoLZ3JhbnRfdHlwZXMYBSADKA4yFC5xc2NvcGUudjEuR3JhbnRUeXBlEhUKDXJlZGlyZWN0X3VyaXMYBiADKAkSDgoGc2NvcGVzGAcgAygJEhEKCWF1ZGllbmNlcxgIIAMoCRIaChJyZXNvdXJjZV9hdWRpZW5jZXMYCSADKAkSDwoHZW5hYmxlZBgKIAEoCBInCgZjb25maWcYCyABKAsyFy5xc2NvcGUudjEuQ2xpZW50Q29uZmlnEgwKBGV0YWcYDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDiABKAkSLwoLdXBkYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVwZGF0ZWRfYnkYECABKAkSEQoEandrcxgRIAEoCUIDgAEBEhoKEnRsc19jbGllbnRfc3ViamVjdBgSIAEoCRINCgVvd25lchgTIAEoCRI6ChRmZWRlcmF0ZWRfaWRlbnRpdGllcxgUIAMoCzIcLnFzY29wZS52MS5GZWRlcmF0ZWRJZGVudGl0eRIQCghqd2tzX3VyaRgVIAEoCSLoAQoQQ2xpZW50U2VjcmV0SW5mbxIRCglzZWNyZXRfaWQYASABKAkSLwoLY3JlYXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3VzZWRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIaW1wb3J0ZWQYBiABKAgSGQoRbWFkZV9ieV9zZWNyZXRfaWQYBSABKAkqXwoKQ2xpZW50VHlwZRIbChdDTElFTlRfVFlQRV9VTlNQRUNJRklFRBAAEhwKGENMSUVOVF9UWVBFX0NPTkZJREVOVElBTBABEhYKEkNMSUVOVF9UWVBFX1BVQkxJQxACKuEBCglHcmFudFR5cGUSGgoWR1JBTlRfVFlQRV9VTlNQRUNJRklFRBAAEiEKHUdSQU5UX1RZUEVfQVVUSE9SSVpBVElPTl9DT0RFEAESIQodR1JBTlRfVFlQRV9DTElFTlRfQ1JFREVOVElBTFMQAhIcChhHUkFOVF9UWVBFX1JFRlJFU0hfVE9LRU4QAxIaChZHUkFOVF9UWVBFX0RFVklDRV9DT0RFEAQSHQoZR1JBTlRfVFlQRV9UT0tFTl9FWENIQU5HRRAFEhkKFUdSQU5UX1RZUEVfSldUX0JFQVJFUhAGKpsBChFBY2Nlc3NUb2tlbkZvcm1hdBIjCh9BQ0NFU1NfVE9LRU5fRk9STUFUX1VOU1BFQ0lGSUVEEAASHgoaQUNDRVNTX1RPS0VOX0ZPUk1BVF9PUEFRVUUQARIbChdBQ0NFU1NfVE9LRU5fRk9STUFUX0pXVBACEiQKIEFDQ0VTU19UT0tFTl9GT1JNQVRfSURFTlRJVFlfSldUEAMqgAIKFEF1dGhlbnRpY2F0aW9uTWV0aG9kEiUKIUFVVEhFTlRJQ0FUSU9OX01FVEhPRF9VTlNQRUNJRklFRBAAEicKI0FVVEhFTlRJQ0FUSU9OX01FVEhPRF9DTElFTlRfU0VDUkVUEAESKQolQVVUSEVOVElDQVRJT05fTUVUSE9EX1BSSVZBVEVfS0VZX0pXVBACEiQKIEFVVEhFTlRJQ0FUSU9OX01FVEhPRF9UTFNfQ0xJRU5UEAMSHgoaQVVUSEVOVElDQVRJT05fTUVUSE9EX05PTkUQBBInCiNBVVRIRU5USUNBVElPTl9NRVRIT0RfRkVERVJBVEVEX0pXVBAFQl4KEmludGVybmFsLnFzY29wZS52MUILQ2xpZW50UHJvdG9QAVotcXNjb3BlLmludGVybmFsL2NsaWVudC9nZW4vcXNjb3BlL3YxO3FzY29wZXYxqgIJUVNjb3BlLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+
+/**
+ * FederatedIdentity is a name that a client has with a trusted issuer.
+ *
+ * @generated from message qscope.v1.FederatedIdentity
+ */
+export type FederatedIdentity = Message<"qscope.v1.FederatedIdentity"> & {
+  /**
+   * issuer is the `issuer` of a TrustedIssuer: the exact `iss` of the client's
+   * assertions, or for a SPIFFE trust domain `spiffe://` and its name.
+   *
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * subject is the exact `sub` of the client's assertions. Issuer and subject
+   * belong to one client at most.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+
+  /**
+   * required_claims are further claims that must hold: by its name, or the JSON
+   * pointer (RFC 6901) to it, the exact text of each. Of a list one text has to
+   * match.
+   *
+   * @generated from field: map<string, string> required_claims = 3;
+   */
+  requiredClaims: { [key: string]: string };
+};
+
+/**
+ * Describes the message qscope.v1.FederatedIdentity.
+ * Use `create(FederatedIdentitySchema)` to create a new message.
+ */
+export const FederatedIdentitySchema: GenMessage<FederatedIdentity> = /*@__PURE__*/
+  messageDesc(file_qscope_v1_client, 0);
 
 /**
  * ClientConfig holds the lifetimes and limits of one client. A field left unset
@@ -140,7 +179,7 @@ export type ClientConfig = Message<"qscope.v1.ClientConfig"> & {
  * Use `create(ClientConfigSchema)` to create a new message.
  */
 export const ClientConfigSchema: GenMessage<ClientConfig> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client, 0);
+  messageDesc(file_qscope_v1_client, 1);
 
 /**
  * Client is a registered OAuth client (RFC 6749 §2). It never holds a secret.
@@ -291,6 +330,22 @@ export type Client = Message<"qscope.v1.Client"> & {
    * @generated from field: string owner = 19;
    */
   owner: string;
+
+  /**
+   * federated_identities are the names by which the platforms of a FEDERATED_JWT
+   * client know it, as in RegisterClientRequest; empty otherwise.
+   *
+   * @generated from field: repeated qscope.v1.FederatedIdentity federated_identities = 20;
+   */
+  federatedIdentities: FederatedIdentity[];
+
+  /**
+   * jwks_uri is where the public keys of a PRIVATE_KEY_JWT client are published,
+   * as in RegisterClientRequest; empty where they stand in `jwks`.
+   *
+   * @generated from field: string jwks_uri = 21;
+   */
+  jwksUri: string;
 };
 
 /**
@@ -298,7 +353,7 @@ export type Client = Message<"qscope.v1.Client"> & {
  * Use `create(ClientSchema)` to create a new message.
  */
 export const ClientSchema: GenMessage<Client> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client, 1);
+  messageDesc(file_qscope_v1_client, 2);
 
 /**
  * ClientSecretInfo describes a secret without its value.
@@ -358,7 +413,7 @@ export type ClientSecretInfo = Message<"qscope.v1.ClientSecretInfo"> & {
  * Use `create(ClientSecretInfoSchema)` to create a new message.
  */
 export const ClientSecretInfoSchema: GenMessage<ClientSecretInfo> = /*@__PURE__*/
-  messageDesc(file_qscope_v1_client, 2);
+  messageDesc(file_qscope_v1_client, 3);
 
 /**
  * ClientType tells whether a client can keep a secret (RFC 6749 §2.1).
@@ -562,6 +617,14 @@ export const AuthenticationMethod = {
    * @generated from enum value: AUTHENTICATION_METHOD_NONE = 4;
    */
   NONE: 4,
+
+  /**
+   * A JWT that the client's platform issued to it (RFC 7523 §2.2), such as the
+   * token of a Kubernetes service account or a SPIFFE JWT-SVID.
+   *
+   * @generated from enum value: AUTHENTICATION_METHOD_FEDERATED_JWT = 5;
+   */
+  FEDERATED_JWT: 5,
 } as const;
 
 /**

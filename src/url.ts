@@ -1,4 +1,4 @@
-/** What a URL of the configuration may have beside scheme, host, port and path. */
+/** What a URL may have beside scheme, host, port and path. */
 export interface UrlParts {
   readonly query: boolean
 }
@@ -13,7 +13,7 @@ const URI_CHARACTER = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]*$/
 const LONGEST = 2_048
 
 /**
- * The one rule for URLs of the configuration. The written text is checked, and not what a
+ * The one rule for URLs that are set, by the configuration or through the API. The written text is checked, and not what a
  * lenient parser makes of it: others compare it character by character (RFC 8414 §3.3).
  * So only one spelling of a URL is accepted, the one that every parser would write.
  */

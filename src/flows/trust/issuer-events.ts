@@ -1,0 +1,32 @@
+import { auditEvent } from '../../audit-event.ts'
+import type { AuditEvent } from '../../domain/audit-event.ts'
+import type { IssuerRegistration } from '../../domain/trusted-issuer.ts'
+
+/** In characters: the log is no place for a long list. */
+const MOST_SHOWN = 1_000
+
+/** What is to be known of an issuer afterwards: where its keys are, and for which clients its assertions stand. */
+function summary({ issuer, kind, keys, rules }: IssuerRegistration) {
+  const clients = [...new Set(rules.map(({ clientId }) => clientId))].sort().join(' ')
+  return {
+    issuer,
+    kind,
+    keys: keys.kind === 'url' ? keys.url : keys.kind,
+    clients: clients.length > MOST_SHOWN ? `${clients.slice(0, MOST_SHOWN)}…` : clients,
+  }
+}
+
+type Ctx = Parameters<typeof auditEvent>[0]
+
+export function createdEvent(ctx: Ctx, issuer: IssuerRegistration): AuditEvent {
+  return auditEvent(ctx, 'trust.issuer_created', { metadata: summary(issuer) })
+}
+
+/** `fields`: those that have another value now. */
+export function updatedEvent(ctx: Ctx, issuer: IssuerRegistration, fields: readonly string[]): AuditEvent {
+  return auditEvent(ctx, 'trust.issuer_updated', { metadata: { ...summary(issuer), fields: fields.join(' ') } })
+}
+
+export function deletedEvent(ctx: Ctx, issuer: IssuerRegistration): AuditEvent {
+  return auditEvent(ctx, 'trust.issuer_deleted', { metadata: summary(issuer) })
+}

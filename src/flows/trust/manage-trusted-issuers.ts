@@ -1,0 +1,145 @@
+import { byBytes } from '../../byte-order.ts'
+import { actorOf } from '../../context.ts'
+import { uuidV7At } from '../../crypto/random.ts'
+import { withoutSecrets } from '../../domain/secret-text.ts'
+import type { IssuerRegistration, RegisteredIssuer, TrustedIssuer } from '../../domain/trusted-issuer.ts'
+import { fail, HOLDS, success } from '../../results.ts'
+import type { TransactionStores } from '../../stores/contract/backend.ts'
+import type { TrustedIssuerFilter } from '../../stores/contract/trusted-issuers.ts'
+import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
+import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
+import { defineFlow, query } from '../flow.ts'
+import { pagedList } from '../paged-list.ts'
+import {
+  issuerEtagIsCurrent,
+  issuerIsNotOfFile,
+  issuerIsRegistered,
+  issuerIsSound,
+  permissionsOfProvedAreAtStake,
+  permissionsOfProvedAreHeld,
+} from './issuer-conditions.ts'
+import { createdEvent, deletedEvent } from './issuer-events.ts'
+
+/** An issuer of the database, or of the server's file. */
+export type AnyIssuer = RegisteredIssuer | TrustedIssuer
+
+const issuerIsKnown = condition<{ readonly issuer: string }, { readonly found: AnyIssuer }>(
+  'issuerIsKnown',
+  async (ctx, { issuer }) => {
+    const found = ctx.services.trustedIssuers.ofFile.get(issuer) ?? (await ctx.stores.trustedIssuers.find(ctx, issuer))
+    return found === null
+      ? fail('resource.not_found', { resource: { type: 'trusted_issuer', name: issuer } })
+      : success({ found })
+  },
+)
+
+/** One issuer, of the server's file or of the database. */
+export const getTrustedIssuer = query({
+  name: 'getTrustedIssuer',
+  preconditions: given<{ readonly issuer: string }>().and(issuerIsKnown),
+  answer: (_ctx, { found }): AnyIssuer => found,
+})
+
+/** Issuers in the order of their names: those of the file, which nobody owns, among those of the database. */
+export const listTrustedIssuers = pagedList({
+  name: 'listTrustedIssuers',
+  list: 'trusted-issuers',
+  read: async (ctx, filter: TrustedIssuerFilter, { after, limit }): Promise<readonly AnyIssuer[]> => {
+    const { ofFile } = ctx.services.trustedIssuers
+    // As many more as the file may take the places of.
+    const stored = await ctx.stores.trustedIssuers.page(ctx, filter, { after, limit: limit + ofFile.size })
+    const listed = [...ofFile.values()].filter(
+      ({ issuer }) => filter.owner === null && (after === null || byBytes(issuer, after) > 0),
+    )
+    return [...listed, ...stored.filter(({ issuer }) => !ofFile.has(issuer))]
+      .sort((a, b) => byBytes(a.issuer, b.issuer))
+      .slice(0, limit)
+  },
+  keyOf: ({ issuer }) => issuer,
+})
+
+interface CreateRequest {
+  readonly registration: IssuerRegistration
+}
+
+type Creating = { readonly issuer: string; readonly before: null; readonly after: IssuerRegistration }
+
+/** Adds the issuer as it is to be: its free text holds no secrets. */
+const issuerIsDescribed = condition<CreateRequest, Creating>('issuerIsDescribed', (_ctx, { registration }) => {
+  const after = { ...registration, displayName: withoutSecrets(registration.displayName) }
+  return success({ issuer: registration.issuer, before: null, after })
+})
+
+const issuerIsNew = condition<Creating>('issuerIsNew', async (ctx, { issuer }) =>
+  (await ctx.stores.trustedIssuers.find(ctx, issuer)) === null
+    ? HOLDS
+    : fail('resource.conflict', { because: 'issuer_exists' }),
+)
+
+/** The database decides who of two creates an issuer. */
+const issuerIsStored = postcondition<{ readonly issued: RegisteredIssuer }, TransactionStores>(
+  'issuerIsStored',
+  async (ctx, { issued }) => {
+    if (!(await ctx.stores.trustedIssuers.insert(issued))) return LOST_RACE
+    await ctx.stores.auditLog.append(createdEvent(ctx, issued))
+    return HOLDS
+  },
+)
+
+/** Begins to trust an issuer. */
+export const createTrustedIssuer = defineFlow({
+  name: 'createTrustedIssuer',
+  lane: 'transaction',
+  preconditions: given<CreateRequest>()
+    .and(issuerIsDescribed)
+    .and(issuerIsSound)
+    .and(permissionsOfProvedAreAtStake)
+    .and(callerHoldsPermissionsAtStake)
+    .and(issuerIsNotOfFile)
+    .and(issuerIsNew),
+  run: (ctx, { after }): RegisteredIssuer => {
+    const by = actorOf(ctx)
+    const revision = uuidV7At(ctx.now)
+    return Object.freeze({
+      ...after,
+      revision,
+      createdAt: ctx.now,
+      createdBy: by,
+      updatedAt: ctx.now,
+      updatedBy: by,
+    })
+  },
+  postconditions: [permissionsOfProvedAreHeld, issuerIsStored],
+})
+
+interface DeleteRequest {
+  readonly issuer: string
+  /** Of the issuer as it was read; `null`: whatever the version. */
+  readonly etag: string | null
+}
+
+const issuerIsToGo = condition<object, { readonly after: null }>('issuerIsToGo', () => success({ after: null }))
+
+const issuerIsDeleted = postcondition<{ readonly before: RegisteredIssuer }, TransactionStores>(
+  'issuerIsDeleted',
+  async (ctx, { before }) => {
+    if (!(await ctx.stores.trustedIssuers.delete(before.issuer, before.revision))) return LOST_RACE
+    await ctx.stores.auditLog.append(deletedEvent(ctx, before))
+    return HOLDS
+  },
+)
+
+/** Ends the trust in an issuer; its assertions are refused from the next call on. */
+export const deleteTrustedIssuer = defineFlow({
+  name: 'deleteTrustedIssuer',
+  lane: 'transaction',
+  preconditions: given<DeleteRequest>()
+    .and(issuerIsNotOfFile)
+    .and(issuerIsRegistered)
+    .and(issuerEtagIsCurrent)
+    .and(issuerIsToGo)
+    .and(permissionsOfProvedAreAtStake)
+    .and(callerHoldsPermissionsAtStake),
+  run: () => null,
+  postconditions: [permissionsOfProvedAreHeld, issuerIsDeleted],
+})

@@ -1,0 +1,92 @@
+import type { CallContext } from '../../context.ts'
+import type { FlowRunner } from '../../flows/runner.ts'
+import {
+  createTrustedIssuer,
+  deleteTrustedIssuer,
+  getTrustedIssuer,
+  listTrustedIssuers,
+} from '../../flows/trust/manage-trusted-issuers.ts'
+import { updateTrustedIssuer } from '../../flows/trust/update-trusted-issuer.ts'
+import type { TrustService } from '../../gen/qscope/v1/trust_service_pb.ts'
+import { fail, mapResult } from '../../results.ts'
+import { fromTrustedIssuer, toTrustedIssuer } from '../convert/trusted-issuer.ts'
+import { fromUpdateTrustedIssuer } from '../convert/trusted-issuer-update.ts'
+import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
+
+type Methods = typeof TrustService.method
+type Request<Name extends keyof Methods> = RequestOf<Methods[Name]>
+type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
+
+export class TrustHandlers implements ServiceHandlers<typeof TrustService> {
+  readonly #runner: FlowRunner
+
+  constructor(runner: FlowRunner) {
+    this.#runner = runner
+  }
+
+  async createTrustedIssuer(
+    ctx: CallContext,
+    { trustedIssuer, validateOnly }: Request<'createTrustedIssuer'>,
+  ): Answer<'createTrustedIssuer'> {
+    const registration = fromTrustedIssuer(trustedIssuer)
+    if (!registration.ok) return registration
+    const creating = { registration: registration.value }
+    if (validateOnly) {
+      return mapResult(await this.#runner.preview(createTrustedIssuer, ctx, creating), ({ output }) => ({
+        trustedIssuer: { ...toTrustedIssuer(output), etag: '' },
+      }))
+    }
+    return mapResult(await this.#runner.execute(createTrustedIssuer, ctx, creating), (issuer) => ({
+      trustedIssuer: toTrustedIssuer(issuer),
+    }))
+  }
+
+  async getTrustedIssuer(ctx: CallContext, { issuer }: Request<'getTrustedIssuer'>): Answer<'getTrustedIssuer'> {
+    return mapResult(await this.#runner.query(getTrustedIssuer, ctx, { issuer }), (found) => ({
+      trustedIssuer: toTrustedIssuer(found),
+    }))
+  }
+
+  async listTrustedIssuers(
+    ctx: CallContext,
+    { pageSize, pageToken, owner }: Request<'listTrustedIssuers'>,
+  ): Answer<'listTrustedIssuers'> {
+    const filter = { owner: owner || null }
+    return mapResult(
+      await this.#runner.query(listTrustedIssuers, ctx, { filter, pageSize, pageToken }),
+      ({ items, nextPageToken }) => ({ trustedIssuers: items.map(toTrustedIssuer), nextPageToken }),
+    )
+  }
+
+  async updateTrustedIssuer(ctx: CallContext, request: Request<'updateTrustedIssuer'>): Answer<'updateTrustedIssuer'> {
+    const update = fromUpdateTrustedIssuer(request)
+    if (!update.ok) return update
+    if (!request.validateOnly) {
+      return mapResult(await this.#runner.execute(updateTrustedIssuer, ctx, update.value), (issuer) => ({
+        trustedIssuer: toTrustedIssuer(issuer),
+      }))
+    }
+    // With the etag that a call to do so has to name.
+    return mapResult(await this.#runner.preview(updateTrustedIssuer, ctx, update.value), ({ facts, output }) => ({
+      trustedIssuer: toTrustedIssuer({ ...output, revision: facts.before.revision }),
+    }))
+  }
+
+  async deleteTrustedIssuer(
+    ctx: CallContext,
+    { issuer, etag, validateOnly }: Request<'deleteTrustedIssuer'>,
+  ): Answer<'deleteTrustedIssuer'> {
+    const named = { issuer, etag: etag || null }
+    return mapResult(
+      validateOnly
+        ? await this.#runner.preview(deleteTrustedIssuer, ctx, named)
+        : await this.#runner.execute(deleteTrustedIssuer, ctx, named),
+      () => ({}),
+    )
+  }
+
+  /** Refused until there is a flow for it. */
+  async testAssertion(_ctx: CallContext, _request: Request<'testAssertion'>): Answer<'testAssertion'> {
+    return fail('oauth.temporarily_unavailable', { retryAfterMs: 1_000 })
+  }
+}

@@ -1,0 +1,21 @@
+import type { Kysely } from 'kysely'
+import type { Change } from '../../contract/context.ts'
+import { falseIfTaken } from '../core/database-error.ts'
+import type { Database } from '../core/schema.ts'
+
+/**
+ * Takes the row of a lease until the end of the transaction, so that others who take it
+ * wait. As a lease it has run out, and nobody acquires it. `false`: the row was made by
+ * another transaction meanwhile; roll back.
+ */
+export async function holdLease(db: Kysely<Database>, name: string, { at, by }: Change): Promise<boolean> {
+  const noted = { updated_at: at, updated_by: by }
+  const result = await db.updateTable('oauth_leases').set(noted).where('name', '=', name).executeTakeFirst()
+  if (result.numUpdatedRows === 1n) return true
+  return await falseIfTaken(async () => {
+    await db
+      .insertInto('oauth_leases')
+      .values({ name, holder: by, expires_at: at, created_at: at, created_by: by, ...noted })
+      .execute()
+  })
+}
