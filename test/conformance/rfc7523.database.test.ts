@@ -364,7 +364,7 @@ onEveryBackend(
           const alone = await refusalOf(register(JSON.stringify({ keys: [key] })))
           expect(alone).toMatchObject({ reason: 'REGISTRATION_INVALID_CLIENT_METADATA' })
           expect(alone.details.badRequest?.fieldViolations[1]?.description).toMatch(
-            /^keys\[0\] (is not a signature key|does not fit any of) /,
+            /^keys\[0\] (is not a signature key|does not fit any of|does not allow verify)/,
           )
         }
       })
