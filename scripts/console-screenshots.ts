@@ -31,12 +31,15 @@ async function photograph(page: Page, pathOf: (what: string) => string): Promise
   await take('sign-in')
   await page.getByLabel('Client id').fill('admin')
   await page.getByLabel('Client secret').fill(secret)
-  await page.getByRole('checkbox', { name: 'clients.write' }).check()
+  for (const name of ['clients.write', 'consent']) await page.getByRole('checkbox', { name }).check()
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.getByRole('heading', { name: 'Findings' }).waitFor()
   await take('overview')
   for (const [what, title] of [
     ['clients', 'Clients'],
+    ['users', 'Users'],
+    ['tokens', 'Tokens and grants'],
+    ['devices', 'Device approvals'],
     ['audit', 'Audit log'],
     ['keys', 'Signing keys'],
     ['inspector', 'Token inspector'],
@@ -51,7 +54,7 @@ async function photograph(page: Page, pathOf: (what: string) => string): Promise
   await page.getByRole('heading', { name: 'Secrets' }).waitFor()
   await take('client')
   await page.getByRole('button', { name: 'Change' }).click()
-  await page.getByLabel('Name').fill('Administration')
+  await page.getByLabel('Name', { exact: true }).fill('Administration')
   await page.locator('ins').waitFor()
   await take('change')
 }

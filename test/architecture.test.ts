@@ -23,7 +23,7 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   { layer: 'auth', files: /^auth\//, may: ['answers', 'stores/contract', 'crypto', 'rate-limits'] },
   { layer: 'flows', files: /^flows\//, may: ['answers', 'auth', 'rate-limits', 'crypto', 'stores/contract'] },
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
-  { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: [] },
+  { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: ['crypto'] },
   { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
   // Imports nothing of this project: it could stand alone.
   { layer: 'transports/http2', files: /^transports\/http2\/(?!grpc\/)/, may: [] },

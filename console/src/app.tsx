@@ -1,32 +1,49 @@
-import { useCallback, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { Api } from './api/api.ts'
-import { type Session, signOut } from './api/session.ts'
+import { type Revocation, type Session, signOut } from './api/session.ts'
 import { SessionContext } from './hooks/session.ts'
 import { SignIn } from './pages/sign-in.tsx'
 import { Shell } from './shell.tsx'
 
-const ENDED = 'Your session has ended. Sign in again.'
-const REJECTED = 'The server counts your token no longer: it was revoked, or its client was disabled.'
-const SIGNED_OUT = 'You are signed out, and your token is revoked.'
-const NOT_REVOKED = 'You are signed out here. The server did not answer, so your token works until it expires.'
+const ENDED = 'Your session has expired. Sign in again.'
+const REJECTED = 'The server no longer accepts your token: the token was revoked, or its client was disabled.'
+const SIGNING_OUT = 'You are signed out. The server is being asked to revoke your token.'
+const SIGNED_OUT: Readonly<Record<Revocation, string>> = {
+  revoked: 'You are signed out, and your token is revoked.',
+  'reported as leaked':
+    'You are signed out, and your token is revoked. Your session had no qscope:tokens.revoke, so the audit log records the revocation with the reason “leaked”.',
+  unanswered:
+    'You are signed out here. The server did not confirm the revocation: your token may work until it expires.',
+}
+
+interface State {
+  readonly session: Session | null
+  /** Why the last session ended. */
+  readonly notice: string | null
+}
 
 /** The console: a sign-in, then the pages, until the session ends. Whatever was shown goes with it. */
 export function App() {
-  const [session, setSession] = useState<Session | null>(null)
-  const [notice, setNotice] = useState<string | null>(null)
-  const end = useCallback((reason: string) => {
-    setSession(null)
-    setNotice(reason)
-  }, [])
-  const signedIn = useMemo(
-    () => session && { session, api: new Api(session.token, () => end(REJECTED)) },
-    [session, end],
-  )
-  if (signedIn === null) return <SignIn notice={notice} onSignedIn={setSession} />
-  const leave = async () => end((await signOut(signedIn.session)) ? SIGNED_OUT : NOT_REVOKED)
+  const [{ session, notice }, setState] = useState<State>({ session: null, notice: null })
+  const signedIn = useMemo(() => {
+    if (session === null) return null
+    // A late answer to one session says nothing about the next.
+    const end = (reason: string) =>
+      setState((current) => (current.session === session ? { session: null, notice: reason } : current))
+    return { session, end, api: new Api(session.token, () => end(REJECTED)) }
+  }, [session])
+  if (signedIn === null) {
+    return <SignIn notice={notice} onSignedIn={(next) => setState({ session: next, notice: null })} />
+  }
+  const leave = async () => {
+    const left: State = { session: null, notice: SIGNING_OUT }
+    setState(left)
+    const notice = SIGNED_OUT[await signOut(signedIn.session)]
+    setState((current) => (current === left ? { session: null, notice } : current))
+  }
   return (
     <SessionContext.Provider value={signedIn}>
-      <Shell onEnd={() => end(ENDED)} onSignOut={() => void leave()} />
+      <Shell onEnd={() => signedIn.end(ENDED)} onSignOut={() => void leave()} />
     </SessionContext.Provider>
   )
 }

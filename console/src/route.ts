@@ -15,8 +15,10 @@ export function routeOf(hash: string): Route {
 }
 
 /** The address of a page, for a link. */
-export function linkTo(page: string, id?: string): string {
-  return id === undefined ? `#/${page}` : `#/${page}/${encodeURIComponent(id)}`
+export function linkTo(page: string, id?: string, parameters: Readonly<Record<string, string>> = {}): string {
+  const path = id === undefined ? `#/${page}` : `#/${page}/${encodeURIComponent(id)}`
+  const query = new URLSearchParams(parameters).toString()
+  return query === '' ? path : `${path}?${query}`
 }
 
 /** What somebody typed into the address may be no encoding. */

@@ -57,7 +57,7 @@ export function Shell({ onEnd, onSignOut }: { readonly onEnd: () => void; readon
         </ul>
       </nav>
       <main id="main" ref={main} tabIndex={-1} aria-label={title}>
-        <Page key={`${route.page}/${route.id}`} route={route} />
+        <Page key={`${route.page}/${route.id}?${route.parameters}`} route={route} />
       </main>
     </>
   )

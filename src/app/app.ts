@@ -4,6 +4,7 @@ import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
 import { CallAuthorizer } from '../auth/authorize-call.ts'
 import { BruteForceGuard } from '../auth/brute-force-guard.ts'
+import type { TrustedProxies } from '../auth/forwarded-certificate/trusted-proxies.ts'
 import { ImportedSecrets } from '../auth/imported-secrets.ts'
 import { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import { SecretUsage } from '../auth/secret-usage.ts'
@@ -92,6 +93,8 @@ export interface AppOptions {
   /** Shares what is counted with other processes; this one counts alone if not given. */
   readonly counterSync?: CounterSync
   readonly observers?: Observers
+  /** Those who may tell of the certificates of others; nobody if not given. */
+  readonly trustedProxies?: TrustedProxies | null
   /** How the configured database is opened; `openConfiguredBackend` if not given. */
   readonly openDatabase?: typeof openConfiguredBackend
 }
@@ -170,6 +173,7 @@ export class App {
     now = () => epochMs(Date.now()),
     counterSync = new UnsharedCounters(),
     observers,
+    trustedProxies = null,
   }: AppParts) {
     this.#config = config
     this.#log = log
@@ -276,6 +280,7 @@ export class App {
       isDraining: () => this.state.draining,
       validator,
       observer: observers?.calls,
+      trustedProxies,
     })
     const { purgeIntervalMs: intervalMs, purgeRetentionMs: retentionMs, signingKeyRotationMs: periodMs } = config
     this.purge = new Purge({

@@ -19,6 +19,7 @@ import { grpcLimitsOf, helpBaseOf, openHttpServer } from './listeners.ts'
 import { printAdminSecret } from './startup-banner.ts'
 import { AppState, openConfiguredTelemetry } from './telemetry.ts'
 import type { TlsFiles } from './trust/tls-files.ts'
+import { trustedProxiesOf } from './trust/trusted-proxies.ts'
 
 /** What is opened before a server, since it may be shared or is needed to find problems early. */
 export interface ServerDependencies {
@@ -42,8 +43,13 @@ export async function runServer(
   { tls, keyring, setup, counterSync, seed }: ServerDependencies,
 ): Promise<void> {
   const telemetry = await openConfiguredTelemetry(config, log)
+  const trustedProxies = trustedProxiesOf(config, tls)
   const app = await namingVariable('QSCOPE_DATABASE_URL', () =>
-    openApp(config, log, keyring, { observers: telemetry, ...(counterSync !== undefined && { counterSync }) }),
+    openApp(config, log, keyring, {
+      observers: telemetry,
+      trustedProxies,
+      ...(counterSync !== undefined && { counterSync }),
+    }),
   )
   telemetry.watch(new AppState(app, log))
   const inMemory = config.database.embedded && config.database.file === null

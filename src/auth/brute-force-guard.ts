@@ -152,7 +152,7 @@ export class BruteForceGuard {
 
 function refusal(peer: string, attempt: Attempt, wait: number): Result<never> {
   const what = 'bearer' in attempt ? 'bearer tokens' : 'client authentications'
-  const description = `too many ${what} from this address failed`
+  const description = `too many failed ${what} from this address`
   return fail('limit.exceeded', { quota: { subject: `peer:${peer}`, description }, retryAfterMs: wait })
 }
 

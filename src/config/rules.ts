@@ -37,6 +37,8 @@ export interface Derived {
   readonly workers: number
   /** `null`: plaintext. */
   readonly tls: TlsConfig | null
+  /** Names of the certificates of proxies that may tell of their callers' certificates; empty: nobody may. */
+  readonly trustedProxies: readonly string[]
   /** Whose assertions stand for clients; empty: nobody's. */
   readonly trustedIssuers: readonly TrustedIssuer[]
   readonly issuer: string
@@ -70,6 +72,7 @@ export function derive(values: Values, problems: Problems, { terminal, usesKeyri
     extAuthz: extAuthzOf(values, tls, problems),
     workers: workersOf(values, problems),
     tls,
+    trustedProxies: trustedProxiesOf(values, tls, problems),
     trustedIssuers,
     issuer,
     deviceVerificationUri: values.deviceVerificationUri ?? below(issuer, 'device'),
@@ -107,6 +110,7 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
     QSCOPE_TLS_CLIENT_AUTH: derived.tls?.clientAuth ?? 'none',
     QSCOPE_TLS_RELOAD_INTERVAL:
       derived.tls === null ? '(plaintext)' : tls.reloadIntervalMs.type.format(derived.tls.reloadIntervalMs),
+    QSCOPE_TRUSTED_PROXIES: SERVER_VARIABLES.trustedProxies.type.format(derived.trustedProxies) || '(nobody)',
     QSCOPE_ISSUER: derived.issuer,
     QSCOPE_DEVICE_VERIFICATION_URI: derived.deviceVerificationUri,
     QSCOPE_ERROR_DOCS_URL: values.errorDocsUrl ?? (derived.http === null ? '(none)' : '(the HTTP port)'),
@@ -234,6 +238,29 @@ function extAuthzOf({ extAuthz }: Values, tls: TlsConfig | null, problems: Probl
   if (peers.alternativeNames.length > 0 && (tls === null || tls.clientCaFile === null))
     problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'needs QSCOPE_TLS_CLIENT_CA_FILE, to believe names of certificates')
   return Object.freeze({ peers })
+}
+
+/** Their certificates, and those that they tell of, come from the CA for clients. */
+function trustedProxiesOf(
+  { trustedProxies, extAuthz }: Values,
+  tls: TlsConfig | null,
+  problems: Problems,
+): readonly string[] {
+  if (trustedProxies === null) return []
+  if (tls === null || tls.clientCaFile === null) {
+    problems.add(
+      'QSCOPE_TRUSTED_PROXIES',
+      'needs QSCOPE_TLS_CLIENT_CA_FILE, to verify the certificates of proxies and their callers',
+    )
+  }
+  const both = trustedProxies.find((name) => extAuthz.peers?.alternativeNames.includes(name))
+  if (both !== undefined) {
+    problems.add(
+      'QSCOPE_TRUSTED_PROXIES',
+      `should not have ${both.slice(both.indexOf(':') + 1)}, which QSCOPE_EXT_AUTHZ_PEERS has too: calls that come through a proxy never count as its own; give it another certificate for one of the two`,
+    )
+  }
+  return trustedProxies
 }
 
 /** What means nothing without the port for HTTP. */

@@ -238,6 +238,17 @@ export function peerNames(shouldBe: string): ValueType<PeerNames> {
   )
 }
 
+/** Names of certificates alone, separated by commas and, if liked, spaces. */
+export function certificateNames(shouldBe: string): ValueType<readonly string[]> {
+  const peers = peerNames(shouldBe)
+  const names = peers.schema.transform(({ loopback, alternativeNames }, context): readonly string[] => {
+    if (!loopback) return alternativeNames
+    context.addIssue({ code: 'custom', message: 'has the word loopback: an address is no proof' })
+    return z.NEVER
+  })
+  return new ValueType(names, shouldBe, (alternativeNames) => peers.format({ loopback: false, alternativeNames }))
+}
+
 /** Hosts that are not on the public internet: their names, and networks of addresses. */
 export interface PrivateHosts {
   /** In lower case, as URLs have them. */

@@ -6,6 +6,7 @@ import { EXT_AUTHZ_VARIABLES, HTTP_VARIABLES, TLS_VARIABLES } from './listener-v
 import {
   address,
   bearerToken,
+  certificateNames,
   choice,
   databaseUrl,
   duration,
@@ -126,6 +127,17 @@ export const SERVER_VARIABLES = {
     does: 'Sets the number of processes that serve the same ports, to use more than one CPU.',
   }),
   tls: TLS_VARIABLES,
+  trustedProxies: new Variable(
+    'QSCOPE_TRUSTED_PROXIES',
+    certificateNames(
+      'DNS names and URIs of client certificates, separated by commas, such as edge.internal,spiffe://mesh/edge',
+    ),
+    {
+      default: null,
+      unset: 'nobody',
+      does: 'Sets the proxies whose header x-forwarded-client-cert or client-cert counts as the certificate of the caller. A name matches if the client certificate, issued by the client CA, has exactly this name.',
+    },
+  ),
   /** `null`: no assertion of another issuer is trusted. */
   trustedIssuersFile: new Variable(
     'QSCOPE_TRUSTED_ISSUERS_FILE',

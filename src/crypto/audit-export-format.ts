@@ -123,12 +123,12 @@ export function sealExportedHead(keyring: Keyring, at: EpochMs, chains: readonly
 /** The chains of an exported head by writer, or why it cannot be used. */
 export function openExportedHead(keyring: Keyring, text: string): ReadonlyMap<string, ChainEnd> | string {
   const parsed = parseHead(text)
-  if (parsed === null) return 'is not a head that was exported'
+  if (parsed === null) return 'is not an exported head'
   const { mac, ...content } = parsed
   if (!keyring.has('audit', content.keyId))
     return `was exported under the audit key ${content.keyId}, which is not here`
   const isOurs = isSame(Buffer.from(mac), Buffer.from(contentMac(keyring, content.keyId, content)))
-  if (!isOurs) return 'was changed since it was exported, or comes from another keyring'
+  if (!isOurs) return 'has been changed since it was exported, or was sealed with another keyring'
   return new Map(
     content.chains.map(([writerId, sequence, hash]) => [
       writerId,

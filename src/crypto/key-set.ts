@@ -69,9 +69,9 @@ export function readKeySet(text: string, limits: KeySetLimits): ReadKeySet {
     else if (read.kind === 'broken' && !limits.skipBroken) problems.push(`keys[${index}] ${read.problem}`)
     else skipped.push(`keys[${index}] ${read.problem}${namedBy(jwk)}`)
   }
-  if (hasTwins(keys, limits)) problems.push('has two keys with one kid')
+  if (hasTwins(keys, limits)) problems.push('has two keys with the same kid')
   const leftOut = skipped.slice(0, MOST_TOLD)
-  if (problems.length === 0 && keys.length === 0) problems.push('has no key that can be used', ...leftOut)
+  if (problems.length === 0 && keys.length === 0) problems.push('has no usable key', ...leftOut)
   return problems.length > 0 ? { ok: false, problems } : { ok: true, keys: Object.freeze(keys), leftOut }
 }
 
@@ -100,13 +100,13 @@ function listOf(text: string, { maxBytes, maxKeys }: KeySetLimits): readonly unk
   if (Buffer.byteLength(text) > maxBytes) return `is larger than ${maxBytes / 1_024} KiB`
   // RFC 7517 §4: of a member that comes twice, such as a second list of keys, parsers take different ones.
   const keys = jsonObject(Buffer.from(text))?.['keys']
-  if (!Array.isArray(keys)) return 'is not a JSON Web Key Set: {"keys": […]}, each name once'
+  if (!Array.isArray(keys)) return 'is not a JSON Web Key Set: it must be {"keys": […]}, with each member once'
   return keys.length > maxKeys ? `has more than ${maxKeys} keys` : keys
 }
 
 /** Of the keys that were left out. */
 const MOST_TOLD = 10
-const SECRET = 'is not a public key: take care, what was sent is no secret any more'
+const SECRET = 'is a secret or private key and is now exposed: replace it, and send public keys only'
 
 type ReadKey =
   | { readonly kind: 'usable'; readonly key: VerificationKey }
@@ -124,15 +124,16 @@ function readKey(jwk: unknown, wanted: KeySetLimits['use']): ReadKey {
   if (!isObject(jwk)) return broken('is not an object')
   if (jwk['kty'] === 'oct' || PRIVATE_MEMBERS.some((name) => name in jwk)) return { kind: 'secret' }
   const { kid, use, key_ops: operations } = jwk
-  if (wanted === 'jwt-svid' && use !== wanted) return foreign('is not for JWT-SVIDs (use)')
-  if (wanted === 'sig' && use !== undefined && use !== wanted) return foreign('is not for signatures (use)')
+  if (wanted === 'jwt-svid' && use !== wanted) return foreign('is not a JWT-SVID key (use)')
+  if (wanted === 'sig' && use !== undefined && use !== wanted) return foreign('is not a signature key (use)')
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
-    return foreign('is not for verifying (key_ops)')
+    return foreign('does not allow verify (key_ops)')
   }
   const algorithm = algorithmOf(jwk)
-  if (algorithm === null) return foreign(`is not for one of ${ASSERTION_ALGORITHMS.join(', ')}`)
+  if (algorithm === null) return foreign(`does not fit any of ${ASSERTION_ALGORITHMS.join(', ')}`)
   // SPIFFE Trust Domain and Bundle §4.2.2: a key for JWT-SVIDs has one.
-  if (kid === undefined ? wanted === 'jwt-svid' : !isKid(kid)) return broken('has a kid of no use')
+  if (kid === undefined ? wanted === 'jwt-svid' : !isKid(kid))
+    return broken('has an invalid kid: it must be a string of 1 to 256 characters')
   const key = publicKeyOf(jwk)
   if (key === null) return broken('is not a valid key')
   const { modulusLength: bits, publicExponent } = key.asymmetricKeyDetails ?? {}

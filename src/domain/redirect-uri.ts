@@ -17,18 +17,18 @@ export function redirectUriProblem(uri: string): string | null {
   if (uri.includes('#')) return 'must not have a fragment (RFC 6749 §3.1.2)'
   const url = URL.canParse(uri) ? new URL(uri) : null
   if (url === null) return 'must be an absolute URI'
-  if (BROKEN_PERCENT.test(uri)) return 'must have two hexadecimal digits behind each percent sign'
-  if (DOT_SEGMENT.test(uri)) return 'must not have . or .. as a part of its path'
-  if (url.username !== '' || url.password !== '') return 'must not carry user information'
+  if (BROKEN_PERCENT.test(uri)) return 'must have two hexadecimal digits after each percent sign'
+  if (DOT_SEGMENT.test(uri)) return 'must not have . or .. as a segment of its path'
+  if (url.username !== '' || url.password !== '') return 'must not contain a user name or password'
   const host = writtenHost(uri)
   switch (url.protocol) {
     case 'https:':
-      if (host === null) return 'must name a host, and its port without zeros in front'
+      if (host === null) return 'must have a host, and a port without leading zeros'
       return host.toLowerCase() === url.hostname ? null : `must write its host as it is, ${url.hostname}`
     case 'http:':
       return host !== null && LOOPBACK_HOSTS.has(host)
         ? null
-        : 'must be https; http is for 127.0.0.1, [::1] and localhost only (RFC 8252 §7.3)'
+        : 'must use https; http is allowed only for 127.0.0.1, [::1] and localhost (RFC 8252 §7.3)'
     default:
       return REVERSE_DOMAIN_SCHEME.test(url.protocol)
         ? null

@@ -39,7 +39,12 @@ export function metadataProblems(registration: ClientRegistration, issuer: strin
 function idProblems({ clientId }: ClientRegistration): RegistrationProblem[] {
   return isRegistrableClientId(clientId)
     ? []
-    : [{ field: 'client_id', description: 'must be 3 to 128 of A-Z a-z 0-9 . _ - and not shaped like a UUID' }]
+    : [
+        {
+          field: 'client_id',
+          description: 'must be 3 to 128 characters of A-Z a-z 0-9 . _ - and must not look like a UUID',
+        },
+      ]
 }
 
 function authenticationProblems(registration: ClientRegistration): RegistrationProblem[] {
@@ -52,12 +57,19 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
     problems.push({ field: 'authentication_method', description: 'must not be NONE for a confidential client' })
   }
   if ((jwks !== null) !== (method === 'private_key_jwt')) {
-    problems.push({ field: 'jwks', description: 'goes with the method PRIVATE_KEY_JWT, and only with it' })
+    problems.push({
+      field: 'jwks',
+      description: 'is required with the method PRIVATE_KEY_JWT, and must be absent with others',
+    })
   }
   if ((tlsClientSubject !== null) !== (method === 'tls_client')) {
-    problems.push({ field: 'tls_client_subject', description: 'goes with the method TLS_CLIENT, and only with it' })
+    problems.push({
+      field: 'tls_client_subject',
+      description: 'is required with the method TLS_CLIENT, and must be absent with others',
+    })
   } else if (tlsClientSubject !== null && parseTlsClientSubject(tlsClientSubject) === null) {
-    const description = 'must be dns:, uri:, ip: or email: and a name without wildcards, or x5t#S256: and a thumbprint'
+    const description =
+      'must be dns:, uri:, ip: or email: followed by a name without wildcards, or x5t#S256: followed by a thumbprint'
     problems.push({ field: 'tls_client_subject', description })
   }
   return problems
@@ -66,17 +78,23 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
 function grantProblems({ type, grantTypes, redirectUris }: ClientRegistration): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (type === 'public' && grantTypes.includes('client_credentials')) {
-    problems.push({ field: 'grant_types', description: 'a public client has no client_credentials (RFC 6749 §4.4)' })
+    problems.push({
+      field: 'grant_types',
+      description: 'must not contain client_credentials for a public client (RFC 6749 §4.4)',
+    })
   }
   if (type === 'public' && grantTypes.includes('token_exchange')) {
-    const description = 'a public client has no token_exchange: anybody could trade tokens under its name'
+    const description = 'must not contain token_exchange for a public client, because anyone can use its client id'
     problems.push({ field: 'grant_types', description })
   }
   if (grantTypes.includes('refresh_token') && !grantTypes.some(isUserGrant)) {
-    problems.push({ field: 'grant_types', description: 'refresh_token goes with authorization_code or device_code' })
+    problems.push({
+      field: 'grant_types',
+      description: 'must contain authorization_code or device_code if it contains refresh_token',
+    })
   }
   if (grantTypes.includes('authorization_code') && redirectUris.length === 0) {
-    problems.push({ field: 'redirect_uris', description: 'authorization_code needs at least one' })
+    problems.push({ field: 'redirect_uris', description: 'must have at least one item for authorization_code' })
   }
   return problems
 }
@@ -86,8 +104,9 @@ function scopeProblems({ type, scopes }: ClientRegistration): RegistrationProble
     const field = `scopes[${index}]`
     if (!isScopeToken(scope)) return [{ field, description: 'must be printable ASCII without space, " and \\' }]
     if (!isReservedScope(scope)) return []
-    if (!isPermission(scope)) return [{ field, description: 'scopes under qscope: are the permissions of this server' }]
-    return type === 'public' ? [{ field, description: 'a public client holds no permissions' }] : []
+    if (!isPermission(scope))
+      return [{ field, description: 'begins with qscope: but is not a permission of this server' }]
+    return type === 'public' ? [{ field, description: 'is a permission, which a public client must not have' }] : []
   })
 }
 
@@ -101,20 +120,25 @@ function audienceProblems(registration: ClientRegistration, issuer: string): Reg
     ...malformed('resource_audiences', registration.resourceAudiences),
     ...(issuerIndex === -1
       ? []
-      : [{ field: `resource_audiences[${issuerIndex}]`, description: 'is the audience of this server itself' }]),
+      : [
+          {
+            field: `resource_audiences[${issuerIndex}]`,
+            description: 'must not be the audience of this server itself',
+          },
+        ]),
   ]
 }
 
 function configProblems({ type, authenticationMethod, config }: ClientRegistration): RegistrationProblem[] {
   const problems: RegistrationProblem[] = []
   if (type === 'public' && !config.requirePkce) {
-    problems.push({ field: 'config.require_pkce', description: 'is always true for a public client (RFC 9700 §2.1.1)' })
+    problems.push({ field: 'config.require_pkce', description: 'must be true for a public client (RFC 9700 §2.1.1)' })
   }
   if (type === 'public' && config.allowImpersonation) {
-    problems.push({ field: 'config.allow_impersonation', description: 'is for confidential clients' })
+    problems.push({ field: 'config.allow_impersonation', description: 'must be false for a public client' })
   }
   if (config.allowOwnRotation && authenticationMethod !== 'client_secret') {
-    problems.push({ field: 'config.allow_own_rotation', description: 'goes with the method CLIENT_SECRET' })
+    problems.push({ field: 'config.allow_own_rotation', description: 'requires the method CLIENT_SECRET' })
   }
   return problems
 }
@@ -134,10 +158,10 @@ function identityProblems(registration: ClientRegistration, issuer: string): Reg
   if (config.accessTokenFormat !== 'identity_jwt') return []
   const problems: RegistrationProblem[] = []
   if (config.accessTokenTtl > LONGEST_IDENTITY_MS) {
-    problems.push({ field: 'config.access_token_ttl', description: 'is at most 1 h for identity tokens' })
+    problems.push({ field: 'config.access_token_ttl', description: 'must be at most 1 h for identity tokens' })
   }
   if (audiences.length === 0) {
-    problems.push({ field: 'audiences', description: 'must be at least one for identity tokens' })
+    problems.push({ field: 'audiences', description: 'must have at least one item for identity tokens' })
   }
   for (const [index, audience] of audiences.entries()) {
     const description = 'is this server itself, which accepts no identity tokens'
@@ -148,7 +172,7 @@ function identityProblems(registration: ClientRegistration, issuer: string): Reg
     if (isPermission(scope)) problems.push({ field: `scopes[${index}]`, description })
   }
   if (grantTypes.includes('token_exchange') && !config.allowImpersonation) {
-    const description = 'must be true for token_exchange with identity tokens: who verifies them looks at sub alone'
+    const description = 'must be true for token_exchange with identity tokens, because their verifiers look only at sub'
     problems.push({ field: 'config.allow_impersonation', description })
   }
   return problems

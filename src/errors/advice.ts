@@ -15,136 +15,139 @@ const RETRY = '`RetryInfo`'
 
 export const ERROR_ADVICE: Readonly<Record<ErrorCode, ErrorAdvice>> = {
   'oauth.invalid_request': {
-    when: 'A field breaks a bound of the contract, two ways to authenticate are used at once, a page token belongs to another list, a redirect URI is not registered, a code challenge is missing, or a subject or actor token is not acceptable (RFC 8693 §2.2.2; it is not said why).',
-    details: '`BadRequest` names each field and what is wrong with it; the first 16',
-    advice: 'Correct the request; the same one fails again. A page token that is refused: begin the list anew.',
+    when: 'A field breaks a bound of the contract; the call authenticates in two ways; a page token belongs to another list; a redirect URI is not registered; a code challenge is missing; or a subject or actor token is not accepted (RFC 8693 §2.2.2; the answer does not say why).',
+    details: '`BadRequest`: the first 16 fields and what is wrong with each',
+    advice:
+      'Correct the request; repeating it unchanged fails again. If a page token is refused, start the list from its first page.',
   },
   'oauth.invalid_client': {
-    when: 'The client could not be authenticated: no credentials, an unknown id, a wrong or expired secret, a disabled client, an assertion that is used or does not fit, a certificate that is not the client’s. All look the same.',
+    when: 'The client could not be authenticated. The message says so if credentials are missing or malformed. An unknown id, a wrong or expired secret, a disabled client, a used or invalid assertion and a wrong certificate all get the same answer.',
     details: NONE,
     advice:
-      'Check id and credentials, whether the secret was rotated, and whether the client is registered for this way of authenticating; `ClientService.ExplainMint` tells whether it would be let in. The audit log has `client.authentication_failed` under the ray id. Do not repeat it in a loop: failures are limited.',
+      'Check the id and the credentials, whether the secret was rotated, and whether the client is registered for this authentication method. `ClientService.ExplainMint` says whether the client may authenticate. The audit log has `client.authentication_failed` under the ray id. Do not repeat the call in a loop: failed attempts are rate limited.',
   },
   'oauth.invalid_grant': {
-    when: 'A code, refresh token, device code or assertion is unknown, expired, spent, revoked or another client’s; the redirect URI or the PKCE verifier is not the right one; the user is not active. It is not said which.',
+    when: 'A code, refresh token, device code or assertion is unknown, expired, already used, revoked or issued to another client; the redirect URI or the PKCE verifier does not match; or the user is not active. The answer does not say which.',
     details: NONE,
     advice:
-      'Drop what was presented and have the user begin again. Where this was unexpected, look for `refresh_token.reused` and `authorization_code.reused` in the audit log: the family may have been revoked because two parties held one token.',
+      'Discard the code, token or assertion and start the grant again. If you did not expect this, look for `refresh_token.reused` and `authorization_code.reused` in the audit log: the grant family is revoked when a used token is presented again.',
   },
   'oauth.unauthorized_client': {
-    when: 'The client is not registered for this grant, or the call is not for clients of its kind: public clients introspect nothing.',
+    when: 'The client is not registered for this grant, or clients of its type may not make this call. For example, a public client may not introspect tokens.',
     details: NONE,
     advice:
-      'Have its owner register the grant (`ClientService.UpdateClient`), or use one that it has. `ClientService.ExplainMint` tells what else is missing.',
+      'Ask the owner of the client to add the grant (`ClientService.UpdateClient`), or use a registered grant. `ClientService.ExplainMint` lists what else is missing.',
   },
   'oauth.unsupported_grant_type': {
-    when: 'The grant is switched off on this server: no trusted issuer is configured, for example.',
+    when: 'The grant is not enabled on this server. For example, no trusted issuer is configured.',
     details: NONE,
     advice: 'Use another grant, or ask the operator.',
   },
   'oauth.invalid_scope': {
-    when: 'A scope is malformed, or beyond what the client, the grant, the subject token or the rule for an assertion allows; none is left of those that were granted; or the request asks for `qscope:` permissions where they are not issued.',
-    details: '`metadata.rejected_scopes`, separated by spaces',
+    when: 'A scope is malformed; the client, the grant, the subject token or the rule for an assertion does not allow it; no granted scope is left; or the request asks for `qscope:` permissions in a grant that does not issue them.',
+    details: '`metadata.rejected_scopes`: the scopes, separated by spaces',
     advice:
-      'Ask for fewer scopes, or have the client registered for them. `ClientService.ExplainMint` tells what it may have.',
+      'Request fewer scopes, or register the client for them. `ClientService.ExplainMint` lists the scopes that it may have.',
   },
   'oauth.invalid_target': {
-    when: 'An audience is not among the client’s, does not go with the scopes, or the client that answers for it is disabled or was deleted; or the client has lost all audiences of the grant.',
-    details: '`metadata.rejected_audiences`, separated by spaces',
-    advice: 'Ask for registered audiences. A token with `qscope:` scopes is for this server alone: mint it separately.',
+    when: 'The client is not registered for an audience; the audience cannot be combined with the scopes; the resource server of the audience is disabled or deleted; or the client no longer has any audience of the grant.',
+    details: '`metadata.rejected_audiences`: the audiences, separated by spaces',
+    advice:
+      'Request audiences that the client is registered for. A token with `qscope:` scopes is valid for this server only: mint it separately.',
   },
-  'oauth.access_denied': { when: 'Never: reserved for a code of RFC 6749.', details: NONE, advice: 'Nothing.' },
+  'oauth.access_denied': { when: 'Never. The code is reserved by RFC 6749.', details: NONE, advice: 'None.' },
   'oauth.unsupported_response_type': {
-    when: 'Never: reserved for a code of RFC 6749.',
+    when: 'Never. The code is reserved by RFC 6749.',
     details: NONE,
-    advice: 'Nothing.',
+    advice: 'None.',
   },
   'oauth.unsupported_token_type': {
-    when: 'Never: reserved for a code of RFC 7009.',
+    when: 'Never. The code is reserved by RFC 7009.',
     details: NONE,
-    advice: 'Nothing.',
+    advice: 'None.',
   },
   'oauth.invalid_token': {
-    when: 'The bearer token of a management call is missing, unknown, expired, revoked or malformed; or, for `VerifyToken`, the token that was presented is.',
-    details: '`metadata.token` = `presented` if it is the token to be verified; absent if it is the caller’s own',
+    when: 'The bearer token of a management call is missing, unknown, expired, revoked or malformed. In an answer of `VerifyToken`, this can also be the presented token.',
+    details: '`metadata.token` is `presented` for the token to verify, and absent for the caller’s own token',
     advice:
-      'The caller’s own: mint another one and repeat the call. The presented one: answer 401 to whoever sent it; `TokenService.ExplainToken` tells why.',
+      'If it is your own token, mint a new one and repeat the call. If it is the presented token, answer 401 to its sender; `TokenService.ExplainToken` says why it was refused.',
   },
   'oauth.insufficient_scope': {
-    when: 'The bearer token lacks the permission of the method, the caller lacks a permission that the client it changes has, or, for `VerifyToken`, the presented token lacks a required scope.',
-    details: '`metadata.required_scopes`, separated by spaces',
+    when: 'The bearer token lacks the permission of the method; the caller lacks a permission of the client that it changes; or, for `VerifyToken`, the presented token lacks a required scope.',
+    details: '`metadata.required_scopes`: the scopes, separated by spaces',
     advice:
-      'Mint a token with the scopes that are named, from a client that is registered for them. A resource server answers 403.',
+      'Mint a token with these scopes, from a client that is registered for them. A resource server answers 403 to its own caller.',
   },
   'oauth.server_error': {
-    when: 'An accident: something that should not happen did, or the database is corrupt.',
+    when: 'An unexpected error in the server, or a corrupt database.',
     details: NONE,
     advice:
-      'Give the ray id to the operator: the log has the cause under it. Nothing is known of what was written; repeat only calls that are idempotent.',
+      'Give the ray id to the operator, who finds the cause in the log by it. The change may have been written or not: repeat idempotent calls only.',
   },
   'oauth.temporarily_unavailable': {
-    when: 'The server is draining, overloaded, or without its database; or an issuer’s keys cannot be fetched. Nothing was written.',
+    when: 'The server is overloaded, is shutting down or cannot reach its database; its clock differs too much from the database’s; or the keys of an issuer cannot be fetched. Nothing was written.',
     details: RETRY,
     advice:
-      'Repeat the call after the delay, with backoff, on another instance if there is one. Any call may be repeated.',
+      'Repeat the call after the delay, with backoff, on another instance if there is one. Every call is safe to repeat after this error.',
   },
   'oauth.device.authorization_pending': {
-    when: 'The device polls, and the user has not decided (RFC 8628 §3.5).',
+    when: 'The device polled before the user decided (RFC 8628 §3.5).',
     details: `${RETRY}: the interval`,
     advice: 'Poll again after the interval, or watch instead (`WatchDeviceAuthorization`).',
   },
   'oauth.device.slow_down': {
-    when: 'The device polled before the interval was over; the interval has grown by 5 s for good.',
+    when: 'The device polled before the interval was over. The interval is now 5 s longer.',
     details: `${RETRY}: the new interval`,
-    advice: 'Poll at the new pace from now on.',
+    advice: 'Poll at the new interval from now on.',
   },
   'oauth.device.expired_token': {
-    when: 'The device code ran out before the user decided, or before it was redeemed.',
+    when: 'The device code expired before the user decided, or before the device redeemed it.',
     details: NONE,
     advice: 'Start a new device authorization, if the user still wants one.',
   },
   'oauth.device.access_denied': {
-    when: 'The user refused.',
+    when: 'The user denied the request.',
     details: NONE,
     advice: 'Stop polling and tell the user.',
   },
   'registration.invalid_redirect_uri': {
-    when: 'A redirect URI is relative, has a fragment, or is neither https, nor http on a loopback host, nor of a private-use scheme in reverse-domain form.',
-    details: '`BadRequest` names each URI’s place and what is wrong',
+    when: 'A redirect URI is relative, has a fragment, or has a scheme that is not allowed. Allowed are https, http on a loopback host, and private-use schemes in reverse-domain form.',
+    details: '`BadRequest`: the index of each URI and what is wrong with it',
     advice: 'Correct the registration.',
   },
   'registration.invalid_client_metadata': {
-    when: 'Parts of a registration contradict each other: a public client with client credentials, an authorization code without a redirect URI, keys with another method than `PRIVATE_KEY_JWT`, an audience that another client answers for, secrets for a client that has none.',
-    details: '`BadRequest` names the fields',
+    when: 'Fields of a registration contradict each other. Examples: a public client with client credentials, authorization codes without a redirect URI, keys with another method than `PRIVATE_KEY_JWT`, a resource audience of another client, a secret for a client that authenticates without one.',
+    details: '`BadRequest`: the fields and what is wrong with each',
     advice: 'Correct the registration.',
   },
   'registration.client_identifier_conflict': {
-    when: 'The client id is taken, or belonged to a client that was deleted.',
-    details: '`ResourceInfo`: `client` and the id',
+    when: 'The client id is in use, or belonged to a deleted client.',
+    details: '`ResourceInfo`: type `client` and the id',
     advice:
-      'Choose another id. After a lost answer of `RegisterClient`: `GetClient` tells whether it is yours, then rotate its secret.',
+      'Choose another id. If an earlier answer of `RegisterClient` was lost, check with `GetClient` that the client is yours, then rotate its secret.',
   },
   'resource.not_found': {
-    when: 'There is no such client, user, token, grant, secret, key, event or live user code.',
-    details: '`ResourceInfo`: its kind and its name',
-    advice: 'Check the id. Deleted things do not come back.',
+    when: 'The client, user, token, grant, secret, key, event or pending user code does not exist.',
+    details: '`ResourceInfo`: type and id',
+    advice: 'Check the id. Deleted resources cannot be restored.',
   },
   'resource.conflict': {
-    when: 'The etag is not the current one, the opposite decision was recorded, a key is not in a state for this or must wait, or a write was too contended.',
+    when: 'The etag is out of date; the opposite decision is recorded; another owner’s configuration manages the resource; the state of a signing key does not allow the call, or not yet; or too many calls change the resource at the same time.',
     details:
-      '`RetryInfo` where the same call may succeed later; for signing keys `metadata.state` or `metadata.activate_after`',
-    advice: 'Read the resource again and decide anew. With `RetryInfo`, the same call may be repeated after the delay.',
+      '`RetryInfo` if the same call may succeed later; for signing keys `metadata.state` or `metadata.activate_after`',
+    advice:
+      'With `RetryInfo`, repeat the call after the delay. Otherwise read the resource again, then decide whether to repeat the call.',
   },
   'resource.outcome_unknown': {
-    when: 'The connection to the database was lost during a commit, and it could not be read back whether it stands.',
+    when: 'The connection to the database was lost during a commit, and the server could not find out whether the commit took effect.',
     details: '`metadata.safe_to_retry`: `true` or `false`; `RetryInfo` only with `true`',
     advice:
-      'With `true`, repeat the call. With `false`, look first whether it took effect; a refresh may be repeated within its replay window, a code or device code begins again.',
+      'With `true`, repeat the call. With `false`, check first whether it took effect. A refresh may be repeated within its replay window. After a code or device code, start the grant again.',
   },
   'limit.exceeded': {
-    when: 'A cap or a rate limit is reached: minting, failed authentications, live tokens, pending device authorizations, watches, user codes, secrets, signing keys.',
-    details: '`QuotaFailure`: whose limit and which; `RetryInfo`',
+    when: 'A quota or rate limit was reached: for minting, failed authentications, live tokens, pending device authorizations, watches, user codes, secrets or signing keys.',
+    details: '`QuotaFailure`: the subject and the limit; `RetryInfo`',
     advice:
-      'Repeat the call after the delay. If it comes often, see [limits.md](limits.md): reuse tokens until shortly before they expire.',
+      'Repeat the call after the delay. If this happens often, reuse each token until shortly before it expires; see [limits.md](limits.md).',
   },
 }

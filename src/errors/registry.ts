@@ -137,65 +137,76 @@ type RetryAfter = { readonly retryAfterMs: number }
 /** What callers may know of why they were not authenticated; an unknown id, a wrong proof and a disabled client are one. */
 const INVALID_CLIENT = Object.freeze({
   missing:
-    'No client credentials came with the call. Send them in its field client, or as authorization: Basic; where the call allows it, a bearer token will do.',
+    'The call carries no client credentials. Send them in the field client or as authorization: Basic. Some calls also accept a bearer token.',
   malformed:
-    'The authorization metadata cannot be read. For client credentials it is Basic and the base64 of id:secret, both form-encoded (RFC 6749 §2.3.1); for a token it is Bearer and the token.',
-  bearer: 'This call proves a client, and a bearer token does not. Send client credentials instead.',
+    'The authorization metadata cannot be parsed. For client credentials, send Basic and the base64 of id:secret, with id and secret form-encoded (RFC 6749 §2.3.1). For a token, send Bearer and the token.',
+  bearer:
+    'This call requires client authentication; a bearer token does not authenticate a client. Send client credentials instead.',
+  forwarded_untrusted:
+    'The client CA of this server did not issue the client certificate that the proxy forwarded, or an intermediate certificate is missing or invalid. Let the proxy forward the chain as well.',
+  forwarded_purpose:
+    'The certificate that the proxy forwarded is not a TLS client certificate: it is a CA certificate, or its key usage or an extension forbids this use.',
+  forwarded_expired: 'The client certificate that the proxy forwarded has expired or is not yet valid.',
 })
 
 const INVALID_TOKEN = Object.freeze({
-  missing: 'This call needs a bearer token, and none came with it. Send authorization: Bearer and a token.',
-  malformed: 'The authorization metadata cannot be read. It is Bearer and the token (RFC 6750 §2.1).',
-  client: 'This call takes a bearer token, not client credentials. Mint a token with them and send that.',
+  missing: 'This call requires a bearer token. Send authorization: Bearer and a token.',
+  malformed: 'The authorization metadata cannot be parsed. Send Bearer and the token (RFC 6750 §2.1).',
+  client:
+    'This call requires a bearer token, not client credentials. Mint a token with the credentials and send the token.',
   audience:
-    'The bearer token is for another audience than this server. Mint one without audiences, or for the issuer of this server.',
+    'The audience of the bearer token does not include this server. Mint a token without audiences, or one whose audience is the issuer of this server.',
   certificate:
-    'The bearer token is bound to a certificate that this connection did not show. Connect with that certificate.',
-  presented_audience: 'The presented token is not for the audience that was asked about.',
-  presented_certificate: 'The presented token is bound to another certificate than the one that its bearer showed.',
-  presented: 'The presented token is not good: it is unknown, expired, revoked or malformed, or no access token.',
+    'The bearer token is bound to a client certificate that this connection did not present. Connect with that certificate.',
+  presented_audience: 'The presented token was issued for another audience than the one in the request.',
+  presented_certificate:
+    'The presented token is bound to another client certificate than the one its bearer presented.',
+  presented: 'The presented token is not valid: it is unknown, expired, revoked, malformed or not an access token.',
 })
 
 const UNAUTHORIZED_CLIENT = Object.freeze({
-  grant: 'The client is not registered for this grant. Register it with UpdateClient, or use a grant that it has.',
-  public: 'Public clients check no tokens, because anybody could under their name. Use a confidential client.',
+  grant: 'The client is not registered for this grant. Add the grant with UpdateClient, or use a registered grant.',
+  public:
+    'Public clients may not introspect or verify tokens, because anyone can use their client id. Use a confidential client.',
   own_rotation:
-    'The client may not draw secrets for itself: that takes config.allow_own_rotation, a client that authenticates by secrets, and no qscope: scopes. Ask an administrator to rotate.',
+    'The client may not rotate its own secret. This requires config.allow_own_rotation, a client that authenticates with a secret, and no qscope: scopes. Ask an administrator to rotate the secret.',
   superseded:
-    'An administrator has drawn a secret after the one that was shown, which may draw none any more. Use the newer one.',
+    'The presented secret may no longer rotate, because an administrator has created a newer one. Use the newer secret.',
 })
 
 const CONFLICT = Object.freeze({
-  etag: 'The etag is not the current one: the resource changed meanwhile. Read it again before deciding anew.',
-  owner: 'The resource is managed by the configuration of another owner. Leave it to that one, or adopt it.',
-  issuer_exists: 'This issuer is trusted already. Update it, or delete it before.',
+  etag: 'The etag is out of date: the resource has changed since it was read. Read the resource again, then decide whether to repeat the change.',
+  owner: 'Another owner’s configuration manages this resource. Change it there, or adopt the resource.',
+  issuer_exists: 'This issuer is already trusted. Update it, or delete it first.',
   issuer_of_file:
-    'The issuer stands in the server’s file of trusted issuers, which counts before the database. Have its operator change it there.',
-  decided: 'The opposite was decided before, and that stands.',
-  key_state: 'The signing key is {state} and cannot go back. Prepare another key.',
+    'The server’s file of trusted issuers defines this issuer and overrides the database. Ask the operator to change the file.',
+  decided: 'The opposite decision is already recorded and cannot be changed.',
+  key_state: 'The signing key is {state} and cannot return to an earlier state. Prepare another key.',
   key_too_early:
-    'The signing key cannot sign before {activate_after}: until then, callers may keep a key set without it. Repeat the call then.',
-  contended: 'Too many calls change this resource at once. Repeat the call after the delay.',
+    'The signing key cannot be activated before {activate_after}, because callers may still cache a key set without it. Repeat the call after that time.',
+  contended: 'Too many calls are changing this resource at the same time. Repeat the call after the delay.',
 })
 
 const OUTCOME_UNKNOWN = Object.freeze({
-  true: 'The commit could neither be confirmed nor ruled out. Repeat the call: twice does no harm.',
-  false: 'The commit could neither be confirmed nor ruled out. Look whether it took effect before repeating the call.',
+  true: 'The server does not know whether the change was committed. Repeat the call: it is safe to make twice.',
+  false:
+    'The server does not know whether the change was committed. Check whether it took effect before repeating the call.',
 })
 
 const UNAVAILABLE = Object.freeze({
   clock:
-    'The clock of this instance and the database’s lie too far apart, so it issues no tokens; nothing was written. Repeat the call, which another instance may answer; its operator runs qscope doctor.',
+    'This instance issues no tokens because its clock differs too much from the clock of the database. Nothing was written. Repeat the call: another instance may answer it. Operators: run qscope doctor.',
   issuer_keys:
-    'The keys of the assertion’s issuer cannot be fetched at the moment, so the assertion cannot be verified; nothing was written. Repeat the call after the delay.',
+    'The assertion cannot be verified because the keys of its issuer cannot be fetched. Nothing was written. Repeat the call after the delay.',
 })
 
 const UNSUPPORTED_GRANT_TYPE = Object.freeze({
-  unknown: 'There is no grant of this type here. The metadata of the server names those that there are.',
+  unknown: 'This server does not support this grant type. The server metadata lists the supported grant types.',
 })
 
 const NOT_FOUND = Object.freeze({
-  user_code: 'No device authorization is pending under this user code: it is mistyped, or it ran out.',
+  user_code:
+    'No pending device authorization has this user code. Check the code for a typing error, or start again: it may have expired.',
 })
 
 function row<Details extends ErrorDetails = None>(value: ErrorRow<Details>): ErrorRow<Details> {
@@ -209,7 +220,7 @@ export const registry = Object.freeze({
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
-      'A parameter of the request is missing or malformed, or contradicts another; the field violations say which. Correct the request.',
+      'A parameter of the request is missing, malformed or in conflict with another. Correct the parameters that the field violations name.',
     retryable: false,
     challenge: 'Bearer',
   }),
@@ -219,7 +230,7 @@ export const registry = Object.freeze({
     http: UNAUTHORIZED,
     status: 'UNAUTHENTICATED',
     description:
-      'Client authentication failed. Check the client id, its secret or other proof, and whether the client is enabled and registered for this way to authenticate.',
+      'Client authentication failed. Check the client id and its credentials, and that the client is enabled and registered for this authentication method.',
     cases: INVALID_CLIENT,
     retryable: false,
     challenge: 'Basic',
@@ -230,7 +241,7 @@ export const registry = Object.freeze({
     http: BAD_REQUEST,
     status: 'FAILED_PRECONDITION',
     description:
-      'The code, token or assertion is invalid, expired, spent, revoked or was issued to another client. Drop it and begin again.',
+      'The code, token or assertion is invalid, expired, already used, revoked or issued to another client. Discard it and start the grant again.',
     retryable: false,
   }),
   'oauth.unauthorized_client': row<{ readonly because?: keyof typeof UNAUTHORIZED_CLIENT }>({
@@ -238,7 +249,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 6749 §5.2',
     http: BAD_REQUEST,
     status: 'PERMISSION_DENIED',
-    description: 'The client is disabled, or not registered for this grant or call.',
+    description: 'The client is disabled, or is not registered for this grant or call.',
     cases: UNAUTHORIZED_CLIENT,
     retryable: false,
   }),
@@ -247,7 +258,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 6749 §5.2',
     http: BAD_REQUEST,
     status: 'UNIMPLEMENTED',
-    description: 'This grant is switched off on this server. Use another one, or ask its operator.',
+    description: 'This grant is not enabled on this server. Use another grant, or ask the operator to enable it.',
     cases: UNSUPPORTED_GRANT_TYPE,
     retryable: false,
   }),
@@ -257,7 +268,7 @@ export const registry = Object.freeze({
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
-      'These scopes are malformed or beyond what is allowed here: {rejected_scopes}. Ask for fewer, or register the client for them.',
+      'These scopes are malformed or not allowed: {rejected_scopes}. Request other scopes, or register the client for these.',
     retryable: false,
   }),
   'oauth.invalid_target': row<Metadata<'rejected_audiences'>>({
@@ -265,7 +276,8 @@ export const registry = Object.freeze({
     rfc: 'RFC 8707 §2',
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
-    description: 'These audiences are unknown or not allowed here: {rejected_audiences}. Ask for registered ones.',
+    description:
+      'These audiences are unknown or not allowed: {rejected_audiences}. Request audiences that the client is registered for.',
     retryable: false,
   }),
   'oauth.access_denied': row({
@@ -300,7 +312,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 6750 §3.1',
     http: UNAUTHORIZED,
     status: 'UNAUTHENTICATED',
-    description: 'The bearer token is not good: it is unknown, expired, revoked or malformed. Mint another one.',
+    description: 'The bearer token is not valid: it is unknown, expired, revoked or malformed. Mint a new one.',
     cases: INVALID_TOKEN,
     retryable: false,
     challenge: 'Bearer',
@@ -311,7 +323,7 @@ export const registry = Object.freeze({
     http: { status: 403, header: 'WWW-Authenticate' },
     status: 'PERMISSION_DENIED',
     description:
-      'The token lacks scopes that are required: {required_scopes}. Mint one that has them, from a client that is registered for them.',
+      'The token lacks required scopes: {required_scopes}. Mint a token with these scopes, from a client that is registered for them.',
     retryable: false,
     challenge: 'Bearer',
   }),
@@ -320,8 +332,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 6749 §4.1.2.1',
     http: SERVER_ERROR,
     status: 'INTERNAL',
-    description:
-      'The server met an unexpected condition. Give its operator the ray id: the log has the cause under it.',
+    description: 'An internal error occurred. Give the ray id to the operator, who finds the cause in the log by it.',
     retryable: false,
   }),
   'oauth.temporarily_unavailable': row<RetryAfter & { readonly because?: keyof typeof UNAVAILABLE }>({
@@ -330,7 +341,7 @@ export const registry = Object.freeze({
     http: UNAVAILABLE_ANSWER,
     status: 'UNAVAILABLE',
     description:
-      'The server is overloaded, draining or without its database; nothing was written. Repeat the call after the delay.',
+      'The server is overloaded, is shutting down or cannot reach its database. Nothing was written. Repeat the call after the delay.',
     cases: UNAVAILABLE,
     retryable: true,
   }),
@@ -347,7 +358,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 8628 §3.5',
     http: BAD_REQUEST,
     status: 'RESOURCE_EXHAUSTED',
-    description: 'The device polled before the interval was over, and the interval has grown. Poll at the new pace.',
+    description: 'The device polled too early, so its polling interval is now longer. Poll at the new interval.',
     retryable: true,
   }),
   'oauth.device.expired_token': row({
@@ -371,7 +382,7 @@ export const registry = Object.freeze({
     rfc: 'RFC 7591 §3.2.2',
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
-    description: 'A redirect URI is not acceptable; the field violations say which, and why.',
+    description: 'A redirect URI is not allowed. The field violations say which one and why.',
     retryable: false,
   }),
   'registration.invalid_client_metadata': row<Violations>({
@@ -380,7 +391,7 @@ export const registry = Object.freeze({
     http: BAD_REQUEST,
     status: 'INVALID_ARGUMENT',
     description:
-      'The registration is inconsistent or asks for what this server does not have; the field violations say where.',
+      'The client registration is inconsistent or uses something that this server does not support. Correct the fields that the field violations name.',
     retryable: false,
   }),
   'registration.client_identifier_conflict': row<Resource>({
@@ -388,7 +399,7 @@ export const registry = Object.freeze({
     rfc: null,
     http: { ...BAD_REQUEST, error: 'invalid_client_metadata' },
     status: 'ALREADY_EXISTS',
-    description: 'The client id {name} is taken, or belonged to a client that was deleted. Choose another one.',
+    description: 'The client id {name} is in use, or belonged to a deleted client. Choose another id.',
     retryable: false,
   }),
   'resource.not_found': row<Resource & { readonly because?: keyof typeof NOT_FOUND }>({
@@ -396,7 +407,7 @@ export const registry = Object.freeze({
     rfc: null,
     http: { ...BAD_REQUEST, error: 'invalid_request' },
     status: 'NOT_FOUND',
-    description: 'There is no {type} {name}. Check the id.',
+    description: 'The {type} {name} does not exist. Check the id.',
     cases: NOT_FOUND,
     retryable: false,
   }),
@@ -409,7 +420,8 @@ export const registry = Object.freeze({
     rfc: null,
     http: { ...UNAVAILABLE_ANSWER, error: 'temporarily_unavailable' },
     status: 'ABORTED',
-    description: 'The resource is not in a state for this. Read it again before deciding anew.',
+    description:
+      'The state of the resource does not allow this call. Read the resource again, then decide whether to repeat the call.',
     cases: CONFLICT,
     retryable: false,
   }),
@@ -420,7 +432,7 @@ export const registry = Object.freeze({
     rfc: null,
     http: { ...SERVER_ERROR, error: 'server_error' },
     status: 'ABORTED',
-    description: 'The commit could neither be confirmed nor ruled out.',
+    description: 'The server does not know whether the change was committed.',
     cases: OUTCOME_UNKNOWN,
     retryable: false,
   }),
@@ -429,7 +441,7 @@ export const registry = Object.freeze({
     rfc: null,
     http: { status: 429, header: 'Retry-After', error: 'temporarily_unavailable' },
     status: 'RESOURCE_EXHAUSTED',
-    description: 'A limit is reached: {limit}. Repeat the call after the delay.',
+    description: 'A limit was reached: {limit}. Repeat the call after the delay.',
     retryable: true,
   }),
 })

@@ -59,6 +59,6 @@ function pageTokenIsOfThisList(list: string) {
     if (pageToken === '') return success({ page: { after: null, limit } })
     const after = openPageToken(ctx.services.keyring, list, filter, pageToken)
     if (after !== null) return success({ page: { after, limit } })
-    return invalidRequest('page_token', 'must be the next_page_token of the page before, with the same filter')
+    return invalidRequest('page_token', 'must be the next_page_token of the previous page, with the same filter')
   })
 }

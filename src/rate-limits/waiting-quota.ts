@@ -32,9 +32,9 @@ export class WaitingQuota {
   enter(ctx: Pick<CallContext, 'peer' | 'caller'>): Result<object> {
     const { perClient, perPeer, perProcess } = this.#limits
     const [peer, client] = keysOf(ctx)
-    if (this.#open.of(client) >= perClient) return full(client, `at most ${perClient} ${this.#what} of one client`)
-    if (this.#open.of(peer) >= perPeer) return full(peer, `at most ${perPeer} ${this.#what} of one address`)
-    if (this.#waiting >= perProcess) return full('server', `at most ${perProcess} ${this.#what} of one server process`)
+    if (this.#open.of(client) >= perClient) return full(client, `at most ${perClient} ${this.#what} per client`)
+    if (this.#open.of(peer) >= perPeer) return full(peer, `at most ${perPeer} ${this.#what} per address`)
+    if (this.#waiting >= perProcess) return full('server', `at most ${perProcess} ${this.#what} per server process`)
     this.#waiting += 1
     this.#open.opened(client)
     this.#open.opened(peer)

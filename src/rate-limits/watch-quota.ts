@@ -40,10 +40,9 @@ export class WatchQuota {
   enter({ peer }: Pick<CallContext, 'peer'>, presentedCode: string): Result<object> {
     const [address, code] = keysOf(peer, presentedCode)
     if (this.#open.of(address) >= this.#mostPerPeer) {
-      return full(address, `at most ${this.#mostPerPeer} watches of one address`)
+      return full(address, `at most ${this.#mostPerPeer} watches per address`)
     }
-    if (this.#open.of(code) >= MOST_PER_CODE)
-      return full(address, `at most ${MOST_PER_CODE} watches of one device code`)
+    if (this.#open.of(code) >= MOST_PER_CODE) return full(address, `at most ${MOST_PER_CODE} watches per device code`)
     this.#open.opened(address)
     this.#open.opened(code)
     return HOLDS

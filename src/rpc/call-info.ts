@@ -16,7 +16,7 @@ export interface CallInfo {
   readonly rayId: string
   /** The address of the caller without its port, or `local`. */
   readonly peer: string
-  /** Shown by the caller in the TLS handshake with this server, never told by metadata; `null`: none. */
+  /** Shown by the peer in the TLS handshake with this server, never told by metadata; `null`: none. */
   readonly certificate: PeerCertificate | null
   /** Every value of the metadata `authorization`. */
   readonly authorization: readonly string[]
@@ -34,6 +34,8 @@ export interface CallInfo {
   readonly operator: boolean
   /** The first value of a metadata key that is text; a transport without metadata has no such function. */
   header?(name: string): string | undefined
+  /** All values of a metadata key that is text. */
+  headers?(name: string): readonly string[]
   /** Why nobody waits for the answer any more; `null` while somebody does. */
   endedBy(): CallEnded['kind'] | null
 }

@@ -31,6 +31,8 @@ export class Call implements CallContext {
   readonly received: Message | EncodedRequest
   /** Of the request, what authenticates a client; `null`: nothing. */
   clientAuthentication: ClientAuthentication | null = null
+  /** Of a call of a trusted proxy, the certificate that it saw, `null`: none; `undefined`: the call came directly. */
+  forwardedCertificate: PeerCertificate | null | undefined = undefined
   /** How many items the request asks for. */
   items = 0
   credentials: Credentials = NO_CREDENTIALS
@@ -74,8 +76,9 @@ export class Call implements CallContext {
     this.admission = null
   }
 
+  /** Of the caller: what a trusted proxy told of it, else what the connection showed. */
   get certificate(): PeerCertificate | null {
-    return this.info.certificate
+    return this.forwardedCertificate === undefined ? this.info.certificate : this.forwardedCertificate
   }
 
   get signal(): AbortSignal {

@@ -185,7 +185,7 @@ export class IncomingMessages {
       message.call.refuse(fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS }))
       return
     }
-    const description = 'too much of messages from this address is on its way, or takes too long'
+    const description = 'messages from this address are too large together, or arrive too slowly'
     const quota = { subject: `peer:${name}`, description }
     message.call.refuse(fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS }))
   }

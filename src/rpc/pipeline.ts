@@ -8,6 +8,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
+import type { TrustedProxies } from '../auth/forwarded-certificate/trusted-proxies.ts'
 import type { Logger } from '../context.ts'
 import { DeadlineExceededError, Deadlines } from '../deadlines.ts'
 import type { EpochMs } from '../domain/ids.ts'
@@ -29,6 +30,7 @@ import {
   dispatch,
   dispatchStream,
   readCredentials,
+  readForwardedCertificate,
   refuseOtherPeers,
   refuseWhileDraining,
   type Stage,
@@ -41,6 +43,7 @@ import {
 /** What a call passes through before its handler, in this order: who calls is checked before what they ask, so that strangers learn nothing. */
 const STAGES: readonly Stage[] = Object.freeze([
   refuseWhileDraining,
+  readForwardedCertificate,
   refuseOtherPeers,
   scanRequest,
   readCredentials,
@@ -59,6 +62,8 @@ export interface PipelineOptions {
   /** One that was made before the routes were; if not given, one is made for them. */
   readonly validator?: RequestValidator
   readonly observer?: CallObserver | undefined
+  /** Those who may tell of the certificates of others; nobody if not given. */
+  readonly trustedProxies?: TrustedProxies | null
 }
 
 /** The path of every call, whichever transport it came by: through the stages to its handler, with the access log around. */
@@ -72,7 +77,7 @@ export class Pipeline {
   readonly #now: () => EpochMs
 
   /** @throws Error naming the method, when one lacks a sound access option. */
-  constructor({ routes, authorizer, log, now, isDraining, validator, observer }: PipelineOptions) {
+  constructor({ routes, authorizer, log, now, isDraining, validator, observer, trustedProxies }: PipelineOptions) {
     this.routes = routes
     this.#methods = new Map(routes.map((route) => [route.method, new ServedMethod(route, observer)]))
     this.#services = {
@@ -81,6 +86,7 @@ export class Pipeline {
       authorizer,
       failureDelay: new UniformFailureDelay(),
       redactor: new Redactor(),
+      trustedProxies: trustedProxies ?? null,
       validator: validator ?? new RequestValidator(routes.map(({ method }) => method.input)),
     }
     this.#accessLog = new AccessLog(log)

@@ -127,7 +127,7 @@ function byRule(ruleId: string, message: string): string {
     case 'uuid':
       return 'must be a UUID, such as 0192f0a1-5b7c-7d3e-9f10-2a3b4c5d6e7f'
     case 'uuid_empty':
-      return 'must not be empty: it is a UUID'
+      return 'must be set to a UUID'
     case 'min_len':
       return first === '1' ? 'must not be empty' : `must have at least ${first} characters`
     case 'max_len':
@@ -139,7 +139,7 @@ function byRule(ruleId: string, message: string): string {
     case 'max_items':
       return `must have at most ${first} items`
     case 'unique':
-      return 'must not hold the same item twice'
+      return 'must not contain the same item twice'
     case 'max_pairs':
       return `must have at most ${first} entries`
     case 'gte_lte':

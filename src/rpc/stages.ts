@@ -1,5 +1,6 @@
 import type { Message } from '@bufbuild/protobuf'
 import type { CallAuthorizer } from '../auth/authorize-call.ts'
+import type { TrustedProxies } from '../auth/forwarded-certificate/trusted-proxies.ts'
 import { atMoment, type Caller } from '../context.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
@@ -45,6 +46,8 @@ export interface StageServices {
   readonly authorizer: CallAuthorizer
   readonly failureDelay: UniformFailureDelay
   readonly redactor: Redactor
+  /** `null`: nobody tells of certificates for others. */
+  readonly trustedProxies: TrustedProxies | null
   readonly validator: RequestValidator
 }
 
@@ -61,6 +64,17 @@ export function refuseWhileDraining({ info }: Call, { isDraining }: StageService
   return isDraining() && !info.isPromised
     ? fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     : null
+}
+
+/**
+ * Takes the certificate of the caller from a trusted proxy, and the proxy's own for nobody's. From any other peer the
+ * headers that tell of certificates are not read.
+ */
+export function readForwardedCertificate(call: Call, { trustedProxies }: StageServices): FailedResult | null {
+  if (trustedProxies === null || !trustedProxies.include(call.info.certificate, call.now)) return null
+  const found = trustedProxies.certificateBehind(call.info, call)
+  call.forwardedCertificate = found.ok ? found.value : null
+  return found.ok ? null : found
 }
 
 /** A service that only some peers may call tells the others nothing, and reads nothing of what they sent. */
@@ -215,10 +229,10 @@ function hasShownProof(caller: Caller): boolean {
 }
 
 /** Who claims to call, and can prove it; `null`: nobody in particular, such as a public client, whose id anybody knows. */
-function claimedCaller({ credentials, info }: Call): string | null {
+function claimedCaller({ credentials, certificate, info }: Call): string | null {
   switch (credentials.kind) {
     case 'client':
-      return credentials.proof.kind === 'none' && info.certificate === null
+      return credentials.proof.kind === 'none' && certificate === null
         ? null
         : `client ${credentials.clientId} ${info.peer}`
     case 'bearer':

@@ -46,7 +46,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['missing.json', /ENOENT/],
   ['nonsense.json', /is not a JSON Web Key Set/],
   ['empty.json', /is not a JSON Web Key Set/],
-  ['no-keys.json', /has no key that can be used/],
+  ['no-keys.json', /has no usable key/],
   ['large.json', /is larger than 256 KiB/],
   ['folder.json', /is no file/],
   ['/dev/zero', /is no file/],

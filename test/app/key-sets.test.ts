@@ -133,7 +133,7 @@ describe('the keys of a trusted issuer', () => {
 
   it.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
     ['a symmetric key', { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }, /keys\[1\] is not a public key/],
-    ['two keys of one name', { ...next.publicJwk, kid: old.kid }, /has two keys with one kid/],
+    ['two keys of one name', { ...next.publicJwk, kid: old.kid }, /has two keys with the same kid/],
   ])('are none when the issuer publishes %s', async (_what, jwk, why) => {
     const server = await keyServer(JSON.stringify({ keys: [old.publicJwk, jwk] }))
     const found = await atUrl(server.url).find(old)

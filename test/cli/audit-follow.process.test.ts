@@ -94,7 +94,7 @@ test(
       expect(JSON.parse(resumed.lines[0] ?? '').event).toMatchObject({ clientId })
 
       const refused = await qscope(emptyFolder(), ['audit', 'follow', ...as, '--type', 'no.such'])
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no such event type') })
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('is not an event type') })
     } finally {
       await server.stop()
       await database.drop()

@@ -218,6 +218,27 @@ export const REQUIREMENTS: Readonly<Record<string, readonly Requirement[]>> = Ob
     { clause: '5', says: 'privileges do not grow; derived tokens end with what they came from' },
     { clause: '6', says: 'private data travels over TLS', shownBy: TLS },
   ],
+  '9440': [
+    { clause: '2.1', says: 'certificates are byte sequences of their DER' },
+    { clause: '2.2', says: 'Client-Cert is an item: one certificate' },
+    { clause: '2.3', says: 'Client-Cert-Chain is a list of those that lead to the CA, without the first' },
+    {
+      clause: '2.4',
+      says: 'the proxy removes or overwrites the fields of its callers, and sends none over connections without certificates',
+      notApplicable: 'a demand on the proxy; test/interop/forwarded-certificate.slow.test.ts shows it with Envoy',
+    },
+    {
+      clause: '3.1',
+      says: 'the header list may become large',
+      shownBy: 'test/transports/grpc/forwarded-certificates.sqlite.test.ts',
+    },
+    {
+      clause: '3.3',
+      says: 'answers that depend on the field are not cached',
+      shownBy: 'test/transports/http/calls.sqlite.test.ts',
+    },
+    { clause: '4', says: 'the fields count from trusted proxies only, whose connection is secured' },
+  ],
   '8705': [
     { clause: '2', says: 'client_id is there; the certificate is checked against the registration' },
     { clause: '2.1', says: 'a chain to the trusted CA, and one name of the certificate' },

@@ -61,9 +61,26 @@ describe('the draft of a client', () => {
   })
 
   it.each([
+    ['90', { seconds: 90n, nanos: 0 }],
+    ['1.5', { seconds: 1n, nanos: 500_000_000 }],
+    ['2.3', { seconds: 2n, nanos: 300_000_000 }],
+    ['1e3', { seconds: 1_000n, nanos: 0 }],
+    ['-1.5', { seconds: -1n, nanos: -500_000_000 }],
+    ['1e300', { seconds: 315_576_000_000n, nanos: 0 }],
+  ])('leaves it to the server whether %s seconds are acceptable', (accessTokenTtl, ttl) => {
+    expect(registrationOf({ ...NEW_CLIENT, accessTokenTtl }).config?.accessTokenTtl).toEqual(ttl)
+  })
+
+  it('takes a number for the same, however it is written', () => {
+    expect(changesOf(draft, { ...draft, accessTokenTtl: '3e2' })).toEqual([])
+  })
+
+  it.each([
     ['scopes[1]', 'scopes'],
     ['config.access_token_ttl', 'accessTokenTtl'],
     ['client_id', 'clientId'],
+    ['client.scopes[1]', 'scopes'],
+    ['client.config.access_token_ttl', 'accessTokenTtl'],
     ['something.else', undefined],
   ])('finds the field that %s is about', (path, field) => {
     expect(fieldOfViolation(path)).toBe(field)

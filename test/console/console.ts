@@ -1,5 +1,6 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
 import { installed } from '../setup/installed.ts'
 import { missing } from '../setup/requirement.ts'
@@ -12,14 +13,14 @@ const PATIENCE_MS = 60_000
 export const CHROMIUM = installed('chromium')
 if (CHROMIUM === null) missing('chromium', 'the console in a browser', 'there is no chromium on the path')
 
-export async function openBrowser(): Promise<Browser> {
+async function openBrowser(): Promise<Browser> {
   if (CHROMIUM === null) throw new Error('there is no chromium')
   // Root has no sandbox, and a container little shared memory.
   return await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 }
 
 /** A server with the console that was built last, on a database of its own. */
-export async function startWithConsole(): Promise<TestServer & { readonly close: () => Promise<void> }> {
+async function startWithConsole() {
   const database = await sqliteFiles.createMigrated()
   const server = await startServer(database.url, undefined, undefined, {
     QSCOPE_HTTP_LISTEN: '127.0.0.1:0',
@@ -29,8 +30,20 @@ export async function startWithConsole(): Promise<TestServer & { readonly close:
     await server.stop()
     await database.drop()
   }
-  return { ...server, close }
+  return { ...server, database, close }
 }
+
+/** The pages, as they are offered. */
+export const TITLES = [
+  'Overview',
+  'Clients',
+  'Users',
+  'Tokens and grants',
+  'Token inspector',
+  'Device approvals',
+  'Audit log',
+  'Signing keys',
+] as const
 
 /** A page in a browser of its own, as far as storage goes, and what went over the network. */
 export interface Tab {
@@ -41,10 +54,50 @@ export interface Tab {
   readonly complaints: string[]
 }
 
-export async function openTab(browser: Browser, server: TestServer, options: BrowserContextOptions = {}): Promise<Tab> {
+/** A server with a console and a browser, for all tests of a suite. */
+export function consoleOfSuite() {
+  let opened: { readonly server: Awaited<ReturnType<typeof startWithConsole>>; readonly browser: Browser } | null = null
+  const suite = () => {
+    if (opened === null) throw new Error('the server is started before the first test')
+    return opened
+  }
+  beforeAll(async () => {
+    opened = { server: await startWithConsole(), browser: await openBrowser() }
+  })
+  afterAll(async () => {
+    await opened?.browser.close()
+    await opened?.server.close()
+  })
+  return {
+    get server(): TestServer {
+      return suite().server
+    },
+    /** Runs SQL on the server's database. */
+    query: (sql: string) => suite().server.database.query(sql),
+    /** With the token of the administrator. */
+    get asAdmin() {
+      return { bearer: suite().server.admin.token }
+    },
+    /** `initScript` runs before each page's own scripts. */
+    openTab: (options: BrowserContextOptions = {}, initScript = '') =>
+      openTab(suite().browser, suite().server, options, initScript),
+    mint: async (client = suite().server.admin.client) => {
+      const { token } = await suite().server.call(TokenService.method.mintToken, { client })
+      return token?.accessToken ?? ''
+    },
+  }
+}
+
+async function openTab(
+  browser: Browser,
+  server: TestServer,
+  options: BrowserContextOptions,
+  initScript: string,
+): Promise<Tab> {
   const context = await browser.newContext({ viewport: { width: 1_440, height: 900 }, ...options })
   onTestFinished(() => context.close())
   context.setDefaultTimeout(PATIENCE_MS)
+  await context.addInitScript(initScript)
   const page = await context.newPage()
   const requests: string[] = []
   const complaints: string[] = []
@@ -72,4 +125,15 @@ export async function signIn({ page }: Tab, server: TestServer, more: readonly s
 export async function visit({ page }: Tab, title: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click()
   await page.getByRole('heading', { level: 1, name: title }).waitFor()
+}
+
+/** Keeps calls of a method on their way to the server until they are let go. */
+export async function holdCalls(page: Page, method: RegExp): Promise<() => void> {
+  const held = Promise.withResolvers<void>()
+  await page.route(method, async (route) => {
+    await held.promise
+    // The page may have given the call up meanwhile.
+    await route.continue().catch(() => undefined)
+  })
+  return () => held.resolve()
 }

@@ -5,11 +5,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusalOf } from '../../console/src/api/refusal.ts'
 import { visibleRows } from '../../console/src/components/visible-rows.ts'
-import { follow } from '../../console/src/pages/audit/follow.ts'
+import { exportEvents } from '../../console/src/pages/audit/export-events.ts'
+import { AuditFollowing } from '../../console/src/pages/audit/follow.ts'
 import { lifeOf, placeOf, spanOf } from '../../console/src/pages/keys/life.ts'
 import { linkTo, routeOf } from '../../console/src/route.ts'
 import { ErrorInfoSchema } from '../../src/gen/google/rpc/error_details_pb.ts'
-import { WatchAuditEventsResponseSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
+import { AuditEventSchema, WatchAuditEventsResponseSchema } from '../../src/gen/qscope/v1/audit_service_pb.ts'
 import { SigningKeySchema } from '../../src/gen/qscope/v1/key_service_pb.ts'
 
 describe('the address of a page', () => {
@@ -107,21 +108,51 @@ describe('what a failed call comes to', () => {
 })
 
 describe('following the audit log', () => {
-  it('goes on behind the last cursor when a stream is lost, and ends with a refusal', async () => {
+  it('goes on behind the last cursor when a stream is lost, and after a refusal when it is told to', async () => {
     const cursors: string[] = []
-    const events: string[] = []
+    const heard: string[] = []
     async function* watch(cursor: string) {
       cursors.push(cursor)
-      if (cursor === 'b') throw new ConnectError('no', Code.PermissionDenied)
+      if (cursors.length === 2) throw new ConnectError('no', Code.ResourceExhausted)
       yield create(WatchAuditEventsResponseSchema, { cursor: 'a', event: { eventId: '1' } })
       yield create(WatchAuditEventsResponseSchema, { cursor: 'b' })
+      if (cursors.length === 3) throw new ConnectError('enough', Code.PermissionDenied)
       throw new TypeError('network error')
     }
     const follower = {
-      onEvent: ({ eventId }: { eventId: string }) => void events.push(eventId),
-      onConnected: () => undefined,
+      onEvent: ({ eventId }: { eventId: string }) => void heard.push(eventId),
+      onConnected: (isConnected: boolean) => void (isConnected || heard.push('disconnected')),
     }
-    await expect(follow(watch, follower, new AbortController().signal)).rejects.toThrow('no')
-    expect([cursors, events]).toEqual([['', 'b'], ['1']])
+    const following = new AuditFollowing(watch)
+    const { signal } = new AbortController()
+    await expect(following.run(follower, signal)).rejects.toThrow('no')
+    await expect(following.run(follower, signal)).rejects.toThrow('enough')
+    expect(cursors).toEqual(['', 'b', 'b'])
+    expect(heard).toEqual(['1', 'disconnected', 'disconnected', '1', 'disconnected'])
+  })
+})
+
+describe('an export of events', () => {
+  const pageAt = async (pageToken: string) => ({
+    events: [
+      create(AuditEventSchema, { eventId: `${pageToken}1` }),
+      create(AuditEventSchema, { eventId: `${pageToken}2` }),
+    ],
+    nextPageToken: pageToken.length < 2 ? `${pageToken}x` : '',
+  })
+
+  it('holds every page, and says so', async () => {
+    const counts: number[] = []
+    const { lines, isCut } = await exportEvents(pageAt, (count) => void counts.push(count))
+    expect(lines.map((line) => JSON.parse(line).eventId)).toEqual(['1', '2', 'x1', 'x2', 'xx1', 'xx2'])
+    expect([isCut, counts]).toEqual([false, [2, 4, 6]])
+  })
+
+  it.each([
+    [4, 4, true],
+    [6, 6, false],
+  ])('says whether events are missing where it may hold %d', async (most, count, cut) => {
+    const { lines, isCut } = await exportEvents(pageAt, () => undefined, most)
+    expect([lines.length, isCut]).toEqual([count, cut])
   })
 })

@@ -73,7 +73,7 @@ describe.skipIf(!canBuild)('the image', () => {
     const inLock = here.filter((path) => path in packages)
     expect(inLock).toContain('node_modules/better-sqlite3')
     expect(inLock.filter((path) => packages[path].dev === true)).toEqual([])
-    expect(paths).toContain('app/dist/main.js')
+    expect(paths).toEqual(expect.arrayContaining(['app/dist/main.js', 'app/dist/console/index.html']))
     const unwanted =
       /(^|\/)(\.npmrc|\.git|npm-cli\.js|.*\.keyring\.json|.*\.db|\.env)$|^app\/(src|test|\.git)\/|^root\/\.npm\/./
     expect(paths.filter((path) => unwanted.test(path))).toEqual([])
@@ -92,12 +92,17 @@ describe.skipIf(!canBuild)('the image', () => {
   it('serves on a read-only file system without any privilege; what it issued outlives a restart', async () => {
     const data = testVolume()
     const { env, address } = await plaintext()
-    const first = await startContainer('qscope-first', env, [`${data}:/data`])
+    const http = `127.0.0.1:${await freePort()}`
+    const withConsole = { ...env, QSCOPE_HTTP_LISTEN: http, QSCOPE_CONSOLE: 'on' }
+    const first = await startContainer('qscope-first', withConsole, [`${data}:/data`])
     await first.until(/listens on/)
     expect((await first.exec('sh', '-c', 'id -u; readlink /proc/1/exe')).stdout).toBe('65532\n/usr/local/bin/node\n')
     expect((await first.exec('sh', '-c', 'touch /app/x || touch /tmp/x')).stderr).toContain('Read-only file system')
     expect((await first.exec('grep', 'CapEff', '/proc/1/status')).stdout).toMatch(/CapEff:\s+0{16}/)
     await expect.poll(first.isHealthy, { timeout: 60_000 }).toBe(true)
+    const index = await (await fetch(`http://${http}/console/`)).text()
+    const script = /src="(\/console\/assets\/[^"]+\.js)"/.exec(index)?.[1]
+    expect((await fetch(`http://${http}${script}`)).headers.get('content-type')).toMatch(/javascript/)
 
     const { connection, asAdmin } = await administered(first, address)
     const { token } = await connection.call(TokenService.method.mintToken, { client: asAdmin })

@@ -20,7 +20,7 @@ describe.each([
   ])('is refused with %s (RFC 7517 §4)', (_name, text) => {
     expect(readKeySet(text, limits)).toEqual({
       ok: false,
-      problems: ['is not a JSON Web Key Set: {"keys": […]}, each name once'],
+      problems: ['is not a JSON Web Key Set: it must be {"keys": […]}, with each member once'],
     })
   })
 })

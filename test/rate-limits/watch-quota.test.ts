@@ -11,12 +11,12 @@ describe('WatchQuota', () => {
     const ofCode = quota.enter(ctx, code)
     expect(ofCode).toMatchObject({
       code: 'limit.exceeded',
-      details: { quota: { subject: 'peer:192.0.2.1', description: 'at most 4 watches of one device code' } },
+      details: { quota: { subject: 'peer:192.0.2.1', description: 'at most 4 watches per device code' } },
     })
     expect(JSON.stringify(ofCode)).not.toContain(code)
     expect(quota.enter(ctx, 'another')).toMatchObject({ ok: true })
     expect(quota.enter(ctx, 'a third')).toMatchObject({
-      details: { quota: { subject: 'peer:192.0.2.1', description: 'at most 5 watches of one address' } },
+      details: { quota: { subject: 'peer:192.0.2.1', description: 'at most 5 watches per address' } },
     })
   })
 

@@ -59,7 +59,7 @@ describe('what a violated rule asks for', () => {
     [UpdateClientRequestSchema, {}, { client: 'must be set' }],
     [ListClientsRequestSchema, { pageSize: 1001 }, { page_size: 'must be from 0 to 1000' }],
     [RotateClientSecretRequestSchema, { clientId: 'abc', overlap: '-1s' }, { overlap: 'must be from 0s to 30d' }],
-    [RevokeSigningKeyRequestSchema, {}, { key_id: 'must not be empty: it is a UUID' }],
+    [RevokeSigningKeyRequestSchema, {}, { key_id: 'must be set to a UUID' }],
     [GetUserRequestSchema, { userId: 'x' }, { user_id: UUID }],
     [GetUserRequestSchema, {}, { id: 'exactly one of user_id, external_id must be set' }],
     [RevokeTokensRequestSchema, {}, { target: 'exactly one of token_id, client_id, user_id, grant_id must be set' }],
@@ -90,20 +90,26 @@ describe('what a refusal says', () => {
   )
 
   test.each<[FailedResult, RegExp]>([
-    [fail('resource.not_found', { resource: { type: 'client', name: 'orders' } }), /^There is no client "orders"\./],
-    [fail('resource.not_found', { resource: { type: 'signing_key', name: 'k' } }), /^There is no signing key "k"\./],
+    [
+      fail('resource.not_found', { resource: { type: 'client', name: 'orders' } }),
+      /^The client "orders" does not exist\./,
+    ],
+    [
+      fail('resource.not_found', { resource: { type: 'signing_key', name: 'k' } }),
+      /^The signing key "k" does not exist\./,
+    ],
     [
       fail('resource.conflict', { because: 'key_too_early', metadata: { activate_after: '2026-01-01T00:00:00.000Z' } }),
-      /cannot sign before 2026-01-01T00:00:00\.000Z:/,
+      /cannot be activated before 2026-01-01T00:00:00\.000Z,/,
     ],
-    [fail('resource.conflict', { because: 'contended' }), /at once/],
-    [fail('oauth.insufficient_scope', { metadata: { required_scopes: 'a b' } }), /required: a b\./],
+    [fail('resource.conflict', { because: 'contended' }), /at the same time/],
+    [fail('oauth.insufficient_scope', { metadata: { required_scopes: 'a b' } }), /required scopes: a b\./],
     [
       fail('limit.exceeded', { quota: { subject: 's', description: 'too many wrong user codes' }, retryAfterMs: 1 }),
-      /^A limit is reached: too many wrong user codes\./,
+      /^A limit was reached: too many wrong user codes\./,
     ],
-    [fail('registration.client_identifier_conflict', { resource: { type: 'client', name: 'a' } }), /"a" is taken/],
-    [fail('oauth.invalid_scope', { metadata: { rejected_scopes: '{name} $& x' } }), /here: \{name\} \$& x\./],
+    [fail('registration.client_identifier_conflict', { resource: { type: 'client', name: 'a' } }), /"a" is in use/],
+    [fail('oauth.invalid_scope', { metadata: { rejected_scopes: '{name} $& x' } }), /allowed: \{name\} \$& x\./],
   ])('names what it is about: %j', (failed, sentence) => {
     expect(sentenceOf(failed)).toMatch(sentence)
     expect(sentenceOf(failed)).not.toMatch(/too contended|There is no such resource/)

@@ -11,6 +11,6 @@ it.each([
   const request = create(UpdateClientRequestSchema, { client: { clientId: 'orders' }, updateMask: { paths: [path] } })
   expect(fromUpdateClient(request)).toMatchObject({
     ok: false,
-    details: { violations: [{ field: 'update_mask', description: '…: there is no such field' }] },
+    details: { violations: [{ field: 'update_mask', description: '…: is not a field' }] },
   })
 })

@@ -41,10 +41,14 @@ describe('a refusal of credentials', () => {
   })
 
   test.each([
-    ['missing', {}, /No client credentials came with the call/],
-    ['malformed Basic', { metadata: { authorization: 'Basic ???' } }, /cannot be read.*Basic and the base64/],
-    ['of an unknown scheme', { metadata: { authorization: 'Digest x' } }, /cannot be read/],
-    ['a bearer token where a client is to prove itself', { bearer: 'x' }, /a bearer token does not/],
+    ['missing', {}, /carries no client credentials/],
+    ['malformed Basic', { metadata: { authorization: 'Basic ???' } }, /cannot be parsed.*Basic and the base64/],
+    ['of an unknown scheme', { metadata: { authorization: 'Digest x' } }, /cannot be parsed/],
+    [
+      'a bearer token where a client is to prove itself',
+      { bearer: 'x' },
+      /a bearer token does not authenticate a client/,
+    ],
   ])('says what is wrong with client credentials that are %s', async (_name, sent, sentence) => {
     const refused = await minting(sent)
     expect(refused.reason).toBe('OAUTH_INVALID_CLIENT')
@@ -52,10 +56,10 @@ describe('a refusal of credentials', () => {
   })
 
   test.each([
-    ['missing', {}, /needs a bearer token, and none came/],
-    ['malformed', { metadata: { authorization: 'Bearer ???' } }, /cannot be read/],
+    ['missing', {}, /requires a bearer token/],
+    ['malformed', { metadata: { authorization: 'Bearer ???' } }, /cannot be parsed/],
     ['client credentials', { basic: ['a', 'b'] }, /not client credentials/],
-    ['unknown', { bearer: 'x' }, /unknown, expired, revoked or malformed\. Mint another one/],
+    ['unknown', { bearer: 'x' }, /unknown, expired, revoked or malformed\. Mint a new one/],
   ] as const)('says what is wrong with a bearer token that is %s', async (_name, sent, sentence) => {
     const refused = await listing(sent)
     expect(refused.reason).toBe('OAUTH_INVALID_TOKEN')
@@ -68,8 +72,8 @@ describe('a refusal of credentials', () => {
     const token = minted.token?.accessToken ?? ''
     const wrong = await refusal(server.call(verifyToken, { client, token, audience: 'b' }))
     expect(wrong).toMatchObject({ reason: 'OAUTH_INVALID_TOKEN', metadata: { token: 'presented' } })
-    expect(wrong.message).toMatch(/not for the audience that was asked about/)
+    expect(wrong.message).toMatch(/issued for another audience than the one in the request/)
     const unknown = await refusal(server.call(verifyToken, { client, token: server.unknownToken() }))
-    expect(unknown.message).toMatch(/presented token is not good/)
+    expect(unknown.message).toMatch(/presented token is not valid/)
   })
 })

@@ -43,7 +43,7 @@ const minting = (server: TestServer) => {
     const client = await newClient()
     const ends = await Promise.allSettled(Array.from({ length: 30 }, () => mint(client)))
     expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
-    const waitMs = expectLimit(await refusalOf(mint(client)), `client:${client.clientId}`, /minted too fast/)
+    const waitMs = expectLimit(await refusalOf(mint(client)), `client:${client.clientId}`, /mints tokens too fast/)
     expect(await issued(client)).toBe(20)
     server.clock.advance(waitMs)
     await mint(client)
@@ -52,11 +52,11 @@ const minting = (server: TestServer) => {
   it('counts a batch by its tokens, and one larger than the burst once the bucket is full', async () => {
     const client = await newClient()
     await batch(client, 15)
-    expectLimit(await refusalOf(batch(client, 6)), `client:${client.clientId}`, /minted too fast/)
+    expectLimit(await refusalOf(batch(client, 6)), `client:${client.clientId}`, /mints tokens too fast/)
     await batch(client, 5)
     server.clock.advance(60_000)
     expect((await batch(client, 30)).results).toHaveLength(30)
-    expectLimit(await refusalOf(mint(client)), `client:${client.clientId}`, /minted too fast/)
+    expectLimit(await refusalOf(mint(client)), `client:${client.clientId}`, /mints tokens too fast/)
     expect(await issued(client)).toBe(50)
   })
 
@@ -72,7 +72,7 @@ const minting = (server: TestServer) => {
     const { accessToken } = await grants.mint(client)
     await batch(client, 19)
     const refused = await refusalOf(grants.exchangeToken(client, accessToken))
-    expectLimit(refused, `client:${client.clientId}`, /minted too fast/)
+    expectLimit(refused, `client:${client.clientId}`, /mints tokens too fast/)
     await mint(other)
   })
 }
@@ -91,7 +91,7 @@ const asserting = (server: TestServer) => {
       expect((await refusalOf(exchange(used))).reason).toBe('OAUTH_INVALID_GRANT')
     }
     await exchange(job())
-    expectLimit(await refusalOf(exchange(job())), 'client:ci-runner', /minted too fast/)
+    expectLimit(await refusalOf(exchange(job())), 'client:ci-runner', /mints tokens too fast/)
   })
 }
 onEveryBackend('minting by assertions', asserting, {
@@ -105,10 +105,10 @@ const living = (server: TestServer) => {
     const mint = () => server.call(mintToken, { client: client.client, lifetime })
     const ends = await Promise.allSettled(Array.from({ length: 30 }, mint))
     expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(25)
-    const waitMs = expectLimit(await refusalOf(mint()), `client:${client.clientId}`, /at most 25 access tokens/)
+    const waitMs = expectLimit(await refusalOf(mint()), `client:${client.clientId}`, /about 25 live access tokens/)
     expect(waitMs).toBeLessThanOrEqual(60_000)
     server.clock.advance(waitMs)
-    expectLimit(await refusalOf(mint()), `client:${client.clientId}`, /at most 25 access tokens/)
+    expectLimit(await refusalOf(mint()), `client:${client.clientId}`, /about 25 live access tokens/)
     server.clock.advance(120_000)
     await mint()
     await server.call(mintToken, { client: server.admin.client })
@@ -142,7 +142,7 @@ const authenticating = (server: TestServer) => {
     const { clientId } = await server.registerClient({})
     for (const id of [clientId, server.unique('nobody-')]) {
       await guesses(id, 5)
-      const waitMs = expectLimit(await guess(id), peer, /authentications from this address failed/)
+      const waitMs = expectLimit(await guess(id), peer, /failed client authentications from this address/)
       server.clock.advance(waitMs)
       expect((await guess(id)).reason).toBe('OAUTH_INVALID_CLIENT')
     }
@@ -192,10 +192,14 @@ const devices = (server: TestServer) => {
     const ends = await Promise.allSettled(Array.from({ length: 12 }, () => grants.startDevice(client)))
     const started = ends.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
     expect(started).toHaveLength(5)
-    expectLimit(await refusalOf(grants.startDevice(client)), peer, /at most 5 device authorizations of one client/)
+    expectLimit(
+      await refusalOf(grants.startDevice(client)),
+      peer,
+      /at most 5 pending device authorizations from one address/,
+    )
     await grants.denyDevice(started[0] ?? { userCode: '' })
     await grants.startDevice(client)
-    expectLimit(await refusalOf(grants.startDevice(client)), peer, /at most 5 device authorizations/)
+    expectLimit(await refusalOf(grants.startDevice(client)), peer, /at most 5 pending device authorizations/)
     await grants.startDevice(await grants.deviceClient())
     server.clock.advance(601_000)
     await grants.startDevice(client)
@@ -223,7 +227,7 @@ const devices = (server: TestServer) => {
     const watches = codes.slice(0, 3).map((device) => grants.watchDevice(client, device))
     await expect.poll(() => watches.every(({ items }) => items.length === 1)).toBe(true)
     const last = codes[3] ?? { deviceCode: '' }
-    expectLimit(await refusalOf(grants.watchDevice(client, last).ended), peer, /at most 3 watches of one address/)
+    expectLimit(await refusalOf(grants.watchDevice(client, last).ended), peer, /at most 3 watches per address/)
     watches[0]?.cancel()
     await expect
       .poll(async () => {

@@ -7,6 +7,7 @@ import { FirstAdmin, seedOf } from '../../src/app/database-setup.ts'
 import { assertPortFree, grpcLimitsOf, helpBaseOf, openHttpServer } from '../../src/app/listeners.ts'
 import { AppState, openConfiguredTelemetry } from '../../src/app/telemetry.ts'
 import { TlsFiles } from '../../src/app/trust/tls-files.ts'
+import { trustedProxiesOf } from '../../src/app/trust/trusted-proxies.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
@@ -77,7 +78,11 @@ export async function startServer(
   const config = { ...parsed, http: httpConfig }
   const tls = config.tls === null ? null : await TlsFiles.open(config.tls, log)
   const telemetry = await openConfiguredTelemetry(config, log)
-  const app = await openApp(config, log, keyring, { now: clock.now, observers: telemetry })
+  const app = await openApp(config, log, keyring, {
+    now: clock.now,
+    observers: telemetry,
+    trustedProxies: trustedProxiesOf(config, tls),
+  })
   telemetry.watch(new AppState(app, log))
   const server = new GrpcServer({
     listen: { host: '127.0.0.1', port: 0 },

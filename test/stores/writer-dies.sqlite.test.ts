@@ -19,16 +19,21 @@ it.each(['before', 'after'])(
     await register(whole, aClient('minter'))
     const already = await eventsInIntactChains(whole)
     const tokens = Array.from({ length: TURNS * CALLS_OF_A_TURN }, () => aToken('minter'))
-    const minting: Promise<void>[] = []
+    const minting: Promise<boolean>[] = []
     for (const token of tokens) {
-      minting.push(mintAudited(backend, token))
+      minting.push(
+        mintAudited(backend, token).then(
+          () => true,
+          () => false,
+        ),
+      )
       if (minting.length % CALLS_OF_A_TURN === 0) await nextTurn()
     }
-    const outcomes = await Promise.allSettled(minting)
+    const ended = await Promise.all(minting)
     const isStored = await Promise.all(
       tokens.map(async ({ tokenId }) => (await whole.reads.accessTokens.findById(context(), tokenId)) !== null),
     )
-    expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(isStored)
+    expect(ended).toEqual(isStored)
     const stored = isStored.filter(Boolean).length
     expect(stored).toBeGreaterThan(0)
     expect(await eventsInIntactChains(whole)).toBe(already + stored)

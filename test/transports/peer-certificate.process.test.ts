@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { readCertificate } from '../../src/crypto/peer-certificate.ts'
 import { DEFAULT_LIMITS } from '../../src/transports/grpc/limits.ts'
 import { Connections } from '../../src/transports/grpc-js/connections.ts'
-import { readCertificate } from '../../src/transports/peer.ts'
 import { selfSigned, selfSignedWith, suiteFolder } from '../setup/certificates.ts'
 
 const folder = suiteFolder()

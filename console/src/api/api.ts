@@ -1,4 +1,4 @@
-import { type Client, createClient, type Interceptor } from '@connectrpc/connect'
+import { type Client, createClient, type Interceptor, type StreamResponse } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-web'
 import { AuditService } from '../../../src/gen/qscope/v1/audit_service_pb.ts'
 import { ClientService } from '../../../src/gen/qscope/v1/client_service_pb.ts'
@@ -24,7 +24,7 @@ export class Api {
   readonly tokens: Client<typeof TokenService>
   readonly users: Client<typeof UserService>
 
-  /** `token`: `null` for calls that need none. `onRejected`: the server counts the token no longer. */
+  /** `token`: `null` for calls that need none. `onRejected`: the server no longer accepts the token. */
   constructor(token: string | null, onRejected: () => void = () => undefined) {
     const transport = createConnectTransport({
       baseUrl: location.origin,
@@ -45,13 +45,25 @@ export class Api {
 }
 
 function bearing(token: string, onRejected: () => void): Interceptor {
+  const judge = (error: unknown): never => {
+    if (refusalOf(error).endsSession) onRejected()
+    throw error
+  }
   return (next) => async (request) => {
     request.header.set('authorization', `Bearer ${token}`)
-    try {
-      return await next(request)
-    } catch (error) {
-      if (refusalOf(error).endsSession) onRejected()
-      throw error
-    }
+    const response = await next(request).catch(judge)
+    return response.stream ? { ...response, message: judged(response.message, judge) } : response
+  }
+}
+
+/** A stream's refusal comes while it is read, after the call itself has succeeded. */
+async function* judged(
+  messages: StreamResponse['message'],
+  judge: (error: unknown) => never,
+): StreamResponse['message'] {
+  try {
+    yield* messages
+  } catch (error) {
+    judge(error)
   }
 }

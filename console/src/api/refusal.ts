@@ -17,7 +17,7 @@ export interface Refusal {
   readonly metadata: Readonly<Record<string, string>>
   /** Whether there was no answer at all: whatever was asked for may have happened. */
   readonly isLost: boolean
-  /** Whether the session's own token counts no longer. */
+  /** Whether the server no longer accepts the session's own token. */
   readonly endsSession: boolean
 }
 

@@ -8,8 +8,12 @@ const LONGEST_S = 900
 /** Who is signed in. It is held in the tab's memory alone. */
 export interface Session {
   readonly token: string
+  /** The token's public handle; empty: the token may not ask for it. */
+  readonly tokenId: string
   readonly clientId: string
   readonly endTime: Date
+  /** Tells this session's user codes from those of others, for the limit on wrong ones. */
+  readonly attemptKey: string
   /** `null`: the token may not ask what it permits, so each call shows it. */
   readonly permissions: ReadonlySet<string> | null
 }
@@ -33,8 +37,10 @@ export async function signInAsClient(
   })
   return {
     token: token?.accessToken ?? '',
+    tokenId: token?.tokenId ?? '',
     clientId,
     endTime: endIn(Number(token?.expiresIn?.seconds ?? 0)),
+    attemptKey: crypto.randomUUID(),
     permissions: new Set(token?.scopes),
   }
 }
@@ -48,23 +54,45 @@ export async function signInWithToken(token: string): Promise<Session> {
     const { claims } = await new Api(token).tokens.introspectToken({ token })
     return {
       token,
+      tokenId: claims?.tokenId ?? '',
       clientId: claims?.clientId ?? '',
       endTime: endIn(claims?.expireTime === undefined ? 0 : (timestampMs(claims.expireTime) - Date.now()) / 1_000),
+      attemptKey: crypto.randomUUID(),
       permissions: new Set(claims?.scopes),
     }
   } catch (error) {
     if (refusalOf(error).missingPermissions.length === 0) throw error
-    return { token, clientId: '', endTime: endIn(LONGEST_S), permissions: null }
+    return {
+      token,
+      tokenId: '',
+      clientId: '',
+      endTime: endIn(LONGEST_S),
+      attemptKey: crypto.randomUUID(),
+      permissions: null,
+    }
   }
 }
 
-/** Ends the token on the server. Resolves even when the server cannot be reached: the tab forgets the token all the same. */
-export async function signOut({ token }: Session): Promise<boolean> {
+/** What became of the token at the end of its session, and how the audit log calls it. */
+export type Revocation = 'revoked' | 'reported as leaked' | 'unanswered'
+
+/**
+ * Ends the token on the server. Resolves even when the server cannot be reached: the tab forgets the token all the same.
+ * A token without `qscope:tokens.revoke` cannot end itself by its handle, so it is reported, as anyone may.
+ */
+export async function signOut({ token, tokenId, permissions }: Session): Promise<Revocation> {
+  const mayRevoke = tokenId !== '' && permissions?.has('qscope:tokens.revoke') === true
   try {
+    if (mayRevoke) {
+      const target = { case: 'tokenId' as const, value: tokenId }
+      await new Api(token).tokens.revokeTokens({ target, reason: 'signed out of the console' })
+      return 'revoked'
+    }
     await new Api(null).tokens.revokeLeakedToken({ token })
-    return true
-  } catch {
-    return false
+    return 'reported as leaked'
+  } catch (error) {
+    // Somebody else has ended it already.
+    return refusalOf(error).endsSession ? 'revoked' : 'unanswered'
   }
 }
 

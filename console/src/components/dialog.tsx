@@ -3,21 +3,27 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { type Refusal, refusalOf } from '../api/refusal.ts'
 import { RefusalNotice } from './refusal-notice.tsx'
 
-/** A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. */
-export function Dialog({
-  title,
-  onClose,
-  children,
-}: {
+interface DialogProps {
   readonly title: string
   readonly onClose: () => void
+  /** Whether Escape leaves it open: something runs, or is shown this once. */
+  readonly isLocked?: boolean
   readonly children: ComponentChildren
-}) {
+}
+
+/** A window above the page, which keeps the focus to itself until it is closed: what the browser's own does. */
+export function Dialog({ title, onClose, isLocked = false, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => dialog.current?.showModal(), [])
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
+    <dialog
+      ref={dialog}
+      aria-labelledby={id}
+      onCancel={(event) => isLocked && event.preventDefault()}
+      // Browsers close it upon a second Escape, whatever became of the first.
+      onClose={() => (isLocked ? dialog.current?.showModal() : onClose())}
+    >
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>
@@ -37,7 +43,7 @@ interface ConfirmationProps {
   readonly children: ComponentChildren
 }
 
-/** Asks before something is done. */
+/** Asks before something is done. While it is done the dialog stays, so that the answer finds it. */
 export function Confirmation({ title, action, danger = false, staysOpen = false, ...props }: ConfirmationProps) {
   const { onClose, onConfirm, children } = props
   const [isBusy, setBusy] = useState(false)
@@ -54,11 +60,12 @@ export function Confirmation({ title, action, danger = false, staysOpen = false,
     }
   }
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} isLocked={isBusy}>
       {children}
       <RefusalNotice refusal={refusal} />
+      {refusal?.isLost === true && <p>It may have been done. Check before you try again.</p>}
       <div class="actions">
-        <button type="button" onClick={onClose}>
+        <button type="button" disabled={isBusy} onClick={onClose}>
           Cancel
         </button>
         <button type="button" class={danger ? 'danger' : 'primary'} disabled={isBusy} onClick={() => void confirm()}>

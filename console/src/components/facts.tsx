@@ -50,18 +50,3 @@ export function Values({ of, none = 'none' }: { readonly of: readonly string[]; 
     </span>
   )
 }
-
-/** A secret that is shown once. */
-export function Secret({ value }: { readonly value: string }) {
-  return (
-    <div class="notice good">
-      <p>This is shown this once. The server keeps only what is needed to recognise it.</p>
-      <p>
-        <code class="secret">{value}</code>{' '}
-        <button type="button" onClick={() => void navigator.clipboard.writeText(value)}>
-          Copy
-        </button>
-      </p>
-    </div>
-  )
-}

@@ -18,7 +18,7 @@ export function RefusalNotice({ refusal, retry }: { readonly refusal: Refusal | 
       )}
       {refusal.reason !== '' && (
         <p class="quiet">
-          <code>{refusal.reason}</code>, call <code>{refusal.rayId}</code>
+          <code>{refusal.reason}</code>, ray id <code>{refusal.rayId}</code>
         </p>
       )}
       {retry !== undefined && (
@@ -33,7 +33,7 @@ export function RefusalNotice({ refusal, retry }: { readonly refusal: Refusal | 
 export function NotPermitted({ permissions }: { readonly permissions: readonly string[] }) {
   return (
     <p class="notice" role="status">
-      Your token does not permit this. It takes{' '}
+      Your token does not permit this. You need{' '}
       {permissions.map((permission, at) => (
         <span key={permission}>
           {at > 0 && ' and '}

@@ -85,12 +85,14 @@ export function VirtualTable<T>({ label, columns, pages, keyOf, empty }: Virtual
         </div>
       </section>
       <p class="quiet" role="status">
-        {isLoading ? 'Loading…' : items.length === 0 && refusal === null ? empty : countOf(items.length, hasMore)}
+        {isLoading ? 'Loading…' : items.length === 0 && refusal === null ? empty : countOf(pages)}
       </p>
     </>
   )
 }
 
-function countOf(count: number, hasMore: boolean): string {
-  return `${count.toLocaleString('en')} ${hasMore ? 'loaded, there are more' : 'in all'}`
+function countOf({ items, hasMore, isFull }: Pages<unknown>): string {
+  const count = items.length.toLocaleString('en')
+  if (isFull) return `${count} loaded, the most that this list shows. Narrow the filter to see others.`
+  return hasMore ? `${count} loaded, there are more` : `${count} in all`
 }

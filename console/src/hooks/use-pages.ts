@@ -6,9 +6,14 @@ export interface Page<T> {
   readonly nextPageToken: string
 }
 
+/** The most that a list holds: as much as anybody scrolls, and far below what a browser has pixels for. */
+const MOST_ITEMS = 100_000
+
 export interface Pages<T> {
   readonly items: readonly T[]
   readonly hasMore: boolean
+  /** Whether no more is read although there is more. */
+  readonly isFull: boolean
   readonly isLoading: boolean
   readonly refusal: Refusal | null
   readonly loadMore: () => void
@@ -59,9 +64,10 @@ export function usePages<T>(
   }, [load])
 
   const { items, next, isLoading, refusal } = loaded
+  const isFull = next !== null && items.length >= MOST_ITEMS
   const loadMore = useCallback(() => {
-    if (next !== null && !isLoading && refusal === null) load(next, gone.current)
-  }, [load, next, isLoading, refusal])
+    if (next !== null && !isFull && !isLoading && refusal === null) load(next, gone.current)
+  }, [load, next, isFull, isLoading, refusal])
   const reload = useCallback(() => setTimes((before) => before + 1), [])
-  return { items, hasMore: next !== null, isLoading, refusal, loadMore, reload }
+  return { items, hasMore: next !== null, isFull, isLoading, refusal, loadMore, reload }
 }

@@ -15,8 +15,8 @@ export function Inspector() {
     <>
       <h1>Token inspector</h1>
       <p>
-        Paste an access token to see each check that a resource server’s question would go through, and what mends the
-        one that fails. The token goes to this QScope and nowhere else.
+        Paste an access token to see each check that VerifyToken makes, and how to fix the one that fails. The token is
+        sent to this server and nowhere else.
       </p>
       <Permitted permission="qscope:tokens.read">
         <Inspection />
@@ -47,7 +47,12 @@ function Inspection() {
       <Form onSubmit={explain}>
         <TextField label="Token" value={token} onInput={setToken} rows={3} required autocomplete="off" />
         <div class="columns">
-          <TextField label="Audience" value={audience} onInput={setAudience} hint="Who asks, if it says so." />
+          <TextField
+            label="Audience"
+            value={audience}
+            onInput={setAudience}
+            hint="The resource server that asks; may be empty."
+          />
           <TextField label="Required scopes" value={scopes} onInput={setScopes} hint="Separated by white space." />
         </div>
         <button type="submit" class="primary">
@@ -91,7 +96,7 @@ function CheckItem({ check: { name, passed, detail, fix } }: { readonly check: C
       <p>{detail}</p>
       {fix !== '' && (
         <p>
-          <strong>To mend it:</strong> {fix}
+          <strong>How to fix it:</strong> {fix}
         </p>
       )}
     </li>

@@ -3,9 +3,12 @@ import type { Permission } from '../api/permissions.ts'
 import type { Route } from '../route.ts'
 import { AuditPage } from './audit/audit-page.tsx'
 import { ClientPage } from './clients/client-page.tsx'
+import { DevicePage } from './devices/device-page.tsx'
 import { Inspector } from './inspector.tsx'
 import { KeysPage } from './keys/keys-page.tsx'
 import { Overview } from './overview.tsx'
+import { TokenPage } from './tokens/token-page.tsx'
+import { UserPage } from './users/user-page.tsx'
 
 export interface PageEntry {
   readonly path: string
@@ -27,7 +30,10 @@ export const PAGES: readonly PageEntry[] = [
     page: ClientPage,
     others: ['register-client'],
   },
+  { path: 'users', title: 'Users', permission: 'qscope:users.read', page: UserPage },
+  { path: 'tokens', title: 'Tokens and grants', permission: 'qscope:tokens.read', page: TokenPage },
   { path: 'inspect', title: 'Token inspector', permission: 'qscope:tokens.read', page: Inspector },
+  { path: 'devices', title: 'Device approvals', permission: 'qscope:consent', page: DevicePage },
   { path: 'audit', title: 'Audit log', permission: 'qscope:audit.read', page: AuditPage },
   { path: 'keys', title: 'Signing keys', permission: 'qscope:keys.read', page: KeysPage },
 ]

@@ -81,18 +81,18 @@ function ClientForm({ onSignedIn }: Omit<SignInProps, 'notice'>) {
         onInput={setSecret}
         required
         autocomplete="off"
-        hint="Used for one call, which mints the token of the session, and then forgotten."
+        hint="Sent once, to mint the token of the session. The console does not keep it."
       />
       <Choices
         label="Permissions of the session"
-        hint="Take what you need now. Those that only read are chosen."
+        hint="Choose what you need now. Those that only read are preselected."
         chosen={permissions}
         onChange={setPermissions}
         options={OPTIONS}
       />
       <RefusalNotice refusal={refusal} />
       {refusal?.reason === 'OAUTH_INVALID_SCOPE' && (
-        <p class="notice">The client may not have all of these. What it may not have is no longer chosen.</p>
+        <p class="notice">The client is not registered for all of these. Those that it lacks are no longer selected.</p>
       )}
       <button type="submit" class="primary" disabled={isBusy || permissions.size === 0}>
         {isBusy ? 'Signing in…' : 'Sign in'}

@@ -54,7 +54,7 @@ const pageTokenIsOfThisWalk = condition<VerificationRequest, From>('pageTokenIsO
   if (pageToken === '') return success({ from: null })
   const cursor = openPageToken(ctx.services.keyring, LIST, { exportedHead }, pageToken)
   if (cursor !== null) return success({ from: readRest(cursor) })
-  const description = 'must be the next_page_token of the part before, with the same exported head'
+  const description = 'must be the next_page_token of the previous part, with the same exported head'
   return invalidRequest('page_token', description)
 })
 

@@ -194,6 +194,6 @@ function matches(event: AuditEvent, { types, clientId, userId, rayId }: AuditWat
 function unknownCursor(): FailedResult {
   return invalidRequest(
     'cursor',
-    'is not one of this database as it is now: begin without one, and list what lies between by time',
+    'was not issued for the current state of this database: start without a cursor, and list the missed events by time',
   )
 }

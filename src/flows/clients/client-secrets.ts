@@ -91,7 +91,10 @@ const validSecretsAreFew = condition<Rotation>('validSecretsAreFew', async (ctx,
     }),
   )
   return fail('limit.exceeded', {
-    quota: { subject: `client:${clientId}`, description: `at most ${MAX_VALID_SECRETS} secrets are valid at once` },
+    quota: {
+      subject: `client:${clientId}`,
+      description: `a client may have at most ${MAX_VALID_SECRETS} valid secrets`,
+    },
     retryAfterMs: firstEnd - ctx.now,
   })
 })

@@ -60,7 +60,7 @@ const importedHashesAreSound = condition<Importing>(
       const description =
         registration.authenticationMethod === 'client_secret'
           ? whyNotImported(hash)
-          : 'goes with the method CLIENT_SECRET, and only with it'
+          : 'is required with the method CLIENT_SECRET, and must be absent with others'
       return description === null ? [] : [{ field: field(index), description }]
     })
     return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS

@@ -50,7 +50,7 @@ function evaluateRotation(secrets: readonly ClientSecret[], { client, madeBy }: 
   const subject = `client:${client.clientId}`
   const lastOwn = secrets.find((secret) => secret.madeBy !== null)
   if (lastOwn !== undefined && now < later(lastOwn.createdAt, DAY)) {
-    const description = 'a client draws a secret for itself once in 24 hours'
+    const description = 'a client may rotate its own secret once in 24 hours'
     return fail('limit.exceeded', {
       quota: { subject, description },
       retryAfterMs: later(lastOwn.createdAt, DAY) - now,
@@ -58,7 +58,7 @@ function evaluateRotation(secrets: readonly ClientSecret[], { client, madeBy }: 
   }
   const most = MAX_VALID_SECRETS - 1
   if (valid.length >= most) {
-    const description = `at most ${most} secrets are valid at once beside one that an administrator may draw`
+    const description = `a client that rotates its own secret may have at most ${most} valid secrets; one more is reserved for an administrator`
     const firstEnd = Math.min(...valid.flatMap(({ expiresAt }) => expiresAt ?? later(now, DAY)))
     return fail('limit.exceeded', { quota: { subject, description }, retryAfterMs: firstEnd - now })
   }

@@ -41,6 +41,6 @@ function evaluateLength(ctx: FlowContext, { scopes, audiences, actors = [], ance
   const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
   const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
   if (bytes <= LONGEST_JWT) return HOLDS
-  const description = `make a JWT of more than ${LONGEST_JWT} characters; ask for fewer scopes or audiences`
+  const description = `would make a JWT of more than ${LONGEST_JWT} characters; request fewer scopes or audiences`
   return invalidRequest('scopes', description)
 }

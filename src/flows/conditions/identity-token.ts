@@ -14,7 +14,7 @@ export const identityHasOneAudience = condition<ForAudiences>(
   (_ctx, { client: { config }, audiences }) =>
     config.accessTokenFormat !== 'identity_jwt' || audiences.length === 1
       ? HOLDS
-      : invalidRequest('audiences', 'must be exactly one for an identity token'),
+      : invalidRequest('audiences', 'must have exactly one item for an identity token'),
 )
 
 /** As `identityHasOneAudience`, before it is known for which audience it is where none is asked. */
@@ -32,5 +32,5 @@ export const identityHasAudiences = condition<ForAudiences>(
   (_ctx, { client: { config }, audiences }) =>
     config.accessTokenFormat !== 'identity_jwt' || audiences.length > 0
       ? HOLDS
-      : invalidRequest('audiences', 'must be at least one for identity tokens'),
+      : invalidRequest('audiences', 'must have at least one item for identity tokens'),
 )

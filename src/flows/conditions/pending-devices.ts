@@ -25,7 +25,7 @@ export async function evaluatePendingDevices(
   return fail('limit.exceeded', {
     quota: {
       subject: `client:${clientId}`,
-      description: `at most ${most} device authorizations are pending at once`,
+      description: `at most ${most} device authorizations may be pending at the same time`,
     },
     retryAfterMs: PENDING_RETRY_AFTER_MS,
   })

@@ -46,7 +46,7 @@ const peerIsWithinItsRate = reservation<ForClient>({
     return fail('limit.exceeded', {
       quota: {
         subject: `peer:${peer}`,
-        description: 'too many device authorizations were started from this address',
+        description: 'too many device authorizations started from this address',
       },
       retryAfterMs: Math.max(1, publicDeviceStarts.waitFor(peer, ctx.now)),
     })
@@ -64,7 +64,7 @@ const peerIsWithinItsShare = reservation<ForClient>({
     const lookUp = async (hash: TokenHash) =>
       (await ctx.stores.deviceAuthorizations.findByDeviceCode(ctx, hash))?.authorization ?? null
     if (await publicDevices.hold(ctx, clientId, expiresAt, lookUp)) return HOLDS
-    const description = `at most ${publicDevices.most} device authorizations of one client are pending at once from this address`
+    const description = `a client may have at most ${publicDevices.most} pending device authorizations from one address`
     return fail('limit.exceeded', {
       quota: { subject: `peer:${peerKey(ctx.peer)}`, description },
       retryAfterMs: PENDING_RETRY_AFTER_MS,

@@ -46,9 +46,9 @@ const challengeIsGiven = condition<Consent & { readonly client: Client }>('chall
   const { client, codeChallenge, challengeMethodNamed } = facts
   const mustHave = client.config.requirePkce || client.type === 'public'
   if (codeChallenge === null && mustHave)
-    return invalidRequest('code_challenge', 'is required of this client (RFC 7636)')
+    return invalidRequest('code_challenge', 'is required for this client (RFC 7636)')
   if ((codeChallenge !== null) !== challengeMethodNamed) {
-    return invalidRequest('code_challenge_method', 'must be S256 with a code_challenge, and absent without')
+    return invalidRequest('code_challenge_method', 'must be S256 with a code_challenge, and absent without one')
   }
   return HOLDS
 })

@@ -128,7 +128,7 @@ const lifetimeGoesWithGrant = condition<MintQuestion>(
   (_ctx, { grantType, requestedLifetime }) =>
     requestedLifetime === null || grantType === 'client_credentials'
       ? HOLDS
-      : invalidRequest('lifetime', 'goes with CLIENT_CREDENTIALS only'),
+      : invalidRequest('lifetime', 'is allowed only with CLIENT_CREDENTIALS'),
 )
 
 /** Tells whether a client would be issued a token, by the flow's own conditions; spends and writes nothing. */

@@ -34,7 +34,7 @@ function mintingIsWithinRate<Facts extends ForClient>(count: Count<Facts>): Rese
 
 function refuseTooFast(ctx: FlowContext, { clientId }: Minter, wanted: number) {
   return fail('limit.exceeded', {
-    quota: { subject: `client:${clientId}`, description: 'tokens are minted too fast' },
+    quota: { subject: `client:${clientId}`, description: 'the client mints tokens too fast' },
     retryAfterMs: Math.max(1, ctx.services.limits.mints.waitFor(clientId, ctx.now, wanted)),
   })
 }
@@ -63,7 +63,7 @@ async function takeLiveTokens(ctx: FlowContext, client: Minter, wanted: number, 
 function refuseTooMany({ clientId }: Minter, wait: number, most: number | null) {
   if (wait === 0) return HOLDS
   return fail('limit.exceeded', {
-    quota: { subject: `client:${clientId}`, description: `at most ${most} access tokens are live at once, about` },
+    quota: { subject: `client:${clientId}`, description: `a client may have about ${most} live access tokens` },
     retryAfterMs: wait,
   })
 }

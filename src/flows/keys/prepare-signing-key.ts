@@ -23,9 +23,9 @@ const MAX_PUBLISHED = 50
 
 function exceededBy(keys: readonly SigningKey[]): string | null {
   if (keys.filter(({ state }) => state === 'prepared').length >= MAX_PREPARED) {
-    return `at most ${MAX_PREPARED} keys of an algorithm are prepared at once; activate, retire or revoke one`
+    return `an algorithm may have at most ${MAX_PREPARED} prepared keys; activate, retire or revoke one`
   }
-  return keys.length >= MAX_PUBLISHED ? `at most ${MAX_PUBLISHED} keys of an algorithm are published at once` : null
+  return keys.length >= MAX_PUBLISHED ? `an algorithm may have at most ${MAX_PUBLISHED} published keys` : null
 }
 
 async function publishedOf(ctx: LaneContext<Pick<ReadStores, 'signingKeys'>>, algorithm: SigningAlgorithm) {

@@ -16,7 +16,7 @@ const reportIsWithinRate = condition<object>('reportIsWithinRate', ({ services, 
   const address = peerKey(peer)
   if (leakReports.take(address, now)) return HOLDS
   return fail('limit.exceeded', {
-    quota: { subject: `peer:${address}`, description: 'too many leaked tokens were reported from this address' },
+    quota: { subject: `peer:${address}`, description: 'too many reports of leaked tokens from this address' },
     retryAfterMs: Math.max(1, leakReports.waitFor(address, now)),
   })
 })

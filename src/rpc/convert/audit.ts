@@ -27,7 +27,7 @@ export function fromAuditWatchFilter({
   ...request
 }: Pick<WatchAuditEventsRequest, 'eventTypes' | 'clientId' | 'userId' | 'rayId'>): Result<AuditWatchFilter> {
   const violations = eventTypes.flatMap((type, index) =>
-    isEventType(type) ? [] : [{ field: `event_types[${index}]`, description: 'there is no such event type' }],
+    isEventType(type) ? [] : [{ field: `event_types[${index}]`, description: 'is not an event type' }],
   )
   if (violations.length > 0) return fail('oauth.invalid_request', { violations })
   return success({

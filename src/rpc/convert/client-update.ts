@@ -105,10 +105,11 @@ function pathsIntoConfig(config: ConfigMessage | undefined): readonly string[] {
 function pathProblem(path: string): string | null {
   if (READERS.has(path) || (path.startsWith(CONFIG_PREFIX) && isConfigField(path.slice(CONFIG_PREFIX.length))))
     return null
-  if (path === 'enabled') return 'changes through EnableClient and DisableClient'
+  if (path === 'enabled') return 'cannot be changed here; call EnableClient or DisableClient'
   if (path === '*') return 'must be the only path'
-  if (path.startsWith(METADATA_PREFIX)) return 'name config.metadata: the map is replaced as a whole'
-  return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'there is no such field'
+  if (path.startsWith(METADATA_PREFIX))
+    return 'cannot be changed alone; name config.metadata, which replaces the whole map'
+  return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'is not a field'
 }
 
 /** A path is a text of the caller's: what can be none is not repeated. */

@@ -51,7 +51,10 @@ export class AuthorizationHandlers implements ServiceHandlers<typeof Authorizati
       return invalidRequest('attributes.context_extensions', 'must have a value for audience')
     }
     if (format !== '' && format !== 'jwt') {
-      return invalidRequest('attributes.context_extensions', 'must have the value jwt for replace_bearer, or none')
+      return invalidRequest(
+        'attributes.context_extensions',
+        'must have the value jwt for replace_bearer, or no replace_bearer',
+      )
     }
     const request = new CheckedRequest(attributes)
     const presented = request.bearer

@@ -113,15 +113,18 @@ export function inside(name: string, { field, description }: FieldViolation): Fi
 export function excessOf({ name, kind, max, oneof }: FieldLimits): FieldViolation {
   if (kind !== 'single') return refusal(name, `must have at most ${max} items`)
   // RFC 6749 §3.1: parameters must not be included more than once.
-  return refusal(name, oneof === null ? 'is set more than once' : `is set beside another ${oneof}, or more than once`)
+  return refusal(
+    name,
+    oneof === null ? 'is set more than once' : `is set together with another ${oneof}, or more than once`,
+  )
 }
 
 export function nulIn(name: string): FieldViolation {
-  return refusal(name, 'holds the character U+0000')
+  return refusal(name, 'contains the character U+0000')
 }
 
 export function repeatedKeyIn(name: string): FieldViolation {
-  return refusal(name, 'has one key more than once')
+  return refusal(name, 'contains the same key more than once')
 }
 
 export const TOO_DEEP = Object.freeze(refusal('', 'is nested too deeply'))

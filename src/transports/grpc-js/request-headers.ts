@@ -3,7 +3,8 @@ import type { Server } from '@grpc/grpc-js'
 import { mediaTypeOf } from '../media-type.ts'
 import { http2ServersOf } from './internals.ts'
 
-const AUTHORIZATION = 'authorization'
+/** What must not come twice. */
+const SINGLE = Object.freeze(['authorization', 'x-forwarded-client-cert', 'client-cert', 'client-cert-chain'])
 const CONTENT_TYPE = 'content-type'
 const GRPC = 'application/grpc'
 const TIMEOUT = 'grpc-timeout'
@@ -13,8 +14,8 @@ const UNITS_MS: Readonly<Record<string, number>> = Object.freeze({ S: 1_000, M: 
 
 /**
  * Has grpc-js read the headers of a call as the standards say. It sees every
- * value of `authorization`, so that two can be refused: Node keeps the first and
- * drops the others in silence. It knows the media type of gRPC in any case, which
+ * value of what must not come twice, so that two can be refused: of `authorization`, Node
+ * keeps the first and drops the others in silence, and joins others by commas. It knows the media type of gRPC in any case, which
  * it compares letter by letter. And a deadline more than 24 days away is none: it
  * would count the milliseconds in 32 bits, and find the deadline over. To be called
  * when the server is bound.
@@ -32,12 +33,12 @@ function correct(
   const contentType = headers[CONTENT_TYPE]
   if (contentType !== undefined && !contentType.startsWith(GRPC)) headers[CONTENT_TYPE] = mediaTypeOf(contentType)
   if (isBeyondCounting(headers[TIMEOUT])) delete headers[TIMEOUT]
-  if (raw.indexOf(AUTHORIZATION) === raw.lastIndexOf(AUTHORIZATION)) return
-  Reflect.set(
-    headers,
-    AUTHORIZATION,
-    raw.filter((_text, index) => index % 2 === 1 && raw[index - 1] === AUTHORIZATION),
-  )
+  for (const name of SINGLE) {
+    // Most requests have it once or not at all.
+    if (raw.indexOf(name) === raw.lastIndexOf(name)) continue
+    const values = raw.filter((_text, index) => index % 2 === 1 && raw[index - 1] === name)
+    Reflect.set(headers, name, values)
+  }
 }
 
 function isBeyondCounting(timeout: unknown): boolean {

@@ -52,6 +52,10 @@ export class GrpcCallInfo implements CallInfo {
     return this.call.header(name)
   }
 
+  headers(name: string): readonly string[] {
+    return this.call.headers(name)
+  }
+
   endedBy(): CallEnded['kind'] | null {
     if (this.#aborted) return 'CANCELLED'
     if (this.#answered || !this.call.isCancelled) return null

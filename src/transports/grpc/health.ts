@@ -40,7 +40,7 @@ export class HealthService {
   readonly #options: SystemServiceOptions
   readonly #checks = new SystemCodec(Health.method.check)
   readonly #lists = new SystemCodec(Health.method.list)
-  readonly #watches = new StreamQuota('watches of its health', WATCHES)
+  readonly #watches = new StreamQuota('health watches', WATCHES)
 
   constructor(serviceNames: readonly string[], options: SystemServiceOptions) {
     this.#names = new Set([OVERALL, ...serviceNames])

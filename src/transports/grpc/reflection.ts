@@ -49,7 +49,7 @@ export class ReflectionService {
   readonly #names: readonly string[]
   readonly #moreFiles: readonly DescFile[]
   readonly #options: SystemServiceOptions
-  readonly #streams = new StreamQuota('streams of reflection', STREAMS)
+  readonly #streams = new StreamQuota('reflection streams', STREAMS)
   readonly #codec = new SystemCodec(ServerReflection.method.serverReflectionInfo)
   readonly #questions = new RateLimiter(REQUEST_RATE)
   #index: Promise<DescriptorIndex> | null = null
@@ -80,7 +80,7 @@ export class ReflectionService {
     const request = this.#codec.parse(bytes)
     if (!request.ok) return request
     if (!this.#questions.take(peer, epochMs(Date.now()))) {
-      const quota = { subject: `peer:${peer}`, description: 'too many questions about the schema' }
+      const quota = { subject: `peer:${peer}`, description: 'too many reflection requests from this address' }
       return fail('limit.exceeded', { quota, retryAfterMs: RETRY_AFTER_MS })
     }
     this.#index ??= this.#openIndex()

@@ -72,7 +72,7 @@ export class StreamQuota {
     const key = peerKey(peer)
     const { perPeer, total } = this.#limits
     if (this.#peers.of(key) >= perPeer || this.#total >= total) {
-      const description = `at most ${perPeer} ${this.#kind} of one address, and ${total} in all`
+      const description = `at most ${perPeer} ${this.#kind} per address and ${total} in total`
       return fail('limit.exceeded', { quota: { subject: `peer:${key}`, description }, retryAfterMs: RETRY_AFTER_MS })
     }
     this.#peers.opened(key)

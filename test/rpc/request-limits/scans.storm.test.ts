@@ -196,7 +196,7 @@ describe('a scan', () => {
     ['a tag that breaks off', '8a', '', 'is not a valid encoding'],
     ['a length of more than 32 bits', '0a808080808001', 'client', 'is not a valid encoding'],
     ['a number of more than ten bytes', '78ffffffffffffffffffff01', '', 'is not a valid encoding'],
-    ['a text with U+0000', '1203610062', 'scopes', 'holds the character U+0000'],
+    ['a text with U+0000', '1203610062', 'scopes', 'contains the character U+0000'],
   ])('refuses %s', (_what, hex, field, description) => {
     const violation = new BinaryScan(messageLimits(MintTokenRequestSchema)).scan(Buffer.from(hex, 'hex'))
     if (description === null) expect(violation?.description).toMatch(/method/)

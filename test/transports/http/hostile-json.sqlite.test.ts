@@ -33,7 +33,9 @@ describe('a request in JSON', () => {
     const body = '{"type":"CLIENT_TYPE_PUBLIC","config":{"metadata":{"team":"a","te\\u0061m":"b"}}}'
     const { status, json } = await post(url, 'ClientService/RegisterClient', body, asAdmin)
     expect(status).toBe(400)
-    expect(violationsOf(json)).toMatchObject([{ field: 'config.metadata', description: 'has one key more than once' }])
+    expect(violationsOf(json)).toMatchObject([
+      { field: 'config.metadata', description: 'contains the same key more than once' },
+    ])
   })
 
   it('with parameters that have no value is as if without them, where a client calls', async () => {
@@ -83,7 +85,7 @@ describe('a request in JSON', () => {
       expect([key, refused.status, violationsOf(refused.json)]).toMatchObject([
         key,
         400,
-        [{ field: 'config.metadata', description: 'holds the character U+0000' }],
+        [{ field: 'config.metadata', description: 'contains the character U+0000' }],
       ])
     }
     const all = `{${keys.map((key) => `"${key}":"of ${key}"`).join(',')}}`

@@ -1,45 +1,39 @@
-import { toJsonString } from '@bufbuild/protobuf'
 import { useEffect, useState } from 'preact/hooks'
-import { AuditEventSchema } from '../../../../src/gen/qscope/v1/audit_service_pb.ts'
 import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import { save } from '../../download.ts'
 import { useSession } from '../../hooks/session.ts'
 import { type AuditFilter, filterOf, timesOf } from './audit-filter.ts'
+import { exportEvents, MOST_EVENTS } from './export-events.ts'
 
 const PAGE_SIZE = 1_000
-/** What one file of the browser's memory takes; `qscope audit export` has no such end. */
-const MOST_EVENTS = 200_000
 
 /** Saves the events of the filter as lines of JSON, and where the chains end now. */
 export function AuditExport({ filter }: { readonly filter: AuditFilter }) {
   const { api } = useSession()
   const [running, setRunning] = useState<AbortController | null>(null)
   const [count, setCount] = useState(0)
+  const [outcome, setOutcome] = useState('')
   const [refusal, setRefusal] = useState<Refusal | null>(null)
   useEffect(() => () => running?.abort(), [running])
 
-  const exportEvents = async (signal: AbortSignal) => {
-    const parts: string[] = []
-    let [total, pageToken] = [0, '']
-    do {
-      const request = { ...filterOf(filter), ...timesOf(filter), pageSize: PAGE_SIZE, pageToken }
-      const page = await api.audit.listAuditEvents(request, { signal })
-      parts.push(...page.events.map((event) => `${toJsonString(AuditEventSchema, event)}\n`))
-      total += page.events.length
-      setCount(total)
-      pageToken = page.nextPageToken
-    } while (pageToken !== '' && total < MOST_EVENTS)
-    save('qscope-audit.jsonl', parts)
+  const saveEvents = async (signal: AbortSignal) => {
+    const pageAt = (pageToken: string) =>
+      api.audit.listAuditEvents({ ...filterOf(filter), ...timesOf(filter), pageSize: PAGE_SIZE, pageToken }, { signal })
+    const { lines, isCut } = await exportEvents(pageAt, setCount)
+    save('qscope-audit.jsonl', lines)
+    setOutcome(outcomeOf(lines.length, isCut))
   }
-  const exportHead = async (signal: AbortSignal) => {
+  const saveHead = async (signal: AbortSignal) => {
     const { head } = await api.audit.exportAuditHead({}, { signal })
     save('qscope-audit-head.json', [head, '\n'])
+    setOutcome('Saved the head of the log.')
   }
   const run = async (work: (signal: AbortSignal) => Promise<void>) => {
     const stop = new AbortController()
     setRunning(stop)
     setRefusal(null)
+    setOutcome('')
     setCount(0)
     try {
       await work(stop.signal)
@@ -57,13 +51,20 @@ export function AuditExport({ filter }: { readonly filter: AuditFilter }) {
   }
   return (
     <>
-      <button type="button" onClick={() => void run(exportEvents)}>
+      <button type="button" onClick={() => void run(saveEvents)}>
         Export these events
       </button>
-      <button type="button" onClick={() => void run(exportHead)}>
+      <button type="button" onClick={() => void run(saveHead)}>
         Export the head
       </button>
+      <p role="status">{outcome}</p>
       <RefusalNotice refusal={refusal} />
     </>
   )
+}
+
+function outcomeOf(count: number, isCut: boolean): string {
+  const saved = `Saved ${count.toLocaleString('en')} ${count === 1 ? 'event' : 'events'}.`
+  if (!isCut) return saved
+  return `${saved} Older events match that are not in the file: it ends at ${MOST_EVENTS.toLocaleString('en')}. Set “Until” to export them, or run qscope audit export, which has no such end.`
 }

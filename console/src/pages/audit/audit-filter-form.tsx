@@ -18,7 +18,7 @@ export function AuditFilterForm({ filter, onChange, hasTimes }: AuditFilterFormP
       <TextField label="Event types" {...text('eventTypes')} />
       <TextField label="Client id" {...text('clientId')} />
       <TextField label="User id" {...text('userId')} />
-      <TextField label="Call" {...text('rayId')} />
+      <TextField label="Ray id" {...text('rayId')} />
       {hasTimes && (
         <>
           <TextField label="From" type="datetime-local" {...text('startTime')} />

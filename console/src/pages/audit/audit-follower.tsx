@@ -1,11 +1,11 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import type { AuditEvent } from '../../../../src/gen/qscope/v1/audit_service_pb.ts'
 import { NO_DEADLINE } from '../../api/api.ts'
 import { type Refusal, refusalOf } from '../../api/refusal.ts'
 import { useSession } from '../../hooks/session.ts'
 import { type AuditFilter, filterOf } from './audit-filter.ts'
 import { AuditTable } from './audit-table.tsx'
-import { follow } from './follow.ts'
+import { AuditFollowing } from './follow.ts'
 
 /** Older ones are dropped from the page: they are in the list. */
 const KEPT = 2_000
@@ -14,44 +14,70 @@ const SHOWN_EVERY_MS = 250
 
 /** What happens from now on, the newest first. */
 export function AuditFollower({ filter }: { readonly filter: AuditFilter }) {
-  const { api } = useSession()
-  const [events, setEvents] = useState<readonly AuditEvent[]>([])
-  const [isConnected, setConnected] = useState(false)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
-  useEffect(() => {
-    const gone = new AbortController()
-    let arrived: AuditEvent[] = []
-    const timer = setInterval(() => {
-      if (arrived.length === 0) return
-      const news = arrived.toReversed()
-      arrived = []
-      setEvents((before) => [...news, ...before].slice(0, KEPT))
-    }, SHOWN_EVERY_MS)
-    setEvents([])
-    setRefusal(null)
-    const watch = (cursor: string) =>
-      api.audit.watchAuditEvents({ ...filterOf(filter), cursor }, { signal: gone.signal, ...NO_DEADLINE })
-    const onEvent = (event: AuditEvent) => {
-      arrived = [...arrived.slice(1 - KEPT), event]
-    }
-    follow(watch, { onEvent, onConnected: setConnected }, gone.signal).catch((error: unknown) =>
-      setRefusal(refusalOf(error)),
-    )
-    return () => {
-      gone.abort()
-      clearInterval(timer)
-    }
-  }, [api, filter])
-  const pages = { items: events, hasMore: false, isLoading: false, refusal, loadMore: nothing, reload: nothing }
+  const { events, isConnected, refusal, goOn } = useFollowing(filter)
+  const pages = {
+    items: events,
+    hasMore: false,
+    isFull: false,
+    isLoading: false,
+    refusal,
+    loadMore: nothing,
+    reload: goOn,
+  }
   return (
     <>
-      <p role="status">{isConnected ? 'Following: events appear as they are committed.' : 'Connecting…'}</p>
-      <AuditTable pages={pages} empty="Nothing has happened since." />
+      <p role="status">
+        {refusal !== null && 'No longer following.'}
+        {refusal === null && (isConnected ? 'Following: events appear as they are committed.' : 'Connecting…')}
+      </p>
+      <AuditTable pages={pages} empty="No event since then." />
     </>
   )
 }
 
-/** The stream goes on by itself. */
+/** `goOn`: follows again after a refusal, from where it ended. */
+function useFollowing(filter: AuditFilter) {
+  const { api } = useSession()
+  const [events, setEvents] = useState<readonly AuditEvent[]>([])
+  const [isConnected, setConnected] = useState(false)
+  const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const [times, setTimes] = useState(0)
+  const following = useMemo(
+    () =>
+      new AuditFollowing((cursor, signal) =>
+        api.audit.watchAuditEvents({ ...filterOf(filter), cursor }, { signal, ...NO_DEADLINE }),
+      ),
+    [api, filter],
+  )
+  useEffect(() => setEvents([]), [following])
+  useEffect(() => {
+    const gone = new AbortController()
+    let arrived: AuditEvent[] = []
+    const show = () => {
+      if (arrived.length === 0) return
+      const news = arrived.toReversed()
+      arrived = []
+      setEvents((before) => [...news, ...before].slice(0, KEPT))
+    }
+    const timer = setInterval(show, SHOWN_EVERY_MS)
+    setRefusal(null)
+    const onEvent = (event: AuditEvent) => {
+      arrived = [...arrived.slice(1 - KEPT), event]
+    }
+    following.run({ onEvent, onConnected: setConnected }, gone.signal).catch((error: unknown) => {
+      show()
+      setRefusal(refusalOf(error))
+    })
+    return () => {
+      gone.abort()
+      clearInterval(timer)
+    }
+  }, [following, times])
+  const goOn = useCallback(() => setTimes((before) => before + 1), [])
+  return { events, isConnected, refusal, goOn }
+}
+
+/** There is no older page. */
 function nothing(): void {
   return
 }

@@ -21,7 +21,11 @@ export function AuditPage({ route }: { readonly route: Route }) {
 }
 
 function AuditLog({ route: { parameters } }: { readonly route: Route }) {
-  const [form, setForm] = useState<AuditFilter>({ ...NO_FILTER, clientId: parameters.get('client') ?? '' })
+  const [form, setForm] = useState<AuditFilter>({
+    ...NO_FILTER,
+    clientId: parameters.get('client') ?? '',
+    userId: parameters.get('user') ?? '',
+  })
   const [isFollowing, setFollowing] = useState(false)
   const filter = useDebounced(form)
   return (

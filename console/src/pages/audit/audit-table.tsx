@@ -20,7 +20,7 @@ export function AuditTable({ pages, empty }: { readonly pages: Pages<AuditEvent>
       ),
     },
     { title: 'Client', grow: 1.4, optional: true, cell: ({ clientId = '' }) => <code>{clientId}</code> },
-    { title: 'Who', grow: 1.4, optional: true, cell: ({ actor }) => <code>{actor}</code> },
+    { title: 'Actor', grow: 1.4, optional: true, cell: ({ actor }) => <code>{actor}</code> },
   ]
   return (
     <>
@@ -32,13 +32,13 @@ export function AuditTable({ pages, empty }: { readonly pages: Pages<AuditEvent>
 
 function EventDialog({ event, onClose }: { readonly event: AuditEvent; readonly onClose: () => void }) {
   const { eventType, createTime, actor, clientId, userId, tokenId, grantId, rayId, eventId, metadata } = event
-  const ids = { Client: clientId, User: userId, Token: tokenId, Grant: grantId, Call: rayId, Event: eventId }
+  const ids = { Client: clientId, User: userId, Token: tokenId, Grant: grantId, 'Ray id': rayId, Event: eventId }
   return (
     <Dialog title={eventType} onClose={onClose}>
       <Facts
         of={[
           ['Time', <Time of={createTime} />],
-          ['Who', <code>{actor}</code>],
+          ['Actor', <code>{actor}</code>],
           ...present({ ...ids, ...metadata }).map(([name, value]) => [name, <code>{value}</code>] as const),
         ]}
       />

@@ -10,13 +10,13 @@ interface Progress {
   readonly chains: bigint
   readonly breaks: readonly AuditBreak[]
   readonly isValid: boolean
-  /** Whether all of the log has been walked. */
+  /** Whether all of the log has been read. */
   readonly isWhole: boolean
 }
 
 const BEGINNING: Progress = Object.freeze({ events: 0n, chains: 0n, breaks: [], isValid: true, isWhole: false })
 
-/** Has the server walk the chains of the log, part by part, and says where they break. */
+/** Has the server verify the chains of the log, part by part, and says where they break. */
 export function AuditVerification() {
   const { api } = useSession()
   const [progress, setProgress] = useState<Progress | null>(null)
@@ -45,7 +45,7 @@ export function AuditVerification() {
     <section aria-labelledby="chain">
       <h2 id="chain">Chain</h2>
       <p class="quiet">
-        Each event is chained to the one before by a keyed hash. A change to the log shows as a break.
+        A keyed hash chains each event to the one before, so a changed or missing event breaks the chain.
       </p>
       {running === null ? (
         <button type="button" onClick={() => void verify()}>
@@ -68,7 +68,7 @@ function Outcome({ progress, isRunning }: { readonly progress: Progress; readonl
   return (
     <div role="status">
       <p>
-        <Badge tone={tone}>{word}</Badge> {events.toLocaleString('en')} events right, {chains.toLocaleString('en')}{' '}
+        <Badge tone={tone}>{word}</Badge> {events.toLocaleString('en')} events verified, {chains.toLocaleString('en')}{' '}
         chains to their end
       </p>
       <ul>
@@ -84,7 +84,7 @@ function Outcome({ progress, isRunning }: { readonly progress: Progress; readonl
 
 function outcomeOf({ isValid, isWhole }: Progress): readonly [Tone, string] {
   if (!isValid) return ['bad', 'broken']
-  return isWhole ? ['good', 'unbroken'] : ['warning', 'not walked to the end']
+  return isWhole ? ['good', 'intact'] : ['warning', 'not verified to the end']
 }
 
 function joined(before: Progress, part: VerifyAuditLogResponse): Progress {

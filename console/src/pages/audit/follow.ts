@@ -10,31 +10,38 @@ export interface Follower {
   readonly onConnected: (isConnected: boolean) => void
 }
 
-/**
- * Follows the log until the signal is aborted. A stream that ends is taken up again at its last cursor, so that no event is
- * missed. `watch` opens a stream behind a cursor; empty: from now on.
- * @throws ConnectError for a refusal that asking again does not mend.
- */
-export async function follow(
-  watch: (cursor: string) => AsyncIterable<WatchAuditEventsResponse>,
-  { onEvent, onConnected }: Follower,
-  signal: AbortSignal,
-): Promise<void> {
-  let cursor = ''
-  while (!signal.aborted) {
-    try {
-      for await (const message of watch(cursor)) {
-        cursor = message.cursor
-        onConnected(true)
-        if (message.event !== undefined) onEvent(message.event)
+/** Follows the log from the moment at which it is first run. No event is missed between one run and the next. */
+export class AuditFollowing {
+  #cursor = ''
+  readonly #watch: (cursor: string, signal: AbortSignal) => AsyncIterable<WatchAuditEventsResponse>
+
+  /** `watch` opens a stream behind a cursor; empty: from now on. */
+  constructor(watch: (cursor: string, signal: AbortSignal) => AsyncIterable<WatchAuditEventsResponse>) {
+    this.#watch = watch
+  }
+
+  /**
+   * Goes on until the signal is aborted. A stream that is lost, or that the server ends because it stops, is taken up
+   * again at its last cursor.
+   * @throws ConnectError for a refusal that asking again at once does not change.
+   */
+  async run({ onEvent, onConnected }: Follower, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        for await (const message of this.#watch(this.#cursor, signal)) {
+          this.#cursor = message.cursor
+          onConnected(true)
+          if (message.event !== undefined) onEvent(message.event)
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        const { isLost, reason } = refusalOf(error)
+        if (!isLost && reason !== 'OAUTH_TEMPORARILY_UNAVAILABLE') throw error
+      } finally {
+        if (!signal.aborted) onConnected(false)
       }
-    } catch (error) {
-      if (signal.aborted) return
-      const { isLost, reason } = refusalOf(error)
-      if (!isLost && reason !== 'OAUTH_TEMPORARILY_UNAVAILABLE') throw error
+      await pause(signal)
     }
-    onConnected(false)
-    await pause(signal)
   }
 }
 

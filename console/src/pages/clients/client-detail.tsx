@@ -46,6 +46,12 @@ export function ClientDetail({ clientId }: { readonly clientId: string }) {
         <PermittedButton permission="qscope:clients.write" danger={client.enabled} onClick={() => setDoing('switch')}>
           {client.enabled ? 'Disable' : 'Enable'}
         </PermittedButton>
+        <a class="button" href={linkTo('tokens', undefined, { client: clientId })}>
+          Tokens and grants
+        </a>
+        <a class="button" href={linkTo('audit', undefined, { client: clientId })}>
+          Events
+        </a>
         <a class="button" href={linkTo('clients')}>
           All clients
         </a>
@@ -66,14 +72,14 @@ function ClientFacts({ client }: { readonly client: Client }) {
         ['State', <Badge tone={client.enabled ? 'good' : 'bad'}>{client.enabled ? 'enabled' : 'disabled'}</Badge>],
         ['Name', client.displayName],
         ['Type', CLIENT_TYPES[client.type]],
-        ['Proves itself by', AUTHENTICATION_METHODS[client.authenticationMethod]],
-        ['Grants', client.grantTypes.map((grant) => GRANT_TYPES[grant]).join(', ') || 'none'],
+        ['Authentication method', AUTHENTICATION_METHODS[client.authenticationMethod]],
+        ['Grant types', client.grantTypes.map((grant) => GRANT_TYPES[grant]).join(', ') || 'none'],
         ['Scopes', <Values of={client.scopes} />],
         ['Audiences', <Values of={client.audiences} />],
-        ['Answers for', <Values of={client.resourceAudiences} none="its own id" />],
+        ['Resource audiences', <Values of={client.resourceAudiences} none="its own id" />],
         ['Redirect URIs', <Values of={client.redirectUris} />],
         ['Access tokens', format === undefined ? '' : `${TOKEN_FORMATS[format]}, ${config?.accessTokenTtl?.seconds} s`],
-        ['Managed by', client.owner === '' ? 'nobody’s configuration' : <code>{client.owner}</code>],
+        ['Managed by', client.owner === '' ? 'no configuration' : <code>{client.owner}</code>],
         ['Registered', <Moment time={client.createTime} by={client.createdBy} />],
         ['Changed', <Moment time={client.updateTime} by={client.updatedBy} />],
       ]}

@@ -13,7 +13,8 @@ interface ClientFormProps {
   readonly refusal: Refusal | null
 }
 
-const ON_LINES = 'One on each line.'
+const ON_LINES = 'One per line.'
+const AS_RESOURCE = 'The client verifies tokens for these. One per line.'
 
 /** The fields of a client. What the server finds wrong stands beside the field. */
 export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFormProps) {
@@ -36,7 +37,7 @@ export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFor
     <>
       {!isRegistered && (
         <div class="columns">
-          <TextField label="Client id" {...text('clientId')} hint="Empty: the server draws one." />
+          <TextField label="Client id" {...text('clientId')} hint="Empty: the server chooses one." />
           <SelectField label="Type" {...choice('type')} options={optionsOf(CLIENT_TYPES)} />
         </div>
       )}
@@ -44,21 +45,21 @@ export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFor
         <TextField label="Name" {...text('displayName')} />
         {!isRegistered && (
           <SelectField
-            label="How it proves itself"
+            label="Authentication method"
             {...choice('authenticationMethod')}
             options={optionsOf(AUTHENTICATION_METHODS, 0)}
-            hint={draft.type === String(ClientType.PUBLIC) ? 'A public client has no proof.' : undefined}
+            hint={draft.type === String(ClientType.PUBLIC) ? 'A public client does not authenticate.' : undefined}
           />
         )}
       </div>
       {method === AuthenticationMethod.PRIVATE_KEY_JWT && (
-        <TextField label="Key set (JSON, public keys)" rows={5} {...text('jwks')} />
+        <TextField label="Public keys (JSON Web Key Set)" rows={5} {...text('jwks')} />
       )}
       {method === AuthenticationMethod.TLS_CLIENT && (
-        <TextField label="Certificate" {...text('tlsClientSubject')} hint="Such as dns:orders.internal." />
+        <TextField label="Certificate subject" {...text('tlsClientSubject')} hint="Such as dns:orders.internal." />
       )}
       <Choices
-        label="Grants"
+        label="Grant types"
         chosen={draft.grantTypes}
         problem={problems.get('grantTypes')}
         onChange={(grantTypes) => onChange({ ...draft, grantTypes })}
@@ -70,16 +71,16 @@ export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFor
       <div class="columns">
         <TextField label="Scopes" rows={4} {...text('scopes')} hint={ON_LINES} />
         <TextField label="Audiences" rows={4} {...text('audiences')} hint={ON_LINES} />
-        <TextField label="Answers for" rows={4} {...text('resourceAudiences')} hint={ON_LINES} />
+        <TextField label="Resource audiences" rows={4} {...text('resourceAudiences')} hint={AS_RESOURCE} />
       </div>
       <div class="columns">
         <SelectField
-          label="Form of access tokens"
+          label="Access token format"
           {...choice('accessTokenFormat')}
           options={optionsOf(TOKEN_FORMATS, isRegistered ? 1 : 0)}
         />
-        <TextField label="Lifetime of access tokens, in seconds" type="number" {...text('accessTokenTtl')} />
-        <TextField label="Lifetime of refresh tokens, in seconds" type="number" {...text('refreshTokenTtl')} />
+        <TextField label="Access token lifetime (seconds)" type="number" {...text('accessTokenTtl')} />
+        <TextField label="Refresh token lifetime (seconds)" type="number" {...text('refreshTokenTtl')} />
       </div>
     </>
   )

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { Duration } from '@bufbuild/protobuf/wkt'
 import {
   type AccessTokenFormat,
   type AuthenticationMethod,
@@ -12,6 +11,7 @@ import type {
   UpdateClientRequestSchema,
 } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
 import { wordsOf } from '../../text.ts'
+import { durationOf, plain, secondsOf } from './duration.ts'
 import { AUTHENTICATION_METHODS, GRANT_TYPES, TOKEN_FORMATS } from './labels.ts'
 
 /** A client as a form holds it. Lists are words in a text; choices are the numbers of the contract. */
@@ -65,7 +65,7 @@ const list = (text: string): readonly string[] => wordsOf(text).toSorted()
 export const FIELDS: Readonly<Partial<Record<keyof ClientDraft, Field>>> = {
   displayName: { label: 'Name', path: 'display_name', linesOf: (draft) => line(draft.displayName) },
   grantTypes: {
-    label: 'Grants',
+    label: 'Grant types',
     path: 'grant_types',
     linesOf: ({ grantTypes }) =>
       [...grantTypes].toSorted().map((each) => GRANT_TYPES[Number(each) as GrantType] ?? each),
@@ -74,31 +74,31 @@ export const FIELDS: Readonly<Partial<Record<keyof ClientDraft, Field>>> = {
   scopes: { label: 'Scopes', path: 'scopes', linesOf: (draft) => list(draft.scopes) },
   audiences: { label: 'Audiences', path: 'audiences', linesOf: (draft) => list(draft.audiences) },
   resourceAudiences: {
-    label: 'Answers for',
+    label: 'Resource audiences',
     path: 'resource_audiences',
     linesOf: (draft) => list(draft.resourceAudiences),
   },
-  jwks: { label: 'Key set', path: 'jwks', linesOf: (draft) => line(draft.jwks) },
+  jwks: { label: 'Public keys', path: 'jwks', linesOf: (draft) => line(draft.jwks) },
   tlsClientSubject: {
-    label: 'Certificate',
+    label: 'Certificate subject',
     path: 'tls_client_subject',
     linesOf: (draft) => line(draft.tlsClientSubject),
   },
   accessTokenFormat: {
-    label: 'Form of access tokens',
+    label: 'Access token format',
     path: 'config.access_token_format',
     linesOf: ({ accessTokenFormat }) =>
       line(TOKEN_FORMATS[Number(accessTokenFormat) as AccessTokenFormat] ?? accessTokenFormat),
   },
   accessTokenTtl: {
-    label: 'Lifetime of access tokens, in seconds',
+    label: 'Access token lifetime (seconds)',
     path: 'config.access_token_ttl',
-    linesOf: (draft) => line(draft.accessTokenTtl),
+    linesOf: (draft) => line(plain(draft.accessTokenTtl)),
   },
   refreshTokenTtl: {
-    label: 'Lifetime of refresh tokens, in seconds',
+    label: 'Refresh token lifetime (seconds)',
     path: 'config.refresh_token_ttl',
-    linesOf: (draft) => line(draft.refreshTokenTtl),
+    linesOf: (draft) => line(plain(draft.refreshTokenTtl)),
   },
 }
 
@@ -128,9 +128,12 @@ export function rebased(base: ClientDraft, mine: ClientDraft, current: ClientDra
   return { ...current, ...(Object.fromEntries(own) as Partial<ClientDraft>) }
 }
 
-/** The field of the form that a violation of the contract's rules is about; `undefined`: none of them. */
+/**
+ * The field of the form that a violation of the contract's rules is about, in a registration or under `client` of an
+ * update; `undefined`: none of them.
+ */
 export function fieldOfViolation(path: string): keyof ClientDraft | undefined {
-  const [start = ''] = path.split('[', 1)
+  const [start = ''] = path.replace(/^client\./, '').split('[', 1)
   return fieldEntries().find(([, field]) => field.path === start)?.[0] ?? UNCHANGEABLE[start]
 }
 
@@ -160,8 +163,8 @@ export function draftOf(client: Client): ClientDraft {
     jwks: client.jwks,
     tlsClientSubject: client.tlsClientSubject,
     accessTokenFormat: String(config?.accessTokenFormat ?? 0),
-    accessTokenTtl: textOf(config?.accessTokenTtl),
-    refreshTokenTtl: textOf(config?.refreshTokenTtl),
+    accessTokenTtl: secondsOf(config?.accessTokenTtl),
+    refreshTokenTtl: secondsOf(config?.refreshTokenTtl),
   }
 }
 
@@ -214,16 +217,12 @@ function listsOf({ grantTypes, redirectUris, scopes, audiences, resourceAudience
 function configOf({ accessTokenFormat, accessTokenTtl, refreshTokenTtl }: ClientDraft) {
   return {
     ...(accessTokenFormat !== '0' && { accessTokenFormat: Number(accessTokenFormat) as AccessTokenFormat }),
-    ...(accessTokenTtl !== '' && { accessTokenTtl: { seconds: BigInt(accessTokenTtl) } }),
-    ...(refreshTokenTtl !== '' && { refreshTokenTtl: { seconds: BigInt(refreshTokenTtl) } }),
+    ...(accessTokenTtl !== '' && { accessTokenTtl: durationOf(accessTokenTtl) }),
+    ...(refreshTokenTtl !== '' && { refreshTokenTtl: durationOf(refreshTokenTtl) }),
   }
 }
 
 function methodOf({ authenticationMethod }: ClientDraft): AuthenticationMethod {
   const method = Number(authenticationMethod) as AuthenticationMethod
   return method in AUTHENTICATION_METHODS ? method : 0
-}
-
-function textOf(duration: Duration | undefined): string {
-  return duration === undefined ? '' : String(duration.seconds)
 }

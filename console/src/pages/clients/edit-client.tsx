@@ -23,6 +23,7 @@ export function EditClient({ client, onDone, onCancel }: EditClientProps) {
   const [draft, setDraft] = useState(() => draftOf(client))
   const [refusal, setRefusal] = useState<Refusal | null>(null)
   const [current, setCurrent] = useState<Client | null>(null)
+  const [isBusy, setBusy] = useState(false)
   const before = draftOf(base)
   const changes = changesOf(before, draft)
   const settled = useDebounced(draft)
@@ -34,16 +35,26 @@ export function EditClient({ client, onDone, onCancel }: EditClientProps) {
     [api, settled, base],
   )
   const save = async () => {
+    setBusy(true)
     setRefusal(null)
     try {
       await api.clients.updateClient(updateOf(before, draft, base.etag))
       onDone()
     } catch (error) {
       const refused = refusalOf(error)
-      setRefusal(refused)
-      if (refused.reason !== 'RESOURCE_CONFLICT') return
+      if (refused.reason === 'RESOURCE_CONFLICT') await compare(refused)
+      else setRefusal(refused)
+    }
+    setBusy(false)
+  }
+  /** Reads the version that is in the way. Until that succeeds, the conflict itself is shown. */
+  const compare = async (conflict: Refusal) => {
+    setRefusal(conflict)
+    try {
       const { client: newer } = await api.clients.getClient({ clientId: base.clientId })
       setCurrent(newer ?? null)
+    } catch (error) {
+      setRefusal(refusalOf(error))
     }
   }
   const goOn = (newer: Client) => {
@@ -57,7 +68,7 @@ export function EditClient({ client, onDone, onCancel }: EditClientProps) {
       <ClientForm draft={draft} onChange={setDraft} isRegistered refusal={check.refusal} />
       <section aria-labelledby="changes">
         <h2 id="changes">Changes</h2>
-        <ChangeTable changes={changes} none="Nothing is changed yet." />
+        <ChangeTable changes={changes} none="No changes yet." />
       </section>
       {current === null ? (
         <RefusalNotice refusal={refusal ?? check.refusal} />
@@ -68,8 +79,8 @@ export function EditClient({ client, onDone, onCancel }: EditClientProps) {
         <button type="button" onClick={onCancel}>
           Cancel
         </button>
-        <button type="submit" class="primary" disabled={changes.length === 0 || current !== null}>
-          Save these changes
+        <button type="submit" class="primary" disabled={isBusy || changes.length === 0 || current !== null}>
+          {isBusy ? 'Saving…' : 'Save these changes'}
         </button>
       </div>
     </Form>
@@ -87,12 +98,12 @@ function Conflict({ current, changes, onGoOn }: ConflictProps) {
   return (
     <div class="notice warning" role="alert">
       <p>
-        <code>{current.updatedBy}</code> changed this client at <Time of={current.updateTime} />. Nothing of yours was
+        <code>{current.updatedBy}</code> changed this client at <Time of={current.updateTime} />. Your changes are not
         saved.
       </p>
-      <ChangeTable changes={changes} none="The fields of this form are the same." />
+      <ChangeTable changes={changes} none="No field of this form differs." />
       <button type="button" onClick={onGoOn}>
-        Go on from that version, with my changes
+        Apply my changes to that version
       </button>
     </div>
   )

@@ -7,13 +7,13 @@ import {
 
 /** How the pages call the values of the contract. */
 export const CLIENT_TYPES: Readonly<Record<ClientType, string>> = {
-  [ClientType.UNSPECIFIED]: 'not said',
+  [ClientType.UNSPECIFIED]: 'not set',
   [ClientType.CONFIDENTIAL]: 'confidential',
   [ClientType.PUBLIC]: 'public',
 }
 
 export const AUTHENTICATION_METHODS: Readonly<Record<AuthenticationMethod, string>> = {
-  [AuthenticationMethod.UNSPECIFIED]: 'by the type',
+  [AuthenticationMethod.UNSPECIFIED]: 'default of the type',
   [AuthenticationMethod.CLIENT_SECRET]: 'client secret',
   [AuthenticationMethod.PRIVATE_KEY_JWT]: 'private key JWT',
   [AuthenticationMethod.TLS_CLIENT]: 'TLS client certificate',
@@ -22,7 +22,7 @@ export const AUTHENTICATION_METHODS: Readonly<Record<AuthenticationMethod, strin
 }
 
 export const GRANT_TYPES: Readonly<Record<GrantType, string>> = {
-  [GrantType.UNSPECIFIED]: 'not said',
+  [GrantType.UNSPECIFIED]: 'not set',
   [GrantType.AUTHORIZATION_CODE]: 'authorization code',
   [GrantType.CLIENT_CREDENTIALS]: 'client credentials',
   [GrantType.REFRESH_TOKEN]: 'refresh token',

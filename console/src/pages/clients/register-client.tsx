@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { RegisterClientResponse } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
 import { type Refusal, refusalOf } from '../../api/refusal.ts'
-import { Secret } from '../../components/facts.tsx'
 import { Form } from '../../components/form.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
+import { Secret } from '../../components/secret.tsx'
 import { useSession } from '../../hooks/session.ts'
 import { useDebounced } from '../../hooks/use-debounced.ts'
 import { useQuery } from '../../hooks/use-query.ts'
@@ -38,8 +38,8 @@ export function RegisterClient() {
     <Form onSubmit={register}>
       <ClientForm draft={draft} onChange={setDraft} isRegistered={false} refusal={check.refusal} />
       <p role="status">
-        {check.isLoading && 'The server checks this…'}
-        {!check.isLoading && check.refusal === null && 'The server would register this.'}
+        {check.isLoading && 'Checking…'}
+        {!check.isLoading && check.refusal === null && 'The server accepts this registration.'}
         {!check.isLoading && check.refusal !== null && <span class="problem">{check.refusal.message}</span>}
       </p>
       <RefusalNotice refusal={refusal} />
@@ -59,7 +59,7 @@ function Registered({ answer: { client, clientSecret } }: { readonly answer: Reg
       </p>
       {clientSecret !== '' && <Secret value={clientSecret} />}
       <p>
-        <a href={linkTo('clients', clientId)}>Look at it</a>
+        <a href={linkTo('clients', clientId)}>Show the client</a>
       </p>
     </section>
   )

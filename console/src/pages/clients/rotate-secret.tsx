@@ -1,31 +1,31 @@
 import { useState } from 'preact/hooks'
 import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
 import { Confirmation, Dialog } from '../../components/dialog.tsx'
-import { Secret } from '../../components/facts.tsx'
 import { SelectField } from '../../components/field.tsx'
+import { Secret } from '../../components/secret.tsx'
 import { useSession } from '../../hooks/session.ts'
 
 const HOUR_S = 3_600
 const OVERLAPS = [
-  ['0', 'no time: they end at once'],
+  ['0', 'no time: they stop working at once'],
   [String(HOUR_S), '1 hour'],
   [String(24 * HOUR_S), '1 day'],
   [String(7 * 24 * HOUR_S), '7 days'],
   [String(30 * 24 * HOUR_S), '30 days'],
 ] as const
 
-/** Draws a new secret. The old ones go on for as long as the client's programs need to take it. */
+/** Creates a new secret. The old ones work on until the client's programs have the new one. */
 export function RotateSecret({ client, onClose }: { readonly client: Client; readonly onClose: () => void }) {
   const { api } = useSession()
   const [overlap, setOverlap] = useState(String(24 * HOUR_S))
   const [secret, setSecret] = useState<string | null>(null)
   if (secret !== null) {
     return (
-      <Dialog title={`The new secret of ${client.clientId}`} onClose={onClose}>
+      <Dialog title={`The new secret of ${client.clientId}`} onClose={onClose} isLocked>
         <Secret value={secret} />
         <div class="actions">
           <button type="button" onClick={onClose}>
-            I have kept it
+            I have stored it
           </button>
         </div>
       </Dialog>
@@ -39,13 +39,13 @@ export function RotateSecret({ client, onClose }: { readonly client: Client; rea
   return (
     <Confirmation
       title={`Rotate the secret of ${client.clientId}`}
-      action="Draw a new secret"
+      action="Create a new secret"
       danger={overlap === '0'}
       onClose={onClose}
       onConfirm={rotate}
       staysOpen
     >
-      <SelectField label="Older secrets work for another" value={overlap} onChange={setOverlap} options={OVERLAPS} />
+      <SelectField label="Older secrets keep working for" value={overlap} onChange={setOverlap} options={OVERLAPS} />
     </Confirmation>
   )
 }

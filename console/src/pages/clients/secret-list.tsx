@@ -4,21 +4,21 @@ import { Time } from '../../components/facts.tsx'
 import { RefusalNotice } from '../../components/refusal-notice.tsx'
 import type { Query } from '../../hooks/use-query.ts'
 
-/** The secrets that prove a client now, without their values, which nobody has but the client. */
+/** The secrets that a client can authenticate with now. Nobody but the client has their values. */
 export function SecretList({ secrets }: { readonly secrets: Query<ListClientSecretsResponse> }) {
   const list = secrets.value?.secrets ?? []
   return (
     <section aria-labelledby="secrets">
       <h2 id="secrets">Secrets</h2>
       <RefusalNotice refusal={secrets.refusal} retry={secrets.reload} />
-      {secrets.value !== null && list.length === 0 && <p class="quiet">It has none.</p>}
+      {secrets.value !== null && list.length === 0 && <p class="quiet">This client has no secret.</p>}
       {list.length > 0 && (
         <table>
           <thead>
             <tr>
-              <th scope="col">Drawn</th>
+              <th scope="col">Created</th>
               <th scope="col">Last used</th>
-              <th scope="col">Works until</th>
+              <th scope="col">Expires</th>
             </tr>
           </thead>
           <tbody>
@@ -42,7 +42,7 @@ function SecretRow({ secret: { createTime, lastUsedTime, expireTime } }: { reado
         <Time of={lastUsedTime} none="never" />
       </td>
       <td>
-        <Time of={expireTime} none="it is replaced" />
+        <Time of={expireTime} none="when it is replaced" />
       </td>
     </tr>
   )

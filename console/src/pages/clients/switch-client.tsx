@@ -1,10 +1,7 @@
 import type { Client } from '../../../../src/gen/qscope/v1/client_pb.ts'
 import { Confirmation } from '../../components/dialog.tsx'
-import { usePermission, useSession } from '../../hooks/session.ts'
-import { useQuery } from '../../hooks/use-query.ts'
-
-/** The most that one page of a list holds. */
-const COUNTED = 1_000
+import { useSession } from '../../hooks/session.ts'
+import { useActiveCounts } from '../../hooks/use-active-counts.ts'
 
 /** Disables a client, after saying what that ends; or enables it. */
 export function SwitchClient({ client, onClose }: { readonly client: Client; readonly onClose: () => void }) {
@@ -25,7 +22,8 @@ export function SwitchClient({ client, onClose }: { readonly client: Client; rea
         <EndsWith clientId={clientId} />
       ) : (
         <p>
-          It can mint again, and its tokens that have not expired work again. After a compromise, revoke them first.
+          It can authenticate again, and its tokens that have not expired work again. After a compromise, revoke them
+          first.
         </p>
       )}
     </Confirmation>
@@ -34,41 +32,21 @@ export function SwitchClient({ client, onClose }: { readonly client: Client; rea
 
 /** What stops with a client. */
 function EndsWith({ clientId }: { readonly clientId: string }) {
-  const { api } = useSession()
-  const maySee = usePermission('qscope:tokens.read')
-  const { value } = useQuery(
-    async (signal) => {
-      if (!maySee) return null
-      const filter = { clientId, activeOnly: true, pageSize: COUNTED }
-      const [tokens, grants] = await Promise.all([
-        api.tokens.listTokens(filter, { signal }),
-        api.tokens.listGrants(filter, { signal }),
-      ])
-      return {
-        tokens: countOf(tokens.tokens.length, tokens.nextPageToken),
-        grants: countOf(grants.grants.length, grants.nextPageToken),
-      }
-    },
-    [api, clientId, maySee],
-  )
+  const counts = useActiveCounts({ clientId })
   return (
     <>
-      <p>From the next call on, on every instance:</p>
+      <p>From the next call on, at every instance:</p>
       <ul>
-        <li>it mints no token and answers no user;</li>
-        {value === null ? (
-          <li>its tokens and the grants of its users count no longer.</li>
+        <li>the client cannot authenticate, and gets no tokens;</li>
+        {counts === null ? (
+          <li>its tokens, and what users granted to it, are not accepted.</li>
         ) : (
           <li>
-            {value.tokens} tokens and {value.grants} grants of users count no longer.
+            {counts.tokens} and {counts.grants} of users are not accepted.
           </li>
         )}
       </ul>
-      <p>Enabling it again undoes this.</p>
+      <p>When the client is enabled again, those that have not expired work again.</p>
     </>
   )
-}
-
-function countOf(count: number, nextPageToken: string): string {
-  return nextPageToken === '' ? String(count) : `more than ${count}`
 }

@@ -10,20 +10,20 @@ export type KeyAction =
 
 export const ACTION_NAMES: Readonly<Record<KeyAction['kind'], string>> = {
   prepare: 'Prepare a key',
-  activate: 'Let it sign',
-  retire: 'Retire it',
-  revoke: 'Revoke it',
+  activate: 'Activate',
+  retire: 'Retire',
+  revoke: 'Revoke',
 }
 
 const CONSEQUENCES: Readonly<Record<KeyAction['kind'], string>> = {
-  prepare: 'A key is drawn and put into the key set. It signs nothing until it is let.',
-  activate: 'It signs from now on, and the key that signs with its algorithm retires.',
-  retire: 'It signs no more, for good. What it signed stays good until it expires.',
+  prepare: 'A new key is created and published in the key set. It signs nothing until it is activated.',
+  activate: 'It signs from now on. The key that signs with the same algorithm is retired.',
+  retire: 'It will not sign again. Tokens that it signed are valid until they expire.',
   revoke:
-    'Every token that it signed ends with the next call to this server. Verifiers that keep the key set accept them until they ask for it again.',
+    'This server refuses every token that it signed, from the next call on. Verifiers that cache the key set accept such tokens until they fetch it again.',
 }
 
-/** Asks before a key goes on in its life: there is no way back. */
+/** Asks before the state of a key changes, which cannot be undone. */
 export function ChangeKey({ action, onClose }: { readonly action: KeyAction; readonly onClose: () => void }) {
   const { api } = useSession()
   const [reason, setReason] = useState('')

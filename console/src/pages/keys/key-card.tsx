@@ -17,7 +17,7 @@ interface KeyCardProps {
 const STATES: Readonly<Record<SigningKeyState, readonly [tone: Tone, word: string]>> = {
   [SigningKeyState.UNSPECIFIED]: ['plain', 'unknown'],
   [SigningKeyState.PREPARED]: ['warning', 'prepared'],
-  [SigningKeyState.ACTIVE]: ['good', 'signs'],
+  [SigningKeyState.ACTIVE]: ['good', 'signing'],
   [SigningKeyState.RETIRED]: ['plain', 'retired'],
   [SigningKeyState.REVOKED]: ['bad', 'revoked'],
 }

@@ -15,8 +15,8 @@ export function KeysPage() {
     <>
       <h1>Signing keys</h1>
       <p>
-        A key is prepared first, so that all verifiers know it; then it signs, while the one before retires and stays in
-        the key set until all that it signed has expired.
+        A key is prepared first, so that all verifiers know it. When it is activated, it signs, and the key before it is
+        retired: that one stays in the key set until all tokens that it signed have expired.
       </p>
       <Permitted permission="qscope:keys.read">
         <Keys />
@@ -43,7 +43,9 @@ function Keys() {
         </PermittedButton>
       </div>
       <RefusalNotice refusal={refusal} retry={reload} />
-      {value !== null && keys.length === 0 && <p class="quiet">There is no key yet: the first JWT makes one.</p>}
+      {value !== null && keys.length === 0 && (
+        <p class="quiet">There is no key yet. Issuing the first JWT creates one.</p>
+      )}
       <ul class="cards wide">
         {keys.map((key) => (
           <KeyCard

@@ -9,7 +9,7 @@ export interface Stretch {
   readonly to: number | null
 }
 
-/** The life of a key, from when it was drawn: what it was from when to when. */
+/** The life of a key, from when it was created: what it was from when to when. */
 export function lifeOf(key: SigningKey): readonly Stretch[] {
   const end = msOf(key.revokeTime)
   const signs = earlier(msOf(key.activateTime), end)

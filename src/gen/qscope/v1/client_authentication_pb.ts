@@ -21,7 +21,7 @@ export const file_qscope_v1_client_authentication: GenFile = /*@__PURE__*/
  * registered with is accepted. With no method set the
  * client is public, or is proved by the certificate that it showed in the TLS
  * handshake with this server (RFC 8705 §2); metadata such as
- * `x-forwarded-client-cert` never counts.
+ * `x-forwarded-client-cert` counts only from a trusted proxy.
  *
  * @generated from message qscope.v1.ClientAuthentication
  */

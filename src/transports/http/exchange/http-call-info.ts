@@ -20,7 +20,7 @@ export interface Exchange {
 /** Under which a call's exchange is handed through Connect. */
 export const EXCHANGE = createContextKey<Exchange | null>(null, { description: 'the HTTP exchange of a call' })
 
-/** A call that came over HTTP. What proxies say of the caller (`x-forwarded-for` and the like) counts for nothing. */
+/** A call that came over HTTP. What proxies say of the caller's address (`x-forwarded-for` and the like) counts for nothing. */
 export class HttpCallInfo implements CallInfo {
   readonly rayId: string
   readonly peer: string
@@ -53,6 +53,10 @@ export class HttpCallInfo implements CallInfo {
 
   header(name: string): string | undefined {
     return this.#exchange.request.headersDistinct[name]?.[0]
+  }
+
+  headers(name: string): readonly string[] {
+    return this.#exchange.request.headersDistinct[name] ?? []
   }
 
   endedBy(): CallEnded['kind'] | null {

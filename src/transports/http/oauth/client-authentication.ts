@@ -26,7 +26,7 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
   const assertion = form.text('client_assertion')
   const assertionType = form.text('client_assertion_type')
   if (secret !== undefined && (assertion !== undefined || assertionType !== undefined)) {
-    const description = 'is a second proof of the client'
+    const description = 'is a second way to authenticate the client; send only one'
     const violations = [secret, assertion ?? assertionType].map((_, at) => ({
       field: at === 0 ? 'client_secret' : 'client_assertion',
       description,
@@ -34,11 +34,11 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
     return fail('oauth.invalid_request', { violations })
   }
   if (secret !== undefined) {
-    if (clientId === undefined) return invalidRequest('client_id', 'is missing beside client_secret')
+    if (clientId === undefined) return invalidRequest('client_id', 'is required with client_secret')
     return success({ clientId, method: { case: 'clientSecret', value: secret } })
   }
   if (assertion !== undefined || assertionType !== undefined) {
-    if (assertion === undefined) return invalidRequest('client_assertion', 'is missing beside client_assertion_type')
+    if (assertion === undefined) return invalidRequest('client_assertion', 'is required with client_assertion_type')
     if (assertionType !== ASSERTION_TYPE) return invalidRequest('client_assertion_type', `must be ${ASSERTION_TYPE}`)
     const method = { case: 'clientAssertion' as const, value: assertion }
     return success({ clientId: clientId ?? subjectOf(assertion), method })

@@ -41,15 +41,14 @@ export function parseForm(body: Uint8Array): Result<Form> {
   for (const pair of decoded(body)?.split('&') ?? ['%']) {
     if (pair === '') continue
     count += 1
-    if (count > MOST_PARAMETERS) return invalidRequest('', `the form has more than ${MOST_PARAMETERS} parameters`)
+    if (count > MOST_PARAMETERS) return invalidRequest('', `has more than ${MOST_PARAMETERS} parameters`)
     const equals = pair.indexOf('=')
     const name = formDecoded(equals < 0 ? pair : pair.slice(0, equals))
     const value = formDecoded(equals < 0 ? '' : pair.slice(equals + 1))
-    if (name === null || value === null)
-      return invalidRequest('', 'the form is not encoded in UTF-8 as the media type says')
+    if (name === null || value === null) return invalidRequest('', 'is not encoded in UTF-8')
     const repeated = seen.has(name)
     if (repeated && !REPEATABLE.has(name)) {
-      return invalidRequest(NAME.test(name) ? name : '', 'is included more than once')
+      return invalidRequest(NAME.test(name) ? name : '', 'must not occur more than once')
     }
     seen.add(name)
     if (value !== '') values.set(name, repeated ? [...(values.get(name) ?? NONE), value] : [value])

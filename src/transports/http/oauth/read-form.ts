@@ -20,11 +20,11 @@ export function bodyFormatOf(request: IncomingMessage, mayBeJson: boolean): Resu
   const { url = '', headersDistinct } = request
   const query = url.indexOf('?')
   if (query >= 0 && query < url.length - 1) {
-    return invalidRequest('', 'has parameters in the URL, where none may be: they belong in the body')
+    return invalidRequest('', 'has parameters in the URL; send them in the body')
   }
   const [coding = 'identity', ...codings] = headersDistinct['content-encoding'] ?? []
   if (codings.length > 0 || !/^(?:identity)?$/i.test(coding.trim())) {
-    return invalidRequest('content-encoding', 'must be left out: compression is not offered')
+    return invalidRequest('content-encoding', 'must be absent: compression is not supported')
   }
   const [contentType = '', ...others] = headersDistinct['content-type'] ?? []
   const [type = '', ...parameters] = contentType.split(';')
@@ -58,7 +58,7 @@ function exchangeInJson(body: Uint8Array): Result<Form> {
   for (const [name, value] of Object.entries(members)) {
     const each: unknown[] = Array.isArray(value) && REPEATABLE.has(name) ? value : [value]
     const texts = each.filter((item) => typeof item === 'string')
-    if (texts.length < each.length) return invalidRequest('', 'has a member that is no text')
+    if (texts.length < each.length) return invalidRequest('', 'has a member that is not a string')
     const given = texts.filter((text) => text !== '')
     if (given.length > 0) values.set(name, given)
   }

@@ -1,0 +1,88 @@
+import { useState } from 'preact/hooks'
+import { SelectField, TextField } from '../../components/field.tsx'
+import { Form } from '../../components/form.tsx'
+import { Permitted, PermittedButton } from '../../components/permitted.tsx'
+import type { Route } from '../../route.ts'
+import { GrantList } from './grant-list.tsx'
+import { RevokeTokens, type Target } from './revoke-tokens.tsx'
+import { type TokenFilter, TokenList } from './token-list.tsx'
+
+export function TokenPage({ route }: { readonly route: Route }) {
+  return (
+    <>
+      <h1>Tokens and grants</h1>
+      <p>
+        Tokens are listed by their handles, never by their values. A grant is what a user has consented to, with all
+        tokens that were issued on it.
+      </p>
+      <Permitted permission="qscope:tokens.read">
+        <Issued route={route} />
+      </Permitted>
+    </>
+  )
+}
+
+const SHOWN = [
+  ['tokens', 'tokens'],
+  ['grants', 'grants'],
+] as const
+const STATES = [
+  ['active', 'active'],
+  ['', 'all'],
+] as const
+
+function Issued({ route: { parameters } }: { readonly route: Route }) {
+  const [clientId, setClientId] = useState(parameters.get('client') ?? '')
+  const [userId, setUserId] = useState(parameters.get('user') ?? '')
+  const [shown, setShown] = useState('tokens')
+  const [state, setState] = useState('active')
+  const [holder, setHolder] = useState({ clientId, userId })
+  const [target, setTarget] = useState<Target | null>(null)
+  // What was revoked is read anew.
+  const [times, setTimes] = useState(0)
+  const filter: TokenFilter = { ...holder, activeOnly: state === 'active', times }
+  return (
+    <>
+      <Form onSubmit={() => setHolder({ clientId: clientId.trim(), userId: userId.trim() })}>
+        <div class="filters">
+          <TextField label="Client id" value={clientId} onInput={setClientId} />
+          <TextField label="User id" value={userId} onInput={setUserId} />
+          <SelectField label="Show" value={shown} onChange={setShown} options={SHOWN} />
+          <SelectField label="State" value={state} onChange={setState} options={STATES} />
+          <button type="submit">Apply the ids</button>
+        </div>
+      </Form>
+      <div class="actions">
+        {holder.clientId !== '' && <RevokeAll target={{ kind: 'client', id: holder.clientId }} onRevoke={setTarget} />}
+        {holder.userId !== '' && <RevokeAll target={{ kind: 'user', id: holder.userId }} onRevoke={setTarget} />}
+      </div>
+      {shown === 'tokens' ? (
+        <TokenList filter={filter} onRevoke={setTarget} />
+      ) : (
+        <GrantList filter={filter} onRevoke={setTarget} />
+      )}
+      {target !== null && (
+        <RevokeTokens
+          target={target}
+          onClose={() => {
+            setTarget(null)
+            setTimes(times + 1)
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+interface RevokeAllProps {
+  readonly target: Target & { readonly kind: 'client' | 'user' }
+  readonly onRevoke: (target: Target) => void
+}
+
+function RevokeAll({ target, onRevoke }: RevokeAllProps) {
+  return (
+    <PermittedButton permission="qscope:tokens.revoke" danger onClick={() => onRevoke(target)}>
+      Revoke everything of this {target.kind}
+    </PermittedButton>
+  )
+}

@@ -1,0 +1,17 @@
+import { TrustedProxies } from '../../auth/forwarded-certificate/trusted-proxies.ts'
+import type { Config } from '../../config/config.ts'
+import type { TlsSource } from '../../transports/tls.ts'
+
+/** The proxies that the configuration names, who are held against the CA for clients as it is replaced; `null`: it names none. */
+export function trustedProxiesOf(
+  { trustedProxies }: Pick<Config, 'trustedProxies'>,
+  tls: TlsSource | null,
+): TrustedProxies | null {
+  const clientCa = tls?.material.clientCa ?? null
+  if (trustedProxies.length === 0 || tls === null || clientCa === null) return null
+  const proxies = new TrustedProxies({ alternativeNames: trustedProxies, clientCa })
+  tls.onReplaced((material) => {
+    if (material.clientCa !== null) proxies.replaceClientCa(material.clientCa)
+  })
+  return proxies
+}

@@ -1,0 +1,112 @@
+import type { X509Certificate } from 'node:crypto'
+
+/** What a certificate says of its own use, beside what Node.js tells (RFC 5280 §4.2). */
+export interface CertificateExtensions {
+  /** How many CAs may follow on the way to a leaf; `null`: any number. */
+  readonly pathLength: number | null
+  /** The bits of `keyUsage`, of which 0 is `digitalSignature`; `null`: any use. */
+  readonly keyUsage: ReadonlySet<number> | null
+  readonly hasNameConstraints: boolean
+  /** Whether each extension that is critical is one that `verifyPath` evaluates, or one that only informs. */
+  readonly areUnderstood: boolean
+}
+
+const SEQUENCE = 0x30
+const BOOLEAN = 0x01
+const INTEGER = 0x02
+const BIT_STRING = 0x03
+const OBJECT_IDENTIFIER = 0x06
+/** `[3] EXPLICIT` of TBSCertificate. */
+const EXTENSIONS = 0xa3
+
+const KEY_USAGE = '551d0f'
+const SUBJECT_ALTERNATIVE_NAME = '551d11'
+const BASIC_CONSTRAINTS = '551d13'
+const NAME_CONSTRAINTS = '551d1e'
+const EXTENDED_KEY_USAGE = '551d25'
+const EVALUATED: ReadonlySet<string> = new Set([
+  KEY_USAGE,
+  SUBJECT_ALTERNATIVE_NAME,
+  BASIC_CONSTRAINTS,
+  NAME_CONSTRAINTS,
+  EXTENDED_KEY_USAGE,
+])
+
+/** Reads the extensions of a certificate. @throws RangeError for what is not DER. */
+export function readExtensions({ raw }: X509Certificate): CertificateExtensions {
+  const [certificate] = elementsOf(raw)
+  const [signed] = elementsOf(contentOf(certificate, SEQUENCE))
+  const wrapped = elementsOf(contentOf(signed, SEQUENCE)).find(({ tag }) => tag === EXTENSIONS)
+  const [list] = wrapped === undefined ? [] : elementsOf(wrapped.content)
+  const extensions = list === undefined ? [] : elementsOf(contentOf(list, SEQUENCE)).map(readExtension)
+  const valueIn = (id: string) => extensions.find((each) => each.id === id)?.value ?? null
+  return {
+    pathLength: pathLengthIn(valueIn(BASIC_CONSTRAINTS)),
+    keyUsage: keyUsageIn(valueIn(KEY_USAGE)),
+    hasNameConstraints: valueIn(NAME_CONSTRAINTS) !== null,
+    areUnderstood: extensions.every(({ id, critical }) => !critical || EVALUATED.has(id)),
+  }
+}
+
+interface Element {
+  readonly tag: number
+  readonly content: Buffer
+}
+
+interface Extension {
+  /** The object identifier, as its DER in hexadecimal. */
+  readonly id: string
+  readonly critical: boolean
+  readonly value: Buffer
+}
+
+function readExtension(element: Element): Extension {
+  const [id, ...rest] = elementsOf(contentOf(element, SEQUENCE))
+  const value = rest.at(-1)
+  if (value === undefined) throw new RangeError('an extension has a value')
+  return {
+    id: contentOf(id, OBJECT_IDENTIFIER).toString('hex'),
+    critical: rest.some(({ tag, content }) => tag === BOOLEAN && content[0] !== 0),
+    value: value.content,
+  }
+}
+
+function pathLengthIn(value: Buffer | null): number | null {
+  if (value === null) return null
+  const [constraints] = elementsOf(value)
+  const length = elementsOf(contentOf(constraints, SEQUENCE)).find(({ tag }) => tag === INTEGER)
+  if (length === undefined) return null
+  // More than four bytes would be more CAs than there are.
+  return length.content.byteLength > 4 ? 0 : length.content.readIntBE(0, length.content.byteLength)
+}
+
+function keyUsageIn(value: Buffer | null): ReadonlySet<number> | null {
+  if (value === null) return null
+  const [bits] = elementsOf(value)
+  // The first byte counts the bits that the last one does not use.
+  const bytes = contentOf(bits, BIT_STRING).subarray(1)
+  const set = Array.from({ length: bytes.byteLength * 8 }, (_, bit) => bit)
+  return new Set(set.filter((bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0))
+}
+
+function contentOf(element: Element | undefined, tag: number): Buffer {
+  if (element?.tag !== tag) throw new RangeError(`DER: no element ${tag}`)
+  return element.content
+}
+
+/** The elements that follow each other in DER (X.690 §8.1, §10.1); their tags are of one byte. */
+function elementsOf(bytes: Buffer): readonly Element[] {
+  const elements: Element[] = []
+  for (let at = 0; at < bytes.byteLength; ) {
+    const tag = bytes.readUInt8(at)
+    const first = bytes.readUInt8(at + 1)
+    const more = first < 0x80 ? 0 : first - 0x80
+    if (first === 0x80 || more > 4) throw new RangeError('DER: the length of an element is not definite')
+    const from = at + 2 + more
+    const length = more === 0 ? first : bytes.readUIntBE(at + 2, more)
+    if (from + length > bytes.byteLength) throw new RangeError('DER: an element is longer than what is left')
+    elements.push({ tag, content: bytes.subarray(from, from + length) })
+    at = from + length
+  }
+  return elements
+}

@@ -1,0 +1,153 @@
+import { X509Certificate } from 'node:crypto'
+import { type CertificateExtensions, readExtensions } from './certificate-extensions.ts'
+
+/** Why a certificate is not believed: nothing leads from it to the CA, it is not for clients, or it is not valid now. */
+export type CertificateProblem = 'untrusted' | 'purpose' | 'expired'
+
+/** From when until when a certificate and all that vouch for it are valid, in milliseconds. */
+export interface ValidityPeriod {
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+export type PathVerification =
+  | { readonly ok: true; readonly period: ValidityPeriod }
+  | { readonly ok: false; readonly problem: CertificateProblem }
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+/** As many as OpenSSL would follow are more than anybody uses. */
+const LONGEST_PATH = 8
+/** Certificates that vouch for each other in circles make more paths than can be tried. */
+const MOST_SIGNATURES = 32
+const DIGITAL_SIGNATURE = 0
+const KEY_AGREEMENT = 4
+const KEY_CERT_SIGN = 5
+const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
+/** SHA-1 and MD5 can be made to collide; Node.js refuses them in handshakes too. */
+const SOUND_SIGNATURE = /^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|ED448)$/
+const LEAST_RSA_BITS = 2_048
+
+/**
+ * Verifies certificates that did not come with a handshake, as the handshake would (RFC 5280 §6): a path leads to a
+ * certificate of the CA that signed itself, each issuer is a CA and may be at its place, every certificate of the path is valid
+ * and may authenticate TLS clients, and no extension is critical that is not evaluated. Constraints of names are not
+ * evaluated: a CA that has some vouches for nobody. Revocation lists are not asked, as in handshakes.
+ */
+export class CertificateVerifier {
+  /** Those of the CA that signed themselves, and those that lead to them. */
+  readonly #anchors: readonly X509Certificate[]
+  readonly #intermediates: readonly X509Certificate[]
+
+  /** `ca`: certificates in PEM. @throws Error when there is one that cannot be read. */
+  constructor(ca: Buffer) {
+    const certificates = Array.from(ca.toString('latin1').matchAll(CERTIFICATE), ([pem]) => new X509Certificate(pem))
+    this.#anchors = certificates.filter((each) => each.checkIssued(each))
+    this.#intermediates = certificates.filter((each) => !each.checkIssued(each))
+  }
+
+  /** `chain`: certificates that came with it, in any order; what is not needed of them does not matter. */
+  verify(leaf: X509Certificate, chain: readonly X509Certificate[], now: number): PathVerification {
+    // A CA is no client: the first of a chain in the wrong order would be one.
+    if (leaf.ca || !mayAuthenticateClients(leaf) || !hasUsage(leaf, DIGITAL_SIGNATURE, KEY_AGREEMENT)) {
+      return { ok: false, problem: 'purpose' }
+    }
+    if (!isValid(leaf, now)) return { ok: false, problem: 'expired' }
+    const search = new PathSearch(this.#anchors, [...chain, ...this.#intermediates], now)
+    const path = isSound(leaf) ? search.from([leaf]) : null
+    if (path === null) return { ok: false, problem: 'untrusted' }
+    const period = {
+      notBefore: Math.max(...path.map(({ validFrom }) => Date.parse(validFrom))),
+      notAfter: Math.min(...path.map(({ validTo }) => Date.parse(validTo))),
+    }
+    return { ok: true, period }
+  }
+}
+
+/** Looks for a way from a certificate to one that is trusted, by who issued it and then by who issued that. */
+class PathSearch {
+  readonly #anchors: readonly X509Certificate[]
+  readonly #candidates: readonly X509Certificate[]
+  readonly #now: number
+  #signatures = 0
+
+  constructor(anchors: readonly X509Certificate[], others: readonly X509Certificate[], now: number) {
+    this.#anchors = anchors
+    this.#candidates = [...anchors, ...others]
+    this.#now = now
+  }
+
+  /** `path`: from the leaf upwards. Answers with the whole path; `null`: there is none. */
+  from(path: readonly X509Certificate[]): readonly X509Certificate[] | null {
+    const last = path.at(-1)
+    if (last === undefined || path.length > LONGEST_PATH) return null
+    for (const issuer of this.#candidates) {
+      if (path.some(({ raw }) => raw.equals(issuer.raw)) || !last.checkIssued(issuer)) continue
+      if (!this.#mayIssue(issuer, path) || !this.#hasSigned(issuer, last)) continue
+      const longer = [...path, issuer]
+      const whole = this.#anchors.includes(issuer) ? longer : this.from(longer)
+      if (whole !== null) return whole
+    }
+    return null
+  }
+
+  /** `below`: the path that it would stand on. RFC 5280 §6.1.4. */
+  #mayIssue(issuer: X509Certificate, below: readonly X509Certificate[]): boolean {
+    const extensions = extensionsOf(issuer)
+    if (!issuer.ca || extensions === null || extensions.hasNameConstraints) return false
+    // Those that change a CA's key are counted too, as the leaf is not.
+    if (extensions.pathLength !== null && below.length - 1 > extensions.pathLength) return false
+    if (!hasUsage(issuer, KEY_CERT_SIGN) || !mayAuthenticateClients(issuer) || !isValid(issuer, this.#now)) return false
+    // An anchor is trusted for its key, not for its own signature.
+    return hasSoundKey(issuer) && (this.#anchors.includes(issuer) || isSound(issuer))
+  }
+
+  #hasSigned(issuer: X509Certificate, certificate: X509Certificate): boolean {
+    this.#signatures += 1
+    return this.#signatures <= MOST_SIGNATURES && certificate.verify(issuer.publicKey)
+  }
+}
+
+function isValid({ validFrom, validTo }: X509Certificate, now: number): boolean {
+  return Date.parse(validFrom) <= now && now <= Date.parse(validTo)
+}
+
+/** RFC 5280 §4.2.1.12: without the extension a key is for any purpose. Node.js calls the extended usage `keyUsage`. */
+function mayAuthenticateClients({ keyUsage: purposes }: X509Certificate): boolean {
+  return purposes === undefined || purposes.includes(CLIENT_AUTHENTICATION)
+}
+
+/** Whether its key may be used in one of these ways. */
+function hasUsage(certificate: X509Certificate, ...bits: readonly number[]): boolean {
+  const extensions = extensionsOf(certificate)
+  if (extensions === null) return false
+  const { keyUsage } = extensions
+  return keyUsage === null || bits.some((bit) => keyUsage.has(bit))
+}
+
+function isSound(certificate: X509Certificate): boolean {
+  return SOUND_SIGNATURE.test(certificate.signatureAlgorithm ?? '') && hasSoundKey(certificate)
+}
+
+function hasSoundKey({ publicKey }: X509Certificate): boolean {
+  switch (publicKey.asymmetricKeyType) {
+    case 'rsa':
+      return (publicKey.asymmetricKeyDetails?.modulusLength ?? 0) >= LEAST_RSA_BITS
+    case 'ec':
+    case 'ed25519':
+    case 'ed448':
+      return true
+    default:
+      return false
+  }
+}
+
+/** `null`: they cannot be read, or one is critical that nobody evaluates. */
+function extensionsOf(certificate: X509Certificate): CertificateExtensions | null {
+  try {
+    const extensions = readExtensions(certificate)
+    return extensions.areUnderstood ? extensions : null
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}

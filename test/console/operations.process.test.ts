@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+
+describe.skipIf(CHROMIUM === null)('the pages of the console for operators', () => {
+  const suite = consoleOfSuite()
+
+  it('explains a pasted token check by check, and how to fix what fails', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    await visit(tab, 'Token inspector')
+    const inspect = async (token: string, scopes: string) => {
+      await page.getByLabel('Token', { exact: true }).fill(token)
+      await page.getByLabel('Required scopes').fill(scopes)
+      await page.getByRole('button', { name: 'Inspect' }).click()
+    }
+    await inspect(suite.server.admin.token, '')
+    await page.getByText('The token is accepted').waitFor()
+    await inspect(suite.server.admin.token, 'stock.read')
+    await page.getByText('The token is refused').waitFor()
+    const failed = page.locator('.checks li', { hasText: 'failed' })
+    expect(await failed.count()).toBe(1)
+    expect(await failed.innerText()).toContain('How to fix it:')
+    await inspect(suite.server.unknownToken(), '')
+    await page.getByText('The token is unknown').waitFor()
+  })
+
+  it('lists, follows and verifies the audit log', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    await visit(tab, 'Audit log')
+    await page.getByRole('button', { name: 'client.registered' }).first().click()
+    await page.getByRole('dialog').getByText('Actor', { exact: true }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Follow' }).click()
+    await page.getByText('Following: events appear').waitFor()
+    await suite.server.registerClient({ clientId: 'followed', scopes: ['a'] })
+    await page
+      .getByRole('row', { name: /followed/ })
+      .first()
+      .waitFor()
+    await page.getByRole('button', { name: 'Verify the whole log' }).click()
+    await page.getByText('intact', { exact: true }).waitFor()
+    await page.getByLabel('Event types').fill('no.such_event')
+    await page.getByText('No longer following.').waitFor()
+    await Promise.all([
+      page.waitForRequest(/WatchAuditEvents$/),
+      page.getByRole('button', { name: 'Try again' }).click(),
+    ])
+    await page.getByText('No longer following.').waitFor()
+    await page.getByLabel('Event types').fill('')
+    await page.getByText('Following: events appear').waitFor()
+    await page.getByRole('button', { name: 'Stop following' }).click()
+    await page.getByLabel('Client id').fill('followed')
+    const download = page.waitForEvent('download')
+    await page.getByText('1 in all').waitFor()
+    await page.getByRole('button', { name: 'Export these events' }).click()
+    expect((await download).suggestedFilename()).toBe('qscope-audit.jsonl')
+    await page.getByText('Saved 1 event.').waitFor()
+  })
+
+  it('shows signing keys by their life, and prepares one', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server, ['keys.write'])
+    await visit(tab, 'Signing keys')
+    await page.getByText('There is no key yet').waitFor()
+    await page.getByRole('button', { name: 'Prepare a key' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Prepare a key' }).click()
+    await page.getByText(/prepared from \d{4}-/).waitFor()
+    await page.getByRole('button', { name: 'Activate' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click()
+    await page.getByText(/signing from \d{4}-/).waitFor()
+  })
+})

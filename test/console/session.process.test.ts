@@ -1,0 +1,155 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { CHROMIUM, consoleOfSuite, holdCalls, signIn, TITLES, visit } from './console.ts'
+
+/** What the first load may take over the network, in bytes. */
+const FIRST_LOAD = 150 * 1_024
+
+describe.skipIf(CHROMIUM === null)('a session of the console', () => {
+  const suite = consoleOfSuite()
+  beforeAll(async () => {
+    await suite.server.registerClient({ clientId: 'orders', scopes: ['stock.read'] })
+  })
+
+  it('loads little, signs in, and shows how the server is; only calls of the contract go over the network', async () => {
+    const tab = await suite.openTab()
+    const { page, requests, complaints } = tab
+    const loaded = await page.evaluate<number>(
+      'performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize ?? 0), 0)',
+    )
+    expect(loaded).toBeGreaterThan(10_000)
+    expect(loaded).toBeLessThan(FIRST_LOAD)
+    await signIn(tab, suite.server)
+    await page.getByText('serving', { exact: true }).waitFor()
+    await page.getByRole('heading', { name: 'Findings' }).waitFor()
+    for (const title of TITLES) await visit(tab, title)
+    expect(requests.filter((each) => !/^\/(console\/|qscope\.v1\.[A-Z]\w+Service\/[A-Z]\w+$)/.test(each))).toEqual([])
+    expect(await page.context().cookies()).toEqual([])
+    expect(await page.evaluate('localStorage.length + sessionStorage.length')).toBe(0)
+    expect(complaints).toEqual([])
+  })
+
+  it('refuses a wrong secret with the reason of the server, by the Enter key, too', async () => {
+    const { page } = await suite.openTab()
+    await page.getByLabel('Client id').fill('admin')
+    await page.getByLabel('Client secret').fill('wrong')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('OAUTH_INVALID_CLIENT').waitFor()
+    await page.getByRole('button', { name: 'Sign in with a token instead' }).click()
+    await page.getByLabel('Access token').fill(suite.server.unknownToken())
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('OAUTH_INVALID_TOKEN').waitFor()
+  })
+
+  it('says what the token does not permit, as that and not as an error', async () => {
+    const { client } = await suite.server.registerClient({ clientId: 'reader', scopes: ['qscope:clients.read'] })
+    const tab = await suite.openTab()
+    const { page } = tab
+    const signInAs = async () => {
+      await page.getByLabel('Client id').fill(client.clientId)
+      await page.getByLabel('Client secret').fill(client.method.value)
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    }
+    await signInAs()
+    await page.getByText('Those that it lacks are no longer selected').waitFor()
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await page.getByText('Your token does not permit this. You need qscope:server.read.').waitFor()
+    await visit(tab, 'Clients')
+    await page.getByRole('link', { name: 'orders', exact: true }).click()
+    const change = page.getByRole('button', { name: /Change .*lacks qscope:clients\.write/ })
+    expect(await change.getAttribute('aria-disabled')).toBe('true')
+    await change.click({ force: true })
+    expect(await page.getByLabel('Scopes').count()).toBe(0)
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+
+  it('ends with its time, with its token, and when it is left; then nothing of it is shown', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await page.clock.install()
+    await signIn(tab, suite.server)
+    await page.clock.fastForward('15:01')
+    await page.getByText('Your session has expired.').waitFor()
+    await signIn(tab, suite.server)
+    await suite.server.call(
+      TokenService.method.revokeTokens,
+      { target: { case: 'clientId', value: 'admin' } },
+      suite.asAdmin,
+    )
+    suite.server.admin.token = await suite.mint()
+    // The overview asks by itself, and may have been told so already.
+    await page.evaluate("location.hash = '#/clients'")
+    await page.getByText('The server no longer accepts your token').waitFor()
+    expect(await page.getByText('orders').count()).toBe(0)
+    await signIn(tab, suite.server)
+    const [request] = await Promise.all([
+      page.waitForRequest(/RevokeLeakedToken$/),
+      page.getByRole('button', { name: 'Sign out' }).click(),
+    ])
+    expect(request.method()).toBe('POST')
+    await page.getByText('the audit log records the revocation with the reason “leaked”').waitFor()
+    await signIn(tab, suite.server, ['tokens.revoke'])
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('You are signed out, and your token is revoked.').waitFor()
+    const [last] = await suite.server.auditEvents({ eventTypes: ['token.revoked'] })
+    expect([last?.actor, last?.metadata['reason']]).toEqual(['admin', 'signed out of the console'])
+  })
+
+  it('signs out at once, however slow the server is, and late answers leave the next session alone', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    await visit(tab, 'Token inspector')
+    const releaseQuestion = await holdCalls(page, /ExplainToken$/)
+    await page.getByLabel('Token', { exact: true }).fill('any')
+    await page.getByRole('button', { name: 'Inspect' }).click()
+    const releaseRevocation = await holdCalls(page, /RevokeLeakedToken$/)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('The server is being asked to revoke your token.').waitFor()
+    const revoked = page.waitForResponse(/RevokeLeakedToken$/)
+    releaseRevocation()
+    await revoked
+    await signIn(tab, suite.server)
+    const rejected = page.waitForResponse(/ExplainToken$/)
+    releaseQuestion()
+    expect((await rejected).status()).toBe(401)
+    await visit(tab, 'Clients')
+    await page.getByRole('link', { name: 'admin', exact: true }).waitFor()
+  })
+
+  it('ends with its token while the log is followed', async () => {
+    const { clientId, client } = await suite.server.registerClient({ scopes: ['qscope:audit.read'] })
+    const tab = await suite.openTab()
+    const { page } = tab
+    await page.getByRole('button', { name: 'Sign in with a token instead' }).click()
+    await page.getByLabel('Access token').fill(await suite.mint(client))
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await visit(tab, 'Audit log')
+    await page.getByRole('button', { name: 'Follow' }).click()
+    await page.getByText('Following: events appear').waitFor()
+    await suite.server.call(
+      TokenService.method.revokeTokens,
+      { target: { case: 'clientId', value: clientId } },
+      suite.asAdmin,
+    )
+    await page.getByText('The server no longer accepts your token').waitFor()
+  })
+
+  it('stays of use while the server is slow or away, and goes on when it is back', async () => {
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    const release = await holdCalls(page, /ListClients$/)
+    await visit(tab, 'Clients')
+    await page.getByText('Loading…').waitFor()
+    await visit(tab, 'Token inspector')
+    release()
+    await page.unroute(/ListClients$/)
+    await page.context().setOffline(true)
+    await page.getByRole('link', { name: 'Clients' }).click()
+    await page.getByText('The server did not answer.').waitFor()
+    await page.context().setOffline(false)
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('link', { name: 'orders', exact: true }).waitFor()
+  })
+})

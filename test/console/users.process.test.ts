@@ -1,0 +1,205 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { DeviceService, GetDeviceAuthorizationRequestSchema } from '../../src/gen/qscope/v1/device_service_pb.ts'
+import { UserService } from '../../src/gen/qscope/v1/user_service_pb.ts'
+import type { TestServer } from '../setup/server.ts'
+import { axeFindings } from './axe.ts'
+import { CHROMIUM, consoleOfSuite, signIn, visit } from './console.ts'
+
+const SCOPES = ['calendar.read', 'calendar.write']
+
+describe.skipIf(CHROMIUM === null)('users, their tokens and their devices in the console', () => {
+  const suite = consoleOfSuite()
+  let phone: Awaited<ReturnType<TestServer['registerClient']>>
+
+  beforeAll(async () => {
+    const grantTypes = [GrantType.CLIENT_CREDENTIALS, GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN]
+    phone = await suite.server.registerClient({
+      clientId: 'phone',
+      displayName: 'Phone',
+      grantTypes,
+      scopes: SCOPES,
+    })
+  })
+  const startDevice = () =>
+    suite.server.call(DeviceService.method.startDeviceAuthorization, { client: phone.client, scopes: SCOPES })
+  const redeem = async (deviceCode: string) => {
+    const request = { client: phone.client, deviceCode }
+    const { token } = await suite.server.call(DeviceService.method.redeemDeviceCode, request)
+    return token
+  }
+  const consentOf = async (externalId: string) => {
+    const { deviceCode, userCode } = await startDevice()
+    const user = { id: { case: 'externalId' as const, value: externalId } }
+    await suite.server.call(DeviceService.method.approveDeviceAuthorization, { userCode, user }, suite.asAdmin)
+    return (await redeem(deviceCode))?.accessToken ?? ''
+  }
+  const areActive = (...tokens: string[]) => suite.server.introspectAll(phone.client, tokens)
+  const getUser = (externalId: string) =>
+    suite.server.call(UserService.method.getUser, { id: { case: 'externalId', value: externalId } }, suite.asAdmin)
+
+  it('lists the tokens and grants of a client, and revokes one, a grant, or all after saying what ends', async () => {
+    const [first, second] = [await consentOf('ada'), await consentOf('bob')]
+    const tab = await suite.openTab()
+    const { page } = tab
+    const dialog = page.getByRole('dialog')
+    await signIn(tab, suite.server, ['tokens.revoke'])
+    await page.goto(`${suite.server.httpUrl}/console/#/clients/phone`)
+    await page.getByRole('main').getByRole('link', { name: 'Tokens and grants' }).click()
+    await page.getByText('4 in all').waitFor()
+    await page
+      .getByRole('row', { name: /access phone/ })
+      .first()
+      .getByRole('button')
+      .click()
+    await dialog.getByText(SCOPES.join('')).waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await dialog.getByText('this access token ends').waitFor()
+    await dialog.getByLabel('Reason, for the audit log').fill('lost phone')
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('3 in all').waitFor()
+    expect(await areActive(first, second)).toEqual([true, false])
+    const [event] = await suite.server.auditEvents({ eventTypes: ['token.revoked'] })
+    expect(event?.metadata['reason']).toBe('lost phone')
+
+    await page.getByLabel('Show').selectOption('grants')
+    await page.getByText('2 in all').waitFor()
+    await page.getByRole('row', { name: /phone/ }).last().getByRole('button').click()
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await dialog.getByText('all access and refresh tokens that were issued on it').waitFor()
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('1 in all').waitFor()
+    expect(await areActive(first)).toEqual([false])
+
+    await page.getByRole('button', { name: 'Revoke everything of this client' }).click()
+    await dialog.getByText('1 token and 1 grant of this client').waitFor()
+    await dialog.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('No grant matches.').waitFor()
+    await page.getByLabel('State').selectOption('all')
+    await page.getByText('2 in all').waitFor()
+    expect(tab.complaints).toEqual([])
+  })
+
+  it('finds a user by the exact id, deactivates, reactivates and deletes the version that was read', async () => {
+    const token = await consentOf('carol')
+    const tab = await suite.openTab()
+    const { page } = tab
+    const dialog = page.getByRole('dialog')
+    await signIn(tab, suite.server, ['users.write'])
+    await visit(tab, 'Users')
+    await page.getByRole('link', { name: 'carol' }).waitFor()
+    await page.getByLabel('The exact id').fill('caro')
+    await page.getByRole('button', { name: 'Find' }).click()
+    await page.getByText('No user has this id.').waitFor()
+    await page.getByLabel('The exact id').fill('carol')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Deactivate' }).click()
+    await dialog.getByText('2 tokens and 1 grant of this user').waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    const { user } = await getUser('carol')
+    const userId = user?.userId ?? ''
+    await suite.server.call(UserService.method.deactivateUser, { userId }, suite.asAdmin)
+    await dialog.getByRole('button', { name: 'Deactivate' }).click()
+    await dialog.getByText('RESOURCE_CONFLICT').waitFor()
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('deactivated', { exact: true }).waitFor()
+    expect(await areActive(token)).toEqual([false])
+
+    await page.getByRole('button', { name: 'Reactivate' }).click()
+    await dialog.getByText('work again').waitFor()
+    await dialog.getByRole('button', { name: 'Reactivate' }).click()
+    await page.getByText('active', { exact: true }).waitFor()
+    expect(await areActive(token)).toEqual([true])
+
+    await page.getByRole('button', { name: 'Delete' }).click()
+    await dialog.getByText('This cannot be undone.').waitFor()
+    await dialog.getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor()
+    await page.getByRole('link', { name: 'carol' }).waitFor({ state: 'detached' })
+    await expect(getUser('carol')).rejects.toThrow()
+    expect(tab.complaints).toEqual([])
+  })
+
+  it('records the decision about a device only when somebody takes it', async () => {
+    const { deviceCode, userCode } = await startDevice()
+    const tab = await suite.openTab()
+    const { page, requests } = tab
+    const dialog = page.getByRole('dialog')
+    await page.goto(`${suite.server.httpUrl}/console/#/devices?user_code=${userCode}`)
+    await signIn(tab, suite.server, ['consent'])
+    expect(await page.getByLabel('User code').inputValue()).toBe(userCode)
+    await expect.poll(() => page.url()).toBe(`${suite.server.httpUrl}/console/#/devices`)
+    expect(requests.filter((each) => /DeviceService/.test(each))).toEqual([])
+    const [request] = await Promise.all([
+      page.waitForRequest(/GetDeviceAuthorization$/),
+      page.getByRole('button', { name: 'Look up' }).click(),
+    ])
+    const { attemptKey } = fromBinary(GetDeviceAuthorizationRequestSchema, request.postDataBuffer() ?? new Uint8Array())
+    expect(attemptKey).toMatch(/^[0-9a-f-]{36}$/)
+    await page.getByText('not decided', { exact: true }).waitFor()
+    expect(await page.getByRole('button', { name: 'Approve…' }).isDisabled()).toBe(true)
+    await page.getByRole('checkbox', { name: 'calendar.write' }).uncheck()
+    await page.getByLabel('Who consents').fill('dora')
+    await page.getByText('No user has this external id.').waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    await page.getByRole('button', { name: 'Approve…' }).click()
+    await dialog.getByText('Phone (phone) gets tokens that speak for the user dora').waitFor()
+    await dialog.getByText('a new user is registered').waitFor()
+    await dialog.getByRole('button', { name: 'Approve' }).click()
+    await page.getByText('approved', { exact: true }).waitFor()
+    expect((await redeem(deviceCode))?.scopes).toEqual(['calendar.read'])
+    expect((await getUser('dora')).user?.active).toBe(true)
+
+    await page.getByLabel('User code').fill('BBBB-BBBB')
+    await page.getByRole('button', { name: 'Look up' }).click()
+    await page.getByText('No device waits with this code').waitFor()
+    const refused = await startDevice()
+    await page.getByLabel('User code').fill(refused.userCode)
+    await page.getByRole('button', { name: 'Look up' }).click()
+    await page.getByRole('button', { name: 'Deny…' }).click()
+    await dialog.getByRole('button', { name: 'Deny' }).click()
+    await page.getByText('denied', { exact: true }).waitFor()
+    await expect(redeem(refused.deviceCode)).rejects.toThrow()
+    expect(tab.complaints).toEqual([])
+  })
+
+  it('shows what a session that only reads may not do', async () => {
+    await consentOf('erin')
+    const tab = await suite.openTab()
+    const { page } = tab
+    await signIn(tab, suite.server)
+    await visit(tab, 'Device approvals')
+    await page.getByText('Your token does not permit this. You need qscope:consent.').waitFor()
+    await visit(tab, 'Users')
+    await page.getByRole('link', { name: 'erin' }).click()
+    await page.getByRole('button', { name: /Deactivate .*lacks qscope:users\.write/ }).click({ force: true })
+    expect(await page.getByRole('dialog').count()).toBe(0)
+    await page.getByRole('main').getByRole('link', { name: 'Tokens and grants' }).click()
+    await page.getByText('2 in all').waitFor()
+    const revoke = page.getByRole('button', { name: /Revoke everything of this user .*lacks qscope:tokens\.revoke/ })
+    expect(await revoke.getAttribute('aria-disabled')).toBe('true')
+  })
+
+  it('lets somebody approve who cannot read users, and says what that may do', async () => {
+    const { userCode } = await startDevice()
+    const { client } = await suite.server.registerClient({ scopes: ['qscope:consent'] })
+    const tab = await suite.openTab()
+    const { page } = tab
+    await page.getByRole('button', { name: 'Sign in with a token instead' }).click()
+    await page.getByLabel('Access token').fill(await suite.mint(client))
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await visit(tab, 'Device approvals')
+    await page.getByLabel('User code').fill(userCode)
+    await page.getByRole('button', { name: 'Look up' }).click()
+    await page.getByLabel('Who consents').fill('frank')
+    await page.getByText('Your token cannot read users').waitFor()
+    await page.getByRole('button', { name: 'Approve…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('Your token cannot read users').waitFor()
+    await dialog.getByRole('button', { name: 'Approve' }).click()
+    await page.getByText('approved', { exact: true }).waitFor()
+    expect((await getUser('frank')).user?.active).toBe(true)
+  })
+})

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { AuthenticationMethod } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { channelOf, type Identity, LOCAL_NAMES, suiteFolder } from '../setup/certificates.ts'
+import { type Connection, connect, refusalOf } from '../setup/client.ts'
+import { byteSequence, ClientPki, urlEncoded } from '../setup/client-pki.ts'
+import { type Envoy, hasEnvoy, startConfiguredEnvoy } from '../setup/envoy.ts'
+import { freePort } from '../setup/free-port.ts'
+import { type FreshDatabase, sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer, type TestServer } from '../setup/server.ts'
+import { documentedExample, placedExample } from './envoy-page.ts'
+
+const { introspectToken, mintToken } = TokenService.method
+
+describe.skipIf(!hasEnvoy)('QScope behind Envoy, which forwards the certificates of its callers', () => {
+  const pki = new ClientPki(suiteFolder())
+  const root = pki.root()
+  const named = (...names: readonly string[]) => ({ extensions: [`subjectAltName = ${names.join(',')}`] })
+  const [serving, edge] = [pki.issue(root, named(...LOCAL_NAMES)), pki.issue(root, named('URI:spiffe://mesh/edge'))]
+  const orders = pki.issue(root, named('DNS:orders.internal'))
+  // What Envoy writes without quotes.
+  const billing = pki.issue(root, { extensions: ['subjectAltName = @names', '[names]', 'URI.1 = https://b/?a=1;c,d'] })
+  const intermediate = pki.intermediate(root)
+  const leaf = pki.issue(intermediate, named('DNS:orders.internal'))
+  const distant = { ...leaf, cert: Buffer.concat([leaf.cert, intermediate.cert]) }
+  let database: FreshDatabase
+  let server: TestServer
+  let envoy: Envoy
+  const open: Connection[] = []
+
+  beforeAll(async () => {
+    database = await sqliteFiles.create()
+    const variables = {
+      QSCOPE_TLS_CERT_FILE: serving.certFile,
+      QSCOPE_TLS_KEY_FILE: serving.keyFile,
+      QSCOPE_TLS_CLIENT_CA_FILE: root.certFile,
+      QSCOPE_TRUSTED_PROXIES: 'spiffe://mesh/edge',
+    }
+    server = await startServer(database.url, undefined, undefined, variables, channelOf(root))
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const files = {
+      '/etc/envoy/public.pem': serving.certFile,
+      '/etc/envoy/public-key.pem': serving.keyFile,
+      '/etc/envoy/client-ca.pem': root.certFile,
+      '/etc/envoy/edge.pem': edge.certFile,
+      '/etc/envoy/edge-key.pem': edge.keyFile,
+      '/etc/envoy/qscope-ca.pem': root.certFile,
+    }
+    const ports = { 8443: port, 9901: adminPort, 50051: Number(server.address.split(':').at(-1)) }
+    const example = documentedExample('Put Envoy in front of QScope')
+    envoy = await startConfiguredEnvoy(placedExample(example, ports, files), port, adminPort)
+  })
+  afterAll(async () => {
+    for (const connection of open) connection.close()
+    await envoy.stop()
+    await server.stop()
+    await database.drop()
+  })
+
+  const behind = (identity: Pick<Identity, 'cert' | 'key'> | null) => {
+    const connection = connect(envoy.address, { ownSocket: true, channel: channelOf(root, identity) })
+    open.push(connection)
+    return connection
+  }
+  async function tlsClient(tlsClientSubject = 'dns:orders.internal') {
+    const wanted = { authenticationMethod: AuthenticationMethod.TLS_CLIENT, tlsClientSubject, scopes: ['a'] }
+    return { client: { clientId: (await server.registerClient(wanted)).clientId } }
+  }
+
+  it('proves clients by theirs, and binds what they get', async () => {
+    for (const identity of [orders, distant]) {
+      const { token } = await behind(identity).call(mintToken, await tlsClient())
+      const bearer = token?.accessToken ?? ''
+      const { claims } = await server.call(introspectToken, { client: server.admin.client, token: bearer })
+      expect(claims?.confirmation?.x5tS256).toBe(identity.thumbprint)
+      const listed = (by: Identity | null) =>
+        refusalOf(behind(by).call(ClientService.method.listClients, {}, { bearer }))
+      expect((await listed(identity)).reason).toBe('OAUTH_INSUFFICIENT_SCOPE')
+      expect((await listed(null)).reason).toBe('OAUTH_INVALID_TOKEN')
+    }
+  })
+
+  it('proves nobody by another certificate, by none, or by that of Envoy', async () => {
+    const asEdge = await tlsClient('uri:spiffe://mesh/edge')
+    for (const identity of [billing, null]) {
+      for (const request of [await tlsClient(), asEdge]) {
+        expect((await refusalOf(behind(identity).call(mintToken, request))).reason).toBe('OAUTH_INVALID_CLIENT')
+      }
+    }
+  })
+
+  it('proves nobody by headers of their own', async () => {
+    const request = await tlsClient()
+    for (const metadata of [
+      { 'x-forwarded-client-cert': `Cert="${urlEncoded(orders)}"` },
+      { 'client-cert': byteSequence(orders) },
+    ]) {
+      expect((await refusalOf(behind(null).call(mintToken, request, { metadata }))).reason).toBe('OAUTH_INVALID_CLIENT')
+      // Nor do they take a certificate away.
+      await behind(orders).call(mintToken, request, { metadata })
+    }
+  })
+
+  it('serves clients that prove themselves by a secret', async () => {
+    const { client } = await server.registerClient({ scopes: ['a'] })
+    for (const identity of [orders, null]) {
+      expect((await behind(identity).call(mintToken, { client })).token?.scopes).toEqual(['a'])
+    }
+  })
+})
