@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '..')
 const tests = join(root, 'test', 'conformance')
 const page = join(root, 'docs', 'conformance.md')
 /** What is shown over HTTP stands in a file of its own. */
-const FILE = /^rfc(\d+)(?:-http)?\.database\.test\.ts$/
+const FILE = /^rfc(\d+)(?:-http|-federated)?\.database\.test\.ts$/
 const OPENING = /^(\s*)(describe|it)\(/
 const TITLED = /^\s*(?:describe|it)\(\s*(['"`])(.*?)\1,/
 const CLAUSE = /^§(\d+(?:\.\d+)*)/

@@ -21,7 +21,7 @@ export function checkUrl(text: string, { query }: UrlParts): CheckedUrl {
   const problem = problemOf(text, query)
   if (problem !== null) return { ok: false, problem }
   const url = URL.parse(text)
-  if (url === null || url.hostname === '') return { ok: false, problem: 'is no URL' }
+  if (url === null || url.hostname === '') return { ok: false, problem: 'is not a URL' }
   if (url.href !== text && url.href !== `${text}/`)
     return { ok: false, problem: `should be written ${spelled(url, text)}` }
   return { ok: true, url }
@@ -29,15 +29,15 @@ export function checkUrl(text: string, { query }: UrlParts): CheckedUrl {
 
 function problemOf(text: string, query: boolean): string | null {
   if (text.length > LONGEST) return `is longer than ${LONGEST} characters`
-  if (/\s|\p{Cc}/u.test(text)) return 'has white space or a control character in it'
+  if (/\s|\p{Cc}/u.test(text)) return 'contains white space or a control character'
   if (!URI_CHARACTER.test(text)) {
     const url = URL.parse(text)
-    return `has a character in it that no URL has${url === null ? '' : `; it should be written ${spelled(url, text)}`}`
+    return `contains a character that is not allowed in URLs${url === null ? '' : `; it should be written ${spelled(url, text)}`}`
   }
-  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return 'has a percent sign in it that no two hexadecimal digits follow'
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return 'contains a percent sign without two hexadecimal digits after it'
   const [, authority] = /^https?:\/\/([^/?#]*)/i.exec(text) ?? []
-  if (authority === undefined) return 'begins with neither https:// nor http://'
-  if (authority.includes('@')) return 'has credentials in it, which belong elsewhere'
+  if (authority === undefined) return 'does not begin with https:// or http://'
+  if (authority.includes('@')) return 'contains credentials, which are not allowed here'
   if (text.includes('#')) return 'has a fragment'
   return !query && text.includes('?') ? 'has a query' : null
 }

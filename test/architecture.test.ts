@@ -14,14 +14,19 @@ const LAYERS: readonly { readonly layer: string; readonly files: RegExp; readonl
   // What flows and what comes before them answer and record alike.
   { layer: 'answers', files: /^(store-failure|audit-event)\.ts$/, may: ['crypto', 'stores/contract'] },
   { layer: 'shared', files: /^(domain\/|errors\/|[a-z-]+\.ts$)/, may: [] },
-  { layer: 'config', files: /^config\//, may: [] },
+  { layer: 'expressions', files: /^expressions\//, may: [] },
+  { layer: 'config', files: /^config\//, may: ['expressions'] },
   { layer: 'log', files: /^log\//, may: ['config'] },
   { layer: 'crypto', files: /^crypto\//, may: [] },
   { layer: 'stores/contract', files: /^stores\/contract\//, may: [] },
   { layer: 'stores', files: /^stores\//, may: ['stores/contract'] },
   { layer: 'rate-limits', files: /^rate-limits\//, may: ['stores/contract', 'crypto'] },
   { layer: 'auth', files: /^auth\//, may: ['answers', 'stores/contract', 'crypto', 'rate-limits'] },
-  { layer: 'flows', files: /^flows\//, may: ['answers', 'auth', 'rate-limits', 'crypto', 'stores/contract'] },
+  {
+    layer: 'flows',
+    files: /^flows\//,
+    may: ['answers', 'auth', 'rate-limits', 'crypto', 'expressions', 'stores/contract'],
+  },
   { layer: 'rpc', files: /^rpc\//, may: ['answers', 'flows', 'auth', 'rate-limits', 'gen'] },
   { layer: 'transports', files: /^transports\/[a-z-]+\.ts$/, may: ['crypto'] },
   { layer: 'transports/grpc', files: /^transports\/grpc\//, may: ['transports', 'rpc', 'rate-limits', 'gen'] },
@@ -118,6 +123,10 @@ describe('architecture', () => {
     expect(http2.filter((file) => !tree.importsWithin(file).every(({ target }) => inside(target)))).toEqual([])
   })
 
+  it('keeps CEL in expressions/', () => {
+    expect(outside(/^@bufbuild\/cel/, /^expressions\//)).toEqual([])
+  })
+
   it('keeps Connect in transports/http/', () => {
     expect(outside(/^@connectrpc\//, /^transports\/http\//)).toEqual([])
   })
@@ -139,7 +148,7 @@ describe('architecture', () => {
   })
 
   it('lets no flow, domain value or store see a message', () => {
-    expect(outside(/^@bufbuild\//, /^(transports|rpc|cli|gen)\//)).toEqual([])
+    expect(outside(/^@bufbuild\/(?!cel$)/, /^(transports|rpc|cli|gen)\//)).toEqual([])
   })
 
   it('keeps the client package out of the server', () => {

@@ -60,6 +60,7 @@ export function insertTokens(sql: TokenSql, fill: TokenFill, from: number, to: n
     signing_key_id: 'null',
     actors: `'[]'`,
     ancestors: `'[]'`,
+    extra_claims: 'null',
     issued_at: at,
     expires_at: `${fill.expiresAt} + i`,
     revoked_at: 'null',

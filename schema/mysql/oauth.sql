@@ -354,3 +354,42 @@ create index oauth_scope_usage_by_day on oauth_scope_usage (day, client_id);
 create index oauth_scope_usage_by_client on oauth_scope_usage (client_id, day);
 
 create index oauth_scope_usage_by_end on oauth_scope_usage (forget_at);
+
+create table oauth_trusted_issuers (
+  issuer varchar(512) not null primary key,
+  revision varchar(36) not null,
+  display_name mediumtext not null,
+  kind varchar(32) not null,
+  trust_domain varchar(255),
+  key_location varchar(32) not null,
+  jwks mediumtext,
+  jwks_uri mediumtext,
+  ca_certificates mediumtext,
+  audience varchar(512),
+  single_use smallint not null,
+  max_lifetime bigint not null,
+  rules mediumtext not null,
+  owner varchar(128),
+  created_at bigint not null,
+  created_by varchar(191) not null,
+  updated_at bigint not null,
+  updated_by varchar(191) not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+alter table oauth_clients add column jwks_uri mediumtext;
+
+alter table oauth_clients add column federated_identities mediumtext;
+
+create table oauth_client_federated_identities (
+  identity_hash binary(32) not null primary key,
+  issuer varchar(512) not null,
+  client_id varchar(128) not null,
+  created_at bigint not null,
+  created_by varchar(191) not null
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_nopad_bin;
+
+create index oauth_client_federated_identities_by_issuer on oauth_client_federated_identities (issuer, client_id);
+
+create index oauth_client_federated_identities_by_client on oauth_client_federated_identities (client_id);
+
+alter table oauth_access_tokens add column extra_claims mediumtext;

@@ -353,3 +353,42 @@ create index oauth_scope_usage_by_day on oauth_scope_usage (day, client_id);
 create index oauth_scope_usage_by_client on oauth_scope_usage (client_id, day);
 
 create index oauth_scope_usage_by_end on oauth_scope_usage (forget_at);
+
+create table oauth_trusted_issuers (
+  issuer varchar(512) collate "C" not null primary key,
+  revision varchar(36) collate "C" not null,
+  display_name text collate "C" not null,
+  kind varchar(32) collate "C" not null,
+  trust_domain varchar(255) collate "C",
+  key_location varchar(32) collate "C" not null,
+  jwks text collate "C",
+  jwks_uri text collate "C",
+  ca_certificates text collate "C",
+  audience varchar(512) collate "C",
+  single_use smallint not null,
+  max_lifetime bigint not null,
+  rules text collate "C" not null,
+  owner varchar(128) collate "C",
+  created_at bigint not null,
+  created_by varchar(191) collate "C" not null,
+  updated_at bigint not null,
+  updated_by varchar(191) collate "C" not null
+);
+
+alter table oauth_clients add column jwks_uri text collate "C";
+
+alter table oauth_clients add column federated_identities text collate "C";
+
+create table oauth_client_federated_identities (
+  identity_hash bytea not null primary key,
+  issuer varchar(512) collate "C" not null,
+  client_id varchar(128) collate "C" not null,
+  created_at bigint not null,
+  created_by varchar(191) collate "C" not null
+);
+
+create index oauth_client_federated_identities_by_issuer on oauth_client_federated_identities (issuer, client_id);
+
+create index oauth_client_federated_identities_by_client on oauth_client_federated_identities (client_id);
+
+alter table oauth_access_tokens add column extra_claims text collate "C";

@@ -353,3 +353,42 @@ create index oauth_scope_usage_by_day on oauth_scope_usage (day, client_id);
 create index oauth_scope_usage_by_client on oauth_scope_usage (client_id, day);
 
 create index oauth_scope_usage_by_end on oauth_scope_usage (forget_at);
+
+create table oauth_trusted_issuers (
+  issuer text not null primary key,
+  revision text not null,
+  display_name text not null,
+  kind text not null,
+  trust_domain text,
+  key_location text not null,
+  jwks text,
+  jwks_uri text,
+  ca_certificates text,
+  audience text,
+  single_use integer not null,
+  max_lifetime integer not null,
+  rules text not null,
+  owner text,
+  created_at integer not null,
+  created_by text not null,
+  updated_at integer not null,
+  updated_by text not null
+) strict;
+
+alter table oauth_clients add column jwks_uri text;
+
+alter table oauth_clients add column federated_identities text;
+
+create table oauth_client_federated_identities (
+  identity_hash blob not null primary key,
+  issuer text not null,
+  client_id text not null,
+  created_at integer not null,
+  created_by text not null
+) strict;
+
+create index oauth_client_federated_identities_by_issuer on oauth_client_federated_identities (issuer, client_id);
+
+create index oauth_client_federated_identities_by_client on oauth_client_federated_identities (client_id);
+
+alter table oauth_access_tokens add column extra_claims text;

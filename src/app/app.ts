@@ -1,5 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' }
 import { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import { AssertionExaminer } from '../auth/assertion-examiner.ts'
 import { ClientAuthenticator } from '../auth/authenticate-client.ts'
 import { AuthenticationFailures } from '../auth/authentication-failures.ts'
 import { CallAuthorizer } from '../auth/authorize-call.ts'
@@ -15,6 +16,8 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { RevocationKeys } from '../crypto/revocation-keys.ts'
 import { SigningKeys } from '../crypto/signing-keys.ts'
 import { type EpochMs, epochMs, milliseconds } from '../domain/ids.ts'
+import { ExpressionCompiler } from '../expressions/expression.ts'
+import { RuleEvaluator } from '../expressions/rule-expressions.ts'
 import { AuditFeed } from '../flows/audit/audit-feed.ts'
 import { AuditWatches } from '../flows/audit/watch-audit-log.ts'
 import type { FlowServices, IssuingClock } from '../flows/context.ts'
@@ -195,6 +198,7 @@ export class App {
       { perClient: limits.authenticationFailuresPerClient, perPeer: limits.authenticationFailuresPerPeer },
       counterSync,
     )
+    const assertionExaminer = new AssertionExaminer({ trustedIssuers: this.trustedIssuers, issuer })
     const clients = new ClientAuthenticator({
       reads,
       keyring,
@@ -204,6 +208,8 @@ export class App {
       jtiReplayGuard,
       secretUsage: this.#secretUsage,
       importedSecrets: new ImportedSecrets(backend, keyring, log),
+      assertionExaminer,
+      keySets,
     })
     this.authorizer = new CallAuthorizer({ clients, accessTokens, bruteForceGuard, issuer })
     this.services = {
@@ -215,6 +221,8 @@ export class App {
       accessTokens,
       jtiReplayGuard,
       trustedIssuers: this.trustedIssuers,
+      ruleEvaluator: new RuleEvaluator(new ExpressionCompiler()),
+      assertionExaminer,
       clock: this.clock ?? ALWAYS_RIGHT,
       limits: flowLimits(limits, backend, counterSync),
     }
@@ -348,10 +356,14 @@ export class App {
 
   #routes(now: () => EpochMs): readonly Route[] {
     const { issuer, deviceVerificationUri: verificationUri, limits, extAuthz } = this.#config
+    const experiments = this.#config.experimental ?? []
     const { runner, revocationPolls: polls } = this
     return [
       ...route(ClientService, new ClientHandlers(runner)),
-      ...route(TokenService, new TokenHandlers(runner, { polls, issuer, helpBase: helpBaseOf(this.#config) })),
+      ...route(
+        TokenService,
+        new TokenHandlers(runner, { polls, issuer, experiments, helpBase: helpBaseOf(this.#config) }),
+      ),
       ...route(
         DeviceService,
         new DeviceHandlers({

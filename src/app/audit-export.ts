@@ -32,7 +32,7 @@ export async function exportAuditLog(app: App, log: Logger, after: string | null
   const ctx = backgroundContext('audit-export', log)
   const { auditChains: chains } = app.backend.reads
   const earlier = after === null ? new Map<string, ChainEnd>() : openExportedHead(app.keyring, after)
-  if (typeof earlier === 'string') throw new Error(`the head to go on after ${earlier}`)
+  if (typeof earlier === 'string') throw new Error(`the head of the earlier export ${earlier}`)
   const heads: AuditHead[] = []
   for (let last = Number.MIN_SAFE_INTEGER; ; ) {
     const page = await chains.heads(ctx, last, HEADS_A_PAGE)
@@ -42,7 +42,8 @@ export async function exportAuditLog(app: App, log: Logger, after: string | null
   }
   const known = new Set(heads.map(({ writerId }) => writerId))
   const gone = [...earlier.keys()].find((writerId) => !known.has(writerId))
-  if (gone !== undefined) throw new Error(`the chain ${gone} of the earlier export is gone: run qscope audit verify`)
+  if (gone !== undefined)
+    throw new Error(`the chain ${gone} of the earlier export is missing from the audit log: run qscope audit verify`)
 
   let events = 0
   for (const { writerId, sequence } of heads) {
@@ -90,7 +91,7 @@ export async function verifyExport(
   for await (const text of lines) {
     if (text === '') continue
     const line: ExportLine | null = end === null ? readExportLine(keyring, text) : null
-    if (line === null) throw new Error('this is not an export of the audit log')
+    if (line === null) throw new Error('the file is not an export of the audit log')
     if (line.kind === 'end') {
       end = line
       continue
@@ -105,13 +106,13 @@ export async function verifyExport(
     if (found === null) events += 1
     else broken.set(writerId, found)
   }
-  if (end === null) throw new Error('the export is cut off: its last line, with the head, is missing')
+  if (end === null) throw new Error('the export is truncated: its last line, with the head, is missing')
   const head = openExportedHead(keyring, end.head)
   if (typeof head === 'string' || !end.isOurs) {
     broken.set('', chainBreak('head_forged', {}, `the last line ${typeof head === 'string' ? head : 'was changed'}`))
     return { chains: 0, events, breaks: [...broken.values()], startsUnproved: false }
   }
-  if (after !== null && end.after !== macOf(after)) throw new Error('the export does not go on after the given head')
+  if (after !== null && end.after !== macOf(after)) throw new Error('the export does not continue from the given head')
   const startsUnproved = end.after !== null && after === null
   for (const chain of head.values()) {
     if (broken.has(chain.writerId)) continue

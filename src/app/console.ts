@@ -21,7 +21,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = Object.freeze({
 export async function readConsole(): Promise<readonly ConsoleFile[]> {
   const folder = FOLDERS.find((each) => existsSync(join(each, INDEX)))
   if (folder === undefined) {
-    throw new Error('QSCOPE_CONSOLE should be off: the console is not built here; npm run build:console builds it')
+    throw new Error('the console is not built: run npm run build:console, or set QSCOPE_CONSOLE=off')
   }
   const names = await readdir(folder, { recursive: true })
   return await Promise.all(

@@ -46,6 +46,6 @@ export async function openConfiguredMigrations({ database, connections }: Config
 export function assertDatabaseExists({ database: { file } }: Config): void {
   if (file === null || existsSync(file)) return
   throw new Error(
-    `there is no database at ${file}: qscope serve and qscope migrate up make one, QSCOPE_DATABASE_URL names another, and --server asks a running server`,
+    `there is no database at ${file}: create one with qscope serve or qscope migrate up, name another in QSCOPE_DATABASE_URL, or give --server to call a running server`,
   )
 }

@@ -43,7 +43,7 @@ export async function openKeyring(
   if (path === null) return new Keyring(drawKeyMaterial())
   if (config.database.embedded && ifMissing === 'create' && existsSync(path)) {
     const added = await completeKeyringFile(path)
-    if (added.length > 0) log.info({ path, added }, 'keyring file of an older version completed; renew the copy of it')
+    if (added.length > 0) log.info({ path, added }, 'added missing keys to the keyring file; back it up again')
   }
   // Beside an embedded database there is one file; commands that only read need no key of a purpose that it lacks.
   const file = readKeyringFile(path, config.database.embedded ? drawKeySet : undefined)
@@ -63,7 +63,7 @@ export async function openKeyring(
   }
   if (ifMissing === 'provisional') return new Keyring(material)
   const keyring = new Keyring(createKeyringFile(path, material))
-  log.info({ path }, 'keyring file created; keep a copy of it, apart from the database')
+  log.info({ path }, 'keyring file created; back it up, apart from the database')
   return keyring
 }
 
@@ -73,7 +73,9 @@ export function openKeyringFile({ keyringFile }: Config): Keyring {
   if (file === null) {
     const remedy = 'qscope serve and qscope keyring create make one, and QSCOPE_KEYRING_FILE names another'
     throw new KeyringFileError(
-      keyringFile === null ? 'QSCOPE_KEYRING_FILE is not set' : `there is no keyring file ${keyringFile}: ${remedy}`,
+      keyringFile === null
+        ? 'QSCOPE_KEYRING_FILE is not set'
+        : `the keyring file ${keyringFile} does not exist: ${remedy}`,
     )
   }
   return new Keyring(file.material)
@@ -156,13 +158,13 @@ export class KeyringWatcher {
     this.#stamp = stampOf(path)
     try {
       const file = readKeyringFile(path)
-      if (file === null) throw new Error(`the keyring file ${path} is gone`)
+      if (file === null) throw new Error(`the keyring file ${path} does not exist any more`)
       if (file.warning !== null) this.#log.warn({}, file.warning)
       this.#keyring.change((before) => mergedMaterial(before, file.material))
       const active = Object.fromEntries(KEY_PURPOSES.map((purpose) => [purpose, this.#keyring.active(purpose)]))
-      this.#log.info({ path, active }, 'keyring file read again')
+      this.#log.info({ path, active }, 'keyring file reloaded')
     } catch (error) {
-      this.#log.error({ err: error }, 'the keyring file changed and cannot be used: the keys stay as they were')
+      this.#log.error({ err: error }, 'the changed keyring file cannot be used; the previous keys stay in use')
     }
   }
 

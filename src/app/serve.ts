@@ -133,17 +133,15 @@ async function prepareReload(config: Config, log: Logger): Promise<Reload> {
       await read()
       parts.push(part)
     } catch (error) {
-      log.error(
-        { part, problem: messageOf(error) },
-        `the ${part} cannot be reloaded; what was read before stays in use`,
-      )
+      log.error({ part, problem: messageOf(error) }, `the ${part} cannot be reloaded; the previous state stays in use`)
     }
   }
   const { tls, keyringFile, trustedIssuersFile } = config
   if (tls !== null) await attempt('TLS files', async () => assertUsable(await readTlsFiles(tls), tls))
   if (keyringFile !== null) {
     await attempt('keyring', async () => {
-      if (readKeyringFile(keyringFile) === null) throw new Error(`the keyring file ${keyringFile} is gone`)
+      if (readKeyringFile(keyringFile) === null)
+        throw new Error(`the keyring file ${keyringFile} does not exist any more`)
     })
   }
   if (trustedIssuersFile !== null) {

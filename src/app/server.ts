@@ -99,7 +99,7 @@ export async function runServer(
   lifecycle.onListening({ address, httpAddress, admin, needsAdmin: setup.created && admin === null, seeded })
 
   const reason = await lifecycle.stopRequested
-  log.info({ reason, graceMs: config.shutdownGraceMs }, 'stopping: running calls may finish')
+  log.info({ reason, graceMs: config.shutdownGraceMs }, 'stopping; waiting for running calls')
   monitor.stop()
   tls?.stop()
   app.stopJobs()

@@ -13,7 +13,7 @@ export type StopSignal = keyof typeof SIGNAL_EXIT
  */
 export function ignoreOtherSignals(log: Log): void {
   process.on('SIGHUP', () => undefined)
-  process.on('SIGUSR2', () => log.warn({ signal: 'SIGUSR2' }, 'the signal has no meaning here and is ignored'))
+  process.on('SIGUSR2', () => log.warn({ signal: 'SIGUSR2' }, 'signal ignored'))
 }
 
 /** Resolves at the first signal that asks to stop; the second ends the process at once, after `beforeExit`. */

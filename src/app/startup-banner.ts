@@ -30,7 +30,7 @@ function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin
   if (httpAddress !== null) {
     lines.push(`Connect, gRPC-Web and /.well-known at ${config.tls === null ? 'http' : 'https'}://${httpAddress}`)
   }
-  if (needsAdmin) lines.push('', 'There is no client yet. Make the first one with: qscope client create --admin')
+  if (needsAdmin) lines.push('', 'There is no client yet. Create the first one with: qscope client create --admin')
   if (seeded.length > 0) lines.push('', 'Seeded; these secrets are shown this once:')
   for (const { clientId, clientSecret } of seeded) lines.push(`  ${clientId}  ${clientSecret}`)
   if (admin !== null) lines.push('', ...adminLines(admin, { address, tls: config.tls !== null }))

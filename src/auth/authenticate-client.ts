@@ -5,23 +5,28 @@ import {
   endOf,
   isOnlyFor,
   isTimely,
+  isTypedFor,
   readAssertion,
+  type UnverifiedAssertion,
   verifyAssertion,
 } from '../crypto/assertion.ts'
 import { CLIENT_KEYS, readKeySet, type VerificationKey } from '../crypto/key-set.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { type CertificateThumbprint, isCertificateOf, isCurrent } from '../domain/certificate.ts'
 import { type Client, type ClientSecret, isSecretValid } from '../domain/client.ts'
+import { isIdentityOf } from '../domain/federated-identity.ts'
 import { clientId as asClientId, type EpochMs, milliseconds, type SecretId } from '../domain/ids.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import { type FailedResult, fail, HOLDS, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
+import type { AssertionExaminer, Examination } from './assertion-examiner.ts'
 import type { AuthenticationFailures } from './authentication-failures.ts'
 import type { BruteForceGuard, ClientAttempt } from './brute-force-guard.ts'
 import type { ClientProof } from './credentials.ts'
 import type { ImportedSecrets } from './imported-secrets.ts'
 import type { JtiReplayGuard, SingleUse } from './jti-replay-guard.ts'
+import type { ClientKeySets } from './key-sources.ts'
 import type { SecretUsage } from './secret-usage.ts'
 
 /** What authentication needs of a call. */
@@ -37,6 +42,14 @@ interface Evidence {
   readonly assertion: SingleUse | null
 }
 
+/** What was shown to prove a client, as far as it was judged without looking at the client. */
+interface Shown {
+  readonly proof: ClientProof
+  readonly secretId: SecretId | null
+  readonly examination: Examination | null
+}
+
+const KEYS_RETRY_AFTER_MS = 5_000
 const NOTHING_USED: Evidence = Object.freeze({ certificate: null, secretId: null, assertion: null })
 
 type Secrets = readonly ClientSecret[]
@@ -61,6 +74,8 @@ export interface ClientAuthenticatorOptions {
   readonly jtiReplayGuard: JtiReplayGuard
   readonly secretUsage: SecretUsage
   readonly importedSecrets: ImportedSecrets
+  readonly assertionExaminer: AssertionExaminer
+  readonly keySets: ClientKeySets
 }
 
 /** Proves clients by the methods they are registered for (RFC 6749 §2.3). */
@@ -73,13 +88,15 @@ export class ClientAuthenticator {
   readonly #replayGuard: JtiReplayGuard
   readonly #secretUsage: SecretUsage
   readonly #importedSecrets: ImportedSecrets
+  readonly #examiner: AssertionExaminer
   /** What was shown to the secrets of one look-up, and what came of it. */
   readonly #compared = new WeakMap<Promise<Secrets>, Map<string, Comparison>>()
 
   constructor(options: ClientAuthenticatorOptions) {
     this.#reads = options.reads
     this.#keyring = options.keyring
-    this.#assertions = new ClientAssertions(options.issuer)
+    this.#assertions = new ClientAssertions(options.issuer, options.keySets)
+    this.#examiner = options.assertionExaminer
     this.#guard = options.bruteForceGuard
     this.#failures = options.authenticationFailures
     this.#replayGuard = options.jtiReplayGuard
@@ -109,7 +126,11 @@ export class ClientAuthenticator {
     const clientId = asClientId(presentedId)
     const finding = this.#reads.clients.find(ctx, clientId)
     const lookUp = this.#reads.clientSecrets.ofClient(ctx, clientId)
-    const [client, secrets] = await Promise.all([finding, lookUp])
+    const examining = proof.kind === 'assertion' ? this.#examine(ctx, presentedId, proof, authenticatedAt) : null
+    const [named, secrets, examination] = await Promise.all([finding, lookUp, examining])
+    // Whoever presents it is told so, to whichever client it belongs, as ExchangeAssertion tells them.
+    if (examination?.failed === 'issuer_keys_are_available') return keysAreUnavailable()
+    const client = named ?? (await this.#clientNamedBySubject(ctx, presentedId, examination))
     const comparison = proof.kind === 'secret' ? this.#comparisonOf(ctx.now, proof.secret, secrets, lookUp) : null
     let secretId = comparison?.match ?? null
     const imported = secretId === null ? importedSecretsOf(client, secrets, ctx.now) : []
@@ -121,7 +142,7 @@ export class ClientAuthenticator {
     }
     // Awaited in each case: of calls that arrive together, whose answers leave together, none may be the later one for that.
     const evidence = await (client?.enabled
-      ? this.#evidenceFor(ctx, client, proof, secretId, authenticatedAt ?? ctx.now)
+      ? this.#evidenceFor(ctx, client, { proof, secretId, examination }, authenticatedAt ?? ctx.now)
       : null)
     if (client === null || evidence === null) return this.#refuse(ctx, attempt, client !== null)
     if (evidence.assertion !== null && authenticatedAt === null) {
@@ -150,7 +171,11 @@ export class ClientAuthenticator {
     const costsWork = !this.#importedSecrets.isUnderWay(verification)
     const counted = costsWork ? this.#guard.count(ctx, attempt) : HOLDS
     if (!counted.ok) return counted
-    const match = await this.#importedSecrets.match(verification)
+    const match = await this.#importedSecrets.match(verification).catch((error: unknown) => {
+      // Nothing was found out, so nobody failed.
+      if (costsWork) this.#guard.uncount(ctx, attempt)
+      throw error
+    })
     if (match !== null && costsWork) this.#guard.uncount(ctx, attempt)
     else if (match === null && !costsWork) this.#guard.failed(ctx, attempt)
     if (match === 'busy') return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
@@ -172,8 +197,7 @@ export class ClientAuthenticator {
   #evidenceFor(
     ctx: AuthenticationContext,
     client: Client,
-    proof: ClientProof,
-    secretId: SecretId | null,
+    { proof, secretId, examination }: Shown,
     moment: EpochMs,
   ): Evidence | null | Promise<Evidence | null> {
     switch (client.authenticationMethod) {
@@ -187,6 +211,8 @@ export class ClientAuthenticator {
       }
       case 'private_key_jwt':
         return proof.kind === 'assertion' ? this.#evidenceIn(proof.assertion, client, moment) : null
+      case 'federated_jwt':
+        return examination === null ? null : federatedEvidence(client, examination)
       default:
         return client.authenticationMethod satisfies never
     }
@@ -195,6 +221,32 @@ export class ClientAuthenticator {
   async #evidenceIn(assertion: string, client: Client, moment: EpochMs): Promise<Evidence | null> {
     const verified = await this.#assertions.verify(client, assertion, moment)
     return verified === null ? null : { ...NOTHING_USED, assertion: verified }
+  }
+
+  /** RFC 7521 §4.2: an assertion names its client by itself, where its subject stands in the place of an id. */
+  async #clientNamedBySubject(
+    ctx: AuthenticationContext,
+    presentedId: string,
+    examination: Examination | null,
+  ): Promise<Client | null> {
+    if (examination === null || examination.failed !== null || examination.claims.sub !== presentedId) return null
+    const name = { issuer: examination.issuer.terms.issuer, subject: presentedId }
+    const [owner = null] = await this.#reads.clients.identityOwners(ctx, [name])
+    return owner === null ? null : await this.#reads.clients.find(ctx, owner)
+  }
+
+  /**
+   * What a trusted issuer says of whoever calls; `null`: the client speaks for itself. It is judged before it is
+   * known whether there is the client, so that neither the time nor the answer tells.
+   */
+  #examine(
+    ctx: AuthenticationContext,
+    presentedId: string,
+    { assertion }: Extract<ClientProof, { kind: 'assertion' }>,
+    authenticatedAt: EpochMs | null,
+  ): Promise<Examination> | null {
+    if (readAssertion(assertion)?.claimed.iss === presentedId) return null
+    return this.#examiner.examine(ctx, assertion, 'client_authentication', authenticatedAt ?? ctx.now)
   }
 
   /** Calls that share a look-up, which those of one turn do, share what comes of a secret that they all show. */
@@ -213,6 +265,24 @@ export class ClientAuthenticator {
     let match: SecretId | null = null
     for (const secret of valid) if (this.#keyring.secretMatches(presented, secret)) match = secret.secretId
     return match
+  }
+}
+
+/** Where the keys are, and what is wrong there, is in the log and known to `qscope doctor`. */
+function keysAreUnavailable(): FailedResult {
+  return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: KEYS_RETRY_AFTER_MS })
+}
+
+/** RFC 7523 §3: a trusted issuer says of the client, by a name that it has there, that it is the caller. */
+function federatedEvidence(client: Client, examination: Examination): Evidence | null {
+  if (examination.failed !== null) return null
+  const { claims, issuer } = examination
+  const { issuer: name, singleUse } = issuer.terms
+  if (!client.federatedIdentities.some((identity) => isIdentityOf(identity, { issuer: name, claims }))) return null
+  if (!singleUse || claims.jti === undefined) return NOTHING_USED
+  return {
+    ...NOTHING_USED,
+    assertion: { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) },
   }
 }
 
@@ -241,9 +311,12 @@ class ClientAssertions {
   /** Key sets by their text: the same text is the same keys, so none of them gets stale. */
   readonly #keySets = new BoundedMap<string, readonly VerificationKey[]>(KEPT_KEY_SETS)
 
-  /** `issuer`: whom assertions must be meant for. */
-  constructor(issuer: string) {
+  readonly #published: ClientKeySets
+
+  /** `issuer`: whom assertions must be meant for. `published`: the keys of clients that publish them. */
+  constructor(issuer: string, published: ClientKeySets) {
     this.#issuer = issuer
+    this.#published = published
   }
 
   /**
@@ -251,15 +324,23 @@ class ClientAssertions {
    * `null`: it proves nothing. Whether it is new is for the caller to find out.
    */
   async verify(client: Client, text: string, now: EpochMs): Promise<SingleUse | null> {
-    const assertion = readAssertion(text, 'client-authentication+jwt')
-    if (assertion === null) return null
-    const claims = await verifyAssertion(assertion, this.#keysOf(client))
-    if (claims === null || !speaksFor(claims, client) || !isOnlyFor(claims, this.#issuer)) return null
+    const assertion = readAssertion(text)
+    if (assertion === null || !isTypedFor(assertion, 'client-authentication+jwt')) return null
+    if (!speaksFor(assertion.claimed, client)) return null
+    const keys = await this.#keysOf(client, assertion)
+    if (keys === null) return null
+    const claims = await verifyAssertion(assertion, keys)
+    if (claims === null || !isOnlyFor(claims, this.#issuer)) return null
     if (claims.jti === undefined || !isTimely(claims, now, LONGEST)) return null
     return { madeBy: { kind: 'client', name: client.clientId }, jti: claims.jti, expiresAt: endOf(claims) }
   }
 
-  #keysOf({ jwks }: Client): readonly VerificationKey[] {
+  /** `null`: the client publishes them, and they cannot be had. */
+  async #keysOf({ jwks, jwksUri }: Client, assertion: UnverifiedAssertion): Promise<readonly VerificationKey[] | null> {
+    if (jwksUri !== null) {
+      const found = await this.#published.keysAt(jwksUri, assertion)
+      return found.ok ? found.keys : null
+    }
     if (jwks === null) return []
     let keys = this.#keySets.get(jwks)
     if (keys === undefined) {

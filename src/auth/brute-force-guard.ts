@@ -10,11 +10,17 @@ import type { ClientProof } from './credentials.ts'
 const LONGEST_ID = 128
 const MAX_PROVEN = 10_000
 /**
- * What one address may fail where a secret takes long to verify, some 0.3 s of a core: as one client, and as any. In the
- * long run that is a tenth of a core at the most.
+ * What one address may fail where a secret takes long to verify, some 0.3 s of a core: as one client, and as any. That is
+ * a share of what it may fail otherwise, so that more is allowed where many clients share one address, but no less than
+ * so much, which is a tenth of a core in the long run.
  */
-const SLOW_PER_CLIENT: RateLimit = Object.freeze({ burst: 10, perMinute: 6 })
-const SLOW_PER_PEER: RateLimit = Object.freeze({ burst: 20, perMinute: 20 })
+const SLOW_OF_CLIENT: SlowShare = Object.freeze({ share: 1 / 10, least: { burst: 10, perMinute: 6 } })
+const SLOW_OF_PEER: SlowShare = Object.freeze({ share: 1 / 50, least: { burst: 20, perMinute: 20 } })
+
+interface SlowShare {
+  readonly share: number
+  readonly least: RateLimit
+}
 
 /** A client that wants to prove itself. */
 export interface ClientAttempt {
@@ -58,12 +64,11 @@ export class BruteForceGuard {
     this.#clients = new RateLimiter(limits.perClient, { counterSync, name: 'authentication-failures-of-clients' })
     this.#peers = new RateLimiter(limits.perPeer, { counterSync, name: 'authentication-failures-of-peers' })
     this.#bearers = new RateLimiter(limits.perPeer, { counterSync, name: 'bearer-failures-of-peers' })
-    const ofSlow = (configured: RateLimit | null, limit: RateLimit) => (configured === null ? null : limit)
-    this.#slowClients = new RateLimiter(ofSlow(limits.perClient, SLOW_PER_CLIENT), {
+    this.#slowClients = new RateLimiter(ofSlow(limits.perClient, SLOW_OF_CLIENT), {
       counterSync,
       name: 'slow-failures-of-clients',
     })
-    this.#slowPeers = new RateLimiter(ofSlow(limits.perPeer, SLOW_PER_PEER), {
+    this.#slowPeers = new RateLimiter(ofSlow(limits.perPeer, SLOW_OF_PEER), {
       counterSync,
       name: 'slow-failures-of-peers',
     })
@@ -147,6 +152,14 @@ export class BruteForceGuard {
       default:
         return proof satisfies never
     }
+  }
+}
+
+function ofSlow(configured: RateLimit | null, { share, least }: SlowShare): RateLimit | null {
+  if (configured === null) return null
+  return {
+    burst: Math.max(least.burst, Math.floor(configured.burst * share)),
+    perMinute: Math.max(least.perMinute, configured.perMinute * share),
   }
 }
 

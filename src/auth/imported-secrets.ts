@@ -125,7 +125,7 @@ export class ImportedSecrets {
     } catch (error) {
       this.#log.warn(
         { err: error },
-        'the imported hash of a client secret could not be replaced; trying at its next use',
+        'the imported hash of a client secret could not be replaced; retrying at its next use',
       )
     }
   }

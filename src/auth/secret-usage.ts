@@ -44,7 +44,7 @@ export class SecretUsage {
       })
     } catch (error) {
       for (const [secretId, at] of uses) if (!this.#waiting.has(secretId)) this.#waiting.set(secretId, at)
-      this.#log.warn({ err: error }, 'the last use of client secrets could not be noted; trying again')
+      this.#log.warn({ err: error }, 'the last use of client secrets could not be stored; retrying')
     }
   }
 

@@ -84,14 +84,14 @@ export function describeParameters({ parameters }: DatabaseTarget): string {
 /** A file of another name is another database, and an empty one. */
 function doubtOf(path: string): string | null {
   if (/^\s|\s$|\p{Cc}/u.test(path)) {
-    return `should name a file without white space around it and without line ends, but is understood as ${JSON.stringify(path)}`
+    return `should name a file without white space around its name and without line breaks, but names ${JSON.stringify(path)}`
   }
   if (/^~/.test(path)) {
-    return `is understood as the file ${resolve(path)}: a path is taken as it is, so write the home directory in full`
+    return `names the file ${resolve(path)}: ~ is not expanded, so write the path of the home directory in full`
   }
   if (/^\/\/[^/]/.test(path)) {
     const rest = path.slice(2)
-    return `is understood as the file ${resolve(path)}: write sqlite:${rest} for a path from the working directory, or sqlite:/${rest}`
+    return `names the file ${resolve(path)}: write sqlite:${rest} for a path from the working directory, or sqlite:/${rest}`
   }
   return null
 }

@@ -27,11 +27,11 @@ export function masked(value: string): string {
 }
 
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'there is no such file'],
+  ['ENOENT', 'the file does not exist'],
   ['EACCES', 'this process may not read it'],
   ['EPERM', 'this process may not read it'],
   ['EISDIR', 'it is a directory'],
-  ['ENAMETOOLONG', 'no path is that long'],
+  ['ENAMETOOLONG', 'the path is too long'],
 ])
 
 /**

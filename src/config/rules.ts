@@ -114,7 +114,7 @@ export function effectiveValues(values: Values, derived: Derived): Partial<Recor
     QSCOPE_ISSUER: derived.issuer,
     QSCOPE_DEVICE_VERIFICATION_URI: derived.deviceVerificationUri,
     QSCOPE_ERROR_DOCS_URL: values.errorDocsUrl ?? (derived.http === null ? '(none)' : '(the HTTP port)'),
-    QSCOPE_KEYRING_FILE: derived.keyringFile ?? '(drawn in memory)',
+    QSCOPE_KEYRING_FILE: derived.keyringFile ?? '(in memory)',
     QSCOPE_LOG_FORMAT: derived.log.format,
     QSCOPE_REFLECTION: derived.reflection ? 'on' : 'off',
     QSCOPE_OTLP_ENDPOINT: derived.tracing?.endpoint ?? '(no traces)',
@@ -127,9 +127,9 @@ function connectionsOf({ connections, database, insecure }: Values, problems: Pr
   const { tls, caFile, ...others } = connections
   if (database.doubt !== null) problems.add('QSCOPE_DATABASE_URL', database.doubt)
   if (database.parameters.length > 0) {
-    const instead = database.embedded ? '' : '; QSCOPE_DATABASE_… variables set what others put there'
+    const instead = database.embedded ? '' : '; use the QSCOPE_DATABASE_… variables instead'
     const names = describeParameters(database)
-    problems.add('QSCOPE_DATABASE_URL', `should be without parameters, but has ${names}${instead}`)
+    problems.add('QSCOPE_DATABASE_URL', `should have no parameters, but has ${names}${instead}`)
   }
   checkAuthToken(connections, database, problems)
   const { libsql } = database
@@ -147,10 +147,7 @@ function connectionsOf({ connections, database, insecure }: Values, problems: Pr
 function checkAuthToken({ authToken }: Values['connections'], { libsql }: DatabaseTarget, problems: Problems): void {
   if (authToken === null || problems.isBroken('QSCOPE_DATABASE_URL')) return
   if (libsql === null) {
-    problems.add(
-      'QSCOPE_DATABASE_AUTH_TOKEN',
-      'should not be set: only a database of libSQL on a server, at libsql://host, takes a token',
-    )
+    problems.add('QSCOPE_DATABASE_AUTH_TOKEN', 'should not be set: only a libSQL server (libsql://host) takes a token')
   }
 }
 
@@ -167,11 +164,11 @@ function checkLibsqlScheme(
   }
   if (!plaintext || isLoopback(host) || problems.isBroken('QSCOPE_INSECURE')) return
   if (insecure) {
-    problems.warn(`QSCOPE_DATABASE_URL is an http URL: what ${host} is asked and told travels in plaintext`)
+    problems.warn(`QSCOPE_DATABASE_URL is an http URL: statements and rows travel to and from ${host} in plaintext`)
   } else {
     problems.add(
       'QSCOPE_DATABASE_URL',
-      `should be an https URL: ${host} is not this machine, and the token would travel in plaintext; QSCOPE_INSECURE=1 allows it`,
+      `should be an https URL: ${host} is another machine, and the token would be sent in plaintext; QSCOPE_INSECURE=1 allows it`,
     )
   }
 }
@@ -193,7 +190,7 @@ function workersOf({ workers, database: { embedded, file } }: Values, problems: 
   const inMemory = embedded && file === null
   if (workers === 'auto') return inMemory ? 1 : Math.min(64, availableParallelism())
   if (inMemory && workers > 1) {
-    problems.add('QSCOPE_WORKERS', 'should be 1: no other process sees a database in memory')
+    problems.add('QSCOPE_WORKERS', 'should be 1: a database in memory can be used by one process only')
   }
   return workers
 }
@@ -203,22 +200,22 @@ function tlsOf({ tls }: Values, problems: Problems): TlsConfig | null {
   if (certFile === null && keyFile === null) {
     for (const name of ['QSCOPE_TLS_CLIENT_CA_FILE', 'QSCOPE_TLS_CLIENT_AUTH'] as const) {
       if (problems.isSet(name)) {
-        problems.add(name, 'needs QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE beside it')
+        problems.add(name, 'requires QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE')
       }
     }
     return null
   }
-  if (certFile === null) problems.add('QSCOPE_TLS_CERT_FILE', 'is missing beside QSCOPE_TLS_KEY_FILE')
-  if (keyFile === null) problems.add('QSCOPE_TLS_KEY_FILE', 'is missing beside QSCOPE_TLS_CERT_FILE')
+  if (certFile === null) problems.add('QSCOPE_TLS_CERT_FILE', 'should be set, because QSCOPE_TLS_KEY_FILE is set')
+  if (keyFile === null) problems.add('QSCOPE_TLS_KEY_FILE', 'should be set, because QSCOPE_TLS_CERT_FILE is set')
   const clientAuth = tls.clientAuth ?? (clientCaFile === null ? 'none' : 'request')
   if (clientAuth === 'require' && clientCaFile === null) {
     problems.add(
       'QSCOPE_TLS_CLIENT_CA_FILE',
-      'is missing: QSCOPE_TLS_CLIENT_AUTH=require asks for certificates of a CA',
+      'should be set, because QSCOPE_TLS_CLIENT_AUTH=require needs a CA to verify client certificates',
     )
   }
   if (clientAuth === 'none' && clientCaFile !== null) {
-    problems.add('QSCOPE_TLS_CLIENT_AUTH', 'should be request or require where QSCOPE_TLS_CLIENT_CA_FILE is set')
+    problems.add('QSCOPE_TLS_CLIENT_AUTH', 'should be request or require, because QSCOPE_TLS_CLIENT_CA_FILE is set')
   }
   return Object.freeze({ ...tls, certFile: certFile ?? '', keyFile: keyFile ?? '', clientAuth })
 }
@@ -227,16 +224,19 @@ function tlsOf({ tls }: Values, problems: Problems): TlsConfig | null {
 function extAuthzOf({ extAuthz }: Values, tls: TlsConfig | null, problems: Problems): ExtAuthzConfig | null {
   const { on, peers } = extAuthz
   if (!on) {
-    if (problems.isSet('QSCOPE_EXT_AUTHZ_PEERS')) problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'needs QSCOPE_EXT_AUTHZ=on')
+    if (problems.isSet('QSCOPE_EXT_AUTHZ_PEERS')) problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'requires QSCOPE_EXT_AUTHZ=on')
     return null
   }
   if (peers === null) {
     if (!problems.isBroken('QSCOPE_EXT_AUTHZ_PEERS'))
-      problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'is missing beside QSCOPE_EXT_AUTHZ=on')
+      problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'should be set, because QSCOPE_EXT_AUTHZ is on')
     return null
   }
   if (peers.alternativeNames.length > 0 && (tls === null || tls.clientCaFile === null))
-    problems.add('QSCOPE_EXT_AUTHZ_PEERS', 'needs QSCOPE_TLS_CLIENT_CA_FILE, to believe names of certificates')
+    problems.add(
+      'QSCOPE_EXT_AUTHZ_PEERS',
+      'requires QSCOPE_TLS_CLIENT_CA_FILE to verify the certificates with these names',
+    )
   return Object.freeze({ peers })
 }
 
@@ -276,7 +276,7 @@ function httpOf(values: Values, problems: Problems): HttpConfig | null {
   const { listen } = http
   if (listen === null) {
     for (const name of NEED_HTTP) {
-      if (problems.isSet(name)) problems.add(name, 'needs QSCOPE_HTTP_LISTEN beside it')
+      if (problems.isSet(name)) problems.add(name, 'requires QSCOPE_HTTP_LISTEN')
     }
     return null
   }
@@ -293,7 +293,7 @@ function checkConsole({ console, listen }: HttpConfig, problems: Problems): void
   if (!console || isLoopback(listen.host)) return
   problems.add(
     'QSCOPE_CONSOLE',
-    `should be off: ${formatAddress(listen)} can be reached from outside, and secrets would travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on`,
+    `should be off: ${formatAddress(listen)} can be reached from other machines, and secrets would be sent in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on`,
   )
 }
 
@@ -315,7 +315,7 @@ function issuerOf({ issuer, grpcListen }: Values, tls: boolean, problems: Proble
   if (!problems.isSet('QSCOPE_ISSUER')) {
     problems.add(
       'QSCOPE_ISSUER',
-      `should be set to ${shouldBe}: no URL can be made of QSCOPE_GRPC_LISTEN, ${JSON.stringify(masked(listener))}`,
+      `should be set to ${shouldBe}: no URL can be derived from QSCOPE_GRPC_LISTEN, ${JSON.stringify(masked(listener))}`,
     )
   }
   return NO_ISSUER
@@ -325,7 +325,7 @@ function checkIssuerScheme(issuer: string, insecure: boolean, problems: Problems
   const { protocol, hostname } = new URL(issuer)
   if (protocol !== 'http:' || isLoopback(hostname)) return
   if (insecure) {
-    problems.warn(`QSCOPE_ISSUER is ${issuer}: it should be the https URL that clients know`)
+    problems.warn(`QSCOPE_ISSUER is ${issuer}: it should be the https URL that clients use`)
   } else if (!problems.isBroken('QSCOPE_GRPC_LISTEN')) {
     const { shouldBe } = VARIABLES.QSCOPE_ISSUER
     problems.add('QSCOPE_ISSUER', `should be ${shouldBe}${notValue('QSCOPE_ISSUER', issuer)}`)
@@ -352,6 +352,6 @@ function requireLoopback(name: VariableName, address: Address, problems: Problem
   if (isLoopback(address.host) || problems.isBroken('QSCOPE_INSECURE')) return
   problems.add(
     name,
-    `should be a loopback address: ${formatAddress(address)} can be reached from outside, and calls travel in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on, QSCOPE_INSECURE=1 allows it`,
+    `should be a loopback address: ${formatAddress(address)} can be reached from other machines, and calls would be sent in plaintext; QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE turn TLS on, QSCOPE_INSECURE=1 allows it`,
   )
 }

@@ -4,7 +4,15 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { CLIENT_ID, type Milliseconds, milliseconds } from '../domain/ids.ts'
 import { isReservedScope, isScopeToken } from '../domain/scopes.ts'
-import { type ClaimPattern, claimPattern, type KeyLocation, type TrustedIssuer } from '../domain/trusted-issuer.ts'
+import {
+  type AssertionRule,
+  type ClaimPattern,
+  claimPattern,
+  type KeyLocation,
+  type TrustedIssuer,
+} from '../domain/trusted-issuer.ts'
+import { ExpressionCompiler } from '../expressions/expression.ts'
+import { RuleEvaluator } from '../expressions/rule-expressions.ts'
 import { messageOf } from '../message-of.ts'
 import { checkUrl } from '../url.ts'
 import { isLoopback } from './address.ts'
@@ -28,21 +36,23 @@ function isIssuable(scope: string): boolean {
 /** `sub`, or a JSON pointer (RFC 6901) such as `/kubernetes.io/namespace`. */
 const claims = z.record(z.string().min(1), z.string()).transform((given, context): readonly ClaimPattern[] => {
   const entries = Object.entries(given)
-  if (entries.length === 0) context.addIssue({ code: 'custom', message: 'should name at least one claim' })
   return entries.flatMap(([name, text]) => {
     const pattern = claimPattern(name, text)
     if (pattern !== null) return [pattern]
-    const message = 'should be a text, or the beginning of one and a * at its end'
+    const message = 'should be a string, or a prefix followed by *'
     context.addIssue({ code: 'custom', path: [name], message })
     return []
   })
 })
 
+const expression = z.string().min(1)
+const MOST_TOKEN_CLAIMS = 20
+
 /** Checked even where something else is wrong, so that it is told with the rest. */
 const always = { when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null }
 
 /** RFC 7519 §2, StringOrURI: compared character by character, so that what cannot be seen is a mistake. */
-const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a text without white space and control characters')
+const name = z.string().regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'should be a string without white space and control characters')
 
 const ISSUER = z
   .strictObject({
@@ -55,20 +65,30 @@ const ISSUER = z
     max_lifetime: duration.default(LONGEST_LIFETIME),
     rules: z
       .array(
-        z.strictObject({
-          claims,
-          client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
-          scopes: z.array(z.string().refine(isIssuable, 'should be a scope, and none under qscope:')).min(1),
-        }),
+        z
+          .strictObject({
+            claims: claims.default([]),
+            condition: expression.optional(),
+            client_id: z.string().regex(CLIENT_ID, 'should be a client id'),
+            scopes: z
+              .array(z.string().refine(isIssuable, 'should be a scope that does not begin with qscope:'))
+              .min(1)
+              .max(200),
+            scopes_expression: expression.optional(),
+            token_claims: z.record(z.string(), expression).default({}),
+          })
+          .refine((rule) => rule.claims.length > 0 || rule.condition !== undefined, {
+            error: 'should have claims, a condition or both: a rule without them would apply to every assertion',
+          }),
       )
       .min(1),
   })
   .refine(({ jwks_file: file, jwks_url: url }) => (file === undefined) !== (url === undefined), {
-    error: 'should have either jwks_file or jwks_url',
+    error: 'should have either jwks_file or jwks_url, not both',
     ...always,
   })
   .refine(({ jwks_ca_file: ca, jwks_url: url }) => ca === undefined || url !== undefined, {
-    error: 'jwks_ca_file goes with jwks_url',
+    error: 'jwks_ca_file requires jwks_url',
     ...always,
   })
 
@@ -86,10 +106,12 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
   const result = FILE.safeParse(parsed(path, problems))
   if (problems.length > 0) return { issuers: [], problems }
   if (!result.success) return { issuers: [], problems: result.error.issues.map(describe) }
+  const evaluator = new RuleEvaluator(new ExpressionCompiler())
   const seen = new Set<string>()
   const issuers = result.data.issuers.map((given, index): TrustedIssuer => {
     const complain = (problem: string) => problems.push(`issuers[${index}]: ${problem}`)
-    if (seen.has(given.issuer)) complain(`${given.issuer} stands here twice`)
+    const complainAt = (problem: string) => problems.push(`issuers[${index}].${problem}`)
+    if (seen.has(given.issuer)) complain(`${given.issuer} is listed twice`)
     seen.add(given.issuer)
     return Object.freeze({
       issuer: given.issuer,
@@ -101,17 +123,31 @@ export function readTrustedIssuers(path: string, audience: string): TrustedIssue
       audience: given.audience ?? audience,
       singleUse: given.single_use,
       maxLifetime: given.max_lifetime,
-      rules: given.rules.map((rule) => ({
-        claims: rule.claims,
-        condition: null,
-        clientId: rule.client_id,
-        scopes: rule.scopes,
-        scopesExpression: null,
-        tokenClaims: {},
-      })),
+      rules: given.rules.map((rule, at) => ruleOf(rule, evaluator, (problem) => complainAt(`rules[${at}].${problem}`))),
     })
   })
   return problems.length > 0 ? { issuers: [], problems } : { issuers: Object.freeze(issuers), problems }
+}
+
+/** Expressions are compiled here, so that the server does not start with one that it could not evaluate. */
+function ruleOf(
+  given: z.infer<typeof ISSUER>['rules'][number],
+  evaluator: RuleEvaluator,
+  complain: (problem: string) => void,
+): AssertionRule {
+  const { condition = null, scopes_expression: scopesExpression = null, token_claims: tokenClaims } = given
+  if (Object.keys(tokenClaims).length > MOST_TOKEN_CLAIMS)
+    complain(`token_claims: should be ${MOST_TOKEN_CLAIMS} at most`)
+  const rule = {
+    claims: given.claims,
+    condition,
+    clientId: given.client_id,
+    scopes: given.scopes,
+    scopesExpression,
+    tokenClaims,
+  }
+  for (const { field, description } of evaluator.problemsOf(rule)) complain(`${field}: ${description}`)
+  return rule
 }
 
 function parsed(path: string, problems: string[]): unknown {

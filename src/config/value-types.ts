@@ -30,7 +30,7 @@ export function formatRate({ burst, perMinute }: Rate): string {
 }
 
 /** What a schema says where there is no more to say than what the value should be. */
-export const NOT_UNDERSTOOD = 'is not understood'
+export const NOT_UNDERSTOOD = 'is not valid'
 
 /** A method's parameter is bivariant, so that types of unlike values may stand in one table. */
 type Format<Value> = { format(value: Value): string }['format']
@@ -91,7 +91,7 @@ export function secret(shouldBe: string): ValueType<string> {
 /** A secret that travels in a header of HTTP. */
 export function bearerToken(of: string): ValueType<string> {
   const schema = z.string().regex(/^[\x21-\x7e]+$/)
-  return new ValueType(schema, `a token ${of}, in one line without white space`, () => '***')
+  return new ValueType(schema, `a token ${of}, on one line without white space`, () => '***')
 }
 
 /** A path, which is taken as it is written. `of`: what lies there. */
@@ -108,7 +108,7 @@ export function wholeNumber(least: number, most: number, unit = ''): ValueType<n
 /** A whole number of processes, or the word `auto`. */
 export function processes(most: number): ValueType<number | 'auto'> {
   const number = wholeNumber(1, most, 'of processes')
-  const shouldBe = `${number.shouldBe} that serve together, or auto (one for each CPU)`
+  const shouldBe = `${number.shouldBe} that share the listeners, or auto (one per CPU)`
   return new ValueType(z.union([z.literal('auto'), number.schema]), shouldBe)
 }
 
@@ -130,12 +130,28 @@ export function duration(least: string, most: string, example: string): ValueTyp
 
 /** `count`: an example without a burst; `burst`: one for it. */
 export function rate(count: string, burst: number): ValueType<Rate> {
-  return new ValueType(parsed(parseRate), `a rate such as ${count} or ${count}:${burst} (${burst} at once)`, formatRate)
+  return new ValueType(
+    parsed(parseRate),
+    `a rate such as ${count} or ${count}:${burst} (a burst of ${burst})`,
+    formatRate,
+  )
 }
 
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly Word[], shouldBe = oneOf(words)): ValueType<Word> {
   return new ValueType(z.enum(words), shouldBe)
+}
+
+/** Some of a few words, separated by commas and, if liked, spaces. */
+export function choices<const Word extends string>(
+  words: readonly Word[],
+  shouldBe: string,
+): ValueType<readonly Word[]> {
+  const schema = z
+    .string()
+    .transform((list) => list.split(',').map((one) => trimSpaces(one)))
+    .pipe(z.array(z.enum(words)))
+  return new ValueType(schema, shouldBe, (chosen) => chosen.join(','))
 }
 
 function oneOf(words: readonly string[]): string {
@@ -204,7 +220,7 @@ export function origins(shouldBe: string): ValueType<readonly string[]> {
     const bad = read.find(({ success }) => !success)
     if (bad === undefined) return Object.freeze(read.flatMap((result) => (result.success ? [result.data] : [])))
     const reason = bad.error?.issues[0]?.message ?? NOT_UNDERSTOOD
-    context.addIssue({ code: 'custom', message: `has one at place ${read.indexOf(bad) + 1} that ${reason}` })
+    context.addIssue({ code: 'custom', message: `has an item at position ${read.indexOf(bad) + 1} that ${reason}` })
     return z.NEVER
   })
   return new ValueType(schema, shouldBe, (list) => list.join(','))
@@ -229,7 +245,7 @@ export function peerNames(shouldBe: string): ValueType<PeerNames> {
     if (alternativeNames.length === names.length) {
       return Object.freeze({ loopback: each.includes('loopback'), alternativeNames: Object.freeze(alternativeNames) })
     }
-    context.addIssue({ code: 'custom', message: 'has one that is neither a DNS name nor a URI' })
+    context.addIssue({ code: 'custom', message: 'has an item that is neither a DNS name nor a URI' })
     return z.NEVER
   })
   const bare = (name: string) => name.slice(name.indexOf(':') + 1)

@@ -1,3 +1,4 @@
+import { EXPERIMENTS } from '../domain/experiments.ts'
 import { MOST_CLOCK_SKEW } from '../domain/revocation.ts'
 import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts'
 import { formatDuration } from './duration.ts'
@@ -8,6 +9,7 @@ import {
   bearerToken,
   certificateNames,
   choice,
+  choices,
   databaseUrl,
   duration,
   flag,
@@ -282,6 +284,15 @@ export const SERVER_VARIABLES = {
     does: 'Closes a connection gracefully at this age, so that clients connect to new instances.',
   }),
   limits: LIMIT_VARIABLES,
+  experimental: new Variable(
+    'QSCOPE_EXPERIMENTAL',
+    choices(EXPERIMENTS, `names of experiments, separated by commas: ${EXPERIMENTS.join(', ')}`),
+    {
+      default: null,
+      unset: 'none',
+      does: 'Turns on features that follow unfinished drafts. They may change in any version.',
+    },
+  ),
   signingAlgorithm: new Variable('QSCOPE_SIGNING_ALGORITHM', choice(SIGNING_ALGORITHMS).note('for JWT access tokens'), {
     default: 'ES256',
     does: 'Sets the algorithm of new signing keys, which sign JWT access tokens.',

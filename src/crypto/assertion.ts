@@ -6,7 +6,8 @@ import type { VerificationKey } from './key-set.ts'
 
 /** The claims of an assertion, in seconds as they are written (RFC 7519 §4.1). */
 const CLAIMS = z.looseObject({
-  iss: z.string().min(1),
+  /** A JWT-SVID need not have one (SPIFFE JWT-SVID §3). */
+  iss: z.string().min(1).optional(),
   sub: z.string().min(1),
   /** A single audience may stand in a list; more than one is told by `audiencesOf`. */
   aud: z.union([z.string(), z.array(z.string())]),
@@ -23,6 +24,8 @@ export interface UnverifiedAssertion {
   readonly text: string
   readonly kid: string | null
   readonly algorithm: string
+  /** `typ`; `null`: there is none. */
+  readonly type: string | null
   /** As claimed: they tell whose keys to try, nothing more. */
   readonly claimed: AssertionClaims
 }
@@ -33,20 +36,25 @@ export type AssertionPurpose = 'client-authentication+jwt' | 'authorization-gran
 /** In characters; longer ones are not looked at. */
 const LONGEST_ASSERTION = 16_384
 
-/** Reads what must be known before an assertion can be verified; `null`: it is no signed JWT of use for this. */
-export function readAssertion(text: string, purpose: AssertionPurpose): UnverifiedAssertion | null {
+/** Reads a signed JWT, whoever made it and for whatever; `null`: it is none, or lacks what each assertion has. */
+export function readAssertion(text: string): UnverifiedAssertion | null {
   const jws = readCompactJws(text, LONGEST_ASSERTION)
   if (jws === null) return null
   const claimed = CLAIMS.safeParse(claimsIn(jws))
   const { algorithm, kid, type } = jws.header
-  if (!claimed.success || (type !== null && !isFor(purpose, type))) return null
-  return { text, kid, algorithm, claimed: claimed.data }
+  return claimed.success ? { text, kid, algorithm, type, claimed: claimed.data } : null
 }
 
 /** RFC 8725 §3.11: what was made for another purpose, such as an access token or the other assertion, says so. */
-function isFor(purpose: AssertionPurpose, type: string): boolean {
+export function isTypedFor({ type }: Pick<UnverifiedAssertion, 'type'>, purpose: AssertionPurpose): boolean {
+  if (type === null) return true
   const name = type.toLowerCase().replace(/^application\//, '')
   return name === 'jwt' || name === purpose
+}
+
+/** SPIFFE JWT-SVID §2.1 and §2.3: what its header may say. */
+export function isTypedAsSvid({ type, algorithm }: Pick<UnverifiedAssertion, 'type' | 'algorithm'>): boolean {
+  return (type === null || type === 'JWT' || type === 'JOSE') && algorithm !== 'EdDSA'
 }
 
 /** An assertion that names no key must not cost a hundred verifications. */

@@ -9,10 +9,11 @@ export const LONGEST_JWT = 8_192
 
 /**
  * What a JWT of this service is for: an access token (RFC 9068 §2.1), a signed
- * introspection (RFC 9701 §5), or an identity that is shown outside (`JWT`). One type
+ * introspection (RFC 9701 §5), the context of a transaction (draft-ietf-oauth-transaction-tokens), or an identity that is shown
+ * outside (`JWT`). One type
  * for each purpose, so that none is taken for another (RFC 8725 §3.11).
  */
-export type JwtType = 'at+jwt' | 'token-introspection+jwt' | 'JWT'
+export type JwtType = 'at+jwt' | 'token-introspection+jwt' | 'txntoken+jwt' | 'JWT'
 
 /** A presented value that has the form of a JWT; nothing of it is proved. */
 export interface UnprovedJwt {

@@ -72,7 +72,7 @@ function parseKeyring(text: string, path: string, ifLacking?: IfPurposeLacks): K
     if (set === undefined && ADDED_LATER.includes(purpose)) {
       if (ifLacking !== undefined) return ifLacking(purpose)
       throw new KeyringFileError(
-        `the keyring file ${path} has no ${purpose} key, which this version needs: run qscope keyring complete, and let all instances have the file`,
+        `the keyring file ${path} has no ${purpose} key, which this version requires: run qscope keyring complete, then distribute the file to all instances`,
       )
     }
     if (!isObject(set) || !isObject(set['keys'])) throw broken(`"${purpose}" should hold "active" and "keys"`)
@@ -161,7 +161,7 @@ export function createKeyringFile(path: string, material: KeyMaterial): KeyMater
       throw new KeyringFileError(`the keyring file ${path} cannot be created (${codeOf(error)})`, error)
     }
     const first = readKeyringFile(path)
-    if (first === null) throw new KeyringFileError(`the keyring file ${path} vanished while it was being created`)
+    if (first === null) throw new KeyringFileError(`the keyring file ${path} was removed while it was being created`)
     return first.material
   }
 }
@@ -233,7 +233,9 @@ async function take(lock: string): Promise<void> {
         )
       }
       if (Date.now() > until) {
-        throw new KeyringFileError(`another command changes the keyring file; if none runs any more, remove ${lock}`)
+        throw new KeyringFileError(
+          `another command is changing the keyring file; if no such command is running, remove ${lock}`,
+        )
       }
     }
   }
@@ -258,7 +260,7 @@ function replace(target: string, text: string): void {
   } catch (error) {
     remove(temporary)
     throw new KeyringFileError(
-      `the keyring file ${target} cannot be replaced (${codeOf(error)}); it is as it was`,
+      `the keyring file ${target} cannot be replaced (${codeOf(error)}); it is unchanged`,
       error,
     )
   }
@@ -273,7 +275,7 @@ function remove(path: string): void {
 }
 
 function missing(path: string): KeyringFileError {
-  return new KeyringFileError(`there is no keyring file ${path}: make one with qscope keyring create`)
+  return new KeyringFileError(`the keyring file ${path} does not exist: create it with qscope keyring create`)
 }
 
 /** A link is durable only when its folder is. */

@@ -24,7 +24,7 @@ export function withActive(material: KeyMaterial, id: KeyId): KeyMaterial {
 export function withoutKey(material: KeyMaterial, id: KeyId): KeyMaterial {
   const purpose = purposeOf(material, id)
   const { active, keys, created } = material[purpose]
-  if (id === active) throw new KeyringFileError(`the ${purpose} key ${id} is the active one: activate another first`)
+  if (id === active) throw new KeyringFileError(`the ${purpose} key ${id} is active: activate another key first`)
   const others = <T>(map: ReadonlyMap<KeyId, T>) => new Map([...map].filter(([other]) => other !== id))
   return withSet(material, purpose, { active, keys: others(keys), created: others(created) })
 }
@@ -34,7 +34,7 @@ export function purposeOf(material: KeyMaterial, id: KeyId): KeyPurpose {
   const [purpose, ...more] = KEY_PURPOSES.filter((one) => material[one].keys.has(id))
   if (purpose === undefined) throw new KeyringFileError(`the keyring has no key ${id}`)
   if (more.length > 0)
-    throw new KeyringFileError(`several keys of the keyring are called ${id}: rename them in the file`)
+    throw new KeyringFileError(`the keyring has several keys with the id ${id}: rename them in the file`)
   return purpose
 }
 
@@ -48,7 +48,7 @@ export function mergedMaterial(before: KeyMaterial, after: KeyMaterial): KeyMate
     const [old, fresh] = [before[purpose], after[purpose]]
     for (const [id, key] of fresh.keys) {
       if (old.keys.get(id)?.equals(key) === false) {
-        throw new KeyringFileError(`the ${purpose} key ${id} is another one than before`)
+        throw new KeyringFileError(`the ${purpose} key ${id} differs from the one loaded before`)
       }
     }
     const set = {

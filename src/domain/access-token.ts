@@ -1,3 +1,4 @@
+import type { JsonObject } from '../json-object.ts'
 import type { CertificateThumbprint } from './certificate.ts'
 import type { PrincipalStatus } from './grant.ts'
 import type { ClientId, EpochMs, GrantId, SigningKeyId, TokenHash, TokenId, UserId } from './ids.ts'
@@ -28,6 +29,8 @@ export interface AccessToken {
   readonly actors: readonly string[]
   /** The tokens it was exchanged from, at most {@link MAX_ANCESTORS}: it is active only while all of them are. */
   readonly ancestors: readonly TokenId[]
+  /** Claims beyond those above, which the rule of a trusted issuer made of the assertion it was issued for; `null`: none. */
+  readonly extra: Readonly<JsonObject> | null
   /** The certificate that its bearer must show (`x5t#S256`, RFC 8705 §3); `null`: it is bound to none. */
   readonly confirmation: CertificateThumbprint | null
   /** The key that signed it; `null`: it is opaque. */

@@ -1,3 +1,4 @@
+import type { FederatedIdentity } from './federated-identity.ts'
 import {
   type ClientId,
   type EpochMs,
@@ -14,7 +15,13 @@ export const CLIENT_TYPES = Object.freeze(['confidential', 'public'] as const)
 export type ClientType = (typeof CLIENT_TYPES)[number]
 
 /** RFC 7591 §2, `token_endpoint_auth_method`. */
-export const AUTHENTICATION_METHODS = Object.freeze(['client_secret', 'private_key_jwt', 'tls_client', 'none'] as const)
+export const AUTHENTICATION_METHODS = Object.freeze([
+  'client_secret',
+  'private_key_jwt',
+  'tls_client',
+  'none',
+  'federated_jwt',
+] as const)
 export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number]
 
 export const GRANT_TYPES = Object.freeze([
@@ -79,10 +86,14 @@ export interface ClientRegistration {
   readonly displayName: string
   readonly type: ClientType
   readonly authenticationMethod: AuthenticationMethod
-  /** Its public keys (RFC 7517 §5, JSON text), for `private_key_jwt`; else `null`. */
+  /** Its public keys (RFC 7517 §5, JSON text), for `private_key_jwt` without `jwksUri`; else `null`. */
   readonly jwks: string | null
+  /** Where it publishes its public keys (RFC 7591 §2), for `private_key_jwt` without `jwks`; else `null`. */
+  readonly jwksUri: string | null
   /** What its certificate is known by, as `parseTlsClientSubject` spells it, for `tls_client`; else `null`. */
   readonly tlsClientSubject: string | null
+  /** The names that it has with trusted issuers, for `federated_jwt`; else empty. */
+  readonly federatedIdentities: readonly FederatedIdentity[]
   readonly grantTypes: readonly GrantType[]
   readonly redirectUris: readonly string[]
   /** What it may ask for. */
@@ -178,4 +189,10 @@ export function withoutOrphans(secrets: readonly ClientSecret[]): readonly Clien
   const origins = secrets.filter(({ madeBy }) => madeBy === null)
   const kept = new Set(origins.flatMap(({ secretId }) => withDescendants(secrets, secretId)))
   return secrets.filter((secret) => kept.has(secret))
+}
+
+/** Those that `withoutOrphans` leaves out. They prove nobody any more. */
+export function orphansAmong(secrets: readonly ClientSecret[]): readonly ClientSecret[] {
+  const kept = new Set(withoutOrphans(secrets))
+  return secrets.filter((secret) => !kept.has(secret))
 }

@@ -1,7 +1,9 @@
 import { parseTlsClientSubject } from './certificate.ts'
 import { type ClientRegistration, isUserGrant } from './client.ts'
+import { type FederatedIdentity, identityProblems } from './federated-identity.ts'
 import { isRegistrableClientId } from './ids.ts'
 import { redirectUriProblem } from './redirect-uri.ts'
+import { remoteUrlProblem } from './remote-url.ts'
 import { isPermission, isReservedScope, isScopeToken } from './scopes.ts'
 import { HOLDS_SECRET, holdsSecret, withoutSecrets } from './secret-text.ts'
 
@@ -31,7 +33,8 @@ export function metadataProblems(registration: ClientRegistration, issuer: strin
     ...scopeProblems(registration),
     ...audienceProblems(registration, issuer),
     ...configProblems(registration),
-    ...identityProblems(registration, issuer),
+    ...identityTokenProblems(registration, issuer),
+    ...identityProblems(registration.federatedIdentities, issuer),
     ...secretProblems(registration),
   ]
 }
@@ -48,7 +51,7 @@ function idProblems({ clientId }: ClientRegistration): RegistrationProblem[] {
 }
 
 function authenticationProblems(registration: ClientRegistration): RegistrationProblem[] {
-  const { type, authenticationMethod: method, jwks, tlsClientSubject } = registration
+  const { type, authenticationMethod: method, tlsClientSubject } = registration
   const problems: RegistrationProblem[] = []
   if (type === 'public' && method !== 'none') {
     problems.push({ field: 'authentication_method', description: 'must be NONE for a public client' })
@@ -56,11 +59,10 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
   if (type === 'confidential' && method === 'none') {
     problems.push({ field: 'authentication_method', description: 'must not be NONE for a confidential client' })
   }
-  if ((jwks !== null) !== (method === 'private_key_jwt')) {
-    problems.push({
-      field: 'jwks',
-      description: 'is required with the method PRIVATE_KEY_JWT, and must be absent with others',
-    })
+  problems.push(...keyProblems(registration))
+  if (registration.federatedIdentities.length > 0 !== (method === 'federated_jwt')) {
+    const description = 'is required with the method FEDERATED_JWT, and must be absent with others'
+    problems.push({ field: 'federated_identities', description })
   }
   if ((tlsClientSubject !== null) !== (method === 'tls_client')) {
     problems.push({
@@ -73,6 +75,23 @@ function authenticationProblems(registration: ClientRegistration): RegistrationP
     problems.push({ field: 'tls_client_subject', description })
   }
   return problems
+}
+
+/** RFC 7591 §2: a key set stands in the registration, or where it says, not in both. */
+function keyProblems({ authenticationMethod, jwks, jwksUri }: ClientRegistration): RegistrationProblem[] {
+  if (authenticationMethod !== 'private_key_jwt') {
+    const description = 'must be absent with other methods than PRIVATE_KEY_JWT'
+    return [
+      ...(jwks === null ? [] : [{ field: 'jwks', description }]),
+      ...(jwksUri === null ? [] : [{ field: 'jwks_uri', description }]),
+    ]
+  }
+  if (jwks !== null && jwksUri !== null) return [{ field: 'jwks_uri', description: 'must be absent beside jwks' }]
+  if (jwks === null && jwksUri === null) {
+    return [{ field: 'jwks', description: 'is required with the method PRIVATE_KEY_JWT, or jwks_uri instead' }]
+  }
+  const problem = jwksUri === null ? null : remoteUrlProblem(jwksUri)
+  return problem === null ? [] : [{ field: 'jwks_uri', description: problem }]
 }
 
 function grantProblems({ type, grantTypes, redirectUris }: ClientRegistration): RegistrationProblem[] {
@@ -153,7 +172,7 @@ const LONGEST_IDENTITY_MS = 3_600_000
  * they are short-lived, for somebody, and say whom they mean without an actor. None
  * counts at this server, so that they would carry permissions in vain.
  */
-function identityProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
+function identityTokenProblems(registration: ClientRegistration, issuer: string): RegistrationProblem[] {
   const { config, audiences, scopes, grantTypes } = registration
   if (config.accessTokenFormat !== 'identity_jwt') return []
   const problems: RegistrationProblem[] = []
@@ -180,12 +199,15 @@ function identityProblems(registration: ClientRegistration, issuer: string): Reg
 
 /** What identifies something is kept and shown as it is, so that no token or secret may be part of it; free text is masked instead. */
 function secretProblems(registration: ClientRegistration): RegistrationProblem[] {
-  const { clientId, jwks, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } = registration
+  const { clientId, jwks, jwksUri, tlsClientSubject, redirectUris, scopes, audiences, resourceAudiences, config } =
+    registration
   const each = (name: string, values: readonly string[]) => values.map((value, index) => [`${name}[${index}]`, value])
   const identifiers = [
     ['client_id', clientId],
     ['jwks', jwks?.replaceAll(KEY_MATERIAL, '')],
+    ['jwks_uri', jwksUri],
     ['tls_client_subject', tlsClientSubject],
+    ...registration.federatedIdentities.flatMap(identityTexts),
     ...each('redirect_uris', redirectUris),
     ...each('scopes', scopes),
     ...each('audiences', audiences),
@@ -197,6 +219,20 @@ function secretProblems(registration: ClientRegistration): RegistrationProblem[]
       ? [{ field, description: HOLDS_SECRET }]
       : [],
   )
+}
+
+function identityTexts(
+  { issuer, subject, requiredClaims }: FederatedIdentity,
+  index: number,
+): readonly (readonly [field: string, text: string])[] {
+  const field = `federated_identities[${index}]`
+  return [
+    [`${field}.issuer`, issuer],
+    [`${field}.subject`, subject],
+    ...requiredClaims.flatMap(({ name, value }) =>
+      [name, value].map((text) => [`${field}.required_claims`, text] as const),
+    ),
+  ]
 }
 
 /** A registration fit to be stored: its free text holds no secrets. */

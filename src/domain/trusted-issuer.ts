@@ -96,6 +96,11 @@ export function claimPattern(name: string, text: string): ClaimPattern | null {
   return Object.freeze({ name, path: pathOf(name), value, prefix })
 }
 
+/** The claim `name`, which must be exactly `value`. */
+export function exactClaim(name: string, value: string): ClaimPattern {
+  return Object.freeze({ name, path: pathOf(name), value, prefix: false })
+}
+
 /** The text that `claimPattern` reads. */
 export function patternText({ value, prefix }: ClaimPattern): string {
   return prefix ? `${value}*` : value
@@ -123,13 +128,13 @@ export function isSpiffeName(issuer: string): boolean {
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The first rule all of whose claims hold; `null`: the assertion stands for nobody. */
-export function ruleFor(rules: readonly AssertionRule[], claims: Claims): AssertionRule | null {
-  return rules.find((rule) => rule.claims.every((pattern) => holds(pattern, claims))) ?? null
+/** Whether all claims that a rule names hold; its condition is another thing. */
+export function matchesClaims(rule: Pick<AssertionRule, 'claims'>, claims: Claims): boolean {
+  return rule.claims.every((pattern) => claimHolds(pattern, claims))
 }
 
 /** A claim that is a list holds if one of its texts does. */
-function holds({ path, value, prefix }: ClaimPattern, claims: Claims): boolean {
+export function claimHolds({ path, value, prefix }: ClaimPattern, claims: Claims): boolean {
   const claimed = path.reduce<unknown>(
     (from, name) => (isObject(from) && Object.hasOwn(from, name) ? from[name] : undefined),
     claims,

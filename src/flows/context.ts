@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '../auth/access-token-verifier.ts'
+import type { AssertionExaminer } from '../auth/assertion-examiner.ts'
 import type { JtiReplayGuard } from '../auth/jti-replay-guard.ts'
 import type { TrustedIssuers } from '../auth/trusted-issuers.ts'
 import type { CallContext, Caller, Logger, Span } from '../context.ts'
@@ -7,6 +8,7 @@ import type { RevocationKeys } from '../crypto/revocation-keys.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import type { EpochMs } from '../domain/ids.ts'
 import type { SigningAlgorithm } from '../domain/signing-key.ts'
+import type { RuleEvaluator } from '../expressions/rule-expressions.ts'
 import type { LiveTokenQuota } from '../rate-limits/live-token-quota.ts'
 import type { PendingDeviceQuota } from '../rate-limits/pending-device-quota.ts'
 import type { RateLimiter } from '../rate-limits/rate-limiter.ts'
@@ -26,6 +28,8 @@ export interface FlowServices {
   readonly accessTokens: AccessTokenVerifier
   readonly jtiReplayGuard: JtiReplayGuard
   readonly trustedIssuers: TrustedIssuers
+  readonly ruleEvaluator: RuleEvaluator
+  readonly assertionExaminer: AssertionExaminer
   readonly clock: IssuingClock
   readonly limits: FlowLimits
 }

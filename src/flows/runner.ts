@@ -72,7 +72,7 @@ export class FlowRunner {
         if (result !== LOST_RACE && result !== RETRY) return result
         isRepeated ||= result === LOST_RACE
         this.#observer?.raceLost(flow.name)
-        ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; evaluating again')
+        ctx.log.debug({ rayId: ctx.rayId, flow: flow.name, attempts }, 'lost a race; retrying')
       }
       return contended()
     } catch (error) {

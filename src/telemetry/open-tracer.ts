@@ -91,7 +91,7 @@ class SdkTracer implements Tracer {
     try {
       await Promise.race([this.#provider.shutdown(), late])
     } catch (error) {
-      this.#log.warn({ err: error }, 'the last traces could not be exported')
+      this.#log.warn({ err: error }, 'the last spans could not be exported')
     } finally {
       clearTimeout(timer)
     }
@@ -196,8 +196,8 @@ export class BoundedExport implements SpanProcessor {
       outcome.value += count
       if (failing === !succeeded) return
       failing = !succeeded
-      if (failing) log.warn({ err: error }, 'traces cannot be exported; calls go on, spans are lost')
-      else log.info({}, 'traces are exported again')
+      if (failing) log.warn({ err: error }, 'trace export fails; spans are lost, calls are not affected')
+      else log.info({}, 'trace export works again')
     }
     return {
       export: (spans, done) =>

@@ -48,8 +48,8 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['empty.json', /is not a JSON Web Key Set/],
   ['no-keys.json', /has no usable key/],
   ['large.json', /is larger than 256 KiB/],
-  ['folder.json', /is no file/],
-  ['/dev/zero', /is no file/],
+  ['folder.json', /is not a file/],
+  ['/dev/zero', /is not a file/],
 ]
 
 describe('a rule of a trusted issuer', () => {
@@ -120,8 +120,8 @@ describe('a key set of a trusted issuer', () => {
     )
     const findings = await issuerKeyFindings(config)
     expect(findings.map(({ state }) => state)).toEqual(['ok', 'problem', 'ok', 'problem'])
-    expect(findings[1]?.advice).toContain('the server would not start')
+    expect(findings[1]?.advice).toContain('the server does not start with it')
     expect(findings[3]?.finding).toContain('answers 503')
-    expect(findings[3]?.advice).toContain('refused')
+    expect(findings[3]?.advice).toContain('UNAVAILABLE')
   })
 })

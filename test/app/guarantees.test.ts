@@ -73,7 +73,7 @@ describe('the guarantees of the database at hand', () => {
   it('hold where no setting stands in the way', () => {
     const all = findings([told('version', '9.7.4'), told('sync_binlog', '1'), told('isolation', 'READ-COMMITTED')])
     expect([...all.values()].filter(({ state }) => state !== 'ok')).toEqual([])
-    expect(all.get('guarantee durable')?.finding).toBe('what was answered outlives a crash')
+    expect(all.get('guarantee durable')?.finding).toBe('an answered change survives a crash')
   })
 
   it.each([
@@ -91,7 +91,7 @@ describe('the guarantees of the database at hand', () => {
     ['clock', 'clock'],
   ])('do not: %s, with a warning about %s', (name, setting) => {
     const { state, advice } = findings([told(setting, 'wrong', 'mend it')]).get(`guarantee ${name}`) ?? {}
-    expect({ state, advice }).toEqual({ state: 'warning', advice: `mend what stands under database ${setting}` })
+    expect({ state, advice }).toEqual({ state: 'warning', advice: `fix database ${setting}` })
   })
 
   it('do not: audit events that this user may change', () => {
@@ -101,12 +101,12 @@ describe('the guarantees of the database at hand', () => {
 
   it('say that one host fails over to none', () => {
     expect(findings([], { hosts: 1 }).get('guarantee fail-over')?.finding).toMatch(/^does not hold: .* one host$/)
-    expect(findings([]).get('guarantee fail-over')?.finding).toBe('the next host of the URL is used by itself')
+    expect(findings([]).get('guarantee fail-over')?.finding).toBe('the server fails over to the next host of the URL')
   })
 
   it('say what no test has shown there', () => {
     const galera = [told('version', '10.11-MariaDB'), told('wsrep_cluster_size', '3')]
-    expect(findings(galera).get('guarantee backup')?.finding).toMatch(/; no test has shown it on Galera$/)
+    expect(findings(galera).get('guarantee backup')?.finding).toMatch(/; not tested on Galera$/)
     expect(findings(galera).get('guarantee durable')?.finding).not.toContain('no test')
   })
 

@@ -20,7 +20,7 @@ const [old, next, stranger] = [signingPair('ES256'), signingPair('ES256'), signi
 
 async function assertionOf(pair: SigningPair) {
   const claims = { iss: 'https://i.example', sub: 'job', aud: 'q', exp: 1 }
-  const assertion = readAssertion(await signed(pair, claims), 'authorization-grant+jwt')
+  const assertion = readAssertion(await signed(pair, claims))
   if (assertion === null) throw new Error('an assertion that cannot be read')
   return assertion
 }

@@ -27,6 +27,27 @@ describe('guessing', () => {
     expect(countAs('imported-50', '192.0.2.1')).toBe(true)
   })
 
+  it.each([
+    ['the default', 600, 1_000, 20, 20],
+    ['ten times the default, for many clients behind one address', 6_000, 10_000, 200, 120],
+    ['less than the default', 60, 100, 20, 20],
+  ])('where a secret takes long to verify is held back by a share of what is configured: %s', (...row) => {
+    const [, perMinute, burst, slowBurst, slowPerMinute] = row
+    const guard = new BruteForceGuard({ perClient: { burst: 100, perMinute: 60 }, perPeer: { burst, perMinute } })
+    const admittedAt = (laterMs: number) =>
+      Array.from({ length: 1_000 }, (_, n) =>
+        guard.count(at('192.0.2.1', laterMs), showing(`imported-${laterMs}-${n}`, 'guess')),
+      ).filter(({ ok }) => ok).length
+    expect(admittedAt(0)).toBe(slowBurst)
+    expect(admittedAt(60_000)).toBe(slowPerMinute)
+  })
+
+  it('as one client, where a secret takes long to verify, is held back by a tenth of what is configured', () => {
+    const guard = new BruteForceGuard({ perClient: { burst: 500, perMinute: 60 }, perPeer: null })
+    const guesses = Array.from({ length: 100 }, () => guard.count(at('192.0.2.1'), showing('imported', 'guess')))
+    expect(guesses.filter(({ ok }) => ok)).toHaveLength(50)
+  })
+
   it('keeps nobody away at other addresses', () => {
     const guard = newGuard()
     const honest = showing('orders', 'right')

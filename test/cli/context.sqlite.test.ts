@@ -157,7 +157,7 @@ describe('a context', () => {
     await ok('context', 'set', 'far', '--server', 'one.example:80', '--plaintext')
     expect(await runHere(['context', 'set', 'far', '--server', 'two.example:80'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('travel to it in plaintext'),
+      stderr: expect.stringContaining('be sent to it in plaintext'),
     })
     await ok('context', 'set', 'far', '--server', 'two.example:80', '--plaintext')
   })
@@ -197,10 +197,13 @@ describe('a context', () => {
   })
 
   test.each([
-    [['context', 'set', 'dev'], 'a new context needs --server'],
-    [['context', 'set', '../dev', '--server', '127.0.0.1:1'], 'a name is 1 to 64'],
-    [['context', 'set', 'dev', '--server', 'qscope.example:443'], 'travel to it in plaintext'],
-    [['context', 'set', 'dev', '--server', '127.0.0.1:1', '--client-secret', 'x'], 'a client secret needs --client-id'],
+    [['context', 'set', 'dev'], 'a new context requires --server'],
+    [['context', 'set', '../dev', '--server', '127.0.0.1:1'], 'a name must be 1 to 64'],
+    [['context', 'set', 'dev', '--server', 'qscope.example:443'], 'be sent to it in plaintext'],
+    [
+      ['context', 'set', 'dev', '--server', '127.0.0.1:1', '--client-secret', 'x'],
+      'a client secret requires --client-id',
+    ],
   ])('is refused where it could not be used: %j', async (args, reason) => {
     expect(await runHere(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(reason) })
     expect(await ok('context', 'list', '-o', 'name')).toBe('')
@@ -213,6 +216,8 @@ describe('a context', () => {
       stderr: expect.stringContaining('--yes'),
     })
     expect(await ok('context', 'delete', 'dev', '--yes')).toBe('deleted dev\n')
-    expect((await runHere(['context', 'show', 'dev'])).stderr).toContain('there is no context dev; there is none yet')
+    expect((await runHere(['context', 'show', 'dev'])).stderr).toContain(
+      'the context dev does not exist; no context exists yet',
+    )
   })
 })

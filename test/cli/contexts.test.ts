@@ -63,14 +63,14 @@ describe('the contexts of a user', () => {
   ])('are refused, and not quoted, where a file holds %j: %s', (text) => {
     mkdirSync(join(home, 'qscope', 'contexts'), { recursive: true })
     writeFileSync(file('a'), text, { mode: 0o600 })
-    expect(() => store.get('a')).toThrow(/cannot be understood: remove it/)
+    expect(() => store.get('a')).toThrow(/is not valid: remove it/)
     expect(() => store.get('a')).not.toThrow(/SECRET/)
   })
 
   test('are found by their names only', () => {
     store.save({ name: 'a', context: newContext('127.0.0.1:1') })
     for (const name of ['../contexts/a', 'b', '', '.a', '-a', 'a/b', 'a'.repeat(65)]) {
-      expect(() => store.get(name)).toThrow(/^there is no context .*; there are a: /)
+      expect(() => store.get(name)).toThrow(/^the context .* does not exist; the contexts are a\. /)
     }
   })
 

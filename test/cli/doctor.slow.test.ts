@@ -121,7 +121,9 @@ for (const [name, administrator] of Object.entries({
         await database.grantServer()
         expect((await doctor(folder, owner)).of('audit log')).toMatchObject({
           state: 'warning',
-          finding: expect.stringMatching(/has the right to UPDATE, DELETE(, TRUNCATE)?, and no trigger refuses it/),
+          finding: expect.stringMatching(
+            /has the privilege to UPDATE, DELETE(, TRUNCATE)?, and no trigger prevents it/,
+          ),
           advice: expect.stringContaining('migrate up --audit=triggers'),
         })
         const served = await doctor(folder, server)

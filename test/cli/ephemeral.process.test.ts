@@ -83,6 +83,6 @@ describe('qscope serve --ephemeral', () => {
 
   it('takes a seed for nothing that is kept', async () => {
     const outcome = await qscope(folderWith(SEED), ['serve', '--seed', 'seed.yaml'])
-    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('--seed goes with --ephemeral') })
+    expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining('--seed requires --ephemeral') })
   })
 })

@@ -18,7 +18,7 @@ describe('qscope explain-sql', { timeout: TIMEOUT }, () => {
   test('refuses a flow that is not there, and names those that are', async () => {
     const { code, stdout, stderr } = await qscope(emptyFolder(), ['explain-sql', 'refresh'], IN_MEMORY)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toMatch(/^qscope: there is no flow refresh; there are .*refreshToken.*\n$/)
+    expect(stderr).toMatch(/^qscope: the flow refresh does not exist; the flows are .*refreshToken.*\n$/)
   })
 
   test('says where there is no database, and makes none', async () => {

@@ -56,7 +56,7 @@ test('fails while the schema is too old, and succeeds when only life is asked fo
 test('fails in one line where nobody listens', async () => {
   const { code, stdout, stderr } = await run(await temporaryDirectory(), ['health', '--server', '127.0.0.1:1'])
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-  expect(stderr).toMatch(/^qscope: no server answers at 127\.0\.0\.1:1: .+\n$/)
+  expect(stderr).toMatch(/^qscope: no server listens at 127\.0\.0\.1:1: .+\n$/)
 })
 
 test('fails in time where somebody listens and says nothing, asked about life too', async () => {
@@ -91,7 +91,7 @@ test('verifies the certificate of a server that it is told to ask', async () => 
   const { directory, address } = await started('127.0.0.1', tls)
   const { code, stderr } = await run(directory, ['health', '--server', address, '--ca-file', ca.certFile])
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^qscope: .* is not for 127\.0\.0\.1, but for DNS:qscope\.internal: .+\n$/)
+  expect(stderr).toMatch(/^qscope: .* is for DNS:qscope\.internal, not for 127\.0\.0\.1: .+\n$/)
 })
 
 test('asks a server by its address over TLS, and says nothing but the answer', async () => {

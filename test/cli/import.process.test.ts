@@ -165,7 +165,7 @@ describe('qscope import', () => {
   it('says what a file is that is no export', async () => {
     expect(await importFrom('hydra', { clients: [] })).toMatchObject({
       code: 1,
-      stderr: 'qscope: this is no list of OAuth 2.0 clients of Hydra: each has a client_id\n',
+      stderr: 'qscope: the file is not a list of OAuth 2.0 clients of Hydra, each with a client_id\n',
     })
     expect((await importFrom('keycloak', [])).code).toBe(1)
     expect((await qscope(emptyFolder(), ['import', 'hydra', 'nowhere.json'])).code).toBe(2)

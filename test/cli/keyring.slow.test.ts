@@ -68,7 +68,7 @@ describe('qscope keyring', () => {
       for (const { id } of old) {
         const refused = await qscope(folder, ['keyring', 'remove', id, '--yes'])
         expect(refused.code).toBe(1)
-        expect(refused.stderr).toContain('it is kept')
+        expect(refused.stderr).toContain('is not removed')
       }
       const active = await qscope(folder, ['keyring', 'remove', audit.id, '--yes'])
       expect(active.code).toBe(1)
@@ -91,7 +91,7 @@ describe('qscope keyring', () => {
       writeFileSync(file, JSON.stringify(before))
       const refused = await qscope(older, ['keyring', 'status'])
       expect(refused.code).toBe(1)
-      expect(refused.stderr).toMatch(/has no revocation key, which this version needs: run qscope keyring complete/)
+      expect(refused.stderr).toMatch(/has no revocation key, which this version requires: run qscope keyring complete/)
       const completed = await qscope(older, ['keyring', 'complete', '--json'])
       expect(JSON.parse(completed.stdout)).toMatchObject({ added: ['revocation'] })
       expect(JSON.parse((await qscope(older, ['keyring', 'complete', '--json'])).stdout)).toMatchObject({ added: [] })

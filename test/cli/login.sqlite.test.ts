@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { ContextStore } from '../../src/cli/contexts/context-store.ts'
 import { AuthenticationMethod, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { DeviceService } from '../../src/gen/qscope/v1/device_service_pb.ts'
@@ -16,6 +17,7 @@ describe('qscope login', () => {
   let home = ''
   const contextFile = () => join(home, 'qscope', 'contexts', 'dev.json')
   const kept = () => JSON.parse(readFileSync(contextFile(), 'utf8'))
+  const dev = () => ({ name: 'dev', context: kept() })
   const introspect = (token: string) => server.introspectAll(server.admin.client, [token])
 
   beforeAll(async () => {
@@ -48,6 +50,22 @@ describe('qscope login', () => {
     expect((await runHere(['context', 'set', 'dev', '--server', server.address])).code).toBe(0)
     return () => vi.unstubAllEnvs()
   })
+
+  /** Runs a command; before it changes the context that it has read, another one replaces that. */
+  async function beforeItChanges(args: readonly string[], context: object) {
+    const lock = `${contextFile()}.lock`
+    writeFileSync(lock, '')
+    const changing = vi.spyOn(ContextStore.prototype, 'change')
+    try {
+      const running = runHere(args)
+      await expect.poll(() => changing.mock.calls.length).toBe(1)
+      writeFileSync(contextFile(), JSON.stringify(context))
+      unlinkSync(lock)
+      return await running
+    } finally {
+      changing.mockRestore()
+    }
+  }
 
   /** Runs the command, and settles the authorization as soon as the user code is shown. */
   async function logIn(settle: 'approve' | 'deny', ...args: readonly string[]) {
@@ -106,7 +124,7 @@ describe('qscope login', () => {
     const ended = { ...before, login: { ...before.login, expireTime: new Date(Date.now() + 1_000).toISOString() } }
     writeFileSync(contextFile(), JSON.stringify(ended))
     const { loginToken } = await import('../../src/cli/connection/login.ts')
-    const tokens = await Promise.all(Array.from({ length: 5 }, () => loginToken('dev', null)))
+    const tokens = await Promise.all(Array.from({ length: 5 }, () => loginToken(dev(), null)))
     const { accessToken, refreshToken } = kept().login
     expect(new Set(tokens)).toEqual(new Set([accessToken]))
     expect(accessToken).not.toBe(before.login.accessToken)
@@ -124,7 +142,7 @@ describe('qscope login', () => {
     expect(await runHere(['token', 'header'])).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'qscope: the login of the context dev has ended: run qscope login\n',
+      stderr: 'qscope: the login of the context dev has expired: run qscope login\n',
     })
   })
 
@@ -149,6 +167,36 @@ describe('qscope login', () => {
     expect((await runHere(['token', 'header'])).code).toBe(2)
   })
 
+  test('that qscope logout ends is the one that is in the context by then, and no other is dropped', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const first = kept()
+    // Kept by another command, so that its tokens are not revoked.
+    writeFileSync(contextFile(), JSON.stringify({ ...first, login: undefined }))
+    await logIn('approve', '--client-id', 'cli')
+    const second = kept()
+    writeFileSync(contextFile(), JSON.stringify(first))
+    expect(await beforeItChanges(['logout'], second)).toEqual({ code: 0, stdout: 'logged out of dev\n', stderr: '' })
+    expect(kept().login).toBeUndefined()
+    expect(await introspect(second.login.accessToken)).toEqual([false])
+    expect(await introspect(first.login.accessToken)).toEqual([true])
+  })
+
+  test('to another server, by which the context was replaced meanwhile, is neither shown nor dropped', async () => {
+    await logIn('approve', '--client-id', 'cli')
+    const { accessToken } = kept().login
+    const chosen = dev()
+    const other = { ...kept(), server: '127.0.0.1:1' }
+    for (const args of [['logout'], ['logout', '--forget']]) {
+      writeFileSync(contextFile(), JSON.stringify(chosen.context))
+      const { code, stderr } = await beforeItChanges(args, other)
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('is of 127.0.0.1:1 by now') })
+      expect(kept()).toEqual(other)
+    }
+    const { loginToken } = await import('../../src/cli/connection/login.ts')
+    await expect(loginToken(chosen, null)).rejects.toThrow('is of 127.0.0.1:1 by now')
+    expect(await introspect(accessToken)).toEqual([true])
+  })
+
   test('again revokes the tokens of the login before', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { accessToken: first } = kept().login
@@ -162,7 +210,7 @@ describe('qscope login', () => {
       writeFileSync(contextFile(), JSON.stringify({ ...kept(), server: '127.0.0.1:1' }))
     }
     const { code, stderr } = await logInWhile(moved, 'approve', '--client-id', 'cli-moved')
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('is of 127.0.0.1:1 by now') })
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('now names 127.0.0.1:1') })
     expect(kept().login).toBeUndefined()
     const method = TokenService.method.listTokens
     const { tokens } = await server.call(method, { clientId: 'cli-moved' }, { bearer: server.admin.token })
@@ -172,7 +220,7 @@ describe('qscope login', () => {
   test('is forgotten, and said to be, when its context becomes one of another server', async () => {
     await logIn('approve', '--client-id', 'cli')
     const { code, stderr } = await runHere(['context', 'set', 'dev', '--server', '127.0.0.1:1'])
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the server before') })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the login to the previous server') })
     expect(kept().login).toBeUndefined()
   })
 

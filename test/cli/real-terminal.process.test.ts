@@ -115,9 +115,9 @@ describe('on a terminal', () => {
 
   test('what cannot be undone is asked about, and done only upon a yes', async () => {
     const { clientId } = await server.registerClient({ clientId: server.unique('doomed-') })
-    const refused = await typed(['client', 'delete', clientId], { answers: { 'Go on? [y/N] ': 'n' } })
-    expect(refused).toMatchObject({ code: 1, shown: expect.stringContaining('nothing was done') })
-    const agreed = await typed(['client', 'delete', clientId], { answers: { 'Go on? [y/N] ': 'y' } })
+    const refused = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'n' } })
+    expect(refused).toMatchObject({ code: 1, shown: expect.stringContaining('nothing was changed') })
+    const agreed = await typed(['client', 'delete', clientId], { answers: { 'Continue? [y/N] ': 'y' } })
     expect(agreed).toMatchObject({ code: 0, shown: expect.stringContaining(`deleted ${clientId}`) })
   })
 })

@@ -75,7 +75,7 @@ test(
 
     const gone = await remote('client', 'list')
     expect(gone.code).toBe(1)
-    expect(gone.stderr).toContain(`no server answers at ${address}`)
+    expect(gone.stderr).toContain(`no server listens at ${address}`)
   },
   TIMEOUT,
 )

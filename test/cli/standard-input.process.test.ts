@@ -30,7 +30,7 @@ test(
       {},
       'one',
     )
-    expect(stderr).toBe('qscope: standard input holds one secret: give the other in another way\n')
+    expect(stderr).toBe('qscope: standard input can hold one secret only: give the other one in another way\n')
     expect(code).toBe(2)
   },
   TIMEOUT,

@@ -64,17 +64,17 @@ describe('a call that gets nowhere says why and what to do', () => {
   const commands = [['health'], ['client', 'list', '--client-id', 'a', '--client-secret', 'b']]
 
   test.each<[string, string[], RegExp]>([
-    ['tls', [], /speaks TLS, and was called in plaintext: give --tls, or --ca-file/],
-    ['plaintext', trusting, /speaks plaintext, and was called over TLS: leave out --tls/],
-    ['tls', ['--tls'], /not from a CA that is trusted here \(.+\): give --ca-file/],
-    ['tls', ['--ca-file', otherCa.certFile], /not from a CA that is trusted here/],
-    ['wrong name', trusting, /is not for 127\.0\.0\.1, but for DNS:elsewhere\.example: call the server by a name/],
-    ['expired', trusting, /ran out on .*: renew it/],
-    ['mutual', trusting, /wants a certificate of its clients: give --cert-file and --key-file/],
-    ['mutual', [...trusting, ...showing(stranger)], /refuses the certificate that was shown \(.+\)/],
-    ['nothing', [], /nothing listens there; check the port, or start the server/],
-    ['unknown host', ['--plaintext'], /the host qscope\.invalid is unknown \(E\w+\): check its name/],
-    ['unknown host', ['--tls'], /the host qscope\.invalid is unknown/],
+    ['tls', [], /expects TLS, but was called in plaintext: give --tls, or --ca-file/],
+    ['plaintext', trusting, /expects plaintext, but was called over TLS: omit --tls/],
+    ['tls', ['--tls'], /not issued by a trusted CA \(.+\): give --ca-file/],
+    ['tls', ['--ca-file', otherCa.certFile], /not issued by a trusted CA/],
+    ['wrong name', trusting, /is for DNS:elsewhere\.example, not for 127\.0\.0\.1: call the server by a name/],
+    ['expired', trusting, /expired on .*: renew it/],
+    ['mutual', trusting, /requires a client certificate: give --cert-file and --key-file/],
+    ['mutual', [...trusting, ...showing(stranger)], /refuses the client certificate \(.+\)/],
+    ['nothing', [], /no server listens at [^ ]+: check the port, or start the server/],
+    ['unknown host', ['--plaintext'], /the host qscope\.invalid cannot be resolved \(E\w+\): check the name/],
+    ['unknown host', ['--tls'], /the host qscope\.invalid cannot be resolved/],
     ['no gRPC', [], /does not speak gRPC: check the port/],
   ])(
     '%s, with %j',
@@ -105,15 +105,15 @@ describe('a call that gets nowhere says why and what to do', () => {
       const tls = { QSCOPE_TLS_CERT_FILE: good.certFile, QSCOPE_TLS_KEY_FILE: good.keyFile }
       const here = (server: string) => ({ QSCOPE_GRPC_LISTEN: at[server] ?? '' })
       const plain = await qscope(emptyFolder(), ['health'], here('tls'))
-      expect(plain.stderr).toMatch(/speaks TLS.*set QSCOPE_TLS_CERT_FILE/)
+      expect(plain.stderr).toMatch(/expects TLS.*set QSCOPE_TLS_CERT_FILE/)
       const secured = await qscope(emptyFolder(), ['health'], { ...here('plaintext'), ...tls })
-      expect(secured.stderr).toMatch(/speaks plaintext.*start it again with QSCOPE_TLS_CERT_FILE/)
+      expect(secured.stderr).toMatch(/expects plaintext.*start it again with QSCOPE_TLS_CERT_FILE/)
       const { stdout } = await qscope(emptyFolder(), ['doctor', '--json'], { ...here('plaintext'), ...tls })
       expect(JSON.parse(stdout).findings).toContainEqual(
         expect.objectContaining({
           check: 'listener',
           state: 'warning',
-          finding: expect.stringContaining('speaks plaintext'),
+          finding: expect.stringContaining('expects plaintext'),
         }),
       )
     },

@@ -8,14 +8,17 @@ test.each([
   [['clinet', 'list'], "qscope: unknown command 'clinet'\n(Did you mean client?)\n"],
   [['token', 'verify'], "qscope: missing required argument 'token'\n"],
   [['client', 'create', '--type', 'publik'], "qscope: option '--type <type>' argument 'publik' is invalid."],
-  [['token', 'verify', '-', ...NOWHERE], 'qscope: standard input is empty: it should be the token\n'],
+  [['token', 'verify', '-', ...NOWHERE], 'qscope: standard input is empty: enter the token\n'],
   [
     ['token', 'mint', ...NOWHERE, '--client-secret', '-'],
-    'qscope: standard input is empty: it should be the secret of orders\n',
+    'qscope: standard input is empty: enter the secret of orders\n',
   ],
-  [['token', 'revocations', '--wait', '5s', ...NOWHERE], 'qscope: --wait goes with --cursor\n'],
+  [['token', 'revocations', '--wait', '5s', ...NOWHERE], 'qscope: --wait requires --cursor\n'],
   [['token', 'exchange', '-', '--actor-token', '-', ...NOWHERE], 'qscope: standard input'],
-  [['code', 'create', 'web', '--redirect-uri', 'https://web.example', ...NOWHERE], 'qscope: say who consented'],
+  [
+    ['code', 'create', 'web', '--redirect-uri', 'https://web.example', ...NOWHERE],
+    'qscope: name the user who consented',
+  ],
 ])(
   'qscope %j says in one line what is wrong, and does nothing',
   async (args, problem) => {

@@ -79,7 +79,7 @@ describe('QSCOPE_WORKERS', () => {
     const inMemory = { QSCOPE_DATABASE_URL: 'sqlite::memory:' }
     expect(configOf({ ...inMemory, QSCOPE_WORKERS: 'auto' }).workers).toBe(1)
     expect(problemsOf({ ...inMemory, QSCOPE_WORKERS: '2' })).toEqual([
-      'QSCOPE_WORKERS: should be 1: no other process sees a database in memory',
+      'QSCOPE_WORKERS: should be 1: a database in memory can be used by one process only',
     ])
   })
 })

@@ -36,7 +36,9 @@ describe('the path of a database file', () => {
     'sqlite::memory:\n',
   ])('is refused where it would be cut: %j', (url) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: url })).toEqual([
-      expect.stringMatching(/^QSCOPE_DATABASE_URL: should name a file without white space around it.*understood as "/),
+      expect.stringMatching(
+        /^QSCOPE_DATABASE_URL: should name a file without white space around its name.*but names "/,
+      ),
     ])
   })
 
@@ -53,9 +55,9 @@ describe('the path of a database file', () => {
   })
 
   test.each([
-    ['sqlite:~/x.db', /understood as the file .*\/~\/x\.db: .*home directory in full/],
-    ['sqlite://x.db', /understood as the file \/x\.db: write sqlite:x\.db .* or sqlite:\/x\.db/],
-  ])('says what is understood: %s', (url, problem) => {
+    ['sqlite:~/x.db', /names the file .*\/~\/x\.db: .*home directory in full/],
+    ['sqlite://x.db', /names the file \/x\.db: write sqlite:x\.db .* or sqlite:\/x\.db/],
+  ])('says which file is meant: %s', (url, problem) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: url })).toEqual([expect.stringMatching(problem)])
   })
 
@@ -64,9 +66,7 @@ describe('the path of a database file', () => {
     const said: string[] = []
     const log = { ...quiet, warn: (_fields: object, text: string) => void said.push(text) }
     await (await openBackend(`sqlite:${nowhere}`, { ...options, log })).close()
-    expect(said).toEqual([
-      `there was no directory ${join(nowhere, '..', '..')}: it is made for the database ${nowhere}`,
-    ])
+    expect(said).toEqual([`created the directory ${join(nowhere, '..', '..')} for the database ${nowhere}`])
   })
 
   test.each(['POSTGRES://u:p@db/q', 'MySQL://u:p@db/q', 'SQLITE:./x.db'])(

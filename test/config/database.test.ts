@@ -47,12 +47,15 @@ describe('the database', () => {
   })
 
   test.each([
-    ['postgres://u:p@db/q?sslmode=hunter2&application_name=x', /has "sslmode", "application_name"; QSCOPE_DATABASE_…/],
+    [
+      'postgres://u:p@db/q?sslmode=hunter2&application_name=x',
+      /has "sslmode", "application_name"; use the QSCOPE_DATABASE_…/,
+    ],
     ['mysql://u:p@db/q?ssl=hunter2', /has "ssl"; /],
     ['sqlite:./q.db?mode=hunter2', /has "mode"$/],
   ])('takes no parameters: %s', (url, problem) => {
     const problems = problemsOf({ QSCOPE_DATABASE_URL: url })
-    expect(problems).toEqual([expect.stringMatching(/^QSCOPE_DATABASE_URL: should be without parameters, but /)])
+    expect(problems).toEqual([expect.stringMatching(/^QSCOPE_DATABASE_URL: should have no parameters, but /)])
     expect(problems[0]).toMatch(problem)
     expect(problems[0]).not.toContain('hunter2')
   })

@@ -26,16 +26,16 @@ describe('external authorization', () => {
   })
 
   it.each([
-    ['nobody who may ask', { QSCOPE_EXT_AUTHZ: 'on' }, 'QSCOPE_EXT_AUTHZ_PEERS: is missing'],
+    ['nobody who may ask', { QSCOPE_EXT_AUTHZ: 'on' }, 'QSCOPE_EXT_AUTHZ_PEERS: should be set'],
     [
       'peers while it is off',
       { QSCOPE_EXT_AUTHZ_PEERS: 'loopback' },
-      'QSCOPE_EXT_AUTHZ_PEERS: needs QSCOPE_EXT_AUTHZ=on',
+      'QSCOPE_EXT_AUTHZ_PEERS: requires QSCOPE_EXT_AUTHZ=on',
     ],
     [
       'names without a CA',
       { QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: 'envoy.internal' },
-      'QSCOPE_EXT_AUTHZ_PEERS: needs QSCOPE_TLS_CLIENT_CA_FILE',
+      'QSCOPE_EXT_AUTHZ_PEERS: requires QSCOPE_TLS_CLIENT_CA_FILE',
     ],
     ['a wildcard', { QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: '*.internal' }, 'neither a DNS name nor a URI'],
     ['an empty name', { QSCOPE_EXT_AUTHZ: 'on', QSCOPE_EXT_AUTHZ_PEERS: 'loopback,' }, 'neither a DNS name nor a URI'],

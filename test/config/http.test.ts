@@ -81,9 +81,9 @@ describe('the port for HTTP', () => {
     [
       'origins without a port',
       { QSCOPE_HTTP_ALLOWED_ORIGINS: 'https://a.example' },
-      'QSCOPE_HTTP_ALLOWED_ORIGINS: needs',
+      'QSCOPE_HTTP_ALLOWED_ORIGINS: requires',
     ],
-    ['forms without a port', { QSCOPE_HTTP_OAUTH: 'off' }, 'QSCOPE_HTTP_OAUTH: needs QSCOPE_HTTP_LISTEN'],
+    ['forms without a port', { QSCOPE_HTTP_OAUTH: 'off' }, 'QSCOPE_HTTP_OAUTH: requires QSCOPE_HTTP_LISTEN'],
   ])('refuses %s', (_what, variables, problem) => {
     expect(problemsOf(variables)).toEqual([expect.stringContaining(problem)])
   })
@@ -93,9 +93,9 @@ describe('the port for HTTP', () => {
     expect(parse(here).http?.console).toBe(true)
     const there = { ...here, QSCOPE_HTTP_LISTEN: '0.0.0.0:8080', QSCOPE_INSECURE: '1' }
     expect(problemsOf(there)).toEqual([
-      expect.stringMatching(/^QSCOPE_CONSOLE: should be off: 0\.0\.0\.0:8080 can be reached from outside/),
+      expect.stringMatching(/^QSCOPE_CONSOLE: should be off: 0\.0\.0\.0:8080 can be reached from other machines/),
     ])
     expect(problemsOf({ ...there, QSCOPE_TLS_CERT_FILE: 'a', QSCOPE_TLS_KEY_FILE: 'b' })).toEqual([])
-    expect(problemsOf({ QSCOPE_CONSOLE: 'on' })).toEqual(['QSCOPE_CONSOLE: needs QSCOPE_HTTP_LISTEN beside it'])
+    expect(problemsOf({ QSCOPE_CONSOLE: 'on' })).toEqual(['QSCOPE_CONSOLE: requires QSCOPE_HTTP_LISTEN'])
   })
 })

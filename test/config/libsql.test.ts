@@ -57,7 +57,7 @@ describe('the URL of a database of libSQL', () => {
     const url = `libsql://db.example?authToken=${TOKEN}`
     const [problem] = problemsOf({ QSCOPE_DATABASE_URL: url })
     expect(problem).toBe(
-      'QSCOPE_DATABASE_URL: should be without parameters, but has "authToken"; QSCOPE_DATABASE_… variables set what others put there',
+      'QSCOPE_DATABASE_URL: should have no parameters, but has "authToken"; use the QSCOPE_DATABASE_… variables instead',
     )
     expect(maskUrl(url)).toBe('libsql://db.example')
   })
@@ -65,10 +65,10 @@ describe('the URL of a database of libSQL', () => {
   it('is encrypted beyond this machine, unless plaintext is allowed in so many words', () => {
     const url = { QSCOPE_DATABASE_URL: 'http://db.example:8080' }
     expect(problemsOf(url)).toEqual([
-      'QSCOPE_DATABASE_URL: should be an https URL: db.example is not this machine, and the token would travel in plaintext; QSCOPE_INSECURE=1 allows it',
+      'QSCOPE_DATABASE_URL: should be an https URL: db.example is another machine, and the token would be sent in plaintext; QSCOPE_INSECURE=1 allows it',
     ])
     expect(parse({ ...url, QSCOPE_INSECURE: '1' }).warnings).toEqual([
-      'QSCOPE_DATABASE_URL is an http URL: what db.example is asked and told travels in plaintext',
+      'QSCOPE_DATABASE_URL is an http URL: statements and rows travel to and from db.example in plaintext',
     ])
   })
 
@@ -86,8 +86,7 @@ describe('the URL of a database of libSQL', () => {
 })
 
 describe('the token of a database', () => {
-  const REFUSED =
-    'QSCOPE_DATABASE_AUTH_TOKEN: should not be set: only a database of libSQL on a server, at libsql://host, takes a token'
+  const REFUSED = 'QSCOPE_DATABASE_AUTH_TOKEN: should not be set: only a libSQL server (libsql://host) takes a token'
 
   it('goes with a database of libSQL on a server, and is never shown', () => {
     const config = parse({ QSCOPE_DATABASE_URL: 'libsql://db.example', QSCOPE_DATABASE_AUTH_TOKEN: TOKEN })
@@ -101,7 +100,7 @@ describe('the token of a database', () => {
 
   test.each(['two words', 'line\nend', 'ünicode'])('is not quoted where it is none: %j', (token) => {
     expect(problemsOf({ QSCOPE_DATABASE_URL: 'libsql://db.example', QSCOPE_DATABASE_AUTH_TOKEN: token })).toEqual([
-      'QSCOPE_DATABASE_AUTH_TOKEN: should be a token that a database of libSQL on a server lets read and write, in one line without white space; its value is not shown, because it may hold a secret',
+      'QSCOPE_DATABASE_AUTH_TOKEN: should be a token that a database of libSQL on a server lets read and write, on one line without white space; its value is not shown, because it may hold a secret',
     ])
   })
 })

@@ -43,11 +43,11 @@ describe('TLS', () => {
   })
 
   it.each<[Record<string, string>, RegExp]>([
-    [{ ...CERT }, /^QSCOPE_TLS_KEY_FILE: is missing/],
-    [{ ...KEY }, /^QSCOPE_TLS_CERT_FILE: is missing/],
-    [{ ...CA }, /^QSCOPE_TLS_CLIENT_CA_FILE: needs/],
-    [{ QSCOPE_TLS_CLIENT_AUTH: 'require' }, /^QSCOPE_TLS_CLIENT_AUTH: needs/],
-    [{ ...CERT, ...KEY, QSCOPE_TLS_CLIENT_AUTH: 'require' }, /^QSCOPE_TLS_CLIENT_CA_FILE: is missing/],
+    [{ ...CERT }, /^QSCOPE_TLS_KEY_FILE: should be set/],
+    [{ ...KEY }, /^QSCOPE_TLS_CERT_FILE: should be set/],
+    [{ ...CA }, /^QSCOPE_TLS_CLIENT_CA_FILE: requires/],
+    [{ QSCOPE_TLS_CLIENT_AUTH: 'require' }, /^QSCOPE_TLS_CLIENT_AUTH: requires/],
+    [{ ...CERT, ...KEY, QSCOPE_TLS_CLIENT_AUTH: 'require' }, /^QSCOPE_TLS_CLIENT_CA_FILE: should be set/],
     [{ ...CERT, ...KEY, ...CA, QSCOPE_TLS_CLIENT_AUTH: 'none' }, /^QSCOPE_TLS_CLIENT_AUTH: should be request/],
     [{ ...CERT, ...KEY, QSCOPE_TLS_CLIENT_AUTH: 'maybe' }, /^QSCOPE_TLS_CLIENT_AUTH: should be none, request/],
     [{ ...CERT, ...KEY, QSCOPE_TLS_RELOAD_INTERVAL: '1ms' }, /^QSCOPE_TLS_RELOAD_INTERVAL: should be a duration/],

@@ -57,11 +57,11 @@ describe('the file of trusted issuers', () => {
       /issuers\[0\]\.jwks_url: should be an https URL/,
       /issuers\[0\]\.max_lifetime: should be a duration/,
       /issuers\[0\]: .*surprise/,
-      /issuers\[1\]\.rules\[0\]\.claims\.sub: should be a text/,
+      /issuers\[1\]\.rules\[0\]\.claims\.sub: should be a string/,
       /issuers\[1\]\.rules\[0\]\.client_id: should be a client id/,
-      /issuers\[1\]\.rules\[0\]\.scopes\[0\]: should be a scope, and none under qscope:/,
-      /issuers\[2\]\.rules\[0\]\.claims: should name at least one claim/,
-      /issuers\[2\]: should have either jwks_file or jwks_url/,
+      /issuers\[1\]\.rules\[0\]\.scopes\[0\]: should be a scope that does not begin with qscope:/,
+      /issuers\[2\]\.rules\[0\]: should have claims, a condition or both/,
+      /issuers\[2\]: should have either jwks_file or jwks_url, not both/,
     ]
     for (const pattern of told) expect(problems).toContainEqual(expect.stringMatching(pattern))
   })
@@ -69,13 +69,44 @@ describe('the file of trusted issuers', () => {
   it.each<[string, unknown, RegExp]>([
     ['no JSON', 'nonsense', /JSON/],
     ['an empty list', { issuers: [] }, /issuers/],
-    ['one issuer twice', { issuers: [ISSUER, ISSUER] }, /stands here twice/],
+    ['one issuer twice', { issuers: [ISSUER, ISSUER] }, /is listed twice/],
     ['two places of keys', { issuers: [{ ...ISSUER, jwks_url: 'https://i.example/jwks' }] }, /either/],
-    ['a CA for a file', { issuers: [{ ...ISSUER, jwks_ca_file: 'ca.pem' }] }, /jwks_ca_file goes with jwks_url/],
+    ['a CA for a file', { issuers: [{ ...ISSUER, jwks_ca_file: 'ca.pem' }] }, /jwks_ca_file requires jwks_url/],
     ['a password in the URL', { issuers: [{ ...ISSUER, jwks_url: 'https://a:b@i.example/' }] }, /https URL/],
-    ['a * inside', { issuers: [{ ...ISSUER, rules: [{ ...RULE, claims: { sub: 'a*b' } }] }] }, /beginning of one/],
+    ['a * inside', { issuers: [{ ...ISSUER, rules: [{ ...RULE, claims: { sub: 'a*b' } }] }] }, /prefix followed by \*/],
   ])('is refused with %s', (_what, content, problem) => {
     expect(read(content).problems.join('\n')).toMatch(problem)
+  })
+
+  it('compiles expressions, and tells what is wrong with them by their place', () => {
+    const rule = {
+      client_id: 'orders',
+      scopes: ['read'],
+      condition: 'claims.sub ==',
+      scopes_expression: '"read"',
+      token_claims: { sub: '1', team: 'claims.team' },
+    }
+    expect(read({ issuers: [{ ...ISSUER, rules: [rule] }] }).problems).toEqual([
+      expect.stringMatching(/^issuers\[0\]\.rules\[0\]\.condition: at line 1, column \d+: is no CEL/),
+      'issuers[0].rules[0].scopes_expression: must give list(string), and gives string',
+      'issuers[0].rules[0].token_claims["sub"]: is reserved',
+    ])
+    const good = {
+      ...rule,
+      condition: 'claims.sub == "a"',
+      scopes_expression: '[]',
+      token_claims: { team: 'claims.team' },
+    }
+    expect(read({ issuers: [{ ...ISSUER, rules: [good] }] }).issuers[0]?.rules).toEqual([
+      {
+        claims: [],
+        condition: good.condition,
+        clientId: 'orders',
+        scopes: ['read'],
+        scopesExpression: '[]',
+        tokenClaims: { team: 'claims.team' },
+      },
+    ])
   })
 
   it('stops the start where it is broken or missing', () => {

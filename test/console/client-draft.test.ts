@@ -9,7 +9,13 @@ import {
   registrationOf,
   updateOf,
 } from '../../console/src/pages/clients/draft.ts'
-import { AccessTokenFormat, ClientSchema, ClientType, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import {
+  AccessTokenFormat,
+  AuthenticationMethod,
+  ClientSchema,
+  ClientType,
+  GrantType,
+} from '../../src/gen/qscope/v1/client_pb.ts'
 
 const client = create(ClientSchema, {
   clientId: 'orders',
@@ -69,6 +75,45 @@ describe('the draft of a client', () => {
     ['1e300', { seconds: 315_576_000_000n, nanos: 0 }],
   ])('leaves it to the server whether %s seconds are acceptable', (accessTokenTtl, ttl) => {
     expect(registrationOf({ ...NEW_CLIENT, accessTokenTtl }).config?.accessTokenTtl).toEqual(ttl)
+  })
+
+  it('holds federated identities as lines, and leaves what cannot be read to the server', () => {
+    const federatedIdentities = [
+      { issuer: 'https://ci.example', subject: 'job:deploy', requiredClaims: { ref: 'refs/heads/main' } },
+      { issuer: 'spiffe://prod', subject: 'spiffe://prod/orders', requiredClaims: {} },
+    ]
+    const authenticationMethod = AuthenticationMethod.FEDERATED_JWT
+    const held = draftOf(create(ClientSchema, { authenticationMethod, federatedIdentities }))
+    expect(registrationOf(held).federatedIdentities).toEqual(federatedIdentities)
+    const changed = { ...held, federatedIdentities: `${held.federatedIdentities}\nhttps://other.example job` }
+    expect(changesOf(held, changed).map(({ path, added }) => [path, added])).toEqual([
+      ['federated_identities', ['https://other.example job']],
+    ])
+    const unreadable = registrationOf({
+      ...held,
+      federatedIdentities: 'https://ci.example\nhttps://ci.example job ref=main',
+    })
+    expect(unreadable.federatedIdentities).toEqual([
+      { issuer: 'https://ci.example', subject: '', requiredClaims: {} },
+      { issuer: 'https://ci.example', subject: 'job', requiredClaims: { '': 'ref=main' } },
+    ])
+  })
+
+  it('registers the credential of the chosen method alone', () => {
+    const written = {
+      ...NEW_CLIENT,
+      jwks: '{}',
+      tlsClientSubject: 'dns:a',
+      federatedIdentities: 'https://ci.example job',
+    }
+    const of = (method: AuthenticationMethod) =>
+      Object.keys(registrationOf({ ...written, authenticationMethod: String(method) })).filter((key) => key in written)
+    const others = Object.keys(registrationOf(written)).filter((key) => key in written)
+    expect(of(AuthenticationMethod.TLS_CLIENT).filter((key) => !others.includes(key))).toEqual(['tlsClientSubject'])
+    expect(of(AuthenticationMethod.PRIVATE_KEY_JWT).filter((key) => !others.includes(key))).toEqual(['jwks'])
+    expect(of(AuthenticationMethod.FEDERATED_JWT).filter((key) => !others.includes(key))).toEqual([
+      'federatedIdentities',
+    ])
   })
 
   it('takes a number for the same, however it is written', () => {

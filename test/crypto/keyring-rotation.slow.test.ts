@@ -28,7 +28,7 @@ describe('rotating a key', () => {
     expect([...after[purpose].keys.keys()]).toEqual([before[purpose].active, id])
     for (const other of KEY_PURPOSES) if (other !== purpose) expect(after[other]).toBe(before[other])
     expect(withoutKey(after, before[purpose].active)[purpose].keys.size).toBe(1)
-    expect(() => withoutKey(after, id)).toThrow(/is the active one/)
+    expect(() => withoutKey(after, id)).toThrow(/is active: activate another/)
   })
 
   test('lets secrets and user codes of the old pepper match, and makes new ones with the new', () => {
@@ -67,7 +67,7 @@ describe('a keyring that is read again', () => {
         keys: new Map([[before.audit.active, [...other.audit.keys.values()][0] ?? Buffer.alloc(32)]]),
       },
     }
-    expect(() => mergedMaterial(before, forged)).toThrow(/is another one than before/)
+    expect(() => mergedMaterial(before, forged)).toThrow(/differs from the one loaded before/)
   })
 })
 
@@ -136,14 +136,14 @@ describe('changing a keyring file', () => {
   test('says what to do when another command never finished', async () => {
     const { path } = newFile()
     writeFileSync(`${path}.lock`, '')
-    await expect(addPepper(path)).rejects.toThrow(/if none runs any more, remove .*\.lock$/)
+    await expect(addPepper(path)).rejects.toThrow(/if no such command is running, remove .*\.lock$/)
     rmSync(`${path}.lock`)
     await addPepper(path)
   }, 300_000)
 
   test('needs the file', async () => {
     await expect(addPepper(join(tmpdir(), 'qscope-none', 'keyring.json'))).rejects.toThrow(
-      /^there is no keyring file .* make one/,
+      /^the keyring file .* does not exist: create it/,
     )
   })
 })

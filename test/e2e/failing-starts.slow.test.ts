@@ -66,7 +66,7 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
       execFileSync('mkfifo', [join(folder, 'pipe')])
       return { QSCOPE_DATABASE_URL: 'sqlite:./pipe', QSCOPE_KEYRING_FILE: './keyring.json' }
     },
-    /^qscope: QSCOPE_DATABASE_URL: .*pipe.*no regular file/,
+    /^qscope: QSCOPE_DATABASE_URL: .*pipe.*not a regular file/,
   ],
   'a keyring file below what is no folder': [
     (folder) => {
@@ -90,7 +90,7 @@ const STARTS: Readonly<Record<string, readonly [(folder: string) => Readonly<Rec
   ],
   'an issuer with a line end': [
     () => ({ QSCOPE_ISSUER: 'https://h.example\n' }),
-    /^qscope: QSCOPE_ISSUER: should be an https URL.*not "https:\/\/h\.example\\n": it has white space/,
+    /^qscope: QSCOPE_ISSUER: should be an https URL.*not "https:\/\/h\.example\\n": it contains white space/,
   ],
   'an address of which no issuer can be made': [
     () => ({ QSCOPE_GRPC_LISTEN: '[fe80::1%eth0]:50051', QSCOPE_INSECURE: '1' }),

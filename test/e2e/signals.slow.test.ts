@@ -105,7 +105,7 @@ describe.each([1, 2])('a server of %d process(es)', (workers) => {
       for (const pid of pids) {
         for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const) process.kill(pid, signal)
       }
-      const ignored = () => linesOf(server).filter(({ msg }) => msg === 'the signal has no meaning here and is ignored')
+      const ignored = () => linesOf(server).filter(({ msg }) => msg === 'signal ignored')
       await expect.poll(() => ignored().length, PATIENCE).toBe(pids.length)
       await expect.poll(() => reloads(server).length, PATIENCE).toBe(1)
       await keySetAt(address)

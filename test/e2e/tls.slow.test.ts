@@ -95,7 +95,7 @@ describe('TLS files that cannot be used', () => {
   it.each([
     ['a key of another certificate', { QSCOPE_TLS_KEY_FILE: orders.keyFile }, /not the key of the certificate/],
     ['a file that is not there', { QSCOPE_TLS_CERT_FILE: '/nowhere.pem' }, /QSCOPE_TLS_CERT_FILE: \/nowhere.pem/],
-    ['a key instead of a certificate', { QSCOPE_TLS_CLIENT_CA_FILE: orders.keyFile }, /no certificate in PEM/],
+    ['a key instead of a certificate', { QSCOPE_TLS_CLIENT_CA_FILE: orders.keyFile }, /not a certificate in PEM/],
   ])('(%s) stop the start in one line, before a secret is drawn', async (_what, wrong, message) => {
     const directory = await temporaryDirectory()
     const refused = await run(directory, ['serve'], { ...TLS, ...wrong })

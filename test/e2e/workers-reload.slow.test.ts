@@ -40,7 +40,7 @@ it('each worker takes up a renewed certificate and a rotated keyring', async () 
   await untilBothSaid('TLS certificate replaced')
   const rotated = await run(directory, ['keyring', 'rotate', '--purpose', 'pepper', '--json'])
   expect(rotated.code).toBe(0)
-  await untilBothSaid('keyring file read again')
+  await untilBothSaid('keyring file reloaded')
 
   server.child.kill('SIGTERM')
   expect(await server.ended).toEqual({ code: 0, signal: null })

@@ -329,7 +329,7 @@ describe('the workers of a server', () => {
       // Nothing of it runs any more, as in a loop without end.
       process.kill(one.pid, 'SIGSTOP')
       const waiting = one.call(mintToken, { client }, { deadlineMs: MINUTES_MS }).catch((error: unknown) => error)
-      const killed = server.line(({ msg, pid }) => msg === 'a worker hangs and is killed' && pid === one.pid)
+      const killed = server.line(({ msg, pid }) => msg === 'a worker does not respond and is killed' && pid === one.pid)
       for (let ended = false; !ended; ) {
         await other.call(mintToken, { client })
         ended = await Promise.race([killed.then(() => true), sleep(200).then(() => false)])

@@ -158,6 +158,58 @@ onEveryBackend('RotateOwnSecret', (server, database) => {
     expect(await isLetIn(withSecret(clientId, drawn))).toBe(true)
   })
 
+  describe('whose maker a server of an older version revoked alone', () => {
+    const stored = async (clientId: string) =>
+      (await database.query(`select secret_id from oauth_client_secrets where client_id = '${clientId}'`)).map((row) =>
+        String(row['secret_id']),
+      )
+    /** A client with an administrator's secret, and a secret whose maker is gone. */
+    async function withOrphan() {
+      const { clientId, clientSecret } = await rotating()
+      const [maker] = await secretsOf(clientId)
+      const orphan = await rotate(clientId, clientSecret)
+      const current = await server.call(rotateClientSecret, { clientId, overlap: durationFromMs(HOUR) }, bearer())
+      await database.query(`delete from oauth_client_secrets where secret_id = '${maker?.secretId}'`)
+      expect(await stored(clientId)).toContain(orphan.secretId)
+      return { clientId, orphan: orphan.secretId, maker: maker?.secretId ?? '', current }
+    }
+
+    it('can be revoked by its id, once', async () => {
+      const { clientId, orphan, maker, current } = await withOrphan()
+      await server.call(revokeClientSecret, { clientId, secretId: orphan }, bearer())
+      expect(await stored(clientId)).toEqual([current.secretId])
+      expect(await server.auditEvents({ clientId, eventTypes: ['client.secret_revoked'] })).toMatchObject([
+        { metadata: { secret_id: orphan, made_by: maker } },
+      ])
+      expect(await refusalOf(server.call(revokeClientSecret, { clientId, secretId: orphan }, bearer()))).toMatchObject({
+        reason: 'RESOURCE_NOT_FOUND',
+      })
+    })
+
+    it('goes with the next secret that is revoked', async () => {
+      const { clientId, current } = await withOrphan()
+      await server.call(revokeClientSecret, { clientId, secretId: current.secretId }, bearer())
+      expect(await stored(clientId)).toEqual([])
+    })
+
+    it('goes with the next rotation, so that it keeps no pepper in use', async () => {
+      const { clientId, orphan, current } = await withOrphan()
+      const { secretId } = await server.call(rotateClientSecret, { clientId }, bearer())
+      expect((await stored(clientId)).toSorted()).toEqual([current.secretId, secretId].toSorted())
+      expect(
+        (await server.auditEvents({ clientId, eventTypes: ['client.secret_revoked'] })).map(
+          ({ metadata }) => metadata['secret_id'],
+        ),
+      ).toEqual([orphan])
+    })
+
+    it('goes with the next rotation of the client', async () => {
+      const { clientId, current } = await withOrphan()
+      const { secretId } = await rotate(clientId, current.clientSecret)
+      expect((await stored(clientId)).toSorted()).toEqual([current.secretId, secretId].toSorted())
+    })
+  })
+
   it('is revoked alone where it made nothing', async () => {
     const { clientId, clientSecret, client } = await rotating()
     const rotated = await rotate(clientId, clientSecret)

@@ -115,9 +115,16 @@ export function clientSecretPromises(subject: () => Subject): void {
     await insert(first, second, made, grandchild, sibling)
     const ids = async () => (await ofClient('s-orphan')).map(({ secretId }) => secretId).toSorted()
     expect(await ids()).toHaveLength(5)
+    const orphans = async () =>
+      (await subject().backend.reads.clientSecrets.orphansOf(context(), clientId('s-orphan'))).map(
+        ({ secretId }) => secretId,
+      )
+    expect(await orphans()).toEqual([])
     await inTransaction(subject().backend, (stores) =>
       stores.clientSecrets.delete(clientId('s-orphan'), first.secretId),
     )
     expect(await ids()).toEqual([second.secretId, sibling.secretId].toSorted())
+    expect((await orphans()).toSorted()).toEqual([made.secretId, grandchild.secretId].toSorted())
+    expect(await subject().backend.reads.clientSecrets.orphansOf(context(), clientId('s-orphan-not'))).toEqual([])
   })
 }

@@ -119,7 +119,7 @@ for (const kind of [mysqlDatabases, postgresDatabases, libsqlDatabases]) {
         proxy.failNextCommit('dropped', 600)
         await mintOn(told)
         await told.close()
-        const asked = lines.filter(({ msg }) => msg === 'whether a commit arrived could not be asked')
+        const asked = lines.filter(({ msg }) => msg === 'the outcome of a commit could not be looked up')
         expect(asked).toMatchObject([{ level: 20, err: { message: expect.stringContaining('the database') } }])
       })
 

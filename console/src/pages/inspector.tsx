@@ -32,7 +32,9 @@ function Inspection() {
   const [scopes, setScopes] = useState('')
   const [answer, setAnswer] = useState<ExplainTokenResponse | null>(null)
   const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const [isBusy, setBusy] = useState(false)
   const explain = async () => {
+    setBusy(true)
     setAnswer(null)
     setRefusal(null)
     try {
@@ -41,6 +43,7 @@ function Inspection() {
     } catch (error) {
       setRefusal(refusalOf(error))
     }
+    setBusy(false)
   }
   return (
     <>
@@ -55,8 +58,8 @@ function Inspection() {
           />
           <TextField label="Required scopes" value={scopes} onInput={setScopes} hint="Separated by white space." />
         </div>
-        <button type="submit" class="primary">
-          Inspect
+        <button type="submit" class="primary" disabled={isBusy}>
+          {isBusy ? 'Inspecting…' : 'Inspect'}
         </button>
       </Form>
       <RefusalNotice refusal={refusal} />

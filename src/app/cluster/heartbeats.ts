@@ -1,8 +1,8 @@
 /** How often a worker sends a heartbeat, and the primary checks for it. */
 export const HEARTBEAT_INTERVAL_MS = 1_000
-/** A worker without a heartbeat in so many checks hangs. No garbage collection takes that long. */
+/** A worker without a heartbeat in this many checks counts as hung. No garbage collection takes that long. */
 export const MAX_MISSED = 30
-/** The same for one that is still loading its program: a busy machine may take minutes. */
+/** The same limit for a worker that is still loading its program, which takes minutes on a busy machine. */
 export const MAX_MISSED_AT_START = 300
 
 /**
@@ -30,7 +30,7 @@ export class Heartbeats {
     return this.#missed > (isLoading ? MAX_MISSED_AT_START : MAX_MISSED)
   }
 
-  /** Whether it sent a heartbeat lately: one check may come just before the next heartbeat. */
+  /** Whether the last heartbeat is recent. One missed check is normal: it may come just before the next heartbeat. */
   get isAlive(): boolean {
     return this.#missed <= 2
   }

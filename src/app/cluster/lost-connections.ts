@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster'
 
-/** What travels inside of `node:cluster` with a connection, and back (lib/internal/cluster in Node.js 24). */
+/** The internal messages that `node:cluster` sends with a connection and back (lib/internal/cluster in Node.js 24). */
 interface Internal {
   readonly act?: unknown
   readonly seq?: unknown
@@ -12,10 +12,10 @@ interface Handle {
 }
 
 /**
- * Closes the connections that a worker was being handed when it died. Node keeps
- * them open with nobody to answer, and their callers would wait until they give
- * up; once closed, they connect again. Should Node change these messages one day, nothing
- * is found here, and nothing breaks.
+ * Closes the connections that were being handed to a worker when it died. Node.js keeps
+ * them open although nobody answers on them. Once they are closed, their callers
+ * reconnect. If a later version of Node.js changes these messages, this class finds no
+ * connections and does no harm.
  */
 export function closeLostConnections(worker: Worker): void {
   const handedOver = new Map<unknown, Handle>()

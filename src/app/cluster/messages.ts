@@ -8,10 +8,10 @@ export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** From the primary to a worker. */
 export type Command =
-  /** The first one, once it is ready: how to work. All workers share one configuration, whenever they start. */
+  /** The first message to a ready worker: its configuration. All workers share one configuration, whenever they start. */
   | {
       readonly kind: 'open'
-      /** From 1; whoever takes its place has it too. */
+      /** From 1. The replacement of a worker has the same number. */
       readonly number: number
       readonly config: Config
       readonly fingerprintKey: string
@@ -21,24 +21,24 @@ export type Command =
   | { readonly kind: 'reload'; readonly reload: Reload }
   /** What another worker counted. */
   | { readonly kind: 'counts'; readonly counts: Counts }
-  /** Asks what the worker has measured; it answers with the round. */
+  /** Requests the metrics of the worker. The answer carries the same round. */
   | { readonly kind: 'measure'; readonly round: number }
-  /** What all workers have measured, for the worker that asked. */
+  /** The metrics of all workers, for the worker that requested them. */
   | { readonly kind: 'measurements'; readonly request: number; readonly measured: readonly ProcessMetrics[] }
 
 /** From a worker to the primary. */
 export type WorkerEvent =
-  /** It listens to commands: what came before is lost. */
+  /** The worker now receives commands. Earlier commands are lost. */
   | { readonly kind: 'ready' }
   /** Its event loop runs. */
   | { readonly kind: 'beat' }
-  /** Everything is open but the port. */
+  /** Everything except the port is open. */
   | { readonly kind: 'opened' }
   | { readonly kind: 'listening'; readonly address: Address }
-  /** It cannot start, and ends. */
+  /** The worker cannot start, and exits. */
   | { readonly kind: 'failed'; readonly problem: string }
   | { readonly kind: 'counts'; readonly counts: Counts }
-  /** Somebody asked it for the metrics of the server. */
+  /** A scraper requested the metrics of the server from this worker. */
   | { readonly kind: 'measurements_requested'; readonly request: number }
   | { readonly kind: 'measured'; readonly round: number; readonly measured: ProcessMetrics }
 
@@ -58,7 +58,7 @@ export function readEvent(message: unknown): WorkerEvent | null {
   return contentOf(message) as WorkerEvent | null
 }
 
-/** Both ends are this program, in one version. */
+/** Both ends run the same version of this program. */
 function contentOf(message: unknown): unknown {
   return typeof message === 'object' && message !== null && MARK in message ? message[MARK] : null
 }

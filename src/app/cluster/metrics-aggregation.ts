@@ -6,7 +6,7 @@ export type ProcessMetrics = readonly MetricSnapshot[]
 /** How long to wait for a worker that is busy or dying; its values are then left out. */
 const ANSWER_TIMEOUT_MS = 2_000
 
-/** Collects the metrics of the workers, in the primary: whichever worker is asked for metrics answers for all. */
+/** Collects the metrics of the workers in the primary, so that each worker can answer for all of them. */
 export class MetricsAggregation {
   readonly #running = new Map<
     number,
@@ -14,7 +14,7 @@ export class MetricsAggregation {
   >()
   #last = 0
 
-  /** Asks so many workers through `ask`; resolves with what they answered in time. */
+  /** Requests metrics from `workers` workers through `ask`. Resolves with the answers that arrive in time. */
   begin(workers: number, ask: (round: number) => void): Promise<readonly ProcessMetrics[]> {
     this.#last += 1
     const round = this.#last

@@ -6,7 +6,7 @@ import type { Lifecycle, Reload, StartReport } from './lifecycle.ts'
 import { type Command, type Counts, envelope, readCommand, type WorkerEvent } from './messages.ts'
 import type { ProcessMetrics } from './metrics-aggregation.ts'
 
-/** The first command, by which a worker opens. */
+/** The first command, which makes a worker open its server. */
 export type OpenCommand = Extract<Command, { readonly kind: 'open' }>
 
 /** A worker's end of the channel to the primary. */
@@ -18,7 +18,7 @@ export class WorkerChannel implements Lifecycle {
   #counterSync: WorkerCounterSync | null = null
   #listens = false
   #applyReload: ((reload: Reload) => Promise<void>) | null = null
-  /** What arrived before it could be applied. */
+  /** Commands that arrived before they could be applied. */
   #earlyReload: Reload | null = null
   #ownMetrics: (() => Promise<ProcessMetrics>) | null = null
   readonly #requests = new Map<number, (measured: readonly ProcessMetrics[]) => void>()
@@ -30,7 +30,7 @@ export class WorkerChannel implements Lifecycle {
       const command = readCommand(message)
       if (command !== null) this.#handle(command)
     })
-    // Without its primary no connection arrives; Node would end the process at once, with its calls unanswered.
+    // Without its primary the worker receives no connections. Node.js would end the process at once and leave its calls unanswered.
     worker.on('disconnect', () => {
       worker.exitedAfterDisconnect = this.#listens
       for (const resolve of this.#requests.values()) resolve([])
@@ -48,7 +48,7 @@ export class WorkerChannel implements Lifecycle {
     return this.#stopRequested.promise
   }
 
-  /** For a signal that reached this process alone, or all of them. */
+  /** Handles a stop signal that this process alone, or every process, received. */
   requestStop(reason: string): void {
     this.#stopRequested.resolve(reason)
   }
@@ -68,12 +68,12 @@ export class WorkerChannel implements Lifecycle {
     if (this.#earlyReload !== null) this.#reload(this.#earlyReload)
   }
 
-  /** Resolves when the primary was told. */
+  /** Resolves when the message to the primary was sent. */
   async reportFailure(problem: string): Promise<void> {
     await this.#emit({ kind: 'failed', problem })
   }
 
-  /** Whichever worker is asked answers for all; without the primary, for itself. */
+  /** Answers with the metrics of all workers, or without a primary with those of this worker. */
   aggregateMetrics(own: () => Promise<ProcessMetrics>): () => Promise<readonly ProcessMetrics[]> {
     this.#ownMetrics = own
     return async () => {
@@ -132,7 +132,7 @@ export class WorkerChannel implements Lifecycle {
     if (this.#ownMetrics !== null) await this.#emit({ kind: 'measured', round, measured: await this.#ownMetrics() })
   }
 
-  /** If the primary is gone, the event `disconnect` says so; what cannot be sent to it is dropped. */
+  /** Messages that cannot be sent are dropped: the event `disconnect` reports a lost primary. */
   #emit(event: WorkerEvent): Promise<void> {
     return new Promise((resolve) => {
       if (this.#worker.isConnected()) this.#worker.send(envelope(event), () => resolve())
@@ -141,7 +141,7 @@ export class WorkerChannel implements Lifecycle {
   }
 }
 
-/** A count is published at once, and the next ones at most this often: a flood makes longer messages, not more of them. */
+/** The shortest time between two messages. The first count is published at once; a flood makes longer messages, not more of them. */
 const PUBLISH_INTERVAL_MS = 20
 
 /** Shares what a worker counts with the other workers, through the primary. */

@@ -8,7 +8,7 @@ import { closeLostConnections } from './lost-connections.ts'
 import { type Command, envelope, readEvent, type WorkerEvent } from './messages.ts'
 import { MetricsAggregation } from './metrics-aggregation.ts'
 
-/** As the primary runs, and without the signal that opens a debugger. */
+/** The options of Node.js for workers: those of the primary, without the signal that opens a debugger. */
 const EXEC_ARGV = [...new Set([...process.execArgv, '--disable-sigusr1'])]
 
 export interface WorkerPoolOptions {
@@ -16,31 +16,31 @@ export interface WorkerPoolOptions {
   readonly entry: string
   readonly config: Config
   readonly log: Logger
-  /** For what workers tell each other about secrets. */
+  /** The key of the fingerprints by which workers identify secrets to each other. */
   readonly fingerprintKey: string
 }
 
-/** The place of one worker after the other. */
+/** A worker slot. A worker that ends is replaced in the same slot. */
 interface WorkerSlot {
-  /** From 1; stands in the log lines of whoever has it. */
+  /** From 1. The log lines of the worker in this slot carry it. */
   readonly number: number
   readonly restarts: RestartPolicy
   worker: Worker | null
   state: 'starting' | 'opening' | 'opened' | 'listening'
   listeningSince: number
   heartbeats: Heartbeats
-  /** Whether the primary killed it because it hung. */
+  /** Whether the primary killed the worker because it hung. */
   hung: boolean
-  /** Why it could not start, as it said itself. */
+  /** The worker's own reason why it could not start. */
   problem: string | null
   /** Waits to fill the slot again. */
   waiting: NodeJS.Timeout | undefined
 }
 
-/** The workers of one server, as the primary manages them: started together, replaced when they end, stopped together. */
+/** The workers of one server, managed by the primary: it starts them together, replaces those that end, and stops them together. */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
-  /** As it is now: workers that start later work by it. */
+  /** The current configuration, which workers that start later use too. */
   #config: Config
   readonly #slots: readonly WorkerSlot[]
   readonly #started = Promise.withResolvers<Address>()
@@ -66,36 +66,36 @@ export class WorkerPool {
     }))
   }
 
-  /** Resolves, with why, when workers end as fast as they are replaced. */
+  /** Resolves with the reason when workers end as fast as they are replaced. */
   get crashLoop(): Promise<string> {
     return this.#crashLoop.promise
   }
 
-  /** Resolves when all workers listen; throws an error of one line, that of the first one that cannot. */
+  /** Resolves when all workers listen. Throws the one-line error of the first worker that cannot. */
   async start(): Promise<Address> {
-    // Whole connections in turn: a client has few, and each lives long, so that chance would load workers unevenly.
+    // Round robin per connection: a client has few long-lived connections, which a random choice would spread unevenly.
     cluster.schedulingPolicy = cluster.SCHED_RR
-    // Configurations and counts travel as they are: `advanced` knows `Map`.
+    // `advanced` serialization supports `Map`, which configurations and counts contain.
     cluster.setupPrimary({ exec: this.#options.entry, args: [], execArgv: EXEC_ARGV, serialization: 'advanced' })
     for (const slot of this.#slots) this.#fill(slot)
     this.#monitor = setInterval(() => this.#checkHeartbeats(), HEARTBEAT_INTERVAL_MS)
     return await this.#started.promise
   }
 
-  /** Makes all workers apply what was read again, and those that start later. */
+  /** Makes all workers apply the reloaded settings, including those that start later. */
   reload(reload: Reload): void {
     const { trustedIssuers } = reload
     if (trustedIssuers !== null) this.#config = { ...this.#config, trustedIssuers }
     for (const slot of this.#slots) if (slot.state !== 'starting') send(slot, { kind: 'reload', reload })
   }
 
-  /** Lets all workers drain; throws if some had to be killed because they took longer. */
+  /** Drains all workers. Throws if some took longer and were killed. */
   async stop(withinMs: number): Promise<void> {
     this.#phase = 'stopping'
     clearInterval(this.#monitor)
     for (const slot of this.#slots) {
       clearTimeout(slot.waiting)
-      // One that does not listen to commands yet has nothing to finish either.
+      // A worker that receives no commands yet has no calls to finish.
       if (slot.state === 'starting') slot.worker?.process.kill('SIGKILL')
       else send(slot, { kind: 'stop' })
     }
@@ -110,7 +110,7 @@ export class WorkerPool {
     if (late) throw new Error(`some workers did not end within ${withinMs} ms and were killed`)
   }
 
-  /** Kills all workers at once, whatever they do. */
+  /** Kills all workers immediately. */
   kill(): void {
     this.#phase = 'stopping'
     clearInterval(this.#monitor)
@@ -134,14 +134,17 @@ export class WorkerPool {
     worker.on('error', (error) => log.error({ worker: slot.number, err: error }, 'a worker failed'))
   }
 
-  /** Kills workers that hang; what follows is as for any that ends. */
+  /** Kills workers that hang. They are then replaced like any worker that ended. */
   #checkHeartbeats(): void {
     for (const slot of this.#slots) {
       const { worker, heartbeats, number } = slot
       if (worker === null || slot.hung || !heartbeats.check(slot.state === 'starting')) continue
       slot.hung = true
       const silentMs = Math.round(performance.now() - heartbeats.lastBeatAt)
-      this.#options.log.error({ worker: number, pid: worker.process.pid, silentMs }, 'a worker hangs and is killed')
+      this.#options.log.error(
+        { worker: number, pid: worker.process.pid, silentMs },
+        'a worker does not respond and is killed',
+      )
       worker.process.kill('SIGKILL')
     }
   }
@@ -160,7 +163,7 @@ export class WorkerPool {
       case 'opened':
         slot.state = 'opened'
         if (this.#phase !== 'starting') send(slot, { kind: 'listen' })
-        // Together, so that those who wait for the port do not all meet the first.
+        // All at the same time, so that waiting callers do not all connect to the first worker.
         else if (this.#all('opened')) for (const each of this.#slots) send(each, { kind: 'listen' })
         break
       case 'listening':
@@ -241,33 +244,33 @@ function isStable({ state, listeningSince, heartbeats }: WorkerSlot): boolean {
   return state === 'listening' && heartbeats.isAlive && performance.now() - listeningSince >= STABLE_AFTER_MS
 }
 
-/** If the worker is gone, its exit event says so; what cannot be sent to it is dropped. */
+/** Messages that cannot be sent are dropped: the exit event reports a worker that ended. */
 function send({ worker }: WorkerSlot, command: Command): void {
   if (worker?.isConnected() === true) worker.send(envelope(command), () => undefined)
 }
 
-/** A worker that has served so long is stable: what ends it later is not what ended the workers before it. */
+/** After serving this long, a worker counts as stable: its later end has another cause than the ends before. */
 export const STABLE_AFTER_MS = 10_000
-/** So many in a row may end before they are stable; then, if no other worker is stable, something is wrong with all of them. */
+/** This many workers in a row may end before they are stable. If no other worker is stable then, all of them have a common fault. */
 const MAX_SHORT_RUNS = 5
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 5_000
 
-/** Decides when a worker that ended is replaced, and when no more. */
+/** Decides when a worker that ended is replaced, and when to give up. */
 export class RestartPolicy {
   #shortRuns = 0
 
-  /** Records that a worker ended which had served for so long; 0: it never did. */
+  /** Records the end of a worker that served for `servedMs`; 0 if it never served. */
   recordExit(servedMs: number): void {
     this.#shortRuns = servedMs >= STABLE_AFTER_MS ? 0 : this.#shortRuns + 1
   }
 
-  /** Whether workers end as fast as they are replaced, so that replacing them is useless. */
+  /** Whether workers end as fast as they are replaced, which makes a replacement useless. */
   isCrashLoop(othersAreStable: boolean): boolean {
     return this.#shortRuns > MAX_SHORT_RUNS && !othersAreStable
   }
 
-  /** How long the next one waits: the first not at all, each other twice as long as the one before. */
+  /** The delay before the next replacement in milliseconds: 0 for the first, then doubled each time. */
   delayMs(): number {
     if (this.#shortRuns <= 1) return 0
     return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#shortRuns - 2))

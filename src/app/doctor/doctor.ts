@@ -23,8 +23,8 @@ export async function examine(
   config: Config,
   { database, listeners }: { readonly database: () => Promise<readonly Finding[]>; readonly listeners: boolean },
 ): Promise<readonly Finding[]> {
-  const findings = config.warnings.map((text) => warning('configuration', text, 'correct or unset the variable'))
-  if (findings.length === 0) findings.push(ok('configuration', 'every variable is understood'))
+  const findings = config.warnings.map((text) => warning('configuration', text, 'correct the variable or unset it'))
+  if (findings.length === 0) findings.push(ok('configuration', 'every variable is valid'))
   findings.push(...(await guarded('keyring', () => keyringFindings(config))))
   findings.push(...(await guarded('database', database)))
   findings.push(...(await guarded('disk', () => diskFindings(config))))
@@ -39,11 +39,11 @@ export async function examine(
 
 function keyringFindings({ keyringFile }: Config): readonly Finding[] {
   if (keyringFile === null) {
-    return [warning('keyring', 'drawn in memory, dies with the process', 'set QSCOPE_KEYRING_FILE to keep it')]
+    return [warning('keyring', 'in memory; lost when the process ends', 'set QSCOPE_KEYRING_FILE to keep it')]
   }
   const file = readKeyringFile(keyringFile)
   if (file === null) return [ok('keyring', `${keyringFile} does not exist yet; the first start creates it`)]
-  if (file.warning !== null) return [warning('keyring', 'others may read it', file.warning)]
+  if (file.warning !== null) return [warning('keyring', 'other users can read it', file.warning)]
   return [ok('keyring', `${keyringFile}, active pepper ${file.material.pepper.active}`)]
 }
 

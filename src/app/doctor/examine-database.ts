@@ -44,7 +44,7 @@ export function reachedFindings(config: Config): readonly Finding[] {
 
 /** A database without a schema. */
 export function emptyDatabaseFindings({ database: { embedded } }: Config): readonly Finding[] {
-  const advice = embedded ? 'nothing: the first start creates the schema' : 'run: qscope migrate up'
+  const advice = embedded ? 'none needed: the first start creates the schema' : 'run: qscope migrate up'
   return [warning('schema', 'the database is empty', advice), clockFinding(null)]
 }
 
@@ -83,7 +83,7 @@ export async function contentFindings(
   )
   const health = await backend.check()
   if (!health.serving) {
-    return [...diagnostics, problem('health', health.problem, 'a server would report NOT_SERVING until this is mended')]
+    return [...diagnostics, problem('health', health.problem, 'fix this; until then a server reports NOT_SERVING')]
   }
   const keys = await guarded('keys', async () => {
     await database.checkKeys()
@@ -113,7 +113,7 @@ async function databaseClockFindings(
   return [
     problem(
       'clock skew',
-      `this machine's clock is ${formatDuration(Math.abs(apart))} ${apart < 0 ? 'behind' : 'ahead of'} the database server's, more than ${allowed}: an instance here issues no tokens`,
+      `this machine's clock is ${formatDuration(Math.abs(apart))} ${apart < 0 ? 'behind' : 'ahead of'} the database server's, more than ${allowed}: an instance on this machine issues no tokens`,
       'run an NTP client on both machines',
     ),
   ]
@@ -144,17 +144,18 @@ function findingOf({ name, value, warning: text }: Diagnostic): Finding {
 
 function withPoolSizeWarning(diagnostic: Diagnostic, poolSize: number): Diagnostic {
   if (!(Number(diagnostic.value) <= poolSize)) return diagnostic
-  const text = `this process alone may open ${poolSize}: raise it, or lower QSCOPE_DATABASE_POOL_SIZE`
+  const text = `this process alone may open ${poolSize} connections: raise max_connections, or lower QSCOPE_DATABASE_POOL_SIZE`
   return { ...diagnostic, warning: text }
 }
 
 function auditLogFinding(protection: AuditProtection | null, changes: string): Finding {
   if (protection === 'triggers') return ok('audit log', 'append-only: triggers refuse changes')
-  if (changes === NONE) return ok('audit log', "append-only: this process's user has no right to change it")
+  if (changes === NONE)
+    return ok('audit log', 'append-only: the database user of this process has no privilege to change it')
   return warning(
     'audit log',
-    `this process's user has the right to ${changes}, and no trigger refuses it`,
-    'revoke that right (docs/databases.md), or run: qscope migrate up --audit=triggers',
+    `the database user of this process has the privilege to ${changes}, and no trigger prevents it`,
+    'revoke the privilege (docs/databases.md), or run: qscope migrate up --audit=triggers',
   )
 }
 
@@ -162,15 +163,11 @@ function auditLogFinding(protection: AuditProtection | null, changes: string): F
 function clockFinding(newestEvent: number | null): Finding {
   const now = Date.now()
   if (now < OLDEST_POSSIBLE_NOW) {
-    return problem('clock', `the clock says ${new Date(now).toISOString()}`, 'set the clock; run an NTP client')
+    return problem('clock', `the clock shows ${new Date(now).toISOString()}`, 'set the clock; run an NTP client')
   }
   if (newestEvent !== null && newestEvent > now + CLOCK_TOLERANCE_MS) {
     const ahead = Math.round((newestEvent - now) / 1_000)
-    return problem(
-      'clock',
-      `the newest audit event lies ${ahead} s in the future`,
-      'compare the clocks of all instances',
-    )
+    return problem('clock', `the newest audit event is ${ahead} s in the future`, 'compare the clocks of all instances')
   }
   return ok('clock', new Date(now).toISOString())
 }

@@ -54,9 +54,8 @@ function findingOf(guarantee: Guarantee, deployment: Deployment, facts: Database
     ...(dependsOn.includes(facts.auditLog.check) && facts.auditLog.state !== 'ok' ? [facts.auditLog.check] : []),
   ]
   if (inTheWay.length > 0) {
-    return warning(check, `not certain: ${claim}`, `mend what stands under ${inTheWay.join(', ')}`)
+    return warning(check, `not certain: ${claim}`, `fix ${inTheWay.join(', ')}`)
   }
-  const addition =
-    evidenceOf(guarantee, deployment) === 'notRun' ? `; no test has shown it on ${DEPLOYMENTS[deployment]}` : ''
+  const addition = evidenceOf(guarantee, deployment) === 'notRun' ? `; not tested on ${DEPLOYMENTS[deployment]}` : ''
   return ok(check, `${claim}${addition}`)
 }

@@ -16,8 +16,8 @@ export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: C
       if (text === null) return ok(CHECK, `the keys of ${terms.issuer} can be used`)
       const consequence =
         terms.keys.kind === 'file'
-          ? 'the server would not start'
-          : 'until then its assertions are refused as unavailable'
+          ? 'the server does not start with it'
+          : 'until then, its assertions are answered UNAVAILABLE'
       return problem(CHECK, text, `correct the key set or QSCOPE_TRUSTED_ISSUERS_FILE; ${consequence}`)
     }),
   )

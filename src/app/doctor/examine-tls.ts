@@ -23,7 +23,12 @@ export async function tlsFindings({ tls, issuer }: Config, now = Date.now()): Pr
     }
   } catch (error) {
     const finding = messageOf(error)
-    findings.push({ check: 'tls', state: 'problem', finding, advice: 'correct the file; the server would not start' })
+    findings.push({
+      check: 'tls',
+      state: 'problem',
+      finding,
+      advice: 'correct the file; the server does not start with it',
+    })
   }
   return findings
 }
@@ -33,12 +38,17 @@ function expiryFinding(check: string, what: string, { validFrom, validTo }: X509
   const to = Date.parse(validTo)
   const day = (moment: number) => new Date(moment).toISOString().slice(0, 10)
   if (now < from) {
-    return { check, state: 'problem', finding: `${what} begins on ${day(from)}`, advice: 'compare the clocks' }
+    return {
+      check,
+      state: 'problem',
+      finding: `${what} is not valid before ${day(from)}`,
+      advice: 'check the clocks of this machine and of the CA',
+    }
   }
-  if (now > to) return { check, state: 'problem', finding: `${what} ran out on ${day(to)}`, advice: 'renew it' }
-  const finding = `${what} fits its key and ends on ${day(to)}`
+  if (now > to) return { check, state: 'problem', finding: `${what} expired on ${day(to)}`, advice: 'renew it' }
+  const finding = `${what} matches its key and expires on ${day(to)}`
   return to - now < SOON_DAYS * DAY
-    ? { check, state: 'warning', finding, advice: 'renew it; the server notices the new files by itself' }
+    ? { check, state: 'warning', finding, advice: 'renew it; the server loads the new files by itself' }
     : { check, state: 'ok', finding, advice: null }
 }
 
@@ -52,7 +62,7 @@ function namesFinding(certificate: X509Certificate, issuer: string): Finding {
     : {
         check: 'tls names',
         state: 'warning',
-        finding: `${finding}, not for ${host} of the issuer`,
-        advice: 'callers who know the server by its issuer would refuse the certificate',
+        finding: `${finding}, not for ${host}, the host of the issuer`,
+        advice: 'add the host to the certificate; callers that connect to the issuer refuse this one',
       }
 }

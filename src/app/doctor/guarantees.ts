@@ -63,7 +63,7 @@ export function evidenceOf({ evidence }: Guarantee, deployment: Deployment): Evi
 export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   {
     name: 'durable',
-    claim: 'what was answered outlives a crash',
+    claim: 'an answered change survives a crash',
     dependsOn: [
       'innodb_flush_log_at_trx_commit',
       'sync_binlog',
@@ -86,7 +86,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'races',
-    claim: 'of parallel uses of a code or token one wins',
+    claim: 'a code or token used in parallel is accepted once',
     dependsOn: ['isolation', 'session', 'foreign_keys'],
     evidence: {
       sqlite: RACES,
@@ -103,7 +103,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'revocation',
-    claim: 'every instance refuses from the next call on what one revoked',
+    claim: 'once one instance has revoked, every instance refuses from the next call on',
     dependsOn: ['isolation', 'wsrep_sync_wait', 'group_replication_consistency', 'group members', 'group member'],
     evidence: {
       sqlite: TWO_INSTANCES,
@@ -116,7 +116,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'read-your-writes',
-    claim: 'every instance reads what another has answered',
+    claim: 'every instance reads what another instance has answered',
     dependsOn: ['isolation', 'wsrep_sync_wait', 'group_replication_consistency'],
     evidence: {
       sqlite: TWO_INSTANCES,
@@ -128,7 +128,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'fail-over',
-    claim: 'the next host of the URL is used by itself',
+    claim: 'the server fails over to the next host of the URL',
     dependsOn: [],
     needsSeveralHosts: true,
     evidence: {
@@ -145,25 +145,25 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'unconfirmed-commits',
-    claim: 'a commit without an answer is read back',
+    claim: 'the outcome of an unconfirmed commit is looked up',
     dependsOn: [],
     evidence: { libsqlServer: UNCONFIRMED, mysql: UNCONFIRMED, postgres: UNCONFIRMED },
   },
   {
     name: 'sessions',
-    claim: 'settings of a session are set and read back',
+    claim: 'session settings are set and verified',
     dependsOn: ['session', 'isolation'],
     evidence: { sqlite: 'none', libsql: 'none', mysql: SESSIONS, mariadb: SESSIONS, postgres: SESSIONS },
   },
   {
     name: 'dead-connections',
-    claim: 'a connection that answers nothing is given up in time',
+    claim: 'a connection that does not answer is closed in time',
     dependsOn: [],
     evidence: { sqlite: 'none', libsql: 'none', libsqlServer: LIBSQL_SERVER, mysql: DUMB, postgres: DUMB },
   },
   {
     name: 'bytes',
-    claim: 'names that differ in any byte are different',
+    claim: 'names that differ in one byte are different',
     dependsOn: ['collation', 'encoding', 'session'],
     evidence: {
       sqlite: CONTRACT,
@@ -182,7 +182,7 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'least-privilege',
-    claim: 'a server works with the documented rights and no others',
+    claim: 'a server works with the documented privileges only',
     dependsOn: ['missing_privileges', 'privileges'],
     evidence: {
       sqlite: 'none',
@@ -195,37 +195,37 @@ export const GUARANTEES: readonly Guarantee[] = Object.freeze([
   },
   {
     name: 'clock',
-    claim: "times are of QScope's clock, and a jump of it loses nothing",
+    claim: 'a jump of the clock loses no data',
     dependsOn: ['clock'],
     evidence: { sqlite: CLOCK, mysql: CLOCK, mariadb: CLOCK, postgres: CLOCK },
   },
   {
     name: 'backup',
-    claim: 'the documented backup brings everything back',
+    claim: 'the documented backup restores everything',
     dependsOn: [],
     evidence: { sqlite: BACKUP, mysql: BACKUP, mariadb: BACKUP, postgres: BACKUP },
   },
   {
     name: 'upgrades',
-    claim: 'servers go on working while a newer schema is made',
+    claim: 'servers keep working during a schema migration',
     dependsOn: [],
     evidence: { sqlite: ROLLING, mysql: ROLLING, mariadb: ROLLING, postgres: ROLLING },
   },
   {
     name: 'plans',
-    claim: 'no flow looks through a table that grows',
+    claim: 'no flow scans a table that grows',
     dependsOn: [],
     evidence: { sqlite: PLANS, libsql: PLANS, mysql: PLANS, mariadb: PLANS, postgres: PLANS },
   },
   {
     name: 'size',
-    claim: 'what has ended is counted and deleted',
+    claim: 'expired rows are counted and deleted',
     dependsOn: [],
     evidence: { sqlite: PURGE, mysql: PURGE, mariadb: PURGE, postgres: PURGE },
   },
   {
     name: 'full-disk',
-    claim: 'a full disk loses nothing, and is recovered from',
+    claim: 'a full disk loses no data, and the server recovers',
     dependsOn: ['free_space'],
     evidence: { sqlite: FULL_DISK, libsql: FULL_DISK },
   },

@@ -165,31 +165,31 @@ export function describeConnectionProblem(
   const byOptions = source === 'options'
   switch (problem.kind) {
     case 'unknown_host':
-      return `the host ${address.host} is unknown (${problem.code}): check its name, and how this machine resolves names`
+      return `the host ${address.host} cannot be resolved (${problem.code}): check the name and the DNS settings of this machine`
     case 'nothing_listens':
-      return `no server answers at ${where}: nothing listens there; check the port, or start the server`
+      return `no server listens at ${where}: check the port, or start the server`
     case 'unreachable':
       return `no server answers at ${where} (${problem.code}): check the address, the network and its firewalls`
     case 'speaks_tls':
-      return `the server at ${where} speaks TLS, and was called in plaintext: ${byOptions ? 'give --tls, or --ca-file with the CA that issued its certificate' : 'set QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE as the server has them, or give --server and --tls'}`
+      return `the server at ${where} expects TLS, but was called in plaintext: ${byOptions ? 'give --tls, or --ca-file with the CA that issued its certificate' : 'set QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE as the server has them, or give --server and --tls'}`
     case 'speaks_plaintext':
-      return `the server at ${where} speaks plaintext, and was called over TLS: ${byOptions ? 'leave out --tls, --ca-file and --cert-file, or turn TLS on at the server' : 'start it again with QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE, or unset them here'}`
+      return `the server at ${where} expects plaintext, but was called over TLS: ${byOptions ? 'omit --tls, --ca-file and --cert-file, or turn TLS on at the server' : 'start it again with QSCOPE_TLS_CERT_FILE and QSCOPE_TLS_KEY_FILE, or unset them here'}`
     case 'speaks_no_http2':
-      return `what listens at ${where} does not speak gRPC: check the port`
+      return `the server at ${where} does not speak gRPC: check the port`
     case 'unknown_ca':
-      return `the certificate of the server at ${where} is not from a CA that is trusted here (${problem.code}): give --ca-file with the certificate of the CA that issued it`
+      return `the certificate of the server at ${where} is not issued by a trusted CA (${problem.code}): give --ca-file with the certificate of the CA that issued it`
     case 'wrong_name':
-      return `the certificate of the server at ${where} is not for ${address.host}, but for ${problem.names}: call the server by a name of its certificate`
+      return `the certificate of the server at ${where} is for ${problem.names}, not for ${address.host}: call the server by a name in its certificate`
     case 'expired':
-      return `the certificate of the server at ${where} ran out on ${problem.until}: renew it at the server`
+      return `the certificate of the server at ${where} expired on ${problem.until}: renew it at the server`
     case 'not_yet_valid':
-      return `the certificate of the server at ${where} begins on ${problem.from}: compare the clocks`
+      return `the certificate of the server at ${where} is not valid before ${problem.from}: check the clocks of both machines`
     case 'wants_client_certificate':
-      return `the server at ${where} wants a certificate of its clients: give --cert-file and --key-file`
+      return `the server at ${where} requires a client certificate: give --cert-file and --key-file`
     case 'refuses_client_certificate':
-      return `the server at ${where} refuses the certificate that was shown (${problem.code}): show one that its CA for clients issued, and that has not run out`
+      return `the server at ${where} refuses the client certificate (${problem.code}): give one that its CA for clients issued and that has not expired`
     case 'other_tls':
-      return `the server at ${where} breaks off the TLS handshake (${problem.code}): compare the TLS versions, and look into its log`
+      return `the server at ${where} aborts the TLS handshake (${problem.code}): compare the TLS versions, and read its log`
     default:
       return problem satisfies never
   }

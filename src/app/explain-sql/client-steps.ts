@@ -36,7 +36,9 @@ function registration(scene: Scene, over: Partial<ClientRegistration>): ClientRe
     type: 'confidential',
     authenticationMethod: 'client_secret',
     jwks: null,
+    jwksUri: null,
     tlsClientSubject: null,
+    federatedIdentities: [],
     grantTypes: [
       'authorization_code',
       'client_credentials',

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
+import { ACCESS_TOKEN_TYPE, TRANSACTION_TOKEN_TYPE } from '../../domain/token-types.ts'
 import { clientCredentials, clientCredentialsBatch } from '../../flows/grants/client-credentials.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
 import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
 import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
 import { replaceBearer } from '../../flows/grants/replace-bearer.ts'
-import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
+import { tokenExchange } from '../../flows/grants/token-exchange.ts'
+import { transactionToken } from '../../flows/grants/transaction-token.ts'
 import { REDIRECT_URI } from './client-steps.ts'
 import { asClient, type Scene } from './scene.ts'
 import { flowStep, type Sample, type Step } from './step.ts'
@@ -100,6 +102,19 @@ export const GRANT_STEPS: readonly Step[] = [
       actorToken: null,
       actorTokenType: null,
       requestedTokenType: null,
+    }),
+  }),
+  flowStep(transactionToken, {
+    caller: service,
+    input: (scene) => ({
+      ...wanted(scene),
+      subjectToken: scene.own.get().value,
+      subjectTokenType: ACCESS_TOKEN_TYPE,
+      actorToken: null,
+      actorTokenType: null,
+      requestedTokenType: TRANSACTION_TOKEN_TYPE,
+      requestContext: null,
+      requestDetails: null,
     }),
   }),
   flowStep(replaceBearer, {

@@ -12,22 +12,22 @@ import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const LEASE_MS = 30_000
 const RENEW_AFTER_MS = LEASE_MS / 3
-/** A process that does not hold the lease asks for it this often. */
+/** How often a process without the lease tries to take it. */
 const ASK_AGAIN_MS = 10_000
 const RETRY_MS = 2_000
-/** How long a delivery may take on when the server stops. */
+/** How long a running delivery may still take when the server stops. */
 const LAST_DELIVERY_MS = 2_000
 
-/** What is done with the events of the log. */
+/** A consumer of the events of the audit log. */
 export interface AuditProjection {
-  /** Names it in the database, and in log lines. */
+  /** Its name in the database and in log lines. */
   readonly name: string
   /**
-   * Does it with some events outside of the database; throws where that failed, and is then
-   * called with them again. So they may come twice.
+   * Delivers some events outside of the database. If it throws, it is called again with the
+   * same events, so events may be delivered more than once.
    */
   deliver?(events: readonly AuditEvent[]): Promise<void>
-  /** The same within the database, in the transaction that notes that they are done: so none counts twice. */
+  /** Processes events within the transaction that stores the new position, so each event counts exactly once. */
   write?(stores: TransactionStores, events: readonly AuditEvent[]): Promise<void>
 }
 
@@ -37,22 +37,23 @@ export interface AuditFollowerOptions {
   readonly backend: Pick<Backend, 'reads' | 'transaction' | 'maintenance'>
   readonly log: Logger
   readonly now: () => EpochMs
-  /** In milliseconds, never put back. */
+  /** A monotonic clock, in milliseconds. */
   readonly monotonic: () => number
-  /** How long to wait after a delivery that failed; 2 s if not given. */
+  /** The delay after a failed delivery; 2 s by default. */
   readonly retryMs?: number
 }
 
-/** Where the follower is, and the version under which the database knows that. */
+/** The position of the follower, and its version in the database. */
 interface Place {
   readonly position: AuditPosition
   readonly version: number
 }
 
 /**
- * Follows the audit log in the background, from where it stopped the last time; the first
- * time from now on. One process at a time does it, by a lease, and where two of them meet
- * all the same, the database lets one of them move on. No call waits for it.
+ * Follows the audit log in the background. It continues from the stored position, or starts
+ * at the end of the log if there is none. A lease lets one process at a time follow. If two
+ * processes follow all the same, the database lets only one of them move the position. No
+ * call waits for it.
  */
 export class AuditFollower {
   readonly #options: AuditFollowerOptions
@@ -63,9 +64,9 @@ export class AuditFollower {
   #renewedAt = Number.NEGATIVE_INFINITY
   #running: Promise<void> = Promise.resolve()
   #delivered = 0
-  /** What was committed by then, of the monotonic clock, is delivered; `null`: not known yet. */
+  /** Everything committed before this time of the monotonic clock is delivered; `null` if not known yet. */
   #deliveredUpTo: number | null = null
-  /** When the oldest event of the page that is being delivered was made; `null`: there is none. */
+  /** The time of the oldest event of the page in delivery; `null` if there is none. */
   #oldest: EpochMs | null = null
   #isWaiting = false
   #stopped: Promise<void> | null = null
@@ -87,7 +88,7 @@ export class AuditFollower {
     })
   }
 
-  /** What it has done since the process began, and how far behind it is. */
+  /** The deliveries since the process started, and the current lag. */
   metrics(): FollowerState {
     const { name } = this.#options.projection
     const [isFollowing, delivered, { failures }] = [this.#isHolder, this.#delivered, this.#job]
@@ -99,8 +100,8 @@ export class AuditFollower {
   }
 
   /**
-   * Ends after the events that are being delivered; resolves then, or when that takes
-   * too long: such as where nobody takes them. They are delivered again by whoever follows.
+   * Stops after the delivery that is running. Resolves then, or when that takes too long,
+   * for example because the receiver is down. The next follower delivers these events again.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
@@ -113,14 +114,17 @@ export class AuditFollower {
     const ended = this.#running.catch(() => undefined)
     if (!(await settlesWithin(LAST_DELIVERY_MS, ended))) {
       const { projection, log } = this.#options
-      log.warn({}, `${projection.name}: the server stops while audit events are delivered; they are delivered again`)
+      log.warn(
+        {},
+        `${projection.name}: the server stops during the delivery of audit events; they will be delivered again`,
+      )
       return
     }
     if (this.#isHolder && this.#renewedAt !== Number.NEGATIVE_INFINITY)
       await this.#lease.release().catch(() => undefined)
   }
 
-  /** Until it is stopped, or another process follows. Throws what failed. */
+  /** Follows until it is stopped or another process follows. Throws the error of a failed delivery. */
   async follow(): Promise<void> {
     if (!(await this.#holdsLease())) return
     let place = await this.#place()
@@ -136,7 +140,7 @@ export class AuditFollower {
     }
   }
 
-  /** Delivers what a query found, page by page. */
+  /** Delivers the events of a query, page by page. */
   async #take(reading: AuditReading, from: Place): Promise<Place> {
     const { projection, log } = this.#options
     let place = from
@@ -159,12 +163,12 @@ export class AuditFollower {
     return await this.#advance({ position: end, version: 0 }, end, [])
   }
 
-  /** The database was put back: what lies before its end now may have been delivered, or not. */
+  /** The database was restored: the events before its current end may or may not have been delivered. */
   async #beginAnew(place: Place): Promise<Place> {
     const { projection, log, feed } = this.#options
     log.error(
       { position: positionText(place.position) },
-      `${projection.name}: the audit log is not the one that was followed; going on from its end`,
+      `${projection.name}: the audit log is not the one followed before; continuing from its end`,
     )
     return await this.#advance(place, await feed.end(), [])
   }
@@ -175,14 +179,14 @@ export class AuditFollower {
     const at = now()
     const ctx = backgroundContext(uuidV7(), log, at)
     const isMoved = await backend.transaction<boolean>(ctx, async (stores) => {
-      // Asked inside, so that a repetition of the transaction finds what the first attempt committed.
+      // Read inside the transaction, so that a retry sees what the first attempt committed.
       const stored = await stores.auditFollowers.place(ctx, name)
       if ((stored?.version ?? 0) !== version) return { commit: false, value: false }
       await projection.write?.(stores, events)
       const commit = await stores.auditFollowers.advance(name, version, positionText(position), at)
       return { commit, value: commit }
     })
-    if (!isMoved) throw new Error('another process has moved on meanwhile')
+    if (!isMoved) throw new Error('another process has moved the position in the meantime')
     return { position, version: version + 1 }
   }
 
@@ -191,7 +195,7 @@ export class AuditFollower {
     if (this.#isHolder && monotonic() - this.#renewedAt < RENEW_AFTER_MS) return true
     this.#isHolder = await this.#lease.acquire()
     if (this.#isHolder) this.#renewedAt = monotonic()
-    // Another process goes on from here, and how far it comes is not known.
+    // Another process continues from here; its progress is not known to this one.
     else [this.#deliveredUpTo, this.#oldest] = [null, null]
     return this.#isHolder
   }
@@ -205,7 +209,7 @@ export class AuditFollower {
     const { feed, now, monotonic } = this.#options
     if (this.#oldest !== null) return Math.max(0, now() - this.#oldest)
     if (this.#deliveredUpTo === null) return null
-    // Until it is told something, each query that it waits for has found nothing.
+    // Without a notification, each query found nothing new.
     const queriedAt = this.#isWaiting ? feed.queriedAt : null
     return monotonic() - Math.max(this.#deliveredUpTo, queriedAt ?? this.#deliveredUpTo)
   }

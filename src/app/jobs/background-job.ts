@@ -5,7 +5,7 @@ import type { Maintenance } from '../../stores/contract/backend.ts'
 
 export interface BackgroundJobOptions {
   readonly log: Logger
-  /** How long to wait before the first run, and after each run before the next. */
+  /** The delay before the first run and between two runs. */
   readonly delayMs: () => number
   readonly run: () => Promise<unknown>
   /** Logged with the first of several failures in a row. */
@@ -16,9 +16,9 @@ export interface BackgroundJobOptions {
 }
 
 /**
- * Work that this process repeats in the background from `start` to `stop`. Of
- * several failures in a row only the first is logged, and the next run tries again.
- * A job keeps no process alive.
+ * Work that this process repeats in the background from `start` to `stop`. A failed run
+ * is retried by the next one. Of several failures in a row, only the first is logged.
+ * A job does not keep the process alive.
  */
 export class BackgroundJob {
   readonly #options: BackgroundJobOptions
@@ -31,7 +31,7 @@ export class BackgroundJob {
     this.#options = options
   }
 
-  /** How many runs failed. */
+  /** The number of failed runs. */
   get failures(): number {
     return this.#failures
   }
@@ -40,7 +40,7 @@ export class BackgroundJob {
     this.#schedule()
   }
 
-  /** No run begins after this, and a failure of the one that is under way is not logged. */
+  /** Starts no further run. A failure of the current run is not logged. */
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
@@ -67,7 +67,7 @@ export class BackgroundJob {
   }
 }
 
-/** Give or take a fifth, so that instances started together do not stay together. */
+/** Adds a jitter of ±20 %, so that instances that were started together drift apart. */
 export function withJitter(ms: number): number {
   return ms * (0.8 + 0.4 * jitter())
 }
@@ -75,12 +75,12 @@ export function withJitter(ms: number): number {
 export interface LeaseOptions {
   readonly maintenance: Pick<Maintenance, 'acquireLease'>
   readonly name: string
-  /** Longer than the work takes between two renewals; the lease of a process that died is free after this. */
+  /** Longer than the time between two renewals. The lease of a process that died expires after this time. */
   readonly durationMs: number
   readonly now: () => EpochMs
 }
 
-/** A lease in the database: of all processes that share it, one at a time holds it. */
+/** A lease in the database, held by at most one process at a time. */
 export class Lease {
   readonly #options: LeaseOptions
   readonly #holder = uuidV7()
@@ -95,7 +95,7 @@ export class Lease {
     return await this.#acquireUntil(now, epochMs(now + this.#options.durationMs))
   }
 
-  /** Gives the lease back, so that another process need not wait for its end. */
+  /** Releases the lease, so that another process can take it before it expires. */
   async release(): Promise<void> {
     const now = this.#options.now()
     await this.#acquireUntil(now, now)

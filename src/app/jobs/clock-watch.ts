@@ -2,20 +2,20 @@ import { performance } from 'node:perf_hooks'
 import type { Logger } from '../../context.ts'
 import type { EpochMs, Milliseconds } from '../../domain/ids.ts'
 
-/** A comparison that took longer says too little. */
+/** A comparison that takes longer is too imprecise to use. */
 const LONGEST_LOOK_MS = 5_000
 
 export interface ClockWatchOptions {
-  /** Asks the database for its time. */
+  /** Reads the time of the database. */
   readonly databaseTime: () => Promise<EpochMs>
   readonly allowed: Milliseconds
   readonly log: Logger
-  /** The machine's clocks; in milliseconds. */
+  /** The clocks of this machine, in milliseconds. */
   readonly wallClock?: () => number
   readonly monotonicClock?: () => number
 }
 
-/** How the clocks stood at one moment. */
+/** The readings of the clocks at one moment. */
 interface Comparison {
   readonly aheadMs: number
   readonly wall: number
@@ -23,14 +23,14 @@ interface Comparison {
 }
 
 /**
- * Compares this machine's clock with the database's. Between two comparisons the
- * monotonic clock tells whether the machine's was put forward or back.
+ * Compares the clock of this machine with the clock of the database. Between two
+ * comparisons, the monotonic clock shows whether the machine's clock was changed.
  */
 export class ClockWatch {
   readonly #options: Required<ClockWatchOptions>
   #last: Comparison | null = null
   #comparing: Promise<void> | null = null
-  /** Whether the log has said so. */
+  /** Whether the difference was logged. */
   #wasOff = false
 
   constructor({
@@ -41,7 +41,7 @@ export class ClockWatch {
     this.#options = { wallClock, monotonicClock, ...options }
   }
 
-  /** By how much this machine's clock is ahead, in milliseconds; `null`: not compared yet. */
+  /** How far the clock of this machine is ahead, in milliseconds; `null` if not compared yet. */
   get aheadMs(): number | null {
     if (this.#last === null) return null
     const { wallClock, monotonicClock } = this.#options
@@ -50,15 +50,15 @@ export class ClockWatch {
   }
 
   /**
-   * Whether the clock is right. Asks the database where nothing is known, and where the clock seems off: the monotonic
-   * clock stands still while a machine is suspended. Throws like any read.
+   * Whether the clock is right. Reads the time of the database if none was read yet, or if the clock seems wrong: the
+   * monotonic clock does not advance while a machine is suspended. Throws like any read.
    */
   isRight(): boolean | Promise<boolean> {
     if (this.#last !== null && this.#isRight()) return true
     return this.compare().then(() => this.#isRight())
   }
 
-  /** Compares the clocks now; those who ask at once share a look. Throws like any read. */
+  /** Compares the clocks now. Concurrent callers share one comparison. Throws like any read. */
   async compare(): Promise<void> {
     this.#comparing ??= this.#compare().finally(() => {
       this.#comparing = null
@@ -72,7 +72,7 @@ export class ClockWatch {
     const there = await databaseTime()
     const [after, monotonic] = [wallClock(), monotonicClock()]
     if (monotonic - begun > LONGEST_LOOK_MS && this.#last !== null) return
-    // Read at some moment between the two, so only what lies outside of them is certain.
+    // The database was read between the two moments, so only a difference beyond them is certain.
     const aheadMs = there < before ? before - there : there > after ? after - there : 0
     this.#last = { aheadMs, wall: after, monotonic }
     const isOff = Math.abs(aheadMs) > allowed

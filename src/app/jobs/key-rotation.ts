@@ -10,10 +10,10 @@ import type { Backend } from '../../stores/contract/backend.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const NAME = 'signing-key-rotation'
-/** Longer than a round takes; a dead holder's lease is free after this. */
+/** Longer than a round takes. The lease of a process that died expires after this time. */
 const LEASE_MS = 60_000
 const INTERVAL_MS = 60_000
-/** So long before its turn a key is prepared: more than others keep the key set. */
+/** How long before its activation a key is prepared: longer than verifiers cache the key set. */
 const PREPARE_AHEAD_MS = 3_600_000
 
 export interface KeyRotationOptions {
@@ -22,17 +22,17 @@ export interface KeyRotationOptions {
   readonly log: Logger
   readonly now: () => EpochMs
   readonly algorithm: SigningAlgorithm
-  /** How long a key signs; `null`: `start` begins nothing. */
+  /** How long a key signs; `null` turns rotation off. */
   readonly periodMs: number | null
 }
 
-/** What a round did. */
+/** The result of a round. */
 export type Rotated = 'prepared' | 'activated' | 'nothing'
 
 /**
- * Replaces the key that signs when its time is over: prepares the next one an
- * hour before, and activates it. One process at a time looks after it; whatever
- * two of them did at once, one key of the algorithm signs.
+ * Replaces the signing key at the end of its period. It prepares the next key an hour
+ * before, then activates it. A lease lets one process at a time do this. Even if two
+ * processes do it at the same time, one key of the algorithm signs.
  */
 export class KeyRotation {
   readonly #options: KeyRotationOptions
@@ -52,7 +52,7 @@ export class KeyRotation {
     })
   }
 
-  /** Works in the background until `stop`. */
+  /** Runs in the background until `stop`. */
   start(): void {
     if (this.#options.periodMs !== null) this.#job.start()
   }
@@ -61,7 +61,7 @@ export class KeyRotation {
     this.#job.stop()
   }
 
-  /** Does what is due now; `null`: another process is at it, or rotation is off. Throws what failed. */
+  /** Does the step that is due; `null` if another process holds the lease or rotation is off. Throws the error of a failed step. */
   async round(): Promise<Rotated | null> {
     const { periodMs } = this.#options
     if (periodMs === null || !(await this.#lease.acquire())) return null
@@ -77,19 +77,19 @@ export class KeyRotation {
     const ctx = backgroundCall(NAME, backgroundContext(uuidV7(), log, now()))
     const keys = (await backend.reads.signingKeys.published(ctx)).filter((key) => key.algorithm === algorithm)
     const active = keys.find(({ state }) => state === 'active')
-    // The first key is made for the first token that needs one.
+    // The first key is created with the first signed token.
     if (active === undefined) return 'nothing'
     const due = (active.activatedAt ?? active.preparedAt) + periodMs
     const next = keys.find(({ state }) => state === 'prepared')
     if (next === undefined) {
       if (ctx.now < due - PREPARE_AHEAD_MS) return 'nothing'
       assertSucceeded(await runner.execute(prepareSigningKey, ctx, { algorithm }))
-      log.info({ rayId: ctx.rayId, algorithm }, 'the next signing key is prepared')
+      log.info({ rayId: ctx.rayId, algorithm }, 'next signing key prepared')
       return 'prepared'
     }
     if (ctx.now < Math.max(due, earliestActivation(next))) return 'nothing'
     assertSucceeded(await runner.execute(activateSigningKey, ctx, { keyId: next.keyId }))
-    log.info({ rayId: ctx.rayId, algorithm, keyId: next.keyId }, 'the next signing key is active')
+    log.info({ rayId: ctx.rayId, algorithm, keyId: next.keyId }, 'next signing key activated')
     return 'activated'
   }
 }

@@ -8,49 +8,49 @@ import type { Maintenance } from '../../stores/contract/backend.ts'
 import { BackgroundJob, Lease, withJitter } from './background-job.ts'
 
 const LEASE_NAME = 'purge'
-/** Longer than a round, so that a slow batch does not lose it; a dead holder's is free after this. */
+/** Longer than a round, so that a slow batch does not lose the lease. The lease of a process that died expires after this time. */
 const LEASE_MS = 90_000
 const RENEW_AFTER_MS = LEASE_MS / 3
 const ROUND_MS = 30_000
-/** The next round, where one ended before the backlog did. */
+/** The delay before the next round if the backlog is not empty. */
 const CONTINUE_AFTER_MS = 1_000
-/** Small, so that no call waits long behind a batch, and no replica lags. */
+/** Small, so that calls do not wait long behind a batch and replicas do not lag. */
 const BATCH = 500
 const PAUSE_MS = 20
-/** The backlog is counted up to this; a larger number is not worth the reading. */
+/** The backlog is counted up to this number; counting more rows costs too much. */
 const MOST_COUNTED = 10_000
-/** With its jitter well within the 60 s that an answer may outlive its replay window. */
+/** With its jitter, well below the 60 s that an answer may be kept beyond its replay window. */
 const SWEEP_MS = 30_000
 
 export type PerKind<T> = Readonly<Record<PurgeKind, T>>
 
-/** What waits to be deleted. */
+/** The rows that are due for deletion. */
 export interface Backlog {
   /** Up to 10,000. */
   readonly count: number
-  /** Since the oldest should have gone; `null`: there is none. */
+  /** How long the oldest row is overdue; `null` if there is none. */
   readonly oldestAgeMs: number | null
 }
 
-/** What a round did. */
+/** The result of a round. */
 export interface PurgeRound {
   readonly deleted: PerKind<number>
-  /** `null`: the process is stopping, and did not count it. */
+  /** `null` if the process is stopping and did not count it. */
   readonly backlog: PerKind<Backlog> | null
-  /** Whether everything is gone that had ended when the round began. */
+  /** Whether all rows that had expired at the start of the round are deleted. */
   readonly complete: boolean
   readonly durationMs: number
 }
 
-/** Since the process started, for dashboards. */
+/** Totals since the process started, for dashboards. */
 export interface PurgeMetrics {
   /** Rounds in which this process held the lease. */
   readonly rounds: number
-  /** Rounds and sweeps that the database broke off. */
+  /** Rounds and sweeps that ended with a database error. */
   readonly failures: number
   readonly deleted: PerKind<number>
   readonly erasedReplays: number
-  /** As it was last counted. */
+  /** The last count. */
   readonly backlog: PerKind<Backlog>
   /** `null`: not yet. */
   readonly lookedAt: EpochMs | null
@@ -61,16 +61,16 @@ export interface PurgeOptions {
   readonly clock: IssuingClock
   readonly log: Logger
   readonly now: () => EpochMs
-  /** Between two rounds; `null`: `start` begins none. */
+  /** The time between two rounds; `null` turns the purge off. */
   readonly intervalMs: number | null
-  /** What ended is kept for this long. */
+  /** How long expired rows are kept. */
   readonly retentionMs: number
 }
 
 /**
- * Deletes what nobody can ask for any more: in rounds, by one process at a time,
- * in small batches. Answers kept for lost refresh responses are erased by every
- * process, so that they do not outlive one that held the lease and died.
+ * Deletes rows that no call can use any more, in rounds of small batches. A lease lets
+ * one process at a time do this. Every process erases the answers that are kept for lost
+ * refresh responses, so that they are erased in time even if the holder of the lease dies.
  */
 export class Purge {
   readonly #options: PurgeOptions
@@ -119,14 +119,14 @@ export class Purge {
     }
   }
 
-  /** Works in the background until `stop`. */
+  /** Runs in the background until `stop`. */
   start(): void {
     for (const job of this.#jobs) job.start()
   }
 
   /**
-   * Begins nothing more but giving the lease back, and waits for nothing: what a
-   * batch deletes at this moment stands or falls by itself.
+   * Starts no further batch, and releases the lease. Does not wait for a running batch,
+   * which commits or fails on its own.
    */
   stop(): void {
     for (const job of this.#jobs) job.stop()
@@ -134,12 +134,13 @@ export class Purge {
   }
 
   /**
-   * Deletes what ended before now, less the retention; `null`: another process
-   * is at it. Throws `StoreError`.
+   * Deletes the rows that expired longer ago than the retention; `null` if another
+   * process holds the lease. Throws `StoreError`.
    */
   async round(longestMs = ROUND_MS): Promise<PurgeRound | null> {
-    // What has expired by a clock that is ahead may be good for everybody else.
-    if (!(await this.#options.clock.isRight())) throw new Error("this machine's clock is off: nothing is purged")
+    // If this clock is ahead, rows that look expired here may still be valid for other instances.
+    if (!(await this.#options.clock.isRight()))
+      throw new Error('the clock of this machine differs too much from the database’s; nothing is purged')
     const { now, retentionMs, log } = this.#options
     const begun = performance.now()
     this.#unfinished = false
@@ -167,7 +168,7 @@ export class Purge {
     }
   }
 
-  /** One batch of each kind in turn, so that much of one does not keep the others waiting. */
+  /** Deletes one batch of each kind in turn, so that a large backlog of one kind does not delay the others. */
   async #purge(before: EpochMs, endAt: number): Promise<Pick<PurgeRound, 'deleted' | 'complete'> | null> {
     const { maintenance } = this.#options
     let leasedAt = performance.now()

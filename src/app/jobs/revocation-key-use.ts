@@ -8,10 +8,10 @@ import type { Backend } from '../../stores/contract/backend.ts'
 const NOTE_AFTER_MS = 60_000
 
 /**
- * Notes in the database under which key of the keyring this process issues tokens, so
- * that nobody takes the key out of a keyring while one of them may live; and says when
- * others issue under a key that is not here, for then what is revoked here is not told
- * to those who hold their tokens.
+ * Stores in the database which revocation key this process issues tokens under. A key is
+ * not removed from the keyring while tokens issued under it may be valid. It also logs
+ * when other instances issue under a key that is missing here: this instance then cannot
+ * announce the revocation of those tokens to verifiers.
  */
 export class RevocationKeyUse {
   readonly #backend: Pick<Backend, 'reads' | 'maintenance'>
@@ -26,7 +26,7 @@ export class RevocationKeyUse {
     this.#log = log
   }
 
-  /** Notes it, once a minute and whenever it is another one. Throws what failed. */
+  /** Stores the key once a minute, and whenever it changes. Throws the error of a failed write. */
   async note(): Promise<void> {
     const id = this.#keyring.active('revocation')
     const at = performance.now()
@@ -47,7 +47,7 @@ export class RevocationKeyUse {
     else
       this.#log.error(
         { missing },
-        `other instances issue tokens under the revocation key ${missing}, which this keyring lacks: what is revoked here is not told to those who keep such a token; give this instance the same keyring file`,
+        `other instances issue tokens under the revocation key ${missing}, which this keyring lacks: what is revoked here is not told to verifiers of such a token; give this instance the same keyring file`,
       )
   }
 }

@@ -110,17 +110,22 @@ export async function readTlsFiles({ certFile, keyFile, clientCaFile }: TlsConfi
 
 /** Throws an error of one line, if a server could not work with these. */
 export function assertUsable(material: TlsMaterial, { certFile, keyFile, clientCaFile }: TlsConfig): void {
-  const certificate = parsed(`QSCOPE_TLS_CERT_FILE: ${certFile} is no certificate in PEM`, () => {
+  const certificate = parsed(`QSCOPE_TLS_CERT_FILE: ${certFile} is not a certificate in PEM`, () => {
     return new X509Certificate(material.cert)
   })
   if (isEncryptedKey(material.key)) throw new Error(`QSCOPE_TLS_KEY_FILE: ${encryptedKeyProblem(keyFile)}`)
-  const key = parsed(`QSCOPE_TLS_KEY_FILE: ${keyFile} is no private key in PEM`, () => createPrivateKey(material.key))
+  const key = parsed(`QSCOPE_TLS_KEY_FILE: ${keyFile} is not a private key in PEM`, () =>
+    createPrivateKey(material.key),
+  )
   if (!certificate.checkPrivateKey(key)) {
     throw new Error(`QSCOPE_TLS_KEY_FILE: ${keyFile} is not the key of the certificate ${certFile}`)
   }
   const { clientCa } = material
   if (clientCa !== null) {
-    parsed(`QSCOPE_TLS_CLIENT_CA_FILE: ${clientCaFile} is no certificate in PEM`, () => new X509Certificate(clientCa))
+    parsed(
+      `QSCOPE_TLS_CLIENT_CA_FILE: ${clientCaFile} is not a certificate in PEM`,
+      () => new X509Certificate(clientCa),
+    )
   }
   parsed('QSCOPE_TLS_CERT_FILE, QSCOPE_TLS_KEY_FILE: no TLS server can use them', () => {
     return createSecureContext(contextOf(material))

@@ -129,9 +129,11 @@ export class SecretsDirectory implements SecretsPlace {
     if (this.#locked) return
     makeDirectories(this.#path)
     const status = lstatSync(this.#path)
-    if (!status.isDirectory()) throw new Error(`${this.#path} is no directory: name another one with --secrets-dir`)
+    if (!status.isDirectory()) throw new Error(`${this.#path} is not a directory: give another one with --secrets-dir`)
     if ((status.mode & OTHERS) !== 0) {
-      throw new Error(`others may look into ${this.#path}: chmod 700 it, or name another directory with --secrets-dir`)
+      throw new Error(
+        `other users can read the directory ${this.#path}: run chmod 700 ${this.#path}, or give another one with --secrets-dir`,
+      )
     }
     const ignore = join(this.#path, '.gitignore')
     if (!existsSync(ignore)) writeFileSync(ignore, '*\n', { mode: FILE_MODE })
@@ -150,7 +152,7 @@ export class SecretsDirectory implements SecretsPlace {
     const holder = this.#lockHolder()
     if (holder === null || isAlive(holder)) {
       throw new Error(
-        `another apply (process ${holder ?? 'not known yet'}) writes to ${this.#path}: wait for it, or remove ${this.#lockFile}`,
+        `another qscope apply (process ${holder ?? 'unknown'}) is writing to ${this.#path}: wait for it, or remove ${this.#lockFile} if that process has ended`,
       )
     }
     // Whoever takes it away first makes the next one.

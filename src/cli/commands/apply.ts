@@ -135,7 +135,9 @@ function pruningOf({
 }: Pick<PlanOptions, 'owner' | 'prune' | 'pruneMax'>): Pruning | null {
   if (prune === undefined) return null
   if (name === undefined)
-    throw new UsageError('--prune needs --owner: it ends what has that mark, so name one that no other documents use')
+    throw new UsageError(
+      '--prune requires --owner: it deletes resources with that owner mark, so give a mark that no other documents use',
+    )
   return { mode: prune, most: pruneMax }
 }
 

@@ -106,7 +106,7 @@ function verifyCommand(): Command {
     .option('--file <file>', 'verify this export, or - for standard input, with only the keyring')
     .action(async (options: VerifyOptions) => {
       if (options.file !== undefined && options.server !== undefined) {
-        throw new UsageError('an export is verified with the keyring here: --file goes without --server')
+        throw new UsageError('an export is verified with the local keyring: --file cannot be combined with --server')
       }
       const exportedHead = options.head === undefined ? '' : await readExportedHead(options.head)
       if (options.file !== undefined) {
@@ -226,7 +226,7 @@ async function readExportedHead(path: string): Promise<string> {
       return typeof document.head === 'string' ? document.head : JSON.stringify(document.head)
     }
   } catch {
-    throw new UsageError(`${path} holds no exported head`)
+    throw new UsageError(`${path} does not contain an exported head`)
   }
   return last
 }

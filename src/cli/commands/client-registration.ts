@@ -137,7 +137,7 @@ export function registrationRequest(options: RegistrationOptions, command: Comma
   const stray = Object.keys(options).find(
     (name) => !WITH_ADMIN.has(name) && command.getOptionValueSource(name) !== 'default',
   )
-  if (stray !== undefined) throw new UsageError('--admin fixes everything but --id and --name')
+  if (stray !== undefined) throw new UsageError('--admin can be combined with --id and --name only')
   return adminRegistration(options)
 }
 

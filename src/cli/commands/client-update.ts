@@ -29,7 +29,7 @@ export function clientUpdateCommand(): Command {
     .option('--etag <etag>', 'change the client only if it still has this etag')
     .action(async (clientId: string, options: UpdateOptions) => {
       const given = changesIn(options)
-      if (given.paths.length === 0 && !editsScopes(options)) throw new UsageError('nothing to change is given')
+      if (given.paths.length === 0 && !editsScopes(options)) throw new UsageError('give at least one option to change')
       await withCalls(options, async (calls, output) => {
         const edited = editsScopes(options) ? await editedScopes(calls, clientId, options) : null
         const answer = await calls.call(ClientService.method.updateClient, {
@@ -74,7 +74,7 @@ function editsScopes({ addScope, removeScope }: UpdateOptions): boolean {
 /** The scopes of the client as it is now, changed; with its etag, so that nobody's change in between is lost. */
 async function editedScopes(calls: Calls, clientId: string, { addScope = [], removeScope = [] }: UpdateOptions) {
   const { client } = await calls.call(ClientService.method.getClient, { clientId })
-  if (client === undefined) throw new Error('the server answered no client')
+  if (client === undefined) throw new Error('the answer of the server contains no client')
   const scopes = [...new Set([...client.scopes, ...addScope])].filter((scope) => !removeScope.includes(scope))
   return { scopes, etag: client.etag }
 }

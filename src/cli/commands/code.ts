@@ -96,10 +96,10 @@ function redeemCommand(): Command {
 
 async function verifierOf(code: string, { codeVerifier, codeVerifierFile }: RedeemOptions): Promise<string | null> {
   if (codeVerifier !== undefined && codeVerifierFile !== undefined) {
-    throw new UsageError('give either --code-verifier or --code-verifier-file')
+    throw new UsageError('give --code-verifier or --code-verifier-file, not both')
   }
   if (code === '-' && codeVerifier === '-' && process.stdin.isTTY !== true) {
-    throw new UsageError('standard input holds the code: give the verifier by --code-verifier-file')
+    throw new UsageError('standard input contains the code: give the verifier with --code-verifier-file')
   }
   return codeVerifierFile === undefined
     ? await readSecret(codeVerifier, 'code verifier')

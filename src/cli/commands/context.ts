@@ -59,7 +59,7 @@ function setCommand(): Command {
     .option('--client-secret-file <path>', 'a file that holds its secret; only the path is kept')
     .action(async (name: string, options: SetOptions) => {
       if (!isContextName(name))
-        throw new UsageError('a name is 1 to 64 of A-Z a-z 0-9 . _ -, and begins with none of . -')
+        throw new UsageError('a name must be 1 to 64 characters of A-Z a-z 0-9 . _ - and must not begin with . or -')
       const store = ContextStore.ofUser(process.env)
       const secret = await readSecret(options.clientSecret, 'client secret')
       const change = (before: Context | null) => changed(before, options, secret)
@@ -69,7 +69,9 @@ function setCommand(): Command {
       if (store.current() === null) store.use(name)
       const context = store.get(name)
       if (before?.login !== undefined && context.login === undefined) {
-        writeNotice('qscope: note: the login to the server before is forgotten, and its tokens are not revoked\n')
+        writeNotice(
+          'qscope: note: the login to the previous server was removed from the context; its tokens were not revoked\n',
+        )
       }
       show({ name, context }, options)
     })
@@ -78,14 +80,14 @@ function setCommand(): Command {
 /** Throws where every call would be refused. */
 function changed(before: Context | null, options: SetOptions, secret: string | null): Context {
   const server = options.server === undefined ? before?.server : formatAddress(options.server)
-  if (server === undefined) throw new UsageError('a new context needs --server')
+  if (server === undefined) throw new UsageError('a new context requires --server')
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
-    throw new UsageError('give either --client-secret or --client-secret-file')
+    throw new UsageError('give --client-secret or --client-secret-file, not both')
   }
   if (before !== null && before.server !== server) refuseToMoveSecret(before, server, options)
   const clientId = options.clientId ?? before?.clientId
   if (clientId === undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
-    throw new UsageError('a client secret needs --client-id')
+    throw new UsageError('a client secret requires --client-id')
   }
   const context = {
     ...newContext(server),
@@ -106,7 +108,7 @@ function refuseToMoveSecret(before: Context, server: string, options: SetOptions
   if ((options.clientSecret ?? options.clientSecretFile) !== undefined) return
   if (options.clientId !== undefined && options.clientId !== clientId) return
   throw new UsageError(
-    `the context has the secret of ${clientId} for ${before.server}, which is not sent to ${server}: give the one for ${server} by --client-secret - or --client-secret-file, or make a context of its own for ${server}`,
+    `the context contains the secret of ${clientId} for ${before.server}, which is not sent to ${server}: give the secret for ${server} with --client-secret - or --client-secret-file, or create another context for ${server}`,
   )
 }
 
@@ -174,7 +176,7 @@ function showCommand(): Command {
     .argument('[name]')
     .action((name: string | undefined, options: OutputOptions) => {
       const chosen = chosenContext(name === undefined ? {} : { context: name })
-      if (chosen === null) throw new Error('no context is in use: qscope context use puts one to use')
+      if (chosen === null) throw new Error('no context is selected: select one with qscope context use')
       show(chosen, options)
     })
 }

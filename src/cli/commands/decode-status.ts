@@ -29,7 +29,9 @@ export function decodeStatusCommand(): Command {
     .action(async (error: string | undefined, options: OutputOptions) => {
       const status = parseStatus(error ?? (await text(process.stdin)))
       if (status === null) {
-        throw new UsageError('this is neither the error that buf curl prints nor a grpc-status-details-bin in base64')
+        throw new UsageError(
+          'the input is neither an error as buf curl prints it nor a grpc-status-details-bin in base64',
+        )
       }
       new Output(options).answer({
         document: () => toJson(StatusSchema, status, { registry: STATUS_DETAILS }),

@@ -22,7 +22,8 @@ export function explainSqlCommand(): Command {
         })
         return
       }
-      if (!names.includes(flow)) throw new UsageError(`there is no flow ${flow}; there are ${names.join(', ')}`)
+      if (!names.includes(flow))
+        throw new UsageError(`the flow ${flow} does not exist; the flows are ${names.join(', ')}`)
       const calls = await explainHere(flow)
       output.answer({
         document: () => ({ flow, calls: calls.map(callJson) }),

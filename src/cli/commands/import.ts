@@ -34,7 +34,7 @@ export function importCommand(): Command {
           for (const note of notes) writeError(`note: ${note}`)
           for (const each of leftOut) writeError(`left out: ${each}`)
           if (leftOut.length > 0)
-            throw new Error(`${leftOut.length} of ${documents.length + leftOut.length} could not be imported`)
+            throw new Error(`${leftOut.length} of ${documents.length + leftOut.length} objects could not be imported`)
         }),
     )
   }

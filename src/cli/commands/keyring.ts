@@ -30,7 +30,7 @@ export function keyringCommand(): Command {
 
 /** The path of the configured keyring file. */
 function keyringPath({ keyringFile }: Config): string {
-  if (keyringFile === null) throw new Error('the keyring is in memory: set QSCOPE_KEYRING_FILE')
+  if (keyringFile === null) throw new Error('the keyring is in memory only: set QSCOPE_KEYRING_FILE')
   return keyringFile
 }
 
@@ -58,7 +58,8 @@ function completeCommand(): Command {
     .description('add a key of each purpose that an older file lacks; keeps all others')
     .action(async (options: OutputOptions) => {
       const path = keyringPath(readConfig())
-      if (!existsSync(path)) throw new Error(`there is no keyring file ${path}: make one with qscope keyring create`)
+      if (!existsSync(path))
+        throw new Error(`the keyring file ${path} does not exist: create it with qscope keyring create`)
       const added = await completeKeyringFile(path)
       new Output(options).answer({
         document: () => ({ file: path, added: [...added] }),
@@ -154,7 +155,7 @@ function rotateCommand(): Command {
       const config = readConfig()
       if (!prepare && !now && !config.database.embedded) {
         throw new UsageError(
-          'other instances may have copies of the keyring: use --prepare, distribute the file, then keyring activate; or --now if all of them read this very file',
+          'other instances may have copies of the keyring: run with --prepare, distribute the file, then run qscope keyring activate; or give --now if all instances read this same file',
         )
       }
       const path = keyringPath(config)
@@ -225,7 +226,8 @@ function removeCommand(): Command {
       await confirm(options, `This takes the key ${id} out of ${path} for good`)
       await changeKeyringFile(path, (material) => {
         const purpose = purposeOf(material, id)
-        if (needed[purpose].includes(id)) throw new Error(`the database refers to the ${purpose} key ${id}: it is kept`)
+        if (needed[purpose].includes(id))
+          throw new Error(`the ${purpose} key ${id} is not removed, because the database refers to it`)
         return withoutKey(material, id)
       })
       new Output(options).answer({

@@ -7,7 +7,7 @@ import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { messageOf } from '../../message-of.ts'
 import { type CallCredentials, CallFailure, type Calls } from '../connection/calls.ts'
 import { readCredentials } from '../connection/credentials.ts'
-import { loginCredentials, loginOf } from '../connection/login.ts'
+import { loginCredentials, loginOf, sameServer } from '../connection/login.ts'
 import { PollPace } from '../connection/poll-pace.ts'
 import { RemoteCalls } from '../connection/remote-calls.ts'
 import { chosenContext, contextTarget } from '../connection/target.ts'
@@ -39,7 +39,7 @@ export function loginCommand(): Command {
         { ...options, ...omitUndefined({ clientId }) },
         contextTarget({ name, context }, {}),
       )
-      if (client === null) throw new UsageError('who logs in where? Give --client-id, or set it in the context')
+      if (client === null) throw new UsageError('give --client-id, or set it in the context')
       const calls = callsOf({ name, context }, { client, bearer: null })
       try {
         const { scope: scopes = [], audience: audiences = [] } = options
@@ -65,11 +65,7 @@ export function logoutCommand(): Command {
     .option('--forget', 'only forget them here, such as when the server has gone')
     .action(async (options: LogoutOptions) => {
       const chosen = requiredContext(options)
-      const { login } = chosen.context
-      if (login !== undefined) {
-        if (!options.forget) await revoke(login, chosen)
-        await keep(undefined, chosen)
-      }
+      const login = await end(chosen, { isRevoked: !options.forget })
       new Output(options).answer({
         document: () => ({ context: chosen.name, revoked: login !== undefined && !options.forget }),
         text: () => (login === undefined ? `nobody is logged in to ${chosen.name}` : `logged out of ${chosen.name}`),
@@ -81,7 +77,7 @@ export function logoutCommand(): Command {
 function requiredContext(options: Pick<ConnectionOptions, 'context'>): NamedContext {
   const chosen = chosenContext(options)
   if (chosen !== null) return chosen
-  throw new UsageError('a login is kept in a context: make one with qscope context set <name> --server <host:port>')
+  throw new UsageError('a login is stored in a context: create one with qscope context set <name> --server <host:port>')
 }
 
 function callsOf(context: NamedContext, credentials: CallCredentials): Calls {
@@ -99,18 +95,35 @@ async function keepOrRevoke(login: Login, chosen: NamedContext): Promise<Login |
 }
 
 /** Replaces the login of a context, and answers the one before; throws where the context is of another server by now. */
-async function keep(login: Login | undefined, { name, context }: NamedContext): Promise<Login | undefined> {
+async function keep(login: Login, { name, context }: NamedContext): Promise<Login | undefined> {
   let before: Login | undefined
   await ContextStore.ofUser(process.env).change(name, ({ login: former, ...current }) => {
-    if (login !== undefined && current.server !== context.server) {
+    if (current.server !== context.server) {
       throw new Error(
-        `the context ${name} is of ${current.server} by now, and a login to ${context.server} is not kept there`,
+        `the login to ${context.server} was not stored, because the context ${name} now names ${current.server}`,
       )
     }
     before = former
-    return login === undefined ? current : { ...current, login }
+    return { ...current, login }
   })
   return before
+}
+
+/**
+ * Takes the login out of a context, and answers it. What is taken out is what was revoked: nobody logs in or refreshes
+ * meanwhile. Throws where the context is of another server by now.
+ */
+async function end(chosen: NamedContext, { isRevoked }: { readonly isRevoked: boolean }): Promise<Login | undefined> {
+  const { name } = chosen
+  let ended: Login | undefined
+  await ContextStore.ofUser(process.env).change(name, async (current) => {
+    const { login, ...rest } = sameServer(chosen, current)
+    if (login === undefined) return current
+    if (isRevoked) await revoke(login, { name, context: current })
+    ended = login
+    return rest
+  })
+  return ended
 }
 
 interface Wanted {
@@ -151,7 +164,7 @@ async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Pr
       else if (reason !== 'OAUTH_DEVICE_AUTHORIZATION_PENDING') throw error
     }
   }
-  throw new Error('nobody approved in time: run qscope login again')
+  throw new Error('the login was not approved in time: run qscope login again')
 }
 
 /** RFC 7009 §2.1: a refresh token takes the access tokens of its grant with it. */

@@ -48,7 +48,7 @@ export function purgeCommand(): Command {
           ].join('\n'),
         names: () => PURGE_KINDS.filter((kind) => round.deleted[kind] > 0),
       })
-      if (!round.complete) throw new Error('something is left, because another process took over; run it again')
+      if (!round.complete) throw new Error('the purge is not complete, because another process took over; run it again')
     })
 }
 
@@ -74,5 +74,5 @@ async function purgeRound(app: App): Promise<PurgeRound> {
     const round = await app.purge.round(Number.POSITIVE_INFINITY)
     if (round !== null) return round
   }
-  throw new Error('another process has been purging all the time; try again later')
+  throw new Error('another process is purging; try again later')
 }

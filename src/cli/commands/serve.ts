@@ -21,7 +21,7 @@ export function serveCommand(): Command {
     .addOption(new Option('--seed <path>', 'apply these documents before the server listens; needs --ephemeral'))
     .action(async ({ ephemeral = false, seed }: ServeOptions) => {
       if (seed !== undefined && !ephemeral) {
-        throw new UsageError('--seed goes with --ephemeral; a database that is kept is changed by qscope apply')
+        throw new UsageError('--seed requires --ephemeral; change a persistent database with qscope apply')
       }
       const configuration = seed === undefined ? null : await Configuration.read([seed])
       const config = readConfig({ overrides: ephemeral ? IN_MEMORY : {} })

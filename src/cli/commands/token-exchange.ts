@@ -72,10 +72,10 @@ export function exchangeCommand(): Command {
 
 async function actorTokenOf(subject: string, { actorToken, actorTokenFile }: ExchangeOptions): Promise<string | null> {
   if (actorToken !== undefined && actorTokenFile !== undefined) {
-    throw new UsageError('give either --actor-token or --actor-token-file')
+    throw new UsageError('give --actor-token or --actor-token-file, not both')
   }
   if (subject === '-' && actorToken === '-' && process.stdin.isTTY !== true) {
-    throw new UsageError('standard input holds one token: give that of the actor by --actor-token-file')
+    throw new UsageError('standard input contains the subject token: give the actor token with --actor-token-file')
   }
   return actorTokenFile === undefined ? await readSecret(actorToken, 'actor token') : readSecretFile(actorTokenFile)
 }

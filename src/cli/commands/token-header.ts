@@ -42,6 +42,6 @@ async function tokenFor(calls: Calls, { scope = [], audience = [], lifetime }: H
   }
   const request = { scopes: scope, audiences: audience, ...omitUndefined({ lifetime }) }
   const { token } = await calls.call(TokenService.method.mintToken, request)
-  if (token === undefined) throw new Error('the server answered no token')
+  if (token === undefined) throw new Error('the answer of the server contains no token')
   return token.accessToken
 }

@@ -63,8 +63,8 @@ export function revocationsCommand(): Command {
     .option('--page-size <n>', 'how many at most (default 1000)', wholeNumber)
     .action(async (options: RevocationsOptions) => {
       const { cursor, fromNow, wait, pageSize } = options
-      if (cursor !== undefined && fromNow) throw new UsageError('give either --cursor or --from-now')
-      if (cursor === undefined && wait !== undefined) throw new UsageError('--wait goes with --cursor')
+      if (cursor !== undefined && fromNow) throw new UsageError('give --cursor or --from-now, not both')
+      if (cursor === undefined && wait !== undefined) throw new UsageError('--wait requires --cursor')
       const start = fromNow ? RevocationStart.NOW : RevocationStart.HISTORY
       const from =
         cursor === undefined ? { case: 'start' as const, value: start } : { case: 'cursor' as const, value: cursor }

@@ -145,7 +145,7 @@ function revokeCommand(): Command {
       const targets = targetsOf(options)
       const [target] = targets
       if (targets.length + (text === undefined ? 0 : 1) !== 1) {
-        throw new UsageError('name one thing to revoke: a token, --token-id, --of-client, --of-user or --grant-id')
+        throw new UsageError('give exactly one of: a token, --token-id, --of-client, --of-user or --grant-id')
       }
       if (target !== undefined && target.case !== 'tokenId') {
         await confirm(options, `This ends all tokens of the ${NOUNS[target.case]} ${target.value} for good`)

@@ -76,8 +76,7 @@ function getCommand(): Command {
     .option('--external-id <id>', 'id of the user in the other system')
     .action(async (userId: string | undefined, options: GetOptions) => {
       const { externalId } = options
-      if ((userId === undefined) === (externalId === undefined))
-        throw new UsageError('give a user id, or --external-id')
+      if ((userId === undefined) === (externalId === undefined)) throw new UsageError('give a user id or --external-id')
       const id =
         externalId === undefined
           ? { case: 'userId' as const, value: userId ?? '' }

@@ -23,12 +23,12 @@ export async function readCredentials(
   const context = target?.context?.context ?? null
   const environment = lentEnvironment(options, target)
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
-    throw new UsageError('give either --client-secret or --client-secret-file')
+    throw new UsageError('give --client-secret or --client-secret-file, not both')
   }
   const ofEnvironment = variable(environment, 'QSCOPE_CLIENT_ID')
   const clientId = options.clientId ?? ofEnvironment
   if (clientId === null && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
-    throw new UsageError('a client secret needs --client-id')
+    throw new UsageError('a client secret requires --client-id')
   }
   const bearer =
     (await readSecret(options.token, 'bearer token')) ??
@@ -36,7 +36,7 @@ export async function readCredentials(
   // grpc-js would quote a value that no header can carry.
   if (bearer !== null && !BEARER.test(bearer)) {
     throw new UsageError(
-      'the bearer token (--token or QSCOPE_TOKEN) holds characters that no token has; it is not shown',
+      'the bearer token (--token or QSCOPE_TOKEN) contains characters that are not allowed in a token; its value is not shown',
     )
   }
   if (clientId === null) return { client: clientOf(context), bearer }

@@ -48,7 +48,7 @@ export function endpointForCredentials(address: Address, options: SecurityOption
   const endpoint = endpointAt(address, options)
   if (isPlaintext(options) && !options.plaintext && !isLoopback(address.host)) {
     throw new UsageError(
-      `${formatAddress(address)} is another machine, and the credentials would travel to it in plaintext: give --tls or --ca-file to encrypt them, or --plaintext to send them as they are`,
+      `${formatAddress(address)} is another machine, and the credentials would be sent to it in plaintext: give --tls or --ca-file to encrypt the connection, or --plaintext to allow it`,
     )
   }
   return endpoint
@@ -57,7 +57,8 @@ export function endpointForCredentials(address: Address, options: SecurityOption
 /** The endpoint of a server that receives nothing secret. */
 export function endpointAt(address: Address, options: SecurityOptions): ServerEndpoint {
   const { plaintext, caFile, certFile, keyFile } = options
-  if ((certFile === undefined) !== (keyFile === undefined)) throw new UsageError('--cert-file goes with --key-file')
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new UsageError('give --cert-file and --key-file together')
   const isPlain = isPlaintext(options)
   if (plaintext && !isPlain) {
     throw new UsageError('--plaintext contradicts --tls, --ca-file and --cert-file: give only one of them')
@@ -72,7 +73,7 @@ export function endpointAt(address: Address, options: SecurityOptions): ServerEn
 
 /** The endpoint, seen from the same machine, of the server that this environment configures. */
 export function configuredEndpoint({ grpcListen: { host, port }, tls }: Config): ServerEndpoint {
-  if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN leaves the port open: give --server')
+  if (port === 0) throw new UsageError('QSCOPE_GRPC_LISTEN names no fixed port: give --server')
   const security = configuredSecurity(tls)
   return {
     address: { host: LOOPBACK_OF.get(host) ?? host, port },

@@ -1,7 +1,7 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import type { IssuedToken } from '../../gen/qscope/v1/token_pb.ts'
 import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
-import type { Context, Login } from '../contexts/context.ts'
+import type { Context, Login, NamedContext } from '../contexts/context.ts'
 import { ContextStore } from '../contexts/context-store.ts'
 import { UsageError } from '../options/options.ts'
 import type { CallCredentials } from './calls.ts'
@@ -15,7 +15,7 @@ const REFRESH_AHEAD_MS = 30_000
 /** What a context keeps of the tokens that a user's client was issued. */
 export function loginOf(clientId: string, token: IssuedToken): Login {
   const { accessToken, refreshToken = null, expireTime, scopes } = token
-  if (expireTime === undefined) throw new Error('the server issued a token that does not say when it ends')
+  if (expireTime === undefined) throw new Error('the server issued a token without an expiry time')
   return {
     clientId,
     accessToken,
@@ -32,15 +32,25 @@ export function loginCredentials({ clientId }: Login, client: CallCredentials['c
 
 /**
  * The access token of a context's login; refreshed, and the successor kept, if it is
- * about to end. Of commands that refresh at once, one does, and the others find what it kept.
+ * about to end. Of commands that refresh at once, one does, and the others find what it kept. Throws where the context
+ * is of another server by now: its token is not shown to the one before.
  */
-export async function loginToken(name: string, client: CallCredentials['client']): Promise<string> {
+export async function loginToken(chosen: NamedContext, client: CallCredentials['client']): Promise<string> {
+  const { name } = chosen
   const store = ContextStore.ofUser(process.env)
-  const { login } = store.get(name)
+  const { login } = sameServer(chosen, store.get(name))
   if (login !== undefined && !endsSoon(login)) return login.accessToken
-  const changed = await store.change(name, (context) => refreshed(name, context, client))
+  const changed = await store.change(name, (context) => refreshed(name, sameServer(chosen, context), client))
   if (changed.login === undefined) throw new UsageError(`nobody is logged in to the context ${name}: run qscope login`)
   return changed.login.accessToken
+}
+
+/** A context as it is now; throws where it has become one of another server since it was chosen. */
+export function sameServer({ name, context }: NamedContext, current: Context): Context {
+  if (current.server === context.server) return current
+  throw new Error(
+    `the context ${name} is of ${current.server} by now, no longer of ${context.server}: run the command again`,
+  )
 }
 
 async function refreshed(name: string, context: Context, client: CallCredentials['client']): Promise<Context> {
@@ -48,17 +58,17 @@ async function refreshed(name: string, context: Context, client: CallCredentials
   if (login === undefined || !endsSoon(login)) return context
   if (login.refreshToken === null) {
     if (Date.parse(login.expireTime) > Date.now()) return context
-    throw new UsageError(`the login of the context ${name} has ended: run qscope login`)
+    throw new UsageError(`the login of the context ${name} has expired: run qscope login`)
   }
   const calls = new RemoteCalls(contextTarget({ name, context }, {}).endpoint, loginCredentials(login, client))
   try {
     const { token } = await calls.call(TokenService.method.refreshToken, { refreshToken: login.refreshToken })
-    if (token === undefined) throw new Error('the server answered no token')
+    if (token === undefined) throw new Error('the answer of the server contains no token')
     const next = loginOf(login.clientId, token)
     return { ...context, login: { ...next, refreshToken: next.refreshToken ?? login.refreshToken } }
   } catch (error) {
     if (error instanceof CallFailure && error.refusal.reason === 'OAUTH_INVALID_GRANT') {
-      throw new UsageError(`the login of the context ${name} has ended: run qscope login`)
+      throw new UsageError(`the login of the context ${name} has expired: run qscope login`)
     }
     throw error
   } finally {

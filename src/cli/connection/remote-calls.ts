@@ -115,7 +115,7 @@ export class RemoteCalls implements Calls {
     if (bearer !== null) return bearer
     if (client !== null) return await this.#managementToken(permission)
     throw new UsageError(
-      `this call needs the permission ${permission}: give --token, or --client-id and --client-secret`,
+      `this command requires the permission ${permission}: give --token, or --client-id and --client-secret`,
     )
   }
 

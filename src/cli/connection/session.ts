@@ -63,5 +63,5 @@ async function serverCredentials(target: ServerTarget, options: ConnectionOption
   if (context === null || login === undefined || bearer !== null) return credentials
   const asAnother = options.clientId !== undefined && options.clientId !== login.clientId
   if (asAnother || (client !== null && client.clientSecret !== null)) return credentials
-  return { client, bearer: await loginToken(context.name, client) }
+  return { client, bearer: await loginToken(context, client) }
 }

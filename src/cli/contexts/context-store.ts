@@ -65,7 +65,7 @@ export class ContextStore {
     if (text === null) return null
     const context = parseContext(text)
     if (context === null) {
-      throw new Error(`the context file ${path} cannot be understood: remove it, and run qscope context set ${name}`)
+      throw new Error(`the context file ${path} is not valid: remove it, then run qscope context set ${name}`)
     }
     return context
   }
@@ -74,8 +74,8 @@ export class ContextStore {
     const context = isContextName(name) && this.#home !== null ? this.find(name) : null
     if (context !== null) return context
     const names = this.names()
-    const known = names.length === 0 ? 'there is none yet' : `there are ${names.join(', ')}`
-    throw new Error(`there is no context ${name}; ${known}: qscope context set makes one`)
+    const known = names.length === 0 ? 'no context exists yet' : `the contexts are ${names.join(', ')}`
+    throw new Error(`the context ${name} does not exist; ${known}. Create one with qscope context set`)
   }
 
   save({ name, context }: NamedContext): void {
@@ -157,7 +157,7 @@ function readPrivate(path: string): string | null {
     const { mode } = fstatSync(file)
     if (process.platform !== 'win32' && (mode & OPEN_TO_OTHERS) !== 0) {
       throw new Error(
-        `the context file ${path} holds secrets and is open to other users: change what it holds if they may have read it, then run chmod 600 ${path}`,
+        `the context file ${path} contains secrets, and other users can read it: run chmod 600 ${path}, and replace the secrets if others may have read them`,
       )
     }
     return readFileSync(file, 'utf8')

@@ -58,7 +58,7 @@ const DEFAULT_METHOD = 'client_secret_basic'
  */
 export async function importHydra(exported: unknown): Promise<Import> {
   const parsed = HYDRA_EXPORT.safeParse(exported)
-  if (!parsed.success) throw new Error('this is no list of OAuth 2.0 clients of Hydra: each has a client_id')
+  if (!parsed.success) throw new Error('the file is not a list of OAuth 2.0 clients of Hydra, each with a client_id')
   const documents: Import['documents'][number][] = []
   const notes: string[] = []
   const leftOut: string[] = []

@@ -64,7 +64,7 @@ const MASKED = /^\*+$/
 export async function importKeycloak(exported: unknown): Promise<Import> {
   const parsed = KEYCLOAK_REALM.safeParse(exported)
   if (!parsed.success)
-    throw new Error('this is no export of a realm of Keycloak: it has a realm, and clients with a clientId')
+    throw new Error('the file is not an export of a Keycloak realm, with a realm and clients that have a clientId')
   const { clients, users, accessTokenLifespan } = parsed.data
   const documents: Import['documents'][number][] = []
   const notes: string[] = []

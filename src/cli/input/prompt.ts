@@ -21,9 +21,9 @@ export function withConfirmation(command: Command): Command {
 export async function confirm({ yes }: ConfirmationOptions, what: string): Promise<void> {
   if (yes) return
   if (!isInteractive())
-    throw new UsageError(`${lowerFirst(what)}, and nobody can be asked here: give --yes if it is meant`)
-  const answer = await ask(`${what}. Go on? [y/N] `)
-  if (!/^y(es)?$/i.test(answer.trim())) throw new Error('nothing was done')
+    throw new UsageError(`${lowerFirst(what)}, and there is no terminal to confirm it: give --yes to confirm`)
+  const answer = await ask(`${what}. Continue? [y/N] `)
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Error('cancelled; nothing was changed')
 }
 
 /** What somebody types at a terminal, which does not show it. */

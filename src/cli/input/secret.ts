@@ -13,7 +13,7 @@ export async function readSecret(text: string | undefined, what: string): Promis
   const isAsked = process.stdin.isTTY === true
   const secret = isAsked ? await askSecret(`${what}: `) : await readPiped()
   if (secret === '')
-    throw new UsageError(`${isAsked ? 'nothing was typed' : 'standard input is empty'}: it should be the ${what}`)
+    throw new UsageError(`${isAsked ? 'nothing was typed' : 'standard input is empty'}: enter the ${what}`)
   return secret
 }
 
@@ -25,7 +25,7 @@ export async function readSecretArgument(text: string, what: string): Promise<st
 /** Waits for the program that writes: a synchronous read of an empty pipe fails with EAGAIN. */
 async function readPiped(): Promise<string> {
   if (process.stdin.readableEnded) {
-    throw new UsageError('standard input holds one secret: give the other in another way')
+    throw new UsageError('standard input can hold one secret only: give the other one in another way')
   }
   return (await readAll(process.stdin)).trim()
 }

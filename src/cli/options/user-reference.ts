@@ -18,5 +18,5 @@ export function userReference({ userId, externalId }: UserReferenceOptions) {
   if (userId !== undefined && externalId === undefined) return { id: { case: 'userId' as const, value: userId } }
   if (externalId !== undefined && userId === undefined)
     return { id: { case: 'externalId' as const, value: externalId } }
-  throw new UsageError('say who consented: give either --user-id or --external-id')
+  throw new UsageError('name the user who consented: give --user-id or --external-id')
 }

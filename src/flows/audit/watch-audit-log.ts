@@ -173,7 +173,10 @@ class AuditWatch {
   #told(event: AuditEvent | null, cursor: string): Result<WatchedEvent> {
     if (cursor === '') {
       const { log, rayId } = this.#ctx
-      log.error({ rayId, longest: MAX_AUDIT_CURSOR_LENGTH }, 'more chains of the audit log grow than a cursor holds')
+      log.error(
+        { rayId, longest: MAX_AUDIT_CURSOR_LENGTH },
+        'the audit log has more growing chains than a cursor can hold',
+      )
       return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
     }
     this.#toldAt = this.#options.monotonic()

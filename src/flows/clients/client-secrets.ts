@@ -10,7 +10,7 @@ import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake } from '../conditions/caller.ts'
 import { clientExists, etagIsCurrent } from '../conditions/client.ts'
-import type { FlowContext } from '../context.ts'
+import type { FlowContext, LaneContext } from '../context.ts'
 import { defineFlow, query } from '../flow.ts'
 
 /** What storing a secret takes of a context. */
@@ -61,6 +61,19 @@ export const listClientSecrets = query({
 /** Each valid secret costs every authentication a comparison. */
 export const MAX_VALID_SECRETS = 10
 
+/** Removes secrets whose client is locked; `false`: one of them is gone. */
+export async function deleteSecrets(
+  ctx: LaneContext<TransactionStores>,
+  secrets: readonly ClientSecret[],
+): Promise<boolean> {
+  for (const { clientId, secretId: id, madeBy } of secrets) {
+    if (!(await ctx.stores.clientSecrets.delete(clientId, id))) return false
+    const metadata = { secret_id: id, ...(madeBy !== null && { made_by: madeBy }) }
+    await ctx.stores.auditLog.append(auditEvent(ctx, 'client.secret_revoked', { clientId, metadata }))
+  }
+  return true
+}
+
 interface RotateClientSecretRequest {
   readonly clientId: ClientId
   /** How long older secrets stay valid. */
@@ -107,6 +120,7 @@ const rotationIsStored = postcondition<
   if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
   if (etag !== null && (await ctx.stores.clients.find(ctx, clientId))?.version !== client.version) return LOST_RACE
   if (exceedsCap(ctx, await ctx.stores.clientSecrets.ofClient(ctx, clientId), overlap)) return LOST_RACE
+  if (!(await deleteSecrets(ctx, await ctx.stores.clientSecrets.orphansOf(ctx, clientId)))) return LOST_RACE
   await ctx.stores.clientSecrets.expireAll(clientId, later(ctx.now, overlap))
   await ctx.stores.clientSecrets.insert(stored)
   const metadata = { secret_id: stored.secretId, overlap_seconds: String(overlap / 1_000) }
@@ -135,7 +149,8 @@ interface SecretNamed {
 
 const secretExists = condition<SecretNamed>('secretExists', async (ctx, { clientId, secretId }) => {
   const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
-  return secrets.some((secret) => secret.secretId === secretId)
+  const isNamed = (secret: ClientSecret) => secret.secretId === secretId
+  return secrets.some(isNamed) || (await ctx.stores.clientSecrets.orphansOf(ctx, clientId)).some(isNamed)
     ? HOLDS
     : fail('resource.not_found', { resource: { type: 'client_secret', name: secretId } })
 })
@@ -145,17 +160,15 @@ const secretIsDeleted = postcondition<SecretNamed, TransactionStores>(
   async (ctx, { clientId, secretId }) => {
     // No secret makes another one meanwhile.
     if (!(await ctx.stores.clients.lock(clientId))) return LOST_RACE
-    const secrets = await ctx.stores.clientSecrets.ofClient(ctx, clientId)
-    for (const { secretId: id, madeBy } of withDescendants(secrets, secretId)) {
-      if (!(await ctx.stores.clientSecrets.delete(clientId, id))) return LOST_RACE
-      const metadata = { secret_id: id, ...(madeBy !== null && { made_by: madeBy }) }
-      await ctx.stores.auditLog.append(auditEvent(ctx, 'client.secret_revoked', { clientId, metadata }))
-    }
-    return secrets.some((secret) => secret.secretId === secretId) ? HOLDS : LOST_RACE
+    const { clientSecrets } = ctx.stores
+    const meant = withDescendants(await clientSecrets.ofClient(ctx, clientId), secretId)
+    const ended = [...meant, ...(await clientSecrets.orphansOf(ctx, clientId))]
+    if (!ended.some((secret) => secret.secretId === secretId)) return LOST_RACE
+    return (await deleteSecrets(ctx, ended)) ? HOLDS : LOST_RACE
   },
 )
 
-/** Ends one secret at once, and all that it made. */
+/** Ends one secret at once, and all that it made. Orphans of the client go with it. */
 export const revokeClientSecret = defineFlow({
   name: 'revokeClientSecret',
   lane: 'transaction',

@@ -16,7 +16,7 @@ import { fail, HOLDS, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
-import type { FlowContext } from '../context.ts'
+import type { FlowContext, LaneContext } from '../context.ts'
 import { defineFlow } from '../flow.ts'
 import { drawClientSecret, importedSecret } from './client-secrets.ts'
 
@@ -50,6 +50,30 @@ export const audiencesAreFree = condition<Registering>('audiencesAreFree', async
   })
   return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
 })
+
+/** A name with an issuer is one client's: its assertions must not stand for two. */
+export const identitiesAreFree = condition<Registering>('identitiesAreFree', async (ctx, { registration }) => {
+  const { clientId, federatedIdentities } = registration
+  const owners = await ctx.stores.clients.identityOwners(ctx, federatedIdentities)
+  const violations = owners.flatMap((owner, index) =>
+    owner === null || owner === clientId
+      ? []
+      : [{ field: `federated_identities[${index}]`, description: 'belongs to another client' }],
+  )
+  return violations.length > 0 ? fail('registration.invalid_client_metadata', { violations }) : HOLDS
+})
+
+/**
+ * What an issuer can prove is judged and changed one after another: who changes a client that an issuer proves,
+ * before the change or after it, first waits for who changes an issuer. `false`: roll back.
+ */
+export async function holdIfProved(
+  ctx: LaneContext<TransactionStores>,
+  ...versions: readonly ClientRegistration[]
+): Promise<boolean> {
+  if (versions.every(({ federatedIdentities }) => federatedIdentities.length === 0)) return true
+  return await ctx.stores.trustedIssuers.lock({ at: ctx.now, by: actorOf(ctx) })
+}
 
 /** What another server hashed can be verified here, at a cost that the server can bear. */
 const importedHashesAreSound = condition<Importing>(
@@ -110,9 +134,27 @@ export function draftClient(
   })
 }
 
+/** In characters: the log is no place for a long list. */
+const MOST_SHOWN = 1_000
+
+/** For the audit log: who vouches for a client, where that is somebody else than the client itself. */
+export function proofSources({ jwksUri, federatedIdentities }: ClientRegistration): Readonly<Record<string, string>> {
+  const names = federatedIdentities.map(({ issuer, subject }) => JSON.stringify([issuer, subject])).join(' ')
+  return {
+    ...(jwksUri !== null && { jwks_uri: jwksUri }),
+    ...(names !== '' && {
+      federated_identities: names.length > MOST_SHOWN ? `${names.slice(0, MOST_SHOWN)}…` : names,
+    }),
+  }
+}
+
 /** The audit event of a registration. */
 export function registrationEvent(ctx: Parameters<typeof auditEvent>[0], client: Client): AuditEvent {
-  const metadata = { scopes: client.scopes.join(' '), grant_types: client.grantTypes.join(' ') }
+  const metadata = {
+    scopes: client.scopes.join(' '),
+    grant_types: client.grantTypes.join(' '),
+    ...proofSources(client),
+  }
   return auditEvent(ctx, 'client.registered', { clientId: client.clientId, metadata })
 }
 
@@ -132,8 +174,10 @@ export async function storeRegisteredClient(
 /** The database decides who of two registers an id. */
 const clientIsStored = postcondition<{ readonly issued: RegisteredClient }, TransactionStores>(
   'clientIsStored',
-  async (ctx, { issued }) =>
-    (await storeRegisteredClient(ctx.stores, issued, registrationEvent(ctx, issued.client))) ? HOLDS : LOST_RACE,
+  async (ctx, { issued }) => {
+    if (!(await holdIfProved(ctx, issued.client))) return LOST_RACE
+    return (await storeRegisteredClient(ctx.stores, issued, registrationEvent(ctx, issued.client))) ? HOLDS : LOST_RACE
+  },
 )
 
 /** RFC 7591 §3, spoken by platform engineers instead of the clients themselves. */
@@ -145,7 +189,8 @@ export const registerClient = defineFlow({
     .and(importedHashesAreSound)
     .and(clientIdIsFree)
     .and(callerHoldsPermissionsAtStake)
-    .and(audiencesAreFree),
+    .and(audiencesAreFree)
+    .and(identitiesAreFree),
   run: (ctx, { registration, importedHashes }): RegisteredClient => {
     const { clientId, authenticationMethod } = registration
     const drawsSecret = authenticationMethod === 'client_secret' && importedHashes.length === 0

@@ -6,7 +6,7 @@ import { fail, HOLDS, type Result, success } from '../../results.ts'
 import type { TransactionStores } from '../../stores/contract/backend.ts'
 import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { defineFlow } from '../flow.ts'
-import { drawClientSecret, MAX_VALID_SECRETS } from './client-secrets.ts'
+import { deleteSecrets, drawClientSecret, MAX_VALID_SECRETS } from './client-secrets.ts'
 
 const DAY = milliseconds(86_400_000)
 /** Secrets that a client made are forgotten so long after their end: each is read with every authentication. */
@@ -92,6 +92,7 @@ const ownRotationIsStored = postcondition<
   if (client === null || !mayRotateOwn(client)) return LOST_RACE
   const secrets = await clientSecrets.ofClient(ctx, clientId)
   if (!evaluateRotation(secrets, { client, madeBy }, ctx.now).ok) return LOST_RACE
+  if (!(await deleteSecrets(ctx, await clientSecrets.orphansOf(ctx, clientId)))) return LOST_RACE
   await clientSecrets.insert(stored)
   for (const { secretId, madeBy: maker, expiresAt } of secrets) {
     // The newest comes first, so that what it made goes to its own maker before that one goes.

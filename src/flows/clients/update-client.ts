@@ -10,7 +10,13 @@ import { condition, given, LOST_RACE, postcondition } from '../condition.ts'
 import { callerHoldsPermissionsAtStake, type ScopesAtStake } from '../conditions/caller.ts'
 import { clientExists, etagIsCurrent } from '../conditions/client.ts'
 import { defineFlow } from '../flow.ts'
-import { audiencesAreFree, registrationIsSound } from './register-client.ts'
+import {
+  audiencesAreFree,
+  holdIfProved,
+  identitiesAreFree,
+  proofSources,
+  registrationIsSound,
+} from './register-client.ts'
 
 /** The fields to change and their new values; what is absent stays. */
 export type ClientChanges = Partial<Omit<ClientRegistration, 'clientId' | 'type' | 'config'>> & {
@@ -56,10 +62,13 @@ const changeIsStored = postcondition<
   TransactionStores
 >('changeIsStored', async (ctx, { client, changes, issued }) => {
   const change = { at: issued.updatedAt, by: issued.updatedBy }
+  if (!(await holdIfProved(ctx, client, issued))) return LOST_RACE
   if (!(await ctx.stores.clients.update(issued, client.version, change))) return LOST_RACE
   const fields = [...Object.keys(changes).filter((key) => key !== 'config'), ...Object.keys(changes.config ?? {})]
+  const { jwksUri, federatedIdentities } = changes
+  const proof = jwksUri === undefined && federatedIdentities === undefined ? {} : proofSources(issued)
   await ctx.stores.auditLog.append(
-    auditEvent(ctx, 'client.updated', { clientId: client.clientId, metadata: { fields: fields.join(' ') } }),
+    auditEvent(ctx, 'client.updated', { clientId: client.clientId, metadata: { fields: fields.join(' '), ...proof } }),
   )
   return HOLDS
 })
@@ -75,7 +84,8 @@ export const updateClient = defineFlow({
     .and(changesAreApplied)
     .and(callerHoldsPermissionsAtStake)
     .and(registrationIsSound)
-    .and(audiencesAreFree),
+    .and(audiencesAreFree)
+    .and(identitiesAreFree),
   run: (ctx, { client, changes, registration }): Client =>
     changesNothing(changes)
       ? client

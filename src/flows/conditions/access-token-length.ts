@@ -12,6 +12,10 @@ interface Content {
   readonly actors?: readonly string[]
   /** Those it is exchanged from, what can end which can end it. */
   readonly ancestors?: readonly unknown[]
+  /** What the rule of a trusted issuer gave it. */
+  readonly extra?: object | null
+  /** Further claims. */
+  readonly more?: object
 }
 
 /** Header, signature and the claims of bounded length: ids, times, a thumbprint. */
@@ -36,10 +40,22 @@ export function jwtIsNotTooLong<Facts extends object>(contentOf: (facts: Facts) 
   return condition<Facts>('jwtIsNotTooLong', (ctx, facts) => evaluateLength(ctx, contentOf(facts)))
 }
 
-function evaluateLength(ctx: FlowContext, { scopes, audiences, actors = [], ancestors = [] }: Content): Result<object> {
+function evaluateLength(
+  ctx: FlowContext,
+  { scopes, audiences, actors = [], ancestors = [], extra = null, more = {} }: Content,
+): Result<object> {
   const revocationKeys = (1 + ancestors.length) * MOST_FACTS_OF_TOKEN * REVOCATION_KEY_LENGTH
-  const claims = JSON.stringify([ctx.services.issuer, ctx.services.issuer, scopes.join(' '), audiences, actors])
-  const bytes = FIXED_BYTES + Math.ceil(((claims.length + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
+  const claims = JSON.stringify([
+    ctx.services.issuer,
+    ctx.services.issuer,
+    scopes.join(' '),
+    audiences,
+    actors,
+    extra,
+    more,
+  ])
+  const bytes =
+    FIXED_BYTES + Math.ceil(((Buffer.byteLength(claims) + actors.length * ACTOR_BYTES + revocationKeys) * 4) / 3)
   if (bytes <= LONGEST_JWT) return HOLDS
   const description = `would make a JWT of more than ${LONGEST_JWT} characters; request fewer scopes or audiences`
   return invalidRequest('scopes', description)

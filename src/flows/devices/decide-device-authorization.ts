@@ -33,7 +33,7 @@ const RETRY_AFTER_MS = 60_000
  * RFC 8628 §3.3, §5.1: the code stands for an authorization that has not run out;
  * wrong ones are limited. An attempt is no reservation: it counts before the code
  * is looked up, so that parallel guesses do not slip through, and what is given
- * back is the attempt that was right.
+ * back is the attempt that was right, or that could not be judged.
  */
 const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
   'userCodeIsKnown',
@@ -49,7 +49,11 @@ const userCodeIsKnown = condition<TypedUserCode, KnownDevice>(
         retryAfterMs: RETRY_AFTER_MS,
       })
     }
-    const device = await ctx.stores.deviceAuthorizations.findByUserCode(ctx, keyring.userCodeHashes(code))
+    const lookUp = ctx.stores.deviceAuthorizations.findByUserCode(ctx, keyring.userCodeHashes(code))
+    const device = await lookUp.catch((error: unknown) => {
+      limits.userCodeAttempts.forgive(ctx, attemptKey)
+      throw error
+    })
     const state = device === null ? 'expired' : deviceStateOf(device, ctx.now)
     if (device === null || state === 'expired' || ctx.now >= device.authorization.expiresAt) {
       return fail('resource.not_found', {

@@ -1,16 +1,11 @@
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
-import {
-  type AssertionClaims,
-  endOf,
-  isOnlyFor,
-  isTimely,
-  readAssertion,
-  verifyAssertion,
-} from '../../crypto/assertion.ts'
+import { type AssertionClaims, endOf } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
-import { type AssertionRule, ruleFor } from '../../domain/trusted-issuer.ts'
+import type { AssertionRule } from '../../domain/trusted-issuer.ts'
+import type { RuleOutcome } from '../../expressions/rule-expressions.ts'
+import type { JsonObject } from '../../json-object.ts'
 import { fail, HOLDS, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
@@ -37,32 +32,40 @@ const SHOWN = 512
  * where they are, and what is wrong there, is in the log and known to `qscope doctor`.
  */
 const assertionIsGood = condition<AssertionRequest, Verified>('assertionIsGood', async (ctx, request) => {
-  const { trustedIssuers, issuer: ownIssuer } = ctx.services
-  const assertion = readAssertion(request.assertion, 'authorization-grant+jwt')
-  const issuer = assertion === null ? null : await trustedIssuers.find(ctx, assertion.claimed.iss)
-  // What this server signs itself, identity tokens among it, stands for no client here.
-  if (assertion === null || issuer === null || assertion.claimed.iss === ownIssuer) return fail('oauth.invalid_grant')
-  const found = await issuer.keysFor(assertion)
-  if (!found.ok) return fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
-  const { audience, maxLifetime, singleUse } = issuer.terms
-  const claims = await verifyAssertion(assertion, found.keys)
-  const good =
-    claims !== null &&
-    isOnlyFor(claims, audience ?? ownIssuer) &&
-    isTimely(claims, ctx.now, maxLifetime) &&
-    (claims.jti !== undefined || !singleUse)
-  return good ? success({ issuer, claims }) : fail('oauth.invalid_grant')
+  const { assertionExaminer } = ctx.services
+  const examined = await assertionExaminer.examine(ctx, request.assertion, 'authorization_grant', ctx.now)
+  if (examined.failed === null) return success({ issuer: examined.issuer, claims: examined.claims })
+  return examined.failed === 'issuer_keys_are_available'
+    ? fail('oauth.temporarily_unavailable', { because: 'issuer_keys', retryAfterMs: RETRY_AFTER_MS })
+    : fail('oauth.invalid_grant')
 })
+
+/** The rules of the issuer are evaluated for the claims that it signed; what cannot be evaluated is told to the log, not to the bearer. */
+const rulesAreEvaluated = condition<Verified, { readonly outcome: RuleOutcome }>(
+  'rulesAreEvaluated',
+  (ctx, { issuer: { terms }, claims }) => {
+    const outcome = ctx.services.ruleEvaluator.evaluate(terms.rules, claims)
+    if (!outcome.ok) {
+      const problem = withoutSecrets(outcome.problem).slice(0, SHOWN)
+      const { issuer: name } = terms
+      ctx.log.info({ rayId: ctx.rayId, issuer: name, problem }, 'a rule of a trusted issuer cannot be evaluated')
+    }
+    return success({ outcome })
+  },
+)
+
+type Stands = { readonly client: Client; readonly rule: AssertionRule; readonly extra: Readonly<JsonObject> | null }
 
 /**
  * RFC 7523 §2.1: the assertion stands for a client that is let in; one that
  * authenticated is that client. One by certificate must do so: all its tokens
  * are bound (RFC 8705 §3), and no assertion takes that from them.
  */
-const assertionStandsForClient = condition<Verified, { readonly client: Client; readonly rule: AssertionRule }>(
+const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, Stands>(
   'assertionStandsForClient',
-  async (ctx, { issuer, claims }) => {
-    const rule = ruleFor(issuer.terms.rules, claims)
+  async (ctx, { outcome }) => {
+    if (!outcome.ok) return fail('oauth.invalid_grant')
+    const { rule, extra } = outcome
     const client = rule === null ? null : await ctx.stores.clients.find(ctx, clientId(rule.clientId))
     if (rule === null || !client?.enabled) return fail('oauth.invalid_grant')
     const { caller } = ctx
@@ -70,7 +73,7 @@ const assertionStandsForClient = condition<Verified, { readonly client: Client; 
       caller.kind === 'client'
         ? caller.client.clientId === client.clientId
         : client.authenticationMethod !== 'tls_client'
-    return stands ? success({ client, rule }) : fail('oauth.invalid_grant')
+    return stands ? success({ client, rule, extra }) : fail('oauth.invalid_grant')
   },
 )
 
@@ -97,11 +100,11 @@ const assertionIsNew = reservation<Verified>({
 /** The audit event says on whose word the token was issued. */
 const assertedTokenIsAppended = postcondition<Verified & { readonly issued: IssuedTokens }, AppendStores>(
   'assertedTokenIsAppended',
-  (ctx, { claims, issued }) => {
+  (ctx, { issuer, claims, issued }) => {
     const event = issuanceEvent(ctx, issued.token, 'token.issued')
     const asserted = {
       grant_type: 'jwt_bearer',
-      assertion_issuer: withoutSecrets(claims.iss).slice(0, SHOWN),
+      assertion_issuer: withoutSecrets(issuer.terms.issuer).slice(0, SHOWN),
       assertion_subject: withoutSecrets(claims.sub).slice(0, SHOWN),
     }
     ctx.stores.accessTokens.insert(issued.token)
@@ -118,6 +121,7 @@ export const exchangeAssertion = defineFlow({
   preconditions: given<AssertionRequest>()
     .and(someIssuerIsTrusted)
     .and(assertionIsGood)
+    .and(rulesAreEvaluated)
     .and(assertionStandsForClient)
     .and(grantIsAllowed('jwt_bearer'))
     .and(scopesAreOfRule)

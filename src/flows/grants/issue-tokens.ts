@@ -25,11 +25,22 @@ export interface TokenBasis extends Signing {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly lifetime: Milliseconds
+  /** Claims that an assertion gave it; absent: none. */
+  readonly extra?: AccessToken['extra']
 }
 
 type DrawnClaims = Pick<
   AccessToken,
-  'subject' | 'userId' | 'userGeneration' | 'grantId' | 'scopes' | 'audiences' | 'actors' | 'ancestors' | 'expiresAt'
+  | 'subject'
+  | 'userId'
+  | 'userGeneration'
+  | 'grantId'
+  | 'scopes'
+  | 'audiences'
+  | 'actors'
+  | 'ancestors'
+  | 'extra'
+  | 'expiresAt'
 >
 
 /** The claims of a token, and the client that it is issued to. */
@@ -56,8 +67,37 @@ export async function drawTokenOf(
   claims: ClientClaims,
   ancestors: readonly AccessToken[],
 ): Promise<IssuedTokens> {
-  const { signingKeys, revocationKeys, issuer } = ctx.services
-  const unnamed = {
+  const { issuer } = ctx.services
+  if (signer !== null) {
+    return await signToken(ctx, { signer, type, ancestors }, claims, (token) => accessTokenClaims(token, issuer))
+  }
+  const value = drawToken('access')
+  return issued({ ...unnamedToken(ctx, null, claims), hash: hashToken(value) }, value)
+}
+
+/** What makes a JWT of a token. */
+export interface JwtBasis {
+  readonly signer: SigningKey
+  readonly type: JwtType
+  readonly ancestors: readonly AccessToken[]
+}
+
+/** Signs a token with what it says; the keys of what can end it (`rvk`) are added. */
+export async function signToken(
+  ctx: FlowContext,
+  { signer, type, ancestors }: JwtBasis,
+  claims: ClientClaims,
+  says: (token: Omit<AccessToken, 'hash'>) => object,
+): Promise<IssuedTokens> {
+  const { signingKeys, revocationKeys } = ctx.services
+  const token = unnamedToken(ctx, signer, claims)
+  const rvk = revocationKeys.ofToken(token, ancestors).map((key) => key.toString('base64url'))
+  const value = await signingKeys.sign(type, signer, { ...says(token), rvk })
+  return issued({ ...token, hash: hashToken(value) }, value)
+}
+
+function unnamedToken(ctx: FlowContext, signer: SigningKey | null, claims: ClientClaims): Omit<AccessToken, 'hash'> {
+  return {
     ...claims,
     tokenId: tokenId(uuidV7()),
     signingKeyId: signer === null ? null : signer.keyId,
@@ -65,19 +105,15 @@ export async function drawTokenOf(
     revokedAt: null,
     rayId: ctx.rayId,
   }
-  const value =
-    signer === null
-      ? drawToken('access')
-      : await signingKeys.sign(type, signer, {
-          ...accessTokenClaims(unnamed, issuer),
-          rvk: revocationKeys.ofToken(unnamed, ancestors).map((key) => key.toString('base64url')),
-        })
-  return { token: Object.freeze({ ...unnamed, hash: hashToken(value) }), value, refresh: null, grantExpiresAt: null }
+}
+
+function issued(token: AccessToken, value: RawToken): IssuedTokens {
+  return { token: Object.freeze(token), value, refresh: null, grantExpiresAt: null }
 }
 
 /** A token of the client itself (RFC 6749 §4.4.3: no refresh token). */
 export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promise<IssuedTokens> {
-  const { client, scopes, audiences, lifetime } = basis
+  const { client, scopes, audiences, lifetime, extra = null } = basis
   return await drawAccessToken(ctx, basis, {
     subject: client.clientId,
     userId: null,
@@ -87,6 +123,7 @@ export async function issueOwnToken(ctx: FlowContext, basis: TokenBasis): Promis
     audiences,
     actors: [],
     ancestors: [],
+    extra,
     expiresAt: expiryAfter(ctx.now, lifetime),
   })
 }
@@ -117,6 +154,7 @@ export async function issueFamilyTokens(
     audiences,
     actors: [],
     ancestors: [],
+    extra: null,
     expiresAt: expiryWithin(ctx.now, accessTokenTtl, grant.expiresAt),
   })
   const access = { ...issued, grantExpiresAt: grant.expiresAt }
@@ -140,7 +178,7 @@ export async function issueFamilyTokens(
 }
 
 /** RFC 8693 §4.1: the latest actor outside, who acted before it inside. */
-interface Act {
+export interface Act {
   readonly sub: string
   readonly act?: Act
 }
@@ -153,6 +191,8 @@ function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): ob
   const { audiences, scopes, confirmation } = token
   const act = actOf(token.actors)
   return {
+    // Its own claims count: none of these has the name of one.
+    ...token.extra,
     iss: issuer,
     // §3: a token that was asked for no resource in particular is for the service that issued it.
     aud: audiences.length > 1 ? audiences : (audiences[0] ?? issuer),
@@ -167,13 +207,15 @@ function accessTokenClaims(token: Omit<AccessToken, 'hash'>, issuer: string): ob
   }
 }
 
-function actOf(latestFirst: readonly string[]): Act | undefined {
+/** `undefined`: nobody acts but the subject itself. */
+export function actOf(latestFirst: readonly string[]): Act | undefined {
   return latestFirst.reduceRight<Act | undefined>(
     (inner, sub) => (inner === undefined ? { sub } : { sub, act: inner }),
     undefined,
   )
 }
 
-function seconds(moment: EpochMs): number {
+/** As claims tell moments: whole seconds, rounded down. */
+export function seconds(moment: EpochMs): number {
   return Math.floor(moment / 1_000)
 }

@@ -12,15 +12,29 @@ import type { LaneContext } from '../context.ts'
 import type { IssuedTokens } from './issue-tokens.ts'
 
 /** Hands a new token and its audit event to the append lane: they stand in one commit. */
-export function appendToken(ctx: LaneContext<AppendStores>, token: AccessToken, type: AuditEventType): void {
+export function appendToken(
+  ctx: LaneContext<AppendStores>,
+  token: AccessToken,
+  type: AuditEventType,
+  more: Readonly<Record<string, string>> = {},
+): void {
   ctx.stores.accessTokens.insert(token)
-  ctx.stores.auditLog.append(issuanceEvent(ctx, token, type))
+  ctx.stores.auditLog.append(issuanceEvent(ctx, token, type, more))
 }
 
-/** The audit event of an issued access token. */
-export function issuanceEvent(ctx: LaneContext<unknown>, token: AccessToken, type: AuditEventType) {
+/** The audit event of an issued access token. `more`: of its metadata. */
+export function issuanceEvent(
+  ctx: LaneContext<unknown>,
+  token: AccessToken,
+  type: AuditEventType,
+  more: Readonly<Record<string, string>> = {},
+) {
   const { clientId, userId, tokenId, grantId, scopes, audiences } = token
-  const metadata = { scopes: scopes.join(' '), ...(audiences.length > 0 && { audiences: audiences.join(' ') }) }
+  const metadata = {
+    scopes: scopes.join(' '),
+    ...(audiences.length > 0 && { audiences: audiences.join(' ') }),
+    ...more,
+  }
   return auditEvent(ctx, type, { clientId, userId, tokenId, grantId, metadata })
 }
 

@@ -2,7 +2,8 @@ import { type AccessToken, MAX_ANCESTORS } from '../../domain/access-token.ts'
 import { answersFor, type Client } from '../../domain/client.ts'
 import { expiryWithin } from '../../domain/expiry.ts'
 import { type EpochMs, epochMs } from '../../domain/ids.ts'
-import { HOLDS, invalidRequest, success } from '../../results.ts'
+import { ACCESS_TOKEN_TYPE } from '../../domain/token-types.ts'
+import { HOLDS, invalidRequest, type Result, success } from '../../results.ts'
 import { condition, given } from '../condition.ts'
 import { tokenIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
@@ -22,13 +23,10 @@ import { drawAccessToken } from './issue-tokens.ts'
 import { mintLimits } from './mint-limits.ts'
 import { tokenIsAppended } from './store-tokens.ts'
 
-/** RFC 8693 §3. */
-export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-
 /** Beyond this many actors, whose chain an actor token brings along, nobody can tell any more who asked for what. */
 const MAX_ACTORS = 5
 
-interface ExchangeRequest {
+export interface ExchangeRequest {
   readonly subjectToken: string
   readonly subjectTokenType: string
   /** `null`: the client itself acts. */
@@ -40,23 +38,31 @@ interface ExchangeRequest {
   readonly requestedAudiences: readonly string[]
 }
 
-type Asked = ExchangeRequest & { readonly client: Client }
+export type Asked = ExchangeRequest & { readonly client: Client }
 
 /** RFC 8693 §2.1: types that this server knows, and an actor token type if and only if there is an actor token. */
 const tokenTypesAreKnown = condition<ExchangeRequest>('tokenTypesAreKnown', (_ctx, request) => {
-  const { subjectTokenType, actorToken, actorTokenType, requestedTokenType } = request
+  const { requestedTokenType } = request
+  return requestedTokenType !== null && requestedTokenType !== ACCESS_TOKEN_TYPE
+    ? invalidRequest('requested_token_type', `must be ${ACCESS_TOKEN_TYPE}`)
+    : evaluatePresentedTypes(request)
+})
+
+/** Subject and actor are access tokens. */
+export function evaluatePresentedTypes({
+  subjectTokenType,
+  actorToken,
+  actorTokenType,
+}: ExchangeRequest): Result<object> {
   const wanted = `must be ${ACCESS_TOKEN_TYPE}`
   if (subjectTokenType !== ACCESS_TOKEN_TYPE) return invalidRequest('subject_token_type', wanted)
-  if (requestedTokenType !== null && requestedTokenType !== ACCESS_TOKEN_TYPE) {
-    return invalidRequest('requested_token_type', wanted)
-  }
   if (actorToken === null && actorTokenType !== null) {
     return invalidRequest('actor_token_type', 'must be absent without an actor_token')
   }
   return actorToken !== null && actorTokenType !== ACCESS_TOKEN_TYPE
     ? invalidRequest('actor_token_type', wanted)
     : HOLDS
-})
+}
 
 /** A token, and those it was exchanged from. */
 interface Acceptable {
@@ -78,7 +84,7 @@ async function acceptable(ctx: FlowContext, presented: string, client: Client): 
 }
 
 /** RFC 8693 §2.2.2: a subject token that is not acceptable, for whatever reason, is an invalid request; no hint why. */
-const subjectTokenIsAcceptable = condition<
+export const subjectTokenIsAcceptable = condition<
   Asked,
   { readonly subject: AccessToken; readonly ancestors: readonly AccessToken[] }
 >('subjectTokenIsAcceptable', async (ctx, { subjectToken, client }) => {
@@ -103,7 +109,7 @@ async function acceptableActor(ctx: FlowContext, presented: string, client: Clie
  * subject with those who act for it in turn, else the client. A client that may
  * impersonate leaves it as it is.
  */
-const actorIsKnown = condition<
+export const actorIsKnown = condition<
   Asked & { readonly subject: AccessToken },
   { readonly actors: readonly string[]; readonly until: EpochMs }
 >('actorIsKnown', async (ctx, { actorToken, client, subject }) => {
@@ -127,7 +133,7 @@ const actorIsKnown = condition<
  * permissions of this server never pass. Where they have none in common there is
  * nothing to exchange for.
  */
-const scopesAreNotWidened = condition<
+export const scopesAreNotWidened = condition<
   Asked & { readonly subject: AccessToken },
   { readonly scopes: readonly string[] }
 >('scopesAreNotWidened', (_ctx, { client, subject, requestedScopes }) => {
@@ -186,6 +192,7 @@ export const tokenExchange = defineFlow({
         audiences,
         actors,
         ancestors: ancestors.map(({ tokenId }) => tokenId),
+        extra: null,
         expiresAt: expiryWithin(ctx.now, client.config.accessTokenTtl, until),
       },
       ancestors,

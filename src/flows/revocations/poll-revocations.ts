@@ -203,7 +203,7 @@ class Poll {
     const nextCursor = sealRevocationCursor(keyring, this.#reader, cursor)
     if (nextCursor !== null) return success({ page, nextCursor, reset, coveredMs })
     const { log, rayId } = this.#ctx
-    log.error({ rayId, writers: heads.length }, 'revocations have more writers than a cursor holds')
+    log.error({ rayId, writers: heads.length }, 'more servers write revocations than a cursor can hold')
     return fail('oauth.temporarily_unavailable', { retryAfterMs: RETRY_AFTER_MS })
   }
 }

@@ -25,7 +25,7 @@ function noteRefusals(ctx: FlowContext, evaluated: readonly EvaluatedToken[]): v
     if (found !== null) noted += 1
     noteRefusal(ctx, refusal, found?.status.token ?? null)
   }
-  if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'more tokens of this call were refused')
+  if (more > 0) ctx.log.info({ rayId: ctx.rayId, more }, 'more tokens of this call were refused than are logged')
 }
 
 /** RFC 7662, for one token or many: each if it is active and the caller's to see, else `null`; in their order. */

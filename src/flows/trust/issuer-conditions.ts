@@ -52,7 +52,12 @@ export const issuerEtagIsCurrent = condition<{ readonly before: RegisteredIssuer
 
 /** The issuer can be used as it is to be: its name, its keys and its rules. */
 export const issuerIsSound = condition<{ readonly after: IssuerRegistration }>('issuerIsSound', (ctx, { after }) => {
-  const problems = [...issuerProblems(after, ctx.services.issuer), ...keyProblems(after)]
+  const ofExpressions = after.rules.flatMap((rule, index) =>
+    ctx.services.ruleEvaluator
+      .problemsOf(rule)
+      .map(({ field, description }) => ({ field: `rules[${index}].${field}`, description })),
+  )
+  const problems = [...issuerProblems(after, ctx.services.issuer), ...keyProblems(after), ...ofExpressions]
   const violations = problems.map(({ field, description }) => ({ field: `trusted_issuer.${field}`, description }))
   return violations.length > 0 ? fail('oauth.invalid_request', { violations }) : HOLDS
 })
@@ -98,7 +103,9 @@ async function scopesOfProved(
 ): Promise<readonly string[]> {
   const ids = clientsOfRules(change)
   const clients = await Promise.all(ids.map((id) => ctx.stores.clients.find(ctx, clientId(id))))
-  return clients.flatMap((client) => client?.scopes ?? [])
+  const { issuer } = change.after ?? change.before ?? {}
+  const proved = issuer === undefined ? [] : await ctx.stores.clients.scopesProvedBy(ctx, issuer)
+  return [...proved, ...clients.flatMap((client) => client?.scopes ?? [])]
 }
 
 /** In ascending order, in which their rows are taken. */

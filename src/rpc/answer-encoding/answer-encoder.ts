@@ -7,13 +7,17 @@ import {
   toBinary,
 } from '@bufbuild/protobuf'
 import { FeatureSet_FieldPresence, isWrapperDesc } from '@bufbuild/protobuf/wkt'
+import type { JsonObject } from '../../json-object.ts'
 import { BackwardWriter } from './backward-writer.ts'
 import { encodingOf } from './encoded-answer.ts'
+import { writeStruct } from './struct-encoding.ts'
 
 /** Wire types. */
 const VARINT = 0
 const BYTES = 2
 const MAX_INT32 = 0x7fff_ffff
+
+const STRUCT = 'google.protobuf.Struct'
 
 type Value = unknown
 /** Writes one value, without its tag. */
@@ -89,6 +93,7 @@ export class AnswerEncoder {
 
   #valueOf(field: DescField): WriteValue {
     if (field.message !== undefined) {
+      if (field.message.typeName === STRUCT) return (writer, value) => writeStruct(writer, value as JsonObject)
       const plan = this.#planOf(field.message)
       if (plan === null) throw new Error(`${field} is not known`)
       return (writer, value) => writeFields(writer, plan, value as object)
@@ -172,7 +177,8 @@ const LISTED_SCALARS: ReadonlySet<ScalarType> = new Set([ScalarType.STRING, Scal
 function isKnown(schema: DescMessage, above: readonly DescMessage[] = []): boolean {
   if (above.includes(schema)) return true
   // These stand in other forms in what a message is made of.
-  if (isWrapperDesc(schema) || schema.typeName === 'google.protobuf.Struct') return false
+  if (schema.typeName === STRUCT) return above.length > 0
+  if (isWrapperDesc(schema)) return false
   return schema.fields.every((field) => {
     if (field.fieldKind === 'map') return false
     if (field.message !== undefined) return !field.delimitedEncoding && isKnown(field.message, [...above, schema])

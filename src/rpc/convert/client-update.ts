@@ -15,14 +15,15 @@ import {
   fromAuthenticationMethod,
   fromClientConfig,
   fromClientType,
+  fromFederatedIdentities,
   fromGrantTypes,
   fromTlsClientSubject,
   isConfigField,
   readConfigFields,
 } from './client.ts'
 
-/** Not among what `*` changes: who does not know of owners leaves them as they are. */
-const OWNER = 'owner'
+/** Not among what `*` changes: who does not know of these leaves them as they are. */
+const ONLY_BY_NAME: ReadonlySet<string> = new Set(['owner', 'federated_identities', 'jwks_uri'])
 
 type Reader = (message: ClientMessage) => ClientChanges
 
@@ -46,7 +47,11 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
       resourceAudiences: distinct(client.resourceAudiences).filter((audience) => audience !== client.clientId),
     }),
     config: (client) => ({ config: fromClientConfig(client.config) }),
-    [OWNER]: (client) => ({ owner: client.owner || null }),
+    jwks_uri: (client) => ({ jwksUri: client.jwksUri || null }),
+    federated_identities: (client) => ({
+      federatedIdentities: fromFederatedIdentities(client.federatedIdentities),
+    }),
+    owner: (client) => ({ owner: client.owner || null }),
   } satisfies Record<string, Reader>),
 )
 
@@ -88,7 +93,7 @@ export function fromUpdateClient(request: UpdateClientRequest): Result<ClientUpd
 }
 
 function effectivePaths(message: ClientMessage, mask: readonly string[]): readonly string[] {
-  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()].filter((path) => path !== OWNER)
+  if (mask.length === 1 && mask[0] === '*') return [...READERS.keys()].filter((path) => !ONLY_BY_NAME.has(path))
   if (mask.length > 0) return distinct(mask)
   return ClientSchema.fields
     .filter((field) => READERS.has(field.name) && isFieldSet(message, field))

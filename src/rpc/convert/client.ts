@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { byBytes } from '../../byte-order.ts'
 import { parseTlsClientSubject } from '../../domain/certificate.ts'
 import {
   type Client,
@@ -13,8 +14,10 @@ import {
   etagOf,
   secretEnd,
 } from '../../domain/client.ts'
+import type { FederatedIdentity } from '../../domain/federated-identity.ts'
 import { clientId, type Milliseconds } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
+import { exactClaim } from '../../domain/trusted-issuer.ts'
 import {
   AccessTokenFormat,
   AuthenticationMethod,
@@ -24,6 +27,7 @@ import {
   ClientType,
   type ClientConfig as ConfigMessage,
   GrantType,
+  type FederatedIdentity as IdentityMessage,
 } from '../../gen/qscope/v1/client_pb.ts'
 import type { RegisterClientRequest } from '../../gen/qscope/v1/client_service_pb.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
@@ -38,6 +42,7 @@ const AUTHENTICATION_METHODS = {
   private_key_jwt: AuthenticationMethod.PRIVATE_KEY_JWT,
   tls_client: AuthenticationMethod.TLS_CLIENT,
   none: AuthenticationMethod.NONE,
+  federated_jwt: AuthenticationMethod.FEDERATED_JWT,
 } as const satisfies Record<DomainAuthenticationMethod, AuthenticationMethod>
 
 const ACCESS_TOKEN_FORMATS = {
@@ -82,6 +87,31 @@ export function fromTlsClientSubject(value: string | undefined): string | null {
   return value ? (parseTlsClientSubject(value) ?? value) : null
 }
 
+export function fromFederatedIdentities(messages: readonly IdentityMessage[]): readonly FederatedIdentity[] {
+  return Object.freeze(
+    messages.map(({ issuer, subject, requiredClaims }) =>
+      Object.freeze({
+        issuer,
+        subject,
+        // In one order: a map has none.
+        requiredClaims: Object.freeze(
+          Object.entries(requiredClaims)
+            .sort(([a], [b]) => byBytes(a, b))
+            .map(([name, value]) => exactClaim(name, value)),
+        ),
+      }),
+    ),
+  )
+}
+
+function toFederatedIdentity({ issuer, subject, requiredClaims }: FederatedIdentity) {
+  return {
+    issuer,
+    subject,
+    requiredClaims: Object.fromEntries(requiredClaims.map(({ name, value }) => [name, value])),
+  }
+}
+
 /** `drawId` names a client that did not say how it wants to be called. */
 export function fromRegisterClient(request: RegisterClientRequest, drawId: () => string): ClientRegistration {
   const id = clientId(request.clientId ?? drawId())
@@ -92,7 +122,9 @@ export function fromRegisterClient(request: RegisterClientRequest, drawId: () =>
     type,
     authenticationMethod: fromAuthenticationMethod(request.authenticationMethod, type),
     jwks: request.jwks || null,
+    jwksUri: request.jwksUri || null,
     tlsClientSubject: fromTlsClientSubject(request.tlsClientSubject),
+    federatedIdentities: fromFederatedIdentities(request.federatedIdentities),
     grantTypes: fromGrantTypes(request.grantTypes),
     redirectUris: distinct(request.redirectUris),
     scopes: distinct(request.scopes),
@@ -124,6 +156,8 @@ export function toClient(client: Client): MessageInitShape<typeof ClientSchema> 
     jwks: client.jwks ?? '',
     tlsClientSubject: client.tlsClientSubject ?? '',
     owner: client.owner ?? '',
+    federatedIdentities: client.federatedIdentities.map(toFederatedIdentity),
+    jwksUri: client.jwksUri ?? '',
   }
 }
 

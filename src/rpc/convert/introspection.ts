@@ -8,6 +8,8 @@ export function toIntrospection({ active, claims }: IntrospectTokenResponse): ob
   const { actor, confirmation, audiences, scopes } = claims
   const [audience] = audiences
   return {
+    // §2.2: members of this server's own choice. Those of the RFC count: none of these has the name of one.
+    ...claims.extra,
     active: true,
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     client_id: claims.clientId,

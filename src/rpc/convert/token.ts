@@ -4,6 +4,7 @@ import type { EpochMs } from '../../domain/ids.ts'
 import type { ActiveToken, Found } from '../../flows/conditions/presented-token.ts'
 import type { TokenRequest } from '../../flows/conditions/request.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
+import type { ExchangeRequest } from '../../flows/grants/token-exchange.ts'
 import type { ListedGrant } from '../../flows/tokens/list-grants.ts'
 import type { ListedToken } from '../../flows/tokens/list-tokens.ts'
 import type { ExplainMintRequest } from '../../gen/qscope/v1/client_service_pb.ts'
@@ -16,7 +17,11 @@ import {
   type TokenMetadataSchema,
   TokenUse,
 } from '../../gen/qscope/v1/token_pb.ts'
-import type { BatchMintTokensItem, MintTokenRequest } from '../../gen/qscope/v1/token_service_pb.ts'
+import type {
+  BatchMintTokensItem,
+  ExchangeTokenRequest,
+  MintTokenRequest,
+} from '../../gen/qscope/v1/token_service_pb.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
 export function fromTokenRequest({
@@ -31,6 +36,19 @@ export function fromTokenRequest({
     requestedScopes: scopes,
     requestedAudiences: audiences,
     requestedLifetime: lifetime === undefined ? null : fromDuration(lifetime),
+  }
+}
+
+/** RFC 8693 §2.1. */
+export function fromExchangeRequest(request: ExchangeTokenRequest): ExchangeRequest {
+  return {
+    subjectToken: request.subjectToken,
+    subjectTokenType: request.subjectTokenType,
+    actorToken: request.actorToken ?? null,
+    actorTokenType: request.actorTokenType ?? null,
+    requestedTokenType: request.requestedTokenType ?? null,
+    requestedScopes: request.scopes,
+    requestedAudiences: request.audiences,
   }
 }
 
@@ -69,6 +87,7 @@ function viewOf(found: Found) {
       scopes: grant.scopes,
       audiences: grant.audiences,
       actors: [],
+      extra: null,
       confirmation: null,
       revokedAt: grant.revokedAt,
     },
@@ -93,6 +112,7 @@ export function toTokenClaims(found: ActiveToken, issuer: string): MessageInitSh
     ...(actor !== null && { actor }),
     ...(view.confirmation !== null && { confirmation: { x5tS256: view.confirmation } }),
     revocationKeys: [...found.revocationKeys],
+    ...(view.extra !== null && { extra: { ...view.extra } }),
   }
 }
 

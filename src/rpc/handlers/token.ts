@@ -1,8 +1,10 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CallContext } from '../../context.ts'
+import type { Experiment } from '../../domain/experiments.ts'
 import { clientId, grantId, tokenId, userId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
 import { KEY_SET_MAX_AGE } from '../../domain/signing-key.ts'
+import { ACCESS_TOKEN_TYPE, TRANSACTION_TOKEN_TYPE } from '../../domain/token-types.ts'
 import type { ActiveToken } from '../../flows/conditions/presented-token.ts'
 import { clientCredentials, clientCredentialsBatch } from '../../flows/grants/client-credentials.ts'
 import { createAuthorizationCode } from '../../flows/grants/create-authorization-code.ts'
@@ -10,7 +12,8 @@ import { exchangeAssertion } from '../../flows/grants/exchange-assertion.ts'
 import { exchangeAuthorizationCode } from '../../flows/grants/exchange-authorization-code.ts'
 import type { IssuedTokens } from '../../flows/grants/issue-tokens.ts'
 import { refreshToken } from '../../flows/grants/refresh-token.ts'
-import { ACCESS_TOKEN_TYPE, tokenExchange } from '../../flows/grants/token-exchange.ts'
+import { tokenExchange } from '../../flows/grants/token-exchange.ts'
+import { transactionToken } from '../../flows/grants/transaction-token.ts'
 import { getJsonWebKeySet } from '../../flows/keys/manage-signing-keys.ts'
 import type { RevocationPolls } from '../../flows/revocations/poll-revocations.ts'
 import type { FlowRunner } from '../../flows/runner.ts'
@@ -36,7 +39,14 @@ import { toIntrospection } from '../convert/introspection.ts'
 import { fromPollRequest, PollAnswers } from '../convert/revocations.ts'
 import { toPublishedKey } from '../convert/signing-key.ts'
 import { toDuration, toTimestamp } from '../convert/time.ts'
-import { fromTokenRequest, toGrantMetadata, toIssuedToken, toTokenClaims, toTokenMetadata } from '../convert/token.ts'
+import {
+  fromExchangeRequest,
+  fromTokenRequest,
+  toGrantMetadata,
+  toIssuedToken,
+  toTokenClaims,
+  toTokenMetadata,
+} from '../convert/token.ts'
 import { fromUserReference } from '../convert/user.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
 import { toRpcStatus } from '../rpc-status.ts'
@@ -45,6 +55,8 @@ import { inUniformTime } from '../uniform-time.ts'
 export interface TokenHandlerOptions {
   readonly polls: RevocationPolls
   readonly issuer: string
+  /** Those that are turned on. */
+  readonly experiments: readonly Experiment[]
   /** Where errors are documented; see `toRpcStatus`. */
   readonly helpBase: string | undefined
 }
@@ -115,17 +127,29 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 
   async exchangeToken(ctx: CallContext, request: Request<'exchangeToken'>): Answer<'exchangeToken'> {
-    const exchanged = await this.#runner.execute(tokenExchange, ctx, {
-      subjectToken: request.subjectToken,
-      subjectTokenType: request.subjectTokenType,
-      actorToken: request.actorToken ?? null,
-      actorTokenType: request.actorTokenType ?? null,
-      requestedTokenType: request.requestedTokenType ?? null,
-      requestedScopes: request.scopes,
-      requestedAudiences: request.audiences,
+    const wanted = fromExchangeRequest(request)
+    const isTransaction = wanted.requestedTokenType === TRANSACTION_TOKEN_TYPE
+    if (isTransaction && this.#options.experiments.includes('transaction-tokens')) {
+      return await this.#transactionToken(ctx, request)
+    }
+    if (!isTransaction && request.transactionContext !== undefined) {
+      return invalidRequest('transaction_context', 'goes with the requested_token_type of transaction tokens only')
+    }
+    const exchanged = await this.#runner.execute(tokenExchange, ctx, wanted)
+    if (!exchanged.ok) return exchanged
+    const token = { ...toIssuedToken(exchanged.value, ctx.now), issuedTokenType: ACCESS_TOKEN_TYPE }
+    return success({ token })
+  }
+
+  /** RFC 8693 §2.2.1: what is no token for a resource, whoever bears it, has the type `N_A`. */
+  async #transactionToken(ctx: CallContext, request: Request<'exchangeToken'>): Answer<'exchangeToken'> {
+    const issued = await this.#runner.execute(transactionToken, ctx, {
+      ...fromExchangeRequest(request),
+      requestContext: request.transactionContext?.requestContext || null,
+      requestDetails: request.transactionContext?.requestDetails || null,
     })
-    const issuedTokenType = ACCESS_TOKEN_TYPE
-    return mapResult(exchanged, (issued) => ({ token: { ...toIssuedToken(issued, ctx.now), issuedTokenType } }))
+    const types = { tokenType: 'N_A', issuedTokenType: TRANSACTION_TOKEN_TYPE }
+    return mapResult(issued, (tokens) => ({ token: { ...toIssuedToken(tokens, ctx.now), ...types } }))
   }
 
   async exchangeAssertion(

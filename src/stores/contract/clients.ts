@@ -1,4 +1,5 @@
 import type { Client, ClientRegistration, ClientSecret, ClientType } from '../../domain/client.ts'
+import type { FederatedIdentity } from '../../domain/federated-identity.ts'
 import type { ClientId, EpochMs, KeyId, SecretId } from '../../domain/ids.ts'
 import type { Change, PageRequest, StoreContext } from './context.ts'
 
@@ -17,6 +18,13 @@ export interface ClientReads {
   isReserved(ctx: StoreContext, clientId: ClientId): Promise<boolean>
   /** Who answers for each of these audiences; the unowned are left out. The id of a deleted client stays its own. */
   audienceOwners(ctx: StoreContext, audiences: readonly string[]): Promise<ReadonlyMap<string, ClientId>>
+  /** Whose each of these identities is, in the same order; `null`: no client has it. */
+  identityOwners(
+    ctx: StoreContext,
+    identities: readonly Pick<FederatedIdentity, 'issuer' | 'subject'>[],
+  ): Promise<readonly (ClientId | null)[]>
+  /** The scopes of all clients, disabled ones too, that have an identity of an issuer. */
+  scopesProvedBy(ctx: StoreContext, issuer: string): Promise<readonly string[]>
   /**
    * Whether the client that answers for an audience is disabled, or was deleted
    * and nobody has taken the audience since; `false` where nobody ever did.
@@ -29,16 +37,16 @@ export interface ClientReads {
 export interface ClientStore extends ClientReads {
   /**
    * Registers a client, enabled, at version 1 and token generation 1, together
-   * with its config and the audiences it answers for (its own id among them).
-   * Of any number of concurrent calls that want the same id or audience, exactly
-   * one returns `true`; after `false` nothing more may be done in this
+   * with its config, its federated identities, and the audiences it answers for (its
+   * own id among them). Of any number of concurrent calls that want the same id,
+   * audience or identity, exactly one returns `true`; after `false` nothing more may be done in this
    * transaction but rolling it back.
    */
   insert(client: ClientRegistration, change: Change): Promise<boolean>
   /**
    * Replaces everything of a registration that can change, if its version is
-   * still `version`, and adds one to it. `false`: it was not, or an audience is
-   * another's; roll back.
+   * still `version`, and adds one to it. `false`: it was not, or an audience
+   * or identity is another's; roll back.
    */
   update(client: ClientRegistration, version: number, change: Change): Promise<boolean>
   /** Enables or disables, under the same rule. */
@@ -49,7 +57,7 @@ export interface ClientStore extends ClientReads {
    */
   startTokenGeneration(clientId: ClientId, change: Change): Promise<boolean>
   /**
-   * Deletes a client, its config, secrets and audiences, if its version is still
+   * Deletes a client, its config, secrets, audiences and identities, if its version is still
    * `version`. The id stays reserved, and its tokens are inactive.
    */
   delete(clientId: ClientId, version: number, change: Change): Promise<boolean>
@@ -65,7 +73,9 @@ export interface ClientStore extends ClientReads {
 export interface ClientSecretReads {
   /** All secrets of a client, newest first, expired ones too, but none whose maker is gone. */
   ofClient(ctx: StoreContext, clientId: ClientId): Promise<readonly ClientSecret[]>
-  /** The peppers that secrets were hashed under. */
+  /** The secrets of a client whose maker is gone, or that go back to such a one; they prove nobody. */
+  orphansOf(ctx: StoreContext, clientId: ClientId): Promise<readonly ClientSecret[]>
+  /** The peppers that secrets were hashed under, those of orphans too. */
   keyIds(ctx: StoreContext): Promise<readonly KeyId[]>
 }
 

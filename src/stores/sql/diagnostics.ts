@@ -95,6 +95,7 @@ export const NEEDED_PRIVILEGES: Readonly<Record<string, readonly Privilege[]>> =
   oauth_revocation_keys: KEEPS,
   oauth_users: KEEPS,
   oauth_client_resource_audiences: REPLACES,
+  oauth_client_federated_identities: REPLACES,
   oauth_client_configs: ALL,
   oauth_client_secrets: ALL,
   oauth_grants: ALL,

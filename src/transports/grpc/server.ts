@@ -87,7 +87,7 @@ export class GrpcServer {
     this.#incoming.stop()
     const closed = this.#transport.stop()
     if (!(await settlesWithin(graceMs, closed))) {
-      log.warn({ graceMs }, 'calls still running are aborted')
+      log.warn({ graceMs }, 'the grace period is over; aborting the running calls')
       this.#transport.expireCalls()
       await settlesWithin(FLUSH_MS, closed)
       this.#transport.destroy()

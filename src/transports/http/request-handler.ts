@@ -74,7 +74,7 @@ export class RequestHandler {
   handle(request: IncomingMessage, response: ServerResponse): void {
     const { log } = this.#options
     this.#answer(request, response).catch((error: unknown) => {
-      if (response.destroyed) return log.debug({ err: error }, 'the caller left before the answer was sent')
+      if (response.destroyed) return log.debug({ err: error }, 'the caller disconnected before the answer was sent')
       log.error({ rayId: response.getHeader(RAY_ID_KEY), err: error }, 'unexpected error while answering')
       if (response.headersSent) response.destroy()
       else sendAnswer(response, textAnswer(500, 'internal error'))

@@ -139,7 +139,7 @@ export class HttpServer {
     state.drain()
     // Until then new calls are refused with a reason, and `/readyz` says that this is the end.
     if (!(await settlesWithin(graceMs, state.idle()))) {
-      log.warn({ graceMs }, 'HTTP calls still running are aborted')
+      log.warn({ graceMs }, 'the grace period is over; aborting the running HTTP calls')
       this.#abort.abort(new Error('the server stops'))
     }
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))

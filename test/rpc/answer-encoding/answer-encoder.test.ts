@@ -6,6 +6,7 @@ import {
   BatchIntrospectTokensResponseSchema,
   IntrospectTokenResponseSchema,
 } from '../../../src/gen/qscope/v1/token_service_pb.ts'
+import type { JsonObject, JsonValue } from '../../../src/json-object.ts'
 import { AnswerEncoder } from '../../../src/rpc/answer-encoding/answer-encoder.ts'
 
 const ANSWERS = SERVICES.flatMap(({ methods }) => methods.map(({ output }) => output))
@@ -60,6 +61,7 @@ function given(field: DescField, pick: Pick, depth: number): unknown {
   const one = <T>(values: readonly T[]) => values[pick(values.length)]
   if (field.message !== undefined) {
     if (field.fieldKind === 'message' && isWrapperDesc(field.message)) return one(TEXTS)
+    if (field.message.typeName === 'google.protobuf.Struct') return jsonObject(pick)
     const init = depth < DEEPEST ? initOf(field.message, pick, depth + 1) : {}
     return pick(2) === 0 ? init : create(field.message, init)
   }
@@ -82,6 +84,28 @@ function given(field: DescField, pick: Pick, depth: number): unknown {
         : undefined
     default:
       return one(INTEGERS)
+  }
+}
+
+function jsonObject(pick: Pick, depth = 0): JsonObject {
+  return Object.fromEntries(Array.from({ length: pick(4) }, () => [TEXTS[pick(6)] ?? '', jsonValue(pick, depth)]))
+}
+
+function jsonValue(pick: Pick, depth: number): JsonValue {
+  const one = <T>(values: readonly T[], otherwise: T) => values[pick(values.length)] ?? otherwise
+  switch (pick(depth < DEEPEST ? 6 : 4)) {
+    case 0:
+      return null
+    case 1:
+      return pick(2) === 0
+    case 2:
+      return one([0, -0, 1, -1, 0.1, 1e308, 5e-324, 2 ** 53], 0)
+    case 3:
+      return one(TEXTS.slice(0, 6), '')
+    case 4:
+      return Array.from({ length: pick(4) }, () => jsonValue(pick, depth + 1))
+    default:
+      return jsonObject(pick, depth + 1)
   }
 }
 

@@ -163,7 +163,7 @@ describe('a server that stops', () => {
     expect(text).toContain(`"safe_to_retry":"${safe}"`)
     expect(headers.has('retry-after')).toBe(safe === 'true')
     expect(signal.aborted).toBe(true)
-    expect(lines.map(({ msg }) => msg)).toContain('HTTP calls still running are aborted')
+    expect(lines.map(({ msg }) => msg)).toContain('the grace period is over; aborting the running HTTP calls')
     handler.release()
   })
 

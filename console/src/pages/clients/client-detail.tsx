@@ -7,6 +7,7 @@ import { useSession } from '../../hooks/session.ts'
 import { useQuery } from '../../hooks/use-query.ts'
 import { linkTo } from '../../route.ts'
 import { EditClient } from './edit-client.tsx'
+import { identityLines } from './federated-identities.ts'
 import { AUTHENTICATION_METHODS, CLIENT_TYPES, GRANT_TYPES, TOKEN_FORMATS } from './labels.ts'
 import { RotateSecret } from './rotate-secret.tsx'
 import { SecretList } from './secret-list.tsx'
@@ -77,6 +78,8 @@ function ClientFacts({ client }: { readonly client: Client }) {
         ['Scopes', <Values of={client.scopes} />],
         ['Audiences', <Values of={client.audiences} />],
         ['Resource audiences', <Values of={client.resourceAudiences} none="its own id" />],
+        ['URL of public keys', client.jwksUri === '' ? 'none' : <code>{client.jwksUri}</code>],
+        ['Federated identities', <Values of={identityLines(client.federatedIdentities)} />],
         ['Redirect URIs', <Values of={client.redirectUris} />],
         ['Access tokens', format === undefined ? '' : `${TOKEN_FORMATS[format]}, ${config?.accessTokenTtl?.seconds} s`],
         ['Managed by', client.owner === '' ? 'no configuration' : <code>{client.owner}</code>],

@@ -14,6 +14,7 @@ interface ClientFormProps {
 }
 
 const ON_LINES = 'One per line.'
+const AS_IDENTITY = 'One per line: issuer, subject, and perhaps an object of JSON with the claims that must hold.'
 const AS_RESOURCE = 'The client verifies tokens for these. One per line.'
 
 /** The fields of a client. What the server finds wrong stands beside the field. */
@@ -53,7 +54,13 @@ export function ClientForm({ draft, onChange, isRegistered, refusal }: ClientFor
         )}
       </div>
       {method === AuthenticationMethod.PRIVATE_KEY_JWT && (
-        <TextField label="Public keys (JSON Web Key Set)" rows={5} {...text('jwks')} />
+        <>
+          <TextField label="Public keys (JSON Web Key Set)" rows={5} {...text('jwks')} />
+          <TextField label="URL of public keys" {...text('jwksUri')} hint="Instead of the keys: an https URL." />
+        </>
+      )}
+      {method === AuthenticationMethod.FEDERATED_JWT && (
+        <TextField label="Federated identities" rows={3} {...text('federatedIdentities')} hint={AS_IDENTITY} />
       )}
       {method === AuthenticationMethod.TLS_CLIENT && (
         <TextField label="Certificate subject" {...text('tlsClientSubject')} hint="Such as dns:orders.internal." />

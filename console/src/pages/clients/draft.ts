@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
   type AccessTokenFormat,
-  type AuthenticationMethod,
+  AuthenticationMethod,
   type Client,
   ClientType,
   type GrantType,
@@ -12,6 +12,7 @@ import type {
 } from '../../../../src/gen/qscope/v1/client_service_pb.ts'
 import { wordsOf } from '../../text.ts'
 import { durationOf, plain, secondsOf } from './duration.ts'
+import { identitiesOf, identityLines, linesIn } from './federated-identities.ts'
 import { AUTHENTICATION_METHODS, GRANT_TYPES, TOKEN_FORMATS } from './labels.ts'
 
 /** A client as a form holds it. Lists are words in a text; choices are the numbers of the contract. */
@@ -26,6 +27,9 @@ export interface ClientDraft {
   readonly audiences: string
   readonly resourceAudiences: string
   readonly jwks: string
+  readonly jwksUri: string
+  /** A line for each. */
+  readonly federatedIdentities: string
   readonly tlsClientSubject: string
   readonly accessTokenFormat: string
   /** Seconds; empty: the default. */
@@ -45,6 +49,8 @@ export const NEW_CLIENT: ClientDraft = Object.freeze({
   audiences: '',
   resourceAudiences: '',
   jwks: '',
+  jwksUri: '',
+  federatedIdentities: '',
   tlsClientSubject: '',
   accessTokenFormat: '0',
   accessTokenTtl: '',
@@ -79,6 +85,12 @@ export const FIELDS: Readonly<Partial<Record<keyof ClientDraft, Field>>> = {
     linesOf: (draft) => list(draft.resourceAudiences),
   },
   jwks: { label: 'Public keys', path: 'jwks', linesOf: (draft) => line(draft.jwks) },
+  jwksUri: { label: 'URL of public keys', path: 'jwks_uri', linesOf: (draft) => line(draft.jwksUri) },
+  federatedIdentities: {
+    label: 'Federated identities',
+    path: 'federated_identities',
+    linesOf: (draft) => linesIn(draft.federatedIdentities).toSorted(),
+  },
   tlsClientSubject: {
     label: 'Certificate subject',
     path: 'tls_client_subject',
@@ -161,6 +173,8 @@ export function draftOf(client: Client): ClientDraft {
     audiences: client.audiences.join('\n'),
     resourceAudiences: client.resourceAudiences.join('\n'),
     jwks: client.jwks,
+    jwksUri: client.jwksUri,
+    federatedIdentities: identityLines(client.federatedIdentities).join('\n'),
     tlsClientSubject: client.tlsClientSubject,
     accessTokenFormat: String(config?.accessTokenFormat ?? 0),
     accessTokenTtl: secondsOf(config?.accessTokenTtl),
@@ -170,16 +184,30 @@ export function draftOf(client: Client): ClientDraft {
 
 /** The request that registers it. What is empty is left to the server's defaults. */
 export function registrationOf(draft: ClientDraft): MessageInitShape<typeof RegisterClientRequestSchema> {
-  const { clientId, displayName, jwks, tlsClientSubject } = draft
+  const { clientId, displayName } = draft
   return {
     ...listsOf(draft),
+    ...credentialOf(draft),
     type: Number(draft.type) as ClientType,
     authenticationMethod: methodOf(draft),
     config: configOf(draft),
     ...(clientId.trim() !== '' && { clientId: clientId.trim() }),
     ...(displayName.trim() !== '' && { displayName: displayName.trim() }),
-    ...(jwks.trim() !== '' && { jwks: jwks.trim() }),
-    ...(tlsClientSubject.trim() !== '' && { tlsClientSubject: tlsClientSubject.trim() }),
+  }
+}
+
+/** What the client authenticates with. The fields of other methods are not seen, so they do not count. */
+function credentialOf(draft: ClientDraft) {
+  const [jwks, jwksUri, tlsClientSubject] = [draft.jwks.trim(), draft.jwksUri.trim(), draft.tlsClientSubject.trim()]
+  switch (methodOf(draft)) {
+    case AuthenticationMethod.PRIVATE_KEY_JWT:
+      return { ...(jwks !== '' && { jwks }), ...(jwksUri !== '' && { jwksUri }) }
+    case AuthenticationMethod.TLS_CLIENT:
+      return { ...(tlsClientSubject !== '' && { tlsClientSubject }) }
+    case AuthenticationMethod.FEDERATED_JWT:
+      return { federatedIdentities: identitiesOf(draft.federatedIdentities) }
+    default:
+      return {}
   }
 }
 
@@ -189,13 +217,15 @@ export function updateOf(
   after: ClientDraft,
   etag: string,
 ): MessageInitShape<typeof UpdateClientRequestSchema> {
-  const { clientId, displayName, jwks, tlsClientSubject } = after
+  const { clientId, displayName, jwks, jwksUri, tlsClientSubject } = after
   return {
     client: {
       clientId,
       displayName: displayName.trim(),
       jwks: jwks.trim(),
+      jwksUri: jwksUri.trim(),
       tlsClientSubject: tlsClientSubject.trim(),
+      federatedIdentities: identitiesOf(after.federatedIdentities),
       ...listsOf(after),
       config: configOf(after),
     },

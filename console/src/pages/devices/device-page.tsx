@@ -39,14 +39,14 @@ function DeviceApproval({ prefilled }: { readonly prefilled: string }) {
   const [refusal, setRefusal] = useState<Refusal | null>(null)
   // The code does not stay in the address and the history of the browser.
   useEffect(() => history.replaceState(null, '', linkTo('devices')), [])
-  const lookUp = async () => {
+  const lookUp = async (code: string) => {
     setBusy(true)
     setFound(null)
     setRefusal(null)
     try {
       const { attemptKey } = session
-      const { deviceAuthorization } = await api.devices.getDeviceAuthorization({ userCode, attemptKey })
-      if (deviceAuthorization !== undefined) setFound({ userCode, authorization: deviceAuthorization })
+      const { deviceAuthorization } = await api.devices.getDeviceAuthorization({ userCode: code, attemptKey })
+      if (deviceAuthorization !== undefined) setFound({ userCode: code, authorization: deviceAuthorization })
     } catch (error) {
       setRefusal(refusalOf(error))
     }
@@ -54,7 +54,7 @@ function DeviceApproval({ prefilled }: { readonly prefilled: string }) {
   }
   return (
     <>
-      <Form onSubmit={lookUp}>
+      <Form onSubmit={() => lookUp(userCode)}>
         <div class="filters">
           <TextField label="User code" value={userCode} onInput={setUserCode} required autocomplete="off" />
           <button type="submit" class="primary" disabled={isBusy}>
@@ -69,7 +69,9 @@ function DeviceApproval({ prefilled }: { readonly prefilled: string }) {
       ) : (
         <RefusalNotice refusal={refusal} />
       )}
-      {found !== null && <DeviceDecision key={found.userCode} {...found} onDecided={() => void lookUp()} />}
+      {found !== null && (
+        <DeviceDecision key={found.userCode} {...found} onDecided={() => void lookUp(found.userCode)} />
+      )}
     </>
   )
 }

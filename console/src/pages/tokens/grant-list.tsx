@@ -32,17 +32,17 @@ export function GrantList({ filter, onRevoke }: GrantListProps) {
   const columns: readonly Column<GrantMetadata>[] = [
     {
       title: 'Grant',
-      grow: 2,
+      grow: 3,
       cell: (grant) => (
         <button type="button" class="link" onClick={() => setOpen(grant)}>
           <code>{grant.grantId}</code>
         </button>
       ),
     },
-    { title: 'Client', grow: 1.4, optional: true, cell: (grant) => <code>{grant.clientId}</code> },
-    { title: 'User', grow: 2, optional: true, cell: (grant) => <code>{grant.userId}</code> },
-    { title: 'Expires', grow: 1.4, optional: true, cell: ({ expireTime }) => <Time of={expireTime} /> },
-    { title: 'State', cell: (grant) => <State of={grant} /> },
+    { title: 'Client', grow: 1.2, optional: true, cell: (grant) => <code>{grant.clientId}</code> },
+    { title: 'User', grow: 3, optional: true, cell: (grant) => <code>{grant.userId}</code> },
+    { title: 'Expires', grow: 1.6, optional: true, cell: ({ expireTime }) => <Time of={expireTime} /> },
+    { title: 'State', grow: 0.9, cell: (grant) => <State of={grant} /> },
   ]
   return (
     <>

@@ -47,18 +47,18 @@ export function TokenList({ filter, onRevoke }: ListProps) {
   const columns: readonly Column<TokenMetadata>[] = [
     {
       title: 'Token',
-      grow: 2,
+      grow: 3,
       cell: (token) => (
         <button type="button" class="link" onClick={() => setOpen(token)}>
           <code>{token.tokenId}</code>
         </button>
       ),
     },
-    { title: 'Use', cell: ({ tokenUse }) => USES[tokenUse] },
-    { title: 'Client', grow: 1.4, optional: true, cell: (token) => <code>{token.clientId}</code> },
-    { title: 'User', grow: 2, optional: true, cell: (token) => <code>{token.userId ?? '–'}</code> },
-    { title: 'Expires', grow: 1.4, optional: true, cell: ({ expireTime }) => <Time of={expireTime} /> },
-    { title: 'State', cell: (token) => <State of={token} /> },
+    { title: 'Use', grow: 0.8, cell: ({ tokenUse }) => USES[tokenUse] },
+    { title: 'Client', grow: 1.2, optional: true, cell: (token) => <code>{token.clientId}</code> },
+    { title: 'User', grow: 3, optional: true, cell: (token) => <code>{token.userId ?? '–'}</code> },
+    { title: 'Expires', grow: 1.6, optional: true, cell: ({ expireTime }) => <Time of={expireTime} /> },
+    { title: 'State', grow: 0.9, cell: (token) => <State of={token} /> },
   ]
   return (
     <>

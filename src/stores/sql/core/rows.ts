@@ -1,5 +1,6 @@
 /** Where rows become values: what a database holds is parsed, not believed. */
 import { type EpochMs, epochMs } from '../../../domain/ids.ts'
+import { isObject, type JsonObject } from '../../../json-object.ts'
 import { DatabaseError } from './database-error.ts'
 
 /** An integer of at most 2^53: drivers give big ones as text or bigint. */
@@ -100,6 +101,13 @@ export function json(value: string, column: string): unknown {
   } catch {
     throw unreadable(column)
   }
+}
+
+/** A JSON object. */
+export function jsonObjectOf(value: string, column: string): Readonly<JsonObject> {
+  const object = json(value, column)
+  if (!isObject(object)) throw unreadable(column)
+  return Object.freeze(object as JsonObject)
 }
 
 /** A value that no version of qscope writes. */

@@ -51,6 +51,9 @@ export interface ClientTable extends Changed {
   lock_version: Int
   deleted_at: NullableInt
   owner: string | null
+  jwks_uri: string | null
+  /** JSON list; the table of identities decides whose each is. */
+  federated_identities: string | null
 }
 
 export interface ClientConfigTable extends Changed {
@@ -76,6 +79,14 @@ export interface ClientConfigTable extends Changed {
 /** Each client's own id and its resource audiences: the primary key decides who answers for a name. */
 export interface ClientResourceAudienceTable extends Created {
   audience: string
+  client_id: string
+}
+
+/** Each name of a client with a trusted issuer: the primary key decides whose it is. */
+export interface ClientFederatedIdentityTable extends Created {
+  /** SHA-256 of issuer and subject. */
+  identity_hash: Hash
+  issuer: string
   client_id: string
 }
 
@@ -167,6 +178,8 @@ export interface AccessTokenTable extends Changeable {
   signing_key_id: string | null
   /** Of the certificate it is bound to. */
   certificate_hash: NullableHash
+  /** JSON object; null: there are none. */
+  extra_claims: string | null
   issued_at: Int
   expires_at: Int
   revoked_at: NullableInt
@@ -364,6 +377,7 @@ export interface Database {
   oauth_clients: ClientTable
   oauth_client_configs: ClientConfigTable
   oauth_client_resource_audiences: ClientResourceAudienceTable
+  oauth_client_federated_identities: ClientFederatedIdentityTable
   oauth_client_secrets: ClientSecretTable
   oauth_users: UserTable
   oauth_grants: GrantTable

@@ -1,7 +1,7 @@
 import type { AccessToken } from '../../../domain/access-token.ts'
 import type { ChainedEvents, SealedEvents } from '../audit/chain.ts'
 import { orRollBack, type RecordedStatement, type Statement } from '../core/dialect.ts'
-import { accessTokenInserts, accessTokenRow } from '../tables/access-tokens.ts'
+import { AccessTokenInserts } from '../tables/access-tokens.ts'
 import type { LastRows } from '../tables/last-rows.ts'
 import { confirmed } from './commit-outcome.ts'
 import { CommitRun, type SealedBatch } from './commit-run.ts'
@@ -20,7 +20,7 @@ const NO_ENTRIES: ReadonlySet<EntryRows> = new Set()
 /** Turns the entries of a batch into one transaction, its audit rows sealed in the order they are sent. */
 export class BatchCommit {
   readonly #pool: ConnectionPool<WriteSession>
-  readonly #tokenInserts: ReturnType<typeof accessTokenInserts>
+  readonly #tokenInserts: AccessTokenInserts
   readonly #takesRecorded: boolean
   readonly #jitter: () => number
   /** Batches under way, which another one may follow. */
@@ -30,7 +30,7 @@ export class BatchCommit {
   constructor(pool: ConnectionPool<WriteSession>, { db, writer }: WriteSession, jitter: () => number) {
     this.#pool = pool
     this.#takesRecorded = writer.pipeline?.form.takesRecorded ?? false
-    this.#tokenInserts = accessTokenInserts(db)
+    this.#tokenInserts = new AccessTokenInserts(db)
     this.#jitter = jitter
   }
 
@@ -81,7 +81,10 @@ export class BatchCommit {
     entries: readonly EntryRows[],
   ): SealedBatch {
     const sealed = chain.sealNext(lastRowsOf(entries).events, previous, form)
-    const tokens = this.#tokenInserts.inForm(entries.flatMap((entry) => entry.tokens).map(accessTokenRow), form)
+    const tokens = this.#tokenInserts.inForm(
+      entries.flatMap((entry) => entry.tokens),
+      form,
+    )
     return {
       recorded: recordedOf(entries).map(({ recorded }) => recorded),
       inserts: [...tokens, ...sealed.rows],
@@ -142,7 +145,7 @@ export class BatchCommit {
   }
 
   #insertsOf(entries: readonly EntryRows[]): readonly Statement[] {
-    return this.#tokenInserts.of(entries.flatMap(({ tokens }) => tokens).map(accessTokenRow))
+    return this.#tokenInserts.of(entries.flatMap(({ tokens }) => tokens))
   }
 }
 

@@ -35,7 +35,7 @@ export class ConnectionPool<Connection> {
    * waits until a connection is free.
    */
   async use<T>(ctx: WaitLimits | null, work: (connection: Connection) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
+    if (this.#closed) throw new StoreError('unavailable', 'the database is closing')
     // The one used last, whose connection is open and has its statements prepared.
     const connection = this.#free.pop() ?? (await this.#wait(ctx))
     try {
@@ -65,7 +65,7 @@ export class ConnectionPool<Connection> {
 
   #wait(ctx: WaitLimits | null): Promise<Connection> {
     if (this.#waiting.size >= this.#maxWaiting && !this.#closed) {
-      throw new StoreError('unavailable', `more than ${this.#maxWaiting} calls wait for a connection to the database`)
+      throw new StoreError('unavailable', `more than ${this.#maxWaiting} calls are waiting for a database connection`)
     }
     const signal = ctx?.signal ?? null
     signal?.throwIfAborted()
@@ -80,7 +80,7 @@ export class ConnectionPool<Connection> {
       ctx === null
         ? null
         : setTimeout(
-            () => leave(new StoreError('unavailable', 'no connection to the database became free in time')),
+            () => leave(new StoreError('unavailable', 'no database connection became free in time')),
             Math.max(0, retryUntil(ctx) - Date.now()),
           )
     // The signal may be one that outlives the call.

@@ -62,7 +62,7 @@ class DataLoader<Key, Value> implements Finder<Key, Value> {
     const same = this.#unsent.get(name)
     if (same !== undefined) return same.waiting.promise
     if (this.#unsent.size >= maxWaiting) {
-      return Promise.reject(new StoreError('unavailable', `more than ${maxWaiting} look-ups wait to be made`))
+      return Promise.reject(new StoreError('unavailable', `more than ${maxWaiting} lookups are waiting`))
     }
     if (this.#unsent.size === 0) this.#since = performance.now()
     const waiting = Promise.withResolvers<Value>()

@@ -120,9 +120,9 @@ export class GroupCommit {
 
   /** The signal of a call is costly to make: it is read only when the entry waits behind a batch. */
   async #enqueue(ctx: StoreContext, rows: EntryRows): Promise<boolean> {
-    if (this.#closed) throw new StoreError('unavailable', 'the database is being closed')
+    if (this.#closed) throw new StoreError('unavailable', 'the database is closing')
     if (this.#queue.size >= this.#maxQueued) {
-      throw new StoreError('unavailable', `more than ${this.#maxQueued} calls wait to be written`)
+      throw new StoreError('unavailable', `more than ${this.#maxQueued} calls are waiting to be written`)
     }
     const signal = this.#maySend() ? null : ctx.signal
     signal?.throwIfAborted()
@@ -136,8 +136,8 @@ export class GroupCommit {
 
   #late(entry: Entry): StoreError {
     const error = this.#queue.delete(entry)
-      ? new StoreError('unavailable', 'the database took nothing more before the deadline')
-      : new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+      ? new StoreError('unavailable', 'the database did not accept the write before the deadline')
+      : new StoreError('outcome_unknown', 'the database did not confirm the commit before the deadline')
     entry.failed(error)
     return error
   }

@@ -51,7 +51,7 @@ export class TransactionRunner {
     const progress: Progress = { commitSent: false, callerLeft: false }
     return await this.#deadlines.within(ctx.deadline, this.#runUntil(retryUntil(ctx), ctx, work, progress), () => {
       if (progress.commitSent) {
-        return new StoreError('outcome_unknown', 'the database did not confirm before the deadline')
+        return new StoreError('outcome_unknown', 'the database did not confirm the commit before the deadline')
       }
       progress.callerLeft = true
       return new StoreError('unavailable', 'the database did not answer before the deadline')
@@ -64,7 +64,7 @@ export class TransactionRunner {
         return await this.#pool.use(ctx, (session) => this.#attempt(session, work, until, progress))
       } catch (error) {
         if (!isRetryable(error, attempts, until)) throw storeError(error)
-        ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; running it again')
+        ctx.log.debug({ rayId: ctx.rayId, attempts, kind: error.kind }, 'transaction rolled back; retrying')
         this.#observer?.triedAgain('transaction', error.kind)
         ctx.span?.note('tried again', { 'qscope.cause': error.kind })
         await backOff(attempts, until, this.#jitter)

@@ -77,13 +77,13 @@ export class ServerConnection {
 
   /** Opens it unless it is open, where the others are. */
   async ready(): Promise<void> {
-    if (this.#closed) throw new DatabaseError('unavailable', 'the database is being closed')
+    if (this.#closed) throw new DatabaseError('unavailable', 'the database is closing')
     if (this.#raw?.usable === true && this.#host !== null && this.#hosts.isPreferred(this.#host)) return
     this.drop()
     const { host, opened } = await this.#hosts.open((one) => openConnection(this.#driver, this.#target, one))
     if (this.#closed) {
       opened.connection.destroy()
-      throw new DatabaseError('unavailable', 'the database is being closed')
+      throw new DatabaseError('unavailable', 'the database is closing')
     }
     this.#host = host
     this.#raw = opened.connection

@@ -100,7 +100,7 @@ export class ServerWriter implements Writer {
       await this.#connection.query('rollback')
     } catch (error) {
       const isGone = error instanceof DatabaseError && error.kind === 'lost'
-      if (!isGone) this.#log.warn({ err: error }, 'a transaction could not be rolled back; dropping its connection')
+      if (!isGone) this.#log.warn({ err: error }, 'rollback failed; closing the connection')
       this.#connection.drop()
     }
   }

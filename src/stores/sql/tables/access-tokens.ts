@@ -1,4 +1,4 @@
-import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import { type CompiledQuery, type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import type { AccessToken, AccessTokenStatus } from '../../../domain/access-token.ts'
 import { hashOf, thumbprintOf } from '../../../domain/certificate.ts'
 import {
@@ -19,8 +19,19 @@ import type {
   EndingToken,
 } from '../../contract/access-tokens.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
+import type { BatchForm, RepeatedStatement } from '../core/dialect.ts'
 import { InsertStatements, isOneRow, PreparedStatement } from '../core/prepared-statement.ts'
-import { hash32, hashKey, integer, integerOrNull, moment, momentOrNull, stringList, words } from '../core/rows.ts'
+import {
+  hash32,
+  hashKey,
+  integer,
+  integerOrNull,
+  jsonObjectOf,
+  moment,
+  momentOrNull,
+  stringList,
+  words,
+} from '../core/rows.ts'
 import type { AccessTokenTable, Database, StoredInt } from '../core/schema.ts'
 import type { LastRowsCollector } from './last-rows.ts'
 import {
@@ -126,7 +137,7 @@ const NO_ANCESTORS = '[]'
 export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTokenStore {
   readonly #db: Kysely<Database>
   readonly #last: LastRowsCollector
-  readonly #inserts: InsertStatements<Insertable<AccessTokenTable>>
+  readonly #inserts: AccessTokenInserts
   readonly #revoking: PreparedStatement<Change & { readonly id: TokenId; readonly reason: string }>
 
   constructor(source: ReadSource, last: LastRowsCollector) {
@@ -134,7 +145,7 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
     const { db } = source
     this.#db = db
     this.#last = last
-    this.#inserts = accessTokenInserts(db)
+    this.#inserts = new AccessTokenInserts(db)
     this.#revoking = new PreparedStatement((value) =>
       db
         .updateTable('oauth_access_tokens')
@@ -150,7 +161,7 @@ export class SqlAccessTokenStore extends SqlAccessTokenReads implements AccessTo
   }
 
   async insert(token: AccessToken): Promise<void> {
-    for (const statement of this.#inserts.of([accessTokenRow(token)])) await this.#db.executeQuery(statement)
+    for (const statement of this.#inserts.of([token])) await this.#db.executeQuery(statement)
   }
 
   async revoke({ tokenId, expiresAt }: EndingToken, reason: string, { at, by }: Change): Promise<boolean> {
@@ -226,6 +237,7 @@ function statusRows(db: Kysely<Database>) {
       'oauth_access_tokens.ancestors',
       'oauth_access_tokens.signing_key_id',
       'oauth_access_tokens.certificate_hash',
+      'oauth_access_tokens.extra_claims',
       'oauth_access_tokens.issued_at',
       'oauth_access_tokens.expires_at',
       'oauth_access_tokens.revoked_at',
@@ -240,11 +252,44 @@ function statusRows(db: Kysely<Database>) {
     ])
 }
 
-export function accessTokenInserts(db: Kysely<Database>): InsertStatements<Insertable<AccessTokenTable>> {
-  return new InsertStatements((rows) => db.insertInto('oauth_access_tokens').values(rows).compile())
+/** Few tokens have claims of their own: the statements of the others say nothing of them. */
+export class AccessTokenInserts {
+  readonly #plain: InsertStatements<Insertable<AccessTokenTable>>
+  readonly #withExtra: InsertStatements<Insertable<AccessTokenTable>>
+
+  constructor(db: Kysely<Database>) {
+    const inserts = () =>
+      new InsertStatements<Insertable<AccessTokenTable>>((rows) =>
+        db.insertInto('oauth_access_tokens').values(rows).compile(),
+      )
+    this.#plain = inserts()
+    this.#withExtra = inserts()
+  }
+
+  of(tokens: readonly AccessToken[]): readonly CompiledQuery[] {
+    const { plain, withExtra } = byExtra(tokens)
+    return [...this.#plain.of(plain.map(accessTokenRow)), ...this.#withExtra.of(withExtra.map(rowWithExtra))]
+  }
+
+  inForm(tokens: readonly AccessToken[], form: BatchForm): readonly RepeatedStatement[] {
+    const { plain, withExtra } = byExtra(tokens)
+    return [
+      ...this.#plain.inForm(plain.map(accessTokenRow), form),
+      ...this.#withExtra.inForm(withExtra.map(rowWithExtra), form),
+    ]
+  }
 }
 
-export function accessTokenRow(token: AccessToken): Insertable<AccessTokenTable> {
+function byExtra(tokens: readonly AccessToken[]) {
+  const withExtra = tokens.filter(({ extra }) => extra !== null)
+  return { plain: withExtra.length === 0 ? tokens : tokens.filter(({ extra }) => extra === null), withExtra }
+}
+
+function rowWithExtra(token: AccessToken): Insertable<AccessTokenTable> {
+  return { ...accessTokenRow(token), extra_claims: JSON.stringify(token.extra) }
+}
+
+function accessTokenRow(token: AccessToken): Insertable<AccessTokenTable> {
   return {
     token_id: token.tokenId,
     token_hash: token.hash,
@@ -300,6 +345,7 @@ function statusOf(row: StatusRow): AccessTokenStatus {
       signingKeyId: row.signing_key_id === null ? null : signingKeyId(row.signing_key_id),
       confirmation:
         row.certificate_hash === null ? null : thumbprintOf(hash32(row.certificate_hash, 'certificate_hash')),
+      extra: row.extra_claims === null ? null : jsonObjectOf(row.extra_claims, 'extra_claims'),
       issuedAt: moment(row.issued_at, 'issued_at'),
       expiresAt: moment(row.expires_at, 'expires_at'),
       revokedAt: momentOrNull(row.revoked_at, 'revoked_at'),

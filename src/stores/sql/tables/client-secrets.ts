@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import { type ClientSecret, withoutOrphans } from '../../../domain/client.ts'
+import { type ClientSecret, orphansAmong, withoutOrphans } from '../../../domain/client.ts'
 import {
   type ClientId,
   clientId,
@@ -34,29 +34,28 @@ type SecretRow = Pick<Selectable<ClientSecretTable>, (typeof SECRET_COLUMNS)[num
 
 export class SqlClientSecretReads implements ClientSecretReads {
   readonly #lists: Kysely<Database>
+  readonly #all: (ids: readonly ClientId[]) => Promise<ReadonlyMap<string, readonly ClientSecret[]>>
   readonly #ofClient: Finder<ClientId, readonly ClientSecret[]>
 
   constructor(source: ReadSource) {
     const { db } = source
     this.#lists = source.lists
+    this.#all = loadBy(
+      db,
+      (ids) =>
+        db
+          .selectFrom('oauth_client_secrets')
+          .select(SECRET_COLUMNS)
+          .where('client_id', 'in', ids)
+          .orderBy('client_id')
+          .orderBy('created_at', 'desc')
+          .orderBy('secret_id', 'desc')
+          .compile(),
+      (rows) => Map.groupBy(rows.map(secretOf), (secret) => secret.clientId),
+    )
     this.#ofClient = source.finder<ClientId, readonly ClientSecret[]>({
       name: 'client_secrets',
-      load: loadBy(
-        db,
-        (ids) =>
-          db
-            .selectFrom('oauth_client_secrets')
-            .select(SECRET_COLUMNS)
-            .where('client_id', 'in', ids)
-            .orderBy('client_id')
-            .orderBy('created_at', 'desc')
-            .orderBy('secret_id', 'desc')
-            .compile(),
-        (rows) => {
-          const secrets = Map.groupBy(rows.map(secretOf), (secret) => secret.clientId)
-          return new Map([...secrets].map(([id, those]) => [id, withoutOrphans(those)]))
-        },
-      ),
+      load: async (ids) => new Map([...(await this.#all(ids))].map(([id, those]) => [id, withoutOrphans(those)])),
       nameOf: String,
       absent: [],
     })
@@ -64,6 +63,10 @@ export class SqlClientSecretReads implements ClientSecretReads {
 
   ofClient({ span }: StoreContext, id: ClientId): Promise<readonly ClientSecret[]> {
     return this.#ofClient.find(id, span)
+  }
+
+  async orphansOf(_ctx: StoreContext, id: ClientId): Promise<readonly ClientSecret[]> {
+    return orphansAmong((await this.#all([id])).get(id) ?? [])
   }
 
   async keyIds(): Promise<readonly KeyId[]> {

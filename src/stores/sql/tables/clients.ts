@@ -6,6 +6,7 @@ import {
   type ClientRegistration,
   GRANT_TYPES,
 } from '../../../domain/client.ts'
+import type { FederatedIdentity } from '../../../domain/federated-identity.ts'
 import { type ClientId, clientId, epochMs } from '../../../domain/ids.ts'
 import type { ClientFilter, ClientReads, ClientStore } from '../../contract/clients.ts'
 import type { Change, PageRequest, StoreContext } from '../../contract/context.ts'
@@ -14,6 +15,15 @@ import { asFlag, flag, integer, oneOf, stringList, words } from '../core/rows.ts
 import type { ClientConfigTable, ClientTable, Database } from '../core/schema.ts'
 import { audienceOwners, closedAudiences, insertAudiences, replaceAudiences } from './client-audiences.ts'
 import { CONFIG_COLUMNS, configOf, deleteConfig, insertConfig, updateConfig } from './client-configs.ts'
+import {
+  deleteIdentities,
+  identitiesOf,
+  identitiesText,
+  identityOwners,
+  insertIdentities,
+  replaceIdentities,
+  scopesProvedBy,
+} from './federated-identities.ts'
 import type { LastRowsCollector } from './last-rows.ts'
 import { type Finder, loadBy, type ReadSource } from './read-source.ts'
 
@@ -39,6 +49,8 @@ const CLIENT_COLUMNS = [
   'oauth_clients.updated_at',
   'oauth_clients.updated_by',
   'oauth_clients.owner',
+  'oauth_clients.jwks_uri',
+  'oauth_clients.federated_identities',
 ] as const
 
 type ClientRow = Selectable<Omit<ClientTable, 'lock_version' | 'deleted_at'>> &
@@ -105,6 +117,17 @@ export class SqlClientReads implements ClientReads {
     return await audienceOwners(this.#db, audiences)
   }
 
+  async identityOwners(
+    _ctx: StoreContext,
+    identities: readonly Pick<FederatedIdentity, 'issuer' | 'subject'>[],
+  ): Promise<readonly (ClientId | null)[]> {
+    return await identityOwners(this.#db, identities)
+  }
+
+  async scopesProvedBy(_ctx: StoreContext, issuer: string): Promise<readonly string[]> {
+    return await scopesProvedBy(this.#db, issuer)
+  }
+
   async page(_ctx: StoreContext, filter: ClientFilter, page: PageRequest<ClientId>): Promise<readonly Client[]> {
     return [...clientsOf(await pageQuery(this.#lists, filter, page).execute()).values()]
   }
@@ -143,13 +166,17 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
       await insertConfig(this.#db, client.clientId, client.config, { at, by })
       const audiences = [client.clientId, ...client.resourceAudiences]
       await insertAudiences(this.#db, client.clientId, audiences, { at, by })
+      await insertIdentities(this.#db, client.clientId, client.federatedIdentities, { at, by })
     })
   }
 
   async update(client: ClientRegistration, version: number, change: Change): Promise<boolean> {
     if (!(await this.#change(client.clientId, version, registrationRow(client), change))) return false
     await updateConfig(this.#db, client.clientId, client.config, change)
-    return await falseIfTaken(() => replaceAudiences(this.#db, client, change))
+    return await falseIfTaken(async () => {
+      await replaceAudiences(this.#db, client, change)
+      await replaceIdentities(this.#db, client.clientId, client.federatedIdentities, change)
+    })
   }
 
   async setEnabled(clientId: ClientId, enabled: boolean, version: number, change: Change): Promise<boolean> {
@@ -170,6 +197,7 @@ export class SqlClientStore extends SqlClientReads implements ClientStore {
     if (!(await this.#change(clientId, version, ended, change))) return false
     await deleteConfig(this.#db, clientId)
     await this.#db.deleteFrom('oauth_client_secrets').where('client_id', '=', clientId).execute()
+    await deleteIdentities(this.#db, clientId)
     await this.#tellGeneration(clientId, 0)
     return true
   }
@@ -215,6 +243,8 @@ type ClientColumns = UpdateObject<Database, 'oauth_clients', 'oauth_clients'>
 const BLANK = Object.freeze({
   display_name: '',
   jwks: null,
+  jwks_uri: null,
+  federated_identities: null,
   tls_client_subject: null,
   owner: null,
   grant_types: '[]',
@@ -228,6 +258,8 @@ function registrationRow(client: ClientRegistration) {
     display_name: client.displayName,
     authentication_method: client.authenticationMethod,
     jwks: client.jwks,
+    jwks_uri: client.jwksUri,
+    federated_identities: identitiesText(client.federatedIdentities),
     tls_client_subject: client.tlsClientSubject,
     grant_types: JSON.stringify(client.grantTypes),
     redirect_uris: JSON.stringify(client.redirectUris),
@@ -296,6 +328,8 @@ function clientOf(row: ClientRow, resourceAudiences: readonly string[]): Client 
     type: oneOf(row.type, CLIENT_TYPES, 'type'),
     authenticationMethod: oneOf(row.authentication_method, AUTHENTICATION_METHODS, 'authentication_method'),
     jwks: row.jwks,
+    jwksUri: row.jwks_uri,
+    federatedIdentities: identitiesOf(row.federated_identities),
     tlsClientSubject: row.tls_client_subject,
     grantTypes: Object.freeze(
       stringList(row.grant_types, 'grant_types').map((grant) => oneOf(grant, GRANT_TYPES, 'grant_types')),

@@ -8,8 +8,11 @@ export type ClientAuthenticationInit = Exclude<
   { readonly $typeName: string }
 >
 
+const TYPE_PREFIX = 'urn:ietf:params:oauth:client-assertion-type:'
 /** RFC 7523 §2.2. */
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+const JWT_BEARER = `${TYPE_PREFIX}jwt-bearer`
+/** draft-ietf-oauth-spiffe-client-auth §3.2: the assertion is a JWT-SVID. */
+const JWT_SPIFFE = `${TYPE_PREFIX}jwt-spiffe`
 const LONGEST_CLIENT_ID = 128
 /** No client has this id: an assertion that names nobody is refused as that of an unknown client, after the same look-ups. */
 const NOBODY = '?'
@@ -39,7 +42,9 @@ export function clientAuthenticationOf(form: Form): Result<ClientAuthenticationI
   }
   if (assertion !== undefined || assertionType !== undefined) {
     if (assertion === undefined) return invalidRequest('client_assertion', 'is required with client_assertion_type')
-    if (assertionType !== ASSERTION_TYPE) return invalidRequest('client_assertion_type', `must be ${ASSERTION_TYPE}`)
+    if (assertionType !== JWT_BEARER && assertionType !== JWT_SPIFFE) {
+      return invalidRequest('client_assertion_type', `must be ${JWT_BEARER} or ${JWT_SPIFFE}`)
+    }
     const method = { case: 'clientAssertion' as const, value: assertion }
     return success({ clientId: clientId ?? subjectOf(assertion), method })
   }

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { GrantType } from '../../../domain/grant-type-names.ts'
+import { TRANSACTION_TOKEN_TYPE } from '../../../domain/token-types.ts'
 import { DeviceService } from '../../../gen/qscope/v1/device_service_pb.ts'
 import { type ExchangeTokenRequestSchema, TokenService } from '../../../gen/qscope/v1/token_service_pb.ts'
 import { mapResult, type Result, success } from '../../../results.ts'
@@ -91,9 +92,29 @@ function exchangeOf(form: Form): Result<Exchange> {
     ...(actorToken !== undefined && { actorToken }),
     ...(actorTokenType !== undefined && { actorTokenType }),
     ...(requestedTokenType !== undefined && { requestedTokenType }),
+    ...transactionContextOf(form, requestedTokenType),
     scopes: scopesOf(form),
     audiences: audiences.value,
   })
+}
+
+/**
+ * The parameters of draft-ietf-oauth-transaction-tokens. With another requested type they are unknown ones, which are
+ * ignored (RFC 6749 §3.2).
+ */
+function transactionContextOf(
+  form: Form,
+  requestedTokenType: string | undefined,
+): Pick<Exchange, 'transactionContext'> {
+  const requestContext = form.text('request_context')
+  const requestDetails = form.text('request_details')
+  if (requestedTokenType !== TRANSACTION_TOKEN_TYPE || (requestContext ?? requestDetails) === undefined) return {}
+  return {
+    transactionContext: {
+      ...(requestContext !== undefined && { requestContext }),
+      ...(requestDetails !== undefined && { requestDetails }),
+    },
+  }
 }
 
 /** RFC 7523 §2.1. */

@@ -95,8 +95,7 @@ export class RemoteWriter implements Writer {
     } catch (error) {
       this.#note(error)
       const { kind } = databaseErrorOf(error)
-      if (kind !== 'lost')
-        this.#log.warn({ err: error }, 'a transaction could not be rolled back; leaving it to the server')
+      if (kind !== 'lost') this.#log.warn({ err: error }, 'rollback failed; the server ends the transaction by itself')
     } finally {
       transaction.close()
     }
@@ -183,7 +182,7 @@ export class RemoteWriter implements Writer {
       return await this.#release()
     } catch (notReleased) {
       // Not to be reached now: the next transaction begins with another attempt, and until then nobody knows.
-      this.#log.debug({ err: notReleased }, 'whether a commit arrived could not be asked')
+      this.#log.debug({ err: notReleased }, 'the outcome of a commit could not be looked up')
       return false
     }
   }

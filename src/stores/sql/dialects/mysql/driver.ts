@@ -144,7 +144,7 @@ class MysqlConnection implements RawConnection {
    * alone. The `sql_mode` lets a backslash escape, as the client does.
    */
   writeAll(statements: readonly Statement[]): Promise<Written> {
-    if (!this.#multiStatements) throw new Error('this connection takes one statement at a time')
+    if (!this.#multiStatements) throw new Error('this connection accepts one statement at a time')
     const affected: number[] = []
     return new Promise((resolve, reject) => {
       const text = statements.map(({ sql, parameters }) => this.#core.format(sql, parameters.map(bindable))).join(';')

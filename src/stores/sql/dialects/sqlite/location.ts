@@ -51,7 +51,7 @@ export function provideFile(file: string, log: Logger): void {
   try {
     const made = makeDirectories(directory)
     if (made !== null && made !== directory) {
-      log.warn({ file }, `there was no directory ${made}: it is made for the database ${file}`)
+      log.warn({ file }, `created the directory ${made} for the database ${file}`)
     }
     createPrivately(file)
   } catch (error) {
@@ -75,7 +75,7 @@ function createPrivately(file: string): void {
     // This process may have it open already: to close another descriptor of it would take the locks of SQLite (fcntl).
     const existing = statSync(file, { throwIfNoEntry: false })
     if (existing?.isFile()) return
-    if (existing !== undefined) throw new Error('it is no regular file')
+    if (existing !== undefined) throw new Error('it is not a regular file')
     // A link that leads to nothing yet is there, too.
     closeSync(openSync(file, 'a', OWNER_ONLY))
   }

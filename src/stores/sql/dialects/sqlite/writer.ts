@@ -155,7 +155,7 @@ export class SqliteWriter implements Writer, CommitPipeline {
     try {
       if (this.#worker !== null) await this.#send({ kind: 'rollback' })
     } catch (error) {
-      this.#log.warn({ err: error }, 'a transaction could not be rolled back; starting another writer')
+      this.#log.warn({ err: error }, 'rollback failed; starting another writer')
       await this.#worker?.terminate()
     }
   }
@@ -201,7 +201,7 @@ export class SqliteWriter implements Writer, CommitPipeline {
     if (this.#worker !== worker) return
     this.#worker = null
     this.#isOpen = false
-    if (!this.#closing) this.#log.error({ err: error, file: this.#file }, 'the thread that writes the database died')
+    if (!this.#closing) this.#log.error({ err: error, file: this.#file }, 'the database writer thread exited')
     for (const { command, reject } of this.#pending.values()) {
       const mayStand = command !== null && COMMITTING.has(command.kind)
       reject(

@@ -14,6 +14,8 @@ import { owners } from './0013_owners.ts'
 import { auditFollowers } from './0014_audit_followers.ts'
 import { scopeUsage } from './0015_scope_usage.ts'
 import { trustedIssuers } from './0016_trusted_issuers.ts'
+import { federatedIdentities } from './0017_federated_identities.ts'
+import { extraClaims } from './0018_extra_claims.ts'
 import type { MigrationStep } from './migration-step.ts'
 
 /** Every step of the schema, in order; written once for all databases. Those of the first release know no older servers. */
@@ -40,4 +42,7 @@ export const MIGRATIONS: readonly MigrationStep[] = Object.freeze([
   { name: '0014_audit_followers', serversFrom: null, migration: auditFollowers },
   { name: '0015_scope_usage', serversFrom: null, migration: scopeUsage },
   { name: '0016_trusted_issuers', serversFrom: null, migration: trustedIssuers },
+  { name: '0017_federated_identities', serversFrom: null, migration: federatedIdentities },
+  // A server from before shows a token without them.
+  { name: '0018_extra_claims', serversFrom: null, migration: extraClaims },
 ])

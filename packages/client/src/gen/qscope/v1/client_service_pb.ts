@@ -362,7 +362,8 @@ export type UpdateClientRequest = Message<"qscope.v1.UpdateClientRequest"> & {
    * its entries. A field that is named and unset takes its default, a list is
    * emptied. Without paths, those fields are changed that are set in `client`,
    * and inside `config` those that are set there; an empty list or map counts
-   * as unset. `*` is all that can be changed save `owner`, and stands alone.
+   * as unset. `*` is all that can be changed save `owner`, `federated_identities`
+   * and `jwks_uri`, and stands alone.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

@@ -1,0 +1,129 @@
+import {
+  type AssertionClaims,
+  isOnlyFor,
+  isTimely,
+  isTypedAsSvid,
+  isTypedFor,
+  readAssertion,
+  type UnverifiedAssertion,
+  verifyAssertion,
+} from '../crypto/assertion.ts'
+import { type EpochMs, type Milliseconds, milliseconds } from '../domain/ids.ts'
+import { parseSpiffeId } from '../domain/spiffe-id.ts'
+import { spiffeIssuer, type TrustedIssuer } from '../domain/trusted-issuer.ts'
+import type { StoreContext } from '../stores/contract/context.ts'
+import type { FoundKeys } from './key-sources.ts'
+import type { KnownIssuer, TrustedIssuers } from './trusted-issuers.ts'
+
+/** What an assertion of a trusted issuer is presented for (RFC 7523 §2.1, §2.2). */
+export type AssertionUse = 'authorization_grant' | 'client_authentication'
+
+/** What is judged of an assertion, in this order. */
+export const ASSERTION_CLAIMS = Object.freeze([
+  'assertion_is_readable',
+  'issuer_is_trusted',
+  'header_is_allowed',
+  'issuer_keys_are_available',
+  'signature_is_genuine',
+  'audience_is_this_server',
+  'assertion_is_timely',
+  'lifetime_is_allowed',
+  'assertion_id_is_present',
+] as const)
+export type AssertionClaim = (typeof ASSERTION_CLAIMS)[number]
+
+/** What is known of an assertion that did not hold, and the first claim that failed. */
+interface Refuted {
+  readonly failed: AssertionClaim
+  readonly assertion: UnverifiedAssertion | null
+  readonly issuer: KnownIssuer | null
+  readonly keys: FoundKeys | null
+}
+
+/** A genuine assertion for this server; whether it was used before is for the caller to find out. */
+export interface GoodAssertion {
+  readonly failed: null
+  readonly assertion: UnverifiedAssertion
+  readonly issuer: KnownIssuer
+  readonly keys: FoundKeys
+  readonly claims: AssertionClaims
+}
+
+export type Examination = Refuted | GoodAssertion
+
+/** An assertion that authenticates a client ends so long after it was made at the latest. */
+export const LONGEST_PROOF = milliseconds(3_600_000)
+const SECOND = 1_000
+
+interface ExaminerOptions {
+  readonly trustedIssuers: Pick<TrustedIssuers, 'find'>
+  /** What this server is called: its own tokens are no assertions here. */
+  readonly issuer: string
+}
+
+/** Judges the assertions of trusted issuers (RFC 7523 §3, SPIFFE JWT-SVID). */
+export class AssertionExaminer {
+  readonly #trustedIssuers: ExaminerOptions['trustedIssuers']
+  readonly #ownIssuer: string
+
+  constructor({ trustedIssuers, issuer }: ExaminerOptions) {
+    this.#trustedIssuers = trustedIssuers
+    this.#ownIssuer = issuer
+  }
+
+  /**
+   * Judges an assertion as of `now`, the same way whomever it stands for. It uses up nothing. Throws `StoreError`.
+   */
+  async examine(ctx: StoreContext, text: string, use: AssertionUse, now: EpochMs): Promise<Examination> {
+    const assertion = readAssertion(text)
+    const none = { assertion, issuer: null, keys: null }
+    if (assertion === null) return { ...none, failed: 'assertion_is_readable' }
+    const issuer = await this.#issuerOf(ctx, assertion)
+    if (issuer === null) return { ...none, failed: 'issuer_is_trusted' }
+    const { terms } = issuer
+    if (!isHeaderAllowed(assertion, terms, use)) return { ...none, issuer, failed: 'header_is_allowed' }
+    const keys = await issuer.keysFor(assertion)
+    if (!keys.ok) return { ...none, issuer, keys, failed: 'issuer_keys_are_available' }
+    const claims = await verifyAssertion(assertion, keys.keys)
+    if (claims === null) return { ...none, issuer, keys, failed: 'signature_is_genuine' }
+    const failed = this.#failedClaim(claims, terms, use, now)
+    return failed === null ? { failed, assertion, issuer, keys, claims } : { failed, assertion, issuer, keys }
+  }
+
+  /** Whom an assertion of an issuer has to be for. */
+  audienceOf({ audience }: Pick<TrustedIssuer, 'audience'>, use: AssertionUse): string {
+    return use === 'authorization_grant' && audience !== null ? audience : this.#ownIssuer
+  }
+
+  /**
+   * A JWT-SVID is of the trust domain of its subject, whatever its `iss` says (SPIFFE JWT-SVID §3). What this server
+   * signs itself, identity tokens among it, stands for no client here.
+   */
+  async #issuerOf(ctx: StoreContext, { claimed: { iss, sub } }: UnverifiedAssertion): Promise<KnownIssuer | null> {
+    const id = parseSpiffeId(sub)
+    const ofDomain =
+      id === null || id.path === '' ? null : await this.#trustedIssuers.find(ctx, spiffeIssuer(id.trustDomain))
+    if (ofDomain !== null) return ofDomain
+    const named = iss === undefined || iss === this.#ownIssuer ? null : await this.#trustedIssuers.find(ctx, iss)
+    // A trust domain says nothing of other subjects than its own.
+    return named?.terms.kind === 'jwt' ? named : null
+  }
+
+  #failedClaim(claims: AssertionClaims, terms: TrustedIssuer, use: AssertionUse, now: EpochMs): AssertionClaim | null {
+    if (!isOnlyFor(claims, this.audienceOf(terms, use))) return 'audience_is_this_server'
+    const longest: Milliseconds = use === 'authorization_grant' ? terms.maxLifetime : LONGEST_PROOF
+    if (!isTimely(claims, now, longest)) return 'assertion_is_timely'
+    if (use === 'client_authentication' && !isShortLived(claims)) return 'lifetime_is_allowed'
+    return terms.singleUse && claims.jti === undefined ? 'assertion_id_is_present' : null
+  }
+}
+
+function isHeaderAllowed(assertion: UnverifiedAssertion, { kind }: TrustedIssuer, use: AssertionUse): boolean {
+  if (kind === 'spiffe') return isTypedAsSvid(assertion)
+  return isTypedFor(assertion, use === 'authorization_grant' ? 'authorization-grant+jwt' : 'client-authentication+jwt')
+}
+
+/** It says when it was made, and ends soon after: one that was stolen is of no use for long. */
+function isShortLived({ iat, exp }: AssertionClaims): boolean {
+  return iat !== undefined && (exp - iat) * SECOND <= LONGEST_PROOF
+}

@@ -1,0 +1,65 @@
+/**
+ * Names that a rule gives no claim: those that this server's JWTs and introspections use or that specifications give a meaning
+ * for whoever checks a token. A verifier takes every claim of an access token that is not among them for a further one.
+ */
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
+  // RFC 7519 §4.1.
+  'iss',
+  'sub',
+  'aud',
+  'exp',
+  'nbf',
+  'iat',
+  'jti',
+  // RFC 7662 §2.2.
+  'active',
+  'scope',
+  'client_id',
+  'username',
+  'token_type',
+  // RFC 9068 §2.2.1, OpenID Connect Core 1.0 §2.
+  'auth_time',
+  'acr',
+  'amr',
+  'azp',
+  'nonce',
+  'at_hash',
+  'c_hash',
+  's_hash',
+  'sid',
+  'sub_id',
+  // RFC 8693 §4, RFC 7800, RFC 9396, RFC 9701 §5, RFC 8417.
+  'act',
+  'may_act',
+  'cnf',
+  'authorization_details',
+  'token_introspection',
+  'events',
+  // draft-ietf-oauth-transaction-tokens.
+  'txn',
+  'tctx',
+  'rctx',
+  'req_wl',
+  'purp',
+  'azd',
+  // This server's own.
+  'rvk',
+  'extra',
+  // What languages give a meaning in objects.
+  '__proto__',
+  'constructor',
+  'prototype',
+])
+
+/** Names under which this server may add claims of its own. */
+const OWN_PREFIX = /^qscope/i
+const NAME = /^[A-Za-z0-9_.:/@-]{1,64}$/
+
+/** Why a token may have no further claim of this name; `null`: it may. */
+export function claimNameProblem(name: string): string | null {
+  if (!NAME.test(name)) return 'must be 1 to 64 of A-Z a-z 0-9 _ . : / @ -'
+  return RESERVED_CLAIMS.has(name) || OWN_PREFIX.test(name) ? 'is reserved' : null
+}
+
+/** Of one claim, and of all of a token together: bytes of JSON. */
+export const LONGEST_EXTRA_CLAIMS = 2_048

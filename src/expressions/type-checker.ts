@@ -1,0 +1,216 @@
+import type { parse } from '@bufbuild/cel'
+import { BOUNDED, type Form, FUNCTIONS, METHODS, STOPPABLE } from './functions.ts'
+import { InvalidExpression } from './problem.ts'
+import { elementOf, join, mayBe, nameOf, type Type } from './type.ts'
+
+export type Syntax = ReturnType<typeof parse>['expr']
+type Kinds = Syntax['exprKind']
+type Kind<Case extends Kinds['case']> = Extract<Kinds, { readonly case: Case }>
+type Call = Kind<'callExpr'>['value']
+type Comprehension = Kind<'comprehensionExpr'>['value']
+
+/** Parts of the syntax tree, those that macros stand for included. */
+export const MOST_PARTS = 250
+export const DEEPEST_PART = 32
+export const MOST_COMPREHENSIONS = 4
+/** One comprehension in the body of another, and none in the body of that one. */
+export const DEEPEST_COMPREHENSION = 2
+
+const INDEX = '_[_]'
+const CONDITIONAL = '_?_:_'
+const VARIABLE = 'claims'
+
+interface Place {
+  readonly scope: ReadonlyMap<string, Type>
+  readonly depth: number
+  readonly comprehensions: number
+}
+
+/**
+ * Judges a syntax tree before anything is evaluated: what it may use, how large it is, and the types of its parts as far as they are known.
+ * The library checks types of constants and variables alone. Each comprehension is given a bound to what it goes through.
+ */
+export class TypeChecker {
+  #parts = 0
+  #comprehensions = 0
+
+  /** How many parts were checked. */
+  get parts(): number {
+    return this.#parts
+  }
+
+  /** @throws InvalidExpression */
+  check(root: Syntax): Type {
+    return this.#typeOf(root, { scope: new Map([[VARIABLE, { map: 'any' }]]), depth: 1, comprehensions: 0 })
+  }
+
+  #typeOf(part: Syntax | undefined, at: Place): Type {
+    if (part === undefined) throw new InvalidExpression('is not complete')
+    const { id, exprKind: kind } = part
+    this.#parts += 1
+    if (this.#parts > MOST_PARTS) throw new InvalidExpression(`has more than ${MOST_PARTS} parts`)
+    if (at.depth > DEEPEST_PART) throw new InvalidExpression(`is nested more than ${DEEPEST_PART} deep`, id)
+    const inside = { ...at, depth: at.depth + 1 }
+    switch (kind.case) {
+      case 'constExpr':
+        return constantType(id, kind.value)
+      case 'identExpr':
+        return variableType(id, kind.value.name, at)
+      case 'selectExpr': {
+        const of = this.#typeOf(kind.value.operand, inside)
+        const value = fieldOf(id, of)
+        return kind.value.testOnly ? 'bool' : value
+      }
+      case 'callExpr':
+        return this.#callType(id, kind.value, inside)
+      case 'listExpr':
+        return { list: kind.value.elements.map((element) => this.#typeOf(element, inside)).reduce(join, 'never') }
+      case 'structExpr':
+        return this.#mapType(id, kind.value, inside)
+      case 'comprehensionExpr':
+        return this.#comprehensionType(id, kind.value, inside)
+      case undefined:
+        throw new InvalidExpression('is not complete', id)
+      default:
+        return kind satisfies never
+    }
+  }
+
+  #mapType(id: bigint, { messageName, entries }: Kind<'structExpr'>['value'], inside: Place): Type {
+    if (messageName !== '') throw new InvalidExpression('may not make messages', id)
+    let values: Type = 'never'
+    for (const entry of entries) {
+      const key = entry.keyKind.case === 'mapKey' ? this.#typeOf(entry.keyKind.value, inside) : null
+      if (key === null || !mayBe(key, 'string'))
+        throw new InvalidExpression('needs texts as the names in a map', entry.id)
+      values = join(values, this.#typeOf(entry.value, inside))
+    }
+    return { map: values }
+  }
+
+  #callType(id: bigint, call: Call, inside: Place): Type {
+    const { function: name, target } = call
+    const given = (target === undefined ? call.args : [target, ...call.args]).map((arg) => this.#typeOf(arg, inside))
+    if (target === undefined && name === INDEX) return indexType(id, given)
+    if (target === undefined && name === CONDITIONAL) return conditionalType(id, given)
+    const forms = (target === undefined ? FUNCTIONS : METHODS).get(name)
+    if (forms === undefined) throw new InvalidExpression(`may not use ${name}`, id)
+    const fitting = forms.filter((form) => fits(form, given))
+    const [first, ...others] = fitting
+    if (first === undefined) {
+      throw new InvalidExpression(`${name} cannot take (${given.map(nameOf).join(', ')})`, id)
+    }
+    if (name === '_+_' && typeof first.gives === 'object') return given.reduce(join)
+    return others.every(({ gives }) => gives === first.gives) ? first.gives : 'any'
+  }
+
+  #comprehensionType(id: bigint, value: Comprehension, inside: Place): Type {
+    this.#comprehensions += 1
+    if (this.#comprehensions > MOST_COMPREHENSIONS) {
+      throw new InvalidExpression(`has more than ${MOST_COMPREHENSIONS} comprehensions`, id)
+    }
+    const { iterRange, iterVar, accuVar } = value
+    const range = this.#typeOf(iterRange, inside)
+    const element = elementOf(range)
+    if (iterRange === undefined || element === null) {
+      throw new InvalidExpression(`goes through a list or a map, and this is ${nameOf(range)}`, id)
+    }
+    const comprehensions = inside.comprehensions + 1
+    if (comprehensions > DEEPEST_COMPREHENSION) {
+      throw new InvalidExpression(`has more than ${DEEPEST_COMPREHENSION} comprehensions in one another`, id)
+    }
+    const initial = this.#typeOf(value.accuInit, inside)
+    const before = this.#parts
+    const body = {
+      ...inside,
+      comprehensions,
+      scope: new Map([...inside.scope, [accuVar, initial], [iterVar, element]]),
+    }
+    this.#expect('bool', value.loopCondition, body)
+    const step = this.#typeOf(value.loopStep, body)
+    const made = join(initial, step)
+    value.iterRange = bounded(iterRange, this.#parts - before)
+    value.loopCondition = stoppable(value.loopCondition)
+    return this.#typeOf(value.result, { ...inside, scope: new Map([...inside.scope, [accuVar, made]]) })
+  }
+
+  #expect(wanted: Type, part: Syntax | undefined, at: Place): void {
+    const type = this.#typeOf(part, at)
+    if (!mayBe(type, wanted)) throw new InvalidExpression(`must be ${nameOf(wanted)}, and is ${nameOf(type)}`, part?.id)
+  }
+}
+
+function constantType(id: bigint, { constantKind: { case: kind } }: Kind<'constExpr'>['value']): Type {
+  switch (kind) {
+    case 'boolValue':
+      return 'bool'
+    case 'int64Value':
+      return 'int'
+    case 'doubleValue':
+      return 'double'
+    case 'stringValue':
+      return 'string'
+    case 'nullValue':
+      return 'null'
+    default:
+      throw new InvalidExpression('may have texts, numbers, true, false and null alone', id)
+  }
+}
+
+function variableType(id: bigint, name: string, { scope }: Place): Type {
+  const type = scope.get(name)
+  if (type === undefined) throw new InvalidExpression(`has no variable ${name}, only ${VARIABLE}`, id)
+  return type
+}
+
+function fieldOf(id: bigint, type: Type): Type {
+  if (type === 'any' || type === 'never') return 'any'
+  if (typeof type === 'object' && 'map' in type) return type.map
+  throw new InvalidExpression(`${nameOf(type)} has no fields`, id)
+}
+
+function indexType(id: bigint, [of = 'never', index = 'never']: readonly Type[]): Type {
+  if (of === 'any' || of === 'never') {
+    if (['int', 'string'].some((wanted) => mayBe(index, wanted as Type))) return 'any'
+  } else if (typeof of === 'object') {
+    const [wanted, value]: readonly [Type, Type] = 'list' in of ? ['int', of.list] : ['string', of.map]
+    if (mayBe(index, wanted)) return value
+  }
+  throw new InvalidExpression(`${nameOf(of)} has no element for ${nameOf(index)}`, id)
+}
+
+function conditionalType(id: bigint, [condition = 'never', yes = 'never', no = 'never']: readonly Type[]): Type {
+  if (!mayBe(condition, 'bool')) throw new InvalidExpression(`? needs bool before it, and not ${nameOf(condition)}`, id)
+  return join(yes, no)
+}
+
+/** `&&` and `||` may take more than two. */
+function fits({ takes }: Form, given: readonly Type[]): boolean {
+  const wanted = takes.length === 2 && given.length > 2 ? given.map(() => takes[0]) : takes
+  return wanted.length === given.length && wanted.every((type, at) => mayBe(given[at] ?? 'never', type ?? 'never'))
+}
+
+/** The range, refused where it is too long, and charged for what the body takes for each element. */
+function bounded(range: Syntax, parts: number): Syntax {
+  const { id } = range
+  const steps: Syntax = {
+    $typeName: 'cel.expr.Expr',
+    id,
+    exprKind: {
+      case: 'constExpr',
+      value: { $typeName: 'cel.expr.Constant', constantKind: { case: 'int64Value', value: BigInt(parts) } },
+    },
+  }
+  return call(id, BOUNDED, [range, steps])
+}
+
+/** The condition of a loop, which an evaluation beyond its bound leaves at once. */
+function stoppable(condition: Syntax | undefined): Syntax {
+  if (condition === undefined) throw new InvalidExpression('is not complete')
+  return call(condition.id, STOPPABLE, [condition])
+}
+
+function call(id: bigint, name: string, args: Syntax[]): Syntax {
+  const value: Call = { $typeName: 'cel.expr.Expr.Call', function: name, args }
+  return { $typeName: 'cel.expr.Expr', id, exprKind: { case: 'callExpr', value } }
+}

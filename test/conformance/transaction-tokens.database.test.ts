@@ -1,0 +1,379 @@
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
+import { RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { onEveryBackend } from '../setup/backends.ts'
+import { refusalOf } from '../setup/client.ts'
+import { basic, formsOn, GRANT_TYPES, HTTP_PORT } from '../setup/forms.ts'
+import { ACCESS_TOKEN_TYPE, grantsOn, REDIRECT_URI } from '../setup/grants.ts'
+import type { TestServer } from '../setup/server.ts'
+
+const TXN_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:txn_token'
+const DOMAIN = 'trust-domain.example'
+const { exchangeToken, introspectToken, mintToken, pollRevocations, revokeToken, revokeTokens, verifyToken } =
+  TokenService.method
+
+type Wanted = Readonly<{
+  scopes?: string[]
+  audiences?: string[]
+  transactionContext?: { requestContext?: string; requestDetails?: string }
+  subjectTokenType?: string
+  actorToken?: string
+  actorTokenType?: string
+}>
+
+// draft-ietf-oauth-transaction-tokens-10, by the names of its sections.
+const suite = (server: TestServer) => {
+  const grants = grantsOn(server)
+  const forms = formsOn(server)
+
+  const workload = () =>
+    server.registerClient({
+      grantTypes: [GrantType.TOKEN_EXCHANGE, GrantType.CLIENT_CREDENTIALS],
+      scopes: ['orders.read', 'orders.write'],
+      audiences: [DOMAIN, 'https://elsewhere.example'],
+    })
+  type Workload = Awaited<ReturnType<typeof workload>>
+
+  /** A user's token that an API gateway was handed. */
+  async function inbound(more: { audiences?: string[] } = {}) {
+    const web = await grants.webClient({ audiences: [DOMAIN] })
+    return { web, ...(await grants.exchangeCode(web, await grants.createCode(web, more))) }
+  }
+
+  async function request(by: Workload, subjectToken: string, wanted: Wanted = {}) {
+    const { token } = await server.call(exchangeToken, {
+      client: by.client,
+      subjectToken,
+      subjectTokenType: ACCESS_TOKEN_TYPE,
+      requestedTokenType: TXN_TOKEN_TYPE,
+      scopes: ['orders.read'],
+      audiences: [DOMAIN],
+      ...wanted,
+    })
+    if (token === undefined) throw new Error('the answer has no token')
+    return token
+  }
+
+  const refused = async (by: Workload, subjectToken: string, wanted: Wanted) => {
+    const refusal = await refusalOf(request(by, subjectToken, wanted))
+    return [refusal.reason, ...refusal.violations]
+  }
+
+  /** As a workload of the trust domain does, at the server's clock. */
+  async function validated(token: string, audience = DOMAIN) {
+    const response = await fetch(`${server.httpUrl}/.well-known/jwks.json`)
+    const keys = createLocalJWKSet((await response.json()) as Parameters<typeof createLocalJWKSet>[0])
+    const currentDate = new Date(server.clock.now())
+    return (await jwtVerify(token, keys, { audience, typ: 'txntoken+jwt', currentDate })).payload
+  }
+
+  describe('Txn-Token Format', () => {
+    it('has its own type and names its key', async () => {
+      const { accessToken } = await request(await workload(), (await inbound()).accessToken)
+      const { typ, kid, alg } = decodeProtectedHeader(accessToken)
+      expect([typ, kid, alg]).toEqual(['txntoken+jwt', expect.any(String), 'ES256'])
+    })
+
+    it('says for whom, what for, in which trust domain, at whose request, and not for long', async () => {
+      const gateway = await workload()
+      const { accessToken: subject } = await inbound()
+      const user = (await grants.claimsOf(subject))?.subject
+      const issued = await request(gateway, subject)
+      const claims = await validated(issued.accessToken)
+      expect(claims).toEqual({
+        iss: server.issuer,
+        aud: DOMAIN,
+        sub: user,
+        scope: 'orders.read',
+        req_wl: gateway.clientId,
+        act: { sub: gateway.clientId },
+        txn: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        jti: issued.tokenId,
+        iat: expect.any(Number),
+        exp: expect.any(Number),
+        rvk: expect.arrayContaining([expect.stringMatching(/^[\w-]{22}$/)]),
+      })
+      const { iat = 0, exp = 0, txn } = claims
+      expect(exp - iat).toBeGreaterThan(0)
+      expect(exp - iat).toBeLessThanOrEqual(60)
+      expect(txn).not.toBe(issued.tokenId)
+    })
+
+    it('has a transaction id of its own each time', async () => {
+      const gateway = await workload()
+      const { accessToken: subject } = await inbound()
+      const ids = new Set<unknown>()
+      for (let count = 0; count < 5; count += 1) {
+        ids.add((await validated((await request(gateway, subject)).accessToken))['txn'])
+      }
+      expect(ids.size).toBe(5)
+    })
+
+    it('does not outlive the token that it was requested with', async () => {
+      const gateway = await workload()
+      const { token } = await server.call(mintToken, { client: gateway.client, lifetime: { seconds: 10n } })
+      const claims = await validated((await request(gateway, token?.accessToken ?? '')).accessToken)
+      expect(claims.exp).toBeLessThanOrEqual(Number(token?.expireTime?.seconds ?? 0n))
+    })
+
+    it('carries what the workload tells of request and transaction', async () => {
+      const transactionContext = {
+        requestContext: '{"req_ip":"192.0.2.1","authn":"face"}',
+        requestDetails: '{"action":"BUY","customer":{"level":"VIP"},"__proto__":{"admin":true},"n":[1,2.5,null]}',
+      }
+      const { accessToken } = await request(await workload(), (await inbound()).accessToken, { transactionContext })
+      const { rctx, tctx } = await validated(accessToken)
+      expect(rctx).toEqual({ req_ip: '192.0.2.1', authn: 'face' })
+      expect(JSON.stringify(tctx)).toBe(JSON.stringify(JSON.parse(transactionContext.requestDetails)))
+    })
+
+    it('is bound to no certificate or client: it is handed on', async () => {
+      const { accessToken } = await request(await workload(), (await inbound()).accessToken)
+      expect(await validated(accessToken)).not.toHaveProperty('cnf')
+    })
+
+    it('does not contain the token that it was requested with', async () => {
+      const { accessToken: subject } = await inbound()
+      const { accessToken } = await request(await workload(), subject)
+      expect(JSON.stringify(await validated(accessToken))).not.toContain(subject)
+    })
+  })
+
+  describe('Requesting Txn-Tokens', () => {
+    it('needs a scope, and exactly one audience that the client is registered for', async () => {
+      const gateway = await workload()
+      const { accessToken } = await inbound()
+      expect(await refused(gateway, accessToken, { scopes: [] })).toEqual(['OAUTH_INVALID_REQUEST', 'scopes'])
+      const two = { audiences: [DOMAIN, 'https://elsewhere.example'] }
+      expect(await refused(gateway, accessToken, two)).toEqual(['OAUTH_INVALID_REQUEST', 'audiences'])
+      expect(await refused(gateway, accessToken, { audiences: [] })).toEqual(['OAUTH_INVALID_REQUEST', 'audiences'])
+      expect(await refused(gateway, accessToken, { audiences: ['other.example'] })).toEqual(['OAUTH_INVALID_TARGET'])
+    })
+
+    it('never widens the scope of the subject token, nor of the client', async () => {
+      const gateway = await workload()
+      const narrow = await grants.mint(await grants.serviceClient({ scopes: ['orders.read', 'stocks'] }), {
+        scopes: ['orders.read', 'stocks'],
+      })
+      expect(await refused(gateway, narrow.accessToken, { scopes: ['orders.write'] })).toEqual(['OAUTH_INVALID_SCOPE'])
+      expect(await refused(gateway, narrow.accessToken, { scopes: ['stocks'] })).toEqual(['OAUTH_INVALID_SCOPE'])
+    })
+
+    it('takes access tokens as subjects: no refresh tokens, none of another kind, and none that ended', async () => {
+      const gateway = await workload()
+      const { web, accessToken, refreshToken } = await inbound()
+      expect(await refused(gateway, refreshToken, {})).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
+      for (const type of ['refresh_token', 'txn_token', 'self_signed', 'unsigned_json', 'jwt']) {
+        const wanted = { subjectTokenType: `urn:ietf:params:oauth:token-type:${type}` }
+        expect(await refused(gateway, accessToken, wanted)).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token_type'])
+      }
+      await server.call(revokeToken, { client: web.client, token: accessToken })
+      expect(await refused(gateway, accessToken, {})).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
+    })
+
+    it.each([
+      ['no JSON', '{'],
+      ['no object', '["a"]'],
+      ['a name twice', '{"a":1,"a":2}'],
+      ['text behind it', '{} {}'],
+      ['more than may be', `{"a":"${'x'.repeat(2_048)}"}`],
+      ['nothing but depth', '['.repeat(2_000)],
+    ])('refuses a context that is %s', async (_what, text) => {
+      const gateway = await workload()
+      const { accessToken } = await inbound()
+      for (const name of ['requestContext', 'requestDetails']) {
+        const [reason, field] = await refused(gateway, accessToken, { transactionContext: { [name]: text } })
+        expect([reason, field]).toEqual([
+          'OAUTH_INVALID_REQUEST',
+          expect.stringContaining('transaction_context.request_'),
+        ])
+      }
+    })
+
+    it('refuses a context beside another requested type', async () => {
+      const gateway = await workload()
+      const { accessToken } = await inbound()
+      const asked = server.call(exchangeToken, {
+        client: gateway.client,
+        subjectToken: accessToken,
+        subjectTokenType: ACCESS_TOKEN_TYPE,
+        transactionContext: { requestContext: '{}' },
+      })
+      expect((await refusalOf(asked)).violations).toEqual(['transaction_context'])
+    })
+
+    it('is for clients that may exchange tokens', async () => {
+      const other = await server.registerClient({ scopes: ['orders.read'], audiences: [DOMAIN] })
+      expect(await refused(other, (await inbound()).accessToken, {})).toEqual(['OAUTH_UNAUTHORIZED_CLIENT'])
+    })
+
+    it('answers with the type of the token, which is no bearer token, and with no refresh token', async () => {
+      const gateway = await workload()
+      const { accessToken: subject } = await inbound()
+      const issued = await request(gateway, subject)
+      expect([issued.tokenType, issued.issuedTokenType, issued.refreshToken]).toEqual([
+        'N_A',
+        TXN_TOKEN_TYPE,
+        undefined,
+      ])
+      const form = {
+        grant_type: GRANT_TYPES.exchange,
+        subject_token: subject,
+        subject_token_type: ACCESS_TOKEN_TYPE,
+        requested_token_type: TXN_TOKEN_TYPE,
+        scope: 'orders.read',
+        audience: DOMAIN,
+        request_context: '{"req_ip":"192.0.2.1"}',
+        request_details: '{"action":"BUY"}',
+      }
+      const { status, body, headers } = await forms.token(form, basic(gateway.clientId, gateway.clientSecret))
+      expect([status, headers.get('cache-control')]).toEqual([200, 'no-store'])
+      expect(body).toEqual({
+        access_token: expect.any(String),
+        issued_token_type: TXN_TOKEN_TYPE,
+        token_type: 'N_A',
+        expires_in: expect.any(Number),
+        scope: 'orders.read',
+      })
+      const claims = await validated(String(body['access_token']))
+      expect([claims['rctx'], claims['tctx']]).toEqual([{ req_ip: '192.0.2.1' }, { action: 'BUY' }])
+      const broken = await forms.token(
+        { ...form, request_details: 'BUY' },
+        basic(gateway.clientId, gateway.clientSecret),
+      )
+      expect([broken.status, broken.body['error']]).toEqual([400, 'invalid_request'])
+    })
+  })
+
+  describe('Security Considerations', () => {
+    it('records the transaction, without what is told of it', async () => {
+      const gateway = await workload()
+      const transactionContext = { requestDetails: '{"iban":"DE89370400440532013000"}' }
+      const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken, { transactionContext })
+      const { txn } = await validated(accessToken)
+      const events = await server.auditEvents({ clientId: gateway.clientId })
+      const event = events.find((each) => each.tokenId === tokenId)
+      expect([event?.eventType, event?.metadata]).toEqual([
+        'token.exchanged',
+        { issued_token_type: TXN_TOKEN_TYPE, txn, scopes: 'orders.read', audiences: DOMAIN },
+      ])
+      expect(JSON.stringify(event?.metadata)).not.toContain('DE89')
+      expect(JSON.stringify(server.lines)).not.toContain('DE89')
+    })
+
+    it('tells verifiers of it when the user’s token is revoked, by a key that the token carries', async () => {
+      const gateway = await workload()
+      const { web, accessToken: subject } = await inbound()
+      const { rvk } = await validated((await request(gateway, subject)).accessToken)
+      const from = { case: 'start' as const, value: RevocationStart.NOW }
+      const { nextCursor } = await server.call(pollRevocations, { client: gateway.client, from })
+      await server.call(revokeToken, { client: web.client, token: subject })
+      const cursor = { case: 'cursor' as const, value: nextCursor }
+      const told = await server.call(pollRevocations, { client: gateway.client, from: cursor })
+      const keys = told.revocations.map(({ key }) => Buffer.from(key).toString('base64url'))
+      expect((rvk as string[]).filter((key) => keys.includes(key))).toHaveLength(1)
+    })
+
+    it('can be ended by its own id, which is told too', async () => {
+      const gateway = await workload()
+      const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken)
+      const { rvk } = await validated(accessToken)
+      const from = { case: 'start' as const, value: RevocationStart.NOW }
+      const { nextCursor } = await server.call(pollRevocations, { client: gateway.client, from })
+      const target = { case: 'tokenId' as const, value: tokenId }
+      await server.call(revokeTokens, { target, reason: 'test' }, { bearer: server.admin.token })
+      const cursor = { case: 'cursor' as const, value: nextCursor }
+      const told = await server.call(pollRevocations, { client: gateway.client, from: cursor })
+      const keys = told.revocations.map(({ key }) => Buffer.from(key).toString('base64url'))
+      expect((rvk as string[]).filter((key) => keys.includes(key))).toHaveLength(1)
+    })
+  })
+
+  describe('a transaction token is no access token', () => {
+    it('and opens nothing as bearer, verified, introspected or revoked', async () => {
+      const gateway = await workload()
+      const { accessToken, tokenId } = await request(gateway, (await inbound()).accessToken)
+      const asBearer = server.call(ClientService.method.listClients, {}, { bearer: accessToken })
+      expect((await refusalOf(asBearer)).reason).toBe('OAUTH_INVALID_TOKEN')
+      const verified = server.call(verifyToken, { client: gateway.client, token: accessToken })
+      expect((await refusalOf(verified)).reason).toBe('OAUTH_INVALID_TOKEN')
+      expect(await server.call(introspectToken, { client: gateway.client, token: accessToken })).toMatchObject({
+        active: false,
+      })
+      // Nothing is found, so nothing is revoked.
+      await server.call(revokeToken, { client: gateway.client, token: accessToken })
+      const events = await server.auditEvents({ clientId: gateway.clientId })
+      expect(events.filter((each) => each.tokenId === tokenId).map(({ eventType }) => eventType)).toEqual([
+        'token.exchanged',
+      ])
+    })
+
+    it('and is neither subject nor actor of an exchange, whichever type it is said to have', async () => {
+      const gateway = await workload()
+      const { accessToken: subject } = await inbound()
+      const { accessToken } = await request(gateway, subject)
+      expect(await refused(gateway, accessToken, {})).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
+      const actor = { actorToken: accessToken, actorTokenType: ACCESS_TOKEN_TYPE }
+      expect(await refused(gateway, subject, actor)).toEqual(['OAUTH_INVALID_REQUEST', 'actor_token'])
+      const typed = { actorToken: accessToken, actorTokenType: TXN_TOKEN_TYPE }
+      expect(await refused(gateway, subject, typed)).toEqual(['OAUTH_INVALID_REQUEST', 'actor_token_type'])
+      expect((await refusalOf(grants.exchangeToken(gateway, accessToken))).violations).toEqual(['subject_token'])
+    })
+
+    it('and proves no client', async () => {
+      const { accessToken } = await request(await workload(), (await inbound()).accessToken)
+      const { clientId } = await server.registerClient({
+        authenticationMethod: AuthenticationMethod.PRIVATE_KEY_JWT,
+        jwks: await (await fetch(`${server.httpUrl}/.well-known/jwks.json`)).text(),
+      })
+      const method = { case: 'clientAssertion' as const, value: accessToken }
+      const proved = server.call(mintToken, { client: { clientId, method } })
+      expect((await refusalOf(proved)).reason).toBe('OAUTH_INVALID_CLIENT')
+    })
+  })
+}
+
+onEveryBackend('transaction tokens', suite, {
+  variables: { ...HTTP_PORT, QSCOPE_EXPERIMENTAL: 'transaction-tokens' },
+})
+
+onEveryBackend(
+  'without the experiment, a transaction token',
+  (server) => {
+    const grants = grantsOn(server)
+
+    it('is refused as any other type that is not known', async () => {
+      const gateway = await grants.serviceClient({ audiences: [DOMAIN] })
+      const { accessToken } = await grants.mint(gateway)
+      const ask = (requestedTokenType: string, more = {}) => {
+        const scopes = ['orders.read']
+        return refusalOf(
+          grants.exchangeToken(gateway, accessToken, { requestedTokenType, scopes, audiences: [DOMAIN], ...more }),
+        )
+      }
+      const unknown = await ask('urn:ietf:params:oauth:token-type:saml2')
+      const refusal = await ask(TXN_TOKEN_TYPE)
+      expect(refusal.reason).toBe('OAUTH_INVALID_REQUEST')
+      expect(refusal.details.badRequest).toEqual(unknown.details.badRequest)
+      const withContext = await ask(TXN_TOKEN_TYPE, { transactionContext: { requestContext: '{}' } })
+      expect(withContext.details.badRequest).toEqual(unknown.details.badRequest)
+    })
+
+    it('has no parameters in forms: they are ignored like other unknown ones', async () => {
+      const forms = formsOn(server)
+      const gateway = await grants.serviceClient({ redirectUris: [REDIRECT_URI] })
+      const { accessToken } = await grants.mint(gateway)
+      const form = {
+        grant_type: GRANT_TYPES.exchange,
+        subject_token: accessToken,
+        subject_token_type: ACCESS_TOKEN_TYPE,
+        request_context: 'x',
+      }
+      const { status, body } = await forms.token(form, basic(gateway.clientId, gateway.clientSecret))
+      expect([status, body['issued_token_type']]).toEqual([200, ACCESS_TOKEN_TYPE])
+    })
+  },
+  { variables: HTTP_PORT },
+)

@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest'
+import { RESERVED_CLAIMS } from '../../src/domain/reserved-claims.ts'
+import type { AssertionRule } from '../../src/domain/trusted-issuer.ts'
+import { Expression, ExpressionCompiler, type ResultKind } from '../../src/expressions/expression.ts'
+import { RuleEvaluator } from '../../src/expressions/rule-expressions.ts'
+
+const compiler = new ExpressionCompiler()
+const evaluator = new RuleEvaluator(compiler)
+const RULE: AssertionRule = {
+  claims: [],
+  condition: null,
+  clientId: 'deployer',
+  scopes: ['a', 'b', 'c'],
+  scopesExpression: null,
+  tokenClaims: {},
+}
+
+/** What is wrong with an expression; empty: nothing. */
+function problemWith(text: string, kind: ResultKind = 'claim'): string {
+  const compiled = compiler.compile(text, kind)
+  return compiled instanceof Expression ? '' : String(compiled)
+}
+
+/** What a rule with one claim makes of claims. */
+function made(text: string, claims: Readonly<Record<string, unknown>> = {}): unknown {
+  const outcome = evaluator.evaluate([{ ...RULE, tokenClaims: { made: text } }], claims)
+  return outcome.ok ? outcome.extra?.['made'] : outcome.problem
+}
+
+const nested = (depth: number, text: string) => '['.repeat(depth) + text + ']'.repeat(depth)
+
+describe('an expression is refused when it is written', () => {
+  it.each<[string, ResultKind, RegExp]>([
+    ['', 'condition', /^at line 1, column 1: is no CEL/],
+    ['claims.a ==', 'condition', /is no CEL/],
+    ['true &&\n  claim.a == 1', 'condition', /^at line 2, column 3: has no variable claim, only claims$/],
+    ['1 + "a" == 2', 'condition', /_\+_ cannot take \(int, string\)/],
+    ['claims + 1', 'claim', /cannot take \(map\(string, any\), int\)/],
+    ['"a".b', 'claim', /string has no fields/],
+    ['1[0]', 'claim', /int has no element for int/],
+    ['[1]["a"]', 'claim', /list\(int\) has no element for string/],
+    ['1 ? 2 : 3', 'claim', /needs bool before it/],
+    ['size(claims)', 'condition', /must give bool, and gives int/],
+    ['"read"', 'scopes', /must give list\(string\), and gives string/],
+    ['[1, 2]', 'scopes', /must give list\(string\), and gives list\(int\)/],
+    ['claims.groups.map(g, size(g))', 'scopes', /gives list\(int\)/],
+    ['"abc".map(x, x)', 'claim', /goes through a list or a map, and this is string/],
+    ['{1: 2}', 'claim', /texts as the names in a map/],
+  ])('for its syntax or its types: %s', (text, kind, problem) => {
+    expect(problemWith(text, kind)).toMatch(problem)
+  })
+
+  it.each([
+    'claims.a.matches("(a+)+$")',
+    'timestamp(claims.iat)',
+    'duration("1h")',
+    'type(claims)',
+    'dyn(1)',
+    'bytes("a")',
+    'b"a"',
+    '1u',
+    'now()',
+    'cel.bind(x, claims, x)',
+    'google.protobuf.Timestamp{seconds: 1}',
+    'claims.a.getHours()',
+    '@bounded(claims.a, 1)',
+    'claims.a.replace("a", "b")',
+  ])('for what it may not use: %s', (text) => {
+    expect(problemWith(text)).not.toBe('')
+  })
+
+  it.each([
+    ['its length', `"${'x'.repeat(2_047)}"`, /2048 characters/],
+    ['its brackets', nested(25, '1'), /24 brackets/],
+    ['its depth', `${'claims'}${'.a'.repeat(40)}`, /nested more than 32 deep/],
+    ['its size', `[${'1,'.repeat(300)}1]`, /250 parts/],
+    ['its comprehensions', Array(5).fill('claims.a.all(x, x)').join(' && '), /4 comprehensions/],
+    ['comprehensions in one another', 'claims.a.map(x, x.map(y, y.map(z, z)))', /2 comprehensions in one another/],
+  ])('for %s', (_what, text, problem) => {
+    expect(problemWith(text)).toMatch(problem)
+  })
+
+  it.each([...RESERVED_CLAIMS, 'qscope', 'qscope_x', 'QScope:x', '', 'a b', 'x'.repeat(65), 'é'])(
+    'for a claim of the reserved name %j',
+    (name) => {
+      expect(evaluator.problemsOf({ ...RULE, tokenClaims: { [name]: '1' } })).toHaveLength(1)
+    },
+  )
+
+  it('with each field that is wrong', () => {
+    const rule = {
+      ...RULE,
+      condition: '1',
+      scopesExpression: '1',
+      tokenClaims: { team: ')', 'https://a.example/x': '1' },
+    }
+    expect(evaluator.problemsOf(rule).map(({ field }) => field)).toEqual([
+      'condition',
+      'scopes_expression',
+      'token_claims["team"]',
+    ])
+  })
+})
+
+describe('an expression gives JSON', () => {
+  const claims = { sub: 'a:b:c', n: 1.5, list: [1, 'x', null], 'kubernetes.io': { namespace: 'shop' }, yes: true }
+
+  it.each<[string, unknown]>([
+    ['claims', claims],
+    ['claims["kubernetes.io"].namespace', 'shop'],
+    ['claims.sub.split(":")[1]', 'b'],
+    ['"TEAM".lowerAscii()', 'team'],
+    ['claims.list.filter(x, x != null)', [1, 'x']],
+    ['{"a": claims.n * 2.0, "b": [size(claims.list), 1 - 2]}', { a: 3, b: [3, -1] }],
+    ['has(claims.none) ? claims.none : "fallback"', 'fallback'],
+    ['claims.none == 1 || claims.yes', true],
+    ['claims.list.exists_one(x, x == 1.0)', true],
+    ['-0.0', 0],
+    ['null', null],
+  ])('%s', (text, value) => {
+    expect(problemWith(text)).toBe('')
+    expect(made(text, claims)).toEqual(value)
+  })
+
+  it.each<[string, RegExp]>([
+    ['claims.none', /^rules\[0\]\.token_claims\["made"\]: field not found: none$/],
+    ['claims.sub + claims.n', /no matching overload/],
+    ['1 / 0', /divide by zero/],
+    ['9223372036854775807 + 1', /overflow/],
+    ['1.0 / 0.0', /a number that JSON does not carry/],
+    ['9007199254740993', /a number that JSON does not carry/],
+    ['claims.list[7]', /index/],
+    ['int("x")', /./],
+    [`[${'claims,'.repeat(40)}claims]`, /gives too much/],
+  ])('or nothing: %s', (text, problem) => {
+    expect(problemWith(text)).toBe('')
+    expect(made(text, claims)).toMatch(problem)
+  })
+
+  it('nothing that readers of tokens would stumble over', () => {
+    expect(made('claims.x', { x: '\ud800' })).toMatch(/surrogate/)
+    expect(made('claims.x', { x: JSON.parse(nested(20, '1')) })).toMatch(/more than 16 deep/)
+    expect(made('claims.x', JSON.parse(`{"x": 1, "y": ${nested(100, '1')}}`))).toMatch(/more than 32 deep/)
+    const hostile = JSON.parse('{"constructor": {"name": "x"}, "__proto__": {"polluted": 1}}')
+    expect(JSON.stringify(made('claims', hostile))).toBe(JSON.stringify(hostile))
+    expect('polluted' in {}).toBe(false)
+  })
+})
+
+describe('what passes when it is written still ends soon', () => {
+  const bombs = {
+    ones: Array.from({ length: 256 }, () => 1),
+    many: Array.from({ length: 5_000 }, () => 1),
+    names: Array.from({ length: 256 }, (_, at) => `group-${at}`),
+    long: 'x'.repeat(12_000),
+  }
+
+  it.each([
+    'claims.ones.map(x, claims.ones.map(y, x))',
+    'claims.ones.all(x, claims.ones.all(y, x == y))',
+    'claims.names.all(x, x in claims.names)',
+    'claims.ones.map(x, claims.long + claims.long).map(x, x + x).map(x, x + x)',
+    'claims.ones.map(x, claims.long.split(""))',
+    'claims.ones.all(x, claims.long.contains(claims.long + "y") || true)',
+    'claims.ones.all(x, size(claims.long) > 0)',
+    '[claims, claims, claims, claims] == [claims, claims, claims, claims]',
+    // An error that is overlooked in each round costs as much as what is in it.
+    `claims.ones.all(x, ${'x.y || '.repeat(20)} true)`,
+    'claims.ones.exists(x, claims.ones.exists(y, y + "a" == x + "b"))',
+  ])('%s', (text) => {
+    expect(problemWith(text)).toBe('')
+    expect(made(text, bombs)).toMatch(
+      /takes more steps than an evaluation may|gives too much|makes a text of more than/,
+    )
+  })
+
+  it('lists that are too long to go through, and texts that are too long to make', () => {
+    expect(made('claims.many.all(x, true)', bombs)).toMatch(/more than 256 elements/)
+    expect(made('size(claims.long + claims.long)', bombs)).toMatch(/more than 16384 characters/)
+    expect(made(`int(claims.long)`, bombs)).toMatch(/no number/)
+  })
+
+  it('with one bound for all expressions of an assertion', () => {
+    const costly = { ...RULE, condition: 'claims.names.exists(x, x == "none")' }
+    expect(evaluator.evaluate([costly], bombs)).toMatchObject({ ok: true, rule: null })
+    expect(evaluator.evaluate(new Array<AssertionRule>(100).fill(costly), bombs)).toMatchObject({ ok: false })
+    // The next assertion has the whole bound again.
+    expect(evaluator.evaluate([costly], { names: ['none'] })).toMatchObject({
+      ok: true,
+      rule: { clientId: 'deployer' },
+    })
+  })
+
+  it('without leaving a trace in how errors are made', () => {
+    const { stackTraceLimit } = Error
+    made('claims.none', {})
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit)
+  })
+})
+
+describe('rules', () => {
+  const choose = (rule: Partial<AssertionRule>, claims: Readonly<Record<string, unknown>>) =>
+    evaluator.evaluate([{ ...RULE, ...rule }], claims)
+
+  it('map what Kubernetes and GitHub say of their workloads', () => {
+    const kubernetes = {
+      sub: 'system:serviceaccount:shop:orders',
+      'kubernetes.io': { namespace: 'shop', serviceaccount: { name: 'orders' }, pod: { name: 'orders-7d9' } },
+    }
+    const pod = {
+      condition: 'claims["kubernetes.io"].namespace in ["shop", "cart"] && has(claims["kubernetes.io"].pod)',
+      tokenClaims: {
+        'k8s.namespace': 'claims["kubernetes.io"].namespace',
+        'k8s.workload':
+          '{"account": claims["kubernetes.io"].serviceaccount.name, "pod": claims["kubernetes.io"].pod.name}',
+      },
+    }
+    expect(choose(pod, kubernetes)).toMatchObject({
+      ok: true,
+      extra: { 'k8s.namespace': 'shop', 'k8s.workload': { account: 'orders', pod: 'orders-7d9' } },
+    })
+    const github = {
+      sub: 'repo:octo/shop:ref:refs/heads/main',
+      repository: 'octo/shop',
+      repository_owner: 'octo',
+      ref: 'refs/heads/main',
+      environment: 'production',
+      run_attempt: '2',
+    }
+    const job = {
+      condition: 'claims.repository_owner == "octo" && claims.ref.startsWith("refs/heads/")',
+      scopesExpression: 'claims.ref == "refs/heads/main" ? ["a", "b"] : ["a"]',
+      tokenClaims: { repository: 'claims.repository', attempt: 'int(claims.run_attempt)' },
+    }
+    expect(choose(job, github)).toMatchObject({
+      ok: true,
+      rule: { scopes: ['a', 'b'] },
+      extra: { repository: 'octo/shop', attempt: 2 },
+    })
+    expect(choose(job, { ...github, ref: 'refs/heads/topic' })).toMatchObject({ rule: { scopes: ['a'] } })
+    expect(choose(job, { ...github, repository_owner: 'evil' })).toEqual({ ok: true, rule: null, extra: null })
+  })
+
+  it('choose among their scopes alone', () => {
+    const chosen = choose({ scopesExpression: 'claims.scopes' }, { scopes: ['c', 'qscope:clients.write', 'a', 'a'] })
+    expect(chosen).toMatchObject({ ok: true, rule: { scopes: ['a', 'c'] } })
+    expect(choose({ scopesExpression: 'claims.scopes' }, { scopes: 'a' })).toMatchObject({ ok: false })
+    expect(choose({ scopesExpression: 'claims.scopes' }, { scopes: [1] })).toMatchObject({ ok: false })
+  })
+
+  it('stand for nobody where one that comes first cannot be evaluated', () => {
+    const rules = [
+      { ...RULE, condition: 'claims.team == "x"' },
+      { ...RULE, condition: 'true' },
+    ]
+    expect(evaluator.evaluate(rules, {})).toEqual({ ok: false, problem: 'rules[0].condition: field not found: team' })
+    expect(evaluator.evaluate(rules, { team: 'y' })).toMatchObject({ ok: true, rule: rules[1] })
+    expect(evaluator.evaluate([{ ...RULE, condition: 'claims.team' }], { team: 'y' })).toMatchObject({ ok: false })
+  })
+
+  it('give 2 KiB of claims at most, all together', () => {
+    const text = (length: number) => ({ a: `"${'é'.repeat(length)}"`, b: '1' })
+    expect(choose({ tokenClaims: text(1_000) }, {})).toMatchObject({ ok: true })
+    expect(choose({ tokenClaims: text(1_020) }, {})).toEqual({
+      ok: false,
+      problem: 'rules[0].token_claims: give more than 2048 bytes of JSON',
+    })
+  })
+})
