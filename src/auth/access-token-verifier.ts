@@ -1,4 +1,4 @@
-import { readJwt } from '../crypto/jwt.ts'
+import { type JwtType, readJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../crypto/signing-keys.ts'
 import { hashToken, readToken } from '../crypto/token.ts'
 import { type AccessToken, type AccessTokenStatus, isActive, whyInactive } from '../domain/access-token.ts'
@@ -24,6 +24,16 @@ export interface Acceptance {
   readonly refusal: TokenRefusal | null
   /** Those it was exchanged from; none where it does not count. */
   readonly ancestors: readonly AccessToken[]
+}
+
+/** A JWT of this service. */
+interface ReadToken {
+  readonly value: RawToken
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+export interface FoundTransactionToken extends Pick<ReadToken, 'claims'> {
+  readonly status: AccessTokenStatus
 }
 
 const NO_ANCESTORS: readonly AccessToken[] = Object.freeze([])
@@ -78,17 +88,25 @@ export class AccessTokenVerifier {
       : { refusal: 'ancestor_inactive', ancestors: NO_ANCESTORS }
   }
 
+  /** The transaction token that a presented value is, and what it says. No access token is one. */
+  async findTransactionToken(ctx: StoreContext, presented: string): Promise<FoundTransactionToken | null> {
+    const read = await this.#readJwt(ctx, 'txntoken+jwt', presented)
+    if (read === null) return null
+    const status = await this.#reads.accessTokens.findByHash(ctx, hashToken(read.value))
+    return status === null ? null : { status, claims: read.claims }
+  }
+
   async #findJwt(ctx: StoreContext, presented: string): Promise<AccessTokenStatus | null> {
-    const token = await this.#readJwt(ctx, presented)
-    return token === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(token))
+    const read = await this.#readJwt(ctx, 'at+jwt', presented)
+    return read === null ? null : await this.#reads.accessTokens.findByHash(ctx, hashToken(read.value))
   }
 
   /**
-   * RFC 9068 §4: a presented value that is a JWT of this service and may be good
+   * RFC 9068 §4: a presented value that is a JWT of this service and type, and may be good
    * still; what became of it is for its row to say. Anything else is `null`, and is
    * looked up nowhere; a key that was not met before is, once.
    */
-  async #readJwt(ctx: StoreContext, presented: string): Promise<RawToken | null> {
+  async #readJwt(ctx: StoreContext, type: JwtType, presented: string): Promise<ReadToken | null> {
     const jwt = readJwt(presented)
     if (jwt === null) return null
     if (!this.#signingKeys.knows(jwt.keyId)) {
@@ -96,8 +114,8 @@ export class AccessTokenVerifier {
       if (key === null) return null
       this.#signingKeys.learn(key)
     }
-    const claims = await this.#signingKeys.claimsOf(jwt)
-    return claims !== null && mayBeGood(claims, this.#issuer, ctx.now) ? jwt.value : null
+    const claims = await this.#signingKeys.claimsOf(type, jwt)
+    return claims !== null && mayBeGood(claims, this.#issuer, ctx.now) ? { value: jwt.value, claims } : null
   }
 }
 

@@ -43,18 +43,19 @@ export async function signJwt(
 }
 
 /**
- * The claims of an access token that this key signed, or `null`. The header must be, to
+ * The claims of a JWT of this type that this key signed, or `null`. The header must be, to
  * the letter, the one that this service writes for the key: so the algorithm is
  * the key's and not the token's to choose, the type is right (RFC 9068 §4), and
  * nothing else is in it.
  */
 export async function claimsOf(
+  type: JwtType,
   { jws }: UnprovedJwt,
   { keyId, algorithm }: Pick<SigningKey, 'keyId' | 'algorithm'>,
   publicKey: KeyObject,
 ): Promise<Readonly<Record<string, unknown>> | null> {
   const { encodedHeader, encodedPayload, signature } = jws
-  if (encodedHeader !== headerOf('at+jwt', keyId, algorithm)) return null
+  if (encodedHeader !== headerOf(type, keyId, algorithm)) return null
   const proved = await isSignatureOf(algorithm, publicKey, `${encodedHeader}.${encodedPayload}`, signature)
   return proved ? claimsIn(jws) : null
 }

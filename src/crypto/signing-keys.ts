@@ -56,10 +56,10 @@ export class SigningKeys {
     this.#public.set(keyId, { keyId, algorithm, publicKey: openPublicKey(key) })
   }
 
-  /** What a JWT of a known key says, or `null` if that key did not sign it. */
-  async claimsOf(jwt: UnprovedJwt): Promise<Readonly<Record<string, unknown>> | null> {
+  /** What a JWT of this type and a known key says, or `null` if that key did not sign it. */
+  async claimsOf(type: JwtType, jwt: UnprovedJwt): Promise<Readonly<Record<string, unknown>> | null> {
     const key = this.#public.get(jwt.keyId)
-    return key === undefined ? null : await claimsOf(jwt, key, key.publicKey)
+    return key === undefined ? null : await claimsOf(type, jwt, key, key.publicKey)
   }
 
   #privateKeyOf(key: SigningKey): KeyObject {

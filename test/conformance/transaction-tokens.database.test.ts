@@ -1,6 +1,6 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { AccessTokenFormat, AuthenticationMethod, GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
 import { ClientService } from '../../src/gen/qscope/v1/client_service_pb.ts'
 import { RevocationStart, TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
 import { onEveryBackend } from '../setup/backends.ts'
@@ -165,7 +165,7 @@ const suite = (server: TestServer) => {
       const gateway = await workload()
       const { web, accessToken, refreshToken } = await inbound()
       expect(await refused(gateway, refreshToken, {})).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
-      for (const type of ['refresh_token', 'txn_token', 'self_signed', 'unsigned_json', 'jwt']) {
+      for (const type of ['refresh_token', 'self_signed', 'unsigned_json', 'jwt']) {
         const wanted = { subjectTokenType: `urn:ietf:params:oauth:token-type:${type}` }
         expect(await refused(gateway, accessToken, wanted)).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token_type'])
       }
@@ -288,6 +288,101 @@ const suite = (server: TestServer) => {
       const told = await server.call(pollRevocations, { client: gateway.client, from: cursor })
       const keys = told.revocations.map(({ key }) => Buffer.from(key).toString('base64url'))
       expect((rvk as string[]).filter((key) => keys.includes(key))).toHaveLength(1)
+    })
+  })
+
+  describe('Txn-Token as a subject_token', () => {
+    const REPLACING = { subjectTokenType: TXN_TOKEN_TYPE }
+    const details = (requestDetails: string) => ({ transactionContext: { requestDetails } })
+
+    it('keeps txn, sub, aud and contexts, and the workloads that requested it in the chain', async () => {
+      const [gateway, orders] = [await workload(), await workload()]
+      const { accessToken: subject } = await inbound()
+      const first = await request(gateway, subject, {
+        scopes: ['orders.read', 'orders.write'],
+        transactionContext: { requestContext: '{"req_ip":"192.0.2.1"}', requestDetails: '{"action":"BUY"}' },
+      })
+      const second = await request(orders, first.accessToken, { ...REPLACING, ...details('{"price":7}') })
+      const [before, after] = [await validated(first.accessToken), await validated(second.accessToken)]
+      const { txn, sub, aud, rctx, exp = 0 } = before
+      expect(after).toMatchObject({ txn, sub, aud, rctx, tctx: { action: 'BUY', price: 7 }, scope: 'orders.read' })
+      expect([after['req_wl'], after['act']]).toEqual([
+        orders.clientId,
+        { sub: orders.clientId, act: { sub: gateway.clientId } },
+      ])
+      expect(after.exp).toBeLessThanOrEqual(exp)
+      expect(after.jti).not.toBe(before.jti)
+    })
+
+    it('changes nothing that was said, and widens nothing', async () => {
+      const [gateway, orders] = [await workload(), await workload()]
+      const first = await request(gateway, (await inbound()).accessToken, details('{"action":"BUY"}'))
+      const replace = (wanted: Wanted) => refused(orders, first.accessToken, { ...REPLACING, ...wanted })
+      expect(await replace(details('{"action":"SELL"}'))).toEqual([
+        'OAUTH_INVALID_REQUEST',
+        'transaction_context.request_details',
+      ])
+      expect(await replace({ scopes: ['orders.write'] })).toEqual(['OAUTH_INVALID_SCOPE'])
+      const elsewhere = { audiences: ['https://elsewhere.example'] }
+      expect(await replace(elsewhere)).toEqual(['OAUTH_INVALID_REQUEST', 'audiences'])
+    })
+
+    it('keeps a workload in the chain that may impersonate', async () => {
+      const impersonator = await server.registerClient({
+        grantTypes: [GrantType.TOKEN_EXCHANGE],
+        scopes: ['orders.read'],
+        audiences: [DOMAIN],
+        config: { allowImpersonation: true },
+      })
+      const first = await request(impersonator, (await inbound()).accessToken)
+      const orders = await workload()
+      const second = await request(orders, first.accessToken, REPLACING)
+      expect((await validated(second.accessToken))['act']).toEqual({
+        sub: orders.clientId,
+        act: { sub: impersonator.clientId },
+      })
+    })
+
+    it('is refused when it has expired or ended, and for a workload of another domain', async () => {
+      const [gateway, orders] = [await workload(), await workload()]
+      const stranger = await grants.serviceClient({ audiences: ['https://elsewhere.example'] })
+      const { web, accessToken: subject } = await inbound()
+      const first = await request(gateway, subject)
+      expect(await refused(stranger, first.accessToken, REPLACING)).toEqual(['OAUTH_INVALID_TARGET'])
+      await server.call(revokeToken, { client: web.client, token: subject })
+      const notAcceptable = ['OAUTH_INVALID_REQUEST', 'subject_token']
+      expect(await refused(orders, first.accessToken, REPLACING)).toEqual(notAcceptable)
+      const late = await request(gateway, (await inbound()).accessToken)
+      server.clock.advance(61_000)
+      expect(await refused(orders, late.accessToken, REPLACING)).toEqual(notAcceptable)
+    })
+
+    it('is refused for anything else that is said to be one, and for another requested type', async () => {
+      const orders = await workload()
+      const { accessToken, refreshToken } = await inbound()
+      const jwt = await grants.mint(
+        await grants.serviceClient({ config: { accessTokenFormat: AccessTokenFormat.JWT } }),
+      )
+      const first = await request(orders, accessToken)
+      const [header = '', payload = ''] = first.accessToken.split('.')
+      for (const token of [accessToken, refreshToken, jwt.accessToken, `${header}.${payload}.AAAA`, 'x']) {
+        expect(await refused(orders, token, REPLACING)).toEqual(['OAUTH_INVALID_REQUEST', 'subject_token'])
+      }
+      const asked = grants.exchangeToken(orders, first.accessToken, REPLACING)
+      expect((await refusalOf(asked)).violations).toEqual(['subject_token_type'])
+    })
+
+    it('is replaced a few times at most', async () => {
+      const workloads = await Promise.all(Array.from({ length: 6 }, workload))
+      let { accessToken } = await request(workloads[0] ?? (await workload()), (await inbound()).accessToken)
+      let count = 0
+      for (const next of workloads.slice(1)) {
+        const answer = await request(next, accessToken, REPLACING).catch(() => null)
+        if (answer === null) break
+        accessToken = answer.accessToken
+        count += 1
+      }
+      expect(count).toBe(4)
     })
   })
 

@@ -1,10 +1,11 @@
 import { uuidV7 } from '../../crypto/random.ts'
-import type { AccessToken } from '../../domain/access-token.ts'
+import { type AccessToken, MAX_ANCESTORS } from '../../domain/access-token.ts'
+import type { Client } from '../../domain/client.ts'
 import { expiryWithin } from '../../domain/expiry.ts'
-import { milliseconds } from '../../domain/ids.ts'
+import { type EpochMs, milliseconds } from '../../domain/ids.ts'
 import { distinct } from '../../domain/scopes.ts'
-import { TRANSACTION_TOKEN_TYPE } from '../../domain/token-types.ts'
-import { jsonObject } from '../../json-object.ts'
+import { ACCESS_TOKEN_TYPE, TRANSACTION_TOKEN_TYPE } from '../../domain/token-types.ts'
+import { isObject, jsonObject } from '../../json-object.ts'
 import { HOLDS, invalidRequest, type Result, success } from '../../results.ts'
 import type { AppendStores } from '../../stores/contract/backend.ts'
 import { condition, given, postcondition } from '../condition.ts'
@@ -12,6 +13,7 @@ import { jwtIsNotTooLong } from '../conditions/access-token-length.ts'
 import { callerIsClient, grantIsAllowed } from '../conditions/caller.ts'
 import { audiencesAreAllowed } from '../conditions/request.ts'
 import { signerLasts } from '../conditions/signing-key.ts'
+import type { FlowContext } from '../context.ts'
 import { defineFlow, oneToken } from '../flow.ts'
 import { actOf, type IssuedTokens, seconds, signToken } from './issue-tokens.ts'
 import { mintLimits } from './mint-limits.ts'
@@ -35,17 +37,27 @@ interface TransactionRequest extends ExchangeRequest {
   readonly requestDetails: string | null
 }
 
+/** What a token tells of its transaction. */
 interface Contexts {
-  readonly contexts: { readonly rctx?: JsonObject; readonly tctx?: JsonObject }
+  readonly rctx?: JsonObject
+  readonly tctx?: JsonObject
+}
+
+/** What a transaction token says that the one in its place must say too. */
+interface Replaced {
+  readonly transactionId: string
+  readonly contexts: Contexts
 }
 
 interface IssuedTransaction extends IssuedTokens {
   readonly transactionId: string
 }
 
-/** Subject and actor are access tokens. A transaction token stands for neither: it would be replaced, which is not done here. */
+/** The subject is an access token, or a transaction token that is to be replaced; the actor is an access token. */
 const presentedTypesAreKnown = condition<TransactionRequest>('presentedTypesAreKnown', (_ctx, request) =>
-  evaluatePresentedTypes(request),
+  request.subjectTokenType === TRANSACTION_TOKEN_TYPE
+    ? evaluatePresentedTypes({ ...request, subjectTokenType: ACCESS_TOKEN_TYPE })
+    : evaluatePresentedTypes(request),
 )
 
 /** The draft, Txn-Token Request: `scope` says what the transaction is for, and `audience` is the trust domain. */
@@ -60,7 +72,7 @@ const purposeIsNamed = condition<TransactionRequest>(
 )
 
 /** The draft, Txn-Token Request: both are JSON objects. A name that occurs twice would be read in two ways. */
-const contextsAreObjects = condition<TransactionRequest, Contexts>(
+const contextsAreObjects = condition<TransactionRequest, { readonly told: Contexts }>(
   'contextsAreObjects',
   (_ctx, { requestContext, requestDetails }) => {
     const rctx = readObject('request_context', requestContext)
@@ -68,7 +80,7 @@ const contextsAreObjects = condition<TransactionRequest, Contexts>(
     if (!rctx.ok) return rctx
     if (!tctx.ok) return tctx
     return success({
-      contexts: {
+      told: {
         ...(rctx.value !== null && { rctx: rctx.value }),
         ...(tctx.value !== null && { tctx: tctx.value }),
       },
@@ -83,6 +95,84 @@ function readObject(name: string, text: string | null): Result<JsonObject | null
     ? invalidRequest(`transaction_context.${name}`, 'must be a JSON object in which no name occurs twice')
     : success(value)
 }
+
+type AskedTransaction = TransactionRequest & { readonly client: Client }
+
+interface Subject {
+  readonly subject: AccessToken
+  readonly ancestors: readonly AccessToken[]
+  /** `null`: the transaction begins. */
+  readonly replaced: Replaced | null
+}
+
+/** An access token that the client may use, or a transaction token that has not ended, of the same trust domain. */
+const transactionSubjectIsAcceptable = condition<AskedTransaction, Subject>(
+  'transactionSubjectIsAcceptable',
+  async (ctx, request) => {
+    if (request.subjectTokenType === TRANSACTION_TOKEN_TYPE) return await evaluateReplaced(ctx, request)
+    const decision = await subjectTokenIsAcceptable.check(ctx, request)
+    return decision.ok ? success({ ...decision.value, replaced: null }) : decision
+  },
+)
+
+/**
+ * The draft, Txn-Token as a subject_token: `txn`, `sub` and `aud` stay, and the workload that requested it stays in the chain. It is
+ * handed on, so whoever is registered for the trust domain may show it.
+ */
+async function evaluateReplaced(ctx: FlowContext, request: AskedTransaction): Promise<Result<Subject>> {
+  const found = await ctx.services.accessTokens.findTransactionToken(ctx, request.subjectToken)
+  if (found === null) return NOT_ACCEPTABLE
+  const { token } = found.status
+  const { refusal, ancestors } = await ctx.services.accessTokens.evaluate(ctx, found.status)
+  if (refusal !== null || ancestors.length >= MAX_ANCESTORS) return NOT_ACCEPTABLE
+  if (request.requestedAudiences.some((audience) => !token.audiences.includes(audience))) {
+    return invalidRequest('audiences', 'must be the trust domain of the transaction token')
+  }
+  const { txn, rctx, tctx } = found.claims
+  const actors = token.actors[0] === token.clientId ? token.actors : [token.clientId, ...token.actors]
+  return success({
+    subject: { ...token, actors },
+    ancestors: [...ancestors, token],
+    replaced: {
+      transactionId: String(txn),
+      contexts: { ...(isObject(rctx) && { rctx }), ...(isObject(tctx) && { tctx }) },
+    },
+  })
+}
+
+const NOT_ACCEPTABLE = invalidRequest('subject_token', 'is not acceptable')
+
+/** The draft, Txn-Token as a subject_token: values may be added, and none is changed. */
+const contextsAreKept = condition<
+  { readonly told: Contexts; readonly replaced: Replaced | null },
+  { readonly contexts: Contexts }
+>('contextsAreKept', (_ctx, { told, replaced }) => {
+  const before = replaced?.contexts ?? {}
+  for (const [claim, name] of [['rctx', 'request_context'] as const, ['tctx', 'request_details'] as const]) {
+    const kept = before[claim] ?? {}
+    if (Object.keys(told[claim] ?? {}).some((key) => Object.hasOwn(kept, key))) {
+      return invalidRequest(`transaction_context.${name}`, 'must not name what the transaction token says already')
+    }
+  }
+  const rctx = joined(before.rctx, told.rctx)
+  const tctx = joined(before.tctx, told.tctx)
+  return success({ contexts: { ...(rctx !== undefined && { rctx }), ...(tctx !== undefined && { tctx }) } })
+})
+
+function joined(before: JsonObject | undefined, told: JsonObject | undefined): JsonObject | undefined {
+  if (before === undefined || told === undefined) return before ?? told
+  return Object.fromEntries([...Object.entries(before), ...Object.entries(told)])
+}
+
+/** As in any exchange; but a client that may impersonate is in the chain too, which is what the token is for. */
+const workloadIsInChain = condition<
+  AskedTransaction & Subject,
+  { readonly actors: readonly string[]; readonly until: EpochMs }
+>('workloadIsInChain', async (ctx, facts) => {
+  const { client } = facts
+  const config = { ...client.config, allowImpersonation: false }
+  return await actorIsKnown.check(ctx, { ...facts, client: { ...client, config } })
+})
 
 /** The token is stored, and recorded with the id of its transaction; what it tells of the transaction is nobody else's. */
 const transactionIsAppended = postcondition<{ readonly issued: IssuedTransaction }, AppendStores>(
@@ -107,8 +197,9 @@ export const transactionToken = defineFlow({
     .and(presentedTypesAreKnown)
     .and(purposeIsNamed)
     .and(contextsAreObjects)
-    .and(subjectTokenIsAcceptable)
-    .and(actorIsKnown)
+    .and(transactionSubjectIsAcceptable)
+    .and(contextsAreKept)
+    .and(workloadIsInChain)
     .and(scopesAreNotWidened)
     .and(audiencesAreAllowed)
     .and(signerLasts(TRANSACTION_LIFETIME))
@@ -123,8 +214,8 @@ export const transactionToken = defineFlow({
     ),
   reserve: mintLimits(),
   run: async (ctx, facts): Promise<IssuedTransaction> => {
-    const { client, signer, subject, ancestors, actors, until, scopes, audiences, contexts } = facts
-    const transactionId = uuidV7()
+    const { client, signer, subject, ancestors, actors, until, scopes, audiences, contexts, replaced } = facts
+    const transactionId = replaced?.transactionId ?? uuidV7()
     const lifetime = milliseconds(Math.min(TRANSACTION_LIFETIME, client.config.accessTokenTtl))
     const claims = {
       subject: subject.subject,

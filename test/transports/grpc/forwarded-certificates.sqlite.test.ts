@@ -206,8 +206,8 @@ describe('the certificate that Envoy forwards', () => {
   it('says why it is refused', async () => {
     const messageOf = async (value: string) =>
       (await refusalOf(through(proxy).call(mintToken, await tlsClient(), metadataOf(xfcc(value))))).message
-    expect(await messageOf(cert(impostor))).toContain('does not come from the client CA')
-    expect(await messageOf(cert(intermediate))).toContain('is not for TLS clients')
+    expect(await messageOf(cert(impostor))).toContain('The client CA of this server did not issue')
+    expect(await messageOf(cert(intermediate))).toContain('is not a TLS client certificate')
     const several = metadataOf(xfcc(`${cert(orders)},${cert(orders)}`))
     const { details } = await refusalOf(through(proxy).call(mintToken, await tlsClient(), several))
     expect(details.badRequest?.fieldViolations[0]?.description).toContain('has several elements')
