@@ -6,6 +6,7 @@ import { KeyService } from '../src/gen/qscope/v1/key_service_pb.ts'
 import { access } from '../src/gen/qscope/v1/options_pb.ts'
 import { ServerService } from '../src/gen/qscope/v1/server_service_pb.ts'
 import { TokenService } from '../src/gen/qscope/v1/token_service_pb.ts'
+import { TrustService } from '../src/gen/qscope/v1/trust_service_pb.ts'
 import { UsageService } from '../src/gen/qscope/v1/usage_service_pb.ts'
 import { UserService } from '../src/gen/qscope/v1/user_service_pb.ts'
 
@@ -17,6 +18,7 @@ export const SERVICES = Object.freeze([
   KeyService,
   ServerService,
   TokenService,
+  TrustService,
   UsageService,
   UserService,
 ])

@@ -40,6 +40,7 @@ interface Claims {
   readonly issued_in: number
   readonly expires_in: number
   readonly certificate: string | null
+  readonly extra: object
 }
 
 interface TokenRecipe {
@@ -96,6 +97,7 @@ function tokenOf(name: string, recipe: TokenRecipe): string {
   if (signer === undefined) throw new Error(`${name} is signed by nobody`)
   const header = { alg: 'EdDSA', typ: 'at+jwt', kid: recipe.signed_by }
   const payload = {
+    ...claims.extra,
     iss: recipe.issuer ?? table.issuer,
     aud: audiences,
     sub: claims.subject,

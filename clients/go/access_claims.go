@@ -36,6 +36,9 @@ type AccessClaims struct {
 	// CertificateThumbprint is the certificate that the token is bound to
 	// (`x5t#S256`, RFC 8705 §3.1); empty for a plain bearer token.
 	CertificateThumbprint string `json:"-"`
+	// Extra are further claims, which the rule of a trusted issuer made of the
+	// assertion that the token was issued for; numbers are float64. Empty: none.
+	Extra map[string]any `json:"-"`
 	// revocationKeys are those of the claim rvk; none, where they cannot be followed.
 	revocationKeys []revocationKey
 }
@@ -80,6 +83,7 @@ func readAccessClaims(payload []byte) (*AccessClaims, error) {
 	if read.has("cnf") {
 		is.CertificateThumbprint = read.thumbprint()
 	}
+	is.Extra = extraClaims(claims)
 	is.revocationKeys = read.revocationKeys()
 	is.SubjectType = SubjectClient
 	if userID.MatchString(is.Subject) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +43,7 @@ type caseClaims struct {
 	IssuedIn    int64 `json:"issued_in"`
 	ExpiresIn   int64 `json:"expires_in"`
 	Certificate *string
+	Extra       map[string]any
 }
 
 type cachingCase struct {
@@ -307,9 +310,14 @@ func (r *caseRun) outcome(step cachingStep) <-chan string {
 	}
 	outcome := make(chan string, 1)
 	go func() {
-		_, err := r.verifier.Verify(context.Background(), r.finished.Tokens[step.Use], options...)
+		verified, err := r.verifier.Verify(context.Background(), r.finished.Tokens[step.Use], options...)
 		switch {
 		case err == nil:
+			told, err := r.table.claimsOf(step.Use)
+			if err != nil || !maps.EqualFunc(verified.Extra, told.Extra, reflect.DeepEqual) {
+				outcome <- "other further claims"
+				return
+			}
 			outcome <- "accepted"
 		case errors.Is(err, ErrInvalidToken):
 			outcome <- "invalid_token"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	qscopev1 "qscope.internal/client/gen/qscope/v1"
@@ -156,15 +158,28 @@ func (s *scriptedServer) answerQuestion(question *heldQuestion, step cachingStep
 	question.done <- reply
 }
 
+// claimsOf is what the table says of a token.
+func (t *cachingTable) claimsOf(name string) (caseClaims, error) {
+	claims := t.Claims
+	// Decoding writes into a slice and a map that are there.
+	claims.Scopes, claims.Audiences = slices.Clone(claims.Scopes), slices.Clone(claims.Audiences)
+	claims.Extra = maps.Clone(claims.Extra)
+	own := t.Tokens[name].Claims
+	if len(own) == 0 {
+		return claims, nil
+	}
+	return claims, json.Unmarshal(own, &claims)
+}
+
 func (s *scriptedServer) claims(name string, keys []string) *qscopev1.TokenClaims {
 	token := s.table.Tokens[name]
-	claims := s.table.Claims
-	// Decoding writes into a slice that is there.
-	claims.Scopes, claims.Audiences = slices.Clone(claims.Scopes), slices.Clone(claims.Audiences)
-	if len(token.Claims) > 0 {
-		if err := json.Unmarshal(token.Claims, &claims); err != nil {
-			s.Error(err)
-		}
+	claims, err := s.table.claimsOf(name)
+	if err != nil {
+		s.Error(err)
+	}
+	extra, err := structpb.NewStruct(claims.Extra)
+	if err != nil {
+		s.Error(err)
 	}
 	if keys == nil {
 		keys = token.Keys
@@ -173,7 +188,7 @@ func (s *scriptedServer) claims(name string, keys []string) *qscopev1.TokenClaim
 		TokenId: name, ClientId: claims.ClientID, Subject: claims.Subject, Scopes: claims.Scopes,
 		SubjectType: qscopev1.SubjectType_SUBJECT_TYPE_CLIENT, TokenUse: qscopev1.TokenUse_TOKEN_USE_ACCESS,
 		IssueTime:  timestamppb.New(time.Unix(s.table.Clock+claims.IssuedIn, 0)),
-		ExpireTime: timestamppb.New(time.Unix(s.table.Clock+claims.ExpiresIn, 0)), Issuer: s.table.Issuer,
+		ExpireTime: timestamppb.New(time.Unix(s.table.Clock+claims.ExpiresIn, 0)), Issuer: s.table.Issuer, Extra: extra,
 	}
 	if token.TokenUse == "refresh" {
 		told.TokenUse = qscopev1.TokenUse_TOKEN_USE_REFRESH

@@ -22,6 +22,7 @@ func claimsOf(told *qscopev1.TokenClaims) *AccessClaims {
 	if told.GetSubjectType() == qscopev1.SubjectType_SUBJECT_TYPE_USER {
 		claims.SubjectType = SubjectUser
 	}
+	claims.Extra = told.GetExtra().AsMap()
 	for actor := told.GetActor(); actor != nil; actor = actor.GetActor() {
 		claims.Actors = append(claims.Actors, actor.GetSubject())
 	}

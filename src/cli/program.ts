@@ -23,6 +23,7 @@ import { purgeCommand } from './commands/purge.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
+import { trustCommand } from './commands/trust.ts'
 import { usageCommand } from './commands/usage.ts'
 import { userCommand } from './commands/user.ts'
 import { whyCommand } from './commands/why.ts'
@@ -58,6 +59,7 @@ export function program(): Command {
     .addCommand(clientCommand())
     .addCommand(tokenCommand())
     .addCommand(userCommand())
+    .addCommand(trustCommand())
     .addCommand(deviceCommand())
     .addCommand(codeCommand())
     .addCommand(keysCommand())

@@ -24,6 +24,7 @@ const SERVICES = [
   'qscope.v1.KeyService',
   'qscope.v1.ServerService',
   'qscope.v1.TokenService',
+  'qscope.v1.TrustService',
   'qscope.v1.UsageService',
   'qscope.v1.UserService',
 ]

@@ -53,6 +53,17 @@ async function newWebClient(): Promise<string> {
   return await newClient('--grant', 'authorization_code', '--redirect-uri', REDIRECT[1], '--no-pkce')
 }
 
+function newIssuerArguments(): readonly string[] {
+  count += 1
+  const rule = JSON.stringify({ claims: { sub: 'job' }, clientId: 'orders', scopes: ['orders.read'] })
+  return [`https://issuer-${count}.example`, '--jwks-file', join(folder, 'cluster.jwks.json'), '--rule', rule]
+}
+
+async function newIssuer(): Promise<string> {
+  const made = await json('trust', 'create', ...newIssuerArguments())
+  return made.trustedIssuer.issuer
+}
+
 /** A context with a login, as `qscope login` leaves it. */
 async function loggedIn(): Promise<string> {
   const name = await newContext()
@@ -194,6 +205,12 @@ const ARGUMENTS: Readonly<Record<string, () => Promise<readonly string[]> | read
   'user deactivate': async () => [await newUser()],
   'user reactivate': async () => [await newUser()],
   'user delete': async () => [await newUser(), '--yes'],
+  'trust create': () => newIssuerArguments(),
+  'trust list': () => [],
+  'trust get': async () => [await newIssuer()],
+  'trust update': async () => [await newIssuer(), '--single-use'],
+  'trust delete': async () => [await newIssuer(), '--yes'],
+  'trust test': async () => [await newAssertion()],
   'device start': () => asDevice(),
   'device get': async () => [(await newDeviceCodes()).userCode],
   'device approve': async () => [(await newDeviceCodes()).userCode, '--external-id', 'approver'],

@@ -44,6 +44,7 @@ describe.skipIf(!hasGrpcurl)('grpcurl', () => {
       'qscope.v1.KeyService',
       'qscope.v1.ServerService',
       TOKENS,
+      'qscope.v1.TrustService',
       'qscope.v1.UsageService',
       'qscope.v1.UserService',
     ])

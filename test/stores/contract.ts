@@ -18,6 +18,7 @@ import { revocationPromises } from './revocation-promises.ts'
 import { signingKeyPromises } from './signing-key-promises.ts'
 import { speculativeTransactionPromises } from './speculative-transaction-promises.ts'
 import { transactionPromises } from './transaction-promises.ts'
+import { trustedIssuerPromises } from './trusted-issuer-promises.ts'
 import { userPromises } from './user-promises.ts'
 
 /** What each group of promises is checked on. */
@@ -47,6 +48,7 @@ export function storeContract(kind: MigratedKind): void {
     describe('refresh tokens', () => refreshTokenPromises(current))
     describe('device authorizations', () => deviceAuthorizationPromises(current))
     describe('signing keys', () => signingKeyPromises(current))
+    describe('trusted issuers', () => trustedIssuerPromises(current))
     describe('assertion ids', () => assertionIdPromises(current))
     describe('the audit log', () => auditLogPromises(current))
     describe('the append lane', () => appendPromises(current))

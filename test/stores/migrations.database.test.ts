@@ -38,8 +38,11 @@ const NAMES = [
   '0013_owners',
   '0014_audit_followers',
   '0015_scope_usage',
+  '0016_trusted_issuers',
+  '0017_federated_identities',
+  '0018_extra_claims',
 ]
-const LAST = '0015_scope_usage'
+const LAST = '0018_extra_claims'
 /** The last one that servers must know. */
 const SERVERS_FROM = '0011_revocations'
 

@@ -11,6 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -149,6 +150,7 @@ class Tokens:
                 token_use=TokenUse.TOKEN_USE_REFRESH if refresh else TokenUse.TOKEN_USE_ACCESS,
                 issuer=self._table["issuer"],
                 confirmation=Confirmation(x5t_s256=self._table["certificates"][bound]) if bound else None,
+                extra=ParseDict(claims["extra"], Struct()),
                 revocation_keys=[revocation_key(key) for key in (recipe["keys"] if keys is None else keys)],
             )
         )

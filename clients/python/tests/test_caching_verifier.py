@@ -116,6 +116,7 @@ class Case:
         except (grpc.RpcError, VerifierClosedError):
             return "unavailable"
         expect(verified.token_id, step["use"])
+        expect(verified.extra, {**TABLE["claims"], **TABLE["tokens"][step["use"]].get("claims", {})}["extra"])
         return "accepted"
 
     def _answer(self, step: dict[str, Any]) -> None:

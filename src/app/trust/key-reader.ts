@@ -90,7 +90,7 @@ function unavailable(problem: string): ReadKeys {
 async function smallFile(path: string): Promise<string> {
   const file = await open(path)
   try {
-    if (!(await file.stat()).isFile()) throw new Error(`${path} is no file`)
+    if (!(await file.stat()).isFile()) throw new Error(`${path} is not a file`)
     const size = ISSUER_KEYS.maxBytes + 1
     const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0)
     return buffer.toString('utf8', 0, bytesRead)

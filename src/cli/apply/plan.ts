@@ -4,6 +4,7 @@ import { isOutdated, type Kind, type PruneMode, type Workplace } from './kind.ts
 import { PlanError } from './plan-error.ts'
 import type { KindName, PlannedChange } from './planned-change.ts'
 import { changesContent, UnsoundDocument } from './planned-change.ts'
+import { trustedIssuerKind } from './trusted-issuer-kind.ts'
 import { userKind } from './user-kind.ts'
 
 /** How much may go that no document describes any more. */
@@ -24,12 +25,11 @@ export interface PlanItem {
 const KINDS: Readonly<Record<KindName, Kind<object>>> = Object.freeze({
   // What one kind reads of a document, it alone is given again.
   Client: clientKind as unknown as Kind<object>,
+  TrustedIssuer: trustedIssuerKind as unknown as Kind<object>,
   User: userKind as unknown as Kind<object>,
 })
 
-export const KIND_NAMES: readonly KindName[] = Object.freeze(['Client', 'User'])
-
-const TRUSTED_ISSUER = 'TrustedIssuer'
+export const KIND_NAMES: readonly KindName[] = Object.freeze(['Client', 'TrustedIssuer', 'User'])
 
 /** So many documents are looked up at once. */
 const LOOKED_UP_TOGETHER = 16
@@ -109,10 +109,11 @@ export class Configuration {
       changes.push(...pruned.changes)
     }
     const limit = most.unit === 'objects' ? most.value : Math.floor((total * most.value) / 100)
-    if (changes.length > limit) {
+    const ended = changes.filter(({ action }) => action !== 'none')
+    if (ended.length > limit) {
       const allowed = most.unit === 'objects' ? `${most.value}` : `${most.value} %`
       throw new PlanError([
-        `pruning would ${mode} ${changes.length} of the ${total} objects of ${workplace.owner}, and ${allowed} are allowed: if that is meant, say --prune-max ${changes.length}`,
+        `pruning would ${mode} ${ended.length} of the ${total} objects of ${workplace.owner}, and ${allowed} are allowed: if that is meant, say --prune-max ${ended.length}`,
       ])
     }
     return changes.map((change) => ({ change, planAnew: null }))
@@ -120,11 +121,6 @@ export class Configuration {
 }
 
 function specOf(document: Document): ReadSpec {
-  if (document.kind === TRUSTED_ISSUER) {
-    throw new UnsoundDocument([
-      'trusted issuers are not applied: the server reads them from the file that QSCOPE_TRUSTED_ISSUERS_FILE names',
-    ])
-  }
   const name = KIND_NAMES.find((each) => each === document.kind)
   if (name === undefined) throw new UnsoundDocument([`kind must be ${KIND_NAMES.join(' or ')}, not ${document.kind}`])
   const kind = KINDS[name]

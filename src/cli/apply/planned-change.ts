@@ -24,7 +24,7 @@ export interface PlannedChange {
 }
 
 /** What documents describe. */
-export type KindName = 'Client' | 'User'
+export type KindName = 'Client' | 'TrustedIssuer' | 'User'
 
 /** A document is not applicable: what is wrong with it, one line each. */
 export class UnsoundDocument extends Error {
@@ -42,24 +42,37 @@ export function changesContent({ action, differences }: PlannedChange): boolean 
   return action === 'register' || action === 'disable' || action === 'delete' || differences.length > 0
 }
 
-/** The fields of two JSON objects that differ. The order of a list means nothing. */
+/** The fields of two JSON objects that differ. The order of a list means nothing, unless the field is among `ordered`. */
 export function differencesOf(
   before: Readonly<Record<string, JsonValue>>,
   after: Readonly<Record<string, JsonValue>>,
-  { prefix = '', hidden = new Set() }: { readonly prefix?: string; readonly hidden?: ReadonlySet<string> } = {},
+  {
+    prefix = '',
+    hidden = new Set(),
+    ordered = new Set(),
+  }: {
+    readonly prefix?: string
+    readonly hidden?: ReadonlySet<string>
+    readonly ordered?: ReadonlySet<string>
+  } = {},
 ): readonly Difference[] {
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((name) => {
     const [old = null, next = null] = [before[name], after[name]]
     const field = prefix + name
     if (isObject(old) && isObject(next) && prefix === '')
-      return differencesOf(old, next, { prefix: `${field}.`, hidden })
-    if (comparable(old) === comparable(next)) return []
+      return differencesOf(old, next, { prefix: `${field}.`, hidden, ordered })
+    const text = ordered.has(field) ? inOrder : comparable
+    if (text(old) === text(next)) return []
     return [hidden.has(field) ? { field, before: null, after: null } : { field, before: old, after: next }]
   })
 }
 
 function isObject(value: JsonValue): value is { [name: string]: JsonValue } {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function inOrder(value: JsonValue): string {
+  return Array.isArray(value) ? JSON.stringify(value.map(comparable)) : comparable(value)
 }
 
 function comparable(value: JsonValue): string {

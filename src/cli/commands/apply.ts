@@ -49,7 +49,7 @@ interface ApplyOptions extends PlanOptions, ConfirmationOptions {
 
 export function applyCommand(): Command {
   return withConfirmation(withPlan(new Command('apply')))
-    .description('register and change clients and users from documents')
+    .description('register and change clients, trusted issuers and users from documents')
     .option('--dry-run', 'validate everything and print the plan; write nothing')
     .option('--secrets-dir <path>', 'where the secrets of new clients go, one file each', SECRETS_DIRECTORY)
     .addOption(new Option('--secret-format <format>', 'how they are written').choices(SECRET_FORMATS).default('file'))

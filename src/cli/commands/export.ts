@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { clientKind } from '../apply/client-kind.ts'
 import { KIND_NAMES } from '../apply/plan.ts'
 import type { KindName } from '../apply/planned-change.ts'
+import { trustedIssuerKind } from '../apply/trusted-issuer-kind.ts'
 import { userKind } from '../apply/user-kind.ts'
 import type { Calls } from '../connection/calls.ts'
 import { readWithCalls } from '../connection/session.ts'
@@ -24,7 +25,7 @@ export interface WrittenDocument {
 
 export function exportCommand(): Command {
   return withConnection(new Command('export'))
-    .description('print clients and users as documents for apply, in YAML or JSON, without secrets')
+    .description('print clients, trusted issuers and users as documents for apply, in YAML or JSON, without secrets')
     .addOption(new Option('--kind <kind>', 'only this kind (default: all)').choices(KIND_NAMES))
     .option('--owner <name>', 'only what belongs to this owner')
     .action(async (options: ExportOptions) => {
@@ -37,7 +38,7 @@ export function exportCommand(): Command {
 }
 
 async function* exported(calls: Calls, { kind: only, owner = '' }: ExportOptions): AsyncGenerator<WrittenDocument> {
-  for (const kind of [clientKind, userKind]) {
+  for (const kind of [clientKind, trustedIssuerKind, userKind]) {
     if (only !== undefined && only !== kind.name) continue
     for await (const each of kind.export(calls, owner)) yield { kind: kind.name, ...each }
   }

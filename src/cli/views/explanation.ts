@@ -9,7 +9,8 @@ import type { Column } from '../output/table.ts'
 export interface Explanation {
   readonly verdict: Verdict
   readonly checks: readonly Check[]
-  readonly errorReason: ErrorReason
+  /** As what the call would be refused, where the answer tells. */
+  readonly errorReason?: ErrorReason
 }
 
 const CHECK_COLUMNS: readonly Column<Check>[] = [
@@ -19,7 +20,10 @@ const CHECK_COLUMNS: readonly Column<Check>[] = [
 ]
 
 /** The verdict, the checks in their order, and at the end what to do. */
-export function explanationText({ verdict, checks, errorReason }: Explanation, output: Output): string {
+export function explanationText(
+  { verdict, checks, errorReason = ErrorReason.UNSPECIFIED }: Explanation,
+  output: Output,
+): string {
   const fix = checks.at(-1)?.fix ?? ''
   return [
     output.pairs([

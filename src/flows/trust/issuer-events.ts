@@ -6,7 +6,7 @@ import type { IssuerRegistration } from '../../domain/trusted-issuer.ts'
 const MOST_SHOWN = 1_000
 
 /** What is to be known of an issuer afterwards: where its keys are, and for which clients its assertions stand. */
-function particulars({ issuer, kind, keys, rules }: IssuerRegistration) {
+function summary({ issuer, kind, keys, rules }: IssuerRegistration) {
   const clients = [...new Set(rules.map(({ clientId }) => clientId))].sort().join(' ')
   return {
     issuer,
@@ -19,14 +19,14 @@ function particulars({ issuer, kind, keys, rules }: IssuerRegistration) {
 type Ctx = Parameters<typeof auditEvent>[0]
 
 export function createdEvent(ctx: Ctx, issuer: IssuerRegistration): AuditEvent {
-  return auditEvent(ctx, 'trust.issuer_created', { metadata: particulars(issuer) })
+  return auditEvent(ctx, 'trust.issuer_created', { metadata: summary(issuer) })
 }
 
 /** `fields`: those that have another value now. */
 export function updatedEvent(ctx: Ctx, issuer: IssuerRegistration, fields: readonly string[]): AuditEvent {
-  return auditEvent(ctx, 'trust.issuer_updated', { metadata: { ...particulars(issuer), fields: fields.join(' ') } })
+  return auditEvent(ctx, 'trust.issuer_updated', { metadata: { ...summary(issuer), fields: fields.join(' ') } })
 }
 
 export function deletedEvent(ctx: Ctx, issuer: IssuerRegistration): AuditEvent {
-  return auditEvent(ctx, 'trust.issuer_deleted', { metadata: particulars(issuer) })
+  return auditEvent(ctx, 'trust.issuer_deleted', { metadata: summary(issuer) })
 }

@@ -1,11 +1,13 @@
 """What a verified access token says, opaque or JWT."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, Self
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
+from google.protobuf.json_format import MessageToDict
 from qscope.v1.token_pb2 import Actor, SubjectType, TokenClaims
 from qscope_client.access_claims import AccessClaims
+from qscope_client.extra_claims import extra_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class VerifiedToken:
     #: The certificate that it is bound to (``x5t#S256``, RFC 8705 §3.1); ``None``: a plain bearer token. The empty
     #: text is a binding of another kind, which no certificate fits.
     certificate_thumbprint: str | None
+    #: Further claims, which the rule of a trusted issuer made of the assertion that the token was issued for: JSON.
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of_answer(cls, claims: TokenClaims) -> Self:
@@ -47,6 +51,7 @@ class VerifiedToken:
             expire_time=claims.expire_time.seconds,
             actors=tuple(_actors(claims.actor)) if claims.HasField("actor") else (),
             certificate_thumbprint=claims.confirmation.x5t_s256 if claims.HasField("confirmation") else None,
+            extra=MessageToDict(claims.extra),
         )
 
     @classmethod
@@ -64,6 +69,7 @@ class VerifiedToken:
             expire_time=claims.expire_time,
             actors=tuple(claims.actors),
             certificate_thumbprint=claims.certificate_thumbprint,
+            extra=extra_claims(claims),
         )
 
 

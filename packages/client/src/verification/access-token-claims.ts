@@ -1,3 +1,4 @@
+import { extraClaimsIn } from './extra-claims.ts'
 import { readJsonObject } from './json-object.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
@@ -50,6 +51,7 @@ export function readAccessTokenClaims(payload: Uint8Array): AccessTokenClaims | 
     expireTime: new Date(exp * 1_000),
     actors: Object.freeze(actors.value),
     certificate: certificate.value,
+    extra: extraClaimsIn(claims),
   })
   return { token, notBefore: notBefore.value, revocationKeys: revocationKeysIn(claims['rvk']) }
 }

@@ -89,6 +89,7 @@ export function tokenOf(claims: TokenClaims): VerifiedToken {
     expireTime: timestampDate(expireTime),
     actors: Object.freeze(actorsOf(claims.actor)),
     certificate: claims.confirmation?.x5tS256 ?? null,
+    extra: Object.freeze({ ...claims.extra }),
   })
 }
 

@@ -16,4 +16,6 @@ export interface VerifiedToken {
   readonly actors: readonly string[]
   /** The thumbprint of the certificate it is bound to (`x5t#S256`); `null`: a plain bearer token. */
   readonly certificate: string | null
+  /** Further claims, which the rule of a trusted issuer made of the assertion that the token was issued for; JSON. Empty: none. */
+  readonly extra: Readonly<Record<string, unknown>>
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { JsonObject } from '@bufbuild/protobuf'
 
 const CONFORMANCE = join(import.meta.dirname, '..', '..', '..', '..', 'clients', 'conformance')
 
@@ -12,6 +13,7 @@ export interface CaseClaims {
   readonly issued_in: number
   readonly expires_in: number
   readonly certificate: string | null
+  readonly extra: JsonObject
 }
 
 export interface UseStep {

@@ -27,6 +27,7 @@ export function claimsOf(
     expireTime: timestampFromMs((table.clock + claims.expires_in) * 1_000),
     tokenUse: token.token_use === 'refresh' ? TokenUse.REFRESH : TokenUse.ACCESS,
     issuer: table.issuer,
+    extra: claims.extra,
     revocationKeys: (keys ?? token.keys).map(revocationKey),
     ...(claims.certificate !== null && {
       confirmation: { x5tS256: table.certificates[claims.certificate] ?? '' },

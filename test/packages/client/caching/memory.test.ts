@@ -19,6 +19,7 @@ function tokenCalled(tokenId: string): VerifiedToken {
     expireTime: new Date(now + DAY_MS),
     actors: [],
     certificate: null,
+    extra: {},
   }
 }
 

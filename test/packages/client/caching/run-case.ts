@@ -139,6 +139,7 @@ async function outcomeOf(verifier: CachingVerifier, step: UseStep): Promise<stri
   try {
     const token = await verifier.verify(presented)
     if (token === null) return 'invalid_token'
+    expect(token.extra).toEqual({ ...table.claims, ...table.tokens[step.use]?.claims }.extra)
     const { required_scopes: required = [] } = step
     return required.every((scope) => token.scopes.includes(scope)) ? 'accepted' : 'insufficient_scope'
   } catch (error) {

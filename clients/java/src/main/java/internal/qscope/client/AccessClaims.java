@@ -41,6 +41,7 @@ public final class AccessClaims extends JwtClaims {
   private final List<String> scopes;
   private final List<String> actors;
   private final String certificateThumbprint;
+  private final Map<String, Object> extra;
 
   /** Takes claims over that are what RFC 9068 §2.2 and QScope make of them. */
   AccessClaims(Map<String, Object> claims) throws MalformedTokenException {
@@ -55,6 +56,7 @@ public final class AccessClaims extends JwtClaims {
     scopes = claims.containsKey("scope") ? scopesIn(claims) : List.of();
     actors = claims.containsKey("act") ? actorsIn(claims) : List.of();
     certificateThumbprint = claims.containsKey("cnf") ? thumbprintIn(claims) : null;
+    extra = ExtraClaims.of(claims);
     claims.forEach(this::setClaim);
   }
 
@@ -115,6 +117,14 @@ public final class AccessClaims extends JwtClaims {
   /** The certificate that it is bound to ({@code x5t#S256}, RFC 8705 §3.1); empty for a plain bearer token. */
   public Optional<String> certificateThumbprint() {
     return Optional.ofNullable(certificateThumbprint);
+  }
+
+  /**
+   * Further claims, which the rule of a trusted issuer made of the assertion that the token was issued for: JSON, its
+   * numbers as {@code Double}.
+   */
+  public Map<String, Object> extra() {
+    return extra;
   }
 
   private static String name(Map<?, ?> claims, String claim) throws MalformedTokenException {

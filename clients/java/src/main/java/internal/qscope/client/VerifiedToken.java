@@ -5,6 +5,7 @@ import internal.qscope.v1.TokenClaims;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -18,6 +19,8 @@ import java.util.Optional;
  * @param actors who acts for the subject, the latest first (RFC 8693 §4.1)
  * @param certificateThumbprint of the certificate that it is bound to ({@code x5t#S256}, RFC 8705 §3.1); empty: a plain
  *     bearer token. The empty text is a binding of another kind, which no certificate fits.
+ * @param extra further claims, which the rule of a trusted issuer made of the assertion that the token was issued for:
+ *     JSON, its numbers as {@code Double}; empty: none
  */
 public record VerifiedToken(
     String tokenId,
@@ -30,7 +33,8 @@ public record VerifiedToken(
     Instant issueTime,
     Instant expireTime,
     List<String> actors,
-    Optional<String> certificateThumbprint) {
+    Optional<String> certificateThumbprint,
+    Map<String, Object> extra) {
   public VerifiedToken {
     scopes = List.copyOf(scopes);
     audiences = List.copyOf(audiences);
@@ -53,7 +57,8 @@ public record VerifiedToken(
         Instant.ofEpochSecond(claims.getIssueTime().getSeconds()),
         Instant.ofEpochSecond(claims.getExpireTime().getSeconds()),
         claims.hasActor() ? actorsIn(claims.getActor()) : List.of(),
-        claims.hasConfirmation() ? Optional.of(claims.getConfirmation().getX5TS256()) : Optional.empty());
+        claims.hasConfirmation() ? Optional.of(claims.getConfirmation().getX5TS256()) : Optional.empty(),
+        ExtraClaims.of(claims.getExtra()));
   }
 
   /** Reads the claims of a JWT. */
@@ -69,7 +74,8 @@ public record VerifiedToken(
         claims.issueTime(),
         claims.expireTime(),
         claims.actors(),
-        claims.certificateThumbprint());
+        claims.certificateThumbprint(),
+        claims.extra());
   }
 
   private static List<String> actorsIn(Actor outermost) {

@@ -8,8 +8,11 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Struct;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Durations;
+import com.google.protobuf.util.JsonFormat;
 import internal.qscope.v1.Confirmation;
 import internal.qscope.v1.PollRevocationsRequest;
 import internal.qscope.v1.PollRevocationsResponse;
@@ -161,6 +164,7 @@ public class CachingVerifierTest {
         var presented = new PresentedToken(presented(token), certificate(step), scopes);
         var verified =
             verifier.verify(presented, audience.isJsonNull() ? Optional.empty() : Optional.of(audience.getAsString()));
+        assertEquals(verified.extra(), ExtraClaims.of(extraOf(tableClaims(token))));
         return verified.tokenId().equals(token) ? "accepted" : "another token";
       } catch (InvalidTokenException refused) {
         return "invalid_token";
@@ -229,12 +233,28 @@ public class CachingVerifierTest {
   }
 
   /** What VerifyToken answers about an active token, with other keys where they are given. */
-  private static VerifyTokenResponse claimsOf(String name, JsonArray keys) {
+  private static JsonObject tableClaims(String name) {
     var recipe = TABLE.getAsJsonObject("tokens").getAsJsonObject(name);
     var claims = TABLE.getAsJsonObject("claims").deepCopy();
     if (recipe.has("claims")) {
       recipe.getAsJsonObject("claims").entrySet().forEach(each -> claims.add(each.getKey(), each.getValue()));
     }
+    return claims;
+  }
+
+  private static Struct extraOf(JsonObject claims) {
+    var struct = Struct.newBuilder();
+    try {
+      JsonFormat.parser().merge(claims.get("extra").toString(), struct);
+    } catch (InvalidProtocolBufferException broken) {
+      throw new IllegalStateException(broken);
+    }
+    return struct.build();
+  }
+
+  private static VerifyTokenResponse claimsOf(String name, JsonArray keys) {
+    var recipe = TABLE.getAsJsonObject("tokens").getAsJsonObject(name);
+    var claims = tableClaims(name);
     var answer =
         TokenClaims.newBuilder()
             .setTokenId(name)
@@ -254,6 +274,7 @@ public class CachingVerifierTest {
       answer.setConfirmation(
           Confirmation.newBuilder().setX5TS256(thumbprint(claims.get("certificate").getAsString())));
     }
+    answer.setExtra(extraOf(claims));
     (keys == null ? recipe.getAsJsonArray("keys") : keys)
         .forEach(each -> answer.addRevocationKeys(key(each.getAsString())));
     return VerifyTokenResponse.newBuilder().setClaims(answer).build();
