@@ -94,7 +94,7 @@ describe('the keys of an issuer that is discovered', () => {
       /something else than https/,
       true,
     ],
-    ['names keys that are no URL', '', (i) => ({ issuer: i, jwks_uri: 'jwks' }), /begins with neither/, true],
+    ['names keys that are no URL', '', (i) => ({ issuer: i, jwks_uri: 'jwks' }), /does not begin with https/, true],
   ])('are refused when the metadata %s', async (_what, path, metadata, why, unavailable) => {
     const { host, read } = await issuerAt(path, (issuer, origin) => ({ [OPENID]: metadata(issuer, origin) }))
     expect(await read()).toEqual({ ok: false, problem: expect.stringMatching(why), unavailable })
