@@ -1,5 +1,6 @@
 import {
   type AssertionClaims,
+  endOf,
   isOnlyFor,
   isTimely,
   isTypedAsSvid,
@@ -12,6 +13,7 @@ import { type EpochMs, type Milliseconds, milliseconds } from '../domain/ids.ts'
 import { parseSpiffeId } from '../domain/spiffe-id.ts'
 import { spiffeIssuer, type TrustedIssuer } from '../domain/trusted-issuer.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
+import type { SingleUse } from './jti-replay-guard.ts'
 import type { FoundKeys } from './key-sources.ts'
 import type { KnownIssuer, TrustedIssuers } from './trusted-issuers.ts'
 
@@ -38,6 +40,8 @@ interface Refuted {
   readonly assertion: UnverifiedAssertion | null
   readonly issuer: KnownIssuer | null
   readonly keys: FoundKeys | null
+  /** Signed by the issuer; `null`: nothing is. */
+  readonly claims: AssertionClaims | null
 }
 
 /** A genuine assertion for this server; whether it was used before is for the caller to find out. */
@@ -76,7 +80,7 @@ export class AssertionExaminer {
    */
   async examine(ctx: StoreContext, text: string, use: AssertionUse, now: EpochMs): Promise<Examination> {
     const assertion = readAssertion(text)
-    const none = { assertion, issuer: null, keys: null }
+    const none = { assertion, issuer: null, keys: null, claims: null }
     if (assertion === null) return { ...none, failed: 'assertion_is_readable' }
     const issuer = await this.#issuerOf(ctx, assertion)
     if (issuer === null) return { ...none, failed: 'issuer_is_trusted' }
@@ -87,7 +91,7 @@ export class AssertionExaminer {
     const claims = await verifyAssertion(assertion, keys.keys)
     if (claims === null) return { ...none, issuer, keys, failed: 'signature_is_genuine' }
     const failed = this.#failedClaim(claims, terms, use, now)
-    return failed === null ? { failed, assertion, issuer, keys, claims } : { failed, assertion, issuer, keys }
+    return { failed, assertion, issuer, keys, claims }
   }
 
   /** Whom an assertion of an issuer has to be for. */
@@ -116,6 +120,13 @@ export class AssertionExaminer {
     if (use === 'client_authentication' && !isShortLived(claims)) return 'lifetime_is_allowed'
     return terms.singleUse && claims.jti === undefined ? 'assertion_id_is_present' : null
   }
+}
+
+/** What is used up by an assertion; `null`: it may be shown again until it ends. */
+export function singleUseOf({ issuer, claims }: Pick<GoodAssertion, 'issuer' | 'claims'>): SingleUse | null {
+  const { issuer: name, singleUse } = issuer.terms
+  if (!singleUse || claims.jti === undefined) return null
+  return { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) }
 }
 
 function isHeaderAllowed(assertion: UnverifiedAssertion, { kind }: TrustedIssuer, use: AssertionUse): boolean {

@@ -20,7 +20,7 @@ import { peerKey } from '../domain/peer-key.ts'
 import { type FailedResult, fail, HOLDS, RETRY_AFTER_MS, type Result, success } from '../results.ts'
 import type { ReadStores } from '../stores/contract/backend.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
-import type { AssertionExaminer, Examination } from './assertion-examiner.ts'
+import { type AssertionExaminer, type Examination, singleUseOf } from './assertion-examiner.ts'
 import type { AuthenticationFailures } from './authentication-failures.ts'
 import type { BruteForceGuard, ClientAttempt } from './brute-force-guard.ts'
 import type { ClientProof } from './credentials.ts'
@@ -277,13 +277,9 @@ function keysAreUnavailable(): FailedResult {
 function federatedEvidence(client: Client, examination: Examination): Evidence | null {
   if (examination.failed !== null) return null
   const { claims, issuer } = examination
-  const { issuer: name, singleUse } = issuer.terms
-  if (!client.federatedIdentities.some((identity) => isIdentityOf(identity, { issuer: name, claims }))) return null
-  if (!singleUse || claims.jti === undefined) return NOTHING_USED
-  return {
-    ...NOTHING_USED,
-    assertion: { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) },
-  }
+  const names = { issuer: issuer.terms.issuer, claims }
+  if (!client.federatedIdentities.some((identity) => isIdentityOf(identity, names))) return null
+  return { ...NOTHING_USED, assertion: singleUseOf(examination) }
 }
 
 /** What another server hashed, of the secrets by which a client may prove itself. */

@@ -47,10 +47,20 @@ export class JtiReplayGuard {
     })
   }
 
+  /** Whether an assertion was used already; it is not used up. Throws `StoreError`. */
+  async wasUsed({ now }: Pick<CallContext, 'now'>, use: SingleUse): Promise<boolean> {
+    const ctx = backgroundContext('assertion-ids', this.#log, now)
+    return await this.#backend.transaction(ctx, async (stores) => {
+      const known = await stores.assertionIds.find(ctx, [hashOf(use)])
+      return { commit: false, value: known.length > 0 }
+    })
+  }
+
   /** Of any number of concurrent calls with one assertion, exactly one is `first`. Throws `StoreError`. */
-  async consume({ now }: Pick<CallContext, 'now'>, { madeBy, jti, expiresAt }: SingleUse): Promise<Consumption> {
+  async consume({ now }: Pick<CallContext, 'now'>, single: SingleUse): Promise<Consumption> {
+    const { madeBy, expiresAt } = single
     const use: AssertionUse = {
-      hash: sha256(JSON.stringify([madeBy.kind, madeBy.name, jti])),
+      hash: hashOf(single),
       useId: uuidV7(),
       expiresAt,
       usedAt: now,
@@ -78,6 +88,10 @@ export class JtiReplayGuard {
     }
     throw new Error('assertions could not be stored: others kept being first')
   }
+}
+
+function hashOf({ madeBy, jti }: SingleUse): Buffer {
+  return sha256(JSON.stringify([madeBy.kind, madeBy.name, jti]))
 }
 
 /** In one order for everyone, so that two instances cannot wait for each other. */

@@ -205,7 +205,9 @@ onEveryBackend(
       it('refuses names with characters that cannot be seen', async () => {
         for (const character of ['\u0000', '\u0007', '\t', '\u007f', '\u200b', '\u202e', '\ufeff', '\u00a0']) {
           const [violation] = await violationsOf(create({ issuer: `https://a${character}.example` }))
-          expect(violation).toMatch(/^trusted_issuer.issuer (must be a text without white space|contains the character U)/)
+          expect(violation).toMatch(
+            /^trusted_issuer.issuer (must be a text without white space|contains the character U)/,
+          )
         }
         expect(await violationsOf(create({ issuer: '' }))).toHaveLength(1)
       })

@@ -7,6 +7,7 @@ export {
   type DeviceOutcome,
   type DevicePrompt,
 } from './device-authorization.ts'
+export { type AssertionFile, federatedJwt } from './federated-jwt.ts'
 export { type PrivateKey, privateKeyJwt } from './private-key-jwt.ts'
 export { type FieldViolation, QScopeError, type QuotaViolation, type Reason } from './qscope-error.ts'
 export type { StatusName } from './status-name.ts'

@@ -39,7 +39,12 @@ const FIELDS: Readonly<Record<string, string>> = Object.freeze({
   config: 'config',
   jwks: 'jwks',
   tlsClientSubject: 'tls_client_subject',
+  jwksUri: 'jwks_uri',
+  federatedIdentities: 'federated_identities',
 })
+
+/** Fields that `*` leaves as they are, and that no older server knows: named where they are, or were, of use. */
+const ONLY_BY_NAME = ['jwksUri', 'federatedIdentities'] as const
 
 /** Marked in the contract as what may be a secret that somebody sent. */
 const HIDDEN: ReadonlySet<string> = new Set(['jwks'])
@@ -161,7 +166,7 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
   const wanted = wantedClient(spec)
   const validated = await calls.call(ClientService.method.updateClient, {
     client: wanted,
-    updateMask: { paths: ['*'] },
+    updateMask: { paths: [...comparedPaths(wanted, client)] },
     validateOnly: true,
   })
   const fields = differencesOf(contentOf(client), contentOf(validated.client ?? client), { hidden: HIDDEN })
@@ -210,6 +215,12 @@ async function planUpdate(workplace: Workplace, spec: ClientSpec, client: Client
       if (isSwitched) await switchTo(calls, current, !client.enabled)
     },
   }
+}
+
+/** All that a document describes. */
+function comparedPaths(wanted: Client, client: Client): readonly string[] {
+  const unused = ONLY_BY_NAME.filter((name) => wanted[name].length === 0 && client[name].length === 0)
+  return Object.entries(FIELDS).flatMap(([name, path]) => (unused.some((each) => each === name) ? [] : [path]))
 }
 
 function actionOf(plan: {
@@ -280,11 +291,17 @@ function enabledDifference(before: boolean): Difference {
 
 /** The client that a document describes; what it leaves out takes its default. */
 function wantedClient({ clientId, registration }: ClientSpec): Client {
-  const { displayName = '', jwks = '', tlsClientSubject = '', config } = registration
+  const { displayName = '', jwks = '', jwksUri = '', tlsClientSubject = '', config } = registration
   const { type, authenticationMethod, grantTypes, redirectUris, scopes, audiences, resourceAudiences } = registration
   return create(ClientSchema, {
-    ...{ clientId, displayName, jwks, tlsClientSubject, type, authenticationMethod, grantTypes, redirectUris },
-    ...{ scopes, audiences, resourceAudiences, ...(config !== undefined && { config }) },
+    ...{ clientId, displayName, jwks, jwksUri, tlsClientSubject, type, authenticationMethod, grantTypes, redirectUris },
+    ...{
+      scopes,
+      audiences,
+      resourceAudiences,
+      federatedIdentities: registration.federatedIdentities,
+      ...(config !== undefined && { config }),
+    },
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { PERMISSIONS } from '../../domain/scopes.ts'
 import {
   type AccessTokenFormat,
@@ -33,6 +33,21 @@ export function withDryRun(command: Command): Command {
   return command.option('--dry-run', 'validate and print the result; write nothing')
 }
 
+/** A name that a client has with an issuer. */
+export interface IdentityOption {
+  readonly issuer: string
+  readonly subject: string
+}
+
+/** Reads `issuer=…,subject=…`: the subject is all that follows. */
+function federatedIdentity(text: string, before: readonly IdentityOption[] | undefined): readonly IdentityOption[] {
+  const [, issuer, subject] = /^issuer=(.+?),subject=(.+)$/.exec(text) ?? []
+  if (issuer === undefined || subject === undefined) {
+    throw new InvalidArgumentError('It should be issuer=…,subject=….')
+  }
+  return [...(before ?? []), { issuer, subject }]
+}
+
 /** What `client create` is told about the client. */
 export interface RegistrationOptions extends ClientFieldOptions {
   readonly admin?: true
@@ -45,7 +60,9 @@ export interface ClientFieldOptions extends ConnectionOptions, DryRunOption {
   readonly name?: string
   readonly authenticationMethod?: AuthenticationMethod
   readonly jwks?: string
+  readonly jwksUri?: string
   readonly tlsClientSubject?: string
+  readonly federatedIdentity?: IdentityOption[]
   readonly grant?: GrantType[]
   readonly scope?: string[]
   readonly audience?: string[]
@@ -87,6 +104,7 @@ const WITH_ADMIN: ReadonlySet<string> = new Set([
   'clientId',
   'clientSecret',
   'clientSecretFile',
+  'clientAssertionFile',
   'dryRun',
 ])
 
@@ -105,7 +123,13 @@ export function withClientFields(command: Command): Command {
     .option('--name <name>', 'display name (default: the id)')
     .addOption(choice('--authentication-method <method>', 'authentication method', AuthenticationMethodSchema))
     .option('--jwks <json>', 'its public keys, for private_key_jwt')
+    .option('--jwks-uri <url>', 'where it publishes them, for private_key_jwt without --jwks')
     .option('--tls-client-subject <name>', 'dns:…, uri:…, ip:…, email:… or x5t#S256:…, for tls_client')
+    .option(
+      '--federated-identity <identity>',
+      'issuer=…,subject=… that its platform calls it, for federated_jwt (may be repeated)',
+      federatedIdentity,
+    )
     .addOption(choices('--grant <grant>', 'allowed grant', GrantTypeSchema))
     .addOption(repeated('--scope <scope>', 'allowed scope'))
     .addOption(repeated('--audience <audience>', 'allowed audience'))
@@ -154,6 +178,7 @@ function adminRegistration(options: RegistrationOptions) {
 function registration(options: RegistrationOptions) {
   return {
     ...omitUndefined({ clientId: options.id, displayName: options.name, jwks: options.jwks }),
+    ...omitUndefined({ jwksUri: options.jwksUri, federatedIdentities: options.federatedIdentity }),
     ...omitUndefined({
       tlsClientSubject: options.tlsClientSubject,
       authenticationMethod: options.authenticationMethod,

@@ -10,7 +10,8 @@ import { type ClientFieldOptions, configOf, withClientFields, withDryRun } from 
 
 /** What `--unset` may name: the fields that have a default, and the lists, which are emptied. */
 const LISTS = ['grant_types', 'redirect_uris', 'scopes', 'audiences', 'resource_audiences'] as const
-const UNSETTABLE = ['display_name', ...LISTS, ...ClientConfigSchema.fields.map(({ name }) => `config.${name}`)]
+const KEYS = ['jwks', 'jwks_uri', 'federated_identities'] as const
+const UNSETTABLE = ['display_name', ...LISTS, ...KEYS, ...ClientConfigSchema.fields.map(({ name }) => `config.${name}`)]
 
 interface UpdateOptions extends ClientFieldOptions {
   readonly addScope?: string[]
@@ -49,6 +50,8 @@ function changesIn(options: UpdateOptions) {
     displayName: options.name,
     authenticationMethod: options.authenticationMethod,
     jwks: options.jwks,
+    jwksUri: options.jwksUri,
+    federatedIdentities: options.federatedIdentity,
     tlsClientSubject: options.tlsClientSubject,
     grantTypes: options.grant,
     redirectUris: options.redirectUri,

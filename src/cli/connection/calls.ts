@@ -51,7 +51,12 @@ export interface Calls {
 
 /** What the command line shows to prove who it is. */
 export interface CallCredentials {
-  readonly client: { readonly clientId: string; readonly clientSecret: string | null } | null
+  readonly client: {
+    readonly clientId: string
+    readonly clientSecret: string | null
+    /** What its platform says of it, instead of a secret; asked for each call, for it is renewed. */
+    readonly clientAssertion?: () => string
+  } | null
   readonly bearer: string | null
 }
 
@@ -68,9 +73,12 @@ export function withClientCredentials<Input extends DescMessage>(
 ): MessageInitShape<Input> {
   const field = method.input.field['client']
   if (client === null || field?.message?.typeName !== ClientAuthenticationSchema.typeName) return request
-  const secret =
-    client.clientSecret === null ? {} : { method: { case: 'clientSecret' as const, value: client.clientSecret } }
-  return { ...request, client: { clientId: client.clientId, ...secret } }
+  const { clientId, clientSecret, clientAssertion } = client
+  if (clientAssertion !== undefined) {
+    return { ...request, client: { clientId, method: { case: 'clientAssertion', value: clientAssertion() } } }
+  }
+  const secret = clientSecret === null ? {} : { method: { case: 'clientSecret' as const, value: clientSecret } }
+  return { ...request, client: { clientId, ...secret } }
 }
 
 /** Why a call was refused, as far as the server said. */
@@ -81,6 +89,8 @@ export interface Refusal {
   readonly description: string
   readonly violations: readonly FieldViolation[]
   readonly metadata: Readonly<Record<string, string>>
+  /** How long the server asks its caller to wait (google.rpc.RetryInfo); `null`: it says nothing. */
+  readonly retryAfterMs: number | null
   readonly rayId: string | null
 }
 

@@ -13,7 +13,10 @@ const BEARER = /^[A-Za-z0-9\-._~+/]+=*$/
 /** The variables that say who calls. */
 const CREDENTIALS = ['QSCOPE_TOKEN', 'QSCOPE_CLIENT_ID', 'QSCOPE_CLIENT_SECRET'] as const
 
-type CredentialOptions = Pick<ConnectionOptions, 'token' | 'clientId' | 'clientSecret' | 'clientSecretFile'>
+type CredentialOptions = Pick<
+  ConnectionOptions,
+  'token' | 'clientId' | 'clientSecret' | 'clientSecretFile' | 'clientAssertionFile'
+>
 
 /** The credentials of a command: its options, then the environment, then the context. `target`: `null` for the database. */
 export async function readCredentials(
@@ -25,10 +28,14 @@ export async function readCredentials(
   if (options.clientSecret !== undefined && options.clientSecretFile !== undefined) {
     throw new UsageError('give --client-secret or --client-secret-file, not both')
   }
+  const { clientAssertionFile } = options
+  if (clientAssertionFile !== undefined && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
+    throw new UsageError('give a client secret or --client-assertion-file, not both')
+  }
   const ofEnvironment = variable(environment, 'QSCOPE_CLIENT_ID')
   const clientId = options.clientId ?? ofEnvironment
-  if (clientId === null && (options.clientSecret ?? options.clientSecretFile) !== undefined) {
-    throw new UsageError('a client secret requires --client-id')
+  if (clientId === null && (options.clientSecret ?? options.clientSecretFile ?? clientAssertionFile) !== undefined) {
+    throw new UsageError('a client secret or assertion requires --client-id')
   }
   const bearer =
     (await readSecret(options.token, 'bearer token')) ??
@@ -40,6 +47,10 @@ export async function readCredentials(
     )
   }
   if (clientId === null) return { client: clientOf(context), bearer }
+  if (clientAssertionFile !== undefined) {
+    const clientAssertion = () => readSecretFile(clientAssertionFile)
+    return { client: { clientId, clientSecret: null, clientAssertion }, bearer }
+  }
   const given =
     options.clientSecretFile === undefined
       ? await readSecret(options.clientSecret, `secret of ${clientId}`)
@@ -62,7 +73,8 @@ function lentEnvironment(options: CredentialOptions, target: ServerTarget | null
   if (target.environmentIsFor === null) return environment
   const held = CREDENTIALS.filter((name) => variable(environment, name) !== null)
   const context = target.context?.context
-  const isTold = (options.token ?? options.clientSecret ?? options.clientSecretFile) !== undefined
+  const isTold =
+    (options.token ?? options.clientSecret ?? options.clientSecretFile ?? options.clientAssertionFile) !== undefined
   if (held.length > 0 && !isTold && context?.clientId === undefined && context?.login === undefined) {
     const server = formatAddress(target.endpoint.address)
     writeNotice(

@@ -62,6 +62,7 @@ async function serverCredentials(target: ServerTarget, options: ConnectionOption
   const login = context?.context.login
   if (context === null || login === undefined || bearer !== null) return credentials
   const asAnother = options.clientId !== undefined && options.clientId !== login.clientId
-  if (asAnother || (client !== null && client.clientSecret !== null)) return credentials
+  if (asAnother || (client !== null && (client.clientSecret ?? client.clientAssertion ?? null) !== null))
+    return credentials
   return { client, bearer: await loginToken(context, client) }
 }

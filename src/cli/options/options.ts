@@ -29,6 +29,7 @@ export interface ConnectionOptions extends OutputOptions {
   readonly clientId?: string
   readonly clientSecret?: string
   readonly clientSecretFile?: string
+  readonly clientAssertionFile?: string
 }
 
 const CONNECTION_GROUP = 'Connection options:'
@@ -52,6 +53,12 @@ export function withConnection(
     .addOption(add('--client-id <id>', 'call as this client (or QSCOPE_CLIENT_ID)'))
     .addOption(add('--client-secret <secret>', 'its secret, or - to read standard input (or QSCOPE_CLIENT_SECRET)'))
     .addOption(add('--client-secret-file <path>', 'file with its secret'))
+    .addOption(
+      add(
+        '--client-assertion-file <path>',
+        'file with the token of its platform, read anew for each call (federated_jwt)',
+      ),
+    )
 }
 
 export interface PageOptions {

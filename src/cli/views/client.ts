@@ -3,6 +3,7 @@ import {
   AuthenticationMethodSchema,
   type Client,
   ClientTypeSchema,
+  type FederatedIdentity,
   GrantTypeSchema,
 } from '../../gen/qscope/v1/client_pb.ts'
 import { nameOf } from '../options/options.ts'
@@ -26,6 +27,11 @@ function grantsText({ grantTypes }: Client): string {
   return listText(grantTypes.map((grant) => nameOf(GrantTypeSchema, grant)))
 }
 
+function identityText({ issuer, subject, requiredClaims }: FederatedIdentity): string {
+  const required = entriesText(requiredClaims)
+  return `${subject} of ${issuer}${required === '' ? '' : ` (${required})`}`
+}
+
 function clientPairs(client: Client): readonly Pair[] {
   const { config } = client
   return [
@@ -34,7 +40,8 @@ function clientPairs(client: Client): readonly Pair[] {
     ['type', nameOf(ClientTypeSchema, client.type)],
     ['authentication', nameOf(AuthenticationMethodSchema, client.authenticationMethod)],
     ['certificate', client.tlsClientSubject],
-    ['key set', client.jwks],
+    ['key set', client.jwks || client.jwksUri],
+    ['federated identities', listText(client.federatedIdentities.map(identityText))],
     ['enabled', state(yesNo(client.enabled))],
     ['grants', grantsText(client)],
     ['scopes', listText(client.scopes)],

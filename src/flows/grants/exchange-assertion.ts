@@ -1,5 +1,6 @@
+import { singleUseOf } from '../../auth/assertion-examiner.ts'
 import type { KnownIssuer } from '../../auth/trusted-issuers.ts'
-import { type AssertionClaims, endOf } from '../../crypto/assertion.ts'
+import type { AssertionClaims } from '../../crypto/assertion.ts'
 import type { Client } from '../../domain/client.ts'
 import { clientId } from '../../domain/ids.ts'
 import { withoutSecrets } from '../../domain/secret-text.ts'
@@ -77,6 +78,13 @@ const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, St
   },
 )
 
+/** What is judged of a genuine assertion, whatever is asked for it but scopes. */
+export const grantedConditions = given<Verified & Pick<TokenRequest, 'requestedScopes'>>()
+  .and(rulesAreEvaluated)
+  .and(assertionStandsForClient)
+  .and(grantIsAllowed('jwt_bearer'))
+  .and(scopesAreOfRule)
+
 /**
  * RFC 7523 §3, item 7: where the issuer's assertions may be used once, this is
  * the first time. Taken last, for it uses it up for good: a client beyond its
@@ -84,10 +92,9 @@ const assertionStandsForClient = condition<{ readonly outcome: RuleOutcome }, St
  */
 const assertionIsNew = reservation<Verified>({
   name: 'assertionIsNew',
-  take: async (ctx, { issuer, claims }) => {
-    const { issuer: name, singleUse } = issuer.terms
-    if (!singleUse || claims.jti === undefined) return HOLDS
-    const use = { madeBy: { kind: 'issuer', name }, jti: claims.jti, expiresAt: endOf(claims) } as const
+  take: async (ctx, verified) => {
+    const use = singleUseOf(verified)
+    if (use === null) return HOLDS
     const consumption = await ctx.services.jtiReplayGuard.consume(ctx, use)
     if (consumption === 'first') return HOLDS
     return consumption === 'overloaded'
@@ -121,10 +128,7 @@ export const exchangeAssertion = defineFlow({
   preconditions: given<AssertionRequest>()
     .and(someIssuerIsTrusted)
     .and(assertionIsGood)
-    .and(rulesAreEvaluated)
-    .and(assertionStandsForClient)
-    .and(grantIsAllowed('jwt_bearer'))
-    .and(scopesAreOfRule)
+    .followedBy(grantedConditions)
     .and(audiencesAreAllowed)
     .and(lifetimeIsAllowed)
     .and(identityHasOneAudience)

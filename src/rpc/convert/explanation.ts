@@ -9,9 +9,13 @@ const VERDICTS = {
   unknown: Verdict.UNKNOWN,
 } as const satisfies Record<Explanation['verdict'], Verdict>
 
+export function toVerdict(verdict: Explanation['verdict']): Verdict {
+  return VERDICTS[verdict]
+}
+
 export function toExplanation({ verdict, checks, refusal }: Explanation) {
   return {
-    verdict: VERDICTS[verdict],
+    verdict: toVerdict(verdict),
     checks: [...checks],
     errorReason: refusal === null ? ErrorReason.UNSPECIFIED : ErrorReason[reasonOf(refusal.code)],
   }

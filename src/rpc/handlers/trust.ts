@@ -6,9 +6,11 @@ import {
   getTrustedIssuer,
   listTrustedIssuers,
 } from '../../flows/trust/manage-trusted-issuers.ts'
+import { testAssertion } from '../../flows/trust/test-assertion.ts'
 import { updateTrustedIssuer } from '../../flows/trust/update-trusted-issuer.ts'
 import type { TrustService } from '../../gen/qscope/v1/trust_service_pb.ts'
-import { fail, mapResult } from '../../results.ts'
+import { mapResult } from '../../results.ts'
+import { fromAssertionUse, toTestedAssertion } from '../convert/tested-assertion.ts'
 import { fromTrustedIssuer, toTrustedIssuer } from '../convert/trusted-issuer.ts'
 import { fromUpdateTrustedIssuer } from '../convert/trusted-issuer-update.ts'
 import type { AnswerOf, RequestOf, ServiceHandlers } from '../routes.ts'
@@ -85,8 +87,8 @@ export class TrustHandlers implements ServiceHandlers<typeof TrustService> {
     )
   }
 
-  /** Refused until there is a flow for it. */
-  async testAssertion(_ctx: CallContext, _request: Request<'testAssertion'>): Answer<'testAssertion'> {
-    return fail('oauth.temporarily_unavailable', { retryAfterMs: 1_000 })
+  async testAssertion(ctx: CallContext, { assertion, use }: Request<'testAssertion'>): Answer<'testAssertion'> {
+    const question = { assertion, use: fromAssertionUse(use) }
+    return mapResult(await this.#runner.query(testAssertion, ctx, question), toTestedAssertion)
   }
 }

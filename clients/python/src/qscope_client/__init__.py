@@ -2,7 +2,7 @@
 
 from qscope_client.access_claims import AccessClaims
 from qscope_client.async_verifier import AsyncVerifier, TokenVerifier
-from qscope_client.authentication import with_secret, without_secret
+from qscope_client.authentication import with_assertion_file, with_secret, without_secret
 from qscope_client.bearer_token import bearer_token
 from qscope_client.caching_verifier import CacheLimits, CachingVerifier, VerifierClosedError
 from qscope_client.connection import connect, tls
@@ -42,6 +42,7 @@ __all__ = [
     "certificate_thumbprint",
     "connect",
     "tls",
+    "with_assertion_file",
     "with_secret",
     "without_secret",
 ]
