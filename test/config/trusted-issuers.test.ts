@@ -61,7 +61,7 @@ describe('the file of trusted issuers', () => {
       /issuers\[1\]\.rules\[0\]\.client_id: should be a client id/,
       /issuers\[1\]\.rules\[0\]\.scopes\[0\]: should be a scope that does not begin with qscope:/,
       /issuers\[2\]\.rules\[0\]: should have claims, a condition or both/,
-      /issuers\[2\]: should have either jwks_file or jwks_url, not both, not both/,
+      /issuers\[2\]: should have either jwks_file or jwks_url, not both/,
     ]
     for (const pattern of told) expect(problems).toContainEqual(expect.stringMatching(pattern))
   })
