@@ -7,6 +7,7 @@ export interface LockedPackage {
   readonly license?: string
   readonly link?: boolean
   readonly hasInstallScript?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
 }
 
 /** What is read of package-lock.json. */
@@ -35,6 +36,7 @@ const LICENCES: ReadonlySet<string> = new Set([
   'MPL-2.0',
 ])
 const EXACT = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/
+const IMPORT = /^(?:import|export)\b(?:[^'"]*?\bfrom)?\s*['"]([^'"]+)['"]/gm
 /** SHA-512, 64 bytes in base64. */
 const INTEGRITY = /^sha512-[A-Za-z0-9+/]{86}==$/
 
@@ -44,6 +46,9 @@ export function dependencyProblems(manifest: Manifest, lockfile: Lockfile): read
   const loose = Object.entries(asked)
     .filter(([, version]) => !EXACT.test(version))
     .map(([name, version]) => `package.json: ${name} is not pinned to one version, but ${version}`)
+  const overridden = overridesIn(manifest.overrides ?? {})
+    .filter(([, version]) => !EXACT.test(version))
+    .map(([name, version]) => `package.json: overrides.${name} is not pinned to one version, but ${version}`)
   const packages = Object.entries(lockfile.packages).filter(([path]) => path !== '')
   const locked = packages.flatMap(([path, locked]) =>
     packageProblems(path, locked, manifest.allowScripts ?? {}).map(
@@ -54,7 +59,46 @@ export function dependencyProblems(manifest: Manifest, lockfile: Lockfile): read
     const found = lockfile.packages[`node_modules/${name}`]?.version
     return found === version ? [] : [`package-lock.json: ${name} is ${found ?? 'missing'}, not ${version}`]
   })
-  return [...loose, ...locked, ...missing]
+  const names = new Set(packages.map(([path]) => nameOf(path)))
+  const idle = Object.keys(manifest.allowScripts ?? {})
+    .filter((name) => !names.has(name))
+    .map((name) => `package.json: allowScripts judges ${name}, which is not locked`)
+  return [...loose, ...overridden, ...locked, ...missing, ...idle]
+}
+
+/** What is wrong with what a program that is made of a package imports: it must be asked for, and not just be there. */
+export function importProblems(program: string, imported: readonly string[], manifest: Manifest): readonly string[] {
+  const asked = { ...manifest.dependencies, ...manifest.devDependencies }
+  return imported
+    .filter((name) => !Object.hasOwn(asked, name))
+    .map((name) => `package.json: ${name}, which ${program} imports, is not asked for`)
+}
+
+/** The packages that a text of TypeScript imports, without those of Node.js. */
+export function packagesImported(text: string): readonly string[] {
+  const names = Array.from(text.matchAll(IMPORT), ([, from = '']) => from)
+    .filter((from) => !from.startsWith('.') && !from.startsWith('node:'))
+    .map((from) => /^(?:@[^/]+\/)?[^/]+/.exec(from)?.[0] ?? from)
+  return [...new Set(names)].toSorted()
+}
+
+/** These packages, and all that they depend on, as locked. */
+export function withDependencies(names: readonly string[], lockfile: Lockfile): ReadonlySet<string> {
+  const found = new Set(names)
+  for (const name of found) {
+    const locked = Object.entries(lockfile.packages).filter(([path]) => path !== '' && nameOf(path) === name)
+    for (const [, { dependencies = {} }] of locked) for (const one of Object.keys(dependencies)) found.add(one)
+  }
+  return found
+}
+
+/** Each version that stands for another one, however deep, by its path. */
+function overridesIn(overrides: Readonly<Record<string, unknown>>): readonly (readonly [string, string])[] {
+  return Object.entries(overrides).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null
+      ? overridesIn({ ...value }).map(([inner, version]) => [`${name}.${inner}`, version] as const)
+      : [[name, String(value)] as const],
+  )
 }
 
 function packageProblems(path: string, locked: LockedPackage, allowed: Readonly<Record<string, boolean>>): string[] {

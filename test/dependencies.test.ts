@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { dependencyProblems, type LockedPackage, type Manifest } from '../scripts/dependency-rules.ts'
+import {
+  dependencyProblems,
+  importProblems,
+  type LockedPackage,
+  type Manifest,
+  packagesImported,
+  withDependencies,
+} from '../scripts/dependency-rules.ts'
 
 const SOUND: LockedPackage = { version: '1.2.3', integrity: `sha512-${'A'.repeat(86)}==`, license: 'MIT' }
 
@@ -14,7 +21,9 @@ function problemsOf(locked: Partial<LockedPackage>, manifest: Manifest = {}): re
 describe('what QScope depends on', () => {
   it('is sound', () => {
     const read = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname, '..', name), 'utf8'))
-    expect(dependencyProblems(read('package.json'), read('package-lock.json'))).toEqual([])
+    for (const folder of ['', 'site/']) {
+      expect(dependencyProblems(read(`${folder}package.json`), read(`${folder}package-lock.json`))).toEqual([])
+    }
     expect(problemsOf({})).toEqual([])
   })
 
@@ -24,6 +33,44 @@ describe('what QScope depends on', () => {
       expect(problemsOf({}, { dependencies: { a: version } })[0]).toContain('is not pinned')
     },
   )
+
+  it('is pinned where one version stands for another one, however deep', () => {
+    expect(problemsOf({}, { overrides: { b: '2.0.0', c: { d: '^1.0.0' } } })).toEqual([
+      'package.json: overrides.c.d is not pinned to one version, but ^1.0.0',
+    ])
+  })
+
+  it('is judged for its install scripts only as long as it is there', () => {
+    expect(problemsOf({}, { allowScripts: { gone: false } })).toEqual([
+      'package.json: allowScripts judges gone, which is not locked',
+    ])
+  })
+
+  it('is asked for where a program that is made of a package imports it', () => {
+    const text = [
+      "import { a } from 'a'",
+      "import type { b } from 'b/deep'",
+      'import {\n  c,\n} from "@scope/c/deep"',
+      "import 'd'",
+      "import './e.css'",
+      "export { f } from '../f.ts'",
+      "import { join } from 'node:path'",
+    ].join('\n')
+    expect(packagesImported(text)).toEqual(['@scope/c', 'a', 'b', 'd'])
+    expect(importProblems('the console', ['a', 'b'], { devDependencies: { b: '1.0.0' } })).toEqual([
+      'package.json: a, which the console imports, is not asked for',
+    ])
+  })
+
+  it('is shipped together with all that it depends on', () => {
+    const packages = {
+      'node_modules/a': { dependencies: { b: '^1.0.0' } },
+      'node_modules/a/node_modules/b': { dependencies: { c: '*' } },
+      'node_modules/c': { dependencies: { a: '*' } },
+      'node_modules/d': {},
+    }
+    expect(withDependencies(['a'], { packages })).toEqual(new Set(['a', 'b', 'c']))
+  })
 
   it('is locked to what was asked for', () => {
     expect(problemsOf({}, { devDependencies: { b: '2.0.0' } })).toEqual(['package-lock.json: b is missing, not 2.0.0'])

@@ -14,14 +14,34 @@ export function isGeneratorInstalled(): boolean {
   return existsSync(INSTALLED) && readFileSync(INSTALLED, 'utf8') === lockDigest()
 }
 
-/** Installs the generator where it is not, builds the site, and answers what the generator warned of, a line each. */
+/** The generator cannot be installed, because the registry does not answer. */
+export class RegistryDoesNotAnswer extends Error {
+  constructor(cause: unknown) {
+    super('the generator of the site is not installed, and the package registry does not answer', { cause })
+    this.name = 'RegistryDoesNotAnswer'
+  }
+}
+
+/** Installs the generator where it is not (or throws `RegistryDoesNotAnswer`), builds the site, and answers what the generator warned of, a line each. */
 export function buildSite(): readonly string[] {
   if (!isGeneratorInstalled()) {
-    run('npm', ['ci', '--ignore-scripts'])
+    install()
     writeFileSync(INSTALLED, lockDigest())
   }
   const printed = run(process.execPath, [join(SITE, 'node_modules', 'vitepress', 'bin', 'vitepress.js'), 'build'])
   return printed.split('\n').filter((line) => /warn|\(!\)|deprecated|falling back/i.test(line))
+}
+
+function install(): void {
+  try {
+    run('npm', ['ci', '--ignore-scripts'])
+  } catch (error) {
+    throw registryAnswers() ? error : new RegistryDoesNotAnswer(error)
+  }
+}
+
+function registryAnswers(): boolean {
+  return spawnSync('npm', ['view', 'vitepress', 'version', '--fetch-retries=0'], { cwd: SITE }).status === 0
 }
 
 function lockDigest(): string {

@@ -31,7 +31,7 @@ function startupBanner(config: Config, { address, httpAddress, admin, needsAdmin
     lines.push(`Connect, gRPC-Web and /.well-known at ${config.tls === null ? 'http' : 'https'}://${httpAddress}`)
   }
   if (needsAdmin) lines.push('', 'There is no client yet. Create the first one with: qscope client create --admin')
-  if (seeded.length > 0) lines.push('', 'Seeded; these secrets are shown this once:')
+  if (seeded.length > 0) lines.push('', 'Clients registered; their secrets are shown only once:')
   for (const { clientId, clientSecret } of seeded) lines.push(`  ${clientId}  ${clientSecret}`)
   if (admin !== null) lines.push('', ...adminLines(admin, { address, tls: config.tls !== null }))
   return `${lines.join('\n')}\n`
@@ -44,7 +44,7 @@ export function printAdminSecret(admin: Admin | null): void {
 
 function adminNotice({ clientId, clientSecret }: Admin): string {
   return `${[
-    'The first admin client was made. Its secret is shown this once:',
+    'The first admin client was created. Its secret is shown only once:',
     `  client id      ${clientId}`,
     `  client secret  ${clientSecret}`,
   ].join('\n')}\n`
@@ -58,7 +58,7 @@ interface Endpoint {
 
 /** A secret in an argument would stand in the list of processes and in the shell's history. */
 const FROM_A_VARIABLE = [
-  'Put the secret into a variable: it is pasted where nobody sees it, and kept out of the history of the shell.',
+  'Read the secret into a variable. It is not shown, and does not enter the history of your shell.',
   '  read -rs ADMIN_SECRET',
 ]
 

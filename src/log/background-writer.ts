@@ -2,21 +2,21 @@ import { writeSync } from 'node:fs'
 import { pino } from 'pino'
 
 const STDERR = 2
-/** What processes write to one pipe mixes only in pieces longer than this: `PIPE_BUF` in pipe(7). */
+/** Writes of several processes to one pipe are interleaved only if they are longer than this: `PIPE_BUF` in pipe(7). */
 const SHARED_PIECE_BYTES = 4_096
-/** Each piece is handed to another thread, which costs 50 µs and more: as much as a call. */
+/** Each write is handed to another thread, which takes 50 µs or more: as much as a call. */
 const PIECE_BYTES = 32_768
 const FLUSH_EVERY_MS = 200
-/** At the end, a pipe that is full is waited for this often, for so long. */
+/** At the end of the process: how often, and how long each time, to wait for a full pipe. */
 const MOST_TRIES = 100
 const RETRY_MS = 10
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4))
 
-/** Writes to standard error in the background, and what is left when the process ends. */
+/** Writes to standard error in the background, and flushes the rest when the process ends. */
 export class BackgroundWriter {
   readonly #destination: ReturnType<typeof pino.destination>
   readonly #pieceBytes: number
-  /** Joined here: the destination measures and copies each piece that it is given. */
+  /** Lines are joined here, because the destination measures and copies each piece. */
   #lines = ''
 
   /** `shared`: other processes write to the same pipe. */
@@ -40,11 +40,11 @@ export class BackgroundWriter {
   flush(): void {
     try {
       this.#destination.flushSync()
-      // Handed over, they would be written in the background, where the end of the process overtakes them.
+      // A background write could be cut off by the end of the process.
       writeNow(this.#lines)
       this.#lines = ''
     } catch {
-      // Nowhere is left to write to.
+      // There is no other place to write to.
     }
   }
 
@@ -55,7 +55,7 @@ export class BackgroundWriter {
   }
 }
 
-/** Writes all of it before it returns, for as long as somebody reads it. */
+/** Writes all of the text before it returns, as long as the reader keeps reading. */
 function writeNow(text: string): void {
   let rest = Buffer.from(text)
   for (let tries = 0; rest.length > 0 && tries < MOST_TRIES; ) {

@@ -67,7 +67,7 @@ class ProcessLog implements Log {
 
 const COLOURS: Readonly<Record<string, string>> = Object.freeze({ debug: '90', info: '32', warn: '33', error: '31' })
 
-/** Turns one line of JSON into one for people: time, level, message, fields. They know which service they look at. */
+/** Formats one line of JSON for people: time, level, message, fields. The service name is left out. */
 export function prettyLine(line: string, colours: boolean): string {
   const parsed: unknown = JSON.parse(line)
   if (typeof parsed !== 'object' || parsed === null) return line

@@ -1,16 +1,16 @@
 import manifest from '../../package.json' with { type: 'json' }
 
-/** What stands in every line of a process that writes beside others. */
+/** The fields of every line of a process that shares its output with others. */
 export type LineFields = Readonly<Record<string, number | string>>
 
 const ORIGIN = `,"service":"qscope","version":${JSON.stringify(manifest.version)},"msg":`
 
 /**
- * Puts what is logged into lines of JSON, which begin with level, time, service, version and message, whatever follows.
- * Every call leaves a line: the head of it is put into words once a millisecond, and the rest by the engine in one go.
+ * Formats log records as lines of JSON, which begin with level, time, service, version and message.
+ * Every call writes a line, so the head of the line is computed once a millisecond and reused.
  */
 export class JsonLines {
-  /** What stands in every line after the message. */
+  /** The fields that follow the message in every line. */
   readonly #base: string
   #at = Number.NaN
   #head = ''
@@ -19,7 +19,7 @@ export class JsonLines {
     this.#base = base === null ? '' : membersOf(base)
   }
 
-  /** A line with its end. What has no JSON, such as what holds itself, is named instead: to log never fails. */
+  /** A line with its line break. A value without a JSON form, such as a cycle, is replaced by a note, so logging never fails. */
   line(level: string, fields: object, message: string): string {
     return `{"level":"${level}"${this.#headNow()}${JSON.stringify(message)}${this.#base}${membersOf(fields)}}\n`
   }
@@ -34,7 +34,7 @@ export class JsonLines {
   }
 }
 
-/** The members of an object as they follow others: each with a comma before it. */
+/** The members of an object as JSON, each with a comma before it. */
 function membersOf(fields: object): string {
   const json = jsonOf('err' in fields ? { ...fields, err: serializeError(fields.err) } : fields)
   return json.length > 2 ? `,${json.slice(1, -1)}` : ''

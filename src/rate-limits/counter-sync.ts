@@ -2,24 +2,24 @@ import { hash } from 'node:crypto'
 import { randomBytes } from '../crypto/random.ts'
 import type { EpochMs } from '../domain/ids.ts'
 
-/** Is told what another process counted; a negative count was given back. */
+/** Receives the counts of another process. A negative count was given back. */
 export type CountSubscriber = (key: string, count: number, now: EpochMs) => void
-/** Tells the other processes what was counted here. */
+/** Publishes a count of this process to the others. */
 export type PublishCount = (key: string, count: number) => void
 
 /**
- * How processes that serve together keep counters in common: each counts for
- * itself and publishes what it counted, and the others add it a moment later. What
- * all of them let pass within that moment may exceed a limit; over time it holds.
+ * Shares counters between the worker processes of a server. Each process counts locally
+ * and publishes its counts, and the others add them a moment later. Within that moment
+ * the processes together may exceed a limit; on average they keep it.
  */
 export interface CounterSync {
-  /** Joins the counter of that name: `onCount` is told what the others count, and the answer publishes what is counted here. */
+  /** Joins the counter of this name. `onCount` receives the counts of the others; the returned function publishes counts of this process. */
   subscribe(name: string, onCount: CountSubscriber): PublishCount
-  /** The key of the fingerprints by which all processes name secrets, which must not travel. */
+  /** The key of the fingerprints by which processes identify secrets, because the secrets themselves are not sent. */
   readonly fingerprintKey: string
 }
 
-/** The counters of a process that serves alone. */
+/** The counters of a server with a single process. */
 export class UnsharedCounters implements CounterSync {
   readonly fingerprintKey = drawFingerprintKey()
 
@@ -33,8 +33,8 @@ export function drawFingerprintKey(): string {
 }
 
 /**
- * Short names for secrets, to tell whether one was seen before. They mean
- * nothing to whoever lacks the key, which lives no longer than the service runs.
+ * Computes fingerprints of secrets, to recognize a secret that was seen before. They are
+ * useless without the key, which exists only while the service runs.
  */
 export function fingerprinter(key: string): (secret: string) => string {
   return (secret) => hash('sha256', key + secret, 'base64url')

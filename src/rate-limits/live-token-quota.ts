@@ -4,25 +4,26 @@ import type { AccessTokenReads } from '../stores/contract/access-tokens.ts'
 import type { StoreContext } from '../stores/contract/context.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
-/** How long a count is relied on. One that takes long is made less often, so that counting stays below 1 % of the time. */
+/** How long a count is used. A count that takes long is made less often, which keeps counting below 1 % of the time. */
 const SHORTEST_MS = 10_000
 const LONGEST_MS = 60_000
 const REST_PER_COUNT = 100
-/** Beyond this many clients the longest unused one is forgotten, and counted again when it comes. */
+/** Beyond this many clients, the least recently used one is dropped. It is counted again at its next call. */
 const MAX_CLIENTS = 10_000
 
 interface Estimate {
-  /** Live tokens when they were counted, and those asked for since. */
+  /** The live tokens at the last count, plus those issued since. */
   tokens: number
-  /** When they are to be counted again. */
+  /** The time of the next count. */
   due: EpochMs
   counting: Promise<void> | null
 }
 
 /**
- * How many live access tokens each client has, about: counted in the database
- * now and then, and added to in between, also what other workers mint. What
- * expires, is revoked, or is minted by another instance shows with the next count.
+ * Limits the live access tokens of each client, approximately. The tokens are counted in
+ * the database from time to time. Between two counts, the tokens minted by all workers of
+ * this server are added. Expired and revoked tokens, and those minted by other instances,
+ * are reflected by the next count.
  */
 export class LiveTokenQuota {
   readonly #most: number | null
@@ -30,7 +31,7 @@ export class LiveTokenQuota {
   readonly #estimates = new BoundedMap<string, Estimate>(MAX_CLIENTS)
   readonly #publish: PublishCount
 
-  /** `most` `null`: no cap, and nothing is counted. */
+  /** `most` `null`: no limit, and nothing is counted. */
   constructor(most: number | null, accessTokens: Pick<AccessTokenReads, 'countLive'>, counterSync: CounterSync) {
     this.#most = most
     this.#accessTokens = accessTokens
@@ -44,7 +45,7 @@ export class LiveTokenQuota {
     return this.#most
   }
 
-  /** Makes room for `count` more tokens of a client: 0, or after how many milliseconds it is worth another try. */
+  /** Reserves `count` tokens for a client. Returns 0, or after how many milliseconds to try again. */
   async reserve(ctx: StoreContext, clientId: ClientId, count: number): Promise<number> {
     const most = this.#most
     if (most === null) return 0
@@ -56,17 +57,17 @@ export class LiveTokenQuota {
     return 0
   }
 
-  /** What `reserve` would answer now; nothing is reserved. */
+  /** The current answer of `reserve`, without a reservation. */
   async waitFor(ctx: StoreContext, clientId: ClientId, count: number): Promise<number> {
     const most = this.#most
     return most === null ? 0 : waitFor(await this.#estimateOf(ctx, clientId, most), ctx.now, count, most)
   }
 
-  /** Counted, if that is due. */
+  /** The count of a client, renewed if it is due. */
   async #estimateOf(ctx: StoreContext, clientId: ClientId, most: number): Promise<Estimate> {
     const estimate = this.#estimates.get(clientId) ?? { tokens: Number.NaN, due: ctx.now, counting: null }
     this.#estimates.set(clientId, estimate)
-    // A count that is due later than any is was made before the clock was put back.
+    // A count that is due later than the maximum was made before the clock was set back.
     const isDue = ctx.now >= estimate.due || estimate.due - ctx.now > LONGEST_MS
     if (isDue && estimate.counting === null) {
       estimate.counting = this.#count(ctx, clientId, estimate, most).finally(() => {
@@ -77,7 +78,7 @@ export class LiveTokenQuota {
     return estimate
   }
 
-  /** Undoes a reservation of tokens that are not issued after all. */
+  /** Releases a reservation of tokens that were not issued. */
   giveBack(clientId: ClientId, count: number): void {
     const estimate = this.#estimates.get(clientId)
     if (this.#most === null || estimate === undefined) return
@@ -96,7 +97,7 @@ export class LiveTokenQuota {
   }
 }
 
-/** 0: there is room for `count` more; else how long until they are counted again, in milliseconds. */
+/** 0 if `count` more tokens are allowed; otherwise the milliseconds until the next count. */
 function waitFor({ tokens, due }: Estimate, now: EpochMs, count: number, most: number): number {
   return tokens + count > most ? Math.max(1, due - now) : 0
 }

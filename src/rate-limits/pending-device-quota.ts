@@ -5,10 +5,10 @@ import { type ClientId, type EpochMs, epochMs, type TokenHash } from '../domain/
 import { peerKey } from '../domain/peer-key.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
-/** Who starts one, and when. */
+/** The address, client and time of a start. */
 type Moment = Pick<CallContext, 'peer' | 'now'>
 
-/** What became of one that was started; `null`: it cannot be found. */
+/** Looks up the state of a started device authorization; `null` if it cannot be found. */
 type LookUp = (deviceCodeHash: TokenHash) => Promise<Pick<DeviceAuthorization, 'decision'> | null>
 
 /** A device authorization that is stored, and may be pending. */
@@ -17,23 +17,23 @@ interface Started {
   readonly expiresAt: EpochMs
 }
 
-/** A place in a share, until it expires. `hash` `null`: it is held for one that is not stored yet. */
+/** A slot in a share, until it expires. `hash` is `null` while the device authorization is not stored yet. */
 interface Place {
   readonly hash: TokenHash | null
   readonly expiresAt: EpochMs
 }
 
-/** Beyond this many, the longest unused one is forgotten. */
+/** Beyond this many entries, the least recently used one is dropped. */
 const MAX_SHARES = 10_000
 
 /**
- * The device authorizations that each address has started for a public client
- * in these processes and that may still be pending: whoever can name the client
- * shall not use up what it may have pending for everybody.
+ * Limits the pending device authorizations that one address may start for a public client
+ * in these processes. Anyone who knows the client id could otherwise use up the limit of
+ * the client for all its users.
  */
 export class PendingDeviceQuota {
   readonly #shares = new BoundedMap<string, readonly Place[]>(MAX_SHARES)
-  /** Of one address and client: never more than half of what the client may have. */
+  /** The limit per address and client: at most half of the client's own limit. */
   readonly most: number
   readonly #publish: PublishCount
 
@@ -46,9 +46,9 @@ export class PendingDeviceQuota {
   }
 
   /**
-   * Holds a place for one that is about to be stored, so that those started at the
-   * same time do not exceed the share; `false`: it is full. Of a full share it first
-   * forgets those that were decided, wherever that was.
+   * Reserves a slot before the device authorization is stored, so that concurrent starts
+   * do not exceed the share. Returns `false` if the share is full. A full share first
+   * drops those that were decided, on any instance.
    */
   async hold(ctx: Moment, clientId: ClientId, expiresAt: EpochMs, lookUp: LookUp): Promise<boolean> {
     if (this.#pending(ctx, clientId).length >= this.most) await this.#review(ctx, clientId, lookUp)
@@ -58,14 +58,14 @@ export class PendingDeviceQuota {
     return true
   }
 
-  /** Gives up a place that was held: nothing was stored. */
+  /** Releases a reserved slot, because nothing was stored. */
   release(ctx: Moment, clientId: ClientId): void {
     const places = this.#pending(ctx, clientId)
     const at = places.findIndex(({ hash }) => hash === null)
     if (at >= 0) this.#shares.set(keyOf(ctx, clientId), places.toSpliced(at, 1))
   }
 
-  /** Gives a place that was held to the one that is stored now. */
+  /** Assigns a reserved slot to the stored device authorization. */
   settle(ctx: Moment, clientId: ClientId, started: Started): void {
     this.release(ctx, clientId)
     const key = keyOf(ctx, clientId)
@@ -73,7 +73,7 @@ export class PendingDeviceQuota {
     this.#publish(writeStart(key, started), 1)
   }
 
-  /** Forgets those that were decided. One that cannot be found counts until it expires. */
+  /** Drops those that were decided. One that cannot be found counts until it expires. */
   async #review(ctx: Moment, clientId: ClientId, lookUp: LookUp): Promise<void> {
     const looked = this.#pending(ctx, clientId).filter((place): place is Started => place.hash !== null)
     const found = await Promise.all(looked.map(({ hash }) => lookUp(hash)))
@@ -91,7 +91,7 @@ export class PendingDeviceQuota {
   }
 }
 
-/** One that was started, as the key of a counter: counters are all that processes publish. */
+/** A started device authorization as the key of a counter, because processes publish nothing but counters. */
 function writeStart(key: string, { hash, expiresAt }: Started): string {
   return `${hash.toString('base64url')} ${expiresAt} ${key}`
 }

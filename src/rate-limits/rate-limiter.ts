@@ -3,7 +3,7 @@ import type { EpochMs } from '../domain/ids.ts'
 import type { CounterSync, PublishCount } from './counter-sync.ts'
 
 export interface RateLimit {
-  /** How many may come at once. */
+  /** The burst: the capacity of a full bucket. */
   readonly burst: number
   readonly perMinute: number
 }
@@ -13,13 +13,13 @@ interface Bucket {
   at: EpochMs
 }
 
-/** The counter that other processes count in as well. */
+/** The counter that is shared with other processes. */
 export interface SharedCounter {
   readonly counterSync: CounterSync
   readonly name: string
 }
 
-/** Beyond this many keys the longest unused one is forgotten, and so starts full again. */
+/** Beyond this many keys, the least recently used one is dropped. Its bucket starts full again. */
 const MAX_KEYS = 10_000
 const MINUTE = 60_000
 
@@ -37,8 +37,9 @@ export class RateLimiter {
   }
 
   /**
-   * Takes `count` tokens of a key's bucket; `false`, and none taken, if it has
-   * fewer. More than a full bucket holds are taken from a full one, and owed.
+   * Takes `count` tokens from the bucket of a key. Returns `false` and takes none if the
+   * bucket has fewer. If `count` exceeds the capacity, a full bucket grants it and goes
+   * negative.
    */
   take(key: string, now: EpochMs, count = 1): boolean {
     if (this.#limit === null) return true
@@ -49,7 +50,7 @@ export class RateLimiter {
     return true
   }
 
-  /** How many milliseconds until `take` would succeed; 0: it would now. Takes nothing. */
+  /** The milliseconds until `take` would succeed; 0 if it would succeed now. Takes nothing. */
   waitFor(key: string, now: EpochMs, count = 1): number {
     const bucket = this.#buckets.get(key)
     if (this.#limit === null || bucket === undefined) return 0
@@ -57,7 +58,7 @@ export class RateLimiter {
     return missing <= 0 ? 0 : Math.ceil((missing * MINUTE) / this.#limit.perMinute)
   }
 
-  /** Undoes a `take` of as many. */
+  /** Undoes a `take` of `count` tokens. */
   giveBack(key: string, count = 1): void {
     const bucket = this.#buckets.get(key)
     if (bucket === undefined || this.#limit === null) return
@@ -65,14 +66,14 @@ export class RateLimiter {
     this.#publish?.(key, -count)
   }
 
-  /** What other processes took is gone here too. Together they may have taken more than there was: it is owed. */
+  /** Subtracts the tokens that other processes took. The bucket may go negative, because together they may take more than it holds. */
   readonly #countElsewhere = (key: string, count: number, now: EpochMs): void => {
     if (this.#limit === null) return
     const bucket = this.#bucketOf(key, this.#limit, now)
     bucket.level = Math.min(this.#limit.burst, bucket.level - count)
   }
 
-  /** Filled up to now, and the one used last. */
+  /** The bucket of a key, refilled up to now and marked as most recently used. */
   #bucketOf(key: string, limit: RateLimit, now: EpochMs): Bucket {
     const bucket = this.#buckets.get(key) ?? { level: limit.burst, at: now }
     this.#buckets.set(key, bucket)

@@ -2,17 +2,17 @@ import { actorOf, type CallContext } from '../context.ts'
 import type { CounterSync } from './counter-sync.ts'
 import { RateLimiter } from './rate-limiter.ts'
 
-/** RFC 8628 §5.1: a person mistypes a few times; a guesser has to try for years. */
+/** RFC 8628 §5.1: enough for a few typing errors; guessing a code would take years. */
 const PER_ATTEMPT_KEY = { burst: 10, perMinute: 1 }
-/** The whole front-end, so that made-up attempt keys do not help. */
+/** The limit of a whole front end, which made-up attempt keys cannot avoid. */
 const PER_CALLER = { burst: 100, perMinute: 60 }
 
 type CountedCall = Pick<CallContext, 'caller' | 'peer' | 'now'>
 
 /**
- * Limits wrong user codes, by the end user that a front-end tells apart and by
- * the front-end itself. Each attempt is counted before the code is looked up, so
- * that parallel guesses do not slip through; a right one is given back.
+ * Limits wrong user codes, per end user of a front end and per front end. Each attempt is
+ * counted before the code is looked up, so parallel guesses cannot exceed the limit. A
+ * correct code is not counted.
  */
 export class UserCodeAttempts {
   readonly #keys: RateLimiter
@@ -23,7 +23,7 @@ export class UserCodeAttempts {
     this.#callers = new RateLimiter(PER_CALLER, { counterSync, name: 'user-codes-of-callers' })
   }
 
-  /** `false`: too many wrong ones. */
+  /** Counts an attempt; `false` after too many wrong codes. */
   begin(ctx: CountedCall, attemptKey: string | null): boolean {
     const caller = actorOf(ctx)
     if (!this.#callers.take(caller, ctx.now)) return false
@@ -32,7 +32,7 @@ export class UserCodeAttempts {
     return false
   }
 
-  /** The code was right after all. */
+  /** Uncounts an attempt, because its code was correct. */
   forgive(ctx: CountedCall, attemptKey: string | null): void {
     const caller = actorOf(ctx)
     this.#callers.giveBack(caller)

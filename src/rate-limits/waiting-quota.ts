@@ -3,32 +3,32 @@ import { peerKey } from '../domain/peer-key.ts'
 import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../results.ts'
 import { OpenCounter } from './watch-quota.ts'
 
-/** How many calls may wait at once. */
+/** How many calls may wait at the same time. */
 export interface WaitingLimits {
   readonly perClient: number
   readonly perPeer: number
   readonly perProcess: number
 }
 
-/** The calls of one kind that wait in this process, by client and by address: each holds a stream and some memory. */
+/** Limits the waiting calls of one kind in this process, per client, per address and in total: each uses a stream and memory. */
 export class WaitingQuota {
   readonly #limits: WaitingLimits
   readonly #what: string
   readonly #open = new OpenCounter()
   #waiting = 0
 
-  /** `what`: how they are called where one is refused. */
+  /** `what`: the plural noun for these calls in a refusal. */
   constructor(limits: WaitingLimits, what: string) {
     this.#limits = limits
     this.#what = what
   }
 
-  /** How many wait. */
+  /** The number of waiting calls. */
   get waiting(): number {
     return this.#waiting
   }
 
-  /** Takes a place, which `leave` gives back. */
+  /** Takes a slot, which `leave` releases. */
   enter(ctx: Pick<CallContext, 'peer' | 'caller'>): Result<object> {
     const { perClient, perPeer, perProcess } = this.#limits
     const [peer, client] = keysOf(ctx)
@@ -41,7 +41,7 @@ export class WaitingQuota {
     return HOLDS
   }
 
-  /** Gives the place of a call back that entered. */
+  /** Releases the slot of a call. */
   leave(ctx: Pick<CallContext, 'peer' | 'caller'>): void {
     this.#waiting -= 1
     for (const key of keysOf(ctx)) this.#open.closed(key)
@@ -52,7 +52,7 @@ function keysOf({ peer, caller }: Pick<CallContext, 'peer' | 'caller'>): readonl
   return [`peer:${peerKey(peer)}`, `client:${clientOf(caller)}`]
 }
 
-/** A bearer counts as the client that its token was issued to. */
+/** A caller with a bearer token counts as the client that the token was issued to. */
 function clientOf(caller: CallContext['caller']): string {
   switch (caller.kind) {
     case 'client':

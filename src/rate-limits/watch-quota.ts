@@ -2,7 +2,7 @@ import type { CallContext } from '../context.ts'
 import { peerKey } from '../domain/peer-key.ts'
 import { fail, HOLDS, RETRY_AFTER_MS, type Result } from '../results.ts'
 
-/** Counts what is open in this process, such as streams, by key. A key with nothing open takes no memory. */
+/** Counts open items of this process, such as streams, per key. A key without open items takes no memory. */
 export class OpenCounter {
   readonly #open = new Map<string, number>()
 
@@ -22,12 +22,12 @@ export class OpenCounter {
   }
 }
 
-/** A device watches once; a few more while it reconnects. */
+/** A device opens one watch, and a few more while it reconnects. */
 const MOST_PER_CODE = 4
-/** Any text may be presented; what is longer than a device code stands for none, and is not held whole. */
+/** A caller may send any text. Text longer than a device code cannot be one, and is not stored whole. */
 const HELD_OF_CODE = 64
 
-/** The watches under way in this process, by device code and by address: each costs look-ups for as long as it lasts. */
+/** Limits the open watches of this process per device code and per address: each causes lookups while it is open. */
 export class WatchQuota {
   readonly #mostPerPeer: number
   readonly #open = new OpenCounter()
@@ -36,7 +36,7 @@ export class WatchQuota {
     this.#mostPerPeer = mostPerPeer
   }
 
-  /** Takes a place, which `leave` gives back. */
+  /** Takes a slot, which `leave` releases. */
   enter({ peer }: Pick<CallContext, 'peer'>, presentedCode: string): Result<object> {
     const [address, code] = keysOf(peer, presentedCode)
     if (this.#open.of(address) >= this.#mostPerPeer) {
@@ -48,7 +48,7 @@ export class WatchQuota {
     return HOLDS
   }
 
-  /** Gives the place of a watch back that entered. */
+  /** Releases the slot of a watch. */
   leave({ peer }: Pick<CallContext, 'peer'>, presentedCode: string): void {
     for (const key of keysOf(peer, presentedCode)) this.#open.closed(key)
   }
@@ -58,7 +58,7 @@ function keysOf(peer: string, presentedCode: string): readonly [address: string,
   return [`peer:${peerKey(peer)}`, `device_code:${presentedCode.slice(0, HELD_OF_CODE)}`]
 }
 
-/** `subject`: the address, for a device code is a secret, and whoever keeps refusals must not get it. */
+/** `subject` is the address. It is never the device code, which is a secret, because refusals may be logged. */
 function full(subject: string, description: string) {
   return fail('limit.exceeded', { quota: { subject, description }, retryAfterMs: RETRY_AFTER_MS })
 }

@@ -2,9 +2,9 @@ import type { DescMethod } from '@bufbuild/protobuf'
 import type { AccessRule } from '../auth/authorize-call.ts'
 
 /**
- * Methods of other people's contracts, which cannot have the option `(qscope.v1.access)`, by their full names. Each says
- * here who may call it, so that a method that is in neither place still keeps the server from starting. Its route names
- * the peers that may call it, which is judged instead of credentials and before the request is read.
+ * The access rules of methods of third-party contracts, which cannot have the option `(qscope.v1.access)`, by full method
+ * name. The server does not start with a method that has neither the option nor an entry here. The route of such a method
+ * names the peers that may call it. This is checked instead of credentials, before the request is read.
  */
 const ACCESS_EXEMPTIONS: ReadonlyMap<string, AccessRule> = new Map([
   [

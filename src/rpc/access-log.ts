@@ -2,7 +2,7 @@ import type { Caller, Logger } from '../context.ts'
 import { registry } from '../errors/registry.ts'
 import type { Call } from './call.ts'
 
-/** Writes the one line at `info` that every call leaves, and tells the observer of its method the same. */
+/** Writes one line at `info` for every call, and reports the same to the observer of its method. */
 export class AccessLog {
   readonly #log: Logger
 

@@ -1,32 +1,32 @@
 import { BoundedMap } from '../bounded-map.ts'
 
-/** How many calls of one caller run at once while nobody else calls: enough to fill a batch of the database. */
+/** How many calls of one caller may run at the same time while it is the only caller: enough to fill a database batch. */
 const MAX_RUNNING = 32
-/** The same while others call too: each of them then waits for the work of a few calls, not of all. */
+/** The same limit while others call too, so that each caller waits for a few calls of the others, not for all. */
 const MAX_RUNNING_BESIDE_OTHERS = 4
-/** How many callers are remembered as proven; beyond that the longest unused is forgotten, and proves itself again. */
+/** How many callers are remembered as authenticated. Beyond that, the least recently used one is dropped and authenticates again. */
 const MAX_PROVEN = 10_000
-/** How long others count after they called: most callers wait for one answer before they ask again. */
+/** How long a caller counts as active after its last call: most callers wait for one answer before the next call. */
 const OTHERS_COUNT_MS = 1_000
 /** The length of a queue from which abandoned calls are removed from it. */
 const SWEPT_FROM = 1_000
-/** What may wait in all queues together, in bytes of encoded messages: parsed ones take a few times as much. */
+/** The limit of all queues together, in bytes of encoded messages. Parsed messages take a few times as much. */
 const MAX_WAITING_BYTES = 128 * 1024 * 1024
-/** What may wait in one queue. */
+/** The limit of one queue, in the same unit. */
 const MAX_QUEUE_BYTES = MAX_WAITING_BYTES / 2
-/** Unproven callers have less, at one address and together. */
+/** The smaller limits of unauthenticated callers, per address and in total. */
 const MAX_UNPROVEN_QUEUE_BYTES = 16 * 1024 * 1024
 const MAX_UNPROVEN_BYTES = 2 * MAX_UNPROVEN_QUEUE_BYTES
-/** A call holds some memory, whatever its message. */
+/** The memory of a call in addition to its message. */
 const CALL_OVERHEAD_BYTES = 4 * 1024
-/** How many items that a call asks for are as much work as a call of its own. */
+/** How many requested items count as much as one call. */
 const ITEMS_PER_SLOT = 8
 
-/** What a call brings. */
+/** The size of a call. */
 export interface CallCost {
-  /** Of its message as it was encoded. */
+  /** The bytes of its encoded message. */
   readonly bytes: number
-  /** How many items it asks for. */
+  /** The number of items it requests. */
   readonly items: number
 }
 
@@ -37,14 +37,14 @@ interface Waiter {
   readonly settle: (admission: Admission) => void
 }
 
-/** Callers who wait for each other. */
+/** A queue of calls that share slots. */
 export interface CallerQueue {
   readonly name: string
-  /** Of one caller, who has proved to be who it says; else of all the others at an address. */
+  /** Whether it belongs to one authenticated caller. Otherwise it is shared by the other callers of an address. */
   readonly isProven: boolean
-  /** One of its calls has proved its caller since it was empty: others may be told to hold back. */
+  /** Whether a call of this queue was authenticated since the queue was last empty. Only then do others have to yield to it. */
   counts: boolean
-  /** What runs, in slots: most calls take one. */
+  /** The slots in use. Most calls take one. */
   running: number
   /** First come, first served. */
   readonly waiting: Set<Waiter>
@@ -52,28 +52,28 @@ export interface CallerQueue {
   sweepAt: number
 }
 
-/** A call that may run: in whose queue, and how much of it. */
+/** An admitted call, with its queue and its slots. */
 export interface AdmittedCall {
   readonly control: AdmissionControl
-  /** Who says to be calling, and can show it. */
+  /** The claimed caller; `null` if the call claims none, or carries no proof. */
   readonly caller: string | null
   readonly queue: CallerQueue
   readonly size: CallCost
 }
 
-/** What becomes of a call: it may run, was abandoned while it waited, or finds no room to wait. */
+/** The outcome for a call: it may run, was abandoned while it waited, or found the queue full. */
 export type Admission = 'admitted' | 'abandoned' | 'full'
 
 /**
- * Lets each caller run a number of calls at once, and keeps the rest of its calls in
- * a queue: whoever floods the server waits only for itself. Nobody is refused, as long
- * as what waits fits into memory. A call for many items takes several slots, or runs
+ * Limits how many calls of each caller run at the same time, and queues the others, so
+ * that a caller that floods the server delays only itself. A call is refused only if the
+ * queues exceed their memory limit. A call for many items takes several slots, or runs
  * alone.
  *
- * Anybody can claim to be somebody, and somebody else with the next call. So a
- * caller has a queue of its own only once it has proved who it is; until then it
- * shares the slots of its address, which are few while anybody else calls. And
- * only a call that was proved makes those hold back who have proved themselves.
+ * A caller can claim any identity, and another one with each call. So a caller gets a
+ * queue of its own only after it has authenticated. Until then it shares the slots of its
+ * address, which are few while others call. Authenticated callers yield only to callers
+ * who have authenticated too.
  */
 export class AdmissionControl {
   readonly #queues = new Map<string, CallerQueue>()
@@ -87,12 +87,12 @@ export class AdmissionControl {
   #waitingBytes = 0
   #unprovenBytes = 0
 
-  /** `now` in milliseconds, from a clock that is never put back. */
+  /** `now`: a monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** Where a call waits. `caller`: who it says it is; `null`: it does not say, or nothing shows it. */
+  /** The queue of a call. `caller` is the claimed identity; `null` if there is none, or if it carries no proof. */
   queueOf(caller: string | null, address: string): CallerQueue {
     const isProven = caller !== null && this.#proven.has(caller)
     const name = isProven ? caller : address
@@ -112,7 +112,7 @@ export class AdmissionControl {
     return fresh
   }
 
-  /** Each call that was let in is released in the end, with the same size. */
+  /** Admits a call or queues it. Each admitted call must be released once, with the same size. */
   admit(
     queue: CallerQueue,
     size: CallCost,
@@ -132,7 +132,7 @@ export class AdmissionControl {
     return promise
   }
 
-  /** A call that was admitted in this queue was authenticated as the caller's. */
+  /** Records that an admitted call of this queue was authenticated. */
   proved(caller: string, queue: CallerQueue): void {
     this.#proven.set(caller, true)
     this.#provenUntil = this.#now() + OTHERS_COUNT_MS
@@ -159,7 +159,7 @@ export class AdmissionControl {
     queue.counts = false
   }
 
-  /** A queue that runs nothing may start anything. The clock is read only where it matters. */
+  /** Whether a call may start. An idle queue may start any call. The clock is read only if it is needed. */
   #hasSlots(queue: CallerQueue, slots: number): boolean {
     const running = queue.running + slots
     return queue.running === 0 || running <= MAX_RUNNING_BESIDE_OTHERS || running <= this.#limitOf(queue)
@@ -178,9 +178,9 @@ export class AdmissionControl {
   }
 
   /**
-   * Calls that are cancelled as soon as they are made must not pile up, with their
-   * messages, behind a few that run for long. The queue is swept again only when it
-   * has doubled, so that each call is looked at a few times at the most.
+   * Removes cancelled calls, which would otherwise pile up with their messages behind a
+   * few long calls. The queue is swept again only when its length has doubled, so each
+   * call is examined a few times at most.
    */
   #dropAbandoned(queue: CallerQueue): void {
     for (const waiter of queue.waiting) if (waiter.isAbandoned()) this.#settle(queue, waiter, 'abandoned')

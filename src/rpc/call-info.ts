@@ -1,7 +1,7 @@
 import type { PeerCertificate } from '../domain/certificate.ts'
 import type { EpochMs } from '../domain/ids.ts'
 
-/** Nobody waits for the answer any more; the transport has its own status for it. */
+/** The caller no longer waits for the answer. The transport has its own status for this. */
 export class CallEnded extends Error {
   readonly kind: 'CANCELLED' | 'DEADLINE_EXCEEDED'
 
@@ -11,7 +11,7 @@ export class CallEnded extends Error {
   }
 }
 
-/** What a transport knows of a call: all that the pipeline needs beside the method and the message. */
+/** What a transport knows about a call: everything that the pipeline needs besides the method and the message. */
 export interface CallInfo {
   readonly rayId: string
   /** The address of the caller without its port, or `local`. */
@@ -21,18 +21,18 @@ export interface CallInfo {
   /** Every value of the metadata `authorization`. */
   readonly authorization: readonly string[]
   readonly deadline: EpochMs | null
-  /** May be made when first read: an AbortController a call costs a quarter of the throughput. */
+  /** May be created at first use: an AbortController for every call would cost a quarter of the throughput. */
   readonly signal: AbortSignal
   /** See `CallContext`; made when first read. */
   readonly connectionEnds?: AbortSignal
   /**
-   * Whether the transport itself says from when on it answers no more calls, and that this one is answered: the GOAWAY
-   * of HTTP/2 names the last request. Such a call is served while the server is draining.
+   * Whether the transport itself announces its last call and has accepted this one, as the GOAWAY of HTTP/2 does. Such a
+   * call is served while the server is draining.
    */
   readonly isPromised?: boolean
-  /** Works on the database directly: management methods ask it for no credentials. */
+  /** Whether the call works on the database directly. Management methods then require no credentials. */
   readonly operator: boolean
-  /** The first value of a metadata key that is text; a transport without metadata has no such function. */
+  /** Returns the first text value of a metadata key; absent for a transport without metadata. */
   header?(name: string): string | undefined
   /** All values of a metadata key that is text. */
   headers?(name: string): readonly string[]

@@ -14,9 +14,8 @@ const ANONYMOUS: Caller = Object.freeze({ kind: 'anonymous' })
 const NO_CREDENTIALS: Credentials = Object.freeze({ kind: 'none' })
 
 /**
- * One call on its way through the pipeline, and the context of its handler. Each
- * stage leaves here what it finds. The signal stays the transport's, made when
- * first read.
+ * One call in the pipeline, and the context of its handler. Each stage stores its
+ * results here. The abort signal is the transport's, created at first use.
  */
 export class Call implements CallContext {
   readonly method: ServedMethod
@@ -29,7 +28,7 @@ export class Call implements CallContext {
 
   /** The request as the transport handed it over. */
   readonly received: Message | EncodedRequest
-  /** Of the request, what authenticates a client; `null`: nothing. */
+  /** The client authentication in the request; `null` if there is none. */
   clientAuthentication: ClientAuthentication | null = null
   /** Of a call of a trusted proxy, the certificate that it saw, `null`: none; `undefined`: the call came directly. */
   forwardedCertificate: PeerCertificate | null | undefined = undefined
@@ -38,18 +37,18 @@ export class Call implements CallContext {
   credentials: Credentials = NO_CREDENTIALS
   /** While it occupies admission control. */
   admission: AdmittedCall | null = null
-  /** Becomes known by authentication, before the handler sees it. */
+  /** Set by authentication, before the handler runs. */
   caller: Caller = ANONYMOUS
   /** The request, once it is decoded. */
   message: Message | null = null
-  /** Set by authentication, before the handler sees it. */
+  /** Set by authentication, before the handler runs. */
   reauthenticate: CallContext['reauthenticate'] = notAuthenticated
 
   /** Of the access log. */
   startedAt = 0
   span: Span | undefined = undefined
   failure: FailedResult | null = null
-  /** Its deadline is over, and it was not waited for any longer. */
+  /** Whether its deadline passed and its work was abandoned. */
   isLate = false
 
   constructor(method: ServedMethod, info: CallInfo, received: Message | EncodedRequest, now: EpochMs, log: Logger) {
@@ -63,7 +62,7 @@ export class Call implements CallContext {
     this.received = received
   }
 
-  /** Why nobody waits for the answer any more; `null` while somebody does. */
+  /** Why the caller no longer waits for the answer; `null` while it waits. */
   endedBy(): CallEnded['kind'] | null {
     return this.isLate ? 'DEADLINE_EXCEEDED' : this.info.endedBy()
   }

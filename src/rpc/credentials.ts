@@ -44,7 +44,7 @@ export function findCredentials(
   return success({ kind: 'client', clientId: client.clientId, proof: proofOf(client) })
 }
 
-/** RFC 6749 §3.2.1: who is proved by `Basic` may be named by the request as well. */
+/** RFC 6749 §3.2.1: a client that authenticates with `Basic` may also be named in the request. */
 function besideClientId(clientId: string, header: string, fieldName: string): Result<Credentials> {
   const credentials = parseAuthorization(header)
   switch (credentials.kind) {
@@ -97,7 +97,7 @@ function parseBasic(parameter: string): Credentials {
     if (colon < 1) return MALFORMED
     const clientId = formDecode(pair.slice(0, colon))
     const secret = formDecode(pair.slice(colon + 1))
-    // No id contains it, and not every database can look for it.
+    // No id contains U+0000, and some databases cannot search for it.
     if (clientId.includes('\0')) return MALFORMED
     return { kind: 'client', clientId, proof: secret === '' ? { kind: 'none' } : { kind: 'secret', secret } }
   } catch {

@@ -1,4 +1,4 @@
-/** What calls may hold while their messages are on their way. */
+/** The memory and time limits of calls whose messages are arriving. */
 export interface IncomingLimits {
   /** All calls together, in bytes. */
   readonly totalBytes: number

@@ -2,25 +2,25 @@ import { peerKey } from '../domain/peer-key.ts'
 import { type FailedResult, fail, RETRY_AFTER_MS } from '../results.ts'
 import { DEFAULT_INCOMING_LIMITS, type IncomingLimits } from './incoming-limits.ts'
 
-/** A call takes some memory before it has sent anything. */
+/** The memory of a call that has sent nothing yet. */
 const CALL_OVERHEAD_BYTES = 8 * 1024
 /** HTTP/2 lets a caller send so much before it is read; a message up to this size never waits. */
 const WINDOW_BYTES = 64 * 1024
 /** Large messages that are read take no more of the total than this, so that small ones find room. */
 const SHARE_OF_LARGE = 0.75
-/** What a piece of a message takes in addition to its bytes. */
+/** The memory of a chunk in addition to its bytes. */
 const PIECE_OVERHEAD_BYTES = 256
 /** A compressed message counts twice, and others must still fit beside it. */
 const MESSAGES_THAT_FIT = 4
 const SWEEP_EVERY_MS = 1_000
 
-/** A call whose message is on its way, as its transport handles it. */
+/** A call whose message is arriving, as its transport handles it. */
 export interface IncomingCall {
   /** The address of the caller, without its port. */
   readonly peer: string
-  /** Whatever carries the call, the same object for all calls it carries. */
+  /** The connection of the call: the same object for all calls of a connection. */
   readonly connection: object
-  /** Reads no more of the message, until `resume`. */
+  /** Stops reading the message until `resume`. */
   pause(): void
   resume(): void
   /** Ends the call, and drops what it has sent. */
@@ -44,11 +44,11 @@ interface Peer extends Holder {
 }
 
 /**
- * Bounds the memory of messages that have not arrived in full, before anybody
- * knows who sends them. A small message is always read. A large one is read when
- * all of it fits into what its connection and the process may hold; until then it
- * waits, and the caller with it. If it waits too long, or what waits is too much
- * itself, whoever holds the most is refused, so that nobody is shut out by others.
+ * Limits the memory of messages that have not arrived completely. Their senders are not
+ * authenticated yet. A small message is always read. A large message is read when all of
+ * it fits into the limits of its connection and of the process; until then it waits. If a
+ * message waits too long, or if the waiting messages exceed their own limit, the caller
+ * that holds the most memory is refused, so that callers cannot lock out others.
  */
 export class IncomingMessages {
   readonly #limits: IncomingLimits
@@ -65,7 +65,7 @@ export class IncomingMessages {
 
   /**
    * @param maxMessageBytes the largest message; some of these always fit.
-   * @param now in milliseconds, from a clock that is never put back.
+   * @param now a monotonic clock, in milliseconds.
    */
   constructor(
     maxMessageBytes: number,
@@ -77,12 +77,12 @@ export class IncomingMessages {
     this.#now = now
   }
 
-  /** What is held now, in bytes. */
+  /** The memory in use, in bytes. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** The server stops: whoever does not send the rest of a message does not keep it. */
+  /** The server is stopping: messages that do not arrive soon are refused. */
   stop(): void {
     this.#stoppedAt ??= this.#now()
   }
@@ -239,7 +239,7 @@ export class IncomingMessages {
   }
 }
 
-/** A message on its way. */
+/** A message that is arriving. */
 export class IncomingMessage {
   readonly call: IncomingCall
   readonly connection: Connection

@@ -40,7 +40,7 @@ import {
   validateRequest,
 } from './stages.ts'
 
-/** What a call passes through before its handler, in this order: who calls is checked before what they ask, so that strangers learn nothing. */
+/** The stages of a call before its handler, in this order. The caller is checked before the request, so that unauthenticated callers learn nothing. */
 const STAGES: readonly Stage[] = Object.freeze([
   refuseWhileDraining,
   readForwardedCertificate,
@@ -66,7 +66,7 @@ export interface PipelineOptions {
   readonly trustedProxies?: TrustedProxies | null
 }
 
-/** The path of every call, whichever transport it came by: through the stages to its handler, with the access log around. */
+/** Runs every call of every transport: through the stages to its handler, and writes the access log. */
 export class Pipeline {
   readonly routes: readonly Route[]
   readonly #methods: ReadonlyMap<DescMethod, ServedMethod>
@@ -95,11 +95,11 @@ export class Pipeline {
   }
 
   /**
-   * Answers a unary call with what its response is made of: a request still encoded is
-   * parsed first; one that is not is used up, for its credentials are taken out of it.
-   * Unexpected errors are logged and become `oauth.server_error`.
+   * Answers a unary call with the init object of its response. An encoded request is parsed
+   * first. A decoded request is consumed: its credentials are removed from it. Unexpected
+   * errors are logged and become `oauth.server_error`.
    *
-   * @throws CallEnded when it failed because nobody waits for the answer any more.
+   * @throws CallEnded if the call failed because its caller no longer waits for the answer.
    */
   async answer<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
@@ -129,7 +129,7 @@ export class Pipeline {
     return mapResult(await this.answer(method, info, request), (init) => create(method.output, init))
   }
 
-  /** Answers with a stream; a failed item is the last. Throws as `answer` does. */
+  /** Answers with a stream. A failed item ends it. Throws like `answer`. */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     info: CallInfo,
@@ -160,7 +160,7 @@ export class Pipeline {
     }
   }
 
-  /** Notes, as the end of a call, why its transport refuses it before there is a request; answers with that. */
+  /** Records that the transport refused a call before its request was read. Returns the refusal. */
   refuse(method: DescMethod, info: CallInfo, failed: FailedResult): FailedResult {
     const call = this.#start(method, info, create(method.input))
     call.failure = failed
@@ -181,7 +181,7 @@ export class Pipeline {
     return refusal ?? (await dispatch(call))
   }
 
-  /** Takes the call through the stages. Answers why it is refused; `null`: it may be dispatched. */
+  /** Runs the stages. Returns the refusal, or `null` if the call may be dispatched. */
   async #prepare(call: Call): Promise<FailedResult | null> {
     for (const stage of STAGES) {
       const outcome = stage(call, this.#services)
@@ -191,7 +191,7 @@ export class Pipeline {
     return null
   }
 
-  /** The work, as long as its caller waits. What it waits for, such as a database, may take longer. */
+  /** Waits for the work as long as the caller waits. The work itself, such as a database operation, may take longer. */
   #withinDeadline<T>(call: Call, work: Promise<T>): Promise<T> {
     if (call.deadline === null) return work
     return this.#deadlines.within(call.deadline, work, () => {
@@ -220,7 +220,7 @@ export class Pipeline {
     }
   }
 
-  /** The one place where an unexpected error becomes an answer; its cause goes to the log and nowhere else. */
+  /** The only place where an unexpected error becomes an answer. Its cause is written to the log only. */
   #failureOf(call: Call, error: unknown): FailedResult {
     if (error instanceof DeadlineExceededError) call.isLate = true
     const endedBy = call.endedBy()

@@ -14,12 +14,12 @@ interface FieldPlan {
   readonly isRedacted: boolean
 }
 
-/** Shown as JSON has them: they carry no bearer value and read badly field by field. */
+/** Shown in their JSON form: they contain no secrets, and are hard to read field by field. */
 const AS_JSON: ReadonlySet<string> = new Set([TimestampSchema, DurationSchema].map((schema) => schema.typeName))
 
 /**
- * Fields of other people's contracts, which have no marks, by the name of their message: they hold what was sent to
- * another service, credentials and all.
+ * Secret fields of third-party contracts, which have no `debug_redact` marks, by message name. They contain requests to
+ * other services, including credentials.
  */
 const UNMARKED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   [
@@ -29,7 +29,7 @@ const UNMARKED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['envoy.config.core.v3.Metadata', new Set(['filter_metadata'])],
 ])
 
-/** Shows messages in the log. What is shown of a message type is looked up when it is first met. */
+/** Formats messages for the log. The visible fields of a message type are determined at its first use. */
 export class Redactor {
   readonly #plans = new Map<string, readonly FieldPlan[]>()
 
@@ -88,7 +88,7 @@ export class Redactor {
 }
 
 function isRedacted(schema: DescMessage, field: DescField): boolean {
-  // What an Any holds is known by its type only, so none of it is shown but that.
+  // The content of an Any may be secret, so only its type is shown.
   const isOpaque = schema.typeName === AnySchema.typeName && field.name === 'value'
   return (
     isOpaque || UNMARKED.get(schema.typeName)?.has(field.name) === true || field.proto.options?.debugRedact === true
@@ -101,7 +101,7 @@ function isReflected(value: unknown): value is ReflectMessage {
 
 function showScalar(value: Scalar): unknown {
   if (typeof value === 'bigint') return value.toString()
-  // What stands in the wrong field is as secret as in the right one.
+  // A secret in the wrong field is still a secret.
   if (typeof value === 'string') return holdsSecret(value) ? REDACTED : shortened(value)
   return value instanceof Uint8Array ? `[${value.byteLength} bytes]` : value
 }

@@ -1,27 +1,27 @@
 import { type Definition, type Metric, Reading, type Sample, single } from './metric.ts'
 
-/** What delivers or counts audit events, in this process. */
+/** A sink or projection of audit events in this process. */
 export interface FollowerState {
-  /** Of a closed set: the names of sinks and projections. */
+  /** One of a closed set: the names of sinks and projections. */
   readonly name: string
-  /** Whether this process does it now; of all that share a database, one does. */
+  /** Whether this process does it now. Of all processes that share a database, one does. */
   readonly isFollowing: boolean
-  /** Since what is committed may wait to be delivered; `null`: this process does not follow, or does not know yet. */
+  /** The time since which committed events may wait for delivery; `null` if this process does not follow, or does not know yet. */
   readonly lagMs: number | null
   readonly delivered: number
   readonly failures: number
 }
 
-/** Of those who are told what the audit log gets. */
+/** The state of the streams that follow the audit log. */
 export interface AuditState {
   /** How many streams of WatchAuditEvents are open. */
   readonly watches: number
-  /** How many queries were sent for those who wait. */
+  /** The number of queries that were sent for them. */
   readonly queries: number
   readonly followers: readonly FollowerState[]
 }
 
-/** The metrics of those who follow the audit log. */
+/** The metrics of the followers of the audit log. */
 export function auditMetrics(state: () => AuditState): readonly Metric[] {
   const ofFollowers = (definition: Omit<Definition, 'labels'>, value: (follower: FollowerState) => number | null) =>
     new Reading({ ...definition, labels: ['follower'] }, () =>

@@ -3,7 +3,7 @@ import { GRANT_TYPES, type GrantType } from '../domain/client.ts'
 import type { FlowObserver } from '../flows/runner.ts'
 import { type Count, Counter, type Metric } from './metric.ts'
 
-/** What flows bring about: tokens, lost races, audit events that could not be written. */
+/** Counts the effects of flows: tokens, lost races, and audit events that could not be written. */
 export class FlowMetrics implements FlowObserver, AuthenticationObserver {
   readonly #tokens = new Counter({
     name: 'qscope_tokens_issued_total',

@@ -1,10 +1,10 @@
 /** The value of each label, for one series. */
 type Labels = Readonly<Record<string, string>>
 
-/** How the values of several worker processes become one. */
+/** How the values of several worker processes are aggregated. */
 export type Aggregation = 'sum' | 'min' | 'max'
 
-/** What a metric is, for the page in docs/ and for scrapers. */
+/** The description of a metric, for the page in docs/ and for scrapers. */
 export interface Definition {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
@@ -12,7 +12,7 @@ export interface Definition {
   readonly help: string
   /** Each takes values of a closed set: methods, statuses, reasons, never what a caller sends. */
   readonly labels: readonly string[]
-  /** The sum unless told. */
+  /** `sum` by default. */
   readonly aggregation?: Aggregation
 }
 
@@ -39,12 +39,12 @@ export interface Metric {
   samples(): readonly Sample[] | Promise<readonly Sample[]>
 }
 
-/** One series of a counter, kept by whoever counts, so that counting is one addition. */
+/** One series of a counter. The code that counts keeps a reference to it, so counting is one addition. */
 export interface Count {
   value: number
 }
 
-/** Counts events. prom-client's own counters look up the labels with every event, which costs half a microsecond. */
+/** Counts events. The counters of prom-client look up the labels with every event, which takes half a microsecond. */
 export class Counter<Label extends string> implements Metric {
   readonly definition: Definition
   readonly #series: { readonly labels: Labels; readonly count: Count }[] = []
@@ -70,12 +70,12 @@ export class Counter<Label extends string> implements Metric {
     labelsOf: (word: Word) => Readonly<Record<Label, string>>,
   ): Readonly<Record<Word, Count>> {
     const entries = words.map((word) => [word, this.series(labelsOf(word))])
-    // Each word is a key, and nothing else is.
+    // The keys are exactly the given words.
     return Object.freeze(Object.fromEntries(entries)) as Record<Word, Count>
   }
 }
 
-/** A metric whose values are kept elsewhere and read when they are asked for. */
+/** A metric whose values are kept elsewhere and read with each scrape. */
 export class Reading implements Metric {
   readonly definition: Definition
   readonly #read: () => readonly Sample[] | Promise<readonly Sample[]>
@@ -95,10 +95,10 @@ export function single(value: number): readonly Sample[] {
   return [{ labels: {}, value }]
 }
 
-/** One series of a histogram, kept by whoever observes. */
+/** One series of a histogram. The code that observes keeps a reference to it. */
 export class Distribution {
   readonly #bounds: readonly number[]
-  /** How many fell into each bucket alone; the last one is for what exceeds every bound. */
+  /** The count of each bucket, not cumulative. The last bucket is for values above every bound. */
   readonly #buckets: Float64Array
   #sum = 0
 
@@ -115,7 +115,7 @@ export class Distribution {
     this.#sum += value
   }
 
-  /** The cumulative buckets, the sum and the count; none while nothing was observed. */
+  /** The cumulative buckets, the sum and the count; empty until the first observation. */
   samples(name: string, labels: Labels): readonly Sample[] {
     const { length } = this.#bounds
     const samples: Sample[] = []
@@ -132,7 +132,7 @@ export class Distribution {
   }
 }
 
-/** Distributes what is observed over buckets, without looking up labels at each observation. */
+/** Counts observations in buckets, without a lookup of labels for each observation. */
 export class Histogram<Label extends string> implements Metric {
   readonly definition: Definition
   readonly #bounds: readonly number[]
@@ -146,7 +146,7 @@ export class Histogram<Label extends string> implements Metric {
     this.#bounds = bounds
   }
 
-  /** A new series; it is shown when something was observed. */
+  /** A new series; it is shown after the first observation. */
   series(labels: Readonly<Record<Label, string>>): Distribution {
     const distribution = new Distribution(this.#bounds)
     this.#series.push({ labels, distribution })

@@ -1,7 +1,7 @@
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
 import type { Metric, MetricSnapshot } from './metric.ts'
 
-/** What a scraper is answered. */
+/** The answer to a scraper. */
 export interface Exposition {
   readonly contentType: string
   readonly text: string
@@ -17,12 +17,12 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#process })
   }
 
-  /** Shows these as well from now on. */
+  /** Adds metrics to those that are shown. */
   add(more: readonly Metric[]): void {
     this.#own = [...this.#own, ...more]
   }
 
-  /** All values now, fit to be sent to another process. Names of the process metrics do not collide with QScope's. */
+  /** All current values, in a form that can be sent to another process. The names of the process metrics do not collide with QScope's. */
   async snapshot(): Promise<readonly MetricSnapshot[]> {
     const own = this.#own.map(async (metric): Promise<MetricSnapshot> => {
       const { name, type, help, aggregation = 'sum' } = metric.definition
@@ -33,7 +33,7 @@ export class Metrics {
 
   async #processSnapshot(): Promise<readonly MetricSnapshot[]> {
     const metrics = await this.#process.getMetricsAsJSON()
-    // The declarations call the type a number; it is a word.
+    // prom-client declares the type as a number, but it is a string.
     return metrics.map(({ type, ...rest }) => ({ ...rest, type: String(type) }))
   }
 }

@@ -7,7 +7,7 @@ import { CALL_SECONDS, type Count, Counter, type Distribution, Histogram, type M
 import type { CallTotals } from './recent-rates.ts'
 import type { Tracer } from './tracer.ts'
 
-/** The keys are those of the registry, whose type says so. */
+/** The keys of the error registry. */
 const REASONS = Object.freeze(Object.keys(registry) as ErrorCode[])
 
 /** Counts and times calls. Only served methods, registered reasons and gRPC's statuses become labels. */
@@ -54,7 +54,7 @@ export class CallMetrics {
     return method
   }
 
-  /** What has been counted since the start. */
+  /** The totals since the start. */
   totals(): CallTotals {
     return {
       calls: new Map(this.#methods.map(({ labels: { service, method }, ended }) => [`${service}/${method}`, ended])),
@@ -92,7 +92,7 @@ class MethodMetrics {
     return this.#running
   }
 
-  /** How many calls have ended. */
+  /** The number of calls that have ended. */
   get ended(): number {
     return this.#ended
   }
@@ -142,7 +142,7 @@ export class CallTelemetry implements CallObserver {
   }
 }
 
-/** What is told of a method. */
+/** The labels of a method. */
 interface Method {
   readonly name: string
   readonly parent: { readonly typeName: string }

@@ -22,7 +22,7 @@ import {
 type Faults = Readonly<Record<StoreFault, Count>>
 type Kind<Label extends string> = readonly [size: Histogram<Label>, wait: Histogram<Label>, duration: Histogram<Label>]
 
-/** What is sent to the database together, how long it waited, and how it went. */
+/** Measures batches to the database: their size, their wait and their outcome. */
 export class StoreMetrics implements StoreObserver {
   readonly #reads = batchHistograms('qscope_read_batch', 'look-ups', ['look_up'])
   readonly #appends = batchHistograms('qscope_append_batch', 'units', [])

@@ -14,7 +14,7 @@ export interface LogExporterOptions {
   readonly version: string
 }
 
-/** Sends audit events as log records. This file is imported only where they are sent. */
+/** Sends audit events as log records. The file is imported only if this sink is configured. */
 export class AuditLogExporter {
   readonly #exporter: OTLPExporterBase<ReadableLogRecord[]>
   readonly #resource: ReadableLogRecord['resource']
@@ -41,7 +41,7 @@ export class AuditLogExporter {
     this.#scope = { name: 'qscope.audit', version }
   }
 
-  /** Resolves when the receiver has taken them; throws where it has not. */
+  /** Resolves when the receiver has accepted them, and throws otherwise. */
   async send(events: readonly AuditEvent[]): Promise<void> {
     if (events.length === 0) return
     const { promise, resolve } = Promise.withResolvers<ExportResult>()

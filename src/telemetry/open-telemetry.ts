@@ -12,17 +12,17 @@ import type { CallTotals } from './recent-rates.ts'
 import { type ServerState, stateMetrics } from './state-metrics.ts'
 import { TraceMetrics, type Tracer, type TracingOptions } from './tracer.ts'
 
-/** Those who see what the layers do. */
+/** The observers of the layers. */
 export interface Observers {
   readonly calls: CallObserver
   readonly flows: FlowObserver & AuthenticationObserver
   readonly stores: StoreObserver
-  /** How many calls this process has answered and refused. */
+  /** The calls that this process has answered and refused. */
   readonly callTotals: () => CallTotals
 }
 
 export interface TelemetryOptions {
-  /** `null`: no traces, and nothing of OpenTelemetry's SDK is loaded. */
+  /** `null` turns traces off; the OpenTelemetry SDK is then not loaded. */
   readonly tracing: TracingOptions | null
   readonly databaseUrl: string
   /** Of QScope. */
@@ -32,7 +32,7 @@ export interface TelemetryOptions {
   readonly log: Logger
 }
 
-/** What measures and traces a server. */
+/** The metrics and traces of a server. */
 export class Telemetry implements Observers {
   readonly calls: CallObserver
   readonly flows: FlowMetrics
@@ -54,12 +54,12 @@ export class Telemetry implements Observers {
     this.#version = version
   }
 
-  /** Shows the state of the server too, from now on. */
+  /** Adds the metrics of the server's state. */
   watch(server: ServerState): void {
     this.#metrics.add(stateMetrics(server, this.#version))
   }
 
-  /** What this process has measured, fit to be sent to another one that exposes the workers' together. */
+  /** The metrics of this process, in a form that can be sent to the process that exposes those of all workers. */
   async snapshot(): Promise<readonly MetricSnapshot[]> {
     return await this.#metrics.snapshot()
   }
@@ -69,13 +69,13 @@ export class Telemetry implements Observers {
     return await expose([await this.#metrics.snapshot()])
   }
 
-  /** Sends the last spans, for so long at most. Never throws. */
+  /** Sends the last spans, for at most `longestMs`. Never throws. */
   async close(longestMs: number): Promise<void> {
     await this.#tracer?.close(longestMs)
   }
 }
 
-/** Opens what measures and traces a server; OpenTelemetry's SDK is loaded only where traces are on. */
+/** Opens the metrics and traces of a server. The OpenTelemetry SDK is loaded only if traces are on. */
 export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { tracing, version, instanceId, log } = options
   const metrics = new TraceMetrics()

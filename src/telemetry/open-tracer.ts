@@ -27,7 +27,7 @@ import type { TraceMetrics, Tracer, TracingOptions } from './tracer.ts'
 
 const EXPORT_TIMEOUT_MS = 5_000
 
-/** What callers told of their trace; what cannot be passed on counts as absent. */
+/** The trace context of callers. A context that cannot be passed on counts as absent. */
 const headers: TextMapGetter<CallInfo> = {
   keys: () => ['traceparent', 'tracestate'],
   get: (info, key) => {
@@ -46,8 +46,8 @@ export interface TracerParts {
 }
 
 /**
- * Opens OpenTelemetry's SDK. This file, and it alone, loads it, so it is
- * imported only where traces are on.
+ * Opens the OpenTelemetry SDK. Only this file loads the SDK, so it is imported only if
+ * traces are on.
  */
 export function openTracer(options: TracingOptions, parts: TracerParts): Tracer {
   return new SdkTracer(options, parts)
@@ -119,7 +119,7 @@ class SdkSpan implements Span {
     )
     const context = trace.setSpan(this.#parent, this.#span)
     const span = this.#tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: facts, links }, context)
-    // So that a call whose work was done in another's trace can be followed there.
+    // Links a call to the trace in which a batch did its work.
     for (const sharer of sharers) {
       if (sharer instanceof SdkSpan) sharer.#span.addLink({ context: span.spanContext() })
     }
@@ -140,15 +140,15 @@ class SdkSpan implements Span {
   }
 }
 
-/** Some 2 KiB each. Whoever waits for a collector that is down waits here, and no call does. */
+/** About 2 KiB each. Spans wait here while the collector is down; calls do not wait. */
 const MOST_WAITING = 4_096
 const MOST_IN_ONE_EXPORT = 512
 const EXPORT_EVERY_MS = 1_000
 
 /**
- * Hands ended spans to an exporter in batches, apart from the calls. What waits
- * is bounded, spans that are being exported included; beyond it new spans are
- * dropped and counted. Says once that exports fail, and once that they do no more.
+ * Hands ended spans to an exporter in batches, independent of the calls. The number of
+ * waiting spans is bounded and includes those in export. Beyond the bound, new spans are
+ * dropped and counted. Logs once when exports begin to fail, and once when they work again.
  */
 export class BoundedExport implements SpanProcessor {
   readonly #batches: BatchSpanProcessor
@@ -167,7 +167,7 @@ export class BoundedExport implements SpanProcessor {
   }
 
   onStart(): void {
-    // Nothing is due before a span ends.
+    // There is nothing to export before a span ends.
   }
 
   onEnd(span: ReadableSpan): void {

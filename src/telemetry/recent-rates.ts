@@ -8,9 +8,9 @@ export interface CallTotals {
   readonly refusals: ReadonlyMap<ErrorCode, number>
 }
 
-/** How long back rates are taken. */
+/** The window over which rates are computed. */
 const WINDOW_MS = 60_000
-/** How often a sample has to be taken. */
+/** The interval of the samples. */
 export const SAMPLING_MS = 5_000
 
 interface Sample {
@@ -19,11 +19,11 @@ interface Sample {
   readonly totals: CallTotals
 }
 
-/** Rates over the last minute, from totals that are read now and then. */
+/** Rates over the last minute, computed from periodic samples of totals. */
 export class RecentRates {
   readonly #totals: () => CallTotals
   readonly #monotonic: () => number
-  /** The oldest first; the first one is where the window begins. */
+  /** Oldest first. The first sample is the start of the window. */
   #samples: readonly Sample[]
 
   /** `monotonic`: milliseconds by a clock that never goes back. */
@@ -33,7 +33,7 @@ export class RecentRates {
     this.#samples = [{ at: monotonic(), totals: { calls: new Map(), refusals: new Map() } }]
   }
 
-  /** Takes a sample; to be called every `SAMPLING_MS`. */
+  /** Takes a sample. Call it every `SAMPLING_MS`. */
   sample(): void {
     const now = this.#monotonic()
     const beginsLater = (next: Sample | undefined) => next !== undefined && next.at <= now - WINDOW_MS

@@ -5,7 +5,7 @@ import type { BackendLoad, PoolLoad } from '../stores/contract/backend.ts'
 import { type AuditState, auditMetrics } from './audit-metrics.ts'
 import { type Definition, type Metric, Reading, type Sample, single } from './metric.ts'
 
-/** What the purge has done since the process began, and what it found at its last look. */
+/** The totals of the purge since the process started, and its last count of the backlog. */
 export interface PurgeState {
   readonly rounds: number
   readonly failures: number
@@ -19,19 +19,19 @@ export interface PurgeState {
 export interface KeyState {
   readonly algorithm: SigningAlgorithm
   readonly state: SigningKeyState
-  /** Since it was prepared or, if it was since then, activated. */
+  /** The time of its preparation or, if later, of its activation. */
   readonly ageMs: number
 }
 
-/** Of the verifiers that ask what was revoked. */
+/** The state of the verifiers that poll revocations. */
 export interface PollState {
-  /** How many polls wait. */
+  /** The number of waiting polls. */
   readonly waiting: number
-  /** How many queries were sent for them. */
+  /** The number of queries that were sent for them. */
   readonly queries: number
 }
 
-/** The parts of a running server whose state is read when somebody asks. */
+/** The parts of a running server whose state is read with each scrape. */
 export interface ServerState {
   readonly serving: () => boolean
   readonly draining: () => boolean
@@ -39,15 +39,15 @@ export interface ServerState {
   readonly purge: () => PurgeState
   readonly polls: () => PollState
   readonly audit: () => AuditState
-  /** By how much this machine's clock is ahead of the database's; `null`: not compared yet. */
+  /** How far the clock of this machine is ahead of the database's, in milliseconds; `null` if not compared yet. */
   readonly clockAheadMs: () => number | null
-  /** Asks the database, so it may be missing: an empty list then. */
+  /** Read from the database; an empty list if that fails. */
   readonly signingKeys: () => Promise<readonly KeyState[]>
 }
 
 const POOLS = Object.freeze(['read', 'append', 'transaction'] as const)
 
-/** The metrics that show what a running server is like now. `version` is QScope's. */
+/** The metrics of the current state of a server. `version` is that of QScope. */
 export function stateMetrics(server: ServerState, version: string): readonly Metric[] {
   const gauge = (definition: Omit<Definition, 'type'>): Definition => ({ ...definition, type: 'gauge' })
   const counter = (definition: Omit<Definition, 'type'>): Definition => ({ ...definition, type: 'counter' })

@@ -2,7 +2,7 @@ import type { Span } from '../context.ts'
 import type { CallInfo } from '../rpc/call-info.ts'
 import { Counter, type Metric } from './metric.ts'
 
-/** Where traces go, and how many of the calls that no caller's trace decides for. */
+/** The receiver of traces, and the share of sampled calls among those without a sampling decision of the caller. */
 export interface TracingOptions {
   /** The base URL of an OTLP receiver that takes protobuf over HTTP. */
   readonly endpoint: string
@@ -10,15 +10,15 @@ export interface TracingOptions {
   readonly ratio: number
 }
 
-/** Begins the span of each call, and sees to it that spans get where they should. */
+/** Starts the span of each call, and exports the spans. */
 export interface Tracer {
-  /** The span of a call to `package.Service/Method`, as part of the caller's trace if it told of one; `undefined`: not sampled. */
+  /** The span of a call to `package.Service/Method`, as part of the caller's trace if it sent one; `undefined` if not sampled. */
   begin(method: string, info: CallInfo): Span | undefined
-  /** Sends what waits, for so long at most, and ends. Never throws. */
+  /** Sends the waiting spans, for at most `longestMs`, and closes. Never throws. */
   close(longestMs: number): Promise<void>
 }
 
-/** What became of the spans of sampled calls; zero while traces are off. */
+/** The outcome of the spans of sampled calls; zero while traces are off. */
 export class TraceMetrics {
   readonly #spans = new Counter({
     name: 'qscope_trace_spans_total',

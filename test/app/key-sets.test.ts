@@ -128,11 +128,11 @@ describe('the keys of a trusted issuer', () => {
     keys.later(60)
     await keys.kids(old)
     await vi.waitFor(async () => expect(await keys.kids(old)).toBeNull())
-    expect(keys.warnings[0]).toContain('keys[0] is not a public key')
+    expect(keys.warnings[0]).toContain('keys[0] is a secret or private key')
   })
 
   it.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
-    ['a symmetric key', { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }, /keys\[1\] is not a public key/],
+    ['a symmetric key', { kty: 'oct', k: 'c2VjcmV0', kid: 'a' }, /keys\[1\] is a secret or private key/],
     ['two keys of one name', { ...next.publicJwk, kid: old.kid }, /has two keys with the same kid/],
   ])('are none when the issuer publishes %s', async (_what, jwk, why) => {
     const server = await keyServer(JSON.stringify({ keys: [old.publicJwk, jwk] }))
@@ -148,7 +148,7 @@ describe('the keys of a trusted issuer', () => {
       ok: true,
       keys: [{ kid: old.kid }],
       leftOut: [
-        `keys[0] is not for signatures (use): kid "${next.kid}"`,
+        `keys[0] is not a signature key (use): kid "${next.kid}"`,
         'keys[1] is RSA of 1024 bits, not of 2048 to 8192: kid "short"',
       ],
     })

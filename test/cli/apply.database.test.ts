@@ -25,7 +25,7 @@ interface Wanted {
   readonly enabled?: boolean
 }
 
-const UNTOLD = { description: '', violations: [], rayId: null }
+const UNTOLD = { description: '', violations: [], retryAfterMs: null, rayId: null }
 
 function clientDocument(clientId: string, { scopes = ['read'], enabled }: Wanted = {}) {
   const spec = { clientId, type: 'CLIENT_TYPE_CONFIDENTIAL', grantTypes: ['GRANT_TYPE_CLIENT_CREDENTIALS'], scopes }

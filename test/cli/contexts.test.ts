@@ -70,7 +70,7 @@ describe('the contexts of a user', () => {
   test('are found by their names only', () => {
     store.save({ name: 'a', context: newContext('127.0.0.1:1') })
     for (const name of ['../contexts/a', 'b', '', '.a', '-a', 'a/b', 'a'.repeat(65)]) {
-      expect(() => store.get(name)).toThrow(/^the context .* does not exist; the contexts are a\. /)
+      expect(() => store.get(name)).toThrow(/^the context .* does not exist; known contexts: a\. /)
     }
   })
 

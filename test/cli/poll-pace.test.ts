@@ -26,20 +26,22 @@ describe.each([
     pace.slowDown(null)
     expect(pace.waitMs).toBe(11_000)
   })
-})
 
-test('the client package waits for longer still where slow_down says so, and never for less', () => {
-  const pace = new ClientPackagePace(1_000)
-  pace.slowDown(20_000)
-  expect(pace.waitMs).toBe(20_000)
-  pace.slowDown(0)
-  expect(pace.waitMs).toBe(25_000)
+  test('is slower still where slow_down says so, and never faster', () => {
+    const pace = new Pace(1_000)
+    pace.slowDown(20_000)
+    expect(pace.waitMs).toBe(20_000)
+    pace.slowDown(0)
+    expect(pace.waitMs).toBe(25_000)
+  })
 })
 
 test('the command line asks a server that cannot be reached half as often each time, and once an hour at last', () => {
   const pace = new PollPace(1_000)
-  pace.backOff()
+  pace.backOff(null)
   expect(pace.waitMs).toBe(2_000)
-  for (let times = 0; times < 40; times += 1) pace.backOff()
+  pace.backOff(60_000)
+  expect(pace.waitMs).toBe(60_000)
+  for (let times = 0; times < 40; times += 1) pace.backOff(0)
   expect(pace.waitMs).toBe(3_600_000)
 })

@@ -363,7 +363,9 @@ onEveryBackend(
           expect((await refusalOf(mintWith(await signed(other, claims())))).reason).toBe('OAUTH_INVALID_CLIENT')
           const alone = await refusalOf(register(JSON.stringify({ keys: [key] })))
           expect(alone).toMatchObject({ reason: 'REGISTRATION_INVALID_CLIENT_METADATA' })
-          expect(alone.details.badRequest?.fieldViolations[1]?.description).toMatch(/^keys\[0\] is not for /)
+          expect(alone.details.badRequest?.fieldViolations[1]?.description).toMatch(
+            /^keys\[0\] (is not a signature key|does not fit any of|does not allow verify)/,
+          )
         }
       })
 
@@ -722,7 +724,7 @@ onEveryBackend(
       const assertion = await signed(issuers.ci, { ...job(), iss: SILENT })
       const refused = await refusalOf(exchange(assertion))
       expect(refused).toMatchObject({ status: 'UNAVAILABLE', reason: 'OAUTH_TEMPORARILY_UNAVAILABLE' })
-      expect(refused.message).toContain(': The keys of the assertion’s issuer cannot be fetched')
+      expect(refused.message).toContain('the keys of its issuer cannot be fetched')
       expect(refused.message).not.toContain('127.0.0.1')
       const { asked } = issuers.silent
       await Promise.all(Array.from({ length: 10 }, () => refusalOf(exchange(assertion))))

@@ -42,7 +42,7 @@ describe('the first start', () => {
     expect(secret).toMatch(/^qcs_[0-9A-Za-z]{49}$/)
     expect(server.stderr).not.toContain(secret)
 
-    const printed = server.stdout.slice(server.stdout.indexOf('Put the secret into a variable'))
+    const printed = server.stdout.slice(server.stdout.indexOf('Read the secret into a variable'))
     expect(printed).toContain('\n  read -rs ADMIN_SECRET\n')
     expect(printed).toContain('\n  read -rs TOKEN\n')
     expect(printed).not.toContain(secret)

@@ -143,7 +143,7 @@ export function speculativeTransactionPromises(subject: () => Subject): void {
     expect(await storedToken(waiting)).toBeNull()
   })
 
-  test('are refused when the database is being closed', async () => {
+  test('are refused when the database is closing', async () => {
     const other = await openBackend(subject().database.url, options)
     await other.close()
     await expect(

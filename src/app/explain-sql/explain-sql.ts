@@ -11,6 +11,7 @@ import { AUDIT_STEPS, KEY_STEPS } from './key-and-audit-steps.ts'
 import { Scene } from './scene.ts'
 import type { Step } from './step.ts'
 import { TOKEN_STEPS } from './token-steps.ts'
+import { TRUST_STEPS } from './trust-steps.ts'
 import { DEVICE_STEPS, LAST_USER_STEPS, USER_STEPS } from './user-and-device-steps.ts'
 
 /** In this order each finds what it needs. */
@@ -23,6 +24,7 @@ export const STEPS: readonly Step[] = [
   ...TOKEN_STEPS,
   ...AUDIT_STEPS,
   ...KEY_STEPS,
+  ...TRUST_STEPS,
   ...LAST_USER_STEPS,
   ...LAST_CLIENT_STEPS,
 ]

@@ -1,3 +1,4 @@
+import { AssertionExaminer } from '../../auth/assertion-examiner.ts'
 import { backgroundContext, type CallContext, type Caller, type Logger } from '../../context.ts'
 import { randomBytes, uuidV7 } from '../../crypto/random.ts'
 import type { AuditEvent } from '../../domain/audit-event.ts'
@@ -46,6 +47,7 @@ export class Scene {
   readonly device = new Prop<RegisteredClient>('a public client')
   readonly user = new Prop<User>('a user')
   readonly assertion = new Prop<string>('an assertion')
+  readonly registeredIssuer = new Prop<string>('a trusted issuer')
   readonly code = new Prop<IssuedAuthorizationCode>('an authorization code')
   readonly own = new Prop<IssuedTokens>("a client's own token")
   readonly family = new Prop<IssuedTokens>('the tokens of a grant')
@@ -69,10 +71,9 @@ export class Scene {
     this.app = app
     this.issuer = issuer
     this.log = log
-    this.runner = new FlowRunner(app.backend, {
-      ...app.services,
-      trustedIssuers: new SampleIssuers(issuer, app.trustedIssuers),
-    })
+    const trustedIssuers = new SampleIssuers(issuer, app.trustedIssuers)
+    const assertionExaminer = new AssertionExaminer({ trustedIssuers, issuer: app.services.issuer })
+    this.runner = new FlowRunner(app.backend, { ...app.services, trustedIssuers, assertionExaminer })
   }
 
   static async open(app: App, log: Logger): Promise<Scene> {

@@ -158,9 +158,9 @@ async function poll(calls: Calls, started: StartDeviceAuthorizationResponse): Pr
       if (token !== undefined) return token
     } catch (error) {
       if (!(error instanceof CallFailure)) throw error
-      const { reason, status } = error.refusal
-      if (reason === 'OAUTH_DEVICE_SLOW_DOWN') pace.slowDown()
-      else if (status === 'UNAVAILABLE') pace.backOff()
+      const { reason, status, retryAfterMs } = error.refusal
+      if (reason === 'OAUTH_DEVICE_SLOW_DOWN') pace.slowDown(retryAfterMs)
+      else if (status === 'UNAVAILABLE') pace.backOff(retryAfterMs)
       else if (reason !== 'OAUTH_DEVICE_AUTHORIZATION_PENDING') throw error
     }
   }

@@ -71,13 +71,14 @@ export class AppCalls implements Calls {
 
 function callFailure(failed: FailedResult, rayId: string): CallFailure {
   const { code, details } = failed
-  const { violations = [], metadata = {} } = details
+  const { violations = [], metadata = {}, retryAfterMs = null } = details
   return new CallFailure({
     reason: reasonOf(code),
     status: registry[code].status,
     description: sentenceOf(failed),
     violations,
     metadata,
+    retryAfterMs,
     rayId,
   })
 }

@@ -89,6 +89,8 @@ export interface Refusal {
   readonly description: string
   readonly violations: readonly FieldViolation[]
   readonly metadata: Readonly<Record<string, string>>
+  /** How long the server asks its caller to wait (google.rpc.RetryInfo); `null`: it says nothing. */
+  readonly retryAfterMs: number | null
   readonly rayId: string | null
 }
 

@@ -24,14 +24,17 @@ export class PollPace {
     return this.#waitMs
   }
 
-  /** The server answered `slow_down`: this poll and all later ones come 5 s later. */
-  slowDown(): void {
-    this.#waitMs = bounded(this.#waitMs + SLOW_DOWN_MS)
+  /** The server answered `slow_down`: all further polls come 5 s later, or when it says, if that is later still. */
+  slowDown(retryAfterMs: number | null): void {
+    this.#waitMs = bounded(Math.max(this.#waitMs + SLOW_DOWN_MS, retryAfterMs ?? 0))
   }
 
-  /** The server could not be reached: twice the wait (RFC 8628 §3.5, exponential backoff). */
-  backOff(): void {
-    this.#waitMs = bounded(this.#waitMs * 2)
+  /**
+   * The server could not be reached, or has too much to do: twice the wait (RFC 8628 §3.5, exponential backoff), or what
+   * it says, if that is longer.
+   */
+  backOff(retryAfterMs: number | null): void {
+    this.#waitMs = bounded(Math.max(this.#waitMs * 2, retryAfterMs ?? 0))
   }
 }
 

@@ -6,10 +6,15 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf'
-import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import { anyUnpack, durationMs } from '@bufbuild/protobuf/wkt'
 import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { formatAddress } from '../../config/address.ts'
-import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema } from '../../gen/google/rpc/error_details_pb.ts'
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from '../../gen/google/rpc/error_details_pb.ts'
 import { StatusSchema } from '../../gen/google/rpc/status_pb.ts'
 import { TokenService } from '../../gen/qscope/v1/token_service_pb.ts'
 import { UsageError } from '../options/options.ts'
@@ -193,6 +198,7 @@ async function refusalOf(error: ServiceError, endpoint: ServerEndpoint): Promise
     return undefined
   }
   const info = detail((any) => anyUnpack(any, ErrorInfoSchema))
+  const { retryDelay } = detail((any) => anyUnpack(any, RetryInfoSchema)) ?? {}
   const [rayId] = error.metadata?.get('x-ray-id') ?? []
   return {
     reason: info?.reason ?? null,
@@ -204,6 +210,7 @@ async function refusalOf(error: ServiceError, endpoint: ServerEndpoint): Promise
         : error.details,
     violations: detail((any) => anyUnpack(any, BadRequestSchema))?.fieldViolations ?? [],
     metadata: info?.metadata ?? {},
+    retryAfterMs: retryDelay === undefined ? null : durationMs(retryDelay),
     rayId: detail((any) => anyUnpack(any, RequestInfoSchema))?.requestId ?? (typeof rayId === 'string' ? rayId : null),
   }
 }

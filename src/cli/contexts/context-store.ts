@@ -74,7 +74,7 @@ export class ContextStore {
     const context = isContextName(name) && this.#home !== null ? this.find(name) : null
     if (context !== null) return context
     const names = this.names()
-    const known = names.length === 0 ? 'no context exists yet' : `the contexts are ${names.join(', ')}`
+    const known = names.length === 0 ? 'no context exists yet' : `known contexts: ${names.join(', ')}`
     throw new Error(`the context ${name} does not exist; ${known}. Create one with qscope context set`)
   }
 

@@ -1,26 +1,26 @@
-/** As much is kept for the next message; most answers take a few hundred bytes. */
+/** The size of the reused buffer. Most answers take a few hundred bytes. */
 const KEPT_BYTES = 64 * 1024
 /** RFC 3629: a UTF-16 code unit takes three bytes at most. */
 const BYTES_OF_UNIT = 3
-/** Up to this length a text is written by the engine's own loop: to leave the engine costs more. */
+/** Up to this length, a string is encoded in JavaScript, because a native call costs more. */
 const SHORT_TEXT = 80
 const MAX_VARINT_BYTES = 10
 
 /**
- * Writes values of the protobuf encoding from the last to the first, so that the length of a message is known when it is
- * its turn: nothing is measured beforehand, and nothing is moved. The memory is used again for the next message.
+ * Writes values of the protobuf encoding backward, from the last to the first. The length of a nested message is then
+ * known when its length prefix is written, without measuring or moving anything. The buffer is reused for the next message.
  */
 export class BackwardWriter {
   #bytes = Buffer.allocUnsafeSlow(KEPT_BYTES)
-  /** Where the first byte is that was written. */
+  /** The position of the first written byte. */
   #at = KEPT_BYTES
 
-  /** How much was written so far, in bytes. */
+  /** The number of bytes written so far. */
   get length(): number {
     return this.#bytes.length - this.#at
   }
 
-  /** A copy of what was written; begins anew. */
+  /** Returns a copy of the written bytes, and starts over. */
   take(): Buffer {
     const message = Buffer.allocUnsafe(this.length)
     this.#bytes.copy(message, 0, this.#at)
@@ -83,7 +83,7 @@ export class BackwardWriter {
     this.#bytes.set(value, this.#at)
   }
 
-  /** Answers false, and has written nothing, where it is not all ASCII. */
+  /** Returns `false` and writes nothing if the string is not all ASCII. */
   #shortAscii(value: string): boolean {
     const bytes = this.#bytes
     const start = this.#at - value.length

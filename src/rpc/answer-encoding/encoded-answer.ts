@@ -1,11 +1,11 @@
 const ENCODING = Symbol('encoding')
 
-/** An answer that may know how it is encoded. */
+/** An answer that may have an encoder of its own. */
 interface WithEncoding {
   readonly [ENCODING]?: () => Uint8Array
 }
 
-/** Has an answer encoded by `encode`: for one that shares a part with others, which is encoded once for all of them. */
+/** Makes `encode` the encoder of an answer. An answer that shares a part with others can so encode that part once. */
 export function encodedBy<M extends object>(answer: M, encode: () => Uint8Array): M {
   return Object.defineProperty(answer, ENCODING, { value: encode })
 }

@@ -21,7 +21,7 @@ function isEventType(value: string): value is AuditEventType {
   return KNOWN_TYPES.has(value)
 }
 
-/** Event types are strings, so that old clients can read new ones; a filter for an unknown one is a mistake. */
+/** Event types are strings, so old clients can read new types. A filter with an unknown type is refused. */
 export function fromAuditWatchFilter({
   eventTypes,
   ...request

@@ -117,7 +117,7 @@ function pathProblem(path: string): string | null {
   return ClientSchema.fields.some((field) => field.name === path) ? 'cannot be changed' : 'is not a field'
 }
 
-/** A path is a text of the caller's: what can be none is not repeated. */
+/** The path is caller input: a text that cannot be a path is not repeated. */
 function shown(path: string): string {
   return SHOWN_PATH.test(path) && !holdsSecret(path) ? path : '…'
 }

@@ -60,7 +60,7 @@ const GRANT_TYPES = {
   jwt_bearer: GrantType.JWT_BEARER,
 } as const satisfies Record<DomainGrantType, GrantType>
 
-/** The domain's word for an enum value; `null` for UNSPECIFIED. */
+/** The domain value of an enum value; `null` for UNSPECIFIED. */
 function wordFor<Word extends string>(table: Readonly<Record<Word, number>>, value: number): Word | null {
   const words = Object.keys(table) as Word[]
   return words.find((word) => table[word] === value) ?? null
@@ -82,7 +82,7 @@ export function fromAuthenticationMethod(
   return wordFor(AUTHENTICATION_METHODS, value) ?? (type === 'public' ? 'none' : 'client_secret')
 }
 
-/** In its one spelling; what cannot be read is left for the registration to refuse. */
+/** In canonical form. A value that cannot be parsed is kept, so that the registration refuses it. */
 export function fromTlsClientSubject(value: string | undefined): string | null {
   return value ? (parseTlsClientSubject(value) ?? value) : null
 }
@@ -185,7 +185,7 @@ function span(field: SpanField): Reader {
   }
 }
 
-/** How each field is read from a message, by its name in the contract; one that is unset takes its default. */
+/** Readers of the fields of a message, by contract name. An unset field gets its default. */
 const READERS = {
   access_token_ttl: span('accessTokenTtl'),
   refresh_token_ttl: span('refreshTokenTtl'),

@@ -2,7 +2,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { type Actor, TokenUse } from '../../gen/qscope/v1/token_pb.ts'
 import type { IntrospectTokenResponse } from '../../gen/qscope/v1/token_service_pb.ts'
 
-/** What is told of a token, in the form of RFC 7662 §2.2. */
+/** The introspection response of a token (RFC 7662 §2.2). */
 export function toIntrospection({ active, claims }: IntrospectTokenResponse): object {
   if (!active || claims === undefined) return { active: false }
   const { actor, confirmation, audiences, scopes } = claims
@@ -13,7 +13,7 @@ export function toIntrospection({ active, claims }: IntrospectTokenResponse): ob
     active: true,
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     client_id: claims.clientId,
-    // Of a refresh token there is no type in the sense of RFC 6749 §5.1.
+    // A refresh token has no token type (RFC 6749 §5.1).
     ...(claims.tokenUse === TokenUse.ACCESS && { token_type: 'Bearer' }),
     exp: epochSecondsOf(claims.expireTime),
     iat: epochSecondsOf(claims.issueTime),

@@ -12,7 +12,7 @@ import {
 import { encodedBy } from '../answer-encoding/encoded-answer.ts'
 import { fromDuration, toDuration, toTimestamp } from './time.ts'
 
-/** `null`: it says neither where to begin nor where to go on. */
+/** `null` if the request has neither a start nor a cursor. */
 export function fromPollRequest({ from, wait, pageSize }: PollRevocationsRequest): PollRequest | null {
   const start = from.case === undefined ? null : from.case === 'cursor' ? { cursor: from.value } : startOf(from.value)
   if (start === null) return null
@@ -28,18 +28,18 @@ function startOf(start: RevocationStart): { readonly start: 'now' | 'history' } 
   return start === RevocationStart.HISTORY ? { start: 'history' } : null
 }
 
-/** A page as all who are told it are sent it. */
+/** A page in the form that is sent to all pollers. */
 interface SharedPage {
   readonly revocations: Revocation[]
   /** The field `revocations` alone. Fields of a message may come in any order, so others can stand before it. */
   encoded: Uint8Array | null
 }
 
-/** Makes answers to polls. What those have in common who are told the same is made and encoded once. */
+/** Creates answers to polls. The part that several pollers share is created and encoded once. */
 export class PollAnswers {
   readonly #shared = new WeakMap<RevocationPage, SharedPage>()
 
-  /** Of what is covered, fractions of a millisecond are left out: less is no promise that is not kept. */
+  /** Rounds the covered time down to the millisecond, so that the answer does not promise too much. */
   of({ page, nextCursor, reset, coveredMs }: PolledRevocations): MessageShape<typeof PollRevocationsResponseSchema> {
     const own = { nextCursor, more: page.more, reset, covered: toDuration(milliseconds(Math.floor(coveredMs))) }
     const answer = create(PollRevocationsResponseSchema, own)

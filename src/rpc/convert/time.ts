@@ -5,7 +5,7 @@ import { type EpochMs, epochMs, type Milliseconds, milliseconds } from '../../do
 const SECOND = 1_000
 const NANOS_PER_MS = 1_000_000
 
-/** What a message is made of: to make it is left to whoever needs one. */
+/** The init object of a message. Callers that need a message create it. */
 export function toTimestamp(moment: EpochMs): MessageInitShape<typeof TimestampSchema> {
   const seconds = Math.floor(moment / SECOND)
   return { seconds: BigInt(seconds), nanos: (moment - seconds * SECOND) * NANOS_PER_MS }

@@ -73,7 +73,7 @@ export function toIssuedToken(
   }
 }
 
-/** What an access and a refresh token have in common for those who look at them. */
+/** The common part of access and refresh tokens in listings. */
 function viewOf(found: Found) {
   if (found.use === 'access') {
     return { tokenUse: TokenUse.ACCESS, token: found.status.token }

@@ -5,7 +5,7 @@ import type { UserReference } from '../../flows/conditions/user.ts'
 import type { UserReference as UserReferenceMessage, UserSchema } from '../../gen/qscope/v1/user_pb.ts'
 import { toTimestamp } from './time.ts'
 
-/** Validation has seen to it that one of the ids is set. `field`: where the external id stands in the request. */
+/** Validation has checked that one of the ids is set. `field` is the path of the external id in the request. */
 export function fromUserReference(
   message: Pick<UserReferenceMessage, 'id'> | undefined,
   field = 'user.external_id',

@@ -18,9 +18,9 @@ import { Replacements } from './replacements.ts'
 type Check = typeof Authorization.method.check
 type Decision = MessageInitShape<typeof CheckResponseSchema>
 
-/** Everything that begins so is QScope's to say. */
+/** Only QScope sets headers with this prefix. */
 const HEADER_PREFIX = 'x-qscope-'
-/** What a proxy that may ask at all may see: the tokens of everybody. */
+/** A trusted proxy may see the tokens of all clients. */
 const PROXY: Caller = Object.freeze({ kind: 'system', name: 'ext_authz' })
 
 /**
@@ -38,8 +38,8 @@ export class AuthorizationHandlers implements ServiceHandlers<typeof Authorizati
   }
 
   /**
-   * The decision. Fails where none can be had: without an audience, and when the database cannot be asked; the proxy then
-   * refuses the request unless it is told to fail open.
+   * Decides about a request. Fails if no decision is possible: without an audience, or if the database is unavailable. The
+   * proxy then refuses the request, unless it is configured to fail open.
    */
   async check(ctx: CallContext, { attributes }: RequestOf<Check>): AnswerOf<Check> {
     const {
@@ -77,7 +77,7 @@ export class AuthorizationHandlers implements ServiceHandlers<typeof Authorizati
   }
 }
 
-/** A token that is not good enough is a decision; what cannot be decided fails. */
+/** A refused token is a decision. Other failures are passed on. */
 function decided(request: CheckedRequest, failed: FailedResult): Result<Decision> {
   const isDecision = failed.code === 'oauth.invalid_token' || failed.code === 'oauth.insufficient_scope'
   return isDecision ? success(refused(request, failed)) : failed
@@ -88,8 +88,8 @@ function asProxy(ctx: CallContext): CallContext {
 }
 
 /**
- * What the sender claimed goes: the proxy sets headers first and removes after that, so what is set is not removed.
- * `bearer`: goes on in the place of the sender's; `null`: that one does.
+ * Removes headers that the sender forged. The proxy removes headers after it has set others, so a header that is set here
+ * is not listed for removal. `bearer` replaces the sender's token; `null` keeps it.
  */
 function allowed(request: CheckedRequest, token: AccessToken, bearer: RawToken | null): Decision {
   const told = new Map([

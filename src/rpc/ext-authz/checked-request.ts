@@ -5,14 +5,14 @@ import type {
   AttributeContext_HttpRequest,
 } from '../../gen/envoy/service/auth/v3/attribute_context_pb.ts'
 
-/** RFC 6750 §2.1. No comma is in it, so that values that a proxy has joined are none. */
+/** RFC 6750 §2.1. It contains no comma, so values that a proxy has joined do not match. */
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
 const GRPC = /^application\/grpc(?:$|[+;\s])/i
 const CERTIFICATE_END = '-----END CERTIFICATE-----'
 
-/** A request that a proxy asks about, as it came from its sender. */
+/** The request that a proxy asks about, as its sender sent it. */
 export class CheckedRequest {
-  /** Every field of the header, as the proxy told it. Names may come more than once. */
+  /** All header fields, as the proxy reported them. Names may occur more than once. */
   readonly #headers: readonly (readonly [name: string, value: string])[]
   readonly #certificate: string
 
@@ -26,7 +26,7 @@ export class CheckedRequest {
     return this.#valuesOf('authorization')
   }
 
-  /** The bearer token of the request; `null`: there is none, or more than one, or it cannot be read. */
+  /** The bearer token of the request; `null` if there is none, more than one, or a malformed one. */
   get bearer(): string | null {
     const [value = '', ...others] = this.authorization
     return others.length > 0 ? null : (BEARER.exec(value)?.[1] ?? null)
@@ -36,7 +36,7 @@ export class CheckedRequest {
     return this.#valuesOf('content-type').some((value) => GRPC.test(value))
   }
 
-  /** Of the certificate that the sender showed the proxy; `null`: none was told, or it cannot be read. */
+  /** The thumbprint of the sender's client certificate; `null` if the proxy reported none, or a malformed one. */
   get certificate(): CertificateThumbprint | null {
     if (this.#certificate === '') return null
     try {
@@ -45,7 +45,7 @@ export class CheckedRequest {
       const own = new X509Certificate(pem.slice(0, pem.indexOf(CERTIFICATE_END) + CERTIFICATE_END.length))
       return thumbprintOf(Buffer.from(own.fingerprint256.replaceAll(':', ''), 'hex'))
     } catch {
-      // One that cannot be read proves nothing: a token that is bound to a certificate is refused.
+      // A malformed certificate proves nothing, so a token bound to a certificate is refused.
       return null
     }
   }
@@ -61,7 +61,7 @@ export class CheckedRequest {
   }
 }
 
-/** Envoy tells headers as a map, with the values of one name joined, or one by one (`encode_raw_headers`). */
+/** Envoy reports headers as a map, with the values of one name joined, or one by one (`encode_raw_headers`). */
 function headersOf({ headers, headerMap }: AttributeContext_HttpRequest): readonly (readonly [string, string])[] {
   const joined = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
   const single = headerMap?.headers ?? []

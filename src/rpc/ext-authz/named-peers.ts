@@ -4,13 +4,13 @@ import { isCertificateOf, isCurrent } from '../../domain/certificate.ts'
 import type { PeerRule } from '../routes.ts'
 
 export interface NamedPeersOptions {
-  /** Whether callers on the same host are let in. */
+  /** Whether callers on the same host are allowed. */
   readonly loopback: boolean
   /** Names of client certificates, as `parseTlsClientSubject` spells them. */
   readonly alternativeNames: readonly string[]
 }
 
-/** The proxies that may ask for decisions on the requests of others. */
+/** The proxies that may request decisions. */
 export class NamedPeers implements PeerRule {
   readonly #alternativeNames: readonly string[]
   /** Addresses that need no certificate. */
@@ -23,7 +23,7 @@ export class NamedPeers implements PeerRule {
     this.#addresses.addAddress('::1', 'ipv6')
   }
 
-  /** Whether the call comes from one of them. A name is believed only in a certificate that the CA for clients issued. */
+  /** Whether the call comes from one of them. A name counts only in a certificate that the client CA issued. */
   include({ peer, certificate, now }: Pick<CallContext, 'peer' | 'certificate' | 'now'>): boolean {
     if (certificate !== null && isCurrent(certificate, now)) {
       if (this.#alternativeNames.some((name) => isCertificateOf(name, certificate))) return true

@@ -128,7 +128,7 @@ export class ClientHandlers implements ServiceHandlers<typeof ClientService> {
     return mapResult(await this.#runner.query(explainMint, ctx, question), toExplanation)
   }
 
-  /** Changes a client, or answers how it would be changed: with the etag that a call to do so has to name. */
+  /** Changes a client. A dry run returns the result of the change, with the etag that the real call must name. */
   async #change<Input extends object, Facts extends { readonly client: Client }>(
     flow: Flow<Input, Facts, Client, 'transaction'>,
     ctx: CallContext,
@@ -148,7 +148,7 @@ function named({ clientId: id, etag }: { readonly clientId: string; readonly eta
   return { clientId: clientId(id), etag: etag || null }
 }
 
-/** A client as it would be registered: without what is drawn or given then. */
+/** The result of a dry run of a registration, without the values that are created at registration. */
 function toUnregistered(client: Client, { clientId: wanted = '', displayName = '' }: Request<'registerClient'>) {
   const named = wanted === '' ? { clientId: '', displayName } : {}
   return { ...toClient(client), ...named, etag: '' }

@@ -10,7 +10,7 @@ type Answer<Name extends keyof Methods> = AnswerOf<Methods[Name]>
 
 export interface ServerHandlersOptions {
   readonly capabilities: ServerCapabilities
-  /** Where callers reach the HTTP port; `null`: there is none. */
+  /** The URL of the HTTP port; `null` if it is off. */
   readonly httpUrl: string | null
   readonly status: ServerStatusSource
 }

@@ -242,7 +242,7 @@ export class TokenHandlers implements ServiceHandlers<typeof TokenService> {
   }
 }
 
-/** Both say the same of a token: the one judges, the other explains. */
+/** VerifyToken and ExplainToken share this: the one decides, the other explains. */
 function fromVerifyToken(request: Request<'verifyToken'> | Request<'explainToken'>): AskedOfToken {
   return {
     presented: request.token,

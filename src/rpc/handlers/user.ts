@@ -71,7 +71,7 @@ export class UserHandlers implements ServiceHandlers<typeof UserService> {
     )
   }
 
-  /** Changes a user, or answers how it would be changed: with the etag that a call to do so has to name. */
+  /** Changes a user. A dry run returns the result of the change, with the etag that the real call must name. */
   async #switch(
     flow: typeof deactivateUser,
     ctx: CallContext,
@@ -89,7 +89,7 @@ function named({ userId: id, etag }: { readonly userId: string; readonly etag: s
   return { userReference: { kind: 'user', userId: userId(id) } as const, etag: etag || null }
 }
 
-/** A user as it would be registered: without what is drawn then. */
+/** The result of a dry run of a registration, without the values that are created at registration. */
 function toUnregistered(user: User) {
   return { ...toUser(user), userId: '', etag: '' }
 }

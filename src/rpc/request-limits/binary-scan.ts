@@ -22,7 +22,7 @@ import {
   TOO_DEEP,
 } from './scan.ts'
 
-/** How many fields may come that this server does not know: those of clients that are newer than it. */
+/** How many unknown fields a message may have. Clients newer than the server send them. */
 const MAX_UNKNOWN_FIELDS = 1_000
 
 const NOTHING = new Uint8Array()
@@ -31,9 +31,10 @@ const BROKEN = Object.freeze(refusal('', 'is not a valid encoding'))
 const TOO_MANY_UNKNOWN = Object.freeze(refusal('', 'the message has too many unknown fields'))
 
 /**
- * Walks an encoded request before it is decoded, and refuses what holds more than the schema allows and whatever the walk
- * cannot follow to the letter: two readers of one message must not see different things in it. What passes is decoded to
- * exactly what was counted. Nothing is allocated for a field: a message of a megabyte takes a few milliseconds.
+ * Scans an encoded request before it is decoded. It refuses a message that exceeds the limits of the schema, and every
+ * encoding that it does not accept exactly, because the scanner and the decoder must not read one message differently. An
+ * accepted message is decoded to exactly what was counted. The scan allocates nothing per field and takes a few
+ * milliseconds for a megabyte.
  *
  * Stricter than protobuf asks, each for that reason: a field that is not a list comes once; of a oneof one field comes;
  * a known field has its own wire type; there are no groups; a map has a key once; nothing reaches beyond the message that

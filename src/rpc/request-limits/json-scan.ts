@@ -68,7 +68,7 @@ export class JsonScan extends Scan {
         if (!this.#string()) return BROKEN
         const name = this.#name()
         const field = name === null ? undefined : limits.byName.get(name)
-        // What stands in the wrong place is as secret as in the right one.
+        // A secret in the wrong place is still a secret.
         if (field === undefined) return refusal(shown(name), 'is not a field of the request')
         if (!this.#colon()) return broken(field.name)
         if (this.counts.add(base + field.jsonSlot, 1) > 1) return refusal(field.name, 'is set more than once')

@@ -52,7 +52,5 @@ _RESERVED = frozenset(
 def extra_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the rule of a trusted issuer made of the assertion that the token was issued for."""
     return {
-        name: value
-        for name, value in claims.items()
-        if name not in _RESERVED and not name.lower().startswith("qscope")
+        name: value for name, value in claims.items() if name not in _RESERVED and not name.lower().startswith("qscope")
     }

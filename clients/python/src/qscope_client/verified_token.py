@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from google.protobuf.json_format import MessageToDict
+
 from qscope.v1.token_pb2 import Actor, SubjectType, TokenClaims
 from qscope_client.access_claims import AccessClaims
 from qscope_client.extra_claims import extra_claims

@@ -1,0 +1,156 @@
+import type { LookupAddress } from 'node:dns'
+import { createServer } from 'node:net'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { DocumentFetcher } from '../../src/app/trust/document-fetcher.ts'
+import type { PrivateHosts } from '../../src/config/value-types.ts'
+import { certificateAuthority, selfSigned, suiteFolder } from '../setup/certificates.ts'
+import { httpsHost } from '../setup/https-host.ts'
+
+const folder = suiteFolder()
+const authority = certificateAuthority(folder, 'ca')
+const ca = authority.cert.toString()
+const identity = authority.issue('issuer', ['DNS:issuer.test', 'DNS:localhost', 'IP:127.0.0.1', 'IP:::1'])
+const host = await httpsHost(identity)
+host.answers.set('/jwks', '{"keys":[]}')
+
+const NAMED: PrivateHosts = { names: ['issuer.test'], networks: [] }
+
+/** The addresses of each look-up, one after the other; the last remain. */
+function fetcher(privateHosts: Partial<PrivateHosts>, ...resolved: readonly (readonly string[])[]) {
+  let lookUps = 0
+  return new DocumentFetcher({
+    privateHosts: { names: [], networks: [], ...privateHosts },
+    ...(resolved.length > 0 && {
+      resolve: (_host, found) => {
+        const addresses = resolved[Math.min(lookUps, resolved.length - 1)] ?? []
+        lookUps += 1
+        found(
+          null,
+          addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
+        )
+      },
+    }),
+  })
+}
+
+const fetch = (by: DocumentFetcher, url: string, signal = AbortSignal.timeout(60_000)) =>
+  by.fetch({ url, origin: 'api', ca }, signal)
+const at = (name: string, path = '/jwks', port = host.port) => `https://${name}:${port}${path}`
+
+describe('a document at a URL that was set through the API', () => {
+  it('is fetched from a host that the configuration names', async () => {
+    expect(await fetch(fetcher(NAMED, ['127.0.0.1']), at('issuer.test'))).toEqual({ ok: true, text: '{"keys":[]}' })
+    const network = { networks: [{ address: '127.0.0.1', prefix: 32, family: 'ipv4' }] } as const
+    expect(await fetch(fetcher(network), at('127.0.0.1'))).toMatchObject({ ok: true })
+  })
+
+  it.each([
+    ['an address', at('127.0.0.1'), []],
+    ['an address of IPv6', at('[::1]'), []],
+    ['an address of IPv4 inside one of IPv6', at('[::ffff:7f00:1]'), []],
+    ['a name', at('localhost'), []],
+    ['a name of the public DNS', at('issuer.test'), ['127.0.0.1', '::1', '10.0.0.1']],
+  ])('is not fetched by %s that is not public: nothing is connected to', async (_what, url, addresses) => {
+    const before = host.connections
+    const by = addresses.length === 0 ? fetcher({}) : fetcher({}, addresses)
+    expect(await fetch(by, url)).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining('has no address that may be connected to (QSCOPE_TRUST_PRIVATE_HOSTS'),
+    })
+    expect(host.connections).toBe(before)
+  })
+
+  it('is not fetched from where its name leads later: each connection goes to what was judged', async () => {
+    const second = await httpsHost(identity, '127.0.0.2')
+    second.answers.set('/jwks', '{"keys":[1]}')
+    const network = { networks: [{ address: '127.0.0.2', prefix: 32, family: 'ipv4' }] } as const
+    const rebinding = fetcher(network, ['127.0.0.2'], ['127.0.0.1'], ['127.0.0.1', '127.0.0.2'])
+    const before = host.connections
+    expect(await fetch(rebinding, at('issuer.test', '/jwks', second.port))).toMatchObject({ ok: true })
+    expect(await fetch(rebinding, at('issuer.test'))).toMatchObject({ ok: false })
+    // Of several addresses only those are tried that may be.
+    expect(await fetch(rebinding, at('issuer.test', '/jwks', second.port))).toMatchObject({ ok: true })
+    expect(await fetch(rebinding, at('issuer.test'))).toMatchObject({ ok: false })
+    expect(host.connections).toBe(before)
+    expect(second.asked).toEqual(['/jwks', '/jwks'])
+  })
+
+  it.each([
+    ['http', 'http://issuer.test/jwks', 'begins with something else than https://'],
+    ['credentials', 'https://user:secret@issuer.test/jwks', 'credentials'],
+    ['a fragment', 'https://issuer.test/jwks#keys', 'has a fragment'],
+    ['an address in another spelling', 'https://0x7f.1/jwks', 'should be written'],
+    ['another scheme', 'file:///etc/passwd', 'does not begin with https:// or http://'],
+  ])('is not fetched by a URL with %s', async (_what, url, why) => {
+    expect(await fetch(fetcher(NAMED, ['127.0.0.1']), url)).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining(why),
+    })
+  })
+
+  it('is not looked for where a redirect leads', async () => {
+    host.answers.set('/moved', (response) => response.writeHead(302, { location: '/jwks' }).end())
+    const before = host.asked.length
+    expect(await fetch(fetcher(NAMED, ['127.0.0.1']), at('issuer.test', '/moved'))).toEqual({
+      ok: false,
+      problem: `${at('issuer.test', '/moved')} answers 302`,
+      status: 302,
+    })
+    expect(host.asked.slice(before)).toEqual(['/moved'])
+  })
+
+  it.each<[string, (response: import('node:http').ServerResponse) => void]>([
+    ['never answers', () => undefined],
+    ['never ends', (response) => void response.writeHead(200).write('{"keys":[')],
+    [
+      'sends a byte now and then',
+      (response) => {
+        const timer = setInterval(() => response.write(' '), 20)
+        response.once('close', () => clearInterval(timer))
+      },
+    ],
+  ])('is given up when its host %s', async (_what, answer) => {
+    host.answers.set('/slow', answer)
+    const found = await fetch(fetcher(NAMED, ['127.0.0.1']), at('issuer.test', '/slow'), AbortSignal.timeout(500))
+    expect(found).toMatchObject({ ok: false, problem: `${at('issuer.test', '/slow')} does not answer in time` })
+  })
+
+  it('is given up when its host accepts no connection, or says nothing of TLS', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => undefined))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    afterAll(() => silent.close())
+    const address = silent.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const by = fetcher(NAMED, ['127.0.0.1'])
+    expect(await fetch(by, at('issuer.test', '/', port), AbortSignal.timeout(500))).toMatchObject({ ok: false })
+    const resolving = new DocumentFetcher({ privateHosts: NAMED, resolve: () => undefined })
+    expect(await fetch(resolving, at('issuer.test'), AbortSignal.timeout(500))).toMatchObject({ ok: false })
+  })
+
+  it('is read no further than 256 KiB', async () => {
+    host.answers.set('/endless', (response) => {
+      const more = () => {
+        while (response.write('x'.repeat(65_536)));
+      }
+      response.on('drain', more).on('error', () => undefined)
+      more()
+    })
+    expect(await fetch(fetcher(NAMED, ['127.0.0.1']), at('issuer.test', '/endless'))).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining('answers with more than 256 KiB'),
+    })
+  })
+
+  it('is believed only from a host whose certificate the given authorities issued, whatever the environment says', async () => {
+    const stranger = await httpsHost(selfSigned(folder, 'stranger', ['DNS:issuer.test']))
+    stranger.answers.set('/jwks', '{"keys":[]}')
+    const url = at('issuer.test', '/jwks', stranger.port)
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+    try {
+      expect(await fetch(fetcher(NAMED, ['127.0.0.1']), url)).toMatchObject({ ok: false, status: null })
+    } finally {
+      vi.unstubAllEnvs()
+    }
+    expect(stranger.asked).toEqual([])
+  })
+})

@@ -1,0 +1,228 @@
+import { createServer } from 'node:https'
+import { decodeJwt } from 'jose'
+import { Provider } from 'oidc-provider'
+import { afterAll, describe, expect, it } from 'vitest'
+import { drawKeyMaterial, Keyring } from '../../src/crypto/keyring.ts'
+import { AccessTokenFormat } from '../../src/gen/qscope/v1/client_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { trustingFetch } from '../interop/oauth/trusting-fetch.ts'
+import { type SigningPair, signed, signingPair } from '../setup/assertions.ts'
+import { channelOf } from '../setup/certificates.ts'
+import { refusalOf } from '../setup/client.ts'
+import { discoverableIssuer, LOCAL_HOSTS, localHosts, trustOn } from '../setup/foreign-issuer.ts'
+import { freePort } from '../setup/free-port.ts'
+import { sqliteFiles } from '../setup/fresh-database.ts'
+import { startServer } from '../setup/server.ts'
+
+const hosts = localHosts()
+const { caCertificates, identity } = hosts
+const discovered = { case: 'discovery', value: true } as const
+
+async function started(variables: Readonly<Record<string, string>> = {}, ...channel: Parameters<typeof channelOf>[]) {
+  const database = await sqliteFiles.create()
+  const keyring = new Keyring(drawKeyMaterial())
+  const [shown] = channel.map((each) => channelOf(...each))
+  const server = await startServer(database.url, keyring, undefined, { ...LOCAL_HOSTS, ...variables }, shown)
+  afterAll(async () => {
+    await server.stop()
+    await database.drop()
+  })
+  return server
+}
+
+const server = await started()
+const { trust, workload, exchange } = trustOn(server)
+const refused = async (assertion: string) => (await refusalOf(exchange(assertion))).reason
+const seconds = () => Math.floor(server.clock.now() / 1_000)
+/** RFC 7519 §4.1, with times of now. */
+const timely = (issuer: string, more: object) => ({
+  iss: issuer,
+  aud: server.issuer,
+  iat: seconds(),
+  exp: seconds() + 300,
+  ...more,
+})
+
+describe('oidc-provider as a foreign issuer', async () => {
+  const port = await freePort()
+  const issuer = `https://localhost:${port}`
+  const resource = 'urn:qscope'
+  const key = { ...signingPair('RS256').privateKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' }
+  const provider = new Provider(issuer, {
+    jwks: { keys: [key] },
+    clients: [
+      {
+        client_id: 'qscope',
+        client_secret: 'a-secret-of-the-foreign-issuer',
+        grant_types: ['client_credentials', 'authorization_code'],
+        redirect_uris: ['https://qscope.example/callback'],
+      },
+    ],
+    ttl: { IdToken: 300, ClientCredentials: 300 },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({ scope: 'read', audience: server.issuer, accessTokenFormat: 'jwt' }),
+      },
+    },
+  })
+  const host = createServer({ cert: identity.cert, key: identity.key }, provider.callback())
+  await new Promise<void>((resolve) => host.listen(port, '127.0.0.1', resolve))
+  afterAll(() => {
+    host.closeAllConnections()
+    host.close()
+  })
+
+  it('is discovered, and its identity tokens stand for a client', async () => {
+    const clientId = await workload()
+    const rules = [{ claims: { sub: 'build' }, clientId, scopes: ['stock.read'] }]
+    await trust({ issuer, keys: discovered, caCertificates, audience: 'qscope', rules })
+    const client = await provider.Client.find('qscope')
+    if (client === undefined) throw new Error('the foreign issuer does not know its client')
+    const token = new provider.IdToken({ sub: 'build' }, { client, ctx: undefined })
+    token.scope = 'openid'
+    expect(await exchange(await token.issue({ use: 'idtoken' }))).toMatchObject({ scopes: ['stock.read'] })
+  })
+
+  it('gives access tokens too, which stand for nobody: one type per purpose', async () => {
+    const response = await trustingFetch({ ca: Buffer.from(caCertificates) })(`${issuer}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource }),
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization: `Basic ${Buffer.from('qscope:a-secret-of-the-foreign-issuer').toString('base64')}`,
+      },
+    })
+    const { access_token: accessToken, ...others } = JSON.parse(await response.text())
+    expect(others).toMatchObject({ token_type: 'Bearer' })
+    expect(decodeJwt(accessToken)).toMatchObject({ iss: issuer, aud: server.issuer })
+    expect(await refused(accessToken)).toBe('OAUTH_INVALID_GRANT')
+  })
+})
+
+describe('another QScope as a foreign issuer', async () => {
+  const port = await freePort()
+  const issuer = `https://localhost:${port}`
+  const files = { QSCOPE_TLS_CERT_FILE: identity.certFile, QSCOPE_TLS_KEY_FILE: identity.keyFile }
+  const variables = { ...files, QSCOPE_ISSUER: issuer, QSCOPE_HTTP_LISTEN: `127.0.0.1:${port}` }
+  const other = await started(variables, [{ cert: Buffer.from(caCertificates) }])
+
+  it('is discovered, and its identity tokens stand for a client here, but no access tokens', async () => {
+    const clientId = await workload()
+    const audiences = [server.issuer]
+    const mint = async (accessTokenFormat: AccessTokenFormat) => {
+      const { client } = await other.registerClient({
+        clientId: other.unique('c-'),
+        audiences,
+        config: { accessTokenFormat },
+      })
+      const { token } = await other.call(TokenService.method.mintToken, { client, audiences })
+      return { token: token?.accessToken ?? '', sub: client.clientId }
+    }
+    const [identityToken, accessToken] = [await mint(AccessTokenFormat.IDENTITY_JWT), await mint(AccessTokenFormat.JWT)]
+    const rules = [identityToken, accessToken].map(({ sub }) => ({ claims: { sub }, clientId, scopes: ['stock.read'] }))
+    await trust({ issuer, keys: discovered, caCertificates, rules })
+    expect(await exchange(identityToken.token)).toMatchObject({ scopes: ['stock.read'] })
+    expect(await refused(accessToken.token)).toBe('OAUTH_INVALID_GRANT')
+  })
+})
+
+/** What platforms put into their tokens, as they document them. */
+const PLATFORMS: Readonly<
+  Record<string, { readonly claims: object; readonly rule: Readonly<Record<string, string>> }>
+> = {
+  'a service account of Kubernetes (TokenRequest)': {
+    claims: {
+      sub: 'system:serviceaccount:shop:orders',
+      'kubernetes.io': {
+        namespace: 'shop',
+        node: { name: 'node-1', uid: '646e7c5e-32d6-4d42-9dbd-e504e6cbe6b1' },
+        pod: { name: 'orders-6c9f9c8d5-7xk2p', uid: '5e0bd49b-f040-43b0-99b7-22765a53f7f3' },
+        serviceaccount: { name: 'orders', uid: '14ee3fa4-a7e2-420f-9f9a-dbc4507c3798' },
+        warnafter: 1_796_203_607,
+      },
+    },
+    rule: { '/kubernetes.io/namespace': 'shop', '/kubernetes.io/serviceaccount/name': 'orders' },
+  },
+  'a job of GitHub Actions': {
+    claims: {
+      sub: 'repo:octo-org/octo-repo:environment:prod',
+      environment: 'prod',
+      ref: 'refs/heads/main',
+      ref_type: 'branch',
+      repository: 'octo-org/octo-repo',
+      repository_id: '74',
+      repository_owner: 'octo-org',
+      job_workflow_ref: 'octo-org/octo-automation/.github/workflows/oidc.yml@refs/heads/main',
+      run_id: '9876543210',
+      event_name: 'workflow_dispatch',
+    },
+    rule: { sub: 'repo:octo-org/octo-repo:environment:prod', ref: 'refs/heads/main' },
+  },
+  'a job of GitLab CI': {
+    claims: {
+      sub: 'project_path:my-group/my-project:ref_type:branch:ref:main',
+      namespace_path: 'my-group',
+      project_path: 'my-group/my-project',
+      pipeline_source: 'push',
+      ref: 'main',
+      ref_type: 'branch',
+      ref_path: 'refs/heads/main',
+      ref_protected: 'true',
+      ci_config_ref_uri: 'gitlab.example/my-group/my-project//.gitlab-ci.yml@refs/heads/main',
+      runner_environment: 'gitlab-hosted',
+    },
+    rule: { project_path: 'my-group/my-project', ref_protected: 'true' },
+  },
+}
+const WORKERS = 4
+const PER_KEY = 25
+
+describe.each(Object.entries(PLATFORMS))('the token of %s', (_platform, { claims, rule }) => {
+  it('stands for a client, and goes on to while its issuer replaces its keys', async () => {
+    const clientId = await workload()
+    const [first, ...successors] = Array.from({ length: 4 }, () => signingPair('RS256'))
+    if (first === undefined) throw new Error('no key')
+    const { issuer, publish } = await discoverableIssuer(hosts, first)
+    await trust({
+      issuer,
+      keys: discovered,
+      caCertificates,
+      rules: [{ claims: rule, clientId, scopes: ['stock.read'] }],
+    })
+    let signer: SigningPair = first
+    let [accepted, more] = [0, true]
+    const refusals: string[] = []
+    const work = async () => {
+      while (more) {
+        const assertion = await signed(signer, timely(issuer, { jti: server.unique('j'), ...claims }))
+        await exchange(assertion).then(
+          () => (accepted += 1),
+          (error: unknown) => refusals.push(String(error)),
+        )
+      }
+    }
+    const workers = Array.from({ length: WORKERS }, work)
+    const untilAccepted = async (count: number) => {
+      while (accepted < count && refusals.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (const next of successors) {
+      await untilAccepted(accepted + PER_KEY)
+      // As issuers do: the next key is published before it signs, and the last one while its tokens live.
+      publish(signer, next)
+      signer = next
+      await untilAccepted(accepted + PER_KEY)
+      server.clock.advance(61_000)
+      await untilAccepted(accepted + PER_KEY)
+    }
+    more = false
+    await Promise.all(workers)
+    expect(refusals).toEqual([])
+    expect(accepted).toBeGreaterThanOrEqual(WORKERS * PER_KEY)
+    publish(signer)
+    server.clock.advance(300_000)
+    expect(await refused(await signed(first, timely(issuer, claims)))).toBe('OAUTH_INVALID_GRANT')
+  })
+})

@@ -1,0 +1,62 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { TokenService } from '../../src/gen/qscope/v1/token_service_pb.ts'
+import { type TrustedIssuerSchema, TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
+import { jwksOf, type SigningPair } from './assertions.ts'
+import { certificateAuthority, LOCAL_NAMES, suiteFolder } from './certificates.ts'
+import { type HttpsHost, httpsHost } from './https-host.ts'
+import type { TestServer } from './server.ts'
+
+/** What lets a server fetch from hosts on this machine. */
+export const LOCAL_HOSTS = Object.freeze({ QSCOPE_TRUST_PRIVATE_HOSTS: 'localhost' })
+export const OPENID_METADATA = '/.well-known/openid-configuration'
+
+/** Hosts of this machine, for which one authority vouches. */
+export function localHosts() {
+  const authority = certificateAuthority(suiteFolder(), 'hosts')
+  const identity = authority.issue('host', LOCAL_NAMES)
+  return { caCertificates: authority.cert.toString(), identity, open: () => httpsHost(identity) }
+}
+
+export const urlOf = ({ port }: Pick<HttpsHost, 'port'>) => `https://localhost:${port}`
+
+/** A host of an issuer by that name, that can be discovered and has these keys. */
+export async function discoverableIssuer(
+  { open }: Pick<ReturnType<typeof localHosts>, 'open'>,
+  ...pairs: SigningPair[]
+) {
+  const host = await open()
+  const issuer = urlOf(host)
+  host.answers.set(OPENID_METADATA, JSON.stringify({ issuer, jwks_uri: `${issuer}/jwks` }))
+  const publish = (...published: readonly SigningPair[]) => void host.answers.set('/jwks', jwksOf(...published))
+  publish(...pairs)
+  return { host, issuer, publish }
+}
+
+/** Trusts issuers and presents their assertions. */
+export function trustOn(server: TestServer) {
+  const bearer = { bearer: server.admin.token }
+  return {
+    trust: async (trustedIssuer: MessageInitShape<typeof TrustedIssuerSchema>) =>
+      await server.call(TrustService.method.createTrustedIssuer, { trustedIssuer }, bearer),
+    /** Lets the keys of an issuer be at another URL. */
+    move: async (issuer: string, jwksUri: string) => {
+      const trustedIssuer = { issuer, keys: { case: 'jwksUri', value: jwksUri } } as const
+      const request = { trustedIssuer, updateMask: { paths: ['jwks_uri'] } }
+      await server.call(TrustService.method.updateTrustedIssuer, request, bearer)
+    },
+    /** A client that has one scope, for which assertions may stand. */
+    workload: async () => {
+      const { clientId } = await server.registerClient({
+        clientId: server.unique('workload-'),
+        scopes: ['stock.read'],
+        grantTypes: [GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER],
+      })
+      return clientId
+    },
+    exchange: async (assertion: string) => {
+      const { token } = await server.call(TokenService.method.exchangeAssertion, { assertion })
+      return token
+    },
+  }
+}
