@@ -177,6 +177,8 @@ const FLOWS: readonly (readonly [Refusing, GrantType, Readonly<Record<string, st
       clockIsRight: 'clock_is_right',
       someIssuerIsTrusted: 'some_issuer_is_trusted',
       assertionIsGood: SHOWN,
+      // What a rule makes of the claims hangs on the assertion.
+      rulesAreEvaluated: SHOWN,
       assertionStandsForClient: 'some_rule_names_client',
       grantIsAllowed: 'grant_is_allowed',
       scopesAreOfRule: 'scopes_are_allowed',
