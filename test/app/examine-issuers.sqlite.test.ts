@@ -1,13 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { issuerKeyFindings, issuerRuleFindings } from '../../src/app/doctor/examine-issuers.ts'
+import {
+  issuerKeyFindings,
+  issuerRuleFindings,
+  registeredIssuerFindings,
+} from '../../src/app/doctor/examine-issuers.ts'
 import { HealthMonitor } from '../../src/app/health-monitor.ts'
 import { assertIssuerKeyFiles } from '../../src/app/trust/issuer-problems.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { readEnvironment } from '../../src/config/environment.ts'
 import { ConfigError } from '../../src/config/problems.ts'
 import { GrantType } from '../../src/gen/qscope/v1/client_pb.ts'
+import { TrustService } from '../../src/gen/qscope/v1/trust_service_pb.ts'
 import { jwksOf, signingPair } from '../setup/assertions.ts'
 import { suiteFolder } from '../setup/certificates.ts'
 import { sqliteFiles } from '../setup/fresh-database.ts'
@@ -81,6 +86,43 @@ describe('a rule of a trusted issuer', () => {
       await monitor.start()
       monitor.stop()
       expect(warnings).toEqual(expect.arrayContaining(findings.map(({ finding }) => finding)))
+    } finally {
+      await server.stop()
+      await database.drop()
+    }
+  })
+})
+
+describe('an issuer of the database', () => {
+  it('is a finding where its keys cannot be had, its rule names nobody, or the file hides it', async () => {
+    const database = await sqliteFiles.create()
+    const first = await startServer(database.url)
+    const trust = async (issuer: string, more: object = {}) => {
+      const trustedIssuer = { issuer, keys: { case: 'jwks' as const, value: good }, ...more }
+      await first.call(TrustService.method.createTrustedIssuer, { trustedIssuer }, { bearer: first.admin.token })
+    }
+    await trust('https://hidden.example')
+    await trust('https://silent.example', { keys: { case: 'jwksUri', value: 'https://127.0.0.1:1/jwks' } })
+    await trust('https://rules.example', { rules: [{ claims: { sub: 'a' }, clientId: 'ghost', scopes: ['read'] }] })
+    await first.stop()
+    const file = join(folder, 'hiding.json')
+    const hiding = { issuer: 'https://hidden.example', jwks_file: 'good.json', rules: [RULE] }
+    writeFileSync(file, JSON.stringify({ issuers: [hiding] }))
+    const { keyring, first: admin } = first
+    const server = await startServer(database.url, keyring, admin, { QSCOPE_TRUSTED_ISSUERS_FILE: file })
+    try {
+      const { trustedIssuers, backend } = server.app
+      const config = configOf({ jwks_file: 'good.json' })
+      const found = await registeredIssuerFindings(trustedIssuers, backend, config, quiet)
+      expect(found.map(({ finding }) => finding)).toEqual([
+        expect.stringMatching(/^the jwks_url of https:\/\/silent.example cannot be used: /),
+        'https://hidden.example of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too',
+      ])
+      const [, rule] = await issuerRuleFindings(trustedIssuers, backend, quiet)
+      expect(rule).toMatchObject({
+        finding: 'rule 0 of https://rules.example names the client ghost, which does not exist',
+        advice: 'correct the rule by UpdateTrustedIssuer, or the client',
+      })
     } finally {
       await server.stop()
       await database.drop()

@@ -15,7 +15,7 @@ import type { AuditProtection, SchemaState } from '../../stores/contract/schema-
 import type { ClockWatch } from '../jobs/clock-watch.ts'
 import type { TrustedIssuerSet } from '../trust/trusted-issuers.ts'
 import { guaranteeFindings } from './examine-guarantees.ts'
-import { issuerRuleFindings } from './examine-issuers.ts'
+import { issuerRuleFindings, registeredIssuerFindings } from './examine-issuers.ts'
 import { type Finding, guarded, ok, problem, warning } from './finding.ts'
 
 const OLDEST_POSSIBLE_NOW = Date.UTC(2025, 0, 1)
@@ -89,7 +89,10 @@ export async function contentFindings(
     await database.checkKeys()
     return [ok('keys', 'the keyring has every key that the database refers to')]
   })
-  const rules = await guarded('trusted issuers', () => issuerRuleFindings(trustedIssuers, backend, log))
+  const rules = await guarded('trusted issuers', async () => [
+    ...(await registeredIssuerFindings(trustedIssuers, backend, config, log)),
+    ...(await issuerRuleFindings(trustedIssuers, backend, log)),
+  ])
   const everything = { types: [], clientId: null, userId: null, rayId: null, from: null, until: null }
   const [newest] = await backend.reads.auditLog.page(backgroundContext('doctor', log), everything, {
     after: null,

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import type { Logger } from '../../context.ts'
+import { backgroundContext, type Logger } from '../../context.ts'
 import type { Backend } from '../../stores/contract/backend.ts'
 import { issuerKeyProblem, issuerRuleProblems, keyReaderOf } from '../trust/issuer-problems.ts'
 import type { TrustedIssuerSet } from '../trust/trusted-issuers.ts'
@@ -21,6 +21,43 @@ export async function issuerKeyFindings({ trustedIssuers, trustPrivateHosts }: C
       return problem(CHECK, text, `correct the key set or QSCOPE_TRUSTED_ISSUERS_FILE; ${consequence}`)
     }),
   )
+}
+
+/** So many key sets are fetched at once. */
+const FETCHED_TOGETHER = 8
+
+/** Whether the keys of issuers of the database can be used, and whether the file hides one of them. Silent of what is well. */
+export async function registeredIssuerFindings(
+  trustedIssuers: TrustedIssuerSet,
+  backend: Pick<Backend, 'reads'>,
+  config: Pick<Config, 'trustPrivateHosts'>,
+  log: Logger,
+): Promise<readonly Finding[]> {
+  const ctx = backgroundContext('doctor', log)
+  const reader = keyReaderOf(config)
+  const registered = (await trustedIssuers.all(ctx)).filter(({ origin }) => origin === 'api')
+  const findings: Finding[] = []
+  for (let at = 0; at < registered.length; at += FETCHED_TOGETHER) {
+    const together = registered.slice(at, at + FETCHED_TOGETHER)
+    for (const text of await Promise.all(together.map((terms) => issuerKeyProblem(terms, reader)))) {
+      if (text === null) continue
+      findings.push(
+        warning(
+          CHECK,
+          text,
+          'correct the key set, or UpdateTrustedIssuer; until then, its assertions are answered UNAVAILABLE',
+        ),
+      )
+    }
+  }
+  const names = [...trustedIssuers.ofFile.keys()]
+  const hidden = await Promise.all(names.map((issuer) => backend.reads.trustedIssuers.find(ctx, issuer)))
+  for (const found of hidden) {
+    if (found === null) continue
+    const text = `${found.issuer} of the database does not count: QSCOPE_TRUSTED_ISSUERS_FILE names it, too`
+    findings.push(warning(CHECK, text, 'take one of them away: the file first, to change or delete the other'))
+  }
+  return findings
 }
 
 /** Compares the rules of trusted issuers with the clients that they name. */
